@@ -1,0 +1,72 @@
+/** What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db'). */
+import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/container.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { ResourceSpec } from '../../model/resources.ts';
+
+export interface ContainerView {
+  readonly record: ContainerRecord;
+  /** Every name: its own, then 'recipient/alias' for each link that points to it; no slashes in front. */
+  readonly names: readonly string[];
+  /** The image reference to show: as created, or the id where the tag has moved. */
+  readonly imageRef: string;
+  readonly endpoints: readonly Endpoint[]; // live ones, in interface order
+  readonly sandboxId: string; // '' when not running
+  readonly sandboxKey: string; // the netns path
+  readonly execIds: readonly string[];
+  readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };
+  readonly graph: Readonly<Record<string, string>>; // overlay2 LowerDir, MergedDir, UpperDir, WorkDir
+  readonly platform: string; // 'linux'
+  readonly sizeRwBytes?: number; // when asked for
+  readonly sizeRootFsBytes?: number;
+}
+
+export interface ContainerListOptions {
+  readonly all: boolean;
+  readonly limit: number; // 0 = no limit
+  readonly size: boolean;
+  /** Docker's filters, as parsed: 'status' -> ['running'], 'label' -> ['a=b'], ... Unknown names are the engine's to refuse. */
+  readonly filters: Filters;
+}
+
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface ContainerUpdate {
+  readonly resources: Partial<ResourceSpec>;
+  readonly restartPolicy?: RestartPolicy;
+}
+
+export interface ContainerLifecycle {
+  create(name: string, spec: ContainerSpec): Promise<{ id: string; warnings: string[] }>; // '' = choose a name
+  start(ref: string): Promise<void>; // notModified when running
+  stop(ref: string, options: { signal?: string; timeoutS?: number }): Promise<void>; // notModified when stopped
+  restart(ref: string, options: { signal?: string; timeoutS?: number }): Promise<void>;
+  kill(ref: string, signal: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  remove(ref: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  update(ref: string, changes: ContainerUpdate): Promise<{ warnings: string[] }>;
+}
+
+export interface ContainerStats {
+  readonly readAt: string;
+  readonly pids: { current: number; limit: number };
+  readonly cpu: { totalNs: number; userNs: number; systemNs: number; hostNs: number; onlineCpus: number; perCpuNs: number[]; throttled: { periods: number; throttledPeriods: number; throttledNs: number } };
+  readonly memory: { usage: number; limit: number; maxUsage: number; stats: Record<string, number> };
+  readonly blkio: { op: string; major: number; minor: number; value: number }[];
+  readonly networks: Record<string, { rxBytes: number; rxPackets: number; rxErrors: number; rxDropped: number; txBytes: number; txPackets: number; txErrors: number; txDropped: number }>;
+}
+
+export interface ContainerQueries {
+  inspect(ref: string, options: { size: boolean }): Promise<ContainerView>;
+  list(options: ContainerListOptions): Promise<ContainerView[]>;
+  /** Resolves at once; `exited` resolves when the condition is met. 'removed' also answers with the exit code. */
+  wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exited: Promise<{ exitCode: number; error: string }> }>;
+  top(ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
+  /** One sample now; the api computes nothing but asks twice a second apart where a stream is wanted. null when stopped. */
+  stats(ref: string): Promise<{ id: string; name: string; stats: ContainerStats | null }>;
+  changes(ref: string): Promise<{ kind: 0 | 1 | 2; path: string }[]>; // modified, added, deleted
+  prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }>;
+}

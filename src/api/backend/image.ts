@@ -1,0 +1,42 @@
+/** What the image routes need of an engine. */
+import type { Readable } from 'node:stream';
+import type { ImageRecord } from '../../model/image.ts';
+import type { Filters } from './container.ts';
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly identityToken: string;
+  readonly registryToken: string;
+  readonly serverAddress: string;
+}
+
+/** Docker's own jsonmessage line; what the api streams to the client. */
+export interface ProgressMessage {
+  readonly status?: string;
+  readonly id?: string;
+  readonly stream?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  readonly aux?: unknown;
+}
+
+export type ReportProgress = (message: ProgressMessage) => void;
+
+export interface ImageView {
+  readonly record: ImageRecord;
+  readonly containers: number; // how many containers use it
+  readonly graph: Readonly<Record<string, string>>;
+}
+
+export interface ImageBackend {
+  listImages(options: { all: boolean; filters: Filters }): Promise<ImageView[]>;
+  inspectImage(ref: string): Promise<ImageView>;
+  pull(ref: string, auth: RegistryAuth | null, platform: string, report: ReportProgress, signal: AbortSignal): Promise<void>;
+  push(ref: string, auth: RegistryAuth | null, report: ReportProgress, signal: AbortSignal): Promise<void>;
+  tag(ref: string, target: string): Promise<void>;
+  removeImage(ref: string, options: { force: boolean; prune: boolean }): Promise<{ untagged?: string; deleted?: string }[]>;
+  importImage(source: Readable, options: { ref: string; message: string; changes: readonly string[]; platform: string }): Promise<string>; // id
+  loadImages(source: Readable, report: ReportProgress): Promise<void>;
+  saveImages(refs: readonly string[]): Promise<Readable>;
+  pruneImages(filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }>;
+}

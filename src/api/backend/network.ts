@@ -1,0 +1,19 @@
+/** What the network routes need of an engine. `ref` is a name, an id or a unique id prefix. */
+import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
+import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import type { Filters } from './container.ts';
+
+export interface NetworkView {
+  readonly record: NetworkRecord;
+  readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
+}
+
+export interface NetworkBackend {
+  createNetwork(spec: NetworkSpec): Promise<{ id: string; warnings: string[] }>;
+  removeNetwork(ref: string): Promise<void>;
+  inspectNetwork(ref: string): Promise<NetworkView>;
+  listNetworks(filters: Filters): Promise<NetworkView[]>;
+  connect(ref: string, container: string, spec: EndpointSpec): Promise<void>;
+  disconnect(ref: string, container: string, force: boolean): Promise<void>;
+  pruneNetworks(filters: Filters): Promise<string[]>; // names
+}

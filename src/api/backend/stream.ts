@@ -1,0 +1,81 @@
+/** What attach, logs and exec need of an engine. */
+import type { Duplex } from 'node:stream';
+
+/**
+ * A live connection to a container's or exec's stdio. `output` frames come in the order they were written; the
+ * api multiplexes them (raw when `tty`). It ends when the process has ended and all output was delivered.
+ */
+export interface AttachSession {
+  readonly tty: boolean;
+  output: AsyncIterable<OutputFrame>;
+  /** Resolves when the chunk is accepted: await it before the next (back pressure). */
+  writeStdin(chunk: Buffer): Promise<void>;
+  closeStdin(): Promise<void>;
+  /** Lets go of the streams; the process goes on. */
+  detach(): void;
+}
+
+export interface OutputFrame {
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Buffer;
+}
+
+export interface LogFrame extends OutputFrame {
+  readonly timeNs: bigint;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly stream: boolean; // live; else only what `logs` gives
+  readonly logs: boolean; // earlier output first
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly tail: number; // -1 = all
+  readonly sinceNs: bigint; // 0 = from the start
+  readonly untilNs: bigint; // 0 = no end
+}
+
+export interface ExecSpec {
+  readonly cmd: readonly string[];
+  readonly env: readonly string[];
+  readonly user: string;
+  readonly workingDir: string;
+  readonly tty: boolean;
+  readonly privileged: boolean;
+  readonly attachStdin: boolean;
+  readonly attachStdout: boolean;
+  readonly attachStderr: boolean;
+  readonly detachKeys: string;
+  readonly consoleSize: readonly [number, number] | null; // rows, columns
+}
+
+export interface ExecView {
+  readonly id: string;
+  readonly containerId: string;
+  readonly running: boolean;
+  readonly exitCode: number | null;
+  readonly pid: number;
+  readonly spec: ExecSpec;
+  readonly openStdin: boolean;
+}
+
+export interface StreamBackend {
+  /** Works on created containers too (docker attaches before it starts): output begins when the process does. */
+  attach(ref: string, options: AttachOptions): Promise<AttachSession>;
+  /** `tty` tells the api to send raw instead of multiplexed output. */
+  logs(ref: string, options: LogOptions, signal: AbortSignal): Promise<{ tty: boolean; frames: AsyncIterable<LogFrame> }>;
+  resize(ref: string, rows: number, columns: number): Promise<void>;
+  execCreate(ref: string, spec: ExecSpec): Promise<string>;
+  execStart(id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }): Promise<AttachSession | null>;
+  execInspect(id: string): Promise<ExecView>;
+  execResize(id: string, rows: number, columns: number): Promise<void>;
+}
+
+/** A marker for handlers that take over the connection. */
+export type Hijacked = Duplex;

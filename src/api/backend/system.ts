@@ -1,0 +1,56 @@
+import type { EngineEvent } from '../../model/event.ts';
+import type { Filters } from './container.ts';
+
+export interface SystemFacts {
+  readonly id: string;
+  readonly name: string; // the host's name
+  readonly version: string;
+  readonly gitCommit: string;
+  readonly buildTime: string;
+  readonly kernelVersion: string;
+  readonly operatingSystem: string; // 'Debian GNU/Linux 12 (bookworm)'
+  readonly osVersion: string;
+  readonly architecture: string; // 'x86_64'
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly rootDir: string;
+  readonly cgroupVersion: '1' | '2';
+  readonly cgroupDriver: string;
+  readonly defaultRuntime: string;
+  readonly runtimes: Readonly<Record<string, { path: string; version: string }>>;
+  readonly storageStatus: readonly (readonly [string, string])[];
+  readonly securityOptions: readonly string[];
+  readonly counts: { containers: number; running: number; paused: number; stopped: number; images: number };
+  readonly ipForward: boolean;
+  readonly bridgeNfIptables: boolean;
+  readonly bridgeNfIp6tables: boolean;
+  readonly warnings: readonly string[];
+  readonly labels: readonly string[];
+  readonly addressPools: readonly { base: string; size: number }[];
+  readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
+  readonly startedAt: string;
+}
+
+export interface DiskUsage {
+  readonly imageBytes: number;
+}
+
+export interface SystemBackend {
+  facts(): Promise<SystemFacts>;
+  /** Past events from `sinceNs` (0 = none) and live ones until `untilNs` (0 = for ever) or the signal. */
+  events(options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EngineEvent>;
+  diskUsage(): Promise<DiskUsage>;
+  /** Checks a login against a registry; the api's POST /auth. */
+  login(auth: { username: string; password: string; serverAddress: string }): Promise<{ status: string; identityToken: string }>;
+}
+
+/** Everything the api needs; the daemon hands it over. */
+export interface Backend {
+  readonly containers: import('./container.ts').ContainerLifecycle & import('./container.ts').ContainerQueries;
+  readonly streams: import('./stream.ts').StreamBackend;
+  readonly archives: import('./archive.ts').ArchiveBackend;
+  readonly networks: import('./network.ts').NetworkBackend;
+  readonly images: import('./image.ts').ImageBackend;
+  readonly volumes: import('./volume.ts').VolumeBackend;
+  readonly system: SystemBackend;
+}

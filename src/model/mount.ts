@@ -1,0 +1,39 @@
+export interface MountSpec {
+  readonly type: 'bind' | 'volume' | 'tmpfs';
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly bind: { readonly propagation: string; readonly nonRecursive: boolean; readonly createMountpoint: boolean } | null;
+  readonly volume: {
+    readonly noCopy: boolean;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly driver: string;
+    readonly driverOpts: Readonly<Record<string, string>>;
+    readonly subpath: string;
+  } | null;
+  readonly tmpfs: { readonly sizeBytes: number; readonly mode: number } | null;
+}
+
+/** A mount as resolved at create: what inspect shows under Mounts and what the runtime is given. */
+export interface MountPoint {
+  readonly type: 'bind' | 'volume' | 'tmpfs';
+  readonly name: string; // the volume's name, '' for others
+  readonly source: string; // on the host
+  readonly destination: string; // in the container
+  readonly driver: string; // 'local' for volumes
+  readonly mode: string; // as given: 'ro', 'z', ''
+  readonly rw: boolean;
+  readonly propagation: string; // '' = rprivate
+  readonly noCopy: boolean;
+  readonly tmpfsOptions: string; // for tmpfs: 'size=...,mode=...'
+}
+
+export interface VolumeRecord {
+  readonly name: string;
+  readonly driver: 'local';
+  readonly createdAt: string;
+  readonly mountpoint: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly anonymous: boolean;
+}
