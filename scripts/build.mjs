@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+// Bundles each program of the project into one file under dist/.
+//
+//   node scripts/build.mjs            all of them
+//   node scripts/build.mjs cli dns    only these
+//
+// The command line is CJS, which starts some milliseconds sooner than ESM; the long-lived processes are ESM.
+// Packages with native code stay outside: they find their own binaries beside their package.json.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const NATIVE = ['koffi', 'lmdb'];
+
+const programs = [
+  { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.cjs' },
+  { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
+  { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
+];
+
+let esbuild;
+try {
+  esbuild = await import('esbuild');
+} catch {
+  console.error('build: esbuild is not installed; run "npm ci" first');
+  process.exit(1);
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !programs.some((program) => program.name === name));
+if (unknown.length > 0) {
+  console.error(`build: no program "${unknown.join('", "')}"; there are: ${programs.map((p) => p.name).join(', ')}`);
+  process.exit(1);
+}
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const [commit = '', builtAt = ''] = gitHead();
+const define = {
+  __CAUSEWAY_VERSION__: JSON.stringify(version),
+  __CAUSEWAY_COMMIT__: JSON.stringify(commit),
+  __CAUSEWAY_BUILT_AT__: JSON.stringify(builtAt),
+};
+
+// A bundled CJS package inside an ES module still asks for require and __dirname.
+const ESM_BANNER = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __toPath } from 'node:url';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __toPath(import.meta.url);',
+  "const __dirname = __toPath(new URL('.', import.meta.url));",
+].join('\n');
+
+const builds = programs
+  .filter((program) => wanted.length === 0 || wanted.includes(program.name))
+  .map(async ({ name, entry, output }) => {
+    if (!existsSync(join(root, entry))) {
+      if (wanted.length > 0) throw new Error(`${entry} does not exist`);
+      return `${name}: left out, there is no ${entry}`;
+    }
+    const format = output.endsWith('.cjs') ? 'cjs' : 'esm';
+    // Written beside its place and moved there whole: a program that is started meanwhile never reads half a file.
+    const fresh = `${output}.${process.pid}`;
+    try {
+      await esbuild.build({
+        absWorkingDir: root,
+        entryPoints: [entry],
+        outfile: fresh,
+        bundle: true,
+        platform: 'node',
+        target: 'node20',
+        format,
+        external: NATIVE,
+        define,
+        minifySyntax: name === 'cli',
+        minifyWhitespace: name === 'cli',
+        banner: format === 'esm' ? { js: ESM_BANNER } : {},
+        legalComments: 'none',
+        logLevel: 'silent',
+      });
+      renameSync(join(root, fresh), join(root, output));
+    } catch (error) {
+      rmSync(join(root, fresh), { force: true });
+      throw error;
+    }
+    return `${name}: ${output}`;
+  });
+
+let failed = false;
+for (const outcome of await Promise.allSettled(builds)) {
+  if (outcome.status === 'fulfilled') {
+    console.log(outcome.value);
+    continue;
+  }
+  failed = true;
+  const { errors, message } = outcome.reason;
+  const lines = errors ? await esbuild.formatMessages(errors, { kind: 'error', color: process.stderr.isTTY }) : [message];
+  console.error(`build failed: ${lines.join('')}`);
+}
+process.exit(failed ? 1 : 0);
+
+/** [short commit, its date] of the checkout, or nothing outside of one. */
+function gitHead() {
+  try {
+    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('git', ['log', '-1', '--format=%h%n%cI'], options).trim().split('\n');
+  } catch {
+    return [];
+  }
+}
