@@ -1,0 +1,260 @@
+/**
+ * Addresses of all networks: which subnets a new network gets, and which address an endpoint gets on it. Promises
+ * Docker's order, rules and words. Holds everything in memory and does no I/O: what was given before a restart is
+ * told to it again (`open`, then `take` with the address). Changes nothing when it throws.
+ *
+ * `choosePools` only chooses. Call `open` with the chosen pools before anything else is awaited, or two networks
+ * created at the same time may be given the same subnet.
+ */
+import { CausewayError, forbidden, invalid, notFound, systemError } from '../../base/errors.ts';
+import {
+  canonicalIp,
+  formatSubnet,
+  ipVersion,
+  parseSubnet,
+  subnetsOverlap,
+  type Subnet,
+} from '../../model/addresses.ts';
+import type { IpamPool, NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import { AddressPool } from './address-pool.ts';
+import { checkIpamConfig } from './config-check.ts';
+import { chooseSubnet, DOCKER_POOLS_V4, parseSources, uniqueLocalPool, type ParsedSource, type SubnetSource } from './default-pools.ts';
+
+/** IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big. */
+export const SUBNET_SIZE_OPTION = 'causeway.subnet_size';
+export const SUBNET_SIZE_OPTION_V6 = 'causeway.subnet_size6';
+
+interface OpenNetwork {
+  readonly name: string;
+  readonly pools: readonly AddressPool[];
+}
+
+export interface PoolUsage {
+  readonly subnet: string;
+  readonly ipsInUse: bigint;
+  readonly dynamicIpsAvailable: bigint;
+}
+
+export class Ipam {
+  readonly #sources: Readonly<Record<4 | 6, readonly ParsedSource[]>>;
+  readonly #networks = new Map<string, OpenNetwork>();
+
+  /**
+   * `pools`: [] for Docker's. IPv6 networks get a /64 of a unique local /48 derived from `hostId` where `pools` has no
+   * IPv6 source. Throws `invalid` for a pool that cannot be cut.
+   */
+  constructor(options: { pools: readonly SubnetSource[]; hostId?: string }) {
+    const own4 = parseSources(options.pools, 4);
+    const own6 = parseSources(options.pools, 6);
+    this.#sources = {
+      4: own4.length > 0 || own6.length > 0 ? own4 : parseSources(DOCKER_POOLS_V4, 4),
+      6: own6.length > 0 ? own6 : parseSources([uniqueLocalPool(options.hostId ?? 'causeway')], 6),
+    };
+  }
+
+  /**
+   * The pools of a new network, IPv4 first, every subnet and gateway filled in, all spelled canonically. `taken` is what a chosen
+   * subnet must also keep clear of: the host's routes and resolvers. A subnet that the user names may overlap those,
+   * but no other network. Throws `invalid`, `forbidden` or `system` in Docker's words.
+   */
+  choosePools(spec: NetworkSpec, taken: readonly Subnet[]): IpamPool[] {
+    if (spec.ipam.driver === 'null') return nullPools(spec);
+    if (spec.ipam.driver !== '' && spec.ipam.driver !== 'default') {
+      throw notFound(`plugin "${spec.ipam.driver}" not found`);
+    }
+    checkIpamConfig(spec);
+    const chosen: IpamPool[] = [];
+    const subnets: Subnet[] = [];
+    for (const version of [4, 6] as const) {
+      if (!(version === 4 ? spec.enableIpv4 : spec.enableIpv6)) continue;
+      const wanted = spec.ipam.pools.filter((pool) => (pool.subnet === '' ? version === 4 : parseSubnet(pool.subnet)?.version === version));
+      for (const pool of wanted.length > 0 ? wanted : [EMPTY_POOL]) {
+        const subnet = pool.subnet === '' ? this.#chooseSubnet(spec, version, [...taken, ...subnets]) : parseSubnet(pool.subnet)!;
+        if (pool.subnet !== '') this.#refuseOverlap(subnet, subnets);
+        subnets.push(subnet);
+        chosen.push(fillPool(pool, subnet, needsGateway(spec, version)));
+      }
+    }
+    return chosen;
+  }
+
+  /** Makes a network's pools ready to give addresses; opening an open network changes nothing. */
+  open(network: Pick<NetworkRecord, 'id' | 'name' | 'pools'>): void {
+    if (this.#networks.has(network.id)) return;
+    const pools = network.pools.map((pool) => {
+      const subnet = parseSubnet(pool.subnet);
+      if (!subnet) throw systemError(`network ${network.name} has the invalid subnet ${pool.subnet}`);
+      const reserved = [pool.gateway, ...Object.values(pool.auxAddresses)].filter((address) => address !== '');
+      return new AddressPool({ subnet, range: pool.ipRange === '' ? undefined : parseSubnet(pool.ipRange), reserved });
+    });
+    this.#networks.set(network.id, { name: network.name, pools });
+  }
+
+  close(networkId: string): void {
+    this.#networks.delete(networkId);
+  }
+
+  /**
+   * An address on a network: `wanted`, or the lowest free one of its first pool that has one. '' from a network
+   * without pools (host, none, the null IPAM driver). Throws `forbidden` "Address already in use", `invalid` for an
+   * address outside the network, `system` when nothing is left.
+   */
+  take(networkId: string, version: 4 | 6, wanted?: string): string {
+    const network = this.#network(networkId);
+    if (network.pools.length === 0) return '';
+    const pools = network.pools.filter((pool) => pool.subnet.version === version);
+    if (wanted !== undefined && wanted !== '') {
+      const pool = pools.find((candidate) => candidate.contains(wanted));
+      if (!pool) throw invalid(`invalid address ${wanted}: It does not belong to any of this network's subnets`);
+      return pool.take(wanted)!;
+    }
+    for (const pool of pools) {
+      const address = pool.take();
+      if (address !== undefined) return address;
+    }
+    throw systemError(`no available IPv${version} addresses on this network's address pools: ${network.name} (${networkId})`);
+  }
+
+  /** Gives an address back; one that is not taken, or on no open network, is ignored, so that teardown can be repeated. */
+  release(networkId: string, address: string): void {
+    this.#poolOf(networkId, address)?.release(address);
+  }
+
+  /**
+   * Keeps an address that `owner` (a container) asked for with --ip from being chosen for another while the container
+   * is stopped (moby#49781). Somebody who names the address himself still gets it, so that a container can be replaced.
+   */
+  reserve(networkId: string, address: string, owner: string): void {
+    this.#poolOf(networkId, address)?.keep(address, owner);
+  }
+
+  unreserve(networkId: string, address: string, owner: string): void {
+    this.#poolOf(networkId, address)?.unkeep(address, owner);
+  }
+
+  isTaken(networkId: string, address: string): boolean {
+    return this.#poolOf(networkId, address)?.has(address) ?? false;
+  }
+
+  /** What inspect shows under Status.IPAM.Subnets. */
+  usage(networkId: string): PoolUsage[] {
+    return this.#network(networkId).pools.map((pool) => ({
+      subnet: formatSubnet(pool.subnet),
+      ipsInUse: pool.inUse,
+      dynamicIpsAvailable: pool.free,
+    }));
+  }
+
+  #network(networkId: string): OpenNetwork {
+    const network = this.#networks.get(networkId);
+    if (!network) throw notFound(`network ${networkId} not found`);
+    return network;
+  }
+
+  #poolOf(networkId: string, address: string): AddressPool | undefined {
+    if (ipVersion(address) === 0) return undefined;
+    return this.#networks.get(networkId)?.pools.find((pool) => pool.contains(address));
+  }
+
+  #openSubnets(): Subnet[] {
+    return [...this.#networks.values()].flatMap((network) => network.pools.map((pool) => pool.subnet));
+  }
+
+  #refuseOverlap(subnet: Subnet, ownSubnets: readonly Subnet[]): void {
+    if ([...this.#openSubnets(), ...ownSubnets].some((other) => subnetsOverlap(other, subnet))) {
+      throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
+    }
+  }
+
+  #chooseSubnet(spec: NetworkSpec, version: 4 | 6, taken: readonly Subnet[]): Subnet {
+    const option = version === 4 ? SUBNET_SIZE_OPTION : SUBNET_SIZE_OPTION_V6;
+    const size = parseSize(option, spec.ipam.options?.[option], version);
+    const sources = this.#sources[version];
+    const subnet = chooseSubnet(sources, [...taken, ...this.#openSubnets()], size);
+    if (!subnet) throw this.#exhausted(version, sources, taken);
+    return subnet;
+  }
+
+  /** Docker's sentence, then what Docker does not say: who has the subnets, and what to do. */
+  #exhausted(version: 4 | 6, sources: readonly ParsedSource[], taken: readonly Subnet[]): CausewayError {
+    const inSources = (subnet: Subnet) => sources.some(({ base }) => subnetsOverlap(base, subnet));
+    const holders = [...this.#networks.values()].flatMap(({ name, pools }) =>
+      pools.filter((pool) => inSources(pool.subnet)).map((pool) => `${name} (${formatSubnet(pool.subnet)})`),
+    );
+    const networks = this.#openSubnets();
+    const isNetwork = (subnet: Subnet) => networks.some((other) => other.first === subnet.first && other.prefix === subnet.prefix);
+    const host = taken.filter((subnet) => inSources(subnet) && !isNetwork(subnet)).map(formatSubnet);
+    const parts = ['all predefined address pools have been fully subnetted'];
+    if (sources.length === 0) parts.push(`: there is no IPv${version} pool`);
+    if (holders.length > 0) parts.push(`: held by ${listSome(holders)}`);
+    if (host.length > 0) parts.push(`${holders.length > 0 ? ';' : ':'} in use on this host: ${listSome(host)}`);
+    const example = version === 4 ? 'base=10.201.0.0/16,size=24' : 'base=fd00:c0::/48,size=64';
+    parts.push(
+      `. Remove networks that nobody uses (docker network prune), give this one a --subnet, or add a pool with ` +
+        `--default-address-pool ${example} (in daemon.json: "default-address-pools")`,
+    );
+    return invalid(parts.join('')) as CausewayError;
+  }
+}
+
+const EMPTY_POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
+
+function listSome(items: readonly string[]): string {
+  const shown = items.slice(0, 40);
+  return shown.length < items.length ? `${shown.join(', ')} and ${items.length - shown.length} more` : shown.join(', ');
+}
+
+function parseSize(option: string, text: string | undefined, version: 4 | 6): number | undefined {
+  if (text === undefined) return undefined;
+  const size = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
+  const longest = version === 4 ? 31 : 127;
+  if (!(size >= 1 && size <= longest)) {
+    throw invalid(`invalid value ${JSON.stringify(text)} for IPAM option ${option}: not a prefix length from 1 to ${longest}`);
+  }
+  return size;
+}
+
+/** The null driver gives no addresses, and takes no wishes. */
+function nullPools(spec: NetworkSpec): IpamPool[] {
+  for (const pool of spec.ipam.pools) {
+    if (pool.subnet !== '') throw invalid('null ipam driver does not handle specific address pool requests');
+    if (pool.ipRange !== '') throw invalid('null ipam driver does not handle specific address subpool requests');
+  }
+  return [];
+}
+
+/** Docker's rule, by driver, for networks whose gateway address nobody would use. */
+function needsGateway(spec: NetworkSpec, version: 4 | 6): boolean {
+  if (spec.driver === 'macvlan' || spec.driver === 'ipvlan') return !spec.internal;
+  const mode = spec.options[`com.docker.network.bridge.gateway_mode_ipv${version}`];
+  const inhibited = /^(1|t|true)$/i.test(spec.options['com.docker.network.bridge.inhibit_ipv4'] ?? '');
+  return mode !== 'isolated' && !(version === 4 && spec.internal && inhibited);
+}
+
+/** Spells a pool canonically, finds its gateway (the first address that can be chosen) and checks that nothing is named twice. */
+function fillPool(pool: IpamPool, subnet: Subnet, gatewayNeeded: boolean): IpamPool {
+  let range = pool.ipRange === '' ? undefined : parseSubnet(pool.ipRange)!;
+  if (range && range.prefix < subnet.prefix) range = subnet;
+  const addresses = new AddressPool({ subnet, range, reserved: [] });
+  let gateway = '';
+  if (pool.gateway !== '' || gatewayNeeded) {
+    const taken = tryTake(addresses, pool.gateway, (reason) => `failed to allocate gateway (${pool.gateway}): ${reason}`);
+    gateway = taken;
+  }
+  const auxAddresses: Record<string, string> = {};
+  for (const [name, address] of Object.entries(pool.auxAddresses)) {
+    auxAddresses[name] = tryTake(
+      addresses,
+      canonicalIp(address),
+      (reason) => `failed to allocate secondary ip address (${name}:${address}): ${reason}`,
+    );
+  }
+  return { subnet: formatSubnet(subnet), ipRange: range ? formatSubnet(range) : '', gateway, auxAddresses };
+}
+
+function tryTake(addresses: AddressPool, wanted: string, explain: (reason: string) => string): string {
+  if (wanted !== '' && addresses.has(wanted)) throw systemError(explain('Address already in use'));
+  const address = addresses.take(wanted);
+  if (address === undefined) throw systemError(explain('no available addresses on this pool'));
+  return address;
+}
