@@ -2,7 +2,7 @@
  * A container's /etc/hosts. Rendered whole from what is known, byte for byte as Docker writes it; lines that the
  * container's own user added, changed or took out are carried over by `mergeUserLines`.
  */
-import { ipVersion } from '../../model/addresses.ts';
+import { canonicalIp, ipVersion } from '../../model/addresses.ts';
 
 export interface HostsModel {
   /** False where the container has no IPv6 at all: then no line has an IPv6 address. */
@@ -41,7 +41,7 @@ export function renderHosts(model: HostsModel): string {
     ...(ipv6 ? STANDARD6 : []),
     ...entries
       .filter(({ address, names }) => names.length > 0 && address !== '' && (ipv6 || ipVersion(address) === 4))
-      .map(({ address, names }) => `${address}\t${names.join(' ')}`),
+      .map(({ address, names }) => `${canonicalIp(address)}\t${names.join(' ')}`),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -27,7 +27,7 @@ export function parseResolvConf(text: string, path: string): HostResolvConf {
     if (directive === 'nameserver') {
       const [address] = values;
       if (address === undefined) continue;
-      if (isNameserver(address)) nameservers.push(address);
+      if (isNameserver(address)) nameservers.push(canonicalNameserver(address));
       else invalidNameservers.push(address);
     } else if (directive === 'search' || directive === 'domain') {
       if (values.length > 0) search = values; // the last one counts
@@ -75,7 +75,7 @@ export function renderResolvConf(input: ResolvConfInput): string {
   const overridesSearch = wishes.dnsSearch.length > 0;
   const warnings: string[] = [];
 
-  let nameservers: readonly string[] = overridesServers ? wishes.dns : host.nameservers;
+  let nameservers: readonly string[] = overridesServers ? wishes.dns.map(canonicalIp) : host.nameservers;
   let options = [...(overridesOptions ? wishes.dnsOptions : host.options)];
   let ndotsFrom = hasOption(options, 'ndots') ? (overridesOptions ? 'override' : 'host') : '';
   let upstreams: readonly string[] = [];
@@ -147,6 +147,11 @@ export function mergeWishes(container: DnsWishes, daemon: DnsWishes): DnsWishes 
 /** An address, which for a link-local server may name an interface of the host: 'fe80::1%eth0'. */
 function isNameserver(text: string): boolean {
   return ipVersion(text) !== 0 || (/^fe[89ab]/i.test(text) && ipVersion(text.replace(/%[^%]+$/, '')) === 6);
+}
+
+function canonicalNameserver(text: string): string {
+  const zone = text.indexOf('%');
+  return zone < 0 ? canonicalIp(text) : `${canonicalIp(text.slice(0, zone))}${text.slice(zone)}`;
 }
 
 function hasOption(options: readonly string[], name: string): boolean {

@@ -1,0 +1,200 @@
+/**
+ * Which host ports lead to a container. Promises: a port is really held for as long as it is published (the injected
+ * holder binds a socket), all bindings of a container or none, the same number on every address of one binding, and
+ * refusals in Docker's words that say who holds the port. Keeps no state on disk: `adopt` tells it again what was
+ * published before a restart.
+ */
+import { errorCode, errorMessage, systemError, type CausewayError } from '../../base/errors.ts';
+import { ipVersion } from '../../model/addresses.ts';
+import type { Protocol, PublishedPort } from '../../model/port.ts';
+import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
+import { PortTable, type PortEntry } from './port-table.ts';
+
+/** Binds a host port so that nobody else can; throws with code EADDRINUSE where somebody has. */
+export interface PortHolder {
+  hold(protocol: Protocol, address: string, port: number): { close(): void };
+}
+
+/** For whom ports are published. The addresses only serve the error texts. */
+export interface PortOwner {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly endpointId: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+}
+
+export type PortRange = readonly [first: number, last: number];
+
+export interface PortAllocatorOptions {
+  readonly holder: PortHolder;
+  /** The range that ports are chosen from (net.ipv4.ip_local_port_range). */
+  readonly ephemeral: () => PortRange;
+  /** What is not to be chosen from it (net.ipv4.ip_local_reserved_ports). */
+  readonly reserved?: () => readonly PortRange[];
+  /** Who in the system has a port that is none of ours. */
+  readonly describeHolder?: (port: { readonly protocol: Protocol; readonly port: number }) => { readonly pid: number; readonly program: string } | undefined;
+}
+
+export class PortAllocator {
+  readonly #options: PortAllocatorOptions;
+  readonly #table = new PortTable();
+  /** The number last chosen from a range: the next search begins behind it, as a port just given back may have late packets. */
+  readonly #lastChosen = new Map<string, number>();
+
+  constructor(options: PortAllocatorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Holds what is wanted and returns it in Docker's order: fixed ports before ranges, then by container port,
+   * protocol and address. Throws `invalid` for what cannot be parsed and `system` when a port is taken; then holds
+   * nothing that it did not hold before. May be called again for an endpoint to publish more.
+   */
+  publish(owner: PortOwner, wanted: readonly WantedPort[], options: PublishOptions): PublishedPort[] {
+    const groups = expandBindings(wanted, options);
+    const held: PortEntry[] = [];
+    try {
+      for (const group of groups) held.push(...this.#publishGroup(owner, group));
+    } catch (error) {
+      for (const entry of held) this.#table.remove(entry);
+      for (const entry of held) entry.hold?.close();
+      throw error;
+    }
+    return held.map((entry) => entry.published);
+  }
+
+  /** Lets go of all ports of an endpoint, or of the named ones. What is not held is ignored. */
+  release(endpointId: string, ports?: readonly PublishedPort[]): void {
+    const named = ports && new Set(ports.map(publishedKey));
+    for (const entry of this.#table.ofEndpoint(endpointId)) {
+      if (named && !named.has(publishedKey(entry.published))) continue;
+      this.#table.remove(entry);
+      entry.hold?.close();
+    }
+  }
+
+  /**
+   * Takes over what a running container has published since before a restart. A port that cannot be held any more is
+   * still listed as the container's, since its packets still go there; those are returned.
+   */
+  adopt(owner: string | PortOwner, ports: readonly PublishedPort[]): PublishedPort[] {
+    const known: PortOwner = typeof owner === 'string' ? { containerId: '', containerName: '', endpointId: owner } : owner;
+    const adopted = new Set(this.#table.ofEndpoint(known.endpointId).map((entry) => publishedKey(entry.published)));
+    const lost: PublishedPort[] = [];
+    for (const published of ports) {
+      if (adopted.has(publishedKey(published))) continue;
+      let hold: PortEntry['hold'];
+      try {
+        hold = this.#options.holder.hold(published.protocol, published.hostIp, published.hostPort);
+      } catch {
+        lost.push(published);
+      }
+      this.#table.add({ owner: known, published, hold });
+    }
+    return lost;
+  }
+
+  /** Keeps the names in refusals right. */
+  rename(containerId: string, containerName: string): void {
+    this.#table.rename(containerId, containerName);
+  }
+
+  /** Who of ours has a port. */
+  holderOf(protocol: Protocol, hostIp: string, hostPort: number): PortOwner | undefined {
+    return this.#table.conflict(protocol, hostIp, hostPort)?.owner;
+  }
+
+  #publishGroup(owner: PortOwner, group: BindingGroup): PortEntry[] {
+    const { first, last } = group;
+    if (first === last && first !== 0) return this.#holdAll(owner, group, first);
+    for (const port of this.#candidates(group)) {
+      if (group.addresses.some((address) => this.#table.conflict(group.port.protocol, address, port))) continue;
+      try {
+        const entries = this.#holdAll(owner, group, port);
+        this.#lastChosen.set(rangeKey(group), port);
+        return entries;
+      } catch (error) {
+        if (errorCode(error) !== 'EADDRINUSE' && !isInUse(error)) throw error;
+      }
+    }
+    const range = first === 0 ? 'the ephemeral range' : `${first}-${last}`;
+    throw systemError(`all ports are allocated (${group.port.protocol} on ${group.addresses.join(', ')}, ${range})`);
+  }
+
+  /** The numbers of a range, from behind the last one chosen around to it. */
+  *#candidates(group: BindingGroup): Generator<number> {
+    const ephemeral = group.first === 0;
+    const [first, last] = ephemeral ? this.#options.ephemeral() : [group.first, group.last];
+    const reserved = ephemeral ? (this.#options.reserved?.() ?? []) : [];
+    const size = last - first + 1;
+    const previous = this.#lastChosen.get(rangeKey(group)) ?? last;
+    for (let step = 1; step <= size; step++) {
+      const port = first + ((((previous - first + step) % size) + size) % size);
+      if (!reserved.some(([from, to]) => port >= from && port <= to)) yield port;
+    }
+  }
+
+  #holdAll(owner: PortOwner, group: BindingGroup, hostPort: number): PortEntry[] {
+    const { protocol, port } = group.port;
+    for (const address of group.addresses) {
+      const other = this.#table.conflict(protocol, address, hostPort);
+      if (other) throw allocatedError(other);
+    }
+    const entries: PortEntry[] = [];
+    for (const hostIp of group.addresses) {
+      try {
+        const hold = this.#options.holder.hold(protocol, hostIp, hostPort);
+        const entry = { owner, published: { hostIp, hostPort, port, protocol }, hold };
+        entries.push(entry);
+        this.#table.add(entry);
+      } catch (error) {
+        for (const entry of entries) this.#table.remove(entry);
+        for (const entry of entries) entry.hold?.close();
+        throw this.#bindError(owner, { hostIp, hostPort, port, protocol }, error);
+      }
+    }
+    return entries;
+  }
+
+  /** Somebody else has the port, or it cannot be bound at all. */
+  #bindError(owner: PortOwner, published: PublishedPort, cause: unknown): CausewayError {
+    const { protocol, hostPort } = published;
+    const inUse = errorCode(cause) === 'EADDRINUSE';
+    const found = inUse ? this.#options.describeHolder?.({ protocol, port: hostPort }) : undefined;
+    const reason = inUse ? 'address already in use' : (BIND_REASONS[errorCode(cause) ?? ''] ?? errorMessage(cause));
+    const who = found ? `: held by ${found.program} (pid ${found.pid})` : '';
+    return systemError(`failed to bind host port for ${describeBinding(owner, published)}: ${reason}${who}`, cause);
+  }
+}
+
+const BIND_REASONS: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  EAFNOSUPPORT: 'address family not supported by protocol',
+  EPROTONOSUPPORT: 'protocol not supported',
+};
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && errorCode(error.cause) === 'EADDRINUSE';
+}
+
+function allocatedError(other: PortEntry): CausewayError {
+  const { hostIp, hostPort } = other.published;
+  const { containerName } = other.owner;
+  const who = containerName === '' ? '' : `: held by container ${containerName}`;
+  return systemError(`Bind for ${hostIp}:${hostPort} failed: port is already allocated${who}`);
+}
+
+/** '0.0.0.0:8080:172.17.0.2:80/tcp', as Docker prints a binding. */
+function describeBinding(owner: PortOwner, published: PublishedPort): string {
+  const version = ipVersion(published.hostIp);
+  const target = (version === 6 ? owner.ipv6 || owner.ipv4 : owner.ipv4) ?? '';
+  const bracket = (address: string) => (ipVersion(address) === 6 ? `[${address}]` : address);
+  const inner = target === '' ? '' : `${bracket(target)}:`;
+  return `${bracket(published.hostIp)}:${published.hostPort}:${inner}${published.port}/${published.protocol}`;
+}
+
+const rangeKey = (group: BindingGroup): string => `${group.addresses[0]} ${group.port.protocol} ${group.first}-${group.last}`;
+
+const publishedKey = (port: PublishedPort): string => `${port.protocol} ${port.hostIp} ${port.hostPort} ${port.port}`;

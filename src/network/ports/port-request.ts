@@ -1,0 +1,118 @@
+/** What the user asked to publish, checked and brought into the order and the groups that ports are taken in. */
+import { invalid } from '../../base/errors.ts';
+import { canonicalIp, ipVersion } from '../../model/addresses.ts';
+import { comparePorts, formatPort, parsePort, type Port, type PortBinding } from '../../model/port.ts';
+
+/** A port of the container and where it is to be published; without bindings only when all exposed ports are. */
+export interface WantedPort {
+  readonly port: Port;
+  readonly bindings: readonly PortBinding[];
+}
+
+export interface PublishOptions {
+  /** -P: exposed ports without bindings get a port that is chosen. */
+  readonly publishAll: boolean;
+  /** For bindings that name no host address: --ip, or the network's host_binding_ipv4. */
+  readonly defaultHostIp: string;
+  /** Whether '0.0.0.0' by default means '[::]' as well. */
+  readonly ipv6: boolean;
+  /** False for a container without an IPv4 address. */
+  readonly ipv4?: boolean;
+}
+
+/** Host addresses that must get the same host port: from `first` to `last`; 0 = from the ephemeral range. */
+export interface BindingGroup {
+  readonly port: Port;
+  readonly first: number;
+  readonly last: number;
+  readonly addresses: readonly string[];
+}
+
+/** One list from what is exposed and what is bound, ordered by port. Throws `invalid` for bindings that do not parse. */
+export function wantedPorts(
+  exposedPorts: readonly Port[],
+  portBindings: Readonly<Record<string, readonly PortBinding[]>>,
+): WantedPort[] {
+  const wanted = new Map<string, { port: Port; bindings: PortBinding[] }>();
+  for (const port of exposedPorts) wanted.set(formatPort(port), { port, bindings: [] });
+  for (const [text, bindings] of Object.entries(portBindings)) {
+    const port = parseContainerPort(text);
+    for (const binding of bindings) parseBinding(binding);
+    const key = formatPort(port);
+    const entry = wanted.get(key) ?? { port, bindings: [] };
+    entry.bindings.push(...bindings);
+    wanted.set(key, entry);
+  }
+  return [...wanted.values()].toSorted((a, b) => comparePorts(a.port, b.port));
+}
+
+function parseContainerPort(text: string): Port {
+  try {
+    return parsePort(text);
+  } catch {
+    throw invalid(`invalid port specification: ${JSON.stringify(text.split('/')[0])}`);
+  }
+}
+
+/** The host side of a binding; port 0 is one that is chosen. Throws `invalid` in Docker's words. */
+export function parseBinding(binding: PortBinding): { readonly hostIp: string; readonly first: number; readonly last: number } {
+  const { hostIp, hostPort } = binding;
+  if (hostIp !== '' && ipVersion(hostIp) === 0) throw invalid(`invalid IP address: ${hostIp}`);
+  const match = /^(?:(\d{1,5})(?:-(\d{1,5}))?)?$/.exec(hostPort);
+  const first = Number(match?.[1] ?? 0);
+  const last = Number(match?.[2] ?? first);
+  if (!match || first > 65535 || last > 65535 || last < first || (first === 0 && last !== 0)) {
+    throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`);
+  }
+  return { hostIp: hostIp === '' ? '' : canonicalIp(hostIp), first, last };
+}
+
+/**
+ * Docker's order: fixed host ports before ranges (which may contain them), then by container port, protocol, host
+ * port and address; what differs in the address only is one group.
+ */
+export function expandBindings(wanted: readonly WantedPort[], options: PublishOptions): BindingGroup[] {
+  const requests = wanted.flatMap(({ port, bindings }) => {
+    const asked = bindings.length === 0 && options.publishAll ? [{ hostIp: '', hostPort: '' }] : bindings;
+    return asked.map((binding) => ({ port, ...parseBinding(binding) }));
+  });
+  const isRange = (request: { first: number; last: number }) => request.first === 0 || request.first !== request.last;
+  requests.sort(
+    (a, b) =>
+      Number(isRange(a)) - Number(isRange(b)) ||
+      comparePorts(a.port, b.port) ||
+      a.first - b.first ||
+      a.last - b.last ||
+      compareAddresses(a.hostIp, b.hostIp),
+  );
+  const groups: { port: Port; first: number; last: number; addresses: string[] }[] = [];
+  for (const { port, first, last, hostIp } of requests) {
+    const addresses = hostAddresses(hostIp, options);
+    if (addresses.length === 0) continue;
+    const group = groups.at(-1);
+    const joins =
+      group &&
+      comparePorts(group.port, port) === 0 &&
+      group.first === first &&
+      group.last === last &&
+      // The same address twice is two wishes, not one.
+      !addresses.some((address) => group.addresses.includes(address));
+    if (joins) group.addresses.push(...addresses);
+    else groups.push({ port, first, last, addresses: [...addresses] });
+  }
+  return groups;
+}
+
+/** Which addresses a binding means. */
+function hostAddresses(hostIp: string, options: PublishOptions): string[] {
+  const ipv4 = options.ipv4 ?? true;
+  const address = hostIp === '' ? canonicalIp(options.defaultHostIp === '' ? '0.0.0.0' : options.defaultHostIp) : hostIp;
+  if (ipVersion(address) === 6) return [address];
+  const both = hostIp === '' && address === '0.0.0.0' && options.ipv6;
+  return [...(ipv4 ? [address] : []), ...(both ? ['::'] : [])];
+}
+
+function compareAddresses(a: string, b: string): number {
+  const version = (text: string) => (text === '' ? 0 : ipVersion(text));
+  return version(a) - version(b) || (a < b ? -1 : a > b ? 1 : 0);
+}

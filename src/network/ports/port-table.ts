@@ -1,0 +1,61 @@
+/** The host ports in use by containers, found by number and by endpoint in constant time. */
+import type { Protocol, PublishedPort } from '../../model/port.ts';
+import type { PortOwner } from './port-plan.ts';
+
+export interface PortEntry {
+  owner: PortOwner;
+  readonly published: PublishedPort;
+  readonly hold: { close(): void } | undefined;
+}
+
+export class PortTable {
+  readonly #byNumber = new Map<string, Set<PortEntry>>();
+  readonly #byEndpoint = new Map<string, Set<PortEntry>>();
+
+  add(entry: PortEntry): void {
+    push(this.#byNumber, numberKey(entry.published.protocol, entry.published.hostPort), entry);
+    push(this.#byEndpoint, entry.owner.endpointId, entry);
+  }
+
+  remove(entry: PortEntry): void {
+    pull(this.#byNumber, numberKey(entry.published.protocol, entry.published.hostPort), entry);
+    pull(this.#byEndpoint, entry.owner.endpointId, entry);
+  }
+
+  ofEndpoint(endpointId: string): PortEntry[] {
+    return [...(this.#byEndpoint.get(endpointId) ?? [])];
+  }
+
+  /** The entry that stands in the way of an address: the same one, or either is all addresses of that IP version. */
+  conflict(protocol: Protocol, hostIp: string, hostPort: number): PortEntry | undefined {
+    const wild = (address: string) => address === '0.0.0.0' || address === '::';
+    const isIpv6 = hostIp.includes(':');
+    for (const entry of this.#byNumber.get(numberKey(protocol, hostPort)) ?? []) {
+      const other = entry.published.hostIp;
+      if (other.includes(':') !== isIpv6) continue;
+      if (other === hostIp || wild(other) || wild(hostIp)) return entry;
+    }
+    return undefined;
+  }
+
+  rename(containerId: string, containerName: string): void {
+    for (const entries of this.#byEndpoint.values()) {
+      for (const entry of entries) {
+        if (entry.owner.containerId === containerId) entry.owner = { ...entry.owner, containerName };
+      }
+    }
+  }
+}
+
+const numberKey = (protocol: Protocol, port: number): string => `${protocol} ${port}`;
+
+function push(map: Map<string, Set<PortEntry>>, key: string, entry: PortEntry): void {
+  const entries = map.get(key);
+  if (entries) entries.add(entry);
+  else map.set(key, new Set([entry]));
+}
+
+function pull(map: Map<string, Set<PortEntry>>, key: string, entry: PortEntry): void {
+  const entries = map.get(key);
+  if (entries?.delete(entry) && entries.size === 0) map.delete(key);
+}
