@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { bigintToIp, parseSubnet } from '../../model/addresses.ts';
+import { AddressPool } from './address-pool.ts';
+
+const pool = (subnet: string, options: { range?: string; reserved?: string[] } = {}) =>
+  new AddressPool({
+    subnet: parseSubnet(subnet)!,
+    range: options.range === undefined ? undefined : parseSubnet(options.range),
+    reserved: options.reserved ?? [],
+  });
+
+const takeAll = (addresses: AddressPool): string[] => {
+  const all: string[] = [];
+  for (let address = addresses.take(); address !== undefined; address = addresses.take()) all.push(address);
+  return all;
+};
+
+test('gives the lowest free address, that of a container that left first', () => {
+  const addresses = pool('172.17.0.0/16', { reserved: ['172.17.0.1'] });
+  assert.deepEqual([addresses.take(), addresses.take(), addresses.take()], ['172.17.0.2', '172.17.0.3', '172.17.0.4']);
+  addresses.release('172.17.0.2');
+  assert.deepEqual([addresses.take(), addresses.take()], ['172.17.0.2', '172.17.0.5']);
+});
+
+test('a wanted address is given once, and the network, broadcast and gateway addresses never', () => {
+  const addresses = pool('10.66.0.0/24', { reserved: ['10.66.0.1'] });
+  assert.equal(addresses.take('10.66.0.10'), '10.66.0.10');
+  for (const taken of ['10.66.0.10', '10.66.0.1', '10.66.0.0', '10.66.0.255']) {
+    assert.throws(() => addresses.take(taken), { message: 'Address already in use', kind: 'forbidden' });
+  }
+  addresses.release('10.66.0.1');
+  assert.throws(() => addresses.take('10.66.0.1'), { message: 'Address already in use' });
+});
+
+test('a range: its first address is a host like others, and addresses outside can be asked for', () => {
+  const addresses = pool('10.66.0.0/24', { range: '10.66.0.128/25', reserved: ['10.66.0.254'] });
+  assert.equal(addresses.take(), '10.66.0.128');
+  assert.equal(addresses.take('10.66.0.7'), '10.66.0.7');
+  assert.equal(addresses.free, 125n);
+  assert.equal(takeAll(addresses).at(-1), '10.66.0.253');
+  assert.equal(addresses.free, 0n);
+});
+
+test('small subnets: every address of /31, /32, /127 and /128 is a host', () => {
+  assert.deepEqual(takeAll(pool('10.0.0.0/30')), ['10.0.0.1', '10.0.0.2']);
+  assert.deepEqual(takeAll(pool('10.0.0.4/31')), ['10.0.0.4', '10.0.0.5']);
+  assert.deepEqual(takeAll(pool('10.0.0.4/32')), ['10.0.0.4']);
+  assert.deepEqual(takeAll(pool('fd00::/127')), ['fd00::', 'fd00::1']);
+  assert.deepEqual(takeAll(pool('fd00::9/128')), ['fd00::9']);
+  assert.deepEqual(takeAll(pool('fd00::/126')), ['fd00::1', 'fd00::2', 'fd00::3']);
+});
+
+test('a kept address is chosen for nobody, but given to who names it', () => {
+  const addresses = pool('10.67.0.0/29', { reserved: ['10.67.0.1'] });
+  addresses.keep('10.67.0.2', 'stopped');
+  addresses.keep('10.67.0.2', 'also-stopped');
+  assert.equal(addresses.take(), '10.67.0.3');
+  assert.equal(addresses.take('10.67.0.2'), '10.67.0.2');
+  addresses.release('10.67.0.2');
+  assert.equal(addresses.take(), '10.67.0.4');
+  addresses.unkeep('10.67.0.2', 'stopped');
+  assert.equal(addresses.take(), '10.67.0.5');
+  addresses.unkeep('10.67.0.2', 'nobody');
+  addresses.unkeep('10.67.0.2', 'also-stopped');
+  assert.equal(addresses.take(), '10.67.0.2');
+});
+
+test('an IPv6 /64', () => {
+  const addresses = pool('fd00:1:2:3::/64', { reserved: ['fd00:1:2:3::1'] });
+  assert.equal(addresses.take(), 'fd00:1:2:3::2');
+  assert.equal(addresses.take('fd00:1:2:3:ffff:ffff:ffff:ffff'), 'fd00:1:2:3:ffff:ffff:ffff:ffff');
+  assert.equal(addresses.free, (1n << 64n) - 4n);
+  assert.equal(addresses.inUse, 4n);
+});
+
+test('any sequence of operations: the model of a plain set', () => {
+  const last = 31;
+  const subnet = parseSubnet('10.0.0.0/27')!;
+  const range = parseSubnet('10.0.0.8/29')!;
+  const operation = fc.record({
+    kind: fc.constantFrom('take', 'want', 'release', 'keep', 'unkeep'),
+    host: fc.nat(last),
+    owner: fc.constantFrom('a', 'b'),
+  });
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 120 }), fc.boolean(), (operations, ranged) => {
+      const addresses = new AddressPool({ subnet, range: ranged ? range : undefined, reserved: ['10.0.0.1'] });
+      const fixed = new Set([0, 1, last]);
+      const taken = new Set<number>(fixed);
+      const kept = new Map<number, Set<string>>();
+      const ip = (host: number) => bigintToIp(subnet.first + BigInt(host), 4);
+      const chooseable = (host: number) => !taken.has(host) && !kept.get(host)?.size;
+      const hosts = Array.from({ length: last + 1 }, (_, host) => host).filter((host) => !ranged || (host >= 8 && host <= 15));
+      for (const { kind, host, owner } of operations) {
+        if (kind === 'take') {
+          const expected = hosts.find(chooseable);
+          assert.equal(addresses.take(), expected === undefined ? undefined : ip(expected));
+          if (expected !== undefined) taken.add(expected);
+        } else if (kind === 'want') {
+          if (taken.has(host)) assert.throws(() => addresses.take(ip(host)));
+          else assert.equal(addresses.take(ip(host)), ip(host));
+          taken.add(host);
+        } else if (kind === 'release') {
+          addresses.release(ip(host));
+          if (!fixed.has(host)) taken.delete(host);
+        } else if (kind === 'keep') {
+          addresses.keep(ip(host), owner);
+          kept.set(host, (kept.get(host) ?? new Set()).add(owner));
+        } else {
+          addresses.unkeep(ip(host), owner);
+          kept.get(host)?.delete(owner);
+        }
+        assert.equal(addresses.free, BigInt(hosts.filter(chooseable).length));
+        assert.equal(addresses.inUse, BigInt(taken.size));
+        assert.equal(addresses.has(ip(host)), taken.has(host));
+      }
+    }),
+  );
+});
+
+test('the last addresses of a /16 cost what the first ones do', () => {
+  const addresses = pool('10.1.0.0/16');
+  const batch = 4096;
+  const timesNs: bigint[] = [];
+  for (let round = 0; round < 15; round++) {
+    const start = process.hrtime.bigint();
+    for (let count = 0; count < batch; count++) addresses.take();
+    timesNs.push(process.hrtime.bigint() - start);
+  }
+  const least = (list: bigint[]) => list.reduce((a, b) => (a < b ? a : b));
+  const early = least(timesNs.slice(0, 5));
+  const late = least(timesNs.slice(-5));
+  assert.ok(late < early * 5n, `first ones ${early} ns, last ones ${late} ns for ${batch}`);
+  // And where only one address in the middle is free.
+  takeAll(addresses);
+  addresses.release('10.1.200.7');
+  assert.equal(addresses.take(), '10.1.200.7');
+  assert.equal(addresses.take(), undefined);
+});
