@@ -1,0 +1,202 @@
+/**
+ * The C functions that this room calls: every prototype stands here and nowhere else, because a wrong one does not
+ * throw, it crashes the process. Synchronous only (0.3 us a call); a call that can block belongs on no thread of ours.
+ *
+ * Conventions: a `void *` takes a Buffer or null; `int64_t` results are byte counts that fit a number; errno must be
+ * read at once after a failure (errors.ts does it). The functions promise nothing about types at run time beyond what
+ * koffi checks: integers are cut to their width silently.
+ */
+import koffi from 'koffi';
+
+type Bytes = Uint8Array | null;
+
+// The C library under its soname: glibc everywhere we support; musl answers to the same calls under its own name.
+function loadLibc() {
+  try {
+    return koffi.load('libc.so.6');
+  } catch {
+    return koffi.load(process.arch === 'arm64' ? 'libc.musl-aarch64.so.1' : 'libc.musl-x86_64.so.1');
+  }
+}
+
+const libc = loadLibc();
+
+export const errnoOfLastCall: () => number = koffi.errno;
+export const strerror: (errno: number) => string = libc.func('str strerror(int)');
+
+// Files and descriptors
+export const open: (path: string, flags: number, mode: number) => number = libc.func('int open(str, int, int)');
+export const openat: (dirFd: number, path: string, flags: number, mode: number) => number = libc.func(
+  'int openat(int, str, int, int)',
+);
+export const close: (fd: number) => number = libc.func('int close(int)');
+export const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int, int, int64_t)');
+export const read: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t read(int, void *, size_t)');
+export const write: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t write(int, const void *, size_t)');
+export const fchdir: (fd: number) => number = libc.func('int fchdir(int)');
+export const chdir: (path: string) => number = libc.func('int chdir(str)');
+export const chroot: (path: string) => number = libc.func('int chroot(str)');
+
+// Namespaces and mounts
+export const setns: (fd: number, type: number) => number = libc.func('int setns(int, int)');
+export const unshare: (flags: number) => number = libc.func('int unshare(int)');
+export const mount: (source: string | null, target: string, type: string | null, flags: number, data: string | null) => number =
+  libc.func('int mount(str, str, str, unsigned long, str)');
+export const umount2: (target: string, flags: number) => number = libc.func('int umount2(str, int)');
+
+// System calls that older C libraries do not wrap. `syscall` is variadic in C; for integers and pointers the variadic and
+// the plain calling convention agree on x86-64 and arm64, and each shape gets a prototype of its own.
+export const syscallPathFlags: (number: number, dirFd: number, path: string, flags: number) => number = libc.func(
+  'int64_t syscall(int64_t, int64_t, str, int64_t)',
+);
+export const syscallNameFlags: (number: number, name: string, flags: number) => number = libc.func(
+  'int64_t syscall(int64_t, str, int64_t)',
+);
+export const syscallFdConfig: (
+  number: number,
+  fd: number,
+  command: number,
+  key: string | null,
+  value: string | null,
+  auxiliary: number,
+) => number = libc.func('int64_t syscall(int64_t, int64_t, int64_t, str, str, int64_t)');
+export const syscallThreeInts: (number: number, first: number, second: number, third: number) => number = libc.func(
+  'int64_t syscall(int64_t, int64_t, int64_t, int64_t)',
+);
+export const syscallMoveMount: (
+  number: number,
+  fromFd: number,
+  fromPath: string,
+  toFd: number,
+  toPath: string,
+  flags: number,
+) => number = libc.func('int64_t syscall(int64_t, int64_t, str, int64_t, str, int64_t)');
+export const syscallPathBuffer: (
+  number: number,
+  dirFd: number,
+  path: string,
+  buffer: Uint8Array,
+  size: number,
+) => number = libc.func('int64_t syscall(int64_t, int64_t, str, void *, int64_t)');
+export const syscallPathFlagsBuffer: (
+  number: number,
+  dirFd: number,
+  path: string,
+  flags: number,
+  buffer: Uint8Array,
+  size: number,
+) => number = libc.func('int64_t syscall(int64_t, int64_t, str, int64_t, void *, int64_t)');
+
+// Sockets
+export const socket: (family: number, type: number, protocol: number) => number = libc.func('int socket(int, int, int)');
+export const bind: (fd: number, address: Uint8Array, size: number) => number = libc.func('int bind(int, const void *, uint32_t)');
+export const connect: (fd: number, address: Uint8Array, size: number) => number = libc.func(
+  'int connect(int, const void *, uint32_t)',
+);
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int, int)');
+export const getsockname: (fd: number, address: Uint8Array, size: Uint8Array) => number = libc.func(
+  'int getsockname(int, void *, void *)',
+);
+export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: number) => number = libc.func(
+  'int setsockopt(int, int, int, const void *, uint32_t)',
+);
+export const getsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: Uint8Array) => number = libc.func(
+  'int getsockopt(int, int, int, void *, void *)',
+);
+export const send: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
+  'int64_t send(int, const void *, size_t, int)',
+);
+export const sendto: (
+  fd: number,
+  buffer: Uint8Array,
+  size: number,
+  flags: number,
+  address: Uint8Array,
+  addressSize: number,
+) => number = libc.func('int64_t sendto(int, const void *, size_t, int, const void *, uint32_t)');
+export const recv: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
+  'int64_t recv(int, void *, size_t, int)',
+);
+export const recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number, timeout: null) => number = libc.func(
+  'int recvmmsg(int, void *, uint, int, void *)',
+);
+export const sendmmsg: (fd: number, headers: Uint8Array, count: number, flags: number) => number = libc.func(
+  'int sendmmsg(int, void *, uint, int)',
+);
+
+// Waiting
+export const epollCreate1: (flags: number) => number = libc.func('int epoll_create1(int)');
+export const epollCtl: (epollFd: number, operation: number, fd: number, event: Uint8Array | null) => number = libc.func(
+  'int epoll_ctl(int, int, int, void *)',
+);
+export const epollWait: (epollFd: number, events: Uint8Array, count: number, timeoutMs: number) => number = libc.func(
+  'int epoll_wait(int, void *, int, int)',
+);
+export const eventfd: (initial: number, flags: number) => number = libc.func('int eventfd(uint, int)');
+
+// Processes
+export const execve: (path: string, argv: (string | null)[], env: (string | null)[]) => number = libc.func(
+  'int execve(str, str *, str *)',
+);
+export const prctl: (option: number, second: number, third: number, fourth: number, fifth: number) => number = libc.func(
+  'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
+);
+/** `handler` 0 is SIG_DFL, 1 is SIG_IGN. */
+export const signal: (signal: number, handler: number) => number = libc.func('intptr_t signal(int, intptr_t)');
+
+// Addresses as text
+export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func('int inet_pton(int, str, void *)');
+
+/**
+ * Where a buffer's bytes are, for structures that hold pointers. Only for buffers that own at least 128 bytes: V8 keeps
+ * very small ones on its moving heap. The caller keeps the buffer reachable as long as the kernel may look at it.
+ */
+export function addressOf(buffer: Uint8Array): bigint {
+  if (buffer.buffer.byteLength < 128) throw new RangeError('buffer too small to have a fixed address');
+  return koffi.address(buffer);
+}
+
+export interface NftablesLibrary {
+  contextNew(flags: number): bigint | null;
+  contextFree(context: unknown): void;
+  bufferOutput(context: unknown): number;
+  bufferError(context: unknown): number;
+  getOutput(context: unknown): string;
+  getError(context: unknown): string;
+  setOutputFlags(context: unknown, flags: number): void;
+  runCommands(context: unknown, commands: string): number;
+}
+
+let nftables: NftablesLibrary | undefined;
+
+/** libnftables, loaded when first asked for: a process that never writes a ruleset (the resolver) does not pay for it. */
+export function libnftables(): NftablesLibrary {
+  if (nftables) return nftables;
+  const library = koffi.load('libnftables.so.1');
+  nftables = {
+    contextNew: library.func('void *nft_ctx_new(uint32_t)'),
+    contextFree: library.func('void nft_ctx_free(void *)'),
+    bufferOutput: library.func('int nft_ctx_buffer_output(void *)'),
+    bufferError: library.func('int nft_ctx_buffer_error(void *)'),
+    getOutput: library.func('str nft_ctx_get_output_buffer(void *)'),
+    getError: library.func('str nft_ctx_get_error_buffer(void *)'),
+    setOutputFlags: library.func('void nft_ctx_output_set_flags(void *, uint)'),
+    runCommands: library.func('int nft_run_cmd_from_buffer(void *, str)'),
+  };
+  return nftables;
+}
+
+export interface ReadinessHandle {
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
+/**
+ * libuv's own poll handle on any pollable descriptor. koffi calls `ready` from outside Node's callback scope (no
+ * microtasks afterwards, and an exception has nowhere to go): readiness.ts wraps it, use that.
+ */
+export function pollWithLibuv(fd: number, ready: (status: number) => void): ReadinessHandle {
+  // koffi's type declares one argument; it passes libuv's status first.
+  return koffi.node.poll(fd, { readable: true }, ready as unknown as Parameters<typeof koffi.node.poll>[1]);
+}
