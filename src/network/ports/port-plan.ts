@@ -7,21 +7,13 @@
 import { errorCode, errorMessage, systemError, type CausewayError } from '../../base/errors.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
+import type { PortOwner } from './port-owner.ts';
 import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
 import { PortTable, type PortEntry } from './port-table.ts';
 
 /** Binds a host port so that nobody else can; throws with code EADDRINUSE where somebody has. */
 export interface PortHolder {
   hold(protocol: Protocol, address: string, port: number): { close(): void };
-}
-
-/** For whom ports are published. The addresses only serve the error texts. */
-export interface PortOwner {
-  readonly containerId: string;
-  readonly containerName: string;
-  readonly endpointId: string;
-  readonly ipv4?: string;
-  readonly ipv6?: string;
 }
 
 export type PortRange = readonly [first: number, last: number];

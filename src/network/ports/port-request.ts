@@ -95,8 +95,8 @@ export function expandBindings(wanted: readonly WantedPort[], options: PublishOp
       comparePorts(group.port, port) === 0 &&
       group.first === first &&
       group.last === last &&
-      // The same address twice is two wishes, not one.
-      !addresses.some((address) => group.addresses.includes(address));
+      // An address that is named twice cannot have one number twice.
+      !addresses.some((address) => group.addresses.some((other) => addressesClash(address, other)));
     if (joins) group.addresses.push(...addresses);
     else groups.push({ port, first, last, addresses: [...addresses] });
   }
@@ -110,6 +110,12 @@ function hostAddresses(hostIp: string, options: PublishOptions): string[] {
   if (ipVersion(address) === 6) return [address];
   const both = hostIp === '' && address === '0.0.0.0' && options.ipv6;
   return [...(ipv4 ? [address] : []), ...(both ? ['::'] : [])];
+}
+
+/** Whether two sockets on these addresses cannot have the same port. */
+export function addressesClash(a: string, b: string): boolean {
+  const isWild = (address: string) => address === '0.0.0.0' || address === '::';
+  return a.includes(':') === b.includes(':') && (a === b || isWild(a) || isWild(b));
 }
 
 function compareAddresses(a: string, b: string): number {

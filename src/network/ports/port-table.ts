@@ -1,6 +1,7 @@
 /** The host ports in use by containers, found by number and by endpoint in constant time. */
 import type { Protocol, PublishedPort } from '../../model/port.ts';
-import type { PortOwner } from './port-plan.ts';
+import type { PortOwner } from './port-owner.ts';
+import { addressesClash } from './port-request.ts';
 
 export interface PortEntry {
   owner: PortOwner;
@@ -28,12 +29,8 @@ export class PortTable {
 
   /** The entry that stands in the way of an address: the same one, or either is all addresses of that IP version. */
   conflict(protocol: Protocol, hostIp: string, hostPort: number): PortEntry | undefined {
-    const wild = (address: string) => address === '0.0.0.0' || address === '::';
-    const isIpv6 = hostIp.includes(':');
     for (const entry of this.#byNumber.get(numberKey(protocol, hostPort)) ?? []) {
-      const other = entry.published.hostIp;
-      if (other.includes(':') !== isIpv6) continue;
-      if (other === hostIp || wild(other) || wild(hostIp)) return entry;
+      if (addressesClash(entry.published.hostIp, hostIp)) return entry;
     }
     return undefined;
   }

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatLink, parseLink } from './parse-link.ts';
+
+test('what --link takes', () => {
+  assert.deepEqual(parseLink('db:database'), { source: 'db', alias: 'database' });
+  assert.deepEqual(parseLink('db'), { source: 'db', alias: 'db' });
+  assert.deepEqual(parseLink('multi:'), { source: 'multi', alias: 'multi' });
+  assert.deepEqual(parseLink('/db:/web/database'), { source: 'db', alias: 'database' });
+  assert.equal(formatLink('db', 'web', 'database'), '/db:/web/database');
+  assert.deepEqual(parseLink(formatLink('db', 'web', 'x')), { source: 'db', alias: 'x' });
+});
+
+test('refusals', () => {
+  assert.throws(() => parseLink('a:b:c'), { kind: 'invalid', message: 'bad format for links: a:b:c' });
+  assert.throws(() => parseLink(''), { kind: 'invalid', message: 'empty string specified for links' });
+});

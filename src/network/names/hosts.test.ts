@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { linkEntries, mergeUserLines, renderHosts, type HostsModel } from './hosts.ts';
+
+const STANDARD = `127.0.0.1	localhost
+::1	localhost ip6-localhost ip6-loopback
+fe00::0	ip6-localnet
+ff00::0	ip6-mcastprefix
+ff02::1	ip6-allnodes
+ff02::2	ip6-allrouters
+`;
+const EMPTY: HostsModel = { extraHosts: [], links: [], addresses: [], hostname: '', domainname: '' };
+const render = (change: Partial<HostsModel>) => renderHosts({ ...EMPTY, ...change });
+
+test('as real Docker wrote them', () => {
+  assert.equal(render({ hostname: '0123456789ab' }), STANDARD); // --network none
+  assert.equal(
+    render({
+      hostname: 'c0ffee000002',
+      addresses: ['172.17.0.4'],
+      links: linkEntries({ alias: 'db', sourceName: 'db', sourceHostname: 'c0ffee000001', ipv4: '172.17.0.3', ipv6: '' }),
+    }),
+    `${STANDARD}172.17.0.3\tdb c0ffee000001\n172.17.0.4\tc0ffee000002\n`,
+  );
+  assert.equal(
+    render({ hostname: 'box', domainname: 'example.com', addresses: ['172.17.0.2'] }),
+    `${STANDARD}172.17.0.2\tbox.example.com box\n`,
+  );
+  assert.equal(
+    render({ hostname: 'box.example.com', addresses: ['172.17.0.2', 'fd00::2', '172.18.0.2'] }),
+    `${STANDARD}172.17.0.2\tbox.example.com box\nfd00::2\tbox.example.com box\n172.18.0.2\tbox.example.com box\n`,
+  );
+  assert.equal(
+    render({ hostname: 'h', addresses: ['172.17.0.2'], extraHosts: [{ address: '10.1.2.3', names: ['extra'] }, { address: 'fd00:0::6', names: ['six'] }] }),
+    `${STANDARD}10.1.2.3\textra\nfd00::6\tsix\n172.17.0.2\th\n`,
+  );
+});
+
+test('a link under another alias also has the name, and a line for each IP version', () => {
+  assert.deepEqual(linkEntries({ alias: 'm', sourceName: 'multi', sourceHostname: 'c0ffee000001', ipv4: '172.17.0.2', ipv6: 'fd00::2' }), [
+    { address: '172.17.0.2', names: ['m', 'c0ffee000001', 'multi'] },
+    { address: 'fd00::2', names: ['m', 'c0ffee000001', 'multi'] },
+  ]);
+});
+
+test('without IPv6 no line has it', () => {
+  const model = { hostname: 'h', addresses: ['10.0.0.2', 'fd00::2'], extraHosts: [{ address: 'fd00::6', names: ['six'] }] };
+  assert.equal(render({ ...model, ipv6: false }), '127.0.0.1\tlocalhost\n10.0.0.2\th\n');
+});
+
+const before = 'a\nb\nown1\n';
+
+test('lines that the user added stay where they are', () => {
+  assert.equal(mergeUserLines(before, before, 'a\nc\n'), 'a\nc\n');
+  assert.equal(mergeUserLines(before, 'a\nb\nown1\nmine\n', 'a\nb\nown2\n'), 'a\nb\nown2\nmine\n');
+  assert.equal(mergeUserLines(before, 'mine\na\nb\nown1\n', 'a\nlink\nown2\n'), 'mine\na\nlink\nown2\n');
+  assert.equal(mergeUserLines(before, 'a\nmine\nb\nown1\n', 'a\nb\nlink\nown1\n'), 'a\nmine\nb\nlink\nown1\n');
+  assert.equal(mergeUserLines(before, 'a\nb\nmine\nown1\n', 'a\nown1\n'), 'a\nmine\nown1\n');
+  assert.equal(mergeUserLines(before, 'a\nb\nown1\nno newline', 'a\nb\nown2\n'), 'a\nb\nown2\nno newline\n');
+  assert.equal(mergeUserLines(before, 'a\nb\nown1\n\n# comment\n', 'a\nb\n'), 'a\nb\n\n# comment\n');
+});
+
+test('lines of ours that the user took out or changed stay out while they are the same', () => {
+  assert.equal(mergeUserLines(before, 'a\nown1\n', 'a\nb\nown2\n'), 'a\nown2\n');
+  assert.equal(mergeUserLines(before, 'a\nB!\nown1\n', 'a\nb\nown2\n'), 'a\nB!\nown2\n');
+  assert.equal(mergeUserLines(before, 'a\nb\n', 'a\nb\nown2\n'), 'a\nb\nown2\n');
+  assert.equal(mergeUserLines(before, '', 'a\nb\nown2\n'), 'own2\n');
+});
+
+test('for any edit: no line of the user is lost, what is new of ours is there, and a second merge changes nothing', () => {
+  const ours = fc.array(fc.constantFrom<string>('o1', 'o2', 'o3', 'o4', 'o5'), { maxLength: 7 });
+  const edits = fc.array(fc.record({ at: fc.nat(8), take: fc.nat(2), put: fc.array(fc.constantFrom<string>('u1', 'u2', ''), { maxLength: 2 }) }), { maxLength: 4 });
+  const join = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
+  fc.assert(
+    fc.property(ours, ours, edits, (base, next, list) => {
+      const edited = [...base];
+      for (const { at, take, put } of list) edited.splice(Math.min(at, edited.length), take, ...put);
+      const merged = mergeUserLines(join(base), join(edited), join(next));
+      const lines = merged.split('\n').slice(0, -1);
+      const users = edited.filter((line) => !line.startsWith('o'));
+      assert.deepEqual(lines.filter((line) => !line.startsWith('o')), users);
+      for (const line of next) if (!base.includes(line)) assert.ok(lines.includes(line));
+      assert.ok(lines.filter((line) => line.startsWith('o')).every((line) => next.includes(line)));
+      if (list.length === 0) assert.equal(merged, join(next));
+      // The next time, `next` is what was rendered last.
+      assert.deepEqual(
+        mergeUserLines(join(next), merged, join(next)).split('\n').toSorted(),
+        merged.split('\n').toSorted(),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});

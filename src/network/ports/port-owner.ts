@@ -1,0 +1,8 @@
+/** For whom ports are published. The addresses only serve the error texts. */
+export interface PortOwner {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly endpointId: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+}
