@@ -1,0 +1,184 @@
+/**
+ * Content by digest: blobs/sha256/<hex>. A blob is written beside, hashed while it is written, made durable and renamed
+ * into place, so that what has a name is whole. Nothing is ever changed in place.
+ */
+import { createHash, randomBytes, type Hash } from 'node:crypto';
+import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
+import { open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode, systemError } from '../base/errors.ts';
+import { storageError } from './storage-errors.ts';
+
+export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
+
+export interface Blob {
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+export function digestOf(content: Buffer | string): string {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`;
+}
+
+/** The hex part; throws on what is no sha256 digest, so that a digest from outside can never name another path. */
+export function digestHex(digest: string): string {
+  if (!DIGEST_PATTERN.test(digest)) throw systemError(`invalid digest: ${JSON.stringify(digest)}`);
+  return digest.slice('sha256:'.length);
+}
+
+export class BlobStore {
+  readonly #directory: string;
+  readonly #temporary: string;
+
+  constructor(root: string) {
+    this.#directory = join(root, 'blobs', 'sha256');
+    this.#temporary = join(root, 'ingest');
+    mkdirSync(this.#directory, { recursive: true });
+    // What was being written when the process ended belongs to nobody.
+    rmSync(this.#temporary, { recursive: true, force: true });
+    mkdirSync(this.#temporary, { recursive: true, mode: 0o700 });
+  }
+
+  path(digest: string): string {
+    return join(this.#directory, digestHex(digest));
+  }
+
+  has(digest: string): boolean {
+    return statSync(this.path(digest), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  sizeBytes(digest: string): number {
+    return statSync(this.path(digest)).size;
+  }
+
+  /** A small blob (a config, a manifest) as it is on disk, its digest checked. */
+  async read(digest: string): Promise<Buffer> {
+    const content = await readFile(this.path(digest));
+    if (digestOf(content) !== digest) throw systemError(`blob ${digest} is damaged on disk`);
+    return content;
+  }
+
+  stream(digest: string): ReadStream {
+    return createReadStream(this.path(digest), { highWaterMark: 256 * 1024 });
+  }
+
+  /** `pins` learns the digest before the blob has its name, so that no collection can come between. */
+  async put(content: Buffer | string, pins: Set<string>): Promise<Blob> {
+    const digest = digestOf(content);
+    pins.add(digest);
+    if (this.has(digest)) return { digest, sizeBytes: this.sizeBytes(digest) };
+    const writer = await this.writer();
+    try {
+      await writer.write(Buffer.from(content));
+      return await writer.commit(pins);
+    } finally {
+      await writer.abandon();
+    }
+  }
+
+  /** Copies a whole stream in. */
+  async ingest(source: AsyncIterable<Buffer>, pins: Set<string>, expectedDigest?: string): Promise<Blob> {
+    const writer = await this.writer();
+    try {
+      for await (const chunk of source) await writer.write(chunk);
+      return await writer.commit(pins, expectedDigest);
+    } finally {
+      await writer.abandon();
+    }
+  }
+
+  async writer(): Promise<BlobWriter> {
+    const path = join(this.#temporary, randomBytes(12).toString('hex'));
+    try {
+      const file = await open(path, 'wx', 0o644);
+      return new BlobWriter(file, path, (digest) => this.path(digest));
+    } catch (error) {
+      throw storageError('open', path, error);
+    }
+  }
+
+  remove(digest: string): void {
+    try {
+      unlinkSync(this.path(digest));
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  list(): string[] {
+    return readdirSync(this.#directory)
+      .map((name) => `sha256:${name}`)
+      .filter((digest) => DIGEST_PATTERN.test(digest));
+  }
+}
+
+/** One blob being written. `abandon` after `commit` does nothing: call it in a `finally`. */
+export class BlobWriter {
+  #file: FileHandle | undefined;
+  readonly #path: string;
+  readonly #finalPath: (digest: string) => string;
+  #hash: Hash = createHash('sha256');
+  #sizeBytes = 0;
+
+  constructor(file: FileHandle, path: string, finalPath: (digest: string) => string) {
+    this.#file = file;
+    this.#path = path;
+    this.#finalPath = finalPath;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (!this.#file) throw systemError('the blob is closed');
+    this.#hash.update(chunk);
+    let at = 0;
+    while (at < chunk.length) {
+      try {
+        const { bytesWritten } = await this.#file.write(chunk, at);
+        at += bytesWritten;
+      } catch (error) {
+        throw storageError('write', this.#path, error);
+      }
+    }
+    this.#sizeBytes += chunk.length;
+  }
+
+  /** Starts over, for a download that cannot be resumed. */
+  async restart(): Promise<void> {
+    await this.#file?.truncate(0);
+    await this.#file?.close();
+    this.#file = await open(this.#path, 'w', 0o644);
+    this.#hash = createHash('sha256');
+    this.#sizeBytes = 0;
+  }
+
+  async commit(pins: Set<string>, expectedDigest?: string): Promise<Blob> {
+    const file = this.#file;
+    if (!file) throw systemError('the blob is closed');
+    const digest = `sha256:${this.#hash.digest('hex')}`;
+    if (expectedDigest !== undefined && digest !== expectedDigest) {
+      throw systemError(`filesystem layer verification failed for digest ${expectedDigest}`);
+    }
+    pins.add(digest);
+    try {
+      await file.datasync();
+      await file.close();
+      this.#file = undefined;
+      await rename(this.#path, this.#finalPath(digest));
+    } catch (error) {
+      await unlink(this.#path).catch(() => {});
+      throw storageError('write', this.#path, error);
+    }
+    return { digest, sizeBytes: this.#sizeBytes };
+  }
+
+  async abandon(): Promise<void> {
+    const file = this.#file;
+    if (!file) return;
+    this.#file = undefined;
+    await file.close().catch(() => {});
+    await unlink(this.#path).catch(() => {});
+  }
+}

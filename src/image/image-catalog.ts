@@ -1,0 +1,331 @@
+/**
+ * What the image operations share: blobs, unpacked layers and the index over them, and the rule that nothing stays that the
+ * index does not name. Work in progress pins what it has brought in; whatever is neither named nor pinned is collected.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { errorMessage, systemError } from '../base/errors.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import type { Log } from '../base/log.ts';
+import type { ImageRecord } from '../model/image.ts';
+import { BlobStore } from './blob-store.ts';
+import { readDecompressed } from './compression.ts';
+import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
+import { ImageIndex, type IndexState, type StoredImage, type StoredLayer } from './image-index.ts';
+import { LayerStore } from './layer-store.ts';
+import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
+
+/** What an operation has brought in and the index does not name yet. */
+export class Pins {
+  readonly blobs = new Set<string>();
+  readonly layers = new Map<string, StoredLayer>();
+}
+
+export interface NewImage {
+  readonly config: Buffer | string;
+  readonly manifest?: Buffer | string;
+  readonly parent?: string;
+  /** The layers' blobs, lowest first. */
+  readonly layers: readonly string[];
+}
+
+export class ImageCatalog {
+  readonly root: string;
+  readonly blobs: BlobStore;
+  readonly layers: LayerStore;
+  readonly log: Log;
+  readonly #index: ImageIndex;
+  readonly #configs = new Map<string, ParsedImageConfig>();
+  readonly #records = new Map<string, ImageRecord>();
+  readonly #pins = new Set<Pins>();
+  readonly #unpacking = new KeyedLock();
+
+  constructor(root: string, log: Log) {
+    mkdirSync(root, { recursive: true, mode: 0o711 });
+    this.root = root;
+    mkdirSync(this.initDirectory(), { recursive: true, mode: 0o711 });
+    this.log = log;
+    this.blobs = new BlobStore(root);
+    this.layers = new LayerStore(root, log);
+    this.#index = ImageIndex.open(root);
+    this.#dropDamaged();
+    this.collect();
+  }
+
+  get state(): IndexState {
+    return this.#index.state;
+  }
+
+  /** Images whose config or layers are gone from the disk are no images: better not listed than failing at `run`. */
+  #dropDamaged(): void {
+    const damaged = new Map<string, string>();
+    for (const id of this.state.images.keys()) {
+      try {
+        const config = this.#config(id);
+        const missing = config.diffIds.find((diffId) => !this.layers.has(diffId) || !this.state.layers.has(diffId));
+        if (missing !== undefined) damaged.set(id, `layer ${missing} is missing`);
+      } catch (error) {
+        damaged.set(id, errorMessage(error));
+      }
+    }
+    if (damaged.size === 0) return;
+    for (const [id, reason] of damaged) this.log.error({ image: id, reason }, 'dropped a damaged image');
+    this.forget([...damaged.keys()]);
+  }
+
+  #config(id: string): ParsedImageConfig {
+    let config = this.#configs.get(id);
+    if (!config) {
+      config = parseImageConfig(readFileSync(this.blobs.path(id)));
+      this.#configs.set(id, config);
+    }
+    return config;
+  }
+
+  /** The image as others see it. Throws if there is none. */
+  record(id: string): ImageRecord {
+    const cached = this.#records.get(id);
+    if (cached) return cached;
+    const stored = this.state.images.get(id);
+    if (!stored) throw systemError(`no image ${id}`);
+    const config = this.#config(id);
+    const names = this.references(id).map((reference) => parseReference(reference));
+    const record: ImageRecord = {
+      id,
+      ...config,
+      layers: stored.layers,
+      sizeBytes: config.diffIds.reduce((sum, diffId) => sum + (this.state.layers.get(diffId)?.sizeBytes ?? 0), 0),
+      repoTags: names.filter((name) => name.digest === '').map(familiarReference),
+      repoDigests: names.filter((name) => name.digest !== '').map(familiarReference),
+      parent: stored.parent,
+    };
+    this.#records.set(id, record);
+    return record;
+  }
+
+  /** Every image that is not only kept for a container's sake. */
+  ids(): string[] {
+    return [...this.state.images.values()].filter((image) => !image.hidden).map((image) => image.id);
+  }
+
+  /** Whole references that lead to the image, sorted. */
+  references(id: string): string[] {
+    const found: string[] = [];
+    for (const [reference, target] of this.state.references) if (target === id) found.push(reference);
+    return found.sort();
+  }
+
+  /** The id for what a user wrote: a name, a digest reference, an id or a unique beginning of one. */
+  resolve(text: string): string | undefined {
+    const parsed = parseAnyReference(text);
+    if (parsed.kind === 'id') return this.#visible(parsed.id);
+    const name = withDefaultTag(parsed.name);
+    // With tag and digest the digest decides, as it does for Docker.
+    const key = formatReference(name.digest === '' ? name : { ...name, tag: '' });
+    const named = this.state.references.get(key);
+    if (named !== undefined) return named;
+    const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
+    if (!/^sha256:[0-9a-f]+$/.test(prefix)) return undefined;
+    const matches = this.ids().filter((id) => id.startsWith(prefix));
+    return matches.length === 1 ? matches[0] : undefined;
+  }
+
+  #visible(id: string): string | undefined {
+    const image = this.state.images.get(id);
+    return image && !image.hidden ? id : undefined;
+  }
+
+  describe(text: string): string {
+    return describeReference(text);
+  }
+
+  /** Runs work that brings blobs and layers in. When it is over, what the index does not name by then is removed. */
+  async pinned<T>(work: (pins: Pins) => Promise<T>): Promise<T> {
+    const pins = new Pins();
+    this.#pins.add(pins);
+    try {
+      return await work(pins);
+    } finally {
+      this.#pins.delete(pins);
+      try {
+        this.collect();
+      } catch (error) {
+        this.log.warn({ error }, 'cannot collect unused image content');
+      }
+    }
+  }
+
+  /** Unpacks a layer from its blob unless it is there, checks it against `diffId` if one is given, and pins both. */
+  async unpackBlob(blob: string, diffId: string | undefined, pins: Pins, report?: (tarBytes: number) => void): Promise<string> {
+    pins.blobs.add(blob);
+    return await this.unpackTar(diffId, () => readDecompressed(this.blobs.path(blob)), pins, report);
+  }
+
+  async unpackTar(
+    diffId: string | undefined,
+    open: () => Promise<Readable>,
+    pins: Pins,
+    report?: (tarBytes: number) => void,
+  ): Promise<string> {
+    if (diffId === undefined) return await this.#unpack(diffId, open, pins, report);
+    // Two images that are pulled at once often share layers: the second waits for the first.
+    return await this.#unpacking.run(diffId, async () => {
+      const known = this.knownLayer(diffId);
+      if (known) {
+        pins.layers.set(diffId, known);
+        return diffId;
+      }
+      return await this.#unpack(diffId, open, pins, report);
+    });
+  }
+
+  /** Sizes of a layer that is unpacked and accounted for. */
+  knownLayer(diffId: string): StoredLayer | undefined {
+    if (!this.layers.has(diffId)) return undefined;
+    const stored = this.state.layers.get(diffId);
+    if (stored) return stored;
+    for (const pins of this.#pins) {
+      const pinned = pins.layers.get(diffId);
+      if (pinned) return pinned;
+    }
+    return undefined;
+  }
+
+  async #unpack(expected: string | undefined, open: () => Promise<Readable>, pins: Pins, report?: (tarBytes: number) => void) {
+    const pending = await this.layers.unpack(await open(), report);
+    if (expected !== undefined && pending.diffId !== expected) {
+      await pending.discard();
+      throw systemError("layers from manifest don't match image configuration");
+    }
+    const { diffId, sizeBytes, tarBytes } = pending;
+    pins.layers.set(diffId, { sizeBytes, tarBytes });
+    pending.keep();
+    return diffId;
+  }
+
+  /**
+   * Names an image whose layers are unpacked and pinned, and gives it the references (whole ones). Durable when it
+   * returns. Resolves to the id and to the references that were another image's before.
+   */
+  async register(image: NewImage, references: readonly string[], pins: Pins): Promise<{ id: string; moved: { reference: string; from: string }[] }> {
+    const { digest: id } = await this.blobs.put(image.config, pins.blobs);
+    const manifest = image.manifest === undefined ? undefined : await this.blobs.put(image.manifest, pins.blobs);
+    const parsed = parseImageConfig(image.config);
+    this.layers.checkDepth(parsed.diffIds.length);
+    if (parsed.diffIds.length !== image.layers.length) throw systemError("layers from manifest don't match image configuration");
+    const moved: { reference: string; from: string }[] = [];
+    this.#index.update((draft) => {
+      for (const diffId of parsed.diffIds) {
+        const layer = draft.layers.get(diffId) ?? this.knownLayer(diffId);
+        if (!layer) throw systemError(`layer ${diffId} does not exist`);
+        draft.layers.set(diffId, layer);
+      }
+      const before = draft.images.get(id);
+      draft.images.set(id, {
+        id,
+        manifest: manifest?.digest ?? before?.manifest ?? '',
+        parent: image.parent ?? before?.parent ?? '',
+        // A manifest names its blobs; without one, those that are here already are as good as those that came now.
+        layers: (manifest ? undefined : before?.layers) ?? image.layers,
+        lastTaggedAt: references.length > 0 ? new Date().toISOString() : (before?.lastTaggedAt ?? ''),
+        hidden: false,
+      });
+      for (const reference of references) {
+        const from = draft.references.get(reference);
+        if (from !== undefined && from !== id) moved.push({ reference, from });
+        draft.references.set(reference, id);
+      }
+    });
+    this.#records.clear();
+    return { id, moved };
+  }
+
+  /** Points a whole reference at an image. */
+  setReference(reference: string, id: string): void {
+    this.#index.update((draft) => {
+      draft.references.set(reference, id);
+      const image = draft.images.get(id);
+      if (image) draft.images.set(id, { ...image, lastTaggedAt: new Date().toISOString() });
+    });
+    this.#records.clear();
+  }
+
+  removeReferences(references: readonly string[]): void {
+    this.#index.update((draft) => references.forEach((reference) => draft.references.delete(reference)));
+    this.#records.clear();
+  }
+
+  updateImage(id: string, change: Partial<StoredImage>): void {
+    this.#index.update((draft) => {
+      const image = draft.images.get(id);
+      if (image) draft.images.set(id, { ...image, ...change });
+    });
+    this.#records.clear();
+  }
+
+  setCompressed(plain: string, compressed: string): void {
+    this.#index.update((draft) => draft.compressed.set(plain, compressed));
+  }
+
+  /** Takes images out of the index, with their references, and collects what they alone used. */
+  forget(ids: readonly string[]): void {
+    const gone = new Set(ids);
+    this.#index.update((draft) => {
+      for (const id of ids) draft.images.delete(id);
+      for (const [reference, id] of draft.references) if (gone.has(id)) draft.references.delete(reference);
+      this.#dropUnusedLayers(draft.images, draft.layers);
+    });
+    for (const id of ids) this.#configs.delete(id);
+    this.#records.clear();
+  }
+
+  #dropUnusedLayers(images: ReadonlyMap<string, StoredImage>, layers: Map<string, StoredLayer>): void {
+    const used = new Set([...images.keys()].flatMap((id) => this.#config(id).diffIds));
+    for (const diffId of layers.keys()) if (!used.has(diffId)) layers.delete(diffId);
+  }
+
+  /** Removes from the disk what neither the index nor work in progress names. */
+  collect(): void {
+    const blobs = new Set<string>();
+    const layers = new Set<string>(this.state.layers.keys());
+    for (const image of this.state.images.values()) {
+      blobs.add(image.id);
+      if (image.manifest !== '') blobs.add(image.manifest);
+      for (const blob of image.layers) {
+        blobs.add(blob);
+        const compressed = this.state.compressed.get(blob);
+        if (compressed !== undefined) blobs.add(compressed);
+      }
+    }
+    for (const pins of this.#pins) {
+      for (const blob of pins.blobs) blobs.add(blob);
+      for (const diffId of pins.layers.keys()) layers.add(diffId);
+    }
+    for (const digest of this.blobs.list()) if (!blobs.has(digest)) this.blobs.remove(digest);
+    this.layers.removeExcept(layers);
+    this.#dropStaleCompressed(blobs);
+    this.#dropInitLayers();
+  }
+
+  #dropInitLayers(): void {
+    for (const name of readdirSync(this.initDirectory())) {
+      if (!this.state.images.has(`sha256:${name}`)) rmSync(join(this.initDirectory(), name), { recursive: true, force: true });
+    }
+  }
+
+  #dropStaleCompressed(blobs: ReadonlySet<string>): void {
+    const stale = [...this.state.compressed].filter(([, compressed]) => !blobs.has(compressed)).map(([plain]) => plain);
+    if (stale.length > 0) this.#index.update((draft) => stale.forEach((plain) => draft.compressed.delete(plain)));
+  }
+
+  /** Layer directories of an image, the topmost first. */
+  layerDirectories(record: ImageRecord): string[] {
+    return record.diffIds.map((diffId) => this.layers.path(diffId)).reverse();
+  }
+
+  /** Where the layers with the mount points are, one for each image. */
+  initDirectory(): string {
+    return join(this.root, 'init');
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Images: what there is, how it comes in, how it goes out and how it is removed. One instance owns its directory; every
+ * call that changes something is durable when it resolves and leaves nothing behind when it fails.
+ */
+import type { Readable } from 'node:stream';
+import { invalid, notFound } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { ImageRecord } from '../model/image.ts';
+import { ImageCatalog } from './image-catalog.ts';
+import { removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
+import { importImage, type ImportOptions } from './import-image.ts';
+import { formatReference, parseReference, withDefaultTag } from './reference.ts';
+
+export interface ImageStoreOptions {
+  readonly log: Log;
+}
+
+export class ImageStore {
+  /** For the rootfs store of the same room. */
+  readonly catalog: ImageCatalog;
+  #isMounted: (imageId: string) => boolean = () => false;
+
+  private constructor(catalog: ImageCatalog) {
+    this.catalog = catalog;
+  }
+
+  /** Opens (or makes) the store in `root`; what a crash left half done is removed. */
+  static async open(root: string, options: ImageStoreOptions): Promise<ImageStore> {
+    return new ImageStore(new ImageCatalog(root, options.log));
+  }
+
+  /** Every image, newest first. */
+  list(): ImageRecord[] {
+    const records = this.catalog.ids().map((id) => this.catalog.record(id));
+    return records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
+  }
+
+  /** By name ('busybox' is 'docker.io/library/busybox:latest'), digest, id or unique beginning of an id. Throws `invalid` on nonsense. */
+  find(ref: string): ImageRecord | undefined {
+    const id = this.catalog.resolve(ref);
+    return id === undefined ? undefined : this.catalog.record(id);
+  }
+
+  /** As `find`; throws Docker's 'No such image: x:latest'. */
+  get(ref: string): ImageRecord {
+    const record = this.find(ref);
+    if (!record) throw notFound(`No such image: ${this.catalog.describe(ref)}`);
+    return record;
+  }
+
+  /** The id of an image of this store by its exact id, for records that keep one. Hidden ones too. */
+  byId(id: string): ImageRecord | undefined {
+    return this.catalog.state.images.has(id) ? this.catalog.record(id) : undefined;
+  }
+
+  /** When the image last got a name; '' for never. */
+  lastTaggedAt(id: string): string {
+    return this.catalog.state.images.get(id)?.lastTaggedAt ?? '';
+  }
+
+  importTar(source: Readable, options: ImportOptions): Promise<string> {
+    return importImage(this.catalog, source, options);
+  }
+
+  /** Gives an image another name. */
+  tag(ref: string, target: string): void {
+    const record = this.get(ref);
+    const name = withDefaultTag(parseReference(target));
+    if (name.digest !== '') throw invalid('refusing to create a tag with a digest reference');
+    this.catalog.setReference(formatReference(name), record.id);
+  }
+
+  /** Docker's rmi. `users` names the containers of an image. */
+  untagOrRemove(
+    ref: string,
+    options: { force: boolean; prune: boolean; users: (imageId: string) => readonly ImageUser[] },
+  ): RemovedItem[] {
+    const record = this.get(ref);
+    return removeImage(this.catalog, ref, record.id, { ...options, isMounted: this.#isMounted });
+  }
+
+  /** The rootfs store says which images its containers stand on; hidden ones that none does are dropped. */
+  setMountedBy(isMounted: (imageId: string) => boolean): void {
+    this.#isMounted = isMounted;
+    this.dropHidden();
+  }
+
+  dropHidden(): void {
+    const hidden = [...this.catalog.state.images.values()].filter((image) => image.hidden && !this.#isMounted(image.id));
+    if (hidden.length > 0) this.catalog.forget(hidden.map((image) => image.id));
+  }
+
+  /** What inspect shows of an image's layers on disk. */
+  graph(record: ImageRecord): Record<string, string> {
+    const [upper, ...lower] = this.catalog.layerDirectories(record);
+    if (upper === undefined) return {};
+    return { ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}), UpperDir: upper };
+  }
+}

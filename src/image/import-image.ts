@@ -1,0 +1,50 @@
+/** `docker import`: a root file system as a tar becomes an image of one layer. */
+import type { Readable } from 'node:stream';
+import { formatTimeNs, systemClock } from '../base/clock.ts';
+import { invalid } from '../base/errors.ts';
+import { decompress, detectCompression, readHead } from './compression.ts';
+import { applyChanges } from './dockerfile-changes.ts';
+import type { ImageCatalog } from './image-catalog.ts';
+import { EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
+import { parsePlatform } from './platform.ts';
+import { formatReference, parseReference, withDefaultTag } from './reference.ts';
+
+export interface ImportOptions {
+  readonly ref: string; // '' = no name
+  readonly message: string;
+  readonly changes: readonly string[];
+  readonly platform: string;
+}
+
+/** Resolves to the image's id. On failure nothing is left of it. */
+export async function importImage(catalog: ImageCatalog, source: Readable, options: ImportOptions): Promise<string> {
+  // All that can be refused is, before a byte is read.
+  const reference = options.ref === '' ? undefined : withDefaultTag(parseReference(options.ref));
+  if (reference && reference.digest !== '') throw invalid('cannot import digest reference');
+  const platform = parsePlatform(options.platform);
+  if (platform.os !== 'linux') throw invalid(`operating system is not supported: ${platform.os}`);
+  const config = applyChanges(EMPTY_IMAGE_CONFIG, options.changes);
+  return await catalog.pinned(async (pins) => {
+    const compression = detectCompression(await readHead(source, 8));
+    // gzip and zstd layers can be given away as they are; others are kept unpacked.
+    const keep = compression === 'gzip' || compression === 'zstd';
+    const blob = await catalog.blobs.ingest(keep ? source : decompress(source, compression), pins.blobs);
+    const diffId = await catalog.unpackBlob(blob.digest, undefined, pins);
+    const createdAt = formatTimeNs(systemClock.nowNs());
+    const comment = options.message === '' ? 'Imported from -' : options.message;
+    const content = formatImageConfig({
+      createdAt,
+      author: '',
+      architecture: platform.architecture,
+      variant: platform.variant,
+      os: platform.os,
+      config,
+      history: [{ createdAt, createdBy: '', comment, author: '', emptyLayer: false }],
+      diffIds: [diffId],
+      comment,
+    });
+    const references = reference ? [formatReference(reference)] : [];
+    const { id } = await catalog.register({ config: content, layers: [blob.digest] }, references, pins);
+    return id;
+  });
+}
