@@ -1,0 +1,62 @@
+/**
+ * The entry of the resolver process, `causeway-dns`: `dns-main --socket PATH [--idle-ms N] [--version V]`. It belongs to no
+ * terminal and to no daemon: it is found again through its socket, goes on answering while the daemon is dead, and ends when a
+ * daemon says `quit`, or by itself when it serves nobody and no daemon has been there for a while.
+ */
+import { parseArgs } from 'node:util';
+import { errorMessage } from '../base/errors.ts';
+import { ControlServer } from '../dns/control-server.ts';
+import { createLineLog } from '../dns/log.ts';
+import { Resolver } from '../dns/resolver.ts';
+import { createResolverSockets } from './dns-sockets.ts';
+
+const DEFAULT_IDLE_MS = 30_000;
+const CHECK_EVERY_MS = 5_000;
+
+const { values } = parseArgs({
+  options: { socket: { type: 'string' }, 'idle-ms': { type: 'string' }, version: { type: 'string', default: '' } },
+});
+const log = createLineLog(2);
+
+async function main(): Promise<void> {
+  if (values.socket === undefined) throw new Error('--socket is required');
+  const idleMs = Number(values['idle-ms'] ?? DEFAULT_IDLE_MS);
+  process.title = 'causeway-dns';
+  const resolver = new Resolver(createResolverSockets(log), log);
+  const end = (reason: string): void => {
+    log.info(`ending: ${reason}`);
+    control?.close();
+    resolver.close();
+    process.exit(0);
+  };
+  const control = await ControlServer.listen({
+    path: values.socket,
+    resolver,
+    version: values.version,
+    quit: () => end('the daemon said so'),
+  });
+  if (control === undefined) return log.info('another resolver is already there', { socket: values.socket });
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => {}); // Ctrl-C in the terminal of the daemon is not meant for us
+  process.on('SIGHUP', () => {});
+  process.on('uncaughtException', (error) => log.warn('unexpected error', { error: error.stack }));
+  process.on('unhandledRejection', (error) => log.warn('unexpected rejection', { error: errorMessage(error) }));
+  log.info('started', { pid: process.pid, socket: values.socket });
+
+  let aloneSince = performance.now();
+  setInterval(() => {
+    if (control.daemonIsHere) {
+      aloneSince = performance.now();
+      return;
+    }
+    resolver.removeVanished();
+    if (!control.canBeFound) return end('the control socket was removed');
+    if (resolver.sandboxCount > 0) aloneSince = performance.now();
+    if (performance.now() - aloneSince >= idleMs) end('nothing to do');
+  }, Math.min(CHECK_EVERY_MS, idleMs));
+}
+
+main().catch((error: unknown) => {
+  log.warn('cannot start', { error: errorMessage(error) });
+  process.exitCode = 1;
+});

@@ -1,0 +1,261 @@
+/**
+ * The daemon's hold on the resolver process. It finds the one that serves already (it outlives daemons) or starts one,
+ * starts another when it dies, and feeds every new one the whole state: callers only say what changed, once.
+ *
+ * `apply` resolves when the resolver answers by the change, also when the process had to be replaced meanwhile, and rejects
+ * if a change of its own could not be made there or no resolver can be had. `settle` says that the restore is complete:
+ * what the resolver still knows from an earlier daemon, and this one does not, is dropped then.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage, systemError, unavailable } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { ControlClient } from '../dns/control-client.ts';
+import { CONTROL_PROTOCOL } from '../dns/control-protocol.ts';
+import type { QueryListener } from '../dns/query-log.ts';
+import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
+import type { NetworkZone, ResolverChange, SandboxView } from '../dns/zone.ts';
+
+export interface ResolverLinkOptions {
+  /** The resolver's program: dist/dns.mjs, or src/daemon/dns-main.ts while developing. */
+  readonly program: string;
+  readonly execRoot: string;
+  readonly log: Log;
+  /** Of this build. A resolver of another build is kept as long as it speaks our protocol. */
+  readonly version?: string;
+}
+
+const START_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 5_000;
+const APPLY_TIMEOUT_MS = 15_000;
+/** A process that lived shorter than this is not replaced at once. */
+const HEALTHY_AFTER_MS = 1_000;
+const MAX_PAUSE_MS = 2_000;
+/** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--no-warnings'];
+
+export class ResolverLink {
+  readonly #options: ResolverLinkOptions;
+  readonly #log: Log;
+  readonly #socketPath: string;
+  readonly #zones = new Map<string, NetworkZone>();
+  readonly #views = new Map<string, SandboxView>();
+  #settled = false;
+  #closed = false;
+  #client: ControlClient | undefined;
+  #pid = 0;
+  /** Resolves to a client that has the whole state; replaced whenever the connection is lost. */
+  #connection: Promise<ControlClient> | undefined;
+  #failures = new Map<string, string>();
+
+  constructor(options: ResolverLinkOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#socketPath = join(options.execRoot, 'dns.sock');
+  }
+
+  /** The resolver's process, 0 while there is none. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Finds or starts the process. Rejects if it cannot be started. */
+  async start(): Promise<void> {
+    mkdirSync(this.#options.execRoot, { recursive: true, mode: 0o711 });
+    await this.#connected(START_TIMEOUT_MS);
+  }
+
+  async apply(changes: readonly ResolverChange[]): Promise<void> {
+    if (changes.length === 0) return;
+    for (const change of changes) this.#remember(change);
+    const failures = await this.#send(changes);
+    if (failures.length === 0) return;
+    throw systemError(`embedded DNS: ${failures.map(({ op, id, message }) => `${op} ${id.slice(0, 12)}: ${message}`).join('; ')}`);
+  }
+
+  /** Everything has been said: the resolver forgets what we have not named. */
+  async settle(): Promise<void> {
+    this.#settled = true;
+    const client = await this.#connected(APPLY_TIMEOUT_MS);
+    const { failures } = await client.request({ op: 'replace-all', changes: this.#everything() }, ANSWER_TIMEOUT_MS);
+    for (const failure of failures) this.#log.warn(failure, 'the resolver cannot serve');
+  }
+
+  /** What the resolver would answer, and to whom. */
+  async dump(filter: { network?: string; sandbox?: string } = {}): Promise<ResolverDump> {
+    return (await this.#connected(APPLY_TIMEOUT_MS)).request({ op: 'dump', ...filter });
+  }
+
+  /** Shows a container's questions as they are answered; returns how to stop. */
+  async followQueries(sandbox: string, listener: QueryListener): Promise<() => void> {
+    const client = await ControlClient.connect(this.#socketPath);
+    client.onQuery(listener);
+    await client.request({ op: 'follow', sandbox });
+    return () => client.close();
+  }
+
+  /** Lets go of the process; with `quit` it ends, and this resolves when it has. Without, it serves on. */
+  async close(options: { quit?: boolean } = {}): Promise<void> {
+    this.#closed = true;
+    const client = this.#client;
+    if (client && options.quit) {
+      try {
+        await client.request({ op: 'quit' }, ANSWER_TIMEOUT_MS);
+        await Promise.race([client.closed, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]);
+      } catch (error) {
+        this.#log.warn({ error: errorMessage(error) }, 'the resolver did not end as asked');
+      }
+    }
+    client?.close();
+  }
+
+  #remember(change: ResolverChange): void {
+    if (change.op === 'put-network') this.#zones.set(change.zone.id, change.zone);
+    else if (change.op === 'remove-network') this.#zones.delete(change.id);
+    else if (change.op === 'put-sandbox') this.#views.set(change.view.id, change.view);
+    else this.#views.delete(change.id);
+  }
+
+  #everything(): ResolverChange[] {
+    return [
+      ...[...this.#zones.values()].map((zone) => ({ op: 'put-network', zone }) as const),
+      ...[...this.#views.values()].map((view) => ({ op: 'put-sandbox', view }) as const),
+    ];
+  }
+
+  /** Sends to the process that is there; if it dies before it answers, the next one has been told everything anyway. */
+  async #send(changes: readonly ResolverChange[]): Promise<readonly ChangeFailure[]> {
+    const connected = this.#client;
+    if (connected) {
+      try {
+        return (await connected.request({ op: 'apply', changes }, ANSWER_TIMEOUT_MS)).failures;
+      } catch (error) {
+        if (this.#closed) throw error;
+        this.#replaceSilent(connected);
+      }
+    }
+    await this.#connected(APPLY_TIMEOUT_MS);
+    return changes.flatMap((change): ChangeFailure[] => {
+      if (change.op !== 'put-sandbox') return [];
+      const message = this.#failures.get(change.view.id);
+      return message === undefined ? [] : [{ op: change.op, id: change.view.id, message }];
+    });
+  }
+
+  /** A process that does not answer helps nobody: it is killed, and its end starts the next one. */
+  #replaceSilent(client: ControlClient): void {
+    if (this.#client !== client) return;
+    this.#log.error({ pid: this.#pid }, 'the resolver does not answer and is replaced');
+    try {
+      if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
+    } catch {
+      // Gone already.
+    }
+    client.close();
+  }
+
+  async #connected(timeoutMs: number): Promise<ControlClient> {
+    if (this.#closed) throw unavailable('the resolver is shut down');
+    this.#connection ??= this.#establish();
+    const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
+      throw unavailable(`no resolver process within ${timeoutMs} ms`);
+    });
+    return Promise.race([this.#connection, late]);
+  }
+
+  /** Tries until there is a process that has everything. Never rejects while the link is open. */
+  async #establish(): Promise<ControlClient> {
+    for (let attempt = 0; ; attempt++) {
+      if (this.#closed) throw unavailable('the resolver is shut down');
+      try {
+        const client = await this.#findOrSpawn();
+        const since = performance.now();
+        this.#watch(client, since);
+        return client;
+      } catch (error) {
+        this.#log.error({ error: errorMessage(error) }, 'cannot reach a resolver process');
+        await sleep(Math.min(50 * 2 ** attempt, MAX_PAUSE_MS));
+      }
+    }
+  }
+
+  #watch(client: ControlClient, since: number): void {
+    void client.closed.then(async () => {
+      if (this.#client === client) {
+        this.#client = undefined;
+        this.#pid = 0;
+      }
+      if (this.#closed) return;
+      this.#log.warn({}, 'the resolver process has ended; starting another');
+      const pause = performance.now() - since < HEALTHY_AFTER_MS ? 200 : 0;
+      this.#connection = pause === 0 ? this.#establish() : sleep(pause).then(() => this.#establish());
+      this.#connection.catch(() => {}); // only when the link is closed meanwhile
+    });
+  }
+
+  async #findOrSpawn(): Promise<ControlClient> {
+    let client = await this.#adopt();
+    if (!client) {
+      this.#spawn();
+      client = await this.#waitForSocket();
+    }
+    const identity = await client.request({ op: 'attach', role: 'daemon' }, ANSWER_TIMEOUT_MS);
+    const fresh = identity.networks + identity.sandboxes === 0;
+    // One that serves already is told what we know and keeps the rest, until `settle`.
+    const op = fresh || this.#settled ? 'replace-all' : 'apply';
+    const { failures } = await client.request({ op, changes: this.#everything() }, ANSWER_TIMEOUT_MS);
+    this.#failures = new Map(failures.map(({ id, message }) => [id, message]));
+    for (const failure of failures) this.#log.warn(failure, 'the resolver cannot serve');
+    this.#client = client;
+    this.#pid = identity.pid;
+    return client;
+  }
+
+  /** The resolver that is there, unless it is one that we cannot talk to: that one is asked to make way. */
+  async #adopt(): Promise<ControlClient | undefined> {
+    let client: ControlClient;
+    try {
+      client = await ControlClient.connect(this.#socketPath);
+    } catch {
+      return undefined;
+    }
+    const identity = await client.request({ op: 'hello' }, ANSWER_TIMEOUT_MS);
+    if (identity.protocol === CONTROL_PROTOCOL) return client;
+    this.#log.info({ pid: identity.pid, protocol: identity.protocol }, 'replacing a resolver of another version');
+    await client.request({ op: 'quit' }, ANSWER_TIMEOUT_MS);
+    await client.closed;
+    return undefined;
+  }
+
+  #spawn(): void {
+    const { program, execRoot, version } = this.#options;
+    // While developing the program is TypeScript, which Node needs a loader for.
+    const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+    const logFd = openSync(join(execRoot, 'dns.log'), 'a', 0o600);
+    try {
+      const child = spawn(
+        process.execPath,
+        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...(version === undefined ? [] : ['--version', version])],
+        { detached: true, cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['ignore', logFd, logFd] },
+      );
+      child.on('error', (error) => this.#log.error({ error: error.message }, 'cannot start the resolver'));
+      child.unref();
+    } finally {
+      closeSync(logFd);
+    }
+  }
+
+  async #waitForSocket(): Promise<ControlClient> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await ControlClient.connect(this.#socketPath);
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+        await sleep(5);
+      }
+    }
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What a container's own networks say about a name: pure, over compiled zones. Order and precedence are Docker's: for
+ * `a.b.c` first the whole name in every network of the container, then `a.b` in network `c`, then `a` in network `b.c`;
+ * a private alias (link) goes before names and hides the same name of its network; the first network with an address
+ * of the wanted family answers. A name that exists somewhere but has no such address is known and empty.
+ */
+import { addressBytes, formatAddress, reverseName } from './address.ts';
+import { RecordType } from './constants.ts';
+import { foldName } from './name.ts';
+import type { NetworkZone, SandboxView, ServiceTarget } from './zone.ts';
+
+/** Addresses in wire form, at hand for the answers. */
+export interface CompiledName {
+  readonly a: readonly Uint8Array[];
+  readonly aaaa: readonly Uint8Array[];
+}
+
+/** A zone as maps; a record from JSON would answer for 'constructor'. */
+export interface CompiledZone {
+  readonly source: NetworkZone;
+  readonly name: string;
+  readonly ttlS: number;
+  readonly names: ReadonlyMap<string, CompiledName>;
+  /** By the name that a reverse lookup asks for. */
+  readonly reverse: ReadonlyMap<string, string>;
+  readonly services: ReadonlyMap<string, readonly ServiceTarget[]>;
+}
+
+export type LocalRecord =
+  | { readonly type: typeof RecordType.A | typeof RecordType.AAAA; readonly bytes: Uint8Array }
+  | { readonly type: typeof RecordType.PTR; readonly name: string }
+  | { readonly type: typeof RecordType.SRV; readonly target: ServiceTarget };
+
+/** Empty records: known, nothing of that type. */
+export interface LocalAnswer {
+  readonly ttlS: number;
+  readonly records: readonly LocalRecord[];
+}
+
+const EMPTY: CompiledName = { a: [], aaaa: [] };
+
+/** Addresses that are none are left out, and their texts are given to `report`. */
+export function compileZone(zone: NetworkZone, report: (problem: string) => void = () => {}): CompiledZone {
+  const compile = (texts: readonly string[], bytes: 4 | 16): readonly Uint8Array[] =>
+    texts.flatMap((text) => {
+      const address = addressBytes(text);
+      if (address?.length === bytes) return [address];
+      report(`not an IPv${bytes === 4 ? 4 : 6} address: ${text}`);
+      return [];
+    });
+  const names = new Map<string, CompiledName>();
+  for (const [name, { a, aaaa }] of Object.entries(zone.names)) {
+    names.set(foldName(name), a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16) });
+  }
+  const reverse = new Map<string, string>();
+  for (const [address, name] of Object.entries(zone.ptr)) {
+    const bytes = addressBytes(address);
+    if (bytes === undefined) report(`not an address: ${address}`);
+    else reverse.set(reverseName(bytes), name);
+  }
+  const services = new Map<string, readonly ServiceTarget[]>();
+  for (const [name, targets] of Object.entries(zone.services ?? {})) services.set(foldName(name), targets);
+  return { source: zone, name: foldName(zone.name), ttlS: Math.max(0, Math.floor(zone.ttlS)), names, reverse, services };
+}
+
+/** `name` is lower case, without final dot. Undefined: nothing of ours, ask the upstream servers. */
+export function lookup(
+  view: SandboxView,
+  zones: ReadonlyMap<string, CompiledZone>,
+  name: string,
+  type: number,
+): LocalAnswer | undefined {
+  const mine: CompiledZone[] = [];
+  for (const id of view.networks) {
+    const zone = zones.get(id);
+    if (zone) mine.push(zone);
+  }
+  if (type === RecordType.PTR || type === RecordType.ANY) {
+    const pointer = lookupReverse(mine, name);
+    if (pointer) return pointer;
+  }
+  if (type === RecordType.SRV || type === RecordType.ANY) {
+    const service = lookupService(mine, name);
+    if (service) return service;
+  }
+  const wanted = type === RecordType.AAAA ? 'aaaa' : type === RecordType.A ? 'a' : type === RecordType.ANY ? 'both' : 'none';
+  return lookupName(view, zones, mine, name, wanted);
+}
+
+type Wanted = 'a' | 'aaaa' | 'both' | 'none';
+
+function recordsOf({ a, aaaa }: CompiledName, wanted: Wanted): LocalRecord[] {
+  const records: LocalRecord[] = [];
+  if (wanted === 'a' || wanted === 'both') for (const bytes of a) records.push({ type: RecordType.A, bytes });
+  if (wanted === 'aaaa' || wanted === 'both') for (const bytes of aaaa) records.push({ type: RecordType.AAAA, bytes });
+  return records;
+}
+
+function lookupName(
+  view: SandboxView,
+  zones: ReadonlyMap<string, CompiledZone>,
+  mine: readonly CompiledZone[],
+  name: string,
+  wanted: Wanted,
+): LocalAnswer | undefined {
+  // '' asks every network; then the name is cut at each dot, from the last to the first.
+  for (let cut = name.length; cut > 0; cut = name.lastIndexOf('.', cut - 1)) {
+    const label = name.slice(0, cut);
+    const network = name.slice(cut + 1);
+    let known: LocalAnswer | undefined;
+    const alias = Object.hasOwn(view.aliases, label) ? view.aliases[label] : undefined;
+    const aliasZone = alias && zones.get(alias.network);
+    const aliasCounts = alias !== undefined && (network === '' || aliasZone?.name === network);
+    if (alias && aliasCounts) {
+      // A link whose source is gone is still the container's own word: it is never asked elsewhere.
+      const records = recordsOf(aliasZone?.names.get(foldName(alias.name)) ?? EMPTY, wanted);
+      known = { ttlS: aliasZone?.ttlS ?? 0, records };
+      if (records.length > 0) return known;
+    }
+    for (const zone of mine) {
+      if (network !== '' && zone.name !== network) continue;
+      if (aliasCounts && zone === aliasZone) continue;
+      const found = zone.names.get(label);
+      if (found === undefined) continue;
+      const answer = { ttlS: zone.ttlS, records: recordsOf(found, wanted) };
+      if (answer.records.length > 0) return answer;
+      known ??= answer;
+    }
+    if (known) return known;
+  }
+  return undefined;
+}
+
+function lookupReverse(mine: readonly CompiledZone[], name: string): LocalAnswer | undefined {
+  if (!name.endsWith('.arpa')) return undefined;
+  for (const zone of mine) {
+    const target = zone.reverse.get(name);
+    if (target !== undefined) return { ttlS: zone.ttlS, records: [{ type: RecordType.PTR, name: target }] };
+  }
+  return undefined;
+}
+
+function lookupService(mine: readonly CompiledZone[], name: string): LocalAnswer | undefined {
+  for (const zone of mine) {
+    const targets = zone.services.get(name);
+    if (targets !== undefined) {
+      return { ttlS: zone.ttlS, records: targets.map((target) => ({ type: RecordType.SRV, target })) };
+    }
+  }
+  return undefined;
+}
+
+/** Everything that `lookup` could answer for a view, for people to read. */
+export function listAnswers(
+  view: SandboxView,
+  zones: ReadonlyMap<string, CompiledZone>,
+): { name: string; network: string; addresses: string[]; alias: boolean }[] {
+  const list: { name: string; network: string; addresses: string[]; alias: boolean }[] = [];
+  const texts = ({ a, aaaa }: CompiledName) => [...a, ...aaaa].map(formatAddress);
+  for (const [alias, target] of Object.entries(view.aliases)) {
+    const zone = zones.get(target.network);
+    list.push({
+      name: alias,
+      network: zone?.source.name ?? target.network,
+      addresses: texts(zone?.names.get(foldName(target.name)) ?? EMPTY),
+      alias: true,
+    });
+  }
+  for (const id of view.networks) {
+    const zone = zones.get(id);
+    if (!zone) continue;
+    for (const [name, found] of zone.names) {
+      const hidden = Object.hasOwn(view.aliases, name) && view.aliases[name]!.network === id;
+      if (!hidden) list.push({ name, network: zone.source.name, addresses: texts(found), alias: false });
+    }
+  }
+  return list;
+}

@@ -1,0 +1,167 @@
+/**
+ * The whole state of the resolver: zones, and a server for each sandbox. Changes are applied in their order, each at
+ * once: when `apply` returns, every answer is a new one, and the namespaces of removed sandboxes are let go.
+ */
+import { errorMessage } from '../base/errors.ts';
+import type { LineLog } from './log.ts';
+import { compileZone, listAnswers, type CompiledZone } from './lookup.ts';
+import { QueryLog, type QueryListener } from './query-log.ts';
+import { SandboxServer } from './sandbox-server.ts';
+import type { ResolverSockets } from './sockets.ts';
+import type { NetworkZone, ResolverChange, SandboxView } from './zone.ts';
+
+/** A change that could not be made; the others were. */
+export interface ChangeFailure {
+  readonly op: ResolverChange['op'];
+  readonly id: string;
+  readonly message: string;
+}
+
+/** What the resolver would say, and to whom. */
+export interface ResolverDump {
+  readonly networks: readonly NetworkZone[];
+  readonly sandboxes: readonly (SandboxView & {
+    readonly answers: readonly { name: string; network: string; addresses: string[]; alias: boolean }[];
+  })[];
+}
+
+export class Resolver {
+  readonly #sockets: ResolverSockets;
+  readonly #log: LineLog;
+  readonly #queries: QueryLog;
+  readonly #zones = new Map<string, CompiledZone>();
+  readonly #servers = new Map<string, SandboxServer>();
+
+  constructor(sockets: ResolverSockets, log: LineLog) {
+    this.#sockets = sockets;
+    this.#log = log;
+    this.#queries = new QueryLog((event) => log.info('query', event));
+  }
+
+  get networkCount(): number {
+    return this.#zones.size;
+  }
+
+  get sandboxCount(): number {
+    return this.#servers.size;
+  }
+
+  apply(changes: readonly ResolverChange[]): ChangeFailure[] {
+    const failures: ChangeFailure[] = [];
+    const changed = new Set<string>();
+    for (const change of changes) {
+      try {
+        this.#applyOne(change, changed);
+      } catch (error) {
+        failures.push({ op: change.op, id: idOf(change), message: errorMessage(error) });
+      }
+    }
+    if (changed.size > 0) this.#forget(changed);
+    return failures;
+  }
+
+  /** Like `apply`, and whatever the changes do not name is removed. */
+  replaceAll(changes: readonly ResolverChange[]): ChangeFailure[] {
+    const networks = new Set<string>();
+    const sandboxes = new Set<string>();
+    for (const change of changes) {
+      if (change.op === 'put-network') networks.add(change.zone.id);
+      if (change.op === 'put-sandbox') sandboxes.add(change.view.id);
+    }
+    const removals: ResolverChange[] = [];
+    for (const id of this.#servers.keys()) if (!sandboxes.has(id)) removals.push({ op: 'remove-sandbox', id });
+    for (const id of this.#zones.keys()) if (!networks.has(id)) removals.push({ op: 'remove-network', id });
+    return this.apply([...removals, ...changes]);
+  }
+
+  #applyOne(change: ResolverChange, changed: Set<string>): void {
+    switch (change.op) {
+      case 'put-network': {
+        const { zone } = change;
+        this.#zones.set(zone.id, compileZone(zone, (problem) => this.#log.warn(problem, { network: zone.id })));
+        changed.add(zone.id);
+        return;
+      }
+      case 'remove-network':
+        if (this.#zones.delete(change.id)) changed.add(change.id);
+        return;
+      case 'put-sandbox':
+        this.#putSandbox(change.view);
+        return;
+      case 'remove-sandbox':
+        this.#removeSandbox(change.id);
+    }
+  }
+
+  #putSandbox(view: SandboxView): void {
+    const server = this.#servers.get(view.id);
+    if (server && server.view.port === view.port && this.#sameNetns(server, view)) {
+      server.responder.replace(view);
+    } else {
+      this.#removeSandbox(view.id);
+      this.#servers.set(view.id, new SandboxServer(view, this.#zones, this.#sockets, this.#queries, this.#log));
+    }
+    this.#queries.setLogged(view.id, view.queryLog === true);
+  }
+
+  /** Sockets stay in the namespace they were made in, whatever its file is called now. */
+  #sameNetns(server: SandboxServer, view: SandboxView): boolean {
+    try {
+      return this.#sockets.netnsIdentity(view.netns) === server.netnsIdentity;
+    } catch {
+      return false;
+    }
+  }
+
+  #removeSandbox(id: string): void {
+    this.#servers.get(id)?.close();
+    this.#servers.delete(id);
+    this.#queries.setLogged(id, false);
+  }
+
+  #forget(zones: ReadonlySet<string>): void {
+    for (const { responder } of this.#servers.values()) {
+      const { networks, aliases } = responder.view;
+      if (networks.some((id) => zones.has(id)) || Object.values(aliases).some(({ network }) => zones.has(network))) {
+        responder.forget();
+      }
+    }
+  }
+
+  /** Drops sandboxes whose namespace no longer exists at its path. For when no daemon is there to say so. */
+  removeVanished(): void {
+    for (const [id, server] of this.#servers) {
+      if (this.#sameNetns(server, server.view)) continue;
+      this.#log.info('the namespace of a container is gone', { sandbox: id });
+      this.#removeSandbox(id);
+    }
+  }
+
+  /** `network` (id or name) and `sandbox` (id or its beginning) narrow it down. */
+  dump(filter: { network?: string | undefined; sandbox?: string | undefined } = {}): ResolverDump {
+    const networks = [...this.#zones.values()]
+      .map(({ source }) => source)
+      .filter(({ id, name }) => filter.network === undefined || id === filter.network || name === filter.network);
+    const ids = new Set(networks.map(({ id }) => id));
+    const sandboxes = [...this.#servers.values()]
+      .map(({ view }) => view)
+      .filter((view) => filter.network === undefined || view.networks.some((id) => ids.has(id)))
+      .filter((view) => filter.sandbox === undefined || view.id.startsWith(filter.sandbox))
+      .map((view) => ({ ...view, answers: listAnswers(view, this.#zones) }));
+    return { networks, sandboxes };
+  }
+
+  followQueries(sandbox: string, listener: QueryListener): () => void {
+    return this.#queries.follow(sandbox, listener);
+  }
+
+  close(): void {
+    for (const id of [...this.#servers.keys()]) this.#removeSandbox(id);
+    this.#zones.clear();
+  }
+}
+
+function idOf(change: ResolverChange): string {
+  if (change.op === 'put-network') return change.zone.id;
+  return change.op === 'put-sandbox' ? change.view.id : change.id;
+}

@@ -1,0 +1,176 @@
+/**
+ * The resolver of one container: its UDP socket and TCP listener at 127.0.0.11 in the container's namespace, answers from
+ * the container's networks, everything else to its servers. `close` lets go of the namespace before it returns.
+ */
+import { HEADER_BYTES, RecordType, ResponseCode, codeName, typeName } from './constants.ts';
+import { cutMessage } from './cut.ts';
+import { Forwarder, type ForwardResult } from './forwarder.ts';
+import type { LineLog } from './log.ts';
+import type { CompiledZone } from './lookup.ts';
+import { readName } from './name.ts';
+import { Query } from './query.ts';
+import type { QueryLog } from './query-log.ts';
+import { DROP, FORWARD, Responder, writeEmptyAnswer } from './responder.ts';
+import type { ResolverSockets } from './sockets.ts';
+import { TcpFront } from './tcp-front.ts';
+import { RESOLVER_ADDRESS, type SandboxView } from './zone.ts';
+
+/** Batches that one container may have in a row before others get their turn. */
+const MAX_ROUNDS = 8;
+const MAX_TCP_BYTES = 0xffff;
+const OPT_ROOM = 16;
+
+// Questions are read one at a time, so one of each serves the whole process.
+const query = new Query();
+let tcpScratch: Buffer | undefined;
+
+export class SandboxServer {
+  readonly responder: Responder;
+  readonly netnsIdentity: string;
+  readonly #sockets: ResolverSockets;
+  readonly #queries: QueryLog;
+  readonly #forwarder: Forwarder;
+  readonly #udp: number;
+  readonly #watch: { stop(): void };
+  readonly #tcp: TcpFront;
+  #closed = false;
+
+  /** Throws, and leaves nothing open, if the sockets cannot be had. */
+  constructor(view: SandboxView, zones: ReadonlyMap<string, CompiledZone>, sockets: ResolverSockets, queries: QueryLog, log: LineLog) {
+    this.#sockets = sockets;
+    this.#queries = queries;
+    this.netnsIdentity = sockets.netnsIdentity(view.netns);
+    this.responder = new Responder(view, zones);
+    this.#forwarder = new Forwarder(sockets, log);
+    const place = { netns: view.netns, address: RESOLVER_ADDRESS, port: view.port };
+    this.#udp = sockets.openUdp(place);
+    try {
+      this.#tcp = new TcpFront(
+        sockets.openTcpListener(place),
+        (message, reply) => this.#answerTcp(message, reply),
+        (error) => log.warn('cannot serve DNS over TCP', { sandbox: view.id, error: error.message }),
+      );
+    } catch (error) {
+      sockets.close(this.#udp);
+      throw error;
+    }
+    this.#watch = sockets.watch(this.#udp, () => this.#serveUdp());
+  }
+
+  get view(): SandboxView {
+    return this.responder.view;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch.stop();
+    this.#sockets.close(this.#udp);
+    this.#tcp.close();
+    this.#forwarder.close();
+  }
+
+  #serveUdp(): void {
+    const { batch } = this.#sockets;
+    const { responder } = this;
+    const { data, slotBytes } = batch;
+    const logged = this.#queries.wants(this.view.id);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const count = batch.receive(this.#udp);
+      for (let index = 0; index < count; index++) {
+        const length = batch.length(index);
+        if (length > slotBytes) continue; // no question is that long
+        const offset = batch.offset(index);
+        let bytes = responder.answer(data, offset, length, slotBytes, true, query);
+        if (bytes === FORWARD) bytes = this.#refuse(data) || this.#forwardUdp(index, offset, length);
+        if (bytes <= 0) continue;
+        batch.reply(index, bytes);
+        if (logged) this.#logAnswer('udp', data.subarray(offset, offset + bytes));
+      }
+      batch.flush(this.#udp);
+      if (count < batch.slots) return;
+    }
+  }
+
+  /** Answers what is not ours and goes nowhere; 0 if it is to be forwarded. */
+  #refuse(data: Uint8Array): number {
+    const { view } = this;
+    if (view.keepBareNames && (query.type === RecordType.A || query.type === RecordType.AAAA)) {
+      const first = data[query.start + HEADER_BYTES]!;
+      if (first !== 0 && data[query.start + HEADER_BYTES + 1 + first] === 0) {
+        return writeEmptyAnswer(data, query, ResponseCode.NOERROR, true);
+      }
+    }
+    if (view.forward && view.upstreams.length > 0) return 0;
+    return writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, false);
+  }
+
+  #forwardUdp(index: number, offset: number, length: number): number {
+    const { batch } = this.#sockets;
+    const sender = batch.sender(index);
+    const limit = query.udpBytes;
+    this.#forward(Buffer.from(batch.data.subarray(offset, offset + length)), 'udp', (answer) => {
+      if (!this.#closed) batch.sendTo(this.#udp, sender, cutMessage(answer, limit));
+    });
+    return DROP;
+  }
+
+  #answerTcp(message: Buffer, reply: (answer: Buffer) => void): void {
+    tcpScratch ??= Buffer.allocUnsafe(MAX_TCP_BYTES + OPT_ROOM);
+    message.copy(tcpScratch);
+    let bytes = this.responder.answer(tcpScratch, 0, message.length, MAX_TCP_BYTES, false, query);
+    if (bytes === FORWARD) {
+      bytes = this.#refuse(tcpScratch);
+      if (bytes === 0) return this.#forward(Buffer.from(message), 'tcp', reply);
+    }
+    const answer = Buffer.from(tcpScratch.subarray(0, bytes));
+    if (bytes > 0 && this.#queries.wants(this.view.id)) this.#logAnswer('tcp', answer);
+    reply(answer);
+  }
+
+  /** `message` is ours to keep, and `query` has just been read from it. */
+  #forward(message: Buffer, protocol: 'udp' | 'tcp', reply: (answer: Buffer) => void): void {
+    const startedAt = performance.now();
+    const failure = servfailFor(message);
+    void this.#forwarder.forward(this.view, message, protocol).then((result) => {
+      const answer = result.answer ?? failure;
+      reply(answer);
+      if (this.#queries.wants(this.view.id)) this.#logAnswer(protocol, answer, result, performance.now() - startedAt);
+    });
+  }
+
+  #logAnswer(protocol: 'udp' | 'tcp', answer: Uint8Array, result: ForwardResult = {}, durationMs = 0): void {
+    let name = '';
+    let type = 0;
+    try {
+      const question = readName(answer, 0, HEADER_BYTES, answer.length);
+      name = question.name;
+      type = (answer[question.next]! << 8) | answer[question.next + 1]!;
+    } catch {
+      // Refused as malformed: there is no question to show.
+    }
+    this.#queries.emit({
+      time: new Date().toISOString(),
+      sandbox: this.view.id,
+      protocol,
+      name,
+      type: typeName(type),
+      code: codeName(answer[3]! & 15),
+      answers: (answer[6]! << 8) | answer[7]!,
+      ...(result.server === undefined ? {} : { server: result.server }),
+      ...(result.problem === undefined || result.answer ? {} : { problem: result.problem }),
+      durationMs: Math.round(durationMs * 1000) / 1000,
+    });
+  }
+}
+
+/** The answer for when no server has one, made while `query` still describes the message. */
+function servfailFor(message: Buffer): Buffer {
+  const copy = Buffer.alloc(message.length + OPT_ROOM);
+  message.copy(copy);
+  const shift = query.start;
+  query.start = 0;
+  query.questionEnd -= shift;
+  const bytes = writeEmptyAnswer(copy, query, ResponseCode.SERVFAIL, true);
+  return copy.subarray(0, bytes);
+}

@@ -1,0 +1,39 @@
+/**
+ * What the resolver needs of the kernel, declared by its user: the process entry hands in the real thing. `netns` is the
+ * path of a namespace file, undefined the process's own. Descriptors are non-blocking.
+ */
+export interface ResolverSockets {
+  /** A bound UDP socket; port 0 lets the kernel choose one at random. */
+  openUdp(options: { netns?: string | undefined; address: string; port: number }): number;
+  /** A listening TCP socket. */
+  openTcpListener(options: { netns?: string | undefined; address: string; port: number }): number;
+  /** A TCP socket that is not connected yet. */
+  openTcp(options: { netns?: string | undefined; family: 4 | 6 }): number;
+  close(fd: number): void;
+  /** Tells namespaces apart whatever their path. Throws if there is none at the path. */
+  netnsIdentity(path: string): string;
+  /** Calls back when a UDP socket of `openUdp` has something to read, until it is told to stop. */
+  watch(fd: number, readable: () => void): { stop(): void };
+  /** Room for datagrams that are read and sent many at a time. One for the process. */
+  readonly batch: DatagramBatch;
+}
+
+/** A fixed set of buffers; message `index` of the last `receive` lies at `offset(index)` of `data`. */
+export interface DatagramBatch {
+  readonly data: Uint8Array;
+  readonly slotBytes: number;
+  /** How many messages one `receive` takes at most. */
+  readonly slots: number;
+  /** Reads what waits, at most a batch; returns how many. Forgets what was read before. */
+  receive(fd: number): number;
+  offset(index: number): number;
+  /** Bytes of the message; more than `slotBytes` if it was cut. */
+  length(index: number): number;
+  /** The sender, for an answer that comes later. */
+  sender(index: number): Uint8Array;
+  /** Queues the first `bytes` bytes of slot `index` for whoever sent it. */
+  reply(index: number, bytes: number): void;
+  /** Sends what is queued. Answers that the kernel does not take are lost, as datagrams are. */
+  flush(fd: number): void;
+  sendTo(fd: number, receiver: Uint8Array, message: Uint8Array): void;
+}

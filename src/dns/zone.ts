@@ -1,0 +1,68 @@
+/**
+ * What the resolver is told. A zone is all names of one network, a view is what one container sees: which zones, in
+ * which order, its private aliases, and where unknown names go. Both are immutable and always replaced whole, so a
+ * query sees the world before a change or after it, never half of it. The daemon owns them; nothing here is derived.
+ */
+
+/** Addresses of one name; both empty: the name exists, nobody has an address now. It is answered, never forwarded. */
+export interface NameAddresses {
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
+}
+
+/** One target of a service name such as `_http._tcp.web`. */
+export interface ServiceTarget {
+  readonly target: string;
+  readonly port: number;
+  readonly addresses: NameAddresses;
+}
+
+export interface NetworkZone {
+  readonly id: string;
+  /** The network's name: `db.NAME` is looked up here. */
+  readonly name: string;
+  readonly ttlS: number;
+  /** Keys are lower case, without the network's name. */
+  readonly names: Readonly<Record<string, NameAddresses>>;
+  /** Canonical address to the name that a reverse lookup answers with ('db.net'). */
+  readonly ptr: Readonly<Record<string, string>>;
+  /** Lower-case service names ('_http._tcp.web') to their targets. */
+  readonly services?: Readonly<Record<string, readonly ServiceTarget[]>>;
+}
+
+export interface Upstream {
+  readonly address: string;
+  readonly port: number;
+  /** Whose network reaches the server: the resolver's own (the host's) or the container's. */
+  readonly from: 'host' | 'container';
+}
+
+export interface SandboxView {
+  readonly id: string;
+  /** File of the container's network namespace. */
+  readonly netns: string;
+  /** UDP and TCP port at 127.0.0.11 in that namespace. */
+  readonly port: number;
+  /** Zone ids in the order in which they are asked. */
+  readonly networks: readonly string[];
+  /** Lower-case private names of this container (links): a name in a zone. */
+  readonly aliases: Readonly<Record<string, { readonly network: string; readonly name: string }>>;
+  readonly upstreams: readonly Upstream[];
+  /** False: unknown names are answered SERVFAIL, nothing leaves (a container on internal networks only). */
+  readonly forward: boolean;
+  /**
+   * True: A and AAAA questions for an unknown name of a single label are answered empty instead of forwarded, so that the
+   * client goes on with its search domains. Docker does so where the user set ndots > 0.
+   */
+  readonly keepBareNames?: boolean;
+  readonly queryLog?: boolean;
+}
+
+export type ResolverChange =
+  | { readonly op: 'put-network'; readonly zone: NetworkZone }
+  | { readonly op: 'remove-network'; readonly id: string }
+  | { readonly op: 'put-sandbox'; readonly view: SandboxView }
+  | { readonly op: 'remove-sandbox'; readonly id: string };
+
+/** The address at which every container finds its resolver. */
+export const RESOLVER_ADDRESS = '127.0.0.11';
