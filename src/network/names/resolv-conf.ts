@@ -40,6 +40,19 @@ export function parseResolvConf(text: string, path: string): HostResolvConf {
   return { path, nameservers, search, options, other, invalidNameservers };
 }
 
+/**
+ * Which of the host's files counts: systemd-resolved's list of the servers behind it (`systemd`, its
+ * /run/systemd/resolve/resolv.conf) where /etc/resolv.conf names nothing but its stub. `undefined` = no such file.
+ */
+export function chooseHostResolvConf(etc: string | undefined, systemd: string | undefined): HostResolvConf {
+  const own = parseResolvConf(etc ?? '', etc === undefined ? '' : ETC_PATH);
+  const isStub = own.nameservers.length === 1 && own.nameservers[0] === '127.0.0.53';
+  return isStub && systemd !== undefined ? parseResolvConf(systemd, SYSTEMD_PATH) : own;
+}
+
+export const ETC_PATH = '/etc/resolv.conf';
+export const SYSTEMD_PATH = '/run/systemd/resolve/resolv.conf';
+
 /** What the user asked for: the container's --dns... or, where it has none, the daemon's. [] = not asked. */
 export interface DnsWishes {
   readonly dns: readonly string[];
@@ -132,6 +145,16 @@ export function chooseUpstreams(host: HostResolvConf, wishes: Pick<DnsWishes, 'd
   // From inside the container this address is the embedded DNS itself: asking it would be a loop.
   const others = wishes.dns.filter((address) => canonicalIp(address) !== RESOLVER_ADDRESS);
   return others.map((address) => ({ address: canonicalIp(address), port: 53, from: 'container' }));
+}
+
+/**
+ * With ndots > 0 the client tries a name of one label in its search domains too, after it was told that there is none:
+ * so such a name is not sent to servers that may be slow to say so.
+ */
+export function keepsBareNames(host: HostResolvConf, wishes: Pick<DnsWishes, 'dnsOptions'>): boolean {
+  const options = wishes.dnsOptions.length > 0 ? wishes.dnsOptions : host.options;
+  const last = options.findLast((option) => option.startsWith('ndots:'));
+  return last !== undefined && Number(last.slice('ndots:'.length)) > 0;
 }
 
 /** The container's own wish field by field, else the daemon's. */

@@ -79,6 +79,13 @@ test('a view: zones in order, private aliases, servers', () => {
   });
 });
 
+test('what is not asked for is not there', () => {
+  const view = projectView({ sandbox, endpoints: [], isolated: false, upstreams: [], keepBareNames: false });
+  assert.deepEqual(Object.keys(view), ['id', 'netns', 'port', 'networks', 'aliases', 'upstreams', 'forward']);
+  const asked = projectView({ sandbox, endpoints: [], isolated: false, upstreams: [], keepBareNames: true, queryLog: true });
+  assert.deepEqual([asked.keepBareNames, asked.queryLog], [true, true]);
+});
+
 test('an internal network forwards nothing from the host', () => {
   const view = (upstreams: Upstream[]) => projectView({ sandbox, endpoints: [onNetwork('n1')], isolated: true, upstreams });
   assert.deepEqual([view([hostServer]).upstreams, view([hostServer]).forward], [[], false]);

@@ -29,6 +29,8 @@ export interface SandboxView {
   readonly aliases: Readonly<Record<string, { readonly network: string; readonly name: string }>>;
   readonly upstreams: readonly Upstream[];
   readonly forward: boolean;
+  /** Unknown names of one label are answered empty instead of forwarded; see `keepsBareNames`. */
+  readonly keepBareNames?: boolean;
   readonly queryLog?: boolean;
 }
 
@@ -80,6 +82,7 @@ export interface ViewInput {
   readonly isolated: boolean;
   /** The container's own --dns, else the daemon's, else the host's resolv.conf: see `chooseUpstreams`. */
   readonly upstreams: readonly Upstream[];
+  readonly keepBareNames?: boolean;
   readonly queryLog?: boolean;
 }
 
@@ -104,6 +107,7 @@ export function projectView(input: ViewInput): SandboxView {
     aliases,
     upstreams,
     forward: upstreams.length > 0,
+    ...(input.keepBareNames ? { keepBareNames: true } : {}),
     ...(input.queryLog ? { queryLog: true } : {}),
   };
 }

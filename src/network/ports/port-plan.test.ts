@@ -100,6 +100,13 @@ test('a port of a foreign program is refused, with the program', () => {
   assert.equal(host.held.size, 0);
 });
 
+test('a host without IPv6 does without the [::] that nobody named', () => {
+  const { host, ports } = setUp();
+  host.broken.set('::', 'EAFNOSUPPORT');
+  assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS)), ['80/tcp -> 0.0.0.0:80']);
+  assert.throws(() => ports.publish(owner('six'), wants({ '80/tcp': [on('81', '::')] }), OPTIONS), /address family not supported by protocol$/);
+});
+
 test('all or nothing', () => {
   const { host, ports } = setUp();
   host.foreign.add('tcp 0.0.0.0 8003');

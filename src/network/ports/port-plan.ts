@@ -141,6 +141,7 @@ export class PortAllocator {
         entries.push(entry);
         this.#table.add(entry);
       } catch (error) {
+        if (hostIp === '::' && group.impliesIpv6 && LACKS_IPV6.has(errorCode(error) ?? '')) continue;
         for (const entry of entries) this.#table.remove(entry);
         for (const entry of entries) entry.hold?.close();
         throw this.#bindError(owner, { hostIp, hostPort, port, protocol }, error);
@@ -159,6 +160,8 @@ export class PortAllocator {
     return systemError(`failed to bind host port for ${describeBinding(owner, published)}: ${reason}${who}`, cause);
   }
 }
+
+const LACKS_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
 const BIND_REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot assign requested address',

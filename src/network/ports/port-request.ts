@@ -26,6 +26,8 @@ export interface BindingGroup {
   readonly first: number;
   readonly last: number;
   readonly addresses: readonly string[];
+  /** '[::]' is only meant as well: a host without IPv6 does without it. */
+  readonly impliesIpv6: boolean;
 }
 
 /** One list from what is exposed and what is bound, ordered by port. Throws `invalid` for bindings that do not parse. */
@@ -85,9 +87,10 @@ export function expandBindings(wanted: readonly WantedPort[], options: PublishOp
       a.last - b.last ||
       compareAddresses(a.hostIp, b.hostIp),
   );
-  const groups: { port: Port; first: number; last: number; addresses: string[] }[] = [];
+  const groups: { port: Port; first: number; last: number; addresses: string[]; impliesIpv6: boolean }[] = [];
   for (const { port, first, last, hostIp } of requests) {
     const addresses = hostAddresses(hostIp, options);
+    const impliesIpv6 = hostIp === '' && addresses.length > 1;
     if (addresses.length === 0) continue;
     const group = groups.at(-1);
     const joins =
@@ -97,8 +100,12 @@ export function expandBindings(wanted: readonly WantedPort[], options: PublishOp
       group.last === last &&
       // An address that is named twice cannot have one number twice.
       !addresses.some((address) => group.addresses.some((other) => addressesClash(address, other)));
-    if (joins) group.addresses.push(...addresses);
-    else groups.push({ port, first, last, addresses: [...addresses] });
+    if (joins) {
+      group.addresses.push(...addresses);
+      group.impliesIpv6 ||= impliesIpv6;
+    } else {
+      groups.push({ port, first, last, addresses: [...addresses], impliesIpv6 });
+    }
   }
   return groups;
 }
