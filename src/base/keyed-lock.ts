@@ -17,6 +17,13 @@ export class KeyedLock {
     }
   }
 
+  /** Holds several keys; they are taken in sorted order, so that two callers never wait for each other. */
+  async runAll<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const [first, ...rest] = [...new Set(keys)].sort();
+    if (first === undefined) return work();
+    return this.run(first, () => this.runAll(rest, work));
+  }
+
   /** True while somebody holds or waits for the key. */
   busy(key: string): boolean {
     return this.#tails.has(key);

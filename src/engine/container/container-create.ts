@@ -1,0 +1,137 @@
+/** `create`: decides everything, then makes the rootfs and the record; a failure leaves nothing behind. */
+import { mkdir, rm } from 'node:fs/promises';
+import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
+import { CausewayError, errorKind, errorMessage, invalid, notFound } from '../../base/errors.ts';
+import { withUndo } from '../../base/undo.ts';
+import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
+import { newId, shortId } from '../../model/ids.ts';
+import { parseLink } from '../../network/links/parse-link.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { resolveMounts } from '../volume/container-mounts.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { containerPaths } from './container-paths.ts';
+import { commandOf, mergeImage } from './image-defaults.ts';
+import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
+import { checkRestartPolicy } from './restart-policy.ts';
+
+export const NEW_STATE: ContainerState = {
+  status: 'created',
+  pid: 0,
+  exitCode: 0,
+  error: '',
+  oomKilled: false,
+  startedAt: ZERO_TIME,
+  finishedAt: ZERO_TIME,
+  health: null,
+};
+
+export async function createContainer(context: EngineContext, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
+  const { config, images, table, names, network, rootfs } = context;
+  const image = images.get(asked.image);
+  const id = newId();
+  checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
+  const merged = completeSpec(context, mergeImage(asked, image.config), id);
+  const { path, args } = commandOf(merged.process);
+  if (merged.host.runtime !== '' && !context.runtime.hasRuntime(merged.host.runtime)) {
+    throw invalid(`unknown or invalid runtime name: ${merged.host.runtime}`);
+  }
+  const { name, release } = names.reserve(wantedName, id);
+  try {
+    const links = resolveLinks(context, merged);
+    const connections = connectionsOf(merged.connection, network);
+    for (const connection of connections) {
+      if (connection.networkId !== '') network.checkConnection(connection);
+    }
+    return await withUndo(
+      async (undo) => {
+        const paths = containerPaths(config.dataRoot, id);
+        await mkdir(paths.bundle, { recursive: true, mode: 0o710 });
+        undo.push('container files', () => rm(paths.dir, { recursive: true, force: true }));
+        await rootfs.create(id, image);
+        undo.push('root filesystem', () => rootfs.remove(id));
+        const before = new Set(context.volumes.list({}).map((volume) => volume.name));
+        const mounts = await resolveMounts(merged, { volumes: context.volumes, findContainer: (ref) => table.find(ref) });
+        for (const mount of mounts) {
+          if (mount.type !== 'volume' || before.has(mount.name)) continue;
+          undo.push(`volume ${mount.name}`, () => context.volumes.remove(mount.name, true));
+          if (!mount.noCopy) await rootfs.copyUp(id, mount.destination, mount.source);
+        }
+        const record: ContainerRecord = {
+          id,
+          name,
+          createdAt: formatTimeNs(context.clock.nowNs()),
+          imageId: image.id,
+          spec: merged,
+          path,
+          args,
+          state: NEW_STATE,
+          restartCount: 0,
+          stoppedByUser: false,
+          mounts,
+          connections,
+          links,
+        };
+        await table.save(record);
+        publishContainerEvent(context.events, record, 'create');
+        return { id, warnings: [] };
+      },
+      (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
+    );
+  } finally {
+    release();
+  }
+}
+
+/** Fills in what only the engine knows: hostname, the joined container's id, defaults of the daemon. */
+function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): ContainerSpec {
+  const { networkMode } = spec.connection;
+  const kind = networkModeKind(networkMode);
+  let mode = networkMode === '' ? 'default' : networkMode;
+  let hostname = spec.process.hostname;
+  if (kind === 'container') {
+    const joined = context.table.find(joinedContainerRef(networkMode));
+    mode = `container:${joined.id}`;
+    hostname = joined.spec.process.hostname;
+  } else if (hostname === '') {
+    hostname = kind === 'host' || spec.host.utsMode === 'host' ? context.config.hostname : shortId(id);
+  }
+  const logType = spec.host.logConfig.type || context.config.logDriver;
+  if (!['json-file', 'local', 'none', 'k8s-file'].includes(logType)) {
+    throw invalid(`logger: no log driver named '${logType}' is registered`);
+  }
+  return {
+    ...spec,
+    process: { ...spec.process, hostname },
+    host: {
+      ...spec.host,
+      runtime: spec.host.runtime,
+      shmSizeBytes: spec.host.shmSizeBytes || context.config.shmSizeBytes,
+      logConfig: spec.host.logConfig.type === '' ? { type: logType, config: { ...context.config.logOptions, ...spec.host.logConfig.config } } : spec.host.logConfig,
+    },
+    connection: { ...spec.connection, networkMode: mode },
+  };
+}
+
+/** Links of a container on the default bridge; elsewhere HostConfig.Links says nothing. */
+function resolveLinks(context: EngineContext, spec: ContainerSpec): Link[] {
+  const kind = networkModeKind(spec.connection.networkMode);
+  if (kind === 'user' || spec.connection.links.length === 0) return [];
+  return spec.connection.links.map((text) => {
+    const { source: ref, alias } = parseLink(text);
+    let source: ContainerRecord;
+    try {
+      source = context.table.find(ref);
+    } catch (error) {
+      if (errorKind(error) !== 'notFound') throw error;
+      throw new CausewayError('invalid', `could not get container for ${ref}: ${errorMessage(error)}`, { cause: notFound(ref) });
+    }
+    const through = source.spec.connection.networkMode;
+    if (networkModeKind(through) === 'container') {
+      source = context.table.find(joinedContainerRef(through));
+    }
+    if (networkModeKind(source.spec.connection.networkMode) === 'host') {
+      throw invalid('conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');
+    }
+    return { sourceId: source.id, sourceName: source.name, alias };
+  });
+}

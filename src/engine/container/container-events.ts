@@ -1,0 +1,26 @@
+import type { ContainerRecord } from '../../model/container.ts';
+import type { EventBus } from '../system/event-bus.ts';
+
+/** Publishes a container event with Docker's attributes: image, name and every label, then `extra`. */
+export function publishContainerEvent(
+  events: EventBus,
+  record: ContainerRecord,
+  action: string,
+  extra: Readonly<Record<string, string>> = {},
+): void {
+  events.publish({
+    type: 'container',
+    action,
+    actorId: record.id,
+    attributes: { ...record.spec.labels, image: record.spec.image, name: record.name, ...extra },
+  });
+}
+
+export function publishNetworkEvent(
+  events: EventBus,
+  action: string,
+  network: { id: string; name: string; driver: string },
+  extra: Readonly<Record<string, string>> = {},
+): void {
+  events.publish({ type: 'network', action, actorId: network.id, attributes: { ...extra, name: network.name, type: network.driver } });
+}

@@ -1,0 +1,105 @@
+/** What happens when a container's process has ended: everything of its run is taken down, then its policies decide. */
+import { formatTimeNs } from '../../base/clock.ts';
+import { errorMessage } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { removeUnlocked } from './container-remove.ts';
+import { shouldRestart } from './restart-policy.ts';
+import { driverOf, startUnlocked } from './container-start.ts';
+
+export interface RuntimeExit {
+  readonly code: number;
+  readonly oomKilled: boolean;
+  readonly at: string;
+}
+
+/** Called by the runtime for every exit, and at restore for those that were missed. */
+export function handleExit(context: EngineContext, id: string, exit: RuntimeExit): Promise<void> {
+  return context.lock.run(id, async () => {
+    const record = context.table.get(id);
+    if (!record || record.state.pid === 0) return; // already dealt with: a start that failed, a removal
+    await settleExit(context, record, exit);
+  });
+}
+
+async function settleExit(context: EngineContext, record: ContainerRecord, exit: RuntimeExit): Promise<void> {
+  const { id } = record;
+  context.health.forget(id);
+  context.execs.containerEnded(id);
+  if (exit.oomKilled) publishContainerEvent(context.events, record, 'oom');
+  await takeDown(context, record);
+
+  const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
+  publishContainerEvent(context.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
+  // A container that ran long enough has proved itself: its count begins anew.
+  const restart = shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
+  const ended: ContainerRecord = {
+    ...record,
+    restartCount: restart ? record.restartCount + 1 : record.restartCount,
+    state: {
+      ...record.state,
+      status: restart ? 'restarting' : 'exited',
+      pid: 0,
+      exitCode: exit.code,
+      error: '',
+      oomKilled: exit.oomKilled,
+      finishedAt: exit.at,
+      health: record.state.health && { ...record.state.health, status: 'unhealthy' },
+    },
+  };
+  if (!restart && record.spec.host.autoRemove) {
+    // Nobody will read the ended state from the store: the removal is the next commit.
+    context.table.replace(ended);
+    context.waits.exited(id, { exitCode: exit.code, error: '' });
+    await removeUnlocked(context, id, { volumes: true });
+    return;
+  }
+  await context.table.save(ended);
+  context.waits.exited(id, { exitCode: exit.code, error: '' });
+  if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
+}
+
+/** Network, runtime and rootfs of a run; goes on past failures and says what they were. */
+export async function takeDown(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { id } = record;
+  const endpoints = context.network.sandbox(id)?.endpoints ?? [];
+  const results = await Promise.allSettled([
+    context.network.leave(id),
+    // The rootfs can only go once the runtime has let go of it.
+    context.runtime.delete(id, { force: true }).finally(() => context.rootfs.unmount(id)),
+  ]);
+  for (const result of results) {
+    if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'teardown of a container');
+  }
+  for (const endpoint of endpoints) {
+    publishNetworkEvent(context.events, 'disconnect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: id });
+  }
+}
+
+async function restartAfterExit(context: EngineContext, id: string): Promise<void> {
+  await context.lock.run(id, async () => {
+    const record = context.table.get(id);
+    if (!record || record.state.status !== 'restarting') return;
+    try {
+      await startUnlocked(context, record);
+    } catch (error) {
+      context.log.warn({ container: id, error: errorMessage(error) }, 'restart failed');
+      await retryLater(context, id);
+    }
+  });
+}
+
+/** A restart that could not even start counts as one more failed run. */
+async function retryLater(context: EngineContext, id: string): Promise<void> {
+  const record = context.table.get(id);
+  if (!record || record.stoppedByUser) return;
+  const exit = { exitCode: record.state.exitCode || 128, stoppedByUser: false, restartCount: record.restartCount };
+  if (!shouldRestart(record.spec.host.restartPolicy, exit)) return;
+  await context.table.save({
+    ...record,
+    restartCount: record.restartCount + 1,
+    state: { ...record.state, status: 'restarting', finishedAt: formatTimeNs(context.clock.nowNs()) },
+  });
+  context.restarts.schedule(id, 0, () => void restartAfterExit(context, id));
+}

@@ -1,0 +1,71 @@
+/** Docker's filters for `ps`. */
+import { invalid } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import { parsePort, type PublishedPort } from '../../model/port.ts';
+import { matchesLabels } from '../system/label-filter.ts';
+
+type Filters = Readonly<Record<string, readonly string[]>>;
+
+const KNOWN = new Set(['ancestor', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume']);
+const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);
+
+export interface FilterContext {
+  find(ref: string): ContainerRecord;
+  namesOf(record: ContainerRecord): readonly string[];
+  publishedOf(record: ContainerRecord): readonly PublishedPort[];
+  /** The image ids that an `ancestor` reference stands for. */
+  imageIds(ref: string): readonly string[];
+}
+
+/** A predicate for the filters; unknown names and values are refused in Docker's words. */
+export function containerPredicate(filters: Filters, context: FilterContext): (record: ContainerRecord) => boolean {
+  for (const name of Object.keys(filters)) if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
+  const values = (name: string): readonly string[] => filters[name] ?? [];
+  for (const status of values('status')) {
+    if (!STATUSES.has(status)) throw invalid(`invalid value for status filter: ${status}`);
+  }
+  const exited = values('exited').map((text) => {
+    if (!/^-?\d+$/.test(text)) throw invalid(`invalid filter 'exited=[${text}]'`);
+    return Number(text);
+  });
+  const [before, since] = (['before', 'since'] as const).map((name) => values(name).map((ref) => context.find(ref)));
+  const ancestors = values('ancestor').flatMap((ref) => context.imageIds(ref));
+  const published = values('publish').flatMap(portRange);
+  const exposed = values('expose').flatMap(portRange);
+  const any = (name: string, test: (value: string) => boolean): boolean => values(name).length === 0 || values(name).some(test);
+
+  return (record) =>
+    any('id', (id) => record.id.startsWith(id) || matchesPattern(record.id, id)) &&
+    any('name', (name) => context.namesOf(record).some((own) => matchesPattern(own, name) || matchesPattern(`/${own}`, name))) &&
+    any('status', (status) => record.state.status === status) &&
+    any('health', (health) => (record.state.health?.status ?? 'none') === health) &&
+    any('is-task', (task) => task === 'false') &&
+    any('isolation', (isolation) => isolation === 'default') &&
+    (exited.length === 0 || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
+    before!.every((other) => record.createdAt < other.createdAt) &&
+    since!.every((other) => record.createdAt > other.createdAt) &&
+    (values('ancestor').length === 0 || ancestors.includes(record.imageId)) &&
+    any('network', (ref) => record.connections.some((one) => one.networkName === ref || (one.networkId !== '' && one.networkId.startsWith(ref)))) &&
+    any('volume', (ref) => record.mounts.some((mount) => mount.name === ref || mount.destination === ref || mount.source === ref)) &&
+    (values('publish').length === 0 || context.publishedOf(record).some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) &&
+    (values('expose').length === 0 || record.spec.connection.exposedPorts.some((port) => exposed.includes(port))) &&
+    matchesLabels(record.spec.labels, values('label'));
+}
+
+function matchesPattern(text: string, pattern: string): boolean {
+  try {
+    return new RegExp(pattern).test(text);
+  } catch {
+    return text.includes(pattern);
+  }
+}
+
+/** '80', '80/udp', '80-90/tcp' -> ['80/tcp', ...]. */
+function portRange(text: string): string[] {
+  const match = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(text);
+  if (!match) throw invalid(`invalid port filter: ${text}`);
+  const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
+  const protocol = match[3] ?? 'tcp';
+  parsePort(`${first}/${protocol}`);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => `${first + index}/${protocol}`);
+}

@@ -1,0 +1,254 @@
+/**
+ * `start`: rootfs, network, runtime, in that order, under the container's lock, with an undo for each. Whatever fails, the
+ * container is as before and says why in its state.
+ */
+import { formatTimeNs } from '../../base/clock.ts';
+import { CausewayError, conflict, errorMessage, invalid, notFound, notModified } from '../../base/errors.ts';
+import { withUndo, type UndoStack } from '../../base/undo.ts';
+import type { Connection, ContainerRecord } from '../../model/container.ts';
+import { parsePort } from '../../model/port.ts';
+import { linkVariables } from '../../network/links/variables.ts';
+import type { Sandbox } from '../../network/service.ts';
+import { buildSpec } from '../../oci/spec.ts';
+import { resolveUser } from '../../oci/user.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { findNetwork } from '../network/network-lookup.ts';
+import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { containerPaths } from './container-paths.ts';
+import { removeUnlocked } from './container-remove.ts';
+import { processEnvironment } from './image-defaults.ts';
+import { joinedContainerRef, networkModeKind } from './network-mode.ts';
+import { joinTargets } from './namespace-joins.ts';
+
+/** The user's `start`. @throws notModified when it runs already */
+export function startContainer(context: EngineContext, ref: string): Promise<void> {
+  const { id } = context.table.find(ref);
+  return context.lock.run(id, async () => {
+    const record = context.table.find(id);
+    if (record.state.status === 'running') throw notModified(`container ${record.name} is already running`);
+    if (record.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
+    if (record.state.status === 'removing' || record.state.status === 'dead') {
+      throw conflict('container is marked for removal and cannot be started');
+    }
+    context.restarts.forget(id);
+    await startUnlocked(context, { ...record, stoppedByUser: false, restartCount: 0 });
+  });
+}
+
+/** Starts under a lock that the caller holds. */
+export async function startUnlocked(context: EngineContext, record: ContainerRecord): Promise<void> {
+  try {
+    await withUndo(
+      (undo) => bringUp(context, record, undo),
+      (failure) => context.log.warn({ container: record.id, step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start'),
+    );
+  } catch (error) {
+    context.attaches.abandon(record.id);
+    await recordFailure(context, record, error);
+    throw error;
+  }
+}
+
+async function recordFailure(context: EngineContext, record: ContainerRecord, error: unknown): Promise<void> {
+  const message = errorMessage(error);
+  const exitCode = exitCodeOfFailure(message);
+  const state = { ...record.state, status: record.state.status === 'restarting' ? ('exited' as const) : record.state.status, pid: 0, exitCode, error: message };
+  await context.table.save({ ...record, state });
+  context.waits.exited(record.id, { exitCode, error: message });
+  if (record.spec.host.autoRemove) {
+    await removeUnlocked(context, record.id, { volumes: true }).catch((failure: unknown) =>
+      context.log.warn({ container: record.id, error: errorMessage(failure) }, 'auto-remove failed'),
+    );
+  }
+}
+
+/** What a shell would say: 127 not found, 126 not executable, 128 anything else. */
+function exitCodeOfFailure(message: string): number {
+  if (/executable file not found|no such file or directory/i.test(message)) return 127;
+  if (/permission denied|not a directory|is a directory/i.test(message)) return 126;
+  return 128;
+}
+
+async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {
+  const { config, network, rootfs, runtime, table } = context;
+  const record = resolveNetworks(context, asked);
+  const paths = containerPaths(config.dataRoot, record.id);
+  const linked = checkLinks(context, record);
+
+  const root = rootfs.mount(record.id);
+  undo.push('root filesystem', () => rootfs.unmount(record.id));
+
+  const mode = networkModeKind(record.spec.connection.networkMode);
+  const joined = mode === 'container' ? joinedContainer(context, record) : undefined;
+  let sandbox: Sandbox | undefined;
+  if (!joined) {
+    sandbox = await network.join(joinRequest(context, record, linked));
+    undo.push('network', () => network.leave(record.id));
+  }
+  const shared = joined ? containerPaths(config.dataRoot, joined.id) : paths;
+
+  const variables = linked.flatMap(({ link, source }) => linksOf(context, record, link.alias, source));
+  const { process, host } = record.spec;
+  const spec = buildSpec({
+    record,
+    rootfs: root,
+    user: resolveUser(root, process.user, host.groupAdd),
+    env: processEnvironment(process, variables),
+    mounts: record.mounts,
+    files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },
+    hostname: process.hostname,
+    domainname: process.domainname,
+    netns: joined ? joinedNetns(context, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns,
+    joins: joinTargets(context, record),
+    cgroupsPath: `${host.cgroupParent || config.cgroupParent}/${record.id}`,
+    initPath: (host.init ?? config.initByDefault) ? requireInit(config.initPath) : undefined,
+    cgroupMode: config.cgroupMode,
+    volumeOptions: volumeOptions(context, record),
+  });
+  const { pid } = await runtime.create({
+    id: record.id,
+    bundle: paths.bundle,
+    spec,
+    runtime: host.runtime || config.defaultRuntime,
+    tty: process.tty,
+    openStdin: process.openStdin,
+    stdinOnce: process.stdinOnce,
+    logPath: host.logConfig.type === 'none' ? null : paths.log,
+    logMaxBytes: parseSizeBytes(host.logConfig.config['max-size']),
+    consoleSize: host.consoleSize,
+  });
+  undo.push('runtime', () => runtime.delete(record.id, { force: true }));
+  await context.attaches.connect(record.id, () => runtime.attach(record.id));
+  if (sandbox) await network.containerStarted(record.id, pid);
+
+  const startedAt = formatTimeNs(context.clock.nowNs());
+  const running: ContainerRecord = {
+    ...record,
+    state: { ...record.state, status: 'running', pid, exitCode: 0, error: '', oomKilled: false, startedAt, health: context.health.initialState(record) },
+  };
+  // Saved before the process runs: a daemon that dies between the two finds a container to adopt, not an orphan.
+  await table.save(running);
+  undo.push('state', () => table.replace(asked));
+  await runtime.start(record.id);
+  for (const endpoint of sandbox?.endpoints ?? []) {
+    publishNetworkEvent(context.events, 'connect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: record.id });
+  }
+  publishContainerEvent(context.events, running, 'start');
+  context.health.watch(running);
+}
+
+export function driverOf(context: EngineContext, networkId: string): string {
+  return context.network.networks().find((network) => network.id === networkId)?.driver ?? 'bridge';
+}
+
+/** Networks that did not exist at create must now. */
+function resolveNetworks(context: EngineContext, record: ContainerRecord): ContainerRecord {
+  const connections = record.connections.map((connection): Connection => {
+    const known = connection.networkId !== '' && context.network.networks().some((network) => network.id === connection.networkId);
+    if (known) return connection;
+    const found = findNetwork(context.network, connection.networkName);
+    return { ...connection, networkId: found.id, networkName: found.name };
+  });
+  return { ...record, connections };
+}
+
+interface LinkedSource {
+  readonly link: ContainerRecord['links'][number];
+  readonly source: ContainerRecord;
+}
+
+/** Every source must run. One that is gone altogether is left out, as Docker does: its link leads nowhere. */
+function checkLinks(context: EngineContext, record: ContainerRecord): LinkedSource[] {
+  if (networkModeKind(record.spec.connection.networkMode) !== 'bridge') return [];
+  const linked: LinkedSource[] = [];
+  for (const link of record.links) {
+    const source = context.table.get(link.sourceId);
+    if (!source) continue;
+    if (source.state.status !== 'running' && source.state.status !== 'paused') {
+      throw invalid(`Cannot link to a non running container: /${source.name} AS /${record.name}/${link.alias}`);
+    }
+    linked.push({ link, source });
+  }
+  return linked;
+}
+
+function linksOf(context: EngineContext, recipient: ContainerRecord, alias: string, source: ContainerRecord): string[] {
+  const endpoint = context.network.sandbox(source.id)?.endpoints.find((candidate) => candidate.networkName === 'bridge');
+  if (!endpoint) return [];
+  return linkVariables({
+    alias,
+    recipientName: recipient.name,
+    address: endpoint.ipv4,
+    ports: source.spec.connection.exposedPorts.map(parsePort),
+    sourceEnv: source.spec.process.env,
+  });
+}
+
+export function joinRequest(context: EngineContext, record: ContainerRecord, linked: readonly LinkedSource[]): Parameters<EngineContext['network']['join']>[0] {
+  const { connection, process, host } = record.spec;
+  const paths = containerPaths(context.config.dataRoot, record.id);
+  const kind = networkModeKind(connection.networkMode);
+  return {
+    containerId: record.id,
+    containerName: record.name,
+    hostname: process.hostname,
+    domainname: process.domainname,
+    mode: kind === 'host' || kind === 'none' ? kind : 'networks',
+    connections: record.connections,
+    exposedPorts: connection.exposedPorts.map(parsePort),
+    portBindings: connection.portBindings,
+    publishAllPorts: connection.publishAllPorts,
+    dns: connection.dns,
+    dnsSearch: connection.dnsSearch,
+    dnsOptions: connection.dnsOptions,
+    extraHosts: connection.extraHosts,
+    links: linked.map(({ link, source }) => ({ ...link, sourceName: source.name, ports: source.spec.connection.exposedPorts.map(parsePort) })),
+    macAddress: connection.macAddress,
+    sysctls: Object.fromEntries(Object.entries(host.sysctls).filter(([name]) => name.startsWith('net.'))),
+    files: { hosts: paths.hosts, resolvConf: paths.resolvConf, hostname: paths.hostname },
+  };
+}
+
+function joinedContainer(context: EngineContext, record: ContainerRecord): ContainerRecord {
+  const id = joinedContainerRef(record.spec.connection.networkMode);
+  const joined = context.table.get(id);
+  if (!joined) throw notFound(`No such container: ${id}`);
+  if (joined.id === record.id) throw invalid('cannot join own network');
+  if (joined.state.status === 'restarting') throw conflict(`container ${id} is restarting, wait until the container is running`);
+  if (joined.state.status !== 'running' && joined.state.status !== 'paused') {
+    throw conflict(`cannot join network of a non running container: ${id}`);
+  }
+  return joined;
+}
+
+/** The namespace of the joined container; null where that one is on the host's network. */
+function joinedNetns(context: EngineContext, joined: ContainerRecord): string | null {
+  const sandbox = context.network.sandbox(joined.id);
+  if (sandbox) return sandbox.mode === 'host' ? null : sandbox.netns;
+  return `/proc/${joined.state.pid}/ns/net`; // it joined another one itself
+}
+
+function requireInit(path: string): string {
+  if (path === '') throw new CausewayError('system', 'docker-init is not installed: install tini (apt-get install tini) or start the container without --init');
+  return path;
+}
+
+/** Volumes with type/device options are mounted by the runtime, for each container. */
+function volumeOptions(context: EngineContext, record: ContainerRecord): Record<string, { type: string; device: string; options: string }> {
+  const result: Record<string, { type: string; device: string; options: string }> = {};
+  for (const mount of record.mounts) {
+    if (mount.type !== 'volume') continue;
+    const options = context.volumes.get(mount.name)?.options;
+    if (options?.['device'] === undefined) continue;
+    result[mount.destination] = { type: options['type'] ?? 'none', device: options['device'], options: options['o'] ?? '' };
+  }
+  return result;
+}
+
+export function parseSizeBytes(text: string | undefined): number | undefined {
+  if (text === undefined || text === '' || text === '-1') return undefined;
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(text);
+  if (!match) throw invalid(`invalid size: '${text}'`);
+  const scale = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }[match[2]!.toLowerCase()]!;
+  return Math.floor(Number(match[1]) * scale);
+}

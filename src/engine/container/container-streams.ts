@@ -1,0 +1,90 @@
+/** attach, logs, resize. */
+import { conflict, invalid } from '../../base/errors.ts';
+import { readLog, type LogFrame } from '../../oci/log-file.ts';
+import type { RuntimeSession } from '../../oci/session.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { containerPaths } from './container-paths.ts';
+import { isUp } from './container-stop.ts';
+
+interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly stream: boolean;
+  readonly logs: boolean;
+}
+
+interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly tail: number;
+  readonly sinceNs: bigint;
+  readonly untilNs: bigint;
+}
+
+type Session = Pick<RuntimeSession, 'output' | 'writeStdin' | 'closeStdin' | 'detach'> & { readonly tty: boolean };
+
+export async function attachContainer(context: EngineContext, ref: string, options: AttachOptions): Promise<Session> {
+  const record = context.table.find(ref);
+  if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before attach`);
+  if (record.state.status === 'restarting') throw conflict(`container ${ref} is restarting, wait until the container is running`);
+  const { tty, openStdin } = record.spec.process;
+  const live: Session | null = !options.stream
+    ? null
+    : isUp(record)
+      ? Object.assign(await context.runtime.attach(record.id), { tty })
+      : context.attaches.defer(record.id, tty);
+  publishContainerEvent(context.events, record, 'attach');
+  const wanted = (stream: 'stdout' | 'stderr'): boolean => (stream === 'stdout' ? options.stdout : options.stderr);
+  const earlier = options.logs
+    ? readLog(containerPaths(context.config.dataRoot, record.id).log, { stdout: options.stdout, stderr: options.stderr, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n }, new AbortController().signal)
+    : undefined;
+  const output = (async function* () {
+    if (earlier) for await (const { stream, data } of earlier) yield { stream, data };
+    if (live) for await (const frame of live.output) if (wanted(frame.stream)) yield frame;
+  })();
+  const takesInput = options.stdin && openStdin && live !== null;
+  return {
+    tty,
+    output,
+    writeStdin: async (chunk) => (takesInput ? live.writeStdin(chunk) : undefined),
+    closeStdin: async () => (takesInput ? live.closeStdin() : undefined),
+    detach: () => live?.detach(),
+  };
+}
+
+export async function readContainerLogs(
+  context: EngineContext,
+  ref: string,
+  options: LogOptions,
+  signal: AbortSignal,
+): Promise<{ tty: boolean; frames: AsyncIterable<LogFrame> }> {
+  const record = context.table.find(ref);
+  if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
+  if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
+  // Follow until the container ends, or is removed, or the client goes.
+  const ended = new AbortController();
+  const stop = (): void => ended.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const follow = options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
+  if (follow) {
+    const whenEnded = async (): Promise<void> => {
+      for (;;) {
+        await context.waits.next(record.id, 'exit', ended.signal);
+        if (context.table.get(record.id)?.state.status !== 'restarting') return;
+      }
+    };
+    void whenEnded().then(stop, () => {});
+  }
+  const frames = readLog(containerPaths(context.config.dataRoot, record.id).log, { ...options, follow }, ended.signal);
+  return { tty: record.spec.process.tty, frames };
+}
+
+export async function resizeContainer(context: EngineContext, ref: string, rows: number, columns: number): Promise<void> {
+  const record = context.table.find(ref);
+  if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
+  await context.runtime.resize(record.id, rows, columns);
+}

@@ -1,0 +1,101 @@
+/** Healthchecks: probes on Docker's schedule, the state they lead to, and the events of its changes. */
+import { formatTimeNs } from '../../base/clock.ts';
+import { errorMessage } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { Healthcheck, HealthProbe, HealthState } from '../../model/health.ts';
+
+const NS_PER_MS = 1_000_000;
+const DEFAULT_MS = 30_000;
+const DEFAULT_START_INTERVAL_MS = 5_000;
+const DEFAULT_RETRIES = 3;
+const KEPT_PROBES = 5;
+const KEPT_OUTPUT_BYTES = 4096;
+
+export interface ProbeRunner {
+  /** Runs the probe to its end, or kills it after the timeout; `output` is what it printed. */
+  probe(record: ContainerRecord, cmd: readonly string[], timeoutMs: number): Promise<{ exitCode: number; output: string }>;
+  record(id: string): ContainerRecord | undefined;
+  /** Keeps the new state and tells the world when `status` changed. */
+  changed(record: ContainerRecord, before: HealthState): void;
+  nowNs(): bigint;
+}
+
+export class HealthMonitor {
+  #runner: ProbeRunner | undefined;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+
+  setRunner(runner: ProbeRunner): void {
+    this.#runner = runner;
+  }
+
+  initialState(record: ContainerRecord): HealthState | null {
+    return probeCommand(record) ? { status: 'starting', failingStreak: 0, log: [] } : null;
+  }
+
+  watch(record: ContainerRecord): void {
+    this.forget(record.id);
+    const check = record.spec.process.healthcheck;
+    if (!check || !probeCommand(record)) return;
+    this.#schedule(record, check);
+  }
+
+  forget(id: string): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+
+  forgetAll(): void {
+    for (const id of [...this.#timers.keys()]) this.forget(id);
+  }
+
+  #schedule(record: ContainerRecord, check: Healthcheck): void {
+    const starting = record.state.health?.status === 'starting' && inStartPeriod(record, check);
+    const intervalMs = check.intervalNs / NS_PER_MS || DEFAULT_MS;
+    const startIntervalMs = check.startIntervalNs / NS_PER_MS || DEFAULT_START_INTERVAL_MS;
+    const timer = setTimeout(() => void this.#run(record.id, check), starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs);
+    this.#timers.set(record.id, timer);
+  }
+
+  async #run(id: string, check: Healthcheck): Promise<void> {
+    const runner = this.#runner;
+    const record = runner?.record(id);
+    if (!runner || !record) return;
+    const timer = this.#timers.get(id);
+    const start = formatTimeNs(runner.nowNs());
+    const timeoutMs = check.timeoutNs / NS_PER_MS || DEFAULT_MS;
+    const result = await runner
+      .probe(record, probeCommand(record)!, timeoutMs)
+      .catch((error: unknown) => ({ exitCode: -1, output: errorMessage(error) }));
+    // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
+    if (this.#timers.get(id) !== timer) return;
+    const now = runner.record(id);
+    if (!now?.state.health || now.state.pid === 0) return;
+    const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output.slice(0, KEPT_OUTPUT_BYTES) };
+    const health = nextHealth(now.state.health, probe, check, inStartPeriod(now, check));
+    const next = { ...now, state: { ...now.state, health } };
+    runner.changed(next, now.state.health);
+    this.#schedule(next, check);
+  }
+}
+
+/** The state after one more probe. Failures in the start period do not count until the first success. */
+export function nextHealth(before: HealthState, probe: HealthProbe, check: Healthcheck, inStart: boolean): HealthState {
+  const log = [...before.log, probe].slice(-KEPT_PROBES);
+  if (probe.exitCode === 0) return { status: 'healthy', failingStreak: 0, log };
+  const failingStreak = before.failingStreak + 1;
+  if (before.status === 'starting' && inStart) return { status: 'starting', failingStreak: 0, log };
+  const unhealthy = failingStreak >= (check.retries || DEFAULT_RETRIES);
+  return { status: unhealthy ? 'unhealthy' : before.status, failingStreak, log };
+}
+
+function inStartPeriod(record: ContainerRecord, check: Healthcheck): boolean {
+  return Date.now() - Date.parse(record.state.startedAt) < check.startPeriodNs / NS_PER_MS;
+}
+
+function probeCommand(record: ContainerRecord): string[] | undefined {
+  const check = record.spec.process.healthcheck;
+  const [kind, ...words] = check?.test ?? [];
+  if (kind === 'CMD') return words;
+  if (kind === 'CMD-SHELL') return [...(record.spec.shell ?? ['/bin/sh', '-c']), words[0] ?? ''];
+  return undefined;
+}

@@ -1,0 +1,49 @@
+/** Runs health probes as execs and keeps what they say. */
+import { errorMessage } from '../../base/errors.ts';
+import { newId } from '../../model/ids.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { runExec } from '../exec/exec-service.ts';
+import { publishContainerEvent } from './container-events.ts';
+import type { ProbeRunner } from './health-monitor.ts';
+
+const MAX_OUTPUT_BYTES = 4096;
+
+export function healthProbes(context: EngineContext): ProbeRunner {
+  return {
+    nowNs: () => context.clock.nowNs(),
+    record: (id) => context.table.get(id),
+    async probe(record, cmd, timeoutMs) {
+      const spec = { cmd, env: [], user: '', workingDir: '', tty: false, privileged: false, attachStdin: false, attachStdout: true, attachStderr: true, detachKeys: '', consoleSize: null };
+      const handle = await runExec(context, record, newId(), spec, { attach: true, consoleSize: null });
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        void handle.kill(9);
+      }, timeoutMs);
+      try {
+        let output = '';
+        for await (const { data } of handle.session!.output) {
+          if (output.length < MAX_OUTPUT_BYTES) output += data.toString();
+        }
+        const exitCode = await handle.exited;
+        if (late) return { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` };
+        return { exitCode, output };
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    changed(record, before) {
+      // Probes are not worth a durable write each; a change of status is.
+      const changed = record.state.health?.status !== before.status;
+      context.table.replace(record);
+      if (!changed) return;
+      publishContainerEvent(context.events, record, `health_status: ${record.state.health?.status}`);
+      void context.lock
+        .run(record.id, async () => {
+          const now = context.table.get(record.id);
+          if (now) await context.table.save(now);
+        })
+        .catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'saving a health state'));
+    },
+  };
+}

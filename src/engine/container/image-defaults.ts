@@ -1,0 +1,89 @@
+/** What a container takes over from its image: everything that the user left open. */
+import { invalid } from '../../base/errors.ts';
+import type { ContainerSpec, ProcessSpec } from '../../model/container.ts';
+import type { Healthcheck } from '../../model/health.ts';
+import type { ImageConfig } from '../../model/image.ts';
+
+export function mergeImage(spec: ContainerSpec, image: ImageConfig): ContainerSpec {
+  return {
+    ...spec,
+    labels: { ...image.labels, ...spec.labels },
+    volumes: [...new Set([...spec.volumes, ...image.volumes])],
+    shell: spec.shell ?? image.shell,
+    onBuild: spec.onBuild ?? image.onBuild,
+    process: mergeProcess(spec.process, image),
+    connection: {
+      ...spec.connection,
+      exposedPorts: [...new Set([...spec.connection.exposedPorts, ...image.exposedPorts])],
+    },
+  };
+}
+
+function mergeProcess(process: ProcessSpec, image: ImageConfig): ProcessSpec {
+  // An entrypoint of the user's own drops the image's command with its entrypoint.
+  const ownEntrypoint = process.entrypoint !== null && process.entrypoint.length > 0;
+  const cmd = process.cmd !== null && process.cmd.length > 0 ? process.cmd : ownEntrypoint ? null : image.cmd;
+  // [''] is how clients say "no entrypoint": `--entrypoint ''`.
+  const cleared = ownEntrypoint && process.entrypoint!.length === 1 && process.entrypoint![0] === '';
+  const entrypoint = cleared ? null : ownEntrypoint ? process.entrypoint : image.entrypoint;
+  return {
+    ...process,
+    user: process.user || image.user,
+    env: mergeEnvironment(image.env, process.env),
+    cmd,
+    entrypoint,
+    workingDir: process.workingDir || image.workingDir,
+    stopSignal: process.stopSignal || image.stopSignal,
+    healthcheck: mergeHealthcheck(process.healthcheck, image.healthcheck),
+  };
+}
+
+/** The user's variables, then those of the image that the user did not set. Docker's order. */
+function mergeEnvironment(image: readonly string[], own: readonly string[]): string[] {
+  const keys = new Set(own.map(keyOf));
+  return [...own, ...image.filter((entry) => !keys.has(keyOf(entry)))];
+}
+
+function keyOf(entry: string): string {
+  const equals = entry.indexOf('=');
+  return equals < 0 ? entry : entry.slice(0, equals);
+}
+
+function mergeHealthcheck(own: Healthcheck | null, image: Healthcheck | null): Healthcheck | null {
+  if (!own) return image;
+  if (!image || own.test[0] === 'NONE') return own;
+  return {
+    test: own.test.length > 0 ? own.test : image.test,
+    intervalNs: own.intervalNs || image.intervalNs,
+    timeoutNs: own.timeoutNs || image.timeoutNs,
+    startPeriodNs: own.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: own.startIntervalNs || image.startIntervalNs,
+    retries: own.retries || image.retries,
+  };
+}
+
+/** The program and its arguments. @throws invalid 'no command specified' */
+export function commandOf(process: ProcessSpec): { path: string; args: string[] } {
+  const words = [...(process.entrypoint ?? []), ...(process.cmd ?? [])];
+  const [path, ...args] = words;
+  if (path === undefined || path === '') throw invalid('no command specified');
+  return { path, args };
+}
+
+/**
+ * The environment of the process: the engine's own, then link variables, then what the user and the image set, which
+ * win in place. 'KEY' without '=' takes a variable out.
+ */
+export function processEnvironment(process: ProcessSpec, linkVariables: readonly string[]): string[] {
+  const result = new Map<string, string>();
+  const set = (entry: string): void => void result.set(keyOf(entry), entry);
+  set('PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
+  set(`HOSTNAME=${process.hostname}`);
+  if (process.tty) set('TERM=xterm');
+  linkVariables.forEach(set);
+  for (const entry of process.env) {
+    if (entry.includes('=')) set(entry);
+    else result.delete(entry);
+  }
+  return [...result.values()];
+}

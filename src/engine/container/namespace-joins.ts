@@ -1,0 +1,43 @@
+/** ipc, pid and uts modes: whose namespaces a container shares. */
+import { conflict, invalid } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { EngineContext } from '../engine-context.ts';
+
+export type NamespaceTarget = 'host' | 'private' | { readonly path: string };
+
+export interface NamespaceTargets {
+  readonly ipc: NamespaceTarget;
+  readonly pid: NamespaceTarget;
+  readonly uts: NamespaceTarget;
+  /** Where /dev/shm is shared from: the other container's process. */
+  readonly shmOfPid: number | null;
+}
+
+export function joinTargets(context: EngineContext, record: ContainerRecord): NamespaceTargets {
+  const { ipcMode, pidMode, utsMode } = record.spec.host;
+  let shmOfPid: number | null = null;
+  let ipc: NamespaceTarget = ipcMode === 'host' ? 'host' : 'private';
+  if (ipcMode.startsWith('container:')) {
+    const other = runningContainer(context, record, ipcMode, 'IPC');
+    if (other.spec.host.ipcMode === 'private' || other.spec.host.ipcMode === 'none') {
+      throw invalid(`cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    }
+    ipc = { path: `/proc/${other.state.pid}/ns/ipc` };
+    shmOfPid = other.state.pid;
+  }
+  let pid: NamespaceTarget = pidMode === 'host' ? 'host' : 'private';
+  if (pidMode.startsWith('container:')) {
+    pid = { path: `/proc/${runningContainer(context, record, pidMode, 'PID').state.pid}/ns/pid` };
+  }
+  return { ipc, pid, uts: utsMode === 'host' ? 'host' : 'private', shmOfPid };
+}
+
+function runningContainer(context: EngineContext, record: ContainerRecord, mode: string, kind: string): ContainerRecord {
+  const ref = mode.slice('container:'.length);
+  const other = context.table.find(ref);
+  if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);
+  if (other.state.status !== 'running' && other.state.status !== 'paused') {
+    throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);
+  }
+  return other;
+}

@@ -1,0 +1,66 @@
+/** When a container that ended is started again, and after how long. */
+import { invalid } from '../../base/errors.ts';
+import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
+
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 60_000;
+const STEADY_MS = 10_000;
+
+/** `exitCode` of the run that ended; `restartCount` of restarts so far. */
+export function shouldRestart(policy: RestartPolicy, exit: { exitCode: number; stoppedByUser: boolean; restartCount: number }): boolean {
+  if (exit.stoppedByUser) return false;
+  if (policy.name === 'always' || policy.name === 'unless-stopped') return true;
+  if (policy.name !== 'on-failure' || exit.exitCode === 0) return false;
+  return policy.maximumRetryCount === 0 || exit.restartCount < policy.maximumRetryCount;
+}
+
+/** When the daemon starts: `always` forgets that the user stopped it, `unless-stopped` does not. */
+export function shouldStartWithDaemon(record: ContainerRecord): boolean {
+  const policy = record.spec.host.restartPolicy;
+  if (record.state.status === 'created') return false;
+  if (policy.name === 'always') return true;
+  if (policy.name === 'unless-stopped') return !record.stoppedByUser;
+  return policy.name === 'on-failure' && !record.stoppedByUser && record.state.exitCode !== 0 &&
+    (policy.maximumRetryCount === 0 || record.restartCount < policy.maximumRetryCount);
+}
+
+/** Timers of containers that wait to be started again; the delay doubles with each quick failure. */
+export class RestartTimers {
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #delays = new Map<string, number>();
+
+  schedule(id: string, ranMs: number, start: () => void): void {
+    this.cancel(id);
+    const before = this.#delays.get(id) ?? 0;
+    const delayMs = ranMs >= STEADY_MS || before === 0 ? FIRST_DELAY_MS : Math.min(before * 2, LONGEST_DELAY_MS);
+    this.#delays.set(id, delayMs);
+    this.#timers.set(
+      id,
+      setTimeout(() => {
+        this.#timers.delete(id);
+        start();
+      }, delayMs),
+    );
+  }
+
+  /** True when a restart was pending and now is not. */
+  cancel(id: string): boolean {
+    const timer = this.#timers.get(id);
+    clearTimeout(timer);
+    return this.#timers.delete(id);
+  }
+
+  /** The user took over: the next failure begins with the short delay. */
+  forget(id: string): void {
+    this.cancel(id);
+    this.#delays.delete(id);
+  }
+
+  cancelAll(): void {
+    for (const id of [...this.#timers.keys()]) this.cancel(id);
+  }
+}
+
+export function checkRestartPolicy(policy: RestartPolicy, autoRemove: boolean): void {
+  if (autoRemove && policy.name !== 'no') throw invalid("can't create 'AutoRemove' container with restart policy");
+}

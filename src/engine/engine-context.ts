@@ -1,0 +1,55 @@
+/** What the use-cases share. Built once by `createEngine`; every part has one owner. */
+import type { Clock } from '../base/clock.ts';
+import type { KeyedLock } from '../base/keyed-lock.ts';
+import type { Log } from '../base/log.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { RootfsStore } from '../image/rootfs.ts';
+import type { NetworkService } from '../network/service.ts';
+import type { Runtime } from '../oci/runtime.ts';
+import type { AttachHub } from './container/attach-hub.ts';
+import type { NameReservations } from './container/container-name.ts';
+import type { ContainerTable } from './container/container-table.ts';
+import type { ExitWaits } from './container/exit-waits.ts';
+import type { HealthMonitor } from './container/health-monitor.ts';
+import type { RestartTimers } from './container/restart-policy.ts';
+import type { ExecTable } from './exec/exec-table.ts';
+import type { EventBus } from './system/event-bus.ts';
+import type { VolumeService } from './volume/volume-service.ts';
+
+export interface EngineConfig {
+  readonly dataRoot: string;
+  readonly defaultRuntime: string;
+  /** The host's name: the hostname of containers on the host's network. */
+  readonly hostname: string;
+  readonly cgroupMode: 'v1' | 'hybrid' | 'v2';
+  /** The parent of containers' cgroups, '/causeway'. */
+  readonly cgroupParent: string;
+  /** docker-init's program on the host, '' when there is none. */
+  readonly initPath: string;
+  readonly initByDefault: boolean;
+  readonly shmSizeBytes: number;
+  /** Follow a source that was removed and created again under its name. */
+  readonly linksFollowNames: boolean;
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+}
+
+export interface EngineContext {
+  readonly config: EngineConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lock: KeyedLock; // by container id
+  readonly table: ContainerTable;
+  readonly names: NameReservations;
+  readonly images: ImageStore;
+  readonly rootfs: RootfsStore;
+  readonly runtime: Runtime;
+  readonly network: NetworkService;
+  readonly volumes: VolumeService;
+  readonly events: EventBus;
+  readonly waits: ExitWaits;
+  readonly attaches: AttachHub;
+  readonly execs: ExecTable;
+  readonly restarts: RestartTimers;
+  readonly health: HealthMonitor;
+}

@@ -1,0 +1,201 @@
+/**
+ * The engine: use-cases over containers, networks, images and volumes. It answers to interfaces that its consumers
+ * declare; each method here is one line, the work is in the rooms' files.
+ */
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import type { Log } from '../base/log.ts';
+import type { ContainerSpec } from '../model/container.ts';
+import type { EndpointSpec } from '../model/endpoint.ts';
+import type { NetworkSpec } from '../model/network.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { RootfsStore } from '../image/rootfs.ts';
+import type { NetworkService } from '../network/service.ts';
+import type { Runtime } from '../oci/runtime.ts';
+import type { Store } from '../store/store.ts';
+import * as archive from './container/container-archive.ts';
+import { AttachHub } from './container/attach-hub.ts';
+import { createContainer } from './container/container-create.ts';
+import { handleExit } from './container/container-exit.ts';
+import { NameReservations } from './container/container-name.ts';
+import { removeContainer } from './container/container-remove.ts';
+import { renameContainer } from './container/container-rename.ts';
+import { restartContainer } from './container/container-restart.ts';
+import { startContainer } from './container/container-start.ts';
+import { readStats } from './container/container-stats.ts';
+import * as stop from './container/container-stop.ts';
+import * as streams from './container/container-streams.ts';
+import { ContainerTable } from './container/container-table.ts';
+import { updateContainer, type ContainerUpdate } from './container/container-update.ts';
+import * as views from './container/container-views.ts';
+import { ExitWaits } from './container/exit-waits.ts';
+import { HealthMonitor } from './container/health-monitor.ts';
+import { healthProbes } from './container/health-probes.ts';
+import { RestartTimers } from './container/restart-policy.ts';
+import type { EngineConfig, EngineContext } from './engine-context.ts';
+import { createExec, startExec } from './exec/exec-service.ts';
+import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
+import * as images from './image/image-use-cases.ts';
+import { findNetwork } from './network/network-lookup.ts';
+import * as networks from './network/network-use-cases.ts';
+import { restoreContainers, startWithDaemon } from './restore.ts';
+import { EventBus } from './system/event-bus.ts';
+import { eventPredicate } from './system/event-filter.ts';
+import { countContainers, type HostFacts } from './system/system-facts.ts';
+import { VolumeService, directorySizeBytes } from './volume/volume-service.ts';
+
+export interface EngineDeps {
+  readonly config: EngineConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: Store;
+  readonly images: ImageStore;
+  readonly rootfs: RootfsStore;
+  readonly runtime: Runtime;
+  readonly network: NetworkService;
+  readonly hostFacts: () => Promise<HostFacts>;
+}
+
+type Filters = Readonly<Record<string, readonly string[]>>;
+type Auth = Parameters<ImageStore['pull']>[1];
+type Report = Parameters<ImageStore['pull']>[3];
+
+export type Engine = ReturnType<typeof createEngine>;
+
+export function createEngine(deps: EngineDeps) {
+  const events = new EventBus(deps.clock);
+  const table = new ContainerTable(deps.store);
+  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, events, clock: deps.clock });
+  const context: EngineContext = {
+    config: deps.config,
+    clock: deps.clock,
+    log: deps.log,
+    lock: new KeyedLock(),
+    table,
+    names: new NameReservations(table),
+    images: deps.images,
+    rootfs: deps.rootfs,
+    runtime: deps.runtime,
+    network: deps.network,
+    volumes,
+    events,
+    waits: new ExitWaits(),
+    attaches: new AttachHub(),
+    execs: new ExecTable(),
+    restarts: new RestartTimers(),
+    health: new HealthMonitor(),
+  };
+  volumes.setUsers({
+    usersOf: (volume) => table.all().filter((record) => record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
+  });
+  context.health.setRunner(healthProbes(context));
+  deps.runtime.onExit((id, exit) => {
+    handleExit(context, id, exit).catch((error: unknown) => context.log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+  });
+
+  const volumeView = (record: ReturnType<VolumeService['find']>) => ({ record, refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length, sizeBytes: -1 });
+
+  return {
+    context,
+    /** Adopts what lives, then starts what restart policies ask for (without waiting for that). */
+    async restore(): Promise<void> {
+      await restoreContainers(context);
+      void startWithDaemon(context);
+    },
+    /** Stops acting; containers go on. */
+    quiesce(): void {
+      context.restarts.cancelAll();
+      context.health.forgetAll();
+    },
+    runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
+
+    containers: {
+      create: (name: string, spec: ContainerSpec) => createContainer(context, name, spec),
+      start: (ref: string) => startContainer(context, ref),
+      stop: (ref: string, options: stop.StopOptions) => stop.stopContainer(context, ref, options),
+      restart: (ref: string, options: stop.StopOptions) => restartContainer(context, ref, options),
+      kill: (ref: string, signal: string) => stop.killContainer(context, ref, signal),
+      pause: (ref: string) => stop.pauseContainer(context, ref),
+      unpause: (ref: string) => stop.unpauseContainer(context, ref),
+      remove: (ref: string, options: { force: boolean; volumes: boolean; link: boolean }) => removeContainer(context, ref, options),
+      rename: (ref: string, name: string) => renameContainer(context, ref, name),
+      update: (ref: string, changes: ContainerUpdate) => updateContainer(context, ref, changes),
+      inspect: (ref: string, options: { size: boolean }) => views.inspectContainer(context, ref, options),
+      list: (options: Parameters<typeof views.listContainers>[1]) => views.listContainers(context, options),
+      wait: (ref: string, condition: Parameters<typeof views.waitContainer>[2], signal: AbortSignal) => views.waitContainer(context, ref, condition, signal),
+      top: (ref: string, psArgs: string) => views.topContainer(context, ref, psArgs),
+      stats: (ref: string) => readStats(context, ref),
+      changes: (ref: string) => archive.containerChanges(context, ref),
+      prune: (filters: Filters) => views.pruneContainers(context, filters),
+    },
+    streams: {
+      attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(context, ref, options),
+      logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) => streams.readContainerLogs(context, ref, options, signal),
+      resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(context, ref, rows, columns),
+      execCreate: async (ref: string, spec: ExecSpec) => createExec(context, ref, spec),
+      execStart: async (id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }) => {
+        const session = await startExec(context, id, options);
+        return session && Object.assign(session, { tty: context.execs.find(id).spec.tty });
+      },
+      execInspect: async (id: string) => {
+        const entry = context.execs.find(id);
+        return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
+      },
+      execResize: async (id: string, rows: number, columns: number) => context.execs.find(id).handle?.resize(rows, columns),
+    },
+    archives: {
+      statPath: (ref: string, path: string) => archive.statContainerPath(context, ref, path),
+      getArchive: (ref: string, path: string) => archive.getContainerArchive(context, ref, path),
+      putArchive: (ref: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean }) =>
+        archive.putContainerArchive(context, ref, path, tar, options),
+      exportRootfs: (ref: string) => archive.exportContainer(context, ref),
+      commit: (ref: string, options: Parameters<typeof archive.commitContainer>[2]) => archive.commitContainer(context, ref, options),
+    },
+    networks: {
+      createNetwork: (spec: NetworkSpec) => networks.createNetwork(context, spec),
+      removeNetwork: (ref: string) => networks.removeNetwork(context, ref),
+      inspectNetwork: async (ref: string) => networks.viewNetwork(context, findNetwork(context.network, ref)),
+      listNetworks: async (filters: Filters) => networks.listNetworks(context, filters),
+      connect: (ref: string, container: string, spec: EndpointSpec) => networks.connectContainer(context, ref, container, spec),
+      disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(context, ref, container, force),
+      pruneNetworks: (filters: Filters) => networks.pruneNetworks(context, filters),
+    },
+    images: {
+      listImages: async (options: { all: boolean; filters: Filters }) => images.listImages(context, options),
+      inspectImage: async (ref: string) => images.viewImage(context, deps.images.get(ref)),
+      pull: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
+        await deps.images.pull(ref, auth, platform, report, signal);
+        const id = deps.images.find(ref)?.id;
+        if (id !== undefined) images.publishImageEvent(context, 'pull', ref, ref);
+      },
+      push: async (ref: string, auth: Auth, report: Report, signal: AbortSignal) => {
+        await deps.images.push(ref, auth, report, signal);
+        images.publishImageEvent(context, 'push', ref, ref);
+      },
+      tag: async (ref: string, target: string) => {
+        await deps.images.tag(ref, target);
+        images.publishImageEvent(context, 'tag', deps.images.get(ref).id, target);
+      },
+      removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(context, ref, options),
+      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2]) => images.importImage(context, source, options),
+      loadImages: async (source: Readable, report: Report) => void (await deps.images.load(source, report)),
+      saveImages: (refs: readonly string[]) => deps.images.save(refs),
+      pruneImages: (filters: Filters) => images.pruneImages(context, filters),
+    },
+    volumes: {
+      createVolume: async (spec: Parameters<VolumeService['create']>[0]) => volumeView(await volumes.create(spec)),
+      inspectVolume: async (name: string) => volumeView(volumes.find(name)),
+      listVolumes: async (filters: Filters) => volumes.list(filters).map(volumeView),
+      removeVolume: (name: string, force: boolean) => volumes.remove(name, force),
+      pruneVolumes: (filters: Filters) => volumes.prune(filters),
+    },
+    system: {
+      facts: async () => ({ ...(await deps.hostFacts()), counts: countContainers(table, deps.images) }),
+      events: (options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal) =>
+        events.stream({ sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) }, signal),
+      diskUsage: async () => ({ imageBytes: await directorySizeBytes(`${deps.config.dataRoot}/image`) }),
+      login: (auth: { username: string; password: string; serverAddress: string }) => deps.images.checkLogin(auth),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** exec: a second process in a running container. */
+import { join } from 'node:path';
+import { conflict, errorMessage, invalid } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import { newId } from '../../model/ids.ts';
+import { buildExecProcess } from '../../oci/exec-process.ts';
+import type { ExecHandle } from '../../oci/runtime.ts';
+import type { RuntimeSession } from '../../oci/session.ts';
+import { resolveUser } from '../../oci/user.ts';
+import { publishContainerEvent } from '../container/container-events.ts';
+import { processEnvironment } from '../container/image-defaults.ts';
+import type { EngineContext } from '../engine-context.ts';
+import type { ExecEntry, ExecSpec } from './exec-table.ts';
+
+export function createExec(context: EngineContext, ref: string, spec: ExecSpec): string {
+  const record = runningContainer(context, ref);
+  if (spec.cmd.length === 0) throw invalid('No exec command specified');
+  const entry: ExecEntry = { id: newId(), containerId: record.id, spec, started: false, exitCode: null, pid: 0, handle: null };
+  context.execs.add(entry);
+  publishContainerEvent(context.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
+  return entry.id;
+}
+
+function runningContainer(context: EngineContext, ref: string): ContainerRecord {
+  const record = context.table.find(ref);
+  if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before exec`);
+  if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
+  if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
+  return record;
+}
+
+/** Starts an exec; the session is null when nothing is to be attached. */
+export async function startExec(
+  context: EngineContext,
+  id: string,
+  options: { detach: boolean; consoleSize: readonly [number, number] | null },
+): Promise<RuntimeSession | null> {
+  const entry = context.execs.begin(id);
+  let record: ContainerRecord;
+  let handle: ExecHandle;
+  try {
+    record = runningContainer(context, entry.containerId);
+    handle = await runExec(context, record, entry.id, entry.spec, { attach: !options.detach, consoleSize: options.consoleSize ?? entry.spec.consoleSize });
+  } catch (error) {
+    // Docker's exit codes for what could not be started.
+    entry.exitCode = /executable file not found|no such file or directory/i.test(errorMessage(error)) ? 127 : 126;
+    throw error;
+  }
+  entry.handle = handle;
+  entry.pid = handle.pid;
+  publishContainerEvent(context.events, record, `exec_start: ${entry.spec.cmd.join(' ')}`, { execID: id });
+  void handle.exited.then((exitCode) => {
+    entry.exitCode = exitCode;
+    entry.handle = null;
+    publishContainerEvent(context.events, context.table.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
+  });
+  return handle.session;
+}
+
+/** Runs `spec` in the container; also what health probes use. */
+export function runExec(
+  context: EngineContext,
+  record: ContainerRecord,
+  execId: string,
+  spec: ExecSpec,
+  options: { attach: boolean; consoleSize: readonly [number, number] | null },
+): Promise<ExecHandle> {
+  const root = join('/proc', String(record.state.pid), 'root');
+  const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, []);
+  const env = mergeOver(base, spec.env);
+  const process = buildExecProcess({
+    record,
+    cmd: spec.cmd,
+    env,
+    user: resolveUser(root, spec.user || record.spec.process.user, record.spec.host.groupAdd),
+    cwd: spec.workingDir || record.spec.process.workingDir || '/',
+    tty: spec.tty,
+    privileged: spec.privileged,
+    consoleSize: options.consoleSize,
+  });
+  return context.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach });
+}
+
+function mergeOver(base: readonly string[], own: readonly string[]): string[] {
+  const keys = new Set(own.map((entry) => entry.split('=', 1)[0]));
+  return [...base.filter((entry) => !keys.has(entry.split('=', 1)[0])), ...own.filter((entry) => entry.includes('='))];
+}

@@ -1,0 +1,102 @@
+/** Images as users work with them: the store is the image room's, who uses them is the containers'. */
+import type { Readable } from 'node:stream';
+import { invalid } from '../../base/errors.ts';
+import type { ImageRecord } from '../../model/image.ts';
+import { isUp } from '../container/container-stop.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
+import { parseUntilMs } from '../system/time-filter.ts';
+import { booleanFilter } from '../volume/volume-service.ts';
+
+type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface ImageView {
+  readonly record: ImageRecord;
+  readonly containers: number;
+  readonly graph: Readonly<Record<string, string>>;
+}
+
+export function viewImage(context: EngineContext, record: ImageRecord): ImageView {
+  const containers = context.table.all().filter((container) => container.imageId === record.id).length;
+  return { record, containers, graph: context.images.graph(record.id) };
+}
+
+export function publishImageEvent(context: EngineContext, action: string, id: string, name: string): void {
+  const labels = context.images.find(id)?.config.labels ?? {};
+  context.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
+}
+
+export function listImages(context: EngineContext, options: { all: boolean; filters: Filters }): ImageView[] {
+  const { filters } = options;
+  const known = new Set(['before', 'dangling', 'label', 'reference', 'since', 'until']);
+  for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
+  const dangling = booleanFilter(filters, 'dangling');
+  const bound = (name: string): ImageRecord[] => (filters[name] ?? []).map((ref) => context.images.get(ref));
+  const [before, since] = [bound('before'), bound('since')];
+  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  return context.images
+    .list()
+    .map((image) => restrictTags(image, filters['reference'] ?? []))
+    .filter((image) => image !== undefined)
+    .filter((image) => dangling === undefined || dangling === (image.repoTags.length === 0))
+    .filter((image) => matchesLabels(image.config.labels, filters['label'] ?? []))
+    .filter((image) => before.every((other) => image.createdAt < other.createdAt) && since.every((other) => image.createdAt > other.createdAt))
+    .filter((image) => Date.parse(image.createdAt) <= untilMs)
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    .map((image) => viewImage(context, image));
+}
+
+/** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */
+function restrictTags(image: ImageRecord, patterns: readonly string[]): ImageRecord | undefined {
+  if (patterns.length === 0) return image;
+  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`));
+  const matches = (tag: string): boolean => expressions.some((one) => one.test(tag) || one.test(tag.replace(/:[^:/]+$/, '')));
+  const repoTags = image.repoTags.filter(matches);
+  const repoDigests = image.repoDigests.filter((digest) => expressions.some((one) => one.test(digest) || one.test(digest.replace(/@.*$/, ''))));
+  return repoTags.length + repoDigests.length > 0 ? { ...image, repoTags, repoDigests } : undefined;
+}
+
+export async function importImage(
+  context: EngineContext,
+  source: Readable,
+  options: { ref: string; message: string; changes: readonly string[]; platform: string },
+): Promise<string> {
+  const id = await context.images.importTar(source, options);
+  publishImageEvent(context, 'import', id, options.ref || id);
+  return id;
+}
+
+export async function removeImage(
+  context: EngineContext,
+  ref: string,
+  options: { force: boolean; prune: boolean },
+): Promise<{ untagged?: string; deleted?: string }[]> {
+  const users = (imageId: string) =>
+    context.table.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
+  const before = context.images.get(ref);
+  const result = await context.images.remove(ref, { ...options, users });
+  for (const { untagged, deleted } of result) {
+    if (untagged !== undefined) publishImageEvent(context, 'untag', before.id, before.id);
+    if (deleted === before.id) publishImageEvent(context, 'delete', before.id, before.id);
+  }
+  return result;
+}
+
+export async function pruneImages(context: EngineContext, filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }> {
+  for (const name of Object.keys(filters)) if (!['dangling', 'until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
+  const danglingOnly = booleanFilter(filters, 'dangling') !== false;
+  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  const used = new Set(context.table.all().map((container) => container.imageId));
+  const deleted: { untagged?: string; deleted?: string }[] = [];
+  let spaceReclaimedBytes = 0;
+  for (const image of context.images.list()) {
+    if (used.has(image.id) || (danglingOnly && image.repoTags.length > 0)) continue;
+    if (Date.parse(image.createdAt) > untilMs) continue;
+    if (!matchesLabels(image.config.labels, filters['label'] ?? []) || !lacksLabels(image.config.labels, filters['label!'] ?? [])) continue;
+    const refs = image.repoTags.length > 0 ? image.repoTags : [image.id];
+    for (const ref of refs) deleted.push(...(await removeImage(context, ref, { force: false, prune: true })));
+    spaceReclaimedBytes += image.sizeBytes;
+  }
+  context.events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+  return { deleted, spaceReclaimedBytes };
+}

@@ -1,0 +1,88 @@
+/**
+ * When the daemon starts: what the store says and what lives are made one. Containers that run are adopted, those
+ * that ended meanwhile get their exit dealt with, half-done removals are finished, what belongs to nobody is removed, and restart
+ * policies get their say.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatTimeNs } from '../base/clock.ts';
+import { errorMessage } from '../base/errors.ts';
+import type { ContainerRecord } from '../model/container.ts';
+import { handleExit } from './container/container-exit.ts';
+import { removeUnlocked } from './container/container-remove.ts';
+import { startUnlocked } from './container/container-start.ts';
+import { isUp } from './container/container-stop.ts';
+import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
+import { shouldStartWithDaemon } from './container/restart-policy.ts';
+import type { EngineContext } from './engine-context.ts';
+
+export async function restoreContainers(context: EngineContext): Promise<void> {
+  const { table, runtime, log } = context;
+  const missed = new Map<string, number>();
+  const live = new Map<string, number>();
+  await Promise.all(
+    table.all().filter(isUp).map(async (record) => {
+      const found = await runtime.recover(record.id).catch((error: unknown) => {
+        log.warn({ container: record.id, error: errorMessage(error) }, 'a container could not be recovered');
+        return { running: false as const, exitCode: 255 };
+      });
+      if (found.running) live.set(record.id, found.pid);
+      else missed.set(record.id, found.exitCode);
+    }),
+  );
+  // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
+  await context.network.restore(new Set([...live.keys(), ...missed.keys()]));
+  for (const [id, pid] of live) await adopt(context, table.find(id), pid);
+  for (const [id, code] of missed) {
+    await handleExit(context, id, { code, oomKilled: false, at: formatTimeNs(context.clock.nowNs()) });
+  }
+  await finishRemovals(context);
+  await removeOrphans(context);
+}
+
+async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
+  // A daemon that died between saving `running` and starting left a container that was only created.
+  const adopted = record.state.pid === pid ? record : { ...record, state: { ...record.state, pid } };
+  context.table.replace(adopted);
+  context.health.watch(adopted);
+  context.log.info({ container: record.id, name: record.name, pid }, 'adopted a running container');
+}
+
+async function finishRemovals(context: EngineContext): Promise<void> {
+  for (const record of context.table.all()) {
+    const half = record.state.status === 'removing' || record.state.status === 'dead';
+    const ended = record.spec.host.autoRemove && record.state.status === 'exited';
+    if (!half && !ended) continue;
+    await context.lock.run(record.id, () => removeUnlocked(context, record.id, { volumes: true })).catch((error: unknown) =>
+      context.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
+    );
+  }
+}
+
+/** Directories of containers that never became a record: a create that was cut off. */
+async function removeOrphans(context: EngineContext): Promise<void> {
+  const dir = join(context.config.dataRoot, 'containers');
+  const known = new Set(context.table.all().map((record) => record.id));
+  for (const id of await readdir(dir).catch(() => [])) {
+    if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
+  }
+  await context.rootfs.removeOrphans(known);
+}
+
+/** Starts what should run; those that join another container's network come after it. */
+export async function startWithDaemon(context: EngineContext): Promise<void> {
+  const due = context.table.all().filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
+  const rank = (record: ContainerRecord): number => {
+    const mode = record.spec.connection.networkMode;
+    const needs = new Set([...record.links.map((link) => link.sourceId), ...(networkModeKind(mode) === 'container' ? [joinedContainerRef(mode)] : [])]);
+    return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
+  };
+  for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
+    await context.lock
+      .run(record.id, async () => {
+        const now = context.table.get(record.id);
+        if (now && !isUp(now)) await startUnlocked(context, { ...now, stoppedByUser: false });
+      })
+      .catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
+  }
+}

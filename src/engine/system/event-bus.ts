@@ -1,0 +1,74 @@
+/**
+ * Events as users see them: kept in a ring for `since`, handed to live listeners in order, never lost by a slow one
+ * (each listener has its own queue).
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { EngineEvent } from '../../model/event.ts';
+
+const RING_SIZE = 1024;
+
+export type EventPredicate = (event: EngineEvent) => boolean;
+
+export class EventBus {
+  readonly #clock: Clock;
+  readonly #ring: EngineEvent[] = [];
+  readonly #listeners = new Set<(event: EngineEvent) => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  publish(event: Omit<EngineEvent, 'timeNs'>): void {
+    const complete: EngineEvent = { ...event, timeNs: this.#clock.nowNs() };
+    this.#ring.push(complete);
+    if (this.#ring.length > RING_SIZE) this.#ring.shift();
+    for (const listener of this.#listeners) listener(complete);
+  }
+
+  listen(listener: (event: EngineEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Kept events since `sinceNs` (0 = none), then live ones until `untilNs` (0 = no end) or `signal`.
+   * Listening starts with this call, not with the first `next`.
+   */
+  stream(
+    options: { sinceNs: bigint; untilNs: bigint; matches: EventPredicate },
+    signal: AbortSignal,
+  ): AsyncIterable<EngineEvent> {
+    const { sinceNs, untilNs, matches } = options;
+    const queue = sinceNs === 0n ? [] : this.#ring.filter((event) => event.timeNs >= sinceNs && matches(event));
+    let wake = (): void => {};
+    const stop = this.listen((event) => {
+      if (!matches(event)) return;
+      queue.push(event);
+      wake();
+    });
+    const remainingMs = untilNs === 0n ? undefined : Number((untilNs - this.#clock.nowNs()) / 1_000_000n);
+    let ended = remainingMs !== undefined && remainingMs <= 0;
+    const end = (): void => {
+      ended = true;
+      wake();
+    };
+    const timer = remainingMs !== undefined && remainingMs > 0 ? setTimeout(end, Math.min(remainingMs, 2 ** 31 - 1)) : undefined;
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) ended = true;
+    return (async function* () {
+      try {
+        for (;;) {
+          for (let event = queue.shift(); event; event = queue.shift()) {
+            if (untilNs === 0n || event.timeNs <= untilNs) yield event;
+          }
+          if (ended) return;
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+      } finally {
+        stop();
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+      }
+    })();
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Resolves what a container's user asked to mount (binds, --mount, --tmpfs, volumes-from, the image's volumes) into
+ * MountPoints, in Docker's order of precedence: volumes-from, then binds, then mounts, then anonymous volumes.
+ */
+import { lstat, mkdir } from 'node:fs/promises';
+import { isAbsolute, normalize } from 'node:path';
+import { invalid } from '../../base/errors.ts';
+import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
+import type { MountPoint, MountSpec } from '../../model/mount.ts';
+import type { VolumeService } from './volume-service.ts';
+
+const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
+
+export interface MountContext {
+  readonly volumes: VolumeService;
+  findContainer(ref: string): ContainerRecord;
+}
+
+export async function resolveMounts(spec: ContainerSpec, context: MountContext): Promise<MountPoint[]> {
+  const points = new Map<string, MountPoint>();
+  for (const from of spec.host.volumesFrom) {
+    for (const point of inheritedMounts(from, context)) points.set(point.destination, point);
+  }
+  const asked = new Set<string>();
+  for (const text of spec.host.binds) {
+    const point = await bindMount(text, context.volumes);
+    if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
+    asked.add(point.destination);
+    points.set(point.destination, point);
+  }
+  for (const mount of spec.host.mounts) {
+    const point = await specMount(mount, context.volumes);
+    if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
+    asked.add(point.destination);
+    points.set(point.destination, point);
+  }
+  for (const path of spec.volumes) {
+    const destination = cleanTarget(path);
+    if (points.has(destination) || Object.hasOwn(spec.host.tmpfs, destination)) continue;
+    const volume = await context.volumes.create({ name: '', driver: spec.host.volumeDriver, labels: {}, options: {}, anonymous: true });
+    points.set(destination, volumePoint(volume.name, volume.mountpoint, destination, '', true, false));
+  }
+  return [...points.values()].sort((a, b) => (a.destination < b.destination ? -1 : 1));
+}
+
+function inheritedMounts(from: string, context: MountContext): MountPoint[] {
+  const [ref, mode = ''] = from.split(':');
+  if (mode !== '' && mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z') throw invalid(`invalid mode for volumes-from: ${mode}`);
+  const source = context.findContainer(ref!);
+  return source.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, rw: mount.rw && mode !== 'ro', mode }));
+}
+
+function cleanTarget(path: string): string {
+  if (!isAbsolute(path)) throw invalid(`invalid mount config for type "volume": invalid mount path: '${path}' mount path must be absolute`);
+  const clean = normalize(path).replace(/(.)\/+$/, '$1');
+  if (clean === '/') throw invalid(`invalid volume specification: '${path}': invalid mount config for type "volume": invalid specification: destination can't be '/'`);
+  return clean;
+}
+
+async function bindMount(text: string, volumes: VolumeService): Promise<MountPoint> {
+  const parts = text.split(':');
+  const [source = '', target, mode = ''] = parts;
+  if (parts.length > 3 || target === undefined || target === '') throw invalid(`invalid volume specification: '${text}'`);
+  if (!isAbsolute(target)) {
+    throw invalid(`invalid volume specification: '${text}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`);
+  }
+  const destination = cleanTarget(target);
+  const options = parseMode(mode, text);
+  if (isAbsolute(source)) {
+    const clean = normalize(source).replace(/(.)\/+$/, '$1');
+    // -v makes a missing source, as a directory; --mount refuses it.
+    await mkdir(clean, { recursive: true }).catch(ignoreExisting);
+    return bindPoint(clean, destination, mode, options.readonly, options.propagation);
+  }
+  const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
+  return volumePoint(volume.name, volume.mountpoint, destination, mode === '' ? 'z' : mode, !options.readonly, options.noCopy);
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw invalid(`error while creating mount source path: ${error.message}`, error);
+}
+
+function parseMode(mode: string, text: string): { readonly: boolean; propagation: string; noCopy: boolean } {
+  const result = { readonly: false, propagation: 'rprivate', noCopy: false };
+  for (const option of mode === '' ? [] : mode.split(',')) {
+    if (option === 'ro') result.readonly = true;
+    else if (option === 'nocopy') result.noCopy = true;
+    else if (PROPAGATIONS.has(option)) result.propagation = option;
+    else if (!['rw', 'z', 'Z', 'cached', 'delegated', 'consistent'].includes(option)) {
+      throw invalid(`invalid volume specification: '${text}': invalid mode: ${mode}`);
+    }
+  }
+  return result;
+}
+
+async function specMount(mount: MountSpec, volumes: VolumeService): Promise<MountPoint> {
+  const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
+  if (mount.target === '') throw wrong('field Target must not be empty');
+  if (!isAbsolute(mount.target)) throw wrong(`invalid mount path: '${mount.target}' mount path must be absolute`);
+  const destination = cleanTarget(mount.target);
+  if (mount.type === 'tmpfs') {
+    if (mount.source !== '') throw wrong('field Source must not be specified');
+    const options = [mount.readonly ? 'ro' : '', mount.tmpfs?.sizeBytes ? `size=${mount.tmpfs.sizeBytes}` : '', mount.tmpfs?.mode ? `mode=${mount.tmpfs.mode.toString(8)}` : ''];
+    return tmpfsPoint(destination, options.filter((option) => option !== '').join(','), !mount.readonly);
+  }
+  if (mount.type === 'bind') {
+    if (mount.source === '') throw wrong('field Source must not be empty');
+    if (!isAbsolute(mount.source)) throw wrong(`invalid mount path: '${mount.source}' mount path must be absolute`);
+    if (mount.bind?.createMountpoint) await mkdir(mount.source, { recursive: true }).catch(ignoreExisting);
+    else await lstat(mount.source).catch(() => Promise.reject(wrong(`bind source path does not exist: ${mount.source}`)));
+    return bindPoint(normalize(mount.source), destination, '', mount.readonly, mount.bind?.propagation || 'rprivate');
+  }
+  const anonymous = mount.source === '';
+  const volume = await volumes.create({
+    name: mount.source,
+    driver: mount.volume?.driver ?? '',
+    labels: mount.volume?.labels ?? {},
+    options: mount.volume?.driverOpts ?? {},
+    anonymous,
+  });
+  const subpath = mount.volume?.subpath ?? '';
+  if (isAbsolute(subpath) || subpath.split('/').includes('..')) throw wrong('subpath must be a relative path within the volume');
+  const source = subpath === '' ? volume.mountpoint : `${volume.mountpoint}/${subpath}`;
+  return volumePoint(volume.name, source, destination, 'z', !mount.readonly, mount.volume?.noCopy ?? false);
+}
+
+function bindPoint(source: string, destination: string, mode: string, readonly: boolean, propagation: string): MountPoint {
+  return { type: 'bind', name: '', source, destination, driver: '', mode, rw: !readonly, propagation, noCopy: true, tmpfsOptions: '' };
+}
+
+function volumePoint(name: string, source: string, destination: string, mode: string, rw: boolean, noCopy: boolean): MountPoint {
+  return { type: 'volume', name, source, destination, driver: 'local', mode, rw, propagation: '', noCopy, tmpfsOptions: '' };
+}
+
+function tmpfsPoint(destination: string, tmpfsOptions: string, rw: boolean): MountPoint {
+  return { type: 'tmpfs', name: '', source: '', destination, driver: '', mode: '', rw, propagation: '', noCopy: true, tmpfsOptions };
+}

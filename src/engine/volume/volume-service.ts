@@ -1,0 +1,163 @@
+/**
+ * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
+ * for each container (see mountOf), so nothing is mounted while nobody uses it.
+ */
+import { readdir, rm, lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatTimeNs, type Clock } from '../../base/clock.ts';
+import { conflict, invalid, notFound } from '../../base/errors.ts';
+import { KeyedLock } from '../../base/keyed-lock.ts';
+import { newId } from '../../model/ids.ts';
+import type { VolumeRecord } from '../../model/mount.ts';
+import type { Store } from '../../store/store.ts';
+import type { EventBus } from '../system/event-bus.ts';
+import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
+
+type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface VolumeUsers {
+  /** Ids of the containers that have the volume among their mounts. */
+  usersOf(volume: string): string[];
+}
+
+const LOCAL_OPTIONS = new Set(['type', 'o', 'device', 'size']);
+
+export class VolumeService {
+  readonly #store: Store;
+  readonly #root: string;
+  readonly #events: EventBus;
+  readonly #clock: Clock;
+  readonly #lock = new KeyedLock();
+  readonly #volumes = new Map<string, VolumeRecord>();
+  #users: VolumeUsers = { usersOf: () => [] };
+
+  constructor(deps: { store: Store; root: string; events: EventBus; clock: Clock }) {
+    this.#store = deps.store;
+    this.#root = deps.root;
+    this.#events = deps.events;
+    this.#clock = deps.clock;
+    for (const record of deps.store.values<VolumeRecord>('volumes')) this.#volumes.set(record.name, record);
+  }
+
+  setUsers(users: VolumeUsers): void {
+    this.#users = users;
+  }
+
+  get(name: string): VolumeRecord | undefined {
+    return this.#volumes.get(name);
+  }
+
+  find(name: string): VolumeRecord {
+    const record = this.#volumes.get(name);
+    if (!record) throw notFound(`get ${name}: no such volume`);
+    return record;
+  }
+
+  /** Gives the volume of that name, made if it is not there ('' = a new anonymous one). */
+  create(spec: {
+    name: string;
+    driver: string;
+    labels: Readonly<Record<string, string>>;
+    options: Readonly<Record<string, string>>;
+    anonymous?: boolean;
+  }): Promise<VolumeRecord> {
+    const name = spec.name === '' ? newId() : spec.name;
+    if (spec.driver !== '' && spec.driver !== 'local') {
+      throw notFound(`error looking up volume plugin ${spec.driver}: plugin "${spec.driver}" not found`);
+    }
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
+      throw invalid(
+        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      );
+    }
+    if (name.length === 1) throw invalid(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
+    for (const option of Object.keys(spec.options)) {
+      if (!LOCAL_OPTIONS.has(option)) throw invalid(`create ${name}: invalid option: "${option}"`);
+    }
+    const { type, device } = spec.options;
+    if (type !== undefined && device === undefined) throw invalid(`create ${name}: missing required option: "device"`);
+    return this.#lock.run(name, async () => {
+      const existing = this.#volumes.get(name);
+      if (existing) return existing;
+      const mountpoint = join(this.#root, name, '_data');
+      await mkdir(mountpoint, { recursive: true, mode: 0o701 });
+      const record: VolumeRecord = {
+        name,
+        driver: 'local',
+        createdAt: formatTimeNs(this.#clock.nowNs()),
+        mountpoint,
+        labels: spec.anonymous === true ? { ...spec.labels, 'com.docker.volume.anonymous': '' } : spec.labels,
+        options: spec.options,
+        anonymous: spec.anonymous === true || spec.name === '',
+      };
+      await this.#store.put('volumes', name, record);
+      this.#volumes.set(name, record);
+      this.#events.publish({ type: 'volume', action: 'create', actorId: name, attributes: { driver: 'local' } });
+      return record;
+    });
+  }
+
+  async remove(name: string, force: boolean): Promise<void> {
+    if (!this.#volumes.has(name) && force) return;
+    this.find(name);
+    await this.#lock.run(name, async () => {
+      const users = this.#users.usersOf(name);
+      if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
+      await this.#store.remove('volumes', name);
+      this.#volumes.delete(name);
+      await rm(join(this.#root, name), { recursive: true, force: true });
+      this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
+    });
+  }
+
+  list(filters: Filters): VolumeRecord[] {
+    const known = new Set(['dangling', 'driver', 'label', 'name']);
+    for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
+    const dangling = booleanFilter(filters, 'dangling');
+    return [...this.#volumes.values()]
+      .filter((volume) => dangling === undefined || dangling === (this.#users.usersOf(volume.name).length === 0))
+      .filter((volume) => !filters['driver']?.length || filters['driver'].includes(volume.driver))
+      .filter((volume) => !filters['name']?.length || filters['name'].some((name) => volume.name.includes(name)))
+      .filter((volume) => matchesLabels(volume.labels, filters['label'] ?? []))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Removes volumes that nobody uses: anonymous ones, or all with the filter all=true. */
+  async prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
+    for (const name of Object.keys(filters)) {
+      if (!['all', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
+    }
+    const all = booleanFilter(filters, 'all') === true;
+    const deleted: string[] = [];
+    let spaceReclaimedBytes = 0;
+    for (const volume of [...this.#volumes.values()]) {
+      if (!all && !volume.anonymous) continue;
+      if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? [])) continue;
+      if (this.#users.usersOf(volume.name).length > 0) continue;
+      spaceReclaimedBytes += await directorySizeBytes(volume.mountpoint);
+      await this.remove(volume.name, true);
+      deleted.push(volume.name);
+    }
+    this.#events.publish({ type: 'volume', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+    return { deleted, spaceReclaimedBytes };
+  }
+}
+
+export function booleanFilter(filters: Filters, name: string): boolean | undefined {
+  const values = filters[name];
+  if (!values || values.length === 0) return undefined;
+  const text = values[0]!.toLowerCase();
+  if (['1', 'true', 't'].includes(text)) return true;
+  if (['0', 'false', 'f'].includes(text)) return false;
+  throw invalid(`invalid filter '${name}=[${values.join(' ')}]'`);
+}
+
+export async function directorySizeBytes(dir: string): Promise<number> {
+  let total = 0;
+  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => [])) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) total += await directorySizeBytes(path);
+    else total += await lstat(path).then((stat) => stat.size, () => 0);
+  }
+  return total;
+}

@@ -1,0 +1,30 @@
+/** Which room may import from which, and why the others are banned. The border test reads this; so may you. */
+export interface Border {
+  readonly mayImport: readonly string[];
+  readonly because: string;
+}
+
+export const BORDERS: Readonly<Record<string, Border>> = {
+  base: { mayImport: [], because: 'everything stands on it, so it stands on nothing of ours' },
+  model: { mayImport: ['base'], because: 'records are plain values: no I/O, no wire, no kernel' },
+  wire: { mayImport: ['base'], because: "Docker's shapes must not leak into the domain, nor the domain into them" },
+  kernel: { mayImport: ['base'], because: 'the only door to the kernel knows nothing of containers' },
+  dns: { mayImport: ['base'], because: 'the resolver is a process of its own that must stay small and outlive the daemon' },
+  store: { mayImport: ['base', 'model', 'kernel'], because: 'it keeps records, it does not decide' },
+  image: { mayImport: ['base', 'model', 'kernel'], because: 'images know nothing of running containers' },
+  oci: { mayImport: ['base', 'model', 'kernel'], because: 'the runtime is told everything, it looks nothing up' },
+  network: { mayImport: ['base', 'model', 'kernel'], because: 'networking is usable without images, runtime or API' },
+  engine: { mayImport: ['base', 'model', 'network', 'oci', 'image', 'store'], because: 'use-cases never touch the kernel or the wire themselves' },
+  api: { mayImport: ['base', 'model', 'wire'], because: 'it declares the backend that it needs; it must not know who answers' },
+  cli: { mayImport: ['base', 'wire'], because: 'it speaks HTTP to the daemon and nothing else' },
+  daemon: { mayImport: ['base', 'model', 'wire', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'], because: 'the composition root wires everything but the command line' },
+};
+
+/** Parts of network that are pure: only base, model and each other. */
+export const PURE_NETWORK_PARTS: readonly string[] = ['plan', 'ipam', 'names', 'links', 'ports'];
+export const PURE_BECAUSE = 'what is decided must be testable without a kernel';
+
+/** Names that say nothing about what is inside. */
+export const BANNED_FILE_NAMES: readonly string[] = ['index.ts', 'utils.ts', 'util.ts', 'helpers.ts', 'common.ts', 'misc.ts'];
+
+export const MAX_FILE_LINES = 450;
