@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs what Causeway needs and builds it. Repeatable: what is there already is left alone.
+#
+#   setup.sh run|demo|test|bench     what it is for decides which packages are needed
+#
+# Needs: Debian 12 or 13, or Ubuntu 24.04; root; Node.js 20.12 or newer with npm.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+
+fail() { echo "setup: $1" >&2; exit 1; }
+say() { echo "setup: $1"; }
+
+[ "$(id -u)" = 0 ] || fail "root is needed (network namespaces, mounts, nftables, apt). Try: sudo npm $( [ "$purpose" = run ] && echo start || { [ "$purpose" = test ] && echo test || echo "run $purpose"; } )"
+command -v node >/dev/null || fail "Node.js is not installed: version 20.12 or newer is needed (https://nodejs.org)"
+node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 12) ? 0 : 1)' ||
+  fail "Node.js $(node -v) is too old: version 20.12 or newer is needed"
+
+# The engine itself; then what makes the demo's images; then the oracles and clients of the tests; then the competition.
+packages="crun conmon nftables libnftables1 iproute2 util-linux tar zstd tini procps"
+case $purpose in
+  run) ;;
+  demo) packages="$packages mmdebstrap curl iputils-ping" ;;
+  test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry apache2-utils conntrack dnsperf jq python3-minimal" ;;
+  bench) packages="$packages runc mmdebstrap busybox-static curl iputils-ping docker.io podman dnsperf iperf3 wrk jq python3-minimal" ;;
+  *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
+esac
+
+missing=
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get to install them:$missing"
+  say "installing$missing"
+  log=$(mktemp)
+  export DEBIAN_FRONTEND=noninteractive
+  # Docker and podman are only measured, each in a namespace of its own: nothing of them is to start by itself.
+  policy=/usr/sbin/policy-rc.d; made_policy=
+  if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made_policy=1; }
+  fi
+  ok=1
+  # shellcheck disable=SC2086
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || ok=
+  [ -z "$made_policy" ] || rm -f "$policy"
+  [ -n "$ok" ] || { tail -n 20 "$log" >&2; rm -f "$log"; fail "apt-get could not install:$missing"; }
+  rm -f "$log"
+fi
+
+# Without --ignore-scripts nothing would differ: no dependency needs its install script.
+if [ ! -e node_modules/.package-lock.json ] || ! cmp -s package-lock.json node_modules/.causeway-lock 2>/dev/null; then
+  say "installing npm packages"
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed"
+  cp package-lock.json node_modules/.causeway-lock
+fi
+
+say "building"
+node scripts/build.mjs

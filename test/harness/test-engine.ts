@@ -1,0 +1,163 @@
+/** A real daemon for a test: the built program, in a network namespace of its own, with directories of its own. */
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { check, Host, run, testEnvironment, type Ran } from './host.ts';
+
+export const PROJECT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const CAUSEWAY = join(PROJECT, 'bin/causeway');
+
+export class TestEngine {
+  readonly host: Host;
+  readonly dir: string;
+  readonly #flags: readonly string[];
+  readonly #ownsHost: boolean;
+  #daemon: ChildProcess | undefined;
+
+  private constructor(host: Host, ownsHost: boolean, flags: readonly string[]) {
+    this.host = host;
+    this.#ownsHost = ownsHost;
+    this.#flags = flags;
+    this.dir = mkdtempSync(join(tmpdir(), 'cwt-'));
+  }
+
+  /** Starts a daemon and waits until it answers. */
+  static async start(options: { host?: Host; flags?: readonly string[] } = {}): Promise<TestEngine> {
+    const engine = new TestEngine(options.host ?? Host.create(), options.host === undefined, options.flags ?? []);
+    try {
+      await engine.boot();
+      return engine;
+    } catch (error) {
+      await engine.destroy();
+      throw error;
+    }
+  }
+
+  get socket(): string {
+    return join(this.dir, 'api.sock');
+  }
+
+  get url(): string {
+    return `unix://${this.socket}`;
+  }
+
+  get execRoot(): string {
+    return join(this.dir, 'exec');
+  }
+
+  get dataRoot(): string {
+    return join(this.dir, 'data');
+  }
+
+  get pid(): number {
+    return Number(readFileSync(join(this.execRoot, 'causeway.pid'), 'utf8').split(' ')[0]);
+  }
+
+  get log(): string {
+    return existsSync(join(this.dir, 'daemon.log')) ? readFileSync(join(this.dir, 'daemon.log'), 'utf8') : '';
+  }
+
+  async boot(flags: readonly string[] = []): Promise<void> {
+    const log = openSync(join(this.dir, 'daemon.log'), 'a');
+    const args = ['daemon', '-H', this.url, '--data-root', this.dataRoot, '--exec-root', this.execRoot, ...this.#flags, ...flags];
+    const daemon = this.host.spawn(CAUSEWAY, args, { stdio: ['ignore', log, log], cwd: '/', env: testEnvironment() });
+    this.#daemon = daemon;
+    let ended = false;
+    daemon.once('exit', () => (ended = true));
+    for (const until = Date.now() + 20_000; ; ) {
+      if (await this.answers()) return;
+      if (ended || Date.now() > until) throw new Error(`the daemon did not start:\n${this.log}`);
+      await sleep(20);
+    }
+  }
+
+  answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const ping = request({ socketPath: this.socket, path: '/_ping', timeout: 2000 }, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      });
+      ping.on('error', () => resolve(false));
+      ping.end();
+    });
+  }
+
+  /** Ends the daemon with a signal and waits until it has ended; containers stay. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => daemon.once('exit', () => resolve()));
+    // nsenter and the launcher exec: the child is the daemon itself.
+    daemon.kill(signal);
+    await ended;
+  }
+
+  async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.stop(signal);
+    await this.boot();
+  }
+
+  /** The real docker client. */
+  docker(...args: string[]): Ran {
+    return this.host.run('env', `DOCKER_HOST=${this.url}`, 'docker', ...args);
+  }
+
+  /** The project's own command line. */
+  causeway(...args: string[]): Ran {
+    return this.host.run('env', `CAUSEWAY_HOST=${this.url}`, CAUSEWAY, ...args);
+  }
+
+  /** docker, which must succeed; gives what it printed, trimmed. */
+  ok(...args: string[]): string {
+    return check(this.docker(...args)).out.trim();
+  }
+
+  shell(command: string): Ran {
+    return this.host.run('env', `DOCKER_HOST=${this.url}`, `CAUSEWAY_HOST=${this.url}`, `NETNS=${this.host.netns}`, 'sh', '-c', command);
+  }
+
+  /** The small images of the tests: busybox under several names. */
+  importFixtures(): void {
+    check(this.shell(`sh ${join(PROJECT, 'test/harness/fixtures.sh')}`));
+  }
+
+  /** Removes everything: containers, daemon, namespaces, files. */
+  async destroy(): Promise<void> {
+    if (await this.answers()) this.shell('docker rm -f $(docker ps -aq) >/dev/null 2>&1');
+    await this.stop();
+    this.endLeftovers();
+    rmSync(this.dir, { recursive: true, force: true });
+    if (this.#ownsHost) this.host.destroy();
+  }
+
+  /** Processes that still work under our directories (after a kill -9 nobody else ends them). */
+  endLeftovers(): void {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
+    }
+  }
+
+  /** Pids of processes whose command line names our directory: monitors, the resolver, the daemon. */
+  processes(): number[] {
+    const found = spawnSync('pgrep', ['-f', this.dir], { encoding: 'utf8' }).stdout ?? '';
+    return found.split('\n').filter(Boolean).map(Number).filter((pid) => pid !== process.pid);
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Polls until `test` holds; fails naming `what`. */
+export async function until(what: string, test: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(20)) if (await test()) return;
+  throw new Error(`not within ${timeoutMs} ms: ${what}`);
+}
+
+export { run };
