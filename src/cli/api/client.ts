@@ -1,0 +1,195 @@
+/**
+ * The Docker Engine API over HTTP: requests with JSON or streams both ways, and connections that are taken over
+ * (attach, exec). Asks for one API version and goes down to the daemon's own when that is older.
+ */
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { StatusError } from '../command/status-error.ts';
+import type { Endpoint } from './endpoint.ts';
+
+export const API_VERSION = '1.51';
+
+/** The daemon said no. `status` is HTTP's. */
+export class ApiError extends StatusError {
+  readonly status: number;
+  /** What the daemon said, without the words that say that it was the daemon. */
+  readonly detail: string;
+
+  constructor(status: number, detail: string) {
+    super(`Error response from daemon: ${detail}`);
+    this.status = status;
+    this.detail = detail;
+  }
+}
+
+export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+export interface RequestInit {
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent as it is; ends when it ends. */
+  readonly stream?: Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Hijacked {
+  readonly socket: Socket;
+  /** What came with the answer's headers and belongs to the stream. */
+  readonly head: Buffer;
+  /** False: a TTY's bytes as they are. True: framed, stdout and stderr apart. */
+  readonly multiplexed: boolean;
+}
+
+export class ApiClient {
+  readonly endpoint: Endpoint;
+  #version = API_VERSION;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #trace: ((line: string) => void) | undefined;
+
+  constructor(endpoint: Endpoint, trace?: (line: string) => void) {
+    this.endpoint = endpoint;
+    this.#trace = trace;
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Rejects with ApiError for answers of 400 and above, and with Docker's sentence when nobody answers. */
+  async send(method: string, path: string, init: RequestInit = {}): Promise<IncomingMessage> {
+    const response = await this.#sendOnce(method, path, init);
+    if ((response.statusCode ?? 0) < 400) return response;
+    const detail = await errorDetail(response, path);
+    if (this.#fallBack(response.statusCode, detail) && init.stream === undefined) return this.send(method, path, init);
+    throw new ApiError(response.statusCode ?? 0, detail);
+  }
+
+  async json<T>(method: string, path: string, init: RequestInit = {}): Promise<T> {
+    return JSON.parse(await this.text(method, path, init)) as T;
+  }
+
+  async text(method: string, path: string, init: RequestInit = {}): Promise<string> {
+    return readText(await this.send(method, path, init));
+  }
+
+  /** For answers that have no body, or none that matters. */
+  async done(method: string, path: string, init: RequestInit = {}): Promise<void> {
+    (await this.send(method, path, init)).resume();
+  }
+
+  /** Takes the connection over. Attach handlers before the next tick: what has come already is in `head`. */
+  async hijack(path: string, init: RequestInit = {}): Promise<Hijacked> {
+    const answer = await new Promise<Hijacked | IncomingMessage>((resolve, reject) => {
+      const headers = { Connection: 'Upgrade', Upgrade: 'tcp' };
+      const { request, payload } = this.#prepare('POST', path, { ...init, headers }, undefined);
+      request.on('upgrade', (response, socket, head) =>
+        resolve({
+          socket: socket as Socket,
+          head,
+          multiplexed: response.headers['content-type'] === 'application/vnd.docker.multiplexed-stream',
+        }),
+      );
+      request.on('response', resolve);
+      request.on('error', (error) => reject(this.#explain(error)));
+      request.end(payload);
+    });
+    if ('socket' in answer && 'head' in answer) return answer;
+    if ((answer.statusCode ?? 0) < 400) throw new StatusError(`unable to upgrade to tcp, received ${answer.statusCode}`);
+    const detail = await errorDetail(answer, path);
+    if (this.#fallBack(answer.statusCode, detail)) return this.hijack(path, init);
+    throw new ApiError(answer.statusCode ?? 0, detail);
+  }
+
+  /** Closes the connections that are idle. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #sendOnce(method: string, path: string, init: RequestInit): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { request, payload } = this.#prepare(method, path, init, this.#agent);
+      request.on('response', resolve);
+      request.on('error', (error) => reject(init.signal?.aborted ? error : this.#explain(error)));
+      if (!init.stream) {
+        request.end(payload);
+        return;
+      }
+      init.stream.on('error', (error) => {
+        request.destroy();
+        reject(error);
+      });
+      init.stream.pipe(request);
+    });
+  }
+
+  #prepare(method: string, path: string, init: RequestInit, agent: Agent | undefined) {
+    const payload = init.body === undefined ? undefined : Buffer.from(JSON.stringify(init.body));
+    const headers: Record<string, string | number> = { Host: 'api.causeway.localhost', 'User-Agent': 'Causeway-Client', ...init.headers };
+    if (payload) {
+      headers['Content-Type'] = 'application/json';
+      headers['Content-Length'] = payload.length;
+    } else if (init.stream) headers['Content-Type'] ??= 'application/x-tar';
+    else if (method === 'POST') headers['Content-Length'] = 0;
+    const url = `/v${this.#version}${path}${queryString(init.query)}`;
+    this.#trace?.(`${method} ${url}${payload ? ` ${payload.toString()}` : ''}`);
+    const options: RequestOptions = { method, path: url, headers, agent: agent ?? false };
+    if (init.signal) options.signal = init.signal;
+    if (this.endpoint.kind === 'unix') options.socketPath = this.endpoint.path;
+    else Object.assign(options, { host: this.endpoint.hostname, port: this.endpoint.port });
+    return { request: httpRequest(options), payload };
+  }
+
+  /** An older daemon names the newest version it speaks; true if there is one to try. */
+  #fallBack(status: number | undefined, detail: string): boolean {
+    const supported = status === 400 && /client version \S+ is too new\. Maximum supported API version is (\d+\.\d+)/.exec(detail)?.[1];
+    if (!supported || supported === this.#version) return false;
+    this.#version = supported;
+    return true;
+  }
+
+  #explain(error: Error): Error {
+    const { code } = error as NodeJS.ErrnoException;
+    const { host } = this.endpoint;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR') {
+      return new StatusError(`Cannot connect to the Causeway daemon at ${host}. Is the causeway daemon running?`);
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      return new StatusError(`permission denied while trying to connect to the Causeway daemon socket at ${host}`);
+    }
+    if (code === 'ECONNRESET' || code === 'EPIPE') return new StatusError(`error during connect: the daemon at ${host} closed the connection`);
+    return new StatusError(`error during connect: ${error.message}`);
+  }
+}
+
+export function queryString(query: Query | undefined): string {
+  const parts: string[] = [];
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value === undefined) continue;
+    const values = Array.isArray(value) ? value : [value];
+    for (const one of values) parts.push(`${key}=${encodeURIComponent(String(one === true ? 1 : one === false ? 0 : one))}`);
+  }
+  return parts.length === 0 ? '' : `?${parts.join('&')}`;
+}
+
+export async function readText(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+async function errorDetail(response: IncomingMessage, path: string): Promise<string> {
+  const body = await readText(response);
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    if (typeof message === 'string' && message !== '') return message.trim();
+  } catch {
+    if (body.trim() !== '' && !body.includes('<html')) return body.trim();
+  }
+  const status = `${response.statusCode} ${response.statusMessage ?? ''}`.trim();
+  return `request returned ${status} for API route ${path}, check if the server supports the requested API version`;
+}

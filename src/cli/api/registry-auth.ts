@@ -1,0 +1,113 @@
+/**
+ * Credentials for registries: written to ~/.causeway/config.json, read from there and then from Docker's own
+ * ~/.docker/config.json. Credential helpers named in either file are asked.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** The key under which Docker keeps the credentials of Docker Hub. */
+export const DOCKER_HUB = 'https://index.docker.io/v1/';
+
+export interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identitytoken?: string;
+  readonly registrytoken?: string;
+  readonly serveraddress?: string;
+}
+
+interface ConfigFile {
+  auths?: Record<string, { auth?: string; username?: string; password?: string; identitytoken?: string; registrytoken?: string }>;
+  credsStore?: string;
+  credHelpers?: Record<string, string>;
+  detachKeys?: string;
+  [other: string]: unknown;
+}
+
+export const ownConfigPath = (): string => join(process.env['CAUSEWAY_CONFIG'] ?? join(homedir(), '.causeway'), 'config.json');
+const dockerConfigPath = (): string => join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json');
+
+function readConfig(path: string): ConfigFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text) as ConfigFile;
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+}
+
+const configs = (): ConfigFile[] => [ownConfigPath(), dockerConfigPath()].map(readConfig).filter((config) => config !== undefined);
+
+export function configuredDetachKeys(): string {
+  return configs().find(({ detachKeys }) => detachKeys)?.detachKeys ?? '';
+}
+
+/** docker.io is filed under Docker Hub's URL. */
+export const registryKey = (domain: string): string => (domain === 'docker.io' || domain === 'index.docker.io' ? DOCKER_HUB : domain);
+
+const hostOf = (key: string) => key.replace(/^https?:\/\//, '').split('/')[0];
+
+export function findCredentials(domain: string): Credentials | undefined {
+  const key = registryKey(domain);
+  for (const config of configs()) {
+    const helper = config.credHelpers?.[domain] ?? config.credHelpers?.[key] ?? config.credsStore;
+    const asked = helper ? askHelper(helper, key) : undefined;
+    if (asked) return asked;
+    const auths = config.auths ?? {};
+    const entry = auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === hostOf(key))?.[1];
+    if (entry) return decodeEntry(entry, key);
+  }
+  return undefined;
+}
+
+function decodeEntry(entry: NonNullable<ConfigFile['auths']>[string], serveraddress: string): Credentials {
+  const { auth, ...rest } = entry;
+  const [username, ...password] = Buffer.from(auth ?? '', 'base64').toString().replace(/\0+$/, '').split(':');
+  return { ...rest, ...(auth ? { username: username ?? '', password: password.join(':') } : {}), serveraddress };
+}
+
+function askHelper(helper: string, key: string): Credentials | undefined {
+  try {
+    const answer = execFileSync(`docker-credential-${helper}`, ['get'], { input: key, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] });
+    const { Username, Secret } = JSON.parse(answer) as { Username: string; Secret: string };
+    return Username === '<token>' ? { identitytoken: Secret, serveraddress: key } : { username: Username, password: Secret, serveraddress: key };
+  } catch {
+    return undefined; // not installed, or it knows nothing
+  }
+}
+
+/** The X-Registry-Auth header for what is pulled from or pushed to a registry. */
+export function authHeader(domain: string): Record<string, string> {
+  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(findCredentials(domain) ?? {})).toString('base64url') };
+}
+
+export function saveCredentials(key: string, credentials: { username: string; password: string; identitytoken?: string }): void {
+  const { username, password, identitytoken } = credentials;
+  const auth = Buffer.from(`${username}:${identitytoken ? '' : password}`).toString('base64');
+  changeOwnConfig((config) => ((config.auths ??= {})[key] = { auth, ...(identitytoken ? { identitytoken } : {}) }));
+}
+
+/** True if there was something to forget. */
+export function forgetCredentials(key: string): boolean {
+  if (readConfig(ownConfigPath())?.auths?.[key] === undefined) return false;
+  changeOwnConfig((config) => delete config.auths?.[key]);
+  return true;
+}
+
+function changeOwnConfig(change: (config: ConfigFile) => unknown): void {
+  const path = ownConfigPath();
+  const config = readConfig(path) ?? {};
+  change(config);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const fresh = `${path}.${process.pid}`;
+  writeFileSync(fresh, `${JSON.stringify(config, undefined, '\t')}\n`, { mode: 0o600 });
+  chmodSync(fresh, 0o600);
+  renameSync(fresh, path);
+}

@@ -1,0 +1,106 @@
+/** `version` */
+import { arch, platform } from 'node:os';
+import { API_VERSION } from '../api/client.ts';
+import type { Call, Command } from '../command/command.ts';
+import { inspectFormat } from '../command/common-flags.ts';
+import { BUILT_AT, COMMIT, VERSION } from '../command/program-name.ts';
+import { errorText, StatusError } from '../command/status-error.ts';
+import { Template, TemplateError } from '../template/template.ts';
+import { unescapeFormat } from '../format/list-output.ts';
+import { print } from '../terminal/output.ts';
+
+export const versionCommand: Command = {
+  use: 'version [OPTIONS]',
+  short: 'Show the Causeway version information',
+  args: [0, 0],
+  flags: [inspectFormat],
+  run,
+};
+
+interface ServerVersion {
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly MinAPIVersion: string;
+  readonly GitCommit: string;
+  readonly Os: string;
+  readonly Arch: string;
+  readonly KernelVersion?: string;
+  readonly BuildTime?: string;
+  readonly GoVersion?: string;
+  readonly Platform?: { readonly Name: string };
+  readonly Components?: readonly { readonly Name: string; readonly Version: string; readonly Details?: Readonly<Record<string, string>> | null }[] | null;
+}
+
+const ARCH: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+async function run({ flags, client }: Call): Promise<void> {
+  const own = {
+    Version: VERSION,
+    ApiVersion: API_VERSION,
+    DefaultAPIVersion: API_VERSION,
+    GitCommit: COMMIT,
+    NodeVersion: process.version,
+    Os: platform(),
+    Arch: ARCH[arch()] ?? arch(),
+    BuildTime: BUILT_AT,
+  };
+  const format = flags.string('format');
+  const template = format === '' ? undefined : parse(format);
+  let server: ServerVersion | undefined;
+  let failure: unknown;
+  try {
+    server = await client.json<ServerVersion>('GET', '/version');
+  } catch (error) {
+    failure = error;
+  }
+  if (template) print(`${execute(template, { Client: own, Server: server ?? null })}\n`);
+  else print(clientText(own, client.version) + (server ? serverText(server) : ''));
+  if (failure !== undefined) throw new StatusError(errorText(failure));
+}
+
+function parse(format: string): Template {
+  try {
+    return new Template(format === 'json' ? '{{json .}}' : unescapeFormat(format));
+  } catch (error) {
+    throw new StatusError(`template parsing error: ${errorText(error)}`, 64);
+  }
+}
+
+function execute(template: Template, data: unknown): string {
+  try {
+    return template.execute(data);
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new StatusError(`template parsing error: ${error.message}`);
+  }
+}
+
+const lines = (rows: readonly (readonly [string, string | undefined])[], indent: string, width: number) =>
+  rows.filter(([, value]) => value).map(([key, value]) => `${indent}${`${key}:`.padEnd(width)}${value}\n`).join('');
+
+function clientText(own: { Version: string; GitCommit: string; NodeVersion: string; Os: string; Arch: string; BuildTime: string }, used: string): string {
+  const api = used === API_VERSION ? used : `${used} (downgraded from ${API_VERSION})`;
+  return `Client:\n${lines([
+    ['Version', own.Version], ['API version', api], ['Node version', own.NodeVersion], ['Git commit', own.GitCommit], ['Built', own.BuildTime], ['OS/Arch', `${own.Os}/${own.Arch}`],
+  ], ' ', 19)}`;
+}
+
+function serverText(server: ServerVersion): string {
+  const components = server.Components ?? [];
+  const engine = components.find(({ Name }) => Name === 'Engine')?.Details ?? {};
+  const name = server.Platform?.Name ? ` ${server.Platform.Name}` : '';
+  let text = `\nServer:${name}\n Engine:\n${lines([
+    ['Version', server.Version],
+    ['API version', `${server.ApiVersion} (minimum version ${server.MinAPIVersion})`],
+    ['Go version', engine['GoVersion'] ?? server.GoVersion],
+    ['Git commit', server.GitCommit],
+    ['Built', server.BuildTime],
+    ['OS/Arch', `${server.Os}/${server.Arch}`],
+    ['Experimental', engine['Experimental'] ?? 'false'],
+  ], '  ', 18)}`;
+  for (const component of components) {
+    if (component.Name === 'Engine') continue;
+    text += ` ${component.Name}:\n${lines([['Version', component.Version], ...Object.entries(component.Details ?? {})], '  ', 18)}`;
+  }
+  return text;
+}

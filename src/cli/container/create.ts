@@ -1,0 +1,80 @@
+/** Creating a container: pulls the image if it must, keeps the ID file. */
+import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs';
+import { ApiError, type ApiClient } from '../api/client.ts';
+import { familiarReference, isImageId, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import type { FlagSet } from '../command/flag-set.ts';
+import { PROGRAM } from '../command/program-name.ts';
+import { errorText, StatusError } from '../command/status-error.ts';
+import { complain } from '../terminal/output.ts';
+import type { CreateRequest } from './create-request.ts';
+import { terminalSize } from './terminal-size.ts';
+import { goFileError } from './variable-file.ts';
+
+/** An error of `run` or `create`, with the hint that Docker puts behind it. */
+export function failure(error: unknown, command: string, exitCode = 125): StatusError {
+  return new StatusError(`${PROGRAM}: ${errorText(error)}\n\nRun '${PROGRAM} ${command} --help' for more information`, exitCode);
+}
+
+export function checkPullPolicy(policy: string): void {
+  if (['', 'always', 'missing', 'never'].includes(policy)) return;
+  throw new Error(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
+}
+
+export async function createContainer(client: ApiClient, flags: FlagSet, request: CreateRequest): Promise<string> {
+  const { config, hostConfig, endpoints } = request;
+  const image = config.Image;
+  const reference = isImageId(image) ? undefined : withDefaultTag(parseImageReference(image));
+  const idFile = openIdFile(flags.string('cidfile'));
+  try {
+    const pull = async () => {
+      const { pullImage } = await import('../image/pull.ts');
+      await pullImage(client, image, { platform: flags.string('platform'), quiet: flags.bool('quiet'), fd: 2 });
+    };
+    if (flags.string('pull') === 'always') await pull();
+    const size = terminalSize();
+    const body = {
+      ...config,
+      HostConfig: { ...hostConfig, ConsoleSize: size ? [size.rows, size.columns] : [0, 0] },
+      NetworkingConfig: { EndpointsConfig: endpoints },
+    };
+    const query = { name: flags.string('name') || undefined, platform: flags.string('platform') || undefined };
+    const create = () => client.json<{ Id: string; Warnings?: string[] | null }>('POST', '/containers/create', { query, body });
+    let created;
+    try {
+      created = await create();
+    } catch (error) {
+      const missing = error instanceof ApiError && error.status === 404 && /no such image/i.test(error.detail);
+      if (!missing || !reference || flags.string('pull') !== 'missing') throw error;
+      if (!flags.bool('quiet')) complain(`Unable to find image '${familiarReference(reference)}' locally`);
+      await pull();
+      created = await create();
+    }
+    for (const warning of created.Warnings ?? []) complain(`WARNING: ${warning}`);
+    idFile.write(created.Id);
+    return created.Id;
+  } catch (error) {
+    idFile.remove();
+    throw error;
+  }
+}
+
+function openIdFile(path: string): { write(id: string): void; remove(): void } {
+  if (path === '') return { write: () => {}, remove: () => {} };
+  if (existsSync(path)) throw new Error(`container ID file found, make sure the other container isn't running or delete ${path}`);
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o666);
+  } catch (error) {
+    throw new Error(`failed to create the container ID file: ${goFileError(error, 'open', path)}`);
+  }
+  return {
+    write(id) {
+      writeSync(fd, id);
+      closeSync(fd);
+    },
+    remove() {
+      closeSync(fd);
+      rmSync(path, { force: true });
+    },
+  };
+}

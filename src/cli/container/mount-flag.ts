@@ -1,0 +1,115 @@
+/** --mount type=bind,src=/a,dst=/b,ro */
+import { resolve } from 'node:path';
+import { parseGoBool, type FlagType } from '../command/flag-types.ts';
+import { splitCsv } from '../format/csv.ts';
+import { parseRamBytes } from '../format/size.ts';
+import { cut } from './flag-checks.ts';
+
+export interface Mount {
+  Type: string;
+  Source?: string;
+  Target: string;
+  ReadOnly?: boolean;
+  Consistency?: string;
+  BindOptions?: Record<string, unknown>;
+  VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string>; Subpath?: string; DriverConfig?: { Name?: string; Options?: Record<string, string> } };
+  ImageOptions?: { Subpath: string };
+  TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+}
+
+const MAY_STAND_ALONE = ['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive', 'bind-create-src'];
+
+export function parseMount(text: string): Mount {
+  const value = text.trim();
+  if (value === '') throw new Error('value is empty');
+  const mount: Mount = { Type: 'volume', Target: '' };
+  for (const field of splitCsv(value)) setField(mount, field);
+  checkMount(mount);
+  return mount;
+}
+
+function setField(mount: Mount, field: string): void {
+  const [word, given] = cut(field, '=');
+  if (word.trim() !== word) throw new Error(`invalid option '${word.trim()}' in '${field}': option should not have whitespace`);
+  if (given !== undefined && given.trim() === '') throw new Error(`invalid value for '${word}': value is empty`);
+  if (given !== undefined && given.trim() !== given) throw new Error(`invalid value for '${word}' in '${field}': value should not have whitespace`);
+  const key = word.toLowerCase();
+  if (given === undefined && !MAY_STAND_ALONE.includes(key)) throw new Error(`invalid field '${field}' must be a key=value pair`);
+  const value = given ?? 'true';
+  const flag = () => {
+    try {
+      return parseGoBool(value);
+    } catch {
+      throw new Error(`invalid value for '${key}': invalid boolean value (${JSON.stringify(value)}): must be one of "true", "1", "false", or "0" (default "true")`);
+    }
+  };
+  switch (key) {
+    case 'type': mount.Type = value.toLowerCase(); break;
+    case 'source': case 'src': mount.Source = value.startsWith('.') ? resolve(value) : value; break;
+    case 'target': case 'dst': case 'destination': mount.Target = value; break;
+    case 'readonly': case 'ro': mount.ReadOnly = flag(); break;
+    case 'consistency': mount.Consistency = value.toLowerCase(); break;
+    case 'bind-propagation': (mount.BindOptions ??= {})['Propagation'] = value.toLowerCase(); break;
+    case 'bind-nonrecursive': (mount.BindOptions ??= {})['NonRecursive'] = flag(); break;
+    case 'bind-create-src': (mount.BindOptions ??= {})['CreateMountpoint'] = flag(); break;
+    case 'bind-recursive': setRecursive(mount, key, value); break;
+    case 'volume-subpath': (mount.VolumeOptions ??= {}).Subpath = value; break;
+    case 'volume-nocopy': (mount.VolumeOptions ??= {}).NoCopy = flag(); break;
+    case 'volume-label': addPair(((mount.VolumeOptions ??= {}).Labels ??= {}), value); break;
+    case 'volume-driver': ((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Name = value; break;
+    case 'volume-opt': addPair((((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Options ??= {}), value); break;
+    case 'image-subpath': mount.ImageOptions = { Subpath: value }; break;
+    case 'tmpfs-size':
+      try {
+        (mount.TmpfsOptions ??= {}).SizeBytes = parseRamBytes(value);
+      } catch {
+        throw new Error(`invalid value for ${key}: ${value}`);
+      }
+      break;
+    case 'tmpfs-mode':
+      if (!/^[0-7]+$/.test(value)) throw new Error(`invalid value for ${key}: ${value}`);
+      (mount.TmpfsOptions ??= {}).Mode = Number.parseInt(value, 8);
+      break;
+    default:
+      throw new Error(`unknown option '${key}' in '${field}'`);
+  }
+}
+
+function setRecursive(mount: Mount, key: string, value: string): void {
+  const options = (mount.BindOptions ??= {});
+  if (value === 'disabled') options['NonRecursive'] = true;
+  else if (value === 'writable') options['ReadOnlyNonRecursive'] = true;
+  else if (value === 'readonly') options['ReadOnlyForceRecursive'] = true;
+  else if (value !== 'enabled') {
+    throw new Error(`invalid value for ${key}: ${value} (must be "enabled", "disabled", "writable", or "readonly")`);
+  }
+}
+
+function addPair(target: Record<string, string>, pair: string): void {
+  const [key, value] = cut(pair, '=');
+  target[key] = value ?? '';
+}
+
+function checkMount(mount: Mount): void {
+  if (mount.Type === '') throw new Error('type is required');
+  if (mount.Target === '') throw new Error('target is required');
+  const mixed = (options: unknown, name: string, type: string) => {
+    if (options !== undefined && mount.Type !== type) throw new Error(`cannot mix '${name}-*' options with mount type '${mount.Type}'`);
+  };
+  mixed(mount.VolumeOptions, 'volume', 'volume');
+  mixed(mount.ImageOptions, 'image', 'image');
+  mixed(mount.BindOptions, 'bind', 'bind');
+  mixed(mount.TmpfsOptions, 'tmpfs', 'tmpfs');
+  const bind = mount.BindOptions;
+  if (bind?.['ReadOnlyNonRecursive'] && !mount.ReadOnly) throw new Error("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
+  if (bind?.['ReadOnlyForceRecursive'] && !mount.ReadOnly) throw new Error("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+  if (bind?.['ReadOnlyForceRecursive'] && bind['Propagation'] !== 'rprivate') {
+    throw new Error("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
+  }
+}
+
+export const mountType: FlagType = {
+  label: 'mount',
+  zero: [],
+  set: (raw, before) => [...((before as Mount[] | undefined) ?? []), parseMount(raw)],
+};

@@ -1,0 +1,103 @@
+/** --network NAME, or name=NAME,alias=web,ip=10.0.0.5,mac-address=...,driver-opt=k=v,gw-priority=1 */
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import type { FlagType } from '../command/flag-types.ts';
+import { splitCsv } from '../format/csv.ts';
+import { cut } from './flag-checks.ts';
+
+export interface NetworkAttachment {
+  target: string;
+  aliases: string[];
+  links: string[];
+  driverOptions: Record<string, string>;
+  ipv4: string;
+  ipv6: string;
+  linkLocalIps: string[];
+  mac: string;
+  gatewayPriority: number;
+}
+
+export const attachmentTo = (target: string): NetworkAttachment => ({
+  target, aliases: [], links: [], driverOptions: {}, ipv4: '', ipv6: '', linkLocalIps: [], mac: '', gatewayPriority: 0,
+});
+
+export function parseNetworkFlag(value: string): NetworkAttachment {
+  const attachment = attachmentTo('');
+  if (!/\w+=\w+(,\w+=\w+)*/.test(value)) {
+    attachment.target = value;
+    return attachment;
+  }
+  for (const field of splitCsv(value)) {
+    const [word, given] = cut(field.toLowerCase(), '=');
+    if (given === undefined || word === '') throw new Error(`invalid field ${field}`);
+    setField(attachment, word.trim(), given.trim());
+  }
+  if (attachment.target === '') throw new Error('network name/id is not specified');
+  return attachment;
+}
+
+function setField(attachment: NetworkAttachment, key: string, value: string): void {
+  switch (key) {
+    case 'name': attachment.target = value; break;
+    case 'alias': attachment.aliases.push(value); break;
+    case 'ip': attachment.ipv4 = value; break;
+    case 'ip6': attachment.ipv6 = value; break;
+    case 'mac-address': attachment.mac = value; break;
+    case 'link-local-ip': attachment.linkLocalIps.push(value); break;
+    case 'driver-opt': {
+      const [name, option] = cut(value, '=');
+      if (option === undefined || name === '') throw new Error('invalid key value pair format in driver options');
+      attachment.driverOptions[name.trim()] = option.trim();
+      break;
+    }
+    case 'gw-priority':
+      if (!/^[+-]?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): invalid syntax`);
+      attachment.gatewayPriority = Number(value);
+      break;
+    default: throw new Error(`invalid field key ${key}`);
+  }
+}
+
+export const networkType: FlagType = {
+  label: 'network',
+  zero: [],
+  set: (raw, before) => [...((before as NetworkAttachment[] | undefined) ?? []), parseNetworkFlag(raw)],
+};
+
+const PREDEFINED = new Set(['', 'default', 'bridge', 'host', 'none', 'nat']);
+
+export const isUserDefined = (network: string): boolean => !PREDEFINED.has(network) && !network.startsWith('container:');
+
+/** The endpoint as the API takes it; an empty object if nothing was asked for. */
+export function endpointSettings(attachment: NetworkAttachment): Record<string, unknown> {
+  if (attachment.target.trim() === '') throw new Error('no name set for network');
+  if (!isUserDefined(attachment.target)) {
+    if (attachment.aliases.length > 0) throw new Error('network-scoped aliases are only supported for user-defined networks');
+    if (attachment.links.length > 0) throw new Error('links are only supported for user-defined networks');
+  }
+  const settings: Record<string, unknown> = {};
+  if (attachment.aliases.length > 0) settings['Aliases'] = attachment.aliases;
+  if (attachment.links.length > 0) settings['Links'] = attachment.links;
+  if (Object.keys(attachment.driverOptions).length > 0) settings['DriverOpts'] = attachment.driverOptions;
+  if (attachment.gatewayPriority !== 0) settings['GwPriority'] = attachment.gatewayPriority;
+  const ipam: Record<string, unknown> = {};
+  if (attachment.ipv4 !== '') ipam['IPv4Address'] = checkVersion(attachment.ipv4, isIPv4, 'IPv4');
+  if (attachment.ipv6 !== '') ipam['IPv6Address'] = checkVersion(attachment.ipv6, isIPv6, 'IPv6');
+  if (attachment.linkLocalIps.length > 0) {
+    for (const ip of attachment.linkLocalIps) if (isIP(ip) === 0) throw new Error(`invalid link-local IP address: ${ip}`);
+    ipam['LinkLocalIPs'] = attachment.linkLocalIps;
+  }
+  if (Object.keys(ipam).length > 0) settings['IPAMConfig'] = ipam;
+  if (attachment.mac !== '') settings['MacAddress'] = checkMac(attachment.mac);
+  return settings;
+}
+
+function checkVersion(address: string, isThat: (text: string) => boolean, name: string): string {
+  if (!isThat(address)) throw new Error(`invalid ${name} address: ${address}`);
+  return address;
+}
+
+export function checkMac(mac: string): string {
+  const plain = mac.trim();
+  if (!/^([0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\2){4}[0-9a-f]{2}$/i.test(plain)) throw new Error(`${mac} is not a valid mac address`);
+  return plain;
+}

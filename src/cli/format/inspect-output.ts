@@ -1,0 +1,64 @@
+/**
+ * What `inspect` prints: the objects as an indented JSON array, or a template for each. A template sees Go's types first
+ * and, where these lack what it names, the JSON as it is.
+ */
+import { StatusError } from '../command/status-error.ts';
+import { asGoValue } from '../template/go-shapes.ts';
+import { Template, TemplateError } from '../template/template.ts';
+import { indentJson } from './json-indent.ts';
+import { unescapeFormat } from './list-output.ts';
+
+export interface InspectedObject {
+  /** The daemon's answer, to the letter. */
+  readonly raw: string;
+  /** Its Go type, of template/go-shapes.ts. */
+  readonly type: string;
+}
+
+export class InspectOutput {
+  readonly #template: Template | undefined;
+  readonly #asJson: boolean;
+  readonly #raw: string[] = [];
+  #text = '';
+
+  constructor(format: string) {
+    this.#asJson = format === 'json';
+    try {
+      this.#template = format === '' || this.#asJson ? undefined : new Template(unescapeFormat(format));
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      throw new StatusError(`template parsing error: ${error.message}`, 64);
+    }
+  }
+
+  /** Throws StatusError if the template does not fit the object. */
+  add({ raw, type }: InspectedObject): void {
+    if (!this.#template) {
+      this.#raw.push(raw.trim());
+      return;
+    }
+    const json = JSON.parse(raw) as unknown;
+    let line: string;
+    try {
+      line = this.#template.execute(asGoValue(type, json));
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      try {
+        line = this.#template.execute(json, { missingKeyFails: true });
+      } catch (second) {
+        if (!(second instanceof TemplateError)) throw second;
+        throw new StatusError(`template parsing error: ${second.message}`);
+      }
+    }
+    this.#text += `${line}\n`;
+  }
+
+  /** Everything that was added. */
+  text(): string {
+    if (this.#template) return this.#text === '' ? '\n' : this.#text;
+    if (this.#raw.length === 0) return '[]\n';
+    return this.#asJson ? `${indentless(this.#raw)}\n` : `${indentJson(`[${this.#raw.join(',')}]`)}\n`;
+  }
+}
+
+const indentless = (objects: readonly string[]) => `[${objects.join(',')}]`;

@@ -1,0 +1,94 @@
+/** Rows of `images`: one for each tag, or digest, of an image. */
+import { humanDuration } from '../format/duration.ts';
+import { goTime, shortId, type ListShape, type Row } from '../format/list-output.ts';
+import { humanSize } from '../format/size.ts';
+
+export interface ImageSummary {
+  readonly Id: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly RepoDigests: readonly string[] | null;
+  readonly Created: number;
+  readonly Size: number;
+  readonly SharedSize: number;
+  readonly Containers: number;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+export const imageShape: ListShape = {
+  type: '*formatter.imageContext',
+  headers: {
+    ID: 'IMAGE ID', Repository: 'REPOSITORY', Tag: 'TAG', Digest: 'DIGEST', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', Size: 'SIZE',
+    Containers: 'CONTAINERS', VirtualSize: 'SIZE', SharedSize: 'SHARED SIZE', UniqueSize: 'UNIQUE SIZE',
+  },
+};
+
+export function imageFormat(format: string, quiet: boolean, digests: boolean): string {
+  if (quiet) return '{{.ID}}';
+  if (format !== '' && format !== 'table') return format;
+  return `table {{.Repository}}\\t{{.Tag}}\\t${digests ? '{{.Digest}}\\t' : ''}{{.ID}}\\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}`;
+}
+
+interface Name {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+/** "busybox:latest" as ["busybox", "latest"]: a colon in front of a slash belongs to the registry. */
+function splitTag(reference: string): [string, string] {
+  const colon = reference.lastIndexOf(':');
+  return colon > reference.lastIndexOf('/') ? [reference.slice(0, colon), reference.slice(colon + 1)] : [reference, ''];
+}
+
+/** Without --digests one row a tag; with it a row for each pair of a tag and a digest of the same repository. */
+function namesOf(image: ImageSummary, digests: boolean): Name[] {
+  const tags = new Map<string, string[]>();
+  for (const reference of image.RepoTags ?? []) {
+    const [repository, tag] = splitTag(reference);
+    if (repository !== '<none>') tags.set(repository, [...(tags.get(repository) ?? []), tag]);
+  }
+  const digestsOf = new Map<string, string[]>();
+  for (const reference of image.RepoDigests ?? []) {
+    const [repository = '', digest = ''] = reference.split('@');
+    if (repository !== '<none>') digestsOf.set(repository, [...(digestsOf.get(repository) ?? []), digest]);
+  }
+  const names: Name[] = [];
+  for (const [repository, ofRepository] of tags) {
+    const known = digestsOf.get(repository) ?? [];
+    digestsOf.delete(repository);
+    for (const tag of ofRepository) {
+      if (!digests || known.length === 0) names.push({ repository, tag, digest: '<none>' });
+      else for (const digest of known) names.push({ repository, tag, digest });
+    }
+  }
+  for (const [repository, known] of digestsOf) {
+    for (const digest of digests ? known : known.slice(0, 1)) names.push({ repository, tag: '<none>', digest });
+  }
+  return names.length > 0 ? names : [{ repository: '<none>', tag: '<none>', digest: '<none>' }];
+}
+
+/** `byId`: only the ID matters, and it is listed once. */
+export function imageRows(images: readonly ImageSummary[], options: { truncate: boolean; digests: boolean; byId: boolean }): Row[] {
+  return images.flatMap((image) => {
+    const names = namesOf(image, options.digests);
+    return (options.byId ? names.slice(0, 1) : names).map((name) => imageRow(image, name, options.truncate));
+  });
+}
+
+function imageRow(image: ImageSummary, { repository, tag, digest }: Name, truncate: boolean): Row {
+  const created = new Date(image.Created * 1000);
+  const known = (size: number) => (size === -1 || size === undefined ? 'N/A' : humanSize(size, 3));
+  return {
+    Containers: () => (image.Containers === -1 ? 'N/A' : String(image.Containers)),
+    CreatedAt: () => goTime(created),
+    CreatedSince: () => (image.Created <= 0 ? '' : `${humanDuration((Date.now() - created.getTime()) / 1000)} ago`),
+    Digest: () => digest,
+    ID: () => (truncate ? shortId(image.Id) : image.Id),
+    Repository: () => repository,
+    SharedSize: () => known(image.SharedSize),
+    Size: () => humanSize(image.Size, 3),
+    Tag: () => tag,
+    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize, 3)),
+    VirtualSize: () => humanSize(image.Size, 3),
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * The `causeway` command: Docker's grammar, flags, output and exit codes, over the Docker Engine API. Everything that it
+ * knows of the engine comes from that API. Only what a command needs is loaded, so that it starts quickly.
+ */
+import { ApiClient } from './api/client.ts';
+import { chooseHost, parseEndpoint } from './api/endpoint.ts';
+import { entries, groups } from './command/catalog.ts';
+import { usageLine, type Command, type Entry, type Group } from './command/command.ts';
+import { FlagError, FlagSet, type Flag } from './command/flag-set.ts';
+import * as type from './command/flag-types.ts';
+import { BUILT_AT, COMMIT, PROGRAM, VERSION } from './command/program-name.ts';
+import { errorText, StatusError } from './command/status-error.ts';
+import { complain, print } from './terminal/output.ts';
+
+const DESCRIPTION = 'A container engine whose heart is how containers are connected';
+const LOG_LEVELS = ['panic', 'fatal', 'error', 'warning', 'warn', 'info', 'debug', 'trace'];
+
+const globalFlags: readonly Flag[] = [
+  { name: 'config', type: type.string, usage: 'Location of client config files', hidden: true },
+  { name: 'context', short: 'c', type: type.string, usage: 'Ignored: there are no contexts', hidden: true },
+  { name: 'debug', short: 'D', type: type.bool, usage: 'Enable debug mode: show every request' },
+  { name: 'host', short: 'H', type: type.list, usage: 'Daemon socket to connect to' },
+  { name: 'log-level', short: 'l', type: type.string, preset: 'info', usage: 'Set the logging level ("debug", "info", "warn", "error", "fatal")' },
+  { name: 'tls', type: type.bool, usage: 'Use TLS', hidden: true },
+  { name: 'tlsverify', type: type.bool, usage: 'Use TLS and verify the remote', hidden: true },
+  { name: 'version', short: 'v', type: type.bool, usage: 'Print version information and quit' },
+];
+
+async function main(argv: readonly string[]): Promise<void> {
+  const globals = new FlagSet(globalFlags);
+  parseFlags(globals, argv, false, `${PROGRAM} [OPTIONS] COMMAND [ARG...]`, PROGRAM);
+  const [word, ...rest] = globals.args;
+  if (globals.bool('version')) return print(versionLine());
+  if (!LOG_LEVELS.includes(globals.string('log-level').toLowerCase())) {
+    throw new StatusError(`Unable to parse logging level: ${globals.string('log-level')}`);
+  }
+  if (globals.bool('tls') || globals.bool('tlsverify')) {
+    throw new StatusError('Failed to initialize: connections over TLS are not supported; use a unix socket');
+  }
+  if (word === undefined || globals.helpWanted) return print(await rootHelp());
+  if (word === 'help') return helpTopic(rest);
+
+  const found = find(globals.args);
+  if ('group' in found) return groupUsage(found.group, found.rest);
+  if (!('entry' in found)) {
+    throw new StatusError(`${PROGRAM}: unknown command: ${PROGRAM} ${word}\n\nRun '${PROGRAM} --help' for more information`);
+  }
+  const command = await found.entry.load();
+  const flags = new FlagSet(command.flags);
+  const usage = usageLine(found.path, command.use);
+  parseFlags(flags, found.rest, command.interspersed ?? true, usage, found.path);
+  if (flags.helpWanted) {
+    if (flags.shortHelpUsed) complain('Flag shorthand -h has been deprecated, use --help');
+    const { commandHelp } = await import('./command/help.ts');
+    return print(commandHelp(command, found.path));
+  }
+  checkArguments(command, found.path, usage, flags.args);
+  await call(command, found.path, flags, globals);
+}
+
+async function call(command: Command, path: string, flags: FlagSet, globals: FlagSet): Promise<void> {
+  const debug = globals.bool('debug') || /^(debug|trace)$/i.test(globals.string('log-level'));
+  let client: ApiClient | undefined;
+  const connect = () => {
+    const hosts = globals.list('host');
+    if (hosts.length > 1) throw new StatusError('Please specify only one -H');
+    const trace = debug ? (line: string) => complain(`DEBU ${line}`) : undefined;
+    return (client = new ApiClient(parseEndpoint(chooseHost(hosts[0], process.env)), trace));
+  };
+  await command.run({ path, flags, args: flags.args, debug, get client() { return client ?? connect(); } });
+}
+
+function parseFlags(flags: FlagSet, argv: readonly string[], interspersed: boolean, usage: string, path: string): void {
+  try {
+    flags.parse(argv, { interspersed });
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    throw new StatusError(`${error.message}\n\nUsage:  ${usage}\n\nRun '${path} --help' for more information`, 125);
+  }
+}
+
+type Found = { group: Group; rest: readonly string[] } | { entry: Entry; path: string; rest: readonly string[] } | { nothing: true };
+
+function find(words: readonly string[]): Found {
+  const [first = '', second, ...rest] = words;
+  const group = groups.find(({ name }) => name === first);
+  if (group) {
+    const entry = second === undefined ? undefined : group.entries.find((candidate) => answersTo(candidate, second));
+    if (!entry) return { group, rest: words.slice(1) };
+    return { entry, path: `${PROGRAM} ${group.name} ${entry.name}`, rest };
+  }
+  const entry = entries.find((candidate) => answersTo(candidate, first));
+  return entry ? { entry, path: `${PROGRAM} ${entry.name}`, rest: words.slice(1) } : { nothing: true };
+}
+
+const answersTo = ({ name, aliases }: Entry, word: string) => name === word || (aliases?.includes(word) ?? false);
+
+/** A management command without a command of its own: its help, or what is wrong with the words behind it. */
+async function groupUsage(group: Group, words: readonly string[]): Promise<void> {
+  const path = `${PROGRAM} ${group.name}`;
+  const flags = new FlagSet([]);
+  parseFlags(flags, words, true, path, path);
+  if (flags.args.length > 0 && !flags.helpWanted) {
+    throw new StatusError(`${PROGRAM}: unknown command: ${path} ${flags.args[0]}\n\nUsage:  ${path}\n\nRun '${path} --help' for more information`);
+  }
+  if (flags.shortHelpUsed) complain('Flag shorthand -h has been deprecated, use --help');
+  const { groupHelp } = await import('./command/help.ts');
+  print(groupHelp(group));
+}
+
+async function rootHelp(): Promise<string> {
+  const help = await import('./command/help.ts');
+  return help.rootHelp(DESCRIPTION, entries, groups, globalFlags);
+}
+
+async function helpTopic(words: readonly string[]): Promise<void> {
+  if (words.length === 0) return print(await rootHelp());
+  const found = find(words);
+  const known = ('entry' in found && found.rest.length === 0) || ('group' in found && found.rest.length === 0);
+  if (!known) throw new StatusError(`unknown help topic: ${words.join(' ')}`);
+  const help = await import('./command/help.ts');
+  if ('group' in found) return print(help.groupHelp(found.group));
+  print(help.commandHelp(await found.entry.load(), found.path));
+}
+
+function checkArguments(command: Command, path: string, usage: string, args: readonly string[]): void {
+  const [least, most] = command.args;
+  if (args.length >= least && args.length <= most) return;
+  const plural = (count: number) => (count === 1 ? 'argument' : 'arguments');
+  const complaint =
+    most === 0 ? 'accepts no arguments'
+    : least === most ? `requires ${least} ${plural(least)}`
+    : most === Infinity ? `requires at least ${least} ${plural(least)}`
+    : least === 0 ? `requires at most ${most} ${plural(most)}`
+    : `requires at least ${least} and at most ${most} ${plural(most)}`;
+  const hint = most === Infinity ? 'See' : 'Run';
+  throw new StatusError(`${PROGRAM}: '${path}' ${complaint}\n\nUsage:  ${usage}\n\n${hint} '${path} --help' for more information`);
+}
+
+function versionLine(): string {
+  const build = COMMIT === '' ? '' : `, build ${COMMIT}`;
+  return `Causeway version ${VERSION}${build}${BUILT_AT === '' ? '' : ` (${BUILT_AT.slice(0, 10)})`}\n`;
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(process.exitCode ?? 0),
+  (error: unknown) => {
+    const text = errorText(error);
+    if (text !== '') complain(text);
+    if (!(error instanceof StatusError) && process.env['CAUSEWAY_DEBUG']) complain(String((error as Error).stack));
+    process.exit(error instanceof StatusError ? error.exitCode : 1);
+  },
+);

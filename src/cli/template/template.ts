@@ -1,0 +1,242 @@
+/**
+ * Go's text/template with Docker's functions. Errors are Go's, without Docker's "template parsing error: " in front:
+ * `template: :1:2: executing "" at <.Foo>: map has no entry for key "Foo"`.
+ */
+import { arity, functions } from './functions.ts';
+import { GoMap, GoStruct, isPlainMap, isTrue, MethodSet, NilPointer, NO_VALUE, printValue, sortedEntries } from './go-value.ts';
+import { TemplateSyntaxError } from './lexer.ts';
+import type { CommandNode, Node, Operand, Pipeline } from './nodes.ts';
+import { parseTemplate } from './parser.ts';
+
+export class TemplateError extends Error {}
+
+const FUNCTION_NAMES = new Set(Object.keys(functions));
+const MAX_QUOTED = 20;
+
+export interface TemplateOptions {
+  /** A missing key of a map is an error, as in `inspect`; otherwise it prints <no value>. */
+  readonly missingKeyFails?: boolean;
+}
+
+export class Template {
+  readonly #source: string;
+  readonly #nodes: readonly Node[];
+
+  /** Throws TemplateError for what cannot be parsed. */
+  constructor(source: string) {
+    this.#source = source;
+    try {
+      this.#nodes = parseTemplate(source, FUNCTION_NAMES);
+    } catch (error) {
+      if (!(error instanceof TemplateSyntaxError)) throw error;
+      throw new TemplateError(`template: :${lineOf(source, error.at)}: ${error.message}`);
+    }
+  }
+
+  /** Throws TemplateError for what cannot be evaluated. */
+  execute(data: unknown, options: TemplateOptions = {}): string {
+    return new Execution(this.#source, data, options).run(this.#nodes);
+  }
+}
+
+const lineOf = (source: string, at: number) => source.slice(0, at).split('\n').length;
+
+type Flow = 'on' | 'break' | 'continue';
+
+class Execution {
+  readonly #source: string;
+  readonly #options: TemplateOptions;
+  readonly #variables: { name: string; value: unknown }[];
+  readonly #root: unknown;
+  #out = '';
+
+  constructor(source: string, data: unknown, options: TemplateOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#root = data;
+    this.#variables = [{ name: '$', value: data }];
+  }
+
+  run(nodes: readonly Node[]): string {
+    this.#walk(nodes, this.#root);
+    return this.#out;
+  }
+
+  #walk(nodes: readonly Node[], dot: unknown): Flow {
+    for (const node of nodes) {
+      const flow = this.#step(node, dot);
+      if (flow !== 'on') return flow;
+    }
+    return 'on';
+  }
+
+  #step(node: Node, dot: unknown): Flow {
+    switch (node.kind) {
+      case 'text':
+        this.#out += node.text;
+        return 'on';
+      case 'action': {
+        const value = this.#pipeline(node.pipeline, dot);
+        // Nothing at all prints so; inside a list or map it is <nil>.
+        if (node.pipeline.declares.length === 0) this.#out += printValue(value ?? NO_VALUE);
+        return 'on';
+      }
+      case 'break':
+      case 'continue':
+        return node.kind;
+      case 'range':
+        return this.#range(node, dot);
+      default: {
+        const scope = this.#variables.length;
+        const value = this.#pipeline(node.pipeline, dot);
+        const flow = isTrue(value)
+          ? this.#walk(node.body, node.kind === 'with' ? value : dot)
+          : this.#walk(node.otherwise, dot);
+        this.#variables.length = scope;
+        return flow;
+      }
+    }
+  }
+
+  #range(node: Extract<Node, { kind: 'if' | 'with' | 'range' }>, dot: unknown): Flow {
+    const scope = this.#variables.length;
+    const [first, second] = node.pipeline.declares;
+    const value = this.#pipeline(node.pipeline, dot, false);
+    const items = this.#items(value, node.pipeline);
+    const set = (name: string | undefined, item: unknown) => {
+      if (name === undefined) return;
+      if (node.pipeline.assigns) this.#assign(name, item);
+      else this.#variables.push({ name, value: item });
+    };
+    for (const [key, item] of items) {
+      const inner = this.#variables.length;
+      set(first, second === undefined ? item : key);
+      set(second, item);
+      const flow = this.#walk(node.body, item);
+      this.#variables.length = inner;
+      if (flow === 'break') break;
+    }
+    this.#variables.length = scope;
+    return items.length === 0 ? this.#walk(node.otherwise, dot) : 'on';
+  }
+
+  #items(value: unknown, pipeline: Pipeline): [unknown, unknown][] {
+    if (Array.isArray(value)) return value.map((item, index) => [index, item]);
+    if (value instanceof GoMap || isPlainMap(value)) return sortedEntries(value);
+    if (value === null || value === undefined || value === NO_VALUE || value instanceof NilPointer) return [];
+    if (typeof value === 'number' && Number.isInteger(value)) return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
+    throw this.#error(pipeline, `range can't iterate over ${printValue(value)}`);
+  }
+
+  #assign(name: string, value: unknown): void {
+    const variable = this.#variables.findLast((candidate) => candidate.name === name);
+    if (variable) variable.value = value;
+  }
+
+  #pipeline(pipeline: Pipeline, dot: unknown, declare = true): unknown {
+    let value: unknown;
+    pipeline.commands.forEach((command, index) => {
+      value = this.#command(command, dot, index > 0 ? [value] : []);
+    });
+    if (declare) {
+      for (const name of pipeline.declares) {
+        if (pipeline.assigns) this.#assign(name, value);
+        else this.#variables.push({ name, value });
+      }
+    }
+    return value;
+  }
+
+  #command(command: CommandNode, dot: unknown, piped: unknown[]): unknown {
+    const [first, ...rest] = command.operands;
+    if (first.kind === 'function') return this.#call(first, command, rest, dot, piped);
+    if (first.kind === 'field' || first.kind === 'chain' || first.kind === 'variable') {
+      const args = [...rest.map((operand) => this.#operand(operand, dot)), ...piped];
+      return this.#operand(first, dot, args);
+    }
+    if (rest.length > 0 || piped.length > 0) {
+      throw this.#error(command, first.kind === 'nil' ? 'nil is not a command' : `can't give argument to non-function ${first.shown}`);
+    }
+    if (first.kind === 'nil') throw this.#error(command, 'nil is not a command');
+    return this.#operand(first, dot);
+  }
+
+  #call(named: Extract<Operand, { kind: 'function' }>, command: CommandNode, operands: readonly Operand[], dot: unknown, piped: unknown[]): unknown {
+    const { name } = named;
+    const wanted = arity[name];
+    const count = operands.length + piped.length;
+    if (wanted !== undefined && count !== wanted) throw this.#error(named, `wrong number of args for ${name}: want ${wanted} got ${count}`);
+    if (wanted === undefined && count === 0 && ['and', 'or', 'index', 'slice', 'printf', 'eq'].includes(name)) {
+      throw this.#error(named, `wrong number of args for ${name}: want at least 1 got 0`);
+    }
+    if (name === 'and' || name === 'or') {
+      let value: unknown;
+      for (const operand of operands) {
+        value = this.#operand(operand, dot);
+        if (isTrue(value) === (name === 'or')) return value;
+      }
+      return piped.length > 0 ? piped[0] : value;
+    }
+    const args = [...operands.map((operand) => this.#operand(operand, dot)), ...piped];
+    try {
+      return functions[name]?.(...args);
+    } catch (error) {
+      if (error instanceof TemplateError) throw error;
+      throw this.#error(command, `error calling ${name}: ${(error as Error).message}`);
+    }
+  }
+
+  #operand(operand: Operand, dot: unknown, args: unknown[] = []): unknown {
+    switch (operand.kind) {
+      case 'dot': return dot;
+      case 'nil': return undefined;
+      case 'literal': return operand.value;
+      case 'field': return this.#fields(dot, operand.names, operand, args);
+      case 'variable': {
+        const { value } = this.#variables.findLast((candidate) => candidate.name === operand.name) ?? { value: undefined };
+        if (operand.names.length === 0 && args.length > 0) throw this.#error(operand, `can't give argument to non-function ${operand.shown}`);
+        return this.#fields(value, operand.names, operand, args);
+      }
+      case 'chain': return this.#fields(this.#operand(operand.of, dot), operand.names, operand, args);
+      case 'pipeline': return this.#pipeline(operand.pipeline, dot);
+      case 'function': return this.#call(operand, { at: operand.at, shown: operand.shown, operands: [operand] }, [], dot, []);
+    }
+  }
+
+  #fields(value: unknown, names: readonly string[], operand: Operand, args: unknown[]): unknown {
+    return names.reduce((of, name, index) => this.#field(of, name, operand, index === names.length - 1 ? args : []), value);
+  }
+
+  #field(of: unknown, name: string, operand: Operand, args: unknown[]): unknown {
+    if (of instanceof MethodSet) {
+      const method = Object.hasOwn(of.methods, name) ? of.methods[name] : undefined;
+      if (!method) throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
+      if (method.length !== args.length) throw this.#error(operand, `wrong number of args for ${name}: want ${method.length} got ${args.length}`);
+      return method(...args.map(String));
+    }
+    if (args.length > 0) throw this.#error(operand, `${name} has arguments but cannot be invoked as function`);
+    if (of instanceof GoStruct) {
+      if (of.fields.has(name)) return of.fields.get(name);
+      throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
+    }
+    if (of instanceof NilPointer) throw this.#error(operand, `nil pointer evaluating ${of.type}.${name}`);
+    if (of instanceof GoMap) return of.entries.has(name) ? of.entries.get(name) : of.zero;
+    if (isPlainMap(of)) {
+      if (Object.hasOwn(of, name)) return of[name];
+      if (this.#options.missingKeyFails) throw this.#error(operand, `map has no entry for key ${JSON.stringify(name)}`);
+      return NO_VALUE;
+    }
+    if (of === undefined || of === null || of === NO_VALUE) {
+      throw this.#error(operand, `nil data; no entry for key ${JSON.stringify(name)}`);
+    }
+    throw this.#error(operand, `can't evaluate field ${name} in type ${Array.isArray(of) ? '[]interface {}' : typeof of === 'string' ? 'string' : typeof of === 'number' ? 'float64' : 'interface {}'}`);
+  }
+
+  #error(place: { readonly at: number; readonly shown: string }, message: string): TemplateError {
+    const before = this.#source.slice(0, place.at);
+    const line = before.split('\n').length;
+    const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
+    const shown = place.shown.length > MAX_QUOTED ? `${place.shown.slice(0, MAX_QUOTED)}...` : place.shown;
+    return new TemplateError(`template: :${line}:${column}: executing "" at <${shown}>: ${message}`);
+  }
+}

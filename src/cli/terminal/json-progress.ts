@@ -1,0 +1,97 @@
+/**
+ * Shows a stream of progress messages (pull, push, load, import) as Docker does: on a terminal one line for each layer,
+ * rewritten in place, elsewhere one line for each thing that happened.
+ */
+import type { Readable } from 'node:stream';
+import { isatty, WriteStream } from 'node:tty';
+import { StatusError } from '../command/status-error.ts';
+import { humanDuration } from '../format/duration.ts';
+import { formatSignificant, humanSize } from '../format/size.ts';
+import { writeAll } from './output.ts';
+
+interface Message {
+  readonly stream?: string;
+  readonly status?: string;
+  readonly id?: string;
+  readonly progressDetail?: { current?: number; total?: number; start?: number; units?: string; hidecounts?: boolean } | null;
+  readonly progress?: string;
+  readonly errorDetail?: { code?: number; message?: string };
+  readonly error?: string;
+  readonly aux?: unknown;
+}
+
+/** Every JSON value of a stream of values, whatever separates them. */
+export async function* jsonValues<T>(stream: Readable): AsyncGenerator<T> {
+  let rest = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    rest += decoder.decode(chunk as Buffer, { stream: true });
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
+  }
+  if (rest.trim() !== '') yield JSON.parse(rest) as T;
+}
+
+/** Rejects with the error that the stream reports. */
+export async function showProgress(stream: Readable, options: { fd?: 1 | 2; quiet?: boolean; onAux?: (aux: unknown) => void } = {}): Promise<void> {
+  const fd = options.fd ?? 1;
+  const terminal = isatty(fd);
+  const write = options.quiet ? () => {} : (text: string) => writeAll(fd, text);
+  const lines = new Map<string, number>();
+  let failure: StatusError | undefined;
+  for await (const message of jsonValues<Message>(stream)) {
+    if (message.aux !== undefined && message.aux !== null) {
+      options.onAux?.(message.aux);
+      continue;
+    }
+    if (message.error !== undefined || message.errorDetail?.message !== undefined) {
+      failure ??= new StatusError(message.errorDetail?.message ?? message.error ?? '');
+      continue;
+    }
+    const progress = progressText(message, fd);
+    const hasLine = message.id !== undefined && message.id !== '' && (message.progressDetail != null || message.progress);
+    let up = 0;
+    if (message.id && hasLine) {
+      const line = lines.get(message.id);
+      if (line === undefined) {
+        lines.set(message.id, lines.size);
+        if (terminal) write('\n');
+      }
+      up = lines.size - (lines.get(message.id) ?? 0);
+      if (terminal && up > 0) write(`\x1b[${up}A`);
+    } else lines.clear();
+    write(renderLine(message, progress, terminal));
+    if (message.id && hasLine && terminal && up > 0) write(`\x1b[${up}B`);
+  }
+  if (failure) throw failure;
+}
+
+function renderLine(message: Message, progress: string, terminal: boolean): string {
+  const endOfLine = terminal && message.stream === undefined && progress !== '' ? '\r' : '\r\n';
+  const start = terminal && message.stream === undefined && progress !== '' ? '\x1b[2K\r' : '';
+  if (!terminal && progress !== '' && message.stream === undefined) return '';
+  const id = message.id ? `${message.id}: ` : '';
+  if (progress !== '' && terminal) return `${start}${id}${message.status ?? ''} ${progress}${endOfLine}`;
+  if (message.stream) return `${id}${message.stream}`;
+  return `${terminal && message.progressDetail !== undefined ? '\x1b[2K\r' : ''}${id}${message.status ?? ''}${terminal ? endOfLine : '\n'}`;
+}
+
+/** "[====>     ]  1.2MB/3MB", or nothing to show. */
+function progressText({ progressDetail: detail, progress }: Message, fd: 1 | 2): string {
+  if (!detail || ((detail.current ?? 0) <= 0 && (detail.total ?? 0) <= 0)) return progress ?? '';
+  const current = detail.current ?? 0;
+  const total = detail.total ?? 0;
+  if (total <= 0) return detail.units ? `${formatSignificant(current, 6)} ${detail.units}` : humanSize(current).padStart(8);
+  const percent = Math.min(50, Math.trunc((current / total) * 100 / 2));
+  const columns = isatty(fd) ? new WriteStream(fd).columns : 200;
+  const bar = columns > 110 ? `[${'='.repeat(percent)}>${' '.repeat(Math.max(0, 50 - percent))}] ` : '';
+  if (detail.hidecounts) return bar.trimEnd();
+  const numbers = detail.units
+    ? `${formatSignificant(current, 6)}/${formatSignificant(total, 6)} ${detail.units}`
+    : `${humanSize(current).padStart(8)}/${humanSize(total)}`;
+  if (current > total) return humanSize(current).padStart(8);
+  const elapsed = detail.start ? Date.now() / 1000 - detail.start : 0;
+  const left = detail.start && current > 0 && percent < 50 ? ` ${humanDuration((elapsed / current) * (total - current))}` : '';
+  return `${bar}${numbers}${left}`;
+}
