@@ -37,6 +37,10 @@ export const fchdir: (fd: number) => number = libc.func('int fchdir(int)');
 export const chdir: (path: string) => number = libc.func('int chdir(str)');
 export const chroot: (path: string) => number = libc.func('int chroot(str)');
 
+export const lgetxattr: (path: string, name: string, value: Bytes, size: number) => number = libc.func(
+  'int64_t lgetxattr(str, str, void *, size_t)',
+);
+
 // Namespaces and mounts
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int, int)');
 export const unshare: (flags: number) => number = libc.func('int unshare(int)');
