@@ -7,6 +7,7 @@ import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from '../dns/log.ts';
 import type { DatagramBatch, ResolverSockets } from '../dns/sockets.ts';
 import { check } from '../kernel/errors.ts';
+import { FdWatch } from '../kernel/fd-watch.ts';
 import * as ffi from '../kernel/ffi.ts';
 import { netnsIdentity, runInNetns } from '../kernel/netns.ts';
 import { closeFd, MSG_DONTWAIT, openTcpListener, openUdpSocket, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../kernel/socket.ts';
@@ -57,25 +58,30 @@ class ReadySet {
   readonly #fd: number;
   readonly #events = new Uint8Array(MAX_EVENTS * EVENT_BYTES);
   readonly #words = new Uint32Array(this.#events.buffer);
+  readonly #ready: (fd: number) => void;
+  readonly #log: LineLog;
   // Kept: libuv's handle goes with it.
-  readonly #handle: ffi.ReadinessHandle;
+  readonly #watch: FdWatch;
 
   constructor(ready: (fd: number) => void, log: LineLog) {
+    this.#ready = ready;
+    this.#log = log;
     this.#fd = check(ffi.epollCreate1(EPOLL_CLOEXEC), 'create epoll set');
-    this.#handle = ffi.pollWithLibuv(this.#fd, () => {
-      for (let look = 0; look < MAX_LOOKS; look++) {
-        const count = ffi.epollWait(this.#fd, this.#events, MAX_EVENTS, 0);
-        if (count <= 0) return;
-        for (let index = 0; index < count; index++) {
-          try {
-            ready(this.#words[(index * EVENT_BYTES) / 4 + EVENT_FD]!);
-          } catch (error) {
-            log.warn('cannot serve a socket', { error: errorMessage(error) });
-          }
+    this.#watch = new FdWatch(this.#fd, { readable: true }, () => this.#serve()).unref();
+  }
+
+  #serve(): void {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const count = ffi.epollWait(this.#fd, this.#events, MAX_EVENTS, 0);
+      if (count <= 0) return;
+      for (let index = 0; index < count; index++) {
+        try {
+          this.#ready(this.#words[(index * EVENT_BYTES) / 4 + EVENT_FD]!);
+        } catch (error) {
+          this.#log.warn('cannot serve a socket', { error: errorMessage(error) });
         }
       }
-    });
-    this.#handle.unref();
+    }
   }
 
   #control(operation: number, fd: number, what: string): void {

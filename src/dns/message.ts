@@ -143,7 +143,7 @@ function decodeData(data: Uint8Array, view: DataView, type: number, from: number
       target: name,
     };
   }
-  return { kind: 'bytes', bytes: data.slice(from, to) };
+  return { kind: 'bytes', bytes: Uint8Array.from(data.subarray(from, to)) };
 }
 
 /** Throws MalformedMessage if a name cannot be written or the message would not fit into 64 KiB. */

@@ -114,7 +114,8 @@ export function isQuestion(data: Uint8Array, query: Query, folded: Uint8Array): 
 
 /** A copy of the question's bytes with the name in lower case. Label lengths are below 64, so no byte of theirs changes. */
 export function foldedQuestion(data: Uint8Array, query: Query): Uint8Array {
-  const bytes = data.slice(query.start + HEADER_BYTES, query.questionEnd);
+  // Not slice: of a Buffer that is a view, and the packet will be gone.
+  const bytes = Uint8Array.from(data.subarray(query.start + HEADER_BYTES, query.questionEnd));
   for (let index = 0; index < bytes.length - 4; index++) {
     const byte = bytes[index]!;
     if (byte >= 0x41 && byte <= 0x5a) bytes[index] = byte | 0x20;

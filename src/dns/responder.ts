@@ -127,10 +127,10 @@ function encodeAnswer(question: Uint8Array, local: LocalAnswer, next: EncodedAns
   const rotates = local.records.length > 1 && types.size === 1 && (types.has(RecordType.A) || types.has(RecordType.AAAA));
   return {
     question,
-    records: Uint8Array.prototype.slice.call(writer.finish()),
+    records: Uint8Array.from(writer.finish()),
     ends,
     stride: rotates ? ends[0]! : 0,
-    additional: Uint8Array.prototype.slice.call(additional.finish()),
+    additional: Uint8Array.from(additional.finish()),
     additionalCount,
     turn: 0,
     next,
