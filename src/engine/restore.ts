@@ -12,6 +12,7 @@ import { handleExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
+import { rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -32,6 +33,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   await context.network.restore(new Set([...live.keys(), ...missed.keys()]));
+  for (const record of table.all()) await rememberNames(context, record);
   for (const [id, pid] of live) await adopt(context, table.find(id), pid);
   for (const [id, code] of missed) {
     await handleExit(context, id, { code, oomKilled: false, at: formatTimeNs(context.clock.nowNs()) });
@@ -66,7 +68,7 @@ async function removeOrphans(context: EngineContext): Promise<void> {
   for (const id of await readdir(dir).catch(() => [])) {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
   }
-  await context.rootfs.removeOrphans(known);
+  await context.rootfs.retain(known);
 }
 
 /** Starts what should run; those that join another container's network come after it. */

@@ -1,20 +1,29 @@
 /** cp, export, diff, commit. */
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { conflict, notFound } from '../../base/errors.ts';
+import { notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { exportRootfs, getArchive, putArchive, statPath, type PathStat } from '../../image/archive.ts';
+import { exportRootfs, getArchive, putArchive, statPath, type ArchiveRoot, type PathStat } from '../../image/archive.ts';
+import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { pauseContainer, unpauseContainer, isUp } from './container-stop.ts';
 import { withRootfs } from './container-views.ts';
 
+/** A container's files as it sees them: its root, and what is mounted in it. */
+function viewOf(record: ContainerRecord, root: string): ArchiveRoot {
+  const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
+  return { root, mounts, containerName: record.name };
+}
+
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
-  return withRootfs(context, context.table.find(ref), (root) => statPath(root, path));
+  const record = context.table.find(ref);
+  return withRootfs(context, record, async (root) => statPath(viewOf(record, root), path));
 }
 
 export function getContainerArchive(context: EngineContext, ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-  return streamFrom(context, context.table.find(ref), (root) => getArchive(root, path), (result) => result.tar);
+  const record = context.table.find(ref);
+  return streamFrom(context, record, async (root) => getArchive(viewOf(record, root), path), (result) => result.tar);
 }
 
 export async function putContainerArchive(
@@ -25,17 +34,21 @@ export async function putContainerArchive(
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
   const record = context.table.find(ref);
-  const target = record.mounts.find((mount) => !mount.rw && (path === mount.destination || path.startsWith(`${mount.destination}/`)));
-  if (target || (record.spec.host.readonlyRootfs && !record.mounts.some((mount) => mount.rw && path.startsWith(mount.destination)))) {
-    throw conflict('container rootfs is marked read-only');
-  }
-  await withRootfs(context, record, (root) => putArchive(root, path, tar, options));
+  await withRootfs(context, record, (root) => {
+    const user = options.copyUidGid ? resolveUser(root, record.spec.process.user, []) : null;
+    const owner = user && { uid: user.uid, gid: user.gid };
+    return putArchive(viewOf(record, root), path, tar, {
+      noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+      owner,
+      readonlyRootfs: record.spec.host.readonlyRootfs,
+    });
+  });
   publishContainerEvent(context.events, record, 'extract-to-dir');
 }
 
 export async function exportContainer(context: EngineContext, ref: string): Promise<Readable> {
   const record = context.table.find(ref);
-  const result = await streamFrom(context, record, async (root) => ({ tar: await exportRootfs(root) }), ({ tar }) => tar);
+  const result = await streamFrom(context, record, async (root) => ({ tar: exportRootfs(root) }), ({ tar }) => tar);
   publishContainerEvent(context.events, record, 'export');
   return result.tar;
 }
@@ -68,14 +81,29 @@ export async function commitContainer(
   const pause = options.pause && isUp(record) && record.state.status !== 'paused';
   if (pause) await pauseContainer(context, record.id);
   try {
-    const id = await context.images.commitContainer({
+    const { process, connection } = record.spec;
+    const id = await context.images.commitLayer({
       base,
-      record,
       upperDir: context.rootfs.upperDir(record.id),
-      reference: options.repo === '' ? '' : `${options.repo}:${options.tag || 'latest'}`,
+      config: {
+        user: process.user,
+        env: process.env,
+        entrypoint: process.entrypoint,
+        cmd: process.cmd,
+        workingDir: process.workingDir,
+        exposedPorts: connection.exposedPorts,
+        volumes: record.spec.volumes,
+        labels: record.spec.labels,
+        stopSignal: process.stopSignal,
+        healthcheck: process.healthcheck,
+        shell: record.spec.shell,
+        onBuild: record.spec.onBuild,
+      },
+      ref: options.repo === '' ? '' : `${options.repo}:${options.tag || 'latest'}`,
       comment: options.comment,
       author: options.author,
       changes: options.changes,
+      createdBy: [record.path, ...record.args].join(' '),
     });
     publishContainerEvent(context.events, record, 'commit', { comment: options.comment, imageID: id, imageRef: options.repo });
     return id;

@@ -4,13 +4,16 @@ import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
 import { CausewayError, errorKind, errorMessage, invalid, notFound } from '../../base/errors.ts';
 import { withUndo } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
+import type { MountPoint } from '../../model/mount.ts';
 import { newId, shortId } from '../../model/ids.ts';
+import { copyUp } from '../../image/copy-up.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { resolveMounts } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { commandOf, mergeImage } from './image-defaults.ts';
+import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
@@ -51,11 +54,10 @@ export async function createContainer(context: EngineContext, wantedName: string
         undo.push('root filesystem', () => rootfs.remove(id));
         const before = new Set(context.volumes.list({}).map((volume) => volume.name));
         const mounts = await resolveMounts(merged, { volumes: context.volumes, findContainer: (ref) => table.find(ref) });
-        for (const mount of mounts) {
-          if (mount.type !== 'volume' || before.has(mount.name)) continue;
-          undo.push(`volume ${mount.name}`, () => context.volumes.remove(mount.name, true));
-          if (!mount.noCopy) await rootfs.copyUp(id, mount.destination, mount.source);
+        for (const { type, name: volume } of mounts) {
+          if (type === 'volume' && !before.has(volume)) undo.push(`volume ${volume}`, () => context.volumes.remove(volume, true));
         }
+        await fillVolumes(context, id, mounts);
         const record: ContainerRecord = {
           id,
           name,
@@ -71,6 +73,8 @@ export async function createContainer(context: EngineContext, wantedName: string
           connections,
           links,
         };
+        await rememberNames(context, record);
+        undo.push('names', () => network.forget(id));
         await table.save(record);
         publishContainerEvent(context.events, record, 'create');
         return { id, warnings: [] };
@@ -79,6 +83,18 @@ export async function createContainer(context: EngineContext, wantedName: string
     );
   } finally {
     release();
+  }
+}
+
+/** Empty volumes get what the image has at their place. */
+async function fillVolumes(context: EngineContext, id: string, mounts: readonly MountPoint[]): Promise<void> {
+  const wanted = mounts.filter((mount) => mount.type === 'volume' && !mount.noCopy);
+  if (wanted.length === 0) return;
+  const root = context.rootfs.mount(id);
+  try {
+    for (const mount of wanted) await copyUp(root, mount.destination, mount.source);
+  } finally {
+    context.rootfs.unmount(id);
   }
 }
 

@@ -17,6 +17,7 @@ import { publishContainerEvent, publishNetworkEvent } from './container-events.t
 import { containerPaths } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
+import { rememberNames } from './known-names.ts';
 import { joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { joinTargets } from './namespace-joins.ts';
 
@@ -72,10 +73,11 @@ function exitCodeOfFailure(message: string): number {
 async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {
   const { config, network, rootfs, runtime, table } = context;
   const record = resolveNetworks(context, asked);
+  if (record !== asked) await rememberNames(context, record);
   const paths = containerPaths(config.dataRoot, record.id);
   const linked = checkLinks(context, record);
 
-  const root = rootfs.mount(record.id);
+  const root = rootfs.mount(record.id, { volatile: record.spec.host.autoRemove });
   undo.push('root filesystem', () => rootfs.unmount(record.id));
 
   const mode = networkModeKind(record.spec.connection.networkMode);
@@ -143,9 +145,10 @@ export function driverOf(context: EngineContext, networkId: string): string {
 
 /** Networks that did not exist at create must now. */
 function resolveNetworks(context: EngineContext, record: ContainerRecord): ContainerRecord {
+  const ids = new Set(context.network.networks().map((network) => network.id));
+  if (record.connections.every((connection) => ids.has(connection.networkId))) return record;
   const connections = record.connections.map((connection): Connection => {
-    const known = connection.networkId !== '' && context.network.networks().some((network) => network.id === connection.networkId);
-    if (known) return connection;
+    if (ids.has(connection.networkId)) return connection;
     const found = findNetwork(context.network, connection.networkName);
     return { ...connection, networkId: found.id, networkName: found.name };
   });

@@ -1,6 +1,4 @@
 /** Containers as users see them: list, inspect, wait, top, prune. */
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { runProgram } from '../../base/program.ts';
 import { conflict, errorKind, errorMessage, invalid, systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -42,9 +40,8 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
   const mode = record.spec.connection.networkMode;
   const filesOf = networkModeKind(mode) === 'container' ? joinedContainerRef(mode) : id;
   const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, filesOf);
-  const image = context.images.find(record.imageId);
   const current = context.images.find(record.spec.image);
-  const sizeRwBytes = size ? await context.rootfs.sizeBytes(id) : undefined;
+  const sizes = size ? await context.rootfs.sizeBytes(id) : undefined;
   return {
     record,
     names: context.table.namesOf(record),
@@ -57,7 +54,7 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
     paths: { hosts, hostname, resolvConf, log: containerPaths(context.config.dataRoot, id).log },
     graph: context.rootfs.graph(id),
     platform: 'linux',
-    ...(sizeRwBytes === undefined ? {} : { sizeRwBytes, sizeRootFsBytes: sizeRwBytes + (image?.sizeBytes ?? 0) }),
+    ...(sizes === undefined ? {} : { sizeRwBytes: sizes.own, sizeRootFsBytes: sizes.withImage }),
   };
 }
 
@@ -142,7 +139,7 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
     if (isUp(record) || record.state.status === 'restarting' || record.state.status === 'removing') continue;
     if (Date.parse(record.createdAt) > untilMs) continue;
     if (!matchesLabels(record.spec.labels, filters['label'] ?? []) || !lacksLabels(record.spec.labels, filters['label!'] ?? [])) continue;
-    const sizeBytes = await context.rootfs.sizeBytes(record.id).catch(() => 0);
+    const sizeBytes = await context.rootfs.sizeBytes(record.id).then((sizes) => sizes.own, () => 0);
     try {
       await removeContainer(context, record.id, { force: false, volumes: false, link: false });
     } catch (error) {
@@ -157,20 +154,24 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
   return { deleted, spaceReclaimedBytes };
 }
 
-/** The directory under which a container's files are found: its process's own root when it runs, else the mounted rootfs. */
+/** The directory under which a container's files are found. That of a stopped one is mounted for as long as `work` takes. */
 export async function withRootfs<T>(context: EngineContext, record: ContainerRecord, work: (root: string) => Promise<T>): Promise<T> {
-  const live = join('/proc', String(record.state.pid), 'root');
-  if (isUp(record) && (await lstat(`${live}/`).then(() => true, () => false))) return work(live);
-  return context.lock.run(record.id, async () => {
-    const root = context.rootfs.mount(record.id);
+  const { id } = record;
+  if (isUp(record)) return work(context.rootfs.mount(id));
+  return context.lock.run(id, async () => {
+    const root = context.rootfs.mount(id);
     try {
       return await work(root);
     } finally {
-      try {
-        context.rootfs.unmount(record.id);
-      } catch (error) {
-        context.log.warn({ container: record.id, error: errorMessage(error) }, 'unmount of a rootfs');
-      }
+      if (!isUp(context.table.get(id) ?? record)) unmountQuietly(context, id);
     }
   });
+}
+
+function unmountQuietly(context: EngineContext, id: string): void {
+  try {
+    context.rootfs.unmount(id);
+  } catch (error) {
+    context.log.warn({ container: id, error: errorMessage(error) }, 'unmount of a rootfs');
+  }
 }

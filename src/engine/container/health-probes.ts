@@ -38,6 +38,9 @@ export function healthProbes(context: EngineContext): ProbeRunner {
       context.table.replace(record);
       if (!changed) return;
       publishContainerEvent(context.events, record, `health_status: ${record.state.health?.status}`);
+      void context.network.setHealth(record.id, record.state.health?.status !== 'unhealthy').catch((error: unknown) =>
+        context.log.warn({ container: record.id, error: errorMessage(error) }, 'names of an unhealthy container'),
+      );
       void context.lock
         .run(record.id, async () => {
           const now = context.table.get(record.id);

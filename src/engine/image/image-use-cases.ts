@@ -18,7 +18,7 @@ export interface ImageView {
 
 export function viewImage(context: EngineContext, record: ImageRecord): ImageView {
   const containers = context.table.all().filter((container) => container.imageId === record.id).length;
-  return { record, containers, graph: context.images.graph(record.id) };
+  return { record, containers, graph: context.images.graph(record) };
 }
 
 export function publishImageEvent(context: EngineContext, action: string, id: string, name: string): void {
@@ -74,7 +74,7 @@ export async function removeImage(
   const users = (imageId: string) =>
     context.table.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
   const before = context.images.get(ref);
-  const result = await context.images.remove(ref, { ...options, users });
+  const result = context.images.untagOrRemove(ref, { ...options, users });
   for (const { untagged, deleted } of result) {
     if (untagged !== undefined) publishImageEvent(context, 'untag', before.id, before.id);
     if (deleted === before.id) publishImageEvent(context, 'delete', before.id, before.id);

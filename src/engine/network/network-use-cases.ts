@@ -5,6 +5,7 @@ import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import { isUp } from '../container/container-stop.ts';
+import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind } from '../container/network-mode.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
@@ -107,13 +108,10 @@ export function connectContainer(context: EngineContext, networkRef: string, con
     const connection: Connection = { networkId: network.id, networkName: network.name, spec };
     context.network.checkConnection(connection);
     const connected: ContainerRecord = { ...record, connections: [...record.connections, connection] };
-    if (isUp(record)) {
-      await context.network.connect(id, connection);
-      await context.table.save(connected);
-      publishNetworkEvent(context.events, 'connect', network, { container: id });
-    } else {
-      await context.table.save(connected);
-    }
+    if (isUp(record)) await context.network.connect(id, connection);
+    await context.table.save(connected);
+    await rememberNames(context, connected);
+    if (isUp(record)) publishNetworkEvent(context.events, 'connect', network, { container: id });
   });
 }
 
@@ -148,7 +146,9 @@ export async function disconnectContainer(context: EngineContext, networkRef: st
     const connected = record.connections.some((one) => one.networkId === network.id);
     if (!connected) throw forbidden(`container ${id} is not connected to network ${network.name}`);
     if (isUp(record)) await context.network.disconnect(id, network.id);
-    await context.table.save({ ...record, connections: record.connections.filter((one) => one.networkId !== network.id) });
+    const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one.networkId !== network.id) };
+    await context.table.save(left);
+    await rememberNames(context, left);
     publishNetworkEvent(context.events, 'disconnect', network, { container: id });
   });
 }
