@@ -7,7 +7,9 @@
  */
 import koffi from 'koffi';
 import { CausewayError } from '../base/errors.ts';
+import { closeFd } from './descriptors.ts';
 import { check, errnoName, KernelError } from './errors.ts';
+import { fcntl } from './ffi.ts';
 
 const libc = koffi.load('libc.so.6');
 
@@ -56,13 +58,17 @@ export function spawnProgram(request: SpawnRequest): number {
     if (text.includes('\0')) throw new CausewayError('invalid', `an argument of ${file} contains a NUL byte`);
   }
   const actions = Buffer.alloc(128);
+  const copies: number[] = [];
   initActions(actions);
   try {
-    // A descriptor that sits where another is going to be put would be overwritten: all requests keep sources >= fds.length or equal.
     fds.forEach((fd, position) => {
-      const clash = fds.findIndex((other, later) => later > position && other === position && other !== fd);
-      if (clash >= 0) throw new RangeError(`descriptor ${position} is needed at ${clash} and would be overwritten`);
-      addDup2(actions, fd, position);
+      let source = fd;
+      if (fd < fds.length && fd !== position) {
+        // It sits where another is going to be put: give it a number beyond them all.
+        source = check(fcntl(fd, F_DUPFD_CLOEXEC, 64), `duplicate descriptor ${fd}`);
+        copies.push(source);
+      }
+      addDup2(actions, source, position);
     });
     if (cwd !== undefined) addChdir(actions, cwd);
     const pid: [number | null] = [null];
@@ -72,6 +78,7 @@ export function spawnProgram(request: SpawnRequest): number {
     return pid[0] as number;
   } finally {
     destroyActions(actions);
+    for (const copy of copies) closeFd(copy);
   }
 }
 
@@ -111,10 +118,10 @@ export function openPipe(options: { nonBlockingRead?: boolean } = {}): { readFd:
   return pair;
 }
 
+const F_DUPFD_CLOEXEC = 1030;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_ADD_SEALS = 1033;
-const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int, int, int64_t)');
 
 function setNonBlocking(fd: number): void {
   const flags = check(fcntl(fd, F_GETFL, 0), `read flags of descriptor ${fd}`);

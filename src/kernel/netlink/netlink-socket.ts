@@ -179,13 +179,24 @@ export class NetlinkSocket {
     return receiveBuffer.subarray(0, size);
   }
 
-  /** As `receive`, undefined when nothing waits. */
-  tryReceive(operation: string): Buffer | undefined {
-    const size = recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC | MSG_DONTWAIT);
-    if (size >= 0) return receiveBuffer.subarray(0, Math.min(size, receiveBuffer.length));
-    const error = new KernelError(operation, errnoOfLastCall());
-    if (error.code === 'EAGAIN') return undefined;
-    throw error;
+  /**
+   * Reads all that waits, without waiting, and calls `visit` for each message. True if something was lost because the
+   * socket's buffer was full (ENOBUFS).
+   */
+  drain(operation: string, visit: (message: NetlinkMessage) => void): boolean {
+    let lost = false;
+    for (;;) {
+      const size = recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC | MSG_DONTWAIT);
+      if (size >= 0) {
+        if (size > receiveBuffer.length) lost = true;
+        for (const message of readMessages(receiveBuffer.subarray(0, Math.min(size, receiveBuffer.length)))) visit(message);
+        continue;
+      }
+      const error = new KernelError(operation, errnoOfLastCall());
+      if (error.code === 'EAGAIN') return lost;
+      if (error.code === 'ENOBUFS') lost = true;
+      else if (error.code !== 'EINTR') throw error;
+    }
   }
 
   setBuffers(sizes: { receiveBytes?: number; sendBytes?: number }): void {

@@ -68,6 +68,7 @@ const NFTA_SET_FLAGS = 3;
 const NFT_SET_INTERVAL = 0x04;
 const NFT_SET_CONCAT = 0x80;
 const NFTA_GEN_ID = 1;
+const NFTA_GEN_PROC_PID = 2;
 const NFNL_BATCH_GENID = 1;
 const LIST_MAX_BYTES = 60_000; // an attribute's length has 16 bits
 const DEFAULT_SEND_BUFFER_BYTES = 100_000;
@@ -109,15 +110,23 @@ export class NftSocket {
 
   /** Number of the ruleset's state in this namespace; every transaction that changes something adds one. */
   generation(): number {
+    return this.readGeneration().generation;
+  }
+
+  /** The same, with the pid by which the kernel names this process in ruleset news (another one in a PID namespace). */
+  readGeneration(): { generation: number; pid: number } {
     this.#writer.clear();
     this.#writer.begin(protocol.NFT_MSG_GETGEN, NLM_F_REQUEST | NLM_F_ACK, this.#socket.nextSequence());
     this.#writer.raw(protocol.nfHeader(undefined));
     this.#writer.end();
     let generation = 0;
+    let pid = 0;
     this.#socket.request(this.#writer, 'read the ruleset generation', ({ payload }) => {
-      generation = attributeU32BE(readAttributes(payload, protocol.NF_HEADER_BYTES).get(NFTA_GEN_ID)) ?? 0;
+      const attributes = readAttributes(payload, protocol.NF_HEADER_BYTES);
+      generation = attributeU32BE(attributes.get(NFTA_GEN_ID)) ?? 0;
+      pid = attributeU32BE(attributes.get(NFTA_GEN_PROC_PID)) ?? 0;
     });
-    return generation;
+    return { generation, pid };
   }
 
   /**

@@ -1,0 +1,103 @@
+/**
+ * News of a namespace's links, addresses and routes, as the kernel sends it: no polling, and at rest no memory beyond a
+ * socket. Drift is noticed here; what to do about it is decided elsewhere.
+ */
+import { watchReadable, type Watch } from '../readiness.ts';
+import * as address from './address-codec.ts';
+import * as link from './link-codec.ts';
+import { readMessages, type NetlinkMessage } from './message.ts';
+import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
+
+const groups = { link: [1], address: [5, 9], route: [7, 11], neighbour: [3] } as const;
+export type RouteTopic = keyof typeof groups;
+
+/** `portId` is the netlink address of the socket that made the change (RouteSocket.portId); 0 = the kernel or unknown. */
+export type RouteNews =
+  | { readonly type: 'link'; readonly removed: boolean; readonly link: link.LinkInfo; readonly portId: number }
+  | { readonly type: 'address'; readonly removed: boolean; readonly address: address.AddressInfo; readonly portId: number }
+  | { readonly type: 'route'; readonly removed: boolean; readonly route: address.RouteInfo; readonly portId: number }
+  | { readonly type: 'neighbour'; readonly removed: boolean; readonly neighbour: address.NeighbourInfo; readonly portId: number }
+  /** Some news was lost (more than the socket could hold): compare everything. */
+  | { readonly type: 'overrun' };
+
+export interface RouteMonitorOptions {
+  readonly netns?: string;
+  readonly topics?: readonly RouteTopic[];
+  /** Gets what came in one round of the event loop, in order. */
+  readonly listener: (news: RouteNews[]) => void;
+}
+
+const RECEIVE_BUFFER_BYTES = 1024 * 1024; // 20 containers starting at once make some hundred messages
+
+export class RouteMonitor {
+  readonly #socket: NetlinkSocket;
+  readonly #watch: Watch;
+  readonly #listener: (news: RouteNews[]) => void;
+
+  private constructor(socket: NetlinkSocket, listener: (news: RouteNews[]) => void) {
+    this.#socket = socket;
+    this.#listener = listener;
+    this.#watch = watchReadable(socket.fd, () => this.#drain());
+  }
+
+  /** Listens from now on (default topics: link, address, route). Does not keep the process alive. */
+  static open(options: RouteMonitorOptions): RouteMonitor {
+    const topics = options.topics ?? ['link', 'address', 'route'];
+    const socket = NetlinkSocket.open(NETLINK_ROUTE, {
+      netns: options.netns,
+      nonBlocking: true,
+      groups: topics.flatMap((topic) => groups[topic]),
+    });
+    socket.setBuffers({ receiveBytes: RECEIVE_BUFFER_BYTES });
+    return new RouteMonitor(socket, options.listener);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #drain(): void {
+    const news: RouteNews[] = [];
+    const lost = this.#socket.drain('receive network news', (message) => {
+      const item = parseRouteNews(message);
+      if (item) news.push(item);
+    });
+    if (lost) news.push({ type: 'overrun' });
+    if (news.length > 0) this.#listener(news);
+  }
+}
+
+/** Undefined for messages of other kinds, and for the bridge's own view of its ports. */
+export function parseRouteNews(message: NetlinkMessage): RouteNews | undefined {
+  const { type, payload, portId } = message;
+  switch (type) {
+    case link.RTM_NEWLINK:
+    case link.RTM_DELLINK: {
+      // Family AF_BRIDGE: a port joined or left; the plain message says so too.
+      const info = payload[0] === 0 ? link.parseLink(payload) : undefined;
+      return info && { type: 'link', removed: type === link.RTM_DELLINK, link: info, portId };
+    }
+    case address.RTM_NEWADDR:
+    case address.RTM_DELADDR: {
+      const info = address.parseAddress(payload);
+      return info && { type: 'address', removed: type === address.RTM_DELADDR, address: info, portId };
+    }
+    case address.RTM_NEWROUTE:
+    case address.RTM_DELROUTE: {
+      const info = address.parseRoute(payload);
+      return info && { type: 'route', removed: type === address.RTM_DELROUTE, route: info, portId };
+    }
+    case address.RTM_NEWNEIGH:
+    case address.RTM_DELNEIGH: {
+      const info = address.parseNeighbour(payload);
+      return info && { type: 'neighbour', removed: type === address.RTM_DELNEIGH, neighbour: info, portId };
+    }
+    default:
+      return undefined;
+  }
+}

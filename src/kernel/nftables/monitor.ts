@@ -1,0 +1,94 @@
+/** News that the ruleset of a namespace has changed, and whether we did it ourselves. */
+import { processName } from '../process.ts';
+import { watchReadable, type Watch } from '../readiness.ts';
+import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
+import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
+import { NftSocket } from './batch.ts';
+import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN } from './protocol.ts';
+
+export interface RulesetNews {
+  /** The ruleset's number after the change (NftSocket.generation). */
+  readonly generation: number;
+  /** This process made it (libnftables in this process counts). */
+  readonly own: boolean;
+  /** The netlink address of the socket that made it. */
+  readonly portId: number;
+  readonly pid: number;
+  readonly program: string;
+  /** The tables that this transaction deleted, as 'family-number name' ('1 filter' is inet). */
+  readonly deletedTables: readonly string[];
+}
+
+export type RulesetListener = (news: RulesetNews | 'overrun') => void;
+
+const NFTA_GEN_ID = 1;
+const NFTA_GEN_PROC_PID = 2;
+const NFTA_GEN_PROC_NAME = 3;
+const NFTA_TABLE_NAME = 1;
+const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024; // a flush of a large ruleset names every rule
+
+export class RulesetMonitor {
+  readonly #socket: NetlinkSocket;
+  readonly #watch: Watch;
+  readonly #listener: RulesetListener;
+  readonly #ownPid: number;
+  #deletedTables: string[] = [];
+
+  private constructor(socket: NetlinkSocket, ownPid: number, listener: RulesetListener) {
+    this.#socket = socket;
+    this.#ownPid = ownPid;
+    this.#listener = listener;
+    this.#watch = watchReadable(socket.fd, () => this.#drain());
+  }
+
+  /** Calls the listener once for each transaction that changes something, 'overrun' when some may have been missed. */
+  static open(options: { netns?: string; listener: RulesetListener }): RulesetMonitor {
+    const { netns, listener } = options;
+    const socket = NetlinkSocket.open(NETLINK_NETFILTER, { netns, nonBlocking: true, groups: [NFNLGRP_NFTABLES] });
+    socket.setBuffers({ receiveBytes: RECEIVE_BUFFER_BYTES });
+    // Asked, not process.pid: news name processes by their pid outside of any PID namespace.
+    const asking = NftSocket.open(netns);
+    const { pid } = asking.readGeneration();
+    asking.close();
+    return new RulesetMonitor(socket, pid, listener);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #drain(): void {
+    const news: (RulesetNews | 'overrun')[] = [];
+    const lost = this.#socket.drain('receive ruleset news', (message) => {
+      const item = this.#read(message);
+      if (item) news.push(item);
+    });
+    if (lost) news.push('overrun');
+    for (const item of news) this.#listener(item);
+  }
+
+  // A transaction is told as its changes, one message each, and then the new generation.
+  #read(message: NetlinkMessage): RulesetNews | undefined {
+    const attributes = readAttributes(message.payload, NF_HEADER_BYTES);
+    if (message.type === NFT_MSG_DELTABLE) {
+      this.#deletedTables.push(`${message.payload[0]} ${attributeText(attributes.get(NFTA_TABLE_NAME))}`);
+    }
+    if (message.type !== NFT_MSG_NEWGEN) return undefined;
+    const deletedTables = this.#deletedTables;
+    this.#deletedTables = [];
+    const pid = attributeU32BE(attributes.get(NFTA_GEN_PROC_PID)) ?? 0;
+    return {
+      generation: attributeU32BE(attributes.get(NFTA_GEN_ID)) ?? 0,
+      own: pid === this.#ownPid,
+      portId: message.portId,
+      pid,
+      program: attributeText(attributes.get(NFTA_GEN_PROC_NAME)) || (processName(pid) ?? ''),
+      deletedTables,
+    };
+  }
+}

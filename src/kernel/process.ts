@@ -1,0 +1,94 @@
+/** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { errnoNumber, check, KernelError } from './errors.ts';
+import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
+
+const SIGPIPE = 13;
+const SIG_DFL = 0;
+
+/**
+ * Replaces this process by another program: same pid, same standard streams, nothing else of ours (everything this room and
+ * Node open is close-on-exec). Returns only by throwing. What Node ignores (SIGPIPE) is put back to its default.
+ */
+export function execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  signal(SIGPIPE, SIG_DFL);
+  execveCall(path, [...argv, null], [...variables, null]);
+  throw new KernelError(`execute ${path}`, errnoOfLastCall());
+}
+
+const PR_SET_PDEATHSIG = 1;
+const PR_SET_CHILD_SUBREAPER = 36;
+const PR_SET_NO_NEW_PRIVS = 38;
+
+/** From here on no program that this process executes gains privileges (set-uid bits, file capabilities). For good. */
+export function setNoNewPrivs(): void {
+  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'set no_new_privs');
+}
+
+/** Orphans among this process's descendants become its children instead of init's. */
+export function setChildSubreaper(on: boolean): void {
+  check(prctl(PR_SET_CHILD_SUBREAPER, Number(on), 0, 0, 0), 'set child subreaper');
+}
+
+/** The signal that this process gets when the thread that started it ends; 0 = none. */
+export function setParentDeathSignal(number: number): void {
+  check(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0), 'set parent death signal');
+}
+
+const CLONE_NEWNS = 0x20000;
+
+/**
+ * Gives this thread a mount namespace of its own. Node's other threads stay behind: only for a process that goes on
+ * with `execve` at once, so that the program it becomes is in the new namespace as a whole.
+ */
+export function unshareMountNamespace(): void {
+  check(unshare(CLONE_NEWNS), 'create mount namespace');
+}
+
+/** Sends a signal; false if there is no such process any more. */
+export function kill(pid: number, signalNumber: number): boolean {
+  try {
+    process.kill(pid, signalNumber);
+    return true;
+  } catch (error) {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH') return false;
+    throw new KernelError(`signal process ${pid}`, Math.abs(errno ?? errnoNumber('EPERM')));
+  }
+}
+
+/** When a process started, in clock ticks since boot: with the pid it names a process for good. Undefined = there is none. */
+export function processStartTime(pid: number): number | undefined {
+  const fields = statFields(pid);
+  return fields && Number(fields[19]);
+}
+
+/** The state letter of /proc/PID/stat ('R', 'S', 'Z'...); undefined = there is no such process. */
+export function processState(pid: number): string | undefined {
+  return statFields(pid)?.[0];
+}
+
+// The fields after the program's name, which is in parentheses and may contain spaces and parentheses itself.
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The short name of the program; undefined = there is no such process. */
+export function processName(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+  } catch {
+    return undefined;
+  }
+}
+
+/** All process ids that /proc shows. */
+export function processIds(): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+}
