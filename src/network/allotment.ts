@@ -1,0 +1,128 @@
+/** What a container is given before anything is built: addresses, interface names, host ports. All of it is on `undo`. */
+import { CausewayError, errorKind, errorMessage, forbidden } from '../base/errors.ts';
+import type { UndoStack } from '../base/undo.ts';
+import type { Connection } from '../model/container.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import { newId } from '../model/ids.ts';
+import type { PublishedPort } from '../model/port.ts';
+import { networkOf, type NetworkCore } from './core.ts';
+import { hasNames } from './default-networks.ts';
+import { driverNamed } from './drivers.ts';
+import { checkEndpointSpec } from './ipam/endpoint-check.ts';
+import { parseBridgeOptions } from './plan/bridge-options.ts';
+import { buildEndpoint } from './plan/endpoint.ts';
+import { chooseGateways, compareForGateway } from './plan/gateway.ts';
+import { assignPublished } from './plan/publish.ts';
+import type { JoinRequest, SandboxRecord } from './plan/sandbox.ts';
+import { wantedPorts } from './ports/port-request.ts';
+
+/** Of 127.0.0.11 in each container: outside the ports that the kernel chooses from, so no client of the container has it. */
+const RESOLVER_PORT = 61053;
+
+/** Refuses, in Docker's words, what can never be connected like that. Takes nothing. */
+export function checkConnection(core: NetworkCore, connection: Connection): void {
+  const network = networkOf(core, connection.networkId);
+  if (network.configOnly) throw forbidden(`cannot attach to config-only network ${network.name}`);
+  checkEndpointSpec(network, connection.spec);
+}
+
+export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack): SandboxRecord {
+  const id = newId();
+  const ordered = request.connections
+    .map((connection) => {
+      const network = networkOf(core, connection.networkId);
+      const gateways = driverNamed(network.driver).gateways(network);
+      return { connection, networkName: network.name, gateway4: gateways.v4, gateway6: gateways.v6, spec: connection.spec };
+    })
+    .toSorted(compareForGateway);
+  const endpoints: Endpoint[] = [];
+  for (const { connection } of ordered) endpoints.push(allotEndpoint(core, request, connection, endpoints, undo));
+  const ports = allotPorts(core, { sandboxId: id, request, endpoints, held: [] }, undo);
+  const netns = request.mode === 'host' ? '' : `${core.config.execRoot}/netns/${id.slice(0, 12)}`;
+  const bare: SandboxRecord = {
+    id,
+    request,
+    sandbox: { id, containerId: request.containerId, netns, mode: request.mode, endpoints: [], gatewayEndpointId: '' },
+    pid: 0,
+    resolverPort: 0,
+    written: { hosts: '', resolvConf: '' },
+  };
+  return withEndpoints(core, bare, assignPublished(endpoints, ports));
+}
+
+export function allotEndpoint(core: NetworkCore, request: JoinRequest, connection: Connection, others: readonly Endpoint[], undo: UndoStack): Endpoint {
+  checkConnection(core, connection);
+  const network = networkOf(core, connection.networkId);
+  const { spec } = connection;
+  const take = (version: 4 | 6, wanted: string): string => {
+    if (network.pools.length === 0) return '';
+    const address = core.ipam.take(network.id, version, wanted);
+    if (address !== '') undo.push(`address ${address}`, () => core.ipam.release(network.id, address));
+    return address;
+  };
+  return buildEndpoint({
+    id: newId(),
+    network,
+    driver: driverNamed(network.driver),
+    connection,
+    container: { id: request.containerId, name: request.containerName, hostname: request.hostname },
+    ipv4: network.enableIpv4 ? take(4, spec.ipv4) : '',
+    ipv6: network.enableIpv6 ? take(6, spec.ipv6) : '',
+    // The address that was asked for the container as a whole is its first connection's.
+    mac: spec.mac || (request.connections[0]?.networkId === network.id ? request.macAddress : ''),
+    usedNames: others.map((endpoint) => endpoint.ifname),
+  });
+}
+
+/** The ports that a sandbox has once one of its endpoints leads out: those that it holds, or else new ones. */
+export function allotPorts(
+  core: NetworkCore,
+  input: { sandboxId: string; request: JoinRequest; endpoints: readonly Endpoint[]; held: readonly PublishedPort[] },
+  undo: UndoStack,
+): readonly PublishedPort[] {
+  const { sandboxId, request, endpoints, held } = input;
+  if (held.length > 0 || request.mode !== 'networks') return held;
+  const { v4, v6 } = chooseGateways(endpoints);
+  const gateway = v4 ?? v6;
+  if (!gateway) return [];
+  const network = networkOf(core, gateway.networkId);
+  if (!driverNamed(network.driver).publishes) return [];
+  const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter((port) => port.bindings.length > 0 || request.publishAllPorts);
+  if (wanted.length === 0) return [];
+  const options = parseBridgeOptions(network);
+  // A routed network maps nothing: the container's own port is opened to others.
+  if (options.mode4 === 'routed') return wanted.map(({ port }) => ({ ...port, hostIp: '0.0.0.0', hostPort: 0 }));
+  // Held for the sandbox, not the endpoint: they stay the same ones when another endpoint takes them over.
+  const owner = { containerId: request.containerId, containerName: request.containerName, endpointId: sandboxId, ipv4: gateway.ipv4, ipv6: v6?.ipv6 ?? '' };
+  try {
+    const published = core.ports.publish(owner, wanted, {
+      publishAll: request.publishAllPorts,
+      defaultHostIp: options.hostBindingIp || core.config.hostBindingIp,
+      ipv6: core.facts.ipv6,
+      ipv4: gateway.ipv4 !== '',
+    });
+    undo.push('published ports', () => core.ports.release(sandboxId));
+    return published;
+  } catch (error) {
+    const where = `endpoint ${request.containerName} (${gateway.id})`;
+    throw new CausewayError(errorKind(error), `driver failed programming external connectivity on ${where}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+/** The record with these endpoints, its gateway, and a resolver from the first network with names on. */
+export function withEndpoints(core: NetworkCore, record: SandboxRecord, endpoints: readonly Endpoint[]): SandboxRecord {
+  const { v4, v6 } = chooseGateways(endpoints);
+  const named = endpoints.some((endpoint) => hasNames(networkOf(core, endpoint.networkId)));
+  return {
+    ...record,
+    sandbox: { ...record.sandbox, endpoints, gatewayEndpointId: (v4 ?? v6)?.id ?? '' },
+    // Once there it stays: programs in the container know no other.
+    resolverPort: named ? RESOLVER_PORT : record.resolverPort,
+  };
+}
+
+export function releaseAddresses(core: NetworkCore, endpoints: readonly Endpoint[]): void {
+  for (const endpoint of endpoints) {
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address !== '') core.ipam.release(endpoint.networkId, address);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * One executor for each kind of step: does it through the kernel room and returns how to undo it. Executors are
+ * repeatable: what exists as wanted stays, what is gone is gone.
+ */
+import { announceAddress } from '../../kernel/announce.ts';
+import { isKernelError } from '../../kernel/errors.ts';
+import { deleteFlows } from '../../kernel/conntrack.ts';
+import { createNetns, deleteNetns } from '../../kernel/netns.ts';
+import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
+import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
+import { RESOLVER_ADDRESS } from '../names/zone.ts';
+import type { IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
+import type { StepKind, StepOf } from '../plan/step.ts';
+import type { ApplyContext } from './context.ts';
+
+/** Tells our bridges from those that somebody else made. */
+export const OWN_ALIAS = 'causeway';
+
+export type Undo = () => void;
+type Executor<K extends StepKind> = (step: StepOf<K>, context: ApplyContext) => Undo | undefined;
+
+export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
+  'create-netns': ({ netns }) => {
+    createNetns(netns);
+    return () => deleteNetns(netns);
+  },
+
+  'delete-netns': ({ netns }, context) => {
+    context.forget(netns);
+    deleteNetns(netns);
+    return undefined;
+  },
+
+  'write-sysctl': ({ netns, name, value, optional }) => {
+    try {
+      // Most are right already, and reading is cheaper than what some writes set off.
+      if (readSysctl(name, pathOf(netns)) !== value) writeSysctl(name, value, pathOf(netns));
+    } catch (error) {
+      // A kernel without IPv6, or a /proc that is read-only: the network works without.
+      if (!optional || !isKernelError(error, 'ENOENT', 'EROFS', 'EACCES')) throw error;
+    }
+    return undefined;
+  },
+
+  'create-bridge': ({ link, mac, mtu, filterBridged }, context) => {
+    const route = context.route('');
+    const existing = route.link(link);
+    if (existing) {
+      if (existing.mtu !== mtu) route.setLink(link, { mtu });
+      return undefined;
+    }
+    route.addBridge(link, { mtu, callIptables: filterBridged, alias: OWN_ALIAS, ...(mac === '' ? {} : { mac }) });
+    return () => context.route('').deleteLink(link);
+  },
+
+  'create-veth': ({ hostLink, bridge, netns, link, mac, mtu }, context) => {
+    context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
+    return () => context.route('').deleteLink(hostLink);
+  },
+
+  'create-macvlan': ({ parent, mode, netns, link, mac, mtu }, context) => {
+    context.route('').addMacvlan({ name: link, parent, mode: mode as MacvlanMode, netns, mac, ...(mtu === 0 ? {} : { mtu }) });
+    return () => context.route(netns).deleteLink(link);
+  },
+
+  'create-ipvlan': ({ parent, mode, netns, link, mtu }, context) => {
+    context.route('').addIpvlan({ name: link, parent, mode: mode as IpvlanMode, netns, ...(mtu === 0 ? {} : { mtu }) });
+    return () => context.route(netns).deleteLink(link);
+  },
+
+  'create-vlan': ({ link, parent, vlanId }, context) => {
+    if (context.route('').link(link)) return undefined;
+    context.route('').addVlan({ name: link, parent, vlanId });
+    return () => context.route('').deleteLink(link);
+  },
+
+  'delete-link': ({ netns, link }, context) => {
+    try {
+      context.route(netns).deleteLink(link);
+    } catch (error) {
+      if (!isKernelError(error, 'ENODEV', 'ENOENT')) throw error;
+    }
+    return undefined;
+  },
+
+  'raise-link': ({ netns, link }, context) => {
+    context.route(netns).setLink(link, { up: true });
+    return undefined;
+  },
+
+  'set-hairpin': ({ hostLink, on }, context) => {
+    context.route('').setLink(hostLink, { hairpin: on });
+    return undefined;
+  },
+
+  'add-address': ({ netns, link, address }, context) => {
+    try {
+      // Addresses are ours to give out: nobody else can have one, so waiting for duplicates would only cost a second.
+      context.route(netns).addAddress(link, address, { noDad: true });
+    } catch (error) {
+      if (!isKernelError(error, 'EEXIST')) throw error;
+      return undefined;
+    }
+    return () => context.route(netns).deleteAddress(link, address);
+  },
+
+  'add-route': (step, context) => {
+    const route = context.route(step.netns);
+    route.replaceRoute(routeOf(step));
+    return () => context.route(step.netns).deleteRoute(routeOf(step));
+  },
+
+  'delete-route': (step, context) => {
+    try {
+      context.route(step.netns).deleteRoute(routeOf(step));
+    } catch (error) {
+      if (!isKernelError(error, 'ESRCH', 'ENODEV', 'ENOENT')) throw error; // it went with its link
+      return undefined;
+    }
+    return () => context.route(step.netns).replaceRoute(routeOf(step));
+  },
+
+  'redirect-resolver': ({ netns, port }) => {
+    writeResolverRedirect(netns, { address: RESOLVER_ADDRESS, udpPort: port, tcpPort: port });
+    return undefined; // goes with its namespace
+  },
+
+  'announce-address': ({ netns, link, address, mac }) => {
+    announceAddress(netns, link, address, mac);
+    return undefined;
+  },
+
+  'change-elements': ({ diff }, context) => {
+    context.firewall.change(diff);
+    return () => context.firewall.change({ add: diff.remove, remove: diff.add });
+  },
+
+  'forget-flows': ({ addresses }) => {
+    for (const address of addresses) deleteFlows({ address });
+    return undefined;
+  },
+
+  'forget-pair-flows': ({ from, to }) => {
+    deleteFlows({ source: from, destination: to });
+    return undefined;
+  },
+
+  'forget-port-flows': ({ protocol, ports }) => {
+    deleteFlows({ protocol, destinationPorts: new Set(ports) });
+    return undefined;
+  },
+};
+
+function pathOf(netns: string): string | undefined {
+  return netns === '' ? undefined : netns;
+}
+
+function routeOf(step: StepOf<'add-route' | 'delete-route'>) {
+  return {
+    version: step.version,
+    link: step.link,
+    ...(step.destination === '' ? {} : { destination: step.destination }),
+    ...(step.gateway === '' ? { scope: 'link' as const } : { gateway: step.gateway }),
+  };
+}

@@ -1,0 +1,110 @@
+/** Networks as Linux bridges, containers on them by veth pairs. The driver of the default network. */
+import { invalid } from '../../base/errors.ts';
+import { parseSubnet, subnetContains } from '../../model/addresses.ts';
+import type { NetworkRecord } from '../../model/network.ts';
+import { addressSteps, sysctlOf } from '../plan/address-steps.ts';
+import { BRIDGE_OPTION, parseBridgeOptions, unknownOptionWarnings } from '../plan/bridge-options.ts';
+import type { NetworkDriver } from '../plan/driver.ts';
+import { bridgeNameFor, hostInterfaceName } from '../plan/interface-name.ts';
+import { macFromId } from '../plan/mac.ts';
+import type { Step } from '../plan/step.ts';
+
+const HOST = '';
+
+export const bridgeDriver: NetworkDriver = {
+  name: 'bridge',
+  connectable: true,
+  publishes: true,
+
+  check(spec) {
+    const options = parseBridgeOptions(spec);
+    const name = spec.options[BRIDGE_OPTION.name] ?? '';
+    if (name !== '' && (Buffer.byteLength(name) > 15 || /[\s/:]/.test(name) || name === '.' || name === '..')) {
+      throw invalid(`invalid bridge name ${JSON.stringify(name)}: an interface name has at most 15 bytes and no space, slash or colon`);
+    }
+    for (const [version, mode] of [
+      [4, options.mode4],
+      [6, options.mode6],
+    ] as const) {
+      if (mode === 'isolated' && !spec.internal) {
+        throw invalid(`gateway mode 'isolated' can only be used for an internal network (IPv${version})`);
+      }
+    }
+    return unknownOptionWarnings(spec);
+  },
+
+  hostLink: (spec, networkId) => spec.options[BRIDGE_OPTION.name] || bridgeNameFor(networkId),
+  endpointHostLink: hostInterfaceName,
+
+  gateways(network) {
+    if (network.internal) return { v4: '', v6: '' };
+    return { v4: gatewayOf(network, 4), v6: gatewayOf(network, 6) };
+  },
+
+  createNetwork(network, facts) {
+    const options = parseBridgeOptions(network);
+    const link = network.bridgeName;
+    const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns: HOST, name, value, optional: true });
+    const steps: Step[] = [
+      {
+        kind: 'create-bridge',
+        link,
+        mac: macFromId(network.id),
+        mtu: options.mtu || facts.defaultMtu,
+        // Only where neighbours are kept apart must bridged packets pass the IP hooks; the host's own setting stays as it is.
+        filterBridged: !options.icc,
+      },
+      // Without it the kernel refuses to send a packet from 127.0.0.1 over the bridge before its source is changed.
+      sysctl(sysctlOf(4, link, 'route_localnet'), '1'),
+    ];
+    if (facts.ipv6) steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), network.enableIpv6 ? '0' : '1'));
+    if (facts.ipv6 && network.enableIpv6) steps.push(sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
+    for (const address of bridgeAddresses(network)) steps.push({ kind: 'add-address', netns: HOST, link, address });
+    steps.push({ kind: 'raise-link', netns: HOST, link });
+    return steps;
+  },
+
+  removeNetwork: (network) => [{ kind: 'delete-link', netns: HOST, link: network.bridgeName }],
+
+  attach({ network, endpoint, netns, live }, facts) {
+    const options = parseBridgeOptions(network);
+    const link = endpoint.ifname;
+    const steps: Step[] = [
+      {
+        kind: 'create-veth',
+        hostLink: endpoint.hostIfname,
+        bridge: network.bridgeName,
+        netns,
+        link,
+        mac: endpoint.mac,
+        mtu: options.mtu || facts.defaultMtu,
+      },
+      ...addressSteps({ network, endpoint, netns, live }, facts),
+    ];
+    if (endpoint.published.length > 0) steps.push({ kind: 'set-hairpin', hostLink: endpoint.hostIfname, on: true });
+    return steps;
+  },
+
+  detach: ({ endpoint }) => [{ kind: 'delete-link', netns: HOST, link: endpoint.hostIfname }],
+};
+
+function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
+  if (!(version === 4 ? network.enableIpv4 : network.enableIpv6)) return '';
+  const pool = network.pools.find((candidate) => parseSubnet(candidate.subnet)?.version === version);
+  return pool?.gateway ?? '';
+}
+
+/** What the host itself has on the bridge: the gateway of every pool, unless the network is to be without. */
+function bridgeAddresses(network: NetworkRecord): string[] {
+  const options = parseBridgeOptions(network);
+  const addresses: string[] = [];
+  for (const pool of network.pools) {
+    const subnet = parseSubnet(pool.subnet);
+    if (!subnet || pool.gateway === '' || !subnetContains(subnet, pool.gateway)) continue;
+    if (!(subnet.version === 4 ? network.enableIpv4 : network.enableIpv6)) continue;
+    if ((subnet.version === 4 ? options.mode4 : options.mode6) === 'isolated') continue;
+    if (subnet.version === 4 && options.inhibitIpv4) continue;
+    addresses.push(`${pool.gateway}/${subnet.prefix}`);
+  }
+  return addresses;
+}

@@ -1,0 +1,134 @@
+/**
+ * The common course of every change to running containers: the table first, then the kernel, the firewall, the files, the
+ * resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
+ */
+import type { UndoStack } from '../base/undo.ts';
+import { applySteps, tearDown } from './apply/apply.ts';
+import { ApplyContext } from './apply/context.ts';
+import { renderFiles, updateFiles, writeNewFiles, type FileFacts } from './container-files.ts';
+import type { ResolverChange, StoreChange } from './contract.ts';
+import type { NetworkCore } from './core.ts';
+import { readResolvConf } from './host-facts.ts';
+import { diffElements, type Element } from './plan/element.ts';
+import { linkElements, sandboxElements } from './plan/elements.ts';
+import type { SandboxRecord } from './plan/sandbox.ts';
+import type { Step } from './plan/step.ts';
+
+export interface SandboxChange {
+  readonly containerId: string;
+  /** The row as it will be; absent = none. */
+  readonly next: SandboxRecord;
+  readonly steps: readonly Step[];
+  /** Other networks whose names change: one that the container leaves. */
+  readonly networkIds?: readonly string[];
+}
+
+export async function applyChange(core: NetworkCore, undo: UndoStack, change: SandboxChange): Promise<void> {
+  const { table, resolver, store } = core;
+  const { containerId, next } = change;
+  const previous = table.sandbox(containerId);
+  const networkIds = [...[previous, next].flatMap((record) => record?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId), ...(change.networkIds ?? [])];
+  const touched = [containerId, ...table.recipients(containerId).map((record) => record.sandbox.containerId)];
+
+  // Pushed first, so run last: when the table is as it was, so become the projections of it.
+  let published = false;
+  undo.push('files, names and store', () => revert(core, { containerId, touched, networkIds, published }));
+  const before = elementsAround(core, touched);
+  table.putSandbox(next);
+  undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
+
+  runSteps(core, change.steps, undo);
+  const diff = diffElements(before, elementsAround(core, touched));
+  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }], undo);
+  for (const id of touched) refreshFiles(core, id);
+
+  published = true;
+  const changes = resolverChanges(core, [containerId], networkIds);
+  await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, touched) })]);
+}
+
+async function revert(
+  core: NetworkCore,
+  state: { containerId: string; touched: readonly string[]; networkIds: readonly string[]; published: boolean },
+): Promise<void> {
+  for (const id of state.touched) refreshFiles(core, id);
+  if (!state.published) return;
+  const known = core.table.sandbox(state.containerId) !== undefined;
+  const commit: StoreChange = {
+    putSandboxes: currentRecords(core, state.touched),
+    ...(known ? {} : { removeSandboxes: [state.containerId] }),
+  };
+  const changes = resolverChanges(core, [state.containerId], state.networkIds);
+  await Promise.all([changes.length > 0 ? core.resolver.apply(changes) : undefined, core.store.commit(commit)]);
+}
+
+/** What the resolver has to know of these containers and networks now. */
+export function resolverChanges(core: NetworkCore, containerIds: readonly string[], networkIds: readonly string[]): ResolverChange[] {
+  const changes = core.resolution.zoneChanges(networkIds);
+  for (const id of containerIds) {
+    const record = core.table.sandbox(id);
+    if (record && record.resolverPort > 0) changes.push(viewChange(core, record));
+  }
+  return changes;
+}
+
+export function viewChange(core: NetworkCore, record: SandboxRecord): ResolverChange {
+  return core.resolution.viewChange(record, readResolvConf(core.config.hostResolvConf), core.config);
+}
+
+/** Sets up; the first failure is thrown, what was done is on `undo`. */
+export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoStack): void {
+  // Undo steps use the context too: it lives until the last of them has run, or is closed with the work done.
+  const context = new ApplyContext({ host: core.route, firewall: core.firewall });
+  undo.push('sockets', () => context.close());
+  applySteps(steps, context, undo);
+  context.close();
+}
+
+/** Takes down as far as it goes and returns what failed. */
+export function runTearDown(core: NetworkCore, steps: readonly Step[]): unknown[] {
+  const context = new ApplyContext({ host: core.route, firewall: core.firewall });
+  try {
+    return tearDown(steps, context);
+  } finally {
+    context.close();
+  }
+}
+
+/** The firewall elements of containers and of the links that lead to them. */
+export function elementsAround(core: NetworkCore, containerIds: readonly string[]): Element[] {
+  const { table } = core;
+  const records = new Map<string, SandboxRecord>();
+  for (const id of containerIds) {
+    for (const record of [table.sandbox(id), ...table.recipients(id)]) if (record) records.set(record.sandbox.containerId, record);
+  }
+  return [...records.values()].flatMap((record) => [...sandboxElements(record, table), ...linkElements(record, table)]);
+}
+
+/** Makes a container's files say what the table says; new ones are written, those of a running container replaced. */
+export function refreshFiles(core: NetworkCore, containerId: string): void {
+  const { table, log } = core;
+  const record = table.sandbox(containerId);
+  if (!record) return;
+  const texts = renderFiles(record, table, fileFacts(core));
+  const isNew = record.written.hosts === '';
+  if (isNew) writeNewFiles(record, texts);
+  const written = isNew ? texts : updateFiles(record, texts, log);
+  if (written.hosts !== record.written.hosts || written.resolvConf !== record.written.resolvConf) table.putSandbox({ ...record, written });
+}
+
+function fileFacts(core: NetworkCore): FileFacts {
+  const { config, facts, table } = core;
+  const bridge = table.networks().find((network) => network.predefined && network.driver === 'bridge');
+  const gateways = config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
+  return {
+    ipv6: facts.ipv6,
+    hostGateways: gateways.filter((address) => address !== ''),
+    resolvConf: readResolvConf(config.hostResolvConf),
+    defaults: config,
+  };
+}
+
+export function currentRecords(core: NetworkCore, containerIds: readonly string[]): SandboxRecord[] {
+  return containerIds.map((id) => core.table.sandbox(id)).filter((record) => record !== undefined);
+}

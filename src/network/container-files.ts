@@ -1,0 +1,171 @@
+/**
+ * The three files of a container: rendered whole from the endpoint table, written so that no reader ever sees them empty
+ * or half-written. In a running container the file that is mounted there is swapped for a new one; on kernels before
+ * 6.5 it is written in place by one write.
+ */
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import type { Log } from '../base/log.ts';
+import { errorMessage } from '../base/errors.ts';
+import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
+import { netnsIdentity } from '../kernel/netns.ts';
+import { parseExtraHosts } from './names/extra-hosts.ts';
+import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
+import { renderResolvConf, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
+import type { SandboxRecord } from './plan/sandbox.ts';
+import type { NetworkTable } from './plan/table.ts';
+
+export interface FileFacts {
+  readonly ipv6: boolean;
+  readonly hostGateways: readonly string[];
+  readonly resolvConf: HostResolvConf;
+  readonly defaults: DnsWishes; // the daemon's
+}
+
+export interface FileTexts {
+  readonly hosts: string;
+  readonly resolvConf: string;
+}
+
+/** What the container's own files should say now. */
+export function renderFiles(record: SandboxRecord, table: NetworkTable, facts: FileFacts): FileTexts {
+  return { hosts: hostsText(record, table, facts), resolvConf: resolvConfText(record, facts) };
+}
+
+/** The container's wishes, each list where it is empty from the daemon's. */
+export function dnsWishes(record: SandboxRecord, defaults: DnsWishes): DnsWishes {
+  const pick = (own: readonly string[], fallback: readonly string[]) => (own.length > 0 ? own : fallback);
+  const { dns, dnsSearch, dnsOptions } = record.request;
+  return { dns: pick(dns, defaults.dns), dnsSearch: pick(dnsSearch, defaults.dnsSearch), dnsOptions: pick(dnsOptions, defaults.dnsOptions) };
+}
+
+function hostsText(record: SandboxRecord, table: NetworkTable, facts: FileFacts): string {
+  const { request, sandbox } = record;
+  const extraHosts = parseExtraHosts(request.extraHosts, facts.hostGateways);
+  if (sandbox.mode === 'host') {
+    const lines = extraHosts.map((entry) => `${entry.address}\t${entry.names.join(' ')}\n`);
+    return `${readIfThere('/etc/hosts')}${lines.join('')}`;
+  }
+  const links = request.links.flatMap((link) => {
+    const source = table.sandbox(link.sourceId);
+    // Links of this kind are the default bridge's; a source without an address there has no line.
+    const endpoint = source?.sandbox.endpoints.find((one) => table.network(one.networkId)?.predefined);
+    if (!source || !endpoint) return [];
+    return linkEntries({
+      alias: link.alias,
+      sourceName: source.request.containerName,
+      sourceHostname: source.request.hostname,
+      ipv4: endpoint.ipv4,
+      ipv6: endpoint.ipv6,
+    });
+  });
+  return renderHosts({
+    ipv6: facts.ipv6,
+    extraHosts,
+    links,
+    addresses: sandbox.endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== ''),
+    hostname: request.hostname,
+    domainname: request.domainname,
+  });
+}
+
+function resolvConfText(record: SandboxRecord, facts: FileFacts): string {
+  const { sandbox } = record;
+  return renderResolvConf({
+    mode: sandbox.mode === 'host' ? 'host' : record.resolverPort > 0 ? 'embedded' : 'direct',
+    host: facts.resolvConf,
+    wishes: dnsWishes(record, facts.defaults),
+    ipv6: sandbox.endpoints.some((endpoint) => endpoint.ipv6 !== ''),
+  });
+}
+
+/** Before the container runs: nobody has the files open. */
+export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
+  const { files, hostname } = record.request;
+  writeWhole(files.hosts, texts.hosts);
+  writeWhole(files.resolvConf, texts.resolvConf);
+  writeWhole(files.hostname, `${hostname}\n`);
+}
+
+/**
+ * Brings the files of a running container from what was written last to `texts`, with the user's lines kept. A
+ * resolv.conf that the user changed is left alone. Returns what now counts as written.
+ */
+export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): FileTexts {
+  const { written, request } = record;
+  let { hosts, resolvConf } = written;
+  if (texts.hosts !== written.hosts) {
+    const current = readIfThere(request.files.hosts);
+    replaceFile(record, request.files.hosts, '/etc/hosts', mergeUserLines(written.hosts, current, texts.hosts), log);
+    hosts = texts.hosts;
+  }
+  if (texts.resolvConf !== written.resolvConf && readIfThere(request.files.resolvConf) === written.resolvConf) {
+    replaceFile(record, request.files.resolvConf, '/etc/resolv.conf', texts.resolvConf, log);
+    resolvConf = texts.resolvConf;
+  }
+  return { hosts, resolvConf };
+}
+
+let canReplace: boolean | undefined;
+
+function replaceFile(record: SandboxRecord, path: string, target: string, text: string, log: Log): void {
+  canReplace ??= canReplaceMountedFile();
+  if (canReplace && ownsProcess(record)) {
+    const next = `${path}.next`;
+    try {
+      writeFileSync(next, text, { mode: 0o644 });
+      replaceMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, source: next, target });
+      renameSync(next, path); // the mount is of the file, whatever it is called
+      return;
+    } catch (error) {
+      removeIfThere(next);
+      log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'file written in place');
+    }
+  }
+  if (record.pid === 0) writeWhole(path, text);
+  else writeInPlace(path, text);
+}
+
+/** A process id may have been given to another since: its network namespace tells. */
+function ownsProcess(record: SandboxRecord): boolean {
+  if (record.pid === 0) return false;
+  if (record.sandbox.netns === '') return true;
+  try {
+    return netnsIdentity(`/proc/${record.pid}/ns/net`) === netnsIdentity(record.sandbox.netns);
+  } catch {
+    return false;
+  }
+}
+
+function writeWhole(path: string, text: string): void {
+  const next = `${path}.next`;
+  writeFileSync(next, text, { mode: 0o644 });
+  renameSync(next, path);
+}
+
+/** The same file, as others have it mounted: one write, then what is left of a longer text is cut off. Never empty. */
+function writeInPlace(path: string, text: string): void {
+  const fd = openSync(path, 'r+');
+  try {
+    const bytes = Buffer.from(text);
+    writeSync(fd, bytes, 0, bytes.length, 0);
+    if (fstatSync(fd).size !== bytes.length) ftruncateSync(fd, bytes.length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was never made.
+  }
+}

@@ -1,0 +1,48 @@
+/** What the network room needs from outside: its configuration, a place to keep things, a resolver. */
+import type { NetworkRecord } from '../model/network.ts';
+import type { NetworkZone, SandboxView } from './names/zone.ts';
+import type { SandboxRecord } from './plan/sandbox.ts';
+
+export interface NetworkConfig {
+  readonly execRoot: string; // namespace files are in its netns/
+  readonly bridgeName: string;
+  readonly bip: string; // '' = 172.17.0.1/16
+  readonly fixedCidr: string;
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[]; // [] = Docker's
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly icc: boolean;
+  readonly ipv6: boolean; // of the default bridge
+  readonly mtu: number;
+  readonly hostBindingIp: string;
+  readonly hostGatewayIp: string; // '' = the default bridge's own address
+  readonly dnsTtlS: number;
+  readonly ipMasq: boolean;
+  readonly ipForward: boolean;
+  readonly hostResolvConf: string;
+}
+
+export interface StoreChange {
+  readonly putNetworks?: readonly NetworkRecord[];
+  readonly removeNetworks?: readonly string[];
+  readonly putSandboxes?: readonly SandboxRecord[];
+  readonly removeSandboxes?: readonly string[];
+}
+
+export interface NetworkStore {
+  load(): { networks: NetworkRecord[]; sandboxes: SandboxRecord[] };
+  /** Durable and atomic when it resolves. */
+  commit(change: StoreChange): Promise<void>;
+}
+
+export type ResolverChange =
+  | { readonly op: 'put-network'; readonly zone: NetworkZone }
+  | { readonly op: 'remove-network'; readonly id: string }
+  | { readonly op: 'put-sandbox'; readonly view: SandboxView }
+  | { readonly op: 'remove-sandbox'; readonly id: string };
+
+export interface Resolver {
+  /** In the order of the calls; when it resolves, answers are the new ones. */
+  apply(changes: ResolverChange[]): Promise<void>;
+}

@@ -1,0 +1,57 @@
+/** What the parts of the network room share: the table, what is allotted, the doors to kernel, store and resolver. */
+import type { Log } from '../base/log.ts';
+import { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { notFound } from '../base/errors.ts';
+import type { NetworkRecord } from '../model/network.ts';
+import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
+import { Firewall } from './firewall/firewall.ts';
+import { readHostFacts } from './host-facts.ts';
+import { Ipam } from './ipam/ipam.ts';
+import type { HostFacts } from './plan/driver.ts';
+import type { FirewallPolicy } from './plan/elements.ts';
+import { NetworkTable } from './plan/table.ts';
+import type { PortAllocator } from './ports/port-plan.ts';
+import { createPortAllocator } from './published-ports.ts';
+import { Resolution } from './resolution.ts';
+
+export interface NetworkServiceDeps {
+  readonly config: NetworkConfig;
+  readonly store: NetworkStore;
+  readonly resolver: Resolver;
+  readonly log: Log;
+}
+
+export interface NetworkCore extends NetworkServiceDeps {
+  readonly table: NetworkTable;
+  readonly ipam: Ipam;
+  readonly ports: PortAllocator;
+  readonly firewall: Firewall;
+  readonly route: RouteSocket;
+  readonly facts: HostFacts;
+  readonly resolution: Resolution;
+  policy: FirewallPolicy;
+}
+
+/** In the network namespace that this process is in now. */
+export function createCore(deps: NetworkServiceDeps): NetworkCore {
+  const { config, log } = deps;
+  const table = new NetworkTable();
+  const route = RouteSocket.open();
+  return {
+    ...deps,
+    table,
+    route,
+    ipam: new Ipam({ pools: config.addressPools }),
+    ports: createPortAllocator(log),
+    firewall: new Firewall({ log }),
+    facts: readHostFacts(route, config.mtu),
+    resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
+    policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq },
+  };
+}
+
+export function networkOf(core: NetworkCore, id: string): NetworkRecord {
+  const network = core.table.network(id);
+  if (!network) throw notFound(`network ${id} not found`);
+  return network;
+}

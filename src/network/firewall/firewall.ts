@@ -1,0 +1,122 @@
+/**
+ * Our nftables table in the kernel. Promises: the rules are written once, in one transaction; every later change is one
+ * atomic transaction of elements; the user's chain keeps its rules; tables of others are never touched.
+ */
+import { systemError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { isKernelError } from '../../kernel/errors.ts';
+import { NftSocket, type ElementChange } from '../../kernel/nftables/batch.ts';
+import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
+import { decodeElement, encodeElement } from './encode.ts';
+import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN } from './ruleset.ts';
+import { FAMILY, TABLE } from './schema.ts';
+
+export class Firewall {
+  readonly #log: Log;
+  #elements: NftSocket | undefined;
+  #userRules: string[] = [];
+
+  /** In the network namespace of this process, or in `netns` (tests). */
+  readonly #netns: string | undefined;
+
+  constructor(options: { log: Log; netns?: string }) {
+    this.#log = options.log;
+    this.#netns = options.netns;
+  }
+
+  /**
+   * Makes the kernel's table the one of this release with exactly these elements. A table that is already right is only
+   * corrected, so packets never meet a moment without rules. Returns what it had to do.
+   */
+  install(elements: readonly Element[]): 'written' | 'corrected' | 'kept' {
+    const present = this.#readUserChain();
+    if (present?.version === rulesetVersion()) {
+      this.#userRules = present.rules;
+      const diff = this.#difference(elements);
+      if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
+      this.change(diff);
+      return 'corrected';
+    }
+    // Rules of the user outlive a flush of the whole ruleset as long as this process remembers them.
+    if (present) this.#userRules = present.rules;
+    const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
+    this.#run(`${remove}${renderRuleset(this.#userRules)}${renderElements(elements)}`);
+    this.#log.info({ elements: elements.length, version: rulesetVersion() }, 'firewall table written');
+    return 'written';
+  }
+
+  /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
+  change(diff: ElementDiff): void {
+    const changes: ElementChange[] = [];
+    for (const [op, list] of [
+      ['delete', diff.remove],
+      ['add', diff.add],
+    ] as const) {
+      for (const [set, members] of groupBySet(list)) {
+        changes.push({ op, family: FAMILY, table: TABLE, set, elements: members.map(encodeElement), ignoreAbsent: op === 'delete' });
+      }
+    }
+    if (changes.length === 0) return;
+    this.#socket().commit(changes);
+  }
+
+  /** What is in our sets and maps now. */
+  elements(): Element[] {
+    return setNames().flatMap((set) =>
+      this.#socket()
+        .listElements({ family: FAMILY, table: TABLE, set })
+        .map((encoded) => decodeElement(set, encoded)),
+    );
+  }
+
+  /** Deletes our table, with the user's chain. */
+  remove(): void {
+    if (this.#readUserChain()) this.#run(`delete table ${FAMILY} ${TABLE}\n`);
+  }
+
+  close(): void {
+    this.#elements?.close();
+    this.#elements = undefined;
+  }
+
+  #difference(wanted: readonly Element[]): ElementDiff {
+    return diffElements(this.elements(), wanted);
+  }
+
+  #socket(): NftSocket {
+    return (this.#elements ??= NftSocket.open(this.#netns));
+  }
+
+  #readUserChain(): { version: string; rules: string[] } | undefined {
+    return this.#withContext((context) => {
+      try {
+        return parseUserChain(String(context.list(`list chain ${FAMILY} ${TABLE} ${USER_CHAIN}`)));
+      } catch (error) {
+        if (!isKernelError(error, 'ENOENT')) throw error;
+        // Without the chain it is no table of ours, or a broken one: it goes as a whole.
+        return this.#tableExists(context) ? { version: '', rules: [] } : undefined;
+      }
+    });
+  }
+
+  #tableExists(context: RulesetContext): boolean {
+    return String(context.list('list tables')).split('\n').some((line) => line.trim() === `table ${FAMILY} ${TABLE}`);
+  }
+
+  #run(commands: string): void {
+    this.#withContext((context) => context.run(commands));
+  }
+
+  #withContext<T>(work: (context: RulesetContext) => T): T {
+    const context = RulesetContext.open(this.#netns);
+    try {
+      return work(context);
+    } catch (error) {
+      if (isKernelError(error)) throw error;
+      throw systemError(`nftables: ${error instanceof Error ? error.message : String(error)}`, error);
+    } finally {
+      context.close();
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The whole ruleset: one table, a constant number of rules. What comes and goes with networks, containers, ports and
+ * links are elements of the sets and maps in schema.ts.
+ *
+ * - `iifname`, not `iif`: a bridge may be deleted and made again, and an index would then name nothing.
+ * - inet: one table for both families; nat in it needs Linux 5.2.
+ * - The policies are accept: what is none of ours passes, but where the engine itself made a router of the host
+ *   (`strangers`).
+ */
+import { createHash } from 'node:crypto';
+import type { Element, SetName } from '../plan/element.ts';
+import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
+
+interface Chain {
+  readonly name: string;
+  readonly comment: string;
+  readonly hook?: string;
+  readonly rules: readonly string[];
+}
+
+const CHAINS: readonly Chain[] = [
+  {
+    name: 'user',
+    comment: 'yours: rules here see all forwarded packets first, and the engine never touches them',
+    rules: [],
+  },
+  {
+    name: 'raw-prerouting',
+    comment: 'loopback addresses have no business on a bridge: route_localnet must not open the host to containers',
+    hook: 'type filter hook prerouting priority raw; policy accept;',
+    rules: ['iifname @bridges ip daddr 127.0.0.0/8 drop', 'iifname @bridges ip saddr 127.0.0.0/8 drop'],
+  },
+  {
+    name: 'nat-prerouting',
+    comment: 'published ports, called from other hosts and from containers; a port on 127.0.0.1 is for this host only',
+    hook: 'type nat hook prerouting priority dstnat; policy accept;',
+    rules: [
+      'ip daddr 127.0.0.0/8 return',
+      'dnat ip to ip daddr . meta l4proto . th dport map @publish4',
+      'dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6',
+      'fib daddr type != local return',
+      'dnat ip to meta l4proto . th dport map @publish-any4',
+      'dnat ip6 to meta l4proto . th dport map @publish-any6',
+    ],
+  },
+  {
+    name: 'nat-output',
+    comment: 'published ports, called from this host; ::1 cannot leave loopback, a relay in the engine serves it',
+    hook: 'type nat hook output priority -100; policy accept;',
+    rules: [
+      'ip6 daddr ::1 return',
+      'dnat ip to ip daddr . meta l4proto . th dport map @publish4',
+      'dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6',
+      'fib daddr type != local return',
+      'dnat ip to meta l4proto . th dport map @publish-any4',
+      'dnat ip6 to meta l4proto . th dport map @publish-any6',
+    ],
+  },
+  {
+    name: 'nat-postrouting',
+    comment: 'whose source is changed: only where an answer would not come back otherwise',
+    hook: 'type nat hook postrouting priority srcnat; policy accept;',
+    rules: [
+      'oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "this host calls 127.0.0.1"',
+      'ct status dnat ip saddr . ip daddr @hairpin4 masquerade comment "a container calls itself"',
+      'ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade comment "a container calls itself"',
+      'ct status dnat ip daddr . iifname @detour4 masquerade comment "the answer would go past this host"',
+      'ct status dnat ip6 daddr . iifname @detour6 masquerade comment "the answer would go past this host"',
+      'oifname @bridges return',
+      'snat ip to iifname map @source4',
+      'snat ip6 to iifname map @source6',
+      'meta nfproto . iifname @masqueraded masquerade',
+    ],
+  },
+  {
+    name: 'forward',
+    comment: 'who may reach whom',
+    hook: 'type filter hook forward priority filter; policy accept;',
+    rules: [
+      'jump user',
+      'ct state established,related accept',
+      'iifname . oifname vmap @neighbours',
+      'iifname @internal drop',
+      'iifname . oifname @trusted accept',
+      'ct status dnat ip daddr . meta l4proto . th dport @open4 accept',
+      'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
+      'meta nfproto . oifname vmap @inbound',
+      'iifname @bridges accept',
+      'meta nfproto vmap @strangers',
+    ],
+  },
+  {
+    name: 'holes',
+    comment: 'a network whose containers may not talk to each other: links open what their sources expose',
+    rules: [
+      'ct status dnat ip daddr . meta l4proto . th dport @open4 accept',
+      'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
+      'ip saddr . ip daddr . meta l4proto . th dport @holes4 accept',
+      'ip6 saddr . ip6 daddr . meta l4proto . th dport @holes6 accept',
+      // Seen here where bridged packets pass the IP hooks. Without it nobody finds the MAC address behind an IPv6 link.
+      'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',
+      'drop',
+    ],
+  },
+  {
+    name: 'routed',
+    comment: 'a network without address translation: published ports are open to all, and ping',
+    rules: [
+      'ip daddr . meta l4proto . th dport @open4 accept',
+      'ip6 daddr . meta l4proto . th dport @open6 accept',
+      'meta l4proto { icmp, ipv6-icmp } accept',
+      'drop',
+    ],
+  },
+  {
+    name: 'unprotected',
+    comment: 'a network whose containers other hosts may reach directly, but no other network of this host',
+    rules: ['iifname @bridges drop', 'accept'],
+  },
+];
+
+/** The chain for the user's own rules: what is in it is carried over when the table is written anew. */
+export const USER_CHAIN = 'user';
+
+/** The table with its sets, chains and rules, and no elements: nft's own syntax, accepted by `nft -f`. */
+export function renderRuleset(userRules: readonly string[] = []): string {
+  const sets = Object.entries(SETS).map(([name, schema]) => {
+    const kind = schema.data ? 'map' : 'set';
+    const data = schema.data ? ` : ${schema.data === 'verdict' ? 'verdict' : schema.data.join(' . ')}` : '';
+    return `\t${kind} ${name} {\n\t\ttype ${schema.key.join(' . ')}${data}\n\t\tcomment "${schema.comment}"\n\t}\n`;
+  });
+  const chains = CHAINS.map((chain) => {
+    const isUser = chain.name === USER_CHAIN;
+    const comment = isUser ? `${chain.comment} (${rulesetVersion()})` : chain.comment;
+    const lines = [`comment "${comment}"`, ...(chain.hook ? [chain.hook] : []), ...(isUser ? userRules : chain.rules)];
+    return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
+  });
+  return `table ${FAMILY} ${TABLE} {\n${[...sets, ...chains].join('\n')}}\n`;
+}
+
+/** Elements as nft commands, for the transaction that writes the table anew. */
+export function renderElements(elements: readonly Element[]): string {
+  const commands = [...groupBySet(elements)].map(([set, members]) => {
+    const list = members.map((element) => {
+      const key = quoteNames(SETS[set].key, element.key);
+      return element.value === undefined ? key : `${key} : ${element.value}`;
+    });
+    return `add element ${FAMILY} ${TABLE} ${set} { ${list.join(', ')} }\n`;
+  });
+  return commands.join('');
+}
+
+/** Elements of one set belong in one message. */
+export function groupBySet(elements: readonly Element[]): Map<SetName, Element[]> {
+  const groups = new Map<SetName, Element[]>();
+  for (const element of elements) {
+    const group = groups.get(element.set);
+    if (group) group.push(element);
+    else groups.set(element.set, [element]);
+  }
+  return groups;
+}
+
+function quoteNames(types: readonly FieldType[], text: string): string {
+  const parts = types.length === 1 ? [text] : text.split(' . ');
+  return parts.map((part, index) => (types[index] === 'ifname' ? `"${part}"` : part)).join(' . ');
+}
+
+/** What `list chain` printed of the user's chain: the rules in it, and which version of the ruleset it belongs to. */
+export function parseUserChain(listing: string): { version: string; rules: string[] } {
+  const lines = listing.split('\n').map((line) => line.trim());
+  const version = /\(([0-9a-f]{12})\)"$/.exec(lines.find((line) => line.startsWith('comment ')) ?? '')?.[1] ?? '';
+  const rules = lines.filter((line) => line !== '' && line !== '}' && !/^(comment "|table |chain )/.test(line));
+  return { version, rules };
+}
+
+let version: string | undefined;
+
+/** Changes when the rules do: a table with another version was written by another release. */
+export function rulesetVersion(): string {
+  return (version ??= createHash('sha256').update(JSON.stringify([SETS, CHAINS])).digest('hex').slice(0, 12));
+}
+
+export function setNames(): SetName[] {
+  return Object.keys(SETS) as SetName[];
+}

@@ -1,0 +1,100 @@
+/** What the network room reads of the host it runs on, and the few switches it sets there. */
+import { existsSync, readFileSync } from 'node:fs';
+import { runProgram } from '../base/program.ts';
+import type { Log } from '../base/log.ts';
+import { errorMessage } from '../base/errors.ts';
+import { isKernelError } from '../kernel/errors.ts';
+import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
+import { parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
+import type { HostFacts } from './plan/driver.ts';
+import type { PortRange } from './ports/port-plan.ts';
+
+export function readHostFacts(route: RouteSocket, defaultMtu: number): HostFacts {
+  return {
+    ipv6: existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6'),
+    defaultMtu: defaultMtu || 1500,
+    hasLink: (name) => route.link(name) !== undefined,
+  };
+}
+
+/** What a subnet that is chosen for a network must keep clear of: where the host goes already, and whom it asks for names. */
+export function takenSubnets(route: RouteSocket, resolvConf: HostResolvConf): Subnet[] {
+  const taken = new Map<string, Subnet>();
+  const add = (text: string) => {
+    const subnet = parseSubnet(text);
+    if (subnet && subnet.prefix > 0) taken.set(formatSubnet(subnet), subnet);
+  };
+  for (const info of route.routes()) if (info.destination !== undefined) add(info.destination);
+  for (const address of resolvConf.nameservers) add(`${address}/${address.includes(':') ? 128 : 32}`);
+  return [...taken.values()];
+}
+
+export function readResolvConf(path: string): HostResolvConf {
+  let text = '';
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // A host without the file has no servers to offer.
+  }
+  return parseResolvConf(text, path);
+}
+
+/** The ports that the kernel itself chooses from, and those that it must not choose. */
+export function ephemeralPorts(): PortRange {
+  const [first = 32768, last = 60999] = readSysctl('net.ipv4.ip_local_port_range').split(/\s+/).map(Number);
+  return [first, last];
+}
+
+export function reservedPorts(): PortRange[] {
+  return readSysctl('net.ipv4.ip_local_reserved_ports')
+    .split(',')
+    .filter((text) => text.trim() !== '')
+    .map((text) => {
+      const [first = 0, last = first] = text.split('-').map(Number);
+      return [first, last];
+    });
+}
+
+/** Turns forwarding on where it is off; true if this changed something. */
+export function enableForwarding(version: 4 | 6, links: readonly string[]): boolean {
+  const name = version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
+  try {
+    if (readSysctl(name) === '1') return false;
+    if (version === 6) keepRouterAdvertisements(links);
+    writeSysctl(name, '1');
+    return true;
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return false; // no IPv6 here
+    throw error;
+  }
+}
+
+/** A router stops listening to router advertisements, and the host would lose its own default route: 2 means "still". */
+function keepRouterAdvertisements(links: readonly string[]): void {
+  for (const link of links) {
+    const name = `net/ipv6/conf/${link}/accept_ra`;
+    try {
+      if (readSysctl(name) === '1') writeSysctl(name, '2');
+    } catch {
+      // A link that went away meanwhile.
+    }
+  }
+}
+
+const BRIDGE_NETFILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+
+/**
+ * A network whose containers must not talk to each other needs bridged packets to pass the IP hooks, which the module
+ * br_netfilter does. The bridge itself asks for it, so the host's own setting is put back as it was: off.
+ */
+export async function loadBridgeNetfilter(log: Log): Promise<void> {
+  if (existsSync(BRIDGE_NETFILTER)) return;
+  const result = await runProgram('modprobe', ['br_netfilter']).catch((error: unknown) => ({ code: 1, stderr: errorMessage(error) }));
+  if (!existsSync(BRIDGE_NETFILTER)) {
+    log.warn({ reason: result.stderr.trim() }, 'br_netfilter cannot be loaded: containers of a network with enable_icc=false can reach each other');
+    return;
+  }
+  for (const family of ['ip', 'ip6', 'arp']) writeSysctl(`net/bridge/bridge-nf-call-${family}tables`, '0');
+}

@@ -1,0 +1,188 @@
+/** Networks as such: made, removed, adopted. Each is whole in kernel, firewall, resolver and store, or not there at all. */
+import { conflict, errorMessage, forbidden, invalid, notFound, throwCollected } from '../base/errors.ts';
+import { withUndo } from '../base/undo.ts';
+import { newId } from '../model/ids.ts';
+import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
+import { applySteps } from './apply/apply.ts';
+import { ApplyContext } from './apply/context.ts';
+import { runSteps, runTearDown } from './change.ts';
+import type { NetworkCore } from './core.ts';
+import { hasNames } from './default-networks.ts';
+import { driverNamed } from './drivers.ts';
+import { enableForwarding, loadBridgeNetfilter, readResolvConf, takenSubnets } from './host-facts.ts';
+import { diffElements } from './plan/element.ts';
+import { hostElements, networkElements } from './plan/elements.ts';
+import type { Step } from './plan/step.ts';
+
+const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
+
+export class NetworkAdmin {
+  readonly #core: NetworkCore;
+
+  constructor(core: NetworkCore) {
+    this.#core = core;
+  }
+
+  async create(asked: NetworkSpec): Promise<{ record: NetworkRecord; warnings: string[] }> {
+    const { table, facts } = this.#core;
+    if (asked.name.trim() === '') throw invalid('network name cannot be empty');
+    if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network`);
+    if (table.networks().some((network) => network.name === asked.name)) throw conflict(`network with name ${asked.name} already exists`);
+    const spec = this.#completed(asked);
+    if (spec.configOnly) return { record: await this.#storeConfigOnly(spec), warnings: [] };
+    const warnings = driverNamed(spec.driver).check(spec, facts);
+    const record = await this.#build(spec, newId(), false);
+    return { record, warnings };
+  }
+
+  /** The default bridge as the configuration has it now, under the id that it always had. */
+  async establish(spec: NetworkSpec, previous: NetworkRecord | undefined): Promise<NetworkRecord> {
+    driverNamed(spec.driver).check(spec, this.#core.facts);
+    return this.#build(spec, previous?.id ?? newId(), true, previous);
+  }
+
+  async remove(id: string): Promise<void> {
+    const { table } = this.#core;
+    const network = table.network(id);
+    if (!network) throw notFound(`network ${id} not found`);
+    if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
+    if (table.endpointCount(id) > 0) throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
+    await this.destroy(network);
+  }
+
+  /** Takes a network out of everything, whatever fails on the way. */
+  async destroy(network: NetworkRecord): Promise<void> {
+    const { table, ipam, resolver, store, policy, facts } = this.#core;
+    table.removeNetwork(network.id);
+    const errors: unknown[] = [];
+    const pending = [
+      hasNames(network) ? resolver.apply([{ op: 'remove-network', id: network.id }]) : undefined,
+      store.commit({ removeNetworks: [network.id] }),
+    ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
+    const remove = networkElements(network, policy);
+    const steps: Step[] = remove.length > 0 ? [{ kind: 'change-elements', diff: { add: [], remove } }] : [];
+    if (!network.configOnly) steps.push(...this.#removeSteps(network));
+    errors.push(...runTearDown(this.#core, steps));
+    ipam.close(network.id);
+    void facts;
+    await Promise.all(pending);
+    throwCollected(`removing network ${network.name}`, errors);
+  }
+
+  /** The kernel's side of a network that is known already; repeatable. */
+  async ensure(network: NetworkRecord): Promise<void> {
+    if (network.configOnly) return;
+    await this.#prepareHost(network);
+    const context = new ApplyContext({ host: this.#core.route, firewall: this.#core.firewall });
+    const { UndoStack } = await import('../base/undo.ts');
+    try {
+      applySteps(driverNamed(network.driver).createNetwork(network, this.#core.facts), context, new UndoStack());
+    } finally {
+      context.close();
+    }
+  }
+
+  async hostWarnings(): Promise<string[]> {
+    return [];
+  }
+
+  async #build(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {
+    const { ipam, table, resolver, resolution, store, route, config, policy } = this.#core;
+    return withUndo(
+      async (undo) => {
+        const driver = driverNamed(spec.driver);
+        const taken = takenSubnets(route, readResolvConf(config.hostResolvConf));
+        const record: NetworkRecord = {
+          ...spec,
+          driver: driver.name,
+          scope: 'local',
+          id,
+          createdAt: previous?.createdAt ?? new Date().toISOString(),
+          pools: ipam.choosePools(spec, taken),
+          bridgeName: driver.hostLink(spec, id),
+          predefined,
+        };
+        this.#refuseSameBridge(record);
+        // Taken before anything is awaited: another network created now must not choose the same.
+        ipam.open(record);
+        undo.push('address pools', () => ipam.close(id));
+        table.putNetwork(record);
+        undo.push('network table', () => table.removeNetwork(id));
+        await this.#prepareHost(record);
+        runSteps(this.#core, driver.createNetwork(record, this.#core.facts), undo);
+        // At start the whole table is written at once, and the default network is only one part of it.
+        if (!predefined) {
+          const add = networkElements(record, policy);
+          if (add.length > 0) runSteps(this.#core, [{ kind: 'change-elements', diff: { add, remove: [] } }], undo);
+        }
+        if (hasNames(record)) {
+          undo.push('resolver', () => resolver.apply([{ op: 'remove-network', id }]));
+          await Promise.all([resolver.apply(resolution.zoneChanges([id])), store.commit({ putNetworks: [record] })]);
+        } else {
+          await store.commit({ putNetworks: [record] });
+        }
+        return record;
+      },
+      (failure) => this.#core.log.error({ step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network creation'),
+    );
+  }
+
+  async #storeConfigOnly(spec: NetworkSpec): Promise<NetworkRecord> {
+    const record: NetworkRecord = {
+      ...spec,
+      driver: spec.driver || 'null',
+      scope: 'local',
+      id: newId(),
+      createdAt: new Date().toISOString(),
+      pools: [],
+      bridgeName: '',
+      predefined: false,
+    };
+    this.#core.table.putNetwork(record);
+    await this.#core.store.commit({ putNetworks: [record] });
+    return record;
+  }
+
+  /** A network made from a configuration takes all of it from there. */
+  #completed(spec: NetworkSpec): NetworkSpec {
+    if (spec.configFrom === '') return spec;
+    const source = this.#core.table.networks().find((network) => network.name === spec.configFrom || network.id === spec.configFrom);
+    if (!source) throw notFound(`network ${spec.configFrom} not found`);
+    if (!source.configOnly) throw forbidden(`network ${spec.configFrom} is not a configuration network`);
+    if (spec.ipam.pools.length > 0 || Object.keys(spec.options).length > 0) {
+      throw forbidden('user specified configurations are not supported if the network depends on a configuration network');
+    }
+    return { ...spec, ipam: source.ipam, options: source.options, enableIpv4: source.enableIpv4, enableIpv6: source.enableIpv6, internal: source.internal, labels: { ...source.labels, ...spec.labels } };
+  }
+
+  #refuseSameBridge(record: NetworkRecord): void {
+    if (record.bridgeName === '') return;
+    const other = this.#core.table.networks().find((network) => network.id !== record.id && network.bridgeName === record.bridgeName);
+    if (!other) return;
+    throw forbidden(
+      `cannot create network ${record.id} (${record.bridgeName}): conflicts with network ${other.id} (${other.bridgeName}): networks have same bridge name`,
+    );
+  }
+
+  /** Forwarding for what leads out; bridged packets through the IP hooks for what keeps neighbours apart. */
+  async #prepareHost(network: NetworkRecord): Promise<void> {
+    if (network.driver !== 'bridge') return;
+    const elements = networkElements(network, this.#core.policy);
+    if (elements.some((element) => element.value === 'goto holes')) await loadBridgeNetfilter(this.#core.log);
+    if (!this.#core.config.ipForward || network.internal) return;
+    const before = hostElements(this.#core.policy);
+    const links = this.#core.route.links().map((link) => link.name);
+    const { dropStrangers } = this.#core.policy;
+    const v4 = network.enableIpv4 && enableForwarding(4, links);
+    const v6 = network.enableIpv6 && enableForwarding(6, links);
+    if (!v4 && !v6) return;
+    // The host was no router: it must not become one for anybody but containers.
+    this.#core.policy = { ...this.#core.policy, dropStrangers: { v4: dropStrangers.v4 || v4, v6: dropStrangers.v6 || v6 } };
+    this.#core.log.info({ ipv4: v4, ipv6: v6 }, 'IP forwarding turned on');
+    if (!network.predefined) this.#core.firewall.change(diffElements(before, hostElements(this.#core.policy)));
+  }
+
+  #removeSteps(network: NetworkRecord): Step[] {
+    return driverNamed(network.driver).removeNetwork(network, this.#core.facts);
+  }
+}

@@ -1,0 +1,38 @@
+/** The steps that give an endpoint's interface its addresses, the same for every driver whose endpoints have one. */
+import type { Attachment, HostFacts } from './driver.ts';
+import type { Step } from './step.ts';
+
+/** Addresses, then up, then heard of. */
+export function addressSteps({ endpoint, netns, live }: Attachment, facts: HostFacts): Step[] {
+  const link = endpoint.ifname;
+  const steps: Step[] = [];
+  const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns, name, value, optional: true });
+  if (facts.ipv6) {
+    // No link-local address where the network has no IPv6, and nobody's router advertisements inside a container.
+    steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), endpoint.ipv6 ? '0' : '1'));
+    if (endpoint.ipv6) steps.push(sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
+  }
+  if (endpoint.ipv4) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv4}/${endpoint.prefix4}` });
+  if (endpoint.ipv6) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv6}/${endpoint.prefix6}` });
+  for (const address of endpoint.spec.linkLocalIps) {
+    steps.push({ kind: 'add-address', netns, link, address: `${address}/${address.includes(':') ? 64 : 16}` });
+  }
+  for (const entry of (endpoint.spec.driverOpts['com.docker.network.endpoint.sysctls'] ?? '').split(',')) {
+    const split = entry.indexOf('=');
+    if (split < 0) continue;
+    const name = entry.slice(0, split).replaceAll('.', '/').replace('IFNAME', link);
+    steps.push({ kind: 'write-sysctl', netns, name, value: entry.slice(split + 1), optional: false });
+  }
+  steps.push({ kind: 'raise-link', netns, link });
+  if (live) {
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
+      if (address) steps.push({ kind: 'announce-address', netns, link, address, mac: endpoint.mac });
+    }
+  }
+  return steps;
+}
+
+/** Slashes separate, so that a dot in the name of an interface stands for itself. */
+export function sysctlOf(version: 4 | 6, link: string, name: string): string {
+  return `net/ipv${version}/conf/${link}/${name}`;
+}

@@ -1,0 +1,44 @@
+/**
+ * The contract of a network driver: a folder beside this one. A driver knows how a network and an endpoint of its kind
+ * look in the kernel and says so in steps; it touches nothing itself. To add one, write the folder and list it in
+ * drivers.ts.
+ */
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import type { Step } from './step.ts';
+
+/** What a driver may need to know of the host. */
+export interface HostFacts {
+  readonly ipv6: boolean; // the host has IPv6 at all
+  readonly defaultMtu: number;
+  hasLink(name: string): boolean;
+}
+
+export interface Attachment {
+  readonly network: NetworkRecord;
+  readonly endpoint: Endpoint;
+  readonly netns: string;
+  /** The sandbox runs already: neighbours may know the address by another MAC. */
+  readonly live: boolean;
+}
+
+export interface NetworkDriver {
+  readonly name: string;
+  /** Whether containers can be connected to several of its networks, and to one while they run. */
+  readonly connectable: boolean;
+  /** Refuses what the driver cannot do (kind `invalid`, Docker's words); gives warnings for what has no effect. */
+  check(spec: NetworkSpec, facts: HostFacts): string[];
+  /** The host's interface for a new network; '' for drivers without one. */
+  hostLink(spec: NetworkSpec, networkId: string): string;
+  /** Names an endpoint's interface on the host; '' where there is none. */
+  endpointHostLink(endpointId: string): string;
+  /** What makes the network exist; repeatable. */
+  createNetwork(network: NetworkRecord, facts: HostFacts): Step[];
+  removeNetwork(network: NetworkRecord, facts: HostFacts): Step[];
+  /** The gateways of an endpoint's network for its containers; '' where it does not lead out. */
+  gateways(network: NetworkRecord): { v4: string; v6: string };
+  attach(attachment: Attachment, facts: HostFacts): Step[];
+  detach(attachment: Attachment): Step[];
+  /** Whether a published port can be led to an endpoint of it. */
+  readonly publishes: boolean;
+}

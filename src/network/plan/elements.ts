@@ -1,0 +1,133 @@
+/**
+ * The firewall as a projection of the endpoint table: which elements a network, a sandbox and its links stand for.
+ * The rules that read them are in firewall/ruleset.ts. What an operation adds and removes is the difference of two
+ * projections, never an edit.
+ */
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { NetworkRecord } from '../../model/network.ts';
+import type { PublishedPort } from '../../model/port.ts';
+import { parseBridgeOptions, type BridgeOptions } from './bridge-options.ts';
+import type { Element } from './element.ts';
+import type { SandboxRecord } from './sandbox.ts';
+import type { NetworkTable } from './table.ts';
+
+export interface FirewallPolicy {
+  /** The engine turned forwarding on, so what is none of its business must not pass because of it. */
+  readonly dropStrangers: { readonly v4: boolean; readonly v6: boolean };
+  readonly ipMasq: boolean;
+}
+
+/** Everything that should be in our sets and maps. */
+export function desiredElements(table: NetworkTable, policy: FirewallPolicy): Element[] {
+  return [
+    ...hostElements(policy),
+    ...table.networks().flatMap((network) => networkElements(network, policy)),
+    ...table.sandboxes().flatMap((record) => [...sandboxElements(record, table), ...linkElements(record, table)]),
+  ];
+}
+
+export function hostElements(policy: FirewallPolicy): Element[] {
+  return [
+    { set: 'strangers', key: 'ipv4', value: policy.dropStrangers.v4 ? 'drop' : 'accept' },
+    { set: 'strangers', key: 'ipv6', value: policy.dropStrangers.v6 ? 'drop' : 'accept' },
+  ];
+}
+
+export function networkElements(network: NetworkRecord, policy: FirewallPolicy): Element[] {
+  if (network.driver !== 'bridge' || network.bridgeName === '' || network.configOnly) return [];
+  const options = parseBridgeOptions(network);
+  const bridge = network.bridgeName;
+  const elements: Element[] = [
+    { set: 'bridges', key: bridge },
+    { set: 'neighbours', key: `${bridge} . ${bridge}`, value: options.icc ? 'accept' : 'goto holes' },
+  ];
+  if (network.internal) elements.push({ set: 'internal', key: bridge });
+  else for (const name of options.trustedInterfaces) elements.push({ set: 'trusted', key: `${name} . ${bridge}` });
+  for (const version of [4, 6] as const) {
+    const family = `ipv${version}`;
+    elements.push({ set: 'inbound', key: `${family} . ${bridge}`, value: inboundVerdict(network, options, version) });
+    if (network.internal || !enabled(network, version) || !natted(options, version)) continue;
+    const source = version === 4 ? options.source4 : options.source6;
+    if (source) elements.push({ set: `source${version}`, key: bridge, value: source });
+    else if (options.masquerade && policy.ipMasq) elements.push({ set: 'masqueraded', key: `${family} . ${bridge}` });
+  }
+  return elements;
+}
+
+function enabled(network: NetworkRecord, version: 4 | 6): boolean {
+  return version === 4 ? network.enableIpv4 : network.enableIpv6;
+}
+
+function mode(options: BridgeOptions, version: 4 | 6) {
+  return version === 4 ? options.mode4 : options.mode6;
+}
+
+function natted(options: BridgeOptions, version: 4 | 6): boolean {
+  return mode(options, version) === 'nat' || mode(options, version) === 'nat-unprotected';
+}
+
+function inboundVerdict(network: NetworkRecord, options: BridgeOptions, version: 4 | 6): string {
+  if (network.internal) return 'drop';
+  if (mode(options, version) === 'routed') return 'goto routed';
+  if (mode(options, version) === 'nat-unprotected') return 'goto unprotected';
+  return 'drop';
+}
+
+/** A sandbox's published ports: where they lead, what they open, and whose answers must come back through us. */
+export function sandboxElements(record: SandboxRecord, table: NetworkTable): Element[] {
+  const elements: Element[] = [];
+  for (const endpoint of record.sandbox.endpoints) {
+    if (endpoint.published.length === 0) continue;
+    for (const version of [4, 6] as const) {
+      const address = version === 4 ? endpoint.ipv4 : endpoint.ipv6;
+      const ports = endpoint.published.filter((port) => reaches(port, version));
+      if (address === '' || ports.length === 0) continue;
+      for (const port of ports) elements.push(...publishedElements(port, address, version));
+      elements.push({ set: `hairpin${version}`, key: `${address} . ${address}` });
+      for (const other of record.sandbox.endpoints) {
+        const bridge = table.network(other.networkId)?.bridgeName;
+        if (bridge) elements.push({ set: `detour${version}`, key: `${address} . ${bridge}` });
+      }
+    }
+  }
+  return elements;
+}
+
+/** Whether the kernel leads the port's host address to an address of that family; a relay in the process does the rest. */
+export function reaches(port: PublishedPort, version: 4 | 6): boolean {
+  return port.hostIp.includes(':') ? version === 6 && port.hostIp !== '::1' : version === 4;
+}
+
+function publishedElements(port: PublishedPort, address: string, version: 4 | 6): Element[] {
+  const target = `${port.protocol} . ${port.port}`;
+  const open: Element = { set: `open${version}`, key: `${address} . ${target}` };
+  if (port.hostPort === 0) return [open]; // a routed network: nothing is mapped, the port is only opened
+  const value = `${address} . ${port.port}`;
+  const wanted = `${port.protocol} . ${port.hostPort}`;
+  const any = port.hostIp === '0.0.0.0' || port.hostIp === '::' || port.hostIp === '';
+  const publish: Element = any
+    ? { set: `publish-any${version}`, key: wanted, value }
+    : { set: `publish${version}`, key: `${port.hostIp} . ${wanted}`, value };
+  return [publish, open];
+}
+
+/** A recipient's links: exactly the source's exposed ports, from this one address to that one, and only while both live. */
+export function linkElements(record: SandboxRecord, table: NetworkTable): Element[] {
+  const elements: Element[] = [];
+  for (const link of record.request.links) {
+    for (const endpoint of record.sandbox.endpoints) {
+      const source = table.endpoint(endpoint.networkId, link.sourceId);
+      const network = table.network(endpoint.networkId);
+      if (!source || !network?.predefined || parseBridgeOptions(network).icc) continue;
+      for (const port of link.ports) elements.push(...holes(endpoint, source, `${port.protocol} . ${port.port}`));
+    }
+  }
+  return elements;
+}
+
+function holes(from: Endpoint, to: Endpoint, port: string): Element[] {
+  const elements: Element[] = [];
+  if (from.ipv4 && to.ipv4) elements.push({ set: 'holes4', key: `${from.ipv4} . ${to.ipv4} . ${port}` });
+  if (from.ipv6 && to.ipv6) elements.push({ set: 'holes6', key: `${from.ipv6} . ${to.ipv6} . ${port}` });
+  return elements;
+}

@@ -1,0 +1,61 @@
+/** An endpoint from what was asked for and what was allotted. */
+import { parseSubnet, subnetContains } from '../../model/addresses.ts';
+import type { Connection } from '../../model/container.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { NetworkRecord } from '../../model/network.ts';
+import { dnsNamesFor } from '../names/dns-names.ts';
+import { parseBridgeOptions } from './bridge-options.ts';
+import type { NetworkDriver } from './driver.ts';
+import { nextInterfaceName } from './interface-name.ts';
+import { macFor } from './mac.ts';
+
+export interface EndpointInput {
+  readonly id: string;
+  readonly network: NetworkRecord;
+  readonly driver: NetworkDriver;
+  readonly connection: Connection;
+  readonly container: { readonly id: string; readonly name: string; readonly hostname: string };
+  readonly ipv4: string; // '' without
+  readonly ipv6: string;
+  readonly mac: string; // '' = choose
+  readonly usedNames: readonly string[]; // of interfaces in the namespace
+}
+
+export function buildEndpoint(input: EndpointInput): Endpoint {
+  const { id, network, driver, connection, container, ipv4, ipv6 } = input;
+  const { spec } = connection;
+  const gateways = driver.gateways(network);
+  const hasInterface = driver.connectable;
+  return {
+    id,
+    networkId: network.id,
+    networkName: network.name,
+    containerId: container.id,
+    ifname: hasInterface ? interfaceName(input) : '',
+    hostIfname: driver.endpointHostLink(id),
+    mac: hasInterface ? (input.mac || macFor(ipv4, id)).toLowerCase().replaceAll('-', ':') : '',
+    ipv4,
+    prefix4: prefixOf(network, ipv4),
+    ipv6,
+    prefix6: prefixOf(network, ipv6),
+    gateway4: ipv4 === '' ? '' : gateways.v4,
+    gateway6: ipv6 === '' ? '' : gateways.v6,
+    dnsNames: dnsNamesFor(container, connection, network),
+    spec,
+    published: [],
+  };
+}
+
+function interfaceName({ network, connection, usedNames }: EndpointInput): string {
+  const wanted = connection.spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
+  return wanted !== '' ? wanted : nextInterfaceName(usedNames, parseBridgeOptions(network).ifnamePrefix);
+}
+
+function prefixOf(network: NetworkRecord, address: string): number {
+  if (address === '') return 0;
+  for (const pool of network.pools) {
+    const subnet = parseSubnet(pool.subnet);
+    if (subnet && subnetContains(subnet, address)) return subnet.prefix;
+  }
+  return address.includes(':') ? 128 : 32;
+}

@@ -1,0 +1,51 @@
+/**
+ * What the kernel is asked to do, as data. Plans are lists of these; apply/executors.ts has one executor a kind and
+ * does not compile if a kind is missing there. `netns` is the path of a namespace; '' is the host's.
+ */
+import type { ElementDiff } from './element.ts';
+
+export type Step =
+  | { readonly kind: 'create-netns'; readonly netns: string }
+  | { readonly kind: 'delete-netns'; readonly netns: string }
+  | { readonly kind: 'write-sysctl'; readonly netns: string; readonly name: string; readonly value: string; readonly optional: boolean }
+  | { readonly kind: 'create-bridge'; readonly link: string; readonly mac: string; readonly mtu: number; readonly filterBridged: boolean }
+  | {
+      readonly kind: 'create-veth';
+      readonly hostLink: string;
+      readonly bridge: string;
+      readonly netns: string;
+      readonly link: string;
+      readonly mac: string;
+      readonly mtu: number;
+    }
+  | {
+      readonly kind: 'create-macvlan' | 'create-ipvlan';
+      readonly parent: string;
+      readonly mode: string;
+      readonly netns: string;
+      readonly link: string;
+      readonly mac: string; // '' for ipvlan: all share the parent's
+      readonly mtu: number; // 0 = the parent's
+    }
+  | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
+  | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
+  | { readonly kind: 'raise-link'; readonly netns: string; readonly link: string }
+  | { readonly kind: 'set-hairpin'; readonly hostLink: string; readonly on: boolean }
+  | { readonly kind: 'add-address'; readonly netns: string; readonly link: string; readonly address: string } // with its prefix
+  | {
+      readonly kind: 'add-route' | 'delete-route';
+      readonly netns: string;
+      readonly version: 4 | 6;
+      readonly destination: string; // '' = default
+      readonly gateway: string; // '' = on the link
+      readonly link: string;
+    }
+  | { readonly kind: 'redirect-resolver'; readonly netns: string; readonly port: number }
+  | { readonly kind: 'announce-address'; readonly netns: string; readonly link: string; readonly address: string; readonly mac: string }
+  | { readonly kind: 'change-elements'; readonly diff: ElementDiff }
+  | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
+  | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }
+  | { readonly kind: 'forget-port-flows'; readonly protocol: 'udp' | 'sctp'; readonly ports: readonly number[] };
+
+export type StepKind = Step['kind'];
+export type StepOf<K extends StepKind> = Step & { readonly kind: K };

@@ -1,0 +1,169 @@
+/**
+ * Start: what the store says and what the kernel has are made one. Sandboxes of live containers are adopted and put
+ * right, everything else of ours that nobody owns goes.
+ */
+import { readdirSync } from 'node:fs';
+import { errorMessage } from '../base/errors.ts';
+import { netnsIdentity } from '../kernel/netns.ts';
+import type { NetworkRecord } from '../model/network.ts';
+import { OWN_ALIAS } from './apply/executors.ts';
+import { currentRecords, refreshFiles, runTearDown } from './change.ts';
+import type { NetworkCore } from './core.ts';
+import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
+import type { NetworkAdmin } from './network-admin.ts';
+import { desiredElements } from './plan/elements.ts';
+import { isHostInterfaceName } from './plan/interface-name.ts';
+import { publishedOf } from './plan/publish.ts';
+import type { SandboxRecord } from './plan/sandbox.ts';
+import { leaveSteps } from './sandbox-steps.ts';
+
+export class Restorer {
+  readonly #core: NetworkCore;
+  readonly #admin: NetworkAdmin;
+
+  constructor(core: NetworkCore, admin: NetworkAdmin) {
+    this.#core = core;
+    this.#admin = admin;
+  }
+
+  async restore(live: ReadonlySet<string>): Promise<void> {
+    const { store, table, ipam, firewall } = this.#core;
+    const stored = store.load();
+    for (const network of stored.networks) {
+      if (network.predefined && network.driver === 'bridge') continue; // made anew from the configuration
+      table.putNetwork(network);
+      ipam.open(network);
+    }
+    this.#recallPolicy();
+    await this.#establishPredefined(stored.networks);
+    for (const network of table.networks()) {
+      if (!network.predefined) await this.#attempt(`network ${network.name}`, () => this.#admin.ensure(network));
+    }
+    const adopted: SandboxRecord[] = [];
+    const dead: SandboxRecord[] = [];
+    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? adopted : dead).push(record);
+    for (const record of adopted) this.#adopt(record);
+    for (const record of dead) this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, runTearDown(this.#core, leaveSteps(record, table)));
+    this.#removeOrphans();
+    firewall.install(desiredElements(table, this.#core.policy));
+    for (const record of adopted) await this.#attempt('files', () => refreshFiles(this.#core, record.sandbox.containerId));
+    await store.commit({
+      removeSandboxes: dead.map((record) => record.sandbox.containerId),
+      putSandboxes: currentRecords(this.#core, adopted.map((record) => record.sandbox.containerId)),
+    });
+    if (dead.some((record) => record.resolverPort > 0)) {
+      await this.#core.resolver.apply(dead.filter((record) => record.resolverPort > 0).map((record) => ({ op: 'remove-sandbox', id: record.id })));
+    }
+  }
+
+  /** Whether it was us who turned forwarding on is written nowhere but in our own table. */
+  #recallPolicy(): void {
+    try {
+      const elements = this.#core.firewall.elements();
+      const dropped = (key: string) => elements.some((element) => element.set === 'strangers' && element.key === key && element.value === 'drop');
+      this.#core.policy = { ...this.#core.policy, dropStrangers: { v4: dropped('ipv4'), v6: dropped('ipv6') } };
+    } catch {
+      // No table yet: this is the first start.
+    }
+  }
+
+  async #establishPredefined(stored: readonly NetworkRecord[]): Promise<void> {
+    const { config, table, store } = this.#core;
+    const previous = stored.find((network) => network.predefined && network.driver === 'bridge');
+    // A daemon without a default bridge: --bridge none.
+    if (config.bridgeName !== 'none') await this.#admin.establish(defaultBridgeSpec(config), previous);
+    const missing = (['host', 'none'] as const).filter((name) => !stored.some((network) => network.predefined && network.name === name));
+    const records = missing.map((name) => predefinedRecord(name, new Date().toISOString()));
+    for (const record of records) table.putNetwork(record);
+    if (records.length > 0) await store.commit({ putNetworks: records });
+  }
+
+  #isWhole(record: SandboxRecord): boolean {
+    const { table } = this.#core;
+    if (record.sandbox.endpoints.some((endpoint) => !table.network(endpoint.networkId))) return false;
+    if (record.sandbox.netns === '') return true;
+    try {
+      netnsIdentity(record.sandbox.netns);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #adopt(record: SandboxRecord): void {
+    const { table, ipam, ports, log, route } = this.#core;
+    const { sandbox, request } = record;
+    for (const endpoint of sandbox.endpoints) {
+      for (const [version, address] of [
+        [4, endpoint.ipv4],
+        [6, endpoint.ipv6],
+      ] as const) {
+        if (address === '') continue;
+        try {
+          ipam.take(endpoint.networkId, version, address);
+        } catch (error) {
+          log.warn({ container: sandbox.containerId, address, error: errorMessage(error) }, 'address of a running container');
+        }
+      }
+      // The bridge may have been made anew; its ports are then nobody's.
+      const bridge = table.network(endpoint.networkId)?.bridgeName;
+      if (!bridge || endpoint.hostIfname === '') continue;
+      const link = route.link(endpoint.hostIfname);
+      if (link && link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true });
+    }
+    const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
+    const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
+    const owner = { containerId: sandbox.containerId, containerName: request.containerName, endpointId: sandbox.id, ipv4: gateway?.ipv4 ?? '', ipv6: gateway?.ipv6 ?? '' };
+    for (const lost of ports.adopt(owner, published)) {
+      log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
+    }
+    table.putSandbox(record);
+    this.#core.resolution.remember(request);
+  }
+
+  /** Namespaces, veths and bridges that look like ours and that no row knows. */
+  #removeOrphans(): void {
+    const { table, route, config, log } = this.#core;
+    const bridges = new Map(table.networks().filter((network) => network.bridgeName !== '').map((network) => [network.bridgeName, network]));
+    const veths = new Set(table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)));
+    const netnsFiles = new Set(table.sandboxes().map((record) => record.sandbox.netns));
+    const orphans: string[] = [];
+    const links = route.links();
+    const ours = new Set(links.filter((link) => bridges.has(link.name)).map((link) => link.index));
+    for (const link of links) {
+      if (link.kind === 'veth' && isHostInterfaceName(link.name) && ours.has(link.masterIndex) && !veths.has(link.name)) orphans.push(link.name);
+      if (link.kind === 'bridge' && /^br-[0-9a-f]{12}$/.test(link.name) && !bridges.has(link.name) && link.alias === OWN_ALIAS) orphans.push(link.name);
+    }
+    for (const name of orphans) {
+      log.info({ link: name }, 'orphaned link removed');
+      this.#reportAll(`link ${name}`, runTearDown(this.#core, [{ kind: 'delete-link', netns: '', link: name }]));
+    }
+    const directory = `${config.execRoot}/netns`;
+    for (const name of readIfThere(directory)) {
+      const netns = `${directory}/${name}`;
+      if (netnsFiles.has(netns)) continue;
+      log.info({ netns }, 'orphaned network namespace removed');
+      this.#reportAll(`namespace ${netns}`, runTearDown(this.#core, [{ kind: 'delete-netns', netns }]));
+    }
+  }
+
+  async #attempt(what: string, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#core.log.error({ error: errorMessage(error) }, `restoring ${what}`);
+    }
+  }
+
+  #reportAll(what: string, errors: readonly unknown[]): void {
+    for (const error of errors) this.#core.log.warn({ error: errorMessage(error) }, `removing ${what}`);
+  }
+}
+
+function readIfThere(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

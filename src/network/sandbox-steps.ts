@@ -1,0 +1,98 @@
+/** The plans of a container's operations: what the drivers say of each endpoint, put together. Pure. */
+import type { Endpoint } from '../model/endpoint.ts';
+import type { PublishedPort } from '../model/port.ts';
+import { driverNamed } from './drivers.ts';
+import type { HostFacts } from './plan/driver.ts';
+import { publishedOf } from './plan/publish.ts';
+import { planRoutes } from './plan/routes.ts';
+import type { JoinLink, SandboxRecord } from './plan/sandbox.ts';
+import type { Step } from './plan/step.ts';
+import type { NetworkTable } from './plan/table.ts';
+
+/** A namespace with everything in it. */
+export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: HostFacts): Step[] {
+  const { sandbox, request } = record;
+  const { netns } = sandbox;
+  if (netns === '') return [];
+  const steps: Step[] = [
+    { kind: 'create-netns', netns },
+    { kind: 'raise-link', netns, link: 'lo' },
+  ];
+  for (const [name, value] of Object.entries(request.sysctls)) steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
+  for (const endpoint of sandbox.endpoints) {
+    const network = table.network(endpoint.networkId);
+    if (network) steps.push(...driverNamed(network.driver).attach({ network, endpoint, netns, live: false }, facts));
+  }
+  steps.push(...planRoutes(netns, [], sandbox.endpoints));
+  if (record.resolverPort > 0) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
+  steps.push(...forgetPortSteps(publishedOf(sandbox.endpoints)));
+  return steps;
+}
+
+export function connectSteps(before: SandboxRecord, after: SandboxRecord, endpoint: Endpoint, table: NetworkTable, facts: HostFacts): Step[] {
+  const { netns } = before.sandbox;
+  const network = table.network(endpoint.networkId);
+  const steps: Step[] = network ? driverNamed(network.driver).attach({ network, endpoint, netns, live: true }, facts) : [];
+  steps.push(...planRoutes(netns, before.sandbox.endpoints, after.sandbox.endpoints));
+  steps.push(...hairpinSteps(before.sandbox.endpoints, after.sandbox.endpoints));
+  if (after.resolverPort > 0 && before.resolverPort === 0) steps.push({ kind: 'redirect-resolver', netns, port: after.resolverPort });
+  return steps;
+}
+
+/** What is done before the interface goes, while there is still a way back. */
+export function beforeDisconnectSteps(before: SandboxRecord, after: SandboxRecord): Step[] {
+  return [
+    ...planRoutes(before.sandbox.netns, before.sandbox.endpoints, after.sandbox.endpoints, before.sandbox.endpoints),
+    ...hairpinSteps(before.sandbox.endpoints, after.sandbox.endpoints),
+  ];
+}
+
+export function detachSteps(record: SandboxRecord, endpoint: Endpoint, table: NetworkTable): Step[] {
+  const network = table.network(endpoint.networkId);
+  if (!network) return [];
+  return driverNamed(network.driver).detach({ network, endpoint, netns: record.sandbox.netns, live: true });
+}
+
+export function leaveSteps(record: SandboxRecord, table: NetworkTable): Step[] {
+  const { netns, endpoints } = record.sandbox;
+  if (netns === '') return [];
+  return [...endpoints.flatMap((endpoint) => detachSteps(record, endpoint, table)), { kind: 'delete-netns', netns }, ...forgetSteps(endpoints)];
+}
+
+/** Flows of an address that is given back must not reach whoever has it next. */
+export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
+  const addresses = endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== '');
+  return addresses.length === 0 ? [] : [{ kind: 'forget-flows', addresses }];
+}
+
+/** A client that talked to a port before it was published would go on not being led to the container. */
+function forgetPortSteps(published: readonly PublishedPort[]): Step[] {
+  return (['udp', 'sctp'] as const).flatMap((protocol): Step[] => {
+    const ports = published.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
+    return ports.length === 0 ? [] : [{ kind: 'forget-port-flows', protocol, ports }];
+  });
+}
+
+/** A hole that closes, closes for what goes through it already. */
+export function closedLinkSteps(recipient: SandboxRecord, gone: readonly JoinLink[], table: NetworkTable): Step[] {
+  return gone.flatMap((link) =>
+    recipient.sandbox.endpoints.flatMap((endpoint): Step[] => {
+      const source = table.endpoint(endpoint.networkId, link.sourceId);
+      const pairs = [
+        [endpoint.ipv4, source?.ipv4],
+        [endpoint.ipv6, source?.ipv6],
+      ] as const;
+      return pairs.flatMap(([from, to]): Step[] => (from && to ? [{ kind: 'forget-pair-flows', from, to }] : []));
+    }),
+  );
+}
+
+/** Frames may leave where they came in only on bridge ports with something published. */
+function hairpinSteps(before: readonly Endpoint[], after: readonly Endpoint[]): Step[] {
+  return after.flatMap((endpoint): Step[] => {
+    const old = before.find((candidate) => candidate.id === endpoint.id);
+    const on = endpoint.published.length > 0;
+    if (!old || endpoint.hostIfname === '' || on === old.published.length > 0) return [];
+    return [{ kind: 'set-hairpin', hostLink: endpoint.hostIfname, on }];
+  });
+}

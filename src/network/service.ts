@@ -1,0 +1,347 @@
+/**
+ * The network room's one door. Promises: an operation either happens as a whole (kernel, files, DNS, store) or leaves
+ * nothing behind; when it resolves, everything that a container or a user can see of it is already so; what the store
+ * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each is
+ * one synchronous block, so operations on different containers never see each other half done.
+ */
+import { conflict, errorMessage, forbidden, throwCollected } from '../base/errors.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { withUndo, type UndoStack } from '../base/undo.ts';
+import { RouteSocket, type LinkStatistics } from '../kernel/netlink/route-socket.ts';
+import type { Connection, Link } from '../model/container.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
+import type { Port } from '../model/port.ts';
+import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
+import { applyChange, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
+import type { ResolverChange } from './contract.ts';
+import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
+import { driverNamed } from './drivers.ts';
+import { dnsNamesFor } from './names/dns-names.ts';
+import { NetworkAdmin } from './network-admin.ts';
+import { diffElements } from './plan/element.ts';
+import { assignPublished, publishedOf } from './plan/publish.ts';
+import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
+import type { KnownContainer } from './resolution.ts';
+import { Restorer } from './restore.ts';
+import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
+
+export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
+export type { NetworkServiceDeps } from './core.ts';
+export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
+export type { KnownContainer } from './resolution.ts';
+
+export class NetworkService {
+  readonly #core: NetworkCore;
+  readonly #admin: NetworkAdmin;
+  readonly #locks = new KeyedLock();
+
+  constructor(deps: NetworkServiceDeps) {
+    this.#core = createCore(deps);
+    this.#admin = new NetworkAdmin(this.#core);
+  }
+
+  // ---- the whole
+
+  /** Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays. */
+  async restore(live: ReadonlySet<string>): Promise<void> {
+    await new Restorer(this.#core, this.#admin).restore(live);
+    const { resolution, resolver, table } = this.#core;
+    const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
+    for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
+    if (changes.length > 0) await resolver.apply(changes);
+  }
+
+  /** Containers keep their networks; only what this process holds is let go. */
+  async shutdown(): Promise<void> {
+    this.#core.firewall.close();
+    this.#core.route.close();
+  }
+
+  /** Every sandbox, every network of ours and the firewall table, from the kernel and from the store. */
+  async removeEverything(): Promise<void> {
+    const { table, firewall } = this.#core;
+    const errors: unknown[] = [];
+    const collect = (error: unknown) => void errors.push(error);
+    for (const record of table.sandboxes()) await this.leave(record.sandbox.containerId).catch(collect);
+    for (const network of table.networks()) await this.#admin.destroy(network).catch(collect);
+    try {
+      firewall.remove();
+    } catch (error) {
+      collect(error);
+    }
+    throwCollected('removing all networks', errors);
+  }
+
+  /** What is wrong with the host, in sentences for `info`. */
+  async hostWarnings(): Promise<string[]> {
+    return this.#admin.hostWarnings();
+  }
+
+  // ---- networks
+
+  /** Throws Docker's refusals; `warnings` name options that have no effect. */
+  async createNetwork(spec: NetworkSpec): Promise<{ record: NetworkRecord; warnings: string[] }> {
+    return this.#admin.create(spec);
+  }
+
+  /** Throws `notFound`, or `forbidden` while containers are connected. */
+  async removeNetwork(id: string): Promise<void> {
+    await this.#admin.remove(id);
+  }
+
+  networks(): NetworkRecord[] {
+    return this.#core.table.networks();
+  }
+
+  endpoints(networkId: string): Endpoint[] {
+    return this.#core.table.endpoints(networkId);
+  }
+
+  sandbox(containerId: string): Sandbox | undefined {
+    return this.#core.table.sandbox(containerId)?.sandbox;
+  }
+
+  // ---- containers that exist
+
+  /** Refuses, in Docker's words, what can never be connected like that. Takes nothing. */
+  checkConnection(connection: Connection): void {
+    checkConnection(this.#core, connection);
+  }
+
+  /**
+   * Says that a container exists, with its name and wanted connections (again at every change): its names are answered
+   * empty while it does not run, and the addresses that it asked for are kept for it.
+   */
+  async remember(container: KnownContainer): Promise<void> {
+    const { resolution, resolver } = this.#core;
+    const before = resolution.known(container.containerId);
+    this.#keepAddresses(before, container);
+    resolution.remember(container);
+    const changes = resolution.zoneChanges(networkIdsOf(before, container));
+    if (changes.length > 0) await resolver.apply(changes);
+  }
+
+  /** The container is no more. */
+  async forget(containerId: string): Promise<void> {
+    const { resolution, resolver } = this.#core;
+    const before = resolution.known(containerId);
+    if (!before) return;
+    this.#keepAddresses(before, undefined);
+    resolution.forget(containerId);
+    const changes = resolution.zoneChanges(networkIdsOf(before));
+    if (changes.length > 0) await resolver.apply(changes);
+  }
+
+  /** A container whose health check fails is withdrawn from names that healthy ones share with it. */
+  async setHealth(containerId: string, healthy: boolean): Promise<void> {
+    const { resolution, resolver, table } = this.#core;
+    if (!resolution.setHealth(containerId, healthy)) return;
+    const endpoints = table.sandbox(containerId)?.sandbox.endpoints ?? [];
+    const changes = resolution.zoneChanges(endpoints.map((endpoint) => endpoint.networkId));
+    if (changes.length > 0) await resolver.apply(changes);
+  }
+
+  // ---- containers that run
+
+  /** Makes a container's namespace with all its connections, ports, names and files. */
+  async join(request: JoinRequest): Promise<Sandbox> {
+    return this.#exclusively(request.containerId, async (undo) => {
+      const { table, facts, resolution } = this.#core;
+      if (table.sandbox(request.containerId)) throw conflict(`container ${request.containerId} has a network sandbox already`);
+      const next = allotSandbox(this.#core, request, undo);
+      resolution.remember(request);
+      await applyChange(this.#core, undo, { containerId: request.containerId, next, steps: joinSteps(next, table, facts) });
+      return next.sandbox;
+    });
+  }
+
+  /** Takes a container's networking down, all of it, whatever fails on the way; nothing there is fine. */
+  async leave(containerId: string): Promise<void> {
+    await this.#locks.run(containerId, async () => {
+      const { table, resolver, resolution, store, ports } = this.#core;
+      const record = table.sandbox(containerId);
+      if (!record) return;
+      const { sandbox } = record;
+      const recipients = table.recipients(containerId).map((recipient) => recipient.sandbox.containerId).filter((id) => id !== containerId);
+      const before = elementsAround(this.#core, [containerId, ...recipients]);
+      table.removeSandbox(containerId);
+      const errors: unknown[] = [];
+      for (const id of recipients) {
+        try {
+          refreshFiles(this.#core, id);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      const changes: ResolverChange[] = resolution.zoneChanges(sandbox.endpoints.map((endpoint) => endpoint.networkId));
+      if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
+      // The resolver and the store work while the kernel does.
+      const pending = [
+        changes.length > 0 ? resolver.apply(changes) : undefined,
+        store.commit({ removeSandboxes: [containerId], putSandboxes: currentRecords(this.#core, recipients) }),
+      ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
+
+      const diff = diffElements(before, elementsAround(this.#core, recipients));
+      if (diff.add.length + diff.remove.length > 0) errors.push(...runTearDown(this.#core, [{ kind: 'change-elements', diff }]));
+      errors.push(...runTearDown(this.#core, leaveSteps(record, table)));
+      ports.release(sandbox.id);
+      releaseAddresses(this.#core, sandbox.endpoints);
+      await Promise.all(pending);
+      throwCollected(`taking down the network of container ${containerId}`, errors);
+    });
+  }
+
+  /** Connects a running container to one more network. */
+  async connect(containerId: string, connection: Connection): Promise<Endpoint> {
+    return this.#exclusively(containerId, async (undo) => {
+      const { table, facts } = this.#core;
+      const record = this.#record(containerId);
+      const network = networkOf(this.#core, connection.networkId);
+      const { sandbox, request } = record;
+      if (sandbox.mode === 'host' || network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
+      if (sandbox.mode === 'none' || !driverNamed(network.driver).connectable) {
+        throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      }
+      if (table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
+      const added = allotEndpoint(this.#core, request, connection, sandbox.endpoints, undo);
+      const endpoints = [...sandbox.endpoints, added];
+      const ports = allotPorts(this.#core, { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) }, undo);
+      const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
+      const next = withEndpoints(this.#core, { ...record, request: connected }, assignPublished(endpoints, ports));
+      const endpoint = next.sandbox.endpoints.at(-1)!;
+      this.#rememberAgain(connected, request, undo);
+      await applyChange(this.#core, undo, { containerId, next, steps: connectSteps(record, next, endpoint, table, facts) });
+      return endpoint;
+    });
+  }
+
+  /** Disconnects a running container from a network. */
+  async disconnect(containerId: string, networkId: string): Promise<void> {
+    await this.#exclusively(containerId, async (undo) => {
+      const { table, ports } = this.#core;
+      const record = this.#record(containerId);
+      const network = networkOf(this.#core, networkId);
+      const { sandbox, request } = record;
+      const endpoint = table.endpoint(networkId, containerId);
+      if (!endpoint) throw forbidden(`container ${containerId} is not connected to network ${network.name}`);
+      const published = publishedOf(sandbox.endpoints);
+      const rest = sandbox.endpoints.filter((candidate) => candidate.id !== endpoint.id);
+      const disconnected: JoinRequest = { ...request, connections: request.connections.filter((connection) => connection.networkId !== networkId) };
+      const next = withEndpoints(this.#core, { ...record, request: disconnected }, assignPublished(rest, published));
+      this.#rememberAgain(disconnected, request, undo);
+      await applyChange(this.#core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
+      // From here on there is no way back: it is disconnected, and what fails is reported.
+      undo.release();
+      const errors = runTearDown(this.#core, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
+      releaseAddresses(this.#core, [endpoint]);
+      if (published.length > 0 && publishedOf(next.sandbox.endpoints).length === 0) ports.release(sandbox.id);
+      throwCollected(`disconnecting container ${containerId} from network ${network.name}`, errors);
+    });
+  }
+
+  /** The container's new name, wherever it shows: DNS, the hosts files of what links to it, refusals. */
+  async rename(containerId: string, name: string): Promise<void> {
+    await this.#exclusively(containerId, async (undo) => {
+      const { resolution, table, ports, resolver } = this.#core;
+      const known = resolution.known(containerId);
+      if (known) {
+        resolution.remember({ ...known, containerName: name });
+        undo.push('name', () => resolution.remember(known));
+      }
+      const record = table.sandbox(containerId);
+      if (!record) {
+        const changes = resolution.zoneChanges(networkIdsOf(known));
+        if (changes.length > 0) await resolver.apply(changes);
+        return;
+      }
+      const request: JoinRequest = { ...record.request, containerName: name };
+      const endpoints = record.sandbox.endpoints.map((endpoint): Endpoint => ({
+        ...endpoint,
+        dnsNames: dnsNamesFor({ id: containerId, name, hostname: request.hostname }, endpoint, networkOf(this.#core, endpoint.networkId)),
+      }));
+      ports.rename(containerId, name);
+      undo.push('name of port owner', () => ports.rename(containerId, record.request.containerName));
+      await applyChange(this.#core, undo, { containerId, next: { ...record, request, sandbox: { ...record.sandbox, endpoints } }, steps: [] });
+    });
+  }
+
+  /** Replaces a running container's links on the default bridge. Without `ports`, what is known of the source counts. */
+  async setLinks(containerId: string, links: readonly (Link & { readonly ports?: readonly Port[] })[]): Promise<void> {
+    await this.#exclusively(containerId, async (undo) => {
+      const { table } = this.#core;
+      const record = this.#record(containerId);
+      const old = record.request.links;
+      const resolved = links.map((link): JoinLink => {
+        const known = old.find((one) => one.sourceId === link.sourceId)?.ports;
+        return { ...link, ports: link.ports ?? known ?? table.sandbox(link.sourceId)?.request.exposedPorts ?? [] };
+      });
+      const gone = old.filter((link) => !resolved.some((one) => one.sourceId === link.sourceId));
+      const next: SandboxRecord = { ...record, request: { ...record.request, links: resolved } };
+      await applyChange(this.#core, undo, { containerId, next, steps: [] });
+      runTearDown(this.#core, closedLinkSteps(record, gone, table));
+    });
+  }
+
+  /** The runtime made the container: from now on its files can only be changed where it has them mounted. */
+  async containerStarted(containerId: string, pid: number): Promise<void> {
+    const { table, store, log } = this.#core;
+    const record = table.sandbox(containerId);
+    if (!record) return;
+    const next = { ...record, pid };
+    table.putSandbox(next);
+    // Nobody has to wait for the disk: without it, files are only replaced in another way after a crash.
+    store
+      .commit({ putSandboxes: [next] })
+      .catch((error: unknown) => log.warn({ container: containerId, error: errorMessage(error) }, 'process id not stored'));
+  }
+
+  /** Counters of a container's interfaces, as the container sees them. */
+  statistics(containerId: string): Record<string, LinkStatistics> {
+    const sandbox = this.sandbox(containerId);
+    if (!sandbox || sandbox.netns === '') return {};
+    const socket = RouteSocket.open(sandbox.netns);
+    try {
+      const named = sandbox.endpoints.filter((endpoint) => endpoint.ifname !== '');
+      return Object.fromEntries(named.map((endpoint) => [endpoint.ifname, socket.statistics(endpoint.ifname)]));
+    } finally {
+      socket.close();
+    }
+  }
+
+  // ---- within
+
+  #exclusively<T>(containerId: string, work: (undo: UndoStack) => Promise<T>): Promise<T> {
+    return this.#locks.run(containerId, () =>
+      withUndo(work, (failure) =>
+        this.#core.log.error({ container: containerId, step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network operation'),
+      ),
+    );
+  }
+
+  #record(containerId: string): SandboxRecord {
+    const record = this.#core.table.sandbox(containerId);
+    if (!record) throw conflict(`container ${containerId} is not running`);
+    return record;
+  }
+
+  #rememberAgain(container: KnownContainer, before: KnownContainer, undo: UndoStack): void {
+    this.#core.resolution.remember(container);
+    undo.push('known names', () => this.#core.resolution.remember(before));
+  }
+
+  #keepAddresses(before: KnownContainer | undefined, after: KnownContainer | undefined): void {
+    const { ipam } = this.#core;
+    const each = (container: KnownContainer | undefined, visit: (networkId: string, address: string, owner: string) => void) => {
+      for (const { networkId, spec } of container?.connections ?? []) {
+        for (const address of [spec.ipv4, spec.ipv6]) if (address !== '') visit(networkId, address, container!.containerId);
+      }
+    };
+    each(before, (networkId, address, owner) => ipam.unreserve(networkId, address, owner));
+    each(after, (networkId, address, owner) => ipam.reserve(networkId, address, owner));
+  }
+}
+
+function networkIdsOf(...containers: readonly (KnownContainer | undefined)[]): string[] {
+  return containers.flatMap((container) => container?.connections.map((connection) => connection.networkId) ?? []);
+}
