@@ -31,8 +31,10 @@ export class Resolver {
   readonly #queries: QueryLog;
   readonly #zones = new Map<string, CompiledZone>();
   readonly #servers = new Map<string, SandboxServer>();
+  readonly #upstreamTimeoutMs: number | undefined;
 
-  constructor(sockets: ResolverSockets, log: LineLog) {
+  constructor(sockets: ResolverSockets, log: LineLog, options: { upstreamTimeoutMs?: number } = {}) {
+    this.#upstreamTimeoutMs = options.upstreamTimeoutMs;
     this.#sockets = sockets;
     this.#log = log;
     this.#queries = new QueryLog((event) => log.info('query', event));
@@ -99,7 +101,13 @@ export class Resolver {
       server.responder.replace(view);
     } else {
       this.#removeSandbox(view.id);
-      this.#servers.set(view.id, new SandboxServer(view, this.#zones, this.#sockets, this.#queries, this.#log));
+      this.#servers.set(view.id, new SandboxServer(view, {
+          zones: this.#zones,
+          sockets: this.#sockets,
+          queries: this.#queries,
+          log: this.#log,
+          upstreamTimeoutMs: this.#upstreamTimeoutMs,
+        }));
     }
     this.#queries.setLogged(view.id, view.queryLog === true);
   }

@@ -24,6 +24,14 @@ const OPT_ROOM = 16;
 const query = new Query();
 let tcpScratch: Buffer | undefined;
 
+export interface SandboxServerParts {
+  readonly zones: ReadonlyMap<string, CompiledZone>;
+  readonly sockets: ResolverSockets;
+  readonly queries: QueryLog;
+  readonly log: LineLog;
+  readonly upstreamTimeoutMs?: number | undefined;
+}
+
 export class SandboxServer {
   readonly responder: Responder;
   readonly netnsIdentity: string;
@@ -36,12 +44,13 @@ export class SandboxServer {
   #closed = false;
 
   /** Throws, and leaves nothing open, if the sockets cannot be had. */
-  constructor(view: SandboxView, zones: ReadonlyMap<string, CompiledZone>, sockets: ResolverSockets, queries: QueryLog, log: LineLog) {
+  constructor(view: SandboxView, parts: SandboxServerParts) {
+    const { sockets, log } = parts;
     this.#sockets = sockets;
-    this.#queries = queries;
+    this.#queries = parts.queries;
     this.netnsIdentity = sockets.netnsIdentity(view.netns);
-    this.responder = new Responder(view, zones);
-    this.#forwarder = new Forwarder(sockets, log);
+    this.responder = new Responder(view, parts.zones);
+    this.#forwarder = new Forwarder(sockets, log, parts.upstreamTimeoutMs);
     const place = { netns: view.netns, address: RESOLVER_ADDRESS, port: view.port };
     this.#udp = sockets.openUdp(place);
     try {
