@@ -6,6 +6,7 @@ import { errorText, StatusError } from '../command/status-error.ts';
 import { isNotFound } from '../api/client.ts';
 import { attachmentTo, endpointSettings } from '../container/network-flag.ts';
 import { formatList, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
+import { naturalOrder } from '../format/natural-order.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { complain, print, printLine } from '../terminal/output.ts';
 
@@ -70,8 +71,7 @@ const COLUMNS = 'table {{.ID}}\\t{{.Name}}\\t{{.Driver}}\\t{{.Scope}}';
 
 async function list({ flags, client }: Call): Promise<void> {
   const networks = await client.json<Network[]>('GET', '/networks', { query: { filters: filtersQuery(flags.filters('filter')) } });
-  const natural = new Intl.Collator('en', { numeric: true });
-  const sorted = networks.toSorted((a, b) => (a.Name === b.Name ? 0 : natural.compare(a.Name, b.Name)));
+  const sorted = networks.toSorted((a, b) => naturalOrder(a.Name, b.Name));
   const wanted = flags.string('format');
   const format = flags.bool('quiet') ? '{{.ID}}' : wanted === '' || wanted === 'table' ? COLUMNS : wanted;
   print(formatList(shape, format, sorted.map((network) => networkRow(network, !flags.bool('no-trunc')))));

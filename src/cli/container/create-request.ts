@@ -65,11 +65,11 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     AttachStdin: attachStdin,
     AttachStdout: attach.length === 0 || attach.includes('stdout'),
     AttachStderr: attach.length === 0 || attach.includes('stderr'),
-    ExposedPorts: setOf(exposed),
+    ExposedPorts: exposed.length > 0 ? setOf(exposed) : undefined,
     Tty: flags.bool('tty'),
     OpenStdin: stdin,
     StdinOnce: stdin && attachStdin,
-    Env: environment,
+    Env: orNull(environment),
     Cmd: words.length > 0 ? words : null,
     Healthcheck: health,
     Image: image,
@@ -82,7 +82,7 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
   };
   const networks = flags.objects<NetworkAttachment>('network');
   const hostConfig: Record<string, unknown> = {
-    Binds: binds,
+    Binds: orNull(binds),
     ContainerIDFile: flags.string('cidfile'),
     LogConfig: { Type: flags.string('log-driver'), Config: logOptions },
     NetworkMode: networks[0]?.target ?? 'default',
@@ -90,29 +90,29 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     RestartPolicy: restart,
     AutoRemove: autoRemove,
     VolumeDriver: flags.string('volume-driver'),
-    VolumesFrom: flags.list('volumes-from'),
-    CapAdd: flags.list('cap-add'),
-    CapDrop: flags.list('cap-drop'),
+    VolumesFrom: orNull(flags.list('volumes-from')),
+    CapAdd: orNull(flags.list('cap-add')),
+    CapDrop: orNull(flags.list('cap-drop')),
     CgroupnsMode: flags.string('cgroupns'),
     Dns: flags.list('dns'),
     DnsOptions: flags.list('dns-option'),
     DnsSearch: flags.list('dns-search'),
-    ExtraHosts: flags.list('add-host'),
-    GroupAdd: flags.list('group-add'),
+    ExtraHosts: orNull(flags.list('add-host')),
+    GroupAdd: orNull(flags.list('group-add')),
     IpcMode: flags.string('ipc'),
-    Links: flags.list('link'),
+    Links: orNull(flags.list('link')),
     OomScoreAdj: flags.number('oom-score-adj'),
     PidMode: flags.string('pid'),
     Privileged: flags.bool('privileged'),
     PublishAllPorts: flags.bool('publish-all'),
     ReadonlyRootfs: flags.bool('read-only'),
-    SecurityOpt: securityOptions,
+    SecurityOpt: orNull(securityOptions),
     StorageOpt: storageOptions(flags.list('storage-opt')),
-    Tmpfs: pairs(flags.list('tmpfs'), ':'),
+    Tmpfs: flags.changed('tmpfs') ? pairs(flags.list('tmpfs'), ':') : undefined,
     UTSMode: flags.string('uts'),
     UsernsMode: flags.string('userns'),
     ShmSize: flags.number('shm-size'),
-    Sysctls: flags.map('sysctl'),
+    Sysctls: flags.changed('sysctl') ? flags.map('sysctl') : undefined,
     Runtime: flags.string('runtime') || undefined,
     Isolation: flags.string('isolation'),
     Annotations: flags.changed('annotation') ? flags.map('annotation') : undefined,
@@ -147,7 +147,7 @@ function resources(flags: FlagSet): Record<string, unknown> {
     CpuRealtimeRuntime: flags.number('cpu-rt-runtime'),
     CpusetCpus: flags.string('cpuset-cpus'),
     CpusetMems: flags.string('cpuset-mems'),
-    DeviceCgroupRules: flags.list('device-cgroup-rule'),
+    DeviceCgroupRules: orNull(flags.list('device-cgroup-rule')),
     MemoryReservation: flags.number('memory-reservation'),
     MemorySwap: flags.number('memory-swap'),
     Ulimits: flags.objects('ulimit'),
@@ -156,6 +156,9 @@ function resources(flags: FlagSet): Record<string, unknown> {
 
 const bytesRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: parseRamBytes(cut(text, ':')[1] ?? '') });
 const operationsRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: Number(cut(text, ':')[1]) });
+
+/** Docker's client says null for what was not given, and `inspect` shows it so. */
+const orNull = (values: readonly string[]): readonly string[] | null => (values.length > 0 ? values : null);
 
 const setOf = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));
 

@@ -62,6 +62,8 @@ const SHAPES: Readonly<Record<string, string>> = {
   'network.ConfigReference': 'Network:s',
   'network.EndpointResource': 'Name:s EndpointID:s MacAddress:s IPv4Address:s IPv6Address:s',
   'volume.Volume': 'ClusterVolume:*? CreatedAt:s Driver:s Labels:{}s Mountpoint:s Name:s Options:{}s Scope:s Status:{}? UsageData:*volume.UsageData',
+  'events.Message': 'Status=status:s ID=id:s From=from:s Type:s Action:s Actor:events.Actor Scope=scope:s Time=time:i TimeNano=timeNano:i',
+  'events.Actor': 'ID:s Attributes:{}s',
   'volume.UsageData': 'RefCount:i Size:i',
 };
 

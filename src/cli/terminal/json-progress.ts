@@ -20,17 +20,21 @@ interface Message {
   readonly aux?: unknown;
 }
 
-/** Every JSON value of a stream of values, whatever separates them. */
-export async function* jsonValues<T>(stream: Readable): AsyncGenerator<T> {
+/** The lines of a stream of JSON values, one value a line. */
+export async function* jsonLines(stream: Readable): AsyncGenerator<string> {
   let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of stream) {
     rest += decoder.decode(chunk as Buffer, { stream: true });
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
+    yield* lines.filter((line) => line.trim() !== '');
   }
-  if (rest.trim() !== '') yield JSON.parse(rest) as T;
+  if (rest.trim() !== '') yield rest;
+}
+
+export async function* jsonValues<T>(stream: Readable): AsyncGenerator<T> {
+  for await (const line of jsonLines(stream)) yield JSON.parse(line) as T;
 }
 
 /** Rejects with the error that the stream reports. */

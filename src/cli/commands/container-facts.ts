@@ -1,0 +1,72 @@
+/** `port`, `top`, `diff` */
+import { isIPv6 } from 'node:net';
+import type { Command } from '../command/command.ts';
+import { StatusError } from '../command/status-error.ts';
+import { naturalOrder } from '../format/natural-order.ts';
+import { layoutColumns } from '../format/table.ts';
+import { print } from '../terminal/output.ts';
+
+type Ports = Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
+
+const joinHostPort = (ip: string, port: string) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
+
+export const portCommand: Command = {
+  use: 'port CONTAINER [PRIVATE_PORT[/PROTO]]',
+  short: 'List port mappings or a specific mapping for the container',
+  aliases: ['container port', 'port'],
+  args: [1, 2],
+  flags: [],
+  async run({ args, client }) {
+    const [container = '', wanted] = args;
+    const { NetworkSettings } = await client.json<{ NetworkSettings: { Ports: Ports | null } }>('GET', `/containers/${encodeURIComponent(container)}/json`);
+    const ports = NetworkSettings.Ports ?? {};
+    let lines: string[];
+    if (wanted === undefined || wanted === '') {
+      lines = Object.entries(ports).flatMap(([port, bindings]) => (bindings ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`));
+    } else {
+      const [number = '', protocol = 'tcp'] = wanted.split('/');
+      if (!/^\d+$/.test(number) || Number(number) > 65535) {
+        throw new StatusError(`Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`);
+      }
+      const bindings = ports[`${number}/${protocol}`] ?? [];
+      if (bindings.length === 0) throw new StatusError(`no public port '${wanted}' published for ${container}`);
+      lines = bindings.map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
+    }
+    if (lines.length > 0) print(`${lines.toSorted(naturalOrder).join('\n')}\n`);
+  },
+};
+
+const TOP_COLUMN = 20;
+
+export const topCommand: Command = {
+  use: 'top CONTAINER [ps OPTIONS]',
+  short: 'Display the running processes of a container',
+  aliases: ['container top', 'top'],
+  args: [1, Infinity],
+  interspersed: false,
+  flags: [],
+  async run({ args, client }) {
+    const [container = '', ...options] = args;
+    const query = { ps_args: options.length > 0 ? options.join(' ') : undefined };
+    const { Titles, Processes } = await client.json<{ Titles: string[] | null; Processes: string[][] | null }>(
+      'GET', `/containers/${encodeURIComponent(container)}/top`, { query },
+    );
+    const rows = [Titles ?? [], ...(Processes ?? [])].map((row) => `${row.join('\t')}\n`).join('');
+    print(layoutColumns(rows, { minWidth: TOP_COLUMN }));
+  },
+};
+
+const CHANGES = ['C', 'A', 'D'];
+
+export const diffCommand: Command = {
+  use: 'diff CONTAINER',
+  short: "Inspect changes to files or directories on a container's filesystem",
+  aliases: ['container diff', 'diff'],
+  args: [1, 1],
+  flags: [],
+  async run({ args, client }) {
+    if (args[0] === '') throw new StatusError('Container name cannot be empty');
+    const changes = await client.json<{ Path: string; Kind: number }[] | null>('GET', `/containers/${encodeURIComponent(args[0] ?? '')}/changes`);
+    print((changes ?? []).map(({ Kind, Path }) => `${CHANGES[Kind] ?? ''} ${Path}\n`).join(''));
+  },
+};

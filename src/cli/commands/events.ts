@@ -1,0 +1,70 @@
+/** `events` */
+import type { Call, Command } from '../command/command.ts';
+import { filterFlag, filtersQuery, INSPECT_FORMAT_HELP } from '../command/common-flags.ts';
+import * as type from '../command/flag-types.ts';
+import { errorText, StatusError } from '../command/status-error.ts';
+import { unescapeFormat } from '../format/list-output.ts';
+import { parseTimestamp, rfc3339 } from '../format/timestamp.ts';
+import { asGoValue } from '../template/go-shapes.ts';
+import { Template, TemplateError } from '../template/template.ts';
+import { jsonLines } from '../terminal/json-progress.ts';
+import { printLine } from '../terminal/output.ts';
+
+export const eventsCommand: Command = {
+  use: 'events [OPTIONS]',
+  short: 'Get real time events from the server',
+  aliases: ['system events', 'events'],
+  args: [0, 0],
+  flags: [
+    filterFlag,
+    { name: 'format', type: type.string, usage: INSPECT_FORMAT_HELP },
+    { name: 'since', type: type.string, usage: 'Show all events created since timestamp' },
+    { name: 'until', type: type.string, usage: 'Stream events until this timestamp' },
+  ],
+  run,
+};
+
+interface Event {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> | null };
+  readonly time: number;
+  readonly timeNano: number;
+}
+
+async function run({ flags, client }: Call): Promise<void> {
+  const template = eventTemplate(flags.string('format'));
+  const query = {
+    since: parseTimestamp(flags.string('since')) || undefined,
+    until: parseTimestamp(flags.string('until')) || undefined,
+    filters: filtersQuery(flags.filters('filter')),
+  };
+  const response = await client.send('GET', '/events', { query });
+  for await (const line of jsonLines(response)) {
+    const event = JSON.parse(line) as Event;
+    printLine(template ? template.execute(asGoValue('events.Message', event)) : eventLine(event, line));
+  }
+}
+
+function eventTemplate(format: string): Template | undefined {
+  if (format === '') return undefined;
+  try {
+    const template = new Template(format === 'json' ? '{{json .}}' : unescapeFormat(format));
+    // Tried on nothing first: a wrong field should not wait for the first event to be found out.
+    template.execute(asGoValue('events.Message', {}));
+    return template;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new StatusError(`Error parsing format: ${errorText(error)}`, 64);
+  }
+}
+
+/** From the text as well: nanoseconds since 1970 do not fit a JavaScript number. */
+function eventLine(event: Event, raw: string): string {
+  const nano = /"timeNano":(\d+)/.exec(raw)?.[1];
+  let when = '';
+  if (nano !== undefined && nano !== '0') when = `${rfc3339(Number(BigInt(nano) / 1_000_000_000n), BigInt(nano) % 1_000_000_000n)} `;
+  else if (event.time) when = `${rfc3339(event.time, 0n)} `;
+  const attributes = Object.entries(event.Actor.Attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`);
+  return `${when}${event.Type} ${event.Action} ${event.Actor.ID}${attributes.length > 0 ? ` (${attributes.join(', ')})` : ''}`;
+}
