@@ -25,6 +25,10 @@ export interface ResolverLinkOptions {
   readonly log: Log;
   /** Of this build. A resolver of another build is kept as long as it speaks our protocol. */
   readonly version?: string;
+  /** How long the process may take to answer before it counts as hung and is replaced. */
+  readonly answerTimeoutMs?: number;
+  /** After how long without containers and without a daemon the process ends by itself. */
+  readonly idleMs?: number;
 }
 
 const START_TIMEOUT_MS = 10_000;
@@ -40,6 +44,7 @@ export class ResolverLink {
   readonly #options: ResolverLinkOptions;
   readonly #log: Log;
   readonly #socketPath: string;
+  readonly #answerTimeoutMs: number;
   readonly #zones = new Map<string, NetworkZone>();
   readonly #views = new Map<string, SandboxView>();
   #settled = false;
@@ -53,6 +58,7 @@ export class ResolverLink {
   constructor(options: ResolverLinkOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     this.#socketPath = join(options.execRoot, 'dns.sock');
   }
 
@@ -79,8 +85,13 @@ export class ResolverLink {
   async settle(): Promise<void> {
     this.#settled = true;
     const client = await this.#connected(APPLY_TIMEOUT_MS);
-    const { failures } = await client.request({ op: 'replace-all', changes: this.#everything() }, ANSWER_TIMEOUT_MS);
-    for (const failure of failures) this.#log.warn(failure, 'the resolver cannot serve');
+    try {
+      this.#report((await client.request({ op: 'replace-all', changes: this.#everything() }, this.#answerTimeoutMs)).failures);
+    } catch (error) {
+      if (this.#closed) throw error;
+      this.#replaceSilent(client);
+      await this.#connected(APPLY_TIMEOUT_MS); // whoever comes next has been told, since we are settled
+    }
   }
 
   /** What the resolver would answer, and to whom. */
@@ -102,13 +113,18 @@ export class ResolverLink {
     const client = this.#client;
     if (client && options.quit) {
       try {
-        await client.request({ op: 'quit' }, ANSWER_TIMEOUT_MS);
-        await Promise.race([client.closed, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]);
+        await client.request({ op: 'quit' }, this.#answerTimeoutMs);
+        await Promise.race([client.closed, sleep(this.#answerTimeoutMs, undefined, { ref: false })]);
       } catch (error) {
         this.#log.warn({ error: errorMessage(error) }, 'the resolver did not end as asked');
       }
     }
     client?.close();
+  }
+
+  #report(failures: readonly ChangeFailure[]): void {
+    this.#failures = new Map(failures.map(({ id, message }) => [id, message]));
+    for (const failure of failures) this.#log.warn(failure, 'the resolver cannot serve');
   }
 
   #remember(change: ResolverChange): void {
@@ -130,7 +146,7 @@ export class ResolverLink {
     const connected = this.#client;
     if (connected) {
       try {
-        return (await connected.request({ op: 'apply', changes }, ANSWER_TIMEOUT_MS)).failures;
+        return (await connected.request({ op: 'apply', changes }, this.#answerTimeoutMs)).failures;
       } catch (error) {
         if (this.#closed) throw error;
         this.#replaceSilent(connected);
@@ -146,7 +162,7 @@ export class ResolverLink {
 
   /** A process that does not answer helps nobody: it is killed, and its end starts the next one. */
   #replaceSilent(client: ControlClient): void {
-    if (this.#client !== client) return;
+    if (client.ended) return;
     this.#log.error({ pid: this.#pid }, 'the resolver does not answer and is replaced');
     try {
       if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
@@ -157,12 +173,26 @@ export class ResolverLink {
   }
 
   async #connected(timeoutMs: number): Promise<ControlClient> {
-    if (this.#closed) throw unavailable('the resolver is shut down');
-    this.#connection ??= this.#establish();
-    const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
+    const controller = new AbortController();
+    const late = sleep(timeoutMs, undefined, { ref: false, signal: controller.signal }).then(() => {
       throw unavailable(`no resolver process within ${timeoutMs} ms`);
     });
-    return Promise.race([this.#connection, late]);
+    try {
+      return await Promise.race([this.#livingClient(), late]);
+    } finally {
+      late.catch(() => {});
+      controller.abort();
+    }
+  }
+
+  async #livingClient(): Promise<ControlClient> {
+    for (;;) {
+      if (this.#closed) throw unavailable('the resolver is shut down');
+      this.#connection ??= this.#establish();
+      const client = await this.#connection;
+      if (!client.ended) return client;
+      await client.closed; // by then there is another connection to wait for
+    }
   }
 
   /** Tries until there is a process that has everything. Never rejects while the link is open. */
@@ -201,13 +231,12 @@ export class ResolverLink {
       this.#spawn();
       client = await this.#waitForSocket();
     }
-    const identity = await client.request({ op: 'attach', role: 'daemon' }, ANSWER_TIMEOUT_MS);
+    const identity = await client.request({ op: 'attach', role: 'daemon' }, this.#answerTimeoutMs);
     const fresh = identity.networks + identity.sandboxes === 0;
     // One that serves already is told what we know and keeps the rest, until `settle`.
     const op = fresh || this.#settled ? 'replace-all' : 'apply';
-    const { failures } = await client.request({ op, changes: this.#everything() }, ANSWER_TIMEOUT_MS);
-    this.#failures = new Map(failures.map(({ id, message }) => [id, message]));
-    for (const failure of failures) this.#log.warn(failure, 'the resolver cannot serve');
+    const { failures } = await client.request({ op, changes: this.#everything() }, this.#answerTimeoutMs);
+    this.#report(failures);
     this.#client = client;
     this.#pid = identity.pid;
     return client;
@@ -221,23 +250,23 @@ export class ResolverLink {
     } catch {
       return undefined;
     }
-    const identity = await client.request({ op: 'hello' }, ANSWER_TIMEOUT_MS);
+    const identity = await client.request({ op: 'hello' }, this.#answerTimeoutMs);
     if (identity.protocol === CONTROL_PROTOCOL) return client;
     this.#log.info({ pid: identity.pid, protocol: identity.protocol }, 'replacing a resolver of another version');
-    await client.request({ op: 'quit' }, ANSWER_TIMEOUT_MS);
+    await client.request({ op: 'quit' }, this.#answerTimeoutMs);
     await client.closed;
     return undefined;
   }
 
   #spawn(): void {
-    const { program, execRoot, version } = this.#options;
+    const { program, execRoot, version, idleMs } = this.#options;
     // While developing the program is TypeScript, which Node needs a loader for.
     const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
     const logFd = openSync(join(execRoot, 'dns.log'), 'a', 0o600);
     try {
       const child = spawn(
         process.execPath,
-        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...(version === undefined ? [] : ['--version', version])],
+        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...optional('--version', version), ...optional('--idle-ms', idleMs)],
         { detached: true, cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['ignore', logFd, logFd] },
       );
       child.on('error', (error) => this.#log.error({ error: error.message }, 'cannot start the resolver'));
@@ -258,4 +287,8 @@ export class ResolverLink {
       }
     }
   }
+}
+
+function optional(flag: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [flag, String(value)];
 }

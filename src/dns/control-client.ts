@@ -47,6 +47,10 @@ export class ControlClient {
     return this.#closed;
   }
 
+  get ended(): boolean {
+    return this.#socket.destroyed;
+  }
+
   request<R extends ControlRequest>(request: R, timeoutMs = 10_000): Promise<ControlResults[R['op']]> {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(unavailable('the resolver process has ended'));

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { silentLog } from '../../src/base/log.ts';
+import { ResolverLink, type ResolverLinkOptions } from '../../src/daemon/resolver-link.ts';
+import type { QueryEvent } from '../../src/dns/query-log.ts';
+import { Host, testEnvironment } from '../harness/host.ts';
+import { ask, texts, view, zone } from './dns-world.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+describe('the resolver as a process', () => {
+  const host = Host.create();
+  const other = Host.create();
+  const execRoot = mkdtempSync(join(tmpdir(), 'causeway-dns-'));
+  // As it ships: one file. Beside node_modules, because koffi stays outside of the bundle.
+  const program = join(root, 'node_modules', '.cache', `dns-test-${process.pid}.mjs`);
+  const links: ResolverLink[] = [];
+  const newLink = (options: Partial<ResolverLinkOptions> = {}): ResolverLink => {
+    const link = new ResolverLink({ program, execRoot, log: silentLog, ...options });
+    links.push(link);
+    return link;
+  };
+  const alive = (pid: number): boolean => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const until = async (what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> => {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await condition())) {
+      assert.ok(performance.now() < deadline, `never: ${what}`);
+      await sleep(10);
+    }
+  };
+  const address = async (name: string, netns = host.netns): Promise<string | undefined> => {
+    try {
+      return texts(await ask(netns, name, 1, { timeoutMs: 300 }))[0] ?? '';
+    } catch {
+      return undefined;
+    }
+  };
+
+  before(() => {
+    buildSync({
+      entryPoints: [join(root, 'src/daemon/dns-main.ts')],
+      outfile: program,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'esm',
+      external: ['koffi'],
+      banner: { js: "import { createRequire as __r } from 'node:module'; const require = __r(import.meta.url);" },
+    });
+  });
+
+  after(async () => {
+    const last = newLink();
+    await last.start();
+    await last.close({ quit: true });
+    for (const link of links) await link.close();
+    rmSync(program, { force: true });
+    rmSync(execRoot, { recursive: true, force: true });
+    host.destroy();
+    other.destroy();
+  });
+
+  const link = newLink();
+  let pid = 0;
+
+  test('is started, fed, and answers what it was told when apply resolves', async () => {
+    await link.start();
+    pid = link.pid;
+    await link.apply([
+      { op: 'put-network', zone: zone('net', { db: ['172.18.0.2'], pool: ['172.18.0.2', '172.18.0.3'], asleep: [] }) },
+      { op: 'put-sandbox', view: view('one', host.netns) },
+      { op: 'put-sandbox', view: view('two', other.netns) },
+    ]);
+    assert.equal(await address('db'), '172.18.0.2');
+    // In a session of its own, with the root as its directory: no terminal and no file system is held.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    assert.equal(Number(fields[3]), pid);
+  });
+
+  test('real clients: busybox at port 53', async () => {
+    await link.apply([{ op: 'put-sandbox', view: view('one', host.netns, { port: 53, forward: false }) }]);
+    assert.match(host.ok('busybox', 'nslookup', '-type=a', 'pool', '127.0.0.11'), /172\.18\.0\.[23]\n[^]*172\.18\.0\.[23]/);
+    assert.match(host.ok('busybox', 'nslookup', '-type=a', 'DB.NET', '127.0.0.11'), /Address: 172\.18\.0\.2/);
+    assert.match(host.run('busybox', 'nslookup', 'asleep', '127.0.0.11').out, /No answer|^Non-authoritative answer:\s*$/m);
+    assert.match(host.run('busybox', 'nslookup', 'nobody', '127.0.0.11').out, /SERVFAIL/);
+    await link.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
+  });
+
+  test('dump and a followed query log', async () => {
+    assert.equal((await link.dump({ network: 'net' })).sandboxes.length, 2);
+    const events: QueryEvent[] = [];
+    const stop = await link.followQueries('one', (event) => events.push(event));
+    await address('pool');
+    await until('the event', () => events.length === 1);
+    assert.equal(events[0]!.name, 'pool');
+    stop();
+  });
+
+  test('what cannot be served is said to whoever asked for it', async () => {
+    await assert.rejects(link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]), /put-sandbox bad.*cwt-none/);
+    await link.apply([{ op: 'remove-sandbox', id: 'bad' }]);
+  });
+
+  test('kill -9: another one is there and knows everything in well under a second', async () => {
+    const before = link.pid;
+    process.kill(before, 'SIGKILL');
+    const startedAt = performance.now();
+    await until('answers again', async () => (await address('db')) === '172.18.0.2');
+    const tookMs = performance.now() - startedAt;
+    assert.ok(tookMs < 1000, `${Math.round(tookMs)} ms`);
+    assert.equal(await address('db', other.netns), '172.18.0.2');
+    assert.notEqual(link.pid, before);
+    pid = link.pid;
+  });
+
+  test('a change made while there is no resolver is in force when apply resolves', async () => {
+    process.kill(link.pid, 'SIGKILL');
+    await link.apply([{ op: 'put-network', zone: zone('net', { db: ['172.18.0.9'] }) }]);
+    assert.equal(await address('db'), '172.18.0.9');
+    process.kill(link.pid, 'SIGKILL');
+    await assert.rejects(link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]), /cwt-none/);
+    await link.apply([{ op: 'remove-sandbox', id: 'bad' }]);
+    pid = link.pid;
+  });
+
+  test('one that hangs is replaced', async () => {
+    await link.close();
+    const impatient = newLink({ answerTimeoutMs: 500 });
+    await impatient.start();
+    await impatient.apply([
+      { op: 'put-network', zone: zone('net', { db: ['172.18.0.2'] }) },
+      { op: 'put-sandbox', view: view('one', host.netns) },
+    ]);
+    const hung = impatient.pid;
+    process.kill(hung, 'SIGSTOP');
+    await impatient.apply([{ op: 'put-network', zone: zone('net', { db: ['172.18.0.3'] }) }]);
+    assert.equal(await address('db'), '172.18.0.3');
+    assert.notEqual(impatient.pid, hung);
+    await until('the hung one is gone', () => !alive(hung));
+    pid = impatient.pid;
+    await impatient.close();
+  });
+
+  test('it outlives daemons: the next one finds it, adds to it, and drops what is old when it has settled', async () => {
+    assert.equal(await address('db'), '172.18.0.3');
+    const next = newLink();
+    await next.start();
+    assert.equal(next.pid, pid);
+    await next.apply([{ op: 'put-network', zone: zone('net', { web: ['172.18.0.4'] }) }]);
+    await next.apply([{ op: 'put-sandbox', view: view('two', other.netns) }]);
+    assert.equal(await address('web'), '172.18.0.4'); // "one" was not mentioned yet, and is served
+    await next.settle();
+    assert.equal(await address('web'), undefined);
+    assert.equal(await address('web', other.netns), '172.18.0.4');
+    await next.close();
+    assert.ok(alive(pid));
+  });
+
+  test('kill -9 of a daemon and everything in its process group does not reach it', async () => {
+    const script = `
+      const { ResolverLink } = await import(${JSON.stringify(join(root, 'src/daemon/resolver-link.ts'))});
+      const { silentLog } = await import(${JSON.stringify(join(root, 'src/base/log.ts'))});
+      const link = new ResolverLink({ program: ${JSON.stringify(program)}, execRoot: ${JSON.stringify(execRoot)}, log: silentLog });
+      await link.start();
+      process.kill(link.pid, 'SIGKILL'); // so that the next is this process's own child
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await link.apply([{ op: 'put-network', zone: { id: 'net', name: 'net', ttlS: 5, names: { db: { a: ['172.18.0.7'], aaaa: [] } }, ptr: {} } },
+        { op: 'put-sandbox', view: ${JSON.stringify(view('one', host.netns))} }]);
+      console.log(link.pid);
+      setInterval(() => {}, 1000);`;
+    const daemon = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script], {
+      detached: true,
+      env: testEnvironment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await new Promise<string>((resolve) => daemon.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+    process.kill(-daemon.pid!, 'SIGKILL');
+    await new Promise((resolve) => daemon.once('exit', resolve));
+    for (let index = 0; index < 20; index++) assert.equal(await address('db'), '172.18.0.7');
+    assert.ok(alive(Number(line)));
+    pid = Number(line);
+  });
+
+  test('quit ends it, and it is gone when close resolves', async () => {
+    const last = newLink();
+    await last.start();
+    assert.equal(last.pid, pid);
+    await last.close({ quit: true });
+    await until('ends', () => !alive(pid));
+    assert.equal(await address('db'), undefined);
+    assert.equal(existsSync(join(execRoot, 'dns.sock')), false);
+    await assert.rejects(last.apply([{ op: 'remove-network', id: 'net' }]), /shut down/);
+  });
+
+  test('with nobody to serve and no daemon it ends by itself; with a container it stays', async () => {
+    const brief = newLink({ idleMs: 200 });
+    await brief.start();
+    const idle = brief.pid;
+    await sleep(600);
+    assert.ok(alive(idle)); // a daemon is there
+    await brief.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
+    await brief.close();
+    await sleep(600);
+    assert.ok(alive(idle)); // a container is there
+    const again = newLink();
+    await again.start();
+    await again.apply([{ op: 'remove-sandbox', id: 'one' }]);
+    await again.close();
+    await until('ends by itself', () => !alive(idle));
+  });
+
+  test('it ends when its socket is removed: nobody could find it again', async () => {
+    const lost = newLink({ idleMs: 200 });
+    await lost.start();
+    await lost.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
+    const orphan = lost.pid;
+    await lost.close();
+    rmSync(join(execRoot, 'dns.sock'));
+    await until('ends', () => !alive(orphan));
+  });
+});
