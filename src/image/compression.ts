@@ -1,6 +1,6 @@
 /** Compressed streams: told apart by their first bytes, as Docker does it, and taken apart by zlib or a program. */
 import { spawn } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -36,10 +36,14 @@ export async function fileCompression(path: string): Promise<Compression> {
   }
 }
 
-/** A file's content without its compression. Errors of the decompressor reach the stream. */
-export async function readDecompressed(path: string): Promise<Readable> {
+/**
+ * A file's content without its compression. Errors of the decompressor reach the stream. `file.bytesRead` tells how far
+ * it is.
+ */
+export async function readDecompressed(path: string): Promise<{ stream: Readable; file: ReadStream }> {
   const compression = await fileCompression(path);
-  return decompress(createReadStream(path, { highWaterMark: 256 * 1024 }), compression);
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  return { stream: decompress(file, compression), file };
 }
 
 /** Looks at a stream's first bytes and takes its compression off. */

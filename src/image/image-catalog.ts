@@ -4,7 +4,6 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { errorMessage, systemError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
@@ -40,6 +39,7 @@ export class ImageCatalog {
   readonly #records = new Map<string, ImageRecord>();
   readonly #pins = new Set<Pins>();
   readonly #unpacking = new KeyedLock();
+  readonly #exclusive = new KeyedLock();
 
   constructor(root: string, log: Log) {
     mkdirSync(root, { recursive: true, mode: 0o711 });
@@ -157,18 +157,9 @@ export class ImageCatalog {
   }
 
   /** Unpacks a layer from its blob unless it is there, checks it against `diffId` if one is given, and pins both. */
-  async unpackBlob(blob: string, diffId: string | undefined, pins: Pins, report?: (tarBytes: number) => void): Promise<string> {
+  async unpackBlob(blob: string, diffId: string | undefined, pins: Pins, report?: (blobBytes: number) => void): Promise<string> {
     pins.blobs.add(blob);
-    return await this.unpackTar(diffId, () => readDecompressed(this.blobs.path(blob)), pins, report);
-  }
-
-  async unpackTar(
-    diffId: string | undefined,
-    open: () => Promise<Readable>,
-    pins: Pins,
-    report?: (tarBytes: number) => void,
-  ): Promise<string> {
-    if (diffId === undefined) return await this.#unpack(diffId, open, pins, report);
+    if (diffId === undefined) return await this.#unpack(blob, diffId, pins, report);
     // Two images that are pulled at once often share layers: the second waits for the first.
     return await this.#unpacking.run(diffId, async () => {
       const known = this.knownLayer(diffId);
@@ -176,8 +167,13 @@ export class ImageCatalog {
         pins.layers.set(diffId, known);
         return diffId;
       }
-      return await this.#unpack(diffId, open, pins, report);
+      return await this.#unpack(blob, diffId, pins, report);
     });
+  }
+
+  /** One at a time for a key: two pulls that need the same blob download it once. */
+  exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return this.#exclusive.run(key, work);
   }
 
   /** Sizes of a layer that is unpacked and accounted for. */
@@ -192,8 +188,9 @@ export class ImageCatalog {
     return undefined;
   }
 
-  async #unpack(expected: string | undefined, open: () => Promise<Readable>, pins: Pins, report?: (tarBytes: number) => void) {
-    const pending = await this.layers.unpack(await open(), report);
+  async #unpack(blob: string, expected: string | undefined, pins: Pins, report?: (blobBytes: number) => void) {
+    const { stream, file } = await readDecompressed(this.blobs.path(blob));
+    const pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)));
     if (expected !== undefined && pending.diffId !== expected) {
       await pending.discard();
       throw systemError("layers from manifest don't match image configuration");

@@ -6,27 +6,40 @@ import type { Readable } from 'node:stream';
 import { invalid, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
+import { commitImage, type CommitRequest } from './commit-image.ts';
 import { ImageCatalog } from './image-catalog.ts';
 import { removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
+import { loadImages } from './load-images.ts';
+import type { Report } from './progress.ts';
+import { pullImage } from './pull-image.ts';
+import { pushImage } from './push-image.ts';
+import { checkLogin } from './registry-login.ts';
+import type { RegistryAuth } from './registry/authorizer.ts';
+import type { RegistryOptions } from './registry/registry-client.ts';
 import { formatReference, parseReference, withDefaultTag } from './reference.ts';
+import { saveImages } from './save-images.ts';
 
 export interface ImageStoreOptions {
   readonly log: Log;
+  /** Registries ('host:port', '10.0.0.0/8') that may be spoken to without checked TLS, besides this machine's own. */
+  readonly insecureRegistries?: readonly string[];
 }
 
 export class ImageStore {
   /** For the rootfs store of the same room. */
   readonly catalog: ImageCatalog;
+  readonly #registries: RegistryOptions;
   #isMounted: (imageId: string) => boolean = () => false;
 
-  private constructor(catalog: ImageCatalog) {
+  private constructor(catalog: ImageCatalog, registries: RegistryOptions) {
     this.catalog = catalog;
+    this.#registries = registries;
   }
 
   /** Opens (or makes) the store in `root`; what a crash left half done is removed. */
   static async open(root: string, options: ImageStoreOptions): Promise<ImageStore> {
-    return new ImageStore(new ImageCatalog(root, options.log));
+    return new ImageStore(new ImageCatalog(root, options.log), { insecureRegistries: options.insecureRegistries ?? [] });
   }
 
   /** Every image, newest first. */
@@ -60,6 +73,36 @@ export class ImageStore {
 
   importTar(source: Readable, options: ImportOptions): Promise<string> {
     return importImage(this.catalog, source, options);
+  }
+
+  /** Loads what `save` wrote, here or elsewhere; resolves to the images' ids. */
+  load(source: Readable, report: Report): Promise<string[]> {
+    return loadImages(this.catalog, source, report);
+  }
+
+  /** Images as a tar that `load`, docker and skopeo read. A name without a tag means all of its tags. */
+  save(refs: readonly string[]): Promise<Readable> {
+    return saveImages(this.catalog, refs);
+  }
+
+  /** Makes an image of what a container changed; resolves to its id. */
+  commitLayer(request: CommitRequest): Promise<string> {
+    return commitImage(this.catalog, request);
+  }
+
+  /** From a registry. Resolves to the image's id; a signal that aborts ends it and leaves nothing. */
+  pull(ref: string, auth: RegistryAuth | null, platform: string, report: Report, signal?: AbortSignal): Promise<string> {
+    return pullImage(this.catalog, { ref, auth, platform, report, ...(signal ? { signal } : {}) }, this.#registries);
+  }
+
+  /** To a registry; a name without a tag means all of its tags. */
+  push(ref: string, auth: RegistryAuth | null, report: Report, signal?: AbortSignal): Promise<void> {
+    return pushImage(this.catalog, { ref, auth, report, ...(signal ? { signal } : {}) }, this.#registries);
+  }
+
+  /** Whether a registry takes a name and password. */
+  checkLogin(login: { username: string; password: string; serverAddress: string }): Promise<{ status: string; identityToken: string }> {
+    return checkLogin(login, this.#registries);
   }
 
   /** Gives an image another name. */

@@ -55,8 +55,8 @@ export class LayerStore {
     return readdirSync(this.#directory).map((name) => `sha256:${name}`);
   }
 
-  /** Unpacks an uncompressed layer; `report` is told how many bytes of the archive were consumed. */
-  async unpack(tar: Readable, report?: (tarBytes: number) => void): Promise<PendingLayer> {
+  /** Unpacks an uncompressed layer; `report` is called as it goes. */
+  async unpack(tar: Readable, report?: () => void): Promise<PendingLayer> {
     const directory = join(this.#staging, randomBytes(8).toString('hex'));
     // Nobody can guess the name, so no entry of the archive can be meant for it.
     const tools = `.${randomBytes(12).toString('hex')}`;
@@ -67,7 +67,7 @@ export class LayerStore {
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
         tarBytes += chunk.length;
-        report?.(tarBytes);
+        report?.();
         done(null, chunk);
       },
     });

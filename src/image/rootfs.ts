@@ -15,7 +15,9 @@ import type { ImageRecord } from '../model/image.ts';
 import { digestHex } from './blob-store.ts';
 import type { ImageStore } from './image-store.ts';
 import { ensureInitLayer } from './init-layer.ts';
+import { listChanges, type Change } from './rootfs-changes.ts';
 import { storageError } from './storage-errors.ts';
+import { treeSizeBytes } from './tree-size.ts';
 
 export interface MountOptions {
   /** For containers that are removed when they end: nothing is synced to disk, neither on fsync nor at unmount. */
@@ -105,14 +107,12 @@ export class RootfsStore {
     const target = join(path, 'merged');
     if (this.isMounted(containerId)) return target;
     const image = this.#image(containerId);
-    const layers = this.#images.catalog.layerDirectories(image);
-    const init = this.#initLayer(image.id);
-    ensureInitLayer(init, layers);
+    ensureInitLayer(this.#initLayer(image.id), this.#images.catalog.layerDirectories(image));
     // An overlay that was volatile refuses to be mounted again, for good reason after a power failure; but its container
     // was one whose content nobody keeps.
     rmSync(join(path, 'work', 'work', 'incompat'), { recursive: true, force: true });
     mountOverlay({
-      lower: [init, ...layers],
+      lower: this.#lower(image),
       upper: join(path, 'diff'),
       work: join(path, 'work'),
       target,
@@ -204,12 +204,26 @@ export class RootfsStore {
     return this.#path(containerId, 'diff');
   }
 
+  /** `docker diff`: what the container changed, added and deleted, sorted by path. */
+  changes(containerId: string): Promise<Change[]> {
+    return listChanges(this.upperDir(containerId), this.#lower(this.#image(containerId)));
+  }
+
+  /** What the container's own files weigh, and these with the image's. */
+  async sizeBytes(containerId: string): Promise<{ own: number; withImage: number }> {
+    const own = await treeSizeBytes(this.upperDir(containerId));
+    return { own, withImage: own + this.#image(containerId).sizeBytes };
+  }
+
+  #lower(image: ImageRecord): string[] {
+    return [this.#initLayer(image.id), ...this.#images.catalog.layerDirectories(image)];
+  }
+
   /** What inspect shows as GraphDriver.Data. */
   graph(containerId: string): Record<string, string> {
     const image = this.#image(containerId);
-    const lower = [this.#initLayer(image.id), ...this.#images.catalog.layerDirectories(image)];
     return {
-      LowerDir: lower.join(':'),
+      LowerDir: this.#lower(image).join(':'),
       MergedDir: this.#path(containerId, 'merged'),
       UpperDir: this.#path(containerId, 'diff'),
       WorkDir: this.#path(containerId, 'work'),

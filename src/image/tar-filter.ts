@@ -25,6 +25,7 @@ const MAX_EXTENSION_BYTES = 16 * 1024 * 1024;
 
 export class TarFilter extends Transform {
   readonly #visitor: TarVisitor;
+  readonly #open: boolean;
   #pending: Buffer[] = []; // bytes that do not make a whole block yet
   #pendingBytes = 0;
   #raw: Buffer[] = []; // extension headers as they came, waiting for their entry
@@ -39,9 +40,11 @@ export class TarFilter extends Transform {
   #pax: PaxRecords | undefined;
   #ended = false;
 
-  constructor(visitor: TarVisitor) {
+  /** `open`: the end blocks are left out, for another archive to follow. */
+  constructor(visitor: TarVisitor, options: { open?: boolean } = {}) {
     super({ writableHighWaterMark: 256 * 1024, readableHighWaterMark: 256 * 1024 });
     this.#visitor = visitor;
+    this.#open = options.open ?? false;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -69,7 +72,7 @@ export class TarFilter extends Transform {
     this.#ended = true;
     const more = this.#visitor.finish?.();
     if (more && more.length > 0) this.push(more);
-    this.push(Buffer.alloc(2 * TAR_BLOCK));
+    if (!this.#open) this.push(Buffer.alloc(2 * TAR_BLOCK));
   }
 
   #consume(chunk: Buffer): void {

@@ -17,8 +17,11 @@ import { CausewayError, invalid, systemError } from '../base/errors.ts';
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC0' };
 
-// $1 the new root, $2 the directory in it for the tools, $3 where to extract; then the loader's command line.
-const CHROOT_SCRIPT = 'mount --bind -o ro /usr "$1/$2" || exit 125; root=$1; shift 2; exec chroot "$root" "$@"';
+// $1 the new root, $2 the directory in it for the tools, then pairs of what to mount where, '--', and the command line.
+const CHROOT_SCRIPT = `root=$1 tools=$2; shift 2
+while [ "$1" != -- ]; do mount --bind "$1" "$root$2" || exit 125; shift 2; done; shift
+mount --bind -o ro /usr "$root/$tools" || exit 125
+exec chroot "$root" "$@"`;
 
 let loader: { interpreter: string; libraries: string; tar: string } | undefined;
 
@@ -68,6 +71,8 @@ export interface ExtractRequest {
   readonly toolsDirectory: string;
   /** Where in the new root to extract; absolute. */
   readonly into: string;
+  /** To be mounted in the new root meanwhile: volumes. */
+  readonly mounts?: readonly { readonly source: string; readonly destination: string }[];
   readonly options?: readonly string[];
 }
 
@@ -93,7 +98,9 @@ export async function extractTar(request: ExtractRequest): Promise<void> {
     '--file=-',
     `--directory=${request.into}`,
   ];
-  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', CHROOT_SCRIPT, 'sh', request.root, request.toolsDirectory, ...command];
+  const mounts = (request.mounts ?? []).flatMap((mount) => [mount.source, mount.destination]);
+  const script = ['sh', '-c', CHROOT_SCRIPT, 'sh', request.root, request.toolsDirectory, ...mounts, '--', ...command];
+  const args = ['--mount', '--propagation', 'slave', ...script];
   const child = spawn('unshare', args, { stdio: ['pipe', 'ignore', 'pipe'], env: ENVIRONMENT });
   const { exited, complaint } = watch(child);
   try {

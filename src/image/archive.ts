@@ -1,0 +1,243 @@
+/**
+ * `docker cp`, `stat` and `export`: tar streams out of and into a container's file system. Paths are resolved inside it
+ * (root-path.ts) and extraction runs in a chroot of it: no symbolic link leads out. Words and statuses are Docker's.
+ */
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { formatTimeNs } from '../base/clock.ts';
+import { CausewayError, invalid, notFound } from '../base/errors.ts';
+import { decompressStream } from './compression.ts';
+import { goFileMode } from './go-file-mode.ts';
+import { evaluateInRoot, pathComponents, resolveInRoot, type RootPath, type RootView } from './root-path.ts';
+import { TarFilter, type TarEntry, type TarVerdict, type TarVisitor } from './tar-filter.ts';
+import { formatTarHeader } from './tar-headers.ts';
+import { createTar, extractTar } from './tar-program.ts';
+import { cleanEntryName } from './whiteouts.ts';
+
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number; // Go's os.FileMode bits
+  readonly mtime: string;
+  readonly linkTarget: string;
+}
+
+/** A file system and what to call it in messages. */
+export interface ArchiveRoot extends RootView {
+  readonly containerName: string;
+}
+
+function find(root: ArchiveRoot, path: string, options: { followLast: boolean }): RootPath {
+  try {
+    return resolveInRoot(root, path, options);
+  } catch (error) {
+    if (!(error instanceof CausewayError) || error.kind !== 'notFound') throw error;
+    throw notFound(`Could not find the file ${path} in container ${root.containerName}`, error);
+  }
+}
+
+/** Go's filepath.Base of the absolute path, with a '.' at the end kept. */
+function baseName(path: string): string {
+  const absolute = absolutePath(path);
+  return absolute.endsWith('/.') ? '.' : posix.basename(absolute) || '/';
+}
+
+/** '/a/b' for 'a//b'; what ends in '/' or '/.' keeps that end, because it means the directory itself. */
+function absolutePath(path: string): string {
+  const clean = posix.resolve('/', path);
+  if (clean === '/') return '/';
+  return /\/\.$|^\.$/.test(path) ? `${clean}/.` : path.endsWith('/') ? `${clean}/` : clean;
+}
+
+function describe(root: ArchiveRoot, path: string, found: RootPath): PathStat {
+  const { stats } = found;
+  return {
+    name: baseName(path),
+    size: Number(stats.size),
+    mode: goFileMode(Number(stats.mode)),
+    mtime: formatTimeNs(stats.mtimeNs),
+    linkTarget: stats.isSymbolicLink() ? evaluateInRoot(root, path) : '',
+  };
+}
+
+/** What is at `path`; a symbolic link is described itself. */
+export function statPath(root: ArchiveRoot, path: string): PathStat {
+  const found = find(root, absolutePath(path), { followLast: false });
+  try {
+    return describe(root, path, found);
+  } finally {
+    found.close();
+  }
+}
+
+/** `path` as a tar: its entries start with the last element of the path as it was asked for. */
+export function getArchive(root: ArchiveRoot, path: string): { stat: PathStat; tar: Readable } {
+  const found = find(root, absolutePath(path), { followLast: false });
+  try {
+    const stat = describe(root, path, found);
+    const base = baseName(path);
+    const prefix = base === '/' ? '' : base;
+    const parts = [packOne(found, prefix)];
+    if (found.isDirectory) parts.push(...packMountsBelow(root, found.path, prefix));
+    return { stat, tar: parts.length === 1 ? parts[0]! : concatenate(parts) };
+  } finally {
+    found.close();
+  }
+}
+
+/** One tree, its entries renamed to start with `prefix`; end blocks included. */
+function packOne(found: RootPath, prefix: string): Readable {
+  if (found.isDirectory) return rename(createTar({ directory: found.hostPath, members: ['.'] }), '', prefix);
+  // A file is packed from its directory: by its own name, which is not that of the path if it is a mount's.
+  const { directory, member, close } = found.locate();
+  try {
+    return rename(createTar({ directory, members: [`./${member}`] }), member, prefix);
+  } finally {
+    close();
+  }
+}
+
+/** Volumes inside a directory that is packed: each is a tree of its own on the host. */
+function packMountsBelow(root: ArchiveRoot, path: string, prefix: string): Readable[] {
+  const base = path === '/' ? '/' : `${path}/`;
+  const below = (root.mounts ?? []).filter((mount) => `/${pathComponents(mount.destination).join('/')}`.startsWith(base));
+  const parts: Readable[] = [];
+  for (const mount of below) {
+    const destination = `/${pathComponents(mount.destination).join('/')}`;
+    const found = resolveInRoot(root, destination, { followLast: true });
+    try {
+      parts.push(packOne(found, posix.join(prefix, destination.slice(base.length))));
+    } finally {
+      found.close();
+    }
+  }
+  return parts;
+}
+
+/** Entry names that start with `from` start with `to` instead. */
+class Renamer implements TarVisitor {
+  readonly #from: string;
+  readonly #to: string;
+
+  constructor(from: string, to: string) {
+    this.#from = cleanEntryName(from);
+    this.#to = Buffer.from(to).toString('latin1'); // entry names are bytes
+  }
+
+  #rename(name: string): string {
+    const clean = cleanEntryName(name);
+    const from = Buffer.from(this.#from).toString('latin1');
+    const rest = clean === from ? '' : from === '' ? clean : clean.slice(from.length + 1);
+    return [this.#to, rest].filter((part) => part !== '').join('/');
+  }
+
+  visit({ header, pax }: TarEntry): TarVerdict {
+    const renamed = this.#rename(header.name);
+    const name = header.type === '5' ? `${renamed}/` : renamed;
+    const linkName = header.type === '1' ? this.#rename(header.linkName) : header.linkName;
+    return { headers: formatTarHeader({ ...header, name, linkName }, pax), dropContent: false };
+  }
+}
+
+function rename(tar: Readable, from: string, to: string): Readable {
+  return pipe(tar, new TarFilter(new Renamer(from, to)));
+}
+
+function pipe(source: Readable, filter: TarFilter): Readable {
+  source.on('error', (error) => filter.destroy(error));
+  filter.on('close', () => source.destroy());
+  return source.pipe(filter);
+}
+
+/** Several archives as one: the end blocks of all but the last are left out. */
+function concatenate(parts: readonly Readable[]): Readable {
+  const keepAll: TarVisitor = { visit: () => undefined };
+  const open = parts.map((part, i) => pipe(part, new TarFilter(keepAll, { open: i < parts.length - 1 })));
+  async function* chunks() {
+    for (const part of open) yield* part;
+  }
+  return Readable.from(chunks(), { objectMode: false });
+}
+
+export interface PutOptions {
+  /** Refuse to put a file in a directory's place and the other way round. */
+  readonly noOverwriteDirNonDir: boolean;
+  /** Give everything to this user; null keeps the owners in the archive. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+  readonly readonlyRootfs?: boolean;
+}
+
+/** Extracts a tar (compressed or not) into the directory at `path`. */
+export async function putArchive(root: ArchiveRoot, path: string, tar: Readable, options: PutOptions): Promise<void> {
+  const found = find(root, absolutePath(path), { followLast: true });
+  const into = found.path;
+  const { isDirectory } = found;
+  found.close();
+  if (!isDirectory) throw invalid('extraction point is not a directory');
+  const inside = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination));
+  if (inside.at(-1)?.readonly) throw invalid('mounted volume is marked read-only');
+  if (inside.length === 0 && options.readonlyRootfs) throw invalid('container rootfs is marked read-only');
+  const { stream } = await decompressStream(tar);
+  const filter = new TarFilter(new Placement(root, into, options));
+  const mounts = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination) || isWithin(mount.destination, into));
+  await extractTar({
+    tar: pipe(stream, filter),
+    root: root.root,
+    // Every container has it, empty: the mount points below the container's own directory.
+    toolsDirectory: 'proc',
+    into,
+    mounts,
+    ...(options.noOverwriteDirNonDir ? {} : { options: ['--recursive-unlink'] }),
+  });
+}
+
+function isWithin(path: string, directory: string): boolean {
+  const parts = pathComponents(directory);
+  return pathComponents(path).slice(0, parts.length).join('/') === parts.join('/');
+}
+
+/** Checks entries against what is there, and gives them their owner. */
+class Placement implements TarVisitor {
+  readonly #root: ArchiveRoot;
+  readonly #into: string;
+  readonly #options: PutOptions;
+
+  constructor(root: ArchiveRoot, into: string, options: PutOptions) {
+    this.#root = root;
+    this.#into = into;
+    this.#options = options;
+  }
+
+  visit({ header, pax }: TarEntry): TarVerdict {
+    const name = cleanEntryName(header.name);
+    if (name === '') return 'drop'; // the directory itself stays as it is
+    if (this.#options.noOverwriteDirNonDir) this.#check(name, header.type === '5');
+    const { owner } = this.#options;
+    if (!owner) return undefined;
+    const owned = new Map(pax);
+    owned.delete('uid');
+    owned.delete('gid');
+    return { headers: formatTarHeader({ ...header, ...owner }, owned), dropContent: false };
+  }
+
+  #check(name: string, isDirectory: boolean): void {
+    const path = posix.join(this.#into, Buffer.from(name, 'latin1').toString());
+    let there: RootPath;
+    try {
+      there = resolveInRoot(this.#root, path, { followLast: false });
+    } catch {
+      return; // nothing there, or tar will say what is wrong
+    }
+    const thereIsDirectory = there.isDirectory;
+    there.close();
+    if (thereIsDirectory === isDirectory) return;
+    const [kind, other] = thereIsDirectory ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
+    throw invalid(`cannot overwrite ${kind} ${JSON.stringify(path)} with ${other} ${JSON.stringify(this.#into)}`);
+  }
+}
+
+/** The whole file system without what is mounted in it. */
+export function exportRootfs(root: string): Readable {
+  const dropRoot: TarVisitor = { visit: ({ header }) => (cleanEntryName(header.name) === '' ? 'drop' : undefined) };
+  return pipe(rename(createTar({ directory: root, members: ['.'] }), '', ''), new TarFilter(dropRoot));
+}

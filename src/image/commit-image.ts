@@ -1,0 +1,64 @@
+/** `docker commit`: what a container changed becomes a layer on top of its image. */
+import { pipeline } from 'node:stream';
+import { formatTimeNs, systemClock } from '../base/clock.ts';
+import { invalid } from '../base/errors.ts';
+import type { ImageConfig, ImageRecord } from '../model/image.ts';
+import { applyChanges } from './dockerfile-changes.ts';
+import type { ImageCatalog } from './image-catalog.ts';
+import { formatImageConfig } from './image-config.ts';
+import { formatReference, parseReference, withDefaultTag } from './reference.ts';
+import { TarFilter } from './tar-filter.ts';
+import { createTar } from './tar-program.ts';
+import { OverlayToLayer } from './whiteouts.ts';
+
+export interface CommitRequest {
+  readonly base: ImageRecord;
+  /** The container's own directory of the overlay. */
+  readonly upperDir: string;
+  /** How the container runs; what the image's containers will start from. */
+  readonly config: ImageConfig;
+  readonly changes: readonly string[];
+  readonly ref: string; // '' = no name
+  readonly author: string;
+  readonly comment: string;
+  readonly createdBy: string; // the command line that made the layer
+}
+
+/** Resolves to the new image's id. */
+export async function commitImage(catalog: ImageCatalog, request: CommitRequest): Promise<string> {
+  const { base } = request;
+  const name = request.ref === '' ? undefined : withDefaultTag(parseReference(request.ref));
+  if (name && name.digest !== '') throw invalid('refusing to create a tag with a digest reference');
+  const config = applyChanges(request.config, request.changes);
+  return await catalog.pinned(async (pins) => {
+    // The base may lose its last name while the layer is read; its content must stay until this is registered.
+    for (const blob of base.layers) pins.blobs.add(blob);
+    for (const diffId of base.diffIds) {
+      const known = catalog.knownLayer(diffId);
+      if (known) pins.layers.set(diffId, known);
+    }
+    const layer = new TarFilter(new OverlayToLayer());
+    const source = createTar({ directory: request.upperDir, members: ['.'] });
+    pipeline(source, layer, () => {}); // an error reaches the layer, and from there the blob
+    const blob = await catalog.blobs.ingest(layer, pins.blobs);
+    const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
+    const createdAt = formatTimeNs(systemClock.nowNs());
+    const content = formatImageConfig({
+      createdAt,
+      author: request.author,
+      architecture: base.architecture,
+      variant: base.variant,
+      os: base.os,
+      config,
+      history: [
+        ...base.history,
+        { createdAt, createdBy: request.createdBy, comment: request.comment, author: request.author, emptyLayer: false },
+      ],
+      diffIds: [...base.diffIds, diffId],
+      comment: request.comment,
+    });
+    const image = { config: content, parent: base.id, layers: [...base.layers, blob.digest] };
+    const { id } = await catalog.register(image, name ? [formatReference(name)] : [], pins);
+    return id;
+  });
+}

@@ -1,0 +1,23 @@
+/** Docker's own progress messages, which every client knows how to draw. */
+export interface ProgressMessage {
+  readonly status?: string;
+  readonly id?: string;
+  readonly stream?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  readonly aux?: unknown;
+}
+
+export type Report = (message: ProgressMessage) => void;
+
+/** Passes numbers on now and then: a message for each chunk would be more than anybody reads. */
+export function throttle(report: (current: number) => void, total: number): (current: number) => void {
+  let lastMs = 0;
+  let last = -1;
+  return (current) => {
+    const nowMs = performance.now();
+    if (current === last || (nowMs - lastMs < 100 && current < total)) return;
+    lastMs = nowMs;
+    last = current;
+    report(current);
+  };
+}

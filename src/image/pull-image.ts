@@ -1,0 +1,229 @@
+/**
+ * `docker pull`: manifest, config and layers from a registry. Layers come in parallel, a broken transfer goes on where it
+ * stopped, everything is checked against its digest, and nothing has a name before all of it is here. The messages are
+ * Docker's.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CausewayError, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { shortId } from '../model/ids.ts';
+import type { BlobWriter } from './blob-store.ts';
+import type { ImageCatalog, Pins } from './image-catalog.ts';
+import { parseImageConfig } from './image-config.ts';
+import { Limiter } from './limiter.ts';
+import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
+import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
+import { throttle, type Report } from './progress.ts';
+import { familiarName, familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from './reference.ts';
+import type { RegistryAuth } from './registry/authorizer.ts';
+import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
+import { RegistryError } from './registry/registry-error.ts';
+
+export interface PullRequest {
+  readonly ref: string;
+  readonly auth: RegistryAuth | null;
+  readonly platform: string; // '' = this machine's
+  readonly report: Report;
+  readonly signal?: AbortSignal;
+}
+
+const DOWNLOADS_AT_ONCE = 3; // Docker's
+const UNPACKS_AT_ONCE = 2;
+const ATTEMPTS = 6;
+
+/** Resolves to the image's id. */
+export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string> {
+  const name = withDefaultTag(parseReference(request.ref));
+  const platform = parsePlatform(request.platform);
+  const access = { auth: request.auth, actions: 'pull' as const, ...(request.signal ? { signal: request.signal } : {}) };
+  const client = await RegistryClient.connect(name, access, options);
+  try {
+    return await catalog.pinned((pins) => new Pull(catalog, client, pins, request, name, platform).run());
+  } catch (error) {
+    if (request.signal?.aborted) throw systemError('context canceled', error);
+    throw explain(error, name);
+  } finally {
+    client.close();
+  }
+}
+
+/** Docker's sentence for a registry's refusal. */
+function explain(error: unknown, name: ImageReference): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  switch (error.code) {
+    case 'DENIED':
+      return notFound(`pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`, error);
+    case 'MANIFEST_UNKNOWN':
+      return notFound(`manifest for ${familiarReference(name)} not found: ${error.message}`, error);
+    case 'NAME_UNKNOWN':
+      return notFound(`repository ${familiarName(name)} not found: ${error.message}`, error);
+    case 'UNAUTHORIZED':
+      // A registry that hides what it has says so where the user may not look or there is nothing to see.
+      return notFound(`pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`, error);
+    default:
+      return error;
+  }
+}
+
+class Pull {
+  readonly #catalog: ImageCatalog;
+  readonly #client: RegistryClient;
+  readonly #pins: Pins;
+  readonly #report: Report;
+  readonly #name: ImageReference;
+  readonly #platform: Platform;
+  readonly #downloads = new Limiter(DOWNLOADS_AT_ONCE);
+  readonly #unpacks = new Limiter(UNPACKS_AT_ONCE);
+  /** Ends what else is running when one layer has failed. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+
+  constructor(catalog: ImageCatalog, client: RegistryClient, pins: Pins, request: PullRequest, name: ImageReference, platform: Platform) {
+    this.#catalog = catalog;
+    this.#client = client;
+    this.#pins = pins;
+    this.#report = request.report;
+    this.#name = name;
+    this.#platform = platform;
+    this.#signal = request.signal ? AbortSignal.any([request.signal, this.#stop.signal]) : this.#stop.signal;
+  }
+
+  async run(): Promise<string> {
+    const name = this.#name;
+    const target = name.digest === '' ? name.tag : name.digest;
+    const top = await this.#client.manifest(target, this.#signal);
+    this.#report({ status: `Pulling from ${name.path}`, id: target });
+    const { manifest, content } = await this.#choose(top);
+    const config = await this.#config(manifest.config);
+    const parsed = parseImageConfig(config);
+    if (parsed.diffIds.length !== manifest.layers.length) throw invalid("layers from manifest don't match image configuration");
+    if (parsed.os !== 'linux') throw systemError(`no matching manifest for ${formatPlatform(this.#platform)}: the image is for ${parsed.os}`);
+    const references = [formatReference({ ...name, tag: '', digest: top.digest })];
+    if (name.digest === '') references.push(formatReference(name));
+    const before = this.#catalog.state.images.get(manifest.config.digest);
+    const isNew = !before || before.hidden;
+    await this.#layers(manifest.layers, parsed.diffIds);
+    const image = { config, manifest: content, layers: manifest.layers.map((layer) => layer.digest) };
+    const { id } = await this.#catalog.register(image, references, this.#pins);
+    this.#report({ status: `Digest: ${top.digest}` });
+    const verdict = isNew ? 'Downloaded newer image' : 'Image is up to date';
+    this.#report({ status: `Status: ${verdict} for ${familiarReference(name)}` });
+    return id;
+  }
+
+  /** From an index the manifest for the wanted platform. */
+  async #choose(top: { content: Buffer; mediaType: string }): Promise<{ manifest: Manifest; content: Buffer }> {
+    const parsed = parseManifest(top.content, top.mediaType);
+    if (!isIndex(parsed)) return { manifest: parsed, content: top.content };
+    const rank = ({ platform }: Descriptor) => {
+      const { os = '', architecture = '', variant = '' } = platform ?? {};
+      return rankPlatform({ os, architecture, variant }, this.#platform);
+    };
+    const [best] = parsed.manifests.filter((candidate) => rank(candidate) > 0).sort((a, b) => rank(b) - rank(a));
+    if (!best) throw notFound(`no matching manifest for ${formatPlatform(this.#platform)} in the manifest list entries`);
+    const chosen = await this.#client.manifest(best.digest, this.#signal);
+    const manifest = parseManifest(chosen.content, chosen.mediaType);
+    if (isIndex(manifest)) throw invalid('invalid manifest list: an entry is a list itself');
+    return { manifest, content: chosen.content };
+  }
+
+  async #config({ digest, size }: Descriptor): Promise<Buffer> {
+    if (this.#catalog.blobs.has(digest)) return await this.#catalog.blobs.read(digest);
+    if (size > 8 * 1024 * 1024) throw invalid('invalid manifest: the config is too large');
+    const { stream } = await this.#client.blob(digest, 0, this.#signal);
+    const parts: Buffer[] = [];
+    for await (const part of stream as AsyncIterable<Buffer>) parts.push(part);
+    const config = Buffer.concat(parts);
+    const blob = await this.#catalog.blobs.put(config, this.#pins.blobs);
+    if (blob.digest !== digest) throw systemError(`image config verification failed for digest ${digest}`);
+    return config;
+  }
+
+  async #layers(layers: readonly Descriptor[], diffIds: readonly string[]): Promise<void> {
+    const seen = new Set<string>();
+    const work: Promise<void>[] = [];
+    for (const [i, layer] of layers.entries()) {
+      // One layer may stand in an image several times (empty ones do).
+      if (seen.has(layer.digest)) continue;
+      seen.add(layer.digest);
+      work.push(this.#layer(layer, diffIds[i]!));
+    }
+    const failed = (await Promise.allSettled(work.map((one) => one.catch((error: unknown) => {
+      this.#stop.abort();
+      throw error;
+    })))).filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+    // The first that failed stopped the others; those only say that they were stopped.
+    const cause = failed.find((error) => !/context canceled|aborted/.test(errorMessage(error))) ?? failed[0];
+    if (cause !== undefined) throw cause;
+  }
+
+  async #layer(layer: Descriptor, diffId: string): Promise<void> {
+    const id = shortId(layer.digest);
+    const state = (status: string) => this.#report({ status, progressDetail: {}, id });
+    this.#pins.blobs.add(layer.digest);
+    const known = this.#catalog.knownLayer(diffId);
+    if (known && this.#catalog.blobs.has(layer.digest)) {
+      this.#pins.layers.set(diffId, known);
+      state('Already exists');
+      return;
+    }
+    state('Pulling fs layer');
+    await this.#downloads.run(() => this.#catalog.exclusively(layer.digest, () => this.#download(layer, id)), () => state('Waiting'));
+    await this.#unpacks.run(async () => {
+      const total = layer.size;
+      const progress = throttle((current) => this.#report({ status: 'Extracting', progressDetail: { current, total }, id }), total);
+      try {
+        await this.#catalog.unpackBlob(layer.digest, diffId, this.#pins, progress);
+      } catch (error) {
+        throw new CausewayError(errorKind(error), `failed to register layer: ${errorMessage(error)}`, { cause: error });
+      }
+    });
+    state('Pull complete');
+  }
+
+  async #download(layer: Descriptor, id: string): Promise<void> {
+    if (this.#catalog.blobs.has(layer.digest)) return;
+    const state = (status: string) => this.#report({ status, progressDetail: {}, id });
+    const writer = await this.#catalog.blobs.writer();
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await this.#transfer(layer, id, writer);
+          state('Verifying Checksum');
+          await writer.commit(this.#pins.blobs, layer.digest);
+          state('Download complete');
+          return;
+        } catch (error) {
+          if (attempt === ATTEMPTS || !this.#isWorthAnotherTry(error)) throw error;
+          const seconds = attempt;
+          this.#catalog.log.warn({ error, blob: layer.digest, attempt }, 'a download broke off');
+          for (let left = seconds; left > 0; left--) {
+            state(`Retrying in ${left} second${left === 1 ? '' : 's'}`);
+            await sleep(1000, undefined, { signal: this.#signal });
+          }
+        }
+      }
+    } finally {
+      await writer.abandon();
+    }
+  }
+
+  #isWorthAnotherTry(error: unknown): boolean {
+    if (this.#signal.aborted) return false;
+    if (error instanceof RegistryError) return error.status >= 500 || error.status === 429;
+    return !/no space left on device|quota exceeded|verification failed|read-only file system/.test(errorMessage(error));
+  }
+
+  async #transfer(layer: Descriptor, id: string, writer: BlobWriter): Promise<void> {
+    const { stream, offset } = await this.#client.blob(layer.digest, writer.sizeBytes, this.#signal);
+    if (offset !== writer.sizeBytes) await writer.restart();
+    const total = layer.size;
+    const progress = throttle((current) => this.#report({ status: 'Downloading', progressDetail: { current, total }, id }), total);
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      await writer.write(chunk);
+      if (writer.sizeBytes > total) throw systemError(`filesystem layer verification failed for digest ${layer.digest}`);
+      progress(writer.sizeBytes);
+    }
+    if (writer.sizeBytes < total) throw systemError('unexpected EOF');
+  }
+}
+

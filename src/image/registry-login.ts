@@ -1,0 +1,33 @@
+/** `docker login`: whether a registry takes a name and password. */
+import { systemError, unauthorized } from '../base/errors.ts';
+import type { RegistryAuth } from './registry/authorizer.ts';
+import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
+import { RegistryError } from './registry/registry-error.ts';
+
+/** Throws `unauthorized` if the registry does not. */
+export async function checkLogin(
+  login: { username: string; password: string; serverAddress: string },
+  options: RegistryOptions,
+): Promise<{ status: string; identityToken: string }> {
+  const domain = registryDomain(login.serverAddress);
+  const auth: RegistryAuth = { ...login, identityToken: '', registryToken: '' };
+  const client = await RegistryClient.connect({ domain, path: '' }, { auth, actions: '' }, options);
+  try {
+    const response = await client.send({ method: 'GET', url: client.base });
+    response.body.resume();
+    if (response.status === 200) return { status: 'Login Succeeded', identityToken: '' };
+    const answer = `login attempt to ${client.base.href} failed with status: ${response.status} ${response.statusText}`;
+    throw response.status === 401 ? unauthorized(answer) : systemError(answer);
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 401) throw unauthorized(`Get ${JSON.stringify(client.base.href)}: ${error.message}`, error);
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+/** 'https://index.docker.io/v1/' and 'localhost:5000' as the domain that references of that registry have. */
+function registryDomain(address: string): string {
+  const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  return host === '' || host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
+}

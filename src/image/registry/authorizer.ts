@@ -1,0 +1,111 @@
+/**
+ * Logging in to a registry: what a 401 asks for (basic credentials, or a token from a token server) is fetched and kept for
+ * the requests that follow.
+ */
+import { systemError, unauthorized } from '../../base/errors.ts';
+import { readBody, registryError } from './registry-error.ts';
+import type { ExchangeResponse, Transport } from './transport.ts';
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly identityToken: string;
+  readonly registryToken: string;
+  readonly serverAddress: string;
+}
+
+interface Challenge {
+  readonly scheme: 'basic' | 'bearer';
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export class Authorizer {
+  readonly #transport: Transport;
+  readonly #auth: RegistryAuth | null;
+  readonly #scope: string;
+  #header: string | undefined;
+
+  /** `scope`: 'repository:library/busybox:pull,push'; '' for a login alone. */
+  constructor(transport: Transport, auth: RegistryAuth | null, scope: string) {
+    this.#transport = transport;
+    this.#auth = auth;
+    this.#scope = scope;
+    if (auth?.registryToken) this.#header = `Bearer ${auth.registryToken}`;
+  }
+
+  headers(): Record<string, string> {
+    return this.#header === undefined ? {} : { authorization: this.#header };
+  }
+
+  /** Answers a 401. Throws where there is nothing to answer with; false if the answer is what was refused. */
+  async answer(response: ExchangeResponse, signal?: AbortSignal): Promise<boolean> {
+    const before = this.#header;
+    const challenges = parseChallenges(response.headers['www-authenticate']);
+    const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
+    if (bearer) this.#header = `Bearer ${await this.#token(bearer, signal)}`;
+    else if (challenges.some((challenge) => challenge.scheme === 'basic')) this.#header = this.#basic();
+    else return false;
+    return this.#header !== before;
+  }
+
+  #basic(): string {
+    if (!this.#auth || this.#auth.username === '') throw unauthorized('no basic auth credentials');
+    return `Basic ${Buffer.from(`${this.#auth.username}:${this.#auth.password}`).toString('base64')}`;
+  }
+
+  async #token({ parameters }: Challenge, signal?: AbortSignal): Promise<string> {
+    const { realm = '', service = '' } = parameters;
+    let url: URL;
+    try {
+      url = new URL(realm);
+    } catch {
+      throw systemError(`the registry names no usable token server: ${JSON.stringify(realm)}`);
+    }
+    const scopes = [...new Set([this.#scope, parameters['scope'] ?? ''])].filter((scope) => scope !== '');
+    const auth = this.#auth;
+    const response = auth?.identityToken
+      ? await this.#postForToken(url, service, scopes, auth.identityToken, signal)
+      : await this.#getToken(url, service, scopes, signal);
+    if (response.status !== 200) throw await registryError(response);
+    const json = JSON.parse((await readBody(response, 1024 * 1024)).toString()) as { token?: unknown; access_token?: unknown };
+    const token = json.token ?? json.access_token;
+    if (typeof token !== 'string' || token === '') throw systemError('authorization server did not include a token in the response');
+    return token;
+  }
+
+  async #getToken(url: URL, service: string, scopes: readonly string[], signal?: AbortSignal): Promise<ExchangeResponse> {
+    if (service !== '') url.searchParams.set('service', service);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
+    const { username = '' } = this.#auth ?? {};
+    if (username !== '') url.searchParams.set('account', username);
+    const headers: Record<string, string> = username === '' ? {} : { authorization: this.#basic() };
+    return await this.#transport.exchange({ method: 'GET', url, headers, ...(signal ? { signal } : {}) });
+  }
+
+  async #postForToken(url: URL, service: string, scopes: readonly string[], refreshToken: string, signal?: AbortSignal): Promise<ExchangeResponse> {
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      service,
+      client_id: 'causeway',
+      scope: scopes.join(' '),
+    });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return await this.#transport.exchange({ method: 'POST', url, headers, body: Buffer.from(form.toString()), ...(signal ? { signal } : {}) });
+  }
+}
+
+/** Reads a WWW-Authenticate header, which may hold several challenges. */
+export function parseChallenges(header: string | undefined): Challenge[] {
+  const challenges: Challenge[] = [];
+  const pattern = /\s*,?\s*(?:([A-Za-z]+)\s+(?=[A-Za-z_]+\s*=))?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/y;
+  for (let match = pattern.exec(header ?? ''); match; match = pattern.exec(header ?? '')) {
+    const [, scheme, name = '', quoted, plain = ''] = match;
+    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase() as Challenge['scheme'], parameters: {} });
+    const last = challenges.at(-1);
+    if (!last) break;
+    (last.parameters as Record<string, string>)[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? plain;
+  }
+  if (challenges.length === 0 && /^\s*basic\s*$/i.test(header ?? '')) challenges.push({ scheme: 'basic', parameters: {} });
+  return challenges.filter(({ scheme }) => scheme === 'basic' || scheme === 'bearer');
+}

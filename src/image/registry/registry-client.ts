@@ -1,0 +1,187 @@
+/** One repository of one registry, spoken to by the distribution protocol (version 2). */
+import { CausewayError, errorKind, errorMessage, systemError } from '../../base/errors.ts';
+import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
+import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
+import { Authorizer, type RegistryAuth } from './authorizer.ts';
+import { readBody, registryError } from './registry-error.ts';
+import { describe, isLoopback, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
+import type { Readable } from 'node:stream';
+
+export interface RegistryOptions {
+  /** Hosts ('registry.local:5000') and IPv4 networks ('10.0.0.0/8') that may be spoken to without checked TLS. */
+  readonly insecureRegistries: readonly string[];
+}
+
+const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
+const MANIFEST_TYPES = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
+
+/** Where the registry of a domain answers: Docker Hub's is another name than its images carry. */
+function registryHost(domain: string): string {
+  return domain === 'docker.io' || domain === 'index.docker.io' ? 'registry-1.docker.io' : domain;
+}
+
+/** As Docker: this machine's own registries, and those that the configuration names. */
+export function isInsecure(host: string, options: RegistryOptions): boolean {
+  const hostname = host.replace(/:\d+$/, '');
+  if (isLoopback(hostname)) return true;
+  return options.insecureRegistries.some((entry) => entry === host || entry === hostname || inNetwork(hostname, entry));
+}
+
+function inNetwork(address: string, network: string): boolean {
+  const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(network);
+  if (!match || !/^\d+\.\d+\.\d+\.\d+$/.test(address)) return false;
+  const number = (text: string) => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const size = 2 ** (32 - Number(match[2]));
+  return Math.floor(number(address) / size) === Math.floor(number(match[1]!) / size);
+}
+
+export class RegistryClient {
+  readonly #transport: Transport;
+  readonly #authorizer: Authorizer;
+  readonly #base: URL;
+  readonly #path: string;
+
+  private constructor(transport: Transport, authorizer: Authorizer, base: URL, path: string) {
+    this.#transport = transport;
+    this.#authorizer = authorizer;
+    this.#base = base;
+    this.#path = path;
+  }
+
+  /** Finds out how the registry is spoken to (TLS or, where allowed, not). */
+  static async connect(
+    repository: { domain: string; path: string },
+    access: { auth: RegistryAuth | null; actions: 'pull' | 'pull,push' | ''; signal?: AbortSignal },
+    options: RegistryOptions,
+  ): Promise<RegistryClient> {
+    const host = registryHost(repository.domain);
+    const insecure = isInsecure(host, options);
+    const transport = new Transport(host, { insecure });
+    const scope = access.actions === '' ? '' : `repository:${repository.path}:${access.actions}`;
+    const signal = access.signal ? { signal: access.signal } : {};
+    try {
+      for (const scheme of insecure ? ['https', 'http'] : ['https']) {
+        const base = new URL(`${scheme}://${host}/v2/`);
+        try {
+          const response = await transport.exchange({ method: 'GET', url: base, ...signal });
+          response.body.resume();
+          return new RegistryClient(transport, new Authorizer(transport, access.auth, scope), base, repository.path);
+        } catch (error) {
+          if (scheme === 'http' || !insecure || access.signal?.aborted) throw error;
+        }
+      }
+      throw systemError(`no way to speak to ${host}`);
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  /** The address of the registry's API: what a login is tried at. */
+  get base(): URL {
+    return this.#base;
+  }
+
+  url(rest: string): URL {
+    return new URL(`${this.#path}/${rest}`, this.#base);
+  }
+
+  /** Sends a request with what the registry wants to know of us, and again if it wants to know more. */
+  async send(request: ExchangeRequest): Promise<ExchangeResponse> {
+    const attempt = () => {
+      // Uploads may be sent elsewhere: credentials are for the registry only.
+      const own = request.url.host === this.#base.host ? this.#authorizer.headers() : {};
+      return this.#transport.exchange({ ...request, headers: { ...request.headers, ...own } });
+    };
+    const response = await attempt();
+    const canRepeat = request.body === undefined || Buffer.isBuffer(request.body);
+    if (response.status !== 401 || !canRepeat || response.url.host !== this.#base.host) return response;
+    let answered: boolean;
+    try {
+      answered = await this.#authorizer.answer(response, request.signal);
+    } catch (error) {
+      response.body.resume();
+      if (errorMessage(error) !== 'no basic auth credentials') throw error;
+      const { message } = describe(request.method === 'GET' ? 'HEAD' : request.method, request.url, new Error(errorMessage(error)));
+      throw new CausewayError(errorKind(error), message, { cause: error });
+    }
+    if (!answered) return response;
+    response.body.resume();
+    return await attempt();
+  }
+
+  async #expect(response: ExchangeResponse, ...statuses: number[]): Promise<ExchangeResponse> {
+    if (statuses.includes(response.status)) return response;
+    throw await registryError(response);
+  }
+
+  /** A manifest or index by tag or digest, its digest checked. */
+  async manifest(reference: string, signal?: AbortSignal): Promise<{ content: Buffer; mediaType: string; digest: string }> {
+    const request = { method: 'GET' as const, url: this.url(`manifests/${reference}`), headers: { accept: MANIFEST_TYPES } };
+    const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200);
+    const content = await readBody(response, MAX_MANIFEST_BYTES);
+    const digest = digestOf(content);
+    if (DIGEST_PATTERN.test(reference) && digest !== reference) {
+      throw systemError(`manifest verification failed for digest ${reference}`);
+    }
+    return { content, mediaType: (response.headers['content-type'] ?? '').split(';')[0]!.trim(), digest };
+  }
+
+  /** A blob from `offset` on; `offset` in the result is where it really starts. */
+  async blob(digest: string, offset: number, signal?: AbortSignal): Promise<{ stream: Readable; offset: number }> {
+    const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const request = { method: 'GET' as const, url: this.url(`blobs/${digest}`), headers };
+    const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200, 206);
+    return { stream: response.body, offset: response.status === 206 ? offset : 0 };
+  }
+
+  async hasBlob(digest: string, signal?: AbortSignal): Promise<boolean> {
+    const response = await this.send({ method: 'HEAD', url: this.url(`blobs/${digest}`), ...(signal ? { signal } : {}) });
+    response.body.resume();
+    if (response.status === 404) return false;
+    await this.#expect(response, 200);
+    return true;
+  }
+
+  /** Begins an upload. With `mountFrom` the registry may take the blob from another repository: then undefined. */
+  async startUpload(digest: string, mountFrom: string | undefined, signal?: AbortSignal): Promise<URL | undefined> {
+    const url = this.url('blobs/uploads/');
+    if (mountFrom !== undefined) {
+      url.searchParams.set('mount', digest);
+      url.searchParams.set('from', mountFrom);
+    }
+    const response = await this.send({ method: 'POST', url, body: Buffer.alloc(0), ...(signal ? { signal } : {}) });
+    await this.#expect(response, 201, 202);
+    response.body.resume();
+    if (response.status === 201) return undefined;
+    return this.#location(response);
+  }
+
+  #location(response: ExchangeResponse): URL {
+    const { location } = response.headers;
+    if (location === undefined) throw systemError('the registry named no place to upload to');
+    return new URL(location, response.url);
+  }
+
+  /** Sends the content and names it. */
+  async upload(place: URL, digest: string, body: { stream: Readable; sizeBytes: number } | Buffer, signal?: AbortSignal): Promise<void> {
+    const headers = { 'content-type': 'application/octet-stream' };
+    const more = signal ? { signal } : {};
+    const sent = await this.#expect(await this.send({ method: 'PATCH', url: place, headers, body, ...more }), 202, 204);
+    sent.body.resume();
+    const finish = this.#location(sent);
+    finish.searchParams.set('digest', digest);
+    const done = await this.#expect(await this.send({ method: 'PUT', url: finish, headers, body: Buffer.alloc(0), ...more }), 201, 204);
+    done.body.resume();
+  }
+
+  async putManifest(reference: string, content: Buffer, mediaType: string, signal?: AbortSignal): Promise<void> {
+    const request = { method: 'PUT' as const, url: this.url(`manifests/${reference}`), headers: { 'content-type': mediaType }, body: content };
+    const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 201, 202, 200);
+    response.body.resume();
+  }
+}

@@ -1,0 +1,62 @@
+/** What a registry says when it refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
+import { CausewayError, type ErrorKind } from '../../base/errors.ts';
+import type { ExchangeResponse } from './transport.ts';
+
+export class RegistryError extends CausewayError {
+  /** The registry's own code ('MANIFEST_UNKNOWN'); '' where it gave none. */
+  readonly code: string;
+  readonly status: number;
+
+  constructor(kind: ErrorKind, message: string, code: string, status: number) {
+    super(kind, message);
+    this.name = 'RegistryError';
+    this.code = code;
+    this.status = status;
+  }
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** Reads the refusal out of a response and makes an error of it. */
+export async function registryError(response: ExchangeResponse): Promise<RegistryError> {
+  const { status } = response;
+  const kind: ErrorKind = status === 401 ? 'unauthorized' : status === 403 ? 'forbidden' : status === 404 ? 'notFound' : 'system';
+  const text = (await readBody(response, MAX_BODY_BYTES)).toString();
+  const [first] = parseErrors(text);
+  if (first) return new RegistryError(kind, `${first.code.toLowerCase().replaceAll('_', ' ')}: ${first.message}`, first.code, status);
+  if (status === 401) return new RegistryError(kind, 'unauthorized: authentication required', 'UNAUTHORIZED', status);
+  if (status === 403) return new RegistryError(kind, 'denied: requested access to the resource is denied', 'DENIED', status);
+  if (status === 429) return new RegistryError(kind, 'toomanyrequests: too many requests', 'TOOMANYREQUESTS', status);
+  return new RegistryError(kind, `received unexpected HTTP status: ${status} ${response.statusText}`, '', status);
+}
+
+function parseErrors(text: string): { code: string; message: string }[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (typeof json !== 'object' || json === null) return [];
+  const { errors, details } = json as { errors?: unknown; details?: unknown };
+  if (Array.isArray(errors)) {
+    return errors.map((item: { code?: unknown; message?: unknown }) => ({
+      code: String(item?.code ?? 'UNKNOWN'),
+      message: String(item?.message ?? item?.code ?? 'unknown error'),
+    }));
+  }
+  // Docker Hub's token server has a form of its own.
+  return typeof details === 'string' ? [{ code: 'UNAUTHORIZED', message: details }] : [];
+}
+
+/** A whole body, up to a limit; what is longer is an error. */
+export async function readBody(response: ExchangeResponse, maxBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const part of response.body as AsyncIterable<Buffer>) {
+    sizeBytes += part.length;
+    if (sizeBytes > maxBytes) throw new CausewayError('system', `the answer of ${response.url.host} is longer than ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,250 @@
+/**
+ * HTTP as registries need it: bodies that stream both ways, redirects, proxies from the environment, the system's and the
+ * registry's own certificate authorities. Failures to connect read as Docker's do.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import { pipeline, type Readable } from 'node:stream';
+import { connect as tlsConnect, rootCertificates } from 'node:tls';
+import { CausewayError, systemError } from '../../base/errors.ts';
+
+export interface ExchangeRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | { readonly stream: Readable; readonly sizeBytes: number };
+  readonly signal?: AbortSignal;
+}
+
+export interface ExchangeResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+  /** Where it came from in the end. */
+  readonly url: URL;
+}
+
+export interface TransportOptions {
+  /** Certificates are not checked. */
+  readonly insecure: boolean;
+}
+
+const IDLE_TIMEOUT_MS = 60_000;
+const MAX_REDIRECTS = 10;
+const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+const CERTIFICATE_DIRECTORIES = ['/etc/causeway/certs.d', '/etc/docker/certs.d'];
+
+/** Connections to one registry and to where it redirects. Close it when the work is done. */
+export class Transport {
+  readonly #insecure: boolean;
+  readonly #host: string;
+  readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
+
+  constructor(host: string, options: TransportOptions) {
+    this.#host = host;
+    this.#insecure = options.insecure;
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  /** Sends a request and follows redirects of reads. Resolves when the headers are there, whatever the status. */
+  async exchange(request: ExchangeRequest): Promise<ExchangeResponse> {
+    let url = request.url;
+    let headers = request.headers ?? {};
+    for (let hops = 0; ; hops++) {
+      const response = await this.#once({ ...request, url, headers });
+      const location = response.headers.location;
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      if (!isRead || location === undefined || ![301, 302, 303, 307, 308].includes(response.status)) return response;
+      response.body.resume();
+      if (hops >= MAX_REDIRECTS) throw describe(request.method, request.url, new Error('stopped after 10 redirects'));
+      const next = new URL(location, url);
+      // The blob store of a registry must not see the registry's credentials.
+      if (next.host !== url.host) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
+      url = next;
+    }
+  }
+
+  #once(request: ExchangeRequest): Promise<ExchangeResponse> {
+    const { method, url, body, signal } = request;
+    const length = body === undefined ? undefined : Buffer.isBuffer(body) ? body.length : body.sizeBytes;
+    const headers: Record<string, string> = { 'user-agent': 'causeway', ...request.headers };
+    if (length !== undefined) headers['content-length'] = String(length);
+    const proxy = proxyFor(url);
+    const options: RequestOptions = { method, headers, ...(signal ? { signal } : {}) };
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => reject(describe(method, url, error));
+      let outgoing: ClientRequest;
+      try {
+        outgoing = this.#start(url, proxy, options);
+      } catch (error) {
+        fail(error as Error);
+        return;
+      }
+      outgoing.setTimeout(IDLE_TIMEOUT_MS, () => outgoing.destroy(new Error('i/o timeout')));
+      outgoing.on('error', fail);
+      outgoing.on('response', (incoming) => {
+        resolve({
+          status: incoming.statusCode ?? 0,
+          statusText: incoming.statusMessage ?? '',
+          headers: incoming.headers,
+          body: incoming,
+          url,
+        });
+      });
+      if (body === undefined || Buffer.isBuffer(body)) outgoing.end(body);
+      // A server may answer, and close, before it has read the body: then the answer counts, not the broken pipe.
+      else pipeline(body.stream, outgoing, (error) => error && fail(error));
+    });
+  }
+
+  #start(url: URL, proxy: URL | undefined, options: RequestOptions): ClientRequest {
+    if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: this.#agent(url, proxy) as HttpsAgent });
+    if (!proxy) return httpRequest(url, { ...options, agent: this.#agent(url, undefined) });
+    const headers = { ...(options.headers as Record<string, string>), host: url.host, ...proxyCredentials(proxy) };
+    return httpRequest({ ...options, host: proxy.hostname, port: proxy.port || 80, path: url.href, headers });
+  }
+
+  #agent(url: URL, proxy: URL | undefined): HttpAgent | HttpsAgent {
+    const key = `${url.protocol}//${url.host} ${proxy?.href ?? ''}`;
+    let agent = this.#agents.get(key);
+    if (!agent) {
+      agent = url.protocol === 'https:' ? this.#httpsAgent(url, proxy) : new HttpAgent({ keepAlive: true });
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+
+  #httpsAgent(url: URL, proxy: URL | undefined): HttpsAgent {
+    // What certs.d says, and that certificates are not checked, is about the registry, not about where it redirects.
+    const isRegistry = url.host === this.#host;
+    const tls = {
+      rejectUnauthorized: !(isRegistry && this.#insecure),
+      ...authorities(isRegistry ? this.#host : ''),
+    };
+    if (!proxy) return new HttpsAgent({ keepAlive: true, ...tls });
+    const agent = new HttpsAgent({ keepAlive: false, ...tls });
+    // Node's agents know no proxies: the connection is made here and handed over when the tunnel stands.
+    Object.assign(agent, {
+      createConnection: (_options: unknown, done: (error: Error | null, socket?: unknown) => void) => {
+        const tunnel = httpRequest({
+          host: proxy.hostname,
+          port: proxy.port || 80,
+          method: 'CONNECT',
+          path: `${url.hostname}:${url.port || 443}`,
+          headers: { host: `${url.hostname}:${url.port || 443}`, ...proxyCredentials(proxy) },
+        });
+        tunnel.on('error', (error) => done(error));
+        tunnel.on('connect', (response, socket) => {
+          if (response.statusCode !== 200) {
+            socket.destroy();
+            done(new Error(`the proxy ${proxy.host} answered ${response.statusCode} ${response.statusMessage}`));
+            return;
+          }
+          done(null, tlsConnect({ socket, servername: url.hostname, ...tls }));
+        });
+        tunnel.end();
+      },
+    });
+    return agent;
+  }
+}
+
+/** The system's authorities rather than Node's own list, and those that certs.d has for a registry. */
+function authorities(host: string): { ca?: string[]; cert?: Buffer; key?: Buffer } {
+  const own = CERTIFICATE_DIRECTORIES.map((directory) => join(directory, host)).filter((path) => host !== '' && existsSync(path));
+  const files = own.flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)));
+  const extra = files.filter((path) => path.endsWith('.crt')).map((path) => readFileSync(path, 'utf8'));
+  const system = existsSync(SYSTEM_AUTHORITIES) ? [readFileSync(SYSTEM_AUTHORITIES, 'utf8')] : [...rootCertificates];
+  const cert = files.find((path) => path.endsWith('.cert'));
+  const key = files.find((path) => path.endsWith('.key'));
+  return { ca: [...system, ...extra], ...(cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : {}) };
+}
+
+/** HTTP_PROXY, HTTPS_PROXY and NO_PROXY as everybody reads them; never for this machine itself. */
+export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | undefined {
+  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const value = env[name] ?? env[name.toLowerCase()];
+  if (!value || isLoopback(url.hostname)) return undefined;
+  const except = (env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').map((item) => item.trim().toLowerCase());
+  const host = url.hostname.toLowerCase();
+  const excluded = except.some((item) => {
+    const bare = item.replace(/^\*?\./, '').replace(/:\d+$/, '');
+    return item === '*' || (bare !== '' && (host === bare || host.endsWith(`.${bare}`)));
+  });
+  if (excluded) return undefined;
+  try {
+    return new URL(value.includes('://') ? value : `http://${value}`);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === '::1';
+}
+
+function proxyCredentials(proxy: URL): Record<string, string> {
+  if (proxy.username === '') return {};
+  const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
+}
+
+interface NodeNetworkError extends Error {
+  code?: string;
+  syscall?: string;
+  address?: string;
+  port?: number;
+  hostname?: string;
+  errors?: NodeNetworkError[];
+}
+
+/** A failure in Go's words: 'Get "https://x/v2/": dial tcp 127.0.0.1:5000: connect: connection refused'. */
+export function describe(method: string, url: URL, error: Error): CausewayError {
+  if (error instanceof CausewayError) return error;
+  const verb = method.charAt(0) + method.slice(1).toLowerCase();
+  return systemError(`${verb} ${JSON.stringify(url.href)}: ${reason(error)}`, error);
+}
+
+function reason(error: NodeNetworkError): string {
+  const first = error.errors?.[0] ?? error;
+  const at = first.address === undefined ? '' : ` ${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
+  switch (first.code) {
+    case 'ECONNREFUSED':
+      return `dial tcp${at}: connect: connection refused`;
+    case 'EHOSTUNREACH':
+      return `dial tcp${at}: connect: no route to host`;
+    case 'ENETUNREACH':
+      return `dial tcp${at}: connect: network is unreachable`;
+    case 'ETIMEDOUT':
+      return `dial tcp${at}: i/o timeout`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${first.hostname ?? ''}: ${first.code === 'ENOTFOUND' ? 'no such host' : 'Temporary failure in name resolution'}`;
+    case 'ECONNRESET':
+      return first.message === 'socket hang up' ? 'EOF' : 'read: connection reset by peer';
+    case 'EPROTO':
+      return /wrong version number|packet length too long|http request/i.test(first.message)
+        ? 'http: server gave HTTP response to HTTPS client'
+        : first.message;
+    case 'ABORT_ERR':
+      return 'context canceled';
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+    case 'CERT_HAS_EXPIRED':
+      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `tls: failed to verify certificate: x509: ${first.message}`;
+    default:
+      return first.message;
+  }
+}

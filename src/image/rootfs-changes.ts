@@ -1,0 +1,103 @@
+/**
+ * `docker diff`: a container's own directory against the layers below it. Both are walked together, a directory at a time,
+ * by overlayfs's rules (whiteouts, opaque directories); nothing has to be mounted. What counts as changed, and that the
+ * directories above a change do, is Docker's rule.
+ */
+import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { join } from 'node:path';
+import { readXattr } from '../kernel/xattr.ts';
+
+export interface Change {
+  readonly kind: 0 | 1 | 2; // modified, added, deleted
+  readonly path: string;
+}
+
+const MODIFIED = 0;
+const ADDED = 1;
+const DELETED = 2;
+
+interface Directory {
+  /** The directories that make it up below the container's own, the topmost first. */
+  readonly lower: readonly string[];
+}
+
+interface LowerEntry extends Directory {
+  readonly stats: BigIntStats;
+}
+
+/** `layers` are the lower directories, the topmost first. Sorted by path, a directory before what it holds. */
+export async function listChanges(upper: string, layers: readonly string[]): Promise<Change[]> {
+  const changes: Change[] = [];
+  await compareDirectory(upper, '', { lower: layers }, changes);
+  return changes;
+}
+
+async function compareDirectory(upper: string, path: string, below: Directory, changes: Change[]): Promise<void> {
+  const names = new Set(readdirSync(join(upper, path)));
+  const hidden = path !== '' && isOpaque(join(upper, path)) ? namesBelow(below).filter((name) => !names.has(name)) : [];
+  for (const name of [...names, ...hidden].sort()) {
+    const entryPath = `${path}/${name}`;
+    const lower = findLower(below, name);
+    const own = names.has(name) ? lstat(join(upper, entryPath)) : undefined;
+    if (!own || isWhiteout(own)) {
+      if (lower) changes.push({ kind: DELETED, path: entryPath });
+      continue;
+    }
+    const at = changes.length;
+    if (own.isDirectory()) await compareDirectory(upper, entryPath, lower?.stats.isDirectory() ? lower : { lower: [] }, changes);
+    const kind = lower ? MODIFIED : ADDED;
+    // The directories above a change count as changed.
+    if (!lower || changes.length > at || differs(lower.stats, own)) changes.splice(at, 0, { kind, path: entryPath });
+  }
+  // A large tree must not keep everybody else waiting.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function findLower(below: Directory, name: string): LowerEntry | undefined {
+  let first: BigIntStats | undefined;
+  const lower: string[] = [];
+  for (const directory of below.lower) {
+    const path = join(directory, name);
+    const stats = lstat(path);
+    if (!stats) continue;
+    if (isWhiteout(stats) || (first && !stats.isDirectory())) break;
+    first ??= stats;
+    lower.push(path);
+    if (!stats.isDirectory() || isOpaque(path)) break;
+  }
+  return first ? { stats: first, lower } : undefined;
+}
+
+function namesBelow(below: Directory): string[] {
+  const names = new Set(below.lower.flatMap((directory) => readdirSync(directory)));
+  return [...names].filter((name) => findLower(below, name) !== undefined);
+}
+
+function lstat(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // it went away, or its parent is no directory
+  }
+}
+
+function isWhiteout(stats: BigIntStats): boolean {
+  return stats.isCharacterDevice() && stats.rdev === 0n;
+}
+
+function isOpaque(directory: string): boolean {
+  return readXattr(directory, 'trusted.overlay.opaque')?.toString() === 'y';
+}
+
+function differs(before: BigIntStats, now: BigIntStats): boolean {
+  if (before.mode !== now.mode || before.uid !== now.uid || before.gid !== now.gid || before.rdev !== now.rdev) return true;
+  // A directory's size and time say nothing about what a user did.
+  if (now.isDirectory()) return false;
+  return before.size !== now.size || !sameTime(before.mtimeNs, now.mtimeNs);
+}
+
+/** Tar programs drop the fraction of a second: where one has none, the seconds decide. */
+function sameTime(a: bigint, b: bigint): boolean {
+  const second = 1_000_000_000n;
+  return a === b || (a / second === b / second && (a % second === 0n || b % second === 0n));
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { TarFilter, type TarEntry, type TarVisitor } from './tar-filter.ts';
+import { formatTarHeader, padding, parsePax, formatPax, parseTarHeader, type TarHeader } from './tar-headers.ts';
+import { LayerToOverlay, OverlayToLayer } from './whiteouts.ts';
+
+const header = (name: string, more: Partial<TarHeader> = {}): TarHeader => ({
+  name,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  sizeBytes: 0,
+  mtimeS: 1_700_000_000,
+  type: '0',
+  linkName: '',
+  userName: '',
+  groupName: '',
+  deviceMajor: 0,
+  deviceMinor: 0,
+  ...more,
+});
+
+function file(name: string, content: Buffer | string, pax?: Map<string, string>): Buffer {
+  const body = Buffer.from(content);
+  return Buffer.concat([formatTarHeader(header(name, { sizeBytes: body.length }), pax), body, padding(body.length)]);
+}
+const directory = (name: string) => formatTarHeader(header(name, { type: '5', mode: 0o750 }));
+const archive = (...entries: Buffer[]) => Buffer.concat([...entries, Buffer.alloc(1024)]);
+
+/** Runs it through in pieces of the given size. */
+async function filter(tar: Buffer, visitor: TarVisitor, piece = 7919): Promise<Buffer> {
+  const pieces = Array.from({ length: Math.ceil(tar.length / piece) }, (_, i) => tar.subarray(i * piece, (i + 1) * piece));
+  return await buffer(Readable.from(pieces).pipe(new TarFilter(visitor)).on('error', () => {}));
+}
+
+async function list(tar: Buffer): Promise<TarEntry[]> {
+  const entries: TarEntry[] = [];
+  await filter(tar, { visit: (entry) => void entries.push(entry) });
+  return entries;
+}
+
+test('headers come out as they went in, long and binary names and large numbers too', () => {
+  const names = fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((c) => String.fromCharCode(c)), minLength: 1, maxLength: 300 });
+  const numbers = fc.oneof(fc.nat(), fc.maxSafeNat());
+  fc.assert(
+    fc.asyncProperty(names, names, numbers, numbers, numbers, async (name, linkName, uid, gid, mtimeS) => {
+      const given = header(name, { linkName, uid, gid, mtimeS, type: '2' });
+      const [read] = await list(archive(formatTarHeader(given)));
+      assert.deepEqual(read!.header, given);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('pax records keep every byte', () => {
+  const value = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i));
+  const records = new Map([
+    ['SCHILY.xattr.security.capability', value],
+    ['path', 'x'.repeat(95)],
+  ]);
+  assert.deepEqual(parsePax(formatPax(records)), records);
+});
+
+test('numbers that octal cannot hold are read in base 256', () => {
+  const block = formatTarHeader(header('big'));
+  block.writeUInt8(0x80, 124);
+  block.fill(0, 125, 136);
+  block.writeUInt32BE(0x10, 128);
+  block.writeUInt32BE(0x1, 132);
+  let sum = 8 * 0x20;
+  block.forEach((byte, i) => (sum += i < 148 || i >= 156 ? byte : 0));
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  assert.equal(parseTarHeader(block).sizeBytes, 0x1000000001);
+});
+
+test('a stream passes unchanged, whatever the pieces', async () => {
+  const tar = archive(directory('a/'), file('a/b', Buffer.alloc(3000, 'x')), file('c'.repeat(180), 'long'), file('empty', ''));
+  for (const piece of [1, 511, 512, 513, 100_000]) {
+    assert.deepEqual(await filter(tar, { visit: () => undefined }, piece), tar);
+  }
+});
+
+test('what is cut off or no archive is refused', async () => {
+  const whole = archive(file('a', Buffer.alloc(3000)));
+  await assert.rejects(filter(whole.subarray(0, 2000), { visit: () => undefined }), { message: 'unexpected EOF' });
+  await assert.rejects(filter(Buffer.alloc(2048, 'garbage '), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
+  assert.deepEqual(await filter(Buffer.alloc(0), { visit: () => undefined }), Buffer.alloc(1024), 'nothing is an empty archive');
+  assert.deepEqual(await list(file('a', 'b')), await list(archive(file('a', 'b'))), 'the end blocks may be missing');
+});
+
+test('whiteouts become devices and opaque marks, in any order', async () => {
+  const visitor = new LayerToOverlay();
+  const out = await filter(
+    archive(
+      directory('d/'),
+      file('d/.wh.gone', ''),
+      file('d/.wh..wh..opq', ''),
+      file('.wh..wh.plnk', ''),
+      file('.wh.again', ''),
+      directory('again/'),
+      file('stays', 'content'),
+      file('.wh.stays', ''),
+      file('bad', 'x', new Map([['SCHILY.xattr.trusted.overlay.redirect', '/etc'], ['SCHILY.xattr.user.a', 'b']])),
+    ),
+    visitor,
+  );
+  const entries = await list(out);
+  const shown = entries.map(({ header: { name, type }, pax }) => `${type} ${name}${[...pax].map(([k, v]) => ` ${k}=${v}`).join('')}`);
+  assert.deepEqual(shown, [
+    '5 d/',
+    '3 d/gone',
+    '3 again',
+    '5 again/',
+    '0 stays',
+    '0 bad SCHILY.xattr.user.a=b',
+    '5 d/ SCHILY.xattr.trusted.overlay.opaque=y',
+    '5 again/ SCHILY.xattr.trusted.overlay.opaque=y',
+  ]);
+  assert.equal(entries.at(-2)!.header.mode, 0o750, 'an opaque directory keeps its mode');
+  assert.equal(visitor.sizeBytes, 'content'.length + 1);
+});
+
+test('and back again', async () => {
+  const device = formatTarHeader(header('./d/gone', { type: '3' }));
+  const opaque = formatTarHeader(header('./o/', { type: '5' }), new Map([['SCHILY.xattr.trusted.overlay.opaque', 'y']]));
+  const real = formatTarHeader(header('./null', { type: '3', deviceMajor: 1, deviceMinor: 3 }));
+  const entries = await list(await filter(archive(device, opaque, real, file('./f', 'x')), new OverlayToLayer()));
+  assert.deepEqual(
+    entries.map(({ header: { name, type }, pax }) => [type, name, pax.size]),
+    [
+      ['0', 'd/.wh.gone', 0],
+      ['5', './o/', 0],
+      ['0', 'o/.wh..wh..opq', 0],
+      ['3', './null', 0],
+      ['0', './f', 0],
+    ],
+  );
+});
