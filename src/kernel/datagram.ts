@@ -37,9 +37,14 @@ export class DatagramBatch {
   readonly #headers: Buffer; // for receiving: slot i is header i
   readonly #sendVectors: Buffer;
   readonly #sendHeaders: Buffer; // for sending: in the order of queueing
-  readonly #nameAddress: bigint;
-  readonly #dataAddress: bigint;
+  // Addresses of each slot's name and data as two words, and the send structures as words: BigInts would cost more than
+  // everything else that is done for a datagram here.
+  readonly #nameWords: Uint32Array;
+  readonly #dataWords: Uint32Array;
+  readonly #sendHeaderWords: Uint32Array;
+  readonly #sendVectorWords: Uint32Array;
   #queued = 0;
+  #received = 0;
   #received: number; // how many name lengths the last receive has overwritten
 
   constructor(options: { slots?: number; slotBytes?: number } = {}) {
@@ -53,16 +58,24 @@ export class DatagramBatch {
     this.#headers = Buffer.alloc(Math.max(128, slots * HEADER_BYTES));
     this.#sendVectors = Buffer.alloc(Math.max(128, slots * IOVEC_BYTES));
     this.#sendHeaders = Buffer.alloc(Math.max(128, slots * HEADER_BYTES));
-    this.#nameAddress = addressOf(this.#names);
-    this.#dataAddress = addressOf(this.#data);
+    const nameAddress = addressOf(this.#names);
+    const dataAddress = addressOf(this.#data);
+    this.#nameWords = new Uint32Array(slots * 2);
+    this.#dataWords = new Uint32Array(slots * 2);
+    this.#sendHeaderWords = wordsOf(this.#sendHeaders);
+    this.#sendVectorWords = wordsOf(this.#sendVectors);
     const vectorAddress = addressOf(this.#vectors);
     const sendVectorAddress = addressOf(this.#sendVectors);
     for (let slot = 0; slot < slots; slot++) {
-      const data = this.#dataAddress + BigInt(slot * slotBytes);
+      const data = dataAddress + BigInt(slot * slotBytes);
+      const name = nameAddress + BigInt(slot * NAME_BYTES);
+      this.#dataWords.set(halves(data), slot * 2);
+      this.#nameWords.set(halves(name), slot * 2);
       this.#vectors.writeBigUInt64LE(data, slot * IOVEC_BYTES);
       this.#vectors.writeBigUInt64LE(BigInt(slotBytes), slot * IOVEC_BYTES + 8);
       const header = slot * HEADER_BYTES;
-      this.#headers.writeBigUInt64LE(this.#nameAddress + BigInt(slot * NAME_BYTES), header);
+      this.#headers.writeBigUInt64LE(name, header);
+      this.#headers.writeUInt32LE(NAME_BYTES, header + NAME_LENGTH_OFFSET);
       this.#headers.writeBigUInt64LE(vectorAddress + BigInt(slot * IOVEC_BYTES), header + IOVEC_OFFSET);
       this.#headers.writeBigUInt64LE(1n, header + IOVEC_COUNT_OFFSET);
       this.#sendHeaders.writeBigUInt64LE(sendVectorAddress + BigInt(slot * IOVEC_BYTES), header + IOVEC_OFFSET);
@@ -132,11 +145,14 @@ export class DatagramBatch {
   #queue(slot: number, length: number, nameLength: number): void {
     const index = this.#queued++;
     if (index >= this.slots) throw new RangeError('more datagrams queued than there are slots');
-    const header = index * HEADER_BYTES;
-    this.#sendHeaders.writeBigUInt64LE(this.#nameAddress + BigInt(slot * NAME_BYTES), header);
-    this.#sendHeaders.writeUInt32LE(nameLength, header + NAME_LENGTH_OFFSET);
-    this.#sendVectors.writeBigUInt64LE(this.#dataAddress + BigInt(slot * this.slotBytes), index * IOVEC_BYTES);
-    this.#sendVectors.writeBigUInt64LE(BigInt(length), index * IOVEC_BYTES + 8);
+    const header = (index * HEADER_BYTES) / 4;
+    const vector = (index * IOVEC_BYTES) / 4;
+    this.#sendHeaderWords[header] = this.#nameWords[slot * 2]!;
+    this.#sendHeaderWords[header + 1] = this.#nameWords[slot * 2 + 1]!;
+    this.#sendHeaderWords[header + NAME_LENGTH_OFFSET / 4] = nameLength;
+    this.#sendVectorWords[vector] = this.#dataWords[slot * 2]!;
+    this.#sendVectorWords[vector + 1] = this.#dataWords[slot * 2 + 1]!;
+    this.#sendVectorWords[vector + 2] = length; // the upper half stays 0
   }
 
   get queued(): number {
@@ -168,3 +184,6 @@ export class DatagramBatch {
     return sent;
   }
 }
+
+const wordsOf = (buffer: Buffer): Uint32Array => new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.byteLength / 4);
+const halves = (address: bigint): [number, number] => [Number(address & 0xffffffffn), Number(address >> 32n)];

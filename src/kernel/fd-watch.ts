@@ -4,6 +4,12 @@
  */
 import koffi from 'koffi';
 
+// A poll handle that is collected as garbage closes itself: what is open stands here.
+const open = new Set<FdWatch>();
+
+// An event that comes while Node takes itself down calls into a world that is gone, and the process aborts.
+process.once('exit', () => open.forEach((watch) => watch.close()));
+
 export interface WatchedEvents {
   readonly readable?: boolean;
   readonly writable?: boolean;
@@ -21,6 +27,7 @@ export class FdWatch {
   constructor(fd: number, events: WatchedEvents, ready: () => void) {
     this.#ready = ready;
     this.#handle = koffi.node.poll(fd, { readable: events.readable ?? false, writable: events.writable ?? false }, this.#onEvent);
+    open.add(this);
     this.#active = true;
     if (!events.readable && !events.writable) this.watch(events);
   }
@@ -51,6 +58,7 @@ export class FdWatch {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    open.delete(this);
     if (this.#scheduled) clearImmediate(this.#scheduled);
     this.#handle.close();
   }

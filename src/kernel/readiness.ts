@@ -17,9 +17,10 @@ export interface Watch {
 
 /**
  * Calls `ready` each time the loop comes round while something can be read (level-triggered: read until EAGAIN, or be called
- * again). `failed` gets libuv's error number if the descriptor cannot be polled any more; the watch is closed then.
+ * again). A descriptor with an error pending (a netlink socket that overflowed) ends the watch, libuv knows no other way:
+ * `failed` is called, and may read the error off and watch again.
  */
-export function watchReadable(fd: number, ready: () => void, failed?: (errno: number) => void): Watch {
+export function watchReadable(fd: number, ready: () => void, failed?: () => void): Watch {
   let open = true;
   const close = () => {
     if (!open) return;
@@ -34,7 +35,7 @@ export function watchReadable(fd: number, ready: () => void, failed?: (errno: nu
       if (!open) return;
       if (status === 0) return ready();
       close();
-      failed?.(-status);
+      failed?.();
     }),
   );
   handle.unref();

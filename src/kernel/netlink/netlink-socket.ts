@@ -8,6 +8,7 @@ import { closeFd } from '../descriptors.ts';
 import { check, errnoNumber, KernelError } from '../errors.ts';
 import { bind, errnoOfLastCall, getsockname, recv, send, setsockopt, socket } from '../ffi.ts';
 import { runInNetns } from '../netns.ts';
+import { watchReadable, type Watch } from '../readiness.ts';
 import { MSG_DONTWAIT, setSocketBuffers, setSocketInt, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from '../socket.ts';
 import {
   attributeText,
@@ -197,6 +198,24 @@ export class NetlinkSocket {
       if (error.code === 'ENOBUFS') lost = true;
       else if (error.code !== 'EINTR') throw error;
     }
+  }
+
+  /**
+   * Drains from the event loop whenever something comes: `visit` for each message, then `drained`. For a socket that listens to
+   * groups; close the watch before the socket.
+   */
+  listen(operation: string, visit: (message: NetlinkMessage) => void, drained: (lost: boolean) => void): Watch {
+    const read = () => drained(this.drain(operation, visit));
+    let watch: Watch;
+    const start = () => {
+      // An overflow is an error pending on the socket, which ends the watch; reading takes it off.
+      watch = watchReadable(this.fd, read, () => {
+        start();
+        read();
+      });
+    };
+    start();
+    return { close: () => watch.close(), ref: () => watch.ref(), unref: () => watch.unref() };
   }
 
   setBuffers(sizes: { receiveBytes?: number; sendBytes?: number }): void {

@@ -2,10 +2,10 @@
  * News of a namespace's links, addresses and routes, as the kernel sends it: no polling, and at rest no memory beyond a
  * socket. Drift is noticed here; what to do about it is decided elsewhere.
  */
-import { watchReadable, type Watch } from '../readiness.ts';
+import type { Watch } from '../readiness.ts';
 import * as address from './address-codec.ts';
 import * as link from './link-codec.ts';
-import { readMessages, type NetlinkMessage } from './message.ts';
+import type { NetlinkMessage } from './message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 
 const groups = { link: [1], address: [5, 9], route: [7, 11], neighbour: [3] } as const;
@@ -23,6 +23,8 @@ export type RouteNews =
 export interface RouteMonitorOptions {
   readonly netns?: string;
   readonly topics?: readonly RouteTopic[];
+  /** What can wait while the event loop is busy; default 1 MiB. */
+  readonly receiveBufferBytes?: number;
   /** Gets what came in one round of the event loop, in order. */
   readonly listener: (news: RouteNews[]) => void;
 }
@@ -32,12 +34,22 @@ const RECEIVE_BUFFER_BYTES = 1024 * 1024; // 20 containers starting at once make
 export class RouteMonitor {
   readonly #socket: NetlinkSocket;
   readonly #watch: Watch;
-  readonly #listener: (news: RouteNews[]) => void;
 
   private constructor(socket: NetlinkSocket, listener: (news: RouteNews[]) => void) {
+    let news: RouteNews[] = [];
     this.#socket = socket;
-    this.#listener = listener;
-    this.#watch = watchReadable(socket.fd, () => this.#drain());
+    this.#watch = socket.listen(
+      'receive network news',
+      (message) => {
+        const item = parseRouteNews(message);
+        if (item) news.push(item);
+      },
+      (lost) => {
+        const batch: RouteNews[] = lost ? [...news, { type: 'overrun' }] : news;
+        news = [];
+        if (batch.length > 0) listener(batch);
+      },
+    );
   }
 
   /** Listens from now on (default topics: link, address, route). Does not keep the process alive. */
@@ -48,7 +60,7 @@ export class RouteMonitor {
       nonBlocking: true,
       groups: topics.flatMap((topic) => groups[topic]),
     });
-    socket.setBuffers({ receiveBytes: RECEIVE_BUFFER_BYTES });
+    socket.setBuffers({ receiveBytes: options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES });
     return new RouteMonitor(socket, options.listener);
   }
 
@@ -59,16 +71,6 @@ export class RouteMonitor {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #drain(): void {
-    const news: RouteNews[] = [];
-    const lost = this.#socket.drain('receive network news', (message) => {
-      const item = parseRouteNews(message);
-      if (item) news.push(item);
-    });
-    if (lost) news.push({ type: 'overrun' });
-    if (news.length > 0) this.#listener(news);
   }
 }
 

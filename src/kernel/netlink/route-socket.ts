@@ -37,12 +37,12 @@ export interface NewLink {
   readonly name: string;
   readonly mtu?: number;
   readonly mac?: string;
-  readonly alias?: string;
   /** Set up in the same request. */
   readonly up?: boolean;
 }
 
 export interface BridgeOptions extends Omit<NewLink, 'name'> {
+  readonly alias?: string;
   /** IGMP/MLD snooping; the kernel's default is on. */
   readonly multicastSnooping?: boolean;
   /** Whether this bridge hands frames to iptables when br_netfilter is loaded; undefined leaves it to the sysctl. */
@@ -52,6 +52,8 @@ export interface BridgeOptions extends Omit<NewLink, 'name'> {
 }
 
 export interface VethOptions extends NewLink {
+  /** Of the near end. */
+  readonly alias?: string;
   readonly peerName: string;
   /** Path of the namespace where the peer is created; absent = beside it. */
   readonly peerNetns?: string;
@@ -234,6 +236,7 @@ export class RouteSocket {
         }
       }),
     );
+    this.#setAlias(name, options.alias);
   }
 
   /** Both ends in one request; the peer is born in its namespace, so nobody sees it here. */
@@ -252,6 +255,7 @@ export class RouteSocket {
         });
       });
     });
+    this.#setAlias(options.name, options.alias);
   }
 
   addMacvlan(options: ChildLink & { mode: link.MacvlanMode }): void {
@@ -554,9 +558,13 @@ export class RouteSocket {
       writer.attributeString(link.IFLA_IFNAME, options.name);
       if (options.mtu !== undefined) writer.attributeU32(link.IFLA_MTU, options.mtu);
       if (options.mac !== undefined) writer.attribute(link.IFLA_ADDRESS, macBytes(options.mac));
-      if (options.alias !== undefined) writer.attributeString(link.IFLA_IFALIAS, options.alias);
       content(writer);
     });
+  }
+
+  // The kernel does not look at an alias when it makes a link.
+  #setAlias(name: string, alias: string | undefined): void {
+    if (alias !== undefined) this.setLink(name, { alias });
   }
 
   #createChild(kind: string, options: ChildLink, data: (writer: NetlinkWriter) => void): void {

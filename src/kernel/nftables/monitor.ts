@@ -1,6 +1,6 @@
 /** News that the ruleset of a namespace has changed, and whether we did it ourselves. */
 import { processName } from '../process.ts';
-import { watchReadable, type Watch } from '../readiness.ts';
+import type { Watch } from '../readiness.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NftSocket } from './batch.ts';
@@ -30,15 +30,25 @@ const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024; // a flush of a large ruleset name
 export class RulesetMonitor {
   readonly #socket: NetlinkSocket;
   readonly #watch: Watch;
-  readonly #listener: RulesetListener;
   readonly #ownPid: number;
   #deletedTables: string[] = [];
 
   private constructor(socket: NetlinkSocket, ownPid: number, listener: RulesetListener) {
     this.#socket = socket;
     this.#ownPid = ownPid;
-    this.#listener = listener;
-    this.#watch = watchReadable(socket.fd, () => this.#drain());
+    let news: (RulesetNews | 'overrun')[] = [];
+    this.#watch = socket.listen(
+      'receive ruleset news',
+      (message) => {
+        const item = this.#read(message);
+        if (item) news.push(item);
+      },
+      (lost) => {
+        const batch = lost ? [...news, 'overrun' as const] : news;
+        news = [];
+        for (const item of batch) listener(item);
+      },
+    );
   }
 
   /** Calls the listener once for each transaction that changes something, 'overrun' when some may have been missed. */
@@ -60,16 +70,6 @@ export class RulesetMonitor {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #drain(): void {
-    const news: (RulesetNews | 'overrun')[] = [];
-    const lost = this.#socket.drain('receive ruleset news', (message) => {
-      const item = this.#read(message);
-      if (item) news.push(item);
-    });
-    if (lost) news.push('overrun');
-    for (const item of news) this.#listener(item);
   }
 
   // A transaction is told as its changes, one message each, and then the new generation.
