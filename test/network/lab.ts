@@ -1,0 +1,271 @@
+/**
+ * A small world for tests of the network service: the host is the namespace that the process is in, containers are the
+ * service's sandboxes, and another host hangs on a cable. Servers answer with the address that they saw.
+ */
+import { spawnSync } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog } from '../../src/base/log.ts';
+import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
+import { openTcpListener, openUdpSocket } from '../../src/kernel/socket.ts';
+import { EMPTY_ENDPOINT_SPEC, type EndpointSpec } from '../../src/model/endpoint.ts';
+import { newId } from '../../src/model/ids.ts';
+import type { NetworkRecord, NetworkSpec } from '../../src/model/network.ts';
+import type { Connection } from '../../src/model/container.ts';
+import {
+  NetworkService,
+  type JoinRequest,
+  type NetworkConfig,
+  type NetworkStore,
+  type Resolver,
+  type ResolverChange,
+  type Sandbox,
+  type SandboxRecord,
+} from '../../src/network/service.ts';
+
+export const EMPTY_SPEC: NetworkSpec = {
+  name: '',
+  driver: '',
+  scope: '',
+  internal: false,
+  attachable: false,
+  ingress: false,
+  configOnly: false,
+  configFrom: '',
+  enableIpv4: true,
+  enableIpv6: false,
+  ipam: { driver: 'default', options: null, pools: [] },
+  options: {},
+  labels: {},
+};
+
+/** A store in memory: what was committed is what a new service would load. JSON, as a real one keeps it. */
+export class MemoryStore implements NetworkStore {
+  readonly networks = new Map<string, string>();
+  readonly sandboxes = new Map<string, string>();
+  failNext: Error | undefined;
+
+  load() {
+    return {
+      networks: [...this.networks.values()].map((text) => JSON.parse(text) as NetworkRecord),
+      sandboxes: [...this.sandboxes.values()].map((text) => JSON.parse(text) as SandboxRecord),
+    };
+  }
+
+  async commit(change: Parameters<NetworkStore['commit']>[0]): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.failNext) {
+      const error = this.failNext;
+      this.failNext = undefined;
+      throw error;
+    }
+    for (const record of change.putNetworks ?? []) this.networks.set(record.id, JSON.stringify(record));
+    for (const id of change.removeNetworks ?? []) this.networks.delete(id);
+    for (const record of change.putSandboxes ?? []) this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
+    for (const id of change.removeSandboxes ?? []) this.sandboxes.delete(id);
+  }
+}
+
+/** Keeps what a resolver would answer from. */
+export class RecordedResolver implements Resolver {
+  readonly zones = new Map<string, Extract<ResolverChange, { op: 'put-network' }>['zone']>();
+  readonly views = new Map<string, Extract<ResolverChange, { op: 'put-sandbox' }>['view']>();
+  failNext: Error | undefined;
+
+  async apply(changes: ResolverChange[]): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.failNext) {
+      const error = this.failNext;
+      this.failNext = undefined;
+      throw error;
+    }
+    for (const change of changes) {
+      if (change.op === 'put-network') this.zones.set(change.zone.id, change.zone);
+      if (change.op === 'remove-network') this.zones.delete(change.id);
+      if (change.op === 'put-sandbox') this.views.set(change.view.id, change.view);
+      if (change.op === 'remove-sandbox') this.views.delete(change.id);
+    }
+  }
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+}
+
+export function run(file: string, ...args: string[]): Ran {
+  const result = spawnSync(file, args, { encoding: 'utf8', timeout: 30_000 });
+  return { code: result.status ?? 128, out: `${result.stdout}${result.stderr}` };
+}
+
+export class Lab {
+  readonly dir = mkdtempSync(join(tmpdir(), 'causeway-network-'));
+  readonly store = new MemoryStore();
+  readonly resolver = new RecordedResolver();
+  readonly config: NetworkConfig;
+  service: NetworkService;
+  readonly #servers: (Server | Socket)[] = [];
+  readonly #otherHosts: string[] = [];
+
+  private constructor(config: Partial<NetworkConfig>) {
+    this.config = {
+      execRoot: this.dir,
+      bridgeName: 'docker0',
+      bip: '',
+      fixedCidr: '',
+      addressPools: [],
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      icc: true,
+      ipv6: false,
+      mtu: 1500,
+      hostBindingIp: '0.0.0.0',
+      hostGatewayIp: '',
+      dnsTtlS: 5,
+      ipMasq: true,
+      ipForward: true,
+      hostResolvConf: '/etc/resolv.conf',
+      ...config,
+    };
+    run('ip', 'link', 'set', 'lo', 'up');
+    this.service = this.#newService();
+  }
+
+  static async start(config: Partial<NetworkConfig> = {}): Promise<Lab> {
+    const lab = new Lab(config);
+    await lab.service.restore(new Set());
+    return lab;
+  }
+
+  #newService(): NetworkService {
+    return new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: silentLog });
+  }
+
+  /** As after kill -9: nothing was shut down, another process has only the store. Held ports go with the process. */
+  async restart(live: Iterable<string> = this.store.sandboxes.keys()): Promise<void> {
+    await this.service.shutdown();
+    this.service = this.#newService();
+    await this.service.restore(new Set(live));
+  }
+
+  network(name: string): NetworkRecord {
+    const found = this.service.networks().find((network) => network.name === name);
+    if (!found) throw new Error(`no network ${name}`);
+    return found;
+  }
+
+  async createNetwork(name: string, spec: Partial<NetworkSpec> = {}): Promise<NetworkRecord> {
+    return (await this.service.createNetwork({ ...EMPTY_SPEC, name, ...spec })).record;
+  }
+
+  connection(network: string, spec: Partial<EndpointSpec> = {}): Connection {
+    const record = this.network(network);
+    return { networkId: record.id, networkName: record.name, spec: { ...EMPTY_ENDPOINT_SPEC, ...spec } };
+  }
+
+  request(name: string, networks: readonly (string | Connection)[], more: Partial<JoinRequest> = {}): JoinRequest {
+    const containerId = more.containerId ?? newId();
+    return {
+      containerId,
+      containerName: name,
+      hostname: containerId.slice(0, 12),
+      domainname: '',
+      mode: 'networks',
+      connections: networks.map((network) => (typeof network === 'string' ? this.connection(network) : network)),
+      exposedPorts: [],
+      portBindings: {},
+      publishAllPorts: false,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      extraHosts: [],
+      links: [],
+      macAddress: '',
+      sysctls: {},
+      files: { hosts: join(this.dir, `${name}.hosts`), resolvConf: join(this.dir, `${name}.resolv`), hostname: join(this.dir, `${name}.hostname`) },
+      ...more,
+    };
+  }
+
+  join(name: string, networks: readonly (string | Connection)[], more: Partial<JoinRequest> = {}): Promise<Sandbox> {
+    return this.service.join(this.request(name, networks, more));
+  }
+
+  /** Another host: 192.0.2.2 and 2001:db8::2 on a cable to this one, which is 192.0.2.1 and its default gateway. */
+  otherHost(): string {
+    const netns = join(this.dir, `outside-${this.#otherHosts.length}`);
+    createNetns(netns);
+    this.#otherHosts.push(netns);
+    const here = RouteSocket.open();
+    const there = RouteSocket.open(netns);
+    try {
+      here.addVeth({ name: 'uplink', peerName: 'eth0', peerNetns: netns, up: true });
+      here.addAddress('uplink', '192.0.2.1/24');
+      here.addAddress('uplink', '2001:db8::1/64', { noDad: true });
+      there.setLink('lo', { up: true });
+      there.setLink('eth0', { up: true });
+      there.addAddress('eth0', '192.0.2.2/24');
+      there.addAddress('eth0', '2001:db8::2/64', { noDad: true });
+      there.addRoute({ gateway: '192.0.2.1' });
+      there.addRoute({ gateway: '2001:db8::1' });
+    } finally {
+      here.close();
+      there.close();
+    }
+    return netns;
+  }
+
+  /** An HTTP server in a namespace that answers with the address of its client. */
+  serveTcp(netns: string | undefined, port: number, address = '::'): void {
+    const server = createServer((request, response) => response.end(plain(request.socket.remoteAddress ?? '')));
+    server.keepAliveTimeout = 1;
+    server.listen({ fd: openTcpListener({ netns, address, port }) });
+    this.#servers.push(server);
+    if (address === '::') this.serveTcp(netns, port, '0.0.0.0');
+  }
+
+  serveUdp(netns: string | undefined, port: number, version: 4 | 6 = 4): void {
+    const socket = createSocket({ type: version === 4 ? 'udp4' : 'udp6' });
+    socket.on('message', (_, from) => socket.send(plain(from.address), from.port, from.address));
+    socket.bind({ fd: openUdpSocket({ netns, address: version === 4 ? '0.0.0.0' : '::', port }) });
+    this.#servers.push(socket);
+  }
+
+  async stop(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    await this.service.removeEverything();
+    await this.service.shutdown();
+    for (const netns of this.#otherHosts) deleteNetns(netns);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+const plain = (address: string): string => address.replace(/^::ffff:/, '');
+
+const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+/** What a server at the address says of the client, or '' where nobody answers. Does not block this process. */
+export async function askTcp(netns: string | undefined, address: string, port: number, options: { source?: string } = {}): Promise<string> {
+  const args = ['curl', '-s', '-g', '--max-time', '1', ...(options.source ? ['--interface', options.source] : []), `http://${bracket(address)}:${port}/`];
+  return (await runIn(netns, args)).trim();
+}
+
+export async function askUdp(netns: string | undefined, address: string, port: number): Promise<string> {
+  const program = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Proto=>"udp") or exit 1; $s->send("hello"); alarm 1; $s->recv(my $r,200); print $r';
+  return (await runIn(netns, ['perl', '-e', program, address, String(port)])).trim();
+}
+
+export async function ping(netns: string | undefined, address: string): Promise<boolean> {
+  return /\b1 received/.test(await runIn(netns, ['ping', '-c', '1', '-W', '1', address]));
+}
+
+async function runIn(netns: string | undefined, args: readonly string[]): Promise<string> {
+  const { runProgram } = await import('../../src/base/program.ts');
+  const [file = '', ...rest] = netns === undefined ? args : ['nsenter', `--net=${netns}`, ...args];
+  return (await runProgram(file, rest)).stdout;
+}
