@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream';
  */
 export interface AttachSession {
   readonly tty: boolean;
+  /** False where the end of a client's input must not end the process's (OpenStdin without StdinOnce). Absent = true. */
+  readonly stdinOnce?: boolean;
   output: AsyncIterable<OutputFrame>;
   /** Resolves when the chunk is accepted: await it before the next (back pressure). */
   writeStdin(chunk: Buffer): Promise<void>;

@@ -1,0 +1,142 @@
+/**
+ * Carries a session's output to a hijacked connection and the client's input to the session, each at the pace of
+ * its reader. Ends when the output ends, the client is gone, or it typed the detach keys.
+ */
+import type { Socket } from 'node:net';
+import { errorMessage } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { AttachSession } from './backend/stream.ts';
+import { DetachScanner } from './detach-keys.ts';
+import type { HijackedConnection } from './hijack.ts';
+import { writeFrame } from './stdcopy.ts';
+
+/** How long a client may leave its half open once all output was sent. */
+const LINGER_MS = 10_000;
+
+export interface StreamOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly detachKeys: Buffer;
+}
+
+export async function runSession(connection: HijackedConnection, session: AttachSession, options: StreamOptions, log: Log): Promise<void> {
+  const { socket } = connection;
+  let leave!: () => void;
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  let over = false;
+  const detach = () => {
+    if (over) return;
+    over = true;
+    leave();
+    session.detach();
+  };
+  socket.once('close', detach);
+  void pumpInput(connection, session, options, detach).catch((error: unknown) => {
+    log.debug({ error: errorMessage(error) }, 'stdin of a session failed');
+  });
+  try {
+    await pumpOutput(socket, session, options, left);
+  } catch (error) {
+    log.warn({ error: errorMessage(error) }, 'output of a session failed');
+  } finally {
+    socket.off('close', detach);
+    detach();
+    finish(socket);
+  }
+}
+
+async function pumpOutput(socket: Socket, session: AttachSession, options: StreamOptions, left: Promise<void>): Promise<void> {
+  const frames = session.output[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await Promise.race([frames.next(), left]);
+    if (!next || next.done || socket.destroyed) return;
+    const { stream, data } = next.value;
+    if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
+    const more = session.tty ? socket.write(data) : writeFrame(socket, stream, data);
+    if (!more) await drained(socket);
+  }
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done);
+      socket.off('close', done);
+      resolve();
+    };
+    if (socket.destroyed) return done();
+    socket.on('drain', done);
+    socket.on('close', done);
+  });
+}
+
+async function pumpInput(connection: HijackedConnection, session: AttachSession, options: StreamOptions, detach: () => void): Promise<void> {
+  const { socket, early } = connection;
+  if (!options.stdin) {
+    // Read on, so that the client's going is noticed.
+    socket.on('data', () => {});
+    socket.resume();
+    return;
+  }
+  const scanner = session.tty ? new DetachScanner(options.detachKeys) : undefined;
+  for await (const chunk of inputChunks(socket, early)) {
+    const { data, detached } = scanner ? scanner.scan(chunk) : { data: chunk, detached: false };
+    if (data.length > 0) await session.writeStdin(data);
+    if (detached) {
+      detach();
+      return;
+    }
+  }
+  const rest = scanner?.rest();
+  if (rest && rest.length > 0) await session.writeStdin(rest);
+  // Docker: the end of input is the process's end of input for `docker run -i` and exec; on a terminal, or where
+  // others may attach later, it ends only this session.
+  if (!session.tty && session.stdinOnce !== false) await session.closeStdin();
+  else detach();
+}
+
+/** The socket's bytes, read only as fast as they are taken; ends at the client's half-close. */
+async function* inputChunks(socket: Socket, early: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* early;
+  const queue: Buffer[] = [];
+  let ended = false;
+  let wake: (() => void) | undefined;
+  const arrive = (chunk?: Buffer) => {
+    if (chunk) {
+      queue.push(chunk);
+      socket.pause();
+    } else {
+      ended = true;
+    }
+    wake?.();
+  };
+  socket.on('data', arrive);
+  socket.once('end', () => arrive());
+  socket.once('close', () => arrive());
+  for (;;) {
+    const chunk = queue.shift();
+    if (chunk) yield chunk;
+    else if (ended) return;
+    else {
+      const arrival = new Promise<void>((resolve) => (wake = resolve));
+      socket.resume();
+      await arrival;
+      wake = undefined;
+    }
+  }
+}
+
+/** Ends our half; the socket goes when the client ends its own, or after a while. */
+function finish(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.end();
+  // Unread input would turn the client's end of file into "connection reset".
+  socket.removeAllListeners('data');
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  socket.once('end', () => socket.destroySoon());
+  if (socket.readableEnded) socket.destroySoon();
+  socket.once('close', () => clearTimeout(timer));
+}

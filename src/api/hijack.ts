@@ -1,0 +1,60 @@
+/**
+ * Takes the connection of a request away from Node's HTTP server, for attach and exec: from then on both sides speak
+ * raw bytes, and each can end its half without ending the other's.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Call } from './call.ts';
+
+/** Bytes that a hasty client sent behind its request, before it was told that the connection is raw. */
+const earlyBytes = new WeakMap<Socket, Buffer[]>();
+
+/** Called first thing by a route that will hijack: until then, what follows the request is kept. */
+export function expectHijack(call: Call): void {
+  earlyBytes.set(call.request.socket, []);
+}
+
+/** False when the socket is not about to be hijacked: then the bytes are what they seem, a broken request. */
+export function keepEarlyBytes(socket: Socket, bytes: Buffer): boolean {
+  const kept = earlyBytes.get(socket);
+  if (!kept) return false;
+  kept.push(Buffer.from(bytes));
+  return true;
+}
+
+export interface HijackedConnection {
+  readonly socket: Socket;
+  /** Raw input that arrived already. */
+  readonly early: readonly Buffer[];
+}
+
+/** Answers 101 (or 200 to a client that asked for no upgrade) and hands over the bare socket, paused. */
+export function hijack(call: Call, upgradeContentType: string): HijackedConnection {
+  const { request, response } = call;
+  const { socket } = request;
+  response.detachSocket(socket);
+  // Node's listeners parse requests and, on a client's half-close, end the socket: final output would be lost. The
+  // 'close' listener stays: it frees the parser.
+  for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
+  socket.setTimeout(0);
+  socket.on('error', () => socket.destroy());
+  socket.pause();
+  const early = earlyBytes.get(socket) ?? [];
+  earlyBytes.delete(socket);
+  socket.write(call.request.headers.upgrade === undefined ? plainHead() : upgradeHead(call, upgradeContentType));
+  return { socket, early };
+}
+
+function upgradeHead(call: Call, contentType: string): string {
+  const { response } = call;
+  const own = response.getHeaderNames().map((name) => `${canonical(name)}: ${String(response.getHeader(name))}\r\n`);
+  return `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${own.join('')}\r\n`;
+}
+
+function plainHead(): string {
+  return `HTTP/1.1 200 ${STATUS_CODES[200]}\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n`;
+}
+
+function canonical(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+}

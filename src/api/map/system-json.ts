@@ -1,0 +1,162 @@
+/** What the engine knows of itself and its host -> version, info and events as Docker spells them. */
+import { formatTimeNs } from '../../base/clock.ts';
+import type { EngineEvent } from '../../model/event.ts';
+import type { EventJson, VersionJson } from '../../wire/system.ts';
+import type { SystemFacts } from '../backend/system.ts';
+import { NEWEST_API, OLDEST_API, olderThan } from '../versions.ts';
+
+/** Go's name of an architecture, as `docker version` shows it. */
+function goArch(architecture: string): string {
+  return { x86_64: 'amd64', aarch64: 'arm64', armv7l: 'arm' }[architecture] ?? architecture;
+}
+
+export function toVersionJson(facts: SystemFacts): VersionJson {
+  const arch = goArch(facts.architecture);
+  const engine = {
+    Name: 'Engine',
+    Version: facts.version,
+    Details: {
+      ApiVersion: NEWEST_API,
+      Arch: arch,
+      BuildTime: facts.buildTime,
+      Experimental: 'false',
+      GitCommit: facts.gitCommit,
+      GoVersion: `node ${process.version}`,
+      KernelVersion: facts.kernelVersion,
+      MinAPIVersion: OLDEST_API,
+      Os: 'linux',
+    },
+  };
+  const others = facts.components.map(({ name, version, details }) => ({ Name: name, Version: version, Details: details }));
+  return {
+    Platform: { Name: 'Causeway' },
+    Components: [engine, ...others],
+    Version: facts.version,
+    ApiVersion: NEWEST_API,
+    MinAPIVersion: OLDEST_API,
+    GitCommit: facts.gitCommit,
+    GoVersion: `node ${process.version}`,
+    Os: 'linux',
+    Arch: arch,
+    KernelVersion: facts.kernelVersion,
+    BuildTime: facts.buildTime,
+  };
+}
+
+export function toInfoJson(facts: SystemFacts, version: number, storageDriver: string, nowNs: bigint): object {
+  const { counts } = facts;
+  const older = (text: string) => olderThan(version, text);
+  const commit = (id: string) => ({ ID: id, ...(older('1.49') ? { Expected: id } : {}) });
+  const runtimes = Object.entries(facts.runtimes).map(([name, { path, version: runtimeVersion }]) => [
+    name,
+    { path, ...(older('1.44') ? {} : { status: { 'org.opencontainers.runtime-spec.features': JSON.stringify({ version: runtimeVersion }) } }) },
+  ]);
+  const defaultRuntimeVersion = facts.runtimes[facts.defaultRuntime]?.version ?? 'N/A';
+  return {
+    ID: facts.id,
+    Containers: counts.containers,
+    ContainersRunning: counts.running,
+    ContainersPaused: counts.paused,
+    ContainersStopped: counts.stopped,
+    Images: counts.images,
+    Driver: storageDriver,
+    DriverStatus: facts.storageStatus,
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'local', 'none'],
+    },
+    MemoryLimit: true,
+    SwapLimit: true,
+    ...(older('1.42') ? { KernelMemory: false } : {}),
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    IPv4Forwarding: facts.ipForward,
+    ...(older('1.50') ? { BridgeNfIptables: facts.bridgeNfIptables, BridgeNfIp6tables: facts.bridgeNfIp6tables } : {}),
+    Debug: false,
+    NFd: 0,
+    OomKillDisable: facts.cgroupVersion === '1',
+    NGoroutines: 0,
+    SystemTime: formatTimeNs(nowNs),
+    LoggingDriver: 'json-file',
+    CgroupDriver: facts.cgroupDriver,
+    CgroupVersion: facts.cgroupVersion,
+    NEventsListener: 0,
+    KernelVersion: facts.kernelVersion,
+    OperatingSystem: facts.operatingSystem,
+    OSVersion: facts.osVersion,
+    OSType: 'linux',
+    Architecture: facts.architecture,
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: registryConfig(older('1.47')),
+    NCPU: facts.cpus,
+    MemTotal: facts.memoryBytes,
+    GenericResources: null,
+    DockerRootDir: facts.rootDir,
+    HttpProxy: '',
+    HttpsProxy: '',
+    NoProxy: '',
+    Name: facts.name,
+    Labels: facts.labels,
+    ExperimentalBuild: false,
+    ServerVersion: facts.version,
+    Runtimes: Object.fromEntries(runtimes),
+    DefaultRuntime: facts.defaultRuntime,
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: 'docker-init',
+    ContainerdCommit: commit(''),
+    RuncCommit: commit(defaultRuntimeVersion),
+    InitCommit: commit(''),
+    SecurityOptions: older('1.25') ? facts.securityOptions.map(optionName) : facts.securityOptions,
+    ...(facts.addressPools.length > 0 ? { DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) } : {}),
+    ...(older('1.49') ? {} : { FirewallBackend: { Driver: 'nftables' } }),
+    CDISpecDirs: [],
+    Warnings: facts.warnings.length > 0 ? facts.warnings : null,
+  };
+}
+
+/** 'name=seccomp,profile=builtin' -> 'seccomp' */
+function optionName(option: string): string {
+  return /(?:^|,)name=([^,]*)/.exec(option)?.[1] ?? option;
+}
+
+function registryConfig(withForeignLayers: boolean): object {
+  return {
+    ...(withForeignLayers ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null } : {}),
+    IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } },
+    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
+    Mirrors: [],
+  };
+}
+
+/** One line of the event stream. Nanoseconds do not fit a JavaScript number, so the text is put together here. */
+export function toEventLine(event: EngineEvent): string {
+  const legacy =
+    event.type === 'container'
+      ? { status: event.action, id: event.actorId, ...(event.attributes['image'] === undefined ? {} : { from: event.attributes['image'] }) }
+      : event.type === 'image'
+        ? { status: event.action, id: event.actorId }
+        : {};
+  const json: Omit<EventJson, 'timeNano'> = {
+    ...legacy,
+    Type: event.type,
+    Action: event.action,
+    Actor: { ID: event.actorId, Attributes: event.attributes },
+    scope: 'local',
+    time: Number(event.timeNs / 1_000_000_000n),
+  };
+  return `${JSON.stringify(json).slice(0, -1)},"timeNano":${event.timeNs}}\n`;
+}

@@ -1,0 +1,111 @@
+/** Commands run in a running container. */
+import { errorKind, errorMessage, invalid } from '../../base/errors.ts';
+import { execCreateSchema, execStartSchema, type ExecInspectJson } from '../../wire/exec.ts';
+import { runSession } from '../attached-stream.ts';
+import type { AttachSession } from '../backend/stream.ts';
+import type { Call } from '../call.ts';
+import { parseDetachKeys } from '../detach-keys.ts';
+import { expectHijack, hijack } from '../hijack.ts';
+import type { RouteTable } from '../route-table.ts';
+import { frame } from '../stdcopy.ts';
+import { streamType } from './streams.ts';
+
+export function addExecRoutes(routes: RouteTable): void {
+  routes.add('POST', '/containers/:name/exec', createExec);
+  routes.add('POST', '/exec/:id/start', startExec);
+  routes.add('POST', '/exec/:id/resize', resizeExec);
+  routes.add('GET', '/exec/:id/json', inspectExec);
+}
+
+async function createExec(call: Call): Promise<void> {
+  const request = await call.json(execCreateSchema, 'ExecOptions');
+  if (request.Cmd.length === 0) throw invalid('No exec command specified');
+  parseDetachKeys(request.DetachKeys, 'escape');
+  const id = await call.backend.streams.execCreate(call.name, {
+    cmd: request.Cmd,
+    env: request.Env,
+    user: request.User,
+    workingDir: request.WorkingDir,
+    tty: request.Tty,
+    privileged: request.Privileged,
+    attachStdin: request.AttachStdin,
+    attachStdout: request.AttachStdout,
+    attachStderr: request.AttachStderr,
+    detachKeys: request.DetachKeys,
+    consoleSize: consoleSize(call, request.ConsoleSize),
+  });
+  call.reply(201, { Id: id });
+}
+
+function consoleSize(call: Call, size: readonly number[] | null): readonly [number, number] | null {
+  if (call.olderThan('1.42') || !size) return null;
+  return [size[0] ?? 0, size[1] ?? 0];
+}
+
+async function startExec(call: Call): Promise<void> {
+  expectHijack(call);
+  const request = await call.json(execStartSchema, 'ExecStartOptions');
+  const { spec } = await call.backend.streams.execInspect(call.name);
+  const size = request.Tty ? consoleSize(call, request.ConsoleSize) : null;
+  const start = { detach: request.Detach, tty: request.Tty, consoleSize: size };
+  if (request.Detach) {
+    await call.backend.streams.execStart(call.name, start);
+    return call.replyEmpty(200);
+  }
+  let session: AttachSession | null;
+  try {
+    session = await call.backend.streams.execStart(call.name, start);
+  } catch (error) {
+    // What is wrong with the request is an HTTP error; a command that cannot run says so on the stream, as Docker
+    // does: the client then asks for its exit code, 126 or 127.
+    if (['notFound', 'conflict', 'invalid'].includes(errorKind(error))) throw error;
+    const { socket } = hijack(call, streamType(call, request.Tty));
+    const sentence = Buffer.from(`${errorMessage(error)}\r\n`);
+    socket.end(request.Tty ? sentence : frame('stdout', sentence));
+    socket.resume();
+    return;
+  }
+  const connection = hijack(call, streamType(call, request.Tty));
+  if (!session) {
+    connection.socket.end();
+    return;
+  }
+  const options = {
+    stdin: spec.attachStdin,
+    stdout: spec.attachStdout,
+    stderr: spec.attachStderr,
+    detachKeys: parseDetachKeys(spec.detachKeys, 'escape'),
+  };
+  await runSession(connection, session, options, call.log);
+}
+
+async function resizeExec(call: Call): Promise<void> {
+  const rows = call.query.terminalSize('h', 'height');
+  const columns = call.query.terminalSize('w', 'width');
+  await call.backend.streams.execResize(call.name, rows, columns);
+  call.replyEmpty(200);
+}
+
+async function inspectExec(call: Call): Promise<void> {
+  const view = await call.backend.streams.execInspect(call.name);
+  const { spec } = view;
+  call.reply(200, {
+    ID: view.id,
+    Running: view.running,
+    ExitCode: view.exitCode,
+    ProcessConfig: {
+      tty: spec.tty,
+      entrypoint: spec.cmd[0] ?? '',
+      arguments: spec.cmd.slice(1),
+      privileged: spec.privileged,
+      ...(spec.user === '' ? {} : { user: spec.user }),
+    },
+    OpenStdin: view.openStdin,
+    OpenStderr: spec.attachStderr,
+    OpenStdout: spec.attachStdout,
+    CanRemove: false,
+    ContainerID: view.containerId,
+    DetachKeys: spec.detachKeys === '' ? '' : parseDetachKeys(spec.detachKeys, 'escape').toString('base64'),
+    Pid: view.pid,
+  } satisfies ExecInspectJson);
+}

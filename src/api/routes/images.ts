@@ -1,0 +1,162 @@
+/** Images. */
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { errorMessage, invalid, systemError } from '../../base/errors.ts';
+import type { Call } from '../call.ts';
+import { readFilters } from '../filters.ts';
+import { parseImageReference, pullReference, repoTagReference } from '../image-reference.ts';
+import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts';
+import { streamProgress } from '../progress-stream.ts';
+import { readRegistryAuth } from '../registry-auth.ts';
+import type { RouteTable } from '../route-table.ts';
+import { showOptions } from './containers.ts';
+
+export function addImageRoutes(routes: RouteTable): void {
+  routes.add('GET', '/images/json', listImages);
+  routes.add('POST', '/images/create', createImage);
+  routes.add('POST', '/images/load', loadImages);
+  routes.add('GET', '/images/get', (call) => saveImages(call, call.query.texts('names')));
+  routes.add('POST', '/images/prune', pruneImages);
+  routes.add('GET', '/images/:name/get', (call) => saveImages(call, [call.name]));
+  routes.add('GET', '/images/:name/json', inspectImage);
+  routes.add('GET', '/images/:name/history', imageHistory);
+  routes.add('POST', '/images/:name/push', pushImage);
+  routes.add('POST', '/images/:name/tag', tagImage);
+  routes.add('DELETE', '/images/:name', removeImage);
+}
+
+async function listImages(call: Call): Promise<void> {
+  const { query } = call;
+  const filters: Record<string, readonly string[]> = { ...readFilters('images', query.text('filters')) };
+  if (call.olderThan('1.41') && query.text('filter') !== '') filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
+  const views = await call.backend.images.listImages({ all: query.flag('all'), filters });
+  call.reply(200, views.map((view) => toImageSummary(view, call.version)));
+}
+
+async function inspectImage(call: Call): Promise<void> {
+  const view = await call.backend.images.inspectImage(call.name);
+  call.reply(200, toImageJson(view, call.version, showOptions(call).storageDriver));
+}
+
+async function imageHistory(call: Call): Promise<void> {
+  call.reply(200, toHistoryJson((await call.backend.images.inspectImage(call.name)).record));
+}
+
+/** Pull with `fromImage`, import with `fromSrc`. */
+async function createImage(call: Call): Promise<void> {
+  const { query } = call;
+  const fromImage = query.text('fromImage');
+  const platform = call.olderThan('1.32') ? '' : query.text('platform');
+  if (fromImage !== '') {
+    const reference = pullReference(fromImage, query.text('tag'));
+    const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
+    await streamProgress(call, (report) => call.backend.images.pull(reference, auth, platform, report, call.signal));
+    return;
+  }
+  const fromSrc = query.text('fromSrc');
+  if (fromSrc === '') throw invalid('fromImage or fromSrc must be given');
+  const ref = repoTagReference(query.text('repo'), query.text('tag'));
+  await streamProgress(call, async (report) => {
+    let source: Readable = call.request;
+    if (fromSrc !== '-') {
+      const url = fromSrc.includes('://') ? fromSrc : `http://${fromSrc}`;
+      source = await download(url);
+      report({ status: `Downloading from ${url}` });
+    }
+    const message = query.text('message') || `Imported from ${fromSrc}`;
+    const id = await call.backend.images.importImage(source, { ref, message, changes: query.texts('changes'), platform });
+    report({ status: id });
+  });
+}
+
+function download(text: string, redirects = 5): Promise<Readable> {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw invalid(`invalid URL: ${text}`);
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw invalid(`unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);
+  return new Promise((resolve, reject) => {
+    const get = url.protocol === 'https:' ? httpsGet : httpGet;
+    const request = get(url, (answer) => {
+      const { statusCode = 0 } = answer;
+      const { location } = answer.headers;
+      if (statusCode >= 300 && statusCode < 400 && location !== undefined && redirects > 0) {
+        answer.resume();
+        resolve(download(new URL(location, url).href, redirects - 1));
+      } else if (statusCode < 400) {
+        resolve(answer);
+      } else {
+        answer.resume();
+        reject(systemError(`failed to GET ${url.href} with status ${statusCode} ${answer.statusMessage ?? ''}`.trim()));
+      }
+    });
+    request.on('error', (error) => reject(systemError(`failed to GET ${url.href}: ${error.message}`, error)));
+  });
+}
+
+async function loadImages(call: Call): Promise<void> {
+  const quiet = call.query.flag('quiet', true);
+  await streamProgress(call, (report) =>
+    call.backend.images.loadImages(call.request, (message) => {
+      // What was loaded is always told; how far it is, only if asked for.
+      if (!quiet || message.stream !== undefined) report(message);
+    }),
+  );
+}
+
+async function saveImages(call: Call, names: readonly string[]): Promise<void> {
+  const tar = await call.backend.images.saveImages(names);
+  await sendTar(call, tar);
+}
+
+/** Streams a tar; a failure half way cuts the connection, so that no client takes the rest for whole. */
+export async function sendTar(call: Call, tar: Readable, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+  call.response.writeHead(200, { 'Content-Type': 'application/x-tar', ...headers });
+  call.response.flushHeaders();
+  try {
+    await pipeline(tar, call.response);
+  } catch (error) {
+    call.log.warn({ path: call.request.url, error: errorMessage(error) }, 'a tar stream broke off');
+    call.response.destroy();
+  }
+}
+
+async function pushImage(call: Call): Promise<void> {
+  const tag = call.query.text('tag');
+  const ref = tag === '' ? call.name : repoTagReference(call.name, tag);
+  parseImageReference(ref);
+  const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
+  await streamProgress(call, (report) => call.backend.images.push(ref, auth, report, call.signal));
+}
+
+async function tagImage(call: Call): Promise<void> {
+  const target = repoTagReference(call.query.text('repo'), call.query.text('tag'));
+  if (target === '') throw invalid('invalid reference format');
+  if (parseImageReference(target).name === 'sha256') {
+    throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
+  }
+  await call.backend.images.tag(call.name, target);
+  call.replyEmpty(201);
+}
+
+async function removeImage(call: Call): Promise<void> {
+  if (call.name.trim() === '') throw invalid('image name cannot be blank');
+  const removed = await call.backend.images.removeImage(call.name, { force: call.query.flag('force'), prune: !call.query.flag('noprune') });
+  call.reply(200, removed.map(toDeleteJson));
+}
+
+function toDeleteJson({ untagged, deleted }: { untagged?: string; deleted?: string }): object {
+  return { ...(untagged === undefined ? {} : { Untagged: untagged }), ...(deleted === undefined ? {} : { Deleted: deleted }) };
+}
+
+async function pruneImages(call: Call): Promise<void> {
+  const report = await call.backend.images.pruneImages(readFilters('imagesPrune', call.query.text('filters')));
+  call.reply(200, {
+    ImagesDeleted: report.deleted.length > 0 ? report.deleted.map(toDeleteJson) : null,
+    SpaceReclaimed: report.spaceReclaimedBytes,
+  });
+}

@@ -1,0 +1,72 @@
+/** Networks. */
+import { invalid, notFound } from '../../base/errors.ts';
+import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
+import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../../wire/network.ts';
+import type { Call } from '../call.ts';
+import { readFilters } from '../filters.ts';
+import { toEndpointSpec } from '../map/container-spec.ts';
+import { toNetworkJson, toNetworkSpec } from '../map/network-json.ts';
+import type { RouteTable } from '../route-table.ts';
+import { validateEndpoint } from '../validate-endpoint.ts';
+import { validateNetwork } from '../validate-network.ts';
+
+export function addNetworkRoutes(routes: RouteTable): void {
+  routes.add('GET', '/networks', listNetworks);
+  routes.add('GET', '/networks/', listNetworks);
+  routes.add('GET', '/networks/:id', inspectNetwork);
+  routes.add('POST', '/networks/create', createNetwork);
+  routes.add('POST', '/networks/prune', pruneNetworks);
+  routes.add('POST', '/networks/:id/connect', connectNetwork);
+  routes.add('POST', '/networks/:id/disconnect', disconnectNetwork);
+  routes.add('DELETE', '/networks/:id', removeNetwork);
+}
+
+async function listNetworks(call: Call): Promise<void> {
+  const views = await call.backend.networks.listNetworks(readFilters('networks', call.query.text('filters')));
+  const detailed = call.olderThan('1.28');
+  call.reply(200, views.map((view) => toNetworkJson(view, detailed)));
+}
+
+async function inspectNetwork(call: Call): Promise<void> {
+  const verbose = call.query.text('verbose');
+  if (verbose !== '' && !/^(1|t|true|0|f|false)$/i.test(verbose)) {
+    throw invalid(`invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`);
+  }
+  const scope = call.query.text('scope');
+  if (scope !== '' && scope !== 'local') throw notFound(`network ${call.name} not found`);
+  call.reply(200, toNetworkJson(await call.backend.networks.inspectNetwork(call.name), true));
+}
+
+async function createNetwork(call: Call): Promise<void> {
+  const request = await call.json(networkCreateSchema, 'CreateRequest');
+  if (call.olderThan('1.48')) request.EnableIPv4 = null;
+  validateNetwork(request);
+  const { id, warnings } = await call.backend.networks.createNetwork(toNetworkSpec(request));
+  call.reply(201, { Id: id, Warning: warnings.join('\n') });
+}
+
+async function connectNetwork(call: Call): Promise<void> {
+  const { Container: container, EndpointConfig: endpoint } = await call.json(networkConnectSchema, 'ConnectOptions');
+  if (endpoint) {
+    if (call.olderThan('1.48')) endpoint.GwPriority = 0;
+    validateEndpoint(call.name, endpoint);
+  }
+  await call.backend.networks.connect(call.name, container, endpoint ? toEndpointSpec(endpoint) : EMPTY_ENDPOINT_SPEC);
+  call.replyEmpty(200);
+}
+
+async function disconnectNetwork(call: Call): Promise<void> {
+  const { Container: container, Force: force } = await call.json(networkDisconnectSchema, 'DisconnectOptions');
+  await call.backend.networks.disconnect(call.name, container, force);
+  call.replyEmpty(200);
+}
+
+async function removeNetwork(call: Call): Promise<void> {
+  await call.backend.networks.removeNetwork(call.name);
+  call.replyEmpty(204);
+}
+
+async function pruneNetworks(call: Call): Promise<void> {
+  const names = await call.backend.networks.pruneNetworks(readFilters('networksPrune', call.query.text('filters')));
+  call.reply(200, { NetworksDeleted: names.length > 0 ? names : null });
+}

@@ -1,0 +1,93 @@
+/** Ping, version, info, events, disk usage, logins. */
+import { invalid } from '../../base/errors.ts';
+import { systemClock } from '../../base/clock.ts';
+import { authSchema, type DiskUsageJson } from '../../wire/system.ts';
+import type { Call } from '../call.ts';
+import { readFilters } from '../filters.ts';
+import { toContainerSummary } from '../map/container-json.ts';
+import { toImageSummary } from '../map/image-json.ts';
+import { toEventLine, toInfoJson, toVersionJson } from '../map/system-json.ts';
+import type { RouteTable } from '../route-table.ts';
+import { parseTimestampNs } from '../timestamps.ts';
+import { showOptions } from './containers.ts';
+import { toVolumeJson } from './volumes.ts';
+
+export function addSystemRoutes(routes: RouteTable): void {
+  routes.add('GET', '/_ping', ping);
+  routes.add('HEAD', '/_ping', ping);
+  routes.add('GET', '/version', async (call) => call.reply(200, toVersionJson(await call.backend.system.facts())));
+  routes.add('GET', '/info', info);
+  routes.add('GET', '/events', events);
+  routes.add('GET', '/system/df', diskUsage);
+  routes.add('POST', '/auth', login);
+}
+
+function ping(call: Call): void {
+  const { response } = call;
+  response.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
+  response.setHeader('Pragma', 'no-cache');
+  response.setHeader('Builder-Version', '1'); // no BuildKit here
+  response.setHeader('Swarm', 'inactive');
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  const body = call.request.method === 'HEAD' ? '' : 'OK';
+  response.setHeader('Content-Length', body.length);
+  response.end(body);
+}
+
+async function info(call: Call): Promise<void> {
+  const facts = await call.backend.system.facts();
+  call.reply(200, toInfoJson(facts, call.version, showOptions(call).storageDriver, systemClock.nowNs()));
+}
+
+async function events(call: Call): Promise<void> {
+  const { query } = call;
+  const sinceNs = parseTimestampNs(query.text('since'), 'since');
+  const untilNs = parseTimestampNs(query.text('until'), 'until');
+  if (untilNs !== 0n && untilNs < sinceNs) {
+    throw invalid(`\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`);
+  }
+  const filters = readFilters('events', query.text('filters'));
+  // Subscribed before the headers go out: a client may act as soon as it sees them.
+  const stream = call.backend.system.events({ sinceNs, untilNs, filters }, call.signal)[Symbol.asyncIterator]();
+  let next = stream.next();
+  call.startStream('application/json');
+  const hideImageCreate = call.olderThan('1.46');
+  for (;;) {
+    const { value: event, done } = await next;
+    if (done || call.signal.aborted) break;
+    if (!(hideImageCreate && event.type === 'image' && event.action === 'create')) await call.write(toEventLine(event));
+    next = stream.next();
+  }
+  await stream.return?.();
+  call.response.end();
+}
+
+const DISK_USAGE_TYPES = new Set(['container', 'image', 'volume', 'build-cache']);
+
+async function diskUsage(call: Call): Promise<void> {
+  const asked = call.olderThan('1.42') ? [] : call.query.texts('type');
+  for (const type of asked) if (!DISK_USAGE_TYPES.has(type)) throw invalid(`unknown object type: ${type}`);
+  const wants = (type: string) => asked.length === 0 || asked.includes(type);
+  const { containers, images, volumes, system } = call.backend;
+  const nowMs = Date.now();
+  const usage: DiskUsageJson = {
+    LayersSize: wants('image') ? (await system.diskUsage()).imageBytes : 0,
+    Images: wants('image') ? (await images.listImages({ all: true, filters: {} })).map((view) => ({ ...toImageSummary(view, call.version), Containers: view.containers, SharedSize: 0 })) : null,
+    Containers: wants('container')
+      ? (await containers.list({ all: true, limit: 0, size: true, filters: {} })).map((view) => toContainerSummary(view, call.version, nowMs))
+      : null,
+    Volumes: wants('volume') ? (await volumes.listVolumes({})).map((view) => toVolumeJson(view, true)) : null,
+    BuildCache: wants('build-cache') ? [] : null,
+  };
+  call.reply(200, usage);
+}
+
+async function login(call: Call): Promise<void> {
+  const auth = await call.json(authSchema, 'AuthConfig');
+  const { status, identityToken } = await call.backend.system.login({
+    username: auth.username,
+    password: auth.password,
+    serverAddress: auth.serveraddress,
+  });
+  call.reply(200, { IdentityToken: identityToken, Status: status });
+}

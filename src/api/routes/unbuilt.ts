@@ -1,0 +1,62 @@
+/** What this engine does not have: swarm answers what a node outside any swarm answers, the rest says what is missing. */
+import { notImplemented, unavailable } from '../../base/errors.ts';
+import type { Handler, RouteTable } from '../route-table.ts';
+
+const notManager: Handler = () => {
+  throw unavailable(
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+  );
+};
+
+const notInSwarm: Handler = () => {
+  throw unavailable('This node is not part of a swarm');
+};
+
+function missing(sentence: string): Handler {
+  return () => {
+    throw notImplemented(sentence);
+  };
+}
+
+const SWARM_OBJECTS = ['nodes', 'services', 'tasks', 'secrets', 'configs'];
+
+export function addUnbuiltRoutes(routes: RouteTable): void {
+  for (const object of SWARM_OBJECTS) {
+    routes.add('GET', `/${object}`, notManager);
+    routes.add('GET', `/${object}/:id`, notManager);
+    routes.add('GET', `/${object}/:id/logs`, notManager);
+    routes.add('DELETE', `/${object}/:id`, notManager);
+    routes.add('POST', `/${object}/create`, notManager);
+    routes.add('POST', `/${object}/:id/update`, notManager);
+  }
+  routes.add('GET', '/swarm', notManager);
+  routes.add('GET', '/swarm/unlockkey', notManager);
+  routes.add('POST', '/swarm/update', notManager);
+  routes.add('POST', '/swarm/leave', notInSwarm);
+  routes.add('POST', '/swarm/unlock', notInSwarm);
+  const noSwarm = missing('This engine has no swarm mode: it runs containers on one host.');
+  routes.add('POST', '/swarm/init', noSwarm);
+  routes.add('POST', '/swarm/join', noSwarm);
+
+  const noBuild = missing('This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".');
+  for (const path of ['/build', '/build/prune', '/build/cancel', '/session', '/grpc']) routes.add('POST', path, noBuild);
+
+  const noPlugins = missing('This engine has no plugins.');
+  routes.add('GET', '/plugins', (call) => call.reply(200, []));
+  routes.add('GET', '/plugins/privileges', noPlugins);
+  routes.add('GET', '/plugins/:name/json', noPlugins);
+  routes.add('DELETE', '/plugins/:name', noPlugins);
+  for (const action of ['pull', 'create']) routes.add('POST', `/plugins/${action}`, noPlugins);
+  for (const action of ['enable', 'disable', 'push', 'upgrade', 'set']) routes.add('POST', `/plugins/:name/${action}`, noPlugins);
+
+  const noCheckpoints = missing('This engine does not checkpoint containers.');
+  routes.add('GET', '/containers/:name/checkpoints', noCheckpoints);
+  routes.add('POST', '/containers/:name/checkpoints', noCheckpoints);
+
+  routes.add('GET', '/distribution/:name/json', missing('This engine does not look up images in registries without pulling them.'));
+  routes.add('GET', '/images/search', missing('This engine does not search registries.'));
+  routes.add('GET', '/containers/:name/attach/ws', missing('This engine does not attach over websockets: use POST /containers/{id}/attach.'));
+  routes.add('PUT', '/volumes/:name', () => {
+    throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
+  });
+}

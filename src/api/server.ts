@@ -1,0 +1,129 @@
+/**
+ * The Docker Engine API, 1.24 to 1.51, over an engine that implements `backend/`. The server listens to nothing
+ * itself: the daemon hands it sockets. Long streams are never cut by a timer; an error becomes a status in one place.
+ */
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorKind, errorMessage } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Backend } from './backend/system.ts';
+import { Call } from './call.ts';
+import { HTTP_STATUS } from './http-status.ts';
+import { keepEarlyBytes } from './hijack.ts';
+import { createRoutes } from './routes/all.ts';
+import { NEWEST_API, negotiateVersion, olderThan, versionNumber } from './versions.ts';
+
+export interface ApiOptions {
+  readonly log: Log;
+  readonly version: string; // of the engine, for the Server header
+  readonly cgroupVersion?: '1' | '2'; // decides defaults of new containers; '2' when absent
+  readonly defaultRuntime?: string; // shown where a container names none
+  readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
+}
+
+const VERSIONED_PATH = /^\/v([0-9.]+)(\/.*)$/;
+
+export function createApiServer(backend: Backend, options: ApiOptions): Server {
+  const routes = createRoutes();
+  const serverHeader = `Causeway/${options.version} (linux)`;
+
+  const server = createServer(
+    {
+      noDelay: true,
+      keepAliveTimeout: 0, // clients keep idle connections for long, and a local one costs nothing
+      requestTimeout: 0, // a body may be an image that takes hours
+      headersTimeout: 60_000,
+      maxHeaderSize: 1024 * 1024, // as Go: filters and registry logins are long
+      requireHostHeader: false,
+    },
+    (request, response) => {
+      response.setHeader('Api-Version', NEWEST_API);
+      response.setHeader('Docker-Experimental', 'false');
+      response.setHeader('Ostype', 'linux');
+      response.setHeader('Server', serverHeader);
+      void serve(request, response);
+    },
+  );
+  server.timeout = 0;
+  server.on('clientError', answerClientError);
+  return server;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { path, search, asked } = splitUrl(request.url ?? '/');
+    const match = path === undefined ? undefined : routes.find(request.method ?? 'GET', path);
+    if (!match) return sendError(response, 404, 'page not found');
+    let call: Call | undefined;
+    try {
+      const version = negotiateVersion(asked);
+      call = new Call({ request, response, backend, options, version, name: match.name, search });
+      await match.handler(call);
+    } catch (error) {
+      fail(error, response, call, asked);
+    }
+  }
+}
+
+/** '/v1.44/containers/a%2Fb/json?x=1' -> the decoded path, the search part and the version asked for. */
+function splitUrl(url: string): { path: string | undefined; search: string; asked: string } {
+  const mark = url.indexOf('?');
+  const search = mark === -1 ? '' : url.slice(mark + 1);
+  let raw = mark === -1 ? url : url.slice(0, mark);
+  if (raw.startsWith('http://')) raw = raw.slice(raw.indexOf('/', 7)); // a client that talks to a proxy
+  const versioned = VERSIONED_PATH.exec(raw);
+  let path: string | undefined = versioned ? versioned[2]! : raw;
+  if (path.includes('%')) path = decodePath(path);
+  return { path, search, asked: versioned?.[1] ?? '' };
+}
+
+function decodePath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function fail(error: unknown, response: ServerResponse, call: Call | undefined, asked: string): void {
+  const status = HTTP_STATUS[errorKind(error)];
+  call?.logFailure(error, status);
+  if (response.headersSent || response.destroyed) {
+    // Too late for a status: a cut connection is the only way left to say that the answer is not whole.
+    response.destroy();
+    return;
+  }
+  if (asked !== '' && olderThan(versionNumber(asked), '1.24')) {
+    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
+    response.end(`${errorMessage(error)}\n`);
+    return;
+  }
+  sendError(response, status, errorMessage(error));
+}
+
+function sendError(response: ServerResponse, status: number, message: string): void {
+  if (status === 304) {
+    response.writeHead(304);
+    response.end();
+    return;
+  }
+  const body = Buffer.from(`${JSON.stringify({ message })}\n`);
+  response.removeHeader('Content-Encoding');
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+  response.end(body);
+}
+
+interface ParseError extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
+function answerClientError(error: ParseError, socket: Socket): void {
+  // A client that sends stdin without waiting for the 101 looks like a broken second request.
+  if (error.rawPacket && keepEarlyBytes(socket, error.rawPacket.subarray(error.bytesParsed ?? 0))) return;
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status} ${STATUS_CODES[status]}`);
+}

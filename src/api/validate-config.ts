@@ -1,0 +1,37 @@
+/** What runs in the container: working directory, stop signal, environment, health check. */
+import { posix } from 'node:path';
+import { invalid } from '../base/errors.ts';
+import type { ConfigRequest, HealthcheckRequest } from '../wire/container-create.ts';
+import { isSignal } from './signals.ts';
+
+const MILLISECOND_NS = 1_000_000;
+
+/** Checks, and cleans the working directory in place as Docker does. */
+export function validateConfig(config: ConfigRequest): void {
+  if (config.WorkingDir !== '') {
+    if (!config.WorkingDir.startsWith('/')) {
+      throw invalid(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+    }
+    config.WorkingDir = cleanPath(config.WorkingDir);
+  }
+  if (config.StopSignal !== '' && !isSignal(config.StopSignal)) throw invalid(`invalid signal: ${config.StopSignal}`);
+  for (const variable of config.Env) {
+    if (variable === '' || variable.startsWith('=')) throw invalid(`invalid environment variable: ${variable}`);
+  }
+  if (config.Healthcheck) validateHealthcheck(config.Healthcheck);
+}
+
+function validateHealthcheck(check: HealthcheckRequest): void {
+  for (const name of ['Interval', 'Timeout'] as const) refuseShort(name, check[name]);
+  if (check.Retries < 0) throw invalid('Retries in Healthcheck cannot be negative');
+  for (const name of ['StartPeriod', 'StartInterval'] as const) refuseShort(name, check[name]);
+}
+
+function refuseShort(name: string, ns: number): void {
+  if (ns !== 0 && ns < MILLISECOND_NS) throw invalid(`${name} in Healthcheck cannot be less than 1ms`);
+}
+
+function cleanPath(path: string): string {
+  const clean = posix.normalize(path);
+  return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean;
+}

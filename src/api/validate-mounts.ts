@@ -1,0 +1,59 @@
+/** The Mounts of a create request; the texts are Docker's. Whether a bind's source exists is the engine's to say. */
+import { posix } from 'node:path';
+import { invalid, notImplemented } from '../base/errors.ts';
+import type { MountRequest } from '../wire/container-create.ts';
+
+const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
+
+export function validateMount(mount: MountRequest): void {
+  if (mount.Type === 'image') throw notImplemented('This engine does not mount images into containers.');
+  if (mount.Type === 'cluster') throw notImplemented('This engine has no cluster volumes.');
+  const complaint = mountComplaint(mount);
+  if (complaint !== undefined) throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type)}: ${complaint}`);
+  if (mount.BindOptions?.ReadOnlyForceRecursive) {
+    throw notImplemented('This engine does not mount read-only recursively: leave out ReadOnlyForceRecursive.');
+  }
+}
+
+function mountComplaint(mount: MountRequest): string | undefined {
+  const { Type: type, Source: source, Target: target } = mount;
+  if (target === '') return 'field Target must not be empty';
+  const clean = posix.normalize(target);
+  if (clean === '/' || clean === '//') return "invalid specification: destination can't be '/'";
+  if (!target.startsWith('/')) return `invalid mount path: '${target}' mount path must be absolute`;
+  switch (type) {
+    case 'bind': {
+      if (source === '') return 'field Source must not be empty';
+      const propagation = mount.BindOptions?.Propagation ?? '';
+      if (propagation !== '' && !PROPAGATIONS.has(propagation)) return `invalid propagation mode: ${propagation}`;
+      if (mount.VolumeOptions) return 'field VolumeOptions must not be specified';
+      if (!source.startsWith('/')) return `invalid mount path: '${source}' mount path must be absolute`;
+      return undefined;
+    }
+    case 'volume':
+      if (mount.BindOptions) return 'field BindOptions must not be specified';
+      if (mount.VolumeOptions?.Subpath && source === '') return 'must not set Subpath when using anonymous volumes';
+      if (mount.VolumeOptions?.Subpath && !isLocalPath(mount.VolumeOptions.Subpath)) {
+        return 'subpath must be a relative path within the volume';
+      }
+      if (mount.ReadOnly && source === '') return 'must not set ReadOnly mode when using anonymous volumes';
+      return undefined;
+    case 'tmpfs':
+      if (mount.BindOptions) return 'field BindOptions must not be specified';
+      if (source !== '') return 'field Source must not be specified';
+      return undefined;
+    default:
+      return 'mount type unknown';
+  }
+}
+
+/** A path that stays where it is joined. */
+function isLocalPath(path: string): boolean {
+  const clean = posix.normalize(path);
+  return !clean.startsWith('/') && clean !== '..' && !clean.startsWith('../');
+}
+
+export function validateTmpfsTarget(target: string): void {
+  if (!target.startsWith('/')) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
+  if (posix.normalize(target) === '/') throw invalid("invalid specification: destination can't be '/'");
+}

@@ -1,0 +1,74 @@
+/** Limits that contradict each other or cannot be. Returns warnings; what the kernel lacks is the engine's to say. */
+import { cpus } from 'node:os';
+import { invalid, notImplemented } from '../base/errors.ts';
+import type { UpdateRequest } from '../wire/container-create.ts';
+
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+
+export type ResourcesRequest = Omit<UpdateRequest, 'RestartPolicy'>;
+
+export function validateResources(resources: ResourcesRequest, update: boolean): string[] {
+  validateMemory(resources, update);
+  validateCpu(resources);
+  refuseUnbuilt(resources);
+  if (resources.BlkioWeight > 0 && (resources.BlkioWeight < 10 || resources.BlkioWeight > 1000)) {
+    throw invalid('Range of blkio weight is from 10 to 1000');
+  }
+  if (resources.IOMaximumBandwidth !== 0) throw invalid('invalid option: QoS maximum bandwidth configuration is not supported on linux');
+  if (resources.IOMaximumIOps !== 0) throw invalid('invalid option: QoS maximum IOPs configuration is not supported on linux');
+  const warnings: string[] = [];
+  if (resources.OomKillDisable === true && resources.Memory === 0 && !update) {
+    warnings.push(
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    );
+  }
+  if (resources.CpuPercent > 0) warnings.push('linux does not support CPU percent. Percent discarded.');
+  return warnings;
+}
+
+function validateMemory(resources: ResourcesRequest, update: boolean): void {
+  const { Memory: memory, MemorySwap: swap, MemoryReservation: reservation, MemorySwappiness: swappiness } = resources;
+  if (memory !== 0 && memory < MIN_MEMORY_BYTES) throw invalid('Minimum memory limit allowed is 6MB');
+  if (memory > 0 && swap > 0 && swap < memory) throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (memory === 0 && swap > 0 && !update) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (swappiness !== null && swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
+    throw invalid(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
+  }
+  if (reservation > 0 && reservation < MIN_MEMORY_BYTES) throw invalid('Minimum memory reservation allowed is 6MB');
+  if (memory > 0 && reservation > 0 && memory < reservation) {
+    throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
+  }
+}
+
+function validateCpu(resources: ResourcesRequest): void {
+  const { NanoCpus: nano, CpuPeriod: period, CpuQuota: quota, CpuRealtimePeriod, CpuRealtimeRuntime } = resources;
+  if (nano > 0 && period > 0) throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
+  if (nano > 0 && quota > 0) throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
+  const available = cpus().length;
+  if (nano < 0 || nano > available * 1e9) {
+    throw invalid(`range of CPUs is from 0.01 to ${available}.00, as there are only ${available} CPUs available`);
+  }
+  if (period !== 0 && (period < 1000 || period > 1_000_000)) {
+    throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  }
+  if (quota > 0 && quota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  if (resources.CpuShares < 0) throw invalid(`invalid CPU shares (${resources.CpuShares}): value must be a positive integer`);
+  if (CpuRealtimePeriod !== 0 && CpuRealtimeRuntime > CpuRealtimePeriod) {
+    throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
+  }
+  for (const [name, value] of [['cpus', resources.CpusetCpus], ['mems', resources.CpusetMems]] as const) {
+    if (value !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(value)) throw invalid(`Invalid value ${value} for cpuset ${name}`);
+  }
+}
+
+/** Limits that Docker has and this engine does not: said, never silently dropped. */
+function refuseUnbuilt(resources: ResourcesRequest): void {
+  const { BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } = resources;
+  const perDevice = [BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps];
+  if (perDevice.some((devices) => devices.length > 0)) {
+    throw notImplemented('This engine does not limit block I/O per device: leave out the Blkio device settings.');
+  }
+  if (resources.DeviceRequests.length > 0) {
+    throw notImplemented('This engine has no device drivers: leave out DeviceRequests (--gpus).');
+  }
+}

@@ -1,0 +1,183 @@
+/** The body of POST /containers/create, of update and of commit: what Docker clients send. */
+import * as v from 'valibot';
+import { command, fields, flag, integer, keySet, list, optionalFields, optionalFlag, optionalInteger, optionalTexts, text, textMap, texts } from './go-fields.ts';
+
+const nanoseconds = () => v.nullish(v.number(), 0);
+
+export const healthcheckSchema = fields({
+  Test: texts(),
+  Interval: nanoseconds(),
+  Timeout: nanoseconds(),
+  StartPeriod: nanoseconds(),
+  StartInterval: nanoseconds(),
+  Retries: integer(),
+});
+
+const configEntries = {
+  Hostname: text(),
+  Domainname: text(),
+  User: text(),
+  AttachStdin: flag(),
+  AttachStdout: flag(),
+  AttachStderr: flag(),
+  ExposedPorts: keySet(),
+  Tty: flag(),
+  OpenStdin: flag(),
+  StdinOnce: flag(),
+  Env: texts(),
+  Cmd: command(),
+  Healthcheck: v.nullish(healthcheckSchema, null),
+  ArgsEscaped: flag(),
+  Image: text(),
+  Volumes: keySet(),
+  WorkingDir: text(),
+  Entrypoint: command(),
+  NetworkDisabled: flag(),
+  MacAddress: text(),
+  OnBuild: optionalTexts(),
+  Labels: textMap(),
+  StopSignal: text(),
+  StopTimeout: optionalInteger(),
+  Shell: command(),
+};
+
+const endpointIpamSchema = optionalFields({ IPv4Address: text(), IPv6Address: text(), LinkLocalIPs: texts() });
+
+export const endpointSettingsSchema = fields({
+  IPAMConfig: endpointIpamSchema,
+  Links: texts(),
+  Aliases: texts(),
+  MacAddress: text(),
+  DriverOpts: textMap(),
+  GwPriority: integer(),
+  NetworkID: text(),
+});
+
+const throttleDevices = () => list(fields({ Path: text(), Rate: integer() }));
+
+const resourceEntries = {
+  CpuShares: integer(),
+  Memory: integer(),
+  NanoCpus: integer(),
+  CgroupParent: text(),
+  BlkioWeight: integer(),
+  BlkioWeightDevice: list(fields({ Path: text(), Weight: integer() })),
+  BlkioDeviceReadBps: throttleDevices(),
+  BlkioDeviceWriteBps: throttleDevices(),
+  BlkioDeviceReadIOps: throttleDevices(),
+  BlkioDeviceWriteIOps: throttleDevices(),
+  CpuPeriod: integer(),
+  CpuQuota: integer(),
+  CpuRealtimePeriod: integer(),
+  CpuRealtimeRuntime: integer(),
+  CpusetCpus: text(),
+  CpusetMems: text(),
+  Devices: v.nullish(v.array(fields({ PathOnHost: text(), PathInContainer: text(), CgroupPermissions: text() })), null),
+  DeviceCgroupRules: optionalTexts(),
+  DeviceRequests: list(v.unknown()),
+  KernelMemory: integer(),
+  KernelMemoryTCP: integer(),
+  MemoryReservation: integer(),
+  MemorySwap: integer(),
+  MemorySwappiness: optionalInteger(),
+  OomKillDisable: optionalFlag(),
+  PidsLimit: optionalInteger(),
+  Ulimits: v.nullish(v.array(fields({ Name: text(), Soft: integer(), Hard: integer() })), null),
+  CpuCount: integer(),
+  CpuPercent: integer(),
+  IOMaximumIOps: integer(),
+  IOMaximumBandwidth: integer(),
+};
+
+const restartPolicySchema = v.nullish(fields({ Name: text(), MaximumRetryCount: integer() }), {});
+
+const driverConfigSchema = optionalFields({ Name: text(), Options: textMap() });
+
+export const mountSchema = fields({
+  Type: text(),
+  Source: text(),
+  Target: text(),
+  ReadOnly: flag(),
+  Consistency: text(),
+  BindOptions: optionalFields({
+    Propagation: text(),
+    NonRecursive: flag(),
+    CreateMountpoint: flag(),
+    ReadOnlyNonRecursive: flag(),
+    ReadOnlyForceRecursive: flag(),
+  }),
+  VolumeOptions: optionalFields({ NoCopy: flag(), Labels: textMap(), DriverConfig: driverConfigSchema, Subpath: text() }),
+  ImageOptions: optionalFields({ Subpath: text() }),
+  TmpfsOptions: optionalFields({ SizeBytes: integer(), Mode: integer() }),
+  ClusterOptions: v.nullish(v.unknown(), null),
+});
+
+const portMapSchema = v.nullish(
+  v.record(v.string(), v.nullish(v.array(fields({ HostIp: text(), HostPort: text() })), [])),
+  {},
+);
+
+const hostConfigSchema = fields({
+  ...resourceEntries,
+  Binds: optionalTexts(),
+  ContainerIDFile: text(),
+  LogConfig: v.nullish(fields({ Type: text(), Config: textMap() }), {}),
+  NetworkMode: text(),
+  PortBindings: portMapSchema,
+  RestartPolicy: restartPolicySchema,
+  AutoRemove: flag(),
+  VolumeDriver: text(),
+  VolumesFrom: optionalTexts(),
+  ConsoleSize: v.nullish(v.array(v.number()), []),
+  Annotations: textMap(),
+  CapAdd: command(),
+  CapDrop: command(),
+  CgroupnsMode: text(),
+  Dns: texts(),
+  DnsOptions: texts(),
+  DnsSearch: texts(),
+  ExtraHosts: texts(),
+  GroupAdd: texts(),
+  IpcMode: text(),
+  Cgroup: text(),
+  Links: texts(),
+  OomScoreAdj: integer(),
+  PidMode: text(),
+  Privileged: flag(),
+  PublishAllPorts: flag(),
+  ReadonlyRootfs: flag(),
+  SecurityOpt: optionalTexts(),
+  StorageOpt: textMap(),
+  Tmpfs: textMap(),
+  UTSMode: text(),
+  UsernsMode: text(),
+  ShmSize: integer(),
+  Sysctls: textMap(),
+  Runtime: text(),
+  Isolation: text(),
+  Mounts: list(mountSchema),
+  MaskedPaths: optionalTexts(),
+  ReadonlyPaths: optionalTexts(),
+  Init: optionalFlag(),
+});
+
+const endpointsSchema = v.nullish(v.record(v.string(), v.nullish(endpointSettingsSchema, {})), {});
+
+export const configSchema = fields(configEntries);
+
+/** Every field of Config stands at the top level of the body, beside HostConfig and NetworkingConfig. */
+export const createRequestSchema = fields({
+  ...configEntries,
+  HostConfig: v.nullish(hostConfigSchema, {}),
+  NetworkingConfig: v.nullish(fields({ EndpointsConfig: endpointsSchema }), {}),
+});
+
+export const updateRequestSchema = fields({ ...resourceEntries, RestartPolicy: restartPolicySchema });
+
+export type CreateRequest = v.InferOutput<typeof createRequestSchema>;
+export type ConfigRequest = v.InferOutput<typeof configSchema>;
+export type HostConfigRequest = v.InferOutput<typeof hostConfigSchema>;
+export type UpdateRequest = v.InferOutput<typeof updateRequestSchema>;
+export type EndpointSettingsRequest = v.InferOutput<typeof endpointSettingsSchema>;
+export type MountRequest = v.InferOutput<typeof mountSchema>;
+export type HealthcheckRequest = v.InferOutput<typeof healthcheckSchema>;

@@ -1,0 +1,58 @@
+/** Images as Docker's API spells them. */
+import type { ConfigJson } from './container-inspect.ts';
+
+export interface ImageSummaryJson {
+  Containers: number;
+  Created: number;
+  Id: string;
+  Labels: Readonly<Record<string, string>> | null;
+  ParentId: string;
+  RepoDigests: readonly string[];
+  RepoTags: readonly string[];
+  SharedSize: number;
+  Size: number;
+  VirtualSize?: number;
+}
+
+export interface ImageJson {
+  Id: string;
+  RepoTags: readonly string[];
+  RepoDigests: readonly string[];
+  Parent: string;
+  Comment: string;
+  Created?: string;
+  Container?: string;
+  ContainerConfig?: ConfigJson;
+  DockerVersion: string;
+  Author: string;
+  Config: Record<string, unknown>;
+  Architecture: string;
+  Variant?: string;
+  Os: string;
+  Size: number;
+  VirtualSize?: number;
+  GraphDriver: { Data: Readonly<Record<string, string>> | null; Name: string };
+  RootFS: { Type: string; Layers?: readonly string[] };
+  Metadata: { LastTagTime: string };
+}
+
+export interface ImageHistoryJson {
+  Id: string;
+  Created: number;
+  CreatedBy: string;
+  Tags: readonly string[] | null;
+  Size: number;
+  Comment: string;
+}
+
+/** A line of pull, push, load and import output. */
+export interface ProgressJson {
+  status?: string;
+  id?: string;
+  stream?: string;
+  progress?: string;
+  progressDetail?: { current?: number; total?: number };
+  aux?: unknown;
+  errorDetail?: { message: string };
+  error?: string;
+}

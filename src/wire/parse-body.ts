@@ -1,0 +1,69 @@
+/** From the bytes of a request to a checked value; errors are Docker's sentences, of kind `invalid`. */
+import * as v from 'valibot';
+import { invalid } from '../base/errors.ts';
+
+/** Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'). */
+export function parseBody<const S extends v.GenericSchema>(schema: S, typeName: string, body: string): v.InferOutput<S> {
+  return checkValue(schema, typeName, parseJson(body));
+}
+
+export function checkValue<const S extends v.GenericSchema>(schema: S, typeName: string, value: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  throw invalid(`invalid JSON: ${describeIssue(result.issues[0], typeName)}`);
+}
+
+export function parseJson(body: string): unknown {
+  if (body.trim() === '') throw invalid('invalid JSON: got EOF while reading request body');
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw invalid(describeSyntaxError(body, (error as Error).message));
+  }
+}
+
+/** "json: cannot unmarshal number into Go struct field Config.Image of type string" */
+function describeIssue(issue: v.BaseIssue<unknown>, typeName: string): string {
+  const path = (issue.path ?? []).map((item) => String(item.key)).join('.');
+  const field = path === '' ? `value of type ${typeName}` : `struct field ${typeName}.${path} of type ${goType(issue)}`;
+  return `json: cannot unmarshal ${jsonType(issue.input)} into Go ${field}`;
+}
+
+function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (value === null || typeof value === 'object') return 'object';
+  if (typeof value === 'number' && !Number.isInteger(value)) return `number ${value}`;
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value;
+}
+
+function goType(issue: v.BaseIssue<unknown>): string {
+  const expected = issue.expected ?? issue.type;
+  if (expected === 'Array' || issue.type === 'union') return '[]string';
+  if (expected === 'Object') return issue.type === 'record' ? 'map' : 'struct';
+  if (expected === 'boolean') return 'bool';
+  if (expected === 'string') return 'string';
+  return 'int64';
+}
+
+/** Node says where; Go says what. The sentence is Go's as far as it can be told from the text. */
+function describeSyntaxError(body: string, nodeMessage: string): string {
+  if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return 'invalid JSON: unexpected EOF';
+  const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
+  if (/after JSON/i.test(nodeMessage)) return 'unexpected content after JSON';
+  const character = body[position] ?? body[firstNonSpace(body)] ?? '';
+  const before = body.slice(0, position).trimEnd().slice(-1);
+  const context =
+    before === '{' || (before === ',' && /property name/i.test(nodeMessage))
+      ? 'looking for beginning of object key string'
+      : /Expected ','/.test(nodeMessage)
+        ? nodeMessage.includes("']'") ? 'after array element' : 'after object key:value pair'
+        : /Expected ':'/.test(nodeMessage)
+          ? 'after object key'
+          : 'looking for beginning of value';
+  return `invalid JSON: invalid character '${character}' ${context}`;
+}
+
+function firstNonSpace(body: string): number {
+  return Math.max(0, body.search(/\S/));
+}

@@ -1,0 +1,56 @@
+/** Version, info, events, disk usage and registry logins as Docker's API spells them. */
+import * as v from 'valibot';
+import type { ContainerSummaryJson } from './container-summary.ts';
+import { fields, text } from './go-fields.ts';
+import type { ImageSummaryJson } from './image.ts';
+import type { VolumeJson } from './volume.ts';
+
+export const authSchema = fields({
+  username: text(),
+  password: text(),
+  auth: text(),
+  email: text(),
+  serveraddress: text(),
+  identitytoken: text(),
+  registrytoken: text(),
+});
+
+export type AuthRequest = v.InferOutput<typeof authSchema>;
+
+export interface VersionJson {
+  Platform: { Name: string };
+  Components: readonly { Name: string; Version: string; Details?: Readonly<Record<string, string>> }[];
+  Version: string;
+  ApiVersion: string;
+  MinAPIVersion: string;
+  GitCommit: string;
+  GoVersion: string;
+  Os: string;
+  Arch: string;
+  KernelVersion: string;
+  BuildTime: string;
+}
+
+export interface EventJson {
+  status?: string;
+  id?: string;
+  from?: string;
+  Type: string;
+  Action: string;
+  Actor: { ID: string; Attributes: Readonly<Record<string, string>> };
+  scope: string;
+  time: number;
+  timeNano: number;
+}
+
+export interface DiskUsageJson {
+  LayersSize: number;
+  Images: readonly ImageSummaryJson[] | null;
+  Containers: readonly ContainerSummaryJson[] | null;
+  Volumes: readonly VolumeJson[] | null;
+  BuildCache: readonly object[] | null;
+}
+
+export interface ErrorJson {
+  message: string;
+}
