@@ -1,0 +1,32 @@
+/** The files that conmon puts into a directory for us: the attach socket and the control FIFO. */
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
+import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
+import { connectSeqpacket } from '../kernel/socket.ts';
+
+/** The bundle may be deep: a unix socket's path holds 107 bytes, a descriptor of its directory is always short. */
+export function connectAttach(directory: string): number {
+  const directoryFd = openFd(directory, O_PATH | O_DIRECTORY);
+  try {
+    return connectSeqpacket(`/proc/self/fd/${directoryFd}/attach`);
+  } finally {
+    closeFd(directoryFd);
+  }
+}
+
+/** Resizes the terminal: conmon reads '1 HEIGHT WIDTH' from its control FIFO. One that is gone: nothing to resize. */
+export function writeControl(directory: string, rows: number, columns: number): void {
+  let fd: number;
+  try {
+    fd = openSync(join(directory, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) === 'ENXIO' || errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    writeSync(fd, `1 ${rows} ${columns}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}

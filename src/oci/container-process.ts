@@ -1,0 +1,84 @@
+/** A created container as Runtime holds it while it lives: its processes by pidfd, and what a restarted daemon needs to find it. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode } from '../base/errors.ts';
+import { closeFd } from '../kernel/descriptors.ts';
+import { isKernelError } from '../kernel/errors.ts';
+import { FdWatch } from '../kernel/fd-watch.ts';
+import { openPidfd, reapChild, signalPidfd } from '../kernel/spawn.ts';
+
+/** Written before conmon starts; pid and conmon are found again through the bundle's pidfile and /proc. */
+export interface ContainerNote {
+  readonly id: string;
+  readonly bundle: string;
+  readonly runtime: string;
+  readonly tty: boolean;
+  readonly openStdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly cgroupsPath: string;
+}
+
+export function writeNote(file: string, note: ContainerNote): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+export function readNote(file: string): ContainerNote | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as ContainerNote;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export function removeNote(file: string): void {
+  rmSync(file, { force: true });
+}
+
+/** A process by pidfd: signals never reach another that got its number, and `ended` tells when it is gone (and reaps a child). */
+export class WatchedProcess {
+  readonly pid: number;
+  readonly ended: Promise<void>;
+  #pidfd: number | undefined;
+  #watch: FdWatch | undefined;
+  #end!: () => void;
+
+  /** A process that is gone already is one that has ended. */
+  constructor(pid: number) {
+    this.pid = pid;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+    try {
+      this.#pidfd = openPidfd(pid);
+    } catch (error) {
+      if (!isKernelError(error, 'ESRCH', 'EINVAL')) throw error;
+      this.#finish();
+      return;
+    }
+    this.#watch = new FdWatch(this.#pidfd, { readable: true }, () => this.#finish()).unref();
+  }
+
+  #finish(): void {
+    reapChild(this.pid); // ours: no zombie stays; another's child: nothing happens
+    this.release();
+    this.#end();
+  }
+
+  /** False when it has ended. */
+  signal(number: number): boolean {
+    return this.#pidfd !== undefined && signalPidfd(this.#pidfd, number);
+  }
+
+  get alive(): boolean {
+    return this.#pidfd !== undefined;
+  }
+
+  /** Stops watching; the process goes on. */
+  release(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+    if (this.#pidfd !== undefined) closeFd(this.#pidfd);
+    this.#pidfd = undefined;
+  }
+}

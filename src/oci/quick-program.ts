@@ -1,0 +1,63 @@
+/** Runs a small program to its end without forking this process; what it prints on both outputs comes as one text. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { FdWatch } from '../kernel/fd-watch.ts';
+import { openPipe, reapChild, spawnProgram } from '../kernel/spawn.ts';
+
+export interface QuickResult {
+  readonly code: number;
+  readonly output: string;
+}
+
+export async function runQuickly(file: string, args: readonly string[]): Promise<QuickResult> {
+  const { readFd, writeFd } = openPipe({ nonBlockingRead: true });
+  const nullFd = openSync('/dev/null', 'r');
+  let pid: number;
+  try {
+    pid = spawnProgram({ file, args, env: environment(), fds: [nullFd, writeFd, writeFd] });
+  } catch (error) {
+    closeSync(readFd);
+    throw error;
+  } finally {
+    closeSync(nullFd);
+    closeSync(writeFd);
+  }
+  const output = await readToEnd(readFd);
+  return { code: await exitCode(pid), output: output.trim() };
+}
+
+/** What programs under us get of our environment. */
+export function environment(): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+}
+
+function readToEnd(fd: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const watch = new FdWatch(fd, { readable: true }, () => {
+      const buffer = Buffer.allocUnsafe(16 * 1024);
+      try {
+        const size = readSync(fd, buffer);
+        chunks.push(buffer.subarray(0, size));
+        if (size > 0) return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
+        watch.close();
+        closeSync(fd);
+        return reject(error as Error);
+      }
+      watch.close();
+      closeSync(fd);
+      resolve(Buffer.concat(chunks).toString());
+    });
+  });
+}
+
+// Its outputs are closed, so it has ended or is about to.
+async function exitCode(pid: number): Promise<number> {
+  for (let delayMs = 0; ; delayMs = Math.min(20, delayMs + 1)) {
+    const status = reapChild(pid);
+    if (status === 'gone') return 0;
+    if (status !== undefined) return status.code;
+    await new Promise((resolve) => (delayMs === 0 ? setImmediate(resolve) : setTimeout(resolve, delayMs)));
+  }
+}

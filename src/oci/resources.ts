@@ -1,0 +1,72 @@
+/** Limits in OCI terms. The runtime turns the v1 values into v2 ones where the machine has cgroup v2. */
+import { invalid } from '../base/errors.ts';
+import type { ResourceSpec } from '../model/resources.ts';
+import type { OciDeviceRule, OciResources, OciRlimit } from './oci-spec.ts';
+
+export type Ulimit = ResourceSpec['ulimits'][number];
+
+const CPU_PERIOD_US = 100_000;
+
+/** Fields that are not given stay as they are (update) or unlimited (create). */
+export function buildResources(spec: Partial<ResourceSpec>, deviceRules?: readonly OciDeviceRule[]): OciResources {
+  const memory = withoutUndefined({
+    limit: positive(spec.memoryBytes),
+    reservation: positive(spec.memoryReservationBytes),
+    swap: swapLimit(spec),
+    swappiness: spec.memorySwappiness ?? undefined,
+    disableOOMKiller: spec.oomKillDisable || undefined,
+  });
+  const nano = positive(spec.nanoCpus);
+  const cpu = withoutUndefined({
+    shares: positive(spec.cpuShares),
+    period: nano === undefined ? positive(spec.cpuPeriodUs) : CPU_PERIOD_US,
+    quota: nano === undefined ? spec.cpuQuotaUs || undefined : Math.floor((nano * CPU_PERIOD_US) / 1e9),
+    realtimePeriod: positive(spec.cpuRealtimePeriodUs),
+    realtimeRuntime: spec.cpuRealtimeRuntimeUs || undefined,
+    cpus: spec.cpusetCpus || undefined,
+    mems: spec.cpusetMems || undefined,
+  });
+  const pids = spec.pidsLimit ?? 0;
+  return withoutUndefined({
+    devices: deviceRules,
+    memory,
+    cpu,
+    // Docker's 0 and -1 both mean no limit; without the field the runtime leaves the cgroup's own (no) limit.
+    pids: pids > 0 ? { limit: pids } : spec.pidsLimit === -1 ? { limit: -1 } : undefined,
+    blockIO: spec.blkioWeight ? { weight: spec.blkioWeight } : undefined,
+  }) ?? {};
+}
+
+// OCI's swap is memory and swap together, as Docker's is; Docker's 0 means as much swap again as memory.
+function swapLimit(spec: Partial<ResourceSpec>): number | undefined {
+  if (spec.memorySwapBytes === -1) return -1;
+  if (spec.memorySwapBytes) return spec.memorySwapBytes;
+  return spec.memoryBytes ? 2 * spec.memoryBytes : undefined;
+}
+
+const RLIMITS = new Set([
+  'as', 'core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio',
+  'rttime', 'sigpending', 'stack',
+]); // prettier-ignore
+
+/** The container's ulimits over the daemon's defaults. A name that is none: kind `invalid`, Docker's text. */
+export function buildRlimits(ulimits: readonly Ulimit[], defaults: readonly Ulimit[] = []): OciRlimit[] {
+  const byName = new Map<string, Ulimit>();
+  for (const ulimit of [...defaults, ...ulimits]) byName.set(ulimit.name.toLowerCase(), ulimit);
+  return [...byName].map(([name, { soft, hard }]) => {
+    if (!RLIMITS.has(name)) throw invalid(`invalid ulimit type: ${name}`);
+    return { type: `RLIMIT_${name.toUpperCase()}`, soft: unlimited(soft), hard: unlimited(hard) };
+  });
+}
+
+/** Stands for RLIM_INFINITY, 2^64-1, which no number of ours holds: serializeSpec writes the real one in its place. */
+export const UNLIMITED = 18_446_744_073_709_550_000;
+
+const unlimited = (value: number): number => (value < 0 ? UNLIMITED : value);
+
+const positive = (value: number | undefined): number | undefined => (value !== undefined && value > 0 ? value : undefined);
+
+function withoutUndefined<T extends object>(value: T): T | undefined {
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T);
+}

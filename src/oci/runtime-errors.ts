@@ -1,0 +1,88 @@
+/**
+ * What a runtime says when a container or an exec does not start, in Docker's words, with the kind and the exit code that
+ * Docker's client derives from them: 127 where the program is not there, 126 where it may not be executed.
+ */
+import { CausewayError } from '../base/errors.ts';
+
+export class StartError extends CausewayError {
+  /** What the container's state shows: 127, 126, or 128 for anything else. */
+  readonly exitCode: 126 | 127 | 128;
+
+  constructor(message: string, exitCode: 126 | 127 | 128) {
+    // Docker answers 400 where the fault is in what the user asked to run.
+    super(exitCode === 128 ? 'system' : 'invalid', message);
+    this.name = 'StartError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** The runtime's complaint alone: without time stamps, log fields and levels, one line. */
+export function plainMessage(text: string): string {
+  const messages: string[] = [];
+  for (const line of text.split('\n')) {
+    const trimmed = line.trim();
+    if (trimmed === '') continue;
+    const logged = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(trimmed); // runc: time="..." level=error msg="..."
+    if (logged) {
+      if (!/level=(warning|info|debug)/.test(trimmed)) messages.push(logged[1]!.replace(/\\(.)/g, '$1'));
+      continue;
+    }
+    messages.push(trimmed.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z:\s*/, '').replace(/^\[conmon:[a-z]\]:\s*/, ''));
+  }
+  // runc says the same twice: the parent repeats its child's complaint.
+  return [...new Set(messages)].join(': ');
+}
+
+const CREATE = 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ';
+const EXEC = 'OCI runtime exec failed: exec failed: ';
+const PROCESS = 'unable to start container process: ';
+const INIT = 'error during container init: ';
+
+/** Why create failed. `program` is what the container was to run. */
+export function createError(text: string, program: string): StartError {
+  const { complaint, ofProgram } = complaintOf(text, program);
+  return classify(`${CREATE}${PROCESS}${ofProgram ? INIT : ''}${complaint}: unknown`);
+}
+
+/** Why an exec failed: the same cases, worded as Docker words them for exec. */
+export function execError(text: string, program: string): StartError {
+  return classify(`${EXEC}${PROCESS}${complaintOf(text, program).complaint}: unknown`);
+}
+
+// The exit code and the last words follow from the text alone, as they do in Docker: its client reads them the same way.
+function classify(message: string): StartError {
+  const has = (part: string) => message.toLowerCase().includes(part);
+  if (has('permission denied')) return new StartError(message, 126);
+  if (has('is a directory')) return new StartError(`${message}: permission denied`, 126);
+  if (has('not a directory')) {
+    const hint = 'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+    return new StartError(`${message}: ${hint}`, 127);
+  }
+  if (has('executable file not found') || has('no such file or directory')) return new StartError(message, 127);
+  return new StartError(message, 128);
+}
+
+/** The complaint in runc's words, for crun too; `ofProgram`: it is about the program that was to run. */
+function complaintOf(text: string, program: string): { complaint: string; ofProgram: boolean } {
+  const message = plainMessage(text)
+    .replace(/^(runc|crun) (create|exec) failed: /, '')
+    .replace(/^unable to start container process: /, '')
+    .replace(/^error during container init: /, '');
+  const about = (reason: string, name = program) => ({ complaint: `exec: "${name}": ${reason}`, ofProgram: true });
+  const start = message.indexOf('exec: "');
+  if (start >= 0) return { complaint: message.slice(start), ofProgram: true };
+  const missing = /executable file [`'"]?(.+?)[`'"]? not found/i.exec(message)?.[1];
+  if (missing !== undefined) {
+    return about(missing.includes('/') ? `stat ${missing}: no such file or directory` : 'executable file not found in $PATH', missing);
+  }
+  const refused = /^open executable: (.*)$/i.exec(message)?.[1]?.toLowerCase();
+  if (refused !== undefined) {
+    // crun's EPERM is about what is no file: a directory.
+    const reason = refused === 'operation not permitted' ? 'is a directory' : refused;
+    return about(/not a directory|no such file/.test(reason) ? `stat ${program}: ${reason}` : reason);
+  }
+  if (/hybrid mode/i.test(message)) {
+    return { complaint: `${message} (use runc, or run where /sys/fs/cgroup/unified is not mounted)`, ofProgram: false };
+  }
+  return { complaint: message || 'the runtime gave no reason', ofProgram: false };
+}

@@ -1,0 +1,467 @@
+/**
+ * Containers' processes: created, started, attached to, signalled and removed through conmon and an OCI runtime. Everything
+ * survives this daemon: conmon holds the stdio and the exit code, and `recover` finds them again.
+ *
+ * A container's life: create (conmon up, the process made but not started) -> attach, as often as wanted -> start -> exit
+ * notice -> delete. Attached before start, a session gets every byte. One program is started a container: conmon, which
+ * starts the runtime; start and delete are system calls (runtime-program.ts).
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { conflict, errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { listPids, oomKills } from '../kernel/cgroup.ts';
+import { kill as killProcess } from '../kernel/process.ts';
+import { AttachSession, type RuntimeSession } from './attach-session.ts';
+import { connectAttach, writeControl } from './attach-socket.ts';
+import { missingProgram, startConmon } from './conmon.ts';
+import { readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
+import { ExitDirectory } from './exit-directory.ts';
+import type { OciResources, OciSpec } from './oci-spec.ts';
+import { environment, runQuickly } from './quick-program.ts';
+import { createError } from './runtime-errors.ts';
+import { isExecutableFile, RuntimeProgram } from './runtime-program.ts';
+import { SIGKILL } from './signals.ts';
+import { serializeSpec } from './spec.ts';
+
+export type { ExecHandle, ExecRequest } from './exec.ts';
+export type { RuntimeSession } from './attach-session.ts';
+
+export interface RuntimeOptions {
+  /** name -> program. */
+  readonly runtimes: Readonly<Record<string, string>>;
+  readonly defaultRuntime: string;
+  readonly conmonPath: string;
+  /** On a file system that a reboot empties (/run/...): what is here speaks of processes. */
+  readonly stateDir: string;
+  readonly log: Log;
+}
+
+export interface CreateRequest {
+  readonly id: string;
+  /** A directory of its own; config.json and conmon's sockets are put there. */
+  readonly bundle: string;
+  readonly spec: OciSpec;
+  readonly runtime: string; // '' = the default
+  readonly tty: boolean;
+  readonly openStdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly logPath: string | null; // null = no log
+  /** conmon starts the file anew when it would grow beyond this; what was in it is lost. */
+  readonly logMaxBytes?: number;
+}
+
+export interface ContainerExit {
+  readonly code: number;
+  readonly oomKilled: boolean;
+  readonly at: string; // RFC 3339
+}
+
+export type Recovered =
+  | { readonly running: true; readonly pid: number }
+  | { readonly running: false; readonly exitCode: number; readonly oomKilled: boolean; readonly at: string };
+
+interface Live {
+  readonly note: ContainerNote;
+  readonly program: RuntimeProgram;
+  readonly conmon: WatchedProcess;
+  process: WatchedProcess | undefined; // the container's first
+  exit: ContainerExit | undefined;
+  paused: boolean;
+  readonly lingering: Set<() => void>;
+  readonly exited: Promise<void>;
+  readonly markExited: () => void;
+}
+
+/** What is reported when conmon itself was killed and took the exit code with it. */
+const UNKNOWN_EXIT_CODE = 255;
+
+export class Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #log: Log;
+  readonly #programs = new Map<string, RuntimeProgram>();
+  readonly #live = new Map<string, Live>();
+  readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
+  readonly #exits: ExitDirectory;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    for (const [name, path] of Object.entries(options.runtimes)) {
+      const stateRoot = join(options.stateDir, 'runtimes', name);
+      mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
+      this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log }));
+    }
+    this.#exits = new ExitDirectory(join(options.stateDir, 'exits'), (id) => this.#noticeExit(id));
+  }
+
+  /** Refuses with StartError (exitCode 126, 127 or 128) where the runtime refuses; leaves nothing behind then. */
+  async create(request: CreateRequest): Promise<{ pid: number }> {
+    const { id, bundle, spec } = request;
+    if (this.#live.has(id)) throw conflict(`container ${id} is already created`);
+    const program = this.#program(request.runtime);
+    if (!program.installed) throw missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour);
+    const note: ContainerNote = {
+      id,
+      bundle,
+      runtime: program.name,
+      tty: request.tty,
+      openStdin: request.openStdin,
+      stdinOnce: request.stdinOnce,
+      cgroupsPath: spec.linux.cgroupsPath,
+    };
+    mkdirSync(bundle, { recursive: true, mode: 0o700 });
+    this.#exits.forget(id);
+    rmSync(join(bundle, 'oom'), { force: true });
+    writeFileSync(join(bundle, 'config.json'), serializeSpec(spec), { mode: 0o600 });
+    writeNote(this.#noteFile(id), note);
+    try {
+      const { pid: conmonPid, reports } = startConmon({
+        conmonPath: this.#options.conmonPath,
+        args: this.#conmonArgs(request, program),
+        cwd: bundle,
+        env: environment(),
+      });
+      const live = this.#track(note, program, conmonPid);
+      const report = await reports.next();
+      reports.close();
+      if (report === undefined || report.data <= 0) {
+        live.conmon.signal(SIGKILL);
+        await live.conmon.ended;
+        throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
+      }
+      live.process = new WatchedProcess(report.data);
+      return { pid: report.data };
+    } catch (error) {
+      await this.#discard(id, note, program);
+      throw error;
+    }
+  }
+
+  /** Lets the process go. A process that has ended meanwhile has its exit notice; no error. */
+  async start(id: string): Promise<void> {
+    const live = this.#get(id);
+    if (live.exit !== undefined) return;
+    const started = await live.program.start(id);
+    if (!started) this.#log.warn({ id }, 'the container ended before it was started');
+  }
+
+  async kill(id: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
+    const live = this.#get(id);
+    live.process?.signal(signal);
+    if (options.all) for (const pid of listPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
+    // A frozen process does not die of a signal before it thaws.
+    if (signal === SIGKILL && live.paused) await this.resume(id);
+  }
+
+  async pause(id: string): Promise<void> {
+    const live = this.#get(id);
+    await this.#command(live, 'pause container', ['pause', id]);
+    live.paused = true;
+  }
+
+  async resume(id: string): Promise<void> {
+    const live = this.#get(id);
+    await this.#command(live, 'resume container', ['resume', id]);
+    live.paused = false;
+  }
+
+  async update(id: string, resources: OciResources): Promise<void> {
+    const live = this.#get(id);
+    const file = join(live.note.bundle, 'resources.json');
+    writeFileSync(file, JSON.stringify(resources));
+    try {
+      await this.#command(live, 'update container', ['update', '--resources', file, id]);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  /** Removes everything of a container that has ended, or with `force` of one that runs. One that is not there: done. */
+  async delete(id: string, options: { force?: boolean } = {}): Promise<void> {
+    const live = this.#live.get(id);
+    if (live === undefined) {
+      const note = readNote(this.#noteFile(id));
+      if (note) await this.#discard(id, note, this.#program(note.runtime));
+      return;
+    }
+    if (live.exit === undefined) {
+      const created = existsSync(join(live.program.stateDirectory(id), 'exec.fifo'));
+      if (!options.force && !created) throw conflict(`container ${id} is running`);
+      await this.kill(id, SIGKILL);
+      await live.exited;
+    }
+    await live.conmon.ended; // conmon's last step was the exit notice
+    await this.#discard(id, live.note, live.program);
+  }
+
+  /**
+   * Connects to the stdio of a created or running container. `stdin: false`: the session only listens, and its end does not
+   * end the process's stdin.
+   */
+  attach(id: string, options: { stdin?: boolean } = {}): Promise<RuntimeSession> {
+    const live = this.#get(id);
+    const { tty, openStdin, stdinOnce, bundle } = live.note;
+    if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
+    const closes = openStdin && stdinOnce && !tty;
+    const linger = closes && options.stdin === false ? (close: () => void) => live.lingering.add(close) : undefined;
+    return Promise.resolve(new AttachSession(connectAttach(bundle), { tty, linger }));
+  }
+
+  resize(id: string, rows: number, columns: number): void {
+    writeControl(this.#get(id).note.bundle, rows, columns);
+  }
+
+  async exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> {
+    const live = this.#get(id);
+    if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
+    return startExec({
+      ...request,
+      containerId: id,
+      execId,
+      directory: join(live.note.bundle, 'exec', execId),
+      conmonPath: this.#options.conmonPath,
+      program: live.program,
+    });
+  }
+
+  /** Every process in the container, by the host's numbers. */
+  processes(id: string): number[] {
+    return listPids(this.#get(id).note.cgroupsPath);
+  }
+
+  /** Called once for each container that ends, as soon as conmon says so. Of one that ended while no daemon ran, `recover` tells. */
+  onExit(listener: (id: string, exit: ContainerExit) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended. */
+  async recover(id: string): Promise<Recovered> {
+    const known = this.#live.get(id);
+    if (known) return known.exit ? ended(known.exit) : { running: true, pid: known.process?.pid ?? 0 };
+    const note = readNote(this.#noteFile(id));
+    const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
+    if (note === undefined) return gone;
+    const program = this.#program(note.runtime);
+    const found = findProcesses(note);
+    if (found && existsSync(join(program.stateDirectory(id), 'exec.fifo'))) {
+      // Made but never started: the daemon died in between, and whoever waited for it is gone.
+      killProcess(found.pid, SIGKILL);
+      await new WatchedProcess(found.conmonPid).ended;
+      await this.#discard(id, note, program);
+      return gone;
+    }
+    if (found && this.#exits.read(id) === undefined) {
+      const live = this.#track(note, program, found.conmonPid);
+      live.process = new WatchedProcess(found.pid);
+      return { running: true, pid: found.pid };
+    }
+    const notice = await this.#awaitNotice(id, found === undefined ? 200 : 2000);
+    const exit = notice ? { ...notice, oomKilled: wasOomKilled(note, notice.code) } : undefined;
+    await this.#discard(id, note, program);
+    return exit ? ended(exit) : gone;
+  }
+
+  /** The ids of which this directory still knows something: what is not the engine's can be deleted. */
+  knownIds(): string[] {
+    const directory = join(this.#options.stateDir, 'containers');
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  }
+
+  /**
+   * Whether a runtime works here: undefined, or the reason why not. Asks it for a container whose program does not exist: one
+   * that complains about the program has got through cgroups and namespaces.
+   */
+  async probe(name = ''): Promise<string | undefined> {
+    const { conmonPath, stateDir } = this.#options;
+    if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
+    const program = this.#program(name);
+    if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour));
+    const id = `probe-${process.pid}`;
+    const bundle = join(stateDir, id);
+    const rootfs = join(bundle, 'rootfs');
+    mkdirSync(join(rootfs, 'proc'), { recursive: true });
+    mkdirSync(join(rootfs, 'dev'));
+    const spec = {
+      ociVersion: '1.0.2',
+      process: { user: { uid: 0, gid: 0 }, args: ['/causeway-probe'], env: ['PATH=/'], cwd: '/' },
+      root: { path: rootfs },
+      mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+      linux: { cgroupsPath: `/causeway/${id}`, namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })) },
+    };
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+    try {
+      const { output } = await program.run(['create', '--bundle', bundle, id]);
+      return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
+    } finally {
+      await program.delete(id, true).catch(() => {});
+      await program.forget(id, `/causeway/${id}`).catch(() => false);
+      rmSync(bundle, { recursive: true, force: true });
+    }
+  }
+
+  /** name -> path and version line ('' where it cannot be run), and conmon's. */
+  async version(): Promise<{ runtimes: Record<string, { path: string; version: string }>; conmon: string }> {
+    const first = (run: Promise<{ output: string }>) => run.then(({ output }) => output.split('\n')[0] ?? '', () => '');
+    const runtimes: Record<string, { path: string; version: string }> = {};
+    for (const [name, program] of this.#programs) {
+      runtimes[name] = { path: program.path, version: await first(runQuickly(program.path, ['--version'])) };
+    }
+    return { runtimes, conmon: await first(runQuickly(this.#options.conmonPath, ['--version'])) };
+  }
+
+  /** Lets go of everything; containers run on. */
+  close(): void {
+    this.#exits.close();
+    for (const live of this.#live.values()) {
+      live.conmon.release();
+      live.process?.release();
+      for (const close of live.lingering) close();
+    }
+    this.#live.clear();
+    for (const program of this.#programs.values()) program.close();
+  }
+
+  #program(name: string): RuntimeProgram {
+    // containerd's name for runc is what clients send that name a runtime by its API.
+    const wanted = name === '' || name === 'io.containerd.runc.v2' ? this.#options.defaultRuntime : name;
+    const program = this.#programs.get(wanted);
+    if (program === undefined) throw invalid(`unknown or invalid runtime name: ${wanted}`);
+    return program;
+  }
+
+  #get(id: string): Live {
+    const live = this.#live.get(id);
+    if (live === undefined) throw notFound(`no such container in the runtime: ${id}`);
+    return live;
+  }
+
+  #noteFile(id: string): string {
+    return join(this.#options.stateDir, 'containers', `${id}.json`);
+  }
+
+  #conmonArgs(request: CreateRequest, program: RuntimeProgram): string[] {
+    const { id, bundle, tty, openStdin, stdinOnce } = request;
+    const args = ['--api-version', '1', '--sync', '-c', id, '-u', id, '-r', program.executable(), '-b', bundle];
+    args.push('-p', join(bundle, 'pidfile'), '--exit-dir', this.#exits.path, '--full-attach', '--no-sync-log');
+    args.push('-l', logTarget(request.logPath, bundle));
+    if (request.logMaxBytes !== undefined) args.push('--log-size-max', String(request.logMaxBytes));
+    for (const arg of program.globalArgs) args.push('--runtime-arg', arg);
+    if (tty) args.push('-t');
+    if (openStdin) args.push('-i');
+    // Docker ends a process's stdin with the client's only where it is meant for one client, and never a terminal's.
+    if (openStdin && (!stdinOnce || tty)) args.push('--leave-stdin-open');
+    return args;
+  }
+
+  #track(note: ContainerNote, program: RuntimeProgram, conmonPid: number): Live {
+    let markExited!: () => void;
+    const exited = new Promise<void>((resolve) => (markExited = resolve));
+    const conmon = new WatchedProcess(conmonPid);
+    const live: Live = { note, program, conmon, process: undefined, exit: undefined, paused: false, lingering: new Set(), exited, markExited };
+    this.#live.set(note.id, live);
+    void conmon.ended.then(() => this.#conmonEnded(live));
+    return live;
+  }
+
+  // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
+  #conmonEnded(live: Live): void {
+    const { id } = live.note;
+    if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;
+    if (this.#exits.read(id) !== undefined) return this.#noticeExit(id);
+    this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
+    live.process.signal(SIGKILL);
+    void live.process.ended.then(() => this.#finish(live, { code: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
+  }
+
+  #noticeExit(id: string): void {
+    const live = this.#live.get(id);
+    if (live === undefined || live.exit !== undefined) return;
+    const notice = this.#exits.read(id);
+    if (notice === undefined) return;
+    this.#finish(live, { ...notice, oomKilled: wasOomKilled(live.note, notice.code) });
+  }
+
+  #finish(live: Live, exit: ContainerExit): void {
+    if (live.exit !== undefined) return;
+    live.exit = exit;
+    live.paused = false;
+    for (const close of live.lingering) close();
+    live.lingering.clear();
+    live.markExited();
+    for (const listener of this.#listeners) {
+      try {
+        listener(live.note.id, exit);
+      } catch (error) {
+        this.#log.error({ error, id: live.note.id }, 'a listener for exits failed');
+      }
+    }
+  }
+
+  async #command(live: Live, what: string, args: readonly string[]): Promise<void> {
+    const result = await live.program.run(args);
+    if (result.code !== 0) throw systemError(`${what}: ${result.output}`);
+  }
+
+  async #awaitNotice(id: string, timeoutMs: number) {
+    for (let waitedMs = 0; ; waitedMs += 10) {
+      const notice = this.#exits.read(id);
+      if (notice || waitedMs >= timeoutMs) return notice;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  // Teardown of what may be half there; goes on to the end and throws what failed.
+  async #discard(id: string, note: ContainerNote, program: RuntimeProgram): Promise<void> {
+    const live = this.#live.get(id);
+    this.#live.delete(id);
+    live?.conmon.release();
+    live?.process?.release();
+    // With the host's pid namespace the first process leaves its children behind.
+    for (const pid of listPids(note.cgroupsPath)) killProcess(pid, SIGKILL);
+    if (!(await program.forget(id, note.cgroupsPath))) {
+      await program.delete(id, true);
+      await program.forget(id, note.cgroupsPath);
+    }
+    for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'oom', 'exec']) {
+      rmSync(join(note.bundle, name), { recursive: true, force: true });
+    }
+    try {
+      rmdirSync(note.bundle);
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(errorCode(error) ?? '')) throw error; // the caller keeps files of its own there
+    }
+    this.#exits.forget(id);
+    removeNote(this.#noteFile(id));
+  }
+}
+
+const ended = (exit: ContainerExit): Recovered => ({ running: false, exitCode: exit.code, oomKilled: exit.oomKilled, at: exit.at });
+
+function wasOomKilled(note: ContainerNote, code: number): boolean {
+  return existsSync(join(note.bundle, 'oom')) || (code === 128 + SIGKILL && oomKills(note.cgroupsPath) > 0);
+}
+
+// conmon cuts 'k8s-file:PATH' at every colon; seen from the bundle the path may have none.
+function logTarget(path: string | null, bundle: string): string {
+  if (path === null) return 'none';
+  const usable = path.includes(':') ? relative(bundle, path) : path;
+  if (usable.includes(':')) throw invalid(`the path of a container's log must not contain a colon: ${path}`);
+  return `k8s-file:${usable}`;
+}
+
+// The container's first process, if it lives and its parent is the conmon that was started for it (numbers are used again).
+function findProcesses(note: ContainerNote): { pid: number; conmonPid: number } | undefined {
+  try {
+    const pid = Number(readFileSync(join(note.bundle, 'pidfile'), 'latin1'));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const command = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0');
+    if (state === 'Z' || !command.includes(note.id)) return undefined;
+    return { pid, conmonPid: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}

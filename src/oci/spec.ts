@@ -1,0 +1,205 @@
+/**
+ * From a container's record to the runtime's config.json. Pure: what depends on the machine comes in as `host`, and what
+ * depends on the running engine (the user's ids, the environment, paths of namespaces) as the other fields.
+ */
+import type { ContainerRecord } from '../model/container.ts';
+import type { MountPoint } from '../model/mount.ts';
+import { resolveCapabilities } from './capabilities.ts';
+import { resolveDevices } from './devices.ts';
+import { hostFacts, type HostFacts } from './host-facts.ts';
+import { buildMounts, INIT_PATH, rootfsPropagation } from './mounts.ts';
+import type { OciNamespace, OciProcess, OciSeccomp, OciSpec } from './oci-spec.ts';
+import { buildResources, buildRlimits, UNLIMITED, type Ulimit } from './resources.ts';
+import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
+import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
+
+/** What Docker hides from a container; `inspect` shows these where the user gave none. */
+export const MASKED_PATHS: readonly string[] = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+
+export const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** A namespace of the container's own, the host's, or that of another container (a path as /proc/PID/ns/ipc). */
+export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
+
+export interface SpecInput {
+  readonly record: ContainerRecord;
+  readonly rootfs: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  /** Complete, with PATH, HOSTNAME, HOME and link variables. */
+  readonly env: readonly string[];
+  readonly mounts: readonly MountPoint[];
+  readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }; // '' = not mounted
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly netns: string | null; // null = the host's
+  readonly ipc: NamespaceChoice;
+  readonly pid: NamespaceChoice;
+  readonly uts: NamespaceChoice;
+  readonly cgroupsPath: string; // '/causeway/ID'
+  readonly cgroupMode: 'v1' | 'hybrid' | 'v2';
+  /** tini, for --init; used when the record asks for it and the pid namespace is the container's own. */
+  readonly initPath?: string;
+  /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
+  readonly shmDir?: string | null;
+  readonly defaultUlimits?: readonly Ulimit[];
+  readonly host?: HostFacts;
+}
+
+/** Refuses with kind `invalid` and Docker's text: unknown capabilities, ulimits, security options, tmpfs options, profiles. */
+export function buildSpec(input: SpecInput): OciSpec {
+  const { record } = input;
+  const { process, host: wanted } = record.spec;
+  const host = input.host ?? hostFacts();
+  const security = parseSecurityOptions(wanted.securityOpt);
+  const capabilities = capabilitiesOf(record, host);
+  const devices = resolveDevices(
+    { privileged: wanted.privileged, devices: wanted.resources.devices, rules: wanted.resources.deviceCgroupRules },
+    host,
+  );
+  const init = wanted.init === true && input.pid === 'private' && input.initPath !== undefined;
+  const command = [record.path, ...record.args];
+  const seccomp = seccompOf(wanted.privileged, security, capabilities, host);
+  const propagation = rootfsPropagation(input.mounts);
+  const ipc = wanted.ipcMode === 'none' ? 'none' : input.ipc === 'host' ? 'host' : input.ipc === 'private' ? 'private' : 'shared';
+  const [rows, columns] = wanted.consoleSize;
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: process.tty,
+      ...(process.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
+      user: input.user,
+      args: init ? [INIT_PATH, '--', ...command] : command,
+      env: input.env,
+      cwd: process.workingDir || '/',
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: buildRlimits(wanted.resources.ulimits, input.defaultUlimits),
+      noNewPrivileges: security.noNewPrivileges,
+      oomScoreAdj: wanted.oomScoreAdj,
+      ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
+    },
+    root: { path: input.rootfs, readonly: wanted.readonlyRootfs },
+    ...(input.uts === 'private' ? { hostname: input.hostname } : {}),
+    mounts: buildMounts({
+      mounts: input.mounts,
+      tmpfs: wanted.tmpfs,
+      files: input.files,
+      initPath: init ? input.initPath : undefined,
+      privileged: wanted.privileged,
+      readonlyRootfs: wanted.readonlyRootfs,
+      writableCgroups: security.writableCgroups,
+      ipc,
+      shmDir: input.shmDir ?? null,
+      shmSizeBytes: wanted.shmSizeBytes,
+    }),
+    annotations: wanted.annotations,
+    linux: {
+      namespaces: namespacesOf(input),
+      cgroupsPath: input.cgroupsPath,
+      resources: buildResources(wanted.resources, devices.rules),
+      devices: devices.devices,
+      sysctl: sysctlsOf(input),
+      ...(seccomp ? { seccomp } : {}),
+      ...(wanted.privileged
+        ? {}
+        : {
+            maskedPaths: wanted.maskedPaths ?? [...MASKED_PATHS, ...host.thermalPaths],
+            readonlyPaths: wanted.readonlyPaths ?? READONLY_PATHS,
+          }),
+      ...(propagation ? { rootfsPropagation: propagation } : {}),
+    },
+  };
+}
+
+export interface ExecProcessInput {
+  readonly record: ContainerRecord;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string; // '' = the container's
+  readonly tty: boolean;
+  readonly privileged: boolean;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly consoleSize?: readonly [number, number] | null;
+  readonly host?: HostFacts;
+}
+
+/** The process of an exec: the container's confinement, or every capability with --privileged. */
+export function buildExecProcess(input: ExecProcessInput): OciProcess {
+  const { record } = input;
+  const host = input.host ?? hostFacts();
+  const security = parseSecurityOptions(record.spec.host.securityOpt);
+  const capabilities = input.privileged ? host.capabilities : capabilitiesOf(record, host);
+  const [rows, columns] = input.consoleSize ?? [0, 0];
+  return {
+    terminal: input.tty,
+    ...(input.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
+    user: input.user,
+    args: input.args,
+    env: input.env,
+    cwd: input.cwd || record.spec.process.workingDir || '/',
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+    rlimits: buildRlimits(record.spec.host.resources.ulimits),
+    noNewPrivileges: security.noNewPrivileges && !input.privileged,
+    ...(security.apparmor && security.apparmor !== 'unconfined' && !input.privileged ? { apparmorProfile: security.apparmor } : {}),
+  };
+}
+
+function capabilitiesOf(record: ContainerRecord, host: HostFacts): readonly string[] {
+  const { privileged, capAdd, capDrop } = record.spec.host;
+  return resolveCapabilities({ privileged, add: capAdd, drop: capDrop, available: host.capabilities });
+}
+
+function seccompOf(
+  privileged: boolean,
+  security: SecurityOptions,
+  capabilities: readonly string[],
+  host: HostFacts,
+): OciSeccomp | undefined {
+  if (privileged || security.seccomp === 'unconfined') return undefined;
+  if (security.seccomp === null) return defaultSeccomp(capabilities, host.architecture);
+  return parseSeccomp(security.seccomp, capabilities, host.architecture, host.kernelRelease);
+}
+
+function namespacesOf(input: SpecInput): OciNamespace[] {
+  const namespaces: OciNamespace[] = [{ type: 'mount' }];
+  if (input.netns !== null) namespaces.push({ type: 'network', path: input.netns });
+  for (const type of ['uts', 'pid', 'ipc'] as const) {
+    const choice = input[type];
+    if (choice === 'private') namespaces.push({ type });
+    else if (choice !== 'host') namespaces.push({ type, path: choice.path });
+  }
+  // Docker's default: private with cgroup v2, the host's with v1.
+  const { cgroupnsMode } = input.record.spec.host;
+  const own = cgroupnsMode === '' ? input.cgroupMode === 'v2' : cgroupnsMode === 'private';
+  if (own) namespaces.push({ type: 'cgroup' });
+  return namespaces;
+}
+
+// Docker's: any user may bind low ports and send pings in a network namespace that is the container's own.
+const OWN_NETNS_SYSCTLS = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' };
+
+function sysctlsOf(input: SpecInput): Record<string, string> {
+  const ownNetns = input.netns !== null && !input.record.spec.connection.networkMode.startsWith('container:');
+  return {
+    ...(ownNetns ? OWN_NETNS_SYSCTLS : {}),
+    ...(input.domainname !== '' && input.uts === 'private' ? { 'kernel.domainname': input.domainname } : {}),
+    ...input.record.spec.host.sysctls,
+  };
+}
+
+/** The text of config.json. */
+export function serializeSpec(value: OciSpec | OciProcess): string {
+  return JSON.stringify(value).replaceAll(`:${UNLIMITED}`, ':18446744073709551615');
+}
