@@ -44,7 +44,6 @@ export class DatagramBatch {
   readonly #sendHeaderWords: Uint32Array;
   readonly #sendVectorWords: Uint32Array;
   #queued = 0;
-  #received = 0;
   #received: number; // how many name lengths the last receive has overwritten
 
   constructor(options: { slots?: number; slotBytes?: number } = {}) {
@@ -75,7 +74,6 @@ export class DatagramBatch {
       this.#vectors.writeBigUInt64LE(BigInt(slotBytes), slot * IOVEC_BYTES + 8);
       const header = slot * HEADER_BYTES;
       this.#headers.writeBigUInt64LE(name, header);
-      this.#headers.writeUInt32LE(NAME_BYTES, header + NAME_LENGTH_OFFSET);
       this.#headers.writeBigUInt64LE(vectorAddress + BigInt(slot * IOVEC_BYTES), header + IOVEC_OFFSET);
       this.#headers.writeBigUInt64LE(1n, header + IOVEC_COUNT_OFFSET);
       this.#sendHeaders.writeBigUInt64LE(sendVectorAddress + BigInt(slot * IOVEC_BYTES), header + IOVEC_OFFSET);
