@@ -32,7 +32,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 
   // Pushed first, so run last: when the table is as it was, so become the projections of it.
   let published = false;
-  undo.push('files, names and store', () => revert(core, { containerId, touched, networkIds, published }));
+  undo.push('files, names and store', () => revert(core, { next, touched, networkIds, published }));
   const before = elementsAround(core, touched);
   table.putSandbox(next);
   undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
@@ -49,16 +49,18 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 
 async function revert(
   core: NetworkCore,
-  state: { containerId: string; touched: readonly string[]; networkIds: readonly string[]; published: boolean },
+  state: { next: SandboxRecord; touched: readonly string[]; networkIds: readonly string[]; published: boolean },
 ): Promise<void> {
   for (const id of state.touched) refreshFiles(core, id);
   if (!state.published) return;
-  const known = core.table.sandbox(state.containerId) !== undefined;
+  const { containerId } = state.next.sandbox;
+  const known = core.table.sandbox(containerId) !== undefined;
   const commit: StoreChange = {
     putSandboxes: currentRecords(core, state.touched),
-    ...(known ? {} : { removeSandboxes: [state.containerId] }),
+    ...(known ? {} : { removeSandboxes: [containerId] }),
   };
-  const changes = resolverChanges(core, [state.containerId], state.networkIds);
+  const changes = resolverChanges(core, [containerId], state.networkIds);
+  if (!known && state.next.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: state.next.id });
   await Promise.all([changes.length > 0 ? core.resolver.apply(changes) : undefined, core.store.commit(commit)]);
 }
 

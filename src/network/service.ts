@@ -54,6 +54,7 @@ export class NetworkService {
 
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
+    for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.firewall.close();
     this.#core.route.close();
   }

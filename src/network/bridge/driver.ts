@@ -58,7 +58,10 @@ export const bridgeDriver: NetworkDriver = {
       sysctl(sysctlOf(4, link, 'route_localnet'), '1'),
     ];
     if (facts.ipv6) steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), network.enableIpv6 ? '0' : '1'));
-    if (facts.ipv6 && network.enableIpv6) steps.push(sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
+    if (facts.ipv6 && network.enableIpv6) {
+      // While duplicate detection holds the bridge's link-local address back, a second, nothing is forwarded to new neighbours.
+      steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
+    }
     for (const address of bridgeAddresses(network)) steps.push({ kind: 'add-address', netns: HOST, link, address });
     steps.push({ kind: 'raise-link', netns: HOST, link });
     return steps;

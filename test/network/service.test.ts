@@ -1,0 +1,232 @@
+/** The service from the inside of a host: what operations leave in the kernel, in files, in DNS and in the store. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { createNetns } from '../../src/kernel/netns.ts';
+import type { Sandbox } from '../../src/network/service.ts';
+import { enterTestHost } from './inside.ts';
+import { askTcp, Lab, ping, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) describe('the network service', scenarios);
+
+function interfaces(sandbox: Sandbox): string[] {
+  const { out } = run('nsenter', `--net=${sandbox.netns}`, 'ip', '-o', '-4', 'addr', 'show');
+  return out.split('\n').filter((line) => line !== '').map((line) => line.split(/\s+/).slice(1, 4).filter((word) => word !== 'inet').join(' '));
+}
+
+function defaultRoute(sandbox: Sandbox): string {
+  return run('nsenter', `--net=${sandbox.netns}`, 'ip', 'route', 'show', 'default').out.trim().replace(' proto static', '');
+}
+
+function ruleset(): string {
+  return run('nft', 'list', 'ruleset').out;
+}
+
+function scenarios(): void {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.start();
+  });
+  afterEach(() => lab.stop());
+
+  test('interfaces take the lowest free name, the gateway follows the rule', async () => {
+    await lab.createNetwork('front');
+    await lab.createNetwork('back');
+    const app = await lab.join('app', ['front']);
+    assert.deepEqual(interfaces(app), ['lo 127.0.0.1/8', 'eth0 172.18.0.2/16']);
+    await lab.service.connect(app.containerId, lab.connection('back'));
+    assert.deepEqual(interfaces(app), ['lo 127.0.0.1/8', 'eth0 172.18.0.2/16', 'eth1 172.19.0.2/16']);
+    assert.equal(defaultRoute(app), 'default via 172.19.0.1 dev eth1', '"back" comes before "front"');
+    await lab.service.disconnect(app.containerId, lab.network('front').id);
+    assert.deepEqual(interfaces(app), ['lo 127.0.0.1/8', 'eth1 172.19.0.2/16']);
+    await lab.service.connect(app.containerId, lab.connection('front', { gwPriority: 1 }));
+    assert.deepEqual(interfaces(app).toSorted(), ['eth0 172.18.0.2/16', 'eth1 172.19.0.2/16', 'lo 127.0.0.1/8']);
+    assert.equal(defaultRoute(app), 'default via 172.18.0.1 dev eth0', 'the higher priority wins');
+    await lab.service.disconnect(app.containerId, lab.network('front').id);
+    assert.equal(defaultRoute(app), 'default via 172.19.0.1 dev eth1');
+  });
+
+  test('a container that was connected before its start: the gateway network is eth0', async () => {
+    await lab.createNetwork('back');
+    const cold = await lab.join('cold', ['bridge', 'back']);
+    assert.deepEqual(interfaces(cold), ['lo 127.0.0.1/8', 'eth0 172.18.0.2/16', 'eth1 172.17.0.2/16']);
+  });
+
+  test('published ports move with the gateway', async () => {
+    await lab.createNetwork('front');
+    await lab.createNetwork('back');
+    const app = await lab.join('app', ['front'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    lab.serveTcp(app.netns, 80);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    await lab.service.connect(app.containerId, lab.connection('back'));
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.19.0.1');
+    assert.deepEqual(lab.service.endpoints(lab.network('front').id)[0]?.published, []);
+    await lab.service.disconnect(app.containerId, lab.network('back').id);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    await lab.service.disconnect(app.containerId, lab.network('front').id);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '');
+    assert.doesNotMatch(ruleset(), /8080/);
+    await lab.join('other', ['back'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+  });
+
+  test('what others hold is refused, and a refused join leaves nothing', async () => {
+    await lab.createNetwork('net', { ipam: { driver: 'default', options: null, pools: [{ subnet: '10.66.0.0/24', ipRange: '', gateway: '', auxAddresses: {} }] } });
+    await lab.join('one', [lab.connection('net', { ipv4: '10.66.0.10' })], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const before = { ruleset: ruleset(), links: run('ip', '-o', 'link').out, zones: structuredClone(lab.resolver.zones) };
+    await assert.rejects(lab.join('two', [lab.connection('net', { ipv4: '10.66.0.10' })]), /Address already in use/);
+    await assert.rejects(
+      lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }),
+      /driver failed programming external connectivity on endpoint two \([0-9a-f]{64}\): Bind for 0.0.0.0:8080 failed: port is already allocated/,
+    );
+    await assert.rejects(lab.join('two', ['net'], { sysctls: { 'net.ipv4.no_such_thing': '1' } }), /no_such_thing/);
+    lab.resolver.failNext = new Error('resolver is gone');
+    await assert.rejects(lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }), /resolver is gone/);
+    lab.store.failNext = new Error('disk is full');
+    await assert.rejects(lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }), /disk is full/);
+    assert.equal(ruleset(), before.ruleset);
+    assert.equal(run('ip', '-o', 'link').out, before.links);
+    assert.equal(readdirSync(`${lab.dir}/netns`).length, 1);
+    assert.equal(lab.store.sandboxes.size, 1);
+    assert.equal(lab.resolver.views.size, 1);
+    const names = (zones: typeof before.zones) => [...zones.values()].map((zone) => Object.entries(zone.names).filter(([, one]) => one.a.length > 0));
+    assert.deepEqual(names(lab.resolver.zones), names(before.zones));
+    const two = await lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } });
+    assert.equal(two.endpoints[0]?.ipv4, '10.66.0.2');
+  });
+
+  test('names: there when join answers, empty when leave answers, gone when the container is', async () => {
+    const net = await lab.createNetwork('net');
+    const one = await lab.join('one', [lab.connection('net', { aliases: ['pool'] })]);
+    const two = await lab.join('two', [lab.connection('net', { aliases: ['pool'] })]);
+    const zone = () => lab.resolver.zones.get(net.id)!;
+    assert.deepEqual(zone().names['pool'], { a: ['172.18.0.2', '172.18.0.3'], aaaa: [] });
+    assert.deepEqual(zone().names[one.containerId.slice(0, 12)], { a: ['172.18.0.2'], aaaa: [] });
+    assert.equal(zone().ptr['172.18.0.3'], 'two.net');
+    await lab.service.rename(two.containerId, 'second');
+    assert.deepEqual(zone().names['second'], { a: ['172.18.0.3'], aaaa: [] });
+    assert.equal(zone().names['two'], undefined);
+    await lab.service.leave(two.containerId);
+    assert.deepEqual(zone().names['second'], { a: [], aaaa: [] });
+    assert.deepEqual(zone().names['pool'], { a: ['172.18.0.2'], aaaa: [] });
+    await lab.service.forget(two.containerId);
+    assert.equal(zone().names['second'], undefined);
+    assert.match(readFileSync(`${lab.dir}/one.resolv`, 'utf8'), /^nameserver 127\.0\.0\.11$/m);
+    assert.match(run('nsenter', `--net=${one.netns}`, 'nft', 'list', 'ruleset').out, /127\.0\.0\.11/);
+  });
+
+  test('links: lines follow the source, keep what the user wrote, and go with it', async () => {
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    await lab.service.join(db);
+    const link = { sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts };
+    await lab.join('web', ['bridge'], { links: [link] });
+    const hosts = () => readFileSync(`${lab.dir}/web.hosts`, 'utf8');
+    assert.match(hosts(), new RegExp(`^172\\.17\\.0\\.2\\tdatabase ${db.hostname} db$`, 'm'));
+    writeFileSync(`${lab.dir}/web.hosts`, `${hosts()}10.9.9.9\tmine\n`);
+    await lab.service.leave(db.containerId);
+    assert.doesNotMatch(hosts(), /database/);
+    assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
+    await lab.join('thief', ['bridge']);
+    await lab.service.join(db);
+    assert.match(hosts(), /^172\.17\.0\.4\tdatabase/m);
+    await lab.service.rename(db.containerId, 'store');
+    assert.match(hosts(), /^172\.17\.0\.4\tdatabase \w+ store$/m);
+    assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
+  });
+
+  test('kill -9: another process takes over what lives, and removes what does not', async () => {
+    await lab.createNetwork('net');
+    const web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const dead = await lab.join('dead', ['net', 'bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] } });
+    lab.serveTcp(web.netns, 80);
+    createNetns(`${lab.dir}/netns/0123456789ab`);
+    const route = RouteSocket.open();
+    route.addVeth({ name: 'vethabcdef0', peerName: 'eth0', peerNetns: `${lab.dir}/netns/0123456789ab`, master: lab.network('net').bridgeName });
+    route.close();
+    const rulesBefore = ruleset();
+    await lab.restart([web.containerId]);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    assert.deepEqual(lab.service.sandbox(web.containerId), web);
+    assert.equal(lab.service.sandbox(dead.containerId), undefined);
+    assert.deepEqual(readdirSync(`${lab.dir}/netns`), [web.id.slice(0, 12)]);
+    const links = run('ip', '-o', 'link').out;
+    assert.doesNotMatch(links, /vethabcdef0/);
+    for (const endpoint of dead.endpoints) assert.doesNotMatch(links, new RegExp(endpoint.hostIfname));
+    assert.doesNotMatch(ruleset(), /8081/);
+    assert.match(rulesBefore, /8081/);
+    await assert.rejects(lab.join('late', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }), /already allocated/);
+    assert.equal((await lab.join('next', ['net'])).endpoints[0]?.ipv4, '172.18.0.3');
+  });
+
+  test("a flushed ruleset is written anew at start; the user's chain and others' tables stay", async () => {
+    await lab.createNetwork('net');
+    const web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    lab.serveTcp(web.netns, 80);
+    run('nft', 'add', 'rule', 'inet', 'causeway', 'user', 'tcp', 'dport', '9999', 'counter', 'drop');
+    run('nft', 'add', 'table', 'ip', 'mine');
+    const before = ruleset();
+    await lab.restart();
+    assert.equal(ruleset(), before, 'nothing had to change');
+    run('nft', 'flush', 'chain', 'inet', 'causeway', 'nat-output');
+    run('nft', 'delete', 'table', 'inet', 'causeway');
+    await lab.restart();
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    assert.match(ruleset(), /table ip mine/);
+  });
+
+  test('host and none', async () => {
+    const none = await lab.join('none', ['none'], { mode: 'none' });
+    assert.deepEqual(interfaces(none), ['lo 127.0.0.1/8']);
+    assert.equal(none.endpoints[0]?.networkName, 'none');
+    const host = await lab.join('host', ['host'], { mode: 'host', hostname: 'machine' });
+    assert.equal(host.netns, '');
+    assert.equal(readFileSync(`${lab.dir}/host.hostname`, 'utf8'), 'machine\n');
+    assert.equal(readFileSync(`${lab.dir}/host.hosts`, 'utf8'), readFileSync('/etc/hosts', 'utf8'));
+    await assert.rejects(lab.service.connect(host.containerId, lab.connection('bridge')), /container cannot be disconnected from host network/);
+    await lab.service.leave(host.containerId);
+    await lab.service.leave(none.containerId);
+    assert.deepEqual(readdirSync(`${lab.dir}/netns`), []);
+  });
+
+  test('a network: refusals, and nothing left of one that is removed', async () => {
+    const net = await lab.createNetwork('net');
+    await assert.rejects(lab.createNetwork('net'), /network with name net already exists/);
+    await assert.rejects(lab.createNetwork('bridge'), /operation is not permitted on predefined bridge network/);
+    await assert.rejects(lab.createNetwork('x', { driver: 'nosuch' }), /plugin "nosuch" not found/);
+    await assert.rejects(lab.createNetwork('x', { driver: 'host' }), /only one instance of "host" network is allowed/);
+    await assert.rejects(lab.createNetwork('x', { driver: 'null' }), /only one instance of "null" network is allowed/);
+    const web = await lab.join('web', ['net']);
+    await assert.rejects(lab.service.removeNetwork(net.id), /has active endpoints/);
+    await lab.service.leave(web.containerId);
+    await lab.service.removeNetwork(net.id);
+    assert.doesNotMatch(run('ip', '-o', 'link').out, /br-/);
+    assert.doesNotMatch(ruleset(), /br-/);
+    assert.equal(lab.resolver.zones.has(net.id), false);
+    lab.store.failNext = new Error('disk is full');
+    await assert.rejects(lab.createNetwork('again'), /disk is full/);
+    assert.doesNotMatch(run('ip', '-o', 'link').out, /br-/);
+    assert.doesNotMatch(ruleset(), /br-/);
+    assert.equal((await lab.createNetwork('again')).pools[0]?.subnet, '172.18.0.0/16');
+    await assert.rejects(lab.service.removeNetwork(lab.network('bridge').id), /bridge is a pre-defined network and cannot be removed/);
+  });
+
+  test('dual stack: both families inside, out, and published', async () => {
+    await lab.createNetwork('six', { enableIpv6: true });
+    const outside = lab.otherHost();
+    const one = await lab.join('one', ['six'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const two = await lab.join('two', ['six']);
+    lab.serveTcp(one.netns, 80);
+    lab.serveTcp(outside, 8000);
+    const [endpoint] = one.endpoints;
+    assert.match(endpoint!.ipv6, /^fd/);
+    assert.equal(await ping(two.netns, endpoint!.ipv6), true);
+    assert.equal(await askTcp(outside, '2001:db8::1', 8080), '2001:db8::2');
+    assert.equal(await askTcp(undefined, '2001:db8::1', 8080), '2001:db8::1');
+    assert.equal(await askTcp(two.netns, '2001:db8::1', 8080), two.endpoints[0]?.ipv6, 'bridged answers pass connection tracking here');
+    assert.equal(await askTcp(one.netns, '2001:db8::1', 8080), endpoint!.gateway6);
+    assert.equal(await askTcp(two.netns, '2001:db8::2', 8000), '2001:db8::1');
+    assert.equal(await askTcp(outside, endpoint!.ipv6, 80), '');
+    await lab.service.leave(one.containerId);
+    assert.equal(existsSync(one.netns), false);
+  });
+}
