@@ -8,11 +8,12 @@ import { entries, groups } from './command/catalog.ts';
 import { usageLine, type Command, type Entry, type Group } from './command/command.ts';
 import { FlagError, FlagSet, type Flag } from './command/flag-set.ts';
 import * as type from './command/flag-types.ts';
-import { BUILT_AT, COMMIT, PROGRAM, VERSION } from './command/program-name.ts';
+import { COMMIT, PROGRAM, VERSION } from './command/program-name.ts';
 import { errorText, StatusError } from './command/status-error.ts';
 import { complain, print } from './terminal/output.ts';
 
 const DESCRIPTION = 'A container engine whose heart is how containers are connected';
+const SHORT_HELP_NOTE = 'Flag shorthand -h has been deprecated, use --help\n';
 const LOG_LEVELS = ['panic', 'fatal', 'error', 'warning', 'warn', 'info', 'debug', 'trace'];
 
 const globalFlags: readonly Flag[] = [
@@ -37,7 +38,9 @@ async function main(argv: readonly string[]): Promise<void> {
   if (globals.bool('tls') || globals.bool('tlsverify')) {
     throw new StatusError('Failed to initialize: connections over TLS are not supported; use a unix socket');
   }
-  if (word === undefined || globals.helpWanted) return print(await rootHelp());
+  if (globals.helpWanted) return print(await rootHelp());
+  // Nothing to do is a mistake of the caller's: it is not output.
+  if (word === undefined) return complain((await rootHelp()).trimEnd());
   if (word === 'help') return helpTopic(rest);
 
   const found = find(globals.args);
@@ -50,7 +53,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const usage = usageLine(found.path, command.use);
   parseFlags(flags, found.rest, command.interspersed ?? true, usage, found.path);
   if (flags.helpWanted) {
-    if (flags.shortHelpUsed) complain('Flag shorthand -h has been deprecated, use --help');
+    if (flags.shortHelpUsed) print(SHORT_HELP_NOTE);
     const { commandHelp } = await import('./command/help.ts');
     return print(commandHelp(command, found.path));
   }
@@ -103,9 +106,10 @@ async function groupUsage(group: Group, words: readonly string[]): Promise<void>
   if (flags.args.length > 0 && !flags.helpWanted) {
     throw new StatusError(`${PROGRAM}: unknown command: ${path} ${flags.args[0]}\n\nUsage:  ${path}\n\nRun '${path} --help' for more information`);
   }
-  if (flags.shortHelpUsed) complain('Flag shorthand -h has been deprecated, use --help');
+  if (flags.shortHelpUsed) print(SHORT_HELP_NOTE);
   const { groupHelp } = await import('./command/help.ts');
-  print(groupHelp(group));
+  if (flags.helpWanted) print(groupHelp(group));
+  else complain(groupHelp(group).trimEnd());
 }
 
 async function rootHelp(): Promise<string> {
@@ -116,8 +120,8 @@ async function rootHelp(): Promise<string> {
 async function helpTopic(words: readonly string[]): Promise<void> {
   if (words.length === 0) return print(await rootHelp());
   const found = find(words);
-  const known = ('entry' in found && found.rest.length === 0) || ('group' in found && found.rest.length === 0);
-  if (!known) throw new StatusError(`unknown help topic: ${words.join(' ')}`);
+  const unknown = 'nothing' in found ? words : found.rest;
+  if ('nothing' in found || unknown.length > 0) throw new StatusError(`unknown help topic: ${unknown.join(' ')}`);
   const help = await import('./command/help.ts');
   if ('group' in found) return print(help.groupHelp(found.group));
   print(help.commandHelp(await found.entry.load(), found.path));
@@ -138,8 +142,7 @@ function checkArguments(command: Command, path: string, usage: string, args: rea
 }
 
 function versionLine(): string {
-  const build = COMMIT === '' ? '' : `, build ${COMMIT}`;
-  return `Causeway version ${VERSION}${build}${BUILT_AT === '' ? '' : ` (${BUILT_AT.slice(0, 10)})`}\n`;
+  return `Causeway version ${VERSION}${COMMIT === '' ? '' : `, build ${COMMIT}`}\n`;
 }
 
 main(process.argv.slice(2)).then(

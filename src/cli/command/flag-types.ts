@@ -121,9 +121,3 @@ export const filter: FlagType = {
     return filters;
   },
 };
-
-export const ip: FlagType = {
-  label: 'ip',
-  zero: '',
-  set: (raw, _before, check) => (check ? check(raw) : raw.trim()),
-};

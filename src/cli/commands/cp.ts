@@ -11,13 +11,12 @@ import { absolutePath, planCopy, splitCopyArgument, splitPath, type CopyDestinat
 import { packPath, unpackStream } from '../container/tar-process.ts';
 import { goFileError } from '../container/variable-file.ts';
 import { humanSize } from '../format/size.ts';
-import { PROGRAM } from '../command/program-name.ts';
 import { complain, writeAll } from '../terminal/output.ts';
 
 const SHORT = 'Copy files/folders between a container and the local filesystem';
 
 export const cpCommand: Command = {
-  use: `cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n${PROGRAM} cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH`,
+  use: 'cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\ncp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
   short: SHORT,
   long: `${SHORT}
 

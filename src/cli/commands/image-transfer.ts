@@ -1,6 +1,7 @@
 /** `pull`, `push`, `load`, `save`: images on their way in and out. */
 import { isatty } from 'node:tty';
 import { familiarName, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { platformQuery } from '../api/platform.ts';
 import { authHeader } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
 import type { Flag } from '../command/flag-set.ts';
@@ -61,7 +62,7 @@ export const pushCommand: Command = {
     if (!allTags && given.tag === undefined && !flags.bool('quiet')) printLine('Using default tag: latest');
     const name = familiarName(reference);
     const response = await client.send('POST', `/images/${name.split('/').map(encodeURIComponent).join('/')}/push`, {
-      query: { tag: allTags ? undefined : reference.tag, platform: flags.string('platform') || undefined },
+      query: { tag: allTags ? undefined : reference.tag, platform: platformQuery(flags.string('platform')) },
       headers: authHeader(reference.domain),
     });
     await showProgress(response, { quiet: flags.bool('quiet') });
@@ -85,7 +86,7 @@ export const loadCommand: Command = {
     const stream = input === '' ? process.stdin : openForReading(input);
     const quiet = flags.bool('quiet') || !isatty(1);
     const response = await client.send('POST', '/images/load', {
-      query: { quiet, platform: flags.string('platform') || undefined },
+      query: { quiet, platform: platformQuery(flags.string('platform')) },
       stream,
       headers: { 'Content-Type': 'application/x-tar' },
     });
@@ -104,7 +105,7 @@ export const saveCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     checkOutput(flags.string('output'), 'failed to save image');
-    const response = await client.send('GET', '/images/get', { query: { names: args, platform: flags.string('platform') || undefined } });
+    const response = await client.send('GET', '/images/get', { query: { names: args, platform: platformQuery(flags.string('platform')) } });
     await saveStream(response, flags.string('output'));
   },
 };

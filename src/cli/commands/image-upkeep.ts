@@ -1,5 +1,6 @@
 /** `rmi`, `image prune`, `history` */
 import { isNotFound } from '../api/client.ts';
+import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -30,7 +31,7 @@ export const rmiCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     const force = flags.bool('force');
-    const query = { force: force || undefined, noprune: flags.bool('no-prune') || undefined, platforms: flags.list('platform') };
+    const query = { force: force || undefined, noprune: flags.bool('no-prune') || undefined, platforms: flags.list('platform').map((platform) => platformQuery(platform) ?? '') };
     const failures: string[] = [];
     let fatal = false;
     for (const name of args) {
@@ -122,7 +123,7 @@ export const historyCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     const human = flags.bool('human');
-    const items = await client.json<HistoryItem[]>('GET', `${imagePath(args[0] ?? '')}/history`, { query: { platform: flags.string('platform') || undefined } });
+    const items = await client.json<HistoryItem[]>('GET', `${imagePath(args[0] ?? '')}/history`, { query: { platform: platformQuery(flags.string('platform')) } });
     const wanted = flags.string('format');
     const columns = `table {{.ID}}\\t{{.${human ? 'CreatedSince' : 'CreatedAt'}}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}`;
     const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.ID}}' : columns;

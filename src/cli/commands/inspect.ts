@@ -1,5 +1,6 @@
 /** `inspect`, and the `inspect` of containers, images, networks and volumes. */
 import { isNotFound, type ApiClient } from '../api/client.ts';
+import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -16,7 +17,7 @@ const kinds: Readonly<Record<Kind, { path: (name: string) => string; type: strin
   volume: { path: (name) => `/volumes/${encodeURIComponent(name)}`, type: 'volume.Volume' },
 };
 
-type Query = Record<string, boolean | undefined>;
+type Query = Record<string, boolean | string | undefined>;
 
 async function fetchObject(client: ApiClient, kind: Kind, name: string, query: Query): Promise<InspectedObject> {
   const { path, type: goType } = kinds[kind];
@@ -83,8 +84,17 @@ export const imageInspectCommand: Command = {
   use: 'inspect [OPTIONS] IMAGE [IMAGE...]',
   short: 'Display detailed information on one or more images',
   args: [1, Infinity],
-  flags: [inspectFormat],
-  run: ({ flags, args, client }) => inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'image', name, {})),
+  flags: [
+    inspectFormat,
+    {
+      name: 'platform', type: type.string,
+      usage: "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+    },
+  ],
+  run: ({ flags, args, client }) => {
+    const platform = platformQuery(flags.string('platform'));
+    return inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'image', name, { platform }));
+  },
 };
 
 export const networkInspectCommand: Command = {

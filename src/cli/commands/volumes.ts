@@ -56,7 +56,7 @@ export const volumeCreateCommand: Command = {
     { name: 'opt', short: 'o', type: type.map, usage: 'Set driver specific options' },
   ],
   async run({ flags, args, client }: Call) {
-    if (args[0] !== undefined && flags.string('name') !== '') throw new StatusError('conflicting options: either specify --name or provide positional arg, not both');
+    if (args[0] !== undefined && flags.string('name') !== '') throw new StatusError('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
     const { Name } = await client.json<Volume>('POST', '/volumes/create', {
       body: {
         Name: args[0] ?? flags.string('name'), Driver: flags.string('driver'), DriverOpts: flags.map('opt'), Labels: pairs(flags.list('label')),

@@ -214,7 +214,7 @@ function parseSecurityOptions(options: readonly string[]): { securityOptions: st
     let [key, value] = cut(option, '=');
     if (value === undefined) [key, value] = cut(option, ':');
     if (key === 'no-new-privileges') return option;
-    if (value === undefined || value === '') throw new Error(`invalid --security-opt: ${JSON.stringify(option)}`);
+    if (value === undefined || value === '') throw new Error(`Invalid --security-opt: ${JSON.stringify(option)}`);
     if (key !== 'seccomp' || value === 'unconfined' || value === 'builtin') return option;
     return `seccomp=${readProfile(value)}`;
   });

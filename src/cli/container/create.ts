@@ -2,6 +2,7 @@
 import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs';
 import { ApiError, type ApiClient } from '../api/client.ts';
 import { familiarReference, isImageId, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { checkPlatform } from '../api/platform.ts';
 import type { FlagSet } from '../command/flag-set.ts';
 import { PROGRAM } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
@@ -24,6 +25,7 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
   const { config, hostConfig, endpoints } = request;
   const image = config.Image;
   const reference = isImageId(image) ? undefined : withDefaultTag(parseImageReference(image));
+  checkPlatformFlag(flags.string('platform'));
   const idFile = openIdFile(flags.string('cidfile'));
   try {
     const pull = async () => {
@@ -55,6 +57,15 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
   } catch (error) {
     idFile.remove();
     throw error;
+  }
+}
+
+function checkPlatformFlag(platform: string): void {
+  if (platform === '') return;
+  try {
+    checkPlatform(platform);
+  } catch (error) {
+    throw new StatusError(`error parsing specified platform: ${errorText(error)}`);
   }
 }
 

@@ -113,4 +113,4 @@ export function asGoValue(type: string, json: unknown): unknown {
   return new GoStruct(goName(type), new Map(fields), object);
 }
 
-const goName = (type: string) => ({ s: 'string', i: 'int64', b: 'bool', '?': 'interface {}', empty: 'struct {}' })[type] ?? type;
+const goName = (type: string) => ({ s: 'string', i: 'int64', b: 'bool', '?': 'interface {}', empty: 'struct {}', 'events.Message': '*events.Message' })[type] ?? type;
