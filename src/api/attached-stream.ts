@@ -42,7 +42,7 @@ export async function runSession(connection: HijackedConnection, session: Attach
   } finally {
     socket.off('close', detach);
     detach();
-    finish(socket);
+    finishConnection(connection);
   }
 }
 
@@ -72,15 +72,12 @@ function drained(socket: Socket): Promise<void> {
 }
 
 async function pumpInput(connection: HijackedConnection, session: AttachSession, options: StreamOptions, detach: () => void): Promise<void> {
-  const { socket, early } = connection;
   if (!options.stdin) {
-    // Read on, so that the client's going is noticed.
-    socket.on('data', () => {});
-    socket.resume();
+    connection.input.discard();
     return;
   }
   const scanner = session.tty ? new DetachScanner(options.detachKeys) : undefined;
-  for await (const chunk of inputChunks(socket, early)) {
+  for await (const chunk of connection.input) {
     const { data, detached } = scanner ? scanner.scan(chunk) : { data: chunk, detached: false };
     if (data.length > 0) await session.writeStdin(data);
     if (detached) {
@@ -96,47 +93,13 @@ async function pumpInput(connection: HijackedConnection, session: AttachSession,
   else detach();
 }
 
-/** The socket's bytes, read only as fast as they are taken; ends at the client's half-close. */
-async function* inputChunks(socket: Socket, early: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* early;
-  const queue: Buffer[] = [];
-  let ended = false;
-  let wake: (() => void) | undefined;
-  const arrive = (chunk?: Buffer) => {
-    if (chunk) {
-      queue.push(chunk);
-      socket.pause();
-    } else {
-      ended = true;
-    }
-    wake?.();
-  };
-  socket.on('data', arrive);
-  socket.once('end', () => arrive());
-  socket.once('close', () => arrive());
-  for (;;) {
-    const chunk = queue.shift();
-    if (chunk) yield chunk;
-    else if (ended) return;
-    else {
-      const arrival = new Promise<void>((resolve) => (wake = resolve));
-      socket.resume();
-      await arrival;
-      wake = undefined;
-    }
-  }
-}
-
 /** Ends our half; the socket goes when the client ends its own, or after a while. */
-function finish(socket: Socket): void {
+export function finishConnection({ socket, input }: HijackedConnection, last?: Buffer): void {
   if (socket.destroyed) return;
+  if (last) socket.write(last);
   socket.end();
-  // Unread input would turn the client's end of file into "connection reset".
-  socket.removeAllListeners('data');
-  socket.resume();
+  input.discard();
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   timer.unref();
-  socket.once('end', () => socket.destroySoon());
-  if (socket.readableEnded) socket.destroySoon();
   socket.once('close', () => clearTimeout(timer));
 }

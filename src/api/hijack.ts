@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Call } from './call.ts';
+import { SocketInput } from './socket-input.ts';
 
 /** Bytes that a hasty client sent behind its request, before it was told that the connection is raw. */
 const earlyBytes = new WeakMap<Socket, Buffer[]>();
@@ -24,11 +25,10 @@ export function keepEarlyBytes(socket: Socket, bytes: Buffer): boolean {
 
 export interface HijackedConnection {
   readonly socket: Socket;
-  /** Raw input that arrived already. */
-  readonly early: readonly Buffer[];
+  readonly input: SocketInput;
 }
 
-/** Answers 101 (or 200 to a client that asked for no upgrade) and hands over the bare socket, paused. */
+/** Answers 101 (or 200 to a client that asked for no upgrade) and hands over the bare socket. */
 export function hijack(call: Call, upgradeContentType: string): HijackedConnection {
   const { request, response } = call;
   const { socket } = request;
@@ -38,11 +38,10 @@ export function hijack(call: Call, upgradeContentType: string): HijackedConnecti
   for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
   socket.setTimeout(0);
   socket.on('error', () => socket.destroy());
-  socket.pause();
-  const early = earlyBytes.get(socket) ?? [];
+  const input = new SocketInput(socket, earlyBytes.get(socket) ?? []);
   earlyBytes.delete(socket);
   socket.write(call.request.headers.upgrade === undefined ? plainHead() : upgradeHead(call, upgradeContentType));
-  return { socket, early };
+  return { socket, input };
 }
 
 function upgradeHead(call: Call, contentType: string): string {

@@ -41,7 +41,7 @@ test('runs a container with its streams and exit code', options, async (t) => {
 
 test('detached, listed, inspected, attached, stopped, removed', options, async (t) => {
   const { docker } = await serve(t);
-  const started = await docker(['run', '-d', '--name', 'web', '-p', '8080:80', 'busybox', 'sh', '-c', 'echo hello; sleep 60']);
+  const started = await docker(['run', '-d', '--name', 'web', '-p', '8080:80', 'busybox', 'sh', '-c', 'echo hello; exec sleep 60']);
   assert.match(started.stdout, /^[0-9a-f]{64}\n$/, started.stderr);
   const listed = await docker(['ps', '--format', '{{.Names}}|{{.Image}}|{{.Command}}|{{.Status}}|{{.Ports}}']);
   assert.match(listed.stdout, /^web\|busybox\|"sh -c 'echo hello; …"\|Up (Less than a second|1 second|\d seconds)\|0\.0\.0\.0:8080->80\/tcp\n$/);
@@ -82,9 +82,9 @@ test('refuses what contradicts itself', options, async (t) => {
 
 test('pull, images, history, networks, volumes, cp', options, async (t) => {
   const { docker, backend } = await serve(t);
-  assert.match((await docker(['pull', 'busybox'])).stdout, /Status: Downloaded newer image for busybox:latest/);
+  assert.match((await docker(['pull', 'busybox'])).stdout, /Status: Downloaded newer image for docker.io\/library\/busybox:latest/);
   assert.match((await docker(['pull', 'broken'])).stderr, /unexpected EOF/);
-  assert.match((await docker(['pull', 'missing'])).stderr, /pull access denied for missing:latest/);
+  assert.match((await docker(['pull', 'missing'])).stderr, /pull access denied for docker.io\/library\/missing:latest/);
   assert.match((await docker(['images'])).stdout, /busybox +latest +a{12} .* 4\.26MB/);
   assert.match((await docker(['history', 'busybox'])).stdout, /import +4\.26MB +Imported from -/);
   assert.match((await docker(['network', 'create', 'front'])).stdout, /^[0-9a-f]{64}\n$/);

@@ -410,9 +410,9 @@ export class MemoryBackend implements Backend {
       return { record: BUSYBOX, containers: 0, graph: {} };
     },
     pull: async (ref, _auth, _platform, report) => {
-      if (ref.startsWith('missing')) throw notFound(`pull access denied for ${ref}, repository does not exist or may require 'docker login'`);
+      if (ref.includes('missing')) throw notFound(`pull access denied for ${ref}, repository does not exist or may require 'docker login'`);
       report({ status: 'Pulling from library/busybox', id: 'latest' });
-      if (ref.startsWith('broken')) throw new Error('unexpected EOF');
+      if (ref.includes('broken')) throw new Error('unexpected EOF');
       report({ status: 'Downloading', id: 'abc', progressDetail: { current: 50, total: 100 } });
       report({ status: `Status: Downloaded newer image for ${ref}` });
     },

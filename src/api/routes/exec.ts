@@ -1,7 +1,7 @@
 /** Commands run in a running container. */
 import { errorKind, errorMessage, invalid } from '../../base/errors.ts';
 import { execCreateSchema, execStartSchema, type ExecInspectJson } from '../../wire/exec.ts';
-import { runSession } from '../attached-stream.ts';
+import { finishConnection, runSession } from '../attached-stream.ts';
 import type { AttachSession } from '../backend/stream.ts';
 import type { Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
@@ -59,15 +59,13 @@ async function startExec(call: Call): Promise<void> {
     // What is wrong with the request is an HTTP error; a command that cannot run says so on the stream, as Docker
     // does: the client then asks for its exit code, 126 or 127.
     if (['notFound', 'conflict', 'invalid'].includes(errorKind(error))) throw error;
-    const { socket } = hijack(call, streamType(call, request.Tty));
     const sentence = Buffer.from(`${errorMessage(error)}\r\n`);
-    socket.end(request.Tty ? sentence : frame('stdout', sentence));
-    socket.resume();
+    finishConnection(hijack(call, streamType(call, request.Tty)), request.Tty ? sentence : frame('stdout', sentence));
     return;
   }
   const connection = hijack(call, streamType(call, request.Tty));
   if (!session) {
-    connection.socket.end();
+    finishConnection(connection);
     return;
   }
   const options = {

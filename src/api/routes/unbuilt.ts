@@ -1,5 +1,5 @@
 /** What this engine does not have: swarm answers what a node outside any swarm answers, the rest says what is missing. */
-import { notImplemented, unavailable } from '../../base/errors.ts';
+import { notFound, notImplemented, unavailable } from '../../base/errors.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
 const notManager: Handler = () => {
@@ -44,10 +44,14 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
   const noPlugins = missing('This engine has no plugins.');
   routes.add('GET', '/plugins', (call) => call.reply(200, []));
   routes.add('GET', '/plugins/privileges', noPlugins);
-  routes.add('GET', '/plugins/:name/json', noPlugins);
-  routes.add('DELETE', '/plugins/:name', noPlugins);
+  // There is none of any name: `docker inspect` counts on the 404 to look elsewhere.
+  const noSuchPlugin: Handler = (call) => {
+    throw notFound(`plugin ${JSON.stringify(call.name)} not found`);
+  };
+  routes.add('GET', '/plugins/:name/json', noSuchPlugin);
+  routes.add('DELETE', '/plugins/:name', noSuchPlugin);
   for (const action of ['pull', 'create']) routes.add('POST', `/plugins/${action}`, noPlugins);
-  for (const action of ['enable', 'disable', 'push', 'upgrade', 'set']) routes.add('POST', `/plugins/:name/${action}`, noPlugins);
+  for (const action of ['enable', 'disable', 'push', 'upgrade', 'set']) routes.add('POST', `/plugins/:name/${action}`, noSuchPlugin);
 
   const noCheckpoints = missing('This engine does not checkpoint containers.');
   routes.add('GET', '/containers/:name/checkpoints', noCheckpoints);
