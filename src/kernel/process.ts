@@ -1,20 +1,26 @@
 /** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setInherited } from './descriptors.ts';
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
 
 const SIGPIPE = 13;
+const SIGXFSZ = 25;
 const SIG_DFL = 0;
 
 /**
  * Replaces this process by another program: same pid, same standard streams, nothing else of ours (everything this room and
- * Node open is close-on-exec). Returns only by throwing. What Node ignores (SIGPIPE) is put back to its default.
+ * Node open is close-on-exec, and what was handed to this process stays closed too unless setInherited says otherwise).
+ * Returns only by throwing. Signals that Node ignores are put back to their default.
  */
 export function execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  signal(SIGPIPE, SIG_DFL);
+  for (const stream of [0, 1, 2]) setInherited(stream, true); // Node marks even these close-on-exec when it starts
+  const before = [SIGPIPE, SIGXFSZ].map((number) => [number, signal(number, SIG_DFL)] as const);
   execveCall(path, [...argv, null], [...variables, null]);
-  throw new KernelError(`execute ${path}`, errnoOfLastCall());
+  const error = new KernelError(`execute ${path}`, errnoOfLastCall());
+  for (const [number, handler] of before) signal(number, handler);
+  throw error;
 }
 
 const PR_SET_PDEATHSIG = 1;
