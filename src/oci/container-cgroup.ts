@@ -1,7 +1,31 @@
-/** Removing the cgroup of one container in every hierarchy that is mounted. */
+/**
+ * The cgroup of one container in every hierarchy that is mounted: ending what is in it, and removing it. Refuses a path that
+ * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
+ */
 import { readdirSync, rmdirSync } from 'node:fs';
-import { errorCode } from '../base/errors.ts';
-import { cgroupMounts } from '../kernel/cgroup.ts';
+import { CausewayError, errorCode } from '../base/errors.ts';
+import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
+import { kill } from '../kernel/process.ts';
+import { SIGKILL } from './signals.ts';
+
+/** '/parent/ID', at least two names deep, the last one long enough to be a container's own. Throws otherwise. */
+export function checkCgroupsPath(path: string): void {
+  const names = path.split('/');
+  const plain = names.slice(1).every((name) => name !== '' && name !== '.' && name !== '..');
+  if (names[0] === '' && names.length >= 3 && plain && names.at(-1)!.length >= 8) return;
+  throw new CausewayError('system', `not the path of a container's own cgroup: "${path}"`);
+}
+
+/** Every process of the container, by the host's numbers. */
+export function containerPids(cgroupsPath: string): number[] {
+  checkCgroupsPath(cgroupsPath);
+  return listPids(cgroupsPath);
+}
+
+/** Ends what is left in the cgroup: with the host's pid namespace the first process leaves its children behind. */
+export function killLeftovers(cgroupsPath: string): void {
+  for (const pid of containerPids(cgroupsPath)) if (pid !== process.pid && pid !== 1) kill(pid, SIGKILL);
+}
 
 function hierarchies(): string[] {
   const { unified, controllers } = cgroupMounts();
@@ -10,6 +34,7 @@ function hierarchies(): string[] {
 
 /** `cgroupsPath` is absolute, as the spec has it. Takes what the container made below it too. Answers with what is still busy: processes that are just dying. */
 export function removeCgroup(cgroupsPath: string): string[] {
+  checkCgroupsPath(cgroupsPath);
   const busy: string[] = [];
   for (const root of hierarchies()) {
     if (!removeTree(root + cgroupsPath)) busy.push(root + cgroupsPath);

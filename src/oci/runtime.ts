@@ -10,11 +10,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join, relative } from 'node:path';
 import { conflict, errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { listPids, oomKills } from '../kernel/cgroup.ts';
+import { oomKills } from '../kernel/cgroup.ts';
 import { kill as killProcess } from '../kernel/process.ts';
 import { AttachSession, type RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
+import { checkCgroupsPath, containerPids, killLeftovers } from './container-cgroup.ts';
 import { readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -100,6 +101,7 @@ export class Runtime {
   async create(request: CreateRequest): Promise<{ pid: number }> {
     const { id, bundle, spec } = request;
     if (this.#live.has(id)) throw conflict(`container ${id} is already created`);
+    checkCgroupsPath(spec.linux.cgroupsPath); // before anything: what is in it is killed in the end
     const program = this.#program(request.runtime);
     if (!program.installed) throw missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour);
     const note: ContainerNote = {
@@ -150,7 +152,7 @@ export class Runtime {
   async kill(id: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
     const live = this.#get(id);
     live.process?.signal(signal);
-    if (options.all) for (const pid of listPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
+    if (options.all) for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
     // A frozen process does not die of a signal before it thaws.
     if (signal === SIGKILL && live.paused) await this.resume(id);
   }
@@ -228,7 +230,7 @@ export class Runtime {
 
   /** Every process in the container, by the host's numbers. */
   processes(id: string): number[] {
-    return listPids(this.#get(id).note.cgroupsPath);
+    return containerPids(this.#get(id).note.cgroupsPath);
   }
 
   /** Called once for each container that ends, as soon as conmon says so. Of one that ended while no daemon ran, `recover` tells. */
@@ -279,7 +281,7 @@ export class Runtime {
     if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
     const program = this.#program(name);
     if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour));
-    const id = `probe-${process.pid}`;
+    const id = `causeway-probe-${process.pid}`;
     const bundle = join(stateDir, id);
     const rootfs = join(bundle, 'rootfs');
     mkdirSync(join(rootfs, 'proc'), { recursive: true });
@@ -419,8 +421,7 @@ export class Runtime {
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
-    // With the host's pid namespace the first process leaves its children behind.
-    for (const pid of listPids(note.cgroupsPath)) killProcess(pid, SIGKILL);
+    killLeftovers(note.cgroupsPath);
     if (!(await program.forget(id, note.cgroupsPath))) {
       await program.delete(id, true);
       await program.forget(id, note.cgroupsPath);
