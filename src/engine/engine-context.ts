@@ -19,6 +19,7 @@ import type { VolumeService } from './volume/volume-service.ts';
 export interface EngineConfig {
   readonly dataRoot: string;
   readonly defaultRuntime: string;
+  readonly runtimeNames: readonly string[];
   /** The host's name: the hostname of containers on the host's network. */
   readonly hostname: string;
   readonly cgroupMode: 'v1' | 'hybrid' | 'v2';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { ContainerRecord } from '../model/container.ts';
-import { handleExit } from './container/container-exit.ts';
+import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
@@ -19,25 +19,23 @@ import type { EngineContext } from './engine-context.ts';
 
 export async function restoreContainers(context: EngineContext): Promise<void> {
   const { table, runtime, log } = context;
-  const missed = new Map<string, number>();
+  const missed = new Map<string, RuntimeExit>();
   const live = new Map<string, number>();
   await Promise.all(
     table.all().filter(isUp).map(async (record) => {
       const found = await runtime.recover(record.id).catch((error: unknown) => {
         log.warn({ container: record.id, error: errorMessage(error) }, 'a container could not be recovered');
-        return { running: false as const, exitCode: 255 };
+        return { running: false as const, exitCode: 255, oomKilled: false, at: formatTimeNs(context.clock.nowNs()) };
       });
       if (found.running) live.set(record.id, found.pid);
-      else missed.set(record.id, found.exitCode);
+      else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
   );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   await context.network.restore(new Set([...live.keys(), ...missed.keys()]));
   for (const record of table.all()) await rememberNames(context, record);
   for (const [id, pid] of live) await adopt(context, table.find(id), pid);
-  for (const [id, code] of missed) {
-    await handleExit(context, id, { code, oomKilled: false, at: formatTimeNs(context.clock.nowNs()) });
-  }
+  for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);
   await removeOrphans(context);
 }

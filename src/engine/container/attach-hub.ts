@@ -2,7 +2,7 @@
  * Attach sessions of containers that are not running yet. Clients attach between create and start; the session is a
  * promise of the real one, which `connect` keeps between the runtime's create and start, so that no output is lost.
  */
-import type { RuntimeSession } from '../../oci/session.ts';
+import type { RuntimeSession } from '../../oci/attach-session.ts';
 
 interface Frame {
   readonly stream: 'stdout' | 'stderr';
@@ -12,10 +12,10 @@ interface Frame {
 export class AttachHub {
   readonly #pending = new Map<string, Set<DeferredSession>>();
 
-  defer(id: string, tty: boolean): DeferredSession {
+  defer(id: string, wish: { tty: boolean; stdin: boolean }): DeferredSession {
     const set = this.#pending.get(id) ?? new Set();
     this.#pending.set(id, set);
-    const session = new DeferredSession(tty, () => {
+    const session = new DeferredSession(wish, () => {
       set.delete(session);
       if (set.size === 0 && this.#pending.get(id) === set) this.#pending.delete(id);
     });
@@ -28,10 +28,10 @@ export class AttachHub {
   }
 
   /** Gives every waiting session its real one. */
-  async connect(id: string, open: () => Promise<RuntimeSession>): Promise<void> {
+  async connect(id: string, open: (wish: { stdin: boolean }) => Promise<RuntimeSession>): Promise<void> {
     const sessions = [...(this.#pending.get(id) ?? [])];
     this.#pending.delete(id);
-    for (const session of sessions) session.connect(await open());
+    for (const session of sessions) session.connect(await open({ stdin: session.stdin }));
   }
 
   /** The start failed, or the container is gone: the sessions end without output. */
@@ -44,13 +44,15 @@ export class AttachHub {
 
 export class DeferredSession {
   readonly tty: boolean;
+  readonly stdin: boolean;
   readonly output: AsyncIterable<Frame>;
   readonly #real: Promise<RuntimeSession | null>;
   readonly #forget: () => void;
   #settle!: (session: RuntimeSession | null) => void;
 
-  constructor(tty: boolean, forget: () => void) {
-    this.tty = tty;
+  constructor(wish: { tty: boolean; stdin: boolean }, forget: () => void) {
+    this.tty = wish.tty;
+    this.stdin = wish.stdin;
     this.#forget = forget;
     this.#real = new Promise((resolve) => (this.#settle = resolve));
     const real = this.#real;

@@ -1,7 +1,7 @@
 /** `create`: decides everything, then makes the rootfs and the record; a failure leaves nothing behind. */
 import { mkdir, rm } from 'node:fs/promises';
 import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
-import { CausewayError, errorKind, errorMessage, invalid, notFound } from '../../base/errors.ts';
+import { errorMessage, invalid } from '../../base/errors.ts';
 import { withUndo } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
@@ -35,8 +35,9 @@ export async function createContainer(context: EngineContext, wantedName: string
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
   const merged = completeSpec(context, mergeImage(asked, image.config), id);
   const { path, args } = commandOf(merged.process);
-  if (merged.host.runtime !== '' && !context.runtime.hasRuntime(merged.host.runtime)) {
-    throw invalid(`unknown or invalid runtime name: ${merged.host.runtime}`);
+  const { runtime } = merged.host;
+  if (runtime !== '' && runtime !== 'io.containerd.runc.v2' && !config.runtimeNames.includes(runtime)) {
+    throw invalid(`unknown or invalid runtime name: ${runtime}`);
   }
   const { name, release } = names.reserve(wantedName, id);
   try {
@@ -53,7 +54,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         await rootfs.create(id, image);
         undo.push('root filesystem', () => rootfs.remove(id));
         const before = new Set(context.volumes.list({}).map((volume) => volume.name));
-        const mounts = await resolveMounts(merged, { volumes: context.volumes, findContainer: (ref) => table.find(ref) });
+        const mounts = await resolveMounts(merged, { volumes: context.volumes, findContainer: (ref) => findOther(context, ref) });
         for (const { type, name: volume } of mounts) {
           if (type === 'volume' && !before.has(volume)) undo.push(`volume ${volume}`, () => context.volumes.remove(volume, true));
         }
@@ -105,9 +106,10 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
   let mode = networkMode === '' ? 'default' : networkMode;
   let hostname = spec.process.hostname;
   if (kind === 'container') {
-    const joined = context.table.find(joinedContainerRef(networkMode));
-    mode = `container:${joined.id}`;
-    hostname = joined.spec.process.hostname;
+    // One that is not there is refused at start, as Docker does it.
+    const joined = context.table.tryFind(joinedContainerRef(networkMode));
+    if (joined) mode = `container:${joined.id}`;
+    hostname = joined?.spec.process.hostname ?? shortId(id);
   } else if (hostname === '') {
     hostname = kind === 'host' || spec.host.utsMode === 'host' ? context.config.hostname : shortId(id);
   }
@@ -128,22 +130,23 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
   };
 }
 
+/** Another container that this one needs. Not `notFound`: clients would take that for a missing image and pull it. */
+function findOther(context: EngineContext, ref: string, what = ''): ContainerRecord {
+  const found = context.table.tryFind(ref);
+  if (!found) throw invalid(`${what}No such container: ${ref}`);
+  return found;
+}
+
 /** Links of a container on the default bridge; elsewhere HostConfig.Links says nothing. */
 function resolveLinks(context: EngineContext, spec: ContainerSpec): Link[] {
   const kind = networkModeKind(spec.connection.networkMode);
   if (kind === 'user' || spec.connection.links.length === 0) return [];
   return spec.connection.links.map((text) => {
     const { source: ref, alias } = parseLink(text);
-    let source: ContainerRecord;
-    try {
-      source = context.table.find(ref);
-    } catch (error) {
-      if (errorKind(error) !== 'notFound') throw error;
-      throw new CausewayError('invalid', `could not get container for ${ref}: ${errorMessage(error)}`, { cause: notFound(ref) });
-    }
+    let source = findOther(context, ref, `could not get container for ${ref}: `);
     const through = source.spec.connection.networkMode;
     if (networkModeKind(through) === 'container') {
-      source = context.table.find(joinedContainerRef(through));
+      source = findOther(context, joinedContainerRef(through));
     }
     if (networkModeKind(source.spec.connection.networkMode) === 'host') {
       throw invalid('conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { EngineContext } from '../engine-context.ts';
 
 /** Where a container's own files are, under the data root. */
 export interface ContainerPaths {
@@ -20,4 +22,8 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
     resolvConf: join(dir, 'resolv.conf'),
     log: join(dir, `${id}.log`),
   };
+}
+
+export function cgroupsPathOf(context: EngineContext, record: ContainerRecord): string {
+  return `${record.spec.host.cgroupParent || context.config.cgroupParent}/${record.id}`;
 }

@@ -49,7 +49,7 @@ export async function removeUnlocked(context: EngineContext, id: string, options
   context.attaches.abandon(id);
   context.execs.containerRemoved(id);
   publishContainerEvent(context.events, record, 'destroy');
-  context.waits.removed(id, { exitCode: record.state.exitCode, error: record.state.error });
+  context.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
   if (options.volumes) await removeAnonymousVolumes(context, record);
 }
 

@@ -3,9 +3,10 @@
  * container is as before and says why in its state.
  */
 import { formatTimeNs } from '../../base/clock.ts';
-import { CausewayError, conflict, errorMessage, invalid, notFound, notModified } from '../../base/errors.ts';
+import { CausewayError, conflict, errorMessage, invalid, notFound, notImplemented, notModified } from '../../base/errors.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
+import type { MountPoint } from '../../model/mount.ts';
 import { parsePort } from '../../model/port.ts';
 import { linkVariables } from '../../network/links/variables.ts';
 import type { Sandbox } from '../../network/service.ts';
@@ -14,7 +15,7 @@ import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { findNetwork } from '../network/network-lookup.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { containerPaths } from './container-paths.ts';
+import { cgroupsPathOf, containerPaths } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
@@ -55,7 +56,6 @@ async function recordFailure(context: EngineContext, record: ContainerRecord, er
   const exitCode = exitCodeOfFailure(message);
   const state = { ...record.state, status: record.state.status === 'restarting' ? ('exited' as const) : record.state.status, pid: 0, exitCode, error: message };
   await context.table.save({ ...record, state });
-  context.waits.exited(record.id, { exitCode, error: message });
   if (record.spec.host.autoRemove) {
     await removeUnlocked(context, record.id, { volumes: true }).catch((failure: unknown) =>
       context.log.warn({ container: record.id, error: errorMessage(failure) }, 'auto-remove failed'),
@@ -96,16 +96,15 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     rootfs: root,
     user: resolveUser(root, process.user, host.groupAdd),
     env: processEnvironment(process, variables),
-    mounts: record.mounts,
+    mounts: runtimeMounts(context, record),
     files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },
     hostname: process.hostname,
     domainname: process.domainname,
     netns: joined ? joinedNetns(context, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns,
-    joins: joinTargets(context, record),
-    cgroupsPath: `${host.cgroupParent || config.cgroupParent}/${record.id}`,
+    ...joinTargets(context, record),
+    cgroupsPath: cgroupsPathOf(context, record),
     initPath: (host.init ?? config.initByDefault) ? requireInit(config.initPath) : undefined,
     cgroupMode: config.cgroupMode,
-    volumeOptions: volumeOptions(context, record),
   });
   const { pid } = await runtime.create({
     id: record.id,
@@ -117,10 +116,9 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     stdinOnce: process.stdinOnce,
     logPath: host.logConfig.type === 'none' ? null : paths.log,
     logMaxBytes: parseSizeBytes(host.logConfig.config['max-size']),
-    consoleSize: host.consoleSize,
   });
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
-  await context.attaches.connect(record.id, () => runtime.attach(record.id));
+  await context.attaches.connect(record.id, (wish) => runtime.attach(record.id, wish));
   if (sandbox) await network.containerStarted(record.id, pid);
 
   const startedAt = formatTimeNs(context.clock.nowNs());
@@ -214,7 +212,7 @@ export function joinRequest(context: EngineContext, record: ContainerRecord, lin
 
 function joinedContainer(context: EngineContext, record: ContainerRecord): ContainerRecord {
   const id = joinedContainerRef(record.spec.connection.networkMode);
-  const joined = context.table.get(id);
+  const joined = context.table.tryFind(id);
   if (!joined) throw notFound(`No such container: ${id}`);
   if (joined.id === record.id) throw invalid('cannot join own network');
   if (joined.state.status === 'restarting') throw conflict(`container ${id} is restarting, wait until the container is running`);
@@ -236,16 +234,17 @@ function requireInit(path: string): string {
   return path;
 }
 
-/** Volumes with type/device options are mounted by the runtime, for each container. */
-function volumeOptions(context: EngineContext, record: ContainerRecord): Record<string, { type: string; device: string; options: string }> {
-  const result: Record<string, { type: string; device: string; options: string }> = {};
-  for (const mount of record.mounts) {
-    if (mount.type !== 'volume') continue;
-    const options = context.volumes.get(mount.name)?.options;
-    if (options?.['device'] === undefined) continue;
-    result[mount.destination] = { type: options['type'] ?? 'none', device: options['device'], options: options['o'] ?? '' };
-  }
-  return result;
+/** Volumes with type and device options are mounted by the runtime, for each container: nothing stays mounted between runs. */
+function runtimeMounts(context: EngineContext, record: ContainerRecord): MountPoint[] {
+  return record.mounts.map((mount) => {
+    const options = mount.type === 'volume' ? context.volumes.get(mount.name)?.options : undefined;
+    const device = options?.['device'];
+    if (options === undefined || device === undefined) return mount;
+    const type = options['type'] ?? 'none';
+    if (type === 'tmpfs') return { ...mount, type: 'tmpfs', source: '', tmpfsOptions: options['o'] ?? '' };
+    if (type === 'none' || type === 'bind') return { ...mount, type: 'bind', source: device };
+    throw notImplemented(`error while mounting volume '${mount.name}': volumes of type ${type} are not supported: use type none with o=bind, or tmpfs`);
+  });
 }
 
 export function parseSizeBytes(text: string | undefined): number | undefined {

@@ -1,7 +1,7 @@
 /** attach, logs, resize. */
 import { conflict, invalid } from '../../base/errors.ts';
 import { readLog, type LogFrame } from '../../oci/log-file.ts';
-import type { RuntimeSession } from '../../oci/session.ts';
+import type { RuntimeSession } from '../../oci/attach-session.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
@@ -34,12 +34,12 @@ export async function attachContainer(context: EngineContext, ref: string, optio
   const live: Session | null = !options.stream
     ? null
     : isUp(record)
-      ? Object.assign(await context.runtime.attach(record.id), { tty })
-      : context.attaches.defer(record.id, tty);
+      ? Object.assign(await context.runtime.attach(record.id, { stdin: options.stdin }), { tty })
+      : context.attaches.defer(record.id, { tty, stdin: options.stdin });
   publishContainerEvent(context.events, record, 'attach');
   const wanted = (stream: 'stdout' | 'stderr'): boolean => (stream === 'stdout' ? options.stdout : options.stderr);
   const earlier = options.logs
-    ? readLog(containerPaths(context.config.dataRoot, record.id).log, { stdout: options.stdout, stderr: options.stderr, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n }, new AbortController().signal)
+    ? readLog(containerPaths(context.config.dataRoot, record.id).log, { stdout: options.stdout, stderr: options.stderr, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n })
     : undefined;
   const output = (async function* () {
     if (earlier) for await (const { stream, data } of earlier) yield { stream, data };
@@ -64,23 +64,17 @@ export async function readContainerLogs(
   const record = context.table.find(ref);
   if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
   if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
-  // Follow until the container ends, or is removed, or the client goes.
-  const ended = new AbortController();
-  const stop = (): void => ended.abort();
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
   const follow = options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
-  if (follow) {
-    const whenEnded = async (): Promise<void> => {
-      for (;;) {
-        await context.waits.next(record.id, 'exit', ended.signal);
-        if (context.table.get(record.id)?.state.status !== 'restarting') return;
-      }
-    };
-    void whenEnded().then(stop, () => {});
-  }
-  const frames = readLog(containerPaths(context.config.dataRoot, record.id).log, { ...options, follow }, ended.signal);
+  const ended = follow ? untilOver(context, record.id, signal) : undefined;
+  const frames = readLog(containerPaths(context.config.dataRoot, record.id).log, { ...options, follow }, { signal, ...(ended ? { ended } : {}) });
   return { tty: record.spec.process.tty, frames };
+}
+
+/** Resolves when the container has ended and is not started again by its policy; when it is removed; when the reader has gone. */
+async function untilOver(context: EngineContext, id: string, signal: AbortSignal): Promise<void> {
+  do {
+    await context.waits.next(id, 'exit', signal).catch(() => {});
+  } while (!signal.aborted && context.table.get(id)?.state.status === 'restarting');
 }
 
 export async function resizeContainer(context: EngineContext, ref: string, rows: number, columns: number): Promise<void> {

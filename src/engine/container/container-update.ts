@@ -2,6 +2,7 @@
 import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
+import { buildResources } from '../../oci/resources.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
@@ -24,7 +25,7 @@ export function updateContainer(context: EngineContext, ref: string, changes: Co
       throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
     }
     const updated: ContainerRecord = { ...record, spec: { ...record.spec, host: { ...host, resources, restartPolicy: policy } } };
-    if (isUp(record) && Object.keys(changes.resources).length > 0) await context.runtime.update(id, resources);
+    if (isUp(record) && Object.keys(changes.resources).length > 0) await context.runtime.update(id, buildResources(changes.resources));
     await context.table.save(updated);
     publishContainerEvent(context.events, updated, 'update');
     return { warnings: [] };

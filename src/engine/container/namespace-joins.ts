@@ -9,13 +9,10 @@ export interface NamespaceTargets {
   readonly ipc: NamespaceTarget;
   readonly pid: NamespaceTarget;
   readonly uts: NamespaceTarget;
-  /** Where /dev/shm is shared from: the other container's process. */
-  readonly shmOfPid: number | null;
 }
 
 export function joinTargets(context: EngineContext, record: ContainerRecord): NamespaceTargets {
   const { ipcMode, pidMode, utsMode } = record.spec.host;
-  let shmOfPid: number | null = null;
   let ipc: NamespaceTarget = ipcMode === 'host' ? 'host' : 'private';
   if (ipcMode.startsWith('container:')) {
     const other = runningContainer(context, record, ipcMode, 'IPC');
@@ -23,13 +20,12 @@ export function joinTargets(context: EngineContext, record: ContainerRecord): Na
       throw invalid(`cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
     }
     ipc = { path: `/proc/${other.state.pid}/ns/ipc` };
-    shmOfPid = other.state.pid;
   }
   let pid: NamespaceTarget = pidMode === 'host' ? 'host' : 'private';
   if (pidMode.startsWith('container:')) {
     pid = { path: `/proc/${runningContainer(context, record, pidMode, 'PID').state.pid}/ns/pid` };
   }
-  return { ipc, pid, uts: utsMode === 'host' ? 'host' : 'private', shmOfPid };
+  return { ipc, pid, uts: utsMode === 'host' ? 'host' : 'private' };
 }
 
 function runningContainer(context: EngineContext, record: ContainerRecord, mode: string, kind: string): ContainerRecord {

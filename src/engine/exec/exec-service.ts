@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { conflict, errorMessage, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
-import { buildExecProcess } from '../../oci/exec-process.ts';
+import { buildExecProcess } from '../../oci/spec.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
-import type { RuntimeSession } from '../../oci/session.ts';
+import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { resolveUser } from '../../oci/user.ts';
 import { publishContainerEvent } from '../container/container-events.ts';
 import { processEnvironment } from '../container/image-defaults.ts';
@@ -54,7 +54,22 @@ export async function startExec(
     entry.handle = null;
     publishContainerEvent(context.events, context.table.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
   });
-  return handle.session;
+  return handle.session && endingAfter(handle.session, handle.exited);
+}
+
+/** Clients ask for the exit code as soon as the output has ended: it must be known by then. */
+function endingAfter(session: RuntimeSession, exited: Promise<number>): RuntimeSession {
+  const output = (async function* () {
+    yield* session.output;
+    await exited;
+  })();
+  return {
+    tty: session.tty,
+    output,
+    writeStdin: (chunk) => session.writeStdin(chunk),
+    closeStdin: () => session.closeStdin(),
+    detach: () => session.detach(),
+  };
 }
 
 /** Runs `spec` in the container; also what health probes use. */
@@ -70,10 +85,10 @@ export function runExec(
   const env = mergeOver(base, spec.env);
   const process = buildExecProcess({
     record,
-    cmd: spec.cmd,
+    args: spec.cmd,
     env,
     user: resolveUser(root, spec.user || record.spec.process.user, record.spec.host.groupAdd),
-    cwd: spec.workingDir || record.spec.process.workingDir || '/',
+    cwd: spec.workingDir,
     tty: spec.tty,
     privileged: spec.privileged,
     consoleSize: options.consoleSize,

@@ -1,0 +1,88 @@
+/** The sockets that the API is served on. */
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+
+/** Listens on every host; a socket file that nobody answers on is stale and replaced. Resolves to what closes them. */
+export async function listenOn(makeServer: () => Server, hosts: readonly string[], group: string, log: Log): Promise<() => Promise<void>> {
+  const servers: { server: Server; path: string | undefined }[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map(({ server }) => new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    })));
+    for (const { path } of servers) if (path !== undefined) rmSync(path, { force: true });
+  };
+  try {
+    for (const host of hosts) {
+      const server = makeServer();
+      const path = host.startsWith('unix://') ? host.slice('unix://'.length) : undefined;
+      if (path === undefined) {
+        const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
+        log.warn({ host }, 'the API is served over TCP without authentication: whoever reaches it is root on this machine');
+        await listen(server, { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) }, host);
+      } else {
+        await freeSocketPath(path);
+        await listen(server, { path }, host);
+        restrict(path, group);
+      }
+      servers.push({ server, path });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return close;
+}
+
+function listen(server: Server, where: { path: string } | { host: string; port: number }, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      const reason = errorCode(error) === 'EADDRINUSE' ? 'address already in use' : error.message;
+      reject(new CausewayError('conflict', `failed to load listeners: can't listen on ${host}: ${reason}`, { cause: error }));
+    };
+    server.once('error', fail);
+    server.listen(where, () => {
+      server.off('error', fail);
+      resolve();
+    });
+  });
+}
+
+async function freeSocketPath(path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  let isSocket: boolean;
+  try {
+    isSocket = statSync(path).isSocket();
+  } catch {
+    return;
+  }
+  if (!isSocket) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: a file that is no socket is in the way`);
+  const answered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => (probe.destroy(), resolve(true)));
+    probe.once('error', () => resolve(false));
+  });
+  if (answered) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: address already in use: another daemon answers on it`);
+  rmSync(path, { force: true });
+}
+
+function restrict(path: string, group: string): void {
+  chmodSync(path, 0o660);
+  const gid = groupId(group || 'docker');
+  if (gid !== undefined) chownSync(path, 0, gid);
+  else if (group !== '') throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
+}
+
+function groupId(name: string): number | undefined {
+  if (/^\d+$/.test(name)) return Number(name);
+  try {
+    const line = readFileSync('/etc/group', 'utf8').split('\n').find((candidate) => candidate.startsWith(`${name}:`));
+    return line === undefined ? undefined : Number(line.split(':')[2]);
+  } catch (error) {
+    throw new CausewayError('system', `cannot read /etc/group: ${errorMessage(error)}`);
+  }
+}

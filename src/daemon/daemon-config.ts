@@ -1,0 +1,134 @@
+/** The daemon's configuration: options checked, and defaults filled in. */
+import { isAbsolute, join } from 'node:path';
+import { invalid } from '../base/errors.ts';
+import type { LogLevel } from '../base/log.ts';
+import { ipVersion, parseSubnet, subnetContains } from '../model/addresses.ts';
+import type { RawOptions } from './daemon-flags.ts';
+
+export interface DaemonConfig {
+  readonly hosts: readonly string[];
+  readonly socketGroup: string; // '' = docker where it exists
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidFile: string;
+  readonly bridgeName: string;
+  readonly bip: string;
+  readonly fixedCidr: string;
+  readonly addressPools: readonly { base: string; size: number }[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly dnsTtlS: number;
+  readonly icc: boolean;
+  readonly ipv6: boolean;
+  readonly mtu: number;
+  readonly hostBindingIp: string;
+  readonly hostGatewayIp: string;
+  readonly ipForward: boolean;
+  readonly ipMasq: boolean;
+  readonly liveRestore: boolean;
+  readonly linksFollowNames: boolean;
+  readonly logLevel: LogLevel;
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly runtimes: Readonly<Record<string, string>>;
+  readonly defaultRuntime: string; // '' = chosen
+  readonly cgroupParent: string;
+  readonly shmSizeBytes: number;
+  readonly init: boolean;
+  readonly labels: readonly string[];
+  readonly shutdownTimeoutS: number;
+}
+
+const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+
+export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConfig {
+  const execRoot = absolute(texts['exec-root'] ?? '/run/causeway', 'exec-root');
+  const hosts = lists['host'] ?? ['unix:///run/causeway/causeway.sock'];
+  for (const host of hosts) checkHost(host);
+  const logLevel = switches['debug'] === true ? 'debug' : (texts['log-level'] ?? 'info');
+  if (!LOG_LEVELS.includes(logLevel)) throw invalid(`invalid logging level: ${logLevel}`);
+  const bip = texts['bip'] ?? '';
+  checkBip(bip, texts['fixed-cidr'] ?? '');
+  const dns = lists['dns'] ?? [];
+  for (const server of dns) if (ipVersion(server) === 0) throw invalid(`${server} is not an ip address`);
+  const hostBindingIp = texts['ip'] ?? '0.0.0.0';
+  if (ipVersion(hostBindingIp) === 0) throw invalid(`invalid argument "${hostBindingIp}" for "--ip": it is not an IP address`);
+  const mtu = Number(texts['mtu'] ?? 1500);
+  if (mtu !== 0 && (mtu < 68 || mtu > 65535)) throw invalid(`invalid default MTU: ${mtu}`);
+  return {
+    hosts,
+    socketGroup: texts['group'] ?? '',
+    dataRoot: absolute(texts['data-root'] ?? '/var/lib/causeway', 'data-root'),
+    execRoot,
+    pidFile: absolute(texts['pidfile'] ?? join(execRoot, 'causeway.pid'), 'pidfile'),
+    bridgeName: texts['bridge'] ?? 'docker0',
+    bip,
+    fixedCidr: texts['fixed-cidr'] ?? '',
+    addressPools: (lists['default-address-pool'] ?? []).map(parsePool),
+    dns,
+    dnsSearch: lists['dns-search'] ?? [],
+    dnsOptions: lists['dns-opt'] ?? [],
+    dnsTtlS: Number(texts['dns-ttl'] ?? 5),
+    icc: switches['icc'] ?? true,
+    ipv6: switches['ipv6'] ?? false,
+    mtu: mtu || 1500,
+    hostBindingIp,
+    hostGatewayIp: texts['host-gateway-ip'] ?? '',
+    ipForward: switches['ip-forward'] ?? true,
+    ipMasq: switches['ip-masq'] ?? true,
+    liveRestore: switches['live-restore'] ?? true,
+    linksFollowNames: switches['links-follow-names'] ?? false,
+    logLevel: logLevel as LogLevel,
+    logDriver: texts['log-driver'] ?? 'json-file',
+    logOptions: Object.fromEntries((lists['log-opt'] ?? []).map((text) => pair(text, 'log-opt'))),
+    runtimes: Object.fromEntries((lists['add-runtime'] ?? []).map((text) => pair(text, 'add-runtime'))),
+    defaultRuntime: texts['default-runtime'] ?? '',
+    cgroupParent: texts['cgroup-parent'] ?? '/causeway',
+    shmSizeBytes: parseBytes(texts['default-shm-size'] ?? '64m'),
+    init: switches['init'] ?? false,
+    labels: lists['label'] ?? [],
+    shutdownTimeoutS: Number(texts['shutdown-timeout'] ?? 15),
+  };
+}
+
+function absolute(path: string, name: string): string {
+  if (!isAbsolute(path)) throw invalid(`invalid --${name} "${path}": the path must be absolute`);
+  return path;
+}
+
+function checkHost(host: string): void {
+  const good = /^unix:\/\/\/.+$/.test(host) || /^tcp:\/\/[^/]+:\d+$/.test(host);
+  if (!good) throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
+}
+
+function checkBip(bip: string, fixedCidr: string): void {
+  if (bip !== '' && !parseSubnet(bip)) throw invalid(`invalid --bip "${bip}": invalid CIDR address: ${bip}`);
+  const fixed = parseSubnet(fixedCidr);
+  if (fixedCidr === '') return;
+  if (!fixed) throw invalid(`invalid --fixed-cidr "${fixedCidr}": invalid CIDR address: ${fixedCidr}`);
+  const bridge = parseSubnet(bip === '' ? '172.17.0.1/16' : bip)!;
+  if (!subnetContains(bridge, fixedCidr.split('/')[0]!)) throw invalid(`bip and fixed-cidr must be in the same subnet: ${bip || '172.17.0.1/16'}, ${fixedCidr}`);
+}
+
+function parsePool(text: string): { base: string; size: number } {
+  const fields = Object.fromEntries(text.split(',').map((field) => field.trim().split('=', 2)));
+  const { base, size } = fields as { base?: string; size?: string };
+  const subnet = parseSubnet(base ?? '');
+  const bits = Number(size);
+  if (!subnet || !Number.isInteger(bits)) throw invalid(`invalid default address pool "${text}": expected base=SUBNET,size=PREFIX-LENGTH`);
+  if (bits < subnet.prefix || bits > (subnet.version === 4 ? 32 : 128)) throw invalid(`invalid default address pool "${text}": the size must be between the base's prefix length and ${subnet.version === 4 ? 32 : 128}`);
+  return { base: base!, size: bits };
+}
+
+function pair(text: string, name: string): [string, string] {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw invalid(`invalid --${name} "${text}": expected NAME=VALUE`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function parseBytes(text: string): number {
+  const match = /^(\d+)([kmg]?)b?$/i.exec(text);
+  if (!match) throw invalid(`invalid size: '${text}'`);
+  return Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g'];
+}

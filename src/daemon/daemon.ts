@@ -1,0 +1,205 @@
+/**
+ * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list of
+ * steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
+ */
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { formatTimeNs, systemClock } from '../base/clock.ts';
+import { errorMessage } from '../base/errors.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { UndoStack } from '../base/undo.ts';
+import { createApiServer } from '../api/server.ts';
+import { createEngine, type Engine } from '../engine/engine.ts';
+import { ImageStore } from '../image/image-store.ts';
+import { RootfsStore } from '../image/rootfs.ts';
+import type { NetworkRecord } from '../model/network.ts';
+import { NetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
+import { Runtime } from '../oci/runtime.ts';
+import { Store, type Change } from '../store/store.ts';
+import { listenOn } from './api-sockets.ts';
+import { buildInfo } from './build-info.ts';
+import type { DaemonConfig } from './daemon-config.ts';
+import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
+import { takeInstanceLock } from './instance-lock.ts';
+import { preparePrivateMounts } from './private-mounts.ts';
+import { ResolverLink } from './resolver-link.ts';
+import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
+
+export async function runDaemon(config: DaemonConfig): Promise<void> {
+  const log = createLog(config.logLevel);
+  const undo = new UndoStack();
+  let engine: Engine;
+  try {
+    engine = await start(config, log, undo);
+  } catch (error) {
+    for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
+    throw error;
+  }
+  const signal = await nextSignal();
+  log.info({ signal }, 'shutting down');
+  // A second signal means now.
+  void nextSignal().then(() => process.exit(1));
+  if (!config.liveRestore) await stopContainers(engine, config, log);
+  for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
+  // Whatever still holds the event loop (a client's stream, a timer) is of no use to anybody now.
+  process.exit(0);
+}
+
+async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<Engine> {
+  const startedAt = formatTimeNs(systemClock.nowNs());
+  mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 });
+  undo.push('pid file', takeInstanceLock(config.pidFile));
+  undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
+  const cgroupMode = preparePrivateMounts(config.execRoot, log);
+
+  const store = Store.open(join(config.dataRoot, 'state'));
+  undo.push('state', () => store.close());
+  const images = await ImageStore.open(join(config.dataRoot, 'image'), { log: log.child({ room: 'image' }) });
+  const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
+
+  const runtimes = runtimeTable(config.runtimes);
+  const runtime = new Runtime({
+    runtimes,
+    defaultRuntime: config.defaultRuntime || 'crun',
+    conmonPath: findProgram('conmon') ?? 'conmon',
+    stateDir: join(config.execRoot, 'oci'),
+    log: log.child({ room: 'oci' }),
+  });
+  undo.push('runtime', () => runtime.close());
+  const defaultRuntime = await chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
+
+  const resolver = new ResolverLink({
+    program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
+    execRoot: config.execRoot,
+    log: log.child({ room: 'dns' }),
+  });
+  await resolver.start();
+  const network = new NetworkService({
+    config: {
+      execRoot: config.execRoot,
+      bridgeName: config.bridgeName,
+      bip: config.bip,
+      fixedCidr: config.fixedCidr,
+      addressPools: config.addressPools,
+      dns: config.dns,
+      dnsSearch: config.dnsSearch,
+      dnsOptions: config.dnsOptions,
+      icc: config.icc,
+      ipv6: config.ipv6,
+      mtu: config.mtu,
+      hostBindingIp: config.hostBindingIp,
+      hostGatewayIp: config.hostGatewayIp,
+      dnsTtlS: config.dnsTtlS,
+      ipMasq: config.ipMasq,
+      ipForward: config.ipForward,
+      hostResolvConf: '/etc/resolv.conf',
+    },
+    store: networkStore(store),
+    resolver,
+    log: log.child({ room: 'network' }),
+  });
+
+  // Asked once: it starts a program for each.
+  let versions: ReturnType<Runtime['version']> | undefined;
+  const runtimeVersions = (): ReturnType<Runtime['version']> => (versions ??= runtime.version());
+  const components = async (): Promise<{ name: string; version: string; details: Record<string, string> }[]> => {
+    const { runtimes: found, conmon } = await runtimeVersions();
+    const number = (text: string): string => /\d+\.\d+[^\s,]*/.exec(text)?.[0] ?? text;
+    return [
+      { name: 'conmon', version: number(conmon), details: {} },
+      ...Object.entries(found).map(([name, one]) => ({ name, version: number(one.version), details: { Path: one.path } })),
+    ];
+  };
+
+  const init = findProgram('tini-static', 'docker-init', 'tini') ?? '';
+  const build = buildInfo();
+  const engine = createEngine({
+    config: {
+      dataRoot: config.dataRoot,
+      defaultRuntime,
+      runtimeNames: Object.keys(runtimes),
+      hostname: hostname(),
+      cgroupMode,
+      cgroupParent: config.cgroupParent,
+      initPath: init,
+      initByDefault: config.init,
+      shmSizeBytes: config.shmSizeBytes,
+      linksFollowNames: config.linksFollowNames,
+      logDriver: config.logDriver,
+      logOptions: config.logOptions,
+    },
+    clock: systemClock,
+    log: log.child({ room: 'engine' }),
+    store,
+    images,
+    rootfs,
+    runtime,
+    network,
+    hostFacts: async () => ({
+      ...hostBasics(),
+      ...build,
+      id: engineId(config.dataRoot),
+      rootDir: config.dataRoot,
+      cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
+      cgroupDriver: 'cgroupfs',
+      defaultRuntime,
+      runtimes: (await runtimeVersions()).runtimes,
+      storageStatus: [['Backing Filesystem', 'extfs'], ['Supports d_type', 'true']],
+      securityOptions: ['name=seccomp,profile=builtin', ...(cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
+      ipForward: flagOf('/proc/sys/net/ipv4/ip_forward'),
+      bridgeNfIptables: flagOf('/proc/sys/net/bridge/bridge-nf-call-iptables'),
+      bridgeNfIp6tables: flagOf('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),
+      warnings: await network.hostWarnings(),
+      labels: config.labels,
+      addressPools: config.addressPools,
+      components: await components(),
+      startedAt,
+    }),
+  });
+  undo.push('network', async () => {
+    await network.shutdown();
+    // Without containers nobody needs the resolver; with them it serves until the next daemon comes.
+    await resolver.close({ quit: engine.runningIds().length === 0 });
+  });
+  undo.push('engine', () => engine.quiesce());
+  await engine.restore();
+
+  const closeSockets = await listenOn(
+    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build }),
+    config.hosts,
+    config.socketGroup,
+    log,
+  );
+  undo.push('API sockets', closeSockets);
+  log.info({ hosts: config.hosts, version: build.version, runtime: defaultRuntime, cgroups: cgroupMode }, 'API listen');
+  return engine;
+}
+
+function networkStore(store: Store): NetworkStore {
+  return {
+    load: () => ({ networks: store.values<NetworkRecord>('networks'), sandboxes: store.values<SandboxRecord>('sandboxes') }),
+    commit: (change) =>
+      store.commit([
+        ...(change.putNetworks ?? []).map((record): Change => ({ table: 'networks', key: record.id, value: record })),
+        ...(change.removeNetworks ?? []).map((key): Change => ({ table: 'networks', key, value: undefined })),
+        ...(change.putSandboxes ?? []).map((record): Change => ({ table: 'sandboxes', key: record.sandbox.containerId, value: record })),
+        ...(change.removeSandboxes ?? []).map((key): Change => ({ table: 'sandboxes', key, value: undefined })),
+      ]),
+  };
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  });
+}
+
+async function stopContainers(engine: Engine, config: DaemonConfig, log: Log): Promise<void> {
+  await Promise.all(
+    engine.runningIds().map((id) =>
+      engine.containers.stop(id, { timeoutS: config.shutdownTimeoutS }).catch((error: unknown) => log.warn({ container: id, error: errorMessage(error) }, 'could not stop a container')),
+    ),
+  );
+}

@@ -1,0 +1,167 @@
+/** The checks of `causeway doctor`. None changes anything outside of a namespace of its own. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { errorMessage } from '../base/errors.ts';
+import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
+import { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { createNetns, deleteNetns } from '../kernel/netns.ts';
+import { RulesetContext } from '../kernel/nftables/ruleset.ts';
+import { foreignForwardDrops } from '../network/firewall/foreign-chains.ts';
+import { silentLog } from '../base/log.ts';
+import { Runtime } from '../oci/runtime.ts';
+import type { DaemonConfig } from './daemon-config.ts';
+import { findProgram, flagOf, osRelease } from './host-facts.ts';
+import { runtimeTable } from './runtime-choice.ts';
+
+export interface Finding {
+  readonly level: 'ok' | 'note' | 'warn' | 'fail';
+  readonly subject: string;
+  readonly text: string;
+  readonly advice?: string;
+}
+
+export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
+  const root = process.getuid?.() === 0;
+  const findings: Finding[] = [
+    { level: 'ok', subject: 'system', text: `${osRelease().name}, Linux ${release()}, Node ${process.version}` },
+    root ? { level: 'ok', subject: 'privileges', text: 'root' } : { level: 'fail', subject: 'privileges', text: 'not root', advice: 'run as root: sudo causeway doctor' },
+    ...programs(),
+    cgroups(),
+    ...(await runtimes(config)),
+    forwarding(),
+    bridgeFilter(),
+    space(config.dataRoot),
+  ];
+  if (root) findings.push(...kernelFeatures(), ...otherFirewalls());
+  return findings;
+}
+
+function programs(): Finding[] {
+  const wanted: [string, string, Finding['level']][] = [
+    ['conmon', 'conmon', 'fail'],
+    ['tar', 'tar', 'fail'],
+    ['unshare', 'util-linux', 'fail'],
+    ['zstd', 'zstd', 'warn'],
+    ['tini-static', 'tini', 'note'],
+  ];
+  return wanted.map(([program, packageName, level]) => {
+    const path = findProgram(program);
+    return path === undefined
+      ? { level, subject: program, text: 'not installed', advice: `apt-get install ${packageName}` }
+      : { level: 'ok', subject: program, text: path };
+  });
+}
+
+function cgroups(): Finding {
+  const mode = cgroupMode();
+  if (mode === 'hybrid' && hasControllersOnUnified()) {
+    return { level: 'note', subject: 'cgroups', text: 'hybrid, with a controller on the v2 side: the daemon leaves that mount out of its own namespace, so that crun works' };
+  }
+  return { level: 'ok', subject: 'cgroups', text: mode };
+}
+
+async function runtimes(config: DaemonConfig): Promise<Finding[]> {
+  const table = runtimeTable(config.runtimes);
+  if (Object.keys(table).length === 0) return [{ level: 'fail', subject: 'runtime', text: 'neither crun nor runc is installed', advice: 'apt-get install crun' }];
+  const stateDir = mkdtempSync(join(tmpdir(), 'causeway-doctor-'));
+  const runtime = new Runtime({ runtimes: table, defaultRuntime: Object.keys(table)[0]!, conmonPath: findProgram('conmon') ?? 'conmon', stateDir, log: silentLog });
+  try {
+    const { runtimes: found } = await runtime.version();
+    const findings: Finding[] = [];
+    for (const [name, { path, version }] of Object.entries(found)) {
+      const problem = await runtime.probe(name);
+      const subject = `runtime ${name}`;
+      if (problem === undefined) findings.push({ level: 'ok', subject, text: `${path}, ${version}` });
+      // The daemon works in a mount namespace without the mount that crun complains of.
+      else if (/hybrid/.test(problem)) findings.push({ level: 'note', subject, text: `${path}: works in the daemon's own mount namespace, not in this one (${problem.trim()})` });
+      else findings.push({ level: 'warn', subject, text: `${path}: ${problem.trim()}`, advice: `apt-get install --reinstall ${name}` });
+    }
+    return findings;
+  } finally {
+    runtime.close();
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+function forwarding(): Finding {
+  return flagOf('/proc/sys/net/ipv4/ip_forward')
+    ? { level: 'ok', subject: 'net.ipv4.ip_forward', text: '1' }
+    : { level: 'note', subject: 'net.ipv4.ip_forward', text: '0: the daemon turns it on unless --ip-forward=false' };
+}
+
+function bridgeFilter(): Finding {
+  const path = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+  if (!existsSync(path)) return { level: 'ok', subject: 'bridge-nf-call-iptables', text: 'not loaded: traffic inside a bridge does not pass the IP firewall' };
+  const on = flagOf(path);
+  return { level: on ? 'note' : 'ok', subject: 'bridge-nf-call-iptables', text: on ? '1: traffic inside a bridge passes the IP firewall too, others\' rules included' : '0' };
+}
+
+function space(dataRoot: string): Finding {
+  let dir = dataRoot;
+  while (!existsSync(dir)) dir = dirname(dir);
+  const { bavail, bsize } = statfsSync(dir);
+  const freeMb = Math.floor((bavail * bsize) / 1e6);
+  return freeMb < 1000
+    ? { level: 'warn', subject: 'disk', text: `${freeMb} MB free at ${dataRoot}`, advice: 'free some room, or choose another --data-root' }
+    : { level: 'ok', subject: 'disk', text: `${freeMb} MB free at ${dataRoot}` };
+}
+
+/** Tries each kind of link, nftables and overlay, in a network namespace made for it. */
+function kernelFeatures(): Finding[] {
+  const dir = mkdtempSync(join(tmpdir(), 'causeway-doctor-'));
+  const netns = join(dir, 'netns');
+  const attempt = (subject: string, level: Finding['level'], advice: string, work: () => void): Finding => {
+    try {
+      work();
+      return { level: 'ok', subject, text: 'works' };
+    } catch (error) {
+      return { level, subject, text: errorMessage(error), advice };
+    }
+  };
+  try {
+    const namespace = attempt('network namespaces', 'fail', 'the kernel needs CONFIG_NET_NS', () => createNetns(netns));
+    if (namespace.level !== 'ok') return [namespace];
+    const socket = RouteSocket.open(netns);
+    try {
+      return [
+        namespace,
+        attempt('bridge', 'fail', 'modprobe bridge', () => socket.addBridge('cwd0')),
+        attempt('veth', 'fail', 'modprobe veth', () => socket.addVeth({ name: 'cwd1', peerName: 'cwd2' })),
+        attempt('macvlan', 'note', 'modprobe macvlan; only networks of the driver macvlan need it', () => socket.addMacvlan({ name: 'cwd3', parent: 'cwd1', mode: 'bridge' })),
+        attempt('ipvlan', 'note', 'modprobe ipvlan; only networks of the driver ipvlan need it', () => socket.addIpvlan({ name: 'cwd4', parent: 'cwd2', mode: 'l2' })),
+        attempt('nftables', 'fail', 'apt-get install libnftables1; modprobe nf_tables', () => {
+          const context = RulesetContext.open(netns);
+          try {
+            context.run('add table inet causeway_doctor\nadd chain inet causeway_doctor nat { type nat hook prerouting priority -100; }');
+          } finally {
+            context.close();
+          }
+        }),
+        overlay(),
+      ];
+    } finally {
+      socket.close();
+    }
+  } finally {
+    deleteNetns(netns);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function overlay(): Finding {
+  const there = readFileSync('/proc/filesystems', 'utf8').includes('overlay');
+  return there ? { level: 'ok', subject: 'overlayfs', text: 'works' } : { level: 'warn', subject: 'overlayfs', text: 'not loaded', advice: 'modprobe overlay' };
+}
+
+/** Chains of others that drop forwarded traffic before our accept can count. */
+function otherFirewalls(): Finding[] {
+  const drops = foreignForwardDrops();
+  if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops forwarded traffic by policy' }];
+  return drops.map((chain) => ({
+    level: 'warn',
+    subject: 'other firewalls',
+    text: `chain ${chain} drops forwarded traffic by policy: containers cannot be reached from outside, nor reach it`,
+    advice: 'allow forwarding for the bridges there, or set the policy to accept',
+  }));
+}

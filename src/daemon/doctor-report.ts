@@ -1,0 +1,26 @@
+/** `causeway doctor`: what of the host stands in the way, and what to do about it. */
+import { readDaemonOptions } from './daemon-flags.ts';
+import { daemonConfig } from './daemon-config.ts';
+import { examineHost, type Finding } from './doctor-checks.ts';
+
+const SIGNS: Record<Finding['level'], string> = { ok: 'ok  ', note: 'note', warn: 'warn', fail: 'FAIL' };
+
+/** Prints a line per check; 1 if anything would keep the engine from working. */
+export async function runDoctor(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write('\nUsage:  causeway doctor [DAEMON OPTIONS]\n\nCheck that this host can run containers, and say what to do where it cannot\n\n');
+    return 0;
+  }
+  const json = argv.includes('--json');
+  const config = daemonConfig(readDaemonOptions(argv.filter((arg) => arg !== '--json')));
+  const findings = await examineHost(config);
+  if (json) {
+    process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  } else {
+    for (const { level, subject, text, advice } of findings) {
+      process.stdout.write(`${SIGNS[level]}  ${subject}: ${text}\n`);
+      if (advice !== undefined) process.stdout.write(`      -> ${advice}\n`);
+    }
+  }
+  return findings.some((finding) => finding.level === 'fail') ? 1 : 0;
+}

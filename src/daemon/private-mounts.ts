@@ -1,0 +1,74 @@
+/**
+ * The daemon lives in a mount namespace of its own (a slave of the host's): root filesystems and network namespace files
+ * are seen by nobody else, and when the last process of ours has ended, nothing stays mounted anywhere. A daemon
+ * that is started again joins the namespace that its containers' monitors still hold.
+ *
+ * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
+ * supported"); in our namespace that v2 mount is left out.
+ */
+import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../base/log.ts';
+import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
+import { unmount } from '../kernel/mount.ts';
+import { execve } from '../kernel/process.ts';
+
+const MARKER = 'CAUSEWAY_MOUNTS';
+const UNIFIED = '/sys/fs/cgroup/unified';
+
+/** Replaces this process by the same program in the private namespace; returns when it is there already. */
+export function enterPrivateMounts(execRoot: string): void {
+  if (process.env[MARKER] !== undefined) {
+    delete process.env[MARKER];
+    return;
+  }
+  const holder = findHolder(execRoot);
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const argv = holder
+    ? ['nsenter', `--mount=/proc/${holder}/ns/mnt`, `--wd=${process.cwd()}`, '--', ...again]
+    : ['unshare', '--mount', '--propagation', 'slave', '--', ...again];
+  const program = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'].map((dir) => join(dir, argv[0]!)).find(isExecutable);
+  if (program === undefined) throw new Error(`${argv[0]} was not found: install util-linux`);
+  execve(program, argv, { ...process.env, [MARKER]: holder ? 'joined' : 'made' });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A process that still is in the namespace of an earlier daemon. */
+function findHolder(execRoot: string): string | undefined {
+  let wanted: string;
+  try {
+    wanted = readFileSync(join(execRoot, 'mount-namespace'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) === wanted) return pid;
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return undefined;
+}
+
+/** To be called once inside: remembers the namespace and leaves out what keeps crun from working. */
+export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid' | 'v2' {
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  writeFileSync(join(execRoot, 'mount-namespace'), readlinkSync('/proc/self/ns/mnt'));
+  const mode = cgroupMode();
+  if (mode === 'hybrid' && hasControllersOnUnified()) {
+    unmount(UNIFIED, { detach: true });
+    log.info({ mount: UNIFIED }, 'hybrid cgroups: the unified mount is left out of our mount namespace, so that crun works');
+    return 'v1';
+  }
+  return mode;
+}

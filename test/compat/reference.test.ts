@@ -1,0 +1,37 @@
+/**
+ * Every scenario is replayed with the real docker client, and what it prints must be what Docker 20.10 printed, but for
+ * the differences that are listed, each with its reason.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+import { DIFFERENCES } from './differences.ts';
+import { replayScenario } from './replay.ts';
+
+let engine: TestEngine;
+before(async () => {
+  engine = await TestEngine.start();
+  engine.importFixtures();
+});
+after(() => engine?.destroy());
+
+/** Docker's transcript with the known differences put in; one that does not apply any more is an error. */
+function expected(scenario: string): string {
+  let text = readFileSync(join(PROJECT, 'test/compat/docker-20.10', `${scenario}.out`), 'utf8');
+  for (const { docker, here, because } of DIFFERENCES[scenario] ?? []) {
+    assert.ok(text.includes(docker), `${scenario}: Docker never printed this, so it cannot differ ("${because}"):\n${docker}`);
+    text = text.replace(docker, () => here);
+  }
+  return text;
+}
+
+const SCENARIOS = ['seed-links', 'seed-networks', 'links', 'links-user-network', 'dns', 'hosts', 'connect', 'networks-cli', 'addresses', 'modes', 'publish', 'isolation'];
+for (const scenario of SCENARIOS) {
+  const known = DIFFERENCES[scenario]?.length ?? 0;
+  test(`${scenario}: a user sees what Docker shows${known > 0 ? `, but for ${known} explained differences` : ''}`, { timeout: 240_000 }, () => {
+    const seen = replayScenario(engine, join(PROJECT, 'test/compat/scenarios', `${scenario}.t`));
+    assert.equal(seen, expected(scenario));
+  });
+}
