@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, systemError, unavailable } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { ControlClient } from '../dns/control-client.ts';
-import { CONTROL_PROTOCOL } from '../dns/control-protocol.ts';
+import { CONTROL_PROTOCOL, type ResolverIdentity } from '../dns/control-protocol.ts';
 import type { QueryListener } from '../dns/query-log.ts';
 import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
 import type { NetworkZone, ResolverChange, SandboxView } from '../dns/zone.ts';
@@ -23,7 +23,7 @@ export interface ResolverLinkOptions {
   readonly program: string;
   readonly execRoot: string;
   readonly log: Log;
-  /** Of this build. A resolver of another build is kept as long as it speaks our protocol. */
+  /** Of this build. A resolver of another build is replaced by one of this, without losing a query. Absent: any is kept. */
   readonly version?: string;
   /** How long the process may take to answer before it counts as hung and is replaced. */
   readonly answerTimeoutMs?: number;
@@ -251,14 +251,41 @@ export class ResolverLink {
       return undefined;
     }
     const identity = await client.request({ op: 'hello' }, this.#answerTimeoutMs);
-    if (identity.protocol === CONTROL_PROTOCOL) return client;
+    const { version } = this.#options;
+    if (identity.protocol === CONTROL_PROTOCOL) {
+      if (version === undefined || version === identity.version) return client;
+      const next = await this.#takeOver(identity);
+      if (next === undefined) return client;
+      client.close();
+      return next;
+    }
     this.#log.info({ pid: identity.pid, protocol: identity.protocol }, 'replacing a resolver of another version');
     await client.request({ op: 'quit' }, this.#answerTimeoutMs);
     await client.closed;
     return undefined;
   }
 
-  #spawn(): void {
+  /** A process of this build goes on with the sockets of the old one: no query is lost. Undefined: the old one serves on. */
+  async #takeOver(old: ResolverIdentity): Promise<ControlClient | undefined> {
+    this.#log.info({ pid: old.pid, version: old.version }, 'a resolver of this version takes over');
+    let failed = false;
+    this.#spawn(['--take-over'], () => (failed = true));
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!failed && performance.now() < deadline) {
+      try {
+        const client = await ControlClient.connect(this.#socketPath);
+        if ((await client.request({ op: 'hello' }, this.#answerTimeoutMs)).pid !== old.pid) return client;
+        client.close();
+      } catch {
+        // Between the two.
+      }
+      await sleep(10);
+    }
+    this.#log.warn({ pid: old.pid }, 'no resolver of this version could take over; the old one serves on');
+    return undefined;
+  }
+
+  #spawn(more: readonly string[] = [], ended: () => void = () => {}): void {
     const { program, execRoot, version, idleMs } = this.#options;
     // While developing the program is TypeScript, which Node needs a loader for.
     const loader = program.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
@@ -266,10 +293,11 @@ export class ResolverLink {
     try {
       const child = spawn(
         process.execPath,
-        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...optional('--version', version), ...optional('--idle-ms', idleMs)],
+        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...optional('--version', version), ...optional('--idle-ms', idleMs), ...more],
         { detached: true, cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['ignore', logFd, logFd] },
       );
       child.on('error', (error) => this.#log.error({ error: error.message }, 'cannot start the resolver'));
+      child.on('exit', ended);
       child.unref();
     } finally {
       closeSync(logFd);

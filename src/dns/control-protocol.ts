@@ -2,7 +2,7 @@
  * How the daemon and the resolver talk: a unix stream socket, a line of JSON for each message. Requests have an id and get
  * one reply with the same id, in the order asked; `follow` is also sent events, until its connection ends.
  */
-import type { ChangeFailure, ResolverDump } from './resolver.ts';
+import type { ChangeFailure, HandOver, ResolverDump } from './resolver.ts';
 import type { QueryEvent } from './query-log.ts';
 import type { ResolverChange } from './zone.ts';
 
@@ -18,6 +18,10 @@ export type ControlRequest =
   | { readonly op: 'replace-all'; readonly changes: readonly ResolverChange[] }
   | { readonly op: 'dump'; readonly network?: string; readonly sandbox?: string }
   | { readonly op: 'follow'; readonly sandbox: string }
+  /** Asked by a process that takes this one's place: it stops reading, and goes on if the asker ends without `release`. */
+  | { readonly op: 'hand-over' }
+  /** The other one serves now: finish what has been read, and end. */
+  | { readonly op: 'release' }
   | { readonly op: 'quit' };
 
 /** What each request is answered with. */
@@ -28,6 +32,8 @@ export interface ControlResults {
   readonly 'replace-all': { readonly failures: readonly ChangeFailure[] };
   readonly dump: ResolverDump;
   readonly follow: Record<string, never>;
+  readonly 'hand-over': HandOver;
+  readonly release: Record<string, never>;
   readonly quit: Record<string, never>;
 }
 

@@ -1,7 +1,7 @@
 /** The resolver's end of the control socket. Root alone may connect: the socket's mode is 0600. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { errorCode, errorMessage } from '../base/errors.ts';
+import { errorMessage } from '../base/errors.ts';
 import { CONTROL_PROTOCOL, lineReader, type ControlReply, type ControlRequest, type ResolverIdentity } from './control-protocol.ts';
 import type { Resolver } from './resolver.ts';
 
@@ -11,6 +11,8 @@ export interface ControlServerOptions {
   readonly version: string;
   /** Called after the reply to `quit` is on its way. */
   readonly quit: () => void;
+  /** Called when another process has taken over. */
+  readonly released: () => void;
 }
 
 export class ControlServer {
@@ -20,6 +22,7 @@ export class ControlServer {
   readonly #daemons = new Set<Socket>();
   readonly #startedAt = new Date().toISOString();
   #inode = 0;
+  #release: () => void = () => {};
 
   private constructor(options: ControlServerOptions) {
     this.#options = options;
@@ -27,19 +30,18 @@ export class ControlServer {
   }
 
   /** Resolves to undefined if another resolver already answers at the path; a socket that nobody answers at is replaced. */
-  static async listen(options: ControlServerOptions): Promise<ControlServer | undefined> {
-    if (await answers(options.path)) return undefined;
-    try {
-      unlinkSync(options.path);
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
-    }
+  static async listen(options: ControlServerOptions & { replace?: boolean }): Promise<ControlServer | undefined> {
+    if (!options.replace && (await answers(options.path))) return undefined;
     const control = new ControlServer(options);
+    // Bound under another name and moved into place: a daemon that looks sees the old socket or the new one.
+    const fresh = `${options.path}.${process.pid}`;
+    rmSync(fresh, { force: true });
     await new Promise<void>((resolve, reject) => {
       control.#server.once('error', reject);
-      control.#server.listen(options.path, () => resolve());
+      control.#server.listen(fresh, () => resolve());
     });
-    chmodSync(options.path, 0o600);
+    chmodSync(fresh, 0o600);
+    renameSync(fresh, options.path);
     control.#inode = lstatSync(options.path).ino;
     return control;
   }
@@ -58,8 +60,8 @@ export class ControlServer {
   }
 
   close(): void {
-    // Node removes the socket's file when the server closes: not if it is somebody else's by now.
-    if (this.canBeFound) this.#server.close();
+    if (this.canBeFound) rmSync(this.#options.path, { force: true });
+    this.#server.close();
     for (const socket of this.#connections) socket.end();
   }
 
@@ -111,6 +113,18 @@ export class ControlServer {
             if (socket.writableLength < 1 << 20) send({ event });
           }),
         );
+        return {};
+      case 'hand-over': {
+        let released = false;
+        this.#release = () => (released = true);
+        cleanups.push(() => {
+          if (!released) resolver.resume();
+        });
+        return resolver.handOver();
+      }
+      case 'release':
+        this.#release();
+        setImmediate(this.#options.released);
         return {};
       case 'quit':
         setImmediate(this.#options.quit);

@@ -4,6 +4,7 @@
  * dropped: beyond a number that keeps one container from using up our descriptors they wait, and whoever waits too long
  * is told SERVFAIL.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Flag, ResponseCode } from './constants.ts';
 import type { LineLog } from './log.ts';
 import type { ResolverSockets } from './sockets.ts';
@@ -111,6 +112,11 @@ export class Forwarder {
   #leave(): void {
     this.#inFlight -= 1;
     this.#waiting.shift()?.();
+  }
+
+  /** Resolves when nobody waits for an answer. */
+  async drain(): Promise<void> {
+    while (!this.#closed && this.#inFlight + this.#waiting.length > 0) await sleep(20);
   }
 
   /** Closes every socket now; what was asked comes back without an answer. */

@@ -2,11 +2,12 @@
  * The whole state of the resolver: zones, and a server for each sandbox. Changes are applied in their order, each at
  * once: when `apply` returns, every answer is a new one, and the namespaces of removed sandboxes are let go.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from './log.ts';
 import { compileZone, listAnswers, type CompiledZone } from './lookup.ts';
 import { QueryLog, type QueryListener } from './query-log.ts';
-import { SandboxServer } from './sandbox-server.ts';
+import { SandboxServer, type InheritedSockets, type SandboxServerParts } from './sandbox-server.ts';
 import type { ResolverSockets } from './sockets.ts';
 import type { NetworkZone, ResolverChange, SandboxView } from './zone.ts';
 
@@ -23,6 +24,13 @@ export interface ResolverDump {
   readonly sandboxes: readonly (SandboxView & {
     readonly answers: readonly { name: string; network: string; addresses: string[]; alias: boolean }[];
   })[];
+}
+
+/** A whole resolver, to be gone on with by another process. Descriptors are those of process `pid`. */
+export interface HandOver {
+  readonly pid: number;
+  readonly networks: readonly NetworkZone[];
+  readonly sandboxes: readonly { readonly view: SandboxView; readonly sockets: InheritedSockets }[];
 }
 
 export class Resolver {
@@ -101,15 +109,19 @@ export class Resolver {
       server.responder.replace(view);
     } else {
       this.#removeSandbox(view.id);
-      this.#servers.set(view.id, new SandboxServer(view, {
-          zones: this.#zones,
-          sockets: this.#sockets,
-          queries: this.#queries,
-          log: this.#log,
-          upstreamTimeoutMs: this.#upstreamTimeoutMs,
-        }));
+      this.#servers.set(view.id, new SandboxServer(view, this.#parts()));
     }
     this.#queries.setLogged(view.id, view.queryLog === true);
+  }
+
+  #parts(): SandboxServerParts {
+    return {
+      zones: this.#zones,
+      sockets: this.#sockets,
+      queries: this.#queries,
+      log: this.#log,
+      upstreamTimeoutMs: this.#upstreamTimeoutMs,
+    };
   }
 
   /** Sockets stay in the namespace they were made in, whatever its file is called now. */
@@ -161,6 +173,36 @@ export class Resolver {
 
   followQueries(sandbox: string, listener: QueryListener): () => void {
     return this.#queries.follow(sandbox, listener);
+  }
+
+  /** Stops reading and lists everything; until `resume` or `drain` the questions wait in the sockets. */
+  handOver(): HandOver {
+    const sandboxes = [...this.#servers.values()].map((server) => {
+      server.pause();
+      return { view: server.view, sockets: server.handOver };
+    });
+    return { pid: process.pid, networks: [...this.#zones.values()].map(({ source }) => source), sandboxes };
+  }
+
+  resume(): void {
+    for (const server of this.#servers.values()) server.resume();
+  }
+
+  /** Answers what it has read and nothing more; the sockets are closed when this resolves, after `limitMs` in any case. */
+  async drain(limitMs: number): Promise<void> {
+    const late = sleep(limitMs, undefined, { ref: false });
+    await Promise.race([Promise.all([...this.#servers.values()].map((server) => server.drain())), late]);
+    this.close();
+  }
+
+  /** Goes on where another resolver stopped; `copyOf` gives our copy of a descriptor of its. */
+  takeOver(state: HandOver, copyOf: (fd: number) => number): void {
+    this.apply(state.networks.map((zone) => ({ op: 'put-network', zone })));
+    for (const { view, sockets } of state.sandboxes) {
+      const inherited = { ...sockets, udpFd: copyOf(sockets.udpFd), tcpFd: copyOf(sockets.tcpFd) };
+      this.#servers.set(view.id, new SandboxServer(view, this.#parts(), inherited));
+      this.#queries.setLogged(view.id, view.queryLog === true);
+    }
   }
 
   close(): void {

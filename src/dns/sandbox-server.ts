@@ -24,6 +24,13 @@ const OPT_ROOM = 16;
 const query = new Query();
 let tcpScratch: Buffer | undefined;
 
+/** Sockets that are open already, of a resolver that hands over to this one. */
+export interface InheritedSockets {
+  readonly udpFd: number;
+  readonly tcpFd: number;
+  readonly netnsIdentity: string;
+}
+
 export interface SandboxServerParts {
   readonly zones: ReadonlyMap<string, CompiledZone>;
   readonly sockets: ResolverSockets;
@@ -39,23 +46,23 @@ export class SandboxServer {
   readonly #queries: QueryLog;
   readonly #forwarder: Forwarder;
   readonly #udp: number;
-  readonly #watch: { stop(): void };
   readonly #tcp: TcpFront;
+  #watch: { stop(): void } | undefined;
   #closed = false;
 
   /** Throws, and leaves nothing open, if the sockets cannot be had. */
-  constructor(view: SandboxView, parts: SandboxServerParts) {
+  constructor(view: SandboxView, parts: SandboxServerParts, inherited?: InheritedSockets) {
     const { sockets, log } = parts;
     this.#sockets = sockets;
     this.#queries = parts.queries;
-    this.netnsIdentity = sockets.netnsIdentity(view.netns);
+    this.netnsIdentity = inherited?.netnsIdentity ?? sockets.netnsIdentity(view.netns);
     this.responder = new Responder(view, parts.zones);
     this.#forwarder = new Forwarder(sockets, log, parts.upstreamTimeoutMs);
     const place = { netns: view.netns, address: RESOLVER_ADDRESS, port: view.port };
-    this.#udp = sockets.openUdp(place);
+    this.#udp = inherited?.udpFd ?? sockets.openUdp(place);
     try {
       this.#tcp = new TcpFront(
-        sockets.openTcpListener(place),
+        inherited?.tcpFd ?? sockets.openTcpListener(place),
         (message, reply) => this.#answerTcp(message, reply),
         (error) => log.warn('cannot serve DNS over TCP', { sandbox: view.id, error: error.message }),
       );
@@ -63,17 +70,38 @@ export class SandboxServer {
       sockets.close(this.#udp);
       throw error;
     }
-    this.#watch = sockets.watch(this.#udp, () => this.#serveUdp());
+    this.resume();
   }
 
   get view(): SandboxView {
     return this.responder.view;
   }
 
+  /** Stops reading: questions wait in the socket, for this process or for another that has the socket too. */
+  pause(): void {
+    this.#watch?.stop();
+    this.#watch = undefined;
+  }
+
+  resume(): void {
+    this.#watch ??= this.#sockets.watch(this.#udp, () => this.#serveUdp());
+  }
+
+  /** What another process needs to go on with these sockets. */
+  get handOver(): InheritedSockets {
+    return { udpFd: this.#udp, tcpFd: this.#tcp.fd, netnsIdentity: this.netnsIdentity };
+  }
+
+  /** Accepts nothing new, and resolves when what was asked has been answered. */
+  async drain(): Promise<void> {
+    this.pause();
+    await Promise.all([this.#tcp.drain(), this.#forwarder.drain()]);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#watch.stop();
+    this.pause();
     this.#sockets.close(this.#udp);
     this.#tcp.close();
     this.#forwarder.close();

@@ -14,7 +14,8 @@ export type AnswerTcp = (query: Buffer, reply: (answer: Buffer) => void) => void
 
 export class TcpFront {
   readonly #server: Server;
-  readonly #connections = new Set<Socket>();
+  /** Each with what ends it when nothing is owed on it any more. */
+  readonly #connections = new Map<Socket, () => void>();
   readonly #answer: AnswerTcp;
 
   /** Takes over the listening descriptor. */
@@ -25,29 +26,44 @@ export class TcpFront {
     this.#server.listen({ fd });
   }
 
+  /** The listening descriptor. */
+  get fd(): number {
+    return (this.#server as unknown as { _handle?: { fd: number } })._handle?.fd ?? -1;
+  }
+
+  /** Accepts nothing more; resolves when every connection has ended. */
+  drain(): Promise<void> {
+    for (const finish of this.#connections.values()) finish();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
   /** Closes the listener and every connection before it returns. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#connections) socket.destroy();
+    for (const socket of this.#connections.keys()) socket.destroy();
     this.#connections.clear();
   }
 
   #serve(socket: Socket): void {
     if (this.#connections.size >= MAX_CONNECTIONS) {
-      for (const oldest of this.#connections) {
+      for (const oldest of this.#connections.keys()) {
         oldest.destroy();
         this.#connections.delete(oldest);
         break;
       }
     }
-    this.#connections.add(socket);
+    let waiting: Buffer = Buffer.alloc(0);
+    let unanswered = 0;
+    let ended = false;
+    const finish = (): void => {
+      ended = true;
+      if (unanswered === 0) socket.end();
+    };
+    this.#connections.set(socket, finish);
     socket.setNoDelay(true);
     socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#connections.delete(socket));
-    let waiting: Buffer = Buffer.alloc(0);
-    let unanswered = 0;
-    let ended = false;
     const reply = (answer: Buffer): void => {
       if (socket.destroyed) return;
       const length = Buffer.allocUnsafe(2);
@@ -80,9 +96,6 @@ export class TcpFront {
       }
     });
     // A client may close its side and still wait for answers.
-    socket.on('end', () => {
-      ended = true;
-      if (unanswered === 0) socket.end();
-    });
+    socket.on('end', finish);
   }
 }

@@ -11,7 +11,8 @@ import { silentLog } from '../../src/base/log.ts';
 import { ResolverLink, type ResolverLinkOptions } from '../../src/daemon/resolver-link.ts';
 import type { QueryEvent } from '../../src/dns/query-log.ts';
 import { Host, testEnvironment } from '../harness/host.ts';
-import { ask, texts, view, zone } from './dns-world.ts';
+import { encodeMessage, question } from '../../src/dns/message.ts';
+import { a, ask, connectTcp, FakeServer, TcpClient, texts, view, zone } from './dns-world.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -193,6 +194,57 @@ describe('the resolver as a process', () => {
     for (let index = 0; index < 20; index++) assert.equal(await address('db'), '172.18.0.7');
     assert.ok(alive(Number(line)));
     pid = Number(line);
+  });
+
+  test('an upgrade loses no query: the new process goes on with the sockets of the old', async () => {
+    const inside = new FakeServer(host.netns, '127.0.0.1', ({ message }) => ({ answers: [a(message.questions[0]!.name, '9.9.9.9')] }));
+    const old = newLink();
+    await old.start();
+    await old.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams: [inside.upstream('container')] }) }]);
+    const tcp = await connectTcp(host.netns);
+    await old.close();
+    let running = true;
+    let asked = 0;
+    const clients = Array.from({ length: 8 }, async (_, index) => {
+      while (running) {
+        const known = (asked++ + index) % 3 > 0;
+        const answer = await ask(host.netns, known ? 'db' : 'example.com', 1, { timeoutMs: 5000 });
+        assert.deepEqual(texts(answer), [known ? '172.18.0.7' : '9.9.9.9']);
+      }
+    });
+    await sleep(100);
+    const upgraded = newLink({ version: 'next' });
+    await upgraded.start();
+    assert.notEqual(upgraded.pid, pid);
+    tcp.socket.write(TcpClient.frame(encodeMessage(question(1, 'db', 1))));
+    await sleep(200);
+    running = false;
+    await Promise.all(clients);
+    assert.ok(asked > 100, `${asked} queries`);
+    await until('the old one ends', () => !alive(pid));
+    // Its clients over TCP were told to come again, and find the new one.
+    await until('closed', () => tcp.closed);
+    const again = await connectTcp(host.netns);
+    again.socket.write(TcpClient.frame(encodeMessage(question(2, 'db', 1))));
+    assert.deepEqual(texts((await again.waitFor(1))[0]!), ['172.18.0.7']);
+    again.socket.destroy();
+    await upgraded.apply([{ op: 'put-network', zone: zone('net', { db: ['172.18.0.8'] }) }]);
+    assert.equal(await address('db'), '172.18.0.8');
+    inside.close();
+    pid = upgraded.pid;
+    await upgraded.close();
+    const same = newLink({ version: 'next' });
+    await same.start();
+    assert.equal(same.pid, pid);
+    await same.close();
+  });
+
+  test('an upgrade that fails leaves the old one serving', async () => {
+    const broken = newLink({ version: 'broken', program: join(root, 'no-such-program.mjs') });
+    await broken.start();
+    assert.equal(broken.pid, pid);
+    assert.equal(await address('db'), '172.18.0.8');
+    await broken.close();
   });
 
   test('quit ends it, and it is gone when close resolves', async () => {
