@@ -91,6 +91,10 @@ export const syscallPathFlagsBuffer: (
   size: number,
 ) => number = libc.func('int64_t syscall(int64_t, int64_t, str, int64_t, void *, int64_t)');
 
+export const syscallBpf: (number: number, command: number, attributes: Uint8Array, size: number) => number = libc.func(
+  'int64_t syscall(int64_t, int64_t, void *, int64_t)',
+);
+
 // Sockets
 export const socket: (family: number, type: number, protocol: number) => number = libc.func('int socket(int, int, int)');
 export const bind: (fd: number, address: Uint8Array, size: number) => number = libc.func('int bind(int, const void *, uint32_t)');
@@ -110,6 +114,17 @@ export const getsockopt: (fd: number, level: number, option: number, value: Uint
 export const send: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
   'int64_t send(int, const void *, size_t, int)',
 );
+/**
+ * `send` on a thread of koffi's pool (4 of them): for the few netlink requests whose work takes the kernel milliseconds. The
+ * buffer must stay as it is until the callback; errno is lost.
+ */
+export const sendOnThread: (
+  fd: number,
+  buffer: Uint8Array,
+  size: number,
+  flags: number,
+  done: (error: unknown, result: number) => void,
+) => void = (send as unknown as { async: typeof sendOnThread }).async;
 export const sendto: (
   fd: number,
   buffer: Uint8Array,

@@ -15,6 +15,7 @@ import {
   send,
   setsockopt,
   socket,
+  syscallBpf,
 } from './ffi.ts';
 import { runInNetns } from './netns.ts';
 import { AF_INET6, AF_UNIX, familyOf, inetSockaddr, ipBytes, parseSockaddr, unixSockaddr } from './socket-address.ts';
@@ -35,6 +36,7 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
+const SO_ATTACH_BPF = 50;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -107,7 +109,7 @@ export type HeldProtocol = 'tcp' | 'udp' | 'sctp';
  * Takes a port so that no other program can, and everybody sees it taken (`ss -ln`), without ever serving it: a filter on
  * the socket drops whatever arrives. Without it a listener's backlog would complete handshakes that nobody accepts, and
  * datagrams would fill a buffer; and while the firewall is being repaired a client that is dropped tries again, where one
- * that is refused gives up. 8 us, 3 KB of kernel memory. Taken: KernelError EADDRINUSE.
+ * that is refused gives up. 25 us, 3 KB of kernel memory. Taken: KernelError EADDRINUSE.
  *
  * SCTP on a kernel without it: nobody else can have the port either, and the descriptor holds nothing.
  */
@@ -136,15 +138,40 @@ function openHolder(protocol: HeldProtocol, address: string): { number: number; 
   }
 }
 
-// struct sock_filter { code BPF_RET|BPF_K, 0, 0, k = 0 bytes kept } and the sock_fprog that points at it.
-const filterBlock = Buffer.alloc(128);
+// One program for all sockets: a classic filter (SO_ATTACH_FILTER) is compiled for each, 30-80 us, this is 3 us. undefined =
+// not tried, null = the kernel does not let us load one.
+let dropProgram: number | null | undefined;
 
 function dropAll(fd: number): void {
-  filterBlock.fill(0);
-  filterBlock.writeUInt16LE(0x06, 0);
-  filterBlock.writeUInt16LE(1, 64);
-  filterBlock.writeBigUInt64LE(addressOf(filterBlock), 72);
-  check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterBlock.subarray(64, 80), 16), 'attach socket filter');
+  if (dropProgram === undefined) dropProgram = loadDropProgram();
+  if (dropProgram !== null) setSocketInt(fd, SOL_SOCKET, SO_ATTACH_BPF, dropProgram, 'attach socket filter');
+  else attachClassicFilter(fd);
+}
+
+// BPF_PROG_LOAD of a socket filter that keeps 0 bytes: "r0 = 0; exit".
+function loadDropProgram(): number | null {
+  const SYS_BPF = process.arch === 'arm64' ? 280 : 321;
+  const BPF_PROG_LOAD = 5;
+  const BPF_PROG_TYPE_SOCKET_FILTER = 1;
+  const block = Buffer.alloc(128); // the attributes, at 64 the instructions, at 96 the licence
+  block.writeUInt32LE(BPF_PROG_TYPE_SOCKET_FILTER, 0);
+  block.writeUInt32LE(2, 4);
+  block.writeBigUInt64LE(addressOf(block) + 64n, 8);
+  block.writeBigUInt64LE(addressOf(block) + 96n, 16);
+  block[64] = 0xb7;
+  block[72] = 0x95;
+  block.write('GPL', 96);
+  const program = syscallBpf(SYS_BPF, BPF_PROG_LOAD, block, 48);
+  return program < 0 ? null : program;
+}
+
+// struct sock_filter { code BPF_RET|BPF_K, 0, 0, k = 0 bytes kept } and the sock_fprog that points at it.
+function attachClassicFilter(fd: number): void {
+  const block = Buffer.alloc(128);
+  block.writeUInt16LE(0x06, 0);
+  block.writeUInt16LE(1, 64);
+  block.writeBigUInt64LE(addressOf(block), 72);
+  check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, block.subarray(64, 80), 16), 'attach socket filter');
 }
 
 function openSocket(address: string, type: number, protocol = 0): number {
