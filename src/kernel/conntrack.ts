@@ -41,6 +41,8 @@ export interface FlowFilter {
   readonly replySourcePort?: number;
   /** The address anywhere in the flow, before or after translation. */
   readonly address?: string;
+  /** Any of these anywhere in the flow. */
+  readonly addresses?: ReadonlySet<string>;
   /** Any of these as the first packet's destination port. */
   readonly destinationPorts?: ReadonlySet<number>;
 }
@@ -146,6 +148,7 @@ function compileFilter(filter: FlowFilter): (flow: Flow) => boolean {
   const destination = canonical(filter.destination);
   const replySource = canonical(filter.replySource);
   const address = canonical(filter.address);
+  const addresses = filter.addresses && new Set([...filter.addresses].map((text) => canonical(text)));
   const same = <T>(wanted: T | undefined, value: T) => wanted === undefined || wanted === value;
   return ({ protocol: number, original, reply }) =>
     same<number>(protocol, number) &&
@@ -156,8 +159,11 @@ function compileFilter(filter: FlowFilter): (flow: Flow) => boolean {
     same(replySource, reply.source) &&
     same(filter.replySourcePort, reply.sourcePort) &&
     (filter.destinationPorts === undefined || filter.destinationPorts.has(original.destinationPort)) &&
-    (address === undefined || [original.source, original.destination, reply.source, reply.destination].includes(address));
+    (address === undefined || endsOf(original, reply).includes(address)) &&
+    (addresses === undefined || endsOf(original, reply).some((end) => addresses.has(end)));
 }
+
+const endsOf = (original: FlowEnd, reply: FlowEnd): string[] => [original.source, original.destination, reply.source, reply.destination];
 
 /** Reads the payload of a conntrack message; undefined if it has no tuples. */
 export function parseFlow(payload: Buffer): ListedFlow | undefined {

@@ -57,7 +57,9 @@ export function allotEndpoint(core: NetworkCore, request: JoinRequest, connectio
   const take = (version: 4 | 6, wanted: string): string => {
     if (network.pools.length === 0) return '';
     const address = core.ipam.take(network.id, version, wanted);
-    if (address !== '') undo.push(`address ${address}`, () => core.ipam.release(network.id, address));
+    if (address === '') return '';
+    core.staleFlows.flushIfStale(address);
+    undo.push(`address ${address}`, () => core.ipam.release(network.id, address));
     return address;
   };
   return buildEndpoint({

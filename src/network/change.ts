@@ -81,17 +81,17 @@ export function viewChange(core: NetworkCore, record: SandboxRecord): ResolverCh
 /** Sets up; the first failure is thrown, what was done is on `undo`. */
 export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoStack): void {
   // Undo steps use the context too: it lives until the last of them has run, or is closed with the work done.
-  const context = new ApplyContext({ host: core.route, firewall: core.firewall });
+  const context = new ApplyContext(core);
   undo.push('sockets', () => context.close());
   applySteps(steps, context, undo);
   context.close();
 }
 
 /** Takes down as far as it goes and returns what failed. */
-export function runTearDown(core: NetworkCore, steps: readonly Step[]): unknown[] {
-  const context = new ApplyContext({ host: core.route, firewall: core.firewall });
+export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Promise<unknown[]> {
+  const context = new ApplyContext(core);
   try {
-    return tearDown(steps, context);
+    return await tearDown(steps, context);
   } finally {
     context.close();
   }

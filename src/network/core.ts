@@ -1,8 +1,11 @@
 /** What the parts of the network room share: the table, what is allotted, the doors to kernel, store and resolver. */
 import type { Log } from '../base/log.ts';
+import { LinkReaper } from '../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { notFound } from '../base/errors.ts';
 import type { NetworkRecord } from '../model/network.ts';
+import type { HostDoors } from './apply/context.ts';
+import { StaleFlows } from './apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { readHostFacts } from './host-facts.ts';
@@ -21,12 +24,10 @@ export interface NetworkServiceDeps {
   readonly log: Log;
 }
 
-export interface NetworkCore extends NetworkServiceDeps {
+export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly table: NetworkTable;
   readonly ipam: Ipam;
   readonly ports: PortAllocator;
-  readonly firewall: Firewall;
-  readonly route: RouteSocket;
   readonly facts: HostFacts;
   readonly resolution: Resolution;
   policy: FirewallPolicy;
@@ -41,6 +42,8 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ...deps,
     table,
     route,
+    reaper: LinkReaper.open(),
+    staleFlows: new StaleFlows(log),
     ipam: new Ipam({ pools: config.addressPools }),
     ports: createPortAllocator(log),
     firewall: new Firewall({ log }),

@@ -1,10 +1,8 @@
 /** Networks as such: made, removed, adopted. Each is whole in kernel, firewall, resolver and store, or not there at all. */
 import { conflict, errorMessage, forbidden, invalid, notFound, throwCollected } from '../base/errors.ts';
-import { withUndo } from '../base/undo.ts';
+import { UndoStack, withUndo } from '../base/undo.ts';
 import { newId } from '../model/ids.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
-import { applySteps } from './apply/apply.ts';
-import { ApplyContext } from './apply/context.ts';
 import { runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
@@ -52,7 +50,7 @@ export class NetworkAdmin {
 
   /** Takes a network out of everything, whatever fails on the way. */
   async destroy(network: NetworkRecord): Promise<void> {
-    const { table, ipam, resolver, store, policy, facts } = this.#core;
+    const { table, ipam, resolver, store, policy } = this.#core;
     table.removeNetwork(network.id);
     const errors: unknown[] = [];
     const pending = [
@@ -62,9 +60,8 @@ export class NetworkAdmin {
     const remove = networkElements(network, policy);
     const steps: Step[] = remove.length > 0 ? [{ kind: 'change-elements', diff: { add: [], remove } }] : [];
     if (!network.configOnly) steps.push(...this.#removeSteps(network));
-    errors.push(...runTearDown(this.#core, steps));
+    errors.push(...(await runTearDown(this.#core, steps)));
     ipam.close(network.id);
-    void facts;
     await Promise.all(pending);
     throwCollected(`removing network ${network.name}`, errors);
   }
@@ -73,13 +70,7 @@ export class NetworkAdmin {
   async ensure(network: NetworkRecord): Promise<void> {
     if (network.configOnly) return;
     await this.#prepareHost(network);
-    const context = new ApplyContext({ host: this.#core.route, firewall: this.#core.firewall });
-    const { UndoStack } = await import('../base/undo.ts');
-    try {
-      applySteps(driverNamed(network.driver).createNetwork(network, this.#core.facts), context, new UndoStack());
-    } finally {
-      context.close();
-    }
+    runSteps(this.#core, driverNamed(network.driver).createNetwork(network, this.#core.facts), new UndoStack());
   }
 
   async hostWarnings(): Promise<string[]> {

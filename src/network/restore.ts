@@ -43,8 +43,10 @@ export class Restorer {
     const dead: SandboxRecord[] = [];
     for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? adopted : dead).push(record);
     for (const record of adopted) this.#adopt(record);
-    for (const record of dead) this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, runTearDown(this.#core, leaveSteps(record, table)));
-    this.#removeOrphans();
+    await Promise.all(
+      dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
+    );
+    await this.#removeOrphans();
     firewall.install(desiredElements(table, this.#core.policy));
     for (const record of adopted) await this.#attempt('files', () => refreshFiles(this.#core, record.sandbox.containerId));
     await store.commit({
@@ -122,7 +124,7 @@ export class Restorer {
   }
 
   /** Namespaces, veths and bridges that look like ours and that no row knows. */
-  #removeOrphans(): void {
+  async #removeOrphans(): Promise<void> {
     const { table, route, config, log } = this.#core;
     const bridges = new Map(table.networks().filter((network) => network.bridgeName !== '').map((network) => [network.bridgeName, network]));
     const veths = new Set(table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)));
@@ -136,14 +138,14 @@ export class Restorer {
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');
-      this.#reportAll(`link ${name}`, runTearDown(this.#core, [{ kind: 'delete-link', netns: '', link: name }]));
+      this.#reportAll(`link ${name}`, await runTearDown(this.#core, [{ kind: 'delete-link', netns: '', link: name }]));
     }
     const directory = `${config.execRoot}/netns`;
     for (const name of readIfThere(directory)) {
       const netns = `${directory}/${name}`;
       if (netnsFiles.has(netns)) continue;
       log.info({ netns }, 'orphaned network namespace removed');
-      this.#reportAll(`namespace ${netns}`, runTearDown(this.#core, [{ kind: 'delete-netns', netns }]));
+      this.#reportAll(`namespace ${netns}`, await runTearDown(this.#core, [{ kind: 'delete-netns', netns }]));
     }
   }
 

@@ -22,6 +22,7 @@ import { NetworkAdmin } from './network-admin.ts';
 import { diffElements } from './plan/element.ts';
 import { assignPublished, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
+import type { Step } from './plan/step.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
 import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
@@ -55,7 +56,9 @@ export class NetworkService {
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
+    this.#core.staleFlows.flush();
     this.#core.firewall.close();
+    this.#core.reaper.close();
     this.#core.route.close();
   }
 
@@ -184,8 +187,9 @@ export class NetworkService {
       ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
 
       const diff = diffElements(before, elementsAround(this.#core, recipients));
-      if (diff.add.length + diff.remove.length > 0) errors.push(...runTearDown(this.#core, [{ kind: 'change-elements', diff }]));
-      errors.push(...runTearDown(this.#core, leaveSteps(record, table)));
+      const steps: Step[] = [];
+      if (diff.add.length + diff.remove.length > 0) steps.push({ kind: 'change-elements', diff });
+      errors.push(...(await runTearDown(this.#core, [...steps, ...leaveSteps(record, table)])));
       ports.release(sandbox.id);
       releaseAddresses(this.#core, sandbox.endpoints);
       await Promise.all(pending);
@@ -234,7 +238,7 @@ export class NetworkService {
       await applyChange(this.#core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
       // From here on there is no way back: it is disconnected, and what fails is reported.
       undo.release();
-      const errors = runTearDown(this.#core, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
+      const errors = await runTearDown(this.#core, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
       releaseAddresses(this.#core, [endpoint]);
       if (published.length > 0 && publishedOf(next.sandbox.endpoints).length === 0) ports.release(sandbox.id);
       throwCollected(`disconnecting container ${containerId} from network ${network.name}`, errors);
@@ -280,7 +284,7 @@ export class NetworkService {
       const gone = old.filter((link) => !resolved.some((one) => one.sourceId === link.sourceId));
       const next: SandboxRecord = { ...record, request: { ...record.request, links: resolved } };
       await applyChange(this.#core, undo, { containerId, next, steps: [] });
-      runTearDown(this.#core, closedLinkSteps(record, gone, table));
+      throwCollected('closing links', await runTearDown(this.#core, closedLinkSteps(record, gone, table)));
     });
   }
 

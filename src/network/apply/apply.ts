@@ -12,8 +12,8 @@ export function applySteps(steps: readonly Step[], context: ApplyContext, undo: 
   }
 }
 
-/** Runs every step whatever fails, and returns what did. */
-export function tearDown(steps: readonly Step[], context: ApplyContext): unknown[] {
+/** Runs every step whatever fails, waits for what the kernel does beside, and returns what failed. */
+export async function tearDown(steps: readonly Step[], context: ApplyContext): Promise<unknown[]> {
   const errors: unknown[] = [];
   for (const step of steps) {
     try {
@@ -22,7 +22,7 @@ export function tearDown(steps: readonly Step[], context: ApplyContext): unknown
       errors.push(error);
     }
   }
-  return errors;
+  return [...errors, ...(await context.settle())];
 }
 
 function execute<K extends StepKind>(step: StepOf<K>, context: ApplyContext): Undo | undefined {

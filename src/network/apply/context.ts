@@ -1,16 +1,34 @@
-/** What executors work with: one netlink socket a namespace, opened at first use and kept for the operation. */
+/**
+ * What executors work with: one netlink socket a namespace, opened at first use and kept for the operation; and what is done
+ * beside the operation, because the kernel takes long over it.
+ */
+import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import type { Firewall } from '../firewall/firewall.ts';
+import type { StaleFlows } from './stale-flows.ts';
+
+/** The ways into the host's kernel; they outlive every operation. */
+export interface HostDoors {
+  readonly route: RouteSocket;
+  readonly firewall: Firewall;
+  readonly reaper: LinkReaper;
+  readonly staleFlows: StaleFlows;
+}
 
 export class ApplyContext {
   readonly firewall: Firewall;
+  readonly reaper: LinkReaper;
+  readonly staleFlows: StaleFlows;
   readonly #host: RouteSocket;
   readonly #sockets = new Map<string, RouteSocket>();
+  #pending: Promise<void>[] = [];
 
-  /** `host` stays the caller's: it is not closed here. */
-  constructor(options: { host: RouteSocket; firewall: Firewall }) {
-    this.firewall = options.firewall;
-    this.#host = options.host;
+  /** The doors stay the caller's: they are not closed here. */
+  constructor(doors: HostDoors) {
+    this.firewall = doors.firewall;
+    this.reaper = doors.reaper;
+    this.staleFlows = doors.staleFlows;
+    this.#host = doors.route;
   }
 
   /** The socket in a namespace; '' is the host's. */
@@ -19,6 +37,19 @@ export class ApplyContext {
     let socket = this.#sockets.get(netns);
     if (!socket) this.#sockets.set(netns, (socket = RouteSocket.open(netns)));
     return socket;
+  }
+
+  /** Something that ends later; `settle` waits for it. */
+  later(work: Promise<void>): void {
+    work.catch(() => {}); // reported by settle
+    this.#pending.push(work);
+  }
+
+  /** Waits for all that was begun, and returns what failed. */
+  async settle(): Promise<unknown[]> {
+    const results = await Promise.allSettled(this.#pending);
+    this.#pending = [];
+    return results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   }
 
   /** A socket keeps its namespace alive: it goes before the namespace does. */

@@ -16,7 +16,7 @@ import type { ApplyContext } from './context.ts';
 /** Tells our bridges from those that somebody else made. */
 export const OWN_ALIAS = 'causeway';
 
-export type Undo = () => void;
+export type Undo = () => void | Promise<void>;
 type Executor<K extends StepKind> = (step: StepOf<K>, context: ApplyContext) => Undo | undefined;
 
 export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
@@ -55,7 +55,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'create-veth': ({ hostLink, bridge, netns, link, mac, mtu }, context) => {
     context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
-    return () => context.route('').deleteLink(hostLink);
+    return () => context.reaper.delete(hostLink);
   },
 
   'create-macvlan': ({ parent, mode, netns, link, mac, mtu }, context) => {
@@ -75,6 +75,10 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'delete-link': ({ netns, link }, context) => {
+    if (netns === '') {
+      context.later(context.reaper.delete(link));
+      return undefined;
+    }
     try {
       context.route(netns).deleteLink(link);
     } catch (error) {
@@ -135,8 +139,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.firewall.change({ add: diff.remove, remove: diff.add });
   },
 
-  'forget-flows': ({ addresses }) => {
-    for (const address of addresses) deleteFlows({ address });
+  'forget-flows': ({ addresses }, context) => {
+    context.staleFlows.add(addresses);
     return undefined;
   },
 
