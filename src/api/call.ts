@@ -74,7 +74,7 @@ export class Call {
   ): Promise<{ value: v.InferOutput<S>; sent: ReadonlySet<string> }> {
     const raw = parseJson(await this.jsonText());
     const sent = typeof raw === 'object' && raw !== null ? Object.keys(raw).map((name) => name.toLowerCase()) : [];
-    return { value: checkValue(schema, typeName, raw ?? {}), sent: new Set(sent) };
+    return { value: checkValue(schema, typeName, raw), sent: new Set(sent) };
   }
 
   async jsonText(): Promise<string> {
@@ -136,7 +136,8 @@ export class Call {
 
   logFailure(error: unknown, status: number): void {
     const fields = { method: this.request.method, path: this.request.url, status, error: errorMessage(error) };
-    if (status >= 500 && status !== 501) this.log.error({ ...fields, cause: error }, 'request failed');
+    if (this.response.destroyed) this.log.debug(fields, 'the client left before it had its answer');
+    else if (status >= 500 && status !== 501) this.log.error({ ...fields, cause: error }, 'request failed');
     else this.log.debug(fields, 'request refused');
   }
 }

@@ -34,7 +34,7 @@ const ACCEPTED = {
   networks: 'dangling driver id label name scope type',
   volumes: 'dangling driver label name',
   events:
-    'config container daemon event health_status image label network node plugin scope secret service type volume',
+    'config container daemon event image label network node plugin scope secret service type volume',
   containersPrune: 'label label! until',
   imagesPrune: 'dangling label label! until',
   networksPrune: 'label label! until',

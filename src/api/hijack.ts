@@ -7,7 +7,10 @@ import type { Socket } from 'node:net';
 import type { Call } from './call.ts';
 import { SocketInput } from './socket-input.ts';
 
-/** Bytes that a hasty client sent behind its request, before it was told that the connection is raw. */
+/**
+ * Bytes that a client which asks for no upgrade sent behind its request at once. (One that asks for an upgrade has to
+ * wait for the 101: Node drops what comes before.)
+ */
 const earlyBytes = new WeakMap<Socket, Buffer[]>();
 
 /** Called first thing by a route that will hijack: until then, what follows the request is kept. */

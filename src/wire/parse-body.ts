@@ -8,7 +8,7 @@ export function parseBody<const S extends v.GenericSchema>(schema: S, typeName: 
 }
 
 export function checkValue<const S extends v.GenericSchema>(schema: S, typeName: string, value: unknown): v.InferOutput<S> {
-  const result = v.safeParse(schema, value, { abortEarly: true });
+  const result = v.safeParse(schema, value ?? {}, { abortEarly: true }); // Go reads null as the zero value
   if (result.success) return result.output;
   throw invalid(`invalid JSON: ${describeIssue(result.issues[0], typeName)}`);
 }
@@ -50,6 +50,7 @@ function goType(issue: v.BaseIssue<unknown>): string {
 function describeSyntaxError(body: string, nodeMessage: string): string {
   if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return 'invalid JSON: unexpected EOF';
   const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
+  if (position >= body.trimEnd().length) return 'invalid JSON: unexpected EOF';
   if (/after JSON/i.test(nodeMessage)) return 'unexpected content after JSON';
   const character = body[position] ?? body[firstNonSpace(body)] ?? '';
   const before = body.slice(0, position).trimEnd().slice(-1);

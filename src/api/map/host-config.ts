@@ -1,5 +1,5 @@
 /** The engine's HostSpec and ConnectionSpec -> the HostConfig that inspect shows. */
-import type { ContainerRecord } from '../../model/container.ts';
+import type { ContainerRecord, HostSpec } from '../../model/container.ts';
 import type { MountSpec } from '../../model/mount.ts';
 import type { HostConfigJson, MountSpecJson, PortMapJson } from '../../wire/container-inspect.ts';
 
@@ -39,8 +39,7 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
     Privileged: host.privileged,
     PublishAllPorts: connection.publishAllPorts,
     ReadonlyRootfs: host.readonlyRootfs,
-    // Docker turns SELinux labels off for these and says so here.
-    SecurityOpt: orNull(host.securityOpt) ?? (host.privileged || host.ipcMode === 'host' || host.pidMode === 'host' ? ['label=disable'] : null),
+    SecurityOpt: orNull(securityOptions(host)),
     ...mapIfAny('StorageOpt', host.storageOpt),
     ...mapIfAny('Tmpfs', host.tmpfs),
     UTSMode: host.utsMode,
@@ -87,6 +86,13 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
     ReadonlyPaths: host.privileged ? null : host.readonlyPaths,
     ...(host.init === null ? {} : { Init: host.init }),
   };
+}
+
+/** Docker turns SELinux labels off for containers that share the host's namespaces, and says so here. */
+function securityOptions(host: HostSpec): readonly string[] {
+  const sharesHost = host.privileged || host.ipcMode === 'host' || host.pidMode === 'host';
+  const labelled = host.securityOpt.some((option) => option.split('=')[0] === 'label');
+  return sharesHost && !labelled ? [...host.securityOpt, 'label=disable'] : host.securityOpt;
 }
 
 function orNull<T>(items: readonly T[]): readonly T[] | null {

@@ -49,6 +49,7 @@ function toEndpointSettings(view: ContainerView, connection: Connection, version
     IPAMConfig: toIpamConfig(spec),
     Links: spec.links.length > 0 ? spec.links : null,
     Aliases: aliases.length > 0 ? aliases : null,
+    MacAddress: macAddress(view, connection),
     DriverOpts: Object.keys(spec.driverOpts).length > 0 ? spec.driverOpts : null,
     GwPriority: spec.gwPriority,
     ...toAddresses(view, connection),
@@ -66,13 +67,11 @@ type Addresses = Pick<
   | 'IPv6Gateway'
   | 'GlobalIPv6Address'
   | 'GlobalIPv6PrefixLen'
-  | 'MacAddress'
 >;
 
 function toAddresses(view: ContainerView, connection: Connection): Addresses {
   const endpoint = endpointOf(view, connection);
   return {
-    MacAddress: endpoint?.mac ?? (isUnstarted(view) ? connection.spec.mac : ''),
     // As Docker: not filled in before the first start.
     NetworkID: isUnstarted(view) && !endpoint ? '' : connection.networkId,
     EndpointID: endpoint?.id ?? '',
@@ -85,6 +84,10 @@ function toAddresses(view: ContainerView, connection: Connection): Addresses {
   };
 }
 
+function macAddress(view: ContainerView, connection: Connection): string {
+  return endpointOf(view, connection)?.mac ?? (isUnstarted(view) ? connection.spec.mac : '');
+}
+
 /** The shorter form in the container list. */
 export function toSummaryNetworks(view: ContainerView): Record<string, EndpointSettingsJson> {
   const networks: Record<string, EndpointSettingsJson> = {};
@@ -93,6 +96,7 @@ export function toSummaryNetworks(view: ContainerView): Record<string, EndpointS
       IPAMConfig: toIpamConfig(connection.spec),
       Links: null,
       Aliases: null,
+      MacAddress: macAddress(view, connection),
       DriverOpts: null,
       GwPriority: connection.spec.gwPriority,
       ...toAddresses(view, connection),

@@ -1,0 +1,171 @@
+/** The wire itself: versions, headers, errors, bodies. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { serve } from './serve.ts';
+
+test('says what it is, whatever is asked', async (t) => {
+  const { call } = await serve(t);
+  for (const method of ['GET', 'HEAD']) {
+    const ping = await call(method, '/_ping');
+    assert.equal(ping.status, 200);
+    assert.equal(ping.text, method === 'GET' ? 'OK' : '');
+    assert.equal(ping.headers['api-version'], '1.51');
+    assert.equal(ping.headers['ostype'], 'linux');
+    assert.equal(ping.headers['docker-experimental'], 'false');
+    assert.equal(ping.headers['server'], 'Causeway/0.1.0 (linux)');
+    assert.equal(ping.headers['swarm'], 'inactive');
+    assert.equal(ping.headers['content-type'], 'text/plain; charset=utf-8');
+  }
+});
+
+test('versions are negotiated, and what is not offered is refused in words', async (t) => {
+  const { call } = await serve(t);
+  assert.equal((await call('GET', '/v1.24/_ping')).status, 200);
+  assert.equal((await call('GET', '/version')).json.ApiVersion, '1.51');
+  const tooNew = await call('GET', '/v1.99/containers/json');
+  assert.equal(tooNew.status, 400);
+  assert.deepEqual(tooNew.json, { message: 'client version 1.99 is too new. Maximum supported API version is 1.51' });
+  assert.equal(tooNew.headers['api-version'], '1.51');
+  const tooOld = await call('GET', '/v1.23/containers/json');
+  assert.equal(tooOld.status, 400);
+  assert.equal(tooOld.headers['content-type'], 'text/plain; charset=utf-8');
+  assert.equal(
+    tooOld.text,
+    'client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version\n',
+  );
+});
+
+test('unknown routes and methods', async (t) => {
+  const { call } = await serve(t);
+  for (const [method, path] of [['GET', '/nothing'], ['GET', '/v1.44/nothing'], ['PUT', '/containers/json'], ['GET', '/containers//json'], ['GET', '/%zz']] as const) {
+    const answer = await call(method, path);
+    assert.equal(answer.status, 404, path);
+    assert.deepEqual(answer.json, { message: 'page not found' });
+  }
+});
+
+test('bodies that are none', async (t) => {
+  const { call } = await serve(t);
+  const refuse = async (path: string, body: string | undefined, message: string, headers = {}) => {
+    const answer = await call('POST', path, body, headers);
+    assert.deepEqual([answer.status, answer.json], [400, { message }], `${path} ${body}`);
+  };
+  await refuse('/containers/create', undefined, 'invalid JSON: got EOF while reading request body');
+  await refuse('/containers/create', 'garbage', "invalid JSON: invalid character 'g' looking for beginning of value");
+  await refuse('/containers/create', '{"Image": "busybox"', 'invalid JSON: unexpected EOF');
+  await refuse('/containers/create', '{"Image": "busybox"} {}', 'unexpected content after JSON');
+  await refuse('/containers/create', '{}', 'config cannot be empty in order to create a container');
+  await refuse('/containers/create', 'null', 'config cannot be empty in order to create a container');
+  await refuse('/containers/create', '{"Image": 4}', 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Image of type string');
+  await refuse('/containers/create', '{"Image":"a","Env":"x"}', 'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.Env of type []string');
+  await refuse('/containers/create', '{"Image":"a","HostConfig":{"Memory":"1g"}}', 'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.HostConfig.Memory of type int64');
+  await refuse('/containers/create', '[]', 'invalid JSON: json: cannot unmarshal array into Go value of type CreateRequest');
+  await refuse('/containers/create', '{}', "unsupported Content-Type header (text/plain): must be 'application/json'", { 'Content-Type': 'text/plain' });
+  await refuse('/networks/create', '{"Name":"n","IPAM":{"Config":[{"Subnet":1}]}}', 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.IPAM.Config.0.Subnet of type string');
+  await refuse('/networks/create', '{"Name":"n","IPAM":{"Config":[{"Subnet":"10.1.1.1/24"}]}}', 'invalid network config:\ninvalid subnet 10.1.1.1/24: it should be 10.1.1.0/24');
+});
+
+test('fields match in any case, nulls are absent, unknown ones are ignored', async (t) => {
+  const { call, backend } = await serve(t);
+  const created = await call('POST', '/containers/create?name=/x', { image: 'busybox', CMD: 'true', HostConfig: null, NetworkingConfig: null, Env: null, Nonsense: { a: 1 } });
+  assert.equal(created.status, 201, created.text);
+  assert.deepEqual(created.json, { Id: backend.find('x').record.id, Warnings: [] });
+  assert.deepEqual(backend.specs[0]!.process.cmd, ['true']);
+  assert.equal(backend.specs[0]!.connection.networkMode, 'bridge');
+});
+
+test('an error has its status in one place, and nothing beside its message', async (t) => {
+  const { call } = await serve(t);
+  await call('POST', '/containers/create?name=c', { Image: 'busybox' });
+  const cases: [string, string, number, string][] = [
+    ['GET', '/containers/nope/json', 404, 'No such container: nope'],
+    ['POST', '/containers/c/kill', 409, ''],
+    ['POST', '/containers/c/stop', 304, ''],
+    ['GET', '/swarm', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
+    ['GET', '/services/x', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
+    ['POST', '/build', 501, 'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".'],
+    ['GET', '/containers/c/attach/ws', 501, ''],
+    ['GET', '/distribution/library/busybox/json', 501, ''],
+    ['GET', '/plugins/x/json', 404, 'plugin "x" not found'],
+    ['GET', '/containers/json?filters=%7B%22nope%22%3A%5B%22x%22%5D%7D', 400, "invalid filter 'nope'"],
+    ['GET', '/containers/json?filters=%7B', 400, 'invalid filter'],
+    ['GET', '/containers/c/logs', 400, 'Bad parameters: you must choose at least one stream'],
+    ['POST', '/containers/c/wait?condition=x', 400, 'invalid condition: "x"'],
+    ['POST', '/containers/c/resize?h=x&w=1', 400, 'invalid resize height "x": invalid syntax'],
+    ['POST', '/containers/c/attach?detachKeys=ctrl-1', 400, 'Invalid detach keys (ctrl-1) provided'],
+    ['GET', '/containers/c/archive', 400, 'bad parameter: pathcannot be empty'],
+    ['POST', '/images/busybox/tag?repo=Bad', 400, 'invalid reference format: repository name (Bad) must be lowercase'],
+    ['GET', '/events?since=20&until=10', 400, '`since` time (20) cannot be after `until` time (10)'],
+    ['GET', '/system/df?type=x', 400, 'unknown object type: x'],
+    ['POST', '/networks/create', 400, 'invalid network name: name is empty'],
+  ];
+  for (const [method, path, status, message] of cases) {
+    const answer = await call(method, path);
+    assert.equal(answer.status, status, `${path}: ${answer.text}`);
+    if (message !== '') assert.deepEqual(answer.json, { message });
+    if (status === 304) assert.equal(answer.text, '');
+  }
+  assert.deepEqual((await call('GET', '/plugins')).json, []);
+});
+
+test('names with slashes, encoded or not', async (t) => {
+  const { call, backend } = await serve(t);
+  await call('DELETE', '/containers/web/db?link=1');
+  await call('DELETE', '/v1.44/containers/web%2Fdb?link=true&force=0');
+  assert.deepEqual(backend.calls, ['remove web/db {"force":false,"volumes":false,"link":true}', 'remove web/db {"force":false,"volumes":false,"link":true}']);
+  assert.equal((await call('GET', '/images/library/busybox/json')).json.Id, `sha256:${'a'.repeat(64)}`);
+});
+
+test('old versions: what they could not say is dropped, what they expect is there', async (t) => {
+  const { call, backend } = await serve(t);
+  const create = async (version: string, body: object) => {
+    const answer = await call('POST', `/v${version}/containers/create`, { Image: 'busybox', ...body });
+    return { answer, spec: backend.specs.at(-1)! };
+  };
+  const two = { NetworkingConfig: { EndpointsConfig: { a: {}, b: {} } } };
+  assert.equal((await create('1.43', two)).answer.json.message, 'Container cannot be created with multiple network endpoints: a, b');
+  assert.deepEqual(Object.keys((await create('1.44', two)).spec.connection.networks), ['a', 'b']);
+  assert.equal((await create('1.43', { MacAddress: '02:00:00:00:00:09' })).spec.connection.networks['bridge']!.mac, '02:00:00:00:00:09');
+  assert.equal((await create('1.43', { MacAddress: '02:00:00:00:00:09', HostConfig: { NetworkMode: 'host' } })).answer.json.message, 'conflicting options: mac-address and the network mode');
+  const warned = await create('1.44', { MacAddress: '02:00:00:00:00:09' });
+  assert.deepEqual(warned.answer.json.Warnings, ['The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.']);
+  assert.equal((await create('1.39', {})).spec.host.ipcMode, 'shareable');
+  assert.equal((await create('1.40', {})).spec.host.ipcMode, 'private');
+  assert.equal((await create('1.24', { HostConfig: { AutoRemove: true } })).spec.host.autoRemove, false);
+  const sysctl = { HostConfig: { Sysctls: { 'net.ipv4.conf.eth0.forwarding': '1' } } };
+  assert.match((await create('1.48', sysctl)).answer.json.message, /must be supplied using driver option/);
+  assert.deepEqual((await create('1.47', sysctl)).spec.connection.networks['bridge']!.driverOpts, {
+    'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.forwarding=1',
+  });
+  await call('POST', '/v1.41/containers/x/restart?signal=INT&t=3');
+  await call('POST', '/v1.42/containers/x/restart?signal=INT&t=3');
+  await call('POST', '/v1.41/volumes/prune');
+  assert.deepEqual(backend.calls.slice(-3), ['restart x {"timeoutS":3}', 'restart x {"signal":"INT","timeoutS":3}', 'prune-volumes {"all":["true"]}']);
+  assert.equal((await call('GET', '/v1.43/images/json')).json[0].VirtualSize, 4_261_502);
+  assert.equal((await call('GET', '/v1.44/images/json')).json[0].VirtualSize, undefined);
+  assert.equal((await call('GET', '/v1.50/images/json')).json[0].Containers, -1);
+  assert.notEqual((await call('GET', '/v1.49/images/busybox/json')).json.Config.Hostname, undefined);
+  assert.deepEqual((await call('GET', '/v1.50/images/busybox/json')).json.Config, { Env: ['PATH=/bin'], Cmd: ['sh'], WorkingDir: '/' });
+});
+
+test('files', async (t) => {
+  const { call, backend } = await serve(t);
+  await call('POST', '/containers/create?name=c', { Image: 'busybox' });
+  const head = await call('HEAD', '/containers/c/archive?path=/etc/hosts');
+  const stat = JSON.parse(Buffer.from(String(head.headers['x-docker-container-path-stat']), 'base64').toString());
+  assert.deepEqual(stat, { name: 'hosts', size: 12, mode: 0o644, mtime: '2025-01-01T00:00:00Z', linkTarget: '' });
+  const got = await call('GET', '/containers/c/archive?path=/etc/hosts');
+  assert.deepEqual([got.status, got.headers['content-type'], got.text], [200, 'application/x-tar', 'tar bytes']);
+  assert.equal((await call('GET', '/containers/c/archive?path=/no')).status, 404);
+  assert.equal((await call('PUT', '/containers/c/archive?path=/tmp', 'x'.repeat(100_000))).status, 200);
+  assert.equal(backend.calls.at(-1), 'put c /tmp 100000');
+  assert.equal((await call('GET', '/containers/c/export')).text, 'root tar');
+  assert.equal((await call('GET', '/images/get?names=a&names=b')).text, 'a,b');
+  const committed = await call('POST', '/commit?container=c&repo=mine&comment=hi&changes=EXPOSE+80', { Cmd: ['a b'], Env: ['X=1 "2"'] });
+  assert.equal(committed.status, 201, committed.text);
+  assert.equal(
+    backend.calls.at(-1),
+    'commit c {"repo":"mine","tag":"latest","comment":"hi","author":"","pause":true,"changes":["ENV X=\\"1 \\\\\\"2\\\\\\"\\"","CMD [\\"a b\\"]","EXPOSE 80"]}',
+  );
+  assert.equal((await call('POST', '/commit?container=c', 'null')).status, 201);
+});
