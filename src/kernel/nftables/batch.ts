@@ -185,46 +185,18 @@ export class NftSocket {
     return found;
   }
 
-  /**
-   * Sends messages of any kind as one transaction: for small complete rulesets whose text never changes, such as the
-   * resolver's redirect, where libnftables would cost ten times as much.
-   */
+  /** Sends messages of any kind as one transaction: for small rulesets, where libnftables would cost ten times as much. */
   runMessages(content: (batch: NftBatch) => void, options: { generation?: number } = {}): void {
-    const writer = this.#writer;
-    writer.clear();
-    const begin = this.#socket.nextSequence();
-    writer.begin(protocol.NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, begin);
-    writer.raw(protocol.nfHeader(undefined, protocol.NFNL_SUBSYS_NFTABLES));
-    if (options.generation !== undefined) writer.attributeU32BE(NFNL_BATCH_GENID, options.generation);
-    writer.end();
-
-    const operations = new Map<number, string>([[begin, 'nftables transaction']]);
-    let last = begin;
-    let lastAt = 0;
-    content({
-      writer,
-      message: (operation, type, flags, family, write) => {
-        last = this.#socket.nextSequence();
-        lastAt = writer.length;
-        operations.set(last, operation);
-        writer.begin(type, NLM_F_REQUEST | flags, last);
-        writer.raw(protocol.nfHeader(family));
-        write();
-        writer.end();
-      },
-    });
-    if (last === begin) return;
-    // Refusals are reported for every message; success only for the one that asks: the last, so that many messages
-    // never overflow the receive buffer with acknowledgements.
-    const bytes = writer.bytes();
-    bytes.writeUInt16LE(bytes.readUInt16LE(lastAt + 6) | NLM_F_ACK, lastAt + 6);
-    writer.begin(protocol.NFNL_MSG_BATCH_END, NLM_F_REQUEST, this.#socket.nextSequence());
-    writer.raw(protocol.nfHeader(undefined, protocol.NFNL_SUBSYS_NFTABLES));
-    writer.end();
-    this.#transact(writer.bytes(), operations, begin, last);
+    const batch = encodeBatch(this.#writer, () => this.#socket.nextSequence(), content, options.generation);
+    if (batch) this.#transact(batch);
   }
 
-  #transact(bytes: Buffer, operations: ReadonlyMap<number, string>, begin: number, last: number): void {
+  /** Sends what `prepareBatch` made. Only as the first transaction of a socket: the numbers of its messages are fixed. */
+  runPrepared(batch: PreparedBatch): void {
+    this.#transact(batch);
+  }
+
+  #transact({ bytes, operations, begin, last }: PreparedBatch): void {
     if (bytes.length > this.#sendBufferBytes) {
       // The transaction is one datagram, and has to fit into the buffer with the kernel's own overhead.
       this.#sendBufferBytes = bytes.length * 2;
@@ -320,6 +292,60 @@ export class NftSocket {
     this.#knownFlags.set(operation, flags);
     return flags;
   }
+}
+
+/** A transaction as bytes, and what its messages are called in errors. */
+export interface PreparedBatch {
+  readonly bytes: Buffer;
+  readonly operations: ReadonlyMap<number, string>;
+  readonly begin: number;
+  readonly last: number;
+}
+
+/** Makes a transaction that can be sent many times, to fresh sockets (NftSocket.runPrepared). */
+export function prepareBatch(content: (batch: NftBatch) => void): PreparedBatch {
+  let sequence = 0x7000_0000; // far from where a socket's own numbers begin
+  const batch = encodeBatch(new NetlinkWriter(2048), () => ++sequence, content);
+  if (!batch) throw new RangeError('a transaction without messages');
+  return batch;
+}
+
+function encodeBatch(
+  writer: NetlinkWriter,
+  nextSequence: () => number,
+  content: (batch: NftBatch) => void,
+  generation?: number,
+): PreparedBatch | undefined {
+  writer.clear();
+  const begin = nextSequence();
+  writer.begin(protocol.NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, begin);
+  writer.raw(protocol.nfHeader(undefined, protocol.NFNL_SUBSYS_NFTABLES));
+  if (generation !== undefined) writer.attributeU32BE(NFNL_BATCH_GENID, generation);
+  writer.end();
+  const operations = new Map<number, string>([[begin, 'nftables transaction']]);
+  let last = begin;
+  let lastAt = 0;
+  content({
+    writer,
+    message: (operation, type, flags, family, write) => {
+      last = nextSequence();
+      lastAt = writer.length;
+      operations.set(last, operation);
+      writer.begin(type, NLM_F_REQUEST | flags, last);
+      writer.raw(protocol.nfHeader(family));
+      write();
+      writer.end();
+    },
+  });
+  if (last === begin) return undefined;
+  // Refusals are reported for every message; success only for the one that asks: the last, so that many messages never
+  // overflow the receive buffer with acknowledgements.
+  const bytes = writer.bytes();
+  bytes.writeUInt16LE(bytes.readUInt16LE(lastAt + 6) | NLM_F_ACK, lastAt + 6);
+  writer.begin(protocol.NFNL_MSG_BATCH_END, NLM_F_REQUEST, nextSequence());
+  writer.raw(protocol.nfHeader(undefined, protocol.NFNL_SUBSYS_NFTABLES));
+  writer.end();
+  return { bytes: writer.bytes(), operations, begin, last };
 }
 
 let quiet: boolean | undefined;

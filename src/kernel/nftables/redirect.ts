@@ -9,7 +9,7 @@
  */
 import { ipBytes } from '../socket-address.ts';
 import { NLM_F_CREATE } from '../netlink/message.ts';
-import { NftSocket, type NftBatch } from './batch.ts';
+import { NftSocket, prepareBatch, type NftBatch, type PreparedBatch } from './batch.ts';
 import { u16Field } from './elements.ts';
 import * as rule from './expressions.ts';
 import * as protocol from './protocol.ts';
@@ -31,11 +31,19 @@ export interface ResolverRedirect {
   readonly tcpPort: number;
 }
 
-/** Writes the table, in place of the one that may be there, in one transaction. 0.2 ms, most of it the kernel's. */
+// Containers get the same ports (each has a namespace of its own), so the last transaction is nearly always the next one too.
+let prepared: { readonly key: string; readonly batch: PreparedBatch } | undefined;
+
+/**
+ * Writes the table, in place of the one that may be there, in one transaction. 0.25 ms, nearly all of it the kernel's
+ * (a fresh namespace registers its first hook).
+ */
 export function writeResolverRedirect(netns: string, redirect: ResolverRedirect): void {
+  const key = `${redirect.address} ${redirect.udpPort} ${redirect.tcpPort}`;
+  if (prepared?.key !== key) prepared = { key, batch: prepareBatch((batch) => writeTable(batch, redirect)) };
   const socket = NftSocket.open(netns);
   try {
-    socket.runMessages((batch) => writeTable(batch, redirect));
+    socket.runPrepared(prepared.batch);
   } finally {
     socket.close();
   }
