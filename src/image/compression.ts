@@ -87,20 +87,22 @@ export async function readHead(source: Readable, sizeBytes: number): Promise<Buf
 export function decompress(source: Readable, compression: Compression): Readable {
   if (compression === 'none') return source;
   const output = new PassThrough({ highWaterMark: 256 * 1024 });
-  const work = compression === 'gzip' ? gunzip(source, output) : runProgram(PROGRAMS[compression], source, output);
-  work.catch((error: unknown) => output.destroy(error as Error));
+  if (compression === 'gzip') gunzip(source, output);
+  else runProgram(PROGRAMS[compression], source, output).catch((error: unknown) => output.destroy(error as Error));
   return output;
 }
 
-async function gunzip(source: Readable, output: PassThrough): Promise<void> {
-  try {
-    await pipeline(source, createGunzip({ chunkSize: 128 * 1024 }), output);
-  } catch (error) {
+function gunzip(source: Readable, output: PassThrough): void {
+  const unzip = createGunzip({ chunkSize: 128 * 1024 });
+  // Not one pipeline: that would end the output with zlib's words before ours.
+  pipeline(source, unzip).catch((error: unknown) => {
     const code = (error as { code?: string }).code ?? '';
-    if (code === 'Z_BUF_ERROR') throw invalid('unexpected EOF', error);
-    if (code.startsWith('Z_')) throw invalid('gzip: invalid data', error);
-    throw error;
-  }
+    if (code === 'Z_BUF_ERROR') output.destroy(invalid('unexpected EOF', error));
+    else if (code.startsWith('Z_')) output.destroy(invalid('gzip: invalid data', error));
+    else output.destroy(error as Error);
+  });
+  output.on('close', () => unzip.destroy());
+  unzip.pipe(output);
 }
 
 async function runProgram([file, args]: readonly [string, string], source: Readable, output: PassThrough): Promise<void> {

@@ -35,14 +35,16 @@ export async function pullImage(catalog: ImageCatalog, request: PullRequest, opt
   const name = withDefaultTag(parseReference(request.ref));
   const platform = parsePlatform(request.platform);
   const access = { auth: request.auth, actions: 'pull' as const, ...(request.signal ? { signal: request.signal } : {}) };
-  const client = await RegistryClient.connect(name, access, options);
+  let client: RegistryClient | undefined;
   try {
-    return await catalog.pinned((pins) => new Pull(catalog, client, pins, request, name, platform).run());
+    client = await RegistryClient.connect(name, access, options);
+    const connected = client;
+    return await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, name, platform).run());
   } catch (error) {
     if (request.signal?.aborted) throw systemError('context canceled', error);
     throw explain(error, name);
   } finally {
-    client.close();
+    client?.close();
   }
 }
 

@@ -37,16 +37,18 @@ export async function pushImage(catalog: ImageCatalog, request: PushRequest, opt
   const tags = tagsOf(catalog, name);
   request.report({ status: `The push refers to repository [${repositoryOf(name)}]` });
   const access = { auth: request.auth, actions: 'pull,push' as const, ...(request.signal ? { signal: request.signal } : {}) };
-  const client = await RegistryClient.connect(name, access, options);
+  let client: RegistryClient | undefined;
   try {
+    client = await RegistryClient.connect(name, access, options);
+    const connected = client;
     for (const tag of tags) {
-      await catalog.pinned((pins) => new Push(catalog, client, pins, request, tag).run());
+      await catalog.pinned((pins) => new Push(catalog, connected, pins, request, tag).run());
     }
   } catch (error) {
     if (request.signal?.aborted) throw systemError('context canceled', error);
     throw error;
   } finally {
-    client.close();
+    client?.close();
   }
 }
 

@@ -172,11 +172,11 @@ function watch(child: ChildProcess): { exited: Promise<number>; complaint: () =>
 /** tar's complaint as Docker words such things: 'write /a/b: no space left on device'. */
 function explain(complaint: string, code: number): CausewayError {
   const lines = complaint.split('\n').map((line) => line.replace(/^\S*tar: /, '').trim());
-  const full = lines.find((line) => /No space left on device|Disk quota exceeded/.test(line));
+  const full = lines.find((line) => /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(line));
   if (full !== undefined) {
     const path = /^(?:.*?: )??([^:]+): (?:Cannot|Wrote|Write)/.exec(full)?.[1] ?? '';
     const reason = /Disk quota/.test(full) ? 'disk quota exceeded' : 'no space left on device';
-    return systemError(path === '' ? reason : `write /${path.replace(/^[./]+/, '')}: ${reason}`);
+    return systemError(path === '' ? reason : `write /${path.replace(/^(?:\.?\/)+/, '')}: ${reason}`);
   }
   const first = lines.find((line) => line !== '' && !line.startsWith('Exiting with failure status')) ?? `exit status ${code}`;
   if (/Unexpected EOF/.test(complaint)) return invalid('unexpected EOF');

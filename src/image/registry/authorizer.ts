@@ -24,6 +24,7 @@ export class Authorizer {
   readonly #auth: RegistryAuth | null;
   readonly #scope: string;
   #header: string | undefined;
+  #answering: Promise<void> | undefined;
 
   /** `scope`: 'repository:library/busybox:pull,push'; '' for a login alone. */
   constructor(transport: Transport, auth: RegistryAuth | null, scope: string) {
@@ -37,15 +38,23 @@ export class Authorizer {
     return this.#header === undefined ? {} : { authorization: this.#header };
   }
 
-  /** Answers a 401. Throws where there is nothing to answer with; false if the answer is what was refused. */
-  async answer(response: ExchangeResponse, signal?: AbortSignal): Promise<boolean> {
-    const before = this.#header;
+  /**
+   * Answers a 401 to a request that was sent with `used`. Throws where there is nothing to answer with; false if the
+   * answer would be what was refused.
+   */
+  async answer(response: ExchangeResponse, used: string | undefined, signal?: AbortSignal): Promise<boolean> {
+    // Requests that run side by side are refused together, and one answer does for all.
+    if (this.#header !== used) return true;
+    this.#answering ??= this.#renew(response, signal).finally(() => (this.#answering = undefined));
+    await this.#answering;
+    return this.#header !== used;
+  }
+
+  async #renew(response: ExchangeResponse, signal?: AbortSignal): Promise<void> {
     const challenges = parseChallenges(response.headers['www-authenticate']);
     const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
     if (bearer) this.#header = `Bearer ${await this.#token(bearer, signal)}`;
     else if (challenges.some((challenge) => challenge.scheme === 'basic')) this.#header = this.#basic();
-    else return false;
-    return this.#header !== before;
   }
 
   #basic(): string {

@@ -92,9 +92,11 @@ export class RegistryClient {
 
   /** Sends a request with what the registry wants to know of us, and again if it wants to know more. */
   async send(request: ExchangeRequest): Promise<ExchangeResponse> {
+    let used: string | undefined;
     const attempt = () => {
       // Uploads may be sent elsewhere: credentials are for the registry only.
-      const own = request.url.host === this.#base.host ? this.#authorizer.headers() : {};
+      const own: Record<string, string> = request.url.host === this.#base.host ? this.#authorizer.headers() : {};
+      used = own['authorization'];
       return this.#transport.exchange({ ...request, headers: { ...request.headers, ...own } });
     };
     const response = await attempt();
@@ -102,7 +104,7 @@ export class RegistryClient {
     if (response.status !== 401 || !canRepeat || response.url.host !== this.#base.host) return response;
     let answered: boolean;
     try {
-      answered = await this.#authorizer.answer(response, request.signal);
+      answered = await this.#authorizer.answer(response, used, request.signal);
     } catch (error) {
       response.body.resume();
       if (errorMessage(error) !== 'no basic auth credentials') throw error;

@@ -1,0 +1,137 @@
+/** save and load, with skopeo as the other side. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { digestOf } from '../../src/image/blob-store.ts';
+import type { ProgressMessage } from '../../src/image/progress.ts';
+import { BUSYBOX_TREE, bytes, importTree, listing, openStore, shell, temporaryDirectory } from './image-fixture.ts';
+
+const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+async function twoImages(directory: string) {
+  const { images, rootfs } = await openStore(join(directory, 'store'));
+  await importTree(images, directory, 'busybox', BUSYBOX_TREE, ['CMD ["sh"]', 'EXPOSE 80']);
+  const base = images.get('busybox');
+  await rootfs.create('c1', base);
+  shell('echo more > more', rootfs.mount('c1'));
+  await images.commitLayer({ base, upperDir: rootfs.upperDir('c1'), config: base.config, changes: [], ref: 'x/two:v1', author: '', comment: '', createdBy: '' });
+  await rootfs.remove('c1');
+  images.tag('x/two:v1', 'x/two:v2');
+  return images;
+}
+
+test('what is saved has the form of Docker 25 and later', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  writeFileSync(join(directory, 'out.tar'), await bytes(await images.save(['x/two', 'busybox:latest'])));
+  shell('mkdir out; tar -xf out.tar -C out', directory);
+  const read = (name: string) => JSON.parse(readFileSync(join(directory, 'out', name), 'utf8'));
+  assert.deepEqual(read('oci-layout'), { imageLayoutVersion: '1.0.0' });
+  const two = images.get('x/two:v1');
+  assert.deepEqual(read('repositories'), {
+    'x/two': { v1: two.diffIds[1]!.slice(7), v2: two.diffIds[1]!.slice(7) },
+    busybox: { latest: two.diffIds[0]!.slice(7) },
+  });
+  const manifest = read('manifest.json');
+  assert.deepEqual(manifest.map((item: { RepoTags: string[] }) => item.RepoTags), [['x/two:v1', 'x/two:v2'], ['busybox:latest']]);
+  assert.equal(manifest[0].Config, `blobs/sha256/${two.id.slice(7)}`);
+  assert.deepEqual(manifest[0].Layers, two.diffIds.map((diffId) => `blobs/sha256/${diffId.slice(7)}`));
+  assert.equal(read('index.json').manifests.length, 3);
+  // Every blob is what its name says.
+  shell('cd out/blobs/sha256; for f in *; do echo "$f  $f"; done | sha256sum --check --quiet', directory);
+});
+
+test('skopeo reads it both ways, and what skopeo writes is loaded', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  const file = join(directory, 'out.tar');
+  writeFileSync(file, await bytes(await images.save(['busybox'])));
+  const id = images.get('busybox').id;
+  shell('mkdir layout; tar -xf out.tar -C layout', directory);
+  const idOf = (source: string) => digestOf(execFileSync('skopeo', ['inspect', '--config', '--raw', source]));
+  for (const source of [`docker-archive:${file}`, `oci:${directory}/layout:latest`]) assert.equal(idOf(source), id, source);
+  skopeo('copy', `docker-archive:${file}`, `docker-archive:${directory}/again.tar:localhost:5000/a/b:c`);
+  skopeo('copy', `docker-archive:${file}`, `oci-archive:${directory}/oci.tar:quay.io/o/c:i`);
+  const archives = [['docker-archive', 'again.tar', 'localhost:5000/a/b:c'], ['oci-archive', 'oci.tar', 'quay.io/o/c:i']] as const;
+  for (const [form, archive, name] of archives) {
+    // skopeo writes the config anew where it changes the form.
+    const expected = idOf(`${form}:${join(directory, archive)}`);
+    const other = await openStore(join(directory, `store-${archive}`));
+    const messages: ProgressMessage[] = [];
+    const loaded = await other.images.load(createReadStream(join(directory, archive)), (message) => messages.push(message));
+    assert.deepEqual(loaded, [expected], 'the id stays');
+    assert.deepEqual(messages.at(-1), { stream: `Loaded image: ${name}\n` });
+    assert.equal(messages[0]!.status, 'Loading layer');
+    assert.equal(messages[0]!.id, images.get('busybox').diffIds[0]!.slice(7, 19));
+    assert.deepEqual(other.images.get(name).config, images.get('busybox').config);
+    await other.rootfs.create('c', other.images.get(name));
+    assert.match(shell('bin/busybox cat etc/passwd', other.rootfs.mount('c')), /^root/);
+    await other.rootfs.remove('c');
+    // And out again, whatever the form of the blobs.
+    const third = await openStore(join(directory, `third-${archive}`));
+    assert.deepEqual(await third.images.load(await other.images.save([name]), () => {}), [expected]);
+  }
+});
+
+test('loading over a name says so, and an image without a name is told by its id', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  const archive = await bytes(await images.save(['busybox']));
+  const old = images.get('busybox').id;
+  await importTree(images, directory, 'busybox', 'echo other > x');
+  const other = images.get('busybox').id;
+  const lines: string[] = [];
+  const listen = (message: ProgressMessage) => message.stream !== undefined && lines.push(message.stream);
+  await images.load(Readable.from([gzipSync(archive)]), listen);
+  assert.deepEqual(lines.splice(0), [
+    `The image busybox:latest already exists, renaming the old one with ID ${other} to empty string\n`,
+    'Loaded image: busybox:latest\n',
+  ]);
+  const nameless = await bytes(await images.save([other]));
+  await images.load(Readable.from([nameless]), listen);
+  assert.deepEqual(lines, [`Loaded image ID: ${other}\n`]);
+  assert.deepEqual(images.get('busybox').id, old);
+  assert.deepEqual(images.get(other).repoTags, []);
+});
+
+test('what cannot be saved or loaded', async (t) => {
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'store');
+  const images = await twoImages(directory);
+  await assert.rejects(images.save(['nosuch']), { kind: 'notFound', message: 'No such image: nosuch' });
+  await assert.rejects(images.save(['busybox:nosuch']), { kind: 'notFound', message: 'reference does not exist' });
+  await assert.rejects(images.save(['Bad']), { kind: 'invalid' });
+  const archive = await bytes(await images.save(['x/two:v1']));
+  const target = await openStore(join(directory, 'empty'));
+  const before = listing(join(directory, 'empty'));
+  const load = (data: Buffer) => target.images.load(Readable.from([data]), () => {});
+  await assert.rejects(load(Buffer.alloc(2048, 'x')), { message: 'archive/tar: invalid tar header' });
+  await assert.rejects(load(archive.subarray(0, archive.length / 2)), { message: 'unexpected EOF' });
+  await assert.rejects(load(Buffer.from(shell('mkdir e; tar -c e', directory))), { message: 'open manifest.json: no such file or directory' });
+  // A layer whose content is another than the config says.
+  shell('mkdir bad', directory);
+  writeFileSync(join(directory, 'all.tar'), archive);
+  shell('tar -xf all.tar -C bad; cd bad; l=$(sed -E \'s/.*"Layers":\\["([^"]+)".*/\\1/\' manifest.json); tar -cf "$l" oci-layout; tar -cf ../bad.tar *', directory);
+  await assert.rejects(load(readFileSync(join(directory, 'bad.tar'))), { message: /^invalid diffID for layer 0: expected "sha256:/ });
+  assert.deepEqual(listing(join(directory, 'empty')), before, 'nothing is left of any of them');
+  assert.ok(listing(root).length > before.length);
+});
+
+test('an archive that is half read lets the images go', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  const stream = await images.save(['busybox', 'x/two']);
+  await new Promise((resolve) => stream.once('readable', resolve));
+  images.untagOrRemove('x/two:v2', { force: true, prune: true, users: () => [] });
+  images.untagOrRemove('x/two:v1', { force: true, prune: true, users: () => [] });
+  images.untagOrRemove('busybox', { force: true, prune: true, users: () => [] });
+  const rest = await bytes(stream);
+  const other = await openStore(join(directory, 'other'));
+  assert.equal((await other.images.load(Readable.from([rest]), () => {})).length, 2, 'what was being saved is saved whole');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []);
+});
