@@ -165,6 +165,9 @@ const endpointsSchema = v.nullish(v.record(v.string(), v.nullish(endpointSetting
 
 export const configSchema = fields(configEntries);
 
+/** In lower case: a create request that names none of them has no config at all. */
+export const CONFIG_FIELD_NAMES: ReadonlySet<string> = new Set(Object.keys(configEntries).map((name) => name.toLowerCase()));
+
 /** Every field of Config stands at the top level of the body, beside HostConfig and NetworkingConfig. */
 export const createRequestSchema = fields({
   ...configEntries,

@@ -32,6 +32,7 @@ export function fields<const E extends v.ObjectEntries>(entries: E) {
   const byLowerCase = new Map(Object.keys(entries).map((name) => [name.toLowerCase(), name]));
   return v.pipe(
     v.unknown(),
+    v.check((input) => !Array.isArray(input)), // valibot takes a list for an object
     v.transform((input) => {
       if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
       let renamed: Record<string, unknown> | undefined;

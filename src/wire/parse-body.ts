@@ -40,6 +40,7 @@ function jsonType(value: unknown): string {
 function goType(issue: v.BaseIssue<unknown>): string {
   const expected = issue.expected ?? issue.type;
   if (expected === 'Array' || issue.type === 'union') return '[]string';
+  if (issue.type === 'check') return 'struct';
   if (expected === 'Object') return issue.type === 'record' ? 'map' : 'struct';
   if (expected === 'boolean') return 'bool';
   if (expected === 'string') return 'string';

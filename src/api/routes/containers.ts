@@ -1,6 +1,6 @@
 /** Containers, all but their streams and files. */
 import { CausewayError, errorKind, errorMessage, invalid, notImplemented } from '../../base/errors.ts';
-import { configSchema, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
+import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
 import type { CreateResponseJson, TopResponseJson, WaitResponseJson } from '../../wire/container-summary.ts';
 import type { WaitCondition } from '../backend/container.ts';
 import type { Call } from '../call.ts';
@@ -35,11 +35,9 @@ export function addContainerRoutes(routes: RouteTable): void {
   routes.add('DELETE', '/containers/:name', removeContainer);
 }
 
-const CONFIG_FIELDS = new Set(Object.keys(configSchema.pipe[2].entries).map((name) => name.toLowerCase()));
-
 async function createContainer(call: Call): Promise<void> {
   const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest');
-  if (![...sent].some((name) => CONFIG_FIELDS.has(name))) throw invalid('config cannot be empty in order to create a container');
+  if (![...sent].some((name) => CONFIG_FIELD_NAMES.has(name))) throw invalid('config cannot be empty in order to create a container');
   const cgroupVersion = call.options.cgroupVersion ?? '2';
   validateNetworkMode(request);
   const adapted = adaptCreate(request, call.version, cgroupVersion);
