@@ -8,7 +8,8 @@ export function readVariableFile(path: string, valueOf?: (name: string) => strin
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(goFileError(error, 'open', path));
+    const directory = (error as NodeJS.ErrnoException).code === 'EISDIR';
+    throw new Error(directory ? `invalid env file (${path}): ${goFileError(error, 'read', path)}` : goFileError(error, 'open', path));
   }
   const variables: string[] = [];
   text.replace(/^\uFEFF/, '').split('\n').forEach((raw, index) => {
