@@ -4,9 +4,9 @@ import * as v from 'valibot';
 import { errorMessage, invalid } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkValue, parseBody, parseJson } from '../wire/parse-body.ts';
+import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
 import { Query } from './query.ts';
-import type { ApiOptions } from './server.ts';
 import { olderThan } from './versions.ts';
 
 /** Larger JSON bodies are refused: no honest one comes near. */

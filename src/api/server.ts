@@ -5,21 +5,13 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorKind, errorMessage } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
 import { Call } from './call.ts';
 import { HTTP_STATUS } from './http-status.ts';
 import { keepEarlyBytes } from './hijack.ts';
 import { createRoutes } from './routes/all.ts';
 import { NEWEST_API, negotiateVersion, olderThan, versionNumber } from './versions.ts';
-
-export interface ApiOptions {
-  readonly log: Log;
-  readonly version: string; // of the engine, for the Server header
-  readonly cgroupVersion?: '1' | '2'; // decides defaults of new containers; '2' when absent
-  readonly defaultRuntime?: string; // shown where a container names none
-  readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
-}
 
 const VERSIONED_PATH = /^\/v([0-9.]+)(\/.*)$/;
 

@@ -8,7 +8,7 @@ import { repoTagReference } from '../image-reference.ts';
 import type { RouteTable } from '../route-table.ts';
 import { validateConfig } from '../validate-config.ts';
 import { configChanges } from '../map/config-changes.ts';
-import { sendTar } from './images.ts';
+import { sendTar } from '../tar-stream.ts';
 
 export function addArchiveRoutes(routes: RouteTable): void {
   routes.add('HEAD', '/containers/:name/archive', statPath);

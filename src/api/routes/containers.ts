@@ -6,9 +6,10 @@ import type { WaitCondition } from '../backend/container.ts';
 import type { Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { readFilters } from '../filters.ts';
-import { toContainerJson, toContainerSummary, type ShowOptions } from '../map/container-json.ts';
+import { toContainerJson, toContainerSummary } from '../map/container-json.ts';
 import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../map/container-spec.ts';
 import type { RouteTable } from '../route-table.ts';
+import { showOptions } from '../show-options.ts';
 import { validateConfig } from '../validate-config.ts';
 import { validateEndpoints } from '../validate-endpoint.ts';
 import { validateHost, validateRestartPolicy } from '../validate-host.ts';
@@ -69,11 +70,6 @@ async function listContainers(call: Call): Promise<void> {
   });
   const nowMs = Date.now();
   call.reply(200, views.map((view) => toContainerSummary(view, call.version, nowMs)));
-}
-
-export function showOptions(call: Call): ShowOptions {
-  const { cgroupVersion = '2', defaultRuntime = 'runc', storageDriver = 'overlay2' } = call.options;
-  return { version: call.version, cgroupVersion, defaultRuntime, storageDriver };
 }
 
 async function inspectContainer(call: Call): Promise<void> {

@@ -2,8 +2,7 @@
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { errorMessage, invalid, systemError } from '../../base/errors.ts';
+import { invalid, systemError } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { parseImageReference, pullReference, repoTagReference } from '../image-reference.ts';
@@ -11,7 +10,8 @@ import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts
 import { streamProgress } from '../progress-stream.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
 import type { RouteTable } from '../route-table.ts';
-import { showOptions } from './containers.ts';
+import { showOptions } from '../show-options.ts';
+import { sendTar } from '../tar-stream.ts';
 
 export function addImageRoutes(routes: RouteTable): void {
   routes.add('GET', '/images/json', listImages);
@@ -111,18 +111,6 @@ async function loadImages(call: Call): Promise<void> {
 async function saveImages(call: Call, names: readonly string[]): Promise<void> {
   const tar = await call.backend.images.saveImages(names);
   await sendTar(call, tar);
-}
-
-/** Streams a tar; a failure half way cuts the connection, so that no client takes the rest for whole. */
-export async function sendTar(call: Call, tar: Readable, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-  call.response.writeHead(200, { 'Content-Type': 'application/x-tar', ...headers });
-  call.response.flushHeaders();
-  try {
-    await pipeline(tar, call.response);
-  } catch (error) {
-    call.log.warn({ path: call.request.url, error: errorMessage(error) }, 'a tar stream broke off');
-    call.response.destroy();
-  }
 }
 
 async function pushImage(call: Call): Promise<void> {

@@ -8,8 +8,8 @@ import { toContainerSummary } from '../map/container-json.ts';
 import { toImageSummary } from '../map/image-json.ts';
 import { toEventLine, toInfoJson, toVersionJson } from '../map/system-json.ts';
 import type { RouteTable } from '../route-table.ts';
+import { showOptions } from '../show-options.ts';
 import { parseTimestampNs } from '../timestamps.ts';
-import { showOptions } from './containers.ts';
 import { toVolumeJson } from './volumes.ts';
 
 export function addSystemRoutes(routes: RouteTable): void {

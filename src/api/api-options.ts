@@ -1,0 +1,10 @@
+import type { Log } from '../base/log.ts';
+
+/** What the api is told about the engine it stands in front of. */
+export interface ApiOptions {
+  readonly log: Log;
+  readonly version: string; // of the engine, for the Server header
+  readonly cgroupVersion?: '1' | '2'; // decides defaults of new containers; '2' when absent
+  readonly defaultRuntime?: string; // shown where a container names none; 'runc' when absent
+  readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
+}
