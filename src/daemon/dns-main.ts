@@ -8,7 +8,7 @@ import { errorMessage } from '../base/errors.ts';
 import { ControlClient } from '../dns/control-client.ts';
 import { ControlServer } from '../dns/control-server.ts';
 import { createLineLog } from '../dns/log.ts';
-import { Resolver } from '../dns/resolver.ts';
+import { Resolver, type HandOver } from '../dns/resolver.ts';
 import { copyForeignDescriptors } from '../kernel/foreign-descriptor.ts';
 import { createResolverSockets } from './dns-sockets.ts';
 
@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     version: values.version,
     replace: before !== undefined,
     quit: () => end('the daemon said so'),
+    inherit: (state) => inherit(resolver, state),
     released: () => {
       if (idle) clearInterval(idle);
       void resolver.drain(DRAIN_LIMIT_MS).then(() => end('another resolver has taken over'));
@@ -85,16 +86,19 @@ async function takeOver(resolver: Resolver, path: string): Promise<ControlClient
     return undefined;
   }
   try {
-    const state = await client.request({ op: 'hand-over' });
-    const fds = state.sandboxes.flatMap(({ sockets }) => [sockets.udpFd, sockets.tcpFd]);
-    const copies = copyForeignDescriptors(state.pid, fds);
-    const byNumber = new Map(fds.map((fd, index) => [fd, copies[index]!]));
-    resolver.takeOver(state, (fd) => byNumber.get(fd)!);
+    inherit(resolver, await client.request({ op: 'hand-over' }));
     return client;
   } catch (error) {
     client.close(); // the other one goes on
     throw error;
   }
+}
+
+function inherit(resolver: Resolver, state: HandOver): void {
+  const fds = state.sandboxes.flatMap(({ sockets }) => [sockets.udpFd, sockets.tcpFd]);
+  const copies = copyForeignDescriptors(state.pid, fds);
+  const byNumber = new Map(fds.map((fd, index) => [fd, copies[index]!]));
+  resolver.takeOver(state, (fd) => byNumber.get(fd)!);
 }
 
 main().catch((error: unknown) => {

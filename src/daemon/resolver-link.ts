@@ -13,10 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, systemError, unavailable } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { ControlClient } from '../dns/control-client.ts';
-import { CONTROL_PROTOCOL, type ResolverIdentity } from '../dns/control-protocol.ts';
+import { CONTROL_PROTOCOL, type ApplyResult, type ResolverIdentity } from '../dns/control-protocol.ts';
 import type { QueryListener } from '../dns/query-log.ts';
 import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
 import type { NetworkZone, ResolverChange, SandboxView } from '../dns/zone.ts';
+import { isKernelError } from '../kernel/errors.ts';
+import { HeldSockets } from './held-sockets.ts';
 
 export interface ResolverLinkOptions {
   /** The resolver's program: dist/dns.mjs, or src/daemon/dns-main.ts while developing. */
@@ -34,7 +36,7 @@ export interface ResolverLinkOptions {
 const START_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 const APPLY_TIMEOUT_MS = 15_000;
-/** A process that lived shorter than this is not replaced at once. */
+/** A process that lived shorter than this died early. */
 const HEALTHY_AFTER_MS = 1_000;
 const MAX_PAUSE_MS = 2_000;
 /** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
@@ -48,12 +50,15 @@ export class ResolverLink {
   readonly #zones = new Map<string, NetworkZone>();
   readonly #views = new Map<string, SandboxView>();
   #settled = false;
+  #mayHold = true;
+  #earlyDeaths = 0;
   #closed = false;
   #client: ControlClient | undefined;
   #pid = 0;
   /** Resolves to a client that has the whole state; replaced whenever the connection is lost. */
   #connection: Promise<ControlClient> | undefined;
   #failures = new Map<string, string>();
+  readonly #held = new HeldSockets();
 
   constructor(options: ResolverLinkOptions) {
     this.#options = options;
@@ -86,7 +91,9 @@ export class ResolverLink {
     this.#settled = true;
     const client = await this.#connected(APPLY_TIMEOUT_MS);
     try {
-      this.#report((await client.request({ op: 'replace-all', changes: this.#everything() }, this.#answerTimeoutMs)).failures);
+      const result = await client.request({ op: 'replace-all', changes: this.#everything() }, this.#answerTimeoutMs);
+      this.#hold(client, result);
+      this.#report(result.failures);
     } catch (error) {
       if (this.#closed) throw error;
       this.#replaceSilent(client);
@@ -110,6 +117,7 @@ export class ResolverLink {
   /** Lets go of the process; with `quit` it ends, and this resolves when it has. Without, it serves on. */
   async close(options: { quit?: boolean } = {}): Promise<void> {
     this.#closed = true;
+    this.#held.releaseAll();
     const client = this.#client;
     if (client && options.quit) {
       try {
@@ -131,7 +139,10 @@ export class ResolverLink {
     if (change.op === 'put-network') this.#zones.set(change.zone.id, change.zone);
     else if (change.op === 'remove-network') this.#zones.delete(change.id);
     else if (change.op === 'put-sandbox') this.#views.set(change.view.id, change.view);
-    else this.#views.delete(change.id);
+    else {
+      this.#held.release(change.id);
+      this.#views.delete(change.id);
+    }
   }
 
   #everything(): ResolverChange[] {
@@ -146,7 +157,9 @@ export class ResolverLink {
     const connected = this.#client;
     if (connected) {
       try {
-        return (await connected.request({ op: 'apply', changes }, this.#answerTimeoutMs)).failures;
+        const result = await connected.request({ op: 'apply', changes }, this.#answerTimeoutMs);
+        this.#hold(connected, result);
+        return result.failures;
       } catch (error) {
         if (this.#closed) throw error;
         this.#replaceSilent(connected);
@@ -219,8 +232,10 @@ export class ResolverLink {
       }
       if (this.#closed) return;
       this.#log.warn({}, 'the resolver process has ended; starting another');
-      const pause = performance.now() - since < HEALTHY_AFTER_MS ? 200 : 0;
-      this.#connection = pause === 0 ? this.#establish() : sleep(pause).then(() => this.#establish());
+      this.#earlyDeaths = performance.now() - since < HEALTHY_AFTER_MS ? this.#earlyDeaths + 1 : 0;
+      // The first is replaced at once; one after the other is a fault that no hurry cures.
+      const pauseMs = this.#earlyDeaths < 2 ? 0 : Math.min(25 * 2 ** this.#earlyDeaths, MAX_PAUSE_MS);
+      this.#connection = pauseMs === 0 ? this.#establish() : sleep(pauseMs).then(() => this.#establish());
       this.#connection.catch(() => {}); // only when the link is closed meanwhile
     });
   }
@@ -235,11 +250,40 @@ export class ResolverLink {
     const fresh = identity.networks + identity.sandboxes === 0;
     // One that serves already is told what we know and keeps the rest, until `settle`.
     const op = fresh || this.#settled ? 'replace-all' : 'apply';
-    const { failures } = await client.request({ op, changes: this.#everything() }, this.#answerTimeoutMs);
-    this.#report(failures);
+    if (fresh) await this.#bequeath(client, identity);
+    const result = await client.request({ op, changes: this.#everything() }, this.#answerTimeoutMs);
+    this.#report(result.failures);
     this.#client = client;
     this.#pid = identity.pid;
+    this.#hold(client, result);
     return client;
+  }
+
+  /** A new process goes on with the sockets of the one that died. If it cannot, it and they are given up, and all begins anew. */
+  async #bequeath(client: ControlClient, identity: ResolverIdentity): Promise<void> {
+    const state = this.#held.handOver(this.#zones.values(), this.#views);
+    if (state === undefined) return;
+    try {
+      await client.request({ op: 'inherit', state }, this.#answerTimeoutMs);
+    } catch (error) {
+      this.#held.releaseAll();
+      client.close();
+      process.kill(identity.pid, 'SIGKILL');
+      throw error;
+    }
+  }
+
+  /** Copies the sockets that are new. Without them a resolver that dies costs some queries, so it is no reason to fail. */
+  #hold(client: ControlClient, result: ApplyResult): void {
+    if (this.#closed || this.#client !== client || !this.#mayHold) return;
+    const wanted = Object.entries(result.sockets).filter(([id]) => this.#views.has(id)); // removed while we waited: not again
+    try {
+      this.#held.take(this.#pid, Object.fromEntries(wanted));
+    } catch (error) {
+      if (client.ended || isKernelError(error, 'ESRCH', 'EBADF')) return; // it died meanwhile, or has other sockets by now
+      this.#mayHold = false;
+      this.#log.warn({ error: errorMessage(error) }, 'cannot keep copies of the resolver\'s sockets');
+    }
   }
 
   /** The resolver that is there, unless it is one that we cannot talk to: that one is asked to make way. */

@@ -4,6 +4,7 @@
  */
 import type { ChangeFailure, HandOver, ResolverDump } from './resolver.ts';
 import type { QueryEvent } from './query-log.ts';
+import type { OpenSockets } from './sandbox-server.ts';
 import type { ResolverChange } from './zone.ts';
 
 /** Raised when an old resolver would not understand a new daemon; the daemon then replaces the process. */
@@ -18,6 +19,8 @@ export type ControlRequest =
   | { readonly op: 'replace-all'; readonly changes: readonly ResolverChange[] }
   | { readonly op: 'dump'; readonly network?: string; readonly sandbox?: string }
   | { readonly op: 'follow'; readonly sandbox: string }
+  /** To a process that serves nobody yet: go on with these sockets, of which process `pid` has copies. */
+  | { readonly op: 'inherit'; readonly state: HandOver }
   /** Asked by a process that takes this one's place: it stops reading, and goes on if the asker ends without `release`. */
   | { readonly op: 'hand-over' }
   /** The other one serves now: finish what has been read, and end. */
@@ -28,13 +31,20 @@ export type ControlRequest =
 export interface ControlResults {
   readonly hello: ResolverIdentity;
   readonly attach: ResolverIdentity;
-  readonly apply: { readonly failures: readonly ChangeFailure[] };
-  readonly 'replace-all': { readonly failures: readonly ChangeFailure[] };
+  readonly apply: ApplyResult;
+  readonly 'replace-all': ApplyResult;
+  readonly inherit: Record<string, never>;
   readonly dump: ResolverDump;
   readonly follow: Record<string, never>;
   readonly 'hand-over': HandOver;
   readonly release: Record<string, never>;
   readonly quit: Record<string, never>;
+}
+
+export interface ApplyResult {
+  readonly failures: readonly ChangeFailure[];
+  /** Of the sandboxes that were put. */
+  readonly sockets: Readonly<Record<string, OpenSockets>>;
 }
 
 export interface ResolverIdentity {

