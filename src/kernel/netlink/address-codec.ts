@@ -33,6 +33,7 @@ export const RTAX_MTU = 2;
 
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
+export const NDA_IFINDEX = 8;
 export const NUD_PERMANENT = 0x80;
 
 /** Names and numbers of /etc/iproute2/rt_scopes. */

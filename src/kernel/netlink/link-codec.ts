@@ -17,14 +17,25 @@ export const IFLA_IFALIAS = 20;
 export const IFLA_STATS64 = 23;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
-export const IFLA_NUM_TX_QUEUES = 31;
-export const IFLA_NUM_RX_QUEUES = 32;
 const IFLA_LINK_NETNSID = 37;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_INFO_SLAVE_DATA = 5;
 export const VETH_INFO_PEER = 1;
+export const IFLA_BR_STP_STATE = 5;
+export const IFLA_BR_VLAN_FILTERING = 7;
+export const IFLA_BR_MCAST_SNOOPING = 23;
+export const IFLA_BR_NF_CALL_IPTABLES = 36;
+export const IFLA_BR_NF_CALL_IP6TABLES = 37;
+export const IFLA_VXLAN_ID = 1;
+export const IFLA_VXLAN_GROUP = 2;
+export const IFLA_VXLAN_LINK = 3;
+export const IFLA_VXLAN_LOCAL = 4;
+export const IFLA_VXLAN_LEARNING = 7;
+export const IFLA_VXLAN_PORT = 15;
+export const IFLA_VXLAN_GROUP6 = 16;
+export const IFLA_VXLAN_LOCAL6 = 17;
 export const IFLA_BRPORT_MODE = 4;
 export const IFLA_BRPORT_LEARNING = 8;
 export const IFLA_BRPORT_UNICAST_FLOOD = 9;
@@ -66,6 +77,8 @@ export const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as c
 export type MacvlanMode = keyof typeof macvlanModes;
 export const ipvlanModes = { l2: 0, l3: 1, l3s: 2 } as const;
 export type IpvlanMode = keyof typeof ipvlanModes;
+export const ipvlanFlags = { bridge: 0, private: 1, vepa: 2 } as const;
+export type IpvlanFlag = keyof typeof ipvlanFlags;
 
 function modeName(modes: Readonly<Record<string, number>>, value: number | undefined): string {
   return Object.keys(modes).find((name) => modes[name] === value) ?? String(value);
