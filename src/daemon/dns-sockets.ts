@@ -11,7 +11,7 @@ import { check } from '../kernel/errors.ts';
 import * as ffi from '../kernel/ffi.ts';
 import { netnsIdentity, runInNetns } from '../kernel/netns.ts';
 import { Poller } from '../kernel/poller.ts';
-import { watchReadable } from '../kernel/readiness.ts';
+import { watchReadable } from '../kernel/fd-watch.ts';
 import { closeFd, MSG_DONTWAIT, openTcpListener, openUdpSocket, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../kernel/socket.ts';
 import { AF_INET, AF_INET6 } from '../kernel/socket-address.ts';
 

@@ -17,6 +17,11 @@ export interface CgroupMounts {
 
 let mounts: CgroupMounts | undefined;
 
+/** To be said when this process has changed what is mounted in its own mount namespace. */
+export function forgetCgroupMounts(): void {
+  mounts = undefined;
+}
+
 /** Read once: the hierarchies of a machine do not change while it runs. */
 export function cgroupMounts(): CgroupMounts {
   if (mounts) return mounts;

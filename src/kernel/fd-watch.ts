@@ -1,8 +1,9 @@
 /**
  * Tells when a descriptor can be read or written, through libuv's own poll (level-triggered, no thread). Unlike Node's
- * streams it leaves reading to the caller: packets keep their borders, and a peer that closes takes nothing with it.
+ * streams it leaves reading to the caller: packets keep their borders, and a peer that closes takes nothing with it. It works
+ * on what streams cannot wrap: netlink, epoll, pidfds and raw sockets.
  */
-import koffi from 'koffi';
+import { pollWithLibuv, type PollHandle } from './ffi.ts';
 
 // A poll handle that is collected as garbage closes itself: what is open stands here.
 const open = new Set<FdWatch>();
@@ -15,28 +16,38 @@ export interface WatchedEvents {
   readonly writable?: boolean;
 }
 
+const complete = (events: WatchedEvents) => ({ readable: events.readable ?? false, writable: events.writable ?? false });
+
 /** One watch a descriptor: libuv takes no second. Close the watch before the descriptor. */
 export class FdWatch {
-  readonly #handle: ReturnType<typeof koffi.node.poll>;
+  readonly #handle: PollHandle;
   readonly #ready: () => void;
-  #active = false;
+  readonly #failed: () => void;
+  #active = true;
   #closed = false;
   #scheduled: NodeJS.Immediate | undefined;
 
-  /** `ready` runs once a turn of the loop while something that is watched for is there. */
-  constructor(fd: number, events: WatchedEvents, ready: () => void) {
+  /**
+   * `ready` runs once a turn of the loop while something that is watched for is there. An error pending on the descriptor (a
+   * netlink socket that overflowed, a pipe without a reader) ends the watching, and `failed` runs: it may read the error off
+   * and `watch` again. Without it `ready` runs and meets the error itself.
+   */
+  constructor(fd: number, events: WatchedEvents, ready: () => void, failed: () => void = ready) {
     this.#ready = ready;
-    this.#handle = koffi.node.poll(fd, { readable: events.readable ?? false, writable: events.writable ?? false }, this.#onEvent);
+    this.#failed = failed;
+    this.#handle = pollWithLibuv(fd, complete(events), this.#onEvent);
     open.add(this);
-    this.#active = true;
     if (!events.readable && !events.writable) this.watch(events);
   }
 
   // koffi calls from outside Node's callback scope, where no promise would go on: an immediate follows in the same turn.
-  readonly #onEvent = () => {
+  readonly #onEvent = (status: number) => {
+    if (status !== 0) this.#active = false;
     this.#scheduled ??= setImmediate(() => {
       this.#scheduled = undefined;
-      if (!this.#closed) this.#ready();
+      if (this.#closed) return;
+      if (status === 0) this.#ready();
+      else this.#failed();
     });
   };
 
@@ -44,9 +55,15 @@ export class FdWatch {
   watch(events: WatchedEvents): void {
     if (this.#closed) return;
     const wanted = Boolean(events.readable || events.writable);
-    if (wanted) this.#handle.start({ readable: events.readable ?? false, writable: events.writable ?? false }, this.#onEvent);
+    if (wanted) this.#handle.start(complete(events), this.#onEvent);
     else if (this.#active) this.#handle.stop();
     this.#active = wanted;
+  }
+
+  /** Keeps the process alive while it watches, as it does at first. */
+  ref(): this {
+    this.#handle.ref();
+    return this;
   }
 
   /** Does not keep the process alive. */
@@ -62,4 +79,9 @@ export class FdWatch {
     if (this.#scheduled) clearImmediate(this.#scheduled);
     this.#handle.close();
   }
+}
+
+/** Calls `ready` while the descriptor can be read, without keeping the process alive. */
+export function watchReadable(fd: number, ready: () => void, failed?: () => void): FdWatch {
+  return new FdWatch(fd, { readable: true }, ready, failed).unref();
 }

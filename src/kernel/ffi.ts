@@ -205,7 +205,14 @@ export function libnftables(): NftablesLibrary {
   return nftables;
 }
 
-export interface ReadinessHandle {
+export interface PollEvents {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+export interface PollHandle {
+  start(events: PollEvents, ready: (status: number) => void): void;
+  stop(): void;
   ref(): void;
   unref(): void;
   close(): void;
@@ -213,9 +220,9 @@ export interface ReadinessHandle {
 
 /**
  * libuv's own poll handle on any pollable descriptor. koffi calls `ready` from outside Node's callback scope (no
- * microtasks afterwards, and an exception has nowhere to go): readiness.ts wraps it, use that.
+ * microtasks afterwards, and an exception has nowhere to go): fd-watch.ts wraps it, use that. A status that is not 0 says that
+ * libuv has stopped polling because an error is pending on the descriptor.
  */
-export function pollWithLibuv(fd: number, ready: (status: number) => void): ReadinessHandle {
-  // koffi's type declares one argument; it passes libuv's status first.
-  return koffi.node.poll(fd, { readable: true }, ready as unknown as Parameters<typeof koffi.node.poll>[1]);
-}
+export const pollWithLibuv: (fd: number, events: PollEvents, ready: (status: number) => void) => PollHandle =
+  // koffi's types declare the events alone; it passes the status before them.
+  koffi.node.poll as unknown as typeof pollWithLibuv;

@@ -1,8 +1,8 @@
 /** Many descriptors under one: epoll, for a process that reads hundreds of sockets; and eventfd, to wake it. */
 import { closeFd } from './descriptors.ts';
 import { check, KernelError } from './errors.ts';
+import { FdWatch } from './fd-watch.ts';
 import { epollCreate1, epollCtl, epollWait, errnoOfLastCall, eventfd, read, write } from './ffi.ts';
-import { watchReadable, type Watch } from './readiness.ts';
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
@@ -21,7 +21,7 @@ export class Poller {
   readonly fd: number;
   readonly #events = Buffer.alloc(EVENT_BYTES * EVENTS_MAX);
   readonly #event = Buffer.alloc(EVENT_BYTES);
-  #watch: Watch | undefined;
+  #watch: FdWatch | undefined;
 
   constructor() {
     this.fd = check(epollCreate1(EPOLL_CLOEXEC), 'create epoll descriptor');
@@ -54,8 +54,7 @@ export class Poller {
   /** Calls `ready` from Node's event loop with what can be read, as long as something can. Keeps the process alive. */
   watch(ready: (fds: number[]) => void): void {
     this.#watch?.close();
-    this.#watch = watchReadable(this.fd, () => ready(this.wait(0)));
-    this.#watch.ref();
+    this.#watch = new FdWatch(this.fd, { readable: true }, () => ready(this.wait(0)));
   }
 
   close(): void {

@@ -11,7 +11,7 @@ import { drainEventfd, openEventfd, Poller, signalEventfd } from '../../src/kern
 import { portHolder } from '../../src/kernel/port-holder.ts';
 import { closeFd, connectSeqpacket, holdPort, localName, localPort, openTcpListener, openUdpSocket, recvPacket, sendPacket } from '../../src/kernel/socket.ts';
 import { inetSockaddr } from '../../src/kernel/socket-address.ts';
-import { watchReadable } from '../../src/kernel/readiness.ts';
+import { watchReadable } from '../../src/kernel/fd-watch.ts';
 import { eventually, run, throwawayDirectory, throwawayNetns } from './throwaway.ts';
 
 const directory = throwawayDirectory();

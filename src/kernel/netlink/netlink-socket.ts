@@ -6,9 +6,9 @@
  */
 import { closeFd } from '../descriptors.ts';
 import { check, errnoNumber, KernelError } from '../errors.ts';
+import { watchReadable, type FdWatch } from '../fd-watch.ts';
 import { bind, errnoOfLastCall, getsockname, recv, send, setsockopt, socket } from '../ffi.ts';
 import { runInNetns } from '../netns.ts';
-import { watchReadable, type Watch } from '../readiness.ts';
 import { MSG_DONTWAIT, setSocketBuffers, setSocketInt, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from '../socket.ts';
 import {
   attributeText,
@@ -204,18 +204,14 @@ export class NetlinkSocket {
    * Drains from the event loop whenever something comes: `visit` for each message, then `drained`. For a socket that listens to
    * groups; close the watch before the socket.
    */
-  listen(operation: string, visit: (message: NetlinkMessage) => void, drained: (lost: boolean) => void): Watch {
+  listen(operation: string, visit: (message: NetlinkMessage) => void, drained: (lost: boolean) => void): FdWatch {
     const read = () => drained(this.drain(operation, visit));
-    let watch: Watch;
-    const start = () => {
-      // An overflow is an error pending on the socket, which ends the watch; reading takes it off.
-      watch = watchReadable(this.fd, read, () => {
-        start();
-        read();
-      });
-    };
-    start();
-    return { close: () => watch.close(), ref: () => watch.ref(), unref: () => watch.unref() };
+    // An overflow is an error pending on the socket, which ends the watching; reading takes it off.
+    const watch = watchReadable(this.fd, read, () => {
+      watch.watch({ readable: true });
+      read();
+    });
+    return watch;
   }
 
   setBuffers(sizes: { receiveBytes?: number; sendBytes?: number }): void {

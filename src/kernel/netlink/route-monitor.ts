@@ -2,7 +2,7 @@
  * News of a namespace's links, addresses and routes, as the kernel sends it: no polling, and at rest no memory beyond a
  * socket. Drift is noticed here; what to do about it is decided elsewhere.
  */
-import type { Watch } from '../readiness.ts';
+import type { FdWatch } from '../fd-watch.ts';
 import * as address from './address-codec.ts';
 import * as link from './link-codec.ts';
 import type { NetlinkMessage } from './message.ts';
@@ -33,7 +33,7 @@ const RECEIVE_BUFFER_BYTES = 1024 * 1024; // 20 containers starting at once make
 
 export class RouteMonitor {
   readonly #socket: NetlinkSocket;
-  readonly #watch: Watch;
+  readonly #watch: FdWatch;
 
   private constructor(socket: NetlinkSocket, listener: (news: RouteNews[]) => void) {
     let news: RouteNews[] = [];

@@ -1,6 +1,6 @@
 /** News that the ruleset of a namespace has changed, and whether we did it ourselves. */
 import { processName } from '../process.ts';
-import type { Watch } from '../readiness.ts';
+import type { FdWatch } from '../fd-watch.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NftSocket } from './batch.ts';
@@ -29,7 +29,7 @@ const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024; // a flush of a large ruleset name
 
 export class RulesetMonitor {
   readonly #socket: NetlinkSocket;
-  readonly #watch: Watch;
+  readonly #watch: FdWatch;
   readonly #ownPid: number;
   #deletedTables: string[] = [];
 
