@@ -91,6 +91,9 @@ export const syscallPathFlagsBuffer: (
   size: number,
 ) => number = libc.func('int64_t syscall(int64_t, int64_t, str, int64_t, void *, int64_t)');
 
+export const syscallFourInts: (number: number, first: number, second: number, third: number, fourth: number) => number = libc.func(
+  'int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t)',
+);
 export const syscallBpf: (number: number, command: number, attributes: Uint8Array, size: number) => number = libc.func(
   'int64_t syscall(int64_t, int64_t, void *, int64_t)',
 );
@@ -162,6 +165,38 @@ export const prctl: (option: number, second: number, third: number, fourth: numb
 );
 /** `handler` 0 is SIG_DFL, 1 is SIG_IGN. */
 export const signal: (signal: number, handler: number) => number = libc.func('intptr_t signal(int, intptr_t)');
+
+/** Fills `pid`; the result is the errno, not -1. `actions` and `attributes` are what the spawn* functions below laid out. */
+export const posixSpawn: (
+  pid: [number | null],
+  path: string,
+  actions: Uint8Array,
+  attributes: Uint8Array,
+  argv: (string | null)[],
+  env: (string | null)[],
+) => number = libc.func('int posix_spawn(_Out_ int *, str, const void *, const void *, str *, str *)');
+export const spawnActionsInit: (actions: Uint8Array) => number = libc.func('int posix_spawn_file_actions_init(void *)');
+export const spawnActionsDestroy: (actions: Uint8Array) => number = libc.func('int posix_spawn_file_actions_destroy(void *)');
+export const spawnActionsAddDup2: (actions: Uint8Array, from: number, to: number) => number = libc.func(
+  'int posix_spawn_file_actions_adddup2(void *, int, int)',
+);
+export const spawnActionsAddChdir: (actions: Uint8Array, path: string) => number = libc.func(
+  'int posix_spawn_file_actions_addchdir_np(void *, str)',
+);
+export const spawnAttributesInit: (attributes: Uint8Array) => number = libc.func('int posix_spawnattr_init(void *)');
+export const spawnAttributesSetFlags: (attributes: Uint8Array, flags: number) => number = libc.func(
+  'int posix_spawnattr_setflags(void *, short)',
+);
+export const spawnAttributesSetSignalDefault: (attributes: Uint8Array, set: Uint8Array) => number = libc.func(
+  'int posix_spawnattr_setsigdefault(void *, const void *)',
+);
+export const spawnAttributesSetSignalMask: (attributes: Uint8Array, set: Uint8Array) => number = libc.func(
+  'int posix_spawnattr_setsigmask(void *, const void *)',
+);
+export const waitpid: (pid: number, status: Uint8Array, options: number) => number = libc.func('int waitpid(int, void *, int)');
+export const pipe2: (fds: Uint8Array, flags: number) => number = libc.func('int pipe2(void *, int)');
+export const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)');
+export const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(str, uint)');
 
 // Addresses as text
 export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func('int inet_pton(int, str, void *)');

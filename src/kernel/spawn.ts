@@ -5,31 +5,27 @@
  * The caller owns what Node would do for it: pipes are descriptors, and a child is reaped with `reapChild`. libuv asks
  * only for the children that it started, so the two never take each other's.
  */
-import koffi from 'koffi';
 import { CausewayError } from '../base/errors.ts';
 import { closeFd } from './descriptors.ts';
 import { check, errnoName, KernelError } from './errors.ts';
-import { fcntl } from './ffi.ts';
-
-const libc = koffi.load('libc.so.6');
-
-const posixSpawn: (pid: [number | null], path: string, actions: Buffer, attributes: Buffer, argv: (string | null)[], env: (string | null)[]) => number =
-  libc.func('int posix_spawn(_Out_ int *, str, const void *, const void *, str *, str *)');
-const initActions: (actions: Buffer) => number = libc.func('int posix_spawn_file_actions_init(void *)');
-const destroyActions: (actions: Buffer) => number = libc.func('int posix_spawn_file_actions_destroy(void *)');
-const addDup2: (actions: Buffer, from: number, to: number) => number = libc.func('int posix_spawn_file_actions_adddup2(void *, int, int)');
-const addChdir: (actions: Buffer, path: string) => number = libc.func('int posix_spawn_file_actions_addchdir_np(void *, str)');
-const initAttributes: (attributes: Buffer) => number = libc.func('int posix_spawnattr_init(void *)');
-const setFlags: (attributes: Buffer, flags: number) => number = libc.func('int posix_spawnattr_setflags(void *, short)');
-const setSignalDefault: (attributes: Buffer, set: Buffer) => number = libc.func('int posix_spawnattr_setsigdefault(void *, const void *)');
-const setSignalMask: (attributes: Buffer, set: Buffer) => number = libc.func('int posix_spawnattr_setsigmask(void *, const void *)');
-const waitpid: (pid: number, status: Buffer, options: number) => number = libc.func('int waitpid(int, void *, int)');
-const pipe2: (fds: Buffer, flags: number) => number = libc.func('int pipe2(void *, int)');
-const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)');
-const syscallFour: (number: number, first: number, second: number, third: number, fourth: number) => number = libc.func(
-  'int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t)',
-);
-const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(str, uint)');
+import {
+  errnoOfLastCall,
+  fcntl,
+  memfdCreate,
+  pipe2,
+  posixSpawn,
+  shutdown,
+  spawnActionsAddChdir as addChdir,
+  spawnActionsAddDup2 as addDup2,
+  spawnActionsDestroy as destroyActions,
+  spawnActionsInit as initActions,
+  spawnAttributesInit as initAttributes,
+  spawnAttributesSetFlags as setFlags,
+  spawnAttributesSetSignalDefault as setSignalDefault,
+  spawnAttributesSetSignalMask as setSignalMask,
+  syscallFourInts,
+  waitpid,
+} from './ffi.ts';
 
 // glibc: posix_spawnattr_t is 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128; musl's are smaller.
 const attributes = Buffer.alloc(512);
@@ -89,7 +85,6 @@ export interface ChildStatus {
 }
 
 const WNOHANG = 1;
-const ECHILD = 'ECHILD';
 const statusBlock = Buffer.alloc(128);
 
 /** Takes the child's status if it has ended; undefined while it runs. 'gone' when it is no child of ours (any more). */
@@ -97,9 +92,9 @@ export function reapChild(pid: number): ChildStatus | undefined | 'gone' {
   const result = waitpid(pid, statusBlock, WNOHANG);
   if (result === 0) return undefined;
   if (result < 0) {
-    const code = errnoName(koffi.errno());
-    if (code === ECHILD) return 'gone';
-    throw new KernelError(`wait for process ${pid}`, koffi.errno());
+    const errno = errnoOfLastCall();
+    if (errnoName(errno) === 'ECHILD') return 'gone';
+    throw new KernelError(`wait for process ${pid}`, errno);
   }
   const status = statusBlock.readInt32LE(0);
   const signal = status & 0x7f;
@@ -131,7 +126,7 @@ function setNonBlocking(fd: number): void {
 /** 'read': the peer's writes fail from now on. 'write': the peer reads to its end. A peer that is gone already is fine. */
 export function shutdownSocket(fd: number, side: 'read' | 'write'): void {
   if (shutdown(fd, side === 'read' ? 0 : 1) === 0) return;
-  const errno = koffi.errno();
+  const errno = errnoOfLastCall();
   if (errnoName(errno) !== 'ENOTCONN') throw new KernelError(`shut socket ${fd} for ${side}`, errno);
 }
 
@@ -156,13 +151,13 @@ const SYS_pidfd_open = 434;
 
 /** A descriptor that stands for the process, whatever becomes of its number; readable when it has ended. ESRCH when it is gone. */
 export function openPidfd(pid: number): number {
-  return check(syscallFour(SYS_pidfd_open, pid, 0, 0, 0), `open process ${pid}`);
+  return check(syscallFourInts(SYS_pidfd_open, pid, 0, 0, 0), `open process ${pid}`);
 }
 
 /** Sends a signal; false when the process has ended. */
 export function signalPidfd(pidfd: number, signal: number): boolean {
-  if (syscallFour(SYS_pidfd_send_signal, pidfd, signal, 0, 0) === 0) return true;
-  const errno = koffi.errno();
+  if (syscallFourInts(SYS_pidfd_send_signal, pidfd, signal, 0, 0) === 0) return true;
+  const errno = errnoOfLastCall();
   if (errnoName(errno) === 'ESRCH') return false;
   throw new KernelError(`send signal ${signal}`, errno);
 }
