@@ -56,9 +56,9 @@ async function startExec(call: Call): Promise<void> {
   try {
     session = await call.backend.streams.execStart(call.name, start);
   } catch (error) {
-    // What is wrong with the request is an HTTP error; a command that cannot run says so on the stream, as Docker
-    // does: the client then asks for its exit code, 126 or 127.
-    if (['notFound', 'conflict', 'invalid'].includes(errorKind(error))) throw error;
+    // A state that forbids it is an HTTP error; a command that cannot run says so on the stream, as Docker does: the
+    // client then asks for its exit code, 126 or 127.
+    if (errorKind(error) === 'notFound' || errorKind(error) === 'conflict') throw error;
     const sentence = Buffer.from(`${errorMessage(error)}\r\n`);
     finishConnection(hijack(call, streamType(call, request.Tty)), request.Tty ? sentence : frame('stdout', sentence));
     return;
