@@ -23,6 +23,7 @@ import type { OciResources, OciSpec } from './oci-spec.ts';
 import { environment, runQuickly } from './quick-program.ts';
 import { createError } from './runtime-errors.ts';
 import { isExecutableFile, RuntimeProgram } from './runtime-program.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { serializeSpec } from './spec.ts';
 
@@ -85,6 +86,7 @@ export class Runtime {
   readonly #live = new Map<string, Live>();
   readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
   readonly #exits: ExitDirectory;
+  readonly #seccomp = new SeccompCache();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -116,7 +118,7 @@ export class Runtime {
     mkdirSync(bundle, { recursive: true, mode: 0o700 });
     this.#exits.forget(id);
     rmSync(join(bundle, 'oom'), { force: true });
-    writeFileSync(join(bundle, 'config.json'), serializeSpec(spec), { mode: 0o600 });
+    writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
     writeNote(this.#noteFile(id), note);
     try {
       const { pid: conmonPid, reports } = startConmon({
@@ -134,6 +136,7 @@ export class Runtime {
         throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
       }
       live.process = new WatchedProcess(report.data);
+      if (program.flavour === 'crun') void this.#seccomp.learn(spec, program.stateDirectory(id));
       return { pid: report.data };
     } catch (error) {
       await this.#discard(id, note, program);

@@ -26,8 +26,21 @@ const allow = (names: readonly string[], arg?: OciSeccompArg): OciSyscall => ({
   ...(arg ? { args: [arg] } : {}),
 });
 
-/** The default profile. `capabilities` is the bounding set; `architecture` Go's name ('amd64'). */
+const resolved = new Map<string, OciSeccomp>();
+
+/** The default profile, one value for the same question. `capabilities` is the bounding set; `architecture` Go's name ('amd64'). */
 export function defaultSeccomp(capabilities: readonly string[], architecture: string): OciSeccomp {
+  const key = [architecture, ...capabilities].join(' ');
+  let profile = resolved.get(key);
+  if (profile === undefined) {
+    if (resolved.size >= 64) resolved.clear();
+    profile = resolveDefault(capabilities, architecture);
+    resolved.set(key, profile);
+  }
+  return profile;
+}
+
+function resolveDefault(capabilities: readonly string[], architecture: string): OciSeccomp {
   const admin = capabilities.includes('CAP_SYS_ADMIN');
   const names = new Set([...ALLOWED_SYSCALLS, ...TRACING_SYSCALLS, ...(SYSCALLS_BY_ARCHITECTURE[architecture] ?? [])]);
   for (const capability of capabilities) for (const name of SYSCALLS_BY_CAPABILITY[capability] ?? []) names.add(name);
