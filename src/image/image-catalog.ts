@@ -275,6 +275,7 @@ export class ImageCatalog {
     });
     for (const id of ids) this.#configs.delete(id);
     this.#records.clear();
+    this.collect();
   }
 
   #dropUnusedLayers(images: ReadonlyMap<string, StoredImage>, layers: Map<string, StoredLayer>): void {

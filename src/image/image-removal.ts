@@ -83,6 +83,11 @@ function untag(catalog: ImageCatalog, references: readonly string[], removed: Re
   for (const reference of references) removed.push({ untagged: familiarReference(parseReference(reference)) });
 }
 
+/** True while an image that was made from it is there. */
+export function hasChildren(catalog: ImageCatalog, id: string): boolean {
+  return catalog.ids().some((other) => catalog.state.images.get(other)?.parent === id);
+}
+
 function findConflict(
   catalog: ImageCatalog,
   id: string,
@@ -91,8 +96,7 @@ function findConflict(
 ): Conflict | undefined {
   const say = (hard: boolean, why: string) =>
     `conflict: unable to delete ${shortId(id)} (${hard ? 'cannot be forced' : 'must be forced'}) - ${why}`;
-  const children = catalog.ids().some((other) => catalog.state.images.get(other)?.parent === id);
-  if (children) return { message: say(true, 'image has dependent child images'), used: false };
+  if (hasChildren(catalog, id)) return { message: say(true, 'image has dependent child images'), used: false };
   const users = options.users(id);
   const running = users.find((user) => user.running);
   if (running) return { message: say(true, `image is being used by running container ${shortId(running.id)}`), used: true };
@@ -116,7 +120,7 @@ function deleteImage(
   const found = findConflict(catalog, id, options, { soft: !force, references: true });
   if (found) {
     // Having untagged something, it is enough; unless the image would dangle, unused, without anybody being told.
-    const dangling = catalog.references(id).length === 0;
+    const dangling = catalog.references(id).length === 0 && !hasChildren(catalog, id);
     if (quiet && (!dangling || found.used)) return;
     throw conflict(found.message);
   }

@@ -3,12 +3,12 @@
  * call that changes something is durable when it resolves and leaves nothing behind when it fails.
  */
 import type { Readable } from 'node:stream';
-import { invalid, notFound } from '../base/errors.ts';
+import { errorKind, invalid, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { commitImage, type CommitRequest } from './commit-image.ts';
 import { ImageCatalog } from './image-catalog.ts';
-import { removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
+import { hasChildren, removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
 import { loadImages } from './load-images.ts';
 import type { Report } from './progress.ts';
@@ -120,6 +120,41 @@ export class ImageStore {
   ): RemovedItem[] {
     const record = this.get(ref);
     return removeImage(this.catalog, ref, record.id, { ...options, isMounted: this.#isMounted });
+  }
+
+  /**
+   * Removes what nothing needs: images without a name, or with `all` every image that no container uses. `accept` narrows
+   * the choice (labels, age). An image that somebody needs after all is passed over.
+   */
+  prune(options: {
+    all: boolean;
+    accept?: (image: ImageRecord) => boolean;
+    users: (imageId: string) => readonly ImageUser[];
+  }): { removed: RemovedItem[]; spaceReclaimedBytes: number } {
+    const before = this.layersSizeBytes();
+    const removed: RemovedItem[] = [];
+    for (const image of this.list()) {
+      const names = [...image.repoTags, ...image.repoDigests];
+      const isWanted = names.length > 0 ? !options.all : hasChildren(this.catalog, image.id);
+      if (isWanted || options.users(image.id).length > 0 || !(options.accept?.(image) ?? true)) continue;
+      for (const ref of names.length > 0 ? names : [image.id]) {
+        // The last name takes the image and its other names along.
+        if (!this.find(ref)) continue;
+        try {
+          removed.push(...this.untagOrRemove(ref, { force: false, prune: true, users: options.users }));
+        } catch (error) {
+          if (errorKind(error) !== 'conflict') throw error;
+        }
+      }
+    }
+    return { removed, spaceReclaimedBytes: before - this.layersSizeBytes() };
+  }
+
+  /** What all layers weigh, each once: `docker system df`. */
+  layersSizeBytes(): number {
+    let sizeBytes = 0;
+    for (const layer of this.catalog.state.layers.values()) sizeBytes += layer.sizeBytes;
+    return sizeBytes;
   }
 
   /** The rootfs store says which images its containers stand on; hidden ones that none does are dropped. */

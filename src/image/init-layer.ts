@@ -18,7 +18,7 @@ export function ensureInitLayer(path: string, layers: readonly string[]): void {
     mkdirSync(beside, { recursive: true });
     const like = (name: string) => {
       const found = lookup(layers, name);
-      if (!found) return;
+      if (!found?.isDirectory()) return;
       const target = join(beside, name);
       chownSync(target, found.uid, found.gid);
       chmodSync(target, found.mode & 0o7777);
@@ -37,11 +37,17 @@ export function ensureInitLayer(path: string, layers: readonly string[]): void {
   }
 }
 
-/** The directory of that name in the topmost layer that has one; a file or link there counts as none. */
+/** What the topmost layer that has something of that name has there; undefined if something on the way is no directory. */
 function lookup(layers: readonly string[], name: string): Stats | undefined {
   for (const layer of layers) {
-    const stats = lstatSync(join(layer, name), { throwIfNoEntry: false });
-    if (stats) return stats.isDirectory() || name === 'etc/mtab' ? stats : undefined;
+    let path = layer;
+    let stats = lstatSync(path, { throwIfNoEntry: false });
+    for (const part of name.split('/').filter((item) => item !== '')) {
+      if (stats && !stats.isDirectory()) return undefined;
+      path = join(path, part);
+      stats = stats && lstatSync(path, { throwIfNoEntry: false });
+    }
+    if (stats) return stats;
   }
   return undefined;
 }
