@@ -6,15 +6,14 @@
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
  * supported"); in our namespace that v2 mount is left out.
  */
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { Log } from '../base/log.ts';
-import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
-import { unmount } from '../kernel/mount.ts';
+import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
+import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { execve } from '../kernel/process.ts';
 
 const MARKER = 'CAUSEWAY_MOUNTS';
-const UNIFIED = '/sys/fs/cgroup/unified';
 
 /** Replaces this process by the same program in the private namespace; returns when it is there already. */
 export function enterPrivateMounts(execRoot: string): void {
@@ -66,9 +65,32 @@ export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid
   writeFileSync(join(execRoot, 'mount-namespace'), readlinkSync('/proc/self/ns/mnt'));
   const mode = cgroupMode();
   if (mode === 'hybrid' && hasControllersOnUnified()) {
-    unmount(UNIFIED, { detach: true });
-    log.info({ mount: UNIFIED }, 'hybrid cgroups: the unified mount is left out of our mount namespace, so that crun works');
+    showOnlyV1Cgroups(execRoot);
+    log.info({}, 'hybrid cgroups: the v2 hierarchy is left out of our mount namespace, so that crun works');
     return 'v1';
   }
   return mode;
+}
+
+/**
+ * A directory of the v1 hierarchies alone, in the place of /sys/fs/cgroup. Only unmounting the v2 one would leave its mount point, a
+ * directory that the host sees too, and crun would fill it with plain directories.
+ */
+function showOnlyV1Cgroups(execRoot: string): void {
+  const { controllers, unified } = cgroupMounts();
+  const fresh = join(execRoot, 'cgroup');
+  mkdirSync(fresh, { recursive: true });
+  mount({ source: 'tmpfs', target: fresh, type: 'tmpfs', data: 'mode=755,size=64k' });
+  for (const path of new Set(controllers.values())) {
+    const target = join(fresh, relative('/sys/fs/cgroup', path));
+    mkdirSync(target, { recursive: true });
+    bindMount(path, target);
+  }
+  // Distributions link names such as `cpu` to the directory of `cpu,cpuacct`.
+  for (const entry of readdirSync('/sys/fs/cgroup', { withFileTypes: true })) {
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join('/sys/fs/cgroup', entry.name)), join(fresh, entry.name));
+  }
+  if (unified !== undefined) unmount(unified, { detach: true });
+  mount({ source: fresh, target: '/sys/fs/cgroup', flags: MS_MOVE });
+  forgetCgroupMounts();
 }
