@@ -126,7 +126,7 @@ test('a mounted file is swapped in another mount namespace, unseen here, never a
     closeSync(open);
     // A reader over there, while it is swapped back and forth: whole, always.
     const reader = spawn('nsenter', [`--mount=${mountNamespace}`, 'sh', '-c',
-      `i=0; while [ $i -lt 3000 ]; do read -r l < "${target}"; case "$l" in old|next) ;; *) echo "saw [$l]";; esac; i=$((i+1)); done; echo done`]);
+      `i=0; while [ $i -lt 1000 ]; do read -r l < "${target}"; case "$l" in old|next) ;; *) echo "saw [$l]";; esac; i=$((i+1)); done; echo done`]);
     let output = '';
     reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     let swaps = 0;
@@ -135,7 +135,7 @@ test('a mounted file is swapped in another mount namespace, unseen here, never a
       await new Promise((resolve) => setImmediate(resolve));
     }
     assert.equal(output, 'done\n');
-    assert.ok(swaps > 20, `${swaps} swaps`);
+    assert.ok(swaps > 5, `${swaps} swaps`);
     const mounted = runInMountNamespace(mountNamespace, () => mountPoints().filter((point) => point.target === target).length);
     assert.equal(mounted, 1, 'old mounts do not pile up');
     assert.throws(() => replaceMountedFile({ mountNamespace, source: next, target: next }), (error) => isKernelError(error, 'EINVAL'));
