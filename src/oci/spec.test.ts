@@ -10,6 +10,7 @@ import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { buildRlimits, buildResources } from './resources.ts';
 import { serializeSpec } from './spec.ts';
+import { checkConfinement } from './spec-check.ts';
 
 const all = capabilitiesOfMask('1ffffffffff');
 const host: HostFacts = {
@@ -162,4 +163,14 @@ test('what runtimes say, in Docker\'s words', () => {
   const other = createError('mount `proc` to `/proc`: Device or resource busy', 'x');
   assert.deepEqual([other.exitCode, other.kind], [128, 'system']);
   assert.match(execError('executable file `x` not found in $PATH', 'x').message, /^OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in \$PATH: unknown$/);
+});
+
+test('what create refuses', () => {
+  const check = (changes: object, resources: object = {}) => checkConfinement(makeRecord('true', { host: changes, resources }).spec, host);
+  check({});
+  assert.throws(() => check({ capAdd: ['NOSUCH'] }), { kind: 'invalid', message: 'unknown capability: "CAP_NOSUCH"' });
+  assert.throws(() => check({ securityOpt: ['seccomp={'] }), { kind: 'invalid' });
+  assert.throws(() => check({ tmpfs: { '/x': 'nosuch' } }), { message: 'Invalid tmpfs option "nosuch"' });
+  assert.throws(() => check({}, { ulimits: [{ name: 'nosuch', soft: 1, hard: 1 }] }), { message: 'invalid ulimit type: nosuch' });
+  assert.throws(() => check({}, { deviceCgroupRules: ['x'] }), { kind: 'invalid' });
 });

@@ -50,7 +50,7 @@ export interface SpecInput {
   readonly uts: NamespaceChoice;
   readonly cgroupsPath: string; // '/causeway/ID'
   readonly cgroupMode: 'v1' | 'hybrid' | 'v2';
-  /** tini, for --init; used when the record asks for it and the pid namespace is the container's own. */
+  /** tini, where the container (or the daemon for all) asks for it; used where the pid namespace is the container's own. */
   readonly initPath?: string;
   /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
   readonly shmDir?: string | null;
@@ -69,7 +69,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     { privileged: wanted.privileged, devices: wanted.resources.devices, rules: wanted.resources.deviceCgroupRules },
     host,
   );
-  const init = wanted.init === true && input.pid === 'private' && input.initPath !== undefined;
+  const init = input.initPath !== undefined && wanted.init !== false && input.pid === 'private';
   const command = [record.path, ...record.args];
   const seccomp = seccompOf(wanted.privileged, security, capabilities, host);
   const propagation = rootfsPropagation(input.mounts);

@@ -146,7 +146,7 @@ export function makeSpec(place: { rootfs: string }, record: ContainerRecord, cha
     uts: 'private',
     cgroupsPath: `/causeway-test/${record.id}`,
     cgroupMode: 'v1',
-    initPath: '/usr/bin/tini-static',
+    initPath: record.spec.host.init ? '/usr/bin/tini-static' : undefined,
     ...changes,
   });
   return changes.netns === undefined
