@@ -7,7 +7,7 @@
  * what the resolver still knows from an earlier daemon, and this one does not, is dropped then.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, systemError, unavailable } from '../base/errors.ts';
@@ -118,16 +118,24 @@ export class ResolverLink {
   async close(options: { quit?: boolean } = {}): Promise<void> {
     this.#closed = true;
     this.#held.releaseAll();
-    const client = this.#client;
-    if (client && options.quit) {
-      try {
-        await client.request({ op: 'quit' }, this.#answerTimeoutMs);
-        await Promise.race([client.closed, sleep(this.#answerTimeoutMs, undefined, { ref: false })]);
-      } catch (error) {
-        this.#log.warn({ error: errorMessage(error) }, 'the resolver did not end as asked');
-      }
+    if (options.quit) await this.#quit();
+    this.#client?.close();
+  }
+
+  async #quit(): Promise<void> {
+    let client = this.#client;
+    try {
+      client ??= await ControlClient.connect(this.#socketPath);
+    } catch {
+      return; // there is none
     }
-    client?.close();
+    try {
+      await client.request({ op: 'quit' }, this.#answerTimeoutMs);
+      await Promise.race([client.closed, sleep(this.#answerTimeoutMs, undefined, { ref: false })]);
+      rmSync(join(this.#options.execRoot, 'dns.log'), { force: true });
+    } catch (error) {
+      this.#log.warn({ error: errorMessage(error) }, 'the resolver did not end as asked');
+    }
   }
 
   #report(failures: readonly ChangeFailure[]): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -36,7 +36,7 @@ describe('the resolver as a process', () => {
       return false;
     }
   };
-  const until = async (what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> => {
+  const until = async (what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> => {
     const deadline = performance.now() + timeoutMs;
     while (!(await condition())) {
       assert.ok(performance.now() < deadline, `never: ${what}`);
@@ -128,8 +128,11 @@ describe('the resolver as a process', () => {
       assert.equal(await address('db', other.netns), '172.18.0.2');
       assert.notEqual(link.pid, before);
     }
-    // The best of three: other work on the machine is not ours to answer for.
-    assert.ok(Math.min(...tookMs) < 700, `${tookMs.join(', ')} ms`);
+    // The best of three, and where the machine is busy no more than a few starts of Node: that is most of it.
+    const before = performance.now();
+    spawnSync(process.execPath, ['-e', '0'], { env: testEnvironment() });
+    const limitMs = Math.max(700, 8 * (performance.now() - before));
+    assert.ok(Math.min(...tookMs) < limitMs, `${tookMs.join(', ')} ms, limit ${Math.round(limitMs)} ms`);
     pid = link.pid;
   });
 
@@ -289,19 +292,19 @@ describe('the resolver as a process', () => {
     await last.close({ quit: true });
     await until('ends', () => !alive(pid));
     assert.equal(await address('db'), undefined);
-    assert.equal(existsSync(join(execRoot, 'dns.sock')), false);
+    assert.deepEqual(readdirSync(execRoot), []);
     await assert.rejects(last.apply([{ op: 'remove-network', id: 'net' }]), /shut down/);
   });
 
   test('with nobody to serve and no daemon it ends by itself; with a container it stays', async () => {
-    const brief = newLink({ idleMs: 200 });
+    const brief = newLink({ idleMs: 1000 });
     await brief.start();
     const idle = brief.pid;
-    await sleep(600);
+    await sleep(2500);
     assert.ok(alive(idle)); // a daemon is there
     await brief.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
     await brief.close();
-    await sleep(600);
+    await sleep(2500);
     assert.ok(alive(idle)); // a container is there
     const again = newLink();
     await again.start();
@@ -311,7 +314,7 @@ describe('the resolver as a process', () => {
   });
 
   test('it ends when its socket is removed: nobody could find it again', async () => {
-    const lost = newLink({ idleMs: 200 });
+    const lost = newLink({ idleMs: 1000 });
     await lost.start();
     await lost.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
     const orphan = lost.pid;
