@@ -61,14 +61,15 @@ export interface Flow {
   readonly reply: FlowEnd;
 }
 
-interface ListedFlow extends Flow {
+interface ListedFlow {
+  readonly flow: Flow;
   /** What names the entry in a request to delete it: its attributes as the kernel wrote them. */
   readonly name: readonly (readonly [type: number, value: Buffer])[];
 }
 
 /** The entries that match, of both versions. [] where connection tracking is not there at all. */
 export function listFlows(filter: FlowFilter = {}, netns?: string): Flow[] {
-  return withSocket(netns, (socket) => list(socket, filter)).map(({ name: _, ...flow }) => flow);
+  return withSocket(netns, (socket) => list(socket, filter)).map(({ flow }) => flow);
 }
 
 /**
@@ -79,10 +80,10 @@ export function listFlows(filter: FlowFilter = {}, netns?: string): Flow[] {
 export function deleteFlows(filter: FlowFilter, netns?: string): number {
   return withSocket(netns, (socket) => {
     let deleted = 0;
-    for (const flow of list(socket, filter)) {
+    for (const { flow, name } of list(socket, filter)) {
       const writer = new NetlinkWriter(256);
       begin(writer, socket, CT_DELETE, NLM_F_ACK, flow.version === 4 ? AF_INET : AF_INET6);
-      for (const [type, value] of flow.name) {
+      for (const [type, value] of name) {
         if (type === CTA_TUPLE_ORIG) writer.attribute(type | 0x8000, value);
         else writer.attribute(type, value);
       }
@@ -118,8 +119,8 @@ function list(socket: NetlinkSocket, filter: FlowFilter): ListedFlow[] {
       writer,
       'list tracked connections',
       ({ payload }) => {
-        const flow = parseFlow(payload);
-        if (flow && matches(flow)) flows.push(flow);
+        const listed = parseFlow(payload);
+        if (listed && matches(listed.flow)) flows.push(listed);
       },
       () => (flows = []),
     );
@@ -168,20 +169,24 @@ const endsOf = (original: FlowEnd, reply: FlowEnd): string[] => [original.source
 /** Reads the payload of a conntrack message; undefined if it has no tuples. */
 export function parseFlow(payload: Buffer): ListedFlow | undefined {
   const name: [number, Buffer][] = [];
-  let original: (FlowEnd & { protocol: number }) | undefined;
-  let reply: (FlowEnd & { protocol: number }) | undefined;
+  let original: Tuple | undefined;
+  let reply: Tuple | undefined;
   eachAttribute(payload, NF_HEADER_BYTES, (type, value) => {
     if (type === CTA_TUPLE_ORIG) original = parseTuple(value);
     if (type === CTA_TUPLE_REPLY) reply = parseTuple(value);
     if (type === CTA_TUPLE_ORIG || type === CTA_ID || type === CTA_ZONE) name.push([type, Buffer.from(value)]);
   });
   if (!original || !reply) return undefined;
-  const { protocol, ...first } = original;
-  const { protocol: _, ...second } = reply;
-  return { version: first.source.includes(':') ? 6 : 4, protocol, original: first, reply: second, name };
+  const version = original.end.source.includes(':') ? 6 : 4;
+  return { flow: { version, protocol: original.protocol, original: original.end, reply: reply.end }, name };
 }
 
-function parseTuple(value: Buffer): (FlowEnd & { protocol: number }) | undefined {
+interface Tuple {
+  readonly protocol: number;
+  readonly end: FlowEnd;
+}
+
+function parseTuple(value: Buffer): Tuple | undefined {
   const tuple = readAttributes(value);
   const ip = readAttributes(tuple.get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
   const proto = readAttributes(tuple.get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
@@ -194,9 +199,11 @@ function parseTuple(value: Buffer): (FlowEnd & { protocol: number }) | undefined
   };
   return {
     protocol: proto.get(CTA_PROTO_NUM)?.[0] ?? 0,
-    source: ipText(source),
-    destination: ipText(destination),
-    sourcePort: port(CTA_PROTO_SRC_PORT),
-    destinationPort: port(CTA_PROTO_DST_PORT),
+    end: {
+      source: ipText(source),
+      destination: ipText(destination),
+      sourcePort: port(CTA_PROTO_SRC_PORT),
+      destinationPort: port(CTA_PROTO_DST_PORT),
+    },
   };
 }

@@ -3,7 +3,7 @@
  * transaction that costs the same whatever else the table holds (11 us a change with 200 sets and 500 rules present, where
  * libnftables needs 320-600 us because it fetches the table again). Whole rulesets are ruleset.ts's.
  */
-import { check, errnoNumber, isKernelError, KernelError } from '../errors.ts';
+import { check, isKernelError, KernelError } from '../errors.ts';
 import { send } from '../ffi.ts';
 import {
   attributeText,
@@ -177,7 +177,7 @@ export class NftSocket {
     try {
       this.#socket.request(this.#writer, `find an element of ${describe(name)}`, ({ payload }) => {
         // Of a set with intervals the kernel gives the one that contains the key.
-        if (form === 'inside' || elementsOf(payload).some(({ key, end }) => !end && key.equals(element.key))) found = true;
+        if (form === 'inside' || elementsOf(payload).some((listed) => !listed.end && listed.element.key.equals(element.key))) found = true;
       });
     } catch (error) {
       if (!isKernelError(error, 'ENOENT')) throw error;

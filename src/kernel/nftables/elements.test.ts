@@ -41,8 +41,10 @@ const element = fc.record(
 test('elements with both ends inside come back as they were', () => {
   fc.assert(
     fc.property(fc.array(element, { maxLength: 8 }), (elements) => {
-      const read = roundTrip(elements, 'inside').map(({ end: _, ...rest }) => rest);
-      assert.deepEqual(read, elements.map((item) => ({ ...item })));
+      assert.deepEqual(
+        roundTrip(elements, 'inside').map((listed) => listed.element),
+        elements,
+      );
     }),
   );
 });

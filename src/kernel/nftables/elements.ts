@@ -151,7 +151,8 @@ function previousKey(key: Buffer): Buffer {
 }
 
 /** An entry as the kernel lists it; `end` marks the first key after an interval. */
-export interface ListedElement extends SetElement {
+export interface ListedElement {
+  readonly element: SetElement;
   readonly end: boolean;
 }
 
@@ -164,13 +165,13 @@ export function parseElement(value: Buffer): ListedElement | undefined {
   const data = parseData(attributes.get(NFTA_SET_ELEM_DATA));
   const comment = parseComment(attributes.get(NFTA_SET_ELEM_USERDATA));
   const flags = attributeU32BE(attributes.get(NFTA_SET_ELEM_FLAGS)) ?? 0;
-  return {
+  const element: SetElement = {
     key,
     ...(keyEnd ? { keyEnd } : {}),
     ...(data ? { data } : {}),
     ...(comment === undefined ? {} : { comment }),
-    end: (flags & NFT_SET_ELEM_INTERVAL_END) !== 0,
   };
+  return { element, end: (flags & NFT_SET_ELEM_INTERVAL_END) !== 0 };
 }
 
 function parseValue(value: Buffer | undefined): Buffer | undefined {
@@ -212,16 +213,15 @@ export function parseElements(list: Buffer): ListedElement[] {
 
 /** Puts pairs of a start and the key after the end together again, in key order. */
 export function joinIntervals(listed: readonly ListedElement[], intervals: boolean): SetElement[] {
-  const plain = ({ end: _, ...element }: ListedElement): SetElement => element;
-  if (!intervals) return listed.map(plain);
+  if (!intervals) return listed.map(({ element }) => element);
   // An end sorts before a start with the same key: intervals that touch.
-  const sorted = [...listed].sort((a, b) => Buffer.compare(a.key, b.key) || Number(b.end) - Number(a.end));
+  const sorted = [...listed].sort((a, b) => Buffer.compare(a.element.key, b.element.key) || Number(b.end) - Number(a.end));
   const joined: SetElement[] = [];
-  sorted.forEach((element, index) => {
-    if (element.end) return;
+  sorted.forEach(({ element, end }, index) => {
+    if (end) return;
     const next = sorted[index + 1];
-    const keyEnd = next?.end ? previousKey(next.key) : next ? element.key : Buffer.alloc(element.key.length, 0xff);
-    joined.push({ ...plain(element), keyEnd });
+    const last = next ? element.key : Buffer.alloc(element.key.length, 0xff);
+    joined.push({ ...element, keyEnd: next?.end ? previousKey(next.element.key) : last });
   });
   return joined;
 }
