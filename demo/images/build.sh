@@ -15,17 +15,20 @@ tar=$cache/demo-$key.tar
 echo "building the demo's images from Debian packages (about a minute, once)" >&2
 
 work=$(mktemp -d "$cache/build.XXXXXX")
-trap 'rm -rf "$work"' EXIT INT TERM
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 mkdir "$work/root"
 # The machine's own mirror: what apt is set up with here is what can be reached from here.
 mirror=$(sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*\) .*main.*/\2/p; s/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)
 . /etc/os-release
 components=main; [ "${ID:-}" = ubuntu ] && components=main,universe
 packages=nginx-light,postgresql,python3-minimal,python3-psycopg2,iputils-ping,bind9-dnsutils,curl,iproute2,procps
+# Without PostgreSQL's just-in-time compiler, which it only loads where it is: 150 MB of LLVM.
 mmdebstrap --quiet --variant=minbase --mode=root --components="$components" --include="$packages" \
   --aptopt='Acquire::Languages "none"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/usr/share/doc "$1"/usr/share/man' \
+  --customize-hook='rm -rf "$1"/usr/lib/*/libLLVM* "$1"/usr/lib/*/libz3* "$1"/usr/lib/postgresql/*/lib/llvmjit* "$1"/usr/lib/postgresql/*/lib/bitcode "$1"/usr/share/i18n' \
   "${VERSION_CODENAME:-bookworm}" "$work/root" ${mirror:+"$mirror"} >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
 
 root=$work/root
