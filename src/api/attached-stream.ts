@@ -22,6 +22,7 @@ export interface StreamOptions {
 
 export async function runSession(connection: HijackedConnection, session: AttachSession, options: StreamOptions, log: Log): Promise<void> {
   const { socket } = connection;
+  if (socket.destroyed) return session.detach();
   let leave!: () => void;
   const left = new Promise<void>((resolve) => (leave = resolve));
   let over = false;
@@ -97,9 +98,11 @@ async function pumpInput(connection: HijackedConnection, session: AttachSession,
 export function finishConnection({ socket, input }: HijackedConnection, last?: Buffer): void {
   if (socket.destroyed) return;
   if (last) socket.write(last);
-  socket.end();
   input.discard();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  timer.unref();
-  socket.once('close', () => clearTimeout(timer));
+  // Only once all is handed to the kernel: a slow reader gets everything.
+  socket.end(() => {
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once('close', () => clearTimeout(timer));
+  });
 }

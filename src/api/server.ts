@@ -24,7 +24,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
       noDelay: true,
       keepAliveTimeout: 0, // clients keep idle connections for long, and a local one costs nothing
       requestTimeout: 0, // a body may be an image that takes hours
-      headersTimeout: 60_000,
+      headersTimeout: 0, // its check would also cut hijacked connections whose first raw bytes the parser saw
       maxHeaderSize: 1024 * 1024, // as Go: filters and registry logins are long
       requireHostHeader: false,
     },
@@ -43,7 +43,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, search, asked } = splitUrl(request.url ?? '/');
     const match = path === undefined ? undefined : routes.find(request.method ?? 'GET', path);
-    if (!match) return sendError(response, 404, 'page not found');
+    if (!match) return request.method === 'OPTIONS' ? void response.end() : sendError(response, 404, 'page not found');
     let call: Call | undefined;
     try {
       const version = negotiateVersion(asked);

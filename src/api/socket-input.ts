@@ -14,6 +14,7 @@ export class SocketInput implements AsyncIterable<Buffer> {
   constructor(socket: Socket, early: readonly Buffer[]) {
     this.#socket = socket;
     this.#queue = [...early];
+    this.#ended = socket.destroyed;
     socket.on('data', (chunk: Buffer) => {
       if (this.#discarding) return;
       this.#queue.push(chunk);

@@ -148,6 +148,14 @@ test('old versions: what they could not say is dropped, what they expect is ther
   assert.deepEqual((await call('GET', '/v1.50/images/busybox/json')).json.Config, { Env: ['PATH=/bin'], Cmd: ['sh'], WorkingDir: '/' });
 });
 
+test('platforms', async (t) => {
+  const { call } = await serve(t);
+  const host = process.arch === 'x64' ? ['linux', 'linux/amd64', 'x86_64', 'linux/x86_64'] : ['linux'];
+  for (const platform of host) assert.equal((await call('POST', `/containers/create?platform=${platform}`, { Image: 'busybox' })).status, 201, platform);
+  const other = await call('POST', '/containers/create?platform=linux/s390x', { Image: 'busybox' });
+  assert.deepEqual([other.status, other.json.message], [404, 'image with reference busybox was found but does not provide the specified platform (linux/s390x)']);
+});
+
 test('files', async (t) => {
   const { call, backend } = await serve(t);
   await call('POST', '/containers/create?name=c', { Image: 'busybox' });
