@@ -39,6 +39,19 @@ test('runs a container with its streams and exit code', options, async (t) => {
   assert.equal(many.stdout.trim(), '3000000');
 });
 
+test('older API versions', options, async (t) => {
+  const { docker } = await serve(t);
+  for (const version of ['1.24', '1.30', '1.41', '1.43', '1.47']) {
+    const env = { DOCKER_API_VERSION: version };
+    const ran = await docker(['run', '-i', '--name', 'c', 'busybox', 'sh', '-c', 'cat; exit 3'], { input: 'hi\n', env });
+    assert.deepEqual(ran, { code: 3, stdout: 'hi\n', stderr: '' }, version);
+    assert.match((await docker(['ps', '-a', '--format', '{{.Names}} {{.Status}}'], { env })).stdout, /^c Exited \(3\)/);
+    assert.equal((await docker(['inspect', '-f', '{{.Name}} {{.State.ExitCode}}', 'c'], { env })).stdout, '/c 3\n');
+    assert.equal((await docker(['logs', 'c'], { env })).stdout, 'hi\n');
+    assert.equal((await docker(['rm', 'c'], { env })).code, 0);
+  }
+});
+
 test('detached, listed, inspected, attached, stopped, removed', options, async (t) => {
   const { docker } = await serve(t);
   const started = await docker(['run', '-d', '--name', 'web', '-p', '8080:80', 'busybox', 'sh', '-c', 'echo hello; exec sleep 60']);
