@@ -9,12 +9,12 @@ import { networkOf, type NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { checkEndpointSpec } from './ipam/endpoint-check.ts';
-import { parseBridgeOptions } from './plan/bridge-options.ts';
+import { parseBridgeOptions, type BridgeOptions } from './plan/bridge-options.ts';
 import { buildEndpoint } from './plan/endpoint.ts';
 import { chooseGateways, compareForGateway } from './plan/gateway.ts';
 import { assignPublished } from './plan/publish.ts';
 import type { JoinRequest, SandboxRecord } from './plan/sandbox.ts';
-import { wantedPorts } from './ports/port-request.ts';
+import { wantedPorts, type WantedPort } from './ports/port-request.ts';
 
 /** Of 127.0.0.11 in each container: outside the ports that the kernel chooses from, so no client of the container has it. */
 const RESOLVER_PORT = 61053;
@@ -86,29 +86,54 @@ export function allotPorts(
   if (held.length > 0 || request.mode !== 'networks') return held;
   const { v4, v6 } = chooseGateways(endpoints);
   const gateway = v4 ?? v6;
-  if (!gateway) return [];
-  const network = networkOf(core, gateway.networkId);
-  if (!driverNamed(network.driver).publishes) return [];
+  if (!gateway || !publishes(core, gateway)) return [];
   const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter((port) => port.bindings.length > 0 || request.publishAllPorts);
   if (wanted.length === 0) return [];
-  const options = parseBridgeOptions(network);
-  // A routed network maps nothing: the container's own port is opened to others.
-  if (options.mode4 === 'routed') return wanted.map(({ port }) => ({ ...port, hostIp: '0.0.0.0', hostPort: 0 }));
+  const mode4 = v4 && publishes(core, v4) ? optionsOf(core, v4).mode4 : undefined;
+  // Without IPv6 of its own the container is reached over IPv6 all the same, through a relay to its IPv4 address.
+  const mode6 = v6 ? (publishes(core, v6) ? optionsOf(core, v6).mode6 : undefined) : mode4;
+  const routed: PublishedPort[] = [
+    ...(mode4 === 'routed' ? openedPorts(wanted, 4) : []),
+    ...(v6 && mode6 === 'routed' ? openedPorts(wanted, 6) : []),
+  ];
+  const mapped = wanted.map(({ port, bindings }) => ({
+    port,
+    bindings: bindings.filter(({ hostIp }) => hostIp === '' || (hostIp.includes(':') ? mode6 : mode4) !== 'routed'),
+  }));
+  const mapped4 = mode4 !== undefined && mode4 !== 'routed';
+  const mapped6 = mode6 !== undefined && mode6 !== 'routed' && core.facts.ipv6;
+  if (!mapped4 && !mapped6) return routed;
   // Held for the sandbox, not the endpoint: they stay the same ones when another endpoint takes them over.
   const owner = { containerId: request.containerId, containerName: request.containerName, endpointId: sandboxId, ipv4: gateway.ipv4, ipv6: v6?.ipv6 ?? '' };
   try {
-    const published = core.ports.publish(owner, wanted, {
+    const published = core.ports.publish(owner, mapped.filter((port) => port.bindings.length > 0 || request.publishAllPorts), {
       publishAll: request.publishAllPorts,
-      defaultHostIp: options.hostBindingIp || core.config.hostBindingIp,
-      ipv6: core.facts.ipv6,
-      ipv4: gateway.ipv4 !== '',
+      defaultHostIp: optionsOf(core, gateway).hostBindingIp || core.config.hostBindingIp,
+      ipv6: mapped6,
+      ipv4: mapped4,
     });
     undo.push('published ports', () => core.ports.release(sandboxId));
-    return published;
+    return [...published, ...routed];
   } catch (error) {
     const where = `endpoint ${request.containerName} (${gateway.id})`;
     throw new CausewayError(errorKind(error), `driver failed programming external connectivity on ${where}: ${errorMessage(error)}`, { cause: error });
   }
+}
+
+function publishes(core: NetworkCore, endpoint: Endpoint): boolean {
+  return driverNamed(networkOf(core, endpoint.networkId).driver).publishes;
+}
+
+function optionsOf(core: NetworkCore, endpoint: Endpoint): BridgeOptions {
+  return parseBridgeOptions(networkOf(core, endpoint.networkId));
+}
+
+/** A routed network maps nothing: the container's own port is opened to others. */
+function openedPorts(wanted: readonly WantedPort[], version: 4 | 6): PublishedPort[] {
+  const means = (hostIp: string) => hostIp === '' || hostIp.includes(':') === (version === 6);
+  return wanted
+    .filter(({ bindings }) => bindings.length === 0 || bindings.some(({ hostIp }) => means(hostIp)))
+    .map(({ port }) => ({ ...port, hostIp: version === 4 ? '0.0.0.0' : '::', hostPort: 0 }));
 }
 
 /** The record with these endpoints, its gateway, and a resolver from the first network with names on. */

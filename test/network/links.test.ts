@@ -1,0 +1,65 @@
+/** Links where neighbours may not talk to each other: exactly the exposed ports, one way, only while both are who they were. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { listFlows } from '../../src/kernel/conntrack.ts';
+import { enterTestHost } from './inside.ts';
+import { askTcp, Lab, ping, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) {
+  for (const setting of ['0', '1']) describe(`links with --icc=false, bridge-nf-call-iptables=${setting}`, () => scenarios(setting));
+}
+
+function scenarios(setting: string): void {
+  let lab: Lab;
+  beforeEach(async () => {
+    for (const family of ['ip', 'ip6']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${family}tables`, setting);
+    lab = await Lab.start({ icc: false, ipv6: true, addressPools: [{ base: 'fd00:210::/48', size: 64 }, { base: '10.210.0.0/16', size: 24 }] });
+  });
+  afterEach(() => lab.stop());
+  const PORTS = [{ port: 5432, protocol: 'tcp' as const }];
+
+  test('a link opens what the source exposes, to the one who has it, and nothing else', async () => {
+    const dbRequest = lab.request('db', ['bridge'], { exposedPorts: PORTS });
+    const db = await lab.service.join(dbRequest);
+    const link = { sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS };
+    const web = await lab.join('web', ['bridge'], { links: [link] });
+    const stranger = await lab.join('stranger', ['bridge']);
+    for (const sandbox of [db, web, stranger]) for (const port of [5432, 5433]) lab.serveTcp(sandbox.netns, port);
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const to = (sandbox: typeof db) => sandbox.endpoints[0]![family];
+      assert.equal(await askTcp(web.netns, to(db), 5432), to(web));
+      assert.equal(await askTcp(web.netns, to(db), 5433), '', 'not exposed');
+      assert.equal(await ping(web.netns, to(db)), false);
+      assert.equal(await askTcp(db.netns, to(web), 5432), '', 'the other way');
+      assert.equal(await askTcp(stranger.netns, to(db), 5432), '', 'not linked');
+    }
+    await lab.service.setLinks(web.containerId, []);
+    assert.equal(await askTcp(web.netns, db.endpoints[0]!.ipv4, 5432), '');
+    await lab.service.setLinks(web.containerId, [{ sourceId: db.containerId, sourceName: 'db', alias: 'again' }]);
+    assert.equal(await askTcp(web.netns, db.endpoints[0]!.ipv4, 5432), web.endpoints[0]!.ipv4, 'what the source exposes is known');
+  });
+
+  test('the hole follows the source, and a stranger that inherits the address is not reached, not even by an old connection', async () => {
+    const dbRequest = lab.request('db', ['bridge'], { exposedPorts: PORTS });
+    const db = await lab.service.join(dbRequest);
+    const web = await lab.join('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS }] });
+    lab.serveTcp(db.netns, 5432);
+    const old = db.endpoints[0]!.ipv4;
+    assert.notEqual(await askTcp(web.netns, old, 5432), '');
+    assert.ok(listFlows({ address: old }).length > 0);
+    await lab.service.leave(db.containerId);
+    const thief = await lab.join('thief', ['bridge']);
+    assert.equal(thief.endpoints[0]?.ipv4, old);
+    assert.deepEqual(listFlows({ address: old }), []);
+    lab.serveTcp(thief.netns, 5432);
+    assert.equal(await askTcp(web.netns, old, 5432), '');
+    const again = await lab.service.join(dbRequest);
+    lab.serveTcp(again.netns, 5432);
+    assert.notEqual(again.endpoints[0]?.ipv4, old);
+    assert.equal(await askTcp(web.netns, again.endpoints[0]!.ipv4, 5432), web.endpoints[0]!.ipv4);
+    assert.equal(await askTcp(web.netns, old, 5432), '');
+    await lab.service.leave(again.containerId);
+    assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'holes4').out, /5432/);
+  });
+}
