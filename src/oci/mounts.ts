@@ -20,6 +20,8 @@ export interface MountRequest {
   readonly ipc: 'private' | 'host' | 'shared' | 'none';
   readonly shmDir: string | null;
   readonly shmSizeBytes: number;
+  /** The kernel can make a whole tree of mounts read-only (mount_setattr, Linux 5.12). */
+  readonly recursiveReadonly: boolean;
 }
 
 export function buildMounts(request: MountRequest): OciMount[] {
@@ -79,7 +81,9 @@ function userMounts(request: MountRequest): OciMount[] {
   const mounts = request.mounts.map((mount) => {
     if (mount.type === 'tmpfs') return tmpfsMount(mount.destination, mount.tmpfsOptions, mount.rw);
     const nonRecursive = mount.mode.split(',').includes('bind-nonrecursive');
-    const options = [nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...(mount.rw ? [] : ['ro'])];
+    // Since Docker 25 what is mounted below a read-only bind is read-only too.
+    const readonly = mount.rw ? [] : nonRecursive || !request.recursiveReadonly ? ['ro'] : ['ro', 'rro'];
+    const options = [nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...readonly];
     return mountOf(mount.destination, 'bind', mount.source, ...options);
   });
   const listed = new Set(mounts.map((mount) => mount.destination));

@@ -86,8 +86,9 @@ export class RuntimeProgram {
   /** Lets the created container's process go. False when it has ended already. */
   async start(id: string): Promise<boolean> {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
-    if (this.flavour === 'crun') return startByWriting(fifo);
-    if (this.flavour === 'runc') return startByReading(fifo);
+    if (this.flavour !== 'other' && existsSync(fifo)) {
+      return this.flavour === 'crun' ? startByWriting(fifo) : startByReading(fifo);
+    }
     const result = await this.run(['start', id]);
     if (result.code !== 0) throw systemError(`start container: ${result.output}`);
     return true;

@@ -143,7 +143,8 @@ function meets(
   return mode === 'all' ? checks.every(Boolean) : checks.some(Boolean);
 }
 
-function olderThan(release: string, wanted: string): boolean {
+/** Whether a kernel ('6.1.0-18-amd64') is older than a version ('5.12'). */
+export function olderThan(release: string, wanted: string): boolean {
   const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
   const [wantedMajor = 0, wantedMinor = 0] = wanted.split('.').map(Number);
   return major < wantedMajor || (major === wantedMajor && minor < wantedMinor);

@@ -10,7 +10,7 @@ import { hostFacts, type HostFacts } from './host-facts.ts';
 import { buildMounts, INIT_PATH, rootfsPropagation } from './mounts.ts';
 import type { OciNamespace, OciProcess, OciSeccomp, OciSpec } from './oci-spec.ts';
 import { buildResources, buildRlimits, UNLIMITED, type Ulimit } from './resources.ts';
-import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
+import { defaultSeccomp, olderThan, parseSeccomp } from './seccomp.ts';
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
 
 /** What Docker hides from a container; `inspect` shows these where the user gave none. */
@@ -103,6 +103,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       ipc,
       shmDir: input.shmDir ?? null,
       shmSizeBytes: wanted.shmSizeBytes,
+      recursiveReadonly: !olderThan(host.kernelRelease, '5.12'),
     }),
     annotations: wanted.annotations,
     linux: {

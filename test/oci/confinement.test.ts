@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { mount, unmount } from '../../src/kernel/mount.ts';
 import type { MountPoint } from '../../src/model/mount.ts';
 import { makePlace, runContainer } from './fixture.ts';
 
@@ -68,6 +69,18 @@ for (const kind of ['crun', 'runc'] as const) {
       assert.match(text, /fine\nboundbound/);
       assert.match(text, /tmpfs \/tmp tmpfs rw,nosuid,nodev(,relatime)?,size=1024k/);
       assert.equal(text.match(/Read-only file system/g)?.length, 2);
+    });
+
+    test('what is mounted below a read-only bind is read-only too', async () => {
+      const source = join(place.directory, 'tree');
+      mkdirSync(join(source, 'below'), { recursive: true });
+      mount({ source: 'tmpfs', target: join(source, 'below'), type: 'tmpfs' });
+      try {
+        const text = await say('touch /tmp/tree/x; touch /tmp/tree/below/x', { changes: { record: { mounts: [bind(source, '/tmp/tree', { rw: false })] } } });
+        assert.equal(text.match(/Read-only file system/g)?.length, 2);
+      } finally {
+        unmount(join(source, 'below'));
+      }
     });
 
     test('names, namespaces, limits, sysctls', async () => {
