@@ -45,7 +45,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     reaper: LinkReaper.open(),
     staleFlows: new StaleFlows(log),
     ipam: new Ipam({ pools: config.addressPools }),
-    ports: createPortAllocator(log),
+    ports: createPortAllocator(table),
     firewall: new Firewall({ log }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),

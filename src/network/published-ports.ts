@@ -1,26 +1,44 @@
 /**
- * Host ports of containers: held by real sockets, so that no program can take them and everybody sees them taken. What
- * the kernel cannot lead to a container (::1, and IPv6 to a container that has none) is relayed by this process.
+ * Host ports of containers: held by real sockets, so that no program can take them and everybody sees them taken. IPv6
+ * ones are served as well: what comes to the socket is what the kernel could not lead to the container.
  */
-import type { Log } from '../base/log.ts';
 import { portHolder } from '../kernel/port-holder.ts';
 import { closeFd, holdPort } from '../kernel/socket.ts';
 import type { Protocol } from '../model/port.ts';
 import { ephemeralPorts, reservedPorts } from './host-facts.ts';
-import { PortAllocator, type PortHolder } from './ports/port-plan.ts';
+import type { NetworkTable } from './plan/table.ts';
+import { PortAllocator } from './ports/port-plan.ts';
+import { relayTcp, type RelayTarget } from './relay/tcp-relay.ts';
+import { relayUdp } from './relay/udp-relay.ts';
 
-const holder: PortHolder = {
-  hold(protocol: Protocol, address: string, port: number) {
-    const fd = holdPort({ protocol, address, port });
-    return { close: () => closeFd(fd) };
-  },
-};
-
-export function createPortAllocator(_log: Log): PortAllocator {
-  return new PortAllocator({
-    holder,
+export function createPortAllocator(table: NetworkTable): PortAllocator {
+  const allocator: PortAllocator = new PortAllocator({
+    holder: {
+      hold(protocol, address, port) {
+        const target = () => targetOf(allocator, table, { protocol, address, port });
+        if (address.includes(':') && protocol === 'tcp') return relayTcp(address, port, target);
+        if (address.includes(':') && protocol === 'udp') return relayUdp(address, port, target);
+        const fd = holdPort({ protocol, address, port });
+        return { close: () => closeFd(fd) };
+      },
+    },
     ephemeral: ephemeralPorts,
     reserved: reservedPorts,
     describeHolder: portHolder,
   });
+  return allocator;
+}
+
+/** Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's networks. */
+function targetOf(allocator: PortAllocator, table: NetworkTable, host: { protocol: Protocol; address: string; port: number }): RelayTarget | undefined {
+  const owner = allocator.holderOf(host.protocol, host.address, host.port);
+  const endpoints = (owner && table.sandbox(owner.containerId)?.sandbox.endpoints) ?? [];
+  for (const endpoint of endpoints) {
+    for (const published of endpoint.published) {
+      if (published.protocol !== host.protocol || published.hostIp !== host.address || published.hostPort !== host.port) continue;
+      const address = endpoint.ipv4 || endpoint.ipv6;
+      return address === '' ? undefined : { address, port: published.port };
+    }
+  }
+  return undefined;
 }

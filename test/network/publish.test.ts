@@ -99,6 +99,14 @@ function paths(bridgeNetfilter: string): void {
     assert.equal(await askTcp(stranger.netns, '127.0.0.1', 9999), '', 'nor any other server on the host\'s loopback');
   });
 
+  test('[::1], and IPv6 from another host to a container that has none', async () => {
+    assert.equal(await askTcp(undefined, '::1', 8080), '172.18.0.1');
+    assert.equal(await askTcp(outside, '2001:db8::1', 8080), '172.18.0.1');
+    assert.equal(await askUdp(undefined, '::1', 5353), '172.18.0.1');
+    assert.equal(await askUdp(outside, '2001:db8::1', 5353), '172.18.0.1');
+    assert.equal(await askTcp(undefined, '::1', 8081), '', 'published on 127.0.0.1');
+  });
+
   test('outgoing traffic has the address of the host', async () => {
     lab.serveTcp(outside, 8000);
     assert.equal(await askTcp(web.netns, '192.0.2.2', 8000), '192.0.2.1');

@@ -1,0 +1,69 @@
+/**
+ * What the kernel cannot lead to a container: connections to [::1], and IPv6 ones to a container without IPv6. Accepted
+ * here and passed on, byte for byte; ends are passed on one direction at a time. Costs nothing until somebody calls.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { closeFd, openTcpListener } from '../../kernel/socket.ts';
+
+export interface RelayTarget {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Where a connection goes now; undefined: nowhere, it is refused. */
+export type TargetLookup = () => RelayTarget | undefined;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Takes the port at once (KernelError EADDRINUSE if somebody has it) and serves it from the next turn of the loop on. */
+export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void } {
+  const fd = openTcpListener({ address, port });
+  let server: Server | undefined;
+  let closed = false;
+  const sockets = new Set<Socket>();
+  // The kernel holds what comes until then: whoever starts a container with a thousand ports does not wait for their servers.
+  setImmediate(() => {
+    if (closed) return;
+    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => passOn(client, target(), sockets));
+    server.on('error', () => {});
+    server.listen({ fd });
+    server.unref();
+  });
+  return {
+    close: () => {
+      closed = true;
+      if (server) server.close();
+      else closeFd(fd);
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function passOn(client: Socket, target: RelayTarget | undefined, sockets: Set<Socket>): void {
+  if (!target) {
+    client.resetAndDestroy();
+    return;
+  }
+  const server = connect({ host: target.address, port: target.port, allowHalfOpen: true });
+  const timer = setTimeout(() => server.destroy(), CONNECT_TIMEOUT_MS);
+  server.once('connect', () => {
+    clearTimeout(timer);
+    client.setNoDelay(true);
+    server.setNoDelay(true);
+    client.pipe(server);
+    server.pipe(client);
+  });
+  for (const [socket, other] of [
+    [client, server],
+    [server, client],
+  ] as const) {
+    sockets.add(socket);
+    socket.on('error', () => other.resetAndDestroy());
+    socket.on('close', () => {
+      clearTimeout(timer);
+      sockets.delete(socket);
+      // A full close of one side that the pipe has not carried over (a reset) ends the other.
+      if (!other.writableEnded) other.destroy();
+    });
+  }
+}
