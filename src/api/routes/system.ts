@@ -41,7 +41,8 @@ async function info(call: Call): Promise<void> {
 
 async function events(call: Call): Promise<void> {
   const { query } = call;
-  const sinceNs = parseTimestampNs(query.text('since'), 'since');
+  // `--since 0` means from the first event that is still known; to the engine 0 means none of them.
+  const sinceNs = query.text('since') === '0' ? 1n : parseTimestampNs(query.text('since'), 'since');
   const untilNs = parseTimestampNs(query.text('until'), 'until');
   if (untilNs !== 0n && untilNs < sinceNs) {
     throw invalid(`\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`);
