@@ -31,10 +31,11 @@ const STDERR = 3;
 // conmon's own buffer is 32 KiB and in some versions a byte less: half of it is safe with all.
 const STDIN_PACKET_BYTES = 16 * 1024;
 const QUEUE_LIMIT_BYTES = 1024 * 1024;
-const PACKETS_PER_TURN = 64;
 
-// conmon's packets are at most 8 KiB and the byte in front; one buffer serves all sessions, data is copied out of it.
-const packet = Buffer.allocUnsafeSlow(64 * 1024);
+// One buffer for all sessions, for what one turn of the loop receives; data is copied out of it. conmon's packets are at
+// most 8 KiB and the byte in front. Byte 0 is there to be overwritten and put back.
+const received = Buffer.allocUnsafeSlow(128 * 1024);
+const PACKET_ROOM_BYTES = 32 * 1024;
 
 export interface SessionOptions {
   readonly tty: boolean;
@@ -68,31 +69,53 @@ export class AttachSession implements RuntimeSession {
     this.output = { [Symbol.asyncIterator]: () => this.#frames() };
   }
 
+  // Packets are received end to end, so that a run of one stream becomes one frame: each next packet's first byte falls on the
+  // last byte of the data before it, which is put back.
   #receive(): void {
-    for (let turn = 0; turn < PACKETS_PER_TURN; turn++) {
-      let size: number | undefined;
-      try {
-        size = recvPacket(this.#fd, packet);
-      } catch (error) {
-        if (!isKernelError(error)) throw error;
-        size = 0; // conmon was killed: ECONNRESET
+    let runStart = 1;
+    let end = 1;
+    let runStream = 0;
+    const finishRun = () => {
+      if (end > runStart) {
+        const data = Buffer.from(received.subarray(runStart, end));
+        this.#queue.push({ stream: runStream === STDERR ? 'stderr' : 'stdout', data });
+        this.#queuedBytes += data.length;
       }
+      runStart = end;
+    };
+    let over = false;
+    while (received.length - end >= PACKET_ROOM_BYTES) {
+      const before = received[end - 1]!;
+      const size = this.#receivePacket(received.subarray(end - 1));
+      const stream = received[end - 1]!;
+      received[end - 1] = before;
       if (size === undefined) break;
-      if (size === 0) return this.#end();
-      this.#queue.push({ stream: packet[0] === STDERR ? 'stderr' : 'stdout', data: Buffer.from(packet.subarray(1, size)) });
-      this.#queuedBytes += size;
-      if (this.#queuedBytes >= QUEUE_LIMIT_BYTES) {
-        this.#watch.watch({});
+      if (size === 0) {
+        over = true;
         break;
       }
+      if (stream !== runStream) finishRun();
+      runStream = stream;
+      end += size - 1;
     }
+    finishRun();
+    if (over) this.#end();
+    else if (this.#queuedBytes >= QUEUE_LIMIT_BYTES) this.#watch.watch({});
     this.#wake?.();
+  }
+
+  #receivePacket(buffer: Buffer): number | undefined {
+    try {
+      return recvPacket(this.#fd, buffer);
+    } catch (error) {
+      if (isKernelError(error)) return 0; // conmon was killed: ECONNRESET
+      throw error;
+    }
   }
 
   #end(): void {
     this.#ended = true;
     this.#close();
-    this.#wake?.();
   }
 
   #close(): void {
