@@ -10,8 +10,7 @@ const SIG_DFL = 0;
 
 /**
  * Replaces this process by another program: same pid, same standard streams, nothing else of ours (everything this room and
- * Node open is close-on-exec, and what was handed to this process stays closed too unless setInherited says otherwise).
- * Returns only by throwing. Signals that Node ignores are put back to their default.
+ * Node open is close-on-exec; what setInherited says, and what this process was itself handed, goes along). Returns only by throwing. Signals that Node ignores are put back to their default.
  */
 export function execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);

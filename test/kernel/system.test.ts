@@ -74,6 +74,42 @@ test('tracked connections: listed and deleted by what they are', (t) => {
   closeFd(client);
 });
 
+test('many tracked connections: the kernel looks for us, and finds the same', (t) => {
+  const netns = throwawayNetns(directory);
+  const ruleset = RulesetContext.open(netns);
+  ruleset.run('table inet t { chain o { type filter hook output priority 0; ct state new accept; }; }');
+  ruleset.close();
+  const v4 = openUdpSocket({ netns, address: '0.0.0.0', port: 5000 });
+  const v6 = openUdpSocket({ netns, address: '::1', port: 5000 });
+  const batch = new DatagramBatch({ slots: 60, slotBytes: 16 });
+  for (let index = 0; index < 6000; index += 60) {
+    for (let slot = 0; slot < 60; slot++) {
+      const number = index + slot;
+      batch.queueTo(slot, Buffer.from('x'), inetSockaddr(`127.1.${number >> 8}.${number & 255}`, number % 2 ? 9 : 10));
+    }
+    batch.send(v4);
+  }
+  batch.queueTo(0, Buffer.from('x'), inetSockaddr('::1', 11));
+  batch.send(v6);
+  if (listFlows({ address: '::1' }, netns).length === 0) return t.skip('this kernel does not track');
+  const found = (filter: Parameters<typeof listFlows>[0]) => listFlows(filter, netns).map(({ original }) => original.destination).sort();
+  assert.deepEqual(found({ destination: '127.1.2.3' }), ['127.1.2.3']);
+  assert.deepEqual(found({ destination: '127.1.2.3', destinationPort: 10 }), []);
+  assert.deepEqual(found({ address: '127.1.2.4' }), ['127.1.2.4']);
+  assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '::1']) }), ['127.1.2.4', '::1']);
+  assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1', '127.9.9.9']) }), ['127.1.2.4', '127.1.2.5', '::1']);
+  assert.deepEqual(found({ replySource: '127.1.3.3', protocol: 'udp' }), ['127.1.3.3']);
+  assert.deepEqual(found({ protocol: 'udp', destinationPort: 11 }), ['::1']);
+  assert.equal(found({ protocol: 'udp', destinationPorts: new Set([9]) }).length, 3000);
+  assert.equal(found({ protocol: 'tcp', destinationPorts: new Set([9]) }).length, 0);
+  assert.equal(found({ destinationPorts: new Set([9, 11]) }).length, 3001);
+  assert.equal(found({ source: '127.0.0.1', destinationPorts: new Set([10]) }).length, 3000);
+  assert.equal(deleteFlows({ addresses: new Set(['127.1.2.4', '::1']) }, netns), 2);
+  assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1']) }), ['127.1.2.5']);
+  closeFd(v4);
+  closeFd(v6);
+});
+
 test('an announced address is learnt by neighbours that knew another owner', async () => {
   const a = throwawayNetns(directory);
   const b = throwawayNetns(directory);
@@ -161,19 +197,19 @@ test('becoming another program: same pid, its environment, nothing of ours open'
   const script = `
     const { execve, setNoNewPrivs, unshareMountNamespace } = await import(${JSON.stringify(module)} + 'process.ts');
     const { openEventfd } = await import(${JSON.stringify(module)} + 'poller.ts');
-    openEventfd();
+    const opened = openEventfd();
     const own = (await import('node:fs')).readlinkSync('/proc/self/ns/mnt');
     console.log(process.pid);
     unshareMountNamespace();
     setNoNewPrivs();
     try { execve('/no/such/program', ['x'], {}) } catch (error) { console.log(error.message) }
-    execve('/bin/sh', ['sh', '-c', 'echo $$; echo "$A $HOME"; ls /proc/$$/fd | tr "\\\\n" " "; grep NoNewPrivs /proc/$$/status; test $(readlink /proc/$$/ns/mnt) = ' + own + ' || echo moved; grep SigIgn /proc/$$/status'], { A: 'b c', PATH: process.env.PATH });`;
+    execve('/bin/sh', ['sh', '-c', 'echo $$; echo "$A $HOME"; test -e /proc/$$/fd/' + opened + ' || grep NoNewPrivs /proc/$$/status; test $(readlink /proc/$$/ns/mnt) = ' + own + ' || echo moved; grep SigIgn /proc/$$/status'], { A: 'b c', PATH: process.env.PATH });`;
   const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8' });
   const [pid, refusal, same, variables, rest, moved, ignored] = child.stdout.trim().split('\n');
   assert.equal(pid, same, child.stderr);
   assert.match(refusal!, /execute \/no\/such\/program: No such file or directory \(ENOENT\)/);
   assert.equal(variables, 'b c ');
-  assert.match(rest!, /^0 1 2 (\d+ )?NoNewPrivs:\s*1$/);
+  assert.match(rest!, /^NoNewPrivs:\s*1$/);
   assert.equal(moved, 'moved');
   assert.match(ignored!, /SigIgn:\s*0+$/);
   assert.equal(execFileSync('true').length, 0);
