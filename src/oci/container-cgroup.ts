@@ -3,7 +3,7 @@
  * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
  */
 import { readdirSync, rmdirSync } from 'node:fs';
-import { CausewayError, errorCode } from '../base/errors.ts';
+import { CausewayError, errorCode, systemError } from '../base/errors.ts';
 import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
 import { kill } from '../kernel/process.ts';
 import { SIGKILL } from './signals.ts';
@@ -32,8 +32,24 @@ function hierarchies(): string[] {
   return [...new Set([...controllers.values(), ...(unified === undefined ? [] : [unified])])];
 }
 
-/** `cgroupsPath` is absolute, as the spec has it. Takes what the container made below it too. Answers with what is still busy: processes that are just dying. */
-export function removeCgroup(cgroupsPath: string): string[] {
+const REMOVAL_ATTEMPTS = 40;
+
+/**
+ * Removes the container's cgroup from every hierarchy. Its processes have been killed; the kernel may need a moment to let go
+ * of the last. `cgroupsPath` is absolute, as the spec has it.
+ */
+export async function removeCgroupWhenEmpty(cgroupsPath: string): Promise<void> {
+  let busy = removeCgroup(cgroupsPath);
+  for (let attempt = 1; busy.length > 0; attempt++) {
+    if (attempt === REMOVAL_ATTEMPTS) throw systemError(`cannot remove the cgroup ${busy[0]}: it is still in use`);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(attempt, 50)));
+    killLeftovers(cgroupsPath); // what was being forked while the others were killed
+    busy = removeCgroup(cgroupsPath);
+  }
+}
+
+/** Takes what the container made below it too. Answers with what is still busy. */
+function removeCgroup(cgroupsPath: string): string[] {
   checkCgroupsPath(cgroupsPath);
   const busy: string[] = [];
   for (const root of hierarchies()) {

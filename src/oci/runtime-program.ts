@@ -15,10 +15,13 @@ import type { Log } from '../base/log.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openMemoryFile, sealMemoryFile } from '../kernel/spawn.ts';
 import { missingProgram } from './conmon.ts';
-import { removeCgroup } from './container-cgroup.ts';
+import { removeCgroupWhenEmpty } from './container-cgroup.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type RuntimeFlavour = 'crun' | 'runc' | 'other';
+
+/** The file by which we know a state directory; a runtime that we do not know has none. */
+const STATE_FILES: Readonly<Record<RuntimeFlavour, string>> = { crun: 'status', runc: 'state.json', other: 'unknown' };
 
 export class RuntimeProgram {
   readonly name: string;
@@ -94,25 +97,18 @@ export class RuntimeProgram {
     return true;
   }
 
-  /** Removes what the runtime keeps of a container whose processes have all ended. False: it is not as we know it, use `delete`. */
-  async forget(id: string, cgroupsPath: string): Promise<boolean> {
+  /**
+   * Removes the runtime's state of a container, and its cgroup, whose processes have all been killed. Repeatable; what is not
+   * there is fine.
+   */
+  async delete(id: string, cgroupsPath: string): Promise<void> {
     const directory = this.stateDirectory(id);
-    const marker = this.flavour === 'crun' ? 'status' : this.flavour === 'runc' ? 'state.json' : undefined;
-    if (marker === undefined || !existsSync(join(directory, marker))) return false;
-    // The last process has been reported dead; the kernel may need a moment to let go of its cgroup.
-    for (let attempt = 0, busy = removeCgroup(cgroupsPath); busy.length > 0; attempt++, busy = removeCgroup(cgroupsPath)) {
-      if (attempt === 20) return false;
-      await new Promise((resolve) => setTimeout(resolve, 1 + attempt));
+    if (existsSync(directory) && !existsSync(join(directory, STATE_FILES[this.flavour]))) {
+      const result = await this.run(['delete', '--force', id]);
+      if (result.code !== 0 && existsSync(directory)) throw systemError(`delete container: ${result.output}`);
     }
+    await removeCgroupWhenEmpty(cgroupsPath);
     rmSync(directory, { recursive: true, force: true });
-    return true;
-  }
-
-  /** The runtime's own delete. What is not there any more is fine. */
-  async delete(id: string, force: boolean): Promise<void> {
-    if (!existsSync(this.stateDirectory(id))) return;
-    const result = await this.run(['delete', ...(force ? ['--force'] : []), id]);
-    if (result.code !== 0 && existsSync(this.stateDirectory(id))) throw systemError(`delete container: ${result.output}`);
   }
 
   /** 'crun version 1.8.1', the first line of --version. */

@@ -301,8 +301,7 @@ export class Runtime {
       const { output } = await program.run(['create', '--bundle', bundle, id]);
       return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
     } finally {
-      await program.delete(id, true).catch(() => {});
-      await program.forget(id, `/causeway/${id}`).catch(() => false);
+      await program.delete(id, `/causeway/${id}`);
       rmSync(bundle, { recursive: true, force: true });
     }
   }
@@ -425,10 +424,7 @@ export class Runtime {
     live?.conmon.release();
     live?.process?.release();
     killLeftovers(note.cgroupsPath);
-    if (!(await program.forget(id, note.cgroupsPath))) {
-      await program.delete(id, true);
-      await program.forget(id, note.cgroupsPath);
-    }
+    await program.delete(id, note.cgroupsPath);
     for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'oom', 'exec']) {
       rmSync(join(note.bundle, name), { recursive: true, force: true });
     }
