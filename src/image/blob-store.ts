@@ -1,6 +1,7 @@
 /**
- * Content by digest: blobs/sha256/<hex>. A blob is written beside, hashed while it is written, made durable and renamed
- * into place, so that what has a name is whole. Nothing is ever changed in place.
+ * Content by digest: blobs/sha256/<hex>. A blob is written beside, hashed while it is written and renamed into place, so
+ * that what has a name is whole whenever the process ends. Nothing is ever changed in place. Small blobs (`put`) also
+ * survive a power failure at once; for the large ones see layer-durability.ts.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
@@ -66,11 +67,15 @@ export class BlobStore {
   async put(content: Buffer | string, pins: Set<string>): Promise<Blob> {
     const digest = digestOf(content);
     pins.add(digest);
-    if (this.has(digest)) return { digest, sizeBytes: this.sizeBytes(digest) };
+    if (this.has(digest)) {
+      const file = await open(this.path(digest), 'r');
+      await file.datasync().finally(() => file.close());
+      return { digest, sizeBytes: this.sizeBytes(digest) };
+    }
     const writer = await this.writer();
     try {
       await writer.write(Buffer.from(content));
-      return await writer.commit(pins);
+      return await writer.commit(pins, digest, { durable: true });
     } finally {
       await writer.abandon();
     }
@@ -154,7 +159,7 @@ export class BlobWriter {
     this.#sizeBytes = 0;
   }
 
-  async commit(pins: Set<string>, expectedDigest?: string): Promise<Blob> {
+  async commit(pins: Set<string>, expectedDigest?: string, options: { durable?: boolean } = {}): Promise<Blob> {
     const file = this.#file;
     if (!file) throw systemError('the blob is closed');
     const digest = `sha256:${this.#hash.digest('hex')}`;
@@ -163,7 +168,7 @@ export class BlobWriter {
     }
     pins.add(digest);
     try {
-      await file.datasync();
+      if (options.durable) await file.datasync();
       await file.close();
       this.#file = undefined;
       await rename(this.#path, this.#finalPath(digest));

@@ -9,9 +9,10 @@ import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { BlobStore } from './blob-store.ts';
-import { readDecompressed } from './compression.ts';
+import { fileCompression, readDecompressed } from './compression.ts';
 import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex, type IndexState, type StoredImage, type StoredLayer } from './image-index.ts';
+import { LayerDurability } from './layer-durability.ts';
 import { LayerStore } from './layer-store.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
 
@@ -34,6 +35,7 @@ export class ImageCatalog {
   readonly blobs: BlobStore;
   readonly layers: LayerStore;
   readonly log: Log;
+  readonly durability: LayerDurability;
   readonly #index: ImageIndex;
   readonly #configs = new Map<string, ParsedImageConfig>();
   readonly #records = new Map<string, ImageRecord>();
@@ -49,6 +51,7 @@ export class ImageCatalog {
     this.blobs = new BlobStore(root);
     this.layers = new LayerStore(root, log);
     this.#index = ImageIndex.open(root);
+    this.durability = new LayerDurability(this);
     this.#dropDamaged();
     this.collect();
   }
@@ -189,14 +192,17 @@ export class ImageCatalog {
   }
 
   async #unpack(blob: string, expected: string | undefined, pins: Pins, report?: (blobBytes: number) => void) {
-    const { stream, file } = await readDecompressed(this.blobs.path(blob));
-    const pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)));
+    const path = this.blobs.path(blob);
+    const { stream, file } = await readDecompressed(path);
+    // An uncompressed blob was hashed when it was written: its digest is the diff id.
+    const known = (await fileCompression(path)) === 'none' ? { diffId: blob } : {};
+    const pending = await this.layers.unpack(stream, { ...known, ...(report ? { report: () => report(file.bytesRead) } : {}) });
     if (expected !== undefined && pending.diffId !== expected) {
       await pending.discard();
       throw systemError("layers from manifest don't match image configuration");
     }
     const { diffId, sizeBytes, tarBytes } = pending;
-    pins.layers.set(diffId, { sizeBytes, tarBytes });
+    pins.layers.set(diffId, { sizeBytes, tarBytes, settled: false });
     pending.keep();
     return diffId;
   }
@@ -235,6 +241,7 @@ export class ImageCatalog {
       }
     });
     this.#records.clear();
+    this.durability.settleSoon();
     return { id, moved };
   }
 
@@ -259,6 +266,24 @@ export class ImageCatalog {
       if (image) draft.images.set(id, { ...image, ...change });
     });
     this.#records.clear();
+  }
+
+  setSettled(diffIds: readonly string[]): void {
+    this.#index.update((draft) => {
+      for (const diffId of diffIds) {
+        const layer = draft.layers.get(diffId);
+        if (layer) draft.layers.set(diffId, { ...layer, settled: true });
+      }
+    });
+  }
+
+  /** Throws an unpacked layer away and unpacks it again from its blob. */
+  async renewLayer(blob: string, diffId: string): Promise<void> {
+    this.layers.remove(diffId);
+    await this.pinned(async (pins) => {
+      pins.blobs.add(blob);
+      await this.#unpack(blob, diffId, pins);
+    });
   }
 
   setCompressed(plain: string, compressed: string): void {

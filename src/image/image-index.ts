@@ -22,9 +22,13 @@ export interface StoredImage {
 export interface StoredLayer {
   readonly sizeBytes: number; // of the files
   readonly tarBytes: number; // of the uncompressed archive
+  /** Known to be on the disk, and not only in the kernel's memory. */
+  readonly settled: boolean;
 }
 
 export interface IndexState {
+  /** The boot of the machine in which it was last written. */
+  readonly bootId: string;
   readonly images: ReadonlyMap<string, StoredImage>;
   /** Whole references ('docker.io/library/busybox:latest', 'docker.io/library/busybox@sha256:...') to image ids. */
   readonly references: ReadonlyMap<string, string>;
@@ -38,6 +42,11 @@ export interface IndexDraft {
   references: Map<string, string>;
   layers: Map<string, StoredLayer>;
   compressed: Map<string, string>;
+}
+
+/** Changes with every boot of the machine. */
+export function currentBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 export class ImageIndex {
@@ -56,12 +65,13 @@ export class ImageIndex {
       content = readFileSync(path, 'utf8');
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw storageError('read', path, error);
-      return new ImageIndex(path, { images: new Map(), references: new Map(), layers: new Map(), compressed: new Map() });
+      return new ImageIndex(path, { bootId: currentBootId(), images: new Map(), references: new Map(), layers: new Map(), compressed: new Map() });
     }
     try {
       const json = JSON.parse(content) as Record<string, object> & { version: number };
       if (json.version !== 1) throw new Error(`unknown version ${json.version}`);
       return new ImageIndex(path, {
+        bootId: String(json['bootId']),
         images: new Map(Object.entries(json['images'] as Record<string, StoredImage>)),
         references: new Map(Object.entries(json['references'] as Record<string, string>)),
         layers: new Map(Object.entries(json['layers'] as Record<string, StoredLayer>)),
@@ -86,13 +96,14 @@ export class ImageIndex {
     };
     const result = change(draft);
     this.#write(draft);
-    this.#state = draft;
+    this.#state = { bootId: currentBootId(), ...draft };
     return result;
   }
 
   #write(state: IndexDraft): void {
     const content = JSON.stringify({
       version: 1,
+      bootId: currentBootId(),
       images: Object.fromEntries(state.images),
       references: Object.fromEntries(state.references),
       layers: Object.fromEntries(state.layers),

@@ -39,7 +39,9 @@ export class ImageStore {
 
   /** Opens (or makes) the store in `root`; what a crash left half done is removed. */
   static async open(root: string, options: ImageStoreOptions): Promise<ImageStore> {
-    return new ImageStore(new ImageCatalog(root, options.log), { insecureRegistries: options.insecureRegistries ?? [] });
+    const catalog = new ImageCatalog(root, options.log);
+    await catalog.durability.recover();
+    return new ImageStore(catalog, { insecureRegistries: options.insecureRegistries ?? [] });
   }
 
   /** Every image, newest first. */

@@ -55,8 +55,8 @@ export class LayerStore {
     return readdirSync(this.#directory).map((name) => `sha256:${name}`);
   }
 
-  /** Unpacks an uncompressed layer; `report` is called as it goes. */
-  async unpack(tar: Readable, report?: () => void): Promise<PendingLayer> {
+  /** Unpacks an uncompressed layer. `diffId`: known already, not to be computed; `report` is called as it goes. */
+  async unpack(tar: Readable, options: { diffId?: string; report?: () => void } = {}): Promise<PendingLayer> {
     const directory = join(this.#staging, randomBytes(8).toString('hex'));
     // Nobody can guess the name, so no entry of the archive can be meant for it.
     const tools = `.${randomBytes(12).toString('hex')}`;
@@ -65,9 +65,9 @@ export class LayerStore {
     let tarBytes = 0;
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
+        if (options.diffId === undefined) hash.update(chunk);
         tarBytes += chunk.length;
-        report?.();
+        options.report?.();
         done(null, chunk);
       },
     });
@@ -89,7 +89,7 @@ export class LayerStore {
       await rm(directory, { recursive: true, force: true });
       throw error;
     }
-    const diffId = `sha256:${hash.digest('hex')}`;
+    const diffId = options.diffId ?? `sha256:${hash.digest('hex')}`;
     const discard = () => rm(directory, { recursive: true, force: true });
     return { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes, keep: () => this.#place(directory, diffId), discard };
   }

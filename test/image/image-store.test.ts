@@ -132,6 +132,28 @@ test('what is damaged or orphaned on disk is gone after opening', async (t) => {
   await assert.rejects(openStore(root), { kind: 'system', message: /the image index .* is damaged/ });
 });
 
+test('after a power failure, layers that were not on the disk are made again or gone', async (t) => {
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'store');
+  const { images } = await openStore(root);
+  const names = ['settled', 'torn', 'lost'];
+  for (const name of names) await importTree(images, directory, name, `echo ${name} > a`);
+  const [settled, torn, lost] = names.map((name) => images.get(name));
+  images.catalog.setSettled(settled!.diffIds);
+  // As the disk might look: a file without its content, a blob without its end.
+  writeFileSync(join(images.catalog.layers.path(torn!.diffIds[0]!), 'a'), '');
+  writeFileSync(images.catalog.blobs.path(lost!.layers[0]!), '');
+  const index = readFileSync(join(root, 'index.json'), 'utf8');
+  assert.deepEqual((await openStore(root)).images.list().length, 3, 'the same boot has all in memory');
+  writeFileSync(join(root, 'index.json'), index.replace(/"bootId":"[^"]+"/, '"bootId":"another"'));
+  const later = await openStore(root);
+  assert.equal(later.images.find('lost'), undefined);
+  const content = (name: string) => readFileSync(join(later.images.catalog.layers.path(later.images.get(name).diffIds[0]!), 'a'), 'utf8');
+  assert.deepEqual(['settled', 'torn'].map(content), ['settled\n', 'torn\n']);
+  await later.images.catalog.durability.settle();
+  assert.deepEqual([...later.images.catalog.state.layers.values()].map((layer) => layer.settled), [true, true]);
+});
+
 test('killed at any moment, the store is whole and leaves nothing', async (t) => {
   const directory = temporaryDirectory(t);
   const root = join(directory, 'store');

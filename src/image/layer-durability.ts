@@ -1,0 +1,82 @@
+/**
+ * Layers and their blobs are large, and nobody who imports or pulls an image waits until they are on the disk: a killed
+ * process loses nothing, because the kernel has them. A power failure may. So a layer counts as settled only after a sync
+ * that happens in the background, and the layers that were not when the machine went down are made again from their
+ * blobs, if these are whole, or go together with their images. What is listed is never half there.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { errorMessage } from '../base/errors.ts';
+import type { ImageCatalog } from './image-catalog.ts';
+import { currentBootId } from './image-index.ts';
+
+const DELAY_MS = 5000;
+
+export class LayerDurability {
+  readonly #catalog: ImageCatalog;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(catalog: ImageCatalog) {
+    this.#catalog = catalog;
+  }
+
+  #unsettled(): string[] {
+    return [...this.#catalog.state.layers].filter(([, layer]) => !layer.settled).map(([diffId]) => diffId);
+  }
+
+  /** Some seconds after the last call: a burst of images is synced once. Does not keep the process alive. */
+  settleSoon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.settle().catch((error: unknown) => this.#catalog.log.warn({ error }, 'cannot sync image layers to the disk'));
+    }, DELAY_MS).unref();
+  }
+
+  /** Syncs the file system and notes what is on the disk now. */
+  async settle(): Promise<void> {
+    const diffIds = this.#unsettled();
+    if (diffIds.length === 0) return;
+    await new Promise<void>((resolve, reject) => {
+      // A process of its own: it can take long, and none of our threads should.
+      const child = spawn('sync', ['--file-system', this.#catalog.root], { stdio: 'ignore' });
+      child.on('error', reject);
+      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`sync: exit status ${code}`))));
+    });
+    this.#catalog.setSettled(diffIds);
+  }
+
+  /** To be called once, at start: sees to the layers that a crash of the machine may have left incomplete. */
+  async recover(): Promise<void> {
+    const unsettled = new Set(this.#unsettled());
+    if (unsettled.size === 0) return;
+    if (this.#catalog.state.bootId === currentBootId()) {
+      this.settleSoon();
+      return;
+    }
+    const lost = new Set<string>();
+    const renewed = new Set<string>();
+    for (const image of [...this.#catalog.state.images.values()]) {
+      for (const [i, diffId] of this.#catalog.record(image.id).diffIds.entries()) {
+        if (!unsettled.has(diffId) || renewed.has(diffId)) continue;
+        const blob = image.layers[i] ?? '';
+        try {
+          if (!(await this.#isWhole(blob))) throw new Error(`blob ${blob} is damaged`);
+          await this.#catalog.renewLayer(blob, diffId);
+          renewed.add(diffId);
+        } catch (error) {
+          this.#catalog.log.error({ image: image.id, layer: diffId, reason: errorMessage(error) }, 'an image was lost when the machine went down');
+          lost.add(image.id);
+        }
+      }
+    }
+    if (lost.size > 0) this.#catalog.forget([...lost]);
+    this.#catalog.log.info({ layers: renewed.size }, 'unpacked layers again that the machine had not written to its disk');
+    this.settleSoon();
+  }
+
+  async #isWhole(blob: string): Promise<boolean> {
+    const hash = createHash('sha256');
+    for await (const chunk of this.#catalog.blobs.stream(blob)) hash.update(chunk as Buffer);
+    return `sha256:${hash.digest('hex')}` === blob;
+  }
+}
