@@ -49,6 +49,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
 
 async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<Engine> {
   const startedAt = formatTimeNs(systemClock.nowNs());
+  const build = buildInfo();
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 });
   undo.push('pid file', takeInstanceLock(config.pidFile));
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
@@ -74,6 +75,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
     execRoot: config.execRoot,
     log: log.child({ room: 'dns' }),
+    version: `${build.version}+${build.gitCommit}`,
   });
   await resolver.start();
   const network = new NetworkService({
@@ -114,7 +116,6 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   };
 
   const init = findProgram('tini-static', 'docker-init', 'tini') ?? '';
-  const build = buildInfo();
   const engine = createEngine({
     config: {
       dataRoot: config.dataRoot,
@@ -165,9 +166,11 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   });
   undo.push('engine', () => engine.quiesce());
   await engine.restore();
+  // What the resolver still knows from an earlier daemon, and this one does not, goes now.
+  await resolver.settle();
 
   const closeSockets = await listenOn(
-    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build }),
+    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1' }),
     config.hosts,
     config.socketGroup,
     log,

@@ -8,6 +8,7 @@ import type { MountPoint } from '../../model/mount.ts';
 import { newId, shortId } from '../../model/ids.ts';
 import { copyUp } from '../../image/copy-up.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
+import { checkConfinement } from '../../oci/spec-check.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { resolveMounts } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
@@ -35,6 +36,7 @@ export async function createContainer(context: EngineContext, wantedName: string
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
   const merged = completeSpec(context, mergeImage(asked, image.config), id);
   const { path, args } = commandOf(merged.process);
+  checkConfinement(merged);
   const { runtime } = merged.host;
   if (runtime !== '' && runtime !== 'io.containerd.runc.v2' && !config.runtimeNames.includes(runtime)) {
     throw invalid(`unknown or invalid runtime name: ${runtime}`);

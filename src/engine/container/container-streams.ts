@@ -25,12 +25,13 @@ interface LogOptions {
 }
 
 type Session = Pick<RuntimeSession, 'output' | 'writeStdin' | 'closeStdin' | 'detach'> & { readonly tty: boolean };
+type AttachedSession = Session & { readonly stdinOnce: boolean };
 
-export async function attachContainer(context: EngineContext, ref: string, options: AttachOptions): Promise<Session> {
+export async function attachContainer(context: EngineContext, ref: string, options: AttachOptions): Promise<AttachedSession> {
   const record = context.table.find(ref);
   if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before attach`);
   if (record.state.status === 'restarting') throw conflict(`container ${ref} is restarting, wait until the container is running`);
-  const { tty, openStdin } = record.spec.process;
+  const { tty, openStdin, stdinOnce } = record.spec.process;
   const live: Session | null = !options.stream
     ? null
     : isUp(record)
@@ -48,6 +49,7 @@ export async function attachContainer(context: EngineContext, ref: string, optio
   const takesInput = options.stdin && openStdin && live !== null;
   return {
     tty,
+    stdinOnce,
     output,
     writeStdin: async (chunk) => (takesInput ? live.writeStdin(chunk) : undefined),
     closeStdin: async () => (takesInput ? live.closeStdin() : undefined),

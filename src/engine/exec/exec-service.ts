@@ -15,6 +15,7 @@ import type { ExecEntry, ExecSpec } from './exec-table.ts';
 export function createExec(context: EngineContext, ref: string, spec: ExecSpec): string {
   const record = runningContainer(context, ref);
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
+  execUser(record, spec); // an unknown user is refused now, not when it is started
   const entry: ExecEntry = { id: newId(), containerId: record.id, spec, started: false, exitCode: null, pid: 0, handle: null };
   context.execs.add(entry);
   publishContainerEvent(context.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
@@ -80,20 +81,24 @@ export function runExec(
   spec: ExecSpec,
   options: { attach: boolean; consoleSize: readonly [number, number] | null },
 ): Promise<ExecHandle> {
-  const root = join('/proc', String(record.state.pid), 'root');
   const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, []);
   const env = mergeOver(base, spec.env);
   const process = buildExecProcess({
     record,
     args: spec.cmd,
     env,
-    user: resolveUser(root, spec.user || record.spec.process.user, record.spec.host.groupAdd),
+    user: execUser(record, spec),
     cwd: spec.workingDir,
     tty: spec.tty,
     privileged: spec.privileged,
     consoleSize: options.consoleSize,
   });
   return context.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach });
+}
+
+function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {
+  const root = join('/proc', String(record.state.pid), 'root');
+  return resolveUser(root, spec.user || record.spec.process.user, record.spec.host.groupAdd);
 }
 
 function mergeOver(base: readonly string[], own: readonly string[]): string[] {
