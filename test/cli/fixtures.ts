@@ -13,7 +13,7 @@ const port = (PrivatePort: number, Type = 'tcp', IP?: string, PublicPort?: numbe
 
 export const containers = [
   {
-    Id: WEB, Names: ['/web'], Image: 'training/webapp', ImageID: IMAGE, Command: "python app.py --with 'many' arguments", Created: NOW_S - 40,
+    Id: WEB, Names: ['/web'], Image: 'training/webapp', ImageID: IMAGE, Command: "python app.py --with 'many' arguments", Created: NOW_S - 330,
     Ports: [
       port(5000, 'tcp', '0.0.0.0', 32768), port(5000, 'tcp', '::', 32768), port(80, 'tcp', '0.0.0.0', 80), port(81, 'tcp', '0.0.0.0', 81),
       port(80, 'tcp', '::', 80), port(81, 'tcp', '::', 81), port(9000), port(9001), port(9002), port(53, 'udp'),

@@ -34,9 +34,9 @@ async function run({ flags, args, client }: Call): Promise<void> {
   const path = `/containers/${encodeURIComponent(args[0] ?? '')}`;
   const inspect = async () => {
     const container = await client.json<Inspected>('GET', `${path}/json`);
-    if (!container.State.Running) throw new StatusError('cannot attach to a stopped container, start it first');
-    if (container.State.Paused) throw new StatusError('cannot attach to a paused container, unpause it first');
-    if (container.State.Restarting) throw new StatusError('cannot attach to a restarting container, wait until it is running');
+    if (!container.State.Running) throw new StatusError('You cannot attach to a stopped container, start it first');
+    if (container.State.Paused) throw new StatusError('You cannot attach to a paused container, unpause it first');
+    if (container.State.Restarting) throw new StatusError('You cannot attach to a restarting container, wait until it is running');
     return container;
   };
   const { Id, Config } = await inspect();

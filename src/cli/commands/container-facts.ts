@@ -29,7 +29,7 @@ export const portCommand: Command = {
         throw new StatusError(`Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`);
       }
       const bindings = ports[`${number}/${protocol}`] ?? [];
-      if (bindings.length === 0) throw new StatusError(`no public port '${wanted}' published for ${container}`);
+      if (bindings.length === 0) throw new StatusError(`Error: No public port '${wanted}' published for ${container}`);
       lines = bindings.map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
     }
     if (lines.length > 0) print(`${lines.toSorted(naturalOrder).join('\n')}\n`);

@@ -2,7 +2,6 @@
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
-import { StatusError } from '../command/status-error.ts';
 import { humanSize } from '../format/size.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { print, printLine } from '../terminal/output.ts';
@@ -17,7 +16,7 @@ export const containerPruneCommand: Command = {
   ],
   async run({ flags, client }: Call) {
     const warning = 'WARNING! This will remove all stopped containers.\nAre you sure you want to continue?';
-    if (!flags.bool('force') && !(await confirm(warning))) throw new StatusError('container prune has been cancelled');
+    if (!flags.bool('force') && !(await confirm(warning))) return;
     const { ContainersDeleted, SpaceReclaimed } = await client.json<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>(
       'POST', '/containers/prune', { query: { filters: filtersQuery(flags.filters('filter')) } },
     );

@@ -3,7 +3,6 @@ import type { Call, Command } from '../command/command.ts';
 import { filterFlag, filtersQuery, INSPECT_FORMAT_HELP } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
-import { unescapeFormat } from '../format/list-output.ts';
 import { parseTimestamp, rfc3339 } from '../format/timestamp.ts';
 import { asGoValue } from '../template/go-shapes.ts';
 import { Template, TemplateError } from '../template/template.ts';
@@ -49,7 +48,7 @@ async function run({ flags, client }: Call): Promise<void> {
 function eventTemplate(format: string): Template | undefined {
   if (format === '') return undefined;
   try {
-    const template = new Template(format === 'json' ? '{{json .}}' : unescapeFormat(format));
+    const template = new Template(format === 'json' ? '{{json .}}' : format);
     // Tried on nothing first: a wrong field should not wait for the first event to be found out.
     template.execute(asGoValue('events.Message', {}));
     return template;

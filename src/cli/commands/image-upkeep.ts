@@ -66,7 +66,7 @@ export const imagePruneCommand: Command = {
   ],
   async run({ flags, client }: Call) {
     const all = flags.bool('all');
-    if (!flags.bool('force') && !(await confirm(all ? ALL_WARNING : DANGLING_WARNING))) throw new StatusError('image prune has been cancelled');
+    if (!flags.bool('force') && !(await confirm(all ? ALL_WARNING : DANGLING_WARNING))) return;
     const filters = { ...flags.filters('filter'), dangling: { [String(!all)]: true } };
     const { ImagesDeleted, SpaceReclaimed } = await client.json<{ ImagesDeleted: Deletion[] | null; SpaceReclaimed: number }>(
       'POST', '/images/prune', { query: { filters: filtersQuery(filters) } },

@@ -32,6 +32,6 @@ async function run({ flags, args, client }: Call): Promise<void> {
   });
   const quiet = flags.bool('quiet');
   const digests = flags.bool('digests') || /\.Digest\b/.test(flags.string('format'));
-  const rows = imageRows(images, { truncate: !flags.bool('no-trunc'), digests, byId: quiet });
+  const rows = imageRows(images, { truncate: !flags.bool('no-trunc'), digests });
   print(formatList(imageShape, imageFormat(flags.string('format'), quiet, digests), rows));
 }

@@ -3,7 +3,6 @@ import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';
 import { COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
-import { unescapeFormat } from '../format/list-output.ts';
 import { binarySize } from '../format/size.ts';
 import { Template, TemplateError } from '../template/template.ts';
 import { complain, print } from '../terminal/output.ts';
@@ -23,7 +22,7 @@ async function run({ flags, client, debug }: Call): Promise<void> {
   const format = flags.string('format');
   let template: Template | undefined;
   try {
-    template = format === '' ? undefined : new Template(format === 'json' ? '{{json .}}' : unescapeFormat(format));
+    template = format === '' ? undefined : new Template(format === 'json' ? '{{json .}}' : format);
   } catch (error) {
     throw new StatusError(`template parsing error: ${errorText(error)}`, 64);
   }

@@ -33,7 +33,7 @@ async function fetchAny(client: ApiClient, name: string, size: boolean): Promise
       if (!isNotFound(error)) throw error;
     }
   }
-  throw new StatusError(`error: no such object: ${name}`);
+  throw new StatusError(`Error: No such object: ${name}`);
 }
 
 async function inspectAll(names: readonly string[], format: string, fetch: (name: string) => Promise<InspectedObject>): Promise<void> {

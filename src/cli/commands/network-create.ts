@@ -5,7 +5,7 @@ import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
 import { checkLabel } from '../container/flag-checks.ts';
 import { pairs } from '../container/create-request.ts';
-import { complain, printLine } from '../terminal/output.ts';
+import { printLine } from '../terminal/output.ts';
 
 export const createCommand: Command = {
   use: 'create [OPTIONS] NETWORK',
@@ -58,8 +58,7 @@ async function run({ flags, args, client }: Call): Promise<void> {
     ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
     Labels: pairs(flags.list('label')),
   };
-  const { Id, Warning } = await client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', { body });
-  if (Warning) complain(`WARNING: ${Warning}`);
+  const { Id } = await client.json<{ Id: string }>('POST', '/networks/create', { body });
   printLine(Id);
 }
 

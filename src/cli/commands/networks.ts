@@ -98,7 +98,7 @@ async function remove({ flags, args, client }: Call): Promise<void> {
       failed = true;
     }
   }
-  if (failed) throw new StatusError('', 1);
+  if (failed) throw new StatusError('exit status 1');
 }
 
 export const connectCommand: Command = {
@@ -156,7 +156,7 @@ export const pruneCommand: Command = {
   ],
   async run({ flags, client }) {
     const warning = 'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
-    if (!flags.bool('force') && !(await confirm(warning))) throw new StatusError('', 1);
+    if (!flags.bool('force') && !(await confirm(warning))) return;
     const { NetworksDeleted } = await client.json<{ NetworksDeleted: string[] | null }>('POST', '/networks/prune', {
       query: { filters: filtersQuery(flags.filters('filter')) },
     });

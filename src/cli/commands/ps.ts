@@ -4,6 +4,9 @@ import { filterFlag, filtersQuery, listFormat } from '../command/common-flags.ts
 import * as type from '../command/flag-types.ts';
 import { containerFormat, containerRow, containerShape, type ContainerSummary } from '../container/listing.ts';
 import { formatList } from '../format/list-output.ts';
+import { MethodSet } from '../template/go-value.ts';
+import { errorText, StatusError } from '../command/status-error.ts';
+import { Template } from '../template/template.ts';
 import { print } from '../terminal/output.ts';
 
 export const psCommand: Command = {
@@ -27,6 +30,7 @@ export const psCommand: Command = {
 export const containerLsCommand: Command = { ...psCommand, use: 'ls [OPTIONS]' };
 
 async function run({ flags, client }: Call): Promise<void> {
+  tryFormat(flags.string('format'));
   const size = flags.bool('size') || /\.Size\b/.test(flags.string('format'));
   const last = flags.number('last') === -1 && flags.bool('latest') ? 1 : flags.number('last');
   const query = {
@@ -38,4 +42,24 @@ async function run({ flags, client }: Call): Promise<void> {
   const containers = await client.json<ContainerSummary[]>('GET', '/containers/json', { query });
   const format = containerFormat(flags.string('format'), flags.bool('quiet'), flags.bool('size'));
   print(formatList(containerShape, format, containers.map((container) => containerRow(container, !flags.bool('no-trunc')))));
+}
+
+const NOTHING: ContainerSummary = {
+  Id: '', Names: [], Image: '', ImageID: '', Command: '', Created: 0, Ports: [], Labels: {}, State: '', Status: '',
+};
+
+/** A wrong format is refused before anything is asked, even where there is no container to show. */
+function tryFormat(format: string): void {
+  if (['', 'table', 'json', 'raw'].includes(format)) return;
+  let template: Template;
+  try {
+    template = new Template(format.replace(/^table/, ''));
+  } catch (error) {
+    throw new StatusError(`failed to parse template: ${errorText(error)}`);
+  }
+  try {
+    template.execute(new MethodSet(containerShape.type, containerRow(NOTHING, true)));
+  } catch (error) {
+    throw new StatusError(`failed to execute template: ${errorText(error)}`);
+  }
 }

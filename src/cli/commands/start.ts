@@ -43,7 +43,7 @@ async function startAll(client: ApiClient, names: readonly string[]): Promise<vo
       failed.push(name);
     }
   }
-  if (failed.length > 0) throw new StatusError(`failed to start containers: ${failed.join(', ')}`);
+  if (failed.length > 0) throw new StatusError(`Error: failed to start containers: ${failed.join(', ')}`);
 }
 
 interface Inspected {

@@ -74,7 +74,7 @@ function usageRows(usage: DiskUsage): Row[] {
 }
 
 function verboseText(usage: DiskUsage): string {
-  const images = imageRows((usage.Images ?? []).map((image) => ({ ...image, RepoTags: (image.RepoTags ?? []).slice(0, 1) })), { truncate: true, digests: false, byId: false });
+  const images = imageRows((usage.Images ?? []).map((image) => ({ ...image, RepoTags: (image.RepoTags ?? []).slice(0, 1) })), { truncate: true, digests: false });
   // The size of the image is not the container's.
   const containers = (usage.Containers ?? []).map((container) => containerRow({ ...container, SizeRootFs: 0 }, true));
   const cacheSize = sum((usage.BuildCache ?? []).map(({ Size, Shared }) => (Shared ? 0 : Size)));
@@ -82,7 +82,7 @@ function verboseText(usage: DiskUsage): string {
     `Images space usage:\n\n${formatList(imageShape, 'table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}', images)}` +
     `\nContainers space usage:\n\n${formatList(containerShape, 'table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.LocalVolumes}}\\t{{.Size}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Names}}', containers)}` +
     `\nLocal Volumes space usage:\n\n${formatList(volumeShape, 'table {{.Name}}\\t{{.Links}}\\t{{.Size}}', (usage.Volumes ?? []).map(volumeRow))}` +
-    `\nBuild cache usage: ${humanSize(cacheSize)}\n\n`
+    `\nBuild cache usage: ${humanSize(cacheSize)}\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n`
   );
 }
 
@@ -113,7 +113,7 @@ async function prune({ flags, client }: Call): Promise<void> {
     const shown = Object.entries(filters).flatMap(([name, values]) => Object.keys(values).map((value) => `${name}=${value}`)).toSorted();
     const filterText = shown.length > 0 ? `\n  Items to be pruned will be filtered with:\n${shown.map((filter) => `  - ${filter}\n`).join('')}` : '';
     const question = `WARNING! This will remove:\n${warnings.map((warning) => `  - ${warning}\n`).join('')}${filterText}\nAre you sure you want to continue?`;
-    if (!(await confirm(question))) throw new StatusError('system prune has been cancelled');
+    if (!(await confirm(question))) return;
   }
   const dangling = { ...filters, dangling: { [String(!flags.bool('all'))]: true } };
   let reclaimed = await pruneKind(client, 'containers', 'Deleted Containers:', 'ContainersDeleted', filters);

@@ -6,7 +6,6 @@ import { inspectFormat } from '../command/common-flags.ts';
 import { BUILT_AT, COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { Template, TemplateError } from '../template/template.ts';
-import { unescapeFormat } from '../format/list-output.ts';
 import { print } from '../terminal/output.ts';
 
 export const versionCommand: Command = {
@@ -60,7 +59,7 @@ async function run({ flags, client }: Call): Promise<void> {
 
 function parse(format: string): Template {
   try {
-    return new Template(format === 'json' ? '{{json .}}' : unescapeFormat(format));
+    return new Template(format === 'json' ? '{{json .}}' : format);
   } catch (error) {
     throw new StatusError(`template parsing error: ${errorText(error)}`, 64);
   }

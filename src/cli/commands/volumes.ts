@@ -124,9 +124,7 @@ export const volumePruneCommand: Command = {
       if (filters['all']) throw new StatusError('conflicting options: cannot specify both --all and --filter all=1');
       filters['all'] = { true: true };
     }
-    if (!flags.bool('force') && !(await confirm(flags.bool('all') ? ALL_WARNING : ANONYMOUS_WARNING))) {
-      throw new StatusError('volume prune has been cancelled');
-    }
+    if (!flags.bool('force') && !(await confirm(flags.bool('all') ? ALL_WARNING : ANONYMOUS_WARNING))) return;
     const { VolumesDeleted, SpaceReclaimed } = await client.json<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }>(
       'POST', '/volumes/prune', { query: { filters: filtersQuery(filters) } },
     );

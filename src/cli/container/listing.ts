@@ -4,6 +4,7 @@ import { familiarReference, parseImageReference } from '../api/image-reference.t
 import { humanDuration } from '../format/duration.ts';
 import { ellipsis, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
+import { NilPointer } from '../template/go-value.ts';
 
 export interface PortSummary {
   readonly IP?: string;
@@ -40,7 +41,13 @@ export const containerShape: ListShape = {
 
 const COLUMNS = 'table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}';
 
+const RAW = [
+  'container_id: {{.ID}}', 'image: {{.Image}}', 'command: {{.Command}}', 'created_at: {{.CreatedAt}}', 'state: {{- pad .State 1 0}}', 'status: {{- pad .Status 1 0}}',
+  'names: {{.Names}}', 'labels: {{- pad .Labels 1 0}}', 'ports: {{- pad .Ports 1 0}}', '',
+].join('\n');
+
 export function containerFormat(format: string, quiet: boolean, size: boolean): string {
+  if (format === 'raw') return quiet ? 'container_id: {{.ID}}' : size ? `${RAW}size: {{.Size}}\n` : RAW;
   if (format === '' || format === 'table') return quiet ? '{{.ID}}' : size ? `${COLUMNS}\\t{{.Size}}` : COLUMNS;
   return quiet ? '{{.ID}}' : format;
 }
@@ -58,7 +65,7 @@ export function containerRow(container: ContainerSummary, truncate: boolean): Ro
     Mounts: () => mounts.map(({ Name, Source }) => Name || Source).map((name) => (truncate ? ellipsis(name, 15) : name)).join(','),
     Names: () => containerNames(container.Names ?? [], truncate),
     Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
-    Platform: () => null,
+    Platform: () => new NilPointer('*formatter.Platform'),
     Ports: () => displayPorts(container.Ports ?? []),
     RunningFor: () => `${humanDuration((Date.now() - created.getTime()) / 1000)} ago`,
     Size: () => {

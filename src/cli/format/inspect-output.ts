@@ -6,7 +6,6 @@ import { StatusError } from '../command/status-error.ts';
 import { asGoValue } from '../template/go-shapes.ts';
 import { Template, TemplateError } from '../template/template.ts';
 import { indentJson } from './json-indent.ts';
-import { unescapeFormat } from './list-output.ts';
 
 export interface InspectedObject {
   /** The daemon's answer, to the letter. */
@@ -24,7 +23,7 @@ export class InspectOutput {
   constructor(format: string) {
     this.#asJson = format === 'json';
     try {
-      this.#template = format === '' || this.#asJson ? undefined : new Template(unescapeFormat(format));
+      this.#template = format === '' || this.#asJson ? undefined : new Template(format);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       throw new StatusError(`template parsing error: ${error.message}`, 64);

@@ -23,6 +23,11 @@ export const imageShape: ListShape = {
 };
 
 export function imageFormat(format: string, quiet: boolean, digests: boolean): string {
+  if (format === 'raw') {
+    if (quiet) return 'image_id: {{.ID}}';
+    const digest = digests ? 'digest: {{.Digest}}\n' : '';
+    return `repository: {{ .Repository }}\ntag: {{.Tag}}\n${digest}image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n`;
+  }
   if (quiet) return '{{.ID}}';
   if (format !== '' && format !== 'table') return format;
   return `table {{.Repository}}\\t{{.Tag}}\\t${digests ? '{{.Digest}}\\t' : ''}{{.ID}}\\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}`;
@@ -67,28 +72,24 @@ function namesOf(image: ImageSummary, digests: boolean): Name[] {
   return names.length > 0 ? names : [{ repository: '<none>', tag: '<none>', digest: '<none>' }];
 }
 
-/** `byId`: only the ID matters, and it is listed once. */
-export function imageRows(images: readonly ImageSummary[], options: { truncate: boolean; digests: boolean; byId: boolean }): Row[] {
-  return images.flatMap((image) => {
-    const names = namesOf(image, options.digests);
-    return (options.byId ? names.slice(0, 1) : names).map((name) => imageRow(image, name, options.truncate));
-  });
+export function imageRows(images: readonly ImageSummary[], options: { truncate: boolean; digests: boolean }): Row[] {
+  return images.flatMap((image) => namesOf(image, options.digests).map((name) => imageRow(image, name, options.truncate)));
 }
 
 function imageRow(image: ImageSummary, { repository, tag, digest }: Name, truncate: boolean): Row {
   const created = new Date(image.Created * 1000);
-  const known = (size: number) => (size === -1 || size === undefined ? 'N/A' : humanSize(size, 3));
+  const known = (size: number) => (size === -1 || size === undefined ? 'N/A' : humanSize(size));
   return {
     Containers: () => (image.Containers === -1 ? 'N/A' : String(image.Containers)),
     CreatedAt: () => goTime(created),
-    CreatedSince: () => (image.Created <= 0 ? '' : `${humanDuration((Date.now() - created.getTime()) / 1000)} ago`),
+    CreatedSince: () => `${humanDuration((Date.now() - created.getTime()) / 1000)} ago`,
     Digest: () => digest,
     ID: () => (truncate ? shortId(image.Id) : image.Id),
     Repository: () => repository,
     SharedSize: () => known(image.SharedSize),
     Size: () => humanSize(image.Size, 3),
     Tag: () => tag,
-    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize, 3)),
-    VirtualSize: () => humanSize(image.Size, 3),
+    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize)),
+    VirtualSize: () => humanSize(image.Size),
   };
 }

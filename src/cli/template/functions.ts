@@ -35,7 +35,8 @@ function index(value: unknown, ...keys: unknown[]): unknown {
       if (key < 0 || key >= size) throw new Error(`index out of range: ${key}`);
       item = Array.isArray(item) ? (item[key] as unknown) : Buffer.from(item)[key];
     } else if (item instanceof GoMap || isPlainMap(item)) {
-      if (typeof key !== 'string') throw new Error(`value has type ${typeName(key)}; should be string`);
+      const keyType = item instanceof GoMap ? item.keyType : 'string';
+      if (typeof key !== 'string' || keyType !== 'string') throw new Error(`value has type ${typeName(key)}; should be ${keyType}`);
       item = item instanceof GoMap ? (item.entries.has(key) ? item.entries.get(key) : item.zero) : Object.hasOwn(item, key) ? item[key] : NO_VALUE;
     } else throw new Error(`can't index item of type ${typeName(item)}`);
   }
@@ -79,16 +80,9 @@ function compare(first: unknown, second: unknown): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-const words = (value: unknown): string[] => {
-  if (!Array.isArray(value)) throw new Error(`wrong type for value; expected []string; got ${typeName(value)}`);
-  return value.map((item) => (typeof item === 'string' ? item : printValue(item)));
-};
-
-const text = (value: unknown): string => {
-  if (typeof value === 'string') return value;
-  if (value === NO_VALUE || value === undefined || value === null) throw new Error('invalid value; expected string');
-  throw new Error(`wrong type for value; expected string; got ${typeName(value)}`);
-};
+// What these get has been checked against `parameters`.
+const words = (value: unknown): string[] => (value as unknown[]).map((item) => (typeof item === 'string' ? item : printValue(item)));
+const text = (value: unknown): string => value as string;
 
 /** fmt.Sprint: a space between operands when neither is a string. */
 function sprint(...args: unknown[]): string {
@@ -126,6 +120,19 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   pad: (value, before, after) => (text(value) === '' ? '' : ' '.repeat(Number(before)) + text(value) + ' '.repeat(Number(after))),
   truncate: (value, size) => Array.from(text(value)).slice(0, Number(size)).join(''),
 };
+
+/** The types that functions insist on; Go refuses others before it calls them. */
+export const parameters: Readonly<Record<string, readonly ('string' | '[]string' | 'int')[]>> = {
+  printf: ['string'], split: ['string', 'string'], join: ['[]string', 'string'], title: ['string'], lower: ['string'], upper: ['string'],
+  pad: ['string', 'int', 'int'], truncate: ['string', 'int'],
+};
+
+/** Why a value is none of that type, in Go's words; nothing if it is. */
+export function typeComplaint(value: unknown, wanted: 'string' | '[]string' | 'int'): string | undefined {
+  if (value === NO_VALUE || value === undefined || value === null) return `invalid value; expected ${wanted}`;
+  const fits = wanted === 'int' ? Number.isInteger(value) : wanted === 'string' ? typeof value === 'string' : Array.isArray(value);
+  return fits ? undefined : `wrong type for value; expected ${wanted}; got ${typeName(value)}`;
+}
 
 /** How many arguments, for functions that take a fixed number. */
 export const arity: Readonly<Record<string, number>> = {

@@ -3,9 +3,9 @@
  * through them as through Docker's own client: `.ID` and `.Id` both work, an absent field is empty, maps print as map[...].
  *
  * One line a type: fields by Go name, `=json` where JSON's differs (or differs in case), and after the colon s(tring),
- * i(nteger), b(oolean), ?(anything), a type's name, with [] (slice), {} (map) or * (pointer) in front.
+ * i(nteger), b(oolean), ?(anything), a type's name, with [] (slice), {} (map by string), {T} (map by T) or * (pointer) in front.
  */
-import { GoMap, GoStruct, NilPointer } from './go-value.ts';
+import { GoMap, GoStruct, NilPointer, NilSlice } from './go-value.ts';
 
 const SHAPES: Readonly<Record<string, string>> = {
   'container.InspectResponse':
@@ -20,7 +20,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   'storage.DriverData': 'Data:{}s Name:s',
   'container.MountPoint': 'Type:s Name:s Source:s Destination:s Driver:s Mode:s RW:b Propagation:s',
   'container.Config':
-    'Hostname:s Domainname:s User:s AttachStdin:b AttachStdout:b AttachStderr:b ExposedPorts:{}empty Tty:b OpenStdin:b StdinOnce:b Env:[]s Cmd:[]s ' +
+    'Hostname:s Domainname:s User:s AttachStdin:b AttachStdout:b AttachStderr:b ExposedPorts:{nat.Port}empty Tty:b OpenStdin:b StdinOnce:b Env:[]s Cmd:[]s ' +
     'Healthcheck:*container.HealthConfig ArgsEscaped:b Image:s Volumes:{}empty WorkingDir:s Entrypoint:[]s NetworkDisabled:b MacAddress:s OnBuild:[]s ' +
     'Labels:{}s StopSignal:s StopTimeout:*i Shell:[]s',
   empty: '',
@@ -28,7 +28,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   'container.LogConfig': 'Type:s Config:{}s',
   'container.RestartPolicy': 'Name:s MaximumRetryCount:i',
   'container.HostConfig':
-    'Binds:[]s ContainerIDFile:s LogConfig:container.LogConfig NetworkMode:s PortBindings:{}[]nat.PortBinding RestartPolicy:container.RestartPolicy ' +
+    'Binds:[]s ContainerIDFile:s LogConfig:container.LogConfig NetworkMode:s PortBindings:{nat.Port}[]nat.PortBinding RestartPolicy:container.RestartPolicy ' +
     'AutoRemove:b VolumeDriver:s VolumesFrom:[]s ConsoleSize:[]i Annotations:{}s CapAdd:[]s CapDrop:[]s CgroupnsMode:s DNS=Dns:[]s DNSOptions=DnsOptions:[]s ' +
     'DNSSearch=DnsSearch:[]s ExtraHosts:[]s GroupAdd:[]s IpcMode:s Cgroup:s Links:[]s OomScoreAdj:i PidMode:s Privileged:b PublishAllPorts:b ' +
     'ReadonlyRootfs:b SecurityOpt:[]s StorageOpt:{}s Tmpfs:{}s UTSMode:s UsernsMode:s ShmSize:i Sysctls:{}s Runtime:s Isolation:s ' +
@@ -40,7 +40,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   'container.DeviceMapping': 'PathOnHost:s PathInContainer:s CgroupPermissions:s',
   'nat.PortBinding': 'HostIP=HostIp:s HostPort:s',
   'container.NetworkSettings':
-    'Bridge:s SandboxID:s SandboxKey:s Ports:{}[]nat.PortBinding HairpinMode:b LinkLocalIPv6Address:s LinkLocalIPv6PrefixLen:i ' +
+    'Bridge:s SandboxID:s SandboxKey:s Ports:{nat.Port}[]nat.PortBinding HairpinMode:b LinkLocalIPv6Address:s LinkLocalIPv6PrefixLen:i ' +
     'SecondaryIPAddresses:[]? SecondaryIPv6Addresses:[]? EndpointID:s Gateway:s GlobalIPv6Address:s GlobalIPv6PrefixLen:i IPAddress:s IPPrefixLen:i ' +
     'IPv6Gateway:s MacAddress:s Networks:{}*network.EndpointSettings',
   'network.EndpointSettings':
@@ -94,11 +94,12 @@ export function asGoValue(type: string, json: unknown): unknown {
     const pointed = type.slice(1);
     return json === undefined || json === null ? new NilPointer(`*${goName(pointed)}`) : asGoValue(pointed, json);
   }
-  if (type.startsWith('[]')) return Array.isArray(json) ? json.map((item) => asGoValue(type.slice(2), item)) : [];
-  if (type.startsWith('{}')) {
-    const of = type.slice(2);
+  if (type.startsWith('[]')) return Array.isArray(json) ? json.map((item) => asGoValue(type.slice(2), item)) : new NilSlice();
+  const map = /^\{([\w.]*)\}/.exec(type);
+  if (map) {
+    const of = type.slice(map[0].length);
     const entries = Object.entries((json ?? {}) as Record<string, unknown>).map(([key, item]) => [key, asGoValue(of, item)] as const);
-    return new GoMap(new Map(entries), asGoValue(of, undefined), json);
+    return new GoMap(new Map(entries), asGoValue(of, undefined), map[1] || 'string', json === undefined || json === null);
   }
   switch (type) {
     case 's': return json ?? '';

@@ -28,18 +28,24 @@ export class MethodSet {
   }
 }
 
-/** A map whose element type is known: an absent key gives that type's zero, not <no value>. */
+/** A map whose types are known: `index` of an absent key gives the element's zero. */
 export class GoMap {
   readonly entries: ReadonlyMap<string, unknown>;
   readonly zero: unknown;
-  readonly json: unknown;
+  /** "string", or a type of its own, for which Go does not take a plain string. */
+  readonly keyType: string;
+  readonly isNil: boolean;
 
-  constructor(entries: ReadonlyMap<string, unknown>, zero: unknown, json: unknown) {
+  constructor(entries: ReadonlyMap<string, unknown>, zero: unknown, keyType: string, isNil: boolean) {
     this.entries = entries;
     this.zero = zero;
-    this.json = json;
+    this.keyType = keyType;
+    this.isNil = isNil;
   }
 }
+
+/** A slice that is nil: prints as an empty one, but as null in JSON. */
+export class NilSlice extends Array<unknown> {}
 
 /** Go's nil pointer to a type; prints <nil>, and its fields cannot be had. */
 export class NilPointer {
@@ -95,19 +101,24 @@ export function printNumber(value: number): string {
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
-/** Go's encoding/json: keys of maps sorted, <, > and & escaped. */
+/** Go's encoding/json: keys of maps sorted. Rows of lists have <, > and & escaped, other values have not. */
 export function goJson(value: unknown): string {
-  return encode(value)
+  return encode(value);
+}
+
+function escapeHtml(json: string): string {
+  return json
     .replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
     .replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
 function encode(value: unknown): string {
-  if (value === undefined || value === null || value === NO_VALUE || value instanceof NilPointer) return 'null';
+  if (value === undefined || value === null || value === NO_VALUE || value instanceof NilPointer || value instanceof NilSlice) return 'null';
+  if (value instanceof GoMap && value.isNil) return 'null';
   if (Array.isArray(value)) return `[${value.map(encode).join(',')}]`;
   // A struct keeps the daemon's order of fields, which is Go's.
   if (value instanceof GoStruct) return encodeObject([...value.fields].flatMap(([name, item]) => jsonField(value, name, item)));
-  if (value instanceof MethodSet) return encode(methodResults(value));
+  if (value instanceof MethodSet) return escapeHtml(encode(methodResults(value)));
   if (typeof value === 'object') return encodeObject(sortedEntries(value as PlainMap));
   return JSON.stringify(value);
 }

@@ -4,7 +4,7 @@
  */
 export type TokenKind =
   | 'text' | 'open' | 'close' | 'field' | 'variable' | 'identifier' | 'keyword' | 'string' | 'character' | 'number'
-  | 'bool' | 'nil' | 'dot' | 'pipe' | 'declare' | 'assign' | 'comma' | 'leftParen' | 'rightParen' | 'space' | 'end';
+  | 'bool' | 'nil' | 'dot' | 'pipe' | 'declare' | 'assign' | 'comma' | 'leftParen' | 'rightParen' | 'symbol' | 'space' | 'end';
 
 export interface Token {
   readonly kind: TokenKind;
@@ -110,13 +110,25 @@ function lexToken(rest: string, at: number): Token {
   for (const [kind, pattern] of PATTERNS) {
     const text = pattern.exec(rest)?.[0];
     if (text === undefined) continue;
+    if (kind === 'identifier' || kind === 'field' || kind === 'variable') checkTerminator(rest.slice(text.length), at + text.length);
     if (kind !== 'identifier') return { kind, text, at };
     if (text === 'true' || text === 'false') return { kind: 'bool', text, at };
     if (text === 'nil') return { kind: 'nil', text, at };
     return { kind: KEYWORDS.has(text) ? 'keyword' : 'identifier', text, at };
   }
-  const code = (rest.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  throw new TemplateSyntaxError(`unrecognized character in action: U+${code} '${String.fromCodePoint(rest.codePointAt(0) ?? 0)}'`, at);
+  if (/^[\x21-\x7e]/.test(rest)) return { kind: 'symbol', text: first, at };
+  throw new TemplateSyntaxError(`unrecognized character in action: ${unicodeName(rest)}`, at);
+}
+
+/** Names end where something else may begin. */
+function checkTerminator(rest: string, at: number): void {
+  if (rest === '' || rest.startsWith('}}') || /^[ \t\r\n.,|:()]/.test(rest)) return;
+  throw new TemplateSyntaxError(`bad character ${unicodeName(rest)}`, at);
+}
+
+function unicodeName(text: string): string {
+  const point = text.codePointAt(0) ?? 0;
+  return `U+${point.toString(16).toUpperCase().padStart(4, '0')} '${String.fromCodePoint(point)}'`;
 }
 
 /** The value of a "quoted" or `raw` Go string, or of a 'c' constant. */

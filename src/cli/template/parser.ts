@@ -147,13 +147,7 @@ class Parser {
         this.#next--;
         break;
       }
-      if (token.kind === 'pipe') {
-        const following = this.#peek();
-        if (following.kind === 'close' || following.kind === 'rightParen') {
-          throw new TemplateSyntaxError('missing value for command', following.at);
-        }
-        break;
-      }
+      if (token.kind === 'pipe') break;
       throw this.#unexpected(token, 'operand');
     }
     if (operands.length === 0) throw new TemplateSyntaxError('empty command', at);
@@ -215,7 +209,7 @@ class Parser {
   }
 
   #unexpected(token: Token, context: string): TemplateSyntaxError {
-    const what = token.kind === 'end' ? 'EOF' : token.kind === 'keyword' ? `<${token.text}>` : JSON.stringify(token.text);
+    const what = token.kind === 'end' ? 'EOF' : ['keyword', 'dot', 'nil'].includes(token.kind) ? `<${token.text}>` : quoteShort(token.text);
     return new TemplateSyntaxError(`unexpected ${what} in ${context}`, token.at);
   }
 
@@ -247,5 +241,8 @@ class Parser {
     return END;
   }
 }
+
+/** Long words are cut. */
+const quoteShort = (text: string) => (text.length > 10 ? `${JSON.stringify(text.slice(0, 10))}...` : JSON.stringify(text));
 
 const END: Token = { kind: 'end' satisfies TokenKind, text: '', at: 0 };

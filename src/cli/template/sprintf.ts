@@ -54,6 +54,8 @@ function formatOne(verb: string, value: unknown, flags: string, precision: numbe
       return typeof value === 'number' ? value.toString(2) : wrong(verb, value);
     case 'c':
       return typeof value === 'number' ? String.fromCodePoint(value) : wrong(verb, value);
+    case 'U':
+      return typeof value === 'number' ? `U+${value.toString(16).toUpperCase().padStart(4, '0')}` : wrong(verb, value);
     case 'e':
       return typeof value === 'number' ? value.toExponential(precision ?? 6).replace(/e([+-])(\d)$/, 'e$10$2') : wrong(verb, value);
     case 'f':

@@ -2,7 +2,7 @@
  * Go's text/template with Docker's functions. Errors are Go's, without Docker's "template parsing error: " in front:
  * `template: :1:2: executing "" at <.Foo>: map has no entry for key "Foo"`.
  */
-import { arity, functions } from './functions.ts';
+import { arity, functions, parameters, typeComplaint } from './functions.ts';
 import { GoMap, GoStruct, isPlainMap, isTrue, MethodSet, NilPointer, NO_VALUE, printValue, sortedEntries } from './go-value.ts';
 import { TemplateSyntaxError } from './lexer.ts';
 import type { CommandNode, Node, Operand, Pipeline } from './nodes.ts';
@@ -178,6 +178,10 @@ class Execution {
       return piped.length > 0 ? piped[0] : value;
     }
     const args = [...operands.map((operand) => this.#operand(operand, dot)), ...piped];
+    for (const [index, type] of (parameters[name] ?? []).entries()) {
+      const complaint = typeComplaint(args[index], type);
+      if (complaint !== undefined) throw this.#error(operands[index] ?? command, complaint);
+    }
     try {
       return functions[name]?.(...args);
     } catch (error) {
@@ -220,7 +224,7 @@ class Execution {
       throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
     }
     if (of instanceof NilPointer) throw this.#error(operand, `nil pointer evaluating ${of.type}.${name}`);
-    if (of instanceof GoMap) return of.entries.has(name) ? of.entries.get(name) : of.zero;
+    if (of instanceof GoMap) return of.entries.has(name) ? of.entries.get(name) : NO_VALUE;
     if (isPlainMap(of)) {
       if (Object.hasOwn(of, name)) return of[name];
       if (this.#options.missingKeyFails) throw this.#error(operand, `map has no entry for key ${JSON.stringify(name)}`);
@@ -229,7 +233,7 @@ class Execution {
     if (of === undefined || of === null || of === NO_VALUE) {
       throw this.#error(operand, `nil data; no entry for key ${JSON.stringify(name)}`);
     }
-    throw this.#error(operand, `can't evaluate field ${name} in type ${Array.isArray(of) ? '[]interface {}' : typeof of === 'string' ? 'string' : typeof of === 'number' ? 'float64' : 'interface {}'}`);
+    throw this.#error(operand, `can't evaluate field ${name} in type interface {}`);
   }
 
   #error(place: { readonly at: number; readonly shown: string }, message: string): TemplateError {
