@@ -73,6 +73,16 @@ export class NetworkAdmin {
     runSteps(this.#core, driverNamed(network.driver).createNetwork(network, this.#core.facts), new UndoStack());
   }
 
+  /** Turns forwarding on again where networks need it and somebody turned it off; true if that was so. */
+  async restoreForwarding(): Promise<boolean> {
+    if (!this.#core.config.ipForward) return false;
+    const links = this.#core.route.links().map((link) => link.name);
+    const needing = this.#core.table.networks().filter((network) => network.driver === 'bridge' && !network.configOnly && !network.internal);
+    const v4 = needing.some((network) => network.enableIpv4) && enableForwarding(4, links);
+    const v6 = needing.some((network) => network.enableIpv6) && enableForwarding(6, links);
+    return v4 || v6;
+  }
+
   async hostWarnings(): Promise<string[]> {
     return [];
   }

@@ -4,6 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
+import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
@@ -13,6 +14,7 @@ import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
 import { desiredElements } from './plan/elements.ts';
 import { isHostInterfaceName } from './plan/interface-name.ts';
+import { macFromId } from './plan/mac.ts';
 import { publishedOf } from './plan/publish.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import { leaveSteps } from './sandbox-steps.ts';
@@ -134,7 +136,7 @@ export class Restorer {
     const ours = new Set(links.filter((link) => bridges.has(link.name)).map((link) => link.index));
     for (const link of links) {
       if (link.kind === 'veth' && isHostInterfaceName(link.name) && ours.has(link.masterIndex) && !veths.has(link.name)) orphans.push(link.name);
-      if (link.kind === 'bridge' && /^br-[0-9a-f]{12}$/.test(link.name) && !bridges.has(link.name) && link.alias === OWN_ALIAS) orphans.push(link.name);
+      if (link.kind === 'bridge' && isOwnBridge(link) && !bridges.has(link.name)) orphans.push(link.name);
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');
@@ -160,6 +162,12 @@ export class Restorer {
   #reportAll(what: string, errors: readonly unknown[]): void {
     for (const error of errors) this.#core.log.warn({ error: errorMessage(error) }, `removing ${what}`);
   }
+}
+
+/** By its alias, or for one that was only just made, by its address, which follows from its name. */
+function isOwnBridge(link: LinkInfo): boolean {
+  const id = /^br-([0-9a-f]{12})$/.exec(link.name)?.[1];
+  return id !== undefined && (link.alias === OWN_ALIAS || link.mac === macFromId(id));
 }
 
 function readIfThere(directory: string): string[] {

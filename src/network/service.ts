@@ -23,6 +23,7 @@ import { diffElements } from './plan/element.ts';
 import { assignPublished, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
+import { Repairer, type RepairListener } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
 import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
@@ -30,12 +31,15 @@ import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forg
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
 export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
+export type { Repair, RepairListener } from './repair.ts';
 export type { KnownContainer } from './resolution.ts';
 
 export class NetworkService {
   readonly #core: NetworkCore;
   readonly #admin: NetworkAdmin;
   readonly #locks = new KeyedLock();
+  #repairer: Repairer | undefined;
+  #onRepair: RepairListener = () => {};
 
   constructor(deps: NetworkServiceDeps) {
     this.#core = createCore(deps);
@@ -51,10 +55,17 @@ export class NetworkService {
     const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
     for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
     if (changes.length > 0) await resolver.apply(changes);
+    this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
+  }
+
+  /** Who is told what was put back after somebody else took it away. */
+  onRepair(listener: RepairListener): void {
+    this.#onRepair = listener;
   }
 
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
+    this.#repairer?.close();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();
     this.#core.firewall.close();
@@ -65,6 +76,7 @@ export class NetworkService {
   /** Every sandbox, every network of ours and the firewall table, from the kernel and from the store. */
   async removeEverything(): Promise<void> {
     const { table, firewall } = this.#core;
+    this.#repairer?.close();
     const errors: unknown[] = [];
     const collect = (error: unknown) => void errors.push(error);
     for (const record of table.sandboxes()) await this.leave(record.sandbox.containerId).catch(collect);

@@ -60,6 +60,8 @@ export interface LinkChange {
   /** Path of the namespace to move to; after that it is no longer here. */
   readonly netns?: string;
   readonly promiscuous?: boolean;
+  /** A bridge: as in BridgeOptions. */
+  readonly callIptables?: boolean;
   /** Bridge port: frames may leave where they came in. */
   readonly hairpin?: boolean;
   /** Bridge port: talks only to ports that are not isolated. */
@@ -182,6 +184,19 @@ export function setLink(channel: RouteChannel, name: string, change: LinkChange)
     if (netns !== undefined) writer.attributeU32(link.IFLA_NET_NS_FD, netns);
   });
   setPort(channel, change.newName ?? name, change);
+  setBridge(channel, change.newName ?? name, change);
+}
+
+function setBridge(channel: RouteChannel, name: string, { callIptables }: LinkChange): void {
+  if (callIptables === undefined) return;
+  channel.request(`change bridge ${name}`, link.RTM_NEWLINK, 0, (writer) => {
+    writer.raw(link.linkHeader());
+    writer.attributeString(link.IFLA_IFNAME, name);
+    link.writeKind(writer, 'bridge', () => {
+      writer.attributeU8(link.IFLA_BR_NF_CALL_IPTABLES, Number(callIptables));
+      writer.attributeU8(link.IFLA_BR_NF_CALL_IP6TABLES, Number(callIptables));
+    });
+  });
 }
 
 // In a request of its own: in one that also sets the master, port options would go to the old master.

@@ -5,10 +5,10 @@
 import type { FdWatch } from '../fd-watch.ts';
 import * as address from './address-codec.ts';
 import * as link from './link-codec.ts';
-import type { NetlinkMessage } from './message.ts';
+import { readAttributes, type NetlinkMessage } from './message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 
-const groups = { link: [1], address: [5, 9], route: [7, 11], neighbour: [3] } as const;
+const groups = { link: [1], address: [5, 9], route: [7, 11], neighbour: [3], forwarding: [24, 25] } as const;
 export type RouteTopic = keyof typeof groups;
 
 /** `portId` is the netlink address of the socket that made the change (RouteSocket.portId); 0 = the kernel or unknown. */
@@ -17,6 +17,8 @@ export type RouteNews =
   | { readonly type: 'address'; readonly removed: boolean; readonly address: address.AddressInfo; readonly portId: number }
   | { readonly type: 'route'; readonly removed: boolean; readonly route: address.RouteInfo; readonly portId: number }
   | { readonly type: 'neighbour'; readonly removed: boolean; readonly neighbour: address.NeighbourInfo; readonly portId: number }
+  /** IP forwarding was switched, for one link or for all: link index -1. */
+  | { readonly type: 'forwarding'; readonly version: 4 | 6; readonly linkIndex: number; readonly on: boolean }
   /** Some news was lost (more than the socket could hold): compare everything. */
   | { readonly type: 'overrun' };
 
@@ -28,6 +30,10 @@ export interface RouteMonitorOptions {
   /** Gets what came in one round of the event loop, in order. */
   readonly listener: (news: RouteNews[]) => void;
 }
+
+const RTM_NEWNETCONF = 80;
+const NETCONFA_IFINDEX = 1;
+const NETCONFA_FORWARDING = 2;
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024; // 20 containers starting at once make some hundred messages
 
@@ -98,6 +104,13 @@ export function parseRouteNews(message: NetlinkMessage): RouteNews | undefined {
     case address.RTM_DELNEIGH: {
       const info = address.parseNeighbour(payload);
       return info && { type: 'neighbour', removed: type === address.RTM_DELNEIGH, neighbour: info, portId };
+    }
+    case RTM_NEWNETCONF: {
+      const attributes = readAttributes(payload, 4);
+      const index = attributes.get(NETCONFA_IFINDEX);
+      const on = attributes.get(NETCONFA_FORWARDING);
+      if (!index || !on || index.length < 4 || on.length < 4) return undefined;
+      return { type: 'forwarding', version: payload[0] === 10 ? 6 : 4, linkIndex: index.readInt32LE(0), on: on.readInt32LE(0) !== 0 };
     }
     default:
       return undefined;

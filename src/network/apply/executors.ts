@@ -13,7 +13,7 @@ import type { IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.
 import type { StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';
 
-/** Tells our bridges from those that somebody else made. */
+/** Tells our bridges and VLANs from those that somebody else made, which stay when the network goes. */
 export const OWN_ALIAS = 'causeway';
 
 export type Undo = () => void | Promise<void>;
@@ -46,7 +46,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     const route = context.route('');
     const existing = route.link(link);
     if (existing) {
-      if (existing.mtu !== mtu) route.setLink(link, { mtu });
+      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }) });
       return undefined;
     }
     route.addBridge(link, { mtu, callIptables: filterBridged, alias: OWN_ALIAS, ...(mac === '' ? {} : { mac }) });
@@ -71,6 +71,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'create-vlan': ({ link, parent, vlanId }, context) => {
     if (context.route('').link(link)) return undefined;
     context.route('').addVlan({ name: link, parent, vlanId });
+    context.route('').setLink(link, { alias: OWN_ALIAS });
     return () => context.route('').deleteLink(link);
   },
 
@@ -84,6 +85,11 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     } catch (error) {
       if (!isKernelError(error, 'ENODEV', 'ENOENT')) throw error;
     }
+    return undefined;
+  },
+
+  'delete-own-link': ({ link }, context) => {
+    if (context.route('').link(link)?.alias === OWN_ALIAS) context.later(context.reaper.delete(link));
     return undefined;
   },
 

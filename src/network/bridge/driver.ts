@@ -67,7 +67,7 @@ export const bridgeDriver: NetworkDriver = {
     return steps;
   },
 
-  removeNetwork: (network) => [{ kind: 'delete-link', netns: HOST, link: network.bridgeName }],
+  removeNetwork: (network) => [{ kind: 'delete-own-link', link: network.bridgeName }],
 
   attach({ network, endpoint, netns, live }, facts) {
     const options = parseBridgeOptions(network);

@@ -16,6 +16,7 @@ export class Firewall {
   readonly #log: Log;
   #elements: NftSocket | undefined;
   #userRules: string[] = [];
+  #rules: string | undefined; // as nft lists them, without the user's
 
   /** In the network namespace of this process, or in `netns` (tests). */
   readonly #netns: string | undefined;
@@ -31,19 +32,46 @@ export class Firewall {
    */
   install(elements: readonly Element[]): 'written' | 'corrected' | 'kept' {
     const present = this.#readUserChain();
-    if (present?.version === rulesetVersion()) {
-      this.#userRules = present.rules;
-      const diff = this.#difference(elements);
+    // Rules of the user outlive a flush of the whole ruleset as long as this process remembers them.
+    if (present) this.#userRules = present.rules;
+    if (present?.version === rulesetVersion() && this.#rulesAreWhole()) {
+      const diff = diffElements(this.elements(), elements);
       if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
       this.change(diff);
       return 'corrected';
     }
-    // Rules of the user outlive a flush of the whole ruleset as long as this process remembers them.
-    if (present) this.#userRules = present.rules;
     const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
     this.#run(`${remove}${renderRuleset(this.#userRules)}${renderElements(elements)}`);
+    this.#rules = this.#listRules();
     this.#log.info({ elements: elements.length, version: rulesetVersion() }, 'firewall table written');
     return 'written';
+  }
+
+  /**
+   * Whether the rules in the kernel are those that were written. They are compared as nft lists them, since it spells some
+   * differently from how they were given; a table that an earlier process wrote is measured against one made for it.
+   */
+  #rulesAreWhole(): boolean {
+    this.#rules ??= this.#referenceRules();
+    return this.#listRules() === this.#rules;
+  }
+
+  /** The listing of a fresh table, made under another name and without hooks' effect: it is deleted in the next breath. */
+  #referenceRules(): string {
+    const reference = `${TABLE}-reference`;
+    return this.#withContext((context) => {
+      // Dormant: its chains are not registered, no packet meets them.
+      context.run(renderRuleset([]).replace(`table ${FAMILY} ${TABLE} {`, `table ${FAMILY} ${reference} {\n\tflags dormant;`));
+      try {
+        return normalize(context.list(`list table ${FAMILY} ${reference}`, { terse: true }));
+      } finally {
+        context.run(`delete table ${FAMILY} ${reference}`);
+      }
+    });
+  }
+
+  #listRules(): string {
+    return this.#withContext((context) => normalize(context.list(`list table ${FAMILY} ${TABLE}`, { terse: true })));
   }
 
   /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
@@ -78,10 +106,6 @@ export class Firewall {
   close(): void {
     this.#elements?.close();
     this.#elements = undefined;
-  }
-
-  #difference(wanted: readonly Element[]): ElementDiff {
-    return diffElements(this.elements(), wanted);
   }
 
   #socket(): NftSocket {
@@ -119,4 +143,10 @@ export class Firewall {
       context.close();
     }
   }
+}
+
+/** A listing without the table's own name and flags, and without what is in the user's chain. */
+function normalize(listing: string): string {
+  const body = listing.slice(listing.indexOf('\n') + 1).replace(/^\tflags dormant\n\n?/m, '');
+  return body.replace(new RegExp(`(\\tchain ${USER_CHAIN} \\{\\n)[^}]*(\\t\\})`), '$1$2');
 }

@@ -68,7 +68,7 @@ function parentDriver(kind: Kind): NetworkDriver {
       ];
     },
 
-    removeNetwork: (network) => (network.bridgeName === '' ? [] : [{ kind: 'delete-link', netns: HOST, link: network.bridgeName }]),
+    removeNetwork: (network) => [{ kind: 'delete-own-link', link: network.bridgeName || (network.options['parent'] ?? '') }],
 
     gateways(network) {
       if (network.internal) return { v4: '', v6: '' };

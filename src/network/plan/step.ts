@@ -29,6 +29,7 @@ export type Step =
     }
   | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
   | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
+  | { readonly kind: 'delete-own-link'; readonly link: string } // on the host, and only if the engine made it
   | { readonly kind: 'raise-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'set-hairpin'; readonly hostLink: string; readonly on: boolean }
   | { readonly kind: 'add-address'; readonly netns: string; readonly link: string; readonly address: string } // with its prefix

@@ -10,13 +10,19 @@ export class NetworkTable {
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #sandboxes = new Map<string, SandboxRecord>(); // by container id
   readonly #endpoints = new Map<string, Map<string, Endpoint>>(); // network id -> container id
+  readonly #hostLinks = new Set<string>(); // our ends of the veth pairs
+  readonly #bridges = new Map<string, string>(); // name -> network id
   readonly #recipients = new Map<string, Set<string>>(); // source's container id -> containers that link to it
 
   putNetwork(network: NetworkRecord): void {
+    this.removeNetwork(network.id);
     this.#networks.set(network.id, network);
+    if (network.bridgeName !== '') this.#bridges.set(network.bridgeName, network.id);
   }
 
   removeNetwork(id: string): void {
+    const bridge = this.#networks.get(id)?.bridgeName ?? '';
+    if (this.#bridges.get(bridge) === id) this.#bridges.delete(bridge);
     this.#networks.delete(id);
   }
 
@@ -41,7 +47,10 @@ export class NetworkTable {
     const { containerId } = record.sandbox;
     this.removeSandbox(containerId);
     this.#sandboxes.set(containerId, record);
-    for (const endpoint of record.sandbox.endpoints) mapAt(this.#endpoints, endpoint.networkId).set(containerId, endpoint);
+    for (const endpoint of record.sandbox.endpoints) {
+      mapAt(this.#endpoints, endpoint.networkId).set(containerId, endpoint);
+      if (endpoint.hostIfname !== '') this.#hostLinks.add(endpoint.hostIfname);
+    }
     for (const link of record.request.links) setAt(this.#recipients, link.sourceId).add(containerId);
   }
 
@@ -50,6 +59,7 @@ export class NetworkTable {
     if (!record) return;
     this.#sandboxes.delete(containerId);
     for (const endpoint of record.sandbox.endpoints) {
+      this.#hostLinks.delete(endpoint.hostIfname);
       const row = this.#endpoints.get(endpoint.networkId);
       row?.delete(containerId);
       if (row?.size === 0) this.#endpoints.delete(endpoint.networkId);
@@ -59,6 +69,11 @@ export class NetworkTable {
       recipients?.delete(containerId);
       if (recipients?.size === 0) this.#recipients.delete(link.sourceId);
     }
+  }
+
+  /** Whether an interface of the host is a bridge of a network or leads to a container. */
+  ownsHostLink(name: string): boolean {
+    return this.#hostLinks.has(name) || this.#bridges.has(name);
   }
 
   endpoint(networkId: string, containerId: string): Endpoint | undefined {

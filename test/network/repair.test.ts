@@ -1,0 +1,104 @@
+/** Whatever somebody else takes away is back within a second, under traffic, with a word about it. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Repair, Sandbox } from '../../src/network/service.ts';
+import { enterTestHost } from './inside.ts';
+import { askTcp, Lab, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) describe('repair', scenarios);
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function scenarios(): void {
+  let lab: Lab;
+  let web: Sandbox;
+  let repairs: Repair[];
+  beforeEach(async () => {
+    lab = await Lab.start();
+    repairs = [];
+    lab.service.onRepair((repair) => repairs.push(repair));
+    await lab.createNetwork('net');
+    web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    lab.serveTcp(web.netns, 80);
+  });
+  afterEach(() => lab.stop());
+
+  async function isBack(pattern: RegExp): Promise<void> {
+    const start = Date.now();
+    while (!repairs.some((repair) => pattern.test(repair.what))) {
+      assert.ok(Date.now() - start < 1000, `not repaired within a second; repaired: ${repairs.map((repair) => repair.what).join('; ')}`);
+      await sleep(5);
+    }
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+  }
+
+  test('own changes are not taken for drift', async () => {
+    const other = await lab.join('other', ['net', 'bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] } });
+    await lab.service.leave(other.containerId);
+    run('nft', 'add', 'table', 'ip', 'mine');
+    run('nft', 'add', 'rule', 'inet', 'causeway', 'user', 'tcp', 'dport', '9', 'accept');
+    run('ip', 'link', 'add', 'foreign', 'type', 'bridge');
+    run('ip', 'link', 'del', 'foreign');
+    await sleep(200);
+    assert.deepEqual(repairs, []);
+  });
+
+  test('a flushed ruleset, a deleted chain, a changed rule, a removed element', async () => {
+    run('nft', 'add', 'rule', 'inet', 'causeway', 'user', 'tcp', 'dport', '9', 'accept');
+    await sleep(100);
+    run('nft', 'flush', 'ruleset');
+    await isBack(/firewall table was damaged or gone/);
+    assert.match(run('nft', 'list', 'chain', 'inet', 'causeway', 'user').out, /dport 9 accept/);
+    repairs.length = 0;
+    run('nft', 'flush', 'chain', 'inet', 'causeway', 'nat-output');
+    await isBack(/firewall table was damaged or gone/);
+    repairs.length = 0;
+    run('nft', 'flush', 'map', 'inet', 'causeway', 'publish-any4');
+    await isBack(/elements of the firewall table/);
+  });
+
+  test('a deleted bridge, its address, a bridge that is down', async () => {
+    const { bridgeName } = lab.network('net');
+    run('ip', 'link', 'del', bridgeName);
+    await isBack(/bridge br-\w+ was deleted/);
+    repairs.length = 0;
+    run('ip', 'addr', 'del', '172.18.0.1/16', 'dev', bridgeName);
+    await isBack(/lost 172\.18\.0\.1\/16/);
+    repairs.length = 0;
+    run('ip', 'link', 'set', bridgeName, 'down');
+    await isBack(/was set down/);
+  });
+
+  test('a deleted veth, one that is taken off its bridge', async () => {
+    run('ip', 'link', 'del', web.endpoints[0]!.hostIfname);
+    await isBack(/interface of container web on network net was deleted/);
+    const inside = run('nsenter', `--net=${web.netns}`, 'ip', 'route').out;
+    assert.match(inside, /default via 172\.18\.0\.1 dev eth0/);
+    repairs.length = 0;
+    run('ip', 'link', 'set', web.endpoints[0]!.hostIfname, 'nomaster');
+    await isBack(/taken off its bridge/);
+  });
+
+  test('forwarding turned off', async () => {
+    const outside = lab.otherHost();
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+    await isBack(/IP forwarding/);
+    assert.equal(await askTcp(outside, '192.0.2.1', 8080), '192.0.2.2');
+  });
+
+  test('an established connection lives through a flush', async () => {
+    const socket = connect({ host: '127.0.0.1', port: 8080 });
+    await new Promise((resolve) => socket.once('connect', resolve));
+    run('nft', 'flush', 'ruleset');
+    await isBack(/firewall table was damaged or gone/);
+    const answer = new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (data) => (text += data.toString()));
+      socket.on('end', () => resolve(text));
+    });
+    socket.write('GET / HTTP/1.0\r\nConnection: close\r\n\r\n');
+    assert.match(await answer, /172\.18\.0\.1/);
+  });
+}
