@@ -123,8 +123,9 @@ function dump(socket: NetlinkSocket, filter: CompiledFilter, question: FlowQuest
       () => (flows = []),
     );
   } catch (error) {
-    // A kernel without the module; it is not an error that what does not exist has no entries.
+    // A kernel that does not take the question, or one without the module that answers any (and then nothing can be done).
     if (!isKernelError(error, 'EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT')) throw error;
+    if (question) return dump(socket, filter, undefined);
   }
   return flows;
 }

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { bindMount, makeMountPrivate, mount, mountOverlay, mountPoints, MS_NODEV, MS_NOSUID, setPropagation, unmount } from '../../src/kernel/mount.ts';
 import { canReplaceMountedFile, coverMountedFile, replaceMountedFile, runInMountNamespace } from '../../src/kernel/mount-namespace.ts';
+import { forgetMountedFile, writeMountedFile } from '../../src/kernel/mounted-file.ts';
 import { throwawayDirectory } from './throwaway.ts';
 
 const directory = throwawayDirectory();
@@ -148,3 +149,56 @@ test('a mounted file is swapped in another mount namespace, unseen here, never a
     process.chdir('/');
   }
 });
+
+for (const method of ['replace', 'alternate'] as const) {
+  const skip = method === 'replace' && !canReplaceMountedFile();
+  test(`a mounted file gets new content at one instant: ${method}`, { skip }, async () => {
+    const file = path(`content-${method}`);
+    const target = path(`content-${method}-target`);
+    writeFileSync(file, 'text 0\n');
+    writeFileSync(target, '');
+    const stranger = await strangerWith(file, target);
+    try {
+      const mounted = { mountNamespace: `/proc/${stranger.pid}/ns/mnt`, target, path: file };
+      const there = `/proc/${stranger.pid}/root${target}`;
+      const reader = spawn('nsenter', [`--mount=${mounted.mountNamespace}`, 'sh', '-c',
+        `i=0; while [ $i -lt 150 ]; do l=$(cat "${target}"); case "$l" in "text "[0-9]*) echo -;; *) echo "saw [$l]";; esac; i=$((i+1)); done`]);
+      let output = '';
+      reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const closed = once(reader, 'close');
+      let count = 0;
+      while (reader.exitCode === null) {
+        const text = `text ${++count} ${'x'.repeat(count % 50)}\n`;
+        writeMountedFile(mounted, text, method);
+        assert.equal(readFileSync(there, 'utf8'), text);
+        assert.equal(readFileSync(file, 'utf8'), text, 'the name here is of what is seen there');
+        // Alternating promises it to readers that finish before the next but one: let two begin and end.
+        const seen = output.length;
+        do await new Promise((resolve) => setImmediate(resolve));
+        while (method === 'alternate' && reader.exitCode === null && output.length < seen + 4);
+      }
+      await closed;
+      assert.equal(output, '-\n'.repeat(150));
+      // What is written over there is found here, and the next text takes its place.
+      execFileSync('nsenter', [`--mount=${mounted.mountNamespace}`, 'sh', '-c', `echo own >> "${target}"`]);
+      assert.match(readFileSync(file, 'utf8'), /own\n$/);
+      writeMountedFile(mounted, 'last\n', method);
+      assert.equal(readFileSync(there, 'utf8'), 'last\n');
+      const depth = runInMountNamespace(mounted.mountNamespace, () => mountPoints().filter((point) => point.target === target).length);
+      assert.ok(depth <= 2);
+      // Killed after the mount, before the rename: the next one begins by finishing it.
+      writeFileSync(`${file}.next`, 'half done\n');
+      if (method === 'replace') replaceMountedFile({ ...mounted, source: `${file}.next` });
+      writeMountedFile(mounted, 'whole\n', method);
+      assert.equal(readFileSync(there, 'utf8'), 'whole\n');
+      assert.equal(readFileSync(file, 'utf8'), 'whole\n');
+      const stranger2 = path('stranger');
+      writeFileSync(stranger2, '');
+      assert.throws(() => writeMountedFile({ ...mounted, path: stranger2 }, 'x', method), (error) => isKernelError(error, 'ESTALE'));
+      forgetMountedFile(file);
+      assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith(`content-${method}.`)), []);
+    } finally {
+      stranger.end();
+    }
+  });
+}

@@ -74,6 +74,7 @@ export class RulesetMonitor {
 
   // A transaction is told as its changes, one message each, and then the new generation.
   #read(message: NetlinkMessage): RulesetNews | undefined {
+    if (message.type !== NFT_MSG_DELTABLE && message.type !== NFT_MSG_NEWGEN) return undefined; // an element, mostly
     const attributes = readAttributes(message.payload, NF_HEADER_BYTES);
     if (message.type === NFT_MSG_DELTABLE) {
       this.#deletedTables.push(`${message.payload[0]} ${attributeText(attributes.get(NFTA_TABLE_NAME))}`);
