@@ -6,6 +6,7 @@
  * Exit code: 0 if everything was as expected, 1 if not, 130 after Ctrl-C.
  */
 import { type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { playBeyond, playCleanUp } from './beyond.ts';
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
   try {
     const preparing = prepareImages(process.env['CAUSEWAY_DEMO_CACHE'] ?? join(PROJECT, '.cache/images'), (child) => (building = child));
     preparing.catch(() => undefined);
-    sandbox = await Sandbox.create({ purpose: 'demo' });
+    sandbox = await Sandbox.create({ purpose: 'demo', files: availableMemoryBytes() > 2 ** 31 ? 'memory' : 'disk' });
     if (interruptedBy) throw new Interrupted();
     stage = new Stage(sandbox);
     stage.note(
@@ -48,6 +49,7 @@ async function main(): Promise<number> {
     const daemon = await startDaemon(sandbox);
     const images = await preparing;
     building = undefined;
+    stage.note('Loading them ...');
     await loadImages(sandbox, images);
     await playLinks(stage, images.postgresVersion);
     await playNetworks(stage);
@@ -64,6 +66,11 @@ async function main(): Promise<number> {
   } finally {
     await sandbox?.destroy();
   }
+}
+
+/** The images take 300 MB; the archive that brings them in takes as much for a moment. */
+function availableMemoryBytes(): number {
+  return Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024;
 }
 
 async function startDaemon(where: Sandbox): Promise<ChildProcess> {

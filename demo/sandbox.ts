@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** On a disk, not in memory; short, because the paths of sockets are limited to 107 characters. */
+/** Of files on disk; short, because the paths of sockets are limited to 107 characters. */
 const PARENT = '/var/tmp';
 const CGROUPS = '/sys/fs/cgroup';
 
@@ -20,6 +20,11 @@ const NAME_SERVER = '192.0.2.53';
 export interface SandboxOptions {
   /** What it is for; part of its directory's name. */
   readonly purpose: string;
+  /**
+   * 'memory': its files are on a filesystem of its own that nobody else sees, and that is gone at once with it.
+   * 'disk': in a directory that is visible from outside too.
+   */
+  readonly files: 'memory' | 'disk';
   /** Directories of the machine that programs inside may write to without the machine seeing it. */
   readonly copyOnWrite?: readonly string[];
   /** Takes away the v2 side of "hybrid" control groups, with which crun refuses to work. */
@@ -47,9 +52,9 @@ export interface CommandOptions {
 export class SandboxError extends Error {}
 
 export class Sandbox {
-  /** Its files: removed with it. */
+  /** A directory for files; removed with it. */
   readonly dir: string;
-  /** `causeway-demo-1234-ab12`: also the name of the control group that its engine should use. */
+  /** Names the process that it is of: also the name for the control group that its engine should use. */
   readonly id: string;
   readonly #holder: ChildProcess;
   readonly #ended: Promise<void>;
@@ -57,14 +62,14 @@ export class Sandbox {
   #initPid = 0;
 
   private constructor(options: SandboxOptions) {
-    this.id = `causeway-${options.purpose}-${process.pid}-${randomBytes(2).toString('hex')}`;
-    this.dir = join(PARENT, this.id);
+    this.id = `causeway-${options.purpose}-${pidNamespace()}-${process.pid}-${randomBytes(2).toString('hex')}`;
+    this.dir = options.files === 'disk' ? join(PARENT, this.id) : '/run/sandbox';
     // What is there already is the machine's own.
     this.#cgroups = [this.id, ...(options.cgroups ?? []).filter((name) => !hierarchies().some((dir) => existsSync(join(dir, name))))];
-    mkdirSync(join(this.dir, 'tmp'), { recursive: true });
+    if (options.files === 'disk') mkdirSync(this.dir);
     const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'];
     // A session of its own: Ctrl-C in the terminal reaches us alone, and we end things in order.
-    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment(), cwd: '/' });
+    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options, this.dir)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment(), cwd: '/' });
     this.#holder.stdin?.on('error', () => undefined);
     this.#ended = new Promise((resolve) => {
       this.#holder.once('error', () => resolve());
@@ -136,7 +141,7 @@ export class Sandbox {
       else this.#holder.kill('SIGKILL');
     }
     await this.#ended;
-    await remove(this.dir);
+    if (this.dir.startsWith(PARENT)) await remove(this.dir);
     this.#cgroups.forEach(removeCgroups);
   }
 
@@ -147,11 +152,11 @@ export class Sandbox {
 }
 
 /** Runs in the new namespaces; ends as tini, which buries orphans, over a `cat` that waits for the end of our pipe. */
-function initScript(options: SandboxOptions): string {
+function initScript(options: SandboxOptions, dir: string): string {
   const lines = [
     'set -e',
     'mount -t tmpfs -o mode=755 tmpfs /run',
-    'mkdir -p /run/lock',
+    `mkdir -p /run/lock ${dir}/tmp`,
     'ip link set lo up',
     // There is no way out to a name server, and nobody should wait for an answer: at an address of our own the kernel refuses at once,
     // provided that it may refuse more than once a second.
@@ -159,11 +164,11 @@ function initScript(options: SandboxOptions): string {
     'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit',
     // Where it is a symbolic link into /run, that file is not there any more.
     'resolv=$(readlink -m /etc/resolv.conf); mkdir -p "${resolv%/*}"; [ -e "$resolv" ] || : >"$resolv"',
-    `echo nameserver ${NAME_SERVER} >/run/sandbox-resolv.conf; mount --bind /run/sandbox-resolv.conf "$resolv"`,
+    `echo nameserver ${NAME_SERVER} >${dir}/resolv.conf; mount --bind ${dir}/resolv.conf "$resolv"`,
     ...(options.withoutUnifiedCgroup === true ? ['if grep -q . /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null; then umount -l /sys/fs/cgroup/unified; fi'] : []),
-    ...(options.copyOnWrite ?? []).flatMap((dir) => [
-      `mkdir -p /run/sandbox${dir}/upper /run/sandbox${dir}/work`,
-      `mount -t overlay overlay -o lowerdir=${dir},upperdir=/run/sandbox${dir}/upper,workdir=/run/sandbox${dir}/work ${dir}`,
+    ...(options.copyOnWrite ?? []).flatMap((path) => [
+      `mkdir -p /run/copies${path}/upper /run/copies${path}/work`,
+      `mount -t overlay overlay -o lowerdir=${path},upperdir=/run/copies${path}/upper,workdir=/run/copies${path}/work ${path}`,
     ]),
     'echo ready',
     'exec tini -- cat >/dev/null',
@@ -205,8 +210,13 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   return env;
 }
 
+/** A pid says nothing to who lives in another process namespace, but shares the disk. */
+function pidNamespace(): string {
+  return Number(/\d+/.exec(readLink('/proc/self/ns/pid') ?? '0')?.[0]).toString(36);
+}
+
 function removeStale(options: SandboxOptions): void {
-  const mine = new RegExp(`^causeway-${options.purpose}-(\\d+)-[0-9a-f]{4}$`);
+  const mine = new RegExp(`^causeway-${options.purpose}-${pidNamespace()}-(\\d+)-[0-9a-f]{4}$`);
   const ended = (name: string): boolean => {
     const pid = mine.exec(name)?.[1];
     return pid !== undefined && readLink(`/proc/${pid}/exe`) === undefined;
