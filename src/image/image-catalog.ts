@@ -145,17 +145,27 @@ export class ImageCatalog {
 
   /** Runs work that brings blobs and layers in. When it is over, what the index does not name by then is removed. */
   async pinned<T>(work: (pins: Pins) => Promise<T>): Promise<T> {
-    const pins = new Pins();
-    this.#pins.add(pins);
+    const pins = this.pin();
     try {
       return await work(pins);
     } finally {
-      this.#pins.delete(pins);
-      try {
-        this.collect();
-      } catch (error) {
-        this.log.warn({ error }, 'cannot collect unused image content');
-      }
+      this.unpin(pins);
+    }
+  }
+
+  /** What is added to the pins stays until they are given back. */
+  pin(): Pins {
+    const pins = new Pins();
+    this.#pins.add(pins);
+    return pins;
+  }
+
+  unpin(pins: Pins): void {
+    this.#pins.delete(pins);
+    try {
+      this.collect();
+    } catch (error) {
+      this.log.warn({ error }, 'cannot collect unused image content');
     }
   }
 

@@ -3,38 +3,31 @@
  * and `repositories` that older readers look for. Layers are uncompressed, each once.
  */
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { pack, type Pack } from 'tar-stream';
-import { notFound } from '../base/errors.ts';
+import { notFound, systemError } from '../base/errors.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { digestHex, digestOf } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, type Descriptor } from './media-types.ts';
 import { familiarName, familiarReference, formatReference, parseAnyReference, parseReference, repositoryOf, type ImageReference } from './reference.ts';
+import { formatTarHeader, padding, TAR_BLOCK } from './tar-headers.ts';
 
 interface Selection {
   readonly record: ImageRecord;
   readonly tags: ImageReference[];
 }
 
-/** Resolves once it is clear that everything asked for exists. */
+/**
+ * Resolves once it is clear that everything asked for exists; from then on it is kept until the stream is closed, whatever
+ * is removed meanwhile. A reader that goes away ends it at its next step.
+ */
 export async function saveImages(catalog: ImageCatalog, refs: readonly string[]): Promise<Readable> {
   const selected = select(catalog, refs);
-  const tar = pack({ highWaterMark: 256 * 1024 });
-  const work = catalog.pinned(async (pins) => {
-    // The images may be removed while the archive is read.
-    for (const { record } of selected) {
-      pins.blobs.add(record.id);
-      for (const blob of record.layers) pins.blobs.add(blob);
-    }
-    await write(catalog, tar, selected);
-  });
-  const output = Readable.from(tar, { objectMode: false, highWaterMark: 256 * 1024 });
-  // The reader went away: nothing more will be taken.
-  output.on('close', () => tar.destroy());
-  work.catch((error: unknown) => output.destroy(error as Error));
-  return output;
+  const layerBytes = new Map(selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])));
+  const pins = catalog.pin();
+  for (const { record } of selected) for (const blob of [record.id, ...record.layers]) pins.blobs.add(blob);
+  const output = Readable.from(archive(catalog, selected, layerBytes), { objectMode: false, highWaterMark: 256 * 1024 });
+  return output.once('close', () => catalog.unpin(pins));
 }
 
 function select(catalog: ImageCatalog, refs: readonly string[]): Selection[] {
@@ -61,29 +54,28 @@ function select(catalog: ImageCatalog, refs: readonly string[]): Selection[] {
   return [...selected.values()];
 }
 
-async function write(catalog: ImageCatalog, tar: Pack, selected: readonly Selection[]): Promise<void> {
+async function* archive(
+  catalog: ImageCatalog,
+  selected: readonly Selection[],
+  layerBytes: ReadonlyMap<string, number>,
+): AsyncGenerator<Buffer> {
   const written = new Set<string>();
   const manifests: object[] = [];
   const index: object[] = [];
   const repositories: Record<string, Record<string, string>> = {};
-  const epoch = new Date(0);
-  // Read now: an image that is removed while the archive is written is still written whole.
-  const tarBytes = new Map(selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])));
-  for (const name of ['blobs/', 'blobs/sha256/']) tar.entry({ name, type: 'directory', mode: 0o755, mtime: epoch });
+  for (const name of ['blobs/', 'blobs/sha256/']) yield entry(name, 0, 0, '5');
   for (const { record, tags } of selected) {
-    const mtime = new Date(Date.parse(record.createdAt) || 0);
-    const layers: Descriptor[] = [];
-    for (const [i, diffId] of record.diffIds.entries()) {
-      const size = tarBytes.get(diffId)!;
-      layers.push({ mediaType: OCI_LAYER, digest: diffId, size });
-      if (written.has(diffId)) continue;
-      written.add(diffId);
-      const { stream } = await readDecompressed(catalog.blobs.path(record.layers[i]!));
-      const entry = tar.entry({ name: blobName(diffId), size, mode: 0o644, mtime });
-      await pipeline(stream, entry);
+    const createdS = Math.max(0, Math.floor((Date.parse(record.createdAt) || 0) / 1000));
+    const layers: Descriptor[] = record.diffIds.map((digest) => ({ mediaType: OCI_LAYER, digest, size: layerBytes.get(digest)! }));
+    for (const [i, { digest, size }] of layers.entries()) {
+      if (written.has(digest)) continue;
+      written.add(digest);
+      yield entry(blobName(digest), size, createdS);
+      yield* layerContent(catalog, record.layers[i]!, size);
     }
     const config = await catalog.blobs.read(record.id);
-    put(tar, written, record.id, config, mtime);
+    if (!written.has(record.id)) yield file(blobName(record.id), config, createdS);
+    written.add(record.id);
     const platform = { architecture: record.architecture, os: record.os, ...(record.variant ? { variant: record.variant } : {}) };
     const manifest = Buffer.from(
       JSON.stringify({
@@ -94,7 +86,7 @@ async function write(catalog: ImageCatalog, tar: Pack, selected: readonly Select
       }),
     );
     const digest = digestOf(manifest);
-    put(tar, written, digest, manifest, epoch);
+    yield file(blobName(digest), manifest);
     const described = { mediaType: OCI_MANIFEST, digest, size: manifest.length, platform };
     if (tags.length === 0) index.push(described);
     for (const tag of tags) {
@@ -109,20 +101,32 @@ async function write(catalog: ImageCatalog, tar: Pack, selected: readonly Select
       LayerSources: Object.fromEntries(layers.map((layer) => [layer.digest, layer])),
     });
   }
-  const file = (name: string, content: object) => {
-    tar.entry({ name, mode: 0o644, mtime: epoch }, `${JSON.stringify(content)}`);
-  };
-  file('index.json', { schemaVersion: 2, mediaType: OCI_INDEX, manifests: index });
-  file('manifest.json', manifests);
-  file('oci-layout', { imageLayoutVersion: '1.0.0' });
-  if (Object.keys(repositories).length > 0) file('repositories', repositories);
-  tar.finalize();
+  yield file('index.json', { schemaVersion: 2, mediaType: OCI_INDEX, manifests: index });
+  yield file('manifest.json', manifests);
+  yield file('oci-layout', { imageLayoutVersion: '1.0.0' });
+  if (Object.keys(repositories).length > 0) yield file('repositories', repositories);
+  yield Buffer.alloc(2 * TAR_BLOCK);
 }
 
-function put(tar: Pack, written: Set<string>, digest: string, content: Buffer, mtime: Date): void {
-  if (written.has(digest)) return;
-  written.add(digest);
-  tar.entry({ name: blobName(digest), mode: 0o644, mtime }, content);
+async function* layerContent(catalog: ImageCatalog, blob: string, sizeBytes: number): AsyncGenerator<Buffer> {
+  const { stream } = await readDecompressed(catalog.blobs.path(blob));
+  let left = sizeBytes;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    left -= chunk.length;
+    yield chunk;
+  }
+  if (left !== 0) throw systemError(`the layer blob ${blob} is damaged on disk`);
+  yield padding(sizeBytes);
+}
+
+function entry(name: string, sizeBytes: number, mtimeS: number, type = '0'): Buffer {
+  const mode = type === '5' ? 0o755 : 0o644;
+  return formatTarHeader({ name, mode, uid: 0, gid: 0, sizeBytes, mtimeS, type, linkName: '', userName: '', groupName: '', deviceMajor: 0, deviceMinor: 0 });
+}
+
+function file(name: string, content: Buffer | object, mtimeS = 0): Buffer {
+  const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
+  return Buffer.concat([entry(name, bytes.length, mtimeS), bytes, padding(bytes.length)]);
 }
 
 function blobName(digest: string): string {

@@ -121,6 +121,32 @@ test('what cannot be saved or loaded', async (t) => {
   assert.ok(listing(root).length > before.length);
 });
 
+test('a full disk while loading is said and leaves nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  await importTree(images, directory, 'big', 'mkdir d; head -c 4000000 /dev/urandom > d/file');
+  const archive = await bytes(await images.save(['big']));
+  shell('mkdir small; mount -t tmpfs -o size=6m small small', directory);
+  const root = join(directory, 'small/store');
+  const small = await openStore(root);
+  const before = listing(root);
+  await assert.rejects(small.images.load(Readable.from([archive]), () => {}), { kind: 'system', message: 'write /d/file: no space left on device' });
+  assert.deepEqual(listing(root), before);
+});
+
+test('a reader that goes away lets go', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  await importTree(images, directory, 'big', 'head -c 4000000 /dev/urandom > file');
+  const stream = await images.save(['big']);
+  await new Promise((resolve) => stream.once('readable', resolve));
+  stream.read();
+  stream.destroy();
+  images.untagOrRemove('big', { force: true, prune: true, users: () => [] });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []);
+});
+
 test('an archive that is half read lets the images go', async (t) => {
   const directory = temporaryDirectory(t);
   const images = await twoImages(directory);

@@ -256,6 +256,21 @@ test('a pull that is called off leaves nothing', async (t) => {
   assert.deepEqual(listing(join(directory, 'receiver')), before);
 });
 
+test('a full disk while pulling is said and leaves nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { address } = await startRegistry(t, directory);
+  const images = await sender(directory, `${address}/x:v1`);
+  await images.push(`${address}/x:v1`, null, quiet);
+  for (const [size, message] of [['7m', /^failed to register layer: write \/[\w/]+: no space left on device$/], ['700k', /^write .*: no space left on device$/]] as const) {
+    shell(`mkdir small-${size}; mount -t tmpfs -o size=${size} small small-${size}`, directory);
+    const root = join(directory, `small-${size}/store`);
+    const small = await openStore(root);
+    const before = listing(root);
+    await assert.rejects(small.images.pull(`${address}/x:v1`, null, '', quiet), { kind: 'system', message });
+    assert.deepEqual(listing(root), before);
+  }
+});
+
 test('a token server is asked, with the scope and the account', async (t) => {
   const directory = temporaryDirectory(t);
   const { address } = await startRegistry(t, directory);
