@@ -2,7 +2,7 @@
  * The cgroup of one container in every hierarchy that is mounted: ending what is in it, and removing it. Refuses a path that
  * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
  */
-import { readdirSync, rmdirSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { CausewayError, errorCode, systemError } from '../base/errors.ts';
 import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
 import { kill } from '../kernel/process.ts';
@@ -25,6 +25,23 @@ export function containerPids(cgroupsPath: string): number[] {
 /** Ends what is left in the cgroup: with the host's pid namespace the first process leaves its children behind. */
 export function killLeftovers(cgroupsPath: string): void {
   for (const pid of containerPids(cgroupsPath)) if (pid !== process.pid && pid !== 1) kill(pid, SIGKILL);
+}
+
+/** Whether the container is paused: frozen processes get a signal only once they thaw. */
+export function isFrozen(cgroupsPath: string): boolean {
+  checkCgroupsPath(cgroupsPath);
+  const { unified, controllers } = cgroupMounts();
+  const freezer = controllers.get('freezer');
+  if (freezer !== undefined) return readState(`${freezer}${cgroupsPath}/freezer.state`) !== 'THAWED';
+  return unified !== undefined && readState(`${unified}${cgroupsPath}/cgroup.freeze`) === '1';
+}
+
+function readState(file: string): string {
+  try {
+    return readFileSync(file, 'latin1').trim();
+  } catch {
+    return 'THAWED'; // it is gone, and so is what was in it
+  }
 }
 
 function hierarchies(): string[] {

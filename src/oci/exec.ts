@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPipe } from '../kernel/spawn.ts';
-import { AttachSession, type RuntimeSession } from './attach-session.ts';
+import type { RuntimeSession } from './attach-session.ts';
 import { ReportPipe, startConmon } from './conmon.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { WatchedProcess } from './container-process.ts';
@@ -11,6 +11,7 @@ import { environment } from './quick-program.ts';
 import { execError } from './runtime-errors.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
 import { serializeSpec } from './spec.ts';
+import { StdioConnection } from './stdio-connection.ts';
 
 export interface ExecRequest {
   readonly process: OciProcess;
@@ -56,7 +57,7 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
   let session: RuntimeSession | null = null;
   let conmon: ReturnType<typeof startConmon>;
   try {
-    if (start.attach) ({ conmon, session } = await startAttached(request, directory, tty));
+    if (start.attach) ({ conmon, session } = await startAttached(request, directory, { tty, stdinEnds: stdin && !tty }));
     else conmon = startConmon(request);
   } catch (error) {
     cleanUp();
@@ -92,7 +93,7 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
 
 // conmon waits twice for a byte on its start pipe: before anything, and (having said on its attach pipe that the socket
 // stands) before it starts the runtime. In between we connect, so that the first byte of output finds us.
-async function startAttached(request: Parameters<typeof startConmon>[0], directory: string, tty: boolean) {
+async function startAttached(request: Parameters<typeof startConmon>[0], directory: string, stdio: { tty: boolean; stdinEnds: boolean }) {
   const start = openPipe();
   const attach = openPipe({ nonBlockingRead: true });
   const ready = new ReportPipe(attach.readFd);
@@ -105,7 +106,7 @@ async function startAttached(request: Parameters<typeof startConmon>[0], directo
       closeSync(attach.writeFd);
     }
     if ((await ready.next()) === undefined) return { conmon, session: null }; // its sync pipe says why
-    const session = new AttachSession(connectAttach(directory), { tty });
+    const session = new StdioConnection(connectAttach(directory), stdio).join({ stdin: true });
     writeSync(start.writeFd, '\0');
     return { conmon, session };
   } finally {

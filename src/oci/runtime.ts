@@ -12,10 +12,10 @@ import { conflict, errorCode, errorMessage, invalid, notFound, systemError } fro
 import type { Log } from '../base/log.ts';
 import { oomKills } from '../kernel/cgroup.ts';
 import { kill as killProcess } from '../kernel/process.ts';
-import { AttachSession, type RuntimeSession } from './attach-session.ts';
+import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
-import { checkCgroupsPath, containerPids, killLeftovers } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, killLeftovers } from './container-cgroup.ts';
 import { readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -26,6 +26,7 @@ import { isExecutableFile, RuntimeProgram } from './runtime-program.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { serializeSpec } from './spec.ts';
+import { StdioConnection } from './stdio-connection.ts';
 
 export type { ExecHandle, ExecRequest } from './exec.ts';
 export type { RuntimeSession } from './attach-session.ts';
@@ -70,8 +71,8 @@ interface Live {
   readonly conmon: WatchedProcess;
   process: WatchedProcess | undefined; // the container's first
   exit: ContainerExit | undefined;
-  paused: boolean;
-  readonly lingering: Set<() => void>;
+  readonly execs: Set<Promise<unknown>>; // that have not ended
+  readonly stdio: Set<StdioConnection>; // one open, and deaf ones
   readonly exited: Promise<void>;
   readonly markExited: () => void;
 }
@@ -157,19 +158,15 @@ export class Runtime {
     live.process?.signal(signal);
     if (options.all) for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
     // A frozen process does not die of a signal before it thaws.
-    if (signal === SIGKILL && live.paused) await this.resume(id);
+    if (signal === SIGKILL && isFrozen(live.note.cgroupsPath)) await this.resume(id);
   }
 
   async pause(id: string): Promise<void> {
-    const live = this.#get(id);
-    await this.#command(live, 'pause container', ['pause', id]);
-    live.paused = true;
+    await this.#command(this.#get(id), 'pause container', ['pause', id]);
   }
 
   async resume(id: string): Promise<void> {
-    const live = this.#get(id);
-    await this.#command(live, 'resume container', ['resume', id]);
-    live.paused = false;
+    await this.#command(this.#get(id), 'resume container', ['resume', id]);
   }
 
   async update(id: string, resources: OciResources): Promise<void> {
@@ -198,6 +195,8 @@ export class Runtime {
       await live.exited;
     }
     await live.conmon.ended; // conmon's last step was the exit notice
+    killLeftovers(live.note.cgroupsPath); // with the host's pid namespace, execs too
+    await Promise.allSettled(live.execs);
     await this.#discard(id, live.note, live.program);
   }
 
@@ -209,9 +208,13 @@ export class Runtime {
     const live = this.#get(id);
     const { tty, openStdin, stdinOnce, bundle } = live.note;
     if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
-    const closes = openStdin && stdinOnce && !tty;
-    const linger = closes && options.stdin === false ? (close: () => void) => live.lingering.add(close) : undefined;
-    return Promise.resolve(new AttachSession(connectAttach(bundle), { tty, linger }));
+    for (const old of live.stdio) if (old.closed) live.stdio.delete(old);
+    let connection = [...live.stdio].find(({ open }) => open);
+    if (connection === undefined) {
+      connection = new StdioConnection(connectAttach(bundle), { tty, stdinEnds: openStdin && stdinOnce && !tty });
+      live.stdio.add(connection);
+    }
+    return Promise.resolve(connection.join({ stdin: options.stdin ?? true }));
   }
 
   resize(id: string, rows: number, columns: number): void {
@@ -221,7 +224,7 @@ export class Runtime {
   async exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> {
     const live = this.#get(id);
     if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
-    return startExec({
+    const handle = await startExec({
       ...request,
       containerId: id,
       execId,
@@ -229,6 +232,9 @@ export class Runtime {
       conmonPath: this.#options.conmonPath,
       program: live.program,
     });
+    live.execs.add(handle.exited);
+    void handle.exited.finally(() => live.execs.delete(handle.exited));
+    return handle;
   }
 
   /** Every process in the container, by the host's numbers. */
@@ -322,7 +328,7 @@ export class Runtime {
     for (const live of this.#live.values()) {
       live.conmon.release();
       live.process?.release();
-      for (const close of live.lingering) close();
+      for (const connection of live.stdio) connection.close();
     }
     this.#live.clear();
     for (const program of this.#programs.values()) program.close();
@@ -364,7 +370,7 @@ export class Runtime {
     let markExited!: () => void;
     const exited = new Promise<void>((resolve) => (markExited = resolve));
     const conmon = new WatchedProcess(conmonPid);
-    const live: Live = { note, program, conmon, process: undefined, exit: undefined, paused: false, lingering: new Set(), exited, markExited };
+    const live: Live = { note, program, conmon, process: undefined, exit: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
     this.#live.set(note.id, live);
     void conmon.ended.then(() => this.#conmonEnded(live));
     return live;
@@ -391,9 +397,8 @@ export class Runtime {
   #finish(live: Live, exit: ContainerExit): void {
     if (live.exit !== undefined) return;
     live.exit = exit;
-    live.paused = false;
-    for (const close of live.lingering) close();
-    live.lingering.clear();
+    // conmon has closed its ends: what is not read yet is still in ours. Only the deaf ones would never know.
+    for (const connection of live.stdio) if (!connection.open) connection.close();
     live.markExited();
     for (const listener of this.#listeners) {
       try {

@@ -212,6 +212,31 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     await assert.rejects(async () => place.runtime.attach(id), { kind: 'notFound' });
   });
 
+  test('each of several sessions gets what a quick process prints', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { id, exited } = await createIn(place, `echo ${round}; exit ${round}`);
+      const outputs: Promise<{ stdout: Buffer }>[] = [];
+      for (let count = 0; count < 4; count++) outputs.push(collect(await place.runtime.attach(id)));
+      await place.runtime.start(id);
+      for (const output of outputs) assert.equal(String((await output).stdout), `${round}\n`);
+      assert.equal((await exited).code, round);
+      await place.runtime.delete(id);
+    }
+  });
+
+  test('what a client sent before it left still arrives', async () => {
+    const { id, exited } = await createIn(place, 'usleep 200000; sha256sum > /tmp/sum; exit 3', STDIN);
+    const session = await place.runtime.attach(id);
+    await place.runtime.start(id);
+    const stdin = Buffer.alloc(2_000_000, 'abc');
+    void session.writeStdin(stdin);
+    void session.closeStdin();
+    session.detach();
+    assert.equal((await exited).code, 3);
+    assert.match(readFileSync(join(place.rootfs, 'tmp/sum'), 'utf8'), new RegExp(createHash('sha256').update(stdin).digest('hex')));
+    await place.runtime.delete(id);
+  });
+
   test('a reader that pauses loses nothing; one that never reads holds the process until it leaves', async () => {
     const { id, exited } = await createIn(place, 'yes abcdefg | head -c 8000000');
     const slow = await place.runtime.attach(id);
@@ -296,12 +321,14 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     assert.equal(existsSync(`/proc/${left[0]}/cwd`) && commandOf(String(left[0])).includes('sleep'), false);
   });
 
-  test('a running container is deleted only by force; an absent one is deleted', async () => {
-    const { id } = await createIn(place, 'sleep 100');
+  test('a running container is deleted only by force, with its execs; an absent one is deleted', async () => {
+    const { id, record } = await createIn(place, 'sleep 100');
     await place.runtime.start(id);
+    const exec = await place.runtime.exec(id, 'e', { process: execProcess(record, 'sleep 100'), tty: false, stdin: false, attach: true });
     await assert.rejects(place.runtime.delete(id), { kind: 'conflict' });
     await place.runtime.delete(id, { force: true });
     assert.deepEqual(remains(place, id), []);
+    assert.equal(await exec.exited, 137);
     await place.runtime.delete(id);
   });
 
