@@ -16,7 +16,22 @@ export function readHostFacts(route: RouteSocket, defaultMtu: number): HostFacts
     ipv6: existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6'),
     defaultMtu: defaultMtu || 1500,
     hasLink: (name) => route.link(name) !== undefined,
+    knowsLinkKind: (kind) => knowsLinkKind(route, kind),
   };
+}
+
+/** Asked by trying, on loopback, where none of them can be made: a kernel without the kind says so before it looks. */
+function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'): boolean {
+  const link = { name: `probe${process.pid}`, parent: 'lo' };
+  try {
+    if (kind === 'macvlan') route.addMacvlan({ ...link, mode: 'bridge' });
+    if (kind === 'ipvlan') route.addIpvlan({ ...link, mode: 'l2' });
+    if (kind === 'vlan') route.addVlan({ ...link, vlanId: 4094 });
+    route.deleteLink(link.name);
+    return true;
+  } catch (error) {
+    return !(isKernelError(error, 'EOPNOTSUPP') && error.extended.includes('Unknown device type'));
+  }
 }
 
 /** What a subnet that is chosen for a network must keep clear of: where the host goes already, and whom it asks for names. */
@@ -55,6 +70,15 @@ export function reservedPorts(): PortRange[] {
       const [first = 0, last = first] = text.split('-').map(Number);
       return [first, last];
     });
+}
+
+/** A switch of the kernel's; undefined where there is none of that name. */
+export function readFlag(name: string): boolean | undefined {
+  try {
+    return readSysctl(name) !== '0';
+  } catch {
+    return undefined;
+  }
 }
 
 /** Turns forwarding on where it is off; true if this changed something. */

@@ -7,7 +7,8 @@ import { runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
-import { enableForwarding, loadBridgeNetfilter, readResolvConf, takenSubnets } from './host-facts.ts';
+import { enableForwarding, loadBridgeNetfilter, readFlag, readResolvConf, takenSubnets } from './host-facts.ts';
+import { foreignForwardDrops } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
 import type { Step } from './plan/step.ts';
@@ -83,8 +84,18 @@ export class NetworkAdmin {
     return v4 || v6;
   }
 
+  /** What on this host keeps networks from working as they should. */
   async hostWarnings(): Promise<string[]> {
-    return [];
+    const { config, table } = this.#core;
+    const warnings = foreignForwardDrops().map(
+      (chain) => `another firewall's chain "${chain}" drops forwarded packets by policy: published ports and outgoing traffic of containers may not pass`,
+    );
+    if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
+    const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
+    if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
+      warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
+    }
+    return warnings;
   }
 
   async #build(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {

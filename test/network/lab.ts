@@ -240,6 +240,8 @@ export class Lab {
     for (const server of this.#servers) server.close();
     await this.service.removeEverything();
     await this.service.shutdown();
+    // Not left to the kernel, which clears a namespace later: the next lab wants the name.
+    if (this.#otherHosts.length > 0) run('ip', 'link', 'del', 'uplink');
     for (const netns of this.#otherHosts) deleteNetns(netns);
     rmSync(this.dir, { recursive: true, force: true });
   }

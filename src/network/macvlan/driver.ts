@@ -3,7 +3,7 @@
  * parent 'eth0.10' that does not exist is made as a VLAN, and removed with the network. The kernel keeps such
  * containers and the host itself apart; nothing is published, the firewall has no part in it.
  */
-import { invalid } from '../../base/errors.ts';
+import { invalid, notImplemented } from '../../base/errors.ts';
 import { parseSubnet } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { addressSteps } from '../plan/address-steps.ts';
@@ -35,6 +35,7 @@ function parentDriver(kind: Kind): NetworkDriver {
     check(spec, facts) {
       const mode = modeOf(spec);
       if (!kind.modes.includes(mode)) throw invalid(`requested ${kind.name} mode '${mode}' is not valid, '${kind.modes[0]}' mode is the ${kind.name} driver default`);
+      if (!facts.knowsLinkKind(kind.name)) throw notImplemented(`failed to create the ${kind.name} network: this kernel has no ${kind.name} (its module cannot be loaded)`);
       const parent = spec.options['parent'] ?? '';
       if (parent === 'lo') throw invalid(`loopback interface is not a valid ${kind.name} parent link`);
       if (parent === '' && !spec.internal) throw invalid(`a ${kind.name} network that is not internal needs the option parent, the interface of the host to use: -o parent=eth0`);
@@ -44,6 +45,9 @@ function parentDriver(kind: Kind): NetworkDriver {
       const vlan = vlanOf(parent);
       if (parent !== '' && !facts.hasLink(parent) && vlan && !facts.hasLink(vlan.parent)) {
         throw invalid(`failed to create the ${kind.name} network: the parent interface ${vlan.parent} of VLAN ${parent} was not found on this host`);
+      }
+      if (vlan && !facts.hasLink(parent) && !facts.knowsLinkKind('vlan')) {
+        throw notImplemented(`failed to create the ${kind.name} network: this kernel has no VLANs (module 8021q cannot be loaded), so ${parent} cannot be made`);
       }
       return [];
     },

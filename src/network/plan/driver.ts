@@ -12,6 +12,8 @@ export interface HostFacts {
   readonly ipv6: boolean; // the host has IPv6 at all
   readonly defaultMtu: number;
   hasLink(name: string): boolean;
+  /** Whether the kernel can make links of a kind; a module is loaded for it where there is one. */
+  knowsLinkKind(kind: 'macvlan' | 'ipvlan' | 'vlan'): boolean;
 }
 
 export interface Attachment {
