@@ -9,7 +9,8 @@ import type { TestEngine } from '../harness/test-engine.ts';
 
 export function replayScenario(engine: TestEngine, path: string, docker = 'docker'): string {
   const sh = (command: string): { out: string; err: string; code: number | string } => {
-    const result = spawnSync('nsenter', [`--net=${engine.host.netns}`, 'bash', '-c', command], {
+    // Node's pipes are sockets, which bash takes for a remote login and reads ~/.bashrc, unless told not to.
+    const result = spawnSync('nsenter', [`--net=${engine.host.netns}`, 'bash', '--norc', '-c', command], {
       encoding: 'utf8',
       timeout: 60_000,
       input: '',

@@ -2,11 +2,12 @@
  * Resolves what a container's user asked to mount (binds, --mount, --tmpfs, volumes-from, the image's volumes) into
  * MountPoints, in Docker's order of precedence: volumes-from, then binds, then mounts, then anonymous volumes.
  */
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path';
 import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
 import type { MountPoint, MountSpec } from '../../model/mount.ts';
+import { makeHostDirectory } from './host-directory.ts';
 import type { VolumeService } from './volume-service.ts';
 
 const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
@@ -69,15 +70,11 @@ async function bindMount(text: string, volumes: VolumeService): Promise<MountPoi
   if (isAbsolute(source)) {
     const clean = normalize(source).replace(/(.)\/+$/, '$1');
     // -v makes a missing source, as a directory; --mount refuses it.
-    await mkdir(clean, { recursive: true }).catch(ignoreExisting);
+    await makeHostDirectory(clean);
     return bindPoint(clean, destination, mode, options.readonly, options.propagation);
   }
   const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
   return volumePoint(volume.name, volume.mountpoint, destination, mode === '' ? 'z' : mode, !options.readonly, options.noCopy);
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw invalid(`error while creating mount source path: ${error.message}`, error);
 }
 
 function parseMode(mode: string, text: string): { readonly: boolean; propagation: string; noCopy: boolean } {
@@ -106,7 +103,7 @@ async function specMount(mount: MountSpec, volumes: VolumeService): Promise<Moun
   if (mount.type === 'bind') {
     if (mount.source === '') throw wrong('field Source must not be empty');
     if (!isAbsolute(mount.source)) throw wrong(`invalid mount path: '${mount.source}' mount path must be absolute`);
-    if (mount.bind?.createMountpoint) await mkdir(mount.source, { recursive: true }).catch(ignoreExisting);
+    if (mount.bind?.createMountpoint) await makeHostDirectory(mount.source);
     else await lstat(mount.source).catch(() => Promise.reject(wrong(`bind source path does not exist: ${mount.source}`)));
     return bindPoint(normalize(mount.source), destination, '', mount.readonly, mount.bind?.propagation || 'rprivate');
   }
