@@ -1,6 +1,6 @@
 /** A created container as Runtime holds it while it lives: its processes by pidfd, and what a restarted daemon needs to find it. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { closeFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
@@ -35,6 +35,20 @@ export function readNote(file: string): ContainerNote | undefined {
 
 export function removeNote(file: string): void {
   rmSync(file, { force: true });
+}
+
+/** The container's first process, if it lives and its parent is the conmon that was started for it (numbers are used again). */
+export function findProcesses(note: ContainerNote): { pid: number; conmonPid: number } | undefined {
+  try {
+    const pid = Number(readFileSync(join(note.bundle, 'pidfile'), 'latin1'));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const command = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0');
+    if (state === 'Z' || !command.includes(note.id)) return undefined;
+    return { pid, conmonPid: Number(parent) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** A process by pidfd: signals never reach another that got its number, and `ended` tells when it is gone (and reaps a child). */

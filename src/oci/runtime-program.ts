@@ -8,7 +8,7 @@
  *
  * Both look first whether the directory is as they know it, and use the program's own command otherwise.
  */
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { errorCode, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -40,6 +40,11 @@ export class RuntimeProgram {
     this.flavour = file.startsWith('crun') ? 'crun' : file.startsWith('runc') ? 'runc' : 'other';
   }
 
+  /** Debian's package that has it. */
+  get packageName(): string {
+    return this.flavour === 'other' ? this.name : this.flavour;
+  }
+
   get installed(): boolean {
     return existsSync(this.path);
   }
@@ -56,7 +61,7 @@ export class RuntimeProgram {
       try {
         content = readFileSync(this.path);
       } catch (error) {
-        throw missingProgram(this.path, this.flavour, error);
+        throw missingProgram(this.path, this.packageName, error);
       }
       if (content.subarray(0, 4).toString('latin1') !== '\x7fELF') return this.path; // a script stays what it is
       try {
@@ -82,7 +87,7 @@ export class RuntimeProgram {
   }
 
   run(args: readonly string[]): Promise<QuickResult> {
-    if (!this.installed) throw missingProgram(this.path, this.flavour === 'other' ? this.name : this.flavour);
+    if (!this.installed) throw missingProgram(this.path, this.packageName);
     return runQuickly(this.path, [...this.globalArgs, ...args]);
   }
 
@@ -109,11 +114,6 @@ export class RuntimeProgram {
     }
     await removeCgroupWhenEmpty(cgroupsPath);
     rmSync(directory, { recursive: true, force: true });
-  }
-
-  /** 'crun version 1.8.1', the first line of --version. */
-  async version(): Promise<string> {
-    return (await runQuickly(this.path, ['--version'])).output.split('\n')[0] ?? '';
   }
 
   close(): void {
@@ -173,10 +173,4 @@ function readableWithin(fd: number, timeoutMs: number): Promise<void> {
     const watch = new FdWatch(fd, { readable: true }, done);
     const timer = setTimeout(done, timeoutMs);
   });
-}
-
-/** True when the file can be executed: what `probe` asks first. */
-export function isExecutableFile(path: string): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0;
 }

@@ -6,28 +6,31 @@
  * notice -> delete. Attached before start, a session gets every byte. One program is started a container: conmon, which
  * starts the runtime; start and delete are system calls (runtime-program.ts).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { conflict, errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { conflict, errorCode, invalid, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { oomKills } from '../kernel/cgroup.ts';
 import { kill as killProcess } from '../kernel/process.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
+import { conmonArguments, type CreateRequest } from './conmon-arguments.ts';
 import { checkCgroupsPath, containerPids, isFrozen, killLeftovers } from './container-cgroup.ts';
-import { readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { findProcesses, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
-import type { OciResources, OciSpec } from './oci-spec.ts';
+import type { OciResources } from './oci-spec.ts';
 import { environment, runQuickly } from './quick-program.ts';
 import { createError } from './runtime-errors.ts';
-import { isExecutableFile, RuntimeProgram } from './runtime-program.ts';
+import { probeRuntime } from './runtime-probe.ts';
+import { RuntimeProgram } from './runtime-program.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { serializeSpec } from './spec.ts';
 import { StdioConnection } from './stdio-connection.ts';
 
+export type { CreateRequest } from './conmon-arguments.ts';
 export type { ExecHandle, ExecRequest } from './exec.ts';
 export type { RuntimeSession } from './attach-session.ts';
 
@@ -39,20 +42,6 @@ export interface RuntimeOptions {
   /** On a file system that a reboot empties (/run/...): what is here speaks of processes. */
   readonly stateDir: string;
   readonly log: Log;
-}
-
-export interface CreateRequest {
-  readonly id: string;
-  /** A directory of its own; config.json and conmon's sockets are put there. */
-  readonly bundle: string;
-  readonly spec: OciSpec;
-  readonly runtime: string; // '' = the default
-  readonly tty: boolean;
-  readonly openStdin: boolean;
-  readonly stdinOnce: boolean;
-  readonly logPath: string | null; // null = no log
-  /** conmon starts the file anew when it would grow beyond this; what was in it is lost. */
-  readonly logMaxBytes?: number;
 }
 
 export interface ContainerExit {
@@ -106,7 +95,7 @@ export class Runtime {
     if (this.#live.has(id)) throw conflict(`container ${id} is already created`);
     checkCgroupsPath(spec.linux.cgroupsPath); // before anything: what is in it is killed in the end
     const program = this.#program(request.runtime);
-    if (!program.installed) throw missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour);
+    if (!program.installed) throw missingProgram(program.path, program.packageName);
     const note: ContainerNote = {
       id,
       bundle,
@@ -124,7 +113,7 @@ export class Runtime {
     try {
       const { pid: conmonPid, reports } = startConmon({
         conmonPath: this.#options.conmonPath,
-        args: this.#conmonArgs(request, program),
+        args: conmonArguments(request, program, this.#exits.path),
         cwd: bundle,
         env: environment(),
       });
@@ -281,35 +270,9 @@ export class Runtime {
     return readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
   }
 
-  /**
-   * Whether a runtime works here: undefined, or the reason why not. Asks it for a container whose program does not exist: one
-   * that complains about the program has got through cgroups and namespaces.
-   */
-  async probe(name = ''): Promise<string | undefined> {
-    const { conmonPath, stateDir } = this.#options;
-    if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
-    const program = this.#program(name);
-    if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.flavour === 'other' ? program.name : program.flavour));
-    const id = `causeway-probe-${process.pid}`;
-    const bundle = join(stateDir, id);
-    const rootfs = join(bundle, 'rootfs');
-    mkdirSync(join(rootfs, 'proc'), { recursive: true });
-    mkdirSync(join(rootfs, 'dev'));
-    const spec = {
-      ociVersion: '1.0.2',
-      process: { user: { uid: 0, gid: 0 }, args: ['/causeway-probe'], env: ['PATH=/'], cwd: '/' },
-      root: { path: rootfs },
-      mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
-      linux: { cgroupsPath: `/causeway/${id}`, namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })) },
-    };
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
-    try {
-      const { output } = await program.run(['create', '--bundle', bundle, id]);
-      return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
-    } finally {
-      await program.delete(id, `/causeway/${id}`);
-      rmSync(bundle, { recursive: true, force: true });
-    }
+  /** Whether a runtime works here: undefined, or the reason why not. */
+  probe(name = ''): Promise<string | undefined> {
+    return probeRuntime(this.#program(name), this.#options);
   }
 
   /** name -> path and version line ('' where it cannot be run), and conmon's. */
@@ -350,20 +313,6 @@ export class Runtime {
 
   #noteFile(id: string): string {
     return join(this.#options.stateDir, 'containers', `${id}.json`);
-  }
-
-  #conmonArgs(request: CreateRequest, program: RuntimeProgram): string[] {
-    const { id, bundle, tty, openStdin, stdinOnce } = request;
-    const args = ['--api-version', '1', '--sync', '-c', id, '-u', id, '-r', program.executable(), '-b', bundle];
-    args.push('-p', join(bundle, 'pidfile'), '--exit-dir', this.#exits.path, '--full-attach', '--no-sync-log');
-    args.push('-l', logTarget(request.logPath, bundle));
-    if (request.logMaxBytes !== undefined) args.push('--log-size-max', String(request.logMaxBytes));
-    for (const arg of program.globalArgs) args.push('--runtime-arg', arg);
-    if (tty) args.push('-t');
-    if (openStdin) args.push('-i');
-    // Docker ends a process's stdin with the client's only where it is meant for one client, and never a terminal's.
-    if (openStdin && (!stdinOnce || tty)) args.push('--leave-stdin-open');
-    return args;
   }
 
   #track(note: ContainerNote, program: RuntimeProgram, conmonPid: number): Live {
@@ -447,26 +396,4 @@ const ended = (exit: ContainerExit): Recovered => ({ running: false, exitCode: e
 
 function wasOomKilled(note: ContainerNote, code: number): boolean {
   return existsSync(join(note.bundle, 'oom')) || (code === 128 + SIGKILL && oomKills(note.cgroupsPath) > 0);
-}
-
-// conmon cuts 'k8s-file:PATH' at every colon; seen from the bundle the path may have none.
-function logTarget(path: string | null, bundle: string): string {
-  if (path === null) return 'none';
-  const usable = path.includes(':') ? relative(bundle, path) : path;
-  if (usable.includes(':')) throw invalid(`the path of a container's log must not contain a colon: ${path}`);
-  return `k8s-file:${usable}`;
-}
-
-// The container's first process, if it lives and its parent is the conmon that was started for it (numbers are used again).
-function findProcesses(note: ContainerNote): { pid: number; conmonPid: number } | undefined {
-  try {
-    const pid = Number(readFileSync(join(note.bundle, 'pidfile'), 'latin1'));
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const command = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0');
-    if (state === 'Z' || !command.includes(note.id)) return undefined;
-    return { pid, conmonPid: Number(parent) };
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
-import { cgroupMode, cgroupMounts } from '../../src/kernel/cgroup.ts';
+import { cgroupMode, cgroupMounts, forgetCgroupMounts } from '../../src/kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, setPropagation, unmount } from '../../src/kernel/mount.ts';
 import { unshareMountNamespace } from '../../src/kernel/process.ts';
 import type { ContainerRecord } from '../../src/model/container.ts';
@@ -35,6 +35,7 @@ export function leaveHybridCgroups(): void {
   unmount(cgroupMounts().unified!);
   mount({ source: fresh, target: '/sys/fs/cgroup', flags: MS_MOVE });
   rmdirSync(fresh);
+  forgetCgroupMounts();
 }
 
 export interface Place {

@@ -1,0 +1,42 @@
+/** Whether conmon and a runtime work on this machine. */
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorMessage } from '../base/errors.ts';
+import { missingProgram } from './conmon.ts';
+import { createError } from './runtime-errors.ts';
+import type { RuntimeProgram } from './runtime-program.ts';
+
+/**
+ * Undefined, or the reason why not. Asks the runtime for a container whose program does not exist: one that complains about
+ * the program has got through cgroups and namespaces.
+ */
+export async function probeRuntime(program: RuntimeProgram, options: { conmonPath: string; stateDir: string }): Promise<string | undefined> {
+  const { conmonPath, stateDir } = options;
+  if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
+  if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.packageName));
+  const id = `causeway-probe-${process.pid}`;
+  const bundle = join(stateDir, id);
+  const rootfs = join(bundle, 'rootfs');
+  mkdirSync(join(rootfs, 'proc'), { recursive: true });
+  mkdirSync(join(rootfs, 'dev'), { recursive: true });
+  const spec = {
+    ociVersion: '1.0.2',
+    process: { user: { uid: 0, gid: 0 }, args: ['/causeway-probe'], env: ['PATH=/'], cwd: '/' },
+    root: { path: rootfs },
+    mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+    linux: { cgroupsPath: `/causeway/${id}`, namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })) },
+  };
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+  try {
+    const { output } = await program.run(['create', '--bundle', bundle, id]);
+    return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
+  } finally {
+    await program.delete(id, `/causeway/${id}`);
+    rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+function isExecutableFile(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0;
+}
