@@ -1,0 +1,146 @@
+/**
+ * The competitors. Each runs in a sandbox of its own: network, mount and process namespaces, so that the engine's processes are exactly
+ * those of its process namespace (containers have namespaces of their own below), and so that nothing of it stays.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { PROJECT } from '../demo/images.ts';
+import { collect, plainEnvironment, Sandbox, type CommandResult } from '../demo/sandbox.ts';
+
+export const ENGINE_NAMES = ['causeway', 'dockerd', 'podman'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET. */
+const COMMANDS: Readonly<Record<EngineName, string>> = {
+  causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,
+  dockerd: 'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
+  // As Debian has it: crun, netavark and aardvark-dns.
+  podman: [
+    'mkdir -p /etc/containers',
+    'printf \'[network]\\nnetwork_backend = "netavark"\\n\' >/etc/containers/containers.conf',
+    'exec podman --root "$DIR/data" --runroot /run/podman --cgroup-manager cgroupfs --log-level error system service --time 0 "unix://$SOCKET"',
+  ].join('\n'),
+};
+
+const PROGRAMS: Readonly<Record<EngineName, readonly string[]>> = {
+  causeway: [`${PROJECT}/causeway`],
+  dockerd: ['dockerd', 'containerd'],
+  podman: ['podman', 'netavark'],
+};
+
+export class Engine {
+  readonly name: EngineName;
+  readonly sandbox: Sandbox;
+  readonly #socket: string;
+
+  private constructor(name: EngineName, sandbox: Sandbox) {
+    this.name = name;
+    this.sandbox = sandbox;
+    this.#socket = join(sandbox.dir, 'api.sock');
+  }
+
+  /** `made` is told of the sandbox at once, to be destroyed whatever happens. */
+  static async start(name: EngineName, made: (sandbox: Sandbox) => void): Promise<Engine> {
+    // On disk: dockerd's overlay2 and ours are measured where they are used.
+    const sandbox = await Sandbox.create({
+      purpose: `bench-${name}`,
+      files: 'disk',
+      copyOnWrite: ['/etc', '/var/lib'],
+      withoutUnifiedCgroup: true,
+      cgroups: { causeway: [], dockerd: ['docker'], podman: ['libpod_parent', 'libpod', 'conmon'] }[name],
+    });
+    made(sandbox);
+    const engine = new Engine(name, sandbox);
+    const found = await sandbox.shell(PROGRAMS[name].map((program) => `command -v ${program} >/dev/null || ls /usr/lib/podman/${program} >/dev/null`).join(' && '));
+    if (found.code !== 0) throw new Error(`${name} is not installed (scripts/setup.sh bench)`);
+    const log = join(sandbox.dir, 'engine.log');
+    const daemon = sandbox.spawn('sh', ['-c', `exec >"${log}" 2>&1\n${COMMANDS[name]}`], 'ignore', { DIR: sandbox.dir, ID: sandbox.id, SOCKET: engine.#socket });
+    await engine.#answering(daemon, log);
+    return engine;
+  }
+
+  async #answering(daemon: ChildProcess, log: string): Promise<void> {
+    for (const end = Date.now() + 60_000; !(await this.#ping()); await pause(50)) {
+      if (daemon.exitCode !== null || Date.now() > end) throw new Error(`${this.name} did not start:\n${(await collect(spawn('tail', ['-n', '20', log]))).both}`);
+    }
+  }
+
+  #ping(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const ping = request({ socketPath: this.#socket, path: '/_ping', timeout: 2000 }, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      });
+      ping.on('error', () => resolve(false)).end();
+    });
+  }
+
+  /** The docker client, the same for all. */
+  async docker(...args: string[]): Promise<CommandResult & { seconds: number }> {
+    const env = { ...plainEnvironment(), DOCKER_HOST: `unix://${this.#socket}`, DOCKER_CONFIG: join(this.sandbox.dir, 'client') };
+    const started = process.hrtime.bigint();
+    const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
+    let seconds = 0;
+    child.once('exit', () => (seconds = Number(process.hrtime.bigint() - started) / 1e9));
+    const result = await collect(child, { timeoutMs: 180_000 });
+    return { ...result, seconds };
+  }
+
+  /** The same, which must succeed; gives what it printed. */
+  async ok(...args: string[]): Promise<string> {
+    return (await this.#must(args)).out.trim();
+  }
+
+  /** Seconds that it took. */
+  async timed(...args: string[]): Promise<number> {
+    return (await this.#must(args)).seconds;
+  }
+
+  async #must(args: string[]): Promise<CommandResult & { seconds: number }> {
+    const result = await this.docker(...args);
+    if (result.code !== 0) throw new Error(`docker ${args.slice(0, 6).join(' ')}: ${result.err.trim().split('\n')[0] ?? ''} (exit ${result.code})`);
+    return result;
+  }
+
+  /** One request to the API; gives the seconds it took and the answer. */
+  call(method: string, path: string, body?: object): Promise<{ seconds: number; answer: any }> {
+    return new Promise((resolve, reject) => {
+      const started = process.hrtime.bigint();
+      const text = body === undefined ? '' : JSON.stringify(body);
+      const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const call = request({ socketPath: this.#socket, method, path: `/v1.41${path}`, headers, timeout: 60_000 }, (response) => {
+        let received = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
+        response.once('end', () => {
+          const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+          if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${received.trim()}`));
+          else resolve({ seconds, answer: received === '' ? undefined : JSON.parse(received) });
+        });
+      });
+      call.once('error', reject).end(text);
+    });
+  }
+
+  /** For a program of the machine inside a container's network: what `nsenter` needs. */
+  async networkOf(container: string): Promise<string> {
+    return `--net=/proc/${await this.ok('inspect', '-f', '{{.State.Pid}}', container)}/ns/net`;
+  }
+
+  addressOf(container: string, network: string): Promise<string> {
+    return this.ok('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container);
+  }
+
+  /** Removes containers that there may be. */
+  async remove(...containers: string[]): Promise<void> {
+    await this.docker('rm', '-f', ...containers);
+  }
+
+  /** What it calls itself. */
+  async version(): Promise<string> {
+    const { answer } = await this.call('GET', '/version');
+    return String(answer.Version);
+  }
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

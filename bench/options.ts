@@ -1,0 +1,62 @@
+/** The options of `npm run bench -- ...`. */
+import { parseArgs } from 'node:util';
+import { ENGINE_NAMES, type EngineName } from './engines.ts';
+import { ROWS } from './rows.ts';
+
+export interface BenchOptions {
+  readonly rows: ReadonlySet<string>;
+  readonly engines: readonly EngineName[];
+  readonly quick: boolean;
+  readonly profile: boolean;
+  readonly jsonPath: string | undefined;
+}
+
+const HELP = `
+Usage:  npm run bench -- [OPTIONS]
+
+Measures Causeway beside dockerd and podman, each in a sandbox of its own.
+
+Options:
+      --engines NAMES   Of ${ENGINE_NAMES.join(',')} (default all); ratios need dockerd
+      --rows NAMES      Of the rows below (default all)
+      --quick           Fewer and shorter runs
+      --profile         Also where the time of a run goes, when nothing falls short
+      --json PATH       Write everything measured there
+
+Rows:
+${ROWS.map((row) => `  ${row.name.padEnd(26)}${row.title}`).join('\n')}
+`;
+
+/** @throws Error with a sentence for the user */
+export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      engines: { type: 'string' },
+      rows: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 'help';
+  }
+  return {
+    rows: new Set(choose('row', values.rows, ROWS.map((row) => row.name))),
+    engines: choose('engine', values.engines, ENGINE_NAMES),
+    quick: values.quick,
+    profile: values.profile,
+    jsonPath: values.json,
+  };
+}
+
+function choose<Name extends string>(what: string, asked: string | undefined, known: readonly Name[]): readonly Name[] {
+  if (asked === undefined) return known;
+  const names = asked.split(',').filter((name) => name !== '');
+  const unknown = names.filter((name) => !known.includes(name as Name));
+  if (unknown.length > 0) throw new Error(`no ${what} "${unknown.join('", "')}"; there are: ${known.join(', ')}`);
+  return known.filter((name) => names.includes(name));
+}

@@ -1,0 +1,89 @@
+/** The result: medians, ratios and goals, as a table and as JSON. */
+import type { EngineName } from './engines.ts';
+import type { Row } from './rows.ts';
+
+export interface Sample {
+  readonly values: readonly number[];
+  /** Why there is no value. */
+  readonly error?: string;
+}
+
+export interface RowResult {
+  readonly row: Row;
+  readonly samples: Readonly<Partial<Record<EngineName, Sample>>>;
+  /** Causeway against dockerd; absent where one of them has no value. */
+  readonly ratio?: number;
+  /** Absent where there is no goal, or nothing to compare with. */
+  readonly met?: boolean;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export function judge(row: Row, samples: RowResult['samples']): RowResult {
+  const ours = valueOf(samples.causeway);
+  const theirs = valueOf(samples.dockerd);
+  const ratio = ours === undefined || theirs === undefined || theirs === 0 ? undefined : ours / theirs;
+  const { goal } = row;
+  const reached = goal && 'value' in goal ? ours : ratio;
+  const wanted = goal && ('value' in goal ? goal.value : goal.ratio);
+  const met = reached === undefined || wanted === undefined ? undefined : row.better === 'lower' ? reached <= wanted : reached >= wanted;
+  // A goal whose row could not be measured on our side is not reached.
+  const failed = samples.causeway?.error !== undefined && goal !== undefined ? false : met;
+  return { row, samples, ...(ratio === undefined ? {} : { ratio }), ...(failed === undefined ? {} : { met: failed }) };
+}
+
+function valueOf(sample: Sample | undefined): number | undefined {
+  return sample === undefined || sample.values.length === 0 ? undefined : median(sample.values);
+}
+
+export function table(results: readonly RowResult[], engines: readonly EngineName[]): string {
+  const head = ['', ...engines, 'ratio', 'goal', ''];
+  const body = results.map((result) => [
+    result.row.title,
+    ...engines.map((engine) => cell(result.row, result.samples[engine])),
+    result.ratio === undefined ? '' : result.ratio.toFixed(2),
+    goalText(result.row),
+    result.met === undefined ? '' : result.met ? 'ok' : 'SHORT',
+  ]);
+  const rows = [head, ...body];
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string => row.map((text, column) => (column === 0 || column === head.length - 1 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join('   ').trimEnd();
+  const errors = results.flatMap((result) => engines.flatMap((engine) => {
+    const error = result.samples[engine]?.error;
+    return error === undefined ? [] : [`  ${result.row.name} on ${engine}: ${error}`];
+  }));
+  return [line(head), ...body.map(line), ...(errors.length > 0 ? ['', 'Not measured:', ...errors] : [])].join('\n');
+}
+
+function cell(row: Row, sample: Sample | undefined): string {
+  const value = valueOf(sample);
+  if (value === undefined) return '-';
+  return `${formatNumber(value)} ${row.unit}`;
+}
+
+export function formatNumber(value: number): string {
+  if (value >= 10_000) return Math.round(value).toLocaleString('en').replaceAll(',', ' ');
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value >= 1 ? value.toFixed(2) : value.toFixed(3);
+}
+
+function goalText({ goal, better, unit }: Row): string {
+  if (goal === undefined) return '';
+  const sign = better === 'lower' ? '<=' : '>=';
+  return 'value' in goal ? `${sign} ${goal.value} ${unit}` : `${sign} ${goal.ratio.toFixed(2)}`;
+}
+
+export function asJson(results: readonly RowResult[], facts: object): string {
+  const rows = results.map(({ row, samples, ratio, met }) => ({
+    ...row,
+    engines: Object.fromEntries(Object.entries(samples).map(([engine, sample]) => [engine, { median: valueOf(sample) ?? null, ...sample }])),
+    ratio: ratio ?? null,
+    met: met ?? null,
+  }));
+  return `${JSON.stringify({ ...facts, rows }, null, 2)}\n`;
+}

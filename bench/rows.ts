@@ -1,0 +1,29 @@
+/** What is measured, and what is to be reached. A ratio is against dockerd in the same run. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: 's' | 'ms' | 'MB' | '/s' | 'Gbit/s';
+  readonly better: 'lower' | 'higher';
+  readonly goal?: { readonly ratio: number } | { readonly value: number };
+}
+
+export const ROWS: readonly Row[] = [
+  { name: 'run', title: 'run --rm busybox true, default bridge', unit: 's', better: 'lower', goal: { ratio: 0.4 } },
+  { name: 'run-user-network', title: 'run --rm busybox true, user network', unit: 's', better: 'lower', goal: { ratio: 0.35 } },
+  { name: 'run-100-ports', title: 'run -d -p 8000-8099:8000-8099', unit: 's', better: 'lower', goal: { ratio: 0.05 } },
+  { name: 'memory-100-ports', title: 'memory of the engine for these 100 ports (RSS)', unit: 'MB', better: 'lower' },
+  { name: 'network-create', title: 'network create', unit: 's', better: 'lower', goal: { ratio: 0.3 } },
+  { name: 'network-connect', title: 'network connect, running container', unit: 's', better: 'lower', goal: { ratio: 0.4 } },
+  { name: 'network-disconnect', title: 'network disconnect', unit: 's', better: 'lower' },
+  { name: 'network-rm', title: 'network rm', unit: 's', better: 'lower' },
+  { name: 'rm-41', title: 'rm -f of 41 running containers', unit: 's', better: 'lower', goal: { ratio: 0.2 } },
+  { name: 'memory-per-container', title: 'processes per container with one published port (RSS)', unit: 'MB', better: 'lower', goal: { value: 4 } },
+  { name: 'memory-per-container-pss', title: 'the same, pages in common counted once (PSS)', unit: 'MB', better: 'lower' },
+  { name: 'memory-growth', title: 'the same, with what the daemon grew by (RSS)', unit: 'MB', better: 'lower' },
+  { name: 'memory-at-rest', title: 'daemon and DNS at rest (RSS)', unit: 'MB', better: 'lower', goal: { value: 130 } },
+  { name: 'dns-queries', title: 'DNS queries for a container name', unit: '/s', better: 'higher', goal: { ratio: 2 } },
+  { name: 'dns-latency', title: 'DNS mean latency at 1000 queries/s', unit: 'ms', better: 'lower' },
+  { name: 'throughput-containers', title: 'throughput container to container', unit: 'Gbit/s', better: 'higher', goal: { ratio: 1 } },
+  { name: 'throughput-published', title: 'throughput host to published port, 127.0.0.1', unit: 'Gbit/s', better: 'higher', goal: { ratio: 1 } },
+  { name: 'connections', title: 'new connections through a published port', unit: '/s', better: 'higher' },
+];

@@ -1,0 +1,18 @@
+/** A scenario measures one or more rows on one engine at a time; the runs of all engines are interleaved. */
+import type { Engine } from './engines.ts';
+
+export interface Settings {
+  readonly quick: boolean;
+}
+
+export interface Scenario {
+  readonly rows: readonly string[];
+  /** How often; the median counts. */
+  readonly runs: number;
+  readonly quickRuns: number;
+  /** A run before those that count. */
+  readonly warmUp: boolean;
+  prepare?(engine: Engine): Promise<void>;
+  measure(engine: Engine, settings: Settings): Promise<Readonly<Record<string, number>>>;
+  finish?(engine: Engine): Promise<void>;
+}
