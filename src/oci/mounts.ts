@@ -2,6 +2,7 @@
  * The mounts of a container: those that every one has (proc, sysfs, devpts, ...), the files that the engine writes, and
  * the user's. The user's win where they stand in the same place.
  */
+import { statSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import type { MountPoint } from '../model/mount.ts';
 import type { OciMount } from './oci-spec.ts';
@@ -82,7 +83,9 @@ function userMounts(request: MountRequest): OciMount[] {
     if (mount.type === 'tmpfs') return tmpfsMount(mount.destination, mount.tmpfsOptions, mount.rw);
     const nonRecursive = mount.mode.split(',').includes('bind-nonrecursive');
     // Since Docker 25 what is mounted below a read-only bind is read-only too.
-    const readonly = mount.rw ? [] : nonRecursive || !request.recursiveReadonly ? ['ro'] : ['ro', 'rro'];
+    // Of a file that is all there is, and crun 1.8 takes what it makes read-only to the bottom for a directory.
+    const deep = !nonRecursive && request.recursiveReadonly && !isFile(mount.source);
+    const readonly = mount.rw ? [] : deep ? ['ro', 'rro'] : ['ro'];
     const options = [nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...readonly];
     return mountOf(mount.destination, 'bind', mount.source, ...options);
   });
@@ -135,4 +138,8 @@ export function rootfsPropagation(mounts: readonly MountPoint[]): string | undef
   const wanted = mounts.map((mount) => mount.propagation.replace(/^r/, ''));
   if (wanted.includes('shared')) return 'shared';
   return wanted.includes('slave') ? 'rslave' : undefined;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

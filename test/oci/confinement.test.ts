@@ -64,7 +64,7 @@ for (const kind of ['crun', 'runc'] as const) {
       const source = join(place.directory, 'data');
       mkdirSync(source, { recursive: true });
       writeFileSync(join(source, 'file'), 'bound');
-      const changes = { host: { readonlyRootfs: true, tmpfs: { '/tmp': 'size=1m,exec' } }, record: { mounts: [bind(source, '/root', { rw: false }), bind(join(source, 'file'), '/etc/one')] } };
+      const changes = { host: { readonlyRootfs: true, tmpfs: { '/tmp': 'size=1m,exec' } }, record: { mounts: [bind(source, '/root', { rw: false }), bind(join(source, 'file'), '/etc/one', { rw: false })] } };
       const text = await say('touch /x; touch /root/x; touch /tmp/x && echo fine; cat /root/file /etc/one; grep " /tmp " /proc/mounts', { changes });
       assert.match(text, /fine\nboundbound/);
       assert.match(text, /tmpfs \/tmp tmpfs rw,nosuid,nodev(,relatime)?,size=1024k/);
