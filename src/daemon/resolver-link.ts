@@ -16,7 +16,7 @@ import { ControlClient } from '../dns/control-client.ts';
 import { CONTROL_PROTOCOL, type ApplyResult, type ResolverIdentity } from '../dns/control-protocol.ts';
 import type { QueryListener } from '../dns/query-log.ts';
 import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
-import type { NetworkZone, ResolverChange, SandboxView } from '../dns/zone.ts';
+import { patchZone, type NetworkZone, type ResolverChange, type SandboxView } from '../dns/zone.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { HeldSockets } from './held-sockets.ts';
 
@@ -145,6 +145,10 @@ export class ResolverLink {
 
   #remember(change: ResolverChange): void {
     if (change.op === 'put-network') this.#zones.set(change.zone.id, change.zone);
+    else if (change.op === 'patch-network') {
+      const zone = this.#zones.get(change.patch.id);
+      if (zone) patchZone(zone, change.patch);
+    }
     else if (change.op === 'remove-network') this.#zones.delete(change.id);
     else if (change.op === 'put-sandbox') this.#views.set(change.view.id, change.view);
     else {

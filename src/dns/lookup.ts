@@ -7,7 +7,7 @@
 import { addressBytes, formatAddress, reverseName } from './address.ts';
 import { RecordType } from './constants.ts';
 import { foldName } from './name.ts';
-import type { NetworkZone, SandboxView, ServiceTarget } from './zone.ts';
+import { patchZone, type NameAddresses, type NetworkZone, type SandboxView, type ServiceTarget, type ZonePatch } from './zone.ts';
 
 /** Addresses in wire form, at hand for the answers. */
 export interface CompiledName {
@@ -20,9 +20,9 @@ export interface CompiledZone {
   readonly source: NetworkZone;
   readonly name: string;
   readonly ttlS: number;
-  readonly names: ReadonlyMap<string, CompiledName>;
+  readonly names: Map<string, CompiledName>;
   /** By the name that a reverse lookup asks for. */
-  readonly reverse: ReadonlyMap<string, string>;
+  readonly reverse: Map<string, string>;
   readonly services: ReadonlyMap<string, readonly ServiceTarget[]>;
 }
 
@@ -39,8 +39,9 @@ export interface LocalAnswer {
 
 const EMPTY: CompiledName = { a: [], aaaa: [] };
 
-/** Addresses that are none are left out, and their texts are given to `report`. */
-export function compileZone(zone: NetworkZone, report: (problem: string) => void = () => {}): CompiledZone {
+type Report = (problem: string) => void;
+
+function compileName({ a, aaaa }: NameAddresses, report: Report): CompiledName {
   const compile = (texts: readonly string[], bytes: 4 | 16): readonly Uint8Array[] =>
     texts.flatMap((text) => {
       const address = addressBytes(text);
@@ -48,10 +49,28 @@ export function compileZone(zone: NetworkZone, report: (problem: string) => void
       report(`not an IPv${bytes === 4 ? 4 : 6} address: ${text}`);
       return [];
     });
-  const names = new Map<string, CompiledName>();
-  for (const [name, { a, aaaa }] of Object.entries(zone.names)) {
-    names.set(foldName(name), a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16) });
+  return a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16) };
+}
+
+/** Makes the difference in the compiled zone and in its source. Lookups are synchronous: each sees all of it or nothing. */
+export function patchCompiledZone(zone: CompiledZone, patch: ZonePatch, report: Report = () => {}): void {
+  patchZone(zone.source, patch);
+  for (const [name, addresses] of Object.entries(patch.names)) {
+    if (addresses === null) zone.names.delete(foldName(name));
+    else zone.names.set(foldName(name), compileName(addresses, report));
   }
+  for (const [address, name] of Object.entries(patch.ptr)) {
+    const bytes = addressBytes(address);
+    if (bytes === undefined) report(`not an address: ${address}`);
+    else if (name === null) zone.reverse.delete(reverseName(bytes));
+    else zone.reverse.set(reverseName(bytes), name);
+  }
+}
+
+/** Addresses that are none are left out, and their texts are given to `report`. */
+export function compileZone(zone: NetworkZone, report: Report = () => {}): CompiledZone {
+  const names = new Map<string, CompiledName>();
+  for (const [name, addresses] of Object.entries(zone.names)) names.set(foldName(name), compileName(addresses, report));
   const reverse = new Map<string, string>();
   for (const [address, name] of Object.entries(zone.ptr)) {
     const bytes = addressBytes(address);

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from './log.ts';
-import { compileZone, listAnswers, type CompiledZone } from './lookup.ts';
+import { compileZone, listAnswers, patchCompiledZone, type CompiledZone } from './lookup.ts';
 import { QueryLog, type QueryListener } from './query-log.ts';
 import { SandboxServer, type OpenSockets, type SandboxServerParts } from './sandbox-server.ts';
 import type { ResolverSockets } from './sockets.ts';
@@ -90,6 +90,14 @@ export class Resolver {
         const { zone } = change;
         this.#zones.set(zone.id, compileZone(zone, (problem) => this.#log.warn(problem, { network: zone.id })));
         changed.add(zone.id);
+        return;
+      }
+      case 'patch-network': {
+        const { patch } = change;
+        const zone = this.#zones.get(patch.id);
+        if (!zone) throw new Error('unknown network');
+        patchCompiledZone(zone, patch, (problem) => this.#log.warn(problem, { network: patch.id }));
+        changed.add(patch.id);
         return;
       }
       case 'remove-network':
@@ -223,5 +231,6 @@ export class Resolver {
 
 function idOf(change: ResolverChange): string {
   if (change.op === 'put-network') return change.zone.id;
+  if (change.op === 'patch-network') return change.patch.id;
   return change.op === 'put-sandbox' ? change.view.id : change.id;
 }

@@ -19,20 +19,17 @@ export interface SandboxChange {
   /** The row as it will be; absent = none. */
   readonly next: SandboxRecord;
   readonly steps: readonly Step[];
-  /** Other networks whose names change: one that the container leaves. */
-  readonly networkIds?: readonly string[];
 }
 
 export async function applyChange(core: NetworkCore, undo: UndoStack, change: SandboxChange): Promise<void> {
   const { table, resolver, store } = core;
   const { containerId, next } = change;
   const previous = table.sandbox(containerId);
-  const networkIds = [...[previous, next].flatMap((record) => record?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId), ...(change.networkIds ?? [])];
   const touched = [containerId, ...table.recipients(containerId).map((record) => record.sandbox.containerId)];
 
   // Pushed first, so run last: when the table is as it was, so become the projections of it.
   let published = false;
-  undo.push('files, names and store', () => revert(core, { next, touched, networkIds, published }));
+  undo.push('files, names and store', () => revert(core, { next, touched, published }));
   const before = elementsAround(core, touched);
   table.putSandbox(next);
   undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
@@ -43,13 +40,13 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   for (const id of touched) refreshFiles(core, id);
 
   published = true;
-  const changes = resolverChanges(core, [containerId], networkIds);
+  const changes = resolverChanges(core, containerId);
   await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, touched) })]);
 }
 
 async function revert(
   core: NetworkCore,
-  state: { next: SandboxRecord; touched: readonly string[]; networkIds: readonly string[]; published: boolean },
+  state: { next: SandboxRecord; touched: readonly string[]; published: boolean },
 ): Promise<void> {
   for (const id of state.touched) refreshFiles(core, id);
   if (!state.published) return;
@@ -59,18 +56,16 @@ async function revert(
     putSandboxes: currentRecords(core, state.touched),
     ...(known ? {} : { removeSandboxes: [containerId] }),
   };
-  const changes = resolverChanges(core, [containerId], state.networkIds);
+  const changes = resolverChanges(core, containerId);
   if (!known && state.next.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: state.next.id });
   await Promise.all([changes.length > 0 ? core.resolver.apply(changes) : undefined, core.store.commit(commit)]);
 }
 
-/** What the resolver has to know of these containers and networks now. */
-export function resolverChanges(core: NetworkCore, containerIds: readonly string[], networkIds: readonly string[]): ResolverChange[] {
-  const changes = core.resolution.zoneChanges(networkIds);
-  for (const id of containerIds) {
-    const record = core.table.sandbox(id);
-    if (record && record.resolverPort > 0) changes.push(viewChange(core, record));
-  }
+/** What the resolver has to know of a container now. */
+function resolverChanges(core: NetworkCore, containerId: string): ResolverChange[] {
+  const changes = core.resolution.containerChanges(containerId);
+  const record = core.table.sandbox(containerId);
+  if (record && record.resolverPort > 0) changes.push(viewChange(core, record));
   return changes;
 }
 

@@ -36,8 +36,16 @@ export interface NetworkStore {
   commit(change: StoreChange): Promise<void>;
 }
 
+/** What is different in a zone: by name and by address what there is now, null for what is gone. */
+export interface ZonePatch {
+  readonly id: string;
+  readonly names: Readonly<Record<string, NetworkZone['names'][string] | null>>;
+  readonly ptr: Readonly<Record<string, string | null>>;
+}
+
 export type ResolverChange =
   | { readonly op: 'put-network'; readonly zone: NetworkZone }
+  | { readonly op: 'patch-network'; readonly patch: ZonePatch }
   | { readonly op: 'remove-network'; readonly id: string }
   | { readonly op: 'put-sandbox'; readonly view: SandboxView }
   | { readonly op: 'remove-sandbox'; readonly id: string };

@@ -53,6 +53,7 @@ export class NetworkAdmin {
   async destroy(network: NetworkRecord): Promise<void> {
     const { table, ipam, resolver, store, policy } = this.#core;
     table.removeNetwork(network.id);
+    this.#core.resolution.removed(network.id);
     const errors: unknown[] = [];
     const pending = [
       hasNames(network) ? resolver.apply([{ op: 'remove-network', id: network.id }]) : undefined,
@@ -119,7 +120,7 @@ export class NetworkAdmin {
         ipam.open(record);
         undo.push('address pools', () => ipam.close(id));
         table.putNetwork(record);
-        undo.push('network table', () => table.removeNetwork(id));
+        undo.push('network table', () => (table.removeNetwork(id), resolution.removed(id)));
         await this.#prepareHost(record);
         runSteps(this.#core, driver.createNetwork(record, this.#core.facts), undo);
         // At start the whole table is written at once, and the default network is only one part of it.

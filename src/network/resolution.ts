@@ -1,15 +1,20 @@
-/** What the embedded DNS is told: zones and views as projections of the endpoint table, and the names of what does not run. */
+/**
+ * What the embedded DNS is told: zones and views as projections of the endpoint table, and the names of what does not run.
+ * A zone is told whole once; after that only what a container's change makes different, so that the thousandth container
+ * on a network costs what the first did.
+ */
+import type { Connection } from '../model/container.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { NetworkRecord } from '../model/network.ts';
+import { dnsWishes } from './container-files.ts';
 import type { ResolverChange } from './contract.ts';
 import { hasNames } from './default-networks.ts';
-import { dnsWishes } from './container-files.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
 import { chooseUpstreams, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
-import { projectView, projectZone, type NetworkZone, type SandboxView } from './names/zone.ts';
+import { foldName, projectView, projectZone, type NetworkZone, type SandboxView } from './names/zone.ts';
 import { parseBridgeOptions } from './plan/bridge-options.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { NetworkTable } from './plan/table.ts';
-import type { Connection } from '../model/container.ts';
-import type { NetworkRecord } from '../model/network.ts';
 
 /** A container that exists, whether it runs or not. */
 export interface KnownContainer {
@@ -19,11 +24,50 @@ export interface KnownContainer {
   readonly connections: readonly Connection[];
 }
 
+/** What the resolver was last told of one container on one network. */
+interface Said {
+  readonly names: readonly string[]; // folded
+  readonly addresses: readonly string[];
+  readonly first: string; // the name that its addresses resolve back to
+}
+
+class ZoneIndex {
+  readonly said = new Map<string, Said>(); // by container id
+  readonly #holders = new Map<string, Set<string>>(); // name -> container ids
+
+  set(containerId: string, now: Said | undefined): void {
+    for (const name of this.said.get(containerId)?.names ?? []) {
+      const holders = this.#holders.get(name);
+      holders?.delete(containerId);
+      if (holders?.size === 0) this.#holders.delete(name);
+    }
+    if (!now) {
+      this.said.delete(containerId);
+      return;
+    }
+    this.said.set(containerId, now);
+    for (const name of now.names) {
+      const holders = this.#holders.get(name);
+      if (holders) holders.add(containerId);
+      else this.#holders.set(name, new Set([containerId]));
+    }
+  }
+
+  holders(name: string): Iterable<string> {
+    return this.#holders.get(name) ?? [];
+  }
+
+  isHeld(name: string): boolean {
+    return this.#holders.has(name);
+  }
+}
+
 export class Resolution {
   readonly #table: NetworkTable;
   readonly #defaultTtlS: number;
   readonly #known = new Map<string, KnownContainer>();
   readonly #unhealthy = new Set<string>();
+  readonly #indexes = new Map<string, ZoneIndex>();
 
   constructor(options: { table: NetworkTable; defaultTtlS: number }) {
     this.#table = options.table;
@@ -44,28 +88,56 @@ export class Resolution {
     this.#unhealthy.delete(containerId);
   }
 
-  setHealth(containerId: string, healthy: boolean): boolean {
-    return healthy ? this.#unhealthy.delete(containerId) : !this.#unhealthy.has(containerId) && this.#unhealthy.add(containerId).has(containerId);
-  }
-
-  /** The zones of the named networks, for those that have names. */
+  /** The whole zones of the named networks, for those that have names. */
   zoneChanges(networkIds: Iterable<string>): ResolverChange[] {
     const changes: ResolverChange[] = [];
     for (const id of new Set(networkIds)) {
       const network = this.#table.network(id);
-      if (network && hasNames(network)) changes.push({ op: 'put-network', zone: this.zone(network) });
+      if (!network || !hasNames(network)) continue;
+      const index = new ZoneIndex();
+      this.#indexes.set(id, index);
+      for (const containerId of new Set([...this.#known.keys(), ...this.#table.endpoints(id).map((endpoint) => endpoint.containerId)])) {
+        index.set(containerId, this.#now(network, containerId));
+      }
+      changes.push({ op: 'put-network', zone: this.zone(network) });
     }
     return changes;
   }
 
   zone(network: NetworkRecord): NetworkZone {
-    return projectZone({
-      network,
-      ttlS: parseBridgeOptions(network).dnsTtlS ?? this.#defaultTtlS,
-      endpoints: this.#table.endpoints(network.id),
-      knownNames: this.#knownNames(network),
-      unhealthy: this.#unhealthy,
-    });
+    return projectZone({ ...this.#zoneInput(network), endpoints: this.#table.endpoints(network.id), knownNames: this.#knownNames(network) });
+  }
+
+  removed(networkId: string): void {
+    this.#indexes.delete(networkId);
+  }
+
+  /** What is different for the names that a container has or had, on every network. */
+  containerChanges(containerId: string): ResolverChange[] {
+    const changes: ResolverChange[] = [];
+    for (const [networkId, index] of this.#indexes) {
+      const network = this.#table.network(networkId);
+      if (!network) continue;
+      const last = index.said.get(containerId);
+      const now = this.#now(network, containerId);
+      if (sameSaid(last, now)) continue;
+      index.set(containerId, now);
+      changes.push(this.#patch(network, index, new Set([...(last?.names ?? []), ...(now?.names ?? [])]), [...(last?.addresses ?? []), ...(now?.addresses ?? [])]));
+    }
+    return changes;
+  }
+
+  /** Notes the health; what is different for the names that the container shares. */
+  healthChanges(containerId: string, healthy: boolean): ResolverChange[] {
+    if (healthy ? !this.#unhealthy.delete(containerId) : this.#unhealthy.has(containerId)) return [];
+    if (!healthy) this.#unhealthy.add(containerId);
+    const changes: ResolverChange[] = [];
+    for (const [networkId, index] of this.#indexes) {
+      const network = this.#table.network(networkId);
+      const said = index.said.get(containerId);
+      if (network && said) changes.push(this.#patch(network, index, new Set(said.names), []));
+    }
+    return changes;
   }
 
   viewChange(record: SandboxRecord, host: HostResolvConf, defaults: DnsWishes): ResolverChange {
@@ -74,24 +146,54 @@ export class Resolution {
 
   view(record: SandboxRecord, host: HostResolvConf, defaults: DnsWishes): SandboxView {
     const { sandbox } = record;
-    const endpoints = sandbox.endpoints.filter((endpoint) => {
-      const network = this.#table.network(endpoint.networkId);
-      return network !== undefined && hasNames(network);
-    });
+    const networkOf = (endpoint: Endpoint) => this.#table.network(endpoint.networkId);
     return projectView({
       sandbox: { id: sandbox.id, netns: sandbox.netns, port: record.resolverPort },
-      endpoints,
-      isolated: sandbox.endpoints.length > 0 && sandbox.endpoints.every((endpoint) => this.#table.network(endpoint.networkId)?.internal),
+      endpoints: sandbox.endpoints.filter((endpoint) => {
+        const network = networkOf(endpoint);
+        return network !== undefined && hasNames(network);
+      }),
+      isolated: sandbox.endpoints.length > 0 && sandbox.endpoints.every((endpoint) => networkOf(endpoint)?.internal),
       upstreams: chooseUpstreams(host, dnsWishes(record, defaults)),
     });
   }
 
-  *#knownNames(network: NetworkRecord): Generator<string> {
-    for (const container of this.#known.values()) {
-      for (const connection of container.connections) {
-        if (connection.networkId !== network.id) continue;
-        yield* dnsNamesFor({ id: container.containerId, name: container.containerName, hostname: container.hostname }, connection, network);
-      }
+  /** The named parts of the zone as they are now, each projected from the containers that hold the name and no others. */
+  #patch(network: NetworkRecord, index: ZoneIndex, names: ReadonlySet<string>, addresses: readonly string[]): ResolverChange {
+    const input = this.#zoneInput(network);
+    const patchNames = Object.create(null) as Record<string, NetworkZone['names'][string] | null>; // a name may be '__proto__'
+    const ptr: Record<string, string | null> = Object.fromEntries(addresses.map((address) => [address, null]));
+    for (const name of names) {
+      const endpoints = [...index.holders(name)].map((id) => this.#table.endpoint(network.id, id)).filter((endpoint) => endpoint !== undefined);
+      const zone = projectZone({ ...input, endpoints, knownNames: index.isHeld(name) ? [name] : [] });
+      patchNames[name] = zone.names[name] ?? null;
+      for (const address of addresses) ptr[address] ??= zone.ptr[address] ?? null;
     }
+    return { op: 'patch-network', patch: { id: network.id, names: patchNames, ptr } };
   }
+
+  #zoneInput(network: NetworkRecord) {
+    return { network, ttlS: parseBridgeOptions(network).dnsTtlS ?? this.#defaultTtlS, unhealthy: this.#unhealthy };
+  }
+
+  #now(network: NetworkRecord, containerId: string): Said | undefined {
+    const endpoint = this.#table.endpoint(network.id, containerId);
+    const known = this.#known.get(containerId);
+    const connection = known?.connections.find((one) => one.networkId === network.id);
+    if (!endpoint && !connection) return undefined;
+    const knownNames = known && connection ? dnsNamesFor({ id: containerId, name: known.containerName, hostname: known.hostname }, connection, network) : [];
+    const names = new Set([...(endpoint?.dnsNames ?? []), ...knownNames].map(foldName));
+    const addresses = [endpoint?.ipv4 ?? '', endpoint?.ipv6 ?? ''].filter((address) => address !== '');
+    return { names: [...names], addresses, first: endpoint?.dnsNames[0] ?? '' };
+  }
+
+  *#knownNames(network: NetworkRecord): Generator<string> {
+    for (const containerId of this.#known.keys()) yield* this.#now(network, containerId)?.names ?? [];
+  }
+}
+
+function sameSaid(a: Said | undefined, b: Said | undefined): boolean {
+  if (!a || !b) return a === b;
+  const same = (one: readonly string[], other: readonly string[]) => one.length === other.length && one.every((text, index) => text === other[index]);
+  return a.first === b.first && same(a.names, b.names) && same(a.addresses, b.addresses);
 }

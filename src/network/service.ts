@@ -48,10 +48,17 @@ export class NetworkService {
 
   // ---- the whole
 
-  /** Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays. */
-  async restore(live: ReadonlySet<string>): Promise<void> {
+  /**
+   * Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays. `known`:
+   * all that exist. They are said together, so that the resolver, which served meanwhile, forgets none of their names.
+   */
+  async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
     await new Restorer(this.#core, this.#admin).restore(live);
     const { resolution, resolver, table } = this.#core;
+    for (const container of known) {
+      this.#keepAddresses(undefined, container);
+      resolution.remember(container);
+    }
     const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
     for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
     if (changes.length > 0) await resolver.apply(changes);
@@ -134,7 +141,7 @@ export class NetworkService {
     const before = resolution.known(container.containerId);
     this.#keepAddresses(before, container);
     resolution.remember(container);
-    const changes = resolution.zoneChanges(networkIdsOf(before, container));
+    const changes = resolution.containerChanges(container.containerId);
     if (changes.length > 0) await resolver.apply(changes);
   }
 
@@ -145,16 +152,14 @@ export class NetworkService {
     if (!before) return;
     this.#keepAddresses(before, undefined);
     resolution.forget(containerId);
-    const changes = resolution.zoneChanges(networkIdsOf(before));
+    const changes = resolution.containerChanges(containerId);
     if (changes.length > 0) await resolver.apply(changes);
   }
 
   /** A container whose health check fails is withdrawn from names that healthy ones share with it. */
   async setHealth(containerId: string, healthy: boolean): Promise<void> {
-    const { resolution, resolver, table } = this.#core;
-    if (!resolution.setHealth(containerId, healthy)) return;
-    const endpoints = table.sandbox(containerId)?.sandbox.endpoints ?? [];
-    const changes = resolution.zoneChanges(endpoints.map((endpoint) => endpoint.networkId));
+    const { resolution, resolver } = this.#core;
+    const changes = resolution.healthChanges(containerId, healthy);
     if (changes.length > 0) await resolver.apply(changes);
   }
 
@@ -190,7 +195,7 @@ export class NetworkService {
           errors.push(error);
         }
       }
-      const changes: ResolverChange[] = resolution.zoneChanges(sandbox.endpoints.map((endpoint) => endpoint.networkId));
+      const changes: ResolverChange[] = resolution.containerChanges(containerId);
       if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
       // The resolver and the store work while the kernel does.
       const pending = [
@@ -268,7 +273,7 @@ export class NetworkService {
       }
       const record = table.sandbox(containerId);
       if (!record) {
-        const changes = resolution.zoneChanges(networkIdsOf(known));
+        const changes = resolution.containerChanges(containerId);
         if (changes.length > 0) await resolver.apply(changes);
         return;
       }
@@ -357,8 +362,4 @@ export class NetworkService {
     each(before, (networkId, address, owner) => ipam.unreserve(networkId, address, owner));
     each(after, (networkId, address, owner) => ipam.reserve(networkId, address, owner));
   }
-}
-
-function networkIdsOf(...containers: readonly (KnownContainer | undefined)[]): string[] {
-  return containers.flatMap((container) => container?.connections.map((connection) => connection.networkId) ?? []);
 }

@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
+import { patchZone } from '../../src/dns/zone.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
 import { openTcpListener, openUdpSocket } from '../../src/kernel/socket.ts';
@@ -84,7 +85,8 @@ export class RecordedResolver implements Resolver {
       throw error;
     }
     for (const change of changes) {
-      if (change.op === 'put-network') this.zones.set(change.zone.id, change.zone);
+      if (change.op === 'put-network') this.zones.set(change.zone.id, structuredClone(change.zone));
+      if (change.op === 'patch-network') patchZone(this.zones.get(change.patch.id)!, change.patch);
       if (change.op === 'remove-network') this.zones.delete(change.id);
       if (change.op === 'put-sandbox') this.views.set(change.view.id, change.view);
       if (change.op === 'remove-sandbox') this.views.delete(change.id);
