@@ -12,7 +12,7 @@ import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
-import { rememberNames } from './container/known-names.ts';
+import { knownContainer } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -32,8 +32,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
     }),
   );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
-  await context.network.restore(new Set([...live.keys(), ...missed.keys()]));
-  for (const record of table.all()) await rememberNames(context, record);
+  await context.network.restore(new Set([...live.keys(), ...missed.keys()]), table.all().map(knownContainer));
   for (const [id, pid] of live) await adopt(context, table.find(id), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);

@@ -1,13 +1,18 @@
 /** Tells the network room which names exist, also those of containers that do not run. */
 import type { ContainerRecord } from '../../model/container.ts';
+import type { KnownContainer } from '../../network/service.ts';
 import type { EngineContext } from '../engine-context.ts';
 
 /** To be called whenever a container's name or wanted connections have changed. */
 export function rememberNames(context: EngineContext, record: ContainerRecord): Promise<void> {
-  return context.network.remember({
+  return context.network.remember(knownContainer(record));
+}
+
+export function knownContainer(record: ContainerRecord): KnownContainer {
+  return {
     containerId: record.id,
     containerName: record.name,
     hostname: record.spec.process.hostname,
     connections: record.connections.filter((connection) => connection.networkId !== ''),
-  });
+  };
 }
