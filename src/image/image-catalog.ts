@@ -94,14 +94,17 @@ export class ImageCatalog {
     if (!stored) throw systemError(`no image ${id}`);
     const config = this.#config(id);
     const names = this.references(id).map((reference) => parseReference(reference));
+    const layerSizesBytes = config.diffIds.map((diffId) => this.state.layers.get(diffId)?.sizeBytes ?? 0);
     const record: ImageRecord = {
       id,
       ...config,
       layers: stored.layers,
-      sizeBytes: config.diffIds.reduce((sum, diffId) => sum + (this.state.layers.get(diffId)?.sizeBytes ?? 0), 0),
+      layerSizesBytes,
+      sizeBytes: layerSizesBytes.reduce((sum, size) => sum + size, 0),
       repoTags: names.filter((name) => name.digest === '').map(familiarReference),
       repoDigests: names.filter((name) => name.digest !== '').map(familiarReference),
       parent: stored.parent,
+      lastTaggedAt: stored.lastTaggedAt,
     };
     this.#records.set(id, record);
     return record;

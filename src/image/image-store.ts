@@ -44,6 +44,11 @@ export class ImageStore {
     return new ImageStore(catalog, { insecureRegistries: options.insecureRegistries ?? [] });
   }
 
+  /** Stops what it does in the background. Call it before another instance opens the directory. */
+  close(): void {
+    this.catalog.durability.close();
+  }
+
   /** Every image, newest first. */
   list(): ImageRecord[] {
     const records = this.catalog.ids().map((id) => this.catalog.record(id));
@@ -66,11 +71,6 @@ export class ImageStore {
   /** The id of an image of this store by its exact id, for records that keep one. Hidden ones too. */
   byId(id: string): ImageRecord | undefined {
     return this.catalog.state.images.has(id) ? this.catalog.record(id) : undefined;
-  }
-
-  /** When the image last got a name; '' for never. */
-  lastTaggedAt(id: string): string {
-    return this.catalog.state.images.get(id)?.lastTaggedAt ?? '';
   }
 
   importTar(source: Readable, options: ImportOptions): Promise<string> {

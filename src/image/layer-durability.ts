@@ -7,16 +7,31 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { errorMessage } from '../base/errors.ts';
-import type { ImageCatalog } from './image-catalog.ts';
-import { currentBootId } from './image-index.ts';
+import type { Log } from '../base/log.ts';
+import type { ImageRecord } from '../model/image.ts';
+import type { BlobStore } from './blob-store.ts';
+import { currentBootId, type IndexState } from './image-index.ts';
 
 const DELAY_MS = 5000;
 
-export class LayerDurability {
-  readonly #catalog: ImageCatalog;
-  #timer: NodeJS.Timeout | undefined;
+/** What this needs of the catalogue of images. */
+interface Catalog {
+  readonly root: string;
+  readonly log: Log;
+  readonly blobs: BlobStore;
+  readonly state: IndexState;
+  record(id: string): ImageRecord;
+  setSettled(diffIds: readonly string[]): void;
+  renewLayer(blob: string, diffId: string): Promise<void>;
+  forget(ids: readonly string[]): void;
+}
 
-  constructor(catalog: ImageCatalog) {
+export class LayerDurability {
+  readonly #catalog: Catalog;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(catalog: Catalog) {
     this.#catalog = catalog;
   }
 
@@ -32,6 +47,12 @@ export class LayerDurability {
     }, DELAY_MS).unref();
   }
 
+  /** Nothing more is to be written: another may own the directory from now on. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
   /** Syncs the file system and notes what is on the disk now. */
   async settle(): Promise<void> {
     const diffIds = this.#unsettled();
@@ -42,7 +63,7 @@ export class LayerDurability {
       child.on('error', reject);
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`sync: exit status ${code}`))));
     });
-    this.#catalog.setSettled(diffIds);
+    if (!this.#closed) this.#catalog.setSettled(diffIds);
   }
 
   /** To be called once, at start: sees to the layers that a crash of the machine may have left incomplete. */
@@ -55,7 +76,7 @@ export class LayerDurability {
     }
     const lost = new Set<string>();
     const renewed = new Set<string>();
-    for (const image of [...this.#catalog.state.images.values()]) {
+    for (const image of this.#catalog.state.images.values()) {
       for (const [i, diffId] of this.#catalog.record(image.id).diffIds.entries()) {
         if (!unsettled.has(diffId) || renewed.has(diffId)) continue;
         const blob = image.layers[i] ?? '';

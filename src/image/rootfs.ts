@@ -187,7 +187,7 @@ export class RootfsStore {
 
   /** Removes every container's file system but these: orphans of a crash. */
   async retain(containerIds: ReadonlySet<string>): Promise<void> {
-    for (const containerId of [...this.#imageOf.keys()]) {
+    for (const containerId of this.#imageOf.keys()) {
       if (!containerIds.has(containerId)) await this.remove(containerId);
     }
   }

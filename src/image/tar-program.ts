@@ -124,6 +124,7 @@ export async function extractTar(request: ExtractRequest): Promise<void> {
 export function createTar(request: { directory: string; members: readonly string[]; options?: readonly string[] }): Readable {
   const args = [
     '--create',
+    '--sort=name',
     '--format=pax',
     '--pax-option=delete=atime,delete=ctime',
     '--numeric-owner',

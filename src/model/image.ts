@@ -37,9 +37,11 @@ export interface ImageRecord {
   readonly history: readonly ImageHistory[];
   readonly diffIds: readonly string[]; // layers, lowest first
   readonly layers: readonly string[]; // the blobs' digests, lowest first, as in the manifest
-  readonly sizeBytes: number; // unpacked
+  readonly layerSizesBytes: readonly number[]; // unpacked, lowest first
+  readonly sizeBytes: number; // all of them
   readonly repoTags: readonly string[]; // 'busybox:latest'
   readonly repoDigests: readonly string[]; // 'busybox@sha256:...'
   readonly parent: string;
   readonly comment: string;
+  readonly lastTaggedAt: string; // RFC 3339; '' = never got a name here
 }

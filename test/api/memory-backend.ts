@@ -95,6 +95,8 @@ export const BUSYBOX: ImageRecord = {
   },
   history: [{ createdAt: '2025-01-01T00:00:00Z', createdBy: 'import', comment: 'Imported from -', author: '', emptyLayer: false }],
   diffIds: [`sha256:${'d'.repeat(64)}`],
+  layerSizesBytes: [4_261_502],
+  lastTaggedAt: '',
   layers: [],
   sizeBytes: 4_261_502,
   repoTags: ['busybox:latest'],

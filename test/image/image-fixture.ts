@@ -23,8 +23,13 @@ export function temporaryDirectory(t: TestContext): string {
   return directory;
 }
 
+const opened = new Map<string, ImageStore>();
+
+/** Opens a store as a new process would; an earlier instance of the same directory is closed. */
 export async function openStore(root: string): Promise<{ images: ImageStore; rootfs: RootfsStore }> {
+  opened.get(root)?.close();
   const images = await ImageStore.open(root, { log: silentLog });
+  opened.set(root, images);
   return { images, rootfs: RootfsStore.open(root, images, { log: silentLog }) };
 }
 

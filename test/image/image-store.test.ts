@@ -156,7 +156,6 @@ test('after a power failure, layers that were not on the disk are made again or 
 
 test('killed at any moment, the store is whole and leaves nothing', async (t) => {
   const directory = temporaryDirectory(t);
-  const root = join(directory, 'store');
   const tar = join(directory, 'image.tar');
   writeFileSync(tar, tarOf('head -c 2000000 /dev/urandom > a; for i in $(seq 100); do echo $i > f$i; done', directory));
   const script = join(directory, 'import.mts');
@@ -166,7 +165,7 @@ test('killed at any moment, the store is whole and leaves nothing', async (t) =>
     `import { createReadStream } from 'node:fs';
      import { ImageStore } from ${source('image/image-store.ts')};
      import { silentLog } from ${source('base/log.ts')};
-     const images = await ImageStore.open(${JSON.stringify(root)}, { log: silentLog });
+     const images = await ImageStore.open(process.argv[2], { log: silentLog });
      for (let i = 0; ; i++) {
        await images.importTar(createReadStream(${JSON.stringify(tar)}), { ref: 'x:' + i, message: '', changes: ['ENV I=' + i], platform: '' });
        process.stdout.write(i + '\\n');
@@ -174,8 +173,8 @@ test('killed at any moment, the store is whole and leaves nothing', async (t) =>
      }`,
   );
   for (let round = 0; round < 6; round++) {
-    rmSync(root, { recursive: true, force: true });
-    const child = spawn(process.execPath, ['--import', 'tsx', script], { stdio: ['ignore', 'pipe', 'inherit'], cwd: new URL('../..', import.meta.url).pathname });
+    const root = join(directory, `store-${round}`);
+    const child = spawn(process.execPath, ['--import', 'tsx', script, root], { stdio: ['ignore', 'pipe', 'inherit'], cwd: new URL('../..', import.meta.url).pathname });
     let told = '';
     child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
     while (told === '') await sleep(5);

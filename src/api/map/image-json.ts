@@ -44,7 +44,7 @@ export function toImageJson(view: ImageView, version: number, storageDriver: str
     ...(older('1.44') ? { VirtualSize: record.sizeBytes } : {}),
     GraphDriver: { Data: Object.keys(view.graph).length > 0 ? view.graph : null, Name: storageDriver },
     RootFS: { Type: 'layers', ...(record.diffIds.length > 0 ? { Layers: record.diffIds } : {}) },
-    Metadata: { LastTagTime: ZERO_TIME },
+    Metadata: { LastTagTime: record.lastTaggedAt || ZERO_TIME },
   };
 }
 
@@ -96,13 +96,13 @@ function toImageConfig(config: ImageConfig, legacy: boolean): Record<string, unk
 
 /** Newest first; only the newest line has the image's id and tags. */
 export function toHistoryJson(record: ImageRecord): ImageHistoryJson[] {
+  let layer = 0;
   const lines = record.history.map((line) => ({
     Comment: line.comment,
     Created: line.createdAt === '' ? 0 : unixSeconds(line.createdAt),
     CreatedBy: line.createdBy,
     Id: '<missing>',
-    // The size of single layers is not kept; an image of one layer has its own.
-    Size: !line.emptyLayer && record.diffIds.length === 1 ? record.sizeBytes : 0,
+    Size: line.emptyLayer ? 0 : (record.layerSizesBytes[layer++] ?? 0),
     Tags: null as readonly string[] | null,
   }));
   lines.reverse();
