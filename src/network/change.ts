@@ -82,14 +82,17 @@ export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoSt
   context.close();
 }
 
-/** Takes down as far as it goes and returns what failed. */
-export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Promise<unknown[]> {
+/** Takes down as far as it goes. `errors`: what failed at once; `settled` resolves when it is all over, to what failed later. */
+export function beginTearDown(core: NetworkCore, steps: readonly Step[]): { errors: unknown[]; settled: Promise<unknown[]> } {
   const context = new ApplyContext(core);
-  try {
-    return await tearDown(steps, context);
-  } finally {
-    context.close();
-  }
+  const errors = tearDown(steps, context);
+  return { errors, settled: context.settle().finally(() => context.close()) };
+}
+
+/** Takes down as far as it goes, to the end, and returns what failed. */
+export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Promise<unknown[]> {
+  const { errors, settled } = beginTearDown(core, steps);
+  return [...errors, ...(await settled)];
 }
 
 /** The firewall elements of containers and of the links that lead to them. */

@@ -7,6 +7,7 @@ import type { NetworkRecord } from '../model/network.ts';
 import type { HostDoors } from './apply/context.ts';
 import { StaleFlows } from './apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
+import { Departures } from './departures.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
@@ -30,6 +31,7 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly ports: PortAllocator;
   readonly facts: HostFacts;
   readonly resolution: Resolution;
+  readonly departures: Departures;
   policy: FirewallPolicy;
 }
 
@@ -49,6 +51,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     firewall: new Firewall({ log }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
+    departures: new Departures(log),
     policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq },
   };
 }

@@ -51,7 +51,7 @@ export class NetworkAdmin {
 
   /** Takes a network out of everything, whatever fails on the way. */
   async destroy(network: NetworkRecord): Promise<void> {
-    const { table, ipam, resolver, store, policy } = this.#core;
+    const { table, ipam, resolver, store, policy, departures } = this.#core;
     table.removeNetwork(network.id);
     this.#core.resolution.removed(network.id);
     const errors: unknown[] = [];
@@ -62,6 +62,7 @@ export class NetworkAdmin {
     const remove = networkElements(network, policy);
     const steps: Step[] = remove.length > 0 ? [{ kind: 'change-elements', diff: { add: [], remove } }] : [];
     if (!network.configOnly) steps.push(...this.#removeSteps(network));
+    await departures.fromNetwork(network.id);
     errors.push(...(await runTearDown(this.#core, steps)));
     ipam.close(network.id);
     await Promise.all(pending);

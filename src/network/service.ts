@@ -13,7 +13,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import type { Port } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
-import { applyChange, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
+import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
 import type { ResolverChange } from './contract.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
@@ -73,6 +73,7 @@ export class NetworkService {
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
     this.#repairer?.close();
+    await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();
     this.#core.firewall.close();
@@ -168,9 +169,11 @@ export class NetworkService {
   /** Makes a container's namespace with all its connections, ports, names and files. */
   async join(request: JoinRequest): Promise<Sandbox> {
     return this.#exclusively(request.containerId, async (undo) => {
-      const { table, facts, resolution } = this.#core;
+      const { table, facts, resolution, departures } = this.#core;
       if (table.sandbox(request.containerId)) throw conflict(`container ${request.containerId} has a network sandbox already`);
       const next = allotSandbox(this.#core, request, undo);
+      const departing = departures.of(next.sandbox.endpoints);
+      if (departing) await departing;
       resolution.remember(request);
       await applyChange(this.#core, undo, { containerId: request.containerId, next, steps: joinSteps(next, table, facts) });
       return next.sandbox;
@@ -180,7 +183,7 @@ export class NetworkService {
   /** Takes a container's networking down, all of it, whatever fails on the way; nothing there is fine. */
   async leave(containerId: string): Promise<void> {
     await this.#locks.run(containerId, async () => {
-      const { table, resolver, resolution, store, ports } = this.#core;
+      const { table, resolver, resolution, store, ports, departures } = this.#core;
       const record = table.sandbox(containerId);
       if (!record) return;
       const { sandbox } = record;
@@ -206,7 +209,9 @@ export class NetworkService {
       const diff = diffElements(before, elementsAround(this.#core, recipients));
       const steps: Step[] = [];
       if (diff.add.length + diff.remove.length > 0) steps.push({ kind: 'change-elements', diff });
-      errors.push(...(await runTearDown(this.#core, [...steps, ...leaveSteps(record, table)])));
+      const tearDown = beginTearDown(this.#core, [...steps, ...leaveSteps(record, table)]);
+      errors.push(...tearDown.errors);
+      departures.add(sandbox.endpoints, tearDown.settled);
       ports.release(sandbox.id);
       releaseAddresses(this.#core, sandbox.endpoints);
       await Promise.all(pending);
@@ -217,16 +222,12 @@ export class NetworkService {
   /** Connects a running container to one more network. */
   async connect(containerId: string, connection: Connection): Promise<Endpoint> {
     return this.#exclusively(containerId, async (undo) => {
-      const { table, facts } = this.#core;
-      const record = this.#record(containerId);
+      const { table, facts, departures } = this.#core;
       const network = networkOf(this.#core, connection.networkId);
+      const added = this.#allotConnection(containerId, connection, network, undo);
+      await departures.of([added]);
+      const record = this.#record(containerId);
       const { sandbox, request } = record;
-      if (sandbox.mode === 'host' || network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
-      if (sandbox.mode === 'none' || !driverNamed(network.driver).connectable) {
-        throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
-      }
-      if (table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
-      const added = allotEndpoint(this.#core, request, connection, sandbox.endpoints, undo);
       const endpoints = [...sandbox.endpoints, added];
       const ports = allotPorts(this.#core, { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) }, undo);
       const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
@@ -345,6 +346,16 @@ export class NetworkService {
     const record = this.#core.table.sandbox(containerId);
     if (!record) throw conflict(`container ${containerId} is not running`);
     return record;
+  }
+
+  #allotConnection(containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
+    const { sandbox, request } = this.#record(containerId);
+    if (sandbox.mode === 'host' || network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
+    if (sandbox.mode === 'none' || !driverNamed(network.driver).connectable) {
+      throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+    }
+    if (this.#core.table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
+    return allotEndpoint(this.#core, request, connection, sandbox.endpoints, undo);
   }
 
   #rememberAgain(container: KnownContainer, before: KnownContainer, undo: UndoStack): void {

@@ -12,8 +12,8 @@ export function applySteps(steps: readonly Step[], context: ApplyContext, undo: 
   }
 }
 
-/** Runs every step whatever fails, waits for what the kernel does beside, and returns what failed. */
-export async function tearDown(steps: readonly Step[], context: ApplyContext): Promise<unknown[]> {
+/** Runs every step whatever fails, and returns what did. What the kernel does beside goes on: see the context's `settle`. */
+export function tearDown(steps: readonly Step[], context: ApplyContext): unknown[] {
   const errors: unknown[] = [];
   for (const step of steps) {
     try {
@@ -22,7 +22,7 @@ export async function tearDown(steps: readonly Step[], context: ApplyContext): P
       errors.push(error);
     }
   }
-  return [...errors, ...(await context.settle())];
+  return errors;
 }
 
 function execute<K extends StepKind>(step: StepOf<K>, context: ApplyContext): Undo | undefined {
