@@ -6,8 +6,9 @@
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
  * supported"); in our namespace that v2 mount is left out.
  */
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
@@ -40,29 +41,39 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Where a namespace of ours says that it is one: a file in a mount of its own, which nobody outside sees. */
+const idFile = (execRoot: string): string => join(execRoot, 'mounts', 'id');
+
+interface NamespaceNote {
+  readonly namespace: string; // 'mnt:[4026532300]'
+  readonly id: string;
+}
+
 /** A process that still is in the namespace of an earlier daemon. */
 function findHolder(execRoot: string): string | undefined {
-  let wanted: string;
+  let note: NamespaceNote;
   try {
-    wanted = readFileSync(join(execRoot, 'mount-namespace'), 'utf8').trim();
+    note = JSON.parse(readFileSync(join(execRoot, 'mount-namespace'), 'utf8')) as NamespaceNote;
   } catch {
-    return undefined;
+    return undefined; // the first daemon, or the first since a reboot
   }
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     try {
-      if (readlinkSync(`/proc/${pid}/ns/mnt`) === wanted) return pid;
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) !== note.namespace) continue;
+      // The kernel gives the numbers of namespaces that are gone to new ones: a number alone may be a stranger's.
+      if (readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8') === note.id) return pid;
     } catch {
-      // It ended while we looked.
+      // It ended while we looked, or it has no such file.
     }
   }
   return undefined;
 }
 
-/** To be called once inside: remembers the namespace and leaves out what keeps crun from working. */
+/** To be called once inside: marks the namespace as ours and leaves out what keeps crun from working. */
 export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid' | 'v2' {
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
-  writeFileSync(join(execRoot, 'mount-namespace'), readlinkSync('/proc/self/ns/mnt'));
+  if (!existsSync(idFile(execRoot))) markNamespace(execRoot);
   const mode = cgroupMode();
   if (mode === 'hybrid' && hasControllersOnUnified()) {
     showOnlyV1Cgroups(execRoot);
@@ -93,4 +104,13 @@ function showOnlyV1Cgroups(execRoot: string): void {
   if (unified !== undefined) unmount(unified, { detach: true });
   mount({ source: fresh, target: '/sys/fs/cgroup', flags: MS_MOVE });
   forgetCgroupMounts();
+}
+
+function markNamespace(execRoot: string): void {
+  const file = idFile(execRoot);
+  mkdirSync(dirname(file), { recursive: true });
+  mount({ source: 'causeway', target: dirname(file), type: 'tmpfs', data: 'mode=700,size=16k' });
+  const note: NamespaceNote = { namespace: readlinkSync('/proc/self/ns/mnt'), id: randomUUID() };
+  writeFileSync(file, note.id);
+  writeFileSync(join(execRoot, 'mount-namespace'), JSON.stringify(note));
 }
