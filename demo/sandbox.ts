@@ -1,9 +1,8 @@
 /**
  * A machine within the machine: network, mount and process namespaces of their own, with an empty /run, in which an engine may do what
- * it likes. Its first process waits for the end of a pipe that only we hold. When we end, for whatever reason (kill -9 included),
- * the kernel closes the pipe, ends that process and with it every other one inside; with the last of them go mounts, interfaces
- * and rules. What the kernel does not take along, a directory and control groups, `destroy` removes; and should that not have
- * happened, the next sandbox does.
+ * it likes. A keeper inside waits for the end of a pipe that only we hold. When we end, for whatever reason (kill -9 included), the
+ * kernel closes the pipe, and the keeper ends every other process, removes control groups and files, and ends; with the last process
+ * the kernel takes away mounts, interfaces and rules. Should the keeper itself be killed, the next sandbox removes what it left.
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -67,9 +66,9 @@ export class Sandbox {
     // What is there already is the machine's own.
     this.#cgroups = [this.id, ...(options.cgroups ?? []).filter((name) => !hierarchies().some((dir) => existsSync(join(dir, name))))];
     if (options.files === 'disk') mkdirSync(this.dir);
-    const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'];
+    const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
     // A session of its own: Ctrl-C in the terminal reaches us alone, and we end things in order.
-    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options, this.dir)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment(), cwd: '/' });
+    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options, this.dir, this.#cgroups)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment(), cwd: '/' });
     this.#holder.stdin?.on('error', () => undefined);
     this.#ended = new Promise((resolve) => {
       this.#holder.once('error', () => resolve());
@@ -123,7 +122,8 @@ export class Sandbox {
   processes(): number[] {
     const own = readLink(`/proc/${this.#initPid}/ns/pid`);
     if (own === undefined) return [];
-    const scaffold = new Set([this.#initPid, ...childrenOf(this.#initPid).filter((pid) => commandOf(pid) === 'cat')]);
+    const keepers = childrenOf(this.#initPid).filter((pid) => commandLineOf(pid).includes(KEEPER));
+    const scaffold = new Set([this.#initPid, ...keepers, ...keepers.flatMap(childrenOf)]);
     return allPids().filter((pid) => !scaffold.has(pid) && readLink(`/proc/${pid}/ns/pid`) === own);
   }
 
@@ -135,12 +135,10 @@ export class Sandbox {
   /** Ends everything inside and removes what it left; may be called again. */
   async destroy(): Promise<void> {
     this.#holder.stdin?.destroy();
-    if (this.#holder.exitCode === null && this.#holder.signalCode === null) {
-      // --kill-child: with unshare goes the first process, and with that one all.
-      if (this.#initPid > 0) killQuietly(this.#initPid, 'SIGKILL');
-      else this.#holder.kill('SIGKILL');
-    }
+    // --kill-child: with unshare goes the first process, and with that one all.
+    const impatience = setTimeout(() => this.#holder.kill('SIGKILL'), 20_000);
     await this.#ended;
+    clearTimeout(impatience);
     if (this.dir.startsWith(PARENT)) await remove(this.dir);
     this.#cgroups.forEach(removeCgroups);
   }
@@ -151,12 +149,30 @@ export class Sandbox {
   }
 }
 
-/** Runs in the new namespaces; ends as tini, which buries orphans, over a `cat` that waits for the end of our pipe. */
-function initScript(options: SandboxOptions, dir: string): string {
+/** The keeper's name among its arguments. */
+const KEEPER = 'causeway-sandbox-keeper';
+
+/** Runs in the new namespaces; ends as tini, which buries orphans, over the keeper. `kill -9 -1` spares only those two. */
+function initScript(options: SandboxOptions, dir: string, cgroups: readonly string[]): string {
+  const named = cgroups.map((name) => `-name ${name}`).join(' -o ');
+  const keeper = [
+    'cat',
+    'kill -9 -1',
+    `for attempt in $(seq 100); do groups=$(find ${CGROUPS} -maxdepth 2 -type d \\( ${named} \\))`,
+    '[ "$groups" ] || break',
+    'find $groups -depth -type d -exec rmdir {} +',
+    'sleep 0.02',
+    'done',
+    `rm -rf ${dir}`,
+  ];
   const lines = [
     'set -e',
     'mount -t tmpfs -o mode=755 tmpfs /run',
     `mkdir -p /run/lock ${dir}/tmp`,
+    ...(options.copyOnWrite ?? []).flatMap((path) => [
+      `mkdir -p /run/copies${path}/upper /run/copies${path}/work`,
+      `mount -t overlay overlay -o lowerdir=${path},upperdir=/run/copies${path}/upper,workdir=/run/copies${path}/work ${path}`,
+    ]),
     'ip link set lo up',
     // There is no way out to a name server, and nobody should wait for an answer: at an address of our own the kernel refuses at once,
     // provided that it may refuse more than once a second.
@@ -166,12 +182,8 @@ function initScript(options: SandboxOptions, dir: string): string {
     'resolv=$(readlink -m /etc/resolv.conf); mkdir -p "${resolv%/*}"; [ -e "$resolv" ] || : >"$resolv"',
     `echo nameserver ${NAME_SERVER} >${dir}/resolv.conf; mount --bind ${dir}/resolv.conf "$resolv"`,
     ...(options.withoutUnifiedCgroup === true ? ['if grep -q . /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null; then umount -l /sys/fs/cgroup/unified; fi'] : []),
-    ...(options.copyOnWrite ?? []).flatMap((path) => [
-      `mkdir -p /run/copies${path}/upper /run/copies${path}/work`,
-      `mount -t overlay overlay -o lowerdir=${path},upperdir=/run/copies${path}/upper,workdir=/run/copies${path}/work ${path}`,
-    ]),
     'echo ready',
-    'exec tini -- cat >/dev/null',
+    `exec tini -- sh -c '${keeper.join('; ')}' ${KEEPER} >/dev/null 2>&1`,
   ];
   return lines.join('\n');
 }
@@ -282,9 +294,9 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-function commandOf(pid: number): string {
+function commandLineOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
     return '';
   }
