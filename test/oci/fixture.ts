@@ -74,6 +74,13 @@ export function makePlace(options: { runtime?: 'crun' | 'runc'; prefix?: string 
       clearInterval(alive);
       runtime.close();
       rmSync(directory, { recursive: true, force: true });
+      for (const root of cgroupMounts().controllers.values()) {
+        try {
+          rmdirSync(join(root, 'causeway-test'));
+        } catch {
+          // another test's containers are in it, or it is gone
+        }
+      }
     },
   };
 }
