@@ -13,6 +13,7 @@ export interface Asked {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: string;
+  readonly raw: Buffer;
   readonly headers: IncomingMessage['headers'];
 }
 
@@ -52,8 +53,13 @@ export class FakeEngine {
     return this.asked.filter(({ method, path }) => `${method} ${path}` === route);
   }
 
-  async stop(): Promise<void> {
+  /** As if the daemon had been killed. */
+  dropConnections(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.dropConnections();
     await new Promise((resolve) => this.#server.close(resolve));
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -63,9 +69,8 @@ export class FakeEngine {
     const path = url.pathname.replace(/^\/v1\.\d+/, '');
     const chunks: Buffer[] = [];
     if (!isHijack(path)) for await (const chunk of request) chunks.push(chunk as Buffer);
-    const asked: Asked = {
-      method: request.method ?? '', path, query: url.searchParams, body: Buffer.concat(chunks).toString(), headers: request.headers,
-    };
+    const raw = Buffer.concat(chunks);
+    const asked: Asked = { method: request.method ?? '', path, query: url.searchParams, body: raw.toString(), raw, headers: request.headers };
     this.asked.push(asked);
     const answer = this.#answers.get(`${asked.method} ${path}`);
     if (typeof answer === 'function') answer(asked, response, this);
@@ -95,14 +100,15 @@ export function sendJson(response: ServerResponse, status: number, body: object 
 export const refuse = (status: number, message: string): Answer => (_asked, response) => sendJson(response, status, { message });
 export const empty = (status = 204): Answer => (_asked, response) => response.writeHead(status).end();
 
-/** Answers 101 and hands the raw connection over. */
-export function hijack(response: ServerResponse, multiplexed: boolean): Socket {
+/** Answers 101 and hands the raw connection over. `early` comes in one piece with the answer. */
+export function hijack(response: ServerResponse, multiplexed: boolean, early: Buffer = Buffer.alloc(0)): Socket {
   const socket = response.socket as Socket;
   const type = multiplexed ? 'application/vnd.docker.multiplexed-stream' : 'application/vnd.docker.raw-stream';
   response.detachSocket(socket);
   for (const event of ['data', 'end', 'drain', 'timeout', 'error', 'close']) socket.removeAllListeners(event);
   socket.on('error', () => {});
-  socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+  const head = `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
+  socket.write(Buffer.concat([Buffer.from(head), early]));
   return socket;
 }
 

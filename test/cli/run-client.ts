@@ -17,10 +17,14 @@ export interface ClientOptions {
   readonly host?: string;
   readonly input?: string | Buffer;
   readonly env?: NodeJS.ProcessEnv;
+  /** The outcome has the bytes of standard output as well. */
+  readonly binary?: boolean;
   /** Gets the process as soon as it runs. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
+export function runCausewayClient(args: readonly string[], options: ClientOptions & { binary: true }): Promise<Outcome & { stdoutBytes: Buffer }>;
+export function runCausewayClient(args: readonly string[], options?: ClientOptions): Promise<Outcome>;
 export function runCausewayClient(args: readonly string[], options: ClientOptions = {}): Promise<Outcome> {
   return runProcess(process.execPath, ['--', join(root, 'dist/cli.cjs'), ...args], options);
 }
@@ -29,7 +33,7 @@ export function runDockerClient(args: readonly string[], options: ClientOptions 
   return runProcess(DOCKER, args, options);
 }
 
-function runProcess(file: string, args: readonly string[], { host, input, env, onStart }: ClientOptions): Promise<Outcome> {
+function runProcess(file: string, args: readonly string[], { host, input, env, onStart, binary }: ClientOptions): Promise<Outcome> {
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
@@ -42,9 +46,48 @@ function runProcess(file: string, args: readonly string[], { host, input, env, o
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.stdin.on('error', () => {});
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }));
+    child.on('close', (code) => {
+      const bytes = Buffer.concat(stdout);
+      resolve({ code, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString(), ...(binary ? { stdoutBytes: bytes } : {}) });
+    });
     onStart?.(child);
     if (input !== undefined) child.stdin.end(input);
     else if (!onStart) child.stdin.end();
+  });
+}
+
+export interface TerminalOptions {
+  readonly host: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** When the output has the first text, the second is typed; then the next pair. An empty text: a moment later. */
+  readonly when: readonly (readonly [shown: string, typed: string])[];
+}
+
+/** The same in a pseudo-terminal of that size, made by script(1). */
+export function runCausewayInTerminal(args: readonly string[], options: TerminalOptions): Promise<{ code: number | null; output: string }> {
+  const quoted = [process.execPath, '--', join(root, 'dist/cli.cjs'), ...args].map((word) => `'${word}'`).join(' ');
+  const command = `stty rows ${options.rows} cols ${options.columns}; exec ${quoted}`;
+  const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
+  return new Promise((resolve, reject) => {
+    const child = spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', command, '/dev/null'], {
+      env: { ...inherited, SHELL: '/bin/sh', HOME: '/nonexistent', CAUSEWAY_HOST: options.host },
+    });
+    let output = '';
+    const waiting = [...options.when];
+    const typeNext = () => {
+      const [shown, typed] = waiting[0] ?? [];
+      if (shown === undefined || !output.includes(shown)) return;
+      waiting.shift();
+      child.stdin.write(typed ?? '');
+      setTimeout(typeNext, 300);
+    };
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      setTimeout(typeNext, 100);
+    });
+    child.stdin.on('error', () => {});
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, output }));
   });
 }

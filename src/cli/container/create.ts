@@ -23,6 +23,7 @@ export function checkPullPolicy(policy: string): void {
 
 export async function createContainer(client: ApiClient, flags: FlagSet, request: CreateRequest): Promise<string> {
   const { config, hostConfig, endpoints } = request;
+  warnOfDanger(flags);
   const image = config.Image;
   const reference = isImageId(image) ? undefined : withDefaultTag(parseImageReference(image));
   checkPlatformFlag(flags.string('platform'));
@@ -58,6 +59,14 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
     idFile.remove();
     throw error;
   }
+}
+
+function warnOfDanger(flags: FlagSet): void {
+  if (flags.bool('oom-kill-disable') && flags.number('memory') === 0) {
+    complain("WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.");
+  }
+  const local = flags.list('dns').find((address) => /^127\.|^::1$/.test(address));
+  if (local !== undefined) complain(`WARNING: Localhost DNS (${local}) may fail in containers.`);
 }
 
 function checkPlatformFlag(platform: string): void {

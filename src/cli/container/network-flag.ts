@@ -1,5 +1,4 @@
 /** --network NAME, or name=NAME,alias=web,ip=10.0.0.5,mac-address=...,driver-opt=k=v,gw-priority=1 */
-import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { FlagType } from '../command/flag-types.ts';
 import { splitCsv } from '../format/csv.ts';
 import { cut } from './flag-checks.ts';
@@ -80,20 +79,13 @@ export function endpointSettings(attachment: NetworkAttachment): Record<string, 
   if (Object.keys(attachment.driverOptions).length > 0) settings['DriverOpts'] = attachment.driverOptions;
   if (attachment.gatewayPriority !== 0) settings['GwPriority'] = attachment.gatewayPriority;
   const ipam: Record<string, unknown> = {};
-  if (attachment.ipv4 !== '') ipam['IPv4Address'] = checkVersion(attachment.ipv4, isIPv4, 'IPv4');
-  if (attachment.ipv6 !== '') ipam['IPv6Address'] = checkVersion(attachment.ipv6, isIPv6, 'IPv6');
-  if (attachment.linkLocalIps.length > 0) {
-    for (const ip of attachment.linkLocalIps) if (isIP(ip) === 0) throw new Error(`invalid link-local IP address: ${ip}`);
-    ipam['LinkLocalIPs'] = attachment.linkLocalIps;
-  }
+  // The daemon checks addresses: it knows the network.
+  if (attachment.ipv4 !== '') ipam['IPv4Address'] = attachment.ipv4;
+  if (attachment.ipv6 !== '') ipam['IPv6Address'] = attachment.ipv6;
+  if (attachment.linkLocalIps.length > 0) ipam['LinkLocalIPs'] = attachment.linkLocalIps;
   if (Object.keys(ipam).length > 0) settings['IPAMConfig'] = ipam;
   if (attachment.mac !== '') settings['MacAddress'] = checkMac(attachment.mac);
   return settings;
-}
-
-function checkVersion(address: string, isThat: (text: string) => boolean, name: string): string {
-  if (!isThat(address)) throw new Error(`invalid ${name} address: ${address}`);
-  return address;
 }
 
 export function checkMac(mac: string): string {
