@@ -8,7 +8,7 @@ import type { OpenSockets } from './sandbox-server.ts';
 import type { ResolverChange } from './zone.ts';
 
 /** Raised when an old resolver would not understand a new daemon; the daemon then replaces the process. */
-export const CONTROL_PROTOCOL = 2;
+export const CONTROL_PROTOCOL = 3;
 
 export type ControlRequest =
   | { readonly op: 'hello' }

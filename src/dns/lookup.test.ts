@@ -84,7 +84,7 @@ test('name.network, with dots in either', () => {
 
 test('a private alias goes first, hides that name of its network, and is never asked elsewhere', () => {
   const linked = view(['1', '2'], {
-    aliases: { database: { network: '1', name: 'db' }, web: { network: '1', name: 'db' }, lost: { network: '1', name: 'removed' } },
+    aliases: { database: [{ network: '1', name: 'db' }], web: [{ network: '1', name: 'db' }], lost: [{ network: '1', name: 'removed' }] },
   });
   assert.equal(ask(linked, 'database'), '10.0.1.3');
   assert.equal(ask(linked, 'database.front'), '10.0.1.3');
@@ -94,6 +94,13 @@ test('a private alias goes first, hides that name of its network, and is never a
   assert.equal(ask(linked, 'web'), '10.0.1.3');
   assert.equal(ask(linked, 'lost'), '');
   assert.equal(ask(view(['1', '2']), 'database'), undefined); // nobody else has it
+});
+
+test('an alias that was asked for on several networks is found on the one where its source is', () => {
+  const linked = view(['1', '2'], { aliases: { store: [{ network: '1', name: 'asleep' }, { network: '2', name: 'asleep' }] } });
+  assert.equal(ask(linked, 'store'), '10.0.2.4');
+  assert.equal(ask(linked, 'store.Back'), '10.0.2.4');
+  assert.equal(ask(linked, 'store.front'), '');
 });
 
 test('reverse and service names', () => {
@@ -122,7 +129,7 @@ test('addresses that are none are left out and reported', () => {
 });
 
 test('the list says what each name would be answered', () => {
-  const list = listAnswers(view(['1'], { aliases: { sql: { network: '1', name: 'db' }, web: { network: '1', name: 'db' } } }), zones);
+  const list = listAnswers(view(['1'], { aliases: { sql: [{ network: '1', name: 'db' }], web: [{ network: '1', name: 'db' }] } }), zones);
   assert.deepEqual(list.find(({ name }) => name === 'sql'), { name: 'sql', network: 'front', addresses: ['10.0.1.3', 'fd01::3'], alias: true });
   assert.equal(list.filter(({ name }) => name === 'web').length, 1);
   assert.deepEqual(list.find(({ name }) => name === 'asleep')?.addresses, []);

@@ -115,6 +115,10 @@ function recordsOf({ a, aaaa }: CompiledName, wanted: Wanted): LocalRecord[] {
   return records;
 }
 
+function aliasTargets(view: SandboxView, name: string): SandboxView['aliases'][string] {
+  return Object.hasOwn(view.aliases, name) ? view.aliases[name]! : [];
+}
+
 function lookupName(
   view: SandboxView,
   zones: ReadonlyMap<string, CompiledZone>,
@@ -127,18 +131,20 @@ function lookupName(
     const label = name.slice(0, cut);
     const network = name.slice(cut + 1);
     let known: LocalAnswer | undefined;
-    const alias = Object.hasOwn(view.aliases, label) ? view.aliases[label] : undefined;
-    const aliasZone = alias && zones.get(alias.network);
-    const aliasCounts = alias !== undefined && (network === '' || aliasZone?.name === network);
-    if (alias && aliasCounts) {
+    const hiding = new Set<CompiledZone>(); // zones in which the alias hides the same name
+    for (const target of aliasTargets(view, label)) {
+      const zone = zones.get(target.network);
+      if (network !== '' && zone?.name !== network) continue;
       // A link whose source is gone is still the container's own word: it is never asked elsewhere.
-      const records = recordsOf(aliasZone?.names.get(foldName(alias.name)) ?? EMPTY, wanted);
-      known = { ttlS: aliasZone?.ttlS ?? 0, records };
-      if (records.length > 0) return known;
+      const records = recordsOf(zone?.names.get(foldName(target.name)) ?? EMPTY, wanted);
+      const answer = { ttlS: zone?.ttlS ?? 0, records };
+      if (records.length > 0) return answer;
+      known ??= answer;
+      if (zone) hiding.add(zone);
     }
     for (const zone of mine) {
       if (network !== '' && zone.name !== network) continue;
-      if (aliasCounts && zone === aliasZone) continue;
+      if (hiding.has(zone)) continue;
       const found = zone.names.get(label);
       if (found === undefined) continue;
       const answer = { ttlS: zone.ttlS, records: recordsOf(found, wanted) };
@@ -176,20 +182,22 @@ export function listAnswers(
 ): { name: string; network: string; addresses: string[]; alias: boolean }[] {
   const list: { name: string; network: string; addresses: string[]; alias: boolean }[] = [];
   const texts = ({ a, aaaa }: CompiledName) => [...a, ...aaaa].map(formatAddress);
-  for (const [alias, target] of Object.entries(view.aliases)) {
-    const zone = zones.get(target.network);
-    list.push({
-      name: alias,
-      network: zone?.source.name ?? target.network,
-      addresses: texts(zone?.names.get(foldName(target.name)) ?? EMPTY),
-      alias: true,
-    });
+  for (const alias of Object.keys(view.aliases)) {
+    for (const target of aliasTargets(view, alias)) {
+      const zone = zones.get(target.network);
+      list.push({
+        name: alias,
+        network: zone?.source.name ?? target.network,
+        addresses: texts(zone?.names.get(foldName(target.name)) ?? EMPTY),
+        alias: true,
+      });
+    }
   }
   for (const id of view.networks) {
     const zone = zones.get(id);
     if (!zone) continue;
     for (const [name, found] of zone.names) {
-      const hidden = Object.hasOwn(view.aliases, name) && view.aliases[name]!.network === id;
+      const hidden = aliasTargets(view, name).some((target) => target.network === id);
       if (!hidden) list.push({ name, network: zone.source.name, addresses: texts(found), alias: false });
     }
   }

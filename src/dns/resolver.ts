@@ -150,7 +150,7 @@ export class Resolver {
   #forget(zones: ReadonlySet<string>): void {
     for (const { responder } of this.#servers.values()) {
       const { networks, aliases } = responder.view;
-      if (networks.some((id) => zones.has(id)) || Object.values(aliases).some(({ network }) => zones.has(network))) {
+      if (networks.some((id) => zones.has(id)) || Object.values(aliases).some((targets) => targets.some(({ network }) => zones.has(network)))) {
         responder.forget();
       }
     }

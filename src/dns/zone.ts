@@ -45,8 +45,8 @@ export interface SandboxView {
   readonly port: number;
   /** Zone ids in the order in which they are asked. */
   readonly networks: readonly string[];
-  /** Lower-case private names of this container (links): a name in a zone. */
-  readonly aliases: Readonly<Record<string, { readonly network: string; readonly name: string }>>;
+  /** Lower-case private names of this container (links): names in zones; the first that has an address answers. */
+  readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
   readonly upstreams: readonly Upstream[];
   /** False: unknown names are answered SERVFAIL, nothing leaves (a container on internal networks only). */
   readonly forward: boolean;

@@ -60,7 +60,7 @@ describe('names that are not ours', () => {
 
   test('known names never leave, in any form or type', async () => {
     const server = fake(undefined, '127.0.0.1', says('6.6.6.6'));
-    use([server.upstream('host')], { aliases: { link: { network: 'net', name: 'not-there-yet' } } });
+    use([server.upstream('host')], { aliases: { link: [{ network: 'net', name: 'not-there-yet' }] } });
     for (const name of ['db', 'DB.net', 'asleep', 'asleep.net', 'link', 'link.NET']) {
       for (const type of [1, 28, 15, 16, 33, 64, 255]) {
         const answer = await ask(host.netns, name, type);

@@ -18,7 +18,7 @@ describe('a resolver in the namespaces of containers', () => {
     const failures = resolver.apply([
       { op: 'put-network', zone: netZone },
       { op: 'put-network', zone: zone('other', { hidden: ['172.19.0.2'] }) },
-      { op: 'put-sandbox', view: view('one', first.netns, { aliases: { database: { network: 'net', name: 'db' } }, forward: false }) },
+      { op: 'put-sandbox', view: view('one', first.netns, { aliases: { database: [{ network: 'net', name: 'db' }] }, forward: false }) },
       { op: 'put-sandbox', view: view('two', second.netns, { networks: ['net', 'other'], forward: false }) },
     ]);
     assert.deepEqual(failures, []);

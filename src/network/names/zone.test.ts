@@ -70,9 +70,9 @@ test('a view: zones in order, private aliases, servers', () => {
     ...sandbox,
     networks: ['n1', 'n2'],
     aliases: {
-      database: { network: 'n1', name: 'db' },
-      soon: { network: 'n1', name: 'later' },
-      plain: { network: 'n2', name: 'plain' },
+      database: [{ network: 'n1', name: 'db' }],
+      soon: [{ network: 'n1', name: 'later' }, { network: 'n2', name: 'other' }],
+      plain: [{ network: 'n2', name: 'plain' }],
     },
     upstreams: [hostServer],
     forward: true,

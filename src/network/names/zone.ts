@@ -26,7 +26,8 @@ export interface SandboxView {
   readonly netns: string; // path of the namespace
   readonly port: number; // of 127.0.0.11 in it, udp and tcp
   readonly networks: readonly string[]; // zone ids, in the order they are looked in
-  readonly aliases: Readonly<Record<string, { readonly network: string; readonly name: string }>>;
+  /** Private names (links): on each network that the link was asked for, the name that it stands for. */
+  readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
   readonly upstreams: readonly Upstream[];
   readonly forward: boolean;
   /** Unknown names of one label are answered empty instead of forwarded; see `keepsBareNames`. */
@@ -92,11 +93,11 @@ export interface ViewInput {
  */
 export function projectView(input: ViewInput): SandboxView {
   const upstreams = input.upstreams.filter((upstream) => !(input.isolated && upstream.from === 'host'));
-  const aliases = emptyRecord<{ network: string; name: string }>();
+  const aliases = emptyRecord<{ network: string; name: string }[]>();
   for (const { networkId, spec } of input.endpoints) {
     for (const link of spec.links) {
       const { source, alias } = parseLink(link);
-      aliases[foldName(alias)] ??= { network: networkId, name: foldName(source) };
+      (aliases[foldName(alias)] ??= []).push({ network: networkId, name: foldName(source) });
     }
   }
   return {
