@@ -3,9 +3,10 @@
  * (root-path.ts) and extraction runs in a chroot of it: no symbolic link leads out. Words and statuses are Docker's.
  */
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { formatTimeNs } from '../base/clock.ts';
 import { CausewayError, invalid, notFound } from '../base/errors.ts';
+import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import { goFileMode } from './go-file-mode.ts';
 import { evaluateInRoot, pathComponents, resolveInRoot, type RootPath, type RootView } from './root-path.ts';
@@ -144,9 +145,9 @@ function rename(tar: Readable, from: string, to: string): Readable {
 }
 
 function pipe(source: Readable, filter: TarFilter): Readable {
-  source.on('error', (error) => filter.destroy(error));
-  filter.on('close', () => source.destroy());
-  return source.pipe(filter);
+  // Each end's failure reaches the other; who reads the filter sees it.
+  pipeline(source, filter, () => {});
+  return filter;
 }
 
 /** Several archives as one: the end blocks of all but the last are left out. */
@@ -177,7 +178,7 @@ export async function putArchive(root: ArchiveRoot, path: string, tar: Readable,
   const inside = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination));
   if (inside.at(-1)?.readonly) throw invalid('mounted volume is marked read-only');
   if (inside.length === 0 && options.readonlyRootfs) throw invalid('container rootfs is marked read-only');
-  const { stream } = await decompressStream(tar);
+  const { stream } = await decompressStream(borrow(tar));
   const filter = new TarFilter(new Placement(root, into, options));
   const mounts = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination) || isWithin(mount.destination, into));
   await extractTar({

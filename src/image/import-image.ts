@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { invalid } from '../base/errors.ts';
+import { borrow } from './borrowed-stream.ts';
 import { decompress, detectCompression, readHead } from './compression.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -25,10 +26,11 @@ export async function importImage(catalog: ImageCatalog, source: Readable, optio
   if (platform.os !== 'linux') throw invalid(`operating system is not supported: ${platform.os}`);
   const config = applyChanges(EMPTY_IMAGE_CONFIG, options.changes);
   return await catalog.pinned(async (pins) => {
-    const compression = detectCompression(await readHead(source, 8));
+    const body = borrow(source);
+    const compression = detectCompression(await readHead(body, 8));
     // gzip and zstd layers can be given away as they are; others are kept unpacked.
     const keep = compression === 'gzip' || compression === 'zstd';
-    const blob = await catalog.blobs.ingest(keep ? source : decompress(source, compression), pins.blobs);
+    const blob = await catalog.blobs.ingest(keep ? body : decompress(body, compression), pins.blobs);
     const diffId = await catalog.unpackBlob(blob.digest, undefined, pins);
     const createdAt = formatTimeNs(systemClock.nowNs());
     const comment = options.message === '' ? 'Imported from -' : options.message;

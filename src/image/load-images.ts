@@ -8,6 +8,7 @@ import { pipeline, Writable, type Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { CausewayError, invalid, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
+import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import type { ImageCatalog, Pins } from './image-catalog.ts';
 import { parseImageConfig } from './image-config.ts';
@@ -61,7 +62,7 @@ export async function loadImages(catalog: ImageCatalog, source: Readable, report
 
 async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins): Promise<ArchiveFiles> {
   const files = new ArchiveFiles();
-  const { stream } = await decompressStream(source);
+  const { stream } = await decompressStream(borrow(source));
   const entries = extract();
   // An error of the source destroys the parser, and the loop below throws it.
   pipeline(stream, entries as unknown as Writable, () => {});

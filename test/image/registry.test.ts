@@ -191,6 +191,7 @@ async function meddler(t: TestContext, target: string, meddle: (request: Incomin
         response.writeHead(incoming.statusCode!, incoming.headers);
         incoming.pipe(response);
       });
+      out.on('error', () => response.destroy()); // the client went away
       request.pipe(out);
     };
     meddle(request, response, pass);
