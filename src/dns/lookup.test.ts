@@ -99,7 +99,7 @@ test('a private alias goes first, hides that name of its network, and is never a
 test('an alias that was asked for on several networks is found on the one where its source is', () => {
   const linked = view(['1', '2'], { aliases: { store: [{ network: '1', name: 'asleep' }, { network: '2', name: 'asleep' }] } });
   assert.equal(ask(linked, 'store'), '10.0.2.4');
-  assert.equal(ask(linked, 'store.Back'), '10.0.2.4');
+  assert.equal(ask(linked, 'store.back'), '10.0.2.4');
   assert.equal(ask(linked, 'store.front'), '');
 });
 
