@@ -79,7 +79,7 @@ export class FakeEngine {
   }
 }
 
-const isHijack = (path: string) => /\/attach$/.test(path);
+const isHijack = (path: string) => path.endsWith('/attach');
 
 const DEFAULTS: Readonly<Record<string, Answer>> = {
   'GET /_ping': (_asked, response) => {

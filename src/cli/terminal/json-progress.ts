@@ -72,30 +72,33 @@ export async function showProgress(stream: Readable, options: { fd?: 1 | 2; quie
 }
 
 function renderLine(message: Message, progress: string, terminal: boolean): string {
-  const endOfLine = terminal && message.stream === undefined && progress !== '' ? '\r' : '\r\n';
-  const start = terminal && message.stream === undefined && progress !== '' ? '\x1b[2K\r' : '';
-  if (!terminal && progress !== '' && message.stream === undefined) return '';
   const id = message.id ? `${message.id}: ` : '';
-  if (progress !== '' && terminal) return `${start}${id}${message.status ?? ''} ${progress}${endOfLine}`;
-  if (message.stream) return `${id}${message.stream}`;
-  return `${terminal && message.progressDetail !== undefined ? '\x1b[2K\r' : ''}${id}${message.status ?? ''}${terminal ? endOfLine : '\n'}`;
+  const { stream, status = '', progressDetail } = message;
+  // With a terminal a line that has progress, even none yet, is rewritten in place; without one it is left out.
+  if (terminal && stream === undefined && progressDetail) return `\x1b[2K\r${id}${status} ${progress}\r`;
+  if (!terminal && progress !== '') return '';
+  return stream ? `${id}${stream}` : `${id}${status}\n`;
 }
+
+const BAR_WIDTH = 50;
+const WIDE_ENOUGH_FOR_BAR = 110;
+const UNKNOWN_WIDTH = 200;
 
 /** "[====>     ]  1.2MB/3MB", or nothing to show. */
 function progressText({ progressDetail: detail, progress }: Message, fd: 1 | 2): string {
   if (!detail || ((detail.current ?? 0) <= 0 && (detail.total ?? 0) <= 0)) return progress ?? '';
-  const current = detail.current ?? 0;
-  const total = detail.total ?? 0;
-  if (total <= 0) return detail.units ? `${formatSignificant(current, 6)} ${detail.units}` : humanSize(current).padStart(8);
-  const percent = Math.min(50, Math.trunc((current / total) * 100 / 2));
-  const columns = isatty(fd) ? new WriteStream(fd).columns : 200;
-  const bar = columns > 110 ? `[${'='.repeat(percent)}>${' '.repeat(Math.max(0, 50 - percent))}] ` : '';
-  if (detail.hidecounts) return bar.trimEnd();
-  const numbers = detail.units
-    ? `${formatSignificant(current, 6)}/${formatSignificant(total, 6)} ${detail.units}`
+  const { current = 0, total = 0, units, start, hidecounts } = detail;
+  if (total <= 0) return units ? `${formatSignificant(current, 6)} ${units}` : humanSize(current).padStart(8);
+  const done = Math.min(BAR_WIDTH, Math.trunc(((current / total) * 100) / 2));
+  const columns = isatty(fd) ? new WriteStream(fd).columns : UNKNOWN_WIDTH;
+  const bar = columns > WIDE_ENOUGH_FOR_BAR ? `[${'='.repeat(done)}>${' '.repeat(BAR_WIDTH - done)}] ` : '';
+  if (hidecounts) return bar;
+  let numbers = units
+    ? `${formatSignificant(current, 6)}/${formatSignificant(total, 6)} ${units}`
     : `${humanSize(current).padStart(8)}/${humanSize(total)}`;
-  if (current > total) return humanSize(current).padStart(8);
-  const elapsed = detail.start ? Date.now() / 1000 - detail.start : 0;
-  const left = detail.start && current > 0 && percent < 50 ? ` ${humanDuration((elapsed / current) * (total - current))}` : '';
+  // More than there should be: the total was wrong.
+  if (current > total) numbers = units ? `${formatSignificant(current, 6)} ${units}` : humanSize(current).padStart(8);
+  const elapsed = start ? Date.now() / 1000 - start : 0;
+  const left = start && current > 0 && done < BAR_WIDTH ? ` ${humanDuration((elapsed / current) * (total - current))}` : '';
   return `${bar}${numbers}${left}`;
 }
