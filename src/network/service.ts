@@ -4,6 +4,7 @@
  * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each is
  * one synchronous block, so operations on different containers never see each other half done.
  */
+import { unwatchFile, watchFile } from 'node:fs';
 import { conflict, errorMessage, forbidden, throwCollected } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { withUndo, type UndoStack } from '../base/undo.ts';
@@ -17,6 +18,8 @@ import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFile
 import type { ResolverChange } from './contract.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
+import { readResolvConf } from './host-facts.ts';
+import type { PoolUsage } from './ipam/ipam.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
 import { NetworkAdmin } from './network-admin.ts';
 import { diffElements } from './plan/element.ts';
@@ -33,6 +36,8 @@ export type { NetworkServiceDeps } from './core.ts';
 export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 export type { Repair, RepairListener } from './repair.ts';
 export type { KnownContainer } from './resolution.ts';
+
+const RESOLV_CONF_INTERVAL_MS = 2_000;
 
 export class NetworkService {
   readonly #core: NetworkCore;
@@ -62,6 +67,7 @@ export class NetworkService {
     const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
     for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
     if (changes.length > 0) await resolver.apply(changes);
+    this.#followHostServers();
     this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
   }
 
@@ -73,6 +79,7 @@ export class NetworkService {
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
     this.#repairer?.close();
+    unwatchFile(this.#core.config.hostResolvConf);
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();
@@ -124,6 +131,11 @@ export class NetworkService {
 
   sandbox(containerId: string): Sandbox | undefined {
     return this.#core.table.sandbox(containerId)?.sandbox;
+  }
+
+  /** A running container as its network knows it: name, connections and links as they are now. */
+  request(containerId: string): JoinRequest | undefined {
+    return this.#core.table.sandbox(containerId)?.request;
   }
 
   // ---- containers that exist
@@ -332,7 +344,30 @@ export class NetworkService {
     }
   }
 
+  /** What an inspection shows of a network's address pools. */
+  poolUsage(networkId: string): PoolUsage[] {
+    const network = networkOf(this.#core, networkId);
+    return network.pools.length === 0 ? [] : this.#core.ipam.usage(networkId);
+  }
+
   // ---- within
+
+  /** The host's servers change (a new lease, a VPN): running containers ask the new ones. Looked at, as many write the file anew. */
+  #followHostServers(): void {
+    const { config, table, resolver, log } = this.#core;
+    let last = JSON.stringify(readResolvConf(config.hostResolvConf));
+    watchFile(config.hostResolvConf, { persistent: false, interval: RESOLV_CONF_INTERVAL_MS }, () => {
+      const now = JSON.stringify(readResolvConf(config.hostResolvConf));
+      if (now === last) return;
+      last = now;
+      const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(this.#core, record));
+      if (changes.length === 0) return;
+      resolver.apply(changes).then(
+        () => log.info({ path: config.hostResolvConf }, 'name servers of the host changed'),
+        (error: unknown) => log.warn({ error: errorMessage(error) }, 'name servers of the host changed, the resolver was not told'),
+      );
+    });
+  }
 
   #exclusively<T>(containerId: string, work: (undo: UndoStack) => Promise<T>): Promise<T> {
     return this.#locks.run(containerId, () =>

@@ -174,6 +174,20 @@ function scenarios(): void {
     assert.match(ruleset(), /table ip mine/);
   });
 
+  test('another --bip at the next start: the bridge has the new address and no longer the old', async () => {
+    await lab.service.shutdown();
+    const again = await Lab.start({ bip: '10.77.0.1/24' });
+    try {
+      const { out } = run('ip', '-o', '-4', 'addr', 'show', 'dev', 'docker0');
+      assert.match(out, /10\.77\.0\.1\/24/);
+      assert.doesNotMatch(out, /172\.17/);
+      assert.equal((await again.join('one', ['bridge'])).endpoints[0]?.ipv4, '10.77.0.2');
+    } finally {
+      await again.stop();
+    }
+    await lab.restart();
+  });
+
   test('host and none', async () => {
     const none = await lab.join('none', ['none'], { mode: 'none' });
     assert.deepEqual(interfaces(none), ['lo 127.0.0.1/8']);

@@ -114,6 +114,16 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.route(netns).deleteAddress(link, address);
   },
 
+  'drop-other-addresses': ({ link, keep }, context) => {
+    const route = context.route('');
+    if (route.link(link)?.alias !== OWN_ALIAS) return undefined;
+    for (const info of route.addresses(link)) {
+      const address = `${info.address}/${info.prefix}`;
+      if (info.scope === 'global' && !keep.includes(address)) route.deleteAddress(link, address);
+    }
+    return undefined;
+  },
+
   'add-route': (step, context) => {
     const route = context.route(step.netns);
     route.replaceRoute(routeOf(step));

@@ -62,7 +62,9 @@ export const bridgeDriver: NetworkDriver = {
       // While duplicate detection holds the bridge's link-local address back, a second, nothing is forwarded to new neighbours.
       steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
     }
-    for (const address of bridgeAddresses(network)) steps.push({ kind: 'add-address', netns: HOST, link, address });
+    const addresses = bridgeAddresses(network);
+    steps.push({ kind: 'drop-other-addresses', link, keep: addresses });
+    for (const address of addresses) steps.push({ kind: 'add-address', netns: HOST, link, address });
     steps.push({ kind: 'raise-link', netns: HOST, link });
     return steps;
   },

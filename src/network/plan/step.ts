@@ -30,6 +30,8 @@ export type Step =
   | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
   | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'delete-own-link'; readonly link: string } // on the host, and only if the engine made it
+  /** Takes other global addresses off a bridge that the engine made: those of an earlier configuration. */
+  | { readonly kind: 'drop-other-addresses'; readonly link: string; readonly keep: readonly string[] }
   | { readonly kind: 'raise-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'set-hairpin'; readonly hostLink: string; readonly on: boolean }
   | { readonly kind: 'add-address'; readonly netns: string; readonly link: string; readonly address: string } // with its prefix

@@ -1,0 +1,86 @@
+/** /etc/hosts of a running container while what it links to comes and goes: never empty, never torn, the user's lines kept. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { enterTestHost } from './inside.ts';
+import { Lab } from './lab.ts';
+
+// Reads /etc/hosts over and over; a good one begins with localhost's line and ends with the container's own.
+const READER = `
+use strict; my ($reads, $bad, $first, $own) = (0, 0, undef, $ARGV[0]);
+$SIG{TERM} = sub { print "$reads $bad\\n"; exit 0 };
+print "ready\\n"; $| = 1; select()->flush() if select()->can("flush");
+while (1) { open(my $f, "<", "/etc/hosts") or do { $bad++; next }; local $/; my $t = <$f>; close $f; $reads++;
+  $bad++ unless $t =~ /^127\\.0\\.0\\.1\\tlocalhost\\n/ && $t =~ /\\t$own\\n/ && $t =~ /10\\.9\\.9\\.9\\tmine\\n/; }
+`;
+
+function scenarios(): void {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.start();
+  });
+  afterEach(() => lab.stop());
+
+  test('a reader in the container sees whole files only', async () => {
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    await lab.service.join(db);
+    const request = lab.request('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    const web = await lab.service.join(request);
+    const { hosts } = request.files;
+    writeFileSync(hosts, `10.9.9.9\tmine\n`, { flag: 'a' });
+    const script = join(lab.dir, 'reader.pl');
+    writeFileSync(script, READER.replace('$| = 1; select()->flush() if select()->can("flush");', '').replace('use strict;', 'use strict; $| = 1;'));
+    const command = `mount --bind ${hosts} /etc/hosts && exec perl ${script} ${request.hostname}`;
+    const reader = spawn('nsenter', [`--net=${web.netns}`, 'unshare', '--mount', 'sh', '-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    reader.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    while (!output.includes('ready')) await new Promise((resolve) => setTimeout(resolve, 5));
+    await lab.service.containerStarted(web.containerId, reader.pid!);
+    const inside = () => readFileSync(`/proc/${reader.pid}/root/etc/hosts`, 'utf8');
+
+    for (let round = 0; round < 30; round++) {
+      await lab.service.leave(db.containerId);
+      assert.doesNotMatch(inside(), /database/);
+      const thief = await lab.join(`thief-${round}`, ['bridge']);
+      const again = await lab.service.join(db);
+      assert.match(inside(), new RegExp(`^${again.endpoints[0]!.ipv4.replaceAll('.', '\\.')}\tdatabase `, 'm'));
+      assert.match(inside(), /^10\.9\.9\.9\tmine$/m);
+      await lab.service.leave(thief.containerId);
+    }
+    assert.equal(inside(), readFileSync(hosts, 'utf8'), 'the file on the host is the one that is mounted');
+    const ended = new Promise((resolve) => reader.once('close', resolve));
+    reader.kill('SIGTERM');
+    await ended;
+    const [reads, bad] = output.split('\n')[1]!.split(' ').map(Number);
+    assert.ok(reads! > 1000, `only ${reads} reads`);
+    assert.equal(bad, 0);
+  });
+
+  test('resolv.conf changes with the first network that has names, unless the user has changed it', async () => {
+    await lab.createNetwork('net');
+    const one = lab.request('one', ['bridge']);
+    const two = lab.request('two', ['bridge']);
+    for (const request of [one, two]) await lab.service.join(request);
+    assert.doesNotMatch(readFileSync(one.files.resolvConf, 'utf8'), /127\.0\.0\.11/);
+    writeFileSync(two.files.resolvConf, 'nameserver 10.0.0.53\n');
+    for (const request of [one, two]) await lab.service.connect(request.containerId, lab.connection('net'));
+    assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m);
+    assert.equal(readFileSync(two.files.resolvConf, 'utf8'), 'nameserver 10.0.0.53\n');
+    await lab.service.disconnect(one.containerId, lab.network('net').id);
+    assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m, 'programs have read it');
+  });
+
+  test('extra hosts and host-gateway', async () => {
+    const request = lab.request('one', ['bridge'], { extraHosts: ['gw:host-gateway', 'six:[fd00::6]'], domainname: 'example.com' });
+    await lab.service.join(request);
+    const text = readFileSync(request.files.hosts, 'utf8');
+    assert.match(text, /^172\.17\.0\.1\tgw$/m);
+    assert.match(text, /^fd00::6\tsix$/m);
+    assert.match(text, new RegExp(`^172\\.17\\.0\\.2\\t${request.hostname}\\.example\\.com ${request.hostname}$`, 'm'));
+    assert.equal(readFileSync(request.files.hostname, 'utf8'), `${request.hostname}\n`);
+  });
+}
+
+if (enterTestHost(import.meta.url)) describe('the files of containers', scenarios);
