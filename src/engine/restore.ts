@@ -7,12 +7,12 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
-import type { ContainerRecord } from '../model/container.ts';
+import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
-import { knownContainer } from './container/known-names.ts';
+import { knownContainer, rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -33,10 +33,34 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   await context.network.restore(new Set([...live.keys(), ...missed.keys()]), table.all().map(knownContainer));
-  for (const [id, pid] of live) await adopt(context, table.find(id), pid);
+  for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);
   await removeOrphans(context);
+}
+
+/**
+ * A change of a running container is told to the network and saved in the record, one after the other, and a daemon may
+ * die between the two. What it is connected to is what the network says, as its processes live with it; what it is called
+ * and what it links to is what the record says, which is saved first.
+ */
+async function agree(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
+  const live = context.network.request(record.id);
+  if (!live) return record;
+  const ids = (connections: readonly Connection[]) => connections.map((connection) => connection.networkId).join();
+  const links = (list: readonly Link[]) => list.map((link) => `${link.sourceId}:${link.alias}`).join();
+  let agreed = record;
+  if (live.mode === 'networks' && ids(live.connections) !== ids(record.connections)) {
+    context.log.info({ container: record.id }, 'a change of its networks is completed');
+    agreed = { ...record, connections: live.connections };
+    await context.table.save(agreed);
+    await rememberNames(context, agreed);
+  }
+  if (live.containerName !== record.name) await context.network.rename(record.id, record.name);
+  // A link whose source was not there when the container started has none there.
+  const linked = record.links.filter((link) => live.links.some((one) => one.sourceId === link.sourceId && one.alias === link.alias));
+  if (links(live.links) !== links(linked)) await context.network.setLinks(record.id, linked);
+  return agreed;
 }
 
 async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
