@@ -84,11 +84,20 @@ export function allotPorts(
 ): readonly PublishedPort[] {
   const { sandboxId, request, endpoints, held } = input;
   if (held.length > 0 || request.mode !== 'networks') return held;
+  const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter((port) => port.bindings.length > 0 || request.publishAllPorts);
+  return publishPorts(core, { sandboxId, request, endpoints, wanted }, undo);
+}
+
+/** Takes host ports for `wanted`; [] where no endpoint leads out. */
+export function publishPorts(
+  core: NetworkCore,
+  input: { sandboxId: string; request: JoinRequest; endpoints: readonly Endpoint[]; wanted: readonly WantedPort[] },
+  undo: UndoStack,
+): readonly PublishedPort[] {
+  const { sandboxId, request, endpoints, wanted } = input;
   const { v4, v6 } = chooseGateways(endpoints);
   const gateway = v4 ?? v6;
-  if (!gateway || !publishes(core, gateway)) return [];
-  const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter((port) => port.bindings.length > 0 || request.publishAllPorts);
-  if (wanted.length === 0) return [];
+  if (!gateway || !publishes(core, gateway) || wanted.length === 0) return [];
   const mode4 = v4 && publishes(core, v4) ? optionsOf(core, v4).mode4 : undefined;
   // Without IPv6 of its own the container is reached over IPv6 all the same, through a relay to its IPv4 address.
   const mode6 = v6 ? (publishes(core, v6) ? optionsOf(core, v6).mode6 : undefined) : mode4;
@@ -112,7 +121,7 @@ export function allotPorts(
       ipv6: mapped6,
       ipv4: mapped4,
     });
-    undo.push('published ports', () => core.ports.release(sandboxId));
+    undo.push('published ports', () => core.ports.release(sandboxId, published));
     return [...published, ...routed];
   } catch (error) {
     const where = `endpoint ${request.containerName} (${gateway.id})`;

@@ -49,6 +49,13 @@ function record(container: number, name: string, connections: ReturnType<typeof 
   };
 }
 
+function patchMap<V>(map: Map<string, V>, changes: Readonly<Record<string, V | null>>): void {
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null) map.delete(key);
+    else map.set(key, value);
+  }
+}
+
 /** A resolver that keeps what it is told. */
 class Told {
   readonly zones = new Map<string, { names: Map<string, unknown>; ptr: Map<string, string> }>();
@@ -59,8 +66,8 @@ class Told {
         this.zones.set(change.zone.id, { names: new Map(Object.entries(change.zone.names)), ptr: new Map(Object.entries(change.zone.ptr)) });
       } else if (change.op === 'patch-network') {
         const zone = this.zones.get(change.patch.id)!;
-        for (const [name, value] of Object.entries(change.patch.names)) value === null ? zone.names.delete(name) : zone.names.set(name, value);
-        for (const [address, value] of Object.entries(change.patch.ptr)) value === null ? zone.ptr.delete(address) : zone.ptr.set(address, value);
+        patchMap<unknown>(zone.names, change.patch.names);
+        patchMap(zone.ptr, change.patch.ptr);
       }
     }
   }

@@ -1,9 +1,9 @@
 /** The plans of a container's operations: what the drivers say of each endpoint, put together. Pure. */
 import type { Endpoint } from '../model/endpoint.ts';
-import type { PublishedPort } from '../model/port.ts';
+import type { Protocol, PublishedPort } from '../model/port.ts';
 import { driverNamed } from './drivers.ts';
 import type { HostFacts } from './plan/driver.ts';
-import { publishedOf } from './plan/publish.ts';
+import { portKey, publishedOf } from './plan/publish.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { JoinLink, SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
@@ -25,7 +25,7 @@ export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: Hos
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
   if (record.resolverPort > 0) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
-  steps.push(...forgetPortSteps(publishedOf(sandbox.endpoints)));
+  steps.push(...forgetPortSteps(publishedOf(sandbox.endpoints), ['udp', 'sctp']));
   return steps;
 }
 
@@ -66,11 +66,23 @@ export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
 }
 
 /** A client that talked to a port before it was published would go on not being led to the container. */
-function forgetPortSteps(published: readonly PublishedPort[]): Step[] {
-  return (['udp', 'sctp'] as const).flatMap((protocol): Step[] => {
+function forgetPortSteps(published: readonly PublishedPort[], protocols: readonly Protocol[]): Step[] {
+  return protocols.flatMap((protocol): Step[] => {
     const ports = published.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
     return ports.length === 0 ? [] : [{ kind: 'forget-port-flows', protocol, ports }];
   });
+}
+
+/** For ports that a running container gets or gives back. */
+export function publishSteps(before: readonly Endpoint[], after: readonly Endpoint[]): Step[] {
+  const old = new Set(publishedOf(before).map(portKey));
+  const added = publishedOf(after).filter((port) => !old.has(portKey(port)));
+  return [...hairpinSteps(before, after), ...forgetPortSteps(added, ['udp', 'sctp'])];
+}
+
+/** A port that is closed, closes for what goes through it already. */
+export function forgetPublishedSteps(ports: readonly PublishedPort[]): Step[] {
+  return forgetPortSteps(ports, ['tcp', 'udp', 'sctp']);
 }
 
 /** A hole that closes, closes for what goes through it already. */

@@ -4,7 +4,6 @@
  * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each is
  * one synchronous block, so operations on different containers never see each other half done.
  */
-import { unwatchFile, watchFile } from 'node:fs';
 import { conflict, errorMessage, forbidden, throwCollected } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { withUndo, type UndoStack } from '../base/undo.ts';
@@ -12,24 +11,24 @@ import { RouteSocket, type LinkStatistics } from '../kernel/netlink/route-socket
 import type { Connection, Link } from '../model/container.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
-import type { Port } from '../model/port.ts';
-import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
+import type { Port, PortBinding, PublishedPort } from '../model/port.ts';
+import { allotEndpoint, allotPorts, allotSandbox, checkConnection, publishPorts, releaseAddresses, withEndpoints } from './allotment.ts';
 import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
 import type { ResolverChange } from './contract.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
-import { readResolvConf } from './host-facts.ts';
+import { followHostServers } from './host-servers.ts';
 import type { PoolUsage } from './ipam/ipam.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
 import { NetworkAdmin } from './network-admin.ts';
 import { diffElements } from './plan/element.ts';
-import { assignPublished, publishedOf } from './plan/publish.ts';
+import { assignPublished, portKey, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
 import { Repairer, type RepairListener } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
-import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
+import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetPublishedSteps, forgetSteps, joinSteps, leaveSteps, publishSteps } from './sandbox-steps.ts';
 
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
@@ -37,13 +36,12 @@ export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandb
 export type { Repair, RepairListener } from './repair.ts';
 export type { KnownContainer } from './resolution.ts';
 
-const RESOLV_CONF_INTERVAL_MS = 2_000;
-
 export class NetworkService {
   readonly #core: NetworkCore;
   readonly #admin: NetworkAdmin;
   readonly #locks = new KeyedLock();
   #repairer: Repairer | undefined;
+  #hostServers: { close(): void } | undefined;
   #onRepair: RepairListener = () => {};
 
   constructor(deps: NetworkServiceDeps) {
@@ -67,7 +65,7 @@ export class NetworkService {
     const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
     for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
     if (changes.length > 0) await resolver.apply(changes);
-    this.#followHostServers();
+    this.#hostServers = followHostServers(this.#core);
     this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
   }
 
@@ -79,7 +77,7 @@ export class NetworkService {
   /** Containers keep their networks; only what this process holds is let go. */
   async shutdown(): Promise<void> {
     this.#repairer?.close();
-    unwatchFile(this.#core.config.hostResolvConf);
+    this.#hostServers?.close();
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();
@@ -275,6 +273,34 @@ export class NetworkService {
     });
   }
 
+  /**
+   * Publishes more ports of a running container; they last as long as it runs. Returns what it got. Throws `conflict`
+   * where none of its networks leads out, and Docker's refusals for what is taken.
+   */
+  async publish(containerId: string, wanted: readonly { readonly port: Port; readonly bindings: readonly PortBinding[] }[]): Promise<readonly PublishedPort[]> {
+    return this.#exclusively(containerId, async (undo) => {
+      const record = this.#record(containerId);
+      const { sandbox, request } = record;
+      const added = publishPorts(this.#core, { sandboxId: sandbox.id, request, endpoints: sandbox.endpoints, wanted }, undo);
+      if (added.length === 0) throw conflict(`container ${request.containerName} is on no network that ports can be published on`);
+      await this.#setPublished(record, [...publishedOf(sandbox.endpoints), ...added], undo);
+      return added;
+    });
+  }
+
+  /** Takes back published ports of a running container; flows through them end. */
+  async unpublish(containerId: string, ports: readonly PublishedPort[]): Promise<void> {
+    await this.#exclusively(containerId, async (undo) => {
+      const record = this.#record(containerId);
+      const gone = new Set(ports.map(portKey));
+      const rest = publishedOf(record.sandbox.endpoints).filter((port) => !gone.has(portKey(port)));
+      await this.#setPublished(record, rest, undo);
+      this.#core.ports.release(record.id, ports);
+      const errors = await runTearDown(this.#core, forgetPublishedSteps(ports));
+      throwCollected(`closing published ports of container ${containerId}`, errors);
+    });
+  }
+
   /** The container's new name, wherever it shows: DNS, the hosts files of what links to it, refusals. */
   async rename(containerId: string, name: string): Promise<void> {
     await this.#exclusively(containerId, async (undo) => {
@@ -352,23 +378,6 @@ export class NetworkService {
 
   // ---- within
 
-  /** The host's servers change (a new lease, a VPN): running containers ask the new ones. Looked at, as many write the file anew. */
-  #followHostServers(): void {
-    const { config, table, resolver, log } = this.#core;
-    let last = JSON.stringify(readResolvConf(config.hostResolvConf));
-    watchFile(config.hostResolvConf, { persistent: false, interval: RESOLV_CONF_INTERVAL_MS }, () => {
-      const now = JSON.stringify(readResolvConf(config.hostResolvConf));
-      if (now === last) return;
-      last = now;
-      const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(this.#core, record));
-      if (changes.length === 0) return;
-      resolver.apply(changes).then(
-        () => log.info({ path: config.hostResolvConf }, 'name servers of the host changed'),
-        (error: unknown) => log.warn({ error: errorMessage(error) }, 'name servers of the host changed, the resolver was not told'),
-      );
-    });
-  }
-
   #exclusively<T>(containerId: string, work: (undo: UndoStack) => Promise<T>): Promise<T> {
     return this.#locks.run(containerId, () =>
       withUndo(work, (failure) =>
@@ -381,6 +390,12 @@ export class NetworkService {
     const record = this.#core.table.sandbox(containerId);
     if (!record) throw conflict(`container ${containerId} is not running`);
     return record;
+  }
+
+  async #setPublished(record: SandboxRecord, ports: readonly PublishedPort[], undo: UndoStack): Promise<void> {
+    const { endpoints, containerId } = record.sandbox;
+    const next = withEndpoints(this.#core, record, assignPublished(endpoints, ports));
+    await applyChange(this.#core, undo, { containerId, next, steps: publishSteps(endpoints, next.sandbox.endpoints) });
   }
 
   #allotConnection(containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { enterTestHost } from './inside.ts';
-import { askTcp, askUdp, Lab } from './lab.ts';
+import { askTcp, askUdp, Lab, run } from './lab.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 
 if (enterTestHost(import.meta.url)) {
@@ -81,8 +81,7 @@ function paths(bridgeNetfilter: string): void {
   test('a port published on 127.0.0.1 is closed to other hosts and containers', async () => {
     assert.equal(await askTcp(outside, '192.0.2.1', 8081), '');
     assert.equal(await askTcp(stranger.netns, '192.0.2.1', 8081), '');
-    lab.service; // even to one that routes 127.0.0.1 to the host
-    const { run } = await import('./lab.ts');
+    // Even to one that routes 127.0.0.1 to the host.
     const routed = (netns: string, via: string) => {
       for (const name of ['all', 'eth0']) run('nsenter', `--net=${netns}`, 'sh', '-c', `echo 1 > /proc/sys/net/ipv4/conf/${name}/route_localnet`);
       run('nsenter', `--net=${netns}`, 'ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local');

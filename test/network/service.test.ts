@@ -70,6 +70,23 @@ function scenarios(): void {
     await lab.join('other', ['back'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
   });
 
+  test('ports of a running container come and go', async () => {
+    const app = await lab.join('app', ['bridge']);
+    lab.serveTcp(app.netns, 80);
+    const wanted = [{ port: { port: 80, protocol: 'tcp' as const }, bindings: [{ hostIp: '127.0.0.1', hostPort: '8080' }] }];
+    const added = await lab.service.publish(app.containerId, wanted);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.17.0.1');
+    assert.equal(await askTcp(app.netns, '172.17.0.1', 8080), '', 'on 127.0.0.1 only');
+    await assert.rejects(lab.service.publish(app.containerId, wanted), /already allocated: held by container app/);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.17.0.1');
+    await lab.service.unpublish(app.containerId, added);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '');
+    assert.doesNotMatch(ruleset(), /8080/);
+    await lab.createNetwork('inside', { internal: true });
+    const alone = await lab.join('alone', ['inside']);
+    await assert.rejects(lab.service.publish(alone.containerId, wanted), /on no network that ports can be published on/);
+  });
+
   test('what others hold is refused, and a refused join leaves nothing', async () => {
     await lab.createNetwork('net', { ipam: { driver: 'default', options: null, pools: [{ subnet: '10.66.0.0/24', ipRange: '', gateway: '', auxAddresses: {} }] } });
     await lab.join('one', [lab.connection('net', { ipv4: '10.66.0.10' })], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });

@@ -2,6 +2,7 @@
  * What the kernel is asked to do, as data. Plans are lists of these; apply/executors.ts has one executor a kind and
  * does not compile if a kind is missing there. `netns` is the path of a namespace; '' is the host's.
  */
+import type { Protocol } from '../../model/port.ts';
 import type { ElementDiff } from './element.ts';
 
 export type Step =
@@ -48,7 +49,7 @@ export type Step =
   | { readonly kind: 'change-elements'; readonly diff: ElementDiff }
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
   | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }
-  | { readonly kind: 'forget-port-flows'; readonly protocol: 'udp' | 'sctp'; readonly ports: readonly number[] };
+  | { readonly kind: 'forget-port-flows'; readonly protocol: Protocol; readonly ports: readonly number[] };
 
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Step & { readonly kind: K };

@@ -59,7 +59,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
       closed = true;
       if (front) front.close();
       else closeFd(fd);
-      for (const key of [...clients.keys()]) drop(key);
+      for (const key of clients.keys()) drop(key); // a Map may lose what it has just given
     },
   };
 }
