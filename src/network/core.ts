@@ -33,6 +33,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly resolution: Resolution;
   readonly departures: Departures;
   policy: FirewallPolicy;
+  /** Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more. */
+  readonly busy: Set<string>;
 }
 
 /** In the network namespace that this process is in now. */
@@ -52,6 +54,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
+    busy: new Set(),
     policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq },
   };
 }

@@ -101,6 +101,15 @@ export class NetworkAdmin {
   }
 
   async #build(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {
+    this.#core.busy.add(id);
+    try {
+      return await this.#buildOrUndo(spec, id, predefined, previous);
+    } finally {
+      this.#core.busy.delete(id);
+    }
+  }
+
+  async #buildOrUndo(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {
     const { ipam, table, resolver, resolution, store, route, config, policy } = this.#core;
     return withUndo(
       async (undo) => {

@@ -129,6 +129,7 @@ export class Repairer {
     const { table, route } = this.#core;
     if (await this.#admin.restoreForwarding()) this.#report(undefined, 'IP forwarding was turned off and is on again');
     for (const network of table.networks()) {
+      if (this.#isBusy(network.id)) continue;
       const missing = this.#lacks(network);
       if (missing && this.#mayRepair(`network ${network.id}`)) {
         await this.#admin.ensure(network);
@@ -137,6 +138,7 @@ export class Repairer {
     }
     const links = new Map(route.links().map((link) => [link.name, link]));
     for (const record of table.sandboxes()) {
+      if (this.#isBusy(record.sandbox.containerId)) continue;
       for (const endpoint of record.sandbox.endpoints) {
         const network = table.network(endpoint.networkId);
         if (!network || endpoint.hostIfname === '') continue;
@@ -150,6 +152,14 @@ export class Repairer {
         this.#report(network, `the interface of container ${record.request.containerName} on network ${network.name} ${what}`);
       }
     }
+  }
+
+  /** What is being changed now is looked at again when that is over. */
+  #isBusy(id: string): boolean {
+    if (!this.#core.busy.has(id)) return false;
+    this.#suspectLinks = true;
+    this.#schedule(RETRY_MS);
+    return true;
   }
 
   /** What a bridge network lacks on the host, as a sentence. */

@@ -379,11 +379,16 @@ export class NetworkService {
   // ---- within
 
   #exclusively<T>(containerId: string, work: (undo: UndoStack) => Promise<T>): Promise<T> {
-    return this.#locks.run(containerId, () =>
-      withUndo(work, (failure) =>
-        this.#core.log.error({ container: containerId, step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network operation'),
-      ),
-    );
+    return this.#locks.run(containerId, async () => {
+      this.#core.busy.add(containerId);
+      try {
+        return await withUndo(work, (failure) =>
+          this.#core.log.error({ container: containerId, step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network operation'),
+        );
+      } finally {
+        this.#core.busy.delete(containerId);
+      }
+    });
   }
 
   #record(containerId: string): SandboxRecord {
