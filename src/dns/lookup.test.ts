@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { formatAddress } from './address.ts';
 import { RecordType } from './constants.ts';
 import { compileZone, listAnswers, lookup, type CompiledZone } from './lookup.ts';
-import type { NetworkZone, SandboxView } from './zone.ts';
+import type { NetworkZone, SandboxView, ServiceTarget } from './zone.ts';
 
-const zone = (id: string, name: string, names: Record<string, string[]>, more: Partial<NetworkZone> = {}): CompiledZone =>
+const zone = (id: string, name: string, names: Record<string, string[]>, more: Partial<NetworkZone> = {}, services: Record<string, ServiceTarget[]> = {}): CompiledZone =>
   compileZone({
     id,
     name,
@@ -13,7 +13,7 @@ const zone = (id: string, name: string, names: Record<string, string[]>, more: P
     names: Object.fromEntries(
       Object.entries(names).map(([key, list]) => [
         key,
-        { a: list.filter((text) => !text.includes(':')), aaaa: list.filter((text) => text.includes(':')) },
+        { a: list.filter((text) => !text.includes(':')), aaaa: list.filter((text) => text.includes(':')), services: services[key] ?? [] },
       ]),
     ),
     ptr: {},
@@ -36,8 +36,7 @@ const zones = new Map(
     zone('1', 'front', { web: ['10.0.1.2'], db: ['10.0.1.3', 'fd01::3'], asleep: [], both: ['10.0.1.9'], 'x.y': ['10.0.1.7'] }),
     zone('2', 'Back', { db: ['10.0.2.3'], asleep: ['10.0.2.4'], both: ['fd02::9'], x: ['10.0.2.7'] }, {
       ptr: { '10.0.2.3': 'db.Back', 'fd02:0:0::9': 'both.Back' },
-      services: { '_sql._tcp.db': [{ target: 'db.Back', port: 5432, addresses: { a: ['10.0.2.3'], aaaa: [] } }] },
-    }),
+    }, { db: [{ service: '_sql._tcp', target: 'db.Back', port: 5432, a: ['10.0.2.3'], aaaa: [] }] }),
     zone('3', 'y', { x: ['10.0.3.7'] }),
   ].map((compiled) => [compiled.source.id, compiled] as const),
 );
@@ -108,7 +107,15 @@ test('reverse and service names', () => {
   assert.equal(ask(view(['1']), '3.2.0.10.in-addr.arpa', RecordType.PTR), undefined);
   assert.equal(ask(view(['2']), `9.${'0.'.repeat(27)}2.0.d.f.ip6.arpa`, RecordType.PTR), 'both.Back');
   assert.equal(ask(view(['2']), '10.0.2.3', RecordType.PTR), undefined); // an address is not a name
-  assert.equal(ask(view(['2']), '_sql._tcp.db', RecordType.SRV), 'db.Back:5432');
+  for (const name of ['_sql._tcp.db', '_sql._tcp.db.back']) assert.equal(ask(view(['2']), name, RecordType.SRV), 'db.Back:5432');
+  assert.equal(ask(view(['1', '2'], { aliases: { sql: [{ network: '2', name: 'db' }] } }), '_sql._tcp.sql', RecordType.SRV), 'db.Back:5432');
+});
+
+test('services of a known name are never asked elsewhere', () => {
+  for (const name of ['_sql._tcp.db', '_none._tcp.db', '_sql._udp.asleep']) assert.equal(ask(view(['2']), name, RecordType.A), '', name);
+  assert.equal(ask(view(['2']), '_sql._tcp.asleep', RecordType.SRV), '');
+  assert.equal(ask(view(['2']), '_sql._tcp.nobody', RecordType.SRV), undefined);
+  assert.equal(ask(view(['2']), 'x._tcp.db', RecordType.SRV), undefined);
 });
 
 test('names that JavaScript objects have of themselves are nobody', () => {

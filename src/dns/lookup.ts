@@ -13,6 +13,7 @@ import { patchZone, type NameAddresses, type NetworkZone, type SandboxView, type
 export interface CompiledName {
   readonly a: readonly Uint8Array[];
   readonly aaaa: readonly Uint8Array[];
+  readonly services: readonly ServiceTarget[];
 }
 
 /** A zone as maps; a record from JSON would answer for 'constructor'. */
@@ -23,7 +24,6 @@ export interface CompiledZone {
   readonly names: Map<string, CompiledName>;
   /** By the name that a reverse lookup asks for. */
   readonly reverse: Map<string, string>;
-  readonly services: ReadonlyMap<string, readonly ServiceTarget[]>;
 }
 
 export type LocalRecord =
@@ -37,11 +37,14 @@ export interface LocalAnswer {
   readonly records: readonly LocalRecord[];
 }
 
-const EMPTY: CompiledName = { a: [], aaaa: [] };
+const EMPTY: CompiledName = { a: [], aaaa: [], services: [] };
+
+/** '_http._tcp.web': a service, and the name that it is asked of. */
+const SERVICE = /^(_[^.]+\._(?:tcp|udp|sctp))\.(.+)$/;
 
 type Report = (problem: string) => void;
 
-function compileName({ a, aaaa }: NameAddresses, report: Report): CompiledName {
+function compileName({ a, aaaa, services = [] }: NameAddresses, report: Report): CompiledName {
   const compile = (texts: readonly string[], bytes: 4 | 16): readonly Uint8Array[] =>
     texts.flatMap((text) => {
       const address = addressBytes(text);
@@ -49,7 +52,7 @@ function compileName({ a, aaaa }: NameAddresses, report: Report): CompiledName {
       report(`not an IPv${bytes === 4 ? 4 : 6} address: ${text}`);
       return [];
     });
-  return a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16) };
+  return a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16), services };
 }
 
 /** Makes the difference in the compiled zone and in its source. Lookups are synchronous: each sees all of it or nothing. */
@@ -77,9 +80,7 @@ export function compileZone(zone: NetworkZone, report: Report = () => {}): Compi
     if (bytes === undefined) report(`not an address: ${address}`);
     else reverse.set(reverseName(bytes), name);
   }
-  const services = new Map<string, readonly ServiceTarget[]>();
-  for (const [name, targets] of Object.entries(zone.services ?? {})) services.set(foldName(name), targets);
-  return { source: zone, name: foldName(zone.name), ttlS: Math.max(0, Math.floor(zone.ttlS)), names, reverse, services };
+  return { source: zone, name: foldName(zone.name), ttlS: Math.max(0, Math.floor(zone.ttlS)), names, reverse };
 }
 
 /** `name` is lower case, without final dot. Undefined: nothing of ours, ask the upstream servers. */
@@ -98,22 +99,21 @@ export function lookup(
     const pointer = lookupReverse(mine, name);
     if (pointer) return pointer;
   }
-  if (type === RecordType.SRV || type === RecordType.ANY) {
-    const service = lookupService(mine, name);
-    if (service) return service;
-  }
-  const wanted = type === RecordType.AAAA ? 'aaaa' : type === RecordType.A ? 'a' : type === RecordType.ANY ? 'both' : 'none';
-  return lookupName(view, zones, mine, name, wanted);
+  const any = type === RecordType.ANY;
+  const found = lookupName(view, zones, mine, name, ({ a, aaaa }) => [
+    ...(any || type === RecordType.A ? a.map((bytes) => ({ type: RecordType.A, bytes })) : []),
+    ...(any || type === RecordType.AAAA ? aaaa.map((bytes) => ({ type: RecordType.AAAA, bytes })) : []),
+  ]);
+  if (found) return found;
+  const [, service, owner] = SERVICE.exec(name) ?? [];
+  if (owner === undefined) return undefined;
+  // Services of a known name are known too, whatever is asked: there are those that it offers, and no others.
+  return lookupName(view, zones, mine, owner, ({ services }) =>
+    any || type === RecordType.SRV ? services.filter((one) => one.service === service).map((target) => ({ type: RecordType.SRV, target })) : [],
+  );
 }
 
-type Wanted = 'a' | 'aaaa' | 'both' | 'none';
-
-function recordsOf({ a, aaaa }: CompiledName, wanted: Wanted): LocalRecord[] {
-  const records: LocalRecord[] = [];
-  if (wanted === 'a' || wanted === 'both') for (const bytes of a) records.push({ type: RecordType.A, bytes });
-  if (wanted === 'aaaa' || wanted === 'both') for (const bytes of aaaa) records.push({ type: RecordType.AAAA, bytes });
-  return records;
-}
+type Pick = (name: CompiledName) => LocalRecord[];
 
 function aliasTargets(view: SandboxView, name: string): SandboxView['aliases'][string] {
   return Object.hasOwn(view.aliases, name) ? view.aliases[name]! : [];
@@ -124,7 +124,7 @@ function lookupName(
   zones: ReadonlyMap<string, CompiledZone>,
   mine: readonly CompiledZone[],
   name: string,
-  wanted: Wanted,
+  pick: Pick,
 ): LocalAnswer | undefined {
   // '' asks every network; then the name is cut at each dot, from the last to the first.
   for (let cut = name.length; cut > 0; cut = name.lastIndexOf('.', cut - 1)) {
@@ -136,7 +136,7 @@ function lookupName(
       const zone = zones.get(target.network);
       if (network !== '' && zone?.name !== network) continue;
       // A link whose source is gone is still the container's own word: it is never asked elsewhere.
-      const records = recordsOf(zone?.names.get(foldName(target.name)) ?? EMPTY, wanted);
+      const records = pick(zone?.names.get(foldName(target.name)) ?? EMPTY);
       const answer = { ttlS: zone?.ttlS ?? 0, records };
       if (records.length > 0) return answer;
       known ??= answer;
@@ -147,7 +147,7 @@ function lookupName(
       if (hiding.has(zone)) continue;
       const found = zone.names.get(label);
       if (found === undefined) continue;
-      const answer = { ttlS: zone.ttlS, records: recordsOf(found, wanted) };
+      const answer = { ttlS: zone.ttlS, records: pick(found) };
       if (answer.records.length > 0) return answer;
       known ??= answer;
     }
@@ -161,16 +161,6 @@ function lookupReverse(mine: readonly CompiledZone[], name: string): LocalAnswer
   for (const zone of mine) {
     const target = zone.reverse.get(name);
     if (target !== undefined) return { ttlS: zone.ttlS, records: [{ type: RecordType.PTR, name: target }] };
-  }
-  return undefined;
-}
-
-function lookupService(mine: readonly CompiledZone[], name: string): LocalAnswer | undefined {
-  for (const zone of mine) {
-    const targets = zone.services.get(name);
-    if (targets !== undefined) {
-      return { ttlS: zone.ttlS, records: targets.map((target) => ({ type: RecordType.SRV, target })) };
-    }
   }
   return undefined;
 }

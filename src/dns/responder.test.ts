@@ -12,7 +12,14 @@ import type { NameAddresses, SandboxView } from './zone.ts';
 const many = Array.from({ length: 100 }, (_, index) => `10.0.0.${index + 1}`);
 const names: Record<string, NameAddresses> = {
   db: { a: ['172.18.0.2'], aaaa: ['fd00::2'] },
-  web: { a: ['172.18.0.3'], aaaa: [] },
+  web: {
+    a: ['172.18.0.3'],
+    aaaa: [],
+    services: [
+      { service: '_web._tcp', target: 'web.net', port: 80, a: ['172.18.0.3'], aaaa: [] },
+      { service: '_web._tcp', target: 'db.net', port: 81, a: ['172.18.0.2'], aaaa: ['fd00::2'] },
+    ],
+  },
   pool: { a: ['172.18.0.2', '172.18.0.3', '172.18.0.4'], aaaa: [] },
   asleep: { a: [], aaaa: [] },
   many: { a: many, aaaa: [] },
@@ -23,12 +30,6 @@ const net = compileZone({
   ttlS: 7,
   names,
   ptr: { '172.18.0.2': 'db.net' },
-  services: {
-    '_web._tcp.web': [
-      { target: 'web.net', port: 80, addresses: { a: ['172.18.0.3'], aaaa: [] } },
-      { target: 'db.net', port: 81, addresses: { a: ['172.18.0.2'], aaaa: ['fd00::2'] } },
-    ],
-  },
 });
 const view: SandboxView = { id: 's', netns: '', port: 1, networks: ['n'], aliases: {}, upstreams: [], forward: true };
 

@@ -112,8 +112,8 @@ function encodeAnswer(question: Uint8Array, local: LocalAnswer, next: EncodedAns
   let additionalCount = 0;
   for (const record of local.records) {
     if (record.type !== RecordType.SRV) continue;
-    const { target, addresses } = record.target;
-    for (const [type, list] of [[RecordType.A, addresses.a], [RecordType.AAAA, addresses.aaaa]] as const) {
+    const { target, a, aaaa } = record.target;
+    for (const [type, list] of [[RecordType.A, a], [RecordType.AAAA, aaaa]] as const) {
       for (const address of list) {
         // A writer of its own for each: a pointer between them would depend on where the records before them end.
         const one = new MessageWriter();

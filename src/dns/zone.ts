@@ -8,13 +8,16 @@
 export interface NameAddresses {
   readonly a: readonly string[];
   readonly aaaa: readonly string[];
+  /** What whoever has the name offers: `_http._tcp.NAME` is answered with these (SRV). */
+  readonly services?: readonly ServiceTarget[];
 }
 
-/** One target of a service name such as `_http._tcp.web`. */
 export interface ServiceTarget {
-  readonly target: string;
+  readonly service: string; // lower case: '_http._tcp'
+  readonly target: string; // a name of one container: 'web.net'
   readonly port: number;
-  readonly addresses: NameAddresses;
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
 }
 
 export interface NetworkZone {
@@ -26,8 +29,6 @@ export interface NetworkZone {
   readonly names: Readonly<Record<string, NameAddresses>>;
   /** Canonical address to the name that a reverse lookup answers with ('db.net'). */
   readonly ptr: Readonly<Record<string, string>>;
-  /** Lower-case service names ('_http._tcp.web') to their targets. */
-  readonly services?: Readonly<Record<string, readonly ServiceTarget[]>>;
 }
 
 export interface Upstream {

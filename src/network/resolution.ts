@@ -10,7 +10,7 @@ import { dnsWishes } from './container-files.ts';
 import type { ResolverChange } from './contract.ts';
 import { hasNames } from './default-networks.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
-import { chooseUpstreams, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
+import { chooseUpstreams, keepsBareNames, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
 import { foldName, projectView, projectZone, type NetworkZone, type SandboxView } from './names/zone.ts';
 import { parseBridgeOptions } from './plan/bridge-options.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
@@ -105,7 +105,7 @@ export class Resolution {
   }
 
   zone(network: NetworkRecord): NetworkZone {
-    return projectZone({ ...this.#zoneInput(network), endpoints: this.#table.endpoints(network.id), knownNames: this.#knownNames(network) });
+    return projectZone({ ...this.#zoneInput(network), endpoints: this.#table.endpoints(network.id).map((endpoint) => this.#withPorts(endpoint)), knownNames: this.#knownNames(network) });
   }
 
   removed(networkId: string): void {
@@ -135,7 +135,7 @@ export class Resolution {
     for (const [networkId, index] of this.#indexes) {
       const network = this.#table.network(networkId);
       const said = index.said.get(containerId);
-      if (network && said) changes.push(this.#patch(network, index, new Set(said.names), []));
+      if (network && said && parseBridgeOptions(network).dnsHealthyOnly) changes.push(this.#patch(network, index, new Set(said.names), []));
     }
     return changes;
   }
@@ -146,6 +146,7 @@ export class Resolution {
 
   view(record: SandboxRecord, host: HostResolvConf, defaults: DnsWishes): SandboxView {
     const { sandbox } = record;
+    const wishes = dnsWishes(record, defaults);
     const networkOf = (endpoint: Endpoint) => this.#table.network(endpoint.networkId);
     return projectView({
       sandbox: { id: sandbox.id, netns: sandbox.netns, port: record.resolverPort },
@@ -153,8 +154,9 @@ export class Resolution {
         const network = networkOf(endpoint);
         return network !== undefined && hasNames(network);
       }),
-      isolated: sandbox.endpoints.length > 0 && sandbox.endpoints.every((endpoint) => networkOf(endpoint)?.internal),
-      upstreams: chooseUpstreams(host, dnsWishes(record, defaults)),
+      isolated: sandbox.endpoints.every((endpoint) => networkOf(endpoint)?.internal ?? true),
+      upstreams: chooseUpstreams(host, wishes),
+      keepBareNames: keepsBareNames(host, wishes),
     });
   }
 
@@ -165,7 +167,7 @@ export class Resolution {
     const ptr: Record<string, string | null> = Object.fromEntries(addresses.map((address) => [address, null]));
     for (const name of names) {
       const endpoints = [...index.holders(name)].map((id) => this.#table.endpoint(network.id, id)).filter((endpoint) => endpoint !== undefined);
-      const zone = projectZone({ ...input, endpoints, knownNames: index.isHeld(name) ? [name] : [] });
+      const zone = projectZone({ ...input, endpoints: endpoints.map((endpoint) => this.#withPorts(endpoint)), knownNames: index.isHeld(name) ? [name] : [] });
       patchNames[name] = zone.names[name] ?? null;
       for (const address of addresses) ptr[address] ??= zone.ptr[address] ?? null;
     }
@@ -173,7 +175,12 @@ export class Resolution {
   }
 
   #zoneInput(network: NetworkRecord) {
-    return { network, ttlS: parseBridgeOptions(network).dnsTtlS ?? this.#defaultTtlS, unhealthy: this.#unhealthy };
+    const { dnsTtlS, dnsHealthyOnly } = parseBridgeOptions(network);
+    return { network, ttlS: dnsTtlS ?? this.#defaultTtlS, ...(dnsHealthyOnly ? { unhealthy: this.#unhealthy } : {}) };
+  }
+
+  #withPorts(endpoint: Endpoint) {
+    return { ...endpoint, ports: this.#table.sandbox(endpoint.containerId)?.request.exposedPorts ?? [] };
   }
 
   #now(network: NetworkRecord, containerId: string): Said | undefined {

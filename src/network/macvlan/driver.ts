@@ -7,7 +7,7 @@ import { invalid, notImplemented } from '../../base/errors.ts';
 import { parseSubnet } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { addressSteps } from '../plan/address-steps.ts';
-import { BRIDGE_OPTION } from '../plan/bridge-options.ts';
+import { BRIDGE_OPTION, parseBridgeOptions } from '../plan/bridge-options.ts';
 import type { NetworkDriver } from '../plan/driver.ts';
 import type { Step } from '../plan/step.ts';
 
@@ -33,6 +33,7 @@ function parentDriver(kind: Kind): NetworkDriver {
     publishes: false,
 
     check(spec, facts) {
+      parseBridgeOptions(spec); // those that every network has: names, interfaces
       const mode = modeOf(spec);
       if (!kind.modes.includes(mode)) throw invalid(`requested ${kind.name} mode '${mode}' is not valid, '${kind.modes[0]}' mode is the ${kind.name} driver default`);
       if (!facts.knowsLinkKind(kind.name)) throw notImplemented(`failed to create the ${kind.name} network: this kernel has no ${kind.name} (its module cannot be loaded)`);

@@ -86,10 +86,32 @@ test('what is not asked for is not there', () => {
   assert.deepEqual([asked.keepBareNames, asked.queryLog], [true, true]);
 });
 
-test('an internal network forwards nothing from the host', () => {
-  const view = (upstreams: Upstream[]) => projectView({ sandbox, endpoints: [onNetwork('n1')], isolated: true, upstreams });
-  assert.deepEqual([view([hostServer]).upstreams, view([hostServer]).forward], [[], false]);
-  assert.deepEqual([view([ownServer]).upstreams, view([ownServer]).forward], [[ownServer], true]);
+test('an internal network forwards nothing, to whichever server', () => {
+  for (const upstreams of [[hostServer], [ownServer]]) {
+    const view = projectView({ sandbox, endpoints: [onNetwork('n1')], isolated: true, upstreams });
+    assert.deepEqual([view.upstreams, view.forward], [[], false]);
+  }
+});
+
+test('a link to a whole id is one to the name that its first digits are', () => {
+  const id = 'ab'.repeat(32);
+  const view = projectView({ sandbox, endpoints: [onNetwork('n1', `${id}:db`)], isolated: false, upstreams: [] });
+  assert.deepEqual(view.aliases['db'], [{ network: 'n1', name: id.slice(0, 12) }]);
+});
+
+test('services: exposed ports by number and by their registered names, of every container that shares a name', () => {
+  const ports = [{ port: 80, protocol: 'tcp' as const }, { port: 9999, protocol: 'udp' as const }];
+  const { names } = projectZone({
+    network,
+    ttlS: 5,
+    endpoints: [{ ...endpoint('1', '10.0.0.2', 'fd00:0::2', 'web', 'pool'), ports }, { ...endpoint('2', '10.0.0.3', '', 'web2', 'pool'), ports: ports.slice(0, 1) }],
+    knownNames: ['asleep'],
+  });
+  const at = (name: string) => names[name]!.services?.map(({ service, target, port }) => `${service} ${target}:${port}`);
+  assert.deepEqual(at('web'), ['_80._tcp web.net:80', '_http._tcp web.net:80', '_9999._udp web.net:9999']);
+  assert.deepEqual(at('pool')?.filter((text) => text.startsWith('_http')), ['_http._tcp web.net:80', '_http._tcp web2.net:80']);
+  assert.deepEqual(names['web']!.services?.[0]?.aaaa, ['fd00::2']);
+  assert.equal(at('asleep'), undefined);
 });
 
 test('whatever the endpoints, every name of each answers with its addresses and no others', () => {

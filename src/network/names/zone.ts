@@ -4,15 +4,33 @@
  */
 import { canonicalIp } from '../../model/addresses.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
+import { shortId } from '../../model/ids.ts';
+import type { Port } from '../../model/port.ts';
 import { parseLink } from '../links/parse-link.ts';
+import { serviceNames } from './service-names.ts';
 
 export interface NetworkZone {
   readonly id: string;
   readonly name: string; // of the network: 'db.net' is 'db' in the zone 'net'
   readonly ttlS: number;
   /** By lower-case name. One without addresses belongs to a container that does not run: it is answered, never forwarded. */
-  readonly names: Readonly<Record<string, { readonly a: readonly string[]; readonly aaaa: readonly string[] }>>;
+  readonly names: Readonly<Record<string, NameAnswers>>;
   readonly ptr: Readonly<Record<string, string>>; // canonical address -> 'test2.net'
+}
+
+export interface NameAnswers {
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
+  /** Where there are any: what `_http._tcp.NAME` is answered with. */
+  readonly services?: readonly ServiceTarget[];
+}
+
+export interface ServiceTarget {
+  readonly service: string; // '_80._tcp'
+  readonly target: string; // a name of that one container: 'web.net'
+  readonly port: number;
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
 }
 
 export interface Upstream {
@@ -37,7 +55,8 @@ export interface SandboxView {
 
 export const RESOLVER_ADDRESS = '127.0.0.11';
 
-type ZoneEndpoint = Pick<Endpoint, 'containerId' | 'ipv4' | 'ipv6' | 'dnsNames'>;
+/** `ports`: what the container exposes. */
+type ZoneEndpoint = Pick<Endpoint, 'containerId' | 'ipv4' | 'ipv6' | 'dnsNames'> & { readonly ports?: readonly Port[] };
 
 export interface ZoneInput {
   readonly network: { readonly id: string; readonly name: string };
@@ -66,10 +85,11 @@ export function projectZone(input: ZoneInput): NetworkZone {
       if (address !== '') ptr[canonicalIp(address)] = `${first}.${network.name}`;
     }
   }
-  const names = emptyRecord<{ a: string[]; aaaa: string[] }>();
+  const names = emptyRecord<NameAnswers>();
   for (const [name, list] of holders) {
     const answering = withoutUnhealthy(list, input.unhealthy);
-    names[name] = { a: addressesOf(answering, 'ipv4'), aaaa: addressesOf(answering, 'ipv6') };
+    const services = answering.flatMap((endpoint) => servicesOf(endpoint, network.name));
+    names[name] = { a: addressesOf(answering, 'ipv4'), aaaa: addressesOf(answering, 'ipv6'), ...(services.length > 0 ? { services } : {}) };
   }
   return { id: network.id, name: network.name, ttlS: input.ttlS, names, ptr };
 }
@@ -79,7 +99,7 @@ type ViewEndpoint = Pick<Endpoint, 'networkId' | 'spec'>;
 export interface ViewInput {
   readonly sandbox: { readonly id: string; readonly netns: string; readonly port: number };
   readonly endpoints: readonly ViewEndpoint[]; // of the sandbox on networks with a zone, in lookup order
-  /** True when no network of the sandbox leads out (all are internal). */
+  /** True when no network of the sandbox leads out: all are internal, or there is none. */
   readonly isolated: boolean;
   /** The container's own --dns, else the daemon's, else the host's resolv.conf: see `chooseUpstreams`. */
   readonly upstreams: readonly Upstream[];
@@ -87,17 +107,14 @@ export interface ViewInput {
   readonly queryLog?: boolean;
 }
 
-/**
- * From an internal network nothing is forwarded out of the host's namespace: that would be a way out. Servers that are
- * asked from the container itself (--dns) can only be reached if they are on the network, so they stay.
- */
+/** From an internal network nothing is forwarded, whoever the servers are: a name that is asked elsewhere is a way out. */
 export function projectView(input: ViewInput): SandboxView {
-  const upstreams = input.upstreams.filter((upstream) => !(input.isolated && upstream.from === 'host'));
+  const upstreams = input.isolated ? [] : input.upstreams;
   const aliases = emptyRecord<{ network: string; name: string }[]>();
   for (const { networkId, spec } of input.endpoints) {
     for (const link of spec.links) {
       const { source, alias } = parseLink(link);
-      (aliases[foldName(alias)] ??= []).push({ network: networkId, name: foldName(source) });
+      (aliases[foldName(alias)] ??= []).push({ network: networkId, name: nameOfSource(source) });
     }
   }
   return {
@@ -111,6 +128,27 @@ export function projectView(input: ViewInput): SandboxView {
     ...(input.keepBareNames ? { keepBareNames: true } : {}),
     ...(input.queryLog ? { queryLog: true } : {}),
   };
+}
+
+/** A link may name its source by its whole id, of which the first twelve digits are a name. */
+function nameOfSource(source: string): string {
+  return /^[0-9a-f]{64}$/.test(source) ? shortId(source) : foldName(source);
+}
+
+/** Each exposed port by its number and, if it has one, by the name of its service. */
+function servicesOf({ dnsNames, ports = [], ipv4, ipv6 }: ZoneEndpoint, networkName: string): ServiceTarget[] {
+  const [name] = dnsNames;
+  if (name === undefined) return [];
+  const addresses = (address: string) => (address === '' ? [] : [canonicalIp(address)]);
+  return ports.flatMap((port) =>
+    serviceNames(port).map((service) => ({
+      service: `_${service}._${port.protocol}`,
+      target: `${name}.${networkName}`,
+      port: port.port,
+      a: addresses(ipv4),
+      aaaa: addresses(ipv6),
+    })),
+  );
 }
 
 /** DNS names differ by letter case in ASCII only (RFC 4343), and a trailing dot means nothing. */

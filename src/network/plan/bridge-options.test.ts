@@ -22,6 +22,14 @@ test('values as clients send them, and refusals that name the option', () => {
   assert.throws(() => parse({ 'com.docker.network.container_iface_prefix': 'a b' }), /invalid interface name prefix/);
 });
 
+test('names: how long answers may be kept, and whether those who are ill are left out', () => {
+  assert.deepEqual([parse({}).dnsTtlS, parse({}).dnsHealthyOnly], [undefined, false]);
+  const options = parse({ 'causeway.dns_ttl': '0', 'causeway.dns_healthy_only': 'true' });
+  assert.deepEqual([options.dnsTtlS, options.dnsHealthyOnly], [0, true]);
+  assert.throws(() => parse({ 'causeway.dns_ttl': '5s' }), /dns_ttl.*"5s" is not a number/);
+  assert.match(unknownOptionWarnings({ options: { 'causeway.dns_tll': '5' } })[0]!, /no effect/);
+});
+
 test('options of Docker that nobody reads are named; those of others are not ours', () => {
   assert.deepEqual(unknownOptionWarnings({ options: { ...bridge('enable_icc', 'true'), 'com.example.x': '1' } }), []);
   assert.match(unknownOptionWarnings({ options: bridge('enable_ic', 'true') })[0]!, /enable_ic is not known and has no effect/);

@@ -25,6 +25,7 @@ export const BRIDGE_OPTION = {
   source4: `${COMMON}host_ipv4`,
   source6: `${COMMON}host_ipv6`,
   dnsTtlS: 'causeway.dns_ttl',
+  dnsHealthyOnly: 'causeway.dns_healthy_only',
 } as const;
 
 const KNOWN = new Set<string>(Object.values(BRIDGE_OPTION));
@@ -42,6 +43,8 @@ export interface BridgeOptions {
   readonly source4: string; // '' = masquerade
   readonly source6: string;
   readonly dnsTtlS: number | undefined;
+  /** Containers whose health check fails are left out of names that healthy ones share with them. */
+  readonly dnsHealthyOnly: boolean;
 }
 
 /** Throws `invalid` for a value that cannot be meant. */
@@ -60,6 +63,7 @@ export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): Bridg
     source4: parseAddress(BRIDGE_OPTION.source4, get(BRIDGE_OPTION.source4), 4),
     source6: parseAddress(BRIDGE_OPTION.source6, get(BRIDGE_OPTION.source6), 6),
     dnsTtlS: BRIDGE_OPTION.dnsTtlS in network.options ? parseNumber(BRIDGE_OPTION.dnsTtlS, get(BRIDGE_OPTION.dnsTtlS)) : undefined,
+    dnsHealthyOnly: parseBoolean(BRIDGE_OPTION.dnsHealthyOnly, get(BRIDGE_OPTION.dnsHealthyOnly, 'false')),
   };
 }
 
