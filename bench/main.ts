@@ -13,7 +13,7 @@ import type { Sandbox } from '../demo/sandbox.ts';
 import { Engine, type EngineName } from './engines.ts';
 import { importImage } from './image.ts';
 import { readOptions, type BenchOptions } from './options.ts';
-import { profileRun, profileTable } from './profile.ts';
+import { memoryTable, profileRun, profileTable } from './profile.ts';
 import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
@@ -112,6 +112,8 @@ async function report(results: readonly RowResult[], engines: readonly Engine[],
     process.stdout.write(`\n${profileTable(measured)}\n`);
     profiles = measured;
   }
+  const causeway = engines.find(({ name }) => name === 'causeway');
+  if (causeway && results.some(({ row, met }) => met === false && row.name.startsWith('memory'))) process.stdout.write(`\n${memoryTable(causeway)}\n`);
   const short = results.filter((result) => result.met === false);
   if (short.length > 0) process.stdout.write(`\n${short.length} short of the goal: ${short.map(({ row }) => row.name).join(', ')}\n`);
   if (options.jsonPath === undefined) return;

@@ -1,10 +1,13 @@
-/** Where the time of `run --rm busybox true` goes: the API calls that the client makes, one by one. */
+/** Where time and memory of a row that falls short go. */
+import { readFileSync } from 'node:fs';
+import { memoryOf } from './memory.ts';
 import type { Engine } from './engines.ts';
 import { median } from './report.ts';
 
 const PHASES = ['client', 'create', 'start', 'wait', 'remove'] as const;
 type Phase = (typeof PHASES)[number];
 
+/** `run --rm busybox true`: the API calls that the client makes, one by one, in seconds. */
 export async function profileRun(engine: Engine, runs: number): Promise<Readonly<Record<Phase, number>>> {
   const samples: Record<Phase, number[]> = { client: [], create: [], start: [], wait: [], remove: [] };
   for (let run = 0; run < runs; run++) {
@@ -27,4 +30,21 @@ export function profileTable(profiles: readonly (readonly [string, Readonly<Reco
     line('', PHASES),
     ...profiles.map(([name, phases]) => line(name, PHASES.map((phase) => (phases[phase] * 1000).toFixed(1)))),
   ].join('\n');
+}
+
+/** The engine's processes with their memory, as they are now. */
+export function memoryTable(engine: Engine): string {
+  const lines = engine.sandbox.processes().map((pid) => {
+    const { rssMb, pssMb } = memoryOf([pid]);
+    return `  ${rssMb.toFixed(1).padStart(8)}${pssMb.toFixed(1).padStart(8)}  ${commandOf(pid)}`;
+  });
+  return [`Processes of ${engine.name} (MB: RSS, PSS):`, ...lines].join('\n');
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim().slice(0, 80);
+  } catch {
+    return '(ended)';
+  }
 }

@@ -15,6 +15,8 @@ export interface RowResult {
   readonly ratio?: number;
   /** Absent where there is no goal, or nothing to compare with. */
   readonly met?: boolean;
+  /** The goal is missed by less than the values of one engine differ among themselves: nobody could tell. */
+  readonly even?: boolean;
 }
 
 export function median(values: readonly number[]): number {
@@ -30,10 +32,19 @@ export function judge(row: Row, samples: RowResult['samples']): RowResult {
   const { goal } = row;
   const reached = goal && 'value' in goal ? ours : ratio;
   const wanted = goal && ('value' in goal ? goal.value : goal.ratio);
-  const met = reached === undefined || wanted === undefined ? undefined : row.better === 'lower' ? reached <= wanted : reached >= wanted;
   // A goal whose row could not be measured on our side is not reached.
-  const failed = samples.causeway?.error !== undefined && goal !== undefined ? false : met;
-  return { row, samples, ...(ratio === undefined ? {} : { ratio }), ...(failed === undefined ? {} : { met: failed }) };
+  if (goal !== undefined && samples.causeway?.error !== undefined) return { row, samples, met: false };
+  if (reached === undefined || wanted === undefined) return { row, samples, ...(ratio === undefined ? {} : { ratio }) };
+  const met = row.better === 'lower' ? reached <= wanted : reached >= wanted;
+  const even = !met && Math.abs(reached / wanted - 1) <= Math.max(spread(samples.causeway), 'ratio' in goal! ? spread(samples.dockerd) : 0);
+  return { row, samples, ...(ratio === undefined ? {} : { ratio }), met: met || even, even };
+}
+
+/** How far the values are from their median, in the middle, as a part of it. */
+function spread(sample: Sample | undefined): number {
+  if (sample === undefined || sample.values.length < 3) return 0;
+  const middle = median(sample.values);
+  return median(sample.values.map((value) => Math.abs(value - middle))) / middle;
 }
 
 function valueOf(sample: Sample | undefined): number | undefined {
@@ -47,7 +58,7 @@ export function table(results: readonly RowResult[], engines: readonly EngineNam
     ...engines.map((engine) => cell(result.row, result.samples[engine])),
     result.ratio === undefined ? '' : result.ratio.toFixed(2),
     goalText(result.row),
-    result.met === undefined ? '' : result.met ? 'ok' : 'SHORT',
+    result.met === undefined ? '' : result.even === true ? 'even' : result.met ? 'ok' : 'SHORT',
   ]);
   const rows = [head, ...body];
   const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -56,7 +67,8 @@ export function table(results: readonly RowResult[], engines: readonly EngineNam
     const error = result.samples[engine]?.error;
     return error === undefined ? [] : [`  ${result.row.name} on ${engine}: ${error}`];
   }));
-  return [line(head), ...body.map(line), ...(errors.length > 0 ? ['', 'Not measured:', ...errors] : [])].join('\n');
+  const even = results.some((result) => result.even === true) ? ['', 'even: apart from the goal by less than the runs of one engine differ among themselves.'] : [];
+  return [line(head), ...body.map(line), ...even, ...(errors.length > 0 ? ['', 'Not measured:', ...errors] : [])].join('\n');
 }
 
 function cell(row: Row, sample: Sample | undefined): string {
@@ -79,11 +91,12 @@ function goalText({ goal, better, unit }: Row): string {
 }
 
 export function asJson(results: readonly RowResult[], facts: object): string {
-  const rows = results.map(({ row, samples, ratio, met }) => ({
+  const rows = results.map(({ row, samples, ratio, met, even }) => ({
     ...row,
     engines: Object.fromEntries(Object.entries(samples).map(([engine, sample]) => [engine, { median: valueOf(sample) ?? null, ...sample }])),
     ratio: ratio ?? null,
     met: met ?? null,
+    even: even ?? null,
   }));
   return `${JSON.stringify({ ...facts, rows }, null, 2)}\n`;
 }

@@ -19,7 +19,7 @@ function testsUnder(dir) {
 }
 
 const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'fault'];
-const groups = { unit: [...testsUnder('src'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
+const groups = { unit: [...testsUnder('src'), ...testsUnder('bench'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
 for (const name of ORDER) groups[name] = testsUnder(join('test', name));
 
 const wanted = process.argv.slice(2);

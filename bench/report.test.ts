@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judge, median, table } from './report.ts';
+import type { Row } from './rows.ts';
+
+const lower: Row = { name: 'run', title: 'run', unit: 's', better: 'lower', goal: { ratio: 0.4 } };
+const higher: Row = { name: 'flow', title: 'flow', unit: 'Gbit/s', better: 'higher', goal: { ratio: 1 } };
+const memory: Row = { name: 'memory', title: 'memory', unit: 'MB', better: 'lower', goal: { value: 130 } };
+
+test('the median of odd and even counts', () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1, 2, 3]), 2.5);
+});
+
+test('a ratio is judged against dockerd, a value against itself', () => {
+  assert.equal(judge(lower, { causeway: { values: [0.1, 0.1, 0.1] }, dockerd: { values: [0.3, 0.3, 0.3] } }).met, true);
+  assert.equal(judge(lower, { causeway: { values: [0.2, 0.2, 0.2] }, dockerd: { values: [0.3, 0.3, 0.3] } }).met, false);
+  assert.equal(judge(higher, { causeway: { values: [12] }, dockerd: { values: [10] } }).met, true);
+  assert.equal(judge(memory, { causeway: { values: [131] } }).met, false);
+  assert.equal(judge(memory, { causeway: { values: [129] } }).met, true);
+});
+
+test('what misses the goal by less than its own spread is even; what misses it by more is short', () => {
+  const noisy = judge(higher, { causeway: { values: [9, 10, 11, 8, 12] }, dockerd: { values: [10.5, 9, 12] } });
+  assert.deepEqual([noisy.met, noisy.even], [true, true]);
+  const steady = judge(higher, { causeway: { values: [9, 9.01, 9.02] }, dockerd: { values: [10, 10.01, 10.02] } });
+  assert.deepEqual([steady.met, steady.even], [false, false]);
+});
+
+test('without dockerd there is no verdict on a ratio; what failed on our side falls short', () => {
+  assert.equal(judge(lower, { causeway: { values: [0.1] } }).met, undefined);
+  assert.equal(judge(lower, { causeway: { values: [], error: 'no' }, dockerd: { values: [1] } }).met, false);
+});
+
+test('the table marks what falls short, and says why something was not measured', () => {
+  const text = table(
+    [judge(lower, { causeway: { values: [0.2] }, dockerd: { values: [0.3] }, podman: { values: [], error: 'it would not' } })],
+    ['causeway', 'dockerd', 'podman'],
+  );
+  assert.match(text, /run\s+0\.200 s\s+0\.300 s\s+-\s+0\.67\s+<= 0\.40\s+SHORT/);
+  assert.match(text, /run on podman: it would not/);
+});
