@@ -13,7 +13,7 @@ import { fileCompression, readDecompressed } from './compression.ts';
 import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex, type IndexState, type StoredImage, type StoredLayer } from './image-index.ts';
 import { LayerDurability } from './layer-durability.ts';
-import { LayerStore } from './layer-store.ts';
+import { LayerStore, type PendingLayer } from './layer-store.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
 
 /** What an operation has brought in and the index does not name yet. */
@@ -206,10 +206,15 @@ export class ImageCatalog {
 
   async #unpack(blob: string, expected: string | undefined, pins: Pins, report?: (blobBytes: number) => void) {
     const path = this.blobs.path(blob);
-    const { stream, file } = await readDecompressed(path);
-    // An uncompressed blob was hashed when it was written: its digest is the diff id.
-    const known = (await fileCompression(path)) === 'none' ? { diffId: blob } : {};
-    const pending = await this.layers.unpack(stream, { ...known, ...(report ? { report: () => report(file.bytesRead) } : {}) });
+    let pending: PendingLayer;
+    if ((await fileCompression(path)) === 'none') {
+      // It was hashed when it was written: its digest is the diff id.
+      pending = await this.layers.unpackFile(path, blob);
+      report?.(pending.tarBytes);
+    } else {
+      const { stream, file } = await readDecompressed(path);
+      pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)));
+    }
     if (expected !== undefined && pending.diffId !== expected) {
       await pending.discard();
       throw systemError("layers from manifest don't match image configuration");

@@ -3,8 +3,8 @@
  * overlayfs. A layer is made beside and renamed into place when it is whole; what is removed is renamed away first.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, utimesSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, utimesSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { errorCode, systemError } from '../base/errors.ts';
@@ -13,6 +13,7 @@ import { digestHex } from './blob-store.ts';
 import { storageError } from './storage-errors.ts';
 import { TarFilter } from './tar-filter.ts';
 import { extractTar } from './tar-program.ts';
+import { scanTar } from './tar-scan.ts';
 import { LayerToOverlay } from './whiteouts.ts';
 
 export interface UnpackedLayer {
@@ -55,43 +56,71 @@ export class LayerStore {
     return readdirSync(this.#directory).map((name) => `sha256:${name}`);
   }
 
-  /** Unpacks an uncompressed layer. `diffId`: known already, not to be computed; `report` is called as it goes. */
-  async unpack(tar: Readable, options: { diffId?: string; report?: () => void } = {}): Promise<PendingLayer> {
-    const directory = join(this.#staging, randomBytes(8).toString('hex'));
-    // Nobody can guess the name, so no entry of the archive can be meant for it.
-    const tools = `.${randomBytes(12).toString('hex')}`;
+  /** Unpacks an uncompressed layer; `report` is called as it goes. */
+  async unpack(tar: Readable, report?: () => void): Promise<PendingLayer> {
     const whiteouts = new LayerToOverlay();
     const hash = createHash('sha256');
     let tarBytes = 0;
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        if (options.diffId === undefined) hash.update(chunk);
+        hash.update(chunk);
         tarBytes += chunk.length;
-        options.report?.();
+        report?.();
         done(null, chunk);
       },
     });
     const filter = new TarFilter(whiteouts);
+    // A failure upstream destroys the filter, and with that the extraction.
+    pipeline(tar, measure, filter, () => {});
+    const directory = await this.#extract(filter).catch((error: unknown) => {
+      tar.destroy();
+      throw error;
+    });
+    return this.#pending(directory, { diffId: `sha256:${hash.digest('hex')}`, sizeBytes: whiteouts.sizeBytes, tarBytes });
+  }
+
+  /**
+   * The same from an uncompressed archive on disk whose digest is known. Where the archive holds nothing that overlayfs
+   * wants in another form, which is the rule for the lowest layer, tar reads the file itself: three times less work.
+   */
+  async unpackFile(path: string, diffId: string, report?: () => void): Promise<PendingLayer> {
+    const whiteouts = new LayerToOverlay();
+    // An empty file is an empty archive for Docker, and none for tar.
+    const asItIs = statSync(path).size > 0 && (await scanTar(path, whiteouts));
+    if (!asItIs) return await this.unpack(createReadStream(path, { highWaterMark: 256 * 1024 }), report);
+    const file = await open(path, 'r');
+    try {
+      const directory = await this.#extract(file.fd);
+      return this.#pending(directory, { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes: (await file.stat()).size });
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #extract(tar: Readable | number): Promise<string> {
+    const directory = join(this.#staging, randomBytes(8).toString('hex'));
+    // Nobody can guess the name, so no entry of the archive can be meant for it.
+    const tools = `.${randomBytes(12).toString('hex')}`;
     try {
       try {
         mkdirSync(join(directory, tools), { recursive: true, mode: 0o755 });
       } catch (error) {
         throw storageError('mkdir', directory, error);
       }
-      // A failure upstream destroys the filter, and with that the extraction.
-      pipeline(tar, measure, filter, () => {});
-      await extractTar({ tar: filter, root: directory, toolsDirectory: tools, into: '/' });
+      await extractTar({ tar, root: directory, toolsDirectory: tools, into: '/' });
       const { mtime } = statSync(directory);
       rmdirSync(join(directory, tools));
       utimesSync(directory, mtime, mtime);
+      return directory;
     } catch (error) {
-      tar.destroy();
       await rm(directory, { recursive: true, force: true });
       throw error;
     }
-    const diffId = options.diffId ?? `sha256:${hash.digest('hex')}`;
+  }
+
+  #pending(directory: string, layer: UnpackedLayer): PendingLayer {
     const discard = () => rm(directory, { recursive: true, force: true });
-    return { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes, keep: () => this.#place(directory, diffId), discard };
+    return { ...layer, keep: () => this.#place(directory, layer.diffId), discard };
   }
 
   #place(directory: string, diffId: string): void {

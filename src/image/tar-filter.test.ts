@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { TarFilter, type TarEntry, type TarVisitor } from './tar-filter.ts';
+import { TarFilter } from './tar-filter.ts';
+import type { TarEntry, TarVisitor } from './tar-reader.ts';
 import { formatTarHeader, padding, parsePax, formatPax, parseTarHeader, type TarHeader } from './tar-headers.ts';
+import { scanTar } from './tar-scan.ts';
 import { LayerToOverlay, OverlayToLayer } from './whiteouts.ts';
 
 const header = (name: string, more: Partial<TarHeader> = {}): TarHeader => ({
@@ -138,4 +143,25 @@ test('and back again', async () => {
       ['0', './f', 0],
     ],
   );
+});
+
+test('a scan of a file sees what a reader of the stream sees', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'causeway-scan-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  const path = join(home, 'a.tar');
+  const scan = async (tar: Buffer, visitor: TarVisitor) => {
+    writeFileSync(path, tar);
+    return await scanTar(path, visitor);
+  };
+  const sizes = [0, 1, 511, 512, 513, 5000, 64 * 1024 - 512, 64 * 1024, 200_000];
+  const tar = archive(...sizes.flatMap((size, i) => [file(`${i}-${'n'.repeat((i * 37) % 200)}`, Buffer.alloc(size, 'x')), directory(`d${i}/`)]));
+  const seen: TarEntry[] = [];
+  assert.equal(await scan(tar, { visit: (entry) => void seen.push(entry) }), true);
+  assert.deepEqual(seen, await list(tar));
+  assert.equal(await scan(archive(file('a', 'b'), file('.wh.x', '')), new LayerToOverlay()), false);
+  assert.equal(await scan(file('a', 'b'), new LayerToOverlay()), true, 'without end blocks');
+  for (const cut of [100, 600, 3000, tar.length - 100_000]) {
+    await assert.rejects(scan(tar.subarray(0, cut), { visit: () => undefined }), { message: 'unexpected EOF' }, `cut at ${cut}`);
+  }
+  await assert.rejects(scan(Buffer.alloc(5000, 'x'), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
 });

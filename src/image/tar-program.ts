@@ -64,7 +64,8 @@ function readInterpreter(program: string): string {
 }
 
 export interface ExtractRequest {
-  readonly tar: Readable;
+  /** A stream, or the descriptor of a file that is read from where it stands. */
+  readonly tar: Readable | number;
   /** The directory that becomes the root. */
   readonly root: string;
   /** A directory that exists in it, to see the tools through while it lasts: 'proc', '.tools'. No slash in front. */
@@ -101,10 +102,11 @@ export async function extractTar(request: ExtractRequest): Promise<void> {
   const mounts = (request.mounts ?? []).flatMap((mount) => [mount.source, mount.destination]);
   const script = ['sh', '-c', CHROOT_SCRIPT, 'sh', request.root, request.toolsDirectory, ...mounts, '--', ...command];
   const args = ['--mount', '--propagation', 'slave', ...script];
-  const child = spawn('unshare', args, { stdio: ['pipe', 'ignore', 'pipe'], env: ENVIRONMENT });
+  const { tar: source } = request;
+  const child = spawn('unshare', args, { stdio: [typeof source === 'number' ? source : 'pipe', 'ignore', 'pipe'], env: ENVIRONMENT });
   const { exited, complaint } = watch(child);
   try {
-    await pipeline(request.tar, child.stdin!);
+    if (typeof source !== 'number') await pipeline(source, child.stdin!);
   } catch (error) {
     if ((error as { code?: string }).code !== 'EPIPE') {
       child.kill('SIGKILL');

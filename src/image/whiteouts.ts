@@ -4,7 +4,7 @@
  * translations are made on the tar stream, so that the files are never on disk in the wrong form.
  */
 import { formatTarHeader, type PaxRecords, type TarHeader } from './tar-headers.ts';
-import type { TarEntry, TarVerdict, TarVisitor } from './tar-filter.ts';
+import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 
 const PREFIX = '.wh.';
 const META_PREFIX = '.wh..wh.';
