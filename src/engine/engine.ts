@@ -90,6 +90,9 @@ export function createEngine(deps: EngineDeps) {
     usersOf: (volume) => table.all().filter((record) => record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
   });
   context.health.setRunner(healthProbes(context));
+  deps.network.onRepair(({ networkId, networkName, what }) => {
+    events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
+  });
   deps.runtime.onExit((id, exit) => {
     handleExit(context, id, exit).catch((error: unknown) => context.log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
