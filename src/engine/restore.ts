@@ -31,12 +31,25 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
       else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
   );
+  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id)).map((id) => dropHalfStarted(context, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   await context.network.restore(new Set([...live.keys(), ...missed.keys()]), table.all().map(knownContainer));
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);
   await removeOrphans(context);
+}
+
+/** A daemon that died while it started a container: the runtime has it, and no record says that it runs. */
+async function dropHalfStarted(context: EngineContext, id: string): Promise<void> {
+  try {
+    const { running } = await context.runtime.recover(id);
+    if (running) await context.runtime.delete(id, { force: true });
+    context.rootfs.unmount(id);
+    context.log.info({ container: id }, 'a start that was cut off is undone');
+  } catch (error) {
+    context.log.warn({ container: id, error: errorMessage(error) }, 'a start that was cut off could not be undone');
+  }
 }
 
 /**
