@@ -165,3 +165,29 @@ test('a scan of a file sees what a reader of the stream sees', async (t) => {
   }
   await assert.rejects(scan(Buffer.alloc(5000, 'x'), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
 });
+
+test('whatever comes, it is an archive or refused', async () => {
+  const good = archive(directory('a/'), file('n'.repeat(150), Buffer.alloc(700, 'x')), file('.wh.b', ''), file('c', 'y', new Map([['SCHILY.xattr.user.a', 'b']])));
+  const change = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 });
+  await fc.assert(
+    fc.asyncProperty(change, fc.boolean(), async (changes, fixSums) => {
+      const tar = Buffer.from(good);
+      for (const [at, byte] of changes) tar[at] = byte;
+      if (fixSums) for (let at = 0; at < tar.length; at += 512) fixChecksum(tar.subarray(at, at + 512));
+      try {
+        await filter(tar, new LayerToOverlay());
+      } catch (error) {
+        assert.equal((error as { kind?: string }).kind, 'invalid', String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+/** Makes a block that looks like a header pass the checksum, so that its fields are what is tried. */
+function fixChecksum(block: Buffer): void {
+  if (block.toString('latin1', 257, 262) !== 'ustar') return;
+  let sum = 8 * 0x20;
+  block.forEach((byte, i) => (sum += i < 148 || i >= 156 ? byte : 0));
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}

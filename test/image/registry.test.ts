@@ -288,8 +288,10 @@ test('a token server is asked, with the scope and the account', async (t) => {
       response.end(JSON.stringify({ token: 'abc' }));
       return;
     }
-    if (request.headers.authorization === 'Bearer abc') return pass();
-    const challenge = `Bearer realm="http://${request.headers.host}/token",service="the, registry",scope="repository:x:pull"`;
+    const isSecret = request.url!.includes('/secret/');
+    if (request.headers.authorization === 'Bearer abc' && !isSecret) return pass();
+    const error = isSecret && request.headers.authorization ? ',error="insufficient_scope"' : '';
+    const challenge = `Bearer realm="http://${request.headers.host}/token",service="the, registry",scope="repository:x:pull"${error}`;
     response.writeHead(401, { 'www-authenticate': challenge }).end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
   });
   const receiver = await openStore(join(directory, 'receiver'));
@@ -300,4 +302,8 @@ test('a token server is asked, with the scope and the account', async (t) => {
     `Basic ${Buffer.from('me:right').toString('base64')} /token?service=the%2C+registry&scope=repository%3Ax%3Apull&account=me`,
   ]);
   await assert.rejects(receiver.images.pull(`${guarded}/x:v1`, login('me', 'wrong'), '', quiet), { message: /incorrect username or password/ });
+  await assert.rejects(receiver.images.pull(`${guarded}/secret`, null, '', quiet), {
+    kind: 'notFound',
+    message: `pull access denied for ${guarded}/secret, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+  });
 });

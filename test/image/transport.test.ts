@@ -10,7 +10,7 @@ import { test, type TestContext } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
 import { proxyFor } from '../../src/image/registry/transport.ts';
-import { parseChallenges } from '../../src/image/registry/authorizer.ts';
+import { parseChallenges } from '../../src/image/registry/challenges.ts';
 import { isInsecure } from '../../src/image/registry/registry-client.ts';
 import { importTree, startRegistry, temporaryDirectory } from './image-fixture.ts';
 

@@ -3,6 +3,7 @@
  * the requests that follow.
  */
 import { systemError, unauthorized } from '../../base/errors.ts';
+import { parseChallenges, type Challenge } from './challenges.ts';
 import { readBody, registryError } from './registry-error.ts';
 import type { ExchangeResponse, Transport } from './transport.ts';
 
@@ -12,11 +13,6 @@ export interface RegistryAuth {
   readonly identityToken: string;
   readonly registryToken: string;
   readonly serverAddress: string;
-}
-
-interface Challenge {
-  readonly scheme: 'basic' | 'bearer';
-  readonly parameters: Readonly<Record<string, string>>;
 }
 
 export class Authorizer {
@@ -102,19 +98,4 @@ export class Authorizer {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     return await this.#transport.exchange({ method: 'POST', url, headers, body: Buffer.from(form.toString()), ...(signal ? { signal } : {}) });
   }
-}
-
-/** Reads a WWW-Authenticate header, which may hold several challenges. */
-export function parseChallenges(header: string | undefined): Challenge[] {
-  const challenges: Challenge[] = [];
-  const pattern = /\s*,?\s*(?:([A-Za-z]+)\s+(?=[A-Za-z_]+\s*=))?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/y;
-  for (let match = pattern.exec(header ?? ''); match; match = pattern.exec(header ?? '')) {
-    const [, scheme, name = '', quoted, plain = ''] = match;
-    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase() as Challenge['scheme'], parameters: {} });
-    const last = challenges.at(-1);
-    if (!last) break;
-    (last.parameters as Record<string, string>)[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? plain;
-  }
-  if (challenges.length === 0 && /^\s*basic\s*$/i.test(header ?? '')) challenges.push({ scheme: 'basic', parameters: {} });
-  return challenges.filter(({ scheme }) => scheme === 'basic' || scheme === 'bearer');
 }

@@ -1,5 +1,6 @@
 /** What a registry says when it refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
 import { CausewayError, type ErrorKind } from '../../base/errors.ts';
+import { parseChallenges } from './challenges.ts';
 import type { ExchangeResponse } from './transport.ts';
 
 export class RegistryError extends CausewayError {
@@ -22,12 +23,18 @@ export async function registryError(response: ExchangeResponse): Promise<Registr
   const { status } = response;
   const kind: ErrorKind = status === 401 ? 'unauthorized' : status === 403 ? 'forbidden' : status === 404 ? 'notFound' : 'system';
   const text = (await readBody(response, MAX_BODY_BYTES)).toString();
-  const [first] = parseErrors(text);
+  // A token that is good and not good enough says so in the header; the body then only speaks of authentication.
+  const refusal = parseChallenges(response.headers['www-authenticate']).find(({ parameters }) => parameters['error'] !== undefined)?.parameters;
+  const [first] = refusal?.['error'] === 'insufficient_scope' ? [describeDenial(refusal['error_description'])] : parseErrors(text);
   if (first) return new RegistryError(kind, `${first.code.toLowerCase().replaceAll('_', ' ')}: ${first.message}`, first.code, status);
   if (status === 401) return new RegistryError(kind, 'unauthorized: authentication required', 'UNAUTHORIZED', status);
   if (status === 403) return new RegistryError(kind, 'denied: requested access to the resource is denied', 'DENIED', status);
   if (status === 429) return new RegistryError(kind, 'toomanyrequests: too many requests', 'TOOMANYREQUESTS', status);
   return new RegistryError(kind, `received unexpected HTTP status: ${status} ${response.statusText}`, '', status);
+}
+
+function describeDenial(description = 'requested access to the resource is denied') {
+  return { code: 'DENIED', message: description };
 }
 
 function parseErrors(text: string): { code: string; message: string }[] {
