@@ -11,8 +11,10 @@ import type { NetworkCore } from './core.ts';
 import { readResolvConf } from './host-facts.ts';
 import { diffElements, type Element } from './plan/element.ts';
 import { linkElements, sandboxElements } from './plan/elements.ts';
+import { recipientsOf } from './plan/links.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
+import { closedHoleSteps } from './sandbox-steps.ts';
 
 export interface SandboxChange {
   readonly containerId: string;
@@ -25,7 +27,8 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   const { table, resolver, store } = core;
   const { containerId, next } = change;
   const previous = table.sandbox(containerId);
-  const touched = [containerId, ...table.recipients(containerId).map((record) => record.sandbox.containerId)];
+  const networkIds = [previous, next].flatMap((record) => record?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId);
+  const touched = [containerId, ...recipientsOf(containerId, networkIds, table)];
 
   // Pushed first, so run last: when the table is as it was, so become the projections of it.
   let published = false;
@@ -36,7 +39,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 
   runSteps(core, change.steps, undo);
   const diff = diffElements(before, elementsAround(core, touched));
-  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }], undo);
+  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff)], undo);
   for (const id of touched) refreshFiles(core, id);
 
   published = true;

@@ -3,9 +3,10 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../model/port.ts';
 import { driverNamed } from './drivers.ts';
 import type { HostFacts } from './plan/driver.ts';
+import type { ElementDiff } from './plan/element.ts';
 import { portKey, publishedOf } from './plan/publish.ts';
 import { planRoutes } from './plan/routes.ts';
-import type { JoinLink, SandboxRecord } from './plan/sandbox.ts';
+import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
 import type { NetworkTable } from './plan/table.ts';
 
@@ -86,17 +87,14 @@ export function forgetPublishedSteps(ports: readonly PublishedPort[]): Step[] {
 }
 
 /** A hole that closes, closes for what goes through it already. */
-export function closedLinkSteps(recipient: SandboxRecord, gone: readonly JoinLink[], table: NetworkTable): Step[] {
-  return gone.flatMap((link) =>
-    recipient.sandbox.endpoints.flatMap((endpoint): Step[] => {
-      const source = table.endpoint(endpoint.networkId, link.sourceId);
-      const pairs = [
-        [endpoint.ipv4, source?.ipv4],
-        [endpoint.ipv6, source?.ipv6],
-      ] as const;
-      return pairs.flatMap(([from, to]): Step[] => (from && to ? [{ kind: 'forget-pair-flows', from, to }] : []));
-    }),
-  );
+export function closedHoleSteps(diff: ElementDiff): Step[] {
+  const pairs = new Map<string, Step>();
+  for (const { set, key } of diff.remove) {
+    if (set !== 'holes4' && set !== 'holes6') continue;
+    const [from = '', to = ''] = key.split(' . ');
+    pairs.set(`${from} ${to}`, { kind: 'forget-pair-flows', from, to });
+  }
+  return [...pairs.values()];
 }
 
 /** Frames may leave where they came in only on bridge ports with something published. */

@@ -22,13 +22,14 @@ import type { PoolUsage } from './ipam/ipam.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
 import { NetworkAdmin } from './network-admin.ts';
 import { diffElements } from './plan/element.ts';
+import { recipientsOf } from './plan/links.ts';
 import { assignPublished, portKey, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
 import { Repairer, type RepairListener } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
-import { beforeDisconnectSteps, closedLinkSteps, connectSteps, detachSteps, forgetPublishedSteps, forgetSteps, joinSteps, leaveSteps, publishSteps } from './sandbox-steps.ts';
+import { beforeDisconnectSteps, connectSteps, detachSteps, forgetPublishedSteps, forgetSteps, joinSteps, leaveSteps, publishSteps } from './sandbox-steps.ts';
 
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
@@ -197,7 +198,7 @@ export class NetworkService {
       const record = table.sandbox(containerId);
       if (!record) return;
       const { sandbox } = record;
-      const recipients = table.recipients(containerId).map((recipient) => recipient.sandbox.containerId).filter((id) => id !== containerId);
+      const recipients = recipientsOf(containerId, sandbox.endpoints.map((endpoint) => endpoint.networkId), table);
       const before = elementsAround(this.#core, [containerId, ...recipients]);
       table.removeSandbox(containerId);
       const errors: unknown[] = [];
@@ -337,10 +338,8 @@ export class NetworkService {
         const known = old.find((one) => one.sourceId === link.sourceId)?.ports;
         return { ...link, ports: link.ports ?? known ?? table.sandbox(link.sourceId)?.request.exposedPorts ?? [] };
       });
-      const gone = old.filter((link) => !resolved.some((one) => one.sourceId === link.sourceId));
       const next: SandboxRecord = { ...record, request: { ...record.request, links: resolved } };
       await applyChange(this.#core, undo, { containerId, next, steps: [] });
-      throwCollected('closing links', await runTearDown(this.#core, closedLinkSteps(record, gone, table)));
     });
   }
 

@@ -62,4 +62,40 @@ function scenarios(setting: string): void {
     await lab.service.leave(again.containerId);
     assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'holes4').out, /5432/);
   });
+
+  test('on a network of the user\'s that keeps its containers apart a link opens the same, whichever came first', async () => {
+    await lab.createNetwork('apart', { enableIpv6: true, options: { 'com.docker.network.bridge.enable_icc': 'false' } });
+    const web = await lab.join('web', [lab.connection('apart', { links: ['db:database'] })]);
+    const dbRequest = lab.request('db', ['apart'], { exposedPorts: PORTS });
+    const db = await lab.service.join(dbRequest);
+    const stranger = await lab.join('stranger', ['apart']);
+    for (const sandbox of [db, web, stranger]) for (const port of [5432, 5433]) lab.serveTcp(sandbox.netns, port);
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const to = (sandbox: typeof db) => sandbox.endpoints[0]![family];
+      assert.equal(await askTcp(web.netns, to(db), 5432), to(web));
+      assert.equal(await askTcp(web.netns, to(db), 5433), '', 'not exposed');
+      assert.equal(await askTcp(db.netns, to(web), 5432), '', 'the other way');
+      assert.equal(await askTcp(stranger.netns, to(db), 5432), '', 'not linked');
+      assert.equal(await askTcp(web.netns, to(stranger), 5432), '', 'to a stranger');
+    }
+    const old = db.endpoints[0]!.ipv4;
+    await lab.service.rename(db.containerId, 'other');
+    assert.equal(await askTcp(web.netns, old, 5432), '', 'the name leads there no more');
+    await lab.service.rename(stranger.containerId, 'db');
+    assert.equal(await askTcp(web.netns, stranger.endpoints[0]!.ipv4, 5432), '', 'it exposes nothing');
+    await lab.service.rename(stranger.containerId, 'stranger');
+    await lab.service.rename(db.containerId, 'db');
+    assert.equal(await askTcp(web.netns, old, 5432), web.endpoints[0]!.ipv4);
+    await lab.service.leave(db.containerId);
+    const thief = await lab.join('thief', ['apart']);
+    assert.equal(thief.endpoints[0]?.ipv4, old);
+    lab.serveTcp(thief.netns, 5432);
+    assert.equal(await askTcp(web.netns, old, 5432), '', 'a stranger that inherits the address');
+    await lab.restart();
+    const again = await lab.service.join(dbRequest);
+    lab.serveTcp(again.netns, 5432);
+    assert.equal(await askTcp(web.netns, again.endpoints[0]!.ipv4, 5432), web.endpoints[0]!.ipv4);
+    await lab.service.disconnect(again.containerId, lab.network('apart').id);
+    assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'holes4').out, /5432/);
+  });
 }

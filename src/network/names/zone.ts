@@ -131,7 +131,7 @@ export function projectView(input: ViewInput): SandboxView {
 }
 
 /** A link may name its source by its whole id, of which the first twelve digits are a name. */
-function nameOfSource(source: string): string {
+export function nameOfSource(source: string): string {
   return /^[0-9a-f]{64}$/.test(source) ? shortId(source) : foldName(source);
 }
 

@@ -8,6 +8,7 @@ import type { NetworkRecord } from '../../model/network.ts';
 import type { PublishedPort } from '../../model/port.ts';
 import { parseBridgeOptions, type BridgeOptions } from './bridge-options.ts';
 import type { Element } from './element.ts';
+import { linkedSources } from './links.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import type { NetworkTable } from './table.ts';
 
@@ -113,16 +114,7 @@ function publishedElements(port: PublishedPort, address: string, version: 4 | 6)
 
 /** A recipient's links: exactly the source's exposed ports, from this one address to that one, and only while both live. */
 export function linkElements(record: SandboxRecord, table: NetworkTable): Element[] {
-  const elements: Element[] = [];
-  for (const link of record.request.links) {
-    for (const endpoint of record.sandbox.endpoints) {
-      const source = table.endpoint(endpoint.networkId, link.sourceId);
-      const network = table.network(endpoint.networkId);
-      if (!source || !network?.predefined || parseBridgeOptions(network).icc) continue;
-      for (const port of link.ports) elements.push(...holes(endpoint, source, `${port.protocol} . ${port.port}`));
-    }
-  }
-  return elements;
+  return linkedSources(record, table).flatMap(({ from, to, ports }) => ports.flatMap((port) => holes(from, to, `${port.protocol} . ${port.port}`)));
 }
 
 function holes(from: Endpoint, to: Endpoint, port: string): Element[] {
