@@ -73,8 +73,7 @@ const builds = programs
         format,
         external: NATIVE,
         define,
-        minifySyntax: name === 'cli',
-        minifyWhitespace: name === 'cli',
+        minify: name === 'cli', // half the text to read at every start
         banner: format === 'esm' ? { js: ESM_BANNER } : {},
         legalComments: 'none',
         logLevel: 'silent',

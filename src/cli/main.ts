@@ -66,7 +66,7 @@ async function call(command: Command, path: string, flags: FlagSet, globals: Fla
   let client: ApiClient | undefined;
   const connect = () => {
     const hosts = globals.list('host');
-    if (hosts.length > 1) throw new StatusError('Please specify only one -H');
+    if (hosts.length > 1) throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
     const trace = debug ? (line: string) => complain(`DEBU ${line}`) : undefined;
     return (client = new ApiClient(parseEndpoint(chooseHost(hosts[0], process.env)), trace));
   };

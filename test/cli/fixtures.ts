@@ -36,9 +36,10 @@ export const containers = [
 
 export const images = [
   {
-    Id: IMAGE, ParentId: '', RepoTags: ['busybox:latest', 'busybox:1.36', 'localhost:5000/team/app:v1'], RepoDigests: [`busybox@sha256:${'cd'.repeat(32)}`],
+    Id: IMAGE, ParentId: '', RepoTags: ['busybox:latest', 'busybox:1.36'], RepoDigests: [`busybox@sha256:${'cd'.repeat(32)}`],
     Created: NOW_S - 86400 * 400, Size: 4261550, SharedSize: -1, Containers: -1, Labels: {},
   },
+  { Id: `sha256:${'7'.repeat(64)}`, ParentId: '', RepoTags: ['localhost:5000/team/app:v1'], RepoDigests: [], Created: NOW_S - 7200, Size: 42, SharedSize: -1, Containers: -1, Labels: {} },
   { Id: OTHER_IMAGE, ParentId: '', RepoTags: [], RepoDigests: [], Created: 0, Size: 123456789, SharedSize: -1, Containers: -1, Labels: null },
 ];
 
@@ -164,3 +165,8 @@ export const events = [
   `{"Type":"network","Action":"connect","Actor":{"ID":"${NET}","Attributes":{"container":"${WEB}","name":"net","type":"bridge"}},"scope":"local","time":1714557601,"timeNano":1714557601000000001}`,
   '',
 ].join('\n');
+
+export const version = {
+  Platform: { Name: 'Fake' }, Components: [{ Name: 'Engine', Version: '1.2.3', Details: { Os: 'linux' } }], Version: '1.2.3', ApiVersion: '1.50', MinAPIVersion: '1.24',
+  GitCommit: 'abc', GoVersion: 'go1', Os: 'linux', Arch: 'amd64', KernelVersion: '6.1', BuildTime: '2024-05-01',
+};

@@ -40,8 +40,9 @@ export const lists: readonly (readonly string[])[] = [
   ['system', 'df'], ['system', 'df', '-v'], ['system', 'df', '--format', '{{.Type}} {{.Size}}'], ['system', 'df', '--format', 'json'],
   ['stats', '--no-stream', 'web'], ['stats', '--no-stream', '--format', '{{.Name}} {{.CPUPerc}} {{.MemUsage}}', 'web'], ['stats', '--no-stream', '--no-trunc', 'web'],
   ['stats', '--no-stream', '--format', 'json', 'web'], ['stats', '--no-stream', 'nosuch'],
-  ['events', '--since', '1', '--until', '2'], ['events', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'], ['events', '--format', '{{json .Actor}}'],
-  ['info', '--format', '{{.Name}} {{.NCPU}} {{.Driver}} {{.ServerVersion}}'], ['info', '-f', '{{json .Plugins.Network}}'],
+  ['events', '--since', '1', '--until', '2'], ['events', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'], ['events', '--format', '{{json .Actor}}'], ['events', '--format', 'json'], ['events', '--format', '{{.ID}} {{.TimeNano}}'],
+  ['info', '--format', '{{.Name}} {{.NCPU}} {{.Driver}} {{.ServerVersion}}'], ['info', '-f', '{{json .Plugins.Network}}'], ['version', '-f', '{{.Server.Version}} {{.Server.APIVersion}} {{.Server.Platform.Name}} {{.Server.Os}}/{{.Server.Arch}} {{.Client.Os}}'],
+  ['version', '-f', '{{json .Server}}'],
 ];
 
 export const actions: readonly (readonly string[])[] = [

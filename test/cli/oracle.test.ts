@@ -35,6 +35,7 @@ const answers: Record<string, Answer> = {
   'GET /networks': fixtures.networks,
   'GET /volumes': { Volumes: fixtures.volumes, Warnings: [] },
   'GET /info': fixtures.info,
+  'GET /version': fixtures.version,
   'GET /system/df': fixtures.diskUsage,
   'GET /events': raw(fixtures.events),
   'GET /containers/web/json': raw(fixtures.webInspect),

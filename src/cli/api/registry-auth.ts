@@ -2,7 +2,6 @@
  * Credentials for registries: written to ~/.causeway/config.json, read from there and then from Docker's own
  * ~/.docker/config.json. Credential helpers named in either file are asked.
  */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -54,11 +53,11 @@ export const registryKey = (domain: string): string => (domain === 'docker.io' |
 
 const hostOf = (key: string) => key.replace(/^https?:\/\//, '').split('/')[0];
 
-export function findCredentials(domain: string): Credentials | undefined {
+export async function findCredentials(domain: string): Promise<Credentials | undefined> {
   const key = registryKey(domain);
   for (const config of configs()) {
     const helper = config.credHelpers?.[domain] ?? config.credHelpers?.[key] ?? config.credsStore;
-    const asked = helper ? askHelper(helper, key) : undefined;
+    const asked = helper ? await askHelper(helper, key) : undefined;
     if (asked) return asked;
     const auths = config.auths ?? {};
     const entry = auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === hostOf(key))?.[1];
@@ -73,7 +72,8 @@ function decodeEntry(entry: NonNullable<ConfigFile['auths']>[string], serveraddr
   return { ...rest, ...(auth ? { username: username ?? '', password: password.join(':') } : {}), serveraddress };
 }
 
-function askHelper(helper: string, key: string): Credentials | undefined {
+async function askHelper(helper: string, key: string): Promise<Credentials | undefined> {
+  const { execFileSync } = await import('node:child_process');
   try {
     const answer = execFileSync(`docker-credential-${helper}`, ['get'], { input: key, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] });
     const { Username, Secret } = JSON.parse(answer) as { Username: string; Secret: string };
@@ -84,8 +84,8 @@ function askHelper(helper: string, key: string): Credentials | undefined {
 }
 
 /** The X-Registry-Auth header for what is pulled from or pushed to a registry. */
-export function authHeader(domain: string): Record<string, string> {
-  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(findCredentials(domain) ?? {})).toString('base64url') };
+export async function authHeader(domain: string): Promise<Record<string, string>> {
+  return { 'X-Registry-Auth': Buffer.from(JSON.stringify((await findCredentials(domain)) ?? {})).toString('base64url') };
 }
 
 export function saveCredentials(key: string, credentials: { username: string; password: string; identitytoken?: string }): void {

@@ -28,7 +28,7 @@ interface Event {
   readonly Action: string;
   readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> | null };
   readonly time: number;
-  readonly timeNano: number;
+  readonly timeNano: bigint;
 }
 
 async function run({ flags, client }: Call): Promise<void> {
@@ -40,8 +40,8 @@ async function run({ flags, client }: Call): Promise<void> {
   };
   const response = await client.send('GET', '/events', { query });
   for await (const line of jsonLines(response)) {
-    const event = JSON.parse(line) as Event;
-    printLine(template ? template.execute(asGoValue('events.Message', event)) : eventLine(event, line));
+    const event = parseEvent(line);
+    printLine(template ? template.execute(asGoValue('events.Message', event)) : eventLine(event));
   }
 }
 
@@ -58,11 +58,14 @@ function eventTemplate(format: string): Template | undefined {
   }
 }
 
-/** From the text as well: nanoseconds since 1970 do not fit a JavaScript number. */
-function eventLine(event: Event, raw: string): string {
-  const nano = /"timeNano":(\d+)/.exec(raw)?.[1];
+/** Nanoseconds since 1970 do not fit a JavaScript number. */
+function parseEvent(line: string): Event {
+  return { ...(JSON.parse(line) as Event), timeNano: BigInt(/"timeNano":(\d+)/.exec(line)?.[1] ?? 0) };
+}
+
+function eventLine(event: Event): string {
   let when = '';
-  if (nano !== undefined && nano !== '0') when = `${rfc3339(Number(BigInt(nano) / 1_000_000_000n), BigInt(nano) % 1_000_000_000n)} `;
+  if (event.timeNano !== 0n) when = `${rfc3339(Number(event.timeNano / 1_000_000_000n), event.timeNano % 1_000_000_000n)} `;
   else if (event.time) when = `${rfc3339(event.time, 0n)} `;
   const attributes = Object.entries(event.Actor.Attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`);
   return `${when}${event.Type} ${event.Action} ${event.Actor.ID}${attributes.length > 0 ? ` (${attributes.join(', ')})` : ''}`;

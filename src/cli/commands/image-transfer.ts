@@ -63,7 +63,7 @@ export const pushCommand: Command = {
     const name = familiarName(reference);
     const response = await client.send('POST', `/images/${name.split('/').map(encodeURIComponent).join('/')}/push`, {
       query: { tag: allTags ? undefined : reference.tag, platform: platformQuery(flags.string('platform')) },
-      headers: authHeader(reference.domain),
+      headers: await authHeader(reference.domain),
     });
     await showProgress(response, { quiet: flags.bool('quiet') });
     if (flags.bool('quiet')) printLine(`${reference.domain}/${reference.path}${reference.tag ? `:${reference.tag}` : ''}`);

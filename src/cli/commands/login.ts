@@ -35,7 +35,7 @@ async function login({ flags, args, client }: Call): Promise<void> {
     complain('WARNING! Using --password via the CLI is insecure. Use --password-stdin.');
   }
   if (username === '' || password === '') {
-    const known = findCredentials(server);
+    const known = await findCredentials(server);
     if (username === '' && known?.username && known.password) {
       print('Authenticating with existing credentials...');
       printLine(known.username ? ` [Username: ${known.username}]` : '');

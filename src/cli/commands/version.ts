@@ -6,6 +6,7 @@ import { inspectFormat } from '../command/common-flags.ts';
 import { BUILT_AT, COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { Template, TemplateError } from '../template/template.ts';
+import { asGoValue } from '../template/go-shapes.ts';
 import { print } from '../terminal/output.ts';
 
 export const versionCommand: Command = {
@@ -42,6 +43,7 @@ async function run({ flags, client }: Call): Promise<void> {
     Os: platform(),
     Arch: ARCH[arch()] ?? arch(),
     BuildTime: BUILT_AT,
+    Context: 'default',
   };
   const format = flags.string('format');
   const template = format === '' ? undefined : parse(format);
@@ -52,7 +54,7 @@ async function run({ flags, client }: Call): Promise<void> {
   } catch (error) {
     failure = error;
   }
-  if (template) print(`${execute(template, { Client: own, Server: server ?? null })}\n`);
+  if (template) print(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
   else print(clientText(own, client.version) + (server ? serverText(server) : ''));
   if (failure !== undefined) throw new StatusError(errorText(failure));
 }

@@ -19,6 +19,6 @@ export async function pullImage(client: ApiClient, image: string, options: PullO
     tag: options.allTags ? undefined : (reference.digest ?? reference.tag),
     platform: options.platform || undefined,
   };
-  const response = await client.send('POST', '/images/create', { query, headers: authHeader(reference.domain) });
+  const response = await client.send('POST', '/images/create', { query, headers: await authHeader(reference.domain) });
   await showProgress(response, { fd: options.fd ?? 1, quiet: options.quiet ?? false });
 }

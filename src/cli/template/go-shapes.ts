@@ -62,6 +62,13 @@ const SHAPES: Readonly<Record<string, string>> = {
   'network.ConfigReference': 'Network:s',
   'network.EndpointResource': 'Name:s EndpointID:s MacAddress:s IPv4Address:s IPv6Address:s',
   'volume.Volume': 'ClusterVolume:*? CreatedAt:s Driver:s Labels:{}s Mountpoint:s Name:s Options:{}s Scope:s Status:{}? UsageData:*volume.UsageData',
+  'client.Version': 'Platform:*version.Platform Version:s APIVersion=ApiVersion:s DefaultAPIVersion:s GitCommit:s NodeVersion:s Os:s Arch:s BuildTime:s Context:s',
+  'types.Version':
+    'Platform:version.Platform Components:[]version.Component Version:s APIVersion=ApiVersion:s MinAPIVersion:s GitCommit:s GoVersion:s Os:s Arch:s KernelVersion:s ' +
+    'Experimental:b BuildTime:s',
+  'version.Platform': 'Name:s',
+  'version.Component': 'Name:s Version:s Details:{}s',
+  'system.versionInfo': 'Client:client.Version Server:*types.Version',
   'events.Message': 'Status=status:s ID=id:s From=from:s Type:s Action:s Actor:events.Actor Scope=scope:s Time=time:i TimeNano=timeNano:i',
   'events.Actor': 'ID:s Attributes:{}s',
   'volume.UsageData': 'RefCount:i Size:i',

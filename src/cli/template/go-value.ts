@@ -79,7 +79,7 @@ export function isTrue(value: unknown): boolean {
   if (value instanceof GoMap) return value.entries.size > 0;
   if (value instanceof GoStruct || value instanceof MethodSet) return true;
   if (typeof value === 'object') return Object.keys(value).length > 0;
-  return value !== false && value !== 0 && value !== '';
+  return value !== false && value !== 0 && value !== 0n && value !== '';
 }
 
 /** %v: how Go prints a value. */
@@ -120,6 +120,7 @@ function encode(value: unknown): string {
   if (value instanceof GoStruct) return encodeObject([...value.fields].flatMap(([name, item]) => jsonField(value, name, item)));
   if (value instanceof MethodSet) return escapeHtml(encode(methodResults(value)));
   if (typeof value === 'object') return encodeObject(sortedEntries(value as PlainMap));
+  if (typeof value === 'bigint') return String(value);
   return JSON.stringify(value);
 }
 
