@@ -26,6 +26,9 @@ case $purpose in
   *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
 esac
 
+# The tests and the benchmark drive the engine with Docker's own client; Debian has it in one package with the daemon.
+if [ "$purpose" = test ] && ! command -v docker >/dev/null; then packages="$packages docker.io"; fi
+
 missing=
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { run } from '../harness/host.ts';
 import { PROJECT, TestEngine } from '../harness/test-engine.ts';
 import { DIFFERENCES } from './differences.ts';
 import { replayScenario } from './replay.ts';
@@ -16,6 +17,10 @@ before(async () => {
   engine.importFixtures();
 });
 after(() => engine?.destroy());
+
+/** What the client prints around the engine's words differs between its versions; the transcripts are of 28. */
+const clientVersion = run('docker', ['version', '--format', '{{.Client.Version}}']).out.trim();
+const otherClient = Number.parseInt(clientVersion, 10) === 28 ? false : `the transcripts are of the docker client 28, this one is ${clientVersion || 'not installed'}`;
 
 /** Docker's transcript with the known differences put in; one that does not apply any more is an error. */
 function expected(scenario: string): string {
@@ -30,7 +35,7 @@ function expected(scenario: string): string {
 const SCENARIOS = ['seed-links', 'seed-networks', 'links', 'links-user-network', 'dns', 'hosts', 'connect', 'networks-cli', 'addresses', 'modes', 'publish', 'isolation'];
 for (const scenario of SCENARIOS) {
   const known = DIFFERENCES[scenario]?.length ?? 0;
-  test(`${scenario}: a user sees what Docker shows${known > 0 ? `, but for ${known} explained differences` : ''}`, { timeout: 240_000 }, () => {
+  test(`${scenario}: a user sees what Docker shows${known > 0 ? `, but for ${known} explained differences` : ''}`, { timeout: 240_000, skip: otherClient }, () => {
     const seen = replayScenario(engine, join(PROJECT, 'test/compat/scenarios', `${scenario}.t`));
     assert.equal(seen, expected(scenario));
   });
