@@ -92,8 +92,11 @@ export class ImageStore {
     return commitImage(this.catalog, request);
   }
 
-  /** From a registry. Resolves to the image's id; a signal that aborts ends it and leaves nothing. */
-  pull(ref: string, auth: RegistryAuth | null, platform: string, report: Report, signal?: AbortSignal): Promise<string> {
+  /**
+   * From a registry; a name without tag and digest means all of its tags. Resolves to the images' ids; a signal that
+   * aborts ends it and leaves nothing of the image that was under way.
+   */
+  pull(ref: string, auth: RegistryAuth | null, platform: string, report: Report, signal?: AbortSignal): Promise<string[]> {
     return pullImage(this.catalog, { ref, auth, platform, report, ...(signal ? { signal } : {}) }, this.#registries);
   }
 

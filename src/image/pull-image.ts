@@ -13,12 +13,13 @@ import { Limiter } from './limiter.ts';
 import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
-import { familiarName, familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from './reference.ts';
+import { familiarName, familiarReference, formatReference, parseReference, type ImageReference } from './reference.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
 import { RegistryError } from './registry/registry-error.ts';
 
 export interface PullRequest {
+  /** Without tag and digest: every tag of the repository, as in Docker's API (clients name ':latest'). */
   readonly ref: string;
   readonly auth: RegistryAuth | null;
   readonly platform: string; // '' = this machine's
@@ -30,16 +31,26 @@ const DOWNLOADS_AT_ONCE = 3; // Docker's
 const UNPACKS_AT_ONCE = 2;
 const ATTEMPTS = 6;
 
-/** Resolves to the image's id. */
-export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string> {
-  const name = withDefaultTag(parseReference(request.ref));
+/** Resolves to the images' ids. */
+export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string[]> {
+  const name = parseReference(request.ref);
   const platform = parsePlatform(request.platform);
   const access = { auth: request.auth, actions: 'pull' as const, ...(request.signal ? { signal: request.signal } : {}) };
   let client: RegistryClient | undefined;
   try {
     client = await RegistryClient.connect(name, access, options);
     const connected = client;
-    return await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, name, platform).run());
+    const isWhole = name.tag !== '' || name.digest !== '';
+    const names = isWhole ? [name] : (await client.tags(request.signal)).map((tag) => ({ ...name, tag }));
+    const ids: string[] = [];
+    let isNew = false;
+    for (const one of names) {
+      const pulled = await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, one, platform).run());
+      ids.push(pulled.id);
+      isNew ||= pulled.isNew;
+    }
+    request.report({ status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarReference(name)}` });
+    return ids;
   } catch (error) {
     if (request.signal?.aborted) throw systemError('context canceled', error);
     throw explain(error, name);
@@ -89,7 +100,7 @@ class Pull {
     this.#signal = request.signal ? AbortSignal.any([request.signal, this.#stop.signal]) : this.#stop.signal;
   }
 
-  async run(): Promise<string> {
+  async run(): Promise<{ id: string; isNew: boolean }> {
     const name = this.#name;
     const target = name.digest === '' ? name.tag : name.digest;
     const top = await this.#client.manifest(target, this.#signal);
@@ -107,9 +118,7 @@ class Pull {
     const image = { config, manifest: content, layers: manifest.layers.map((layer) => layer.digest) };
     const { id } = await this.#catalog.register(image, references, this.#pins);
     this.#report({ status: `Digest: ${top.digest}` });
-    const verdict = isNew ? 'Downloaded newer image' : 'Image is up to date';
-    this.#report({ status: `Status: ${verdict} for ${familiarReference(name)}` });
-    return id;
+    return { id, isNew };
   }
 
   /** From an index the manifest for the wanted platform. */

@@ -146,7 +146,7 @@ test('what skopeo pushes is pulled: OCI manifests, zstd, lists of platforms', as
 test('basic auth: with, without and with the wrong password', async (t) => {
   const directory = temporaryDirectory(t);
   const { address } = await startRegistry(t, directory, { username: 'me', password: 'se:cret' });
-  const name = `${address}/private`;
+  const name = `${address}/private:latest`;
   const images = await sender(directory, name);
   await assert.rejects(images.push(name, null, quiet), { kind: 'unauthorized', message: /no basic auth credentials$/ });
   await assert.rejects(images.push(name, login('me', 'wrong'), quiet), { kind: 'unauthorized', message: 'unauthorized: authentication required' });
@@ -154,7 +154,7 @@ test('basic auth: with, without and with the wrong password', async (t) => {
   const receiver = await openStore(join(directory, 'receiver'));
   await assert.rejects(receiver.images.pull(name, null, '', quiet), {
     kind: 'unauthorized',
-    message: `Head "http://${name}/manifests/latest": no basic auth credentials`.replace(`http://${address}`, `http://${address}/v2`),
+    message: `Head "http://${address}/v2/private/manifests/latest": no basic auth credentials`,
   });
   await assert.rejects(receiver.images.pull(name, login('you', 'x'), '', quiet), { message: /unauthorized: authentication required/ });
   await receiver.images.pull(name, login('me', 'se:cret'), '', quiet);
@@ -166,17 +166,34 @@ test('basic auth: with, without and with the wrong password', async (t) => {
   });
 });
 
+test('all tags of a repository', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { address } = await startRegistry(t, directory);
+  const images = await sender(directory, `${address}/many:v1`);
+  images.tag(`${address}/many:v1`, `${address}/many:v2`);
+  images.tag('busybox', `${address}/many:v3`);
+  await images.push(`${address}/many`, null, quiet);
+  const receiver = await openStore(join(directory, 'receiver'));
+  const seen = collector();
+  const ids = await receiver.images.pull(`${address}/many`, null, '', seen.report);
+  assert.equal(new Set(ids).size, 2);
+  assert.deepEqual(receiver.images.list().flatMap((image) => image.repoTags).sort(), ['v1', 'v2', 'v3'].map((tag) => `${address}/many:${tag}`));
+  assert.deepEqual(seen.lines().filter((line) => line.includes('Pulling from')), ['v1', 'v2', 'v3'].map((tag) => `${tag}: Pulling from many`));
+  assert.equal(seen.lines().at(-1), `Status: Downloaded newer image for ${address}/many`);
+  await assert.rejects(receiver.images.pull(`${address}/nosuch`, null, '', quiet), { kind: 'notFound', message: /^repository .*\/nosuch not found: name unknown: / });
+});
+
 test('what is not there', async (t) => {
   const directory = temporaryDirectory(t);
   const { address } = await startRegistry(t, directory);
   const images = await sender(directory, `${address}/x:v1`);
   const none = (name: string) => images.pull(name, null, '', quiet);
-  await assert.rejects(none(`${address}/nosuch`), {
+  await assert.rejects(none(`${address}/nosuch:latest`), {
     kind: 'notFound',
     message: `manifest for ${address}/nosuch:latest not found: manifest unknown: manifest unknown`,
   });
-  await assert.rejects(none('127.0.0.1:1/x'), { kind: 'system', message: 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused' });
-  await assert.rejects(none('registry.invalid/x'), { kind: 'system', message: /^Get "https:\/\/registry.invalid\/v2\/": dial tcp: lookup registry.invalid: / });
+  await assert.rejects(none('127.0.0.1:1/x:y'), { kind: 'system', message: 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused' });
+  await assert.rejects(none('registry.invalid/x:y'), { kind: 'system', message: /^Get "https:\/\/registry.invalid\/v2\/": dial tcp: lookup registry.invalid: / });
   await assert.rejects(none('Bad'), { kind: 'invalid' });
   await assert.rejects(images.push(`${address}/y:v1`, null, quiet), { kind: 'notFound', message: `An image does not exist locally with the tag: ${address}/y` });
   await assert.rejects(images.push(`${address}/x:v2`, null, quiet), { kind: 'notFound', message: `tag does not exist: ${address}/x:v2` });
@@ -302,7 +319,7 @@ test('a token server is asked, with the scope and the account', async (t) => {
     `Basic ${Buffer.from('me:right').toString('base64')} /token?service=the%2C+registry&scope=repository%3Ax%3Apull&account=me`,
   ]);
   await assert.rejects(receiver.images.pull(`${guarded}/x:v1`, login('me', 'wrong'), '', quiet), { message: /incorrect username or password/ });
-  await assert.rejects(receiver.images.pull(`${guarded}/secret`, null, '', quiet), {
+  await assert.rejects(receiver.images.pull(`${guarded}/secret:v1`, null, '', quiet), {
     kind: 'notFound',
     message: `pull access denied for ${guarded}/secret, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
   });

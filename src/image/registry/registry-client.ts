@@ -13,6 +13,7 @@ export interface RegistryOptions {
 }
 
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
+const MAX_TAG_PAGES = 1000;
 const MANIFEST_TYPES = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
 
 /** Where the registry of a domain answers: Docker Hub's is another name than its images carry. */
@@ -119,6 +120,20 @@ export class RegistryClient {
   async #expect(response: ExchangeResponse, ...statuses: number[]): Promise<ExchangeResponse> {
     if (statuses.includes(response.status)) return response;
     throw await registryError(response);
+  }
+
+  /** Every tag of the repository. */
+  async tags(signal?: AbortSignal): Promise<string[]> {
+    const tags: string[] = [];
+    let url: URL | undefined = this.url('tags/list');
+    for (let pages = 0; url && pages < MAX_TAG_PAGES; pages++) {
+      const response: ExchangeResponse = await this.#expect(await this.send({ method: 'GET', url, ...(signal ? { signal } : {}) }), 200);
+      const json = JSON.parse((await readBody(response, MAX_MANIFEST_BYTES)).toString()) as { tags?: unknown };
+      if (Array.isArray(json.tags)) tags.push(...json.tags.filter((tag) => typeof tag === 'string'));
+      const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([response.headers['link'] ?? ''].flat().join(','))?.[1];
+      url = next === undefined ? undefined : new URL(next, response.url);
+    }
+    return tags;
   }
 
   /** A manifest or index by tag or digest, its digest checked. */
