@@ -11,6 +11,7 @@ const networks = () => import('../commands/networks.ts');
 const volumes = () => import('../commands/volumes.ts');
 const system = () => import('../commands/system.ts');
 const login = () => import('../commands/login.ts');
+const programs = () => import('../commands/programs.ts');
 const containerImages = () => import('../commands/container-images.ts');
 
 /** Commands that stand at the top level and in a group alike. */
@@ -63,6 +64,8 @@ export const entries: readonly Entry[] = [
   { name: 'logout', short: 'Log out from a registry', section: 'common', load: async () => (await login()).logoutCommand },
   { name: 'version', short: 'Show the Causeway version information', section: 'common', load: async () => (await import('../commands/version.ts')).versionCommand },
   info,
+  { name: 'daemon', short: 'Run the engine on this machine', load: async () => (await programs()).daemonCommand },
+  { name: 'doctor', short: 'Check what this machine has for the engine, and say what to do', load: async () => (await programs()).doctorCommand },
   attach, commit, cp, create, diff, events, exportContainer, history, importImage,
   { name: 'inspect', short: 'Return low-level information on Docker objects', load: async () => (await inspecting()).inspectCommand },
   kill, load, logs, pause, port, rename, restart, rm,
