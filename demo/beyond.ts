@@ -1,12 +1,13 @@
 /** What goes wrong elsewhere when containers come and go, and must not go wrong here. Follows the two walk-throughs, on their containers. */
-import { expectation, hostsLine, isFullId, nameAnswered, pageFromDatabase, pingAnswered } from './expectations.ts';
+import { expectation, hostsLine, isFullId, nameAnswered, pageFromDatabase, pingAnswered, welcomePage } from './expectations.ts';
 import type { Stage } from './stage.ts';
 import { addressOf } from './walkthrough-networks.ts';
 
-export async function playBeyond(stage: Stage): Promise<void> {
+export async function playBeyond(stage: Stage, startEngine: () => Promise<void>): Promise<void> {
   stage.act('3. When containers come and go', 'Addresses change with every restart. A link or a name that still says what was true before is worse than none.');
   await linkFollows(stage);
   await namesVanish(stage);
+  await engineDies(stage, startEngine);
 }
 
 async function linkFollows(stage: Stage): Promise<void> {
@@ -37,6 +38,18 @@ async function namesVanish(stage: Stage): Promise<void> {
   const again = await addressOf(stage, 'test2', 'net');
   const lookup = await stage.type('causeway exec test1 nslookup test2', '');
   stage.check(...nameAnswered(lookup.out, 'test2', again));
+}
+
+async function engineDies(stage: Stage, startEngine: () => Promise<void>): Promise<void> {
+  await stage.type("causeway exec -d test1 sh -c 'while :; do getent hosts nginx || echo lost; sleep 0.05; done >/tmp/answers'", 'A client asks for a name, again and again.');
+  await stage.type("kill -9 $(cut -d ' ' -f 1 /run/causeway/causeway.pid)", 'The worst that can happen to an engine.');
+  const page = await stage.type('curl -s http://127.0.0.1/', 'Ports are rules in the kernel, and names have a process of their own: neither needs the engine to live.');
+  stage.check(welcomePage(page.out, 'nginx is served without the engine'));
+  await startEngine();
+  const ps = await stage.type("causeway ps --format 'table {{.Names}}\\t{{.Status}}'", 'Started again, the engine finds its containers as it left them.');
+  stage.check(expectation('all containers are there', ['web', 'db', 'test1', 'test2', 'test3', 'nginx', 'stranger'].every((name) => new RegExp(`^${name} +Up `, 'm').test(ps.out)), ps.both));
+  const answers = await stage.type("causeway exec test1 sh -c 'sort /tmp/answers | uniq -c'", '');
+  stage.check(expectation('not one question went unanswered meanwhile', /\d+ .*nginx/.test(answers.out) && !answers.out.includes('lost'), answers.both));
 }
 
 /** Everything removed: nothing of it may stay in the kernel. */

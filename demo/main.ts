@@ -46,16 +46,17 @@ async function main(): Promise<number> {
       'Causeway runs here in a sandbox: a network, a mount and a process namespace of its own. This machine keeps its network as it is.\n' +
         'The images are made from Debian packages: a real PostgreSQL, nginx and a Python application.',
     );
-    const daemon = await startDaemon(sandbox);
+    const where = sandbox;
+    let daemon = await startDaemon(where);
     const images = await preparing;
     building = undefined;
     stage.note('Loading them ...');
-    await loadImages(sandbox, images);
+    await loadImages(where, images);
     await playLinks(stage, images.postgresVersion);
     await playNetworks(stage);
-    await playBeyond(stage);
+    await playBeyond(stage, async () => void (daemon = await startDaemon(where)));
     await playCleanUp(stage);
-    await stopDaemon(sandbox, daemon);
+    await stopDaemon(where, daemon);
     return stage.summary((Date.now() - startedMs) / 1000) ? 0 : 1;
   } catch (error) {
     if (interruptedBy === undefined && !(error instanceof Interrupted)) {
@@ -75,7 +76,7 @@ function availableMemoryBytes(): number {
 
 async function startDaemon(where: Sandbox): Promise<ChildProcess> {
   const log = join(where.dir, 'daemon.log');
-  const command = `exec '${PROJECT}/causeway' daemon --data-root '${where.dir}/data' --cgroup-parent /${where.id} >'${log}' 2>&1`;
+  const command = `exec '${PROJECT}/causeway' daemon --data-root '${where.dir}/data' --cgroup-parent /${where.id} >>'${log}' 2>&1`;
   const daemon = where.spawn('sh', ['-c', command]);
   for (const end = Date.now() + 20_000; ; ) {
     // The socket's file may be there before anybody listens.
