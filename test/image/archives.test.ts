@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/image/blob-store.ts';
 import type { ProgressMessage } from '../../src/image/progress.ts';
-import { BUSYBOX_TREE, bytes, importTree, listing, openStore, shell, temporaryDirectory } from './image-fixture.ts';
+import { BUSYBOX_TREE, bytes, eventually, importTree, listing, openStore, shell, temporaryDirectory } from './image-fixture.ts';
 
 const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -143,8 +143,7 @@ test('a reader that goes away lets go', async (t) => {
   stream.read();
   stream.destroy();
   images.untagOrRemove('big', { force: true, prune: true, users: () => [] });
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []);
+  await eventually(() => assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []));
 });
 
 test('an archive that is half read lets the images go', async (t) => {
@@ -158,6 +157,5 @@ test('an archive that is half read lets the images go', async (t) => {
   const rest = await bytes(stream);
   const other = await openStore(join(directory, 'other'));
   assert.equal((await other.images.load(Readable.from([rest]), () => {})).length, 2, 'what was being saved is saved whole');
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []);
+  await eventually(() => assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []));
 });

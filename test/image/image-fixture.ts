@@ -104,3 +104,15 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+/** Tries until it holds: for what is deleted in the background. */
+export async function eventually(check: () => void, timeoutMs = 10_000): Promise<void> {
+  for (const until = Date.now() + timeoutMs; ; await sleep(20)) {
+    try {
+      check();
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+}

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageUser } from '../../src/image/image-removal.ts';
-import { importTree, listing, openStore, shell, tarOf, temporaryDirectory } from './image-fixture.ts';
+import { eventually, importTree, listing, openStore, shell, tarOf, temporaryDirectory } from './image-fixture.ts';
 
 const free = { force: false, prune: true, users: (): ImageUser[] => [] };
 const usedBy = (...users: ImageUser[]) => ({ ...free, users: () => users });
@@ -62,8 +62,7 @@ test('rmi: rules and words are Docker\'s', async (t) => {
   });
   assert.deepEqual(images.untagOrRemove(short(id), { ...free, force: true }), [{ untagged: 'a:1' }, { untagged: 'b:1' }, { deleted: id }, { deleted: layer }]);
   assert.throws(() => images.untagOrRemove('a:1', free), { message: 'No such image: a:1' });
-  await sleep(50);
-  assert.deepEqual(listing(root), empty);
+  await eventually(() => assert.deepEqual(listing(root), empty));
 });
 
 test('rmi: parents without a name go too, children hold them', async (t) => {
@@ -126,8 +125,7 @@ test('what is damaged or orphaned on disk is gone after opening', async (t) => {
   shell(`mkdir -p layers/${'0'.repeat(64)}/x unpack/half/x trash/t/x; echo x > ingest/half; echo x > blobs/sha256/${'1'.repeat(64)}; mkdir -p containers/half`, root);
   const later = await openStore(root);
   assert.deepEqual(later.images.list().map((image) => image.id), [id]);
-  await sleep(50);
-  assert.equal(listing(root).length, before - 4, 'the bad image\'s layer and its file, blob and config');
+  await eventually(() => assert.equal(listing(root).length, before - 4, 'the bad image\'s layer and its file, blob and config'));
   writeFileSync(join(root, 'index.json'), '{');
   await assert.rejects(openStore(root), { kind: 'system', message: /the image index .* is damaged/ });
 });
@@ -190,10 +188,9 @@ test('killed at any moment, the store is whole and leaves nothing', async (t) =>
     assert.equal(readFileSync(join(rootfs.mount('c'), 'f100'), 'utf8'), '100\n');
     await rootfs.remove('c');
     await rootfs.settled();
-    await sleep(50);
     const layers = new Set(images.list().flatMap((one) => one.diffIds.map((diffId) => diffId.slice(7))));
     assert.deepEqual(shell('ls layers', root).split('\n').filter(Boolean), [...layers]);
-    assert.deepEqual(shell('ls ingest unpack trash', root).split('\n').filter((line) => line !== '' && !line.endsWith(':')), []);
+    await eventually(() => assert.deepEqual(shell('ls ingest unpack trash', root).split('\n').filter((line) => line !== '' && !line.endsWith(':')), []));
     const blobs = shell('ls blobs/sha256', root).split('\n').filter(Boolean).length;
     assert.equal(blobs, images.list().length + 1, 'the configs and the one layer');
   }

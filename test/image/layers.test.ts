@@ -58,7 +58,7 @@ test('sparse files, long names and whole trees come out of every form of tar', a
   const { images } = await openStore(join(directory, 'store'));
   const long = 'l'.repeat(120);
   shell(
-    `mkdir -p tree/${long}/${long}; cd tree; truncate -s 3M sparse; for i in 1 2 3 4 5 6 7 8 9; do printf x | dd of=sparse bs=1 seek=\$((i * 300000)) conv=notrunc 2>/dev/null; done
+    `mkdir -p tree/${long}/${long}; cd tree; truncate -s 3M sparse; for i in 1 2 3 4 5 6 7 8 9; do printf x | dd of=sparse bs=1 seek=$((i * 300000)) conv=notrunc 2>/dev/null; done
      echo deep > ${long}/${long}/file; ln -s ${long}/${long}/file link; ln ${long}/${long}/file hard`,
     directory,
   );
