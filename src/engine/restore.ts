@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
+import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
 import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
@@ -37,6 +38,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);
+  await followLostLinks(context);
   await removeOrphans(context);
 }
 
@@ -70,9 +72,9 @@ async function agree(context: EngineContext, record: ContainerRecord): Promise<C
     await rememberNames(context, agreed);
   }
   if (live.containerName !== record.name) await context.network.rename(record.id, record.name);
-  // A link whose source was not there when the container started has none there.
-  const linked = record.links.filter((link) => live.links.some((one) => one.sourceId === link.sourceId && one.alias === link.alias));
-  if (links(live.links) !== links(linked)) await context.network.setLinks(record.id, linked);
+  const wanted = record.links.filter((link) => context.table.get(link.sourceId));
+  const present = live.links.filter((link) => context.table.get(link.sourceId));
+  if (links(present) !== links(wanted)) await setLiveLinks(context, record.id, record.links);
   return agreed;
 }
 

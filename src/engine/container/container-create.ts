@@ -13,6 +13,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { resolveMounts } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
+import { followName } from './followed-links.ts';
 import { commandOf, mergeImage } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
@@ -48,7 +49,7 @@ export async function createContainer(context: EngineContext, wantedName: string
     for (const connection of connections) {
       if (connection.networkId !== '') network.checkConnection(connection);
     }
-    return await withUndo(
+    const created = await withUndo(
       async (undo) => {
         const paths = containerPaths(config.dataRoot, id);
         await mkdir(paths.bundle, { recursive: true, mode: 0o710 });
@@ -80,10 +81,12 @@ export async function createContainer(context: EngineContext, wantedName: string
         undo.push('names', () => network.forget(id));
         await table.save(record);
         publishContainerEvent(context.events, record, 'create');
-        return { id, warnings: [] };
+        return record;
       },
       (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
+    await followName(context, created);
+    return { id, warnings: [] };
   } finally {
     release();
   }
@@ -143,7 +146,7 @@ function findOther(context: EngineContext, ref: string, what = ''): ContainerRec
 function resolveLinks(context: EngineContext, spec: ContainerSpec): Link[] {
   const kind = networkModeKind(spec.connection.networkMode);
   if (kind === 'user' || spec.connection.links.length === 0) return [];
-  return spec.connection.links.map((text) => {
+  const links = spec.connection.links.map((text) => {
     const { source: ref, alias } = parseLink(text);
     let source = findOther(context, ref, `could not get container for ${ref}: `);
     const through = source.spec.connection.networkMode;
@@ -155,4 +158,6 @@ function resolveLinks(context: EngineContext, spec: ContainerSpec): Link[] {
     }
     return { sourceId: source.id, sourceName: source.name, alias };
   });
+  // Said twice is said once; one alias for two sources is two links.
+  return links.filter((link, index) => links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index);
 }

@@ -6,6 +6,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { endRun, isUp } from './container-stop.ts';
+import { setLiveLinks } from './followed-links.ts';
 
 export async function removeContainer(
   context: EngineContext,
@@ -63,18 +64,22 @@ async function removeAnonymousVolumes(context: EngineContext, record: ContainerR
   }
 }
 
-/** `rm --link web/db`: the recipient forgets the link; the container that it led to is not touched. */
+/** `rm --link web/db`: the recipient forgets the link, also one that leads nowhere any more; its source is not touched. */
 async function removeLink(context: EngineContext, ref: string): Promise<void> {
-  const found = context.table.byLinkName(ref.replace(/^\//, ''));
-  if (!found) {
+  const name = ref.replace(/^\//, '');
+  const slash = name.indexOf('/');
+  const recipient = slash < 0 ? undefined : context.table.byName(name.slice(0, slash));
+  const alias = name.slice(slash + 1);
+  if (!recipient?.links.some((link) => link.alias === alias)) {
     const record = context.table.find(ref);
     throw conflict(`Conflict, cannot remove the default link name of the container: /${record.name}`);
   }
-  const { recipient, alias } = found;
   await context.lock.run(recipient.id, async () => {
     const record = context.table.find(recipient.id);
-    const links = record.links.filter((link) => link.alias !== alias);
+    // Of several that share the alias, the one that the name leads to.
+    const gone = record.links.find((link) => link.alias === alias && context.table.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
+    const links = record.links.filter((link) => link.alias !== alias || link.sourceId !== gone?.sourceId);
     await context.table.save({ ...record, links });
-    if (isUp(record)) await context.network.setLinks(record.id, links);
+    if (isUp(record)) await setLiveLinks(context, record.id, links);
   });
 }

@@ -2,13 +2,14 @@
 import { errorMessage, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { EngineContext } from '../engine-context.ts';
+import { followName } from './followed-links.ts';
 import { publishContainerEvent } from './container-events.ts';
 
 export async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {
   if (wanted === '') throw invalid('Neither old nor new names may be empty');
   const { id } = context.table.find(ref);
   const locked = [id, ...context.table.recipientsOf(id).map((recipient) => recipient.id)];
-  await context.lock.runAll(locked, async () => {
+  const renamed = await context.lock.runAll(locked, async () => {
     const record = context.table.find(id);
     const name = wanted.replace(/^\//, '');
     if (name === record.name) throw invalid('Renaming a container with the same name as its current name');
@@ -31,8 +32,10 @@ export async function renameContainer(context: EngineContext, ref: string, wante
         throw error;
       }
       publishContainerEvent(context.events, renamed, 'rename', { oldName: `/${record.name}` });
+      return renamed;
     } finally {
       release();
     }
   });
+  await followName(context, renamed);
 }

@@ -8,7 +8,6 @@ import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import { parsePort } from '../../model/port.ts';
-import { linkVariables } from '../../network/links/variables.ts';
 import type { Sandbox } from '../../network/service.ts';
 import { buildSpec } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
@@ -19,6 +18,7 @@ import { cgroupsPathOf, containerPaths } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
+import { linkEnvironment } from './link-environment.ts';
 import { joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { joinTargets } from './namespace-joins.ts';
 
@@ -89,13 +89,12 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   }
   const shared = joined ? containerPaths(config.dataRoot, joined.id) : paths;
 
-  const variables = linked.flatMap(({ link, source }) => linksOf(context, record, link.alias, source));
   const { process, host } = record.spec;
   const spec = buildSpec({
     record,
     rootfs: root,
     user: resolveUser(root, process.user, host.groupAdd),
-    env: processEnvironment(process, variables),
+    env: processEnvironment(process, linkEnvironment(context, record)),
     mounts: runtimeMounts(context, record),
     files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },
     hostname: process.hostname,
@@ -171,18 +170,6 @@ function checkLinks(context: EngineContext, record: ContainerRecord): LinkedSour
     linked.push({ link, source });
   }
   return linked;
-}
-
-function linksOf(context: EngineContext, recipient: ContainerRecord, alias: string, source: ContainerRecord): string[] {
-  const endpoint = context.network.sandbox(source.id)?.endpoints.find((candidate) => candidate.networkName === 'bridge');
-  if (!endpoint) return [];
-  return linkVariables({
-    alias,
-    recipientName: recipient.name,
-    address: endpoint.ipv4,
-    ports: source.spec.connection.exposedPorts.map(parsePort),
-    sourceEnv: source.spec.process.env,
-  });
 }
 
 export function joinRequest(context: EngineContext, record: ContainerRecord, linked: readonly LinkedSource[]): Parameters<EngineContext['network']['join']>[0] {

@@ -52,7 +52,8 @@ export class ContainerTable {
     if (slash < 0) return undefined;
     const recipient = this.byName(name.slice(0, slash));
     const alias = name.slice(slash + 1);
-    const link = recipient?.links.find((candidate) => candidate.alias === alias);
+    // Several links may share an alias; the name is the first one's that leads somewhere.
+    const link = recipient?.links.find((candidate) => candidate.alias === alias && this.#records.has(candidate.sourceId));
     const source = link && this.#records.get(link.sourceId);
     return recipient && source ? { recipient, alias, source } : undefined;
   }

@@ -9,6 +9,7 @@ import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { resolveUser } from '../../oci/user.ts';
 import { publishContainerEvent } from '../container/container-events.ts';
 import { processEnvironment } from '../container/image-defaults.ts';
+import { linkEnvironment } from '../container/link-environment.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { ExecEntry, ExecSpec } from './exec-table.ts';
 
@@ -81,7 +82,7 @@ export function runExec(
   spec: ExecSpec,
   options: { attach: boolean; consoleSize: readonly [number, number] | null },
 ): Promise<ExecHandle> {
-  const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, []);
+  const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, linkEnvironment(context, record));
   const env = mergeOver(base, spec.env);
   const process = buildExecProcess({
     record,

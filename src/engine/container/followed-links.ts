@@ -1,0 +1,50 @@
+/**
+ * Links that follow a name. A link leads to one container; when that is removed the link leads nowhere, also when another
+ * container gets its name. Where the user wants it (a label of the linking container, or an option of the daemon), such a
+ * link leads to whoever has the name next.
+ */
+import type { ContainerRecord, Link } from '../../model/container.ts';
+import { parsePort } from '../../model/port.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { isUp } from './container-stop.ts';
+
+export const FOLLOW_LABEL = 'causeway.links.follow';
+
+export function followsNames(context: EngineContext, recipient: ContainerRecord): boolean {
+  const label = recipient.spec.labels[FOLLOW_LABEL];
+  return label === undefined || label === '' ? context.config.linksFollowNames : /^(1|t|true)$/i.test(label);
+}
+
+/** To be called when a container has got a name, and its lock is free: lost links of that name lead to it from now on. */
+export async function followName(context: EngineContext, source: ContainerRecord): Promise<void> {
+  const lost = (link: Link) => link.sourceName === source.name && !context.table.get(link.sourceId);
+  for (const { id } of context.table.all().filter((record) => record.id !== source.id && record.links.some(lost) && followsNames(context, record))) {
+    await context.lock.run(id, async () => {
+      const record = context.table.get(id);
+      if (!record || context.table.byName(source.name)?.id !== source.id) return;
+      const links = record.links.map((link) => (lost(link) ? { ...link, sourceId: source.id } : link));
+      await context.table.save({ ...record, links });
+      if (isUp(record)) await setLiveLinks(context, record.id, links);
+      context.log.info({ container: id, source: source.id }, 'a link follows its source');
+    });
+  }
+}
+
+/** When the daemon starts: links that a daemon before it had no time to lead on. */
+export async function followLostLinks(context: EngineContext): Promise<void> {
+  for (const { links } of context.table.all()) {
+    for (const { sourceId, sourceName } of links) {
+      const source = context.table.get(sourceId) ? undefined : context.table.byName(sourceName);
+      if (source) await followName(context, source);
+    }
+  }
+}
+
+/** Tells the network of a running container's links; those that lead nowhere have nothing there. */
+export async function setLiveLinks(context: EngineContext, id: string, links: readonly Link[]): Promise<void> {
+  const live = links.flatMap((link) => {
+    const source = context.table.get(link.sourceId);
+    return source ? [{ ...link, ports: source.spec.connection.exposedPorts.map(parsePort) }] : [];
+  });
+  await context.network.setLinks(id, live);
+}
