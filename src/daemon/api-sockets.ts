@@ -1,14 +1,30 @@
 /** The sockets that the API is served on. */
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
+import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
+import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { makeDirectory } from './directories.ts';
+
+/** Refuses hosts that could not be listened on, before anything else is touched. Takes nothing. */
+export async function checkHosts(hosts: readonly string[], group: string): Promise<void> {
+  socketGroup(group);
+  for (const host of hosts) {
+    const path = socketPath(host);
+    if (path !== undefined) {
+      await socketFile(path);
+      continue;
+    }
+    const probe = createServer();
+    await listen(probe, tcpAddress(host), host);
+    await new Promise((resolve) => probe.close(resolve));
+  }
+}
 
 /** Listens on every host; a socket file that nobody answers on is stale and replaced. Resolves to what closes them. */
-export async function listenOn(makeServer: () => Server, hosts: readonly string[], group: string, log: Log): Promise<() => Promise<void>> {
-  const servers: { server: Server; path: string | undefined }[] = [];
+export async function listenOn(makeServer: () => HttpServer, hosts: readonly string[], group: string, log: Log): Promise<() => Promise<void>> {
+  const servers: { server: HttpServer; path: string | undefined }[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(({ server }) => new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -19,11 +35,10 @@ export async function listenOn(makeServer: () => Server, hosts: readonly string[
   try {
     for (const host of hosts) {
       const server = makeServer();
-      const path = host.startsWith('unix://') ? host.slice('unix://'.length) : undefined;
+      const path = socketPath(host);
       if (path === undefined) {
-        const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
         log.warn({ host }, 'the API is served over TCP without authentication: whoever reaches it is root on this machine');
-        await listen(server, { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) }, host);
+        await listen(server, tcpAddress(host), host);
       } else {
         await freeSocketPath(path);
         await listen(server, { path }, host);
@@ -36,6 +51,15 @@ export async function listenOn(makeServer: () => Server, hosts: readonly string[
     throw error;
   }
   return close;
+}
+
+function socketPath(host: string): string | undefined {
+  return host.startsWith('unix://') ? host.slice('unix://'.length) : undefined;
+}
+
+function tcpAddress(host: string): { host: string; port: number } {
+  const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function listen(server: Server, where: { path: string } | { host: string; port: number }, host: string): Promise<void> {
@@ -53,12 +77,17 @@ function listen(server: Server, where: { path: string } | { host: string; port: 
 }
 
 async function freeSocketPath(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
+  if (await socketFile(path)) rmSync(path, { force: true });
+}
+
+/** Whether a socket is there that nobody answers on. @throws conflict when somebody does, or when it is no socket */
+async function socketFile(path: string): Promise<boolean> {
   let isSocket: boolean;
   try {
     isSocket = statSync(path).isSocket();
   } catch {
-    return;
+    return false;
   }
   if (!isSocket) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: a file that is no socket is in the way`);
   const answered = await new Promise<boolean>((resolve) => {
@@ -67,14 +96,19 @@ async function freeSocketPath(path: string): Promise<void> {
     probe.once('error', () => resolve(false));
   });
   if (answered) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: address already in use: another daemon answers on it`);
-  rmSync(path, { force: true });
+  return true;
 }
 
 function restrict(path: string, group: string): void {
   chmodSync(path, 0o660);
-  const gid = groupId(group || 'docker');
+  const gid = socketGroup(group);
   if (gid !== undefined) chownSync(path, 0, gid);
-  else if (group !== '') throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
+}
+
+function socketGroup(group: string): number | undefined {
+  const gid = groupId(group || 'docker');
+  if (gid === undefined && group !== '') throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
+  return gid;
 }
 
 function groupId(name: string): number | undefined {

@@ -2,7 +2,6 @@
  * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list of
  * steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
  */
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,11 +17,12 @@ import type { NetworkRecord } from '../model/network.ts';
 import { NetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
-import { listenOn } from './api-sockets.ts';
+import { checkHosts, listenOn } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
+import { makeDirectory } from './directories.ts';
 import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
-import { takeInstanceLock } from './instance-lock.ts';
+import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
@@ -50,8 +50,13 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
 async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<Engine> {
   const startedAt = formatTimeNs(systemClock.nowNs());
   const build = buildInfo();
-  mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 });
+  await checkHosts(config.hosts, config.socketGroup);
+  const execRootLock = join(config.execRoot, 'causeway.pid');
+  undo.push('network', await takeNetworkLock(log));
   undo.push('pid file', takeInstanceLock(config.pidFile));
+  makeDirectory(config.execRoot, 0o711);
+  if (config.pidFile !== execRootLock) undo.push('exec root', takeInstanceLock(execRootLock));
+  makeDirectory(config.dataRoot, 0o711);
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
   const cgroupMode = preparePrivateMounts(config.execRoot, log);
 

@@ -1,40 +1,66 @@
-/** One daemon per pid file and per data root. A file whose process is gone, or is another program by now, is stale. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/**
+ * One daemon per pid file, per data root, per exec root and per network: two would take each other's containers, bridges and
+ * rules for orphans. All of these locks go with the process, so that nothing has to be cleared up after a crash.
+ */
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { errorCode, conflict } from '../base/errors.ts';
+import { conflict, errorCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { lockFile } from '../kernel/file-lock.ts';
+import { unixSocketHolder } from '../kernel/port-holder.ts';
+import { makeDirectory } from './directories.ts';
 
-/** Takes the file or throws, naming who holds it; the result gives it back. */
+/** Takes the file, which then has our pid, or throws naming who holds it; the result gives it back. */
 export function takeInstanceLock(path: string): () => void {
-  mkdirSync(dirname(path), { recursive: true });
-  const mine = `${process.pid} ${startTime(process.pid)}\n`;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(path, mine, { flag: 'wx' });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
+  makeDirectory(dirname(path));
+  for (;;) {
+    const fd = openSync(path, 'a+', 0o644);
+    if (!lockFile(fd)) {
+      const holder = readFileSync(fd, 'utf8').split(/\s/)[0];
+      closeSync(fd);
+      throw conflict(`failed to start daemon, ensure causeway is not running or delete ${path}: process with PID ${holder} is still running`);
     }
-    const [pid = '', started = ''] = read(path).split(/\s+/);
-    // A pid alone may have been given to another process since.
-    if (pid !== '' && pid !== String(process.pid) && startTime(Number(pid)) === started) {
-      throw conflict(`failed to start daemon, ensure causeway is not running or delete ${path}: process with PID ${pid} is still running`);
+    // Whoever gave it back meanwhile has removed the file that we opened.
+    if (fstatSync(fd).ino !== statSync(path, { throwIfNoEntry: false })?.ino) {
+      closeSync(fd);
+      continue;
     }
-    rmSync(path, { force: true });
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`);
+    return () => {
+      rmSync(path, { force: true });
+      closeSync(fd);
+    };
   }
-  throw conflict(`failed to start daemon: ${path} is being taken by another daemon`);
 }
 
-function read(path: string): string {
+/** Abstract, so it is the network namespace's and needs no file. */
+const NETWORK_SOCKET = '\0causeway/network';
+
+/**
+ * Takes the network namespace that this process is in. A socket of that name which is not root's locks nobody out.
+ * @throws conflict when another daemon manages this network
+ */
+export async function takeNetworkLock(log: Log): Promise<() => void> {
+  const server = createServer((socket) => socket.destroy());
+  server.unref();
   try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(NETWORK_SOCKET, resolve);
+    });
+  } catch (error) {
+    if (errorCode(error) !== 'EADDRINUSE') throw error;
+    const holder = unixSocketHolder(`@${NETWORK_SOCKET.slice(1)}`);
+    if (holder && statSync(`/proc/${holder.pid}`, { throwIfNoEntry: false })?.uid !== 0) {
+      log.warn({ pid: holder.pid, program: holder.program }, 'somebody who is not root holds the name that says which daemon manages this network');
+      return () => {};
+    }
+    const who = holder ? ` (PID ${holder.pid})` : '';
+    throw conflict(
+      `failed to start daemon: another daemon${who} manages the network of this network namespace; stop it, or start this one in a network namespace of its own: ip netns add NAME, then nsenter --net=/run/netns/NAME causeway daemon ...`,
+    );
   }
-}
-
-/** In clock ticks since boot; '' when there is no such process. */
-function startTime(pid: number): string {
-  const stat = read(`/proc/${pid}/stat`);
-  // The command's name may contain blanks and parentheses.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return () => void server.close();
 }

@@ -1,4 +1,5 @@
 /** Which OCI runtime is used when nobody says: crun where it works, else runc. */
+import { existsSync } from 'node:fs';
 import { invalid, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { findProgram } from './host-facts.ts';
@@ -23,6 +24,8 @@ export async function chooseRuntime(
 ): Promise<string> {
   if (wanted !== '') {
     if (table[wanted] === undefined) throw invalid(`specified default runtime '${wanted}' does not exist: known are ${Object.keys(table).join(', ') || 'none'}`);
+    const path = table[wanted];
+    if (!existsSync(path)) throw systemError(`specified default runtime '${wanted}': cannot run ${path}: no such program`);
     return wanted;
   }
   const problems: string[] = [];

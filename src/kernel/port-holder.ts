@@ -16,7 +16,17 @@ const TCP_LISTEN = '0A';
  */
 export function portHolder(request: { protocol: 'tcp' | 'udp' | 'sctp'; port: number; netns?: string }): PortHolderInfo | undefined {
   const inodes = runInNetns(request.netns, () => socketInodes(request.protocol, request.port));
-  if (inodes.size === 0) return undefined;
+  return inodes.size === 0 ? undefined : holderOf(inodes);
+}
+
+/** The process that listens on a unix socket of this network namespace: a path, or '@name' for an abstract one. */
+export function unixSocketHolder(name: string): PortHolderInfo | undefined {
+  // Num RefCount Protocol Flags Type St Inode Path; programs pad abstract names with NULs, which show as '@'.
+  const inodes = new Set(linesOf('/proc/thread-self/net/unix').filter((line) => line[7]?.replace(/@+$/, '') === name).map((line) => line[6]!));
+  return inodes.size === 0 ? undefined : holderOf(inodes);
+}
+
+function holderOf(inodes: ReadonlySet<string>): PortHolderInfo | undefined {
   for (const pid of processIds()) {
     if (holdsOne(pid, inodes)) return { pid, program: processName(pid) ?? '' };
   }

@@ -118,7 +118,7 @@ export function mounts(engine: TestEngine): string[] {
 }
 
 function namespaceHolder(engine: TestEngine): number | undefined {
-  const wanted = readText(join(engine.execRoot, 'mount-namespace')).trim();
+  const wanted = /mnt:\[\d+\]/.exec(readText(join(engine.execRoot, 'mount-namespace')))?.[0];
   return engine.processes().find((pid) => {
     try {
       return readlinkSync(`/proc/${pid}/ns/mnt`) === wanted;
