@@ -45,7 +45,6 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
   const cleanUp = () => rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const processFile = join(directory, 'process.json');
-  writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
   const args = ['--api-version', '1', '--sync', '-e', '-c', start.containerId, '-u', start.execId, '-r', start.program.executable()];
   args.push('-b', directory, '-p', join(directory, 'pidfile'), '--exec-process-spec', processFile, '--full-attach', '-l', 'none');
   for (const arg of start.program.globalArgs) args.push('--runtime-arg', arg);
@@ -57,6 +56,7 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
   let session: RuntimeSession | null = null;
   let conmon: ReturnType<typeof startConmon>;
   try {
+    writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
     if (start.attach) ({ conmon, session } = await startAttached(request, directory, { tty, stdinEnds: stdin && !tty }));
     else conmon = startConmon(request);
   } catch (error) {

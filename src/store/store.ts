@@ -4,8 +4,12 @@
  * of it is there or nothing. Reads are synchronous and see the last commit.
  */
 import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { errorMessage, systemError } from '../base/errors.ts';
+
+/** lmdb gives errno numbers as codes. */
+const ENOSPC = constants.errno.ENOSPC;
 
 export const TABLES = ['containers', 'networks', 'sandboxes', 'volumes', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -48,15 +52,19 @@ export class Store {
   /** One atomic transaction; resolves when it is on the disk. */
   async commit(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
-    await this.#root.transaction(() => {
-      for (const { table, key, value } of changes) {
-        // Inside a transaction these are synchronous in effect; their promises settle with it.
-        if (value === undefined) void this.#tables[table].remove(key);
-        else void this.#tables[table].put(key, value);
-      }
-    });
-    // A resolved transaction is visible, not yet durable.
-    await this.#root.flushed;
+    try {
+      await this.#root.transaction(() => {
+        for (const { table, key, value } of changes) {
+          // Inside a transaction these are synchronous in effect; their promises settle, and fail, with it.
+          const change = value === undefined ? this.#tables[table].remove(key) : this.#tables[table].put(key, value);
+          change.catch(() => {});
+        }
+      });
+      // A resolved transaction is visible, not yet durable.
+      await this.#root.flushed;
+    } catch (error) {
+      throw systemError(`cannot write the state: ${await reasonOf(error)}`, error);
+    }
   }
 
   put(table: TableName, key: string, value: unknown): Promise<void> {
@@ -70,4 +78,12 @@ export class Store {
   async close(): Promise<void> {
     await this.#root.close();
   }
+}
+
+/** lmdb says "Commit failed (see commitError for details)", and has the details in a promise. */
+async function reasonOf(error: unknown): Promise<string> {
+  const { commitError } = error as { commitError?: Promise<unknown> };
+  const cause: unknown = commitError === undefined ? error : await commitError.then(() => error, (reason: unknown) => reason);
+  const message = errorMessage(cause);
+  return (cause as { code?: unknown }).code === ENOSPC ? 'no space left on device' : message;
 }

@@ -18,15 +18,15 @@ export interface Traces {
 }
 
 /** What is there now. `cgroupParent`: what the engine was started with. */
-export function traces(engine: TestEngine, cgroupParent: string): Traces {
+export function traces(engine: TestEngine, cgroupParent: string, dataRoot = engine.dataRoot): Traces {
   return {
     lines: [
       ...links(engine),
       ...firewall(engine),
       ...processes(engine),
       ...cgroups(cgroupParent),
-      ...mounts(engine),
-      ...files('data', engine.dataRoot),
+      ...mounts(engine, dataRoot),
+      ...files('data', dataRoot),
       ...files('exec', engine.execRoot),
       ...ports(engine),
     ].sort(),
@@ -41,10 +41,10 @@ export function difference(before: Traces, after: Traces): string {
 }
 
 /** Fails unless everything is as `before`, at the latest after a moment: files and links are deleted in the background. */
-export async function assertUntouched(engine: TestEngine, cgroupParent: string, before: Traces, what: string, timeoutMs = 5000): Promise<void> {
+export async function assertUntouched(engine: TestEngine, cgroupParent: string, before: Traces, what: string, options: { dataRoot?: string; timeoutMs?: number } = {}): Promise<void> {
   let left = '';
-  for (const end = Date.now() + timeoutMs; ; await sleep(50)) {
-    left = difference(before, traces(engine, cgroupParent));
+  for (const end = Date.now() + (options.timeoutMs ?? 5000); ; await sleep(50)) {
+    left = difference(before, traces(engine, cgroupParent, options.dataRoot));
     if (left === '') return;
     if (Date.now() > end) break;
   }
@@ -111,10 +111,10 @@ function cgroupRoots(): string[] {
 }
 
 /** Mounts under our directories, in the daemon's mount namespace, or while there is no daemon in that of what it left. */
-export function mounts(engine: TestEngine): string[] {
+export function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[] {
   const holder = namespaceHolder(engine);
   if (holder === undefined) return [];
-  return readText(`/proc/${holder}/mountinfo`).split('\n').map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(engine.dir)).map((point) => `mount ${point.slice(engine.dir.length)}`);
+  return readText(`/proc/${holder}/mountinfo`).split('\n').map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(engine.dir) || point.startsWith(dataRoot)).map((point) => `mount ${point.replace(dataRoot, '/data').replace(engine.dir, '')}`);
 }
 
 function namespaceHolder(engine: TestEngine): number | undefined {
