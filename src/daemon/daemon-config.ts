@@ -36,6 +36,7 @@ export interface DaemonConfig {
   readonly cgroupParent: string;
   readonly shmSizeBytes: number;
   readonly init: boolean;
+  readonly insecureRegistries: readonly string[];
   readonly labels: readonly string[];
   readonly shutdownTimeoutS: number;
 }
@@ -87,6 +88,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     cgroupParent: texts['cgroup-parent'] ?? '/causeway',
     shmSizeBytes: parseBytes(texts['default-shm-size'] ?? '64m'),
     init: switches['init'] ?? false,
+    insecureRegistries: lists['insecure-registry'] ?? [],
     labels: lists['label'] ?? [],
     shutdownTimeoutS: Number(texts['shutdown-timeout'] ?? 15),
   };

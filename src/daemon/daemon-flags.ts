@@ -59,6 +59,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('cgroup-parent', 'text', 'Parent cgroup of containers (default /causeway)'),
   option('default-shm-size', 'text', 'Default size of /dev/shm for containers (default 64m)'),
   option('init', 'switch', 'Run an init in containers that forwards signals and reaps processes (default false)'),
+  option('insecure-registry', 'list', 'Registry (host:port or subnet) to talk to without TLS or without checking its certificate', { key: 'insecure-registries' }),
   option('label', 'list', 'Set key=value labels to the daemon', { key: 'labels' }),
   option('shutdown-timeout', 'number', 'Seconds to give containers to stop when the daemon ends without live-restore (default 15)'),
   option('validate', 'switch', 'Check the configuration and exit'),

@@ -76,7 +76,7 @@ export async function commitContainer(
   options: { repo: string; tag: string; comment: string; author: string; pause: boolean; changes: readonly string[] },
 ): Promise<string> {
   const record = context.table.find(ref);
-  const base = context.images.find(record.imageId);
+  const base = context.images.byId(record.imageId);
   if (!base) throw notFound(`No such image: ${record.imageId}`);
   const pause = options.pause && isUp(record) && record.state.status !== 'paused';
   if (pause) await pauseContainer(context, record.id);

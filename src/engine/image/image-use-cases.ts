@@ -66,15 +66,19 @@ export async function importImage(
   return id;
 }
 
+/** Who was made from an image. */
+function imageUsers(context: EngineContext) {
+  return (imageId: string) =>
+    context.table.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
+}
+
 export async function removeImage(
   context: EngineContext,
   ref: string,
   options: { force: boolean; prune: boolean },
 ): Promise<{ untagged?: string; deleted?: string }[]> {
-  const users = (imageId: string) =>
-    context.table.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
   const before = context.images.get(ref);
-  const result = context.images.untagOrRemove(ref, { ...options, users });
+  const result = context.images.untagOrRemove(ref, { ...options, users: imageUsers(context) });
   for (const { untagged, deleted } of result) {
     if (untagged !== undefined) publishImageEvent(context, 'untag', before.id, before.id);
     if (deleted === before.id) publishImageEvent(context, 'delete', before.id, before.id);
@@ -86,17 +90,13 @@ export async function pruneImages(context: EngineContext, filters: Filters): Pro
   for (const name of Object.keys(filters)) if (!['dangling', 'until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
   const danglingOnly = booleanFilter(filters, 'dangling') !== false;
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
-  const used = new Set(context.table.all().map((container) => container.imageId));
-  const deleted: { untagged?: string; deleted?: string }[] = [];
-  let spaceReclaimedBytes = 0;
-  for (const image of context.images.list()) {
-    if (used.has(image.id) || (danglingOnly && image.repoTags.length > 0)) continue;
-    if (Date.parse(image.createdAt) > untilMs) continue;
-    if (!matchesLabels(image.config.labels, filters['label'] ?? []) || !lacksLabels(image.config.labels, filters['label!'] ?? [])) continue;
-    const refs = image.repoTags.length > 0 ? image.repoTags : [image.id];
-    for (const ref of refs) deleted.push(...(await removeImage(context, ref, { force: false, prune: true })));
-    spaceReclaimedBytes += image.sizeBytes;
-  }
+  const labelled = (image: ImageRecord): boolean =>
+    matchesLabels(image.config.labels, filters['label'] ?? []) && lacksLabels(image.config.labels, filters['label!'] ?? []);
+  const { removed: deleted, spaceReclaimedBytes } = context.images.prune({
+    all: !danglingOnly,
+    accept: (image) => Date.parse(image.createdAt) <= untilMs && labelled(image),
+    users: imageUsers(context),
+  });
   context.events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
   return { deleted, spaceReclaimedBytes };
 }
