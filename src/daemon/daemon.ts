@@ -29,6 +29,8 @@ import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
 
 export async function runDaemon(config: DaemonConfig): Promise<void> {
   const log = createLog(config.logLevel);
+  // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
+  process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
   const undo = new UndoStack();
   let engine: Engine;
   try {
