@@ -43,7 +43,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   log.info({ signal }, 'shutting down');
   // A second signal means now.
   void nextSignal().then(() => process.exit(1));
-  if (!config.liveRestore) await stopContainers(engine, config, log);
+  if (!config.liveRestore) await engine.stopAll(config.shutdownTimeoutS);
   for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
   // Whatever still holds the event loop (a client's stream, a timer) is of no use to anybody now.
   process.exit(0);
@@ -127,6 +127,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     config: {
       dataRoot: config.dataRoot,
       defaultRuntime,
+      execRoot: config.execRoot,
       runtimeNames: Object.keys(runtimes),
       hostname: hostname(),
       cgroupMode,
@@ -204,12 +205,4 @@ function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
-}
-
-async function stopContainers(engine: Engine, config: DaemonConfig, log: Log): Promise<void> {
-  await Promise.all(
-    engine.runningIds().map((id) =>
-      engine.containers.stop(id, { timeoutS: config.shutdownTimeoutS }).catch((error: unknown) => log.warn({ container: id, error: errorMessage(error) }, 'could not stop a container')),
-    ),
-  );
 }

@@ -18,6 +18,7 @@ import type { VolumeService } from './volume/volume-service.ts';
 
 export interface EngineConfig {
   readonly dataRoot: string;
+  readonly execRoot: string;
   readonly defaultRuntime: string;
   readonly runtimeNames: readonly string[];
   /** The host's name: the hostname of containers on the host's network. */

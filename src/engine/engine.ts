@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
+import { errorMessage } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ContainerSpec } from '../model/container.ts';
@@ -43,7 +44,7 @@ import { restoreContainers, startWithDaemon } from './restore.ts';
 import { EventBus } from './system/event-bus.ts';
 import { eventPredicate } from './system/event-filter.ts';
 import { countContainers, type HostFacts } from './system/system-facts.ts';
-import { VolumeService, directorySizeBytes } from './volume/volume-service.ts';
+import { VolumeService } from './volume/volume-service.ts';
 
 export interface EngineDeps {
   readonly config: EngineConfig;
@@ -87,7 +88,8 @@ export function createEngine(deps: EngineDeps) {
     health: new HealthMonitor(),
   };
   volumes.setUsers({
-    usersOf: (volume) => table.all().filter((record) => record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
+    // A container that is being removed holds its volumes no longer.
+    usersOf: (volume) => table.all().filter((record) => record.state.status !== 'removing' && record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
   });
   context.health.setRunner(healthProbes(context));
   deps.network.onRepair(({ networkId, networkName, what }) => {
@@ -108,11 +110,22 @@ export function createEngine(deps: EngineDeps) {
     },
     /** Stops acting; containers go on. */
     quiesce(): void {
-      context.restarts.cancelAll();
+      context.restarts.end();
       context.health.forgetAll();
     },
     runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
 
+    /** Ends every container, as no user's wish: policies start them again with the next daemon. */
+    async stopAll(timeoutS: number): Promise<void> {
+      context.restarts.end();
+      await Promise.all(
+        table.all().filter(stop.isUp).map((record) =>
+          stop.endRun(context, record, { timeoutS }, { byDaemon: true }).catch((error: unknown) =>
+            deps.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
+          ),
+        ),
+      );
+    },
     containers: {
       create: (name: string, spec: ContainerSpec) => createContainer(context, name, spec),
       start: (ref: string) => startContainer(context, ref),

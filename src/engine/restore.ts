@@ -47,7 +47,7 @@ async function dropHalfStarted(context: EngineContext, id: string): Promise<void
   try {
     const { running } = await context.runtime.recover(id);
     if (running) await context.runtime.delete(id, { force: true });
-    context.rootfs.unmount(id);
+    context.runtime.forgetExit(id);
     context.log.info({ container: id }, 'a start that was cut off is undone');
   } catch (error) {
     context.log.warn({ container: id, error: errorMessage(error) }, 'a start that was cut off could not be undone');
@@ -80,7 +80,9 @@ async function agree(context: EngineContext, record: ContainerRecord): Promise<C
 
 async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
   // A daemon that died between saving `running` and starting left a container that was only created.
-  const adopted = record.state.pid === pid ? record : { ...record, state: { ...record.state, pid } };
+  const status = context.runtime.isPaused(record.id) ? 'paused' : 'running';
+  // A stop that a daemon's end cut off has not happened: policies count again.
+  const adopted: ContainerRecord = { ...record, stoppedByUser: false, state: { ...record.state, pid, status } };
   context.table.replace(adopted);
   context.health.watch(adopted);
   context.log.info({ container: record.id, name: record.name, pid }, 'adopted a running container');
@@ -106,6 +108,8 @@ async function removeOrphans(context: EngineContext): Promise<void> {
   }
   await context.rootfs.retain(known);
 }
+  // Mounts of starts that were cut off, and of copies into stopped containers.
+  for (const record of context.table.all()) if (!isUp(record)) context.rootfs.unmount(record.id);
 
 /** Starts what should run; those that join another container's network come after it. */
 export async function startWithDaemon(context: EngineContext): Promise<void> {

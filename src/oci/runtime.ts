@@ -169,12 +169,15 @@ export class Runtime {
     }
   }
 
-  /** Removes everything of a container that has ended, or with `force` of one that runs. One that is not there: done. */
-  async delete(id: string, options: { force?: boolean } = {}): Promise<void> {
+  /**
+   * Removes everything of a container that has ended, or with `force` of one that runs. One that is not there: done. With
+   * `keepExit` how it ended can still be recovered, until `forgetExit`.
+   */
+  async delete(id: string, options: { force?: boolean; keepExit?: boolean } = {}): Promise<void> {
     const live = this.#live.get(id);
     if (live === undefined) {
       const note = readNote(this.#noteFile(id));
-      if (note) await this.#discard(id, note, this.#program(note.runtime));
+      if (note) await this.#discard(id, note, this.#program(note.runtime), options);
       return;
     }
     if (live.exit === undefined) {
@@ -186,7 +189,19 @@ export class Runtime {
     await live.conmon.ended; // conmon's last step was the exit notice
     killLeftovers(live.note.cgroupsPath); // with the host's pid namespace, execs too
     await Promise.allSettled(live.execs);
-    await this.#discard(id, live.note, live.program);
+    await this.#discard(id, live.note, live.program, options);
+  }
+
+  /** How it ended is stored elsewhere now. */
+  forgetExit(id: string): void {
+    if (this.#live.has(id)) return;
+    this.#exits.forget(id);
+    removeNote(this.#noteFile(id));
+  }
+
+  /** Whether its processes are frozen. */
+  isPaused(id: string): boolean {
+    return isFrozen(this.#get(id).note.cgroupsPath);
   }
 
   /**
@@ -236,7 +251,7 @@ export class Runtime {
     this.#listeners.push(listener);
   }
 
-  /** After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended. */
+  /** After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended (again and again, until `forgetExit`). */
   async recover(id: string): Promise<Recovered> {
     const known = this.#live.get(id);
     if (known) return known.exit ? ended(known.exit) : { running: true, pid: known.process?.pid ?? 0 };
@@ -249,7 +264,7 @@ export class Runtime {
       // Made but never started: the daemon died in between, and whoever waited for it is gone.
       killProcess(found.pid, SIGKILL);
       await new WatchedProcess(found.conmonPid).ended;
-      await this.#discard(id, note, program);
+      await this.#discard(id, note, program, { keepExit: true });
       return gone;
     }
     if (found && this.#exits.read(id) === undefined) {
@@ -259,7 +274,7 @@ export class Runtime {
     }
     const notice = await this.#awaitNotice(id, found === undefined ? 200 : 2000);
     const exit = notice ? { ...notice, oomKilled: wasOomKilled(note, notice.code) } : undefined;
-    await this.#discard(id, note, program);
+    await this.#discard(id, note, program, { keepExit: true });
     return exit ? ended(exit) : gone;
   }
 
@@ -372,7 +387,7 @@ export class Runtime {
   }
 
   // Teardown of what may be half there; goes on to the end and throws what failed.
-  async #discard(id: string, note: ContainerNote, program: RuntimeProgram): Promise<void> {
+  async #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
     const live = this.#live.get(id);
     this.#live.delete(id);
     live?.conmon.release();
@@ -387,6 +402,7 @@ export class Runtime {
     } catch (error) {
       if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(errorCode(error) ?? '')) throw error; // the caller keeps files of its own there
     }
+    if (options.keepExit) return;
     this.#exits.forget(id);
     removeNote(this.#noteFile(id));
   }

@@ -52,7 +52,7 @@ export async function createContainer(context: EngineContext, wantedName: string
     const created = await withUndo(
       async (undo) => {
         const paths = containerPaths(config.dataRoot, id);
-        await mkdir(paths.bundle, { recursive: true, mode: 0o710 });
+        await mkdir(paths.dir, { recursive: true, mode: 0o710 });
         undo.push('container files', () => rm(paths.dir, { recursive: true, force: true }));
         await rootfs.create(id, image);
         undo.push('root filesystem', () => rootfs.remove(id));

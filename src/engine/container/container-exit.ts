@@ -33,7 +33,7 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   publishContainerEvent(context.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
   // A container that ran long enough has proved itself: its count begins anew.
-  const restart = shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
+  const restart = !context.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
   const ended: ContainerRecord = {
     ...record,
     restartCount: restart ? record.restartCount + 1 : record.restartCount,
@@ -53,9 +53,11 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
     context.table.replace(ended);
     context.waits.exited(id, { exitCode: exit.code, error: '' });
     await removeUnlocked(context, id, { volumes: true });
+    context.runtime.forgetExit(id);
     return;
   }
   await context.table.save(ended);
+  context.runtime.forgetExit(id);
   context.waits.exited(id, { exitCode: exit.code, error: '' });
   if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
 }
@@ -67,7 +69,7 @@ export async function takeDown(context: EngineContext, record: ContainerRecord):
   const results = await Promise.allSettled([
     context.network.leave(id),
     // The rootfs can only go once the runtime has let go of it.
-    context.runtime.delete(id, { force: true }).finally(() => context.rootfs.unmount(id)),
+    context.runtime.delete(id, { force: true, keepExit: true }).finally(() => context.rootfs.unmount(id)),
   ]);
   for (const result of results) {
     if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'teardown of a container');

@@ -5,7 +5,6 @@ import type { EngineContext } from '../engine-context.ts';
 /** Where a container's own files are, under the data root. */
 export interface ContainerPaths {
   readonly dir: string;
-  readonly bundle: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
@@ -16,12 +15,16 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
   const dir = join(dataRoot, 'containers', id);
   return {
     dir,
-    bundle: join(dir, 'bundle'),
     hosts: join(dir, 'hosts'),
     hostname: join(dir, 'hostname'),
     resolvConf: join(dir, 'resolv.conf'),
     log: join(dir, `${id}.log`),
   };
+}
+
+/** What the runtime needs of a run: on a file system that a reboot empties, and that is not full when the disk is. */
+export function bundleOf(context: EngineContext, id: string): string {
+  return join(context.config.execRoot, 'bundles', id);
 }
 
 export function cgroupsPathOf(context: EngineContext, record: ContainerRecord): string {

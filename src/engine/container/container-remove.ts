@@ -31,33 +31,40 @@ export async function removeContainer(
   });
 }
 
-/** Removes a container that does not run; the caller holds its lock. */
+/**
+ * Removes a container that does not run; the caller holds its lock. The record goes first: what is left of one that is
+ * gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
+ */
 export async function removeUnlocked(context: EngineContext, id: string, options: { volumes: boolean }): Promise<void> {
   const record = context.table.get(id);
   if (!record) return;
   context.restarts.forget(id);
   context.health.forget(id);
-  context.table.replace({ ...record, state: { ...record.state, status: 'removing' } });
-  const paths = containerPaths(context.config.dataRoot, id);
+  const removing: ContainerRecord = { ...record, state: { ...record.state, status: 'removing' } };
+  context.table.replace(removing);
   try {
-    await Promise.all([context.rootfs.remove(id), rm(paths.dir, { recursive: true, force: true })]);
-    await context.network.forget(id);
+    if (options.volumes) await removeAnonymousVolumes(context, removing);
     await context.table.remove(id);
   } catch (error) {
-    await context.table.save({ ...record, state: { ...record.state, status: 'dead', error: errorMessage(error) } });
+    context.table.replace(record);
     throw error;
+  }
+  const { dir } = containerPaths(context.config.dataRoot, id);
+  for (const result of await Promise.allSettled([context.network.forget(id), context.rootfs.remove(id), rm(dir, { recursive: true, force: true })])) {
+    if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'what is left of a removed container stays until the daemon starts again');
   }
   context.attaches.abandon(id);
   context.execs.containerRemoved(id);
   publishContainerEvent(context.events, record, 'destroy');
   context.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
-  if (options.volumes) await removeAnonymousVolumes(context, record);
 }
 
 /** Volumes that came with the container and that no other one uses. */
-async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
-  for (const mount of record.mounts) {
-    if (mount.type !== 'volume' || context.volumes.get(mount.name)?.anonymous !== true) continue;
+async function removeAnonymousVolumes(context: EngineContext, removing: ContainerRecord): Promise<void> {
+  const anonymous = removing.mounts.filter((mount) => mount.type === 'volume' && context.volumes.get(mount.name)?.anonymous === true);
+  if (anonymous.length === 0) return;
+  await context.table.save(removing); // so that a removal that is cut off here is finished, not forgotten
+  for (const mount of anonymous) {
     await context.volumes.remove(mount.name, true).catch((error: unknown) =>
       context.log.debug({ volume: mount.name, error: errorMessage(error) }, 'an anonymous volume stays'),
     );

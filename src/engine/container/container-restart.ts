@@ -10,7 +10,7 @@ export async function restartContainer(context: EngineContext, ref: string, opti
   const record = context.table.find(id);
   if (record.state.status === 'restarting') await stopRestarting(context, id);
   // With --rm the exit would remove it, and there would be nothing to start: Docker keeps it too.
-  else if (isUp(record)) await endRun(context, record, options, true);
+  else if (isUp(record)) await endRun(context, record, options, { keep: true });
   await context.lock.run(id, async () => {
     const stopped = context.table.find(id);
     if (isUp(stopped)) return;

@@ -14,7 +14,7 @@ import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { findNetwork } from '../network/network-lookup.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { cgroupsPathOf, containerPaths } from './container-paths.ts';
+import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
@@ -107,7 +107,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   });
   const { pid } = await runtime.create({
     id: record.id,
-    bundle: paths.bundle,
+    bundle: bundleOf(context, record.id),
     spec,
     runtime: host.runtime || config.defaultRuntime,
     tty: process.tty,

@@ -41,15 +41,19 @@ export async function stopRestarting(context: EngineContext, id: string): Promis
   if (now && isUp(now)) await endRun(context, now, {}); // it was just being started
 }
 
-/** Signals, waits, kills, and returns when the exit has been dealt with. */
-export async function endRun(context: EngineContext, record: ContainerRecord, options: StopOptions, keep = false): Promise<void> {
+/**
+ * Signals, waits, kills, and returns when the exit has been dealt with. `keep`: also a container that would be removed;
+ * `byDaemon`: no user wanted it, so restart policies bring it back with the next daemon.
+ */
+export async function endRun(context: EngineContext, record: ContainerRecord, options: StopOptions, why: { keep?: boolean; byDaemon?: boolean } = {}): Promise<void> {
   const { id } = record;
   let exited: Promise<unknown> | undefined;
   await context.lock.run(id, async () => {
     const now = context.table.get(id);
     if (!now || !isUp(now)) return;
     exited = context.waits.next(id, 'exit');
-    const host = keep ? { ...now.spec.host, autoRemove: false } : now.spec.host;
+    if (why.byDaemon) return;
+    const host = why.keep ? { ...now.spec.host, autoRemove: false } : now.spec.host;
     await context.table.save({ ...now, stoppedByUser: true, spec: { ...now.spec, host } });
   });
   if (!exited) return; // it ended by itself meanwhile

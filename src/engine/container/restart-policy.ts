@@ -28,6 +28,17 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
+  #ended = false;
+
+  /** The daemon goes: whoever ends now is started by the next one. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.cancelAll();
+  }
 
   schedule(id: string, ranMs: number, start: () => void): void {
     this.cancel(id);
