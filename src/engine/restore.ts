@@ -107,9 +107,9 @@ async function removeOrphans(context: EngineContext): Promise<void> {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
   }
   await context.rootfs.retain(known);
-}
   // Mounts of starts that were cut off, and of copies into stopped containers.
   for (const record of context.table.all()) if (!isUp(record)) context.rootfs.unmount(record.id);
+}
 
 /** Starts what should run; those that join another container's network come after it. */
 export async function startWithDaemon(context: EngineContext): Promise<void> {
