@@ -64,7 +64,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
 
   const store = Store.open(join(config.dataRoot, 'state'));
   undo.push('state', () => store.close());
-  const images = await ImageStore.open(join(config.dataRoot, 'image'), { log: log.child({ room: 'image' }) });
+  const images = await ImageStore.open(join(config.dataRoot, 'image'), { log: log.child({ room: 'image' }), insecureRegistries: config.insecureRegistries });
+  undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
 
   const runtimes = runtimeTable(config.runtimes);
@@ -126,8 +127,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   const engine = createEngine({
     config: {
       dataRoot: config.dataRoot,
-      defaultRuntime,
       execRoot: config.execRoot,
+      defaultRuntime,
       runtimeNames: Object.keys(runtimes),
       hostname: hostname(),
       cgroupMode,
@@ -146,6 +147,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     rootfs,
     runtime,
     network,
+    names: resolver,
     hostFacts: async () => ({
       ...hostBasics(),
       ...build,

@@ -106,12 +106,19 @@ export class ResolverLink {
     return (await this.#connected(APPLY_TIMEOUT_MS)).request({ op: 'dump', ...filter });
   }
 
-  /** Shows a container's questions as they are answered; returns how to stop. */
-  async followQueries(sandbox: string, listener: QueryListener): Promise<() => void> {
+  /** Shows a container's questions as they are answered; returns how to stop. `ended`: the process went away by itself. */
+  async followQueries(sandbox: string, listener: QueryListener, ended: () => void = () => {}): Promise<() => void> {
     const client = await ControlClient.connect(this.#socketPath);
     client.onQuery(listener);
     await client.request({ op: 'follow', sandbox });
-    return () => client.close();
+    let stopped = false;
+    void client.closed.then(() => {
+      if (!stopped) ended();
+    });
+    return () => {
+      stopped = true;
+      client.close();
+    };
   }
 
   /** Lets go of the process; with `quit` it ends, and this resolves when it has. Without, it serves on. */

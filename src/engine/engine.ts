@@ -38,6 +38,7 @@ import type { EngineConfig, EngineContext } from './engine-context.ts';
 import { createExec, startExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
+import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
 import { findNetwork } from './network/network-lookup.ts';
 import * as networks from './network/network-use-cases.ts';
 import { restoreContainers, startWithDaemon } from './restore.ts';
@@ -55,6 +56,7 @@ export interface EngineDeps {
   readonly rootfs: RootfsStore;
   readonly runtime: Runtime;
   readonly network: NetworkService;
+  readonly names: NameInspector;
   readonly hostFacts: () => Promise<HostFacts>;
 }
 
@@ -113,8 +115,6 @@ export function createEngine(deps: EngineDeps) {
       context.restarts.end();
       context.health.forgetAll();
     },
-    runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
-
     /** Ends every container, as no user's wish: policies start them again with the next daemon. */
     async stopAll(timeoutS: number): Promise<void> {
       context.restarts.end();
@@ -126,6 +126,8 @@ export function createEngine(deps: EngineDeps) {
         ),
       );
     },
+    runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
+
     containers: {
       create: (name: string, spec: ContainerSpec) => createContainer(context, name, spec),
       start: (ref: string) => startContainer(context, ref),
@@ -177,6 +179,10 @@ export function createEngine(deps: EngineDeps) {
       disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(context, ref, container, force),
       pruneNetworks: (filters: Filters) => networks.pruneNetworks(context, filters),
     },
+    names: {
+      networkNames: (ref: string) => networkNames(context, deps.names, ref),
+      followQueries: (ref: string, signal: AbortSignal) => followQueries(context, deps.names, ref, signal),
+    },
     images: {
       listImages: async (options: { all: boolean; filters: Filters }) => images.listImages(context, options),
       inspectImage: async (ref: string) => images.viewImage(context, deps.images.get(ref)),
@@ -210,7 +216,7 @@ export function createEngine(deps: EngineDeps) {
       facts: async () => ({ ...(await deps.hostFacts()), counts: countContainers(table, deps.images) }),
       events: (options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal) =>
         events.stream({ sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) }, signal),
-      diskUsage: async () => ({ imageBytes: await directorySizeBytes(`${deps.config.dataRoot}/image`) }),
+      diskUsage: async () => ({ imageBytes: deps.images.layersSizeBytes() }),
       login: (auth: { username: string; password: string; serverAddress: string }) => deps.images.checkLogin(auth),
     },
   };

@@ -84,6 +84,7 @@ async function adopt(context: EngineContext, record: ContainerRecord, pid: numbe
   // A stop that a daemon's end cut off has not happened: policies count again.
   const adopted: ContainerRecord = { ...record, stoppedByUser: false, state: { ...record.state, pid, status } };
   context.table.replace(adopted);
+  if (adopted.state.health?.status === 'unhealthy') await context.network.setHealth(record.id, false);
   context.health.watch(adopted);
   context.log.info({ container: record.id, name: record.name, pid }, 'adopted a running container');
 }

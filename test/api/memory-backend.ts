@@ -382,6 +382,19 @@ export class MemoryBackend implements Backend {
     },
   };
 
+  readonly names: Backend['names'] = {
+    networkNames: async (ref) => {
+      const { record } = await this.networks.inspectNetwork(ref);
+      const names = [{ name: 'db', a: ['172.18.0.2'], aaaa: [], services: [{ service: '_5432._tcp', target: `db.${record.name}`, port: 5432 }] }];
+      return { networkId: record.id, networkName: record.name, ttlS: 5, names, reverse: [], containers: [] };
+    },
+    followQueries: async () =>
+      (async function* () {
+        const query = { time: '2026-01-01T00:00:00.000Z', protocol: 'udp' as const, name: 'db', type: 'A', code: 'NOERROR', answers: 1, durationMs: 0 };
+        yield* [query, { ...query, name: 'example.com', server: '192.0.2.53:53', durationMs: 12.5 }];
+      })(),
+  };
+
   readonly networks: Backend['networks'] = {
     createNetwork: async (spec) => {
       const id = newId();

@@ -50,6 +50,7 @@ export interface Backend {
   readonly streams: import('./stream.ts').StreamBackend;
   readonly archives: import('./archive.ts').ArchiveBackend;
   readonly networks: import('./network.ts').NetworkBackend;
+  readonly names: import('./names.ts').NameBackend;
   readonly images: import('./image.ts').ImageBackend;
   readonly volumes: import('./volume.ts').VolumeBackend;
   readonly system: SystemBackend;

@@ -3,6 +3,7 @@ import { addArchiveRoutes } from './archives.ts';
 import { addContainerRoutes } from './containers.ts';
 import { addExecRoutes } from './exec.ts';
 import { addImageRoutes } from './images.ts';
+import { addNameRoutes } from './names.ts';
 import { addNetworkRoutes } from './networks.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
@@ -18,6 +19,7 @@ export function createRoutes(): RouteTable {
   addExecRoutes(routes);
   addImageRoutes(routes);
   addNetworkRoutes(routes);
+  addNameRoutes(routes);
   addVolumeRoutes(routes);
   addUnbuiltRoutes(routes);
   return routes;

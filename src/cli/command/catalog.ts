@@ -108,6 +108,7 @@ export const groups: readonly Group[] = [
       { name: 'connect', short: 'Connect a container to a network', load: async () => (await networks()).connectCommand },
       { name: 'create', short: 'Create a network', load: async () => (await import('../commands/network-create.ts')).createCommand },
       { name: 'disconnect', short: 'Disconnect a container from a network', load: async () => (await networks()).disconnectCommand },
+      { name: 'dns', short: 'Show what the embedded DNS answers on a network, or what a container asks it', load: async () => (await import('../commands/network-dns.ts')).dnsCommand },
       { name: 'inspect', short: 'Display detailed information on one or more networks', load: async () => (await inspecting()).networkInspectCommand },
       { name: 'ls', aliases: ['list'], short: 'List networks', load: async () => (await networks()).listCommand },
       { name: 'prune', short: 'Remove all unused networks', load: async () => (await networks()).pruneCommand },

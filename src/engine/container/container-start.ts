@@ -84,6 +84,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   const joined = mode === 'container' ? joinedContainer(context, record) : undefined;
   let sandbox: Sandbox | undefined;
   if (!joined) {
+    await network.setHealth(record.id, true); // what an earlier run was found to be says nothing about this one
     sandbox = await network.join(joinRequest(context, record, linked));
     undo.push('network', () => network.leave(record.id));
   }

@@ -1,0 +1,40 @@
+/** What the routes about names need of an engine. */
+export interface NetworkNames {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly ttlS: number;
+  readonly names: readonly {
+    readonly name: string;
+    readonly a: readonly string[];
+    readonly aaaa: readonly string[];
+    readonly services: readonly { readonly service: string; readonly target: string; readonly port: number }[];
+  }[];
+  readonly reverse: readonly { readonly address: string; readonly name: string }[];
+  readonly containers: readonly {
+    readonly containerId: string;
+    readonly containerName: string;
+    readonly networks: readonly string[];
+    readonly aliases: readonly { readonly alias: string; readonly network: string; readonly addresses: readonly string[] }[];
+    readonly forward: boolean;
+    readonly servers: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
+  }[];
+}
+
+export interface NameQuery {
+  readonly time: string;
+  readonly protocol: 'udp' | 'tcp';
+  readonly name: string;
+  readonly type: string;
+  readonly code: string;
+  readonly answers: number;
+  readonly server?: string;
+  readonly problem?: string;
+  readonly durationMs: number;
+}
+
+export interface NameBackend {
+  /** What containers on a network are answered. */
+  networkNames(ref: string): Promise<NetworkNames>;
+  /** A running container's questions, each as it is answered, until it ends or the signal aborts. */
+  followQueries(container: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>>;
+}

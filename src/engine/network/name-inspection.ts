@@ -1,0 +1,124 @@
+/** What the embedded DNS says, asked of the resolver itself: not what it should say by our own tables. */
+import { conflict, invalid } from '../../base/errors.ts';
+import { isUp } from '../container/container-stop.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { findNetwork } from './network-lookup.ts';
+
+/** The resolver, as far as it can be looked into. The daemon hands in the real thing. */
+export interface NameInspector {
+  dump(filter: { network?: string }): Promise<{
+    readonly networks: readonly ResolverZone[];
+    readonly sandboxes: readonly ResolverView[];
+  }>;
+  /** Returns how to stop. `ended`: the resolver went away; another one is there soon. */
+  followQueries(sandboxId: string, listener: (query: NameQuery) => void, ended: () => void): Promise<() => void>;
+}
+
+interface ResolverZone {
+  readonly id: string;
+  readonly ttlS: number;
+  readonly names: Readonly<Record<string, { readonly a: readonly string[]; readonly aaaa: readonly string[]; readonly services?: readonly { service: string; target: string; port: number }[] }>>;
+  readonly ptr: Readonly<Record<string, string>>;
+}
+
+interface ResolverView {
+  readonly id: string;
+  readonly networks: readonly string[];
+  readonly forward: boolean;
+  readonly upstreams: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
+  readonly answers: readonly { readonly name: string; readonly network: string; readonly addresses: readonly string[]; readonly alias: boolean }[];
+}
+
+export interface NameQuery {
+  readonly time: string;
+  readonly protocol: 'udp' | 'tcp';
+  readonly name: string;
+  readonly type: string;
+  readonly code: string;
+  readonly answers: number;
+  readonly server?: string;
+  readonly problem?: string;
+  readonly durationMs: number;
+}
+
+export async function networkNames(context: EngineContext, names: NameInspector, ref: string) {
+  const network = findNetwork(context.network, ref);
+  if (network.predefined || network.configOnly) throw invalid(`network ${network.name} has no DNS of its own: names on it are those of links, in /etc/hosts`);
+  const { networks, sandboxes } = await names.dump({ network: network.id });
+  const zone = networks.find((one) => one.id === network.id);
+  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+  const nameOf = (id: string) => context.network.networks().find((one) => one.id === id)?.name ?? id;
+  const containers = context.table.all().flatMap((record) => {
+    const view = sandboxes.find((one) => one.id === context.network.sandbox(record.id)?.id);
+    if (!view) return [];
+    return {
+      containerId: record.id,
+      containerName: record.name,
+      networks: view.networks.map(nameOf),
+      aliases: view.answers.filter((answer) => answer.alias).map((answer) => ({ alias: answer.name, network: answer.network, addresses: answer.addresses })),
+      forward: view.forward,
+      servers: view.upstreams,
+    };
+  });
+  return {
+    networkId: network.id,
+    networkName: network.name,
+    ttlS: zone?.ttlS ?? 0,
+    names: Object.entries(zone?.names ?? {}).map(([name, { a, aaaa, services = [] }]) => ({ name, a, aaaa, services })).sort(byName),
+    reverse: Object.entries(zone?.ptr ?? {}).map(([address, name]) => ({ address, name })).sort(byName),
+    containers: containers.sort((a, b) => (a.containerName < b.containerName ? -1 : 1)),
+  };
+}
+
+const MAX_UNREAD = 4096;
+const RESOLVER_PAUSE_MS = 50;
+const RESOLVER_PATIENCE = 100; // pauses
+
+/** A running container's questions until it ends or the signal aborts. A reader that is too slow misses some. */
+export async function followQueries(context: EngineContext, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
+  const record = context.table.find(ref);
+  const sandbox = context.network.sandbox(record.id);
+  if (!isUp(record)) throw conflict(`container ${record.name} is not running`);
+  if (!sandbox || !sandbox.endpoints.some((endpoint) => endpoint.dnsNames.length > 0)) {
+    throw conflict(`container ${record.name} has no embedded DNS: it is on no network of the user's`);
+  }
+  const unread: NameQuery[] = [];
+  const over = new AbortController();
+  let wake: () => void = () => {};
+  const end = (): void => {
+    over.abort();
+    wake();
+  };
+  const receive = (query: NameQuery): void => {
+    if (unread.length < MAX_UNREAD) unread.push(query);
+    wake();
+  };
+  let stop: () => void = () => {};
+  const follow = async (): Promise<void> => {
+    stop = await names.followQueries(sandbox.id, receive, () => again(RESOLVER_PATIENCE));
+    if (over.signal.aborted) stop();
+  };
+  const again = (patience: number): void => {
+    if (over.signal.aborted) return;
+    if (patience === 0) return end();
+    setTimeout(() => void follow().catch(() => again(patience - 1)), RESOLVER_PAUSE_MS);
+  };
+  await follow();
+  context.waits.next(record.id, 'exit', over.signal).then(end, () => {});
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  return (async function* () {
+    try {
+      for (;;) {
+        yield* unread.splice(0);
+        if (unread.length > 0) continue;
+        if (over.signal.aborted) return;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      end();
+      stop();
+      signal.removeEventListener('abort', end);
+    }
+  })();
+}
