@@ -105,6 +105,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       ipMasq: config.ipMasq,
       ipForward: config.ipForward,
       hostResolvConf: '/etc/resolv.conf',
+      stubResolvConf: '/run/systemd/resolve/resolv.conf',
     },
     store: networkStore(store),
     resolver,

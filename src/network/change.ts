@@ -8,7 +8,7 @@ import { ApplyContext } from './apply/context.ts';
 import { renderFiles, updateFiles, writeNewFiles, type FileFacts } from './container-files.ts';
 import type { ResolverChange, StoreChange } from './contract.ts';
 import type { NetworkCore } from './core.ts';
-import { readResolvConf } from './host-facts.ts';
+import { readReachableResolvConf, readResolvConf } from './host-facts.ts';
 import { diffElements, type Element } from './plan/element.ts';
 import { linkElements, sandboxElements } from './plan/elements.ts';
 import { recipientsOf } from './plan/links.ts';
@@ -128,6 +128,7 @@ function fileFacts(core: NetworkCore): FileFacts {
     ipv6: facts.ipv6,
     hostGateways: gateways.filter((address) => address !== ''),
     resolvConf: readResolvConf(config.hostResolvConf),
+    reachableResolvConf: readReachableResolvConf(config),
     defaults: config,
   };
 }

@@ -18,6 +18,7 @@ export interface FileFacts {
   readonly ipv6: boolean;
   readonly hostGateways: readonly string[];
   readonly resolvConf: HostResolvConf;
+  readonly reachableResolvConf: HostResolvConf; // without servers that only the host can reach
   readonly defaults: DnsWishes; // the daemon's
 }
 
@@ -70,9 +71,10 @@ function hostsText(record: SandboxRecord, table: NetworkTable, facts: FileFacts)
 
 function resolvConfText(record: SandboxRecord, facts: FileFacts): string {
   const { sandbox } = record;
+  const mode = sandbox.mode === 'host' ? 'host' : record.resolverPort > 0 ? 'embedded' : 'direct';
   return renderResolvConf({
-    mode: sandbox.mode === 'host' ? 'host' : record.resolverPort > 0 ? 'embedded' : 'direct',
-    host: facts.resolvConf,
+    mode,
+    host: mode === 'direct' ? facts.reachableResolvConf : facts.resolvConf,
     wishes: dnsWishes(record, facts.defaults),
     ipv6: sandbox.endpoints.some((endpoint) => endpoint.ipv6 !== ''),
   });

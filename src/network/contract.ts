@@ -21,6 +21,7 @@ export interface NetworkConfig {
   readonly ipMasq: boolean;
   readonly ipForward: boolean;
   readonly hostResolvConf: string;
+  readonly stubResolvConf: string; // the servers behind systemd-resolved's stub, where the host has it
 }
 
 export interface StoreChange {

@@ -7,7 +7,8 @@ import { isKernelError } from '../kernel/errors.ts';
 import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
-import { parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
+import type { NetworkConfig } from './contract.ts';
+import { chooseReachable, parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
 import type { HostFacts } from './plan/driver.ts';
 import type { PortRange } from './ports/port-plan.ts';
 
@@ -46,14 +47,22 @@ export function takenSubnets(route: RouteSocket, resolvConf: HostResolvConf): Su
   return [...taken.values()];
 }
 
+/** The host's own file: what its programs ask, and what is asked on behalf of containers, from the host. */
 export function readResolvConf(path: string): HostResolvConf {
-  let text = '';
+  return readIfThere(path) ?? parseResolvConf('', path); // a host without the file has no servers to offer
+}
+
+/** The same for containers that ask by themselves, and cannot reach a stub on the host's loopback. */
+export function readReachableResolvConf(config: Pick<NetworkConfig, 'hostResolvConf' | 'stubResolvConf'>): HostResolvConf {
+  return chooseReachable(readResolvConf(config.hostResolvConf), () => readIfThere(config.stubResolvConf));
+}
+
+function readIfThere(path: string): HostResolvConf | undefined {
   try {
-    text = readFileSync(path, 'utf8');
+    return parseResolvConf(readFileSync(path, 'utf8'), path);
   } catch {
-    // A host without the file has no servers to offer.
+    return undefined;
   }
-  return parseResolvConf(text, path);
 }
 
 /** The ports that the kernel itself chooses from, and those that it must not choose. */

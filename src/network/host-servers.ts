@@ -1,30 +1,48 @@
 /**
- * The host's name servers change (a new lease, a VPN): running containers ask the new ones from then on. The file is looked at
- * every now and then, as those who change it often put another in its place, which a watch would lose.
+ * The host's name servers change (a new lease, a VPN): the resolver asks the new ones from then on, and files that name the
+ * old ones are written anew, but for those that the user changed. The host's files are looked at every now and then, as
+ * those who change them often put another in their place, which a watch would lose.
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
-import { viewChange } from './change.ts';
+import { currentRecords, refreshFiles, viewChange } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { readResolvConf } from './host-facts.ts';
+import { readReachableResolvConf, readResolvConf } from './host-facts.ts';
 
-const INTERVAL_MS = 2_000;
+const INTERVAL_MS = 1_000;
 
 export function followHostServers(core: NetworkCore): { close(): void } {
-  const { config, table, resolver, log } = core;
-  const path = config.hostResolvConf;
-  let last = JSON.stringify(readResolvConf(path));
-  const look = () => {
-    const now = JSON.stringify(readResolvConf(path));
+  const { config, log } = core;
+  const read = () => JSON.stringify([readResolvConf(config.hostResolvConf), readReachableResolvConf(config)]);
+  let last = read();
+  const look = (): void => {
+    const now = read();
     if (now === last) return;
     last = now;
-    const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(core, record));
-    if (changes.length === 0) return;
-    resolver.apply(changes).then(
-      () => log.info({ path }, 'name servers of the host changed'),
-      (error: unknown) => log.warn({ error: errorMessage(error) }, 'name servers of the host changed, the resolver was not told'),
+    follow(core).then(
+      () => log.info({ path: config.hostResolvConf }, 'name servers of the host changed'),
+      (error: unknown) => log.warn({ error: errorMessage(error) }, 'name servers of the host changed, and not everybody was told'),
     );
   };
-  watchFile(path, { persistent: false, interval: INTERVAL_MS }, look);
-  return { close: () => unwatchFile(path, look) };
+  const paths = [config.hostResolvConf, config.stubResolvConf];
+  for (const path of paths) watchFile(path, { persistent: false, interval: INTERVAL_MS }, look);
+  return {
+    close: () => {
+      for (const path of paths) unwatchFile(path, look);
+    },
+  };
+}
+
+async function follow(core: NetworkCore): Promise<void> {
+  const { table, resolver, store, log } = core;
+  const ids = table.sandboxes().map((record) => record.sandbox.containerId);
+  for (const id of ids) {
+    try {
+      refreshFiles(core, id);
+    } catch (error) {
+      log.warn({ container: id, error: errorMessage(error) }, 'resolv.conf of a container');
+    }
+  }
+  const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(core, record));
+  await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, ids) })]);
 }

@@ -7,7 +7,7 @@ import { runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
-import { enableForwarding, loadBridgeNetfilter, readFlag, readResolvConf, takenSubnets } from './host-facts.ts';
+import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, takenSubnets } from './host-facts.ts';
 import { foreignForwardDrops } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
@@ -114,7 +114,7 @@ export class NetworkAdmin {
     return withUndo(
       async (undo) => {
         const driver = driverNamed(spec.driver);
-        const taken = takenSubnets(route, readResolvConf(config.hostResolvConf));
+        const taken = takenSubnets(route, readReachableResolvConf(config));
         const record: NetworkRecord = {
           ...spec,
           driver: driver.name,

@@ -132,6 +132,7 @@ export class Lab {
       ipMasq: true,
       ipForward: true,
       hostResolvConf: '/etc/resolv.conf',
+      stubResolvConf: '/run/systemd/resolve/resolv.conf',
       ...config,
     };
     run('ip', 'link', 'set', 'lo', 'up');

@@ -41,17 +41,13 @@ export function parseResolvConf(text: string, path: string): HostResolvConf {
 }
 
 /**
- * Which of the host's files counts: systemd-resolved's list of the servers behind it (`systemd`, its
- * /run/systemd/resolve/resolv.conf) where /etc/resolv.conf names nothing but its stub. `undefined` = no such file.
+ * What counts for containers that cannot reach the host's loopback: where the host's own file names nothing but the stub of
+ * systemd-resolved, its list of the servers behind it. `undefined` = there is no such file.
  */
-export function chooseHostResolvConf(etc: string | undefined, systemd: string | undefined): HostResolvConf {
-  const own = parseResolvConf(etc ?? '', etc === undefined ? '' : ETC_PATH);
+export function chooseReachable(own: HostResolvConf, behindStub: () => HostResolvConf | undefined): HostResolvConf {
   const isStub = own.nameservers.length === 1 && own.nameservers[0] === '127.0.0.53';
-  return isStub && systemd !== undefined ? parseResolvConf(systemd, SYSTEMD_PATH) : own;
+  return (isStub ? behindStub() : undefined) ?? own;
 }
-
-export const ETC_PATH = '/etc/resolv.conf';
-export const SYSTEMD_PATH = '/run/systemd/resolve/resolv.conf';
 
 /** What the user asked for: the container's --dns... or, where it has none, the daemon's. [] = not asked. */
 export interface DnsWishes {
