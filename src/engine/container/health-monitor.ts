@@ -45,7 +45,7 @@ export class HealthMonitor {
   }
 
   forgetAll(): void {
-    for (const id of [...this.#timers.keys()]) this.forget(id);
+    for (const id of this.#timers.keys()) this.forget(id);
   }
 
   #schedule(record: ContainerRecord, check: Healthcheck): void {

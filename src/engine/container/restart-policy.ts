@@ -68,7 +68,7 @@ export class RestartTimers {
   }
 
   cancelAll(): void {
-    for (const id of [...this.#timers.keys()]) this.cancel(id);
+    for (const id of this.#timers.keys()) this.cancel(id);
   }
 }
 

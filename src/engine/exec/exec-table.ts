@@ -68,7 +68,7 @@ export class ExecTable {
   }
 
   containerRemoved(containerId: string): void {
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of this.#entries.values()) {
       if (entry.containerId === containerId) this.#entries.delete(entry.id);
     }
   }

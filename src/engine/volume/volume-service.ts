@@ -130,7 +130,7 @@ export class VolumeService {
     const all = booleanFilter(filters, 'all') === true;
     const deleted: string[] = [];
     let spaceReclaimedBytes = 0;
-    for (const volume of [...this.#volumes.values()]) {
+    for (const volume of this.#volumes.values()) {
       if (!all && !volume.anonymous) continue;
       if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? [])) continue;
       if (this.#users.usersOf(volume.name).length > 0) continue;
