@@ -13,7 +13,7 @@ import type { Sandbox } from '../demo/sandbox.ts';
 import { Engine, type EngineName } from './engines.ts';
 import { importImage } from './image.ts';
 import { readOptions, type BenchOptions } from './options.ts';
-import { memoryTable, profileRun, profileTable } from './profile.ts';
+import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } from './profile.ts';
 import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
@@ -104,21 +104,18 @@ async function report(results: readonly RowResult[], engines: readonly Engine[],
   process.stdout.write(`\n${engines.map((engine) => `${engine.name} ${versions[engine.name]}`).join(', ')}; docker client ${facts.versions.client}\n`);
   process.stdout.write(`${facts.machine.cpus} x ${facts.machine.cpu}, Linux ${facts.machine.kernel}, load ${facts.machine.load.join(' ')}\n\n`);
   process.stdout.write(`${table(results, options.engines)}\n`);
-  const slow = results.some(({ row, met }) => met === false && row.name.startsWith('run'));
-  let profiles: (readonly [string, Readonly<Record<string, number>>])[] = [];
-  if (slow || options.profile) {
-    const measured = [];
-    for (const engine of engines) measured.push([engine.name, await profileRun(engine, options.quick ? 3 : 7)] as const);
-    process.stdout.write(`\n${profileTable(measured)}\n`);
-    profiles = measured;
-  }
-  const causeway = engines.find(({ name }) => name === 'causeway');
-  if (causeway && results.some(({ row, met }) => met === false && row.name.startsWith('memory'))) process.stdout.write(`\n${memoryTable(causeway)}\n`);
   const short = results.filter((result) => result.met === false);
+  const shortOf = (prefix: string): boolean => options.profile || short.some(({ row }) => row.name.startsWith(prefix));
+  const profiles: Profile[] = [];
+  if (shortOf('run')) profiles.push(await profileRun(engines, options.quick ? 3 : 7));
+  if (shortOf('network')) profiles.push(await profileNetworks(engines, options.quick ? 3 : 7));
+  for (const profile of profiles) process.stdout.write(`\n${profileTable(profile)}\n`);
+  const causeway = engines.find(({ name }) => name === 'causeway');
+  if (causeway && shortOf('memory')) process.stdout.write(`\n${memoryTable(causeway)}\n`);
   if (short.length > 0) process.stdout.write(`\n${short.length} short of the goal: ${short.map(({ row }) => row.name).join(', ')}\n`);
   if (options.jsonPath === undefined) return;
   mkdirSync(dirname(options.jsonPath), { recursive: true });
-  writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles: Object.fromEntries(profiles) }));
+  writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles }));
 }
 
 function machineFacts(): { cpu: string; cpus: number; memoryMb: number; kernel: string; system: string; load: string[] } {

@@ -4,31 +4,74 @@ import { memoryOf } from './memory.ts';
 import type { Engine } from './engines.ts';
 import { median } from './report.ts';
 
-const PHASES = ['client', 'create', 'start', 'wait', 'remove'] as const;
-type Phase = (typeof PHASES)[number];
-
-/** `run --rm busybox true`: the API calls that the client makes, one by one, in seconds. */
-export async function profileRun(engine: Engine, runs: number): Promise<Readonly<Record<Phase, number>>> {
-  const samples: Record<Phase, number[]> = { client: [], create: [], start: [], wait: [], remove: [] };
-  for (let run = 0; run < runs; run++) {
-    // Its start, its connection and one answer.
-    samples.client.push(await engine.timed('version', '-f', '{{.Server.Version}}'));
-    const create = await engine.call('POST', '/containers/create', { Image: 'busybox', Cmd: ['true'] });
-    const id = String(create.answer.Id);
-    samples.create.push(create.seconds);
-    samples.start.push((await engine.call('POST', `/containers/${id}/start`)).seconds);
-    samples.wait.push((await engine.call('POST', `/containers/${id}/wait`)).seconds);
-    samples.remove.push((await engine.call('DELETE', `/containers/${id}`)).seconds);
-  }
-  return Object.fromEntries(PHASES.map((phase) => [phase, median(samples[phase])])) as Record<Phase, number>;
+export interface Profile {
+  /** Of what, and in which parts. */
+  readonly title: string;
+  readonly phases: readonly string[];
+  /** Median seconds of each phase. */
+  readonly engines: Readonly<Record<string, readonly number[]>>;
 }
 
-export function profileTable(profiles: readonly (readonly [string, Readonly<Record<Phase, number>>])[]): string {
-  const line = (name: string, cells: readonly string[]): string => `  ${name.padEnd(10)}${cells.map((cell) => cell.padStart(10)).join('')}`;
+type Phases = Readonly<Record<string, () => Promise<number>>>;
+
+/** Its start, its connection and one answer: what every command of the docker client takes before anything is done. */
+const client = (engine: Engine) => (): Promise<number> => engine.timed('version', '-f', '{{.Server.Version}}');
+
+/** `run --rm busybox true`: the API calls that the client makes, one by one. */
+export async function profileRun(engines: readonly Engine[], runs: number): Promise<Profile> {
+  return profile('run --rm busybox true', engines, runs, (engine) => {
+    let id = '';
+    return {
+      client: client(engine),
+      create: async () => {
+        const { seconds, answer } = await engine.call('POST', '/containers/create', { Image: 'busybox', Cmd: ['true'] });
+        id = String(answer.Id);
+        return seconds;
+      },
+      start: async () => (await engine.call('POST', `/containers/${id}/start`)).seconds,
+      wait: async () => (await engine.call('POST', `/containers/${id}/wait`)).seconds,
+      remove: async () => (await engine.call('DELETE', `/containers/${id}`)).seconds,
+    };
+  });
+}
+
+/** The life of a network through the API, without a client that starts each time. */
+export async function profileNetworks(engines: readonly Engine[], runs: number): Promise<Profile> {
+  for (const engine of engines) {
+    await engine.ok('network', 'create', 'bench-home');
+    await engine.ok('run', '-d', '--name', 'bench-guest', '--network', 'bench-home', 'busybox', 'sleep', '100000');
+  }
+  const result = await profile('the network commands', engines, runs, (engine) => ({
+    client: client(engine),
+    create: async () => (await engine.call('POST', '/networks/create', { Name: 'bench-net', Driver: 'bridge' })).seconds,
+    connect: async () => (await engine.call('POST', '/networks/bench-net/connect', { Container: 'bench-guest' })).seconds,
+    disconnect: async () => (await engine.call('POST', '/networks/bench-net/disconnect', { Container: 'bench-guest' })).seconds,
+    remove: async () => (await engine.call('DELETE', '/networks/bench-net')).seconds,
+  }));
+  for (const engine of engines) {
+    await engine.remove('bench-guest');
+    await engine.docker('network', 'rm', 'bench-home');
+  }
+  return result;
+}
+
+async function profile(title: string, engines: readonly Engine[], runs: number, phasesOf: (engine: Engine) => Phases): Promise<Profile> {
+  const subjects = engines.map((engine) => ({ name: engine.name, phases: Object.entries(phasesOf(engine)), samples: new Map<string, number[]>() }));
+  for (let run = 0; run < runs; run++) {
+    for (const { phases, samples } of subjects) {
+      for (const [name, measure] of phases) samples.set(name, [...(samples.get(name) ?? []), await measure()]);
+    }
+  }
+  const phases = subjects[0]?.phases.map(([name]) => name) ?? [];
+  return { title, phases, engines: Object.fromEntries(subjects.map(({ name, samples }) => [name, phases.map((phase) => median(samples.get(phase) ?? []))])) };
+}
+
+export function profileTable({ title, phases, engines }: Profile): string {
+  const line = (name: string, cells: readonly string[]): string => `  ${name.padEnd(10)}${cells.map((cell) => cell.padStart(12)).join('')}`;
   return [
-    'Where the time of run --rm busybox true goes (ms; client: its start and one question):',
-    line('', PHASES),
-    ...profiles.map(([name, phases]) => line(name, PHASES.map((phase) => (phases[phase] * 1000).toFixed(1)))),
+    `Where the time of ${title} goes (ms; client: its start and one question):`,
+    line('', phases),
+    ...Object.entries(engines).map(([name, seconds]) => line(name, seconds.map((value) => (value * 1000).toFixed(1)))),
   ].join('\n');
 }
 
