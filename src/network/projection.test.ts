@@ -137,9 +137,16 @@ class System {
       if (change.op === 'put-network') this.zones.set(change.zone.id, { names: new Map(Object.entries(change.zone.names)), ptr: new Map(Object.entries(change.zone.ptr)) });
       if (change.op !== 'patch-network') continue;
       const zone = this.zones.get(change.patch.id)!;
-      for (const [key, value] of Object.entries(change.patch.names)) value === null ? zone.names.delete(key) : zone.names.set(key, value);
-      for (const [key, value] of Object.entries(change.patch.ptr)) value === null ? zone.ptr.delete(key) : zone.ptr.set(key, value);
+      patch(zone.names, change.patch.names);
+      patch(zone.ptr, change.patch.ptr);
     }
+  }
+}
+
+function patch(map: Map<string, unknown>, changes: Readonly<Record<string, unknown>>): void {
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null) map.delete(key);
+    else map.set(key, value);
   }
 }
 

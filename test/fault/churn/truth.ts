@@ -120,7 +120,7 @@ export class Truth {
     const allowed = new Set(sure.flat().flatMap((held) => held ?? []));
     const known = sure.some((values) => values.some((held) => held !== undefined));
     const unknown = sure.every((values) => values.some((held) => held === undefined));
-    const complete = sure.every((values) => values.some((held) => held === undefined || held.length === 0 || held.every((value) => answer.values.includes(value))));
+    const complete = sure.every((values) => values.some((held) => held === undefined || held.every((value) => answer.values.includes(value))));
     const right =
       answer.values.every((value) => allowed.has(value)) && complete && (answer.code === 0 ? known || (question.alias === true && answer.values.length === 0) : answer.code === NXDOMAIN && !question.alias && unknown && answer.values.length === 0);
     if (right) return 'right';
