@@ -46,6 +46,11 @@ export function writeMountedFile(file: MountedFile, text: string, method?: 'repl
   renameSync(next, file.path);
 }
 
+/** Whether it is this very file that is mounted there, and not another one, of the user's. */
+export function isMountedThere({ mountNamespace, target, path }: MountedFile): boolean {
+  return runInMountNamespace(mountNamespace, () => identity(target)) === identity(path);
+}
+
 /** What a container that ends leaves beside `path`; before the file is mounted anew. */
 export function forgetMountedFile(path: string): void {
   for (const rest of [`${path}.next`, `${path}.beneath`]) rmSync(rest, { force: true });

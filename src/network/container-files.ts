@@ -1,12 +1,13 @@
 /**
  * The three files of a container: rendered whole from the endpoint table, written so that no reader ever sees them empty
- * or half-written. In a running container the file that is mounted there is swapped for a new one; on kernels before
- * 6.5 it is written in place by one write.
+ * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
+ * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
+import { forgetMountedFile, isMountedThere, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
 import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
@@ -83,6 +84,7 @@ function resolvConfText(record: SandboxRecord, facts: FileFacts): string {
 /** Before the container runs: nobody has the files open. */
 export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
   const { files, hostname } = record.request;
+  for (const path of [files.hosts, files.resolvConf]) forgetMountedFile(path);
   writeWhole(files.hosts, texts.hosts);
   writeWhole(files.resolvConf, texts.resolvConf);
   writeWhole(files.hostname, `${hostname}\n`);
@@ -111,28 +113,29 @@ let canReplace: boolean | undefined;
 
 function replaceFile(record: SandboxRecord, path: string, target: string, text: string, log: Log): void {
   canReplace ??= canReplaceMountedFile();
-  if (canReplace && ownsProcess(record)) {
-    const next = `${path}.next`;
+  const sharers = (record.sharers ?? []).filter((pid) => isOf(record, pid));
+  // Before Linux 6.5 only one of those that share a file could be given another: they see the same one change.
+  if (isOf(record, record.pid) && (canReplace || sharers.length === 0)) {
+    const file = (pid: number): MountedFile => ({ mountNamespace: `/proc/${pid}/ns/mnt`, target, path });
     try {
-      writeFileSync(next, text, { mode: 0o644 });
-      replaceMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, source: next, target });
-      renameSync(next, path); // the mount is of the file, whatever it is called
+      const sharing = sharers.filter((pid) => isMountedThere(file(pid)));
+      writeMountedFile(file(record.pid), text);
+      for (const pid of sharing) replaceMountedFile({ ...file(pid), source: path });
       return;
     } catch (error) {
-      removeIfThere(next);
       log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'file written in place');
     }
   }
-  if (record.pid === 0) writeWhole(path, text);
-  else writeInPlace(path, text);
+  // Where it is being mounted just now nobody reads it yet, and another file in its place would not be seen.
+  writeInPlace(path, text);
 }
 
 /** A process id may have been given to another since: its network namespace tells. */
-function ownsProcess(record: SandboxRecord): boolean {
-  if (record.pid === 0) return false;
+export function isOf(record: SandboxRecord, pid: number): boolean {
+  if (pid === 0) return false;
   if (record.sandbox.netns === '') return true;
   try {
-    return netnsIdentity(`/proc/${record.pid}/ns/net`) === netnsIdentity(record.sandbox.netns);
+    return netnsIdentity(`/proc/${pid}/ns/net`) === netnsIdentity(record.sandbox.netns);
   } catch {
     return false;
   }
@@ -161,13 +164,5 @@ function readIfThere(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // It was never made.
   }
 }

@@ -14,6 +14,7 @@ import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import type { Port, PortBinding, PublishedPort } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, publishPorts, releaseAddresses, withEndpoints } from './allotment.ts';
 import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
+import { isOf } from './container-files.ts';
 import type { ResolverChange } from './contract.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
@@ -345,15 +346,23 @@ export class NetworkService {
 
   /** The runtime made the container: from now on its files can only be changed where it has them mounted. */
   async containerStarted(containerId: string, pid: number): Promise<void> {
+    const record = this.#core.table.sandbox(containerId);
+    if (record) this.#noteProcess({ ...record, pid, sharers: [] });
+  }
+
+  /** Another container, with a process `pid`, shares the network of this one, and has the same files mounted. */
+  async filesShared(containerId: string, pid: number): Promise<void> {
+    const record = this.#core.table.sandbox(containerId);
+    if (record) this.#noteProcess({ ...record, sharers: [...(record.sharers ?? []).filter((one) => isOf(record, one)), pid] });
+  }
+
+  #noteProcess(next: SandboxRecord): void {
     const { table, store, log } = this.#core;
-    const record = table.sandbox(containerId);
-    if (!record) return;
-    const next = { ...record, pid };
     table.putSandbox(next);
     // Nobody has to wait for the disk: without it, files are only replaced in another way after a crash.
     store
       .commit({ putSandboxes: [next] })
-      .catch((error: unknown) => log.warn({ container: containerId, error: errorMessage(error) }, 'process id not stored'));
+      .catch((error: unknown) => log.warn({ container: next.sandbox.containerId, error: errorMessage(error) }, 'process id not stored'));
   }
 
   /** Counters of a container's interfaces, as the container sees them. */

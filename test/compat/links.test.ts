@@ -3,6 +3,8 @@
  * source. The engine has --icc=false and IPv6 on its default bridge; the client is Docker's.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { check } from '../harness/host.ts';
 import { TestEngine } from '../harness/test-engine.ts';
@@ -82,6 +84,35 @@ describe('the faults of Docker', () => {
     assert.deepEqual(lines('db'), []);
     assert.match(refused('rm', '--link', 'recipient/db'), /No such container/);
   });
+});
+
+test('whoever shares the network of the recipient sees the same lines, and a file of the user\'s own stays', async () => {
+  docker('run', '-d', '--name', 'source', 'training/postgres');
+  docker('run', '-d', '--name', 'recipient', '--link', 'source:s', 'busybox', 'sleep', '1000');
+  docker('run', '-d', '--name', 'sharer', '--network', 'container:recipient', 'busybox', 'sleep', '1000');
+  const mine = join(engine.dir, 'hosts');
+  writeFileSync(mine, '10.9.9.9\tmine\n');
+  docker('run', '-d', '--name', 'own', '--network', 'container:recipient', '-v', `${mine}:/etc/hosts`, 'busybox', 'sleep', '1000');
+  const move = (thief: string) => {
+    docker('stop', '-t', '0', 'source');
+    docker('run', '-d', '--name', thief, 'busybox', 'sleep', '1000');
+    docker('start', 'source');
+  };
+  const current = () => assert.ok(hosts('recipient').some((line) => line.startsWith(`${address('source')}\ts `)));
+  for (const thief of ['thief', 'another']) {
+    move(thief);
+    current();
+    assert.deepEqual(hosts('sharer'), hosts('recipient'));
+    assert.deepEqual(hosts('own'), ['10.9.9.9\tmine']);
+  }
+  await engine.restart('SIGKILL');
+  move('third');
+  current();
+  assert.deepEqual(hosts('sharer'), hosts('recipient'));
+  docker('exec', 'sharer', 'sh', '-c', 'echo "10.8.8.8 added" >> /etc/hosts');
+  move('fourth');
+  assert.ok(hosts('recipient').includes('10.8.8.8 added'));
+  assert.deepEqual(hosts('sharer'), hosts('recipient'));
 });
 
 describe('names of links', () => {

@@ -120,6 +120,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
   await context.attaches.connect(record.id, (wish) => runtime.attach(record.id, wish));
   if (sandbox) await network.containerStarted(record.id, pid);
+  else if (joined) await network.filesShared(joined.id, pid);
 
   const startedAt = formatTimeNs(context.clock.nowNs());
   const running: ContainerRecord = {

@@ -53,6 +53,7 @@ export interface SandboxRecord {
   readonly request: JoinRequest; // kept current: name, connections and links as they are now
   readonly sandbox: Sandbox;
   readonly pid: number; // a process in the container's mount namespace; 0 before it was started
+  readonly sharers?: readonly number[]; // processes of containers that share its network, and have its files mounted too
   readonly resolverPort: number; // the resolver's port at 127.0.0.11; 0 where there is none
   readonly written: { readonly hosts: string; readonly resolvConf: string }; // the files as last written
 }
