@@ -89,10 +89,10 @@ test('overlay: more layers than a page of options can name', () => {
   assert.equal(readFileSync(join(target, 'top'), 'utf8'), '0'); // the first is the topmost
   writeFileSync(join(target, 'file126'), 'changed');
   assert.equal(readFileSync(path('many', 'upper', 'file126'), 'utf8'), 'changed');
-  assert.equal(readdirSync('/proc/self/fd').length, before);
+  assert.ok(readdirSync('/proc/self/fd').length <= before);
   unmount(target);
   assert.throws(() => mountOverlay({ lower: [...lower, path('many', 'nope')], target }), (error) => isKernelError(error, 'ENOENT'));
-  assert.equal(readdirSync('/proc/self/fd').length, before);
+  assert.ok(readdirSync('/proc/self/fd').length <= before);
 });
 
 async function strangerWith(source: string, target: string): Promise<{ pid: number; end: () => void }> {

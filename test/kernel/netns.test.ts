@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isKernelError } from '../../src/kernel/errors.ts';
@@ -71,7 +71,7 @@ test('a path that is no namespace is refused with the operation and the errno', 
 });
 
 test('no descriptor is left open', () => {
-  const count = () => execFileSync('ls', [`/proc/${process.pid}/fd`], { encoding: 'utf8' }).split('\n').length;
+  const count = () => readdirSync('/proc/self/fd').length;
   const path = throwawayNetns(directory);
   runInNetns(path, () => 0);
   const before = count();
@@ -79,5 +79,6 @@ test('no descriptor is left open', () => {
     runInNetns(path, () => 0);
     assert.throws(() => runInNetns(path, () => assert.fail()));
   }
-  assert.equal(count(), before);
+  // Pipes of programs that earlier tests ran may be closed meanwhile.
+  assert.ok(count() <= before, `${count()} descriptors, ${before} before`);
 });
