@@ -3,7 +3,9 @@ import { formatTimeNs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { EngineContext } from '../engine-context.ts';
+import { unmountSharedMemory } from '../../oci/shared-memory.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { sharedMemoryOf } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { driverOf, startUnlocked } from './container-start.ts';
@@ -69,7 +71,10 @@ export async function takeDown(context: EngineContext, record: ContainerRecord):
   const results = await Promise.allSettled([
     context.network.leave(id),
     // The rootfs can only go once the runtime has let go of it.
-    context.runtime.delete(id, { force: true, keepExit: true }).finally(() => context.rootfs.unmount(id)),
+    context.runtime.delete(id, { force: true, keepExit: true }).finally(() => {
+      context.rootfs.unmount(id);
+      unmountSharedMemory(sharedMemoryOf(context, id));
+    }),
   ]);
   for (const result of results) {
     if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'teardown of a container');

@@ -27,6 +27,11 @@ export function bundleOf(context: EngineContext, id: string): string {
   return join(context.config.execRoot, 'bundles', id);
 }
 
+/** Where /dev/shm of a container that shares it is mounted. */
+export function sharedMemoryOf(context: EngineContext, id: string): string {
+  return join(context.config.execRoot, 'shm', id);
+}
+
 export function cgroupsPathOf(context: EngineContext, record: ContainerRecord): string {
   return `${record.spec.host.cgroupParent || context.config.cgroupParent}/${record.id}`;
 }

@@ -9,12 +9,13 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import { parsePort } from '../../model/port.ts';
 import type { Sandbox } from '../../network/service.ts';
+import { mountSharedMemory, unmountSharedMemory } from '../../oci/shared-memory.ts';
 import { buildSpec } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { findNetwork } from '../network/network-lookup.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
+import { bundleOf, cgroupsPathOf, containerPaths, sharedMemoryOf } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
@@ -102,6 +103,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     domainname: process.domainname,
     netns: joined ? joinedNetns(context, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns,
     ...joinTargets(context, record),
+    shmDir: shareMemory(context, record, undo),
     cgroupsPath: cgroupsPathOf(context, record),
     initPath: (host.init ?? config.initByDefault) ? requireInit(config.initPath) : undefined,
     cgroupMode: config.cgroupMode,
@@ -136,6 +138,17 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   }
   publishContainerEvent(context.events, running, 'start');
   context.health.watch(running);
+}
+
+/** The directory that is to be /dev/shm; null: the runtime makes one of the container's own. */
+function shareMemory(context: EngineContext, record: ContainerRecord, undo: UndoStack): string | null {
+  const { ipcMode, shmSizeBytes } = record.spec.host;
+  if (ipcMode.startsWith('container:')) return sharedMemoryOf(context, context.table.find(ipcMode.slice('container:'.length)).id);
+  if (ipcMode !== 'shareable') return null;
+  const directory = sharedMemoryOf(context, record.id);
+  mountSharedMemory(directory, shmSizeBytes);
+  undo.push('shared memory', () => unmountSharedMemory(directory));
+  return directory;
 }
 
 export function driverOf(context: EngineContext, networkId: string): string {
