@@ -64,7 +64,14 @@ function uncover(file: MountedFile, text: string, beneath: string): void {
   renameSync(beneath, file.path);
 }
 
-// Finishes the renames of a process that was killed between a mount and its rename: the inode that is seen there decides.
+/**
+ * Finishes the renames of a process that was killed between a mount and its rename: the inode that is seen there decides, and
+ * `path` names it then. Throws as `writeMountedFile` does.
+ */
+export function settleMountedFile(file: MountedFile): void {
+  settle(file);
+}
+
 function settle({ mountNamespace, target, path }: MountedFile): void {
   const seen = runInMountNamespace(mountNamespace, () => identity(target));
   const beneath = `${path}.beneath`;

@@ -3,11 +3,11 @@
  * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
  * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
-import { forgetMountedFile, isMountedThere, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
+import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
 import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
@@ -84,7 +84,10 @@ function resolvConfText(record: SandboxRecord, facts: FileFacts): string {
 /** Before the container runs: nobody has the files open. */
 export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
   const { files, hostname } = record.request;
-  for (const path of [files.hosts, files.resolvConf]) forgetMountedFile(path);
+  for (const path of [files.hosts, files.resolvConf]) {
+    forgetMountedFile(path);
+    rmSync(`${path}.rendered`, { force: true });
+  }
   writeWhole(files.hosts, texts.hosts);
   writeWhole(files.resolvConf, texts.resolvConf);
   writeWhole(files.hostname, `${hostname}\n`);
@@ -99,14 +102,54 @@ export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): 
   let { hosts, resolvConf } = written;
   if (texts.hosts !== written.hosts) {
     const current = readIfThere(request.files.hosts);
+    noteRendered(request.files.hosts, [written.hosts, texts.hosts]);
     replaceFile(record, request.files.hosts, '/etc/hosts', mergeUserLines(written.hosts, current, texts.hosts), log);
     hosts = texts.hosts;
   }
   if (texts.resolvConf !== written.resolvConf && readIfThere(request.files.resolvConf) === written.resolvConf) {
+    noteRendered(request.files.resolvConf, [written.resolvConf, texts.resolvConf]);
     replaceFile(record, request.files.resolvConf, '/etc/resolv.conf', texts.resolvConf, log);
     resolvConf = texts.resolvConf;
   }
   return { hosts, resolvConf };
+}
+
+/**
+ * A daemon that dies between writing a file and storing that it did leaves a file that the store knows nothing of, and its lines
+ * would be taken for the user's. What a file is about to be is noted beside it; here the two are brought together again.
+ */
+export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
+  const recall = (path: string, target: string, stored: string): string => {
+    const noted = readRendered(path);
+    if (noted.length === 0) return stored;
+    try {
+      if (isOf(record, record.pid)) settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
+    } catch (error) {
+      log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
+    }
+    return closest(readIfThere(path), [stored, ...noted]);
+  };
+  const { files } = record.request;
+  const { hosts, resolvConf } = record.written;
+  return { ...record, written: { hosts: recall(files.hosts, '/etc/hosts', hosts), resolvConf: recall(files.resolvConf, '/etc/resolv.conf', resolvConf) } };
+}
+
+/** The rendering that a file, which the user may have changed, was made from. */
+function closest(text: string, renderings: readonly string[]): string {
+  const distance = (rendering: string): number => {
+    const [mine, theirs] = [new Set(rendering.split('\n')), new Set(text.split('\n'))];
+    return [...mine].filter((line) => !theirs.has(line)).length + [...theirs].filter((line) => !mine.has(line)).length;
+  };
+  return renderings.find((rendering) => rendering === text) ?? renderings.toSorted((a, b) => distance(a) - distance(b))[0] ?? text;
+}
+
+function noteRendered(path: string, renderings: readonly string[]): void {
+  writeWhole(`${path}.rendered`, JSON.stringify(renderings));
+}
+
+function readRendered(path: string): string[] {
+  const text = readIfThere(`${path}.rendered`);
+  return text === '' ? [] : (JSON.parse(text) as string[]);
 }
 
 let canReplace: boolean | undefined;

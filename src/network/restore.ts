@@ -8,6 +8,7 @@ import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
+import { recallWritten } from './container-files.ts';
 import { currentRecords, refreshFiles, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
@@ -121,7 +122,7 @@ export class Restorer {
     for (const lost of ports.adopt(owner, published)) {
       log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
     }
-    table.putSandbox(record);
+    table.putSandbox(recallWritten(record, log));
     this.#core.resolution.remember(request);
   }
 

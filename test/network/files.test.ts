@@ -58,6 +58,34 @@ function scenarios(): void {
     assert.equal(bad, 0);
   });
 
+  test('a daemon that dies before it has stored what it wrote: the next one knows its lines from the user\'s', async () => {
+    await lab.createNetwork('net');
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    const web = lab.request('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    await lab.service.join(web);
+    writeFileSync(web.files.hosts, '10.9.9.9\tmine\n', { flag: 'a' });
+    const hosts = () => readFileSync(web.files.hosts, 'utf8');
+    const resolver = () => /^nameserver (.*)$/m.exec(readFileSync(web.files.resolvConf, 'utf8'))?.[1];
+    const before = resolver();
+    const lose = async (operate: () => Promise<unknown>, live: string[]) => {
+      const stored = new Map(lab.store.sandboxes);
+      await operate();
+      lab.store.sandboxes.clear();
+      for (const [id, text] of stored) lab.store.sandboxes.set(id, text);
+      await lab.restart(live);
+    };
+    await lose(() => lab.service.join(db), [web.containerId]);
+    assert.doesNotMatch(hosts(), /database/, 'a start that nobody knows of');
+    assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
+    await lab.service.join(db);
+    await lose(() => lab.service.leave(db.containerId), [web.containerId]);
+    assert.doesNotMatch(hosts(), /database/, 'its source is gone');
+    await lose(() => lab.service.connect(web.containerId, lab.connection('net')), [web.containerId]);
+    assert.equal(resolver(), before, 'there is no resolver');
+    assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
+    assert.equal(hosts().split('\n').filter((line) => line.includes(web.hostname)).length, 1);
+  });
+
   test('resolv.conf changes with the first network that has names, unless the user has changed it', async () => {
     await lab.createNetwork('net');
     const one = lab.request('one', ['bridge']);
