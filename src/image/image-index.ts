@@ -2,7 +2,7 @@
  * Which images, names and layers there are: one JSON file, replaced whole (written beside, made durable, renamed), so that
  * after a crash at any instruction it is the old one or the new one. Readers get immutable snapshots.
  */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, systemError } from '../base/errors.ts';
 import { storageError } from './storage-errors.ts';
@@ -127,6 +127,7 @@ export class ImageIndex {
         closeSync(directory);
       }
     } catch (error) {
+      rmSync(beside, { force: true });
       throw storageError('write', beside, error);
     }
   }

@@ -11,6 +11,8 @@ import { errorMessage, systemError } from '../base/errors.ts';
 /** lmdb gives errno numbers as codes. */
 const ENOSPC = constants.errno.ENOSPC;
 
+const RESERVE_BYTES = 256 * 1024;
+
 export const TABLES = ['containers', 'networks', 'sandboxes', 'volumes', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -35,9 +37,24 @@ export class Store {
   static open(dir: string): Store {
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      return new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }));
+      const store = new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }));
+      store.#reserve();
+      return store;
     } catch (error) {
       throw systemError(`cannot open the state in ${dir}: ${errorMessage(error)}`, error);
+    }
+  }
+
+  /**
+   * Every change writes pages anew before old ones become free, removals too. Some free ones in the file let what makes room be
+   * stored when the disk has none left.
+   */
+  #reserve(): void {
+    try {
+      this.#tables.meta.putSync('reserve', 'x'.repeat(RESERVE_BYTES));
+      this.#tables.meta.removeSync('reserve');
+    } catch {
+      // The disk is full already: what was reserved earlier has to do.
     }
   }
 

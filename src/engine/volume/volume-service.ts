@@ -2,7 +2,7 @@
  * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
  * for each container (see mountOf), so nothing is mounted while nobody uses it.
  */
-import { readdir, rm, lstat, mkdir } from 'node:fs/promises';
+import { readdir, rm, rmdir, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
@@ -90,7 +90,13 @@ export class VolumeService {
         options: spec.options,
         anonymous: spec.anonymous === true || spec.name === '',
       };
-      await this.#store.put('volumes', name, record);
+      try {
+        await this.#store.put('volumes', name, record);
+      } catch (error) {
+        // Empty, or from before: a directory with something in it is not ours to delete.
+        await rmdir(mountpoint).then(() => rmdir(join(this.#root, name))).catch(() => {});
+        throw error;
+      }
       this.#volumes.set(name, record);
       this.#events.publish({ type: 'volume', action: 'create', actorId: name, attributes: { driver: 'local' } });
       return record;
