@@ -94,3 +94,8 @@ export function netnsIdentity(path: string = OWN): string {
   const { dev, ino } = statSync(path, { bigint: true });
   return `${dev}:${ino}`;
 }
+
+/** Whether a namespace can be entered at the path: not at a file that one was only to be, or had been, mounted on. */
+export function isNetns(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.dev === statSync(OWN).dev; // all namespaces are files of one file system
+}

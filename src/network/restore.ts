@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
 import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
-import { netnsIdentity } from '../kernel/netns.ts';
+import { isNetns } from '../kernel/netns.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
@@ -86,13 +86,7 @@ export class Restorer {
   #isWhole(record: SandboxRecord): boolean {
     const { table } = this.#core;
     if (record.sandbox.endpoints.some((endpoint) => !table.network(endpoint.networkId))) return false;
-    if (record.sandbox.netns === '') return true;
-    try {
-      netnsIdentity(record.sandbox.netns);
-      return true;
-    } catch {
-      return false;
-    }
+    return record.sandbox.netns === '' || isNetns(record.sandbox.netns);
   }
 
   #adopt(record: SandboxRecord): void {

@@ -66,7 +66,8 @@ export class NetworkService {
     }
     const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
     for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(this.#core, record));
-    if (changes.length > 0) await resolver.apply(changes);
+    // One container whose names cannot be served is no reason to leave all the others without a daemon.
+    if (changes.length > 0) await resolver.apply(changes).catch((error: unknown) => this.#core.log.error({ error: errorMessage(error) }, 'restoring names'));
     this.#hostServers = followHostServers(this.#core);
     this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
   }

@@ -175,6 +175,21 @@ function scenarios(): void {
     assert.equal((await lab.join('next', ['net'])).endpoints[0]?.ipv4, '172.18.0.3');
   });
 
+  test('kill -9 in the middle of taking a namespace away, or while the resolver refuses one: the next daemon starts all the same', async () => {
+    await lab.createNetwork('net');
+    const [whole, half] = [await lab.join('whole', ['net']), await lab.join('half', ['net'])];
+    run('umount', '-l', half.netns);
+    assert.ok(existsSync(half.netns), 'a plain file is left');
+    await lab.restart();
+    assert.ok(lab.service.sandbox(whole.containerId));
+    assert.equal(lab.service.sandbox(half.containerId), undefined);
+    assert.deepEqual(readdirSync(`${lab.dir}/netns`), [whole.id.slice(0, 12)]);
+    await lab.service.shutdown();
+    lab.resolver.failNext = new Error('put-sandbox: no such namespace');
+    await lab.restart();
+    assert.ok(lab.service.sandbox(whole.containerId));
+  });
+
   test("a flushed ruleset is written anew at start; the user's chain and others' tables stay", async () => {
     await lab.createNetwork('net');
     const web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });

@@ -33,7 +33,7 @@ export interface RawReport {
 
 const BURST = 48;
 const PATIENCE_MS = 5000;
-const REST = 12;
+const REST = 40; // turns
 const NEW_SOCKET_EVERY = 100; // bursts
 
 const config = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as RawConfig;

@@ -115,15 +115,16 @@ export class Truth {
     if (question.kind === 'unknown') return answer.code === NXDOMAIN && answer.values.length === 0 ? 'right' : 'wrong';
     const holders = this.#holdersOf(question);
     const possible = holders.map((spans) => during(spans, from, until));
-    if (possible.some((values) => values.includes('any'))) return 'undecided';
-    const sure = possible as Held[][];
+    // Of a container in doubt anything may be said, one address more or none; of all others what is true.
+    const doubtful = possible.filter((values) => values.includes('any')).length;
+    const sure = possible.filter((values) => !values.includes('any')) as Held[][];
     const allowed = new Set(sure.flat().flatMap((held) => held ?? []));
-    const known = sure.some((values) => values.some((held) => held !== undefined));
+    const known = doubtful > 0 || sure.some((values) => values.some((held) => held !== undefined));
     const unknown = sure.every((values) => values.some((held) => held === undefined));
     const complete = sure.every((values) => values.some((held) => held === undefined || held.every((value) => answer.values.includes(value))));
-    const right =
-      answer.values.every((value) => allowed.has(value)) && complete && (answer.code === 0 ? known || (question.alias === true && answer.values.length === 0) : answer.code === NXDOMAIN && !question.alias && unknown && answer.values.length === 0);
-    if (right) return 'right';
+    const unexplained = answer.values.filter((value) => !allowed.has(value)).length;
+    const rightCode = answer.code === 0 ? known || (question.alias === true && answer.values.length === 0) : answer.code === NXDOMAIN && !question.alias && unknown && answer.values.length === 0;
+    if (rightCode && complete && unexplained <= doubtful) return unexplained === 0 ? 'right' : 'undecided';
     if (question.kind === 'ptr' && answer.values.every((value) => allowed.has(value) || this.#inDoubt(value.split('.')[0]!, from, until))) return 'undecided';
     const before = new Set(holders.flat().flatMap((span) => (span.value !== 'any' && span.until < from ? (span.value ?? []) : [])));
     return answer.values.some((value) => !allowed.has(value) && before.has(value)) ? 'stale' : 'wrong';
