@@ -114,8 +114,10 @@ export class Engine {
         response.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
         response.once('end', () => {
           const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+          // podman answers some calls with a word where Docker says nothing.
+          const answer: unknown = /^\s*[{[]/.test(received) ? JSON.parse(received) : undefined;
           if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${received.trim()}`));
-          else resolve({ seconds, answer: received === '' ? undefined : JSON.parse(received) });
+          else resolve({ seconds, answer });
         });
       });
       call.once('error', reject).end(text);

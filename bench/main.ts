@@ -35,6 +35,11 @@ function interrupt(signal: NodeJS.Signals): void {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 process.stdout.on('error', () => interrupt('SIGHUP'));
+// A fault of our own must not keep us from clearing away either.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`bench: ${error.stack ?? String(error)}\n`);
+  interrupt('SIGABRT');
+});
 
 class Interrupted extends Error {}
 const progress = (text: string): void => void process.stderr.write(`bench: ${text}\n`);

@@ -34,6 +34,11 @@ function interrupt(signal: NodeJS.Signals): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 // Whoever read our output has gone (`| head`): the same as an interruption.
 process.stdout.on('error', () => interrupt('SIGHUP'));
+// A fault of our own must not keep us from clearing away either.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`demo: ${error.stack ?? String(error)}\n`);
+  interrupt('SIGABRT');
+});
 
 async function main(): Promise<number> {
   try {

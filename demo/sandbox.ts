@@ -163,6 +163,8 @@ function initScript(options: SandboxOptions, dir: string, cgroups: readonly stri
     'find $groups -depth -type d -exec rmdir {} +',
     'sleep 0.02',
     'done',
+    // What is mounted there in this namespace would be in the way.
+    `grep -o " ${dir}/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l`,
     `rm -rf ${dir}`,
   ];
   const lines = [
