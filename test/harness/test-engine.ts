@@ -1,6 +1,6 @@
 /** A real daemon for a test: the built program, in a network namespace of its own, with directories of its own. */
 import { spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -113,7 +113,9 @@ export class TestEngine {
 
   /** docker, which must succeed; gives what it printed, trimmed. */
   ok(...args: string[]): string {
-    return check(this.docker(...args)).out.trim();
+    const ran = this.docker(...args);
+    if (ran.code !== 0) throw new Error(`docker ${args.join(' ')}: exit ${ran.code}\n${ran.out}${ran.err}`);
+    return ran.out.trim();
   }
 
   shell(command: string): Ran {
@@ -134,15 +136,29 @@ export class TestEngine {
     if (this.#ownsHost) this.host.destroy();
   }
 
-  /** Processes that still work under our directories (after a kill -9 nobody else ends them). */
+  /** Processes that still work under our directories (after a kill -9 nobody else ends them), and containers without a monitor. */
   endLeftovers(): void {
-    for (const pid of this.processes()) {
+    for (const pid of [...this.processes(), ...this.#containerProcesses()]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
         // It ended by itself.
       }
     }
+  }
+
+  /** The first process of every container of ours. A number may be another's by now: its cgroup says whose it is. */
+  #containerProcesses(): number[] {
+    const bundles = join(this.execRoot, 'bundles');
+    if (!existsSync(bundles)) return [];
+    return readdirSync(bundles).flatMap((id) => {
+      try {
+        const pid = Number(readFileSync(join(bundles, id, 'pidfile'), 'utf8'));
+        return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id) ? [pid] : [];
+      } catch {
+        return [];
+      }
+    });
   }
 
   /** Pids of processes whose command line names our directory: monitors, the resolver, the daemon. */
