@@ -186,6 +186,10 @@ for (const kind of ['crun', 'runc'] as const) {
       assert.equal(String((await output).stdout), 'got it\n');
       assert.equal((await exited).code, 5);
       await again.delete(running.id);
+      // Until it is stored, a daemon that dies once more must find it again.
+      const later = await again.recover(ending.id);
+      assert.equal(later.running === false && later.exitCode, 6);
+      for (const { id } of [ending, unstarted]) again.forgetExit(id);
       for (const { id } of [running, ending, unstarted]) assert.deepEqual(remains(place, id), []);
       assert.equal((await again.recover('0'.repeat(64))).running, false);
     });
