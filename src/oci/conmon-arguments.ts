@@ -20,8 +20,8 @@ export interface CreateRequest {
 
 export function conmonArguments(request: CreateRequest, program: RuntimeProgram, exitDirectory: string): string[] {
   const { id, bundle, tty, openStdin, stdinOnce } = request;
-  const args = ['--api-version', '1', '--sync', '-c', id, '-u', id, '-r', program.executable(), '-b', bundle];
-  args.push('-p', join(bundle, 'pidfile'), '--exit-dir', exitDirectory, '--full-attach', '--no-sync-log');
+  const args = ['--api-version', '1', '-c', id, '-u', id, '-r', program.executable(), '-b', bundle];
+  args.push('-p', join(bundle, 'pidfile'), '--conmon-pidfile', conmonPidFile(bundle), '--exit-dir', exitDirectory, '--full-attach', '--no-sync-log');
   args.push('-l', logTarget(request.logPath, bundle));
   if (request.logMaxBytes !== undefined) args.push('--log-size-max', String(request.logMaxBytes));
   for (const arg of program.globalArgs) args.push('--runtime-arg', arg);
@@ -31,6 +31,9 @@ export function conmonArguments(request: CreateRequest, program: RuntimeProgram,
   if (openStdin && (!stdinOnce || tty)) args.push('--leave-stdin-open');
   return args;
 }
+
+/** Where conmon leaves the number of the process that it goes on as. */
+export const conmonPidFile = (bundle: string): string => join(bundle, 'conmon.pid');
 
 // conmon cuts 'k8s-file:PATH' at every colon; seen from the bundle the path may have none.
 function logTarget(path: string | null, bundle: string): string {

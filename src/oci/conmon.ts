@@ -1,6 +1,6 @@
 /**
  * Starting conmon, which holds a process's stdio and exit status so that both survive the daemon, and what it reports on
- * its sync pipe: JSON lines {"data": number, "message"?: string}. With --sync it stays our child: one fork less.
+ * its sync pipe: JSON lines {"data": number, "message"?: string}. With --sync (for an exec) it stays our child: one fork less.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { systemError } from '../base/errors.ts';

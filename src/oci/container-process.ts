@@ -43,11 +43,38 @@ export function findProcesses(note: ContainerNote): { pid: number; conmonPid: nu
     const pid = Number(readFileSync(join(note.bundle, 'pidfile'), 'latin1'));
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const command = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0');
-    if (state === 'Z' || !command.includes(note.id)) return undefined;
+    if (state === 'Z' || parent === undefined || !isConmonOf(parent, note.id)) return undefined;
     return { pid, conmonPid: Number(parent) };
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * The conmon that goes on after the one that we started has forked and ended; undefined when there is none (it says why on its
+ * sync pipe). It forks so that what its start-up read in is not resident in each of them: 2 MB instead of 4.
+ */
+export async function forkedConmon(startedPid: number, pidFile: string, id: string): Promise<WatchedProcess | undefined> {
+  await new WatchedProcess(startedPid).ended;
+  let pid: number;
+  try {
+    pid = Number(readFileSync(pidFile, 'latin1'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const conmon = new WatchedProcess(pid);
+  // Held first, then looked at: a number that meanwhile is another's is not taken for it.
+  if (conmon.alive && isConmonOf(pid, id)) return conmon;
+  conmon.release();
+  return undefined;
+}
+
+function isConmonOf(pid: number | string, id: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(id);
+  } catch {
+    return false;
   }
 }
 

@@ -15,9 +15,9 @@ import { kill as killProcess } from '../kernel/process.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
-import { conmonArguments, type CreateRequest } from './conmon-arguments.ts';
+import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
 import { checkCgroupsPath, containerPids, isFrozen, killLeftovers } from './container-cgroup.ts';
-import { findProcesses, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -107,22 +107,23 @@ export class Runtime {
     };
     mkdirSync(bundle, { recursive: true, mode: 0o700 });
     this.#exits.forget(id);
-    rmSync(join(bundle, 'oom'), { force: true });
+    for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
     writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
     writeNote(this.#noteFile(id), note);
     try {
-      const { pid: conmonPid, reports } = startConmon({
+      const { pid: startedPid, reports } = startConmon({
         conmonPath: this.#options.conmonPath,
         args: conmonArguments(request, program, this.#exits.path),
         cwd: bundle,
         env: environment(),
       });
-      const live = this.#track(note, program, conmonPid);
+      const conmon = await forkedConmon(startedPid, conmonPidFile(bundle), id);
+      const live = conmon && this.#track(note, program, conmon);
       const report = await reports.next();
       reports.close();
-      if (report === undefined || report.data <= 0) {
-        live.conmon.signal(SIGKILL);
-        await live.conmon.ended;
+      if (live === undefined || report === undefined || report.data <= 0) {
+        live?.conmon.signal(SIGKILL);
+        await live?.conmon.ended;
         throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
       }
       live.process = new WatchedProcess(report.data);
@@ -268,7 +269,7 @@ export class Runtime {
       return gone;
     }
     if (found && this.#exits.read(id) === undefined) {
-      const live = this.#track(note, program, found.conmonPid);
+      const live = this.#track(note, program, new WatchedProcess(found.conmonPid));
       live.process = new WatchedProcess(found.pid);
       return { running: true, pid: found.pid };
     }
@@ -330,10 +331,9 @@ export class Runtime {
     return join(this.#options.stateDir, 'containers', `${id}.json`);
   }
 
-  #track(note: ContainerNote, program: RuntimeProgram, conmonPid: number): Live {
+  #track(note: ContainerNote, program: RuntimeProgram, conmon: WatchedProcess): Live {
     let markExited!: () => void;
     const exited = new Promise<void>((resolve) => (markExited = resolve));
-    const conmon = new WatchedProcess(conmonPid);
     const live: Live = { note, program, conmon, process: undefined, exit: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
     this.#live.set(note.id, live);
     void conmon.ended.then(() => this.#conmonEnded(live));
@@ -394,7 +394,7 @@ export class Runtime {
     live?.process?.release();
     killLeftovers(note.cgroupsPath);
     await program.delete(id, note.cgroupsPath);
-    for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'oom', 'exec']) {
+    for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'conmon.pid', 'oom', 'exec']) {
       rmSync(join(note.bundle, name), { recursive: true, force: true });
     }
     try {

@@ -290,6 +290,20 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     await assert.rejects(runContainer(place, 'true', { logPath: join(place.directory, 'a:b.log') }), /must not contain a colon/);
   });
 
+  test('the conmon that stays is a fork: what its start-up read in is not resident in each', async () => {
+    const { id, pid } = await createIn(place, 'sleep 100');
+    const parentOf = (child: number) => {
+      const stat = readFileSync(`/proc/${child}/stat`, 'latin1');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    };
+    const conmon = parentOf(pid);
+    assert.notEqual(parentOf(conmon), process.pid);
+    const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${conmon}/status`, 'latin1'))?.[1]);
+    assert.ok(kib('RssFile') < 3000, `${kib('RssFile')} KiB of files are resident in conmon`);
+    await place.runtime.delete(id, { force: true });
+    assert.deepEqual(remains(place, id), []);
+  });
+
   test('conmon killed: the container is ended and reported', async () => {
     const { id, exited, pid } = await createIn(place, 'sleep 100');
     await place.runtime.start(id);
