@@ -17,12 +17,18 @@ import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } 
 import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
-import { crowd, hundredPorts, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
-import { networkLife } from './scenarios/networks.ts';
-import { connections, names, throughput } from './scenarios/traffic.ts';
+import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
+import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
+import { networkCalls, networkLife } from './scenarios/networks.ts';
+import { connectionsAmongMany, hundredPorts, thousandPorts } from './scenarios/ports.ts';
+import { connections, requests, throughput } from './scenarios/traffic.ts';
 
 /** At rest comes first: before anybody has worked. */
-const SCENARIOS: readonly Scenario[] = [rest, run, runOnUserNetwork, networkLife, hundredPorts, crowd, names, throughput, connections];
+const SCENARIOS: readonly Scenario[] = [
+  rest, run, runOnUserNetwork, networkLife, networkCalls, hundredPorts, crowd, names, throughput, requests, connections,
+  // What leaves the engines larger than they were comes last.
+  crowdedNames, fiveHundred, connectionsAmongMany, thousandPorts,
+];
 
 const sandboxes: Sandbox[] = [];
 let interruptedBy: NodeJS.Signals | undefined;
@@ -83,6 +89,7 @@ async function play(scenario: Scenario, engines: readonly Engine[], options: Ben
       failures.set(engine, error instanceof Error ? error.message : String(error));
     });
   };
+  if (scenario.only) for (const engine of engines) if (!scenario.only.engines.includes(engine.name)) failures.set(engine, scenario.only.because);
   for (const engine of engines) await attempt(engine, async () => scenario.prepare?.(engine));
   if (scenario.warmUp) for (const engine of engines) await attempt(engine, async () => void (await scenario.measure(engine, options)));
   for (let turn = 0; turn < (options.quick ? scenario.quickRuns : scenario.runs); turn++) {

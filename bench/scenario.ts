@@ -1,5 +1,5 @@
 /** A scenario measures one or more rows on one engine at a time; the runs of all engines are interleaved. */
-import type { Engine } from './engines.ts';
+import type { Engine, EngineName } from './engines.ts';
 
 export interface Settings {
   readonly quick: boolean;
@@ -10,6 +10,8 @@ export interface Scenario {
   /** How often; the median counts. */
   readonly runs: number;
   readonly quickRuns: number;
+  /** On which of the engines, with the reason why not on all. */
+  readonly only?: { readonly engines: readonly EngineName[]; readonly because: string };
   /** A run before those that count. */
   readonly warmUp: boolean;
   prepare?(engine: Engine): Promise<void>;

@@ -20,21 +20,6 @@ export const runOnUserNetwork: Scenario = {
   finish: async (engine) => void (await engine.docker('network', 'rm', 'bench-run')),
 };
 
-export const hundredPorts: Scenario = {
-  rows: ['run-100-ports', 'memory-100-ports'],
-  runs: 3,
-  quickRuns: 1,
-  warmUp: false,
-  async measure(engine) {
-    const before = memoryOf(engine.sandbox.processes()).rssMb;
-    const seconds = await engine.timed('run', '-d', '--name', 'bench-ports', '-p', '8000-8099:8000-8099', 'busybox', 'sleep', '100000');
-    const after = memoryOf(engine.sandbox.processes()).rssMb;
-    await engine.remove('bench-ports');
-    return { 'run-100-ports': seconds, 'memory-100-ports': Math.max(0, after - before) };
-  },
-  finish: (engine) => engine.remove('bench-ports'),
-};
-
 const CROWD = 41;
 
 export const crowd: Scenario = {
@@ -45,12 +30,7 @@ export const crowd: Scenario = {
   async measure(engine) {
     const pidsBefore = new Set(engine.sandbox.processes());
     const before = memoryOf(pidsBefore);
-    const ids: string[] = [];
-    const startOne = async (): Promise<void> => {
-      ids.push(await engine.ok('run', '-d', '-p', '80', 'busybox', 'sleep', '100000'));
-    };
-    // Two at a time: how fast that goes is not what is measured here.
-    for (let started = 0; started < CROWD; started += 2) await Promise.all(started + 1 < CROWD ? [startOne(), startOne()] : [startOne()]);
+    const ids = await engine.startMany(CROWD, ['-p', '80']);
     const pids = engine.sandbox.processes();
     const own = memoryOf(pids.filter((pid) => !pidsBefore.has(pid)));
     const all = memoryOf(pids);

@@ -23,3 +23,21 @@ export const networkLife: Scenario = {
     await engine.docker('network', 'rm', 'bench-net', 'bench-home');
   },
 };
+
+/** The same through the API alone: what the engine takes, without a client that starts each time. */
+export const networkCalls: Scenario = {
+  rows: ['api-network-create', 'api-network-connect', 'api-network-disconnect', 'api-network-rm'],
+  runs: 15,
+  quickRuns: 3,
+  warmUp: true,
+  prepare: (engine) => networkLife.prepare!(engine),
+  async measure(engine) {
+    const ms = async (method: string, path: string, body?: object): Promise<number> => (await engine.call(method, path, body)).seconds * 1000;
+    const create = await ms('POST', '/networks/create', { Name: 'bench-net', Driver: 'bridge' });
+    const connect = await ms('POST', '/networks/bench-net/connect', { Container: 'bench-guest' });
+    const disconnect = await ms('POST', '/networks/bench-net/disconnect', { Container: 'bench-guest' });
+    const remove = await ms('DELETE', '/networks/bench-net');
+    return { 'api-network-create': create, 'api-network-connect': connect, 'api-network-disconnect': disconnect, 'api-network-rm': remove };
+  },
+  finish: (engine) => networkLife.finish!(engine),
+};

@@ -1,0 +1,105 @@
+/** Names on the networks of containers: how fast they are answered, and what the resolver takes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engine, EngineName } from '../engines.ts';
+import { memoryOf } from '../memory.ts';
+import type { Scenario, Settings } from '../scenario.ts';
+
+/** Runs a program of the machine in a container's network and gives what it printed. */
+async function inside(engine: Engine, container: string, file: string, ...args: string[]): Promise<string> {
+  const ran = await engine.sandbox.run('nsenter', [await engine.networkOf(container), file, ...args], { timeoutMs: 60_000 });
+  if (ran.code !== 0) throw new Error(`${file}: ${ran.both.trim().split('\n').slice(-3).join(' ')} (exit ${ran.code})`);
+  return ran.out;
+}
+
+async function begin(engine: Engine): Promise<void> {
+  await engine.ok('network', 'create', 'bench-dns');
+  for (const name of ['bench-asks', 'bench-named']) await engine.ok('run', '-d', '--name', name, '--network', 'bench-dns', 'busybox', 'sleep', '100000');
+  writeFileSync(join(engine.sandbox.dir, 'queries'), 'bench-named A\n');
+}
+
+async function askMuch(engine: Engine, settings: Settings): Promise<{ perSecond: number; latencyMs: number }> {
+  const resolvConf = await engine.ok('exec', 'bench-asks', 'cat', '/etc/resolv.conf');
+  const server = /^nameserver (\S+)/m.exec(resolvConf)?.[1];
+  if (server === undefined) throw new Error('no name server in the container');
+  const ask = (...args: string[]): Promise<string> => inside(engine, 'bench-asks', 'dnsperf', '-s', server, '-d', join(engine.sandbox.dir, 'queries'), ...args);
+  const flood = await ask('-l', settings.quick ? '1' : '3');
+  const trickle = await ask('-l', '1', '-Q', '1000');
+  if (!/NOERROR \d+ \(100\.00%\)/.test(flood)) throw new Error(`not every query was answered well: ${/Response codes:.*/.exec(flood)?.[0] ?? flood}`);
+  return { perSecond: Number(/Queries per second:\s+([\d.]+)/.exec(flood)?.[1]), latencyMs: Number(/Average Latency \(s\):\s+([\d.]+)/.exec(trickle)?.[1]) * 1000 };
+}
+
+export const names: Scenario = {
+  rows: ['dns-queries', 'dns-latency'],
+  runs: 5,
+  quickRuns: 1,
+  warmUp: false,
+  prepare: begin,
+  async measure(engine, settings) {
+    const { perSecond, latencyMs } = await askMuch(engine, settings);
+    return { 'dns-queries': perSecond, 'dns-latency': latencyMs };
+  },
+  async finish(engine) {
+    await engine.remove('bench-asks', 'bench-named');
+    await engine.docker('network', 'rm', 'bench-dns');
+  },
+};
+
+const others = new Map<Engine, string[]>();
+
+async function removeOthers(engine: Engine): Promise<void> {
+  await engine.remove('bench-asks', 'bench-named', ...(others.get(engine) ?? []));
+  others.delete(engine);
+  await engine.docker('network', 'rm', 'bench-dns');
+}
+
+export const crowdedNames: Scenario = {
+  rows: ['dns-queries-200', 'dns-latency-200', 'memory-resolver-200'],
+  runs: 5,
+  quickRuns: 1,
+  warmUp: false,
+  async prepare(engine) {
+    await begin(engine);
+    others.set(engine, await engine.startMany(198, ['--network', 'bench-dns']));
+  },
+  async measure(engine, settings) {
+    const { perSecond, latencyMs } = await askMuch(engine, settings);
+    const memory = memoryOfResolver(engine);
+    return { 'dns-queries-200': perSecond, 'dns-latency-200': latencyMs, ...(memory === undefined ? {} : { 'memory-resolver-200': memory }) };
+  },
+  finish: removeOthers,
+};
+
+export const fiveHundred: Scenario = {
+  rows: ['memory-resolver-500'],
+  only: { engines: ['causeway'], because: '500 containers take this engine too long' },
+  runs: 1,
+  quickRuns: 1,
+  warmUp: false,
+  async prepare(engine) {
+    await begin(engine);
+    others.set(engine, await engine.startMany(498, ['--network', 'bench-dns']));
+  },
+  async measure(engine, settings) {
+    await askMuch(engine, settings);
+    return { 'memory-resolver-500': memoryOfResolver(engine)! };
+  },
+  finish: removeOthers,
+};
+
+/** Those that answer names in a process of their own. */
+const RESOLVERS: Readonly<Record<EngineName, string>> = { causeway: 'causeway-dns', dockerd: '', podman: 'aardvark-dns' };
+
+function memoryOfResolver(engine: Engine): number | undefined {
+  const name = RESOLVERS[engine.name];
+  const pids = engine.sandbox.processes().filter((pid) => name !== '' && commandOf(pid).startsWith(name.slice(0, 15)));
+  return pids.length === 0 ? undefined : memoryOf(pids).rssMb;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
