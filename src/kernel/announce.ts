@@ -4,7 +4,7 @@
  */
 import { closeFd } from './descriptors.ts';
 import { check, errnoNumber, KernelError } from './errors.ts';
-import { sendto, socket } from './ffi.ts';
+import { sendto, sendtoOnThread, socket } from './ffi.ts';
 import { RouteSocket } from './netlink/route-socket.ts';
 import { runInNetns } from './netns.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from './socket.ts';
@@ -17,6 +17,31 @@ const BROADCAST = Buffer.alloc(6, 0xff);
 
 /** Sends it once from the link in the namespace. The link has to be up (ENETDOWN). */
 export function announceAddress(netns: string | undefined, ifname: string, ip: string, mac: string): void {
+  const { fd, frame, to, operation } = prepare(netns, ifname, ip, mac);
+  try {
+    check(sendto(fd, frame, frame.length, 0, to, to.length), operation);
+  } finally {
+    closeFd(fd);
+  }
+}
+
+/**
+ * The same, without holding up the caller's thread: a bridge hands the frame to every one of its ports before the call returns,
+ * at a thousand ports 2 ms for IPv4 and 10 ms for IPv6.
+ */
+export function announceAddressBeside(netns: string | undefined, ifname: string, ip: string, mac: string): Promise<void> {
+  const { fd, frame, to, operation } = prepare(netns, ifname, ip, mac);
+  return new Promise((resolve, reject) => {
+    sendtoOnThread(fd, frame, frame.length, 0, to, to.length, (failure, result) => {
+      closeFd(fd);
+      // errno is the thread's, and lost.
+      if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? '')));
+      else resolve();
+    });
+  });
+}
+
+function prepare(netns: string | undefined, ifname: string, ip: string, mac: string): { fd: number; frame: Buffer; to: Buffer; operation: string } {
   const operation = `announce ${ip} on ${ifname}`;
   const address = ipBytes(ip);
   const frame = address.length === 4 ? gratuitousArp(address, macBytes(mac)) : neighbourAdvertisement(address, macBytes(mac));
@@ -28,19 +53,15 @@ export function announceAddress(netns: string | undefined, ifname: string, ip: s
     routes.close();
   }
   if (index === undefined) throw new KernelError(operation, errnoNumber('ENODEV'));
+  // struct sockaddr_ll { family, protocol (BE), ifindex, hatype, pkttype, halen, addr[8] }
+  const to = Buffer.alloc(20);
+  to.writeUInt16LE(AF_PACKET, 0);
+  to.writeUInt16BE(frame.readUInt16BE(12), 2);
+  to.writeInt32LE(index, 4);
+  to[11] = 6;
+  frame.copy(to, 12, 0, 6);
   const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), operation));
-  try {
-    // struct sockaddr_ll { family, protocol (BE), ifindex, hatype, pkttype, halen, addr[8] }
-    const to = Buffer.alloc(20);
-    to.writeUInt16LE(AF_PACKET, 0);
-    to.writeUInt16BE(frame.readUInt16BE(12), 2);
-    to.writeInt32LE(index, 4);
-    to[11] = 6;
-    frame.copy(to, 12, 0, 6);
-    check(sendto(fd, frame, frame.length, 0, to, to.length), operation);
-  } finally {
-    closeFd(fd);
-  }
+  return { fd, frame, to, operation };
 }
 
 /** An ARP request for the own address, which every host that has an entry takes as news (RFC 5227, section 3). */

@@ -137,6 +137,16 @@ export const sendto: (
   address: Uint8Array,
   addressSize: number,
 ) => number = libc.func('int64_t sendto(int, const void *, size_t, int, const void *, uint32_t)');
+/** `sendto` on a thread of that pool. */
+export const sendtoOnThread: (
+  fd: number,
+  buffer: Uint8Array,
+  size: number,
+  flags: number,
+  address: Uint8Array,
+  addressSize: number,
+  done: (error: unknown, result: number) => void,
+) => void = (sendto as unknown as { async: typeof sendtoOnThread }).async;
 export const recv: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
   'int64_t recv(int, void *, size_t, int)',
 );

@@ -4,6 +4,7 @@ import { LinkReaper } from '../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { notFound } from '../base/errors.ts';
 import type { NetworkRecord } from '../model/network.ts';
+import { Announcer } from './apply/announcer.ts';
 import type { HostDoors } from './apply/context.ts';
 import { StaleFlows } from './apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
@@ -48,6 +49,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     route,
     reaper: LinkReaper.open(),
     staleFlows: new StaleFlows(log),
+    announcer: new Announcer(log),
     ipam: new Ipam({ pools: config.addressPools }),
     ports: createPortAllocator(table),
     firewall: new Firewall({ log }),

@@ -54,6 +54,7 @@ export class NetworkAdmin {
     const { table, ipam, resolver, store, policy, departures } = this.#core;
     table.removeNetwork(network.id);
     this.#core.resolution.removed(network.id);
+    this.#core.announcer.forgetNetwork(network.id);
     const errors: unknown[] = [];
     const pending = [
       hasNames(network) ? resolver.apply([{ op: 'remove-network', id: network.id }]) : undefined,

@@ -9,7 +9,7 @@ import { RouteMonitor, type RouteNews } from '../kernel/netlink/route-monitor.ts
 import { RulesetMonitor, type RulesetNews } from '../kernel/nftables/monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import { runSteps } from './change.ts';
+import { currentRecords, runSteps } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { TABLE } from './firewall/schema.ts';
@@ -33,6 +33,23 @@ const RETRY_MS = 500;
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
 const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
 
+/** What is to be looked at: as little as the news allows, so that a change on a crowded network costs what it does on an empty one. */
+class Suspects {
+  rules = false;
+  forwarding = false;
+  networks = false;
+  everything = false;
+  readonly containers = new Set<string>();
+
+  add(other: Suspects): void {
+    this.rules ||= other.rules;
+    this.forwarding ||= other.forwarding;
+    this.networks ||= other.networks;
+    this.everything ||= other.everything;
+    for (const id of other.containers) this.containers.add(id);
+  }
+}
+
 export class Repairer {
   readonly #core: NetworkCore;
   readonly #admin: NetworkAdmin;
@@ -41,8 +58,7 @@ export class Repairer {
   readonly #ruleset: RulesetMonitor;
   readonly #recent = new Map<string, number[]>();
   #timer: NodeJS.Timeout | undefined;
-  #suspectRules = false;
-  #suspectLinks = false;
+  #suspects = new Suspects();
   #closed = false;
 
   constructor(core: NetworkCore, admin: NetworkAdmin, listener: RepairListener) {
@@ -62,30 +78,38 @@ export class Repairer {
 
   #onRuleset(news: RulesetNews | 'overrun'): void {
     if (news !== 'overrun' && news.own) return;
-    this.#suspectRules = true;
+    this.#suspects.rules = true;
     // Without our table nothing is kept apart: there is no time to lose.
     const gone = news !== 'overrun' && news.deletedTables.includes(TABLE_KEY);
     this.#schedule(gone ? 0 : QUIET_MS);
   }
 
   #onRoutes(news: readonly RouteNews[]): void {
-    if (!news.some((item) => this.#concerns(item))) return;
-    this.#suspectLinks = true;
-    this.#schedule(QUIET_MS);
+    let concerned = false;
+    for (const item of news) if (this.#suspect(item)) concerned = true;
+    if (concerned) this.#schedule(QUIET_MS);
   }
 
   /** Cheap, for it is asked for every link that anybody on the host touches. */
-  #concerns(news: RouteNews): boolean {
+  #suspect(news: RouteNews): boolean {
     const { table } = this.#core;
     switch (news.type) {
       case 'overrun':
-        return true;
-      case 'link':
-        return (news.removed || !news.link.up || news.link.kind === 'veth') && table.ownsHostLink(news.link.name);
+        return (this.#suspects.everything = true);
+      case 'link': {
+        const { removed, link } = news;
+        const containerId = table.containerOfHostLink(link.name);
+        if (containerId !== undefined) this.#suspects.containers.add(containerId);
+        const bridge = (removed || !link.up) && table.isBridge(link.name);
+        if (bridge) this.#suspects.networks = true;
+        return bridge || containerId !== undefined;
+      }
       case 'address':
-        return news.removed && news.address.scope === 'global';
+        if (!news.removed || news.address.scope !== 'global') return false;
+        return (this.#suspects.networks = true);
       case 'forwarding':
-        return !news.on && news.linkIndex === -1;
+        if (news.on || news.linkIndex !== -1) return false;
+        return (this.#suspects.forwarding = true);
       default:
         return false;
     }
@@ -102,18 +126,17 @@ export class Repairer {
   }
 
   async #check(): Promise<void> {
-    const rules = this.#suspectRules;
-    const links = this.#suspectLinks;
-    this.#suspectRules = false;
-    this.#suspectLinks = false;
+    const suspects = this.#suspects;
+    this.#suspects = new Suspects();
     try {
-      if (links) await this.#checkLinks();
-      if (rules) this.#checkRules();
+      if (suspects.forwarding || suspects.everything) await this.#checkForwarding();
+      if (suspects.networks || suspects.everything) await this.#checkNetworks();
+      this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
+      if (suspects.rules) this.#checkRules();
     } catch (error) {
       if (this.#closed) return;
       this.#core.log.error({ error: errorMessage(error) }, 'repairing the network');
-      this.#suspectRules ||= rules;
-      this.#suspectLinks ||= links;
+      this.#suspects.add(suspects);
       this.#schedule(RETRY_MS);
     }
   }
@@ -125,26 +148,45 @@ export class Repairer {
     if (done === 'corrected') this.#report(undefined, 'elements of the firewall table were changed and are put back');
   }
 
-  async #checkLinks(): Promise<void> {
-    const { table, route } = this.#core;
+  async #checkForwarding(): Promise<void> {
     if (await this.#admin.restoreForwarding()) this.#report(undefined, 'IP forwarding was turned off and is on again');
-    for (const network of table.networks()) {
-      if (this.#isBusy(network.id)) continue;
+  }
+
+  async #checkNetworks(): Promise<void> {
+    for (const network of this.#core.table.networks()) {
+      if (this.#core.busy.has(network.id)) {
+        this.#suspects.networks = true;
+        this.#schedule(RETRY_MS);
+        continue;
+      }
       const missing = this.#lacks(network);
       if (missing && this.#mayRepair(`network ${network.id}`)) {
         await this.#admin.ensure(network);
         this.#report(network, missing);
       }
     }
-    const links = new Map(route.links().map((link) => [link.name, link]));
-    for (const record of table.sandboxes()) {
-      if (this.#isBusy(record.sandbox.containerId)) continue;
-      for (const endpoint of record.sandbox.endpoints) {
+  }
+
+  #checkEndpoints(records: readonly SandboxRecord[]): void {
+    const { table, route, busy } = this.#core;
+    const bridges = new Map<string, number | undefined>();
+    const indexOf = (bridge: string): number | undefined => {
+      if (!bridges.has(bridge)) bridges.set(bridge, route.link(bridge)?.index);
+      return bridges.get(bridge);
+    };
+    for (const record of records) {
+      const { containerId, endpoints } = record.sandbox;
+      // What is being changed now is looked at again when that is over.
+      if (busy.has(containerId)) {
+        this.#suspects.containers.add(containerId);
+        this.#schedule(RETRY_MS);
+        continue;
+      }
+      for (const endpoint of endpoints) {
         const network = table.network(endpoint.networkId);
         if (!network || endpoint.hostIfname === '') continue;
-        const link = links.get(endpoint.hostIfname);
-        const bridge = links.get(network.bridgeName) ?? route.link(network.bridgeName);
-        if (link && link.up && link.masterIndex === bridge?.index) continue;
+        const link = route.link(endpoint.hostIfname);
+        if (link && link.up && link.masterIndex === indexOf(network.bridgeName)) continue;
         if (!this.#mayRepair(`endpoint ${endpoint.id}`)) continue;
         if (link) route.setLink(endpoint.hostIfname, { master: network.bridgeName, up: true, hairpin: endpoint.published.length > 0 });
         else this.#attachAgain(record, endpoint, network);
@@ -152,14 +194,6 @@ export class Repairer {
         this.#report(network, `the interface of container ${record.request.containerName} on network ${network.name} ${what}`);
       }
     }
-  }
-
-  /** What is being changed now is looked at again when that is over. */
-  #isBusy(id: string): boolean {
-    if (!this.#core.busy.has(id)) return false;
-    this.#suspectLinks = true;
-    this.#schedule(RETRY_MS);
-    return true;
   }
 
   /** What a bridge network lacks on the host, as a sentence. */
@@ -179,7 +213,7 @@ export class Repairer {
     const { netns, endpoints } = record.sandbox;
     const undo = new UndoStack();
     const steps = [
-      ...driverNamed(network.driver).attach({ network, endpoint, netns, live: true }, this.#core.facts),
+      ...driverNamed(network.driver).attach({ network, endpoint, netns }, this.#core.facts),
       ...planRoutes(netns, [], endpoints),
     ];
     try {

@@ -98,6 +98,7 @@ export class Restorer {
         [6, endpoint.ipv6],
       ] as const) {
         if (address === '') continue;
+        this.#core.announcer.note(endpoint.networkId, address, endpoint.mac);
         try {
           ipam.take(endpoint.networkId, version, address);
         } catch (error) {

@@ -22,7 +22,7 @@ export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: Hos
   for (const [name, value] of Object.entries(request.sysctls)) steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
   for (const endpoint of sandbox.endpoints) {
     const network = table.network(endpoint.networkId);
-    if (network) steps.push(...driverNamed(network.driver).attach({ network, endpoint, netns, live: false }, facts));
+    if (network) steps.push(...driverNamed(network.driver).attach({ network, endpoint, netns }, facts));
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
   if (record.resolverPort > 0) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
@@ -33,7 +33,7 @@ export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: Hos
 export function connectSteps(before: SandboxRecord, after: SandboxRecord, endpoint: Endpoint, table: NetworkTable, facts: HostFacts): Step[] {
   const { netns } = before.sandbox;
   const network = table.network(endpoint.networkId);
-  const steps: Step[] = network ? driverNamed(network.driver).attach({ network, endpoint, netns, live: true }, facts) : [];
+  const steps: Step[] = network ? driverNamed(network.driver).attach({ network, endpoint, netns }, facts) : [];
   steps.push(...planRoutes(netns, before.sandbox.endpoints, after.sandbox.endpoints));
   steps.push(...hairpinSteps(before.sandbox.endpoints, after.sandbox.endpoints));
   if (after.resolverPort > 0 && before.resolverPort === 0) steps.push({ kind: 'redirect-resolver', netns, port: after.resolverPort });
@@ -51,7 +51,7 @@ export function beforeDisconnectSteps(before: SandboxRecord, after: SandboxRecor
 export function detachSteps(record: SandboxRecord, endpoint: Endpoint, table: NetworkTable): Step[] {
   const network = table.network(endpoint.networkId);
   if (!network) return [];
-  return driverNamed(network.driver).detach({ network, endpoint, netns: record.sandbox.netns, live: true });
+  return driverNamed(network.driver).detach({ network, endpoint, netns: record.sandbox.netns });
 }
 
 export function leaveSteps(record: SandboxRecord, table: NetworkTable): Step[] {

@@ -84,6 +84,7 @@ export class NetworkService {
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();
+    this.#core.announcer.close();
     this.#core.firewall.close();
     this.#core.reaper.close();
     this.#core.route.close();

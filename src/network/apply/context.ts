@@ -5,6 +5,7 @@
 import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import type { Firewall } from '../firewall/firewall.ts';
+import type { Announcer } from './announcer.ts';
 import type { StaleFlows } from './stale-flows.ts';
 
 /** The ways into the host's kernel; they outlive every operation. */
@@ -13,12 +14,14 @@ export interface HostDoors {
   readonly firewall: Firewall;
   readonly reaper: LinkReaper;
   readonly staleFlows: StaleFlows;
+  readonly announcer: Announcer;
 }
 
 export class ApplyContext {
   readonly firewall: Firewall;
   readonly reaper: LinkReaper;
   readonly staleFlows: StaleFlows;
+  readonly announcer: Announcer;
   readonly #host: RouteSocket;
   readonly #sockets = new Map<string, RouteSocket>();
   #pending: Promise<void>[] = [];
@@ -28,6 +31,7 @@ export class ApplyContext {
     this.firewall = doors.firewall;
     this.reaper = doors.reaper;
     this.staleFlows = doors.staleFlows;
+    this.announcer = doors.announcer;
     this.#host = doors.route;
   }
 

@@ -2,7 +2,6 @@
  * One executor for each kind of step: does it through the kernel room and returns how to undo it. Executors are
  * repeatable: what exists as wanted stays, what is gone is gone.
  */
-import { announceAddress } from '../../kernel/announce.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { deleteFlows } from '../../kernel/conntrack.ts';
 import { createNetns, deleteNetns } from '../../kernel/netns.ts';
@@ -145,8 +144,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined; // goes with its namespace
   },
 
-  'announce-address': ({ netns, link, address, mac }) => {
-    announceAddress(netns, link, address, mac);
+  'announce-address': (step, context) => {
+    context.announcer.announce(step);
     return undefined;
   },
 

@@ -71,7 +71,7 @@ export const bridgeDriver: NetworkDriver = {
 
   removeNetwork: (network) => [{ kind: 'delete-own-link', link: network.bridgeName }],
 
-  attach({ network, endpoint, netns, live }, facts) {
+  attach({ network, endpoint, netns }, facts) {
     const options = parseBridgeOptions(network);
     const link = endpoint.ifname;
     const steps: Step[] = [
@@ -84,7 +84,7 @@ export const bridgeDriver: NetworkDriver = {
         mac: endpoint.mac,
         mtu: options.mtu || facts.defaultMtu,
       },
-      ...addressSteps({ network, endpoint, netns, live }, facts),
+      ...addressSteps({ network, endpoint, netns }, facts),
     ];
     if (endpoint.published.length > 0) steps.push({ kind: 'set-hairpin', hostLink: endpoint.hostIfname, on: true });
     return steps;

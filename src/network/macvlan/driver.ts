@@ -92,7 +92,7 @@ function parentDriver(kind: Kind): NetworkDriver {
         mac: kind.name === 'macvlan' ? endpoint.mac : '',
         mtu: mtuOf(network),
       };
-      return [create, ...addressSteps(attachment, facts)];
+      return [create, ...addressSteps(attachment, facts, { ownMac: kind.name === 'macvlan' })];
     },
 
     detach: ({ endpoint, netns }) => [{ kind: 'delete-link', netns, link: endpoint.ifname }],

@@ -2,8 +2,8 @@
 import type { Attachment, HostFacts } from './driver.ts';
 import type { Step } from './step.ts';
 
-/** Addresses, then up, then heard of. */
-export function addressSteps({ endpoint, netns, live }: Attachment, facts: HostFacts): Step[] {
+/** Addresses, then up, then heard of. Without a MAC of its own (ipvlan) there is nothing to tell the neighbours. */
+export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, { ownMac = true } = {}): Step[] {
   const link = endpoint.ifname;
   const steps: Step[] = [];
   const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns, name, value, optional: true });
@@ -24,9 +24,9 @@ export function addressSteps({ endpoint, netns, live }: Attachment, facts: HostF
     steps.push({ kind: 'write-sysctl', netns, name, value: entry.slice(split + 1), optional: false });
   }
   steps.push({ kind: 'raise-link', netns, link });
-  if (live) {
+  if (ownMac) {
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-      if (address) steps.push({ kind: 'announce-address', netns, link, address, mac: endpoint.mac });
+      if (address) steps.push({ kind: 'announce-address', networkId: endpoint.networkId, netns, link, address, mac: endpoint.mac });
     }
   }
   return steps;

@@ -20,8 +20,6 @@ export interface Attachment {
   readonly network: NetworkRecord;
   readonly endpoint: Endpoint;
   readonly netns: string;
-  /** The sandbox runs already: neighbours may know the address by another MAC. */
-  readonly live: boolean;
 }
 
 export interface NetworkDriver {

@@ -45,7 +45,14 @@ export type Step =
       readonly link: string;
     }
   | { readonly kind: 'redirect-resolver'; readonly netns: string; readonly port: number }
-  | { readonly kind: 'announce-address'; readonly netns: string; readonly link: string; readonly address: string; readonly mac: string }
+  | {
+      readonly kind: 'announce-address';
+      readonly networkId: string;
+      readonly netns: string;
+      readonly link: string;
+      readonly address: string;
+      readonly mac: string;
+    }
   | { readonly kind: 'change-elements'; readonly diff: ElementDiff }
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
   | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }

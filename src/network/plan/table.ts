@@ -10,7 +10,7 @@ export class NetworkTable {
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #sandboxes = new Map<string, SandboxRecord>(); // by container id
   readonly #endpoints = new Map<string, Map<string, Endpoint>>(); // network id -> container id
-  readonly #hostLinks = new Set<string>(); // our ends of the veth pairs
+  readonly #hostLinks = new Map<string, string>(); // our ends of the veth pairs -> container id
   readonly #bridges = new Map<string, string>(); // name -> network id
   readonly #recipients = new Map<string, Set<string>>(); // source's container id -> containers that link to it
 
@@ -49,7 +49,7 @@ export class NetworkTable {
     this.#sandboxes.set(containerId, record);
     for (const endpoint of record.sandbox.endpoints) {
       mapAt(this.#endpoints, endpoint.networkId).set(containerId, endpoint);
-      if (endpoint.hostIfname !== '') this.#hostLinks.add(endpoint.hostIfname);
+      if (endpoint.hostIfname !== '') this.#hostLinks.set(endpoint.hostIfname, containerId);
     }
     for (const link of record.request.links) setAt(this.#recipients, link.sourceId).add(containerId);
   }
@@ -71,9 +71,13 @@ export class NetworkTable {
     }
   }
 
-  /** Whether an interface of the host is a bridge of a network or leads to a container. */
-  ownsHostLink(name: string): boolean {
-    return this.#hostLinks.has(name) || this.#bridges.has(name);
+  /** Whose end of a veth pair it is. */
+  containerOfHostLink(name: string): string | undefined {
+    return this.#hostLinks.get(name);
+  }
+
+  isBridge(name: string): boolean {
+    return this.#bridges.has(name);
   }
 
   endpoint(networkId: string, containerId: string): Endpoint | undefined {

@@ -1,0 +1,71 @@
+/**
+ * Tells a network's neighbours at which MAC an address is now. Where the address was at another MAC before, traffic would go
+ * astray until the neighbours' entries have aged: it is said before the operation ends. Elsewhere nobody can know better, and
+ * it is said beside the operation, since a bridge with a thousand ports takes milliseconds to pass it on.
+ */
+import { errorMessage } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { announceAddress, announceAddressBeside } from '../../kernel/announce.ts';
+
+export interface Announcement {
+  readonly networkId: string;
+  readonly netns: string;
+  readonly link: string;
+  readonly address: string;
+  readonly mac: string;
+}
+
+export class Announcer {
+  readonly #log: Log;
+  readonly #lastMacs = new Map<string, Map<string, string>>(); // network id -> address -> MAC
+  readonly #queue: Announcement[] = [];
+  #working = false;
+  #closed = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  announce(announcement: Announcement): void {
+    const { networkId, netns, link, address, mac } = announcement;
+    const before = this.note(networkId, address, mac);
+    if (before !== undefined && before !== mac) {
+      announceAddress(netns, link, address, mac);
+      return;
+    }
+    this.#queue.push(announcement);
+    if (!this.#working) void this.#work();
+  }
+
+  /** Who has an address, as far as neighbours know. Returns who had it before. */
+  note(networkId: string, address: string, mac: string): string | undefined {
+    let macs = this.#lastMacs.get(networkId);
+    if (!macs) this.#lastMacs.set(networkId, (macs = new Map()));
+    const before = macs.get(address);
+    macs.set(address, mac);
+    return before;
+  }
+
+  forgetNetwork(networkId: string): void {
+    this.#lastMacs.delete(networkId);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** One at a time: others need the threads too. */
+  async #work(): Promise<void> {
+    this.#working = true;
+    await new Promise(setImmediate);
+    for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
+      try {
+        await announceAddressBeside(next.netns, next.link, next.address, next.mac);
+      } catch (error) {
+        // Most likely the container has left again.
+        this.#log.debug({ address: next.address, error: errorMessage(error) }, 'an address was not announced');
+      }
+    }
+    this.#working = false;
+  }
+}
