@@ -35,6 +35,8 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id)).map((id) => dropHalfStarted(context, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   await context.network.restore(new Set([...live.keys(), ...missed.keys()]), table.all().map(knownContainer));
+  // Before anything can be started again: later, it could be the mount of a restart that is under way.
+  unmountLeftovers(context);
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   await finishRemovals(context);
@@ -108,7 +110,10 @@ async function removeOrphans(context: EngineContext): Promise<void> {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
   }
   await context.rootfs.retain(known);
-  // Mounts of starts that were cut off, and of copies into stopped containers.
+}
+
+/** Mounts of starts that were cut off, and of copies into stopped containers. */
+function unmountLeftovers(context: EngineContext): void {
   for (const record of context.table.all()) if (!isUp(record)) context.rootfs.unmount(record.id);
 }
 
