@@ -156,6 +156,17 @@ export class Lab {
     await this.service.restore(new Set(live));
   }
 
+  /** While nobody looks after the host: what is taken away stays away, until the work is done. */
+  async withoutEngine(work: () => Promise<void>): Promise<void> {
+    await this.service.shutdown();
+    try {
+      await work();
+    } finally {
+      this.service = this.#newService();
+      await this.service.restore(new Set(this.store.sandboxes.keys()));
+    }
+  }
+
   network(name: string): NetworkRecord {
     const found = this.service.networks().find((network) => network.name === name);
     if (!found) throw new Error(`no network ${name}`);

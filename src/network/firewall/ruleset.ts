@@ -28,7 +28,12 @@ const CHAINS: readonly Chain[] = [
     name: 'raw-prerouting',
     comment: 'loopback addresses have no business on a bridge: route_localnet must not open the host to containers',
     hook: 'type filter hook prerouting priority raw; policy accept;',
-    rules: ['iifname @bridges ip daddr 127.0.0.0/8 drop', 'iifname @bridges ip saddr 127.0.0.0/8 drop'],
+    rules: [
+      'iifname @bridges ip daddr 127.0.0.0/8 drop',
+      'iifname @bridges ip saddr 127.0.0.0/8 drop',
+      // Over IPv4 the kernel refuses this itself.
+      'iifname @bridges meta nfproto ipv6 fib saddr type local drop comment "a container says that it is this host"',
+    ],
   },
   {
     name: 'nat-prerouting',
@@ -71,6 +76,12 @@ const CHAINS: readonly Chain[] = [
       'snat ip6 to iifname map @source6',
       'meta nfproto . iifname @masqueraded masquerade',
     ],
+  },
+  {
+    name: 'input',
+    comment: 'an internal network reaches its own gateway address and no other of this host',
+    hook: 'type filter hook input priority filter; policy accept;',
+    rules: ['iifname @internal ct state new fib daddr type local fib daddr . iif type != local drop'],
   },
   {
     name: 'forward',

@@ -1,0 +1,204 @@
+/**
+ * Servers that tell their callers what address they saw, and callers in any network namespace, all in this process: hundreds of
+ * packets can be on their way at once, so a whole table of who reaches whom takes no longer than one answer that does
+ * not come. SCTP is spoken by hand (an INIT and its INIT ACK), as a kernel may track and translate it without having it.
+ */
+import { createServer, type Server } from 'node:net';
+import { DatagramBatch } from '../../src/kernel/datagram.ts';
+import { check, isKernelError } from '../../src/kernel/errors.ts';
+import { connect, bind, errnoOfLastCall, send, sendto, socket } from '../../src/kernel/ffi.ts';
+import { FdWatch } from '../../src/kernel/fd-watch.ts';
+import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { runInNetns } from '../../src/kernel/netns.ts';
+import { AF_INET, AF_INET6, inetSockaddr, macBytes } from '../../src/kernel/socket-address.ts';
+import { closeFd, openTcpListener, openUdpSocket, recvPacket, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_STREAM } from '../../src/kernel/socket.ts';
+import {
+  decodeSctp,
+  echoRequest,
+  encodeSctp,
+  encodeUdp,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  isEchoReply,
+  withoutIpHeader,
+  type UdpDatagram,
+} from './packet-codec.ts';
+
+export type Protocol = 'tcp' | 'udp' | 'sctp' | 'icmp';
+
+export interface Question {
+  readonly from: string | undefined; // a namespace; undefined = the host
+  readonly protocol: Protocol;
+  readonly to: string;
+  readonly port?: number; // not for icmp
+  /** For a link-local address: the number of the interface. */
+  readonly scopeId?: number;
+  readonly source?: string;
+}
+
+const UNANSWERED_MS = 2_500;
+const AGAIN_MS = 700; // datagrams may be lost; TCP tries again by itself
+
+const EINPROGRESS = 115;
+const AF_PACKET = 17;
+const ETHERTYPE = { 4: 0x0800, 6: 0x86dd } as const;
+
+export class Packets {
+  readonly #servers: Server[] = [];
+  readonly #watches: { watch: FdWatch; fd: number }[] = [];
+  readonly #seen = new Map<string, string>();
+  #lastId = 20_000;
+
+  /** What of the datagrams with that text came to a UDP server of ours: the source that it had there. */
+  seen(text: string): string | undefined {
+    return this.#seen.get(text);
+  }
+
+  serveTcp(netns: string | undefined, port: number, address: string): void {
+    const server = createServer((client) => {
+      client.on('error', () => {});
+      client.end(plain(client.remoteAddress ?? ''));
+    });
+    server.listen({ fd: openTcpListener({ netns, address, port }) });
+    this.#servers.push(server);
+  }
+
+  serveUdp(netns: string | undefined, port: number, address: string): void {
+    const batch = new DatagramBatch({ slots: 32, slotBytes: 512 });
+    const fd = openUdpSocket({ netns, address, port });
+    this.#watch(fd, () => {
+      const count = batch.recv(fd);
+      for (let slot = 0; slot < count; slot++) {
+        const source = batch.source(slot).address;
+        const { buffer, length } = batch.packet(slot);
+        this.#seen.set(buffer.toString('utf8', 0, length), source);
+        batch.queueReply(slot, buffer.write(source));
+      }
+      batch.send(fd);
+    });
+  }
+
+  /** Answers each INIT to the port whose checksum is right. */
+  serveSctp(netns: string | undefined, port: number, version: 4 | 6): void {
+    const batch = new DatagramBatch({ slots: 32, slotBytes: 512 });
+    const fd = rawSocket(netns, version, IPPROTO_SCTP);
+    this.#watch(fd, () => {
+      const count = batch.recv(fd);
+      for (let slot = 0; slot < count; slot++) {
+        const { buffer, length } = batch.packet(slot);
+        const packet = decodeSctp(withoutIpHeader(version, buffer.subarray(0, length)));
+        if (packet?.chunk !== 'init' || packet.destinationPort !== port) continue;
+        const { address } = batch.source(slot);
+        const answer = encodeSctp({ sourcePort: port, destinationPort: packet.sourcePort, tag: packet.initiateTag, chunk: 'init-ack', initiateTag: 7, text: address });
+        batch.queueTo(slot, answer, inetSockaddr(address, 0));
+      }
+      batch.send(fd);
+    });
+  }
+
+  /** The caller's address as the server saw it ('echo' for icmp), or '' where no answer comes. */
+  async ask(question: Question): Promise<string> {
+    const { protocol, to } = question;
+    const version = to.includes(':') ? 6 : 4;
+    const id = ++this.#lastId;
+    switch (protocol) {
+      case 'tcp':
+        return this.#exchange(question, openFor(question, SOCK_STREAM, 0), undefined, (answer) => answer.toString());
+      case 'udp':
+        return this.#exchange(question, openFor(question, SOCK_DGRAM, 0), Buffer.from(`question ${id}`), (answer) => answer.toString());
+      case 'icmp': {
+        const fd = openFor(question, SOCK_RAW, version === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+        return this.#exchange(question, fd, echoRequest(version, id), (answer) => (isEchoReply(version, withoutIpHeader(version, answer), id) ? 'echo' : undefined));
+      }
+      case 'sctp': {
+        const init = encodeSctp({ sourcePort: id, destinationPort: question.port!, tag: 0, chunk: 'init', initiateTag: id, text: '' });
+        return this.#exchange(question, openFor(question, SOCK_RAW, IPPROTO_SCTP), init, (answer) => {
+          const packet = decodeSctp(withoutIpHeader(version, answer));
+          return packet?.chunk === 'init-ack' && packet.destinationPort === id && packet.tag === id ? packet.text : undefined;
+        });
+      }
+    }
+  }
+
+  /** Sends on a connected socket until `read` makes something of an answer. */
+  #exchange(question: Question, fd: number | undefined, request: Buffer | undefined, read: (answer: Buffer) => string | undefined): Promise<string> {
+    if (fd === undefined) return Promise.resolve('');
+    const buffer = Buffer.alloc(2048);
+    return new Promise((resolve) => {
+      const end = (answer: string) => {
+        clearTimeout(timeout);
+        clearInterval(again);
+        watch.close();
+        closeFd(fd);
+        resolve(answer);
+      };
+      const receive = () => {
+        try {
+          for (let size = recvPacket(fd, buffer); size !== undefined; size = recvPacket(fd, buffer)) {
+            const answer = size === 0 ? '' : read(buffer.subarray(0, size));
+            if (answer !== undefined) return end(answer);
+          }
+        } catch (error) {
+          if (!isKernelError(error, 'ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 'ENOPROTOOPT', 'EACCES')) throw error;
+          end('');
+        }
+      };
+      const watch = new FdWatch(fd, { readable: true }, receive);
+      const ask = () => void (request && send(fd, request, request.length, 0));
+      const timeout = setTimeout(() => end(''), UNANSWERED_MS);
+      const again = setInterval(ask, AGAIN_MS);
+      ask();
+    });
+  }
+
+  /** Puts a datagram on the wire behind `link` of a namespace as it is, past routing and filters there. */
+  inject(netns: string | undefined, link: string, mac: string, datagram: UdpDatagram): void {
+    const packet = encodeUdp(datagram);
+    const route = RouteSocket.open(netns);
+    const index = route.link(link)!.index;
+    route.close();
+    const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'open packet socket'));
+    const to = Buffer.alloc(20); // struct sockaddr_ll
+    to.writeUInt16LE(AF_PACKET, 0);
+    to.writeUInt16BE(ETHERTYPE[datagram.source.includes(':') ? 6 : 4], 2);
+    to.writeUInt32LE(index, 4);
+    to[11] = 6;
+    macBytes(mac).copy(to, 12);
+    check(sendto(fd, packet, packet.length, 0, to, to.length), 'send on packet socket');
+    closeFd(fd);
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    for (const { watch, fd } of this.#watches) {
+      watch.close();
+      closeFd(fd);
+    }
+  }
+
+  #watch(fd: number, ready: () => void): void {
+    this.#watches.push({ watch: new FdWatch(fd, { readable: true }, ready).unref(), fd });
+  }
+}
+
+const plain = (address: string): string => address.replace(/^::ffff:/, '').replace(/%.*/, '');
+
+function rawSocket(netns: string | undefined, version: 4 | 6, protocol: number): number {
+  return runInNetns(netns, () => check(socket(version === 4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'open raw socket'));
+}
+
+/** A socket on its way to the address; undefined where the namespace has no route there. */
+function openFor({ from, to, port = 0, scopeId = 0, source }: Question, type: number, protocol: number): number | undefined {
+  return runInNetns(from, () => {
+    const fd = check(socket(to.includes(':') ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'open socket');
+    if (source !== undefined) {
+      const name = inetSockaddr(source, 0);
+      check(bind(fd, name, name.length), `bind ${source}`);
+    }
+    const name = inetSockaddr(to, type === SOCK_RAW ? 0 : port, scopeId);
+    if (connect(fd, name, name.length) === 0 || errnoOfLastCall() === EINPROGRESS) return fd;
+    closeFd(fd);
+    return undefined;
+  });
+}
