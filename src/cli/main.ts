@@ -52,13 +52,14 @@ async function main(argv: readonly string[]): Promise<void> {
   const flags = new FlagSet(command.flags);
   const usage = usageLine(found.path, command.use);
   parseFlags(flags, found.rest, command.interspersed ?? true, usage, found.path);
+  const meant = command.meant?.(flags.args, flags.helpWanted) ?? command;
   if (flags.helpWanted) {
     if (flags.shortHelpUsed) print(SHORT_HELP_NOTE);
     const { commandHelp } = await import('./command/help.ts');
-    return print(commandHelp(command, found.path));
+    return print(commandHelp(meant, found.path));
   }
-  checkArguments(command, found.path, usage, flags.args);
-  await call(command, found.path, flags, globals);
+  checkArguments(meant, found.path, usage, flags.args);
+  await call(meant, found.path, flags, globals);
 }
 
 async function call(command: Command, path: string, flags: FlagSet, globals: FlagSet): Promise<void> {

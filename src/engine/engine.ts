@@ -12,6 +12,7 @@ import type { EndpointSpec } from '../model/endpoint.ts';
 import type { NetworkSpec } from '../model/network.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
+import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import type { Store } from '../store/store.ts';
@@ -20,6 +21,7 @@ import { AttachHub } from './container/attach-hub.ts';
 import { createContainer } from './container/container-create.ts';
 import { handleExit } from './container/container-exit.ts';
 import { NameReservations } from './container/container-name.ts';
+import { addPorts, removePorts } from './container/container-ports.ts';
 import { removeContainer } from './container/container-remove.ts';
 import { renameContainer } from './container/container-rename.ts';
 import { restartContainer } from './container/container-restart.ts';
@@ -146,6 +148,8 @@ export function createEngine(deps: EngineDeps) {
       stats: (ref: string) => readStats(context, ref),
       changes: (ref: string) => archive.containerChanges(context, ref),
       prune: (filters: Filters) => views.pruneContainers(context, filters),
+      addPorts: (ref: string, bindings: PortBindings) => addPorts(context, ref, bindings),
+      removePorts: (ref: string, bindings: PortBindings) => removePorts(context, ref, bindings),
     },
     streams: {
       attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(context, ref, options),

@@ -58,7 +58,7 @@ async function dropHalfStarted(context: EngineContext, id: string): Promise<void
 
 /**
  * A change of a running container is told to the network and saved in the record, one after the other, and a daemon may
- * die between the two. What it is connected to is what the network says, as its processes live with it; what it is called
+ * die between the two. What it is connected to and publishes is what the network says, as its processes live with it; what it is called
  * and what it links to is what the record says, which is saved first.
  */
 async function agree(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
@@ -72,6 +72,13 @@ async function agree(context: EngineContext, record: ContainerRecord): Promise<C
     agreed = { ...record, connections: live.connections };
     await context.table.save(agreed);
     await rememberNames(context, agreed);
+  }
+  const portBindings = JSON.stringify(live.portBindings);
+  if (live.mode === 'networks' && portBindings !== JSON.stringify(agreed.spec.connection.portBindings)) {
+    context.log.info({ container: record.id }, 'a change of its published ports is completed');
+    const { spec } = agreed;
+    agreed = { ...agreed, spec: { ...spec, connection: { ...spec.connection, portBindings: live.portBindings } } };
+    await context.table.save(agreed);
   }
   if (live.containerName !== record.name) await context.network.rename(record.id, record.name);
   const wanted = record.links.filter((link) => context.table.get(link.sourceId));

@@ -27,6 +27,8 @@ export interface FlowFilter {
   readonly addresses?: ReadonlySet<string>;
   /** Any of these as the first packet's destination port. */
   readonly destinationPorts?: ReadonlySet<number>;
+  /** Any of these as where the first packet was sent to. */
+  readonly destinations?: ReadonlySet<string>;
 }
 
 export interface FlowEnd {
@@ -70,6 +72,7 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
   const [source, destination, replySource] = [filter.source, filter.destination, filter.replySource].map(canonical);
   const anywhere = new Set([...(filter.addresses ?? [])].map((text) => ipText(ipBytes(text))));
   const address = canonical(filter.address);
+  const destinations = filter.destinations && new Set([...filter.destinations].map((text) => ipText(ipBytes(text))));
   const same = <T>(wanted: T | undefined, value: T) => wanted === undefined || wanted === value;
   const required = [source, destination, replySource, address].filter((text) => text !== undefined).map(ipBytes);
   const oneOf = [...anywhere].map(ipBytes);
@@ -84,6 +87,7 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
       same(replySource, reply.source) &&
       same(filter.replySourcePort, reply.sourcePort) &&
       (filter.destinationPorts === undefined || filter.destinationPorts.has(original.destinationPort)) &&
+      (destinations === undefined || destinations.has(original.destination)) &&
       (address === undefined || ends(original, reply).includes(address)) &&
       (filter.addresses === undefined || ends(original, reply).some((end) => anywhere.has(end))),
     mayMatch: (entry) =>

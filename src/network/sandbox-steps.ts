@@ -26,7 +26,7 @@ export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: Hos
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
   if (record.resolverPort > 0) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
-  steps.push(...forgetPortSteps(publishedOf(sandbox.endpoints), ['udp', 'sctp']));
+  steps.push(...forgetUnledSteps(publishedOf(sandbox.endpoints)));
   return steps;
 }
 
@@ -67,23 +67,35 @@ export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
 }
 
 /** A client that talked to a port before it was published would go on not being led to the container. */
-function forgetPortSteps(published: readonly PublishedPort[], protocols: readonly Protocol[]): Step[] {
-  return protocols.flatMap((protocol): Step[] => {
-    const ports = published.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
-    return ports.length === 0 ? [] : [{ kind: 'forget-port-flows', protocol, ports }];
-  });
+function forgetUnledSteps(published: readonly PublishedPort[]): Step[] {
+  const steps = new Map<string, { kind: 'forget-unled-flows'; protocol: Protocol; hostIp: string; ports: number[] }>();
+  for (const { protocol, hostIp, hostPort } of published) {
+    if (protocol === 'tcp' || hostPort === 0) continue;
+    const everywhere = hostIp === '0.0.0.0' || hostIp === '::';
+    const key = `${protocol} ${everywhere ? '' : hostIp}`;
+    const step = steps.get(key);
+    if (step) step.ports.push(hostPort);
+    else steps.set(key, { kind: 'forget-unled-flows', protocol, hostIp: everywhere ? '' : hostIp, ports: [hostPort] });
+  }
+  return [...steps.values()];
 }
 
 /** For ports that a running container gets or gives back. */
 export function publishSteps(before: readonly Endpoint[], after: readonly Endpoint[]): Step[] {
   const old = new Set(publishedOf(before).map(portKey));
   const added = publishedOf(after).filter((port) => !old.has(portKey(port)));
-  return [...hairpinSteps(before, after), ...forgetPortSteps(added, ['udp', 'sctp'])];
+  return [...hairpinSteps(before, after), ...forgetUnledSteps(added)];
 }
 
 /** A port that is closed, closes for what goes through it already. */
-export function forgetPublishedSteps(ports: readonly PublishedPort[]): Step[] {
-  return forgetPortSteps(ports, ['tcp', 'udp', 'sctp']);
+export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: readonly PublishedPort[]): Step[] {
+  const addresses = endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== '');
+  return addresses.flatMap((address) =>
+    (['tcp', 'udp', 'sctp'] as const).flatMap((protocol): Step[] => {
+      const led = ports.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
+      return led.length === 0 ? [] : [{ kind: 'forget-led-flows', protocol, address, ports: led }];
+    }),
+  );
 }
 
 /** A hole that closes, closes for what goes through it already. */

@@ -11,8 +11,8 @@ import { RouteSocket, type LinkStatistics } from '../kernel/netlink/route-socket
 import type { Connection, Link } from '../model/container.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
-import type { Port, PortBinding, PublishedPort } from '../model/port.ts';
-import { allotEndpoint, allotPorts, allotSandbox, checkConnection, publishPorts, releaseAddresses, withEndpoints } from './allotment.ts';
+import type { Port, PublishedPort } from '../model/port.ts';
+import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
 import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
 import { isOf } from './container-files.ts';
 import type { ResolverChange } from './contract.ts';
@@ -21,16 +21,18 @@ import { driverNamed } from './drivers.ts';
 import { followHostServers } from './host-servers.ts';
 import type { PoolUsage } from './ipam/ipam.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
+import { publishMore, unpublish } from './live-ports.ts';
 import { NetworkAdmin } from './network-admin.ts';
 import { diffElements } from './plan/element.ts';
 import { recipientsOf } from './plan/links.ts';
-import { assignPublished, portKey, publishedOf } from './plan/publish.ts';
+import { assignPublished, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
+import type { WantedPort } from './ports/port-request.ts';
 import { Repairer, type RepairListener } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
-import { beforeDisconnectSteps, connectSteps, detachSteps, forgetPublishedSteps, forgetSteps, joinSteps, leaveSteps, publishSteps } from './sandbox-steps.ts';
+import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
 
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
@@ -278,31 +280,16 @@ export class NetworkService {
   }
 
   /**
-   * Publishes more ports of a running container; they last as long as it runs. Returns what it got. Throws `conflict`
-   * where none of its networks leads out, and Docker's refusals for what is taken.
+   * Publishes more ports of a running container, and keeps in its request that they are wanted. Returns what it got. Throws
+   * `conflict` where none of its networks leads out, and Docker's refusals for what is taken.
    */
-  async publish(containerId: string, wanted: readonly { readonly port: Port; readonly bindings: readonly PortBinding[] }[]): Promise<readonly PublishedPort[]> {
-    return this.#exclusively(containerId, async (undo) => {
-      const record = this.#record(containerId);
-      const { sandbox, request } = record;
-      const added = publishPorts(this.#core, { sandboxId: sandbox.id, request, endpoints: sandbox.endpoints, wanted }, undo);
-      if (added.length === 0) throw conflict(`container ${request.containerName} is on no network that ports can be published on`);
-      await this.#setPublished(record, [...publishedOf(sandbox.endpoints), ...added], undo);
-      return added;
-    });
+  async publish(containerId: string, wanted: readonly WantedPort[]): Promise<readonly PublishedPort[]> {
+    return this.#exclusively(containerId, (undo) => publishMore(this.#core, this.#record(containerId), wanted, undo));
   }
 
-  /** Takes back published ports of a running container; flows through them end. */
+  /** Takes back published ports of a running container, and that they are wanted; flows through them end. */
   async unpublish(containerId: string, ports: readonly PublishedPort[]): Promise<void> {
-    await this.#exclusively(containerId, async (undo) => {
-      const record = this.#record(containerId);
-      const gone = new Set(ports.map(portKey));
-      const rest = publishedOf(record.sandbox.endpoints).filter((port) => !gone.has(portKey(port)));
-      await this.#setPublished(record, rest, undo);
-      this.#core.ports.release(record.id, ports);
-      const errors = await runTearDown(this.#core, forgetPublishedSteps(ports));
-      throwCollected(`closing published ports of container ${containerId}`, errors);
-    });
+    await this.#exclusively(containerId, (undo) => unpublish(this.#core, this.#record(containerId), ports, undo));
   }
 
   /** The container's new name, wherever it shows: DNS, the hosts files of what links to it, refusals. */
@@ -405,12 +392,6 @@ export class NetworkService {
     const record = this.#core.table.sandbox(containerId);
     if (!record) throw conflict(`container ${containerId} is not running`);
     return record;
-  }
-
-  async #setPublished(record: SandboxRecord, ports: readonly PublishedPort[], undo: UndoStack): Promise<void> {
-    const { endpoints, containerId } = record.sandbox;
-    const next = withEndpoints(this.#core, record, assignPublished(endpoints, ports));
-    await applyChange(this.#core, undo, { containerId, next, steps: publishSteps(endpoints, next.sandbox.endpoints) });
   }
 
   #allotConnection(containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {

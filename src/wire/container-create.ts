@@ -112,7 +112,7 @@ export const mountSchema = fields({
   ClusterOptions: v.nullish(v.unknown(), null),
 });
 
-const portMapSchema = v.nullish(
+export const portMapSchema = v.nullish(
   v.record(v.string(), v.nullish(v.array(fields({ HostIp: text(), HostPort: text() })), [])),
   {},
 );

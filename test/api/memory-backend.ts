@@ -16,6 +16,7 @@ import type { EngineEvent } from '../../src/model/event.ts';
 import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
+import { parsePort } from '../../src/model/port.ts';
 import type { NetworkRecord } from '../../src/model/network.ts';
 
 export interface Container {
@@ -277,6 +278,14 @@ export class MemoryBackend implements Backend {
       return { id: record.id, name: record.name, stats: null };
     },
     changes: async () => [],
+    addPorts: async (ref, bindings) => {
+      const { record } = await this.containers.inspect(ref, { size: false });
+      const ports = Object.entries(bindings).flatMap(([port, list]) =>
+        list.map(({ hostIp, hostPort }) => ({ ...parsePort(port), hostIp: hostIp || '0.0.0.0', hostPort: Number(hostPort) })),
+      );
+      return { running: record.state.status === 'running', ports };
+    },
+    removePorts: async (ref, bindings) => this.containers.addPorts(ref, bindings),
     prune: async () => ({ deleted: [], spaceReclaimedBytes: 0 }),
   };
 

@@ -103,6 +103,8 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   assert.equal(found({ protocol: 'udp', destinationPorts: new Set([9]) }).length, 3000);
   assert.equal(found({ protocol: 'tcp', destinationPorts: new Set([9]) }).length, 0);
   assert.equal(found({ destinationPorts: new Set([9, 11]) }).length, 3001);
+  assert.equal(found({ destinationPorts: new Set([11]), destinations: new Set(['127.0.0.1', '::1']) }).length, 1);
+  assert.equal(found({ destinationPorts: new Set([11]), destinations: new Set(['127.0.0.2']) }).length, 0);
   assert.equal(found({ source: '127.0.0.1', destinationPorts: new Set([10]) }).length, 3000);
   assert.equal(deleteFlows({ addresses: new Set(['127.1.2.4', '::1']) }, netns), 2);
   assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1']) }), ['127.1.2.5']);

@@ -1,6 +1,7 @@
 /** What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db'). */
 import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
+import type { PortBinding, PublishedPort } from '../../model/port.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 
 export interface ContainerView {
@@ -69,4 +70,14 @@ export interface ContainerQueries {
   stats(ref: string): Promise<{ id: string; name: string; stats: ContainerStats | null }>;
   changes(ref: string): Promise<{ kind: 0 | 1 | 2; path: string }[]>; // modified, added, deleted
   prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }>;
+}
+
+/** By '80/tcp'. */
+type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
+
+/** Published ports that come and go; what changed now, nothing where the container does not run and its next start is meant. */
+export interface ContainerPorts {
+  addPorts(ref: string, bindings: PortBindings): Promise<{ running: boolean; ports: readonly PublishedPort[] }>;
+  /** '' as host port or address: whatever is published. */
+  removePorts(ref: string, bindings: PortBindings): Promise<{ running: boolean; ports: readonly PublishedPort[] }>;
 }

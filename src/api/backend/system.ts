@@ -46,7 +46,7 @@ export interface SystemBackend {
 
 /** Everything the api needs; the daemon hands it over. */
 export interface Backend {
-  readonly containers: import('./container.ts').ContainerLifecycle & import('./container.ts').ContainerQueries;
+  readonly containers: import('./container.ts').ContainerLifecycle & import('./container.ts').ContainerQueries & import('./container.ts').ContainerPorts;
   readonly streams: import('./stream.ts').StreamBackend;
   readonly archives: import('./archive.ts').ArchiveBackend;
   readonly networks: import('./network.ts').NetworkBackend;

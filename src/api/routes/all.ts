@@ -5,6 +5,7 @@ import { addExecRoutes } from './exec.ts';
 import { addImageRoutes } from './images.ts';
 import { addNameRoutes } from './names.ts';
 import { addNetworkRoutes } from './networks.ts';
+import { addPortRoutes } from './ports.ts';
 import { addStreamRoutes } from './streams.ts';
 import { addSystemRoutes } from './system.ts';
 import { addUnbuiltRoutes } from './unbuilt.ts';
@@ -20,6 +21,7 @@ export function createRoutes(): RouteTable {
   addImageRoutes(routes);
   addNetworkRoutes(routes);
   addNameRoutes(routes);
+  addPortRoutes(routes);
   addVolumeRoutes(routes);
   addUnbuiltRoutes(routes);
   return routes;

@@ -15,6 +15,8 @@ export interface Command {
   readonly args: readonly [number, number];
   /** False: flags end at the first argument, as for `run IMAGE ls -l`. */
   readonly interspersed?: boolean;
+  /** Another command behind the same word, where the arguments can mean nothing else. */
+  readonly meant?: (args: readonly string[], help: boolean) => Command | undefined;
   run(call: Call): Promise<void> | void;
 }
 

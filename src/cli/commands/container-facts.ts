@@ -1,14 +1,12 @@
 /** `port`, `top`, `diff` */
-import { isIPv6 } from 'node:net';
 import type { Command } from '../command/command.ts';
 import { StatusError } from '../command/status-error.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { layoutColumns } from '../format/table.ts';
 import { print } from '../terminal/output.ts';
+import { joinHostPort, portChange } from './port-change.ts';
 
 type Ports = Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
-
-const joinHostPort = (ip: string, port: string) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 export const portCommand: Command = {
   use: 'port CONTAINER [PRIVATE_PORT[/PROTO]]',
@@ -16,6 +14,7 @@ export const portCommand: Command = {
   aliases: ['container port', 'port'],
   args: [1, 2],
   flags: [],
+  meant: portChange,
   async run({ args, client }) {
     const [container = '', wanted] = args;
     const { NetworkSettings } = await client.json<{ NetworkSettings: { Ports: Ports | null } }>('GET', `/containers/${encodeURIComponent(container)}/json`);

@@ -164,8 +164,15 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined;
   },
 
-  'forget-port-flows': ({ protocol, ports }) => {
-    deleteFlows({ protocol, destinationPorts: new Set(ports) });
+  'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
+    // Only what was sent to this host: others' port 53 is none of ours.
+    const destinations = hostIp === '' ? context.route('').addresses().map((info) => info.address) : [hostIp];
+    deleteFlows({ protocol, destinationPorts: new Set(ports), destinations: new Set(destinations) });
+    return undefined;
+  },
+
+  'forget-led-flows': ({ protocol, address, ports }) => {
+    deleteFlows({ protocol, destinationPorts: new Set(ports), replySource: address });
     return undefined;
   },
 };

@@ -56,7 +56,10 @@ export type Step =
   | { readonly kind: 'change-elements'; readonly diff: ElementDiff }
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
   | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }
-  | { readonly kind: 'forget-port-flows'; readonly protocol: Protocol; readonly ports: readonly number[] };
+  /** Tracked connections to host ports that end at the host. `hostIp`: '' = any of its addresses. */
+  | { readonly kind: 'forget-unled-flows'; readonly protocol: Protocol; readonly hostIp: string; readonly ports: readonly number[] }
+  /** Tracked connections to host ports that a container's address answers. */
+  | { readonly kind: 'forget-led-flows'; readonly protocol: Protocol; readonly address: string; readonly ports: readonly number[] };
 
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Step & { readonly kind: K };

@@ -1,0 +1,51 @@
+/** `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing else. */
+import { isIPv6 } from 'node:net';
+import type { PortsResponseJson } from '../../wire/ports.ts';
+import type { Call, Command } from '../command/command.ts';
+import { StatusError, errorText } from '../command/status-error.ts';
+import { parsePublish, type PortBindings } from '../container/port-specs.ts';
+import { naturalOrder } from '../format/natural-order.ts';
+import { complain, print } from '../terminal/output.ts';
+
+export const joinHostPort = (ip: string, port: string) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
+
+export function portChange(args: readonly string[], help: boolean): Command | undefined {
+  if (args.length < 3 && !help) return undefined;
+  if (args[0] === 'add') return addCommand;
+  return args[0] === 'rm' ? removeCommand : undefined;
+}
+
+const SPEC_HELP = `SPEC is what 'run --publish' takes: [HOST_IP:][HOST_PORT:]PORT[/PROTO], with ranges. Of a container that does
+not run, its next start is changed.`;
+
+const addCommand: Command = {
+  use: 'port add CONTAINER SPEC [SPEC...]',
+  short: 'Publish more ports of a container',
+  long: `Publish more ports of a running container, at once and for its later starts\n\n${SPEC_HELP}`,
+  args: [3, Infinity],
+  flags: [],
+  run: (call) => change(call, (path, bindings) => call.client.json('POST', path, { body: { PortBindings: bindings } })),
+};
+
+const removeCommand: Command = {
+  use: 'port rm CONTAINER SPEC [SPEC...]',
+  short: 'Take published ports of a container back',
+  long: `Take published ports of a running container back, for its later starts too, and end the connections through\nthem. A SPEC without host port or address means all that are published of the container's port.\n\n${SPEC_HELP}`,
+  args: [3, Infinity],
+  flags: [],
+  run: (call) => change(call, (path, bindings) => call.client.json('DELETE', path, { body: { PortBindings: bindings } })),
+};
+
+async function change({ args }: Call, ask: (path: string, bindings: PortBindings) => Promise<PortsResponseJson>): Promise<void> {
+  const [, container = '', ...specs] = args;
+  let bindings: PortBindings;
+  try {
+    bindings = parsePublish(specs);
+  } catch (error) {
+    throw new StatusError(errorText(error));
+  }
+  const { Running, Ports } = await ask(`/causeway/containers/${encodeURIComponent(container)}/ports`, bindings);
+  const lines = Object.entries(Ports).flatMap(([port, list]) => (list ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`));
+  if (lines.length > 0) print(`${lines.toSorted(naturalOrder).join('\n')}\n`);
+  if (!Running) complain(`${container} is not running: the change is in effect with its next start`);
+}

@@ -1,0 +1,97 @@
+/**
+ * `port add` and `port rm`: published ports of a container that come and go while it runs. What it is to publish is part of its
+ * configuration (HostConfig.PortBindings), so that a restart brings it back; of a container that does not run, only that changes.
+ */
+import { conflict, errorMessage, invalid, notFound } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import { formatPort, type PublishedPort } from '../../model/port.ts';
+import { namedPublished, parseBindings, repeatedBindings, withBindings, withoutBindings, type PortBindings } from '../../network/ports/port-edit.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { isUp } from './container-stop.ts';
+import { networkModeKind } from './network-mode.ts';
+
+export interface PortChange {
+  /** Whether it is in effect now; else with the next start. */
+  readonly running: boolean;
+  readonly ports: readonly PublishedPort[];
+}
+
+export function addPorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
+  const { id } = context.table.find(ref);
+  return context.lock.run(id, async () => {
+    const record = context.table.find(id);
+    checkPublishes(record);
+    const wanted = parseBindings(bindings).filter((port) => port.bindings.length > 0);
+    if (wanted.length === 0) throw invalid('no ports specified');
+    if (!isUp(record)) {
+      const present = record.spec.connection.portBindings;
+      const [repeated] = repeatedBindings(present, wanted);
+      if (repeated !== undefined) throw conflict(`container ${record.name} publishes ${repeated} already`);
+      await saveBindings(context, record, withBindings(present, wanted));
+      return { running: false, ports: [] };
+    }
+    const ports = await context.network.publish(id, wanted);
+    try {
+      await saveBindings(context, record, context.network.request(id)?.portBindings ?? record.spec.connection.portBindings);
+    } catch (error) {
+      await context.network.unpublish(id, ports).catch((failure: unknown) =>
+        context.log.error({ container: id, error: errorMessage(failure) }, 'undo of published ports'),
+      );
+      throw error;
+    }
+    publishContainerEvent(context.events, record, 'publish', { ports: describePorts(ports) });
+    return { running: true, ports };
+  });
+}
+
+/** A binding without host port or address names whatever is published of its container port. All that is named exists, or nothing is done. */
+export function removePorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
+  const { id } = context.table.find(ref);
+  return context.lock.run(id, async () => {
+    const record = context.table.find(id);
+    checkPublishes(record);
+    const named = parseBindings(bindings).filter((port) => port.bindings.length > 0);
+    if (named.length === 0) throw invalid('no ports specified');
+    if (!isUp(record)) {
+      const { bindings: left, missing } = withoutBindings(record.spec.connection.portBindings, named);
+      refuseMissing(record, missing);
+      await saveBindings(context, record, left);
+      return { running: false, ports: [] };
+    }
+    const published = (context.network.sandbox(id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published);
+    const { found, missing } = namedPublished(published, named);
+    refuseMissing(record, missing);
+    try {
+      await context.network.unpublish(id, found);
+    } finally {
+      // Closed, and some flow could not be ended: it is closed all the same.
+      const left = context.network.request(id)?.portBindings;
+      if (left) await saveBindings(context, record, left);
+    }
+    publishContainerEvent(context.events, record, 'unpublish', { ports: describePorts(found) });
+    return { running: true, ports: found };
+  });
+}
+
+function refuseMissing(record: ContainerRecord, missing: readonly string[]): void {
+  if (missing.length > 0) throw notFound(`No public port '${missing[0]}' published for ${record.name}`);
+}
+
+function checkPublishes(record: ContainerRecord): void {
+  const kind = networkModeKind(record.spec.connection.networkMode);
+  if (kind === 'container') throw conflict('conflicting options: port publishing and the container type network mode');
+  if (kind === 'host') throw conflict(`container ${record.name} uses the network of the host: its ports are there already, none is published`);
+  if (kind === 'none') throw conflict(`container ${record.name} has no network that ports can be published on`);
+  if (record.state.status === 'removing' || record.state.status === 'dead') throw conflict(`container ${record.name} is marked for removal`);
+}
+
+async function saveBindings(context: EngineContext, record: ContainerRecord, portBindings: PortBindings): Promise<void> {
+  const { spec } = record;
+  await context.table.save({ ...record, spec: { ...spec, connection: { ...spec.connection, portBindings } } });
+}
+
+/** '0.0.0.0:8080->80/tcp, [::]:8080->80/tcp', as `ps` writes it. */
+function describePorts(ports: readonly PublishedPort[]): string {
+  return ports.map((port) => `${port.hostIp.includes(':') ? `[${port.hostIp}]` : port.hostIp}:${port.hostPort}->${formatPort(port)}`).join(', ');
+}
