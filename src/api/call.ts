@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import { checkValue, parseBody, parseJson } from '../wire/parse-body.ts';
 import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
+import { encodeJson } from './encode-json.ts';
 import { Query } from './query.ts';
 import { olderThan } from './versions.ts';
 
@@ -102,7 +103,7 @@ export class Call {
   }
 
   reply(status: number, value: unknown): void {
-    const body = Buffer.from(`${JSON.stringify(value)}\n`);
+    const body = Buffer.from(`${encodeJson(value)}\n`);
     this.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     this.response.end(body);
   }

@@ -1,16 +1,16 @@
 /** A network's pools, as far as they can be judged without knowing the others; the texts are Docker's. */
-import { CausewayError, forbidden, invalid } from '../base/errors.ts';
+import { forbidden, invalid } from '../base/errors.ts';
 import { bigintToIp, formatSubnet, ipToBigint, ipVersion, parseSubnet, subnetContains, subnetsOverlap, type Subnet } from '../model/addresses.ts';
 import type { NetworkCreateRequest } from '../wire/network.ts';
 import { joinMessages } from './error-list.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
-export function validateNetwork(request: NetworkCreateRequest): void {
-  if (request.Name === '') throw invalid('invalid network name: name is empty');
+export function validateNetwork(request: NetworkCreateRequest, enableIpv6: boolean): void {
   if (PREDEFINED.has(request.Name)) throw forbidden(`operation is not permitted on predefined ${request.Name} network `);
-  const messages = (request.IPAM?.Config ?? []).flatMap((pool) => poolComplaints(pool, request.EnableIPv6 ?? false));
-  if (messages.length > 0) throw new CausewayError('invalid', `invalid network config:\n${joinMessages(messages)}`);
+  const messages = (request.IPAM?.Config ?? []).flatMap((pool) => poolComplaints(pool, enableIpv6));
+  if (messages.length > 0) throw invalid(`invalid network config:\n${joinMessages(messages)}`);
+  if (request.Name.trim() === '') throw invalid('invalid name: name is empty');
 }
 
 type Pool = NonNullable<NetworkCreateRequest['IPAM']>['Config'][number];

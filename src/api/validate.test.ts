@@ -114,7 +114,7 @@ test('the process', () => {
 test('networks', () => {
   const network = (body: object) => {
     try {
-      validateNetwork(checkValue(networkCreateSchema, 'CreateRequest', body));
+      validateNetwork(checkValue(networkCreateSchema, 'CreateRequest', body), false);
     } catch (error) {
       return (error as Error).message;
     }
@@ -122,6 +122,7 @@ test('networks', () => {
   };
   const pool = (config: object) => network({ Name: 'n', IPAM: { Config: [config] } });
   assert.equal(network({ Name: 'host' }), 'operation is not permitted on predefined host network ');
+  assert.equal(network({ Name: ' ' }), 'invalid name: name is empty');
   assert.equal(pool({ Subnet: '10.0.0.0' }), 'invalid network config:\ninvalid subnet 10.0.0.0: invalid CIDR block notation');
   assert.equal(pool({ Subnet: '10.0.0.0/24', Gateway: '10.0.1.1' }), "invalid network config:\ninvalid gateway 10.0.1.1: parent subnet 10.0.0.0/24 doesn't contain this address");
   assert.equal(pool({ Subnet: '10.0.0.0/24', IPRange: '10.0.0.0/16' }), 'invalid network config:\ninvalid ip-range 10.0.0.0/16: CIDR block is bigger than its parent subnet 10.0.0.0/24');

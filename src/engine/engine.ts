@@ -41,7 +41,6 @@ import { createExec, startExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
-import { findNetwork } from './network/network-lookup.ts';
 import * as networks from './network/network-use-cases.ts';
 import { restoreContainers, startWithDaemon } from './restore.ts';
 import { EventBus } from './system/event-bus.ts';
@@ -177,7 +176,7 @@ export function createEngine(deps: EngineDeps) {
     networks: {
       createNetwork: (spec: NetworkSpec) => networks.createNetwork(context, spec),
       removeNetwork: (ref: string) => networks.removeNetwork(context, ref),
-      inspectNetwork: async (ref: string) => networks.viewNetwork(context, findNetwork(context.network, ref)),
+      inspectNetwork: async (ref: string) => networks.inspectNetwork(context, ref),
       listNetworks: async (filters: Filters) => networks.listNetworks(context, filters),
       connect: (ref: string, container: string, spec: EndpointSpec) => networks.connectContainer(context, ref, container, spec),
       disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(context, ref, container, force),

@@ -17,6 +17,7 @@ export function readHostFacts(route: RouteSocket, defaultMtu: number): HostFacts
     ipv6: existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6'),
     defaultMtu: defaultMtu || 1500,
     hasLink: (name) => route.link(name) !== undefined,
+    linkKind: (name) => route.link(name)?.kind,
     knowsLinkKind: (kind) => knowsLinkKind(route, kind),
   };
 }

@@ -11,6 +11,7 @@ import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvCon
 import { foreignForwardDrops } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
+import { checkNetworkSpec, completeSpec, refuseRemovalInUse } from './plan/spec-check.ts';
 import type { Step } from './plan/step.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
@@ -24,19 +25,21 @@ export class NetworkAdmin {
 
   async create(asked: NetworkSpec): Promise<{ record: NetworkRecord; warnings: string[] }> {
     const { table, facts } = this.#core;
-    if (asked.name.trim() === '') throw invalid('network name cannot be empty');
-    if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network`);
+    if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network `);
+    if (asked.name.trim() === '') throw invalid('invalid name: name is empty');
     if (table.networks().some((network) => network.name === asked.name)) throw conflict(`network with name ${asked.name} already exists`);
-    const spec = this.#completed(asked);
-    if (spec.configOnly) return { record: await this.#storeConfigOnly(spec), warnings: [] };
-    const warnings = driverNamed(spec.driver).check(spec, facts);
+    const warnings = checkNetworkSpec(asked);
+    if (asked.configOnly) return { record: await this.#storeConfigOnly(asked), warnings };
+    const driver = driverNamed(asked.driver);
+    const spec = completeSpec(asked, table.networks());
+    warnings.push(...driver.check(spec, facts, table.networks()));
     const record = await this.#build(spec, newId(), false);
     return { record, warnings };
   }
 
   /** The default bridge as the configuration has it now, under the id that it always had. */
   async establish(spec: NetworkSpec, previous: NetworkRecord | undefined): Promise<NetworkRecord> {
-    driverNamed(spec.driver).check(spec, this.#core.facts);
+    driverNamed(spec.driver).check(spec, this.#core.facts, []);
     return this.#build(spec, previous?.id ?? newId(), true, previous);
   }
 
@@ -46,6 +49,7 @@ export class NetworkAdmin {
     if (!network) throw notFound(`network ${id} not found`);
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
     if (table.endpointCount(id) > 0) throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
+    refuseRemovalInUse(network, table.networks());
     await this.destroy(network);
   }
 
@@ -154,7 +158,7 @@ export class NetworkAdmin {
   async #storeConfigOnly(spec: NetworkSpec): Promise<NetworkRecord> {
     const record: NetworkRecord = {
       ...spec,
-      driver: spec.driver || 'null',
+      driver: 'null', // as Docker has it: no driver is ever asked to make it
       scope: 'local',
       id: newId(),
       createdAt: new Date().toISOString(),
@@ -165,18 +169,6 @@ export class NetworkAdmin {
     this.#core.table.putNetwork(record);
     await this.#core.store.commit({ putNetworks: [record] });
     return record;
-  }
-
-  /** A network made from a configuration takes all of it from there. */
-  #completed(spec: NetworkSpec): NetworkSpec {
-    if (spec.configFrom === '') return spec;
-    const source = this.#core.table.networks().find((network) => network.name === spec.configFrom || network.id === spec.configFrom);
-    if (!source) throw notFound(`network ${spec.configFrom} not found`);
-    if (!source.configOnly) throw forbidden(`network ${spec.configFrom} is not a configuration network`);
-    if (spec.ipam.pools.length > 0 || Object.keys(spec.options).length > 0) {
-      throw forbidden('user specified configurations are not supported if the network depends on a configuration network');
-    }
-    return { ...spec, ipam: source.ipam, options: source.options, enableIpv4: source.enableIpv4, enableIpv6: source.enableIpv6, internal: source.internal, labels: { ...source.labels, ...spec.labels } };
   }
 
   #refuseSameBridge(record: NetworkRecord): void {
@@ -207,6 +199,6 @@ export class NetworkAdmin {
   }
 
   #removeSteps(network: NetworkRecord): Step[] {
-    return driverNamed(network.driver).removeNetwork(network, this.#core.facts);
+    return driverNamed(network.driver).removeNetwork(network, this.#core.table.networks());
   }
 }

@@ -48,6 +48,11 @@ export interface EndpointResourceJson {
   IPv6Address: string;
 }
 
+/** Since API 1.52. The numbers may be greater than a double can say. */
+export interface NetworkStatusJson {
+  IPAM: { Subnets: Record<string, { IPsInUse: bigint; DynamicIPsAvailable: bigint }> };
+}
+
 export interface NetworkJson {
   Name: string;
   Id: string;
@@ -65,4 +70,5 @@ export interface NetworkJson {
   Containers: Record<string, EndpointResourceJson>;
   Options: Readonly<Record<string, string>> | null;
   Labels: Readonly<Record<string, string>>;
+  Status?: NetworkStatusJson;
 }

@@ -419,9 +419,9 @@ export class MemoryBackend implements Backend {
       const endpoints = [...this.list.values()]
         .flatMap((container) => this.view(container).endpoints.map((endpoint) => ({ ...endpoint, containerName: container.record.name })))
         .filter((endpoint) => endpoint.networkId === record.id);
-      return { record, endpoints };
+      return { record, endpoints, pools: [] };
     },
-    listNetworks: async () => [...this.networkRecords.values()].map((record) => ({ record, endpoints: [] })),
+    listNetworks: async () => [...this.networkRecords.values()].map((record) => ({ record, endpoints: [], pools: [] })),
     connect: async (ref, container, spec) => void this.calls.push(`connect ${ref} ${container} ${JSON.stringify(spec)}`),
     disconnect: async (ref, container, force) => void this.calls.push(`disconnect ${ref} ${container} ${force}`),
     pruneNetworks: async () => [],

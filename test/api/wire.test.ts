@@ -97,7 +97,7 @@ test('an error has its status in one place, and nothing beside its message', asy
     ['POST', '/images/busybox/tag?repo=Bad', 400, 'invalid reference format: repository name (Bad) must be lowercase'],
     ['GET', '/events?since=20&until=10', 400, '`since` time (20) cannot be after `until` time (10)'],
     ['GET', '/system/df?type=x', 400, 'unknown object type: x'],
-    ['POST', '/networks/create', 400, 'invalid network name: name is empty'],
+    ['POST', '/networks/create', 400, 'invalid name: name is empty'],
   ];
   for (const [method, path, status, message] of cases) {
     const answer = await call(method, path);

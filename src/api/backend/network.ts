@@ -3,9 +3,17 @@ import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { Filters } from './container.ts';
 
+/** How full one subnet is. */
+export interface PoolUsage {
+  readonly subnet: string;
+  readonly ipsInUse: bigint;
+  readonly dynamicIpsAvailable: bigint;
+}
+
 export interface NetworkView {
   readonly record: NetworkRecord;
   readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
+  readonly pools: readonly PoolUsage[];
 }
 
 export interface NetworkBackend {

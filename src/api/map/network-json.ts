@@ -1,10 +1,12 @@
 /** Networks between Docker's JSON and the engine's model. */
+import { invalid } from '../../base/errors.ts';
 import type { NetworkSpec } from '../../model/network.ts';
-import type { EndpointResourceJson, IpamPoolJson, NetworkCreateRequest, NetworkJson } from '../../wire/network.ts';
+import type { EndpointResourceJson, IpamPoolJson, NetworkCreateRequest, NetworkJson, NetworkStatusJson } from '../../wire/network.ts';
 import type { NetworkView } from '../backend/network.ts';
 
 export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
   const { IPAM: ipam } = request;
+  const options = { ...request.Options };
   return {
     name: request.Name,
     driver: request.Driver,
@@ -14,8 +16,8 @@ export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
     ingress: request.Ingress,
     configOnly: request.ConfigOnly,
     configFrom: request.ConfigFrom?.Network ?? '',
-    enableIpv4: request.EnableIPv4 ?? true,
-    enableIpv6: request.EnableIPv6 ?? false,
+    enableIpv4: readFamily(request.EnableIPv4, options, 'com.docker.network.enable_ipv4', true),
+    enableIpv6: readFamily(request.EnableIPv6, options, 'com.docker.network.enable_ipv6', false),
     ipam: {
       driver: ipam?.Driver || 'default',
       options: ipam?.Options ?? null,
@@ -26,9 +28,22 @@ export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
         auxAddresses: pool.AuxiliaryAddresses,
       })),
     },
-    options: request.Options,
+    options,
     labels: request.Labels,
   };
+}
+
+/** A family is turned on or off by a field, or else by an option, which then stays to be seen. */
+function readFamily(field: boolean | null | undefined, options: Record<string, string>, option: string, fallback: boolean): boolean {
+  if (typeof field === 'boolean') {
+    delete options[option];
+    return field;
+  }
+  const value = options[option];
+  if (value === undefined) return fallback;
+  if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+  throw invalid(`driver-opt ${JSON.stringify(option)} is not a valid bool`);
 }
 
 /** `detailed`: with the containers, as inspect shows it and lists before 1.28 did. */
@@ -54,11 +69,25 @@ export function toNetworkJson(view: NetworkView, detailed: boolean): NetworkJson
   };
 }
 
+const MOST = 2n ** 64n - 1n; // of an unsigned 64-bit number: what is more is shown as this
+
+/** How full the subnets are, as Docker shows it since API 1.52. */
+export function toNetworkStatus(view: NetworkView): NetworkStatusJson {
+  const saturated = (count: bigint) => (count > MOST ? MOST : count);
+  const subnets = view.pools.map(({ subnet, ipsInUse, dynamicIpsAvailable }) => [
+    subnet,
+    { IPsInUse: saturated(ipsInUse), DynamicIPsAvailable: saturated(dynamicIpsAvailable) },
+  ] as const);
+  return { IPAM: { Subnets: Object.fromEntries(subnets) } };
+}
+
 /** The pools as the user gave them where he did, as allocated where he left the choice. */
 function toPools({ record }: NetworkView): IpamPoolJson[] | null {
-  const asked = record.ipam.pools.filter((pool) => pool.subnet !== '');
-  const askedVersions = new Set(asked.map((pool) => pool.subnet.includes(':')));
-  const chosen = record.pools.filter((pool) => !askedVersions.has(pool.subnet.includes(':')));
+  const isV6 = (pool: { readonly subnet: string }) => pool.subnet.includes(':');
+  const given = record.ipam.pools.filter((pool) => pool.subnet !== '');
+  // Docker: what was asked for first, IPv4 before IPv6, then what was chosen.
+  const asked = [...given.filter((pool) => !isV6(pool)), ...given.filter(isV6)];
+  const chosen = record.pools.filter((pool) => !given.some((other) => isV6(other) === isV6(pool)));
   const pools = [...asked, ...chosen].map((pool) => {
     const allocated = record.pools.find((other) => other.subnet === pool.subnet);
     const gateway = pool.gateway || allocated?.gateway || '';

@@ -5,10 +5,14 @@ import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } fr
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toEndpointSpec } from '../map/container-spec.ts';
-import { toNetworkJson, toNetworkSpec } from '../map/network-json.ts';
+import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
 import type { RouteTable } from '../route-table.ts';
+import { NEWEST_API } from '../versions.ts';
 import { validateEndpoint } from '../validate-endpoint.ts';
 import { validateNetwork } from '../validate-network.ts';
+
+// Docker's is 1.52; until we serve that, our newest version has it.
+const STATUS_SINCE = NEWEST_API;
 
 export function addNetworkRoutes(routes: RouteTable): void {
   routes.add('GET', '/networks', listNetworks);
@@ -34,14 +38,18 @@ async function inspectNetwork(call: Call): Promise<void> {
   }
   const scope = call.query.text('scope');
   if (scope !== '' && scope !== 'local') throw notFound(`network ${call.name} not found`);
-  call.reply(200, toNetworkJson(await call.backend.networks.inspectNetwork(call.name), true));
+  const view = await call.backend.networks.inspectNetwork(call.name);
+  const json = toNetworkJson(view, true);
+  if (!call.olderThan(STATUS_SINCE)) json.Status = toNetworkStatus(view);
+  call.reply(200, json);
 }
 
 async function createNetwork(call: Call): Promise<void> {
   const request = await call.json(networkCreateSchema, 'CreateRequest');
   if (call.olderThan('1.48')) request.EnableIPv4 = null;
-  validateNetwork(request);
-  const { id, warnings } = await call.backend.networks.createNetwork(toNetworkSpec(request));
+  const spec = toNetworkSpec(request);
+  validateNetwork(request, spec.enableIpv6);
+  const { id, warnings } = await call.backend.networks.createNetwork(spec);
   call.reply(201, { Id: id, Warning: warnings.join('\n') });
 }
 

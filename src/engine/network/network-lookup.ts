@@ -14,11 +14,21 @@ export function findNetwork(source: NetworkSource, ref: string): NetworkRecord {
 }
 
 export function tryFindNetwork(source: NetworkSource, ref: string): NetworkRecord | undefined {
+  return findByName(source, ref === 'default' ? 'bridge' : ref, (count) => `network ${ref} is ambiguous (${count} matches found based on ID prefix)`);
+}
+
+/** The same for who inspects or removes one: Docker has other words for what is ambiguous then, and knows no `default`. */
+export function findOneNetwork(source: NetworkSource, ref: string): NetworkRecord {
+  const found = findByName(source, ref, (count) => `${count} matches found based on ID prefix: network ${ref} is ambiguous`);
+  if (!found) throw notFound(`network ${ref} not found`);
+  return found;
+}
+
+function findByName(source: NetworkSource, ref: string, ambiguous: (count: number) => string): NetworkRecord | undefined {
   const networks = source.networks();
-  const name = ref === 'default' ? 'bridge' : ref;
-  const exact = networks.find((network) => network.id === ref) ?? networks.find((network) => network.name === name);
+  const exact = networks.find((network) => network.id === ref) ?? networks.find((network) => network.name === ref);
   if (exact || ref === '') return exact;
   const matches = networks.filter((network) => network.id.startsWith(ref));
-  if (matches.length > 1) throw invalid(`network ${ref} is ambiguous (${matches.length} matches found based on ID prefix)`);
+  if (matches.length > 1) throw invalid(ambiguous(matches.length));
   return matches[0];
 }

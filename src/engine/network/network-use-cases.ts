@@ -1,5 +1,5 @@
 /** Networks as users work with them: the records are the network room's, who is connected is the containers'. */
-import { conflict, errorKind, forbidden, invalid } from '../../base/errors.ts';
+import { conflict, errorKind, forbidden } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
@@ -8,16 +8,15 @@ import { isUp } from '../container/container-stop.ts';
 import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind } from '../container/network-mode.ts';
 import type { EngineContext } from '../engine-context.ts';
-import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
-import { parseUntilMs } from '../system/time-filter.ts';
-import { booleanFilter } from '../volume/volume-service.ts';
-import { findNetwork } from './network-lookup.ts';
+import { networkPredicate, prunePredicate } from './network-filters.ts';
+import { findNetwork, findOneNetwork } from './network-lookup.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface NetworkView {
   readonly record: NetworkRecord;
   readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
+  readonly pools: readonly { readonly subnet: string; readonly ipsInUse: bigint; readonly dynamicIpsAvailable: bigint }[];
 }
 
 export async function createNetwork(context: EngineContext, spec: NetworkSpec): Promise<{ id: string; warnings: string[] }> {
@@ -27,53 +26,33 @@ export async function createNetwork(context: EngineContext, spec: NetworkSpec): 
 }
 
 export async function removeNetwork(context: EngineContext, ref: string): Promise<void> {
-  const record = findNetwork(context.network, ref);
+  const record = findOneNetwork(context.network, ref);
   if (record.predefined) throw forbidden(`${record.name} is a pre-defined network and cannot be removed`);
   const active = context.network.endpoints(record.id);
   if (active.length > 0) {
-    const names = active.map((endpoint) => context.table.get(endpoint.containerId)).filter((one) => one !== undefined);
-    const list = names.map((one) => `name:"${one.name}" id:"${one.id.slice(0, 12)}"`).join(', ');
+    // Docker's: the names of containers, the ids of their endpoints.
+    const list = active.map((endpoint) => `name:"${context.table.get(endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`).join(', ');
     throw forbidden(`error while removing network: network ${record.name} has active endpoints (${list})`);
   }
   await context.network.removeNetwork(record.id);
-  publishNetworkEvent(context.events, 'destroy', record);
+  if (!record.configOnly) publishNetworkEvent(context.events, 'destroy', record);
 }
 
-export function viewNetwork(context: EngineContext, record: NetworkRecord): NetworkView {
+export function inspectNetwork(context: EngineContext, ref: string): NetworkView {
+  return viewNetwork(context, findOneNetwork(context.network, ref));
+}
+
+function viewNetwork(context: EngineContext, record: NetworkRecord): NetworkView {
   const endpoints = context.network.endpoints(record.id).map((endpoint) => ({
     ...endpoint,
     containerName: context.table.get(endpoint.containerId)?.name ?? '',
   }));
-  return { record, endpoints };
+  return { record, endpoints, pools: context.network.poolUsage(record.id) };
 }
 
 export function listNetworks(context: EngineContext, filters: Filters): NetworkView[] {
-  const known = new Set(['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
-  for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
-  for (const type of filters['type'] ?? []) {
-    if (type !== 'custom' && type !== 'builtin') throw invalid(`invalid filter: 'type'='${type}'`);
-  }
-  const any = (name: string, test: (value: string) => boolean): boolean => !filters[name]?.length || filters[name].some(test);
-  const dangling = booleanFilter(filters, 'dangling');
-  return context.network
-    .networks()
-    .filter((network) => any('driver', (driver) => network.driver === driver))
-    .filter((network) => any('id', (id) => network.id.startsWith(id)))
-    .filter((network) => any('name', (name) => matchesName(network.name, name)))
-    .filter((network) => any('scope', (scope) => network.scope === scope))
-    .filter((network) => any('type', (type) => (type === 'builtin') === network.predefined))
-    .filter((network) => matchesLabels(network.labels, filters['label'] ?? []))
-    .filter((network) => dangling === undefined || (!network.predefined && dangling === !inUse(context, network.id)))
-    .map((network) => viewNetwork(context, network));
-}
-
-function matchesName(name: string, pattern: string): boolean {
-  if (name.includes(pattern)) return true;
-  try {
-    return new RegExp(pattern).test(name);
-  } catch {
-    return false;
-  }
+  const matches = networkPredicate(filters, (network) => inUse(context, network.id));
+  return context.network.networks().filter(matches).map((network) => viewNetwork(context, network));
 }
 
 function inUse(context: EngineContext, networkId: string): boolean {
@@ -81,13 +60,10 @@ function inUse(context: EngineContext, networkId: string): boolean {
 }
 
 export async function pruneNetworks(context: EngineContext, filters: Filters): Promise<string[]> {
-  for (const name of Object.keys(filters)) if (!['until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
-  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  const matches = prunePredicate(filters, context.clock.now());
   const deleted: string[] = [];
   for (const network of context.network.networks()) {
-    if (network.predefined || inUse(context, network.id)) continue;
-    if (Date.parse(network.createdAt) > untilMs) continue;
-    if (!matchesLabels(network.labels, filters['label'] ?? []) || !lacksLabels(network.labels, filters['label!'] ?? [])) continue;
+    if (!matches(network) || inUse(context, network.id)) continue;
     try {
       await removeNetwork(context, network.id);
       deleted.push(network.name);
@@ -121,7 +97,7 @@ function checkConnectable(record: ContainerRecord, network: NetworkRecord): void
   if (kind === 'host' || network.driver === 'host') {
     throw conflict('container cannot be disconnected from host network or connected to host network');
   }
-  if (kind === 'none' || network.driver === 'null') {
+  if (kind === 'none' || (network.driver === 'null' && !network.configOnly)) {
     throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   if (record.state.status === 'removing' || record.state.status === 'dead') {

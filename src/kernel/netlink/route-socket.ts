@@ -14,7 +14,7 @@ import * as routeRequests from './route-requests.ts';
 
 export type { AddressInfo, NeighbourInfo, RouteInfo } from './address-codec.ts';
 export type { AddressOptions } from './address-requests.ts';
-export type { IpvlanMode, LinkInfo, LinkStatistics, MacvlanMode } from './link-codec.ts';
+export type { IpvlanFlag, IpvlanMode, LinkInfo, LinkStatistics, MacvlanMode } from './link-codec.ts';
 export type { BridgeOptions, ChildLink, LinkChange, NewLink, VethOptions, VxlanOptions } from './link-requests.ts';
 export type { Route } from './route-requests.ts';
 

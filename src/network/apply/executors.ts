@@ -8,7 +8,7 @@ import { createNetns, deleteNetns } from '../../kernel/netns.ts';
 import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { RESOLVER_ADDRESS } from '../names/zone.ts';
-import type { IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
+import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
 import type { StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';
 
@@ -62,8 +62,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.route(netns).deleteLink(link);
   },
 
-  'create-ipvlan': ({ parent, mode, netns, link, mtu }, context) => {
-    context.route('').addIpvlan({ name: link, parent, mode: mode as IpvlanMode, netns, ...(mtu === 0 ? {} : { mtu }) });
+  'create-ipvlan': ({ parent, mode, flag, netns, link, mtu }, context) => {
+    context.route('').addIpvlan({ name: link, parent, mode: mode as IpvlanMode, flag: flag as IpvlanFlag, netns, ...(mtu === 0 ? {} : { mtu }) });
     return () => context.route(netns).deleteLink(link);
   },
 

@@ -1,5 +1,4 @@
 /** Networks as Linux bridges, containers on them by veth pairs. The driver of the default network. */
-import { invalid } from '../../base/errors.ts';
 import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { addressSteps, sysctlOf } from '../plan/address-steps.ts';
@@ -8,6 +7,7 @@ import type { NetworkDriver } from '../plan/driver.ts';
 import { bridgeNameFor, hostInterfaceName } from '../plan/interface-name.ts';
 import { macFromId } from '../plan/mac.ts';
 import type { Step } from '../plan/step.ts';
+import { checkBridgeSpec } from './spec-check.ts';
 
 const HOST = '';
 
@@ -16,20 +16,8 @@ export const bridgeDriver: NetworkDriver = {
   connectable: true,
   publishes: true,
 
-  check(spec) {
-    const options = parseBridgeOptions(spec);
-    const name = spec.options[BRIDGE_OPTION.name] ?? '';
-    if (name !== '' && (Buffer.byteLength(name) > 15 || /[\s/:]/.test(name) || name === '.' || name === '..')) {
-      throw invalid(`invalid bridge name ${JSON.stringify(name)}: an interface name has at most 15 bytes and no space, slash or colon`);
-    }
-    for (const [version, mode] of [
-      [4, options.mode4],
-      [6, options.mode6],
-    ] as const) {
-      if (mode === 'isolated' && !spec.internal) {
-        throw invalid(`gateway mode 'isolated' can only be used for an internal network (IPv${version})`);
-      }
-    }
+  check(spec, facts) {
+    checkBridgeSpec(spec, facts);
     return unknownOptionWarnings(spec);
   },
 
@@ -96,7 +84,8 @@ export const bridgeDriver: NetworkDriver = {
 function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
   if (!(version === 4 ? network.enableIpv4 : network.enableIpv6)) return '';
   const pool = network.pools.find((candidate) => parseSubnet(candidate.subnet)?.version === version);
-  return pool?.gateway ?? '';
+  // The host's own address on the bridge and the way out are one, but where an auxiliary address of this name says otherwise.
+  return pool?.auxAddresses[`DefaultGatewayIPv${version}`] ?? pool?.gateway ?? '';
 }
 
 /** What the host itself has on the bridge: the gateway of every pool, unless the network is to be without. */

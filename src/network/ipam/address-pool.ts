@@ -23,6 +23,7 @@ export class AddressPool {
   readonly #fixed = new Set<bigint>(); // what is never given
   readonly #kept = new Map<bigint, Set<string>>(); // not to be chosen: kept for somebody who asked for it by name
   readonly #blocked: OffsetSet; // taken or kept
+  #blockedTotal = 0n;
   #blockedInRange = 0n;
 
   constructor(options: AddressPoolOptions) {
@@ -93,9 +94,14 @@ export class AddressPool {
     return this.#last - this.#first + 1n - this.#blockedInRange;
   }
 
-  /** How many of the subnet are taken, with the network, broadcast, gateway and auxiliary addresses. */
+  /** How many of the subnet nobody else can be given: taken or kept, with the network, broadcast, gateway and auxiliary addresses. */
   get inUse(): bigint {
-    return BigInt(this.#taken.size);
+    return this.#blockedTotal;
+  }
+
+  /** What all that was asked so far has cost, in nodes of the tree that were looked at. */
+  get nodesVisited(): number {
+    return this.#blocked.nodesVisited;
   }
 
   #fix(offset: bigint): void {
@@ -105,12 +111,16 @@ export class AddressPool {
   }
 
   #block(offset: bigint): void {
-    if (this.#blocked.add(offset) && this.#inRange(offset)) this.#blockedInRange++;
+    if (!this.#blocked.add(offset)) return;
+    this.#blockedTotal++;
+    if (this.#inRange(offset)) this.#blockedInRange++;
   }
 
   #unblock(offset: bigint): void {
     if (this.#taken.has(offset) || this.#kept.has(offset)) return;
-    if (this.#blocked.delete(offset) && this.#inRange(offset)) this.#blockedInRange--;
+    if (!this.#blocked.delete(offset)) return;
+    this.#blockedTotal--;
+    if (this.#inRange(offset)) this.#blockedInRange--;
   }
 
   #inRange(offset: bigint): boolean {

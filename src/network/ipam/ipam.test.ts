@@ -92,7 +92,7 @@ test('the words of a full network, of a stranger address and of a taken one', ()
 
 test('several pools of a network are used one after the other', () => {
   const ipam = new Ipam({ pools: [] });
-  create(ipam, 'two', spec([{ subnet: '10.1.0.0/30' }, { subnet: '10.2.0.0/30' }], { driver: 'macvlan' }));
+  create(ipam, 'two', spec([{ subnet: '10.1.0.0/30' }, { subnet: '10.2.0.0/30' }], { driver: 'macvlan', options: { parent: 'eth0' } }));
   assert.deepEqual([ipam.take('two', 4), ipam.take('two', 4)], ['10.1.0.2', '10.2.0.2']);
   assert.throws(() => ipam.take('two', 4), { kind: 'system' });
 });
@@ -192,8 +192,12 @@ test('no gateway where nobody would use it', () => {
   assert.equal(gateway({ internal: true }), '10.1.0.1');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }), '');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }), '');
-  assert.equal(gateway({ driver: 'macvlan', internal: true }), '');
-  assert.equal(gateway({ driver: 'macvlan' }), '10.1.0.1');
+  const parent = { parent: 'eth0' };
+  assert.equal(gateway({ driver: 'macvlan', internal: true, options: parent }), '');
+  assert.equal(gateway({ driver: 'macvlan' }), '');
+  assert.equal(gateway({ driver: 'macvlan', options: parent }), '10.1.0.1');
+  assert.equal(gateway({ driver: 'ipvlan', options: { ...parent, ipvlan_mode: 'l3s' } }), '');
+  assert.equal(gateway({ driver: 'ipvlan', options: parent }), '10.1.0.1');
 });
 
 test('any sequence of networks and endpoints: no overlap, no address twice, nothing lost', () => {

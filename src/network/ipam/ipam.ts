@@ -225,7 +225,7 @@ function nullPools(spec: NetworkSpec): IpamPool[] {
 
 /** Docker's rule, by driver, for networks whose gateway address nobody would use. */
 function needsGateway(spec: NetworkSpec, version: 4 | 6): boolean {
-  if (spec.driver === 'macvlan' || spec.driver === 'ipvlan') return !spec.internal;
+  if (spec.driver === 'macvlan' || spec.driver === 'ipvlan') return !spec.internal && Boolean(spec.options['parent']) && !/^l3s?$/.test(spec.options['ipvlan_mode'] ?? '');
   const mode = spec.options[`com.docker.network.bridge.gateway_mode_ipv${version}`];
   const inhibited = /^(1|t|true)$/i.test(spec.options['com.docker.network.bridge.inhibit_ipv4'] ?? '');
   return mode !== 'isolated' && !(version === 4 && spec.internal && inhibited);

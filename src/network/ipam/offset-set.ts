@@ -20,6 +20,8 @@ export class OffsetSet {
   readonly #topFull: number; // the mask of a full root: it may have fewer than 32 children
   readonly #limit: bigint;
   #root: Node;
+  /** Nodes that were looked at since the set was made: by this the promise above is kept in tests. */
+  nodesVisited = 0;
 
   constructor(bits: number) {
     this.#levels = Math.max(1, Math.ceil(bits / DIGIT_BITS));
@@ -33,6 +35,7 @@ export class OffsetSet {
     const digits = this.#digits(offset);
     let node = this.#root;
     for (let level = this.#levels - 1; level > 0; level--) {
+      this.nodesVisited++;
       const digit = digits[level]!;
       if (isSet(node.full, digit)) return true;
       const child = node.children![digit];
@@ -49,6 +52,7 @@ export class OffsetSet {
     const path: Node[] = [];
     let node = this.#root;
     for (let level = this.#levels - 1; level > 0; level--) {
+      this.nodesVisited++;
       path[level] = node;
       const digit = digits[level]!;
       const child = node.children![digit] ?? newNode(level - 1);
@@ -72,6 +76,7 @@ export class OffsetSet {
     const digits = this.#digits(offset);
     let node = this.#root;
     for (let level = this.#levels - 1; level > 0; level--) {
+      this.nodesVisited++;
       const digit = digits[level]!;
       const child = node.children![digit]!;
       node.full &= ~(1 << digit);
@@ -96,6 +101,7 @@ export class OffsetSet {
 
   /** `tight`: the number built so far equals that of `from`, so its digits still bind. */
   #search(node: Node, level: number, from: readonly number[], tight: boolean, prefix: bigint): bigint | undefined {
+    this.nodesVisited++;
     const start = tight ? from[level]! : 0;
     const limit = level === this.#levels - 1 ? this.#topFull : ALL;
     let candidates = ~node.full & limit & (ALL << start);

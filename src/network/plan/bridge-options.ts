@@ -1,4 +1,7 @@
-/** A bridge network's options, read once, with Docker's names, defaults and refusals. */
+/**
+ * A network's options, with Docker's names and defaults. They are judged once, when the network is made (`checkOptions`);
+ * reading those of a network that exists never fails.
+ */
 import { invalid } from '../../base/errors.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
@@ -24,11 +27,11 @@ export const BRIDGE_OPTION = {
   ifnamePrefix: `${COMMON}container_iface_prefix`,
   source4: `${COMMON}host_ipv4`,
   source6: `${COMMON}host_ipv6`,
+  ipv4: `${COMMON}enable_ipv4`, // both are read where the request is: they stand for --ipv4 and --ipv6
+  ipv6: `${COMMON}enable_ipv6`,
   dnsTtlS: 'causeway.dns_ttl',
   dnsHealthyOnly: 'causeway.dns_healthy_only',
 } as const;
-
-const KNOWN = new Set<string>(Object.values(BRIDGE_OPTION));
 
 export interface BridgeOptions {
   readonly icc: boolean;
@@ -47,57 +50,92 @@ export interface BridgeOptions {
   readonly dnsHealthyOnly: boolean;
 }
 
-/** Throws `invalid` for a value that cannot be meant. */
+/** What the values mean; one that cannot be meant counts as not given. */
 export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): BridgeOptions {
-  const get = (name: string, fallback = '') => network.options[name] ?? fallback;
+  const get = (name: string) => network.options[name] ?? '';
   return {
-    icc: parseBoolean(BRIDGE_OPTION.icc, get(BRIDGE_OPTION.icc, 'true')),
-    masquerade: parseBoolean(BRIDGE_OPTION.masquerade, get(BRIDGE_OPTION.masquerade, 'true')),
-    hostBindingIp: parseAddress(BRIDGE_OPTION.hostBindingIp, get(BRIDGE_OPTION.hostBindingIp), 4),
-    mode4: parseMode(BRIDGE_OPTION.mode4, get(BRIDGE_OPTION.mode4, 'nat')),
-    mode6: parseMode(BRIDGE_OPTION.mode6, get(BRIDGE_OPTION.mode6, 'nat')),
-    inhibitIpv4: parseBoolean(BRIDGE_OPTION.inhibitIpv4, get(BRIDGE_OPTION.inhibitIpv4, 'false')),
+    icc: readBoolean(get(BRIDGE_OPTION.icc), true),
+    masquerade: readBoolean(get(BRIDGE_OPTION.masquerade), true),
+    hostBindingIp: readAddress(get(BRIDGE_OPTION.hostBindingIp)),
+    mode4: readMode(get(BRIDGE_OPTION.mode4)),
+    mode6: readMode(get(BRIDGE_OPTION.mode6)),
+    inhibitIpv4: readBoolean(get(BRIDGE_OPTION.inhibitIpv4), false),
     trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter((name) => name !== ''),
-    mtu: parseNumber(BRIDGE_OPTION.mtu, get(BRIDGE_OPTION.mtu, '0')),
-    ifnamePrefix: parsePrefix(get(BRIDGE_OPTION.ifnamePrefix, 'eth')),
-    source4: parseAddress(BRIDGE_OPTION.source4, get(BRIDGE_OPTION.source4), 4),
-    source6: parseAddress(BRIDGE_OPTION.source6, get(BRIDGE_OPTION.source6), 6),
-    dnsTtlS: BRIDGE_OPTION.dnsTtlS in network.options ? parseNumber(BRIDGE_OPTION.dnsTtlS, get(BRIDGE_OPTION.dnsTtlS)) : undefined,
-    dnsHealthyOnly: parseBoolean(BRIDGE_OPTION.dnsHealthyOnly, get(BRIDGE_OPTION.dnsHealthyOnly, 'false')),
+    mtu: readNumber(get(BRIDGE_OPTION.mtu)) ?? 0,
+    ifnamePrefix: PREFIX.test(get(BRIDGE_OPTION.ifnamePrefix)) ? get(BRIDGE_OPTION.ifnamePrefix) : 'eth',
+    source4: readAddress(get(BRIDGE_OPTION.source4), 4),
+    source6: readAddress(get(BRIDGE_OPTION.source6), 6),
+    dnsTtlS: readNumber(get(BRIDGE_OPTION.dnsTtlS)),
+    dnsHealthyOnly: readBoolean(get(BRIDGE_OPTION.dnsHealthyOnly), false),
   };
 }
 
-/** One sentence for each of Docker's options that nobody here reads. */
-export function unknownOptionWarnings(network: Pick<NetworkRecord, 'options'>, known: ReadonlySet<string> = KNOWN): string[] {
+/** Throws `invalid` for the first value that cannot be meant. */
+export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
+  for (const [name, value] of Object.entries(options)) {
+    const complaint = COMPLAINTS[name]?.(value);
+    if (complaint !== undefined) throw invalid(`failed to parse ${name} value: ${value} (${complaint})`);
+  }
+  if (options[BRIDGE_OPTION.mtu]?.startsWith('-')) throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
+}
+
+/** Of `names`, which are options of Docker's or ours: one sentence for each that nobody here reads. */
+export function unknownOptionWarnings(network: Pick<NetworkRecord, 'options'>, isRead: (name: string) => boolean = isKnown): string[] {
   return Object.keys(network.options)
-    .filter((name) => (name.startsWith(COMMON) || name.startsWith('causeway.')) && !known.has(name))
-    .map((name) => `network option ${name} is not known and has no effect`);
+    .filter((name) => (name.startsWith(COMMON) || name.startsWith('causeway.')) && !isRead(name))
+    .map((name) => (isKnown(name) ? `network option ${name} has no effect with this driver` : `network option ${name} is not known and has no effect`));
 }
 
-function parseBoolean(name: string, text: string): boolean {
-  // What Go's strconv.ParseBool takes, as Docker's clients send it; '' means that the option was named.
-  if (/^(1|t|true)$/i.test(text) || text === '') return true;
-  if (/^(0|f|false)$/i.test(text)) return false;
-  throw invalid(`failed to parse ${name} value: ${JSON.stringify(text)} is not a boolean`);
+const known = new Set<string>(Object.values(BRIDGE_OPTION));
+const isKnown = (name: string): boolean => known.has(name);
+
+// The texts are those of Go's parsers, which Docker shows as they are.
+const notBoolean = (text: string) => (readBoolean(text, undefined) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax` : undefined);
+const notNumber = (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+const notMode = (text: string) => (isMode(text) ? undefined : `unknown gateway mode ${text}`);
+const notAddress = (version?: 4 | 6) => (text: string) =>
+  ipVersion(text) === 0 ? 'nil ip' : version && ipVersion(text) !== version ? `not an IPv${version} address` : undefined;
+
+const COMPLAINTS: Readonly<Record<string, (text: string) => string | undefined>> = {
+  [BRIDGE_OPTION.icc]: notBoolean,
+  [BRIDGE_OPTION.masquerade]: notBoolean,
+  [BRIDGE_OPTION.inhibitIpv4]: notBoolean,
+  [BRIDGE_OPTION.defaultBridge]: notBoolean,
+  [BRIDGE_OPTION.ipv4]: notBoolean,
+  [BRIDGE_OPTION.ipv6]: notBoolean,
+  [BRIDGE_OPTION.dnsHealthyOnly]: notBoolean,
+  [BRIDGE_OPTION.mode4]: notMode,
+  [BRIDGE_OPTION.mode6]: notMode,
+  [BRIDGE_OPTION.mtu]: notNumber,
+  [BRIDGE_OPTION.dnsTtlS]: (text) => (readNumber(text) === undefined ? 'not a number of seconds' : undefined),
+  [BRIDGE_OPTION.hostBindingIp]: notAddress(),
+  [BRIDGE_OPTION.source4]: notAddress(4),
+  [BRIDGE_OPTION.source6]: notAddress(6),
+  [BRIDGE_OPTION.ifnamePrefix]: (text) => (text === '' || PREFIX.test(text) ? undefined : 'an interface name has a letter first, then letters, digits, _ and -'),
+};
+
+const PREFIX = /^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/;
+
+/** What Go's strconv.ParseBool takes. */
+export function readBoolean<T>(text: string, fallback: T): boolean | T {
+  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  return fallback;
 }
 
-function parseNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw invalid(`failed to parse ${name} value: ${JSON.stringify(text)} is not a number`);
-  return Number(text);
+function readNumber(text: string): number | undefined {
+  return /^\+?\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-function parseMode(name: string, text: string): GatewayMode {
-  const mode = GATEWAY_MODES.find((known) => known === (text === '' ? 'nat' : text));
-  if (!mode) throw invalid(`unknown gateway mode ${text}`);
-  return mode;
+function isMode(text: string): text is GatewayMode {
+  return GATEWAY_MODES.some((mode) => mode === text);
 }
 
-function parseAddress(name: string, text: string, version: 4 | 6): string {
-  if (text !== '' && ipVersion(text) !== version) throw invalid(`failed to parse ${name} value: ${JSON.stringify(text)} is not an IPv${version} address`);
-  return text;
+function readMode(text: string): GatewayMode {
+  return isMode(text) ? text : 'nat';
 }
 
-function parsePrefix(text: string): string {
-  if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/.test(text)) throw invalid(`invalid interface name prefix ${JSON.stringify(text)}`);
-  return text;
+function readAddress(text: string, version?: 4 | 6): string {
+  const actual = ipVersion(text);
+  return actual === 0 || (version && actual !== version) ? '' : text;
 }

@@ -12,6 +12,8 @@ export interface HostFacts {
   readonly ipv6: boolean; // the host has IPv6 at all
   readonly defaultMtu: number;
   hasLink(name: string): boolean;
+  /** 'bridge', 'veth'...; '' for real ones, undefined where there is no such link. */
+  linkKind(name: string): string | undefined;
   /** Whether the kernel can make links of a kind; a module is loaded for it where there is one. */
   knowsLinkKind(kind: 'macvlan' | 'ipvlan' | 'vlan'): boolean;
 }
@@ -26,17 +28,18 @@ export interface NetworkDriver {
   readonly name: string;
   /** Whether containers can be connected to several of its networks, and to one while they run. */
   readonly connectable: boolean;
-  /** Refuses what the driver cannot do (kind `invalid`, Docker's words); gives warnings for what has no effect. */
-  check(spec: NetworkSpec, facts: HostFacts): string[];
+  /** Refuses what the driver cannot do, in Docker's words, beside the networks that are there; gives warnings for what has no effect. */
+  check(spec: NetworkSpec, facts: HostFacts, others: readonly NetworkRecord[]): string[];
   /** The host's interface for a new network; '' for drivers without one. */
   hostLink(spec: NetworkSpec, networkId: string): string;
   /** Names an endpoint's interface on the host; '' where there is none. */
   endpointHostLink(endpointId: string): string;
   /** What makes the network exist; repeatable. */
   createNetwork(network: NetworkRecord, facts: HostFacts): Step[];
-  removeNetwork(network: NetworkRecord, facts: HostFacts): Step[];
-  /** The gateways of an endpoint's network for its containers; '' where it does not lead out. */
-  gateways(network: NetworkRecord): { v4: string; v6: string };
+  /** `others`: the networks that stay. */
+  removeNetwork(network: NetworkRecord, others: readonly NetworkRecord[]): Step[];
+  /** The gateways of a network for its containers; '' where it does not lead out. With several pools: for one that has this address. */
+  gateways(network: NetworkRecord, addresses?: { readonly ipv4: string; readonly ipv6: string }): { v4: string; v6: string };
   attach(attachment: Attachment, facts: HostFacts): Step[];
   detach(attachment: Attachment): Step[];
   /** Whether a published port can be led to an endpoint of it. */

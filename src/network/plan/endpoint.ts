@@ -24,7 +24,7 @@ export interface EndpointInput {
 export function buildEndpoint(input: EndpointInput): Endpoint {
   const { id, network, driver, connection, container, ipv4, ipv6 } = input;
   const { spec } = connection;
-  const gateways = driver.gateways(network);
+  const gateways = driver.gateways(network, { ipv4, ipv6 });
   const hasInterface = driver.connectable;
   return {
     id,

@@ -20,12 +20,21 @@ export type Step =
       readonly mtu: number;
     }
   | {
-      readonly kind: 'create-macvlan' | 'create-ipvlan';
+      readonly kind: 'create-macvlan';
       readonly parent: string;
       readonly mode: string;
       readonly netns: string;
       readonly link: string;
-      readonly mac: string; // '' for ipvlan: all share the parent's
+      readonly mac: string;
+      readonly mtu: number; // 0 = the parent's
+    }
+  | {
+      readonly kind: 'create-ipvlan';
+      readonly parent: string;
+      readonly mode: string;
+      readonly flag: string;
+      readonly netns: string;
+      readonly link: string;
       readonly mtu: number; // 0 = the parent's
     }
   | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
