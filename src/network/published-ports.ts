@@ -36,7 +36,7 @@ function targetOf(allocator: PortAllocator, table: NetworkTable, host: { protoco
   for (const endpoint of endpoints) {
     for (const published of endpoint.published) {
       if (published.protocol !== host.protocol || published.hostIp !== host.address || published.hostPort !== host.port) continue;
-      const address = endpoint.ipv4 || endpoint.ipv6;
+      const address = host.address.includes(':') ? endpoint.ipv6 || endpoint.ipv4 : endpoint.ipv4;
       return address === '' ? undefined : { address, port: published.port };
     }
   }

@@ -193,7 +193,7 @@ function openFor({ from, to, port = 0, scopeId = 0, source }: Question, type: nu
   return runInNetns(from, () => {
     const fd = check(socket(to.includes(':') ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'open socket');
     if (source !== undefined) {
-      const name = inetSockaddr(source, 0);
+      const name = inetSockaddr(source, 0, scopeId);
       check(bind(fd, name, name.length), `bind ${source}`);
     }
     const name = inetSockaddr(to, type === SOCK_RAW ? 0 : port, scopeId);

@@ -41,6 +41,7 @@ const CHAINS: readonly Chain[] = [
     hook: 'type nat hook prerouting priority dstnat; policy accept;',
     rules: [
       'ip daddr 127.0.0.0/8 return',
+      'ip6 saddr fe80::/10 return comment "cannot be forwarded: a relay serves it"',
       'dnat ip to ip daddr . meta l4proto . th dport map @publish4',
       'dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6',
       'fib daddr type != local return',
@@ -54,6 +55,7 @@ const CHAINS: readonly Chain[] = [
     hook: 'type nat hook output priority -100; policy accept;',
     rules: [
       'ip6 daddr ::1 return',
+      'ip6 saddr fe80::/10 return comment "cannot be forwarded: a relay serves it"',
       'dnat ip to ip daddr . meta l4proto . th dport map @publish4',
       'dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6',
       'fib daddr type != local return',

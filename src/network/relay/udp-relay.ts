@@ -1,21 +1,24 @@
 /** The same for datagrams: a socket for each client, forgotten when neither side has said anything for a while. */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
+import { AddressedSocket, type AddressedDatagram } from '../../kernel/addressed-socket.ts';
+import { FdWatch } from '../../kernel/fd-watch.ts';
 import { closeFd, openUdpSocket } from '../../kernel/socket.ts';
 import type { TargetLookup } from './tcp-relay.ts';
 
 const IDLE_MS = 60_000;
 const MAX_CLIENTS = 2_048; // the eldest goes when one more comes
+const AT_ONCE = 64; // datagrams, before others have their turn
 
 interface Client {
   readonly socket: Socket;
   timer: NodeJS.Timeout;
 }
 
-/** Takes the port at once (KernelError EADDRINUSE if somebody has it). */
+/** Takes the port at once (KernelError EADDRINUSE if somebody has it). `address` is an IPv6 one. */
 export function relayUdp(address: string, port: number, target: TargetLookup): { close(): void } {
   const fd = openUdpSocket({ address, port });
   const clients = new Map<string, Client>();
-  let front: Socket | undefined;
+  let watch: FdWatch | undefined;
   let closed = false;
 
   const drop = (key: string) => {
@@ -25,12 +28,13 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     clients.delete(key);
     client.socket.close();
   };
-  const receive = (message: Buffer, from: RemoteInfo) => {
-    const key = `${from.address} ${from.port}`;
+  const pass = (front: AddressedSocket, { payload, from, at }: AddressedDatagram) => {
+    // One that asks at several of our addresses is answered from each.
+    const key = `${from.toString('hex')} ${at.toString('hex')}`;
     const known = clients.get(key);
     if (known) {
       known.timer.refresh();
-      known.socket.send(message);
+      known.socket.send(payload);
       return;
     }
     const goal = target();
@@ -41,25 +45,38 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     socket.on('error', () => drop(key));
     socket.on('message', (answer) => {
       clients.get(key)?.timer.refresh();
-      front?.send(answer, from.port, from.address);
+      if (!closed) front.answer({ from, at }, answer);
     });
-    socket.connect(goal.port, goal.address, () => socket.send(message));
+    socket.connect(goal.port, goal.address, () => socket.send(payload));
     socket.unref();
   };
+  // Whoever starts a container with a thousand ports does not wait for all of them to be watched.
   setImmediate(() => {
     if (closed) return;
-    front = createSocket({ type: 'udp6' });
-    front.on('error', () => {});
-    front.on('message', receive);
-    front.bind({ fd });
-    front.unref();
+    const front = new AddressedSocket(fd);
+    watch = new FdWatch(fd, { readable: true }, () => {
+      for (let count = 0; count < AT_ONCE; count++) {
+        const datagram = receive(front);
+        if (!datagram) return;
+        pass(front, datagram);
+      }
+    }).unref();
   });
   return {
     close: () => {
       closed = true;
-      if (front) front.close();
-      else closeFd(fd);
+      watch?.close();
+      closeFd(fd);
       for (const key of clients.keys()) drop(key); // a Map may lose what it has just given
     },
   };
+}
+
+/** An error that is read here was an answer's that could not be delivered: nobody's concern. */
+function receive(front: AddressedSocket): AddressedDatagram | undefined {
+  try {
+    return front.receive();
+  } catch {
+    return undefined;
+  }
 }
