@@ -86,8 +86,10 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     version: `${build.version}+${build.gitCommit}`,
   });
   await resolver.start();
+  const id = engineId(config.dataRoot);
   const network = new NetworkService({
     config: {
+      hostId: id,
       execRoot: config.execRoot,
       bridgeName: config.bridgeName,
       bip: config.bip,
@@ -152,7 +154,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     hostFacts: async () => ({
       ...hostBasics(),
       ...build,
-      id: engineId(config.dataRoot),
+      id,
       rootDir: config.dataRoot,
       cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
       cgroupDriver: 'cgroupfs',

@@ -4,6 +4,7 @@ import type { NetworkZone, SandboxView } from './names/zone.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 
 export interface NetworkConfig {
+  readonly hostId: string; // the same for ever; what unique local addresses follow from
   readonly execRoot: string; // namespace files are in its netns/
   readonly bridgeName: string;
   readonly bip: string; // '' = 172.17.0.1/16

@@ -50,7 +50,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     reaper: LinkReaper.open(),
     staleFlows: new StaleFlows(log),
     announcer: new Announcer(log),
-    ipam: new Ipam({ pools: config.addressPools }),
+    ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
     firewall: new Firewall({ log }),
     facts: readHostFacts(route, config.mtu),

@@ -8,6 +8,7 @@ import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
 import type { NetworkConfig } from './contract.ts';
+import type { HostSubnets } from './ipam/default-pools.ts';
 import { chooseReachable, parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
 import type { HostFacts } from './plan/driver.ts';
 import type { PortRange } from './ports/port-plan.ts';
@@ -36,16 +37,19 @@ function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'):
   }
 }
 
-/** What a subnet that is chosen for a network must keep clear of: where the host goes already, and whom it asks for names. */
-export function takenSubnets(route: RouteSocket, resolvConf: HostResolvConf): Subnet[] {
-  const taken = new Map<string, Subnet>();
-  const add = (text: string) => {
+/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, and whom it asks for names. */
+export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf): HostSubnets {
+  const [own, routed] = [new Map<string, Subnet>(), new Map<string, Subnet>()];
+  const add = (to: Map<string, Subnet>, text: string) => {
     const subnet = parseSubnet(text);
-    if (subnet && subnet.prefix > 0) taken.set(formatSubnet(subnet), subnet);
+    if (subnet && subnet.prefix > 0) to.set(formatSubnet(subnet), subnet);
   };
-  for (const info of route.routes()) if (info.destination !== undefined) add(info.destination);
-  for (const address of resolvConf.nameservers) add(`${address}/${address.includes(':') ? 128 : 32}`);
-  return [...taken.values()];
+  for (const { destination, gateway, linkIndex } of route.routes()) {
+    // Without a gateway and over a link: the others are on it. (A blackhole has no link.)
+    if (destination !== undefined) add(gateway === undefined && linkIndex !== 0 ? own : routed, destination);
+  }
+  for (const address of resolvConf.nameservers) add(own, `${address}/${address.includes(':') ? 128 : 32}`);
+  return { own: [...own.values()], routed: [...routed.values()] };
 }
 
 /** The host's own file: what its programs ask, and what is asked on behalf of containers, from the host. */

@@ -7,7 +7,7 @@ import { runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
-import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, takenSubnets } from './host-facts.ts';
+import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
 import { foreignForwardDrops } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
@@ -119,14 +119,14 @@ export class NetworkAdmin {
     return withUndo(
       async (undo) => {
         const driver = driverNamed(spec.driver);
-        const taken = takenSubnets(route, readReachableResolvConf(config));
+        const host = hostSubnets(route, readReachableResolvConf(config));
         const record: NetworkRecord = {
           ...spec,
           driver: driver.name,
           scope: 'local',
           id,
           createdAt: previous?.createdAt ?? new Date().toISOString(),
-          pools: ipam.choosePools(spec, taken),
+          pools: ipam.choosePools(spec, host, previous?.pools),
           bridgeName: driver.hostLink(spec, id),
           predefined,
         };

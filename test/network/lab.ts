@@ -20,6 +20,7 @@ import type { Connection } from '../../src/model/container.ts';
 import {
   NetworkService,
   type JoinRequest,
+  type KnownContainer,
   type NetworkConfig,
   type NetworkStore,
   type Resolver,
@@ -115,6 +116,7 @@ export class Lab {
 
   private constructor(config: Partial<NetworkConfig>) {
     this.config = {
+      hostId: 'lab',
       execRoot: this.dir,
       bridgeName: 'docker0',
       bip: '',
@@ -150,10 +152,10 @@ export class Lab {
   }
 
   /** As after kill -9: nothing was shut down, another process has only the store. Held ports go with the process. */
-  async restart(live: Iterable<string> = this.store.sandboxes.keys()): Promise<void> {
+  async restart(live: Iterable<string> = this.store.sandboxes.keys(), known: Iterable<KnownContainer> = []): Promise<void> {
     await this.service.shutdown();
     this.service = this.#newService();
-    await this.service.restore(new Set(live));
+    await this.service.restore(new Set(live), known);
   }
 
   /** While nobody looks after the host: what is taken away stays away, until the work is done. */

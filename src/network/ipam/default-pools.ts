@@ -25,6 +25,12 @@ export function uniqueLocalPool(hostId: string): SubnetSource {
   return { base: `${bigintToIp(ipToBigint('fd00::') + (globalId << 80n), 6)}/48`, size: 64 };
 }
 
+/** What the host uses: subnets that it is in and servers that it asks, and subnets that it has a route to. */
+export interface HostSubnets {
+  readonly own: readonly Subnet[];
+  readonly routed: readonly Subnet[];
+}
+
 export interface ParsedSource {
   readonly base: Subnet;
   readonly size: number;

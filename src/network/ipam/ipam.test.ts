@@ -5,6 +5,7 @@ import { parseSubnet, subnetsOverlap, type Subnet } from '../../model/addresses.
 import type { IpamPool, NetworkSpec } from '../../model/network.ts';
 import { Ipam, SUBNET_SIZE_OPTION } from './ipam.ts';
 
+const UNUSED = { own: [], routed: [] };
 const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
 
 function spec(pools: Partial<IpamPool>[] = [], change: Partial<NetworkSpec> = {}): NetworkSpec {
@@ -26,8 +27,8 @@ function spec(pools: Partial<IpamPool>[] = [], change: Partial<NetworkSpec> = {}
   };
 }
 
-function create(ipam: Ipam, id: string, wanted: NetworkSpec, taken: Subnet[] = []): IpamPool[] {
-  const pools = ipam.choosePools(wanted, taken);
+function create(ipam: Ipam, id: string, wanted: NetworkSpec, own: Subnet[] = []): IpamPool[] {
+  const pools = ipam.choosePools(wanted, { own, routed: [] });
   ipam.open({ id, name: id, pools });
   return pools;
 }
@@ -70,7 +71,7 @@ test('a range, a gateway of its own and auxiliary addresses', () => {
   assert.throws(() => ipam.take('back', 4, '10.66.0.254'), { message: 'Address already in use' });
   assert.deepEqual(ipam.usage('back'), [{ subnet: '10.66.0.0/24', ipsInUse: 6n, dynamicIpsAvailable: 123n }]);
   // Without one of its own, the gateway comes from the range.
-  assert.equal(ipam.choosePools(spec([{ subnet: '10.67.0.0/24', ipRange: '10.67.0.64/26' }]), [])[0]!.gateway, '10.67.0.64');
+  assert.equal(ipam.choosePools(spec([{ subnet: '10.67.0.0/24', ipRange: '10.67.0.64/26' }]), UNUSED)[0]!.gateway, '10.67.0.64');
 });
 
 test('the words of a full network, of a stranger address and of a taken one', () => {
@@ -112,7 +113,7 @@ test('refusals in Docker\'s words', () => {
   const ipam = new Ipam({ pools: [] });
   create(ipam, 'back', spec([{ subnet: '10.66.0.0/24' }]));
   const refuses = (pools: Partial<IpamPool>[], kind: string, message: string, change: Partial<NetworkSpec> = {}) =>
-    assert.throws(() => ipam.choosePools(spec(pools, change), []), { kind, message });
+    assert.throws(() => ipam.choosePools(spec(pools, change), UNUSED), { kind, message });
   const overlap = 'invalid pool request: Pool overlaps with other one on this address space';
   refuses([{ subnet: '10.66.0.0/25' }], 'forbidden', overlap);
   refuses([{ subnet: '10.0.0.0/8' }], 'forbidden', overlap);
@@ -144,7 +145,7 @@ test('refusals in Docker\'s words', () => {
     ipam: { driver: 'null', options: null, pools: [{ ...POOL, subnet: '10.0.0.0/8' }] },
   });
   // A host route is no obstacle to a subnet that the user names.
-  assert.equal(ipam.choosePools(spec([{ subnet: '10.9.0.0/24' }]), [parseSubnet('10.9.0.0/16')!])[0]!.subnet, '10.9.0.0/24');
+  assert.equal(ipam.choosePools(spec([{ subnet: '10.9.0.0/24' }]), { own: [parseSubnet('10.9.0.0/16')!], routed: [] })[0]!.subnet, '10.9.0.0/24');
 });
 
 test('without pools: host, none and the null driver', () => {
@@ -156,7 +157,7 @@ test('without pools: host, none and the null driver', () => {
 test('an exhausted choice says who has the subnets and what to do', () => {
   const ipam = new Ipam({ pools: [{ base: '10.5.0.0/23', size: 24 }] });
   create(ipam, 'one', spec());
-  assert.throws(() => ipam.choosePools(spec(), [parseSubnet('10.5.1.0/28')!, parseSubnet('10.5.0.0/24')!]), {
+  assert.throws(() => ipam.choosePools(spec(), { own: [parseSubnet('10.5.1.0/28')!, parseSubnet('10.5.0.0/24')!], routed: [] }), {
     kind: 'invalid',
     message:
       'all predefined address pools have been fully subnetted: held by one (10.5.0.0/24); in use on this host: 10.5.1.0/28. ' +
@@ -165,13 +166,40 @@ test('an exhausted choice says who has the subnets and what to do', () => {
   });
 });
 
+test('what the host routes to is chosen last, what it is in never', () => {
+  const ipam = new Ipam({ pools: [{ base: '10.5.0.0/22', size: 24 }] });
+  const subnets = (...texts: string[]) => texts.map((text) => parseSubnet(text)!);
+  const next = (own: string[], routed: string[]) => {
+    const pools = ipam.choosePools(spec(), { own: subnets(...own), routed: subnets(...routed) });
+    ipam.open({ id: pools[0]!.subnet, name: 'n', pools });
+    return pools[0]!.subnet;
+  };
+  assert.equal(next(['10.5.0.0/24'], ['10.5.1.0/24']), '10.5.2.0/24');
+  // A VPN that takes everything: two routes, as OpenVPN makes them.
+  assert.equal(next([], ['0.0.0.0/1', '128.0.0.0/1']), '10.5.0.0/24');
+  assert.equal(next([], ['10.5.1.0/24']), '10.5.3.0/24');
+  assert.equal(next([], ['10.5.1.0/24']), '10.5.1.0/24');
+  assert.throws(() => next([], []), /fully subnetted/);
+});
+
+test('a network that is made again has the subnet that it had, unless somebody has it now', () => {
+  const ipam = new Ipam({ pools: [], hostId: 'host' });
+  const dual = spec([{ subnet: '172.17.0.0/16' }], { enableIpv6: true });
+  const [v4, v6] = create(ipam, 'a', dual);
+  ipam.close('a');
+  const own = { own: [parseSubnet(v6!.subnet)!], routed: [] }; // its bridge is there still
+  assert.deepEqual(ipam.choosePools(dual, own, [v4!, v6!]), [v4, v6]);
+  create(ipam, 'b', spec([], { enableIpv4: false, enableIpv6: true }));
+  assert.notEqual(ipam.choosePools(dual, own, [v4!, v6!])[1]!.subnet, v6!.subnet);
+});
+
 test('small subnets by an option', () => {
   const ipam = new Ipam({ pools: [] });
   const small = (size: string) => spec([], { ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION]: size }, pools: [] } });
   assert.equal(create(ipam, 'a', small('28'))[0]!.subnet, '172.17.0.0/28');
   assert.equal(create(ipam, 'b', small('28'))[0]!.subnet, '172.17.0.16/28');
   assert.equal(create(ipam, 'c', spec())[0]!.subnet, '172.18.0.0/16');
-  assert.throws(() => ipam.choosePools(small('many'), []), /not a prefix length/);
+  assert.throws(() => ipam.choosePools(small('many'), UNUSED), /not a prefix length/);
 });
 
 test('an address asked for with --ip is kept while its container is stopped', () => {
@@ -188,7 +216,7 @@ test('an address asked for with --ip is kept while its container is stopped', ()
 
 test('no gateway where nobody would use it', () => {
   const ipam = new Ipam({ pools: [] });
-  const gateway = (change: Partial<NetworkSpec>) => ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), [])[0]!.gateway;
+  const gateway = (change: Partial<NetworkSpec>) => ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), UNUSED)[0]!.gateway;
   assert.equal(gateway({ internal: true }), '10.1.0.1');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }), '');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }), '');

@@ -18,7 +18,7 @@ import {
 import type { IpamPool, NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { AddressPool } from './address-pool.ts';
 import { checkIpamConfig } from './config-check.ts';
-import { chooseSubnet, DOCKER_POOLS_V4, parseSources, uniqueLocalPool, type ParsedSource, type SubnetSource } from './default-pools.ts';
+import { chooseSubnet, DOCKER_POOLS_V4, parseSources, uniqueLocalPool, type HostSubnets, type ParsedSource, type SubnetSource } from './default-pools.ts';
 
 /** IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big. */
 export const SUBNET_SIZE_OPTION = 'causeway.subnet_size';
@@ -53,11 +53,12 @@ export class Ipam {
   }
 
   /**
-   * The pools of a new network, IPv4 first, every subnet and gateway filled in, all spelled canonically. `taken` is what a chosen
-   * subnet must also keep clear of: the host's routes and resolvers. A subnet that the user names may overlap those,
-   * but no other network. Throws `invalid`, `forbidden` or `system` in Docker's words.
+   * The pools of a new network, IPv4 first, every subnet and gateway filled in, all spelled canonically. A chosen subnet keeps
+   * clear of what the `host` uses, and of what it has routes to while anything else is left: a VPN may route half of all
+   * addresses or all of them. A subnet that the user names may overlap those, but no other network. `earlier`: pools that
+   * the network had before, which it has again if they are free. Throws `invalid`, `forbidden` or `system` in Docker's words.
    */
-  choosePools(spec: NetworkSpec, taken: readonly Subnet[]): IpamPool[] {
+  choosePools(spec: NetworkSpec, host: HostSubnets, earlier: readonly IpamPool[] = []): IpamPool[] {
     if (spec.ipam.driver === 'null') return nullPools(spec);
     if (spec.ipam.driver !== '' && spec.ipam.driver !== 'default') {
       throw notFound(`plugin "${spec.ipam.driver}" not found`);
@@ -69,7 +70,7 @@ export class Ipam {
       if (!(version === 4 ? spec.enableIpv4 : spec.enableIpv6)) continue;
       const wanted = spec.ipam.pools.filter((pool) => (pool.subnet === '' ? version === 4 : parseSubnet(pool.subnet)?.version === version));
       for (const pool of wanted.length > 0 ? wanted : [EMPTY_POOL]) {
-        const subnet = pool.subnet === '' ? this.#chooseSubnet(spec, version, [...taken, ...subnets]) : parseSubnet(pool.subnet)!;
+        const subnet = pool.subnet === '' ? (this.#reuse(earlier, version) ?? this.#chooseSubnet(spec, version, { own: [...host.own, ...subnets], routed: host.routed })) : parseSubnet(pool.subnet)!;
         if (pool.subnet !== '') this.#refuseOverlap(subnet, subnets);
         subnets.push(subnet);
         chosen.push(fillPool(pool, subnet, needsGateway(spec, version)));
@@ -166,12 +167,18 @@ export class Ipam {
     }
   }
 
-  #chooseSubnet(spec: NetworkSpec, version: 4 | 6, taken: readonly Subnet[]): Subnet {
+  #reuse(earlier: readonly IpamPool[], version: 4 | 6): Subnet | undefined {
+    const subnet = earlier.map((pool) => parseSubnet(pool.subnet)).find((candidate) => candidate?.version === version);
+    return subnet && !this.#openSubnets().some((other) => subnetsOverlap(other, subnet)) ? subnet : undefined;
+  }
+
+  #chooseSubnet(spec: NetworkSpec, version: 4 | 6, host: HostSubnets): Subnet {
     const option = version === 4 ? SUBNET_SIZE_OPTION : SUBNET_SIZE_OPTION_V6;
     const size = parseSize(option, spec.ipam.options?.[option], version);
     const sources = this.#sources[version];
-    const subnet = chooseSubnet(sources, [...taken, ...this.#openSubnets()], size);
-    if (!subnet) throw this.#exhausted(version, sources, taken);
+    const taken = [...host.own, ...this.#openSubnets()];
+    const subnet = chooseSubnet(sources, [...taken, ...host.routed], size) ?? chooseSubnet(sources, taken, size);
+    if (!subnet) throw this.#exhausted(version, sources, host.own);
     return subnet;
   }
 

@@ -1,0 +1,171 @@
+/** Networks as objects: what their options make of the kernel, which addresses they give, and that none is ever lost. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { IpamPool, NetworkSpec } from '../../src/model/network.ts';
+import { enterTestHost } from './inside.ts';
+import { askTcp, Lab, ping, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) describe('networks', scenarios);
+
+const ONLY_V6: Partial<NetworkSpec> = { enableIpv4: false, enableIpv6: true };
+
+function withPool(pool: Partial<IpamPool>): Partial<NetworkSpec> {
+  return { ipam: { driver: 'default', options: null, pools: [{ subnet: '', ipRange: '', gateway: '', auxAddresses: {}, ...pool }] } };
+}
+
+const bridgeOption = (name: string, value: string) => ({ [`com.docker.network.bridge.${name}`]: value });
+const inside = (netns: string, ...words: string[]): string => run('nsenter', `--net=${netns}`, ...words).out.trim();
+
+function scenarios(): void {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.start();
+  });
+  afterEach(() => lab.stop());
+
+  const usage = (name: string) => lab.service.poolUsage(lab.network(name).id)[0]!;
+
+  test('IPv6 alone: no IPv4 anywhere, reached through published ports, masqueraded on the way out', async () => {
+    const outside = lab.otherHost();
+    const network = await lab.createNetwork('six', ONLY_V6);
+    const one = await lab.join('one', ['six'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const two = await lab.join('two', [lab.connection('six')]);
+    assert.equal(network.pools.length, 1);
+    assert.match(one.endpoints[0]!.ipv6, /^fd.*::2$/);
+    assert.equal(one.endpoints[0]!.ipv4, '');
+    assert.equal(inside(one.netns, 'ip', '-4', '-o', 'addr', 'show', 'dev', 'eth0'), '');
+    assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', network.bridgeName).out, '');
+    lab.serveTcp(one.netns, 80);
+    lab.serveTcp(outside, 8000);
+    assert.equal(await ping(two.netns, one.endpoints[0]!.ipv6), true);
+    assert.equal(await askTcp(outside, '2001:db8::1', 8080), '2001:db8::2');
+    assert.equal(await askTcp(two.netns, '2001:db8::2', 8000), '2001:db8::1');
+    assert.equal(await askTcp(outside, one.endpoints[0]!.ipv6, 80), '', 'an unpublished address is not reached from outside');
+  });
+
+  test('a host has unique local addresses of its own, and the default bridge keeps its subnet whatever was made meanwhile', async () => {
+    await lab.stop();
+    lab = await Lab.start({ ipv6: true });
+    const before = lab.network('bridge').pools;
+    assert.match(before[1]!.subnet, /^fd/);
+    const net = await lab.createNetwork('net', { enableIpv6: true });
+    assert.equal(net.pools[1]!.subnet.split(':').slice(0, 3).join(':'), before[1]!.subnet.split(':').slice(0, 3).join(':'), 'one /48 for all of a host');
+    for (let times = 0; times < 2; times++) {
+      await lab.restart();
+      assert.deepEqual(lab.network('bridge').pools, before);
+    }
+    await lab.stop();
+    lab = await Lab.start({ ipv6: true, hostId: 'another' });
+    assert.notEqual(lab.network('bridge').pools[1]!.subnet, before[1]!.subnet);
+  });
+
+  test('whatever fails on the way, no address is lost', async () => {
+    await lab.createNetwork('tiny', withPool({ subnet: '10.3.0.0/29' }));
+    const holder = await lab.join('holder', ['tiny'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const before = usage('tiny');
+    const names = ['tiny', 'bridge'].map((name) => lab.connection(name));
+    const bridgeBefore = usage('bridge');
+    for (let times = 0; times < 8; times++) {
+      await assert.rejects(lab.join('port', names, { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }), /port is already allocated/);
+      lab.store.failNext = new Error('disk is full');
+      await assert.rejects(lab.join('disk', names), /disk is full/);
+      lab.resolver.failNext = new Error('nobody listens');
+      await assert.rejects(lab.join('names', names), /nobody listens/);
+      await assert.rejects(lab.join('address', [names[1]!, lab.connection('tiny', { ipv4: holder.endpoints[0]!.ipv4 })]), /Address already in use/);
+      lab.store.failNext = new Error('disk is full');
+      await assert.rejects(lab.service.connect(holder.containerId, lab.connection('bridge')), /disk is full/);
+    }
+    assert.deepEqual([usage('tiny'), usage('bridge')], [before, bridgeBefore]);
+    const others = await Promise.all(Array.from({ length: 4 }, (_, index) => lab.join(`other${index}`, ['tiny'])));
+    assert.equal(usage('tiny').dynamicIpsAvailable, 0n);
+    await assert.rejects(lab.join('late', [names[1]!, names[0]!]), /^CausewayError: no available IPv4 addresses on this network's address pools: tiny \(/);
+    assert.deepEqual(usage('bridge'), bridgeBefore, 'nor on a network that had room');
+    for (const { containerId } of [holder, ...others]) await lab.service.leave(containerId);
+    assert.equal(usage('tiny').dynamicIpsAvailable, 5n);
+  });
+
+  test('an address that a stopped container asked for is nobody else\'s, also for the next daemon', async () => {
+    await lab.createNetwork('tiny', withPool({ subnet: '10.3.0.0/29' }));
+    const asked = lab.request('asked', [lab.connection('tiny', { ipv4: '10.3.0.2' })]);
+    await lab.service.remember(asked);
+    const addresses = async () => {
+      const sandboxes = [];
+      for (let index = 0; index < 4; index++) sandboxes.push(await lab.join(`other${index}`, ['tiny']));
+      await assert.rejects(lab.join('late', ['tiny']), /no available IPv4 addresses/);
+      for (const { containerId } of sandboxes) await lab.service.leave(containerId);
+      return sandboxes.map((sandbox) => sandbox.endpoints[0]!.ipv4);
+    };
+    const rest = ['10.3.0.3', '10.3.0.4', '10.3.0.5', '10.3.0.6'];
+    assert.deepEqual(await addresses(), rest);
+    assert.deepEqual([usage('tiny').ipsInUse, usage('tiny').dynamicIpsAvailable], [4n, 4n]);
+    await lab.restart([], [asked]);
+    assert.deepEqual(await addresses(), rest);
+    assert.equal((await lab.service.join(asked)).endpoints[0]!.ipv4, '10.3.0.2');
+    await lab.service.leave(asked.containerId);
+    assert.deepEqual(await addresses(), rest);
+    await lab.service.forget(asked.containerId);
+    assert.equal((await lab.join('free', ['tiny'])).endpoints[0]!.ipv4, '10.3.0.2');
+  });
+
+  test('peers: a /31 and a /127 are a host and a container, a /32 one container that leads nowhere', async () => {
+    await lab.createNetwork('p31', withPool({ subnet: '10.3.0.0/31' }));
+    await lab.createNetwork('p127', { ...ONLY_V6, ...withPool({ subnet: 'fd03::/127' }) });
+    const isolated = { internal: true, options: bridgeOption('gateway_mode_ipv4', 'isolated') };
+    const alone = await lab.createNetwork('p32', { ...isolated, ...withPool({ subnet: '10.3.0.9/32' }) });
+    const [four, six, one] = [await lab.join('four', ['p31']), await lab.join('six', ['p127']), await lab.join('one', ['p32'])];
+    assert.deepEqual([four.endpoints[0]!.ipv4, six.endpoints[0]!.ipv6, one.endpoints[0]!.ipv4], ['10.3.0.1', 'fd03::1', '10.3.0.9']);
+    assert.equal(await ping(four.netns, '10.3.0.0'), true);
+    assert.equal(await ping(six.netns, 'fd03::'), true);
+    assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', alone.bridgeName).out, '', 'an isolated network has no address of the host on it');
+    assert.equal(inside(one.netns, 'ip', 'route', 'show', 'default'), '');
+    for (const name of ['p31', 'p127', 'p32']) await assert.rejects(lab.join('more', [name]), /no available IPv[46] addresses/);
+  });
+
+  test('the bridge\'s name, MTU, address and the names of interfaces are as the options say', async () => {
+    const options = { ...bridgeOption('name', 'br-mine'), 'com.docker.network.driver.mtu': '1300', 'com.docker.network.container_iface_prefix': 'net' };
+    const mine = await lab.createNetwork('mine', { options });
+    const one = await lab.join('one', ['mine', 'bridge']);
+    assert.match(run('ip', '-o', 'link', 'show', 'br-mine').out, / mtu 1300 /);
+    assert.match(inside(one.netns, 'ip', '-o', 'link', 'show', 'net0'), / mtu 1300 /);
+    assert.match(inside(one.netns, 'ip', '-o', 'link'), /eth0/, 'the other network has its own prefix');
+    await lab.service.leave(one.containerId);
+    await lab.service.removeNetwork(mine.id);
+    assert.match(run('ip', 'link', 'show', 'br-mine').out, /does not exist/);
+    const silent = await lab.createNetwork('silent', { options: bridgeOption('inhibit_ipv4', 'true') });
+    assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', silent.bridgeName).out, '');
+  });
+
+  test('a bridge that somebody else made is used as it is, and stays; another kind of interface is refused', async () => {
+    run('ip', 'link', 'add', 'theirs', 'type', 'bridge');
+    run('ip', 'addr', 'add', '10.8.0.1/24', 'dev', 'theirs');
+    run('ip', 'link', 'add', 'cable', 'type', 'veth');
+    await assert.rejects(lab.createNetwork('x', { options: bridgeOption('name', 'cable') }), { message: 'existing interface cable is not a bridge' });
+    const theirs = await lab.createNetwork('theirs', { ...withPool({ subnet: '10.9.0.0/24' }), options: bridgeOption('name', 'theirs') });
+    const one = await lab.join('one', ['theirs']);
+    assert.equal(await ping(one.netns, '10.9.0.1'), true);
+    await lab.service.leave(one.containerId);
+    await lab.service.removeNetwork(theirs.id);
+    assert.match(run('ip', '-4', '-o', 'addr', 'show', 'dev', 'theirs').out, /10\.8\.0\.1\/24/);
+  });
+
+  test('the way out is not the bridge where an auxiliary address named DefaultGatewayIPv4 says so', async () => {
+    await lab.createNetwork('detour', withPool({ subnet: '10.5.0.0/24', auxAddresses: { DefaultGatewayIPv4: '10.5.0.200' } }));
+    const one = await lab.join('one', ['detour']);
+    assert.match(inside(one.netns, 'ip', 'route', 'show', 'default'), /^default via 10\.5\.0\.200 /);
+    assert.equal(await ping(one.netns, '10.5.0.1'), true, 'the bridge has its own address');
+  });
+
+  test('what the host is connected to is not chosen; what it has a route to only when nothing else is left', async () => {
+    await lab.stop();
+    lab = await Lab.start({ addressPools: [{ base: '10.40.0.0/22', size: 24 }] });
+    lab.otherHost();
+    run('ip', 'addr', 'add', '10.40.0.9/28', 'dev', 'uplink');
+    run('ip', 'route', 'add', '10.40.1.0/24', 'via', '192.0.2.2');
+    const subnet = async (name: string) => (await lab.createNetwork(name)).pools[0]!.subnet;
+    assert.deepEqual([await subnet('a'), await subnet('b'), await subnet('c')], ['10.40.2.0/24', '10.40.3.0/24', '10.40.1.0/24']);
+    await assert.rejects(
+      subnet('d'),
+      /^CausewayError: all predefined address pools have been fully subnetted: held by a \(10\.40\.2\.0\/24\), b \(10\.40\.3\.0\/24\), c \(10\.40\.1\.0\/24\); in use on this host: 10\.40\.0\.0\/28\. .*--default-address-pool/,
+    );
+  });
+}
