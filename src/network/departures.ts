@@ -1,5 +1,5 @@
 /**
- * Interfaces on their way out. The kernel takes up to 25 ms over each, which nobody has to wait for: the container's names,
+ * Interfaces on their way out. The kernel takes its time over each, which nobody has to wait for: the container's names,
  * ports and rules are gone already. But its address must not have two owners on one bridge: who gets the address next
  * waits for the last one's interface to be gone, and so does the removal of the network.
  */

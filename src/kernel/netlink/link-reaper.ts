@@ -1,16 +1,23 @@
 /**
- * Deletes links without holding up the caller's thread. The kernel waits for all readers of a link before it is gone, 5 to
- * 25 ms; deletions that are asked for at about the same time share one wait, as all links of a device group are deleted
- * together.
+ * Deletes links without holding up the caller's thread. The kernel takes a link out of everybody's sight within a millisecond,
+ * and says so; then it waits for all who may still be using it, 5 to 25 ms, before it answers. Nobody has to wait for that:
+ * a deletion is done when the link is out of sight. Deletions that are asked for at about the same time are one request, as all
+ * links of a device group are deleted together.
  */
 import { randomInt } from 'node:crypto';
 import { errnoNumber, isKernelError, KernelError } from '../errors.ts';
+import type { FdWatch } from '../fd-watch.ts';
 import { sendOnThread } from '../ffi.ts';
 import * as link from './link-codec.ts';
-import { NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, readMessages } from './message.ts';
+import { NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, readMessages, type NetlinkMessage } from './message.ts';
 import { NETLINK_ROUTE, NetlinkSocket, readError } from './netlink-socket.ts';
 
 const IFLA_GROUP = 27;
+const RTNLGRP_LINK = 1;
+const AF_UNSPEC = 0;
+
+/** Requests in flight at a time: each holds a thread of libuv's pool, of which others need some too. */
+const LANES = 2;
 
 interface Waiting {
   readonly name: string;
@@ -18,94 +25,129 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export class LinkReaper {
-  readonly #socket: NetlinkSocket;
-  readonly #group = randomInt(0x1000_0000, 0x7fff_ffff); // a number that nobody else has for his own purposes
-  #waiting: Waiting[] = [];
-  #busy = false;
+interface Lane {
+  readonly socket: NetlinkSocket;
+  readonly group: number; // a number that nobody else has for his own purposes
+  batch: readonly Waiting[]; // in flight; empty = free
+}
 
-  private constructor(socket: NetlinkSocket) {
-    this.#socket = socket;
+export class LinkReaper {
+  readonly #netns: string | undefined;
+  readonly #lanes: readonly Lane[];
+  #waiting: Waiting[] = [];
+  #news: { socket: NetlinkSocket; watch: FdWatch } | undefined;
+  #closed = false;
+
+  private constructor(netns: string | undefined) {
+    this.#netns = netns;
+    this.#lanes = Array.from({ length: LANES }, () => ({ socket: NetlinkSocket.open(NETLINK_ROUTE, { netns }), group: randomInt(0x1000_0000, 0x7fff_ffff), batch: [] }));
   }
 
   /** Opens in the namespace at the path and stays in it. */
   static open(netns?: string): LinkReaper {
-    return new LinkReaper(NetlinkSocket.open(NETLINK_ROUTE, { netns }));
+    return new LinkReaper(netns);
   }
 
-  /** Resolves when the link is gone; one that is not there is fine. A veth takes its peer along. */
+  /** Resolves when nobody sees the link any more; one that is not there is fine. A veth takes its peer along. */
   delete(name: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ name, resolve, reject });
       // The end of this turn of the loop: until then others may ask too.
-      if (!this.#busy) setImmediate(() => void this.#work());
+      if (this.#waiting.length === 0) setImmediate(() => this.#work());
+      this.#waiting.push({ name, resolve, reject });
     });
   }
 
-  /** After the last deletion. */
+  /** After the last deletion; what the kernel still works on goes on to its end. */
   close(): void {
-    this.#socket.close();
+    this.#closed = true;
+    for (const lane of this.#lanes) if (lane.batch.length === 0) lane.socket.close();
+    this.#stopListening();
   }
 
-  async #work(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      const marked = batch.filter((one) => this.#mark(one));
-      if (marked.length === 0) continue;
-      try {
-        await this.#deleteGroup();
-        for (const one of marked) one.resolve();
-      } catch (error) {
-        for (const one of marked) one.reject(error);
-      }
-    }
-    this.#busy = false;
-  }
-
-  #mark({ name, resolve, reject }: Waiting): boolean {
-    const writer = new NetlinkWriter(128);
-    writer.begin(link.RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, this.#socket.nextSequence());
-    writer.raw(link.linkHeader());
-    writer.attributeString(link.IFLA_IFNAME, name);
-    writer.attributeU32(IFLA_GROUP, this.#group);
-    writer.end();
-    try {
-      this.#socket.request(writer, `delete link ${name}`);
-      return true;
-    } catch (error) {
-      if (isKernelError(error, 'ENODEV')) resolve();
-      else reject(error);
-      return false;
-    }
-  }
-
-  #deleteGroup(): Promise<void> {
-    const operation = 'delete links';
-    const writer = new NetlinkWriter(64);
-    const sequence = this.#socket.nextSequence();
-    writer.begin(link.RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, sequence);
-    writer.raw(link.linkHeader());
-    writer.attributeU32(IFLA_GROUP, this.#group);
-    writer.end();
-    const bytes = Buffer.from(writer.bytes());
-    return new Promise((resolve, reject) => {
-      sendOnThread(this.#socket.fd, bytes, bytes.length, 0, (failure, result) => {
-        if (failure || result < 0) return reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? '')));
-        try {
-          // The kernel worked while it was sent, so the answer is there.
-          for (const message of readMessages(this.#socket.receive(operation))) {
-            if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
-            const error = readError(message, operation);
-            if (error && error.code !== 'ENODEV') return reject(error); // somebody else was quicker
-          }
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
+  #work(): void {
+    const lane = this.#lanes.find(({ batch }) => batch.length === 0);
+    if (!lane || this.#waiting.length === 0) return;
+    this.#listen();
+    const asked = this.#waiting;
+    this.#waiting = [];
+    lane.batch = asked.filter((one) => mark(lane, one));
+    if (lane.batch.length === 0) return this.#stopListening();
+    void deleteGroup(lane)
+      .then(
+        () => lane.batch.forEach(({ resolve }) => resolve()),
+        (error: unknown) => lane.batch.forEach(({ reject }) => reject(error)),
+      )
+      .finally(() => {
+        lane.batch = [];
+        if (this.#closed) lane.socket.close();
+        else this.#work();
+        this.#stopListening();
       });
-    });
   }
+
+  #listen(): void {
+    if (this.#news) return;
+    const socket = NetlinkSocket.open(NETLINK_ROUTE, { netns: this.#netns, nonBlocking: true, groups: [RTNLGRP_LINK] });
+    // News that are lost are no harm: the kernel's answer comes in any case.
+    this.#news = { socket, watch: socket.listen('news of deleted links', (message) => this.#heard(message), () => {}) };
+  }
+
+  /** Nothing is in flight any more. */
+  #stopListening(): void {
+    if (!this.#news || (!this.#closed && this.#lanes.some(({ batch }) => batch.length > 0))) return;
+    this.#news.watch.close();
+    this.#news.socket.close();
+    this.#news = undefined;
+  }
+
+  #heard({ type, payload }: NetlinkMessage): void {
+    // A bridge reports its ports' departure in a family of its own, before the link is gone.
+    if (type !== link.RTM_DELLINK || payload[0] !== AF_UNSPEC) return;
+    const name = link.parseLink(payload)?.name;
+    for (const lane of this.#lanes) for (const one of lane.batch) if (one.name === name) one.resolve();
+  }
+}
+
+function mark(lane: Lane, { name, resolve, reject }: Waiting): boolean {
+  const writer = new NetlinkWriter(128);
+  writer.begin(link.RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, lane.socket.nextSequence());
+  writer.raw(link.linkHeader());
+  writer.attributeString(link.IFLA_IFNAME, name);
+  writer.attributeU32(IFLA_GROUP, lane.group);
+  writer.end();
+  try {
+    lane.socket.request(writer, `delete link ${name}`);
+    return true;
+  } catch (error) {
+    if (isKernelError(error, 'ENODEV')) resolve();
+    else reject(error);
+    return false;
+  }
+}
+
+function deleteGroup({ socket, group }: Lane): Promise<void> {
+  const operation = 'delete links';
+  const writer = new NetlinkWriter(64);
+  const sequence = socket.nextSequence();
+  writer.begin(link.RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, sequence);
+  writer.raw(link.linkHeader());
+  writer.attributeU32(IFLA_GROUP, group);
+  writer.end();
+  const bytes = Buffer.from(writer.bytes());
+  return new Promise((resolve, reject) => {
+    sendOnThread(socket.fd, bytes, bytes.length, 0, (failure, result) => {
+      if (failure || result < 0) return reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? '')));
+      try {
+        // The kernel worked while it was sent, so the answer is there.
+        for (const message of readMessages(socket.receive(operation))) {
+          if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
+          const error = readError(message, operation);
+          if (error && error.code !== 'ENODEV') return reject(error); // somebody else was quicker
+        }
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
