@@ -15,6 +15,7 @@ import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
+import { networkOwnerId, releaseNetwork } from './container/shared-network.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
 
@@ -34,11 +35,16 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   );
   await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id)).map((id) => dropHalfStarted(context, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
-  await context.network.restore(new Set([...live.keys(), ...missed.keys()]), table.all().map(knownContainer));
+  // So are those of containers that do not run, and whose network others live in.
+  const owners = [...live.keys()].flatMap((id) => networkOwnerId(context, table.find(id)) ?? []);
+  await context.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners]), table.all().map(knownContainer));
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
   unmountLeftovers(context);
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
+  for (const record of table.all()) {
+    if (!isUp(record) && record.state.status !== 'restarting' && context.network.sandbox(record.id)) await releaseNetwork(context, record);
+  }
   await finishRemovals(context);
   await followLostLinks(context);
   await removeOrphans(context);

@@ -128,6 +128,8 @@ export interface ContainerRecord {
   readonly mounts: readonly MountPoint[]; // resolved at create
   /** Wanted connections by network id, in the order they were made; live ones are endpoints. */
   readonly connections: readonly Connection[];
+  /** Whose network its last run lived in, where that was another container's. */
+  readonly networkOwnerId?: string;
   /** Links on the default bridge, resolved. */
   readonly links: readonly Link[];
 }

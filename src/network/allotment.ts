@@ -26,8 +26,9 @@ export function checkConnection(core: NetworkCore, connection: Connection): void
   checkEndpointSpec(network, connection.spec);
 }
 
-export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack): SandboxRecord {
-  const id = newId();
+/** `kept`: what there is of the sandbox already, since others share its namespace. */
+export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack, kept: SandboxRecord | undefined): SandboxRecord {
+  const id = kept?.id ?? newId();
   const ordered = request.connections
     .map((connection) => {
       const network = networkOf(core, connection.networkId);
@@ -44,8 +45,9 @@ export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: Undo
     request,
     sandbox: { id, containerId: request.containerId, netns, mode: request.mode, endpoints: [], gatewayEndpointId: '' },
     pid: 0,
-    resolverPort: 0,
-    written: { hosts: '', resolvConf: '' },
+    sharers: kept?.sharers ?? [],
+    resolverPort: kept?.resolverPort ?? 0,
+    written: kept?.written ?? { hosts: '', resolvConf: '' },
   };
   return withEndpoints(core, bare, assignPublished(endpoints, ports));
 }

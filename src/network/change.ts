@@ -2,6 +2,7 @@
  * The common course of every change to running containers: the table first, then the kernel, the firewall, the files, the
  * resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
  */
+import { existsSync } from 'node:fs';
 import type { UndoStack } from '../base/undo.ts';
 import { applySteps, tearDown } from './apply/apply.ts';
 import { ApplyContext } from './apply/context.ts';
@@ -112,7 +113,7 @@ export function elementsAround(core: NetworkCore, containerIds: readonly string[
 export function refreshFiles(core: NetworkCore, containerId: string): void {
   const { table, log } = core;
   const record = table.sandbox(containerId);
-  if (!record) return;
+  if (!record || (record.parked && !existsSync(record.request.files.hosts))) return; // the container was removed, and its files with it
   const texts = renderFiles(record, table, fileFacts(core));
   const isNew = record.written.hosts === '';
   if (isNew) writeNewFiles(record, texts);

@@ -156,14 +156,15 @@ let canReplace: boolean | undefined;
 
 function replaceFile(record: SandboxRecord, path: string, target: string, text: string, log: Log): void {
   canReplace ??= canReplaceMountedFile();
-  const sharers = (record.sharers ?? []).filter((pid) => isOf(record, pid));
+  // The container itself may have ended while others share its network.
+  const [pid, ...sharers] = [...(isOf(record, record.pid) ? [record.pid] : []), ...livingSharers(record)];
   // Before Linux 6.5 only one of those that share a file could be given another: they see the same one change.
-  if (isOf(record, record.pid) && (canReplace || sharers.length === 0)) {
-    const file = (pid: number): MountedFile => ({ mountNamespace: `/proc/${pid}/ns/mnt`, target, path });
+  if (pid !== undefined && (canReplace || sharers.length === 0)) {
+    const file = (of: number): MountedFile => ({ mountNamespace: `/proc/${of}/ns/mnt`, target, path });
     try {
-      const sharing = sharers.filter((pid) => isMountedThere(file(pid)));
-      writeMountedFile(file(record.pid), text);
-      for (const pid of sharing) replaceMountedFile({ ...file(pid), source: path });
+      const sharing = sharers.filter((one) => isMountedThere(file(one)));
+      writeMountedFile(file(pid), text);
+      for (const one of sharing) replaceMountedFile({ ...file(one), source: path });
       return;
     } catch (error) {
       log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'file written in place');
@@ -171,6 +172,11 @@ function replaceFile(record: SandboxRecord, path: string, target: string, text: 
   }
   // Where it is being mounted just now nobody reads it yet, and another file in its place would not be seen.
   writeInPlace(path, text);
+}
+
+/** Processes of other containers that share the network and still run. */
+export function livingSharers(record: SandboxRecord): number[] {
+  return (record.sharers ?? []).filter((pid) => isOf(record, pid));
 }
 
 /** A process id may have been given to another since: its network namespace tells. */

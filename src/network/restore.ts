@@ -118,7 +118,7 @@ export class Restorer {
       log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
     }
     table.putSandbox(recallWritten(record, log));
-    this.#core.resolution.remember(request);
+    if (!record.parked) this.#core.resolution.remember(request);
   }
 
   /** Namespaces, veths and bridges that look like ours and that no row knows. */

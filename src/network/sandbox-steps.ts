@@ -10,22 +10,24 @@ import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
 import type { NetworkTable } from './plan/table.ts';
 
-/** A namespace with everything in it. */
-export function joinSteps(record: SandboxRecord, table: NetworkTable, facts: HostFacts): Step[] {
+/** A namespace with everything in it; `kept`: there it is already, and empty. */
+export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined, table: NetworkTable, facts: HostFacts): Step[] {
   const { sandbox, request } = record;
   const { netns } = sandbox;
   if (netns === '') return [];
-  const steps: Step[] = [
-    { kind: 'create-netns', netns },
-    { kind: 'raise-link', netns, link: 'lo' },
-  ];
+  const steps: Step[] = kept
+    ? []
+    : [
+        { kind: 'create-netns', netns },
+        { kind: 'raise-link', netns, link: 'lo' },
+      ];
   for (const [name, value] of Object.entries(request.sysctls)) steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
   for (const endpoint of sandbox.endpoints) {
     const network = table.network(endpoint.networkId);
     if (network) steps.push(...driverNamed(network.driver).attach({ network, endpoint, netns }, facts));
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
-  if (record.resolverPort > 0) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
+  if (record.resolverPort > 0 && !kept?.resolverPort) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
   steps.push(...forgetUnledSteps(publishedOf(sandbox.endpoints)));
   return steps;
 }
@@ -54,10 +56,11 @@ export function detachSteps(record: SandboxRecord, endpoint: Endpoint, table: Ne
   return driverNamed(network.driver).detach({ network, endpoint, netns: record.sandbox.netns });
 }
 
-export function leaveSteps(record: SandboxRecord, table: NetworkTable): Step[] {
+export function leaveSteps(record: SandboxRecord, table: NetworkTable, { park = false } = {}): Step[] {
   const { netns, endpoints } = record.sandbox;
   if (netns === '') return [];
-  return [...endpoints.flatMap((endpoint) => detachSteps(record, endpoint, table)), { kind: 'delete-netns', netns }, ...forgetSteps(endpoints)];
+  const namespace: Step[] = park ? [] : [{ kind: 'delete-netns', netns }];
+  return [...endpoints.flatMap((endpoint) => detachSteps(record, endpoint, table)), ...namespace, ...forgetSteps(endpoints)];
 }
 
 /** Flows of an address that is given back must not reach whoever has it next. */

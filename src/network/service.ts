@@ -13,26 +13,23 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import type { Port, PublishedPort } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
-import { applyChange, beginTearDown, currentRecords, elementsAround, refreshFiles, runTearDown, viewChange } from './change.ts';
-import { isOf } from './container-files.ts';
-import type { ResolverChange } from './contract.ts';
+import { applyChange, runTearDown, viewChange } from './change.ts';
+import { livingSharers } from './container-files.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { followHostServers } from './host-servers.ts';
 import type { PoolUsage } from './ipam/ipam.ts';
+import { leaveSandbox } from './leaving.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
 import { publishMore, unpublish } from './live-ports.ts';
 import { NetworkAdmin } from './network-admin.ts';
-import { diffElements } from './plan/element.ts';
-import { recipientsOf } from './plan/links.ts';
 import { assignPublished, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
-import type { Step } from './plan/step.ts';
 import type { WantedPort } from './ports/port-request.ts';
 import { Repairer, type RepairListener } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
-import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinSteps, leaveSteps } from './sandbox-steps.ts';
+import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinSteps } from './sandbox-steps.ts';
 
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
@@ -133,13 +130,16 @@ export class NetworkService {
     return this.#core.table.endpoints(networkId);
   }
 
+  /** Undefined also where there is but a namespace that is kept for others. */
   sandbox(containerId: string): Sandbox | undefined {
-    return this.#core.table.sandbox(containerId)?.sandbox;
+    const record = this.#core.table.sandbox(containerId);
+    return record?.parked ? undefined : record?.sandbox;
   }
 
   /** A running container as its network knows it: name, connections and links as they are now. */
   request(containerId: string): JoinRequest | undefined {
-    return this.#core.table.sandbox(containerId)?.request;
+    const record = this.#core.table.sandbox(containerId);
+    return record?.parked ? undefined : record?.request;
   }
 
   // ---- containers that exist
@@ -182,16 +182,17 @@ export class NetworkService {
 
   // ---- containers that run
 
-  /** Makes a container's namespace with all its connections, ports, names and files. */
+  /** Makes a container's namespace with all its connections, ports, names and files; one that was kept for others is used again. */
   async join(request: JoinRequest): Promise<Sandbox> {
     return this.#exclusively(request.containerId, async (undo) => {
       const { table, facts, resolution, departures } = this.#core;
-      if (table.sandbox(request.containerId)) throw conflict(`container ${request.containerId} has a network sandbox already`);
-      const next = allotSandbox(this.#core, request, undo);
+      const kept = table.sandbox(request.containerId);
+      if (kept && !kept.parked) throw conflict(`container ${request.containerId} has a network sandbox already`);
+      const next = allotSandbox(this.#core, request, undo, kept);
       const departing = departures.of(next.sandbox.endpoints);
       if (departing) await departing;
       resolution.remember(request);
-      await applyChange(this.#core, undo, { containerId: request.containerId, next, steps: joinSteps(next, table, facts) });
+      await applyChange(this.#core, undo, { containerId: request.containerId, next, steps: joinSteps(next, kept, table, facts) });
       return next.sandbox;
     });
   }
@@ -199,39 +200,41 @@ export class NetworkService {
   /** Takes a container's networking down, all of it, whatever fails on the way; nothing there is fine. */
   async leave(containerId: string): Promise<void> {
     await this.#locks.run(containerId, async () => {
-      const { table, resolver, resolution, store, ports, departures } = this.#core;
-      const record = table.sandbox(containerId);
-      if (!record) return;
-      const { sandbox } = record;
-      const recipients = recipientsOf(containerId, sandbox.endpoints.map((endpoint) => endpoint.networkId), table);
-      const before = elementsAround(this.#core, [containerId, ...recipients]);
-      table.removeSandbox(containerId);
-      const errors: unknown[] = [];
-      for (const id of recipients) {
-        try {
-          refreshFiles(this.#core, id);
-        } catch (error) {
-          errors.push(error);
-        }
-      }
-      const changes: ResolverChange[] = resolution.containerChanges(containerId);
-      if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
-      // The resolver and the store work while the kernel does.
-      const pending = [
-        changes.length > 0 ? resolver.apply(changes) : undefined,
-        store.commit({ removeSandboxes: [containerId], putSandboxes: currentRecords(this.#core, recipients) }),
-      ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
+      const record = this.#core.table.sandbox(containerId);
+      if (record) await leaveSandbox(this.#core, record, { park: false });
+    });
+  }
 
-      const diff = diffElements(before, elementsAround(this.#core, recipients));
-      const steps: Step[] = [];
-      if (diff.add.length + diff.remove.length > 0) steps.push({ kind: 'change-elements', diff });
-      const tearDown = beginTearDown(this.#core, [...steps, ...leaveSteps(record, table)]);
-      errors.push(...tearDown.errors);
-      departures.add(sandbox.endpoints, tearDown.settled);
-      ports.release(sandbox.id);
-      releaseAddresses(this.#core, sandbox.endpoints);
-      await Promise.all(pending);
-      throwCollected(`taking down the network of container ${containerId}`, errors);
+  /**
+   * The container has ended, and others share its namespace: all of its networking goes but the namespace, into which it comes
+   * back with the next `join`.
+   */
+  async park(containerId: string): Promise<void> {
+    await this.#locks.run(containerId, async () => {
+      const record = this.#core.table.sandbox(containerId);
+      if (record && !record.parked) await leaveSandbox(this.#core, record, { park: record.sandbox.netns !== '' });
+    });
+  }
+
+  /** The last of those who shared the namespace has ended: where it was kept for them only, it goes. */
+  async releaseParked(containerId: string): Promise<void> {
+    await this.#locks.run(containerId, async () => {
+      const record = this.#core.table.sandbox(containerId);
+      if (record?.parked) await leaveSandbox(this.#core, record, { park: false });
+    });
+  }
+
+  /**
+   * The container starts again and finds its networking as it left it, since others share it. Connections stay as they are;
+   * the rest is as the request says.
+   */
+  async rejoin(request: JoinRequest): Promise<Sandbox> {
+    return this.#exclusively(request.containerId, async (undo) => {
+      const record = this.#record(request.containerId);
+      const next: SandboxRecord = { ...record, pid: 0, request: { ...request, connections: record.request.connections } };
+      this.#rememberAgain(next.request, record.request, undo);
+      await applyChange(this.#core, undo, { containerId: request.containerId, next, steps: [] });
+      return record.sandbox;
     });
   }
 
@@ -336,13 +339,13 @@ export class NetworkService {
   /** The runtime made the container: from now on its files can only be changed where it has them mounted. */
   async containerStarted(containerId: string, pid: number): Promise<void> {
     const record = this.#core.table.sandbox(containerId);
-    if (record) this.#noteProcess({ ...record, pid, sharers: [] });
+    if (record) this.#noteProcess({ ...record, pid, sharers: livingSharers(record) });
   }
 
   /** Another container, with a process `pid`, shares the network of this one, and has the same files mounted. */
   async filesShared(containerId: string, pid: number): Promise<void> {
     const record = this.#core.table.sandbox(containerId);
-    if (record) this.#noteProcess({ ...record, sharers: [...(record.sharers ?? []).filter((one) => isOf(record, one)), pid] });
+    if (record) this.#noteProcess({ ...record, sharers: [...livingSharers(record), pid] });
   }
 
   #noteProcess(next: SandboxRecord): void {
@@ -390,7 +393,7 @@ export class NetworkService {
 
   #record(containerId: string): SandboxRecord {
     const record = this.#core.table.sandbox(containerId);
-    if (!record) throw conflict(`container ${containerId} is not running`);
+    if (!record || record.parked) throw conflict(`container ${containerId} is not running`);
     return record;
   }
 

@@ -8,6 +8,7 @@ export interface Difference {
 const SAYS_WHO = 'a taken port is refused in Docker\'s words, and then we say who holds it';
 const RESOLV_CONF_ORDER = 'Docker 28 writes the name servers first';
 const ENDPOINT_SETTINGS = 'Docker 28 collects what is wrong with the settings of an endpoint under one heading';
+const NAMESPACE = 'the words of Docker 28, which says what is joined';
 const NETWORK_CONFIG = 'Docker 28 collects what is wrong with a network\'s configuration under one heading';
 
 export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
@@ -36,6 +37,8 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     { docker: 'daemon: user specified IP address is supported only when connecting', here: 'daemon: invalid endpoint settings:\n! user specified IP address is supported only when connecting', because: ENDPOINT_SETTINGS },
   ],
   modes: [
+    { docker: 'daemon: No such container: nobody', here: 'daemon: joining network namespace of container: No such container: nobody', because: NAMESPACE },
+    { docker: 'cannot join network of a non running container: {ID}', here: 'cannot join network namespace of a non running container: container off is created', because: NAMESPACE },
     { docker: 'lo 127.0.0.1/8\n$ docker run -d --name base', here: 'lo 127.0.0.1/8\nlo ::1/128\n$ docker run -d --name base', because: 'Docker 28 leaves ::1 on the loopback interface' },
     { docker: "'{{.HostConfig.NetworkMode}}' base\ndefault", here: "'{{.HostConfig.NetworkMode}}' base\nbridge", because: 'Docker 28 says bridge' },
   ],

@@ -1,6 +1,6 @@
 /** A container of the engine -> what inspect and the container list show. */
 import { hostname } from 'node:os';
-import type { ContainerRecord, ContainerState } from '../../model/container.ts';
+import type { ContainerRecord } from '../../model/container.ts';
 import type { Healthcheck } from '../../model/health.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import type { ConfigJson, ContainerJson, ContainerStateJson, HealthcheckJson, MountPointJson } from '../../wire/container-inspect.ts';
@@ -23,7 +23,7 @@ export function toContainerJson(view: ContainerView, options: ShowOptions): Cont
     Created: record.createdAt,
     Path: record.path,
     Args: record.args,
-    State: toState(record.state),
+    State: toState(view),
     Image: record.imageId,
     ResolvConfPath: view.paths.resolvConf,
     HostnamePath: view.paths.hostname,
@@ -63,7 +63,7 @@ export function toContainerSummary(view: ContainerView, version: number, nowMs: 
     ...(view.sizeRootFsBytes ? { SizeRootFs: view.sizeRootFsBytes } : {}),
     Labels: record.spec.labels,
     State: record.state.status,
-    Status: statusText(record.state, nowMs),
+    Status: statusText(record.state, nowMs, view.networkLost),
     HostConfig: { NetworkMode: connection.networkMode, ...annotations },
     NetworkSettings: { Networks: toSummaryNetworks(view) },
     Mounts: toMountPoints(record),
@@ -74,7 +74,7 @@ function commandText(record: ContainerRecord): string {
   return [record.path, ...record.args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }
 
-function toState(state: ContainerState): ContainerStateJson {
+function toState({ record: { state }, networkLost }: ContainerView): ContainerStateJson {
   const { status, health } = state;
   return {
     Status: status,
@@ -86,7 +86,7 @@ function toState(state: ContainerState): ContainerStateJson {
     Dead: status === 'dead',
     Pid: state.pid,
     ExitCode: state.exitCode,
-    Error: state.error,
+    Error: state.error || (networkLost === undefined ? '' : `it has no network: that of container ${networkLost}, which it shares, is down`),
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
     ...(health && health.status !== 'none'

@@ -27,6 +27,7 @@ test("docker ps's words", () => {
   assert.equal(say({ health: health('healthy') }), 'Up 3 minutes (healthy)');
   assert.equal(say({ health: health('starting') }), 'Up 3 minutes (health: starting)');
   assert.equal(say({ health: health('none') }), 'Up 3 minutes');
+  assert.equal(statusText(state({}), NOW, 'vpn'), 'Up 3 minutes (no network: vpn is down)');
   assert.equal(say({ status: 'paused', startedAt: ago(120) }), 'Up 2 minutes (Paused)');
   assert.equal(say({ status: 'restarting', exitCode: 1, finishedAt: ago(2) }), 'Restarting (1) 2 seconds ago');
   assert.equal(say({ status: 'exited', finishedAt: ago(5) }), 'Exited (0) 5 seconds ago');

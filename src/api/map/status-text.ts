@@ -2,7 +2,8 @@
 import { ZERO_TIME } from '../../base/clock.ts';
 import type { ContainerState } from '../../model/container.ts';
 
-export function statusText(state: ContainerState, nowMs: number): string {
+/** `networkLost`: whose network it shares that has none now. */
+export function statusText(state: ContainerState, nowMs: number, networkLost = ''): string {
   const since = (time: string) => humanDuration(nowMs - Date.parse(time));
   switch (state.status) {
     case 'paused':
@@ -10,7 +11,7 @@ export function statusText(state: ContainerState, nowMs: number): string {
     case 'restarting':
       return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`;
     case 'running':
-      return `Up ${since(state.startedAt)}${healthSuffix(state)}`;
+      return `Up ${since(state.startedAt)}${healthSuffix(state)}${networkLost === '' ? '' : ` (no network: ${networkLost} is down)`}`;
     case 'removing':
       return 'Removal In Progress';
     case 'dead':

@@ -9,6 +9,7 @@ import { sharedMemoryOf } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { driverOf, startUnlocked } from './container-start.ts';
+import { releaseNetwork, sharerEnded, sharersOf } from './shared-network.ts';
 
 export interface RuntimeExit {
   readonly code: number;
@@ -30,12 +31,13 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
   context.health.forget(id);
   context.execs.containerEnded(id);
   if (exit.oomKilled) publishContainerEvent(context.events, record, 'oom');
-  await takeDown(context, record);
+  // A container that ran long enough has proved itself: its count begins anew.
+  const restart = !context.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
+  const comesBack = (restart || context.restarts.isRestartedByUser(id)) && sharersOf(context, id).length > 0;
+  await takeDown(context, record, { keepNetwork: comesBack });
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   publishContainerEvent(context.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
-  // A container that ran long enough has proved itself: its count begins anew.
-  const restart = !context.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
   const ended: ContainerRecord = {
     ...record,
     restartCount: restart ? record.restartCount + 1 : record.restartCount,
@@ -53,23 +55,25 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
   if (!restart && record.spec.host.autoRemove) {
     // Nobody will read the ended state from the store: the removal is the next commit.
     context.table.replace(ended);
+    await sharerEnded(context, ended);
     context.waits.exited(id, { exitCode: exit.code, error: '' });
     await removeUnlocked(context, id, { volumes: true });
     context.runtime.forgetExit(id);
     return;
   }
   await context.table.save(ended);
+  await sharerEnded(context, ended);
   context.runtime.forgetExit(id);
   context.waits.exited(id, { exitCode: exit.code, error: '' });
   if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
 }
 
-/** Network, runtime and rootfs of a run; goes on past failures and says what they were. */
-export async function takeDown(context: EngineContext, record: ContainerRecord): Promise<void> {
+/** Network, runtime and rootfs of a run; goes on past failures and says what they were. `keepNetwork`: it is started again, and others share its network. */
+export async function takeDown(context: EngineContext, record: ContainerRecord, { keepNetwork = false } = {}): Promise<void> {
   const { id } = record;
-  const endpoints = context.network.sandbox(id)?.endpoints ?? [];
+  const endpoints = keepNetwork ? [] : (context.network.sandbox(id)?.endpoints ?? []);
   const results = await Promise.allSettled([
-    context.network.leave(id),
+    keepNetwork ? undefined : releaseNetwork(context, record),
     // The rootfs can only go once the runtime has let go of it.
     context.runtime.delete(id, { force: true, keepExit: true }).finally(() => {
       context.rootfs.unmount(id);

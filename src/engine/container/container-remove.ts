@@ -7,6 +7,7 @@ import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { endRun, isUp } from './container-stop.ts';
 import { setLiveLinks } from './followed-links.ts';
+import { releaseNetwork } from './shared-network.ts';
 
 export async function removeContainer(
   context: EngineContext,
@@ -43,6 +44,7 @@ export async function removeUnlocked(context: EngineContext, id: string, options
   const removing: ContainerRecord = { ...record, state: { ...record.state, status: 'removing' } };
   context.table.replace(removing);
   try {
+    if (context.network.sandbox(id)) await releaseNetwork(context, record); // it was to start again, with others in its network
     if (options.volumes) await removeAnonymousVolumes(context, removing);
     await context.table.remove(id);
   } catch (error) {

@@ -8,6 +8,12 @@ import { endRun, isUp, stopRestarting, type StopOptions } from './container-stop
 export async function restartContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
   const { id } = context.table.find(ref);
   const record = context.table.find(id);
+  await context.restarts.duringRestart(id, () => stopAndStart(context, record, options));
+  publishContainerEvent(context.events, context.table.find(id), 'restart');
+}
+
+async function stopAndStart(context: EngineContext, record: ContainerRecord, options: StopOptions): Promise<void> {
+  const { id } = record;
   if (record.state.status === 'restarting') await stopRestarting(context, id);
   // With --rm the exit would remove it, and there would be nothing to start: Docker keeps it too.
   else if (isUp(record)) await endRun(context, record, options, { keep: true });
@@ -16,7 +22,6 @@ export async function restartContainer(context: EngineContext, ref: string, opti
     if (isUp(stopped)) return;
     await startUnlocked(context, { ...restoreAutoRemove(stopped, record), stoppedByUser: false, restartCount: 0 });
   });
-  publishContainerEvent(context.events, context.table.find(id), 'restart');
 }
 
 function restoreAutoRemove(record: ContainerRecord, before: ContainerRecord): ContainerRecord {

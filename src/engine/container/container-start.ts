@@ -22,6 +22,7 @@ import { rememberNames } from './known-names.ts';
 import { linkEnvironment } from './link-environment.ts';
 import { joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { joinTargets } from './namespace-joins.ts';
+import { networkOwnerId, publishNetworkBack, releaseNetwork } from './shared-network.ts';
 
 /** The user's `start`. @throws notModified when it runs already */
 export function startContainer(context: EngineContext, ref: string): Promise<void> {
@@ -47,6 +48,8 @@ export async function startUnlocked(context: EngineContext, record: ContainerRec
     );
   } catch (error) {
     context.attaches.abandon(record.id);
+    // Left as it was over a restart that now has failed, before the network had its turn.
+    if (context.network.sandbox(record.id)) await releaseNetwork(context, record);
     await recordFailure(context, record, error);
     throw error;
   }
@@ -73,7 +76,8 @@ function exitCodeOfFailure(message: string): number {
 
 async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {
   const { config, network, rootfs, runtime, table } = context;
-  const record = resolveNetworks(context, asked);
+  const joined = networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(context, asked) : undefined;
+  const record = resolveNetworks(context, joined ? sharing(asked, joined) : asked);
   if (record !== asked) await rememberNames(context, record);
   const paths = containerPaths(config.dataRoot, record.id);
   const linked = checkLinks(context, record);
@@ -81,13 +85,15 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   const root = rootfs.mount(record.id, { volatile: record.spec.host.autoRemove });
   undo.push('root filesystem', () => rootfs.unmount(record.id));
 
-  const mode = networkModeKind(record.spec.connection.networkMode);
-  const joined = mode === 'container' ? joinedContainer(context, record) : undefined;
   let sandbox: Sandbox | undefined;
+  let joinedAnew: Sandbox['endpoints'] = [];
   if (!joined) {
     await network.setHealth(record.id, true); // what an earlier run was found to be says nothing about this one
-    sandbox = await network.join(joinRequest(context, record, linked));
-    undo.push('network', () => network.leave(record.id));
+    // A restart with others in its network left it as it was.
+    const stayed = network.sandbox(record.id) !== undefined;
+    sandbox = await (stayed ? network.rejoin(joinRequest(context, record, linked)) : network.join(joinRequest(context, record, linked)));
+    undo.push('network', () => releaseNetwork(context, record));
+    if (!stayed) joinedAnew = sandbox.endpoints;
   }
   const shared = joined ? containerPaths(config.dataRoot, joined.id) : paths;
 
@@ -133,10 +139,11 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   await table.save(running);
   undo.push('state', () => table.replace(asked));
   await runtime.start(record.id);
-  for (const endpoint of sandbox?.endpoints ?? []) {
+  for (const endpoint of joinedAnew) {
     publishNetworkEvent(context.events, 'connect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: record.id });
   }
   publishContainerEvent(context.events, running, 'start');
+  if (joinedAnew.length > 0) publishNetworkBack(context, running);
   context.health.watch(running);
 }
 
@@ -212,14 +219,31 @@ export function joinRequest(context: EngineContext, record: ContainerRecord, lin
   };
 }
 
+/** Whose network it shares: the one that NetworkMode names, or whoever that one shares it from. Docker's refusals. */
 function joinedContainer(context: EngineContext, record: ContainerRecord): ContainerRecord {
-  const id = joinedContainerRef(record.spec.connection.networkMode);
-  const joined = context.table.tryFind(id);
-  if (!joined) throw notFound(`No such container: ${id}`);
-  if (joined.id === record.id) throw invalid('cannot join own network');
-  if (joined.state.status === 'restarting') throw conflict(`container ${id} is restarting, wait until the container is running`);
+  const named = runningJoined(context, record, joinedContainerRef(record.spec.connection.networkMode));
+  const owner = networkOwnerId(context, named);
+  return owner === undefined ? named : runningJoined(context, record, owner);
+}
+
+/** As it shares now: whose network it is by id, as names go to others, and the hostname and domain of that one. */
+function sharing(record: ContainerRecord, owner: ContainerRecord): ContainerRecord {
+  const { process, connection } = record.spec;
+  const { hostname, domainname } = owner.spec.process;
+  const named = joinedContainerRef(connection.networkMode);
+  const networkMode = owner.id.startsWith(named) || owner.name === named ? `container:${owner.id}` : connection.networkMode;
+  return { ...record, networkOwnerId: owner.id, spec: { ...record.spec, process: { ...process, hostname, domainname }, connection: { ...connection, networkMode } } };
+}
+
+function runningJoined(context: EngineContext, record: ContainerRecord, ref: string): ContainerRecord {
+  const joined = context.table.tryFind(ref);
+  if (!joined) throw notFound(`joining network namespace of container: No such container: ${ref}`);
+  if (joined.id === record.id) throw invalid('cannot join own network namespace');
+  if (joined.state.status === 'restarting') {
+    throw conflict(`cannot join network namespace of container: Container ${ref} is restarting, wait until the container is running`);
+  }
   if (joined.state.status !== 'running' && joined.state.status !== 'paused') {
-    throw conflict(`cannot join network of a non running container: ${id}`);
+    throw conflict(`cannot join network namespace of a non running container: container ${joined.name} is ${joined.state.status}`);
   }
   return joined;
 }
@@ -227,8 +251,8 @@ function joinedContainer(context: EngineContext, record: ContainerRecord): Conta
 /** The namespace of the joined container; null where that one is on the host's network. */
 function joinedNetns(context: EngineContext, joined: ContainerRecord): string | null {
   const sandbox = context.network.sandbox(joined.id);
-  if (sandbox) return sandbox.mode === 'host' ? null : sandbox.netns;
-  return `/proc/${joined.state.pid}/ns/net`; // it joined another one itself
+  if (!sandbox) throw conflict(`cannot join network namespace of a non running container: container ${joined.name} has none`);
+  return sandbox.mode === 'host' ? null : sandbox.netns;
 }
 
 function requireInit(path: string): string {

@@ -7,6 +7,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { parseSignal } from '../../oci/signals.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { releaseNetwork } from './shared-network.ts';
 
 const DEFAULT_STOP_TIMEOUT_S = 10;
 const KILL_PATIENCE_MS = 10_000;
@@ -34,7 +35,10 @@ export async function stopRestarting(context: EngineContext, id: string): Promis
     context.restarts.forget(id);
     const record = context.table.get(id);
     if (record?.state.status === 'restarting') {
-      await context.table.save({ ...record, stoppedByUser: true, state: { ...record.state, status: 'exited' } });
+      const stopped: ContainerRecord = { ...record, stoppedByUser: true, state: { ...record.state, status: 'exited' } };
+      await context.table.save(stopped);
+      // Others share its network, which was to be there when it starts again.
+      if (context.network.sandbox(id) && !context.restarts.isRestartedByUser(id)) await releaseNetwork(context, stopped);
     }
   });
   const now = context.table.get(id);

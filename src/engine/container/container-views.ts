@@ -3,6 +3,7 @@ import { runProgram } from '../../base/program.ts';
 import { conflict, errorKind, errorMessage, invalid, systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
+import { shortId } from '../../model/ids.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
@@ -11,7 +12,7 @@ import { containerPaths } from './container-paths.ts';
 import { removeContainer } from './container-remove.ts';
 import { isUp } from './container-stop.ts';
 import type { Exit } from './exit-waits.ts';
-import { joinedContainerRef, networkModeKind } from './network-mode.ts';
+import { networkOwnerId } from './shared-network.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -21,6 +22,8 @@ export interface ContainerView {
   readonly imageRef: string;
   readonly endpoints: readonly Endpoint[];
   readonly sandboxId: string;
+  /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
+  readonly networkLost?: string;
   readonly sandboxKey: string;
   readonly execIds: readonly string[];
   readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };
@@ -37,8 +40,9 @@ export async function inspectContainer(context: EngineContext, ref: string, opti
 async function viewOf(context: EngineContext, record: ContainerRecord, size: boolean): Promise<ContainerView> {
   const { id } = record;
   const sandbox = context.network.sandbox(id);
-  const mode = record.spec.connection.networkMode;
-  const filesOf = networkModeKind(mode) === 'container' ? joinedContainerRef(mode) : id;
+  const owner = networkOwnerId(context, record);
+  const filesOf = owner ?? id;
+  const networkLost = owner !== undefined && isUp(record) && !context.network.sandbox(owner) ? (context.table.get(owner)?.name ?? shortId(owner)) : undefined;
   const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, filesOf);
   const current = context.images.find(record.spec.image);
   const sizes = size ? await context.rootfs.sizeBytes(id) : undefined;
@@ -50,6 +54,7 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
     endpoints: sandbox?.endpoints ?? [],
     sandboxId: sandbox?.id ?? '',
     sandboxKey: sandbox?.netns ?? '',
+    ...(networkLost === undefined ? {} : { networkLost }),
     execIds: context.execs.runningIn(id),
     paths: { hosts, hostname, resolvConf, log: containerPaths(context.config.dataRoot, id).log },
     graph: context.rootfs.graph(id),

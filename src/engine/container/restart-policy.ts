@@ -28,7 +28,22 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
+  readonly #byUser = new Set<string>();
   #ended = false;
+
+  /** While the user's `restart` of a container is on: its run ends only to begin again. */
+  async duringRestart<T>(id: string, work: () => Promise<T>): Promise<T> {
+    this.#byUser.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#byUser.delete(id);
+    }
+  }
+
+  isRestartedByUser(id: string): boolean {
+    return this.#byUser.has(id);
+  }
 
   /** The daemon goes: whoever ends now is started by the next one. */
   get ended(): boolean {

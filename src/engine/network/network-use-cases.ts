@@ -4,7 +4,6 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
-import { isUp } from '../container/container-stop.ts';
 import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind } from '../container/network-mode.ts';
 import type { EngineContext } from '../engine-context.ts';
@@ -84,10 +83,12 @@ export function connectContainer(context: EngineContext, networkRef: string, con
     const connection: Connection = { networkId: network.id, networkName: network.name, spec };
     context.network.checkConnection(connection);
     const connected: ContainerRecord = { ...record, connections: [...record.connections, connection] };
-    if (isUp(record)) await context.network.connect(id, connection);
+    // Also while it is started again, if others share its network.
+    const live = context.network.sandbox(id) !== undefined;
+    if (live) await context.network.connect(id, connection);
     await context.table.save(connected);
     await rememberNames(context, connected);
-    if (isUp(record)) publishNetworkEvent(context.events, 'connect', network, { container: id });
+    if (live) publishNetworkEvent(context.events, 'connect', network, { container: id });
   });
 }
 
@@ -121,10 +122,11 @@ export async function disconnectContainer(context: EngineContext, networkRef: st
     if (network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
     const connected = record.connections.some((one) => one.networkId === network.id);
     if (!connected) throw forbidden(`container ${id} is not connected to network ${network.name}`);
-    if (isUp(record)) await context.network.disconnect(id, network.id);
+    const live = context.network.sandbox(id) !== undefined;
+    if (live) await context.network.disconnect(id, network.id);
     const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one.networkId !== network.id) };
     await context.table.save(left);
     await rememberNames(context, left);
-    publishNetworkEvent(context.events, 'disconnect', network, { container: id });
+    if (live) publishNetworkEvent(context.events, 'disconnect', network, { container: id });
   });
 }

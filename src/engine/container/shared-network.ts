@@ -1,0 +1,53 @@
+/**
+ * Containers that share another one's network (`--network container:X`). Their processes live in X's namespace and cannot be moved
+ * to another, so the namespace outlives X's run as long as one of them runs: over a restart X's networking stays as it is, at a
+ * stop its addresses, names and ports go and only the namespace stays, into which X comes back.
+ */
+import type { ContainerRecord } from '../../model/container.ts';
+import type { EngineContext } from '../engine-context.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { joinedContainerRef, networkModeKind } from './network-mode.ts';
+
+const MAX_STEPS = 32; // of containers that share from containers that share; more is a ring
+
+/** The container whose network it is in the end, which may be gone. Undefined for one that shares nobody's. */
+export function networkOwnerId(context: EngineContext, record: ContainerRecord): string | undefined {
+  if (record.state.pid !== 0 && record.networkOwnerId !== undefined) return record.networkOwnerId;
+  let owner: string | undefined;
+  let next: ContainerRecord | undefined = record;
+  for (let step = 0; next && step < MAX_STEPS && networkModeKind(next.spec.connection.networkMode) === 'container'; step++) {
+    owner = joinedContainerRef(next.spec.connection.networkMode);
+    next = context.table.tryFind(owner);
+    owner = next?.id ?? owner;
+  }
+  return owner;
+}
+
+/** Running containers that share this one's network. */
+export function sharersOf(context: EngineContext, id: string): ContainerRecord[] {
+  return context.table.all().filter((record) => record.state.pid !== 0 && record.id !== id && networkOwnerId(context, record) === id);
+}
+
+/** The end of a container's own networking; what others need of it is kept. */
+export async function releaseNetwork(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { network, events } = context;
+  const { id } = record;
+  const sharers = sharersOf(context, id);
+  if (sharers.length === 0) return network.leave(id);
+  const lost = (network.sandbox(id)?.endpoints.length ?? 0) > 0;
+  await network.park(id);
+  // Somebody may have ended meanwhile who would have released it.
+  if (sharersOf(context, id).length === 0) await network.releaseParked(id);
+  if (lost) for (const sharer of sharers) publishContainerEvent(events, sharer, 'network_lost', { container: id, containerName: record.name });
+}
+
+/** To be called when one that shared a network has ended. */
+export async function sharerEnded(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const owner = record.networkOwnerId;
+  if (owner !== undefined && sharersOf(context, owner).length === 0) await context.network.releaseParked(owner);
+}
+
+/** The owner of the network runs again. */
+export function publishNetworkBack(context: EngineContext, owner: ContainerRecord): void {
+  for (const sharer of sharersOf(context, owner.id)) publishContainerEvent(context.events, sharer, 'network_back', { container: owner.id, containerName: owner.name });
+}
