@@ -7,7 +7,7 @@ import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
-import { foreignForwardDrops } from '../network/firewall/foreign-chains.ts';
+import { foreignDrops, legacyDrops, sentenceOf, type ForeignDrop } from '../network/firewall/foreign-chains.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -33,7 +33,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     bridgeFilter(),
     space(config.dataRoot),
   ];
-  if (root) findings.push(...kernelFeatures(), ...otherFirewalls());
+  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config.bridgeName === 'none' ? 'docker0' : config.bridgeName)));
   return findings;
 }
 
@@ -155,13 +155,14 @@ function overlay(): Finding {
 }
 
 /** Chains of others that drop forwarded traffic before our accept can count. */
-function otherFirewalls(): Finding[] {
-  const drops = foreignForwardDrops();
-  if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops forwarded traffic by policy' }];
-  return drops.map((chain) => ({
-    level: 'warn',
-    subject: 'other firewalls',
-    text: `chain ${chain} drops forwarded traffic by policy: containers cannot be reached from outside, nor reach it`,
-    advice: 'allow forwarding for the bridges there, or set the policy to accept',
-  }));
+async function otherFirewalls(bridge: string): Promise<Finding[]> {
+  const context = RulesetContext.open();
+  let drops: ForeignDrop[];
+  try {
+    drops = [...foreignDrops(context, (name) => name === bridge || /^br-[0-9a-f]{12}$/.test(name), bridge), ...(await legacyDrops(bridge))];
+  } finally {
+    context.close();
+  }
+  if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops forwarded traffic as such' }];
+  return drops.map((drop) => ({ level: 'warn', subject: 'other firewalls', text: sentenceOf(drop), advice: drop.advice }));
 }

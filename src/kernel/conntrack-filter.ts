@@ -29,6 +29,8 @@ export interface FlowFilter {
   readonly destinationPorts?: ReadonlySet<number>;
   /** Any of these as where the first packet was sent to. */
   readonly destinations?: ReadonlySet<string>;
+  /** Asked last. With nothing else the whole table is read. */
+  readonly where?: (flow: Flow) => boolean;
 }
 
 export interface FlowEnd {
@@ -78,7 +80,7 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
   const oneOf = [...anywhere].map(ipBytes);
   const ports = filter.destinationPort === undefined ? filter.destinationPorts : new Set([filter.destinationPort]);
   return {
-    matches: ({ protocol: number, original, reply }) =>
+    matches: ({ version, protocol: number, original, reply }) =>
       same<number>(protocol, number) &&
       same(source, original.source) &&
       same(destination, original.destination) &&
@@ -89,7 +91,8 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
       (filter.destinationPorts === undefined || filter.destinationPorts.has(original.destinationPort)) &&
       (destinations === undefined || destinations.has(original.destination)) &&
       (address === undefined || ends(original, reply).includes(address)) &&
-      (filter.addresses === undefined || ends(original, reply).some((end) => anywhere.has(end))),
+      (filter.addresses === undefined || ends(original, reply).some((end) => anywhere.has(end))) &&
+      (filter.where === undefined || filter.where({ version, protocol: number, original, reply })),
     mayMatch: (entry) =>
       required.every((bytes) => entry.includes(bytes)) &&
       (filter.addresses === undefined || oneOf.some((bytes) => entry.includes(bytes))) &&

@@ -8,7 +8,7 @@ import type { NetworkCore } from './core.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
-import { foreignForwardDrops } from './firewall/foreign-chains.ts';
+import { legacyDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse } from './plan/spec-check.ts';
@@ -94,15 +94,25 @@ export class NetworkAdmin {
   /** What on this host keeps networks from working as they should. */
   async hostWarnings(): Promise<string[]> {
     const { config, table } = this.#core;
-    const warnings = foreignForwardDrops().map(
-      (chain) => `another firewall's chain "${chain}" drops forwarded packets by policy: published ports and outgoing traffic of containers may not pass`,
-    );
+    const warnings = (await this.#foreignDrops()).map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`);
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
       warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
     }
     return warnings;
+  }
+
+  async #foreignDrops(): Promise<ForeignDrop[]> {
+    const { table, firewall, log } = this.#core;
+    const networks = table.networks().filter((network) => network.bridgeName !== '');
+    const bridge = (networks.find((network) => network.predefined) ?? networks[0])?.bridgeName ?? 'docker0';
+    try {
+      return [...firewall.foreignDrops((name) => table.isBridge(name), bridge), ...(await legacyDrops(bridge))];
+    } catch (error) {
+      log.debug({ error: errorMessage(error) }, 'the rules of other firewalls cannot be read');
+      return [];
+    }
   }
 
   async #build(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {

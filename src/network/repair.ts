@@ -17,6 +17,7 @@ import type { NetworkAdmin } from './network-admin.ts';
 import { desiredElements } from './plan/elements.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
+import { forgetUntranslated } from './untranslated-flows.ts';
 
 /** Something that was put back. `networkId` is '' where it concerns all networks. */
 export interface Repair {
@@ -30,6 +31,7 @@ export type RepairListener = (repair: Repair) => void;
 // Long enough that a reload of somebody's firewall is over, short enough that nobody notices.
 const QUIET_MS = 30;
 const RETRY_MS = 500;
+const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
 const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
 
@@ -79,9 +81,16 @@ export class Repairer {
   #onRuleset(news: RulesetNews | 'overrun'): void {
     if (news !== 'overrun' && news.own) return;
     this.#suspects.rules = true;
-    // Without our table nothing is kept apart: there is no time to lose.
-    const gone = news !== 'overrun' && news.deletedTables.includes(TABLE_KEY);
-    this.#schedule(gone ? 0 : QUIET_MS);
+    if (news !== 'overrun' && news.deletedTables.includes(TABLE_KEY)) this.#putTableBack();
+    this.#schedule(QUIET_MS);
+  }
+
+  /** Without our table nothing is led anywhere or kept apart: it is written at once, and looked at closely later. */
+  #putTableBack(): void {
+    const { firewall, table, policy } = this.#core;
+    if (!firewall.putBack(desiredElements(table, policy))) return;
+    forgetUntranslated(this.#core);
+    this.#report(undefined, TABLE_WRITTEN);
   }
 
   #onRoutes(news: readonly RouteNews[]): void {
@@ -117,8 +126,7 @@ export class Repairer {
 
   #schedule(delayMs: number): void {
     if (this.#closed) return;
-    if (delayMs === 0) clearTimeout(this.#timer);
-    else if (this.#timer) return;
+    if (this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#check();
@@ -144,7 +152,10 @@ export class Repairer {
   #checkRules(): void {
     const { firewall, table, policy } = this.#core;
     const done = firewall.install(desiredElements(table, policy));
-    if (done === 'written') this.#report(undefined, 'the firewall table was damaged or gone and is written anew');
+    if (done === 'written') {
+      forgetUntranslated(this.#core);
+      this.#report(undefined, TABLE_WRITTEN);
+    }
     if (done === 'corrected') this.#report(undefined, 'elements of the firewall table were changed and are put back');
   }
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { concatenate, interfaceNameField, markField, NftSocket, u16Field, type SetElement } from '../../src/kernel/nftables/batch.ts';
 import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
+import { readTable, writeTable } from '../../src/kernel/nftables/table-copy.ts';
 import { ipBytes } from '../../src/kernel/socket-address.ts';
 import { nft, run, throwawayDirectory, throwawayNetns } from './throwaway.ts';
 
@@ -204,4 +205,34 @@ test('rulesets: one transaction, nft’s message with its caret, lists as text a
   closed.close();
   closed.close();
   assert.throws(() => closed.run('list ruleset'), (error) => isKernelError(error, 'EBADF'));
+});
+
+test('a table is written again from a copy of its rules, and is what it was', () => {
+  ruleset.run(`table inet original {
+  set names { type ifname; comment "with a comment"; }
+  map target { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  map verdicts { type nf_proto . ifname : verdict; }
+  set wide { type ipv4_addr; flags interval; }
+  chain leaf { tcp dport 9 counter packets 3 bytes 7 drop comment "mine"; limit rate 3/second log prefix "x" accept; }
+  chain nat { comment "of a chain"; type nat hook prerouting priority dstnat; policy accept; dnat ip to meta l4proto . th dport map @target; }
+  chain filter { type filter hook forward priority filter; policy drop; iifname @names jump leaf; meta nfproto . oifname vmap @verdicts; ct state established,related accept; fib daddr type != local return; }
+}`);
+  const listing = () => ruleset.list('list table inet original');
+  const before = listing();
+  const copy = readTable(socket, 'inet', 'original')!;
+  assert.throws(() => socket.runMessages((batch) => writeTable(batch, copy)), (error) => isKernelError(error, 'EEXIST'));
+  ruleset.run('delete table inet original');
+  socket.runMessages((batch) => {
+    writeTable(batch, copy);
+    socket.addToNewSet(batch, { family: 'inet', table: 'original', set: 'names' }, [{ key: interfaceNameField('eth0') }]);
+    const leaf = { key: concatenate(Buffer.from([2]), interfaceNameField('eth0')), data: { verdict: 'goto', chain: 'leaf' } as const };
+    socket.addToNewSet(batch, { family: 'inet', table: 'original', set: 'verdicts' }, [leaf]);
+  });
+  assert.match(ruleset.list('list table inet original'), /ipv4 . "eth0" : goto leaf/);
+  ruleset.run('flush set inet original names; flush map inet original verdicts');
+  assert.equal(listing(), before);
+  assert.equal(readTable(socket, 'inet', 'nowhere'), undefined);
+  ruleset.run('add rule inet original leaf tcp dport { 80, 443 } accept');
+  assert.equal(readTable(socket, 'inet', 'original'), undefined, 'a set without a name cannot be copied');
+  ruleset.run('delete table inet original');
 });

@@ -185,6 +185,23 @@ export class NftSocket {
     return found;
   }
 
+  /** Lists by a message of any kind. `begin` is called before each attempt: what came until then is void. */
+  dumpMessages(
+    operation: string,
+    type: number,
+    family: NftFamily,
+    question: (writer: NetlinkWriter) => void,
+    visit: (payload: Buffer) => void,
+    begin: () => void,
+  ): void {
+    this.#writer.clear();
+    this.#writer.begin(type, NLM_F_REQUEST | NLM_F_DUMP, this.#socket.nextSequence());
+    this.#writer.raw(protocol.nfHeader(family));
+    question(this.#writer);
+    this.#writer.end();
+    this.#socket.dump(this.#writer, operation, ({ payload }) => visit(payload), begin);
+  }
+
   /** Sends messages of any kind as one transaction: for small rulesets, where libnftables would cost ten times as much. */
   runMessages(content: (batch: NftBatch) => void, options: { generation?: number } = {}): void {
     const batch = encodeBatch(this.#writer, () => this.#socket.nextSequence(), content, options.generation);
@@ -218,6 +235,11 @@ export class NftSocket {
         }
       }
     }
+  }
+
+  /** Adds elements to a set that the same transaction makes: one without intervals, which nobody can be asked about yet. */
+  addToNewSet(batch: NftBatch, name: SetName, elements: readonly SetElement[]): void {
+    this.#writeElements(batch, `add to ${describe(name)}`, protocol.NFT_MSG_NEWSETELEM, NLM_F_CREATE, name, elements, 'inside', true);
   }
 
   #writeChange(batch: NftBatch, change: ElementChange, form: IntervalForm, type: number): void {

@@ -2,12 +2,14 @@
  * Our nftables table in the kernel. Promises: the rules are written once, in one transaction; every later change is one
  * atomic transaction of elements; the user's chain keeps its rules; tables of others are never touched.
  */
-import { systemError } from '../../base/errors.ts';
+import { errorMessage, systemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { NftSocket, type ElementChange } from '../../kernel/nftables/batch.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { readTable, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
+import { foreignDrops, type ForeignDrop } from './foreign-chains.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
@@ -17,6 +19,13 @@ export class Firewall {
   #elements: NftSocket | undefined;
   #userRules: string[] = [];
   #rules: string | undefined; // as nft lists them, without the user's
+  /** The whole table but its elements, with the user's rules; undefined while it is not known or cannot be copied. */
+  #copy: TableCopy | undefined;
+  /**
+   * One for all times: libnftables waits with select(), which ends the process at a descriptor above 1023, and a daemon with a
+   * thousand published ports has no lower one left to open later.
+   */
+  #context: RulesetContext | undefined;
 
   /** In the network namespace of this process, or in `netns` (tests). */
   readonly #netns: string | undefined;
@@ -24,6 +33,7 @@ export class Firewall {
   constructor(options: { log: Log; netns?: string }) {
     this.#log = options.log;
     this.#netns = options.netns;
+    this.#context = openContext(options.netns);
   }
 
   /**
@@ -35,6 +45,7 @@ export class Firewall {
     // Rules of the user outlive a flush of the whole ruleset as long as this process remembers them.
     if (present) this.#userRules = present.rules;
     if (present?.version === rulesetVersion() && this.#rulesAreWhole()) {
+      this.#copyTable();
       const diff = diffElements(this.elements(), elements);
       if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
       this.change(diff);
@@ -43,8 +54,34 @@ export class Firewall {
     const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
     this.#run(`${remove}${renderRuleset(this.#userRules)}${renderElements(elements)}`);
     this.#rules = this.#listRules();
+    this.#copyTable();
     this.#log.info({ elements: elements.length, version: rulesetVersion() }, 'firewall table written');
     return 'written';
+  }
+
+  /**
+   * For when the table has just been deleted and every packet counts: writes it as it was, with these elements. False where that
+   * cannot be done (it is there, or was never copied): `install` does the rest in any case.
+   */
+  putBack(elements: readonly Element[]): boolean {
+    const copy = this.#copy;
+    if (!copy) return false;
+    const socket = this.#socket();
+    try {
+      socket.runMessages((batch) => {
+        writeTable(batch, copy);
+        for (const [set, members] of groupBySet(elements)) socket.addToNewSet(batch, { family: FAMILY, table: TABLE, set }, members.map(encodeElement));
+      });
+      return true;
+    } catch (error) {
+      if (isKernelError(error, 'EEXIST')) return false; // put back already
+      this.#log.warn({ error: errorMessage(error) }, 'the firewall table could not be written from its copy');
+      return false;
+    }
+  }
+
+  #copyTable(): void {
+    this.#copy = readTable(this.#socket(), FAMILY, TABLE);
   }
 
   /**
@@ -98,6 +135,11 @@ export class Firewall {
     );
   }
 
+  /** Chains of others that drop what containers forward (foreign-chains.ts). */
+  foreignDrops(isBridge: (name: string) => boolean, bridge: string): ForeignDrop[] {
+    return this.#withContext((context) => foreignDrops(context, isBridge, bridge));
+  }
+
   /** Deletes our table, with the user's chain. */
   remove(): void {
     if (this.#readUserChain()) this.#run(`delete table ${FAMILY} ${TABLE}\n`);
@@ -106,6 +148,8 @@ export class Firewall {
   close(): void {
     this.#elements?.close();
     this.#elements = undefined;
+    this.#context?.close();
+    this.#context = undefined;
   }
 
   #socket(): NftSocket {
@@ -133,17 +177,25 @@ export class Firewall {
   }
 
   #withContext<T>(work: (context: RulesetContext) => T): T {
-    const context = RulesetContext.open(this.#netns);
     try {
-      return work(context);
+      return work((this.#context ??= openContext(this.#netns)));
     } catch (error) {
       if (isKernelError(error)) throw error;
-      throw systemError(`nftables: ${error instanceof Error ? error.message : String(error)}`, error);
-    } finally {
-      context.close();
+      throw nftablesError(error);
     }
   }
 }
+
+function openContext(netns: string | undefined): RulesetContext {
+  try {
+    return RulesetContext.open(netns);
+  } catch (error) {
+    if (isKernelError(error)) throw error;
+    throw nftablesError(error);
+  }
+}
+
+const nftablesError = (error: unknown) => systemError(`nftables: ${errorMessage(error)}`, error);
 
 /** A listing without the table's own name and flags, and without what is in the user's chain. */
 function normalize(listing: string): string {

@@ -2,6 +2,7 @@
  * The whole ruleset: one table, a constant number of rules. What comes and goes with networks, containers, ports and
  * links are elements of the sets and maps in schema.ts.
  *
+ * - No sets without a name: a table without them can be written again from a copy (kernel/nftables/table-copy.ts).
  * - `iifname`, not `iif`: a bridge may be deleted and made again, and an index would then name nothing.
  * - inet: one table for both families; nat in it needs Linux 5.2.
  * - The policies are accept: what is none of ours passes, but where the engine itself made a router of the host
@@ -111,7 +112,8 @@ const CHAINS: readonly Chain[] = [
       'ip saddr . ip daddr . meta l4proto . th dport @holes4 accept',
       'ip6 saddr . ip6 daddr . meta l4proto . th dport @holes6 accept',
       // Seen here where bridged packets pass the IP hooks. Without it nobody finds the MAC address behind an IPv6 link.
-      'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',
+      'icmpv6 type nd-neighbor-solicit accept',
+      'icmpv6 type nd-neighbor-advert accept',
       'drop',
     ],
   },
@@ -121,7 +123,8 @@ const CHAINS: readonly Chain[] = [
     rules: [
       'ip daddr . meta l4proto . th dport @open4 accept',
       'ip6 daddr . meta l4proto . th dport @open6 accept',
-      'meta l4proto { icmp, ipv6-icmp } accept',
+      'meta l4proto icmp accept',
+      'meta l4proto ipv6-icmp accept',
       'drop',
     ],
   },

@@ -1,0 +1,41 @@
+/**
+ * Flows that began while the firewall table was gone. Connection tracking remembers that their addresses were not translated,
+ * and would keep it so: the client of a published port that tries again would never come through.
+ */
+import { errorMessage } from '../base/errors.ts';
+import { deleteFlows, type Flow } from '../kernel/conntrack.ts';
+import type { Protocol } from '../model/port.ts';
+import type { NetworkCore } from './core.ts';
+import { reaches } from './plan/elements.ts';
+
+const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked anew with its next packet. */
+export function forgetUntranslated(core: NetworkCore): void {
+  const own = new Set(core.route.addresses().map((info) => info.address));
+  const containers = new Set<string>();
+  const led = new Set<string>();
+  for (const { sandbox } of core.table.sandboxes()) {
+    for (const { ipv4, ipv6, published } of sandbox.endpoints) {
+      for (const address of [ipv4, ipv6]) if (address !== '') containers.add(address);
+      for (const port of published) {
+        for (const version of [4, 6] as const) {
+          if ((version === 4 ? ipv4 : ipv6) !== '' && reaches(port, version)) led.add(portOf(version, PROTOCOL_NUMBERS[port.protocol], port.hostPort));
+        }
+      }
+    }
+  }
+  const isStray = (flow: Flow): boolean => {
+    const { original, reply, version, protocol } = flow;
+    if (reply.source !== original.destination || reply.destination !== original.source) return false;
+    if (own.has(original.destination)) return led.has(portOf(version, protocol, original.destinationPort));
+    return containers.has(original.source) && !containers.has(original.destination);
+  };
+  try {
+    deleteFlows({ where: isStray });
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
+  }
+}
+
+const portOf = (version: number, protocol: number, port: number): string => `${version} ${protocol} ${port}`;

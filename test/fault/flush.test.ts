@@ -1,0 +1,87 @@
+/** The ruleset is flushed again and again under traffic: nothing that was begun fails, what goes on goes on. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Host } from '../harness/host.ts';
+import { PROJECT, sleep, TestEngine, until } from '../harness/test-engine.ts';
+
+const FLUSHES = 20;
+
+let engine: TestEngine;
+let outside: Host;
+const programs: import('node:child_process').ChildProcess[] = [];
+before(async () => {
+  engine = await TestEngine.start();
+  engine.importFixtures();
+  outside = Host.create();
+  engine.host.cable('uplink', '192.0.2.1/24', outside, 'eth0', '192.0.2.2/24');
+});
+after(async () => {
+  for (const program of programs) program.kill();
+  await engine?.destroy();
+  outside?.destroy();
+});
+
+const script = (name: string) => join(PROJECT, 'test/fault/flush', name);
+
+interface Seen {
+  readonly requests: number;
+  readonly failed: readonly string[];
+  readonly slow: number;
+  readonly slowestMs: number;
+  readonly sent: number;
+  readonly echoed: number;
+  readonly echoError: string;
+}
+
+/** What a client saw while the ruleset was taken away by `flush` time and again. */
+async function seenWhile(flush: () => void): Promise<Seen> {
+  const client = outside.spawn(process.execPath, [script('client.mjs'), '192.0.2.1', '8080', '7000'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  programs.push(client);
+  let out = '';
+  client.stdout!.on('data', (data: Buffer) => (out += data.toString()));
+  await sleep(500);
+  for (let count = 0; count < FLUSHES; count++) {
+    flush();
+    await sleep(150);
+  }
+  client.stdin!.end();
+  await once(client, 'exit');
+  return JSON.parse(out) as Seen;
+}
+
+function check(seen: Seen, say: (text: string) => void): void {
+  say(
+    `${seen.requests} requests over ${FLUSHES} flushes: ${seen.failed.length} failed, ${seen.slow} lost their first packet and sent it again, ` +
+      `the slowest took ${seen.slowestMs} ms; the long connection carried ${(seen.echoed / 1e6).toFixed(1)} MB`,
+  );
+  assert.ok(seen.requests > 200, 'the client was at work');
+  // Only a packet that meets no table is lost, and its sender tries again: no request fails, not even those of these moments.
+  assert.deepEqual(seen.failed, []);
+  assert.ok(seen.slow < seen.requests / 2, 'most requests met the table');
+  assert.equal(seen.echoError, '', 'the long connection goes on');
+  assert.ok(seen.sent > 100_000);
+  assert.equal(seen.echoed, seen.sent, 'and all that was sent through it came back');
+}
+
+test('no request through a published port fails while the ruleset is flushed, and a long connection goes on', { timeout: 120_000 }, async (t) => {
+  engine.ok('run', '-d', '--name', 'web', '-p', '8080:80', '-p', '7000:7', 'busybox', 'sleep', '1000');
+  const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'web');
+  const server = engine.host.spawn('nsenter', ['-t', pid, '-n', process.execPath, script('server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  programs.push(server);
+  await once(server.stdout!, 'data');
+  engine.host.ok('nft', 'add rule inet causeway user tcp dport 9 drop comment "mine"');
+
+  check(await seenWhile(() => engine.host.ok('nft', 'flush', 'ruleset')), (text) => t.diagnostic(text));
+  assert.match(engine.host.ok('nft', 'list', 'chain', 'inet', 'causeway', 'user'), /tcp dport 9 drop comment "mine"/);
+  const events = engine.ok('events', '--since', '10m', '--until', '0s', '--filter', 'event=repair', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.repaired}}');
+  assert.match(events, /^network repair the firewall table was damaged or gone and is written anew$/m);
+  assert.match(engine.log, /the firewall table was damaged or gone and is written anew/);
+});
+
+test('nor when a firewall is reloaded, which flushes all and writes its own tables in one breath', { timeout: 120_000 }, async (t) => {
+  const rules = 'flush ruleset; table inet theirs { chain input { type filter hook input priority 10; policy accept; ct state established,related accept; }; chain forward { type filter hook forward priority 10; policy accept; }; }';
+  check(await seenWhile(() => engine.host.ok('nft', rules)), (text) => t.diagnostic(text));
+  await until('our table stands beside theirs', () => /table inet theirs\ntable inet causeway\n/.test(engine.host.ok('nft', 'list', 'tables')));
+});
