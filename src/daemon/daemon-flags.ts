@@ -41,7 +41,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('dns-ttl', 'number', 'Seconds that answers of the embedded DNS may be kept (default 5)'),
   option('icc', 'switch', 'Let containers on the default bridge reach each other (default true)'),
   option('ipv6', 'switch', 'Enable IPv6 on the default bridge (default false)'),
-  option('mtu', 'number', 'MTU of the default bridge (default 1500)'),
+  option('mtu', 'number', 'MTU of networks that do not say theirs (default 1500)'),
   option('ip', 'text', 'Host IP for port publishing from the default bridge (default 0.0.0.0)'),
   option('ip-forward', 'switch', 'Turn on IP forwarding (default true)'),
   option('ip-masq', 'switch', 'Masquerade on the default bridge (default true)'),

@@ -22,7 +22,7 @@ const RESOLVER_PORT = 61053;
 /** Refuses, in Docker's words, what can never be connected like that. Takes nothing. */
 export function checkConnection(core: NetworkCore, connection: Connection): void {
   const network = networkOf(core, connection.networkId);
-  if (network.configOnly) throw forbidden(`cannot attach to config-only network ${network.name}`);
+  if (network.configOnly) throw forbidden('cannot create endpoint on configuration-only network');
   checkEndpointSpec(network, connection.spec);
 }
 

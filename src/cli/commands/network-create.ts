@@ -5,7 +5,7 @@ import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
 import { checkLabel } from '../container/flag-checks.ts';
 import { pairs } from '../container/create-request.ts';
-import { printLine } from '../terminal/output.ts';
+import { complain, printLine } from '../terminal/output.ts';
 
 export const createCommand: Command = {
   use: 'create [OPTIONS] NETWORK',
@@ -58,7 +58,9 @@ async function run({ flags, args, client }: Call): Promise<void> {
     ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
     Labels: pairs(flags.list('label')),
   };
-  const { Id } = await client.json<{ Id: string }>('POST', '/networks/create', { body });
+  const { Id, Warning: warning } = await client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', { body });
+  // Docker's own client passes over it in silence.
+  for (const line of (warning ?? '').split('\n')) if (line !== '') complain(`WARNING: ${line}`);
   printLine(Id);
 }
 

@@ -120,6 +120,50 @@ test('any sequence of operations: the model of a plain set', () => {
   );
 });
 
+test('ranges of 64 bits and more: what a naive search finds, at both ends and in the middle', () => {
+  const shapes = [
+    { subnet: 'fd00::/64', range: undefined },
+    { subnet: 'fd00:1::/48', range: 'fd00:1:0:5::/64' },
+    { subnet: 'fd00::/8', range: 'fdff:ffff::/32' },
+    { subnet: 'fd00:2::/32', range: 'fd00:2:ffff:ffff:ffff:ffff:ffff:fff8/125' },
+  ];
+  const operation = fc.record({ kind: fc.constantFrom('take', 'want', 'release'), place: fc.nat(39) });
+  for (const { subnet: text, range: rangeText } of shapes) {
+    const subnet = parseSubnet(text)!;
+    const range = rangeText === undefined ? subnet : parseSubnet(rangeText)!;
+    // Addresses around the ends of the range and of the subnet, and where 32 and 63 bits are not enough.
+    const places = [range.first, range.last - 7n, subnet.last - 7n, range.first + (1n << 31n), range.first + (range.last - range.first) / 2n].flatMap((first) => Array.from({ length: 8 }, (_, index) => first + BigInt(index)));
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        const addresses = new AddressPool({ subnet, range: rangeText === undefined ? undefined : range, reserved: [] });
+        const taken = new Set([subnet.first]);
+        for (const { kind, place } of operations) {
+          const number = places[place % places.length]!;
+          if (number < subnet.first || number > subnet.last) continue;
+          const address = bigintToIp(number, 6);
+          if (kind === 'take') {
+            let lowest = range.first;
+            while (taken.has(lowest)) lowest++;
+            assert.equal(addresses.take(), lowest > range.last ? undefined : bigintToIp(lowest, 6));
+            if (lowest <= range.last) taken.add(lowest);
+          } else if (kind === 'want') {
+            if (taken.has(number)) assert.throws(() => addresses.take(address), { message: 'Address already in use' });
+            else assert.equal(addresses.take(address), address);
+            taken.add(number);
+          } else {
+            addresses.release(address);
+            if (number !== subnet.first) taken.delete(number);
+          }
+          const inRange = [...taken].filter((one) => one >= range.first && one <= range.last).length;
+          assert.equal(addresses.free, range.last - range.first + 1n - BigInt(inRange));
+          assert.equal(addresses.inUse, BigInt(taken.size));
+        }
+      }),
+      { numRuns: 50 },
+    );
+  }
+});
+
 test('an address costs the same few steps however full the subnet is', () => {
   for (const [text, steps] of [['10.1.0.0/16', 4], ['10.2.0.0/20', 4], ['fd00:1::/112', 4]] as const) {
     const addresses = pool(text);
