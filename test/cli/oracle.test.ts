@@ -100,7 +100,7 @@ const answers: Record<string, Answer> = {
   'POST /containers/prune': { ContainersDeleted: ['c1', 'c2'], SpaceReclaimed: 42 },
   'POST /networks/prune': { NetworksDeleted: ['n1'] },
   'POST /volumes/prune': { VolumesDeleted: null, SpaceReclaimed: 0 },
-  'POST /networks/create': { Id: fixtures.NET, Warning: 'odd' },
+  'POST /networks/create': { Id: fixtures.NET, Warning: '' },
   'DELETE /networks/net10': empty(),
   'DELETE /networks/nosuch': refuse(404, 'network nosuch not found'),
   'POST /networks/net10/connect': empty(200),
