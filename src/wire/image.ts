@@ -1,6 +1,4 @@
 /** Images as Docker's API spells them. */
-import type { ConfigJson } from './container-inspect.ts';
-
 export interface ImageSummaryJson {
   Containers: number;
   Created: number;
@@ -22,7 +20,7 @@ export interface ImageJson {
   Comment: string;
   Created?: string;
   Container?: string;
-  ContainerConfig?: ConfigJson;
+  ContainerConfig?: Record<string, unknown>;
   DockerVersion: string;
   Author: string;
   Config: Record<string, unknown>;

@@ -24,7 +24,8 @@ export function toImageSummary(view: ImageView, version: number): ImageSummaryJs
   };
 }
 
-export function toImageJson(view: ImageView, version: number, storageDriver: string): ImageJson {
+/** `containerConfig`: with the fields of before 1.45, whatever the version. */
+export function toImageJson(view: ImageView, version: number, { storageDriver, containerConfig }: { storageDriver: string; containerConfig: boolean }): ImageJson {
   const { record } = view;
   const older = (text: string) => olderThan(version, text);
   return {
@@ -34,6 +35,7 @@ export function toImageJson(view: ImageView, version: number, storageDriver: str
     Parent: record.parent,
     Comment: record.comment || (record.history.at(-1)?.comment ?? ''),
     ...createdField(record, older('1.44')),
+    ...(older('1.45') || containerConfig ? { Container: '', ContainerConfig: toImageConfig(record.config, true) } : {}),
     DockerVersion: '',
     Author: record.author,
     Config: toImageConfig(record.config, older('1.50')),
