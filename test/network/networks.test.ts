@@ -155,6 +155,57 @@ function scenarios(): void {
     assert.equal(await ping(one.netns, '10.5.0.1'), true, 'the bridge has its own address');
   });
 
+  test('who comes in by a trusted interface reaches what is published at the container\'s own address, and no more', async () => {
+    const outside = lab.otherHost();
+    const trusting = await lab.createNetwork('trusting', { enableIpv6: true, options: bridgeOption('trusted_host_interfaces', 'nosuch0:uplink') });
+    const published = { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } };
+    const one = await lab.join('one', ['trusting'], published);
+    const other = await lab.join('other', ['bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] } });
+    for (const { netns } of [one, other]) for (const port of [80, 81]) lab.serveTcp(netns, port);
+    const { ipv4, ipv6 } = one.endpoints[0]!;
+    assert.equal(await askTcp(outside, ipv4, 80), '192.0.2.2');
+    assert.equal(await askTcp(outside, ipv6, 80), '2001:db8::2');
+    for (const address of [ipv4, ipv6]) assert.equal(await askTcp(outside, address, 81), '', 'not published');
+    assert.equal(await askTcp(outside, other.endpoints[0]!.ipv4, 80), '', 'the other network trusts nobody');
+    assert.equal(await askTcp(other.netns, ipv4, 80), '', 'nor is a container of another network trusted');
+    await lab.service.leave(one.containerId);
+    await lab.service.removeNetwork(trusting.id);
+    assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'trusted').out, /uplink/);
+  });
+
+  test('which address of the host others see, and where ports are published, are options of the network', async () => {
+    const outside = lab.otherHost();
+    lab.serveTcp(outside, 8000);
+    for (const address of ['192.0.2.9/24', '2001:db8::9/64']) run('ip', 'addr', 'add', address, 'dev', 'uplink', ...(address.includes(':') ? ['nodad'] : []));
+    const options = { 'com.docker.network.host_ipv4': '192.0.2.9', 'com.docker.network.host_ipv6': '2001:db8::9', ...bridgeOption('host_binding_ipv4', '192.0.2.9') };
+    await lab.createNetwork('nine', { enableIpv6: true, options });
+    const one = await lab.join('one', ['nine'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    lab.serveTcp(one.netns, 80);
+    assert.deepEqual([await askTcp(one.netns, '192.0.2.2', 8000), await askTcp(one.netns, '2001:db8::2', 8000)], ['192.0.2.9', '2001:db8::9']);
+    assert.deepEqual(one.endpoints[0]!.published.map((port) => port.hostIp), ['192.0.2.9']);
+    assert.equal(await askTcp(outside, '192.0.2.9', 8080), '192.0.2.2');
+    assert.equal(await askTcp(outside, '192.0.2.1', 8080), '');
+  });
+
+  test('without masquerading others see the container itself', async () => {
+    const outside = lab.otherHost();
+    lab.serveTcp(outside, 8000);
+    await lab.createNetwork('bare', { enableIpv6: true, options: bridgeOption('enable_ip_masquerade', 'false') });
+    const one = await lab.join('one', ['bare']);
+    const { ipv4, ipv6 } = one.endpoints[0]!;
+    // The uplink is new: while its own address may be somebody's, the host looks for no neighbour on it.
+    for (let times = 0; times < 20 && !(await ping(one.netns, '2001:db8::2')); times++);
+    assert.deepEqual([await askTcp(one.netns, '192.0.2.2', 8000), await askTcp(one.netns, '2001:db8::2', 8000)], [ipv4, ipv6]);
+  });
+
+  test('networks made at the same time have different subnets, and one name is given once', async () => {
+    const made = await Promise.allSettled(Array.from({ length: 12 }, (_, index) => lab.createNetwork(`net${index % 8}`, { enableIpv6: true })));
+    const records = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    assert.equal(records.length, 8);
+    for (const one of made) if (one.status === 'rejected') assert.match(String(one.reason), /network with name net[0-3] already exists/);
+    for (const version of [0, 1]) assert.equal(new Set(records.map((record) => record.pools[version]!.subnet)).size, 8);
+  });
+
   test('what the host is connected to is not chosen; what it has a route to only when nothing else is left', async () => {
     await lab.stop();
     lab = await Lab.start({ addressPools: [{ base: '10.40.0.0/22', size: 24 }] });

@@ -95,7 +95,9 @@ const CHAINS: readonly Chain[] = [
       'ct state established,related accept',
       'iifname . oifname vmap @neighbours',
       'iifname @internal drop',
-      'iifname . oifname @trusted accept',
+      // Docker: directly, but not to more than what is published.
+      'iifname . oifname @trusted ip daddr . meta l4proto . th dport @open4 accept',
+      'iifname . oifname @trusted ip6 daddr . meta l4proto . th dport @open6 accept',
       'ct status dnat ip daddr . meta l4proto . th dport @open4 accept',
       'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
       'meta nfproto . oifname vmap @inbound',

@@ -23,7 +23,7 @@ export const SETS: Readonly<Record<SetName, SetSchema>> = {
   internal: { key: ['ifname'], comment: 'bridges of internal networks: nothing leaves them' },
   neighbours: { key: ['ifname', 'ifname'], data: 'verdict', comment: 'between two containers of one network' },
   inbound: { key: ['nf_proto', 'ifname'], data: 'verdict', comment: 'from elsewhere straight to a container address' },
-  trusted: { key: ['ifname', 'ifname'], comment: 'host interface . bridge that it may reach directly' },
+  trusted: { key: ['ifname', 'ifname'], comment: 'host interface . bridge whose published ports it may reach directly' },
   strangers: { key: ['nf_proto'], data: 'verdict', comment: 'forwarded traffic that is not of containers' },
   masqueraded: { key: ['nf_proto', 'ifname'], comment: 'networks that leave with the address of the host' },
   source4: { key: ['ifname'], data: ['ipv4_addr'], comment: 'networks that leave with a chosen address' },
