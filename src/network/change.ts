@@ -15,7 +15,7 @@ import { linkElements, sandboxElements } from './plan/elements.ts';
 import { recipientsOf } from './plan/links.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
-import { closedHoleSteps } from './sandbox-steps.ts';
+import { closedHoleSteps, openedPortSteps } from './sandbox-steps.ts';
 
 export interface SandboxChange {
   readonly containerId: string;
@@ -40,7 +40,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 
   runSteps(core, change.steps, undo);
   const diff = diffElements(before, elementsAround(core, touched));
-  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff)], undo);
+  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   for (const id of touched) refreshFiles(core, id);
 
   published = true;

@@ -3,8 +3,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../model/port.ts';
 import { driverNamed } from './drivers.ts';
 import type { HostFacts } from './plan/driver.ts';
-import type { ElementDiff } from './plan/element.ts';
-import { portKey, publishedOf } from './plan/publish.ts';
+import type { ElementDiff, SetName } from './plan/element.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
@@ -28,7 +27,6 @@ export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
   if (record.resolverPort > 0 && !kept?.resolverPort) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
-  steps.push(...forgetUnledSteps(publishedOf(sandbox.endpoints)));
   return steps;
 }
 
@@ -69,25 +67,9 @@ export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
   return addresses.length === 0 ? [] : [{ kind: 'forget-flows', addresses }];
 }
 
-/** A client that talked to a port before it was published would go on not being led to the container. */
-function forgetUnledSteps(published: readonly PublishedPort[]): Step[] {
-  const steps = new Map<string, { kind: 'forget-unled-flows'; protocol: Protocol; hostIp: string; ports: number[] }>();
-  for (const { protocol, hostIp, hostPort } of published) {
-    if (protocol === 'tcp' || hostPort === 0) continue;
-    const everywhere = hostIp === '0.0.0.0' || hostIp === '::';
-    const key = `${protocol} ${everywhere ? '' : hostIp}`;
-    const step = steps.get(key);
-    if (step) step.ports.push(hostPort);
-    else steps.set(key, { kind: 'forget-unled-flows', protocol, hostIp: everywhere ? '' : hostIp, ports: [hostPort] });
-  }
-  return [...steps.values()];
-}
-
 /** For ports that a running container gets or gives back. */
 export function publishSteps(before: readonly Endpoint[], after: readonly Endpoint[]): Step[] {
-  const old = new Set(publishedOf(before).map(portKey));
-  const added = publishedOf(after).filter((port) => !old.has(portKey(port)));
-  return [...hairpinSteps(before, after), ...forgetUnledSteps(added)];
+  return hairpinSteps(before, after);
 }
 
 /** A port that is closed, closes for what goes through it already. */
@@ -99,6 +81,25 @@ export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: read
       return led.length === 0 ? [] : [{ kind: 'forget-led-flows', protocol, address, ports: led }];
     }),
   );
+}
+
+const PUBLISHED_SETS = new Set<SetName>(['publish4', 'publish6', 'publish-any4', 'publish-any6']);
+
+/**
+ * Flows that came to a port before the kernel led it to the container, and would never be led there: of a client that does not stop
+ * sending datagrams, of one whose first packet met the port while it was only held. For when the elements are in place.
+ */
+export function openedPortSteps(diff: ElementDiff): Step[] {
+  const steps = new Map<string, { kind: 'forget-unled-flows'; protocol: Protocol; hostIp: string; ports: number[] }>();
+  for (const { set, key } of diff.add) {
+    if (!PUBLISHED_SETS.has(set)) continue;
+    const parts = key.split(' . ');
+    const [hostIp = '', protocol, port] = parts.length === 3 ? parts : ['', ...parts];
+    const step = steps.get(`${protocol} ${hostIp}`);
+    if (step) step.ports.push(Number(port));
+    else steps.set(`${protocol} ${hostIp}`, { kind: 'forget-unled-flows', protocol: protocol as Protocol, hostIp, ports: [Number(port)] });
+  }
+  return [...steps.values()];
 }
 
 /** A hole that closes, closes for what goes through it already. */

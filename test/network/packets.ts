@@ -55,16 +55,17 @@ export class Packets {
     return this.#seen.get(text);
   }
 
-  serveTcp(netns: string | undefined, port: number, address: string): void {
+  /** Without `answer`, each is told its address. */
+  serveTcp(netns: string | undefined, port: number, address: string, answer?: string): void {
     const server = createServer((client) => {
       client.on('error', () => {});
-      client.end(plain(client.remoteAddress ?? ''));
+      client.end(answer ?? plain(client.remoteAddress ?? ''));
     });
     server.listen({ fd: openTcpListener({ netns, address, port }) });
     this.#servers.push(server);
   }
 
-  serveUdp(netns: string | undefined, port: number, address: string): void {
+  serveUdp(netns: string | undefined, port: number, address: string, answer?: string): void {
     const batch = new DatagramBatch({ slots: 32, slotBytes: 512 });
     const fd = openUdpSocket({ netns, address, port });
     this.#watch(fd, () => {
@@ -73,7 +74,7 @@ export class Packets {
         const source = batch.source(slot).address;
         const { buffer, length } = batch.packet(slot);
         this.#seen.set(buffer.toString('utf8', 0, length), source);
-        batch.queueReply(slot, buffer.write(source));
+        batch.queueReply(slot, buffer.write(answer ?? source));
       }
       batch.send(fd);
     });

@@ -167,7 +167,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
     // Only what was sent to this host: others' port 53 is none of ours.
     const destinations = hostIp === '' ? context.route('').addresses().map((info) => info.address) : [hostIp];
-    deleteFlows({ protocol, destinationPorts: new Set(ports), destinations: new Set(destinations) });
+    deleteFlows({ protocol, destinationPorts: new Set(ports), destinations: new Set(destinations), where: ({ original, reply }) => reply.source === original.destination });
     return undefined;
   },
 
