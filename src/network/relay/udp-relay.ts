@@ -11,7 +11,9 @@ const AT_ONCE = 64; // datagrams, before others have their turn
 
 interface Client {
   readonly socket: Socket;
-  timer: NodeJS.Timeout;
+  readonly timer: NodeJS.Timeout;
+  /** What came before the socket was connected: Node does that a turn of the loop later, and takes nothing until then. */
+  waiting: Buffer[] | undefined;
 }
 
 /** Takes the port at once (KernelError EADDRINUSE if somebody has it). `address` is an IPv6 one. */
@@ -34,20 +36,25 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     const known = clients.get(key);
     if (known) {
       known.timer.refresh();
-      known.socket.send(payload);
+      if (!known.waiting) known.socket.send(payload);
+      else if (known.waiting.length < AT_ONCE) known.waiting.push(payload);
       return;
     }
     const goal = target();
     if (!goal) return;
     if (clients.size >= MAX_CLIENTS) drop(clients.keys().next().value!);
     const socket = createSocket(goal.address.includes(':') ? 'udp6' : 'udp4');
-    clients.set(key, { socket, timer: setTimeout(() => drop(key), IDLE_MS).unref() });
+    const client: Client = { socket, timer: setTimeout(() => drop(key), IDLE_MS).unref(), waiting: [payload] };
+    clients.set(key, client);
     socket.on('error', () => drop(key));
     socket.on('message', (answer) => {
-      clients.get(key)?.timer.refresh();
+      client.timer.refresh();
       if (!closed) front.answer({ from, at }, answer);
     });
-    socket.connect(goal.port, goal.address, () => socket.send(payload));
+    socket.connect(goal.port, goal.address, () => {
+      for (const early of client.waiting ?? []) socket.send(early);
+      client.waiting = undefined;
+    });
     socket.unref();
   };
   // Whoever starts a container with a thousand ports does not wait for all of them to be watched.
