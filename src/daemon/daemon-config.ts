@@ -25,6 +25,7 @@ export interface DaemonConfig {
   readonly hostBindingIp: string;
   readonly hostGatewayIp: string;
   readonly ipForward: boolean;
+  readonly inputPolicy: boolean;
   readonly ipMasq: boolean;
   readonly liveRestore: boolean;
   readonly linksFollowNames: boolean;
@@ -77,6 +78,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     hostBindingIp,
     hostGatewayIp: texts['host-gateway-ip'] ?? '',
     ipForward: switches['ip-forward'] ?? true,
+    inputPolicy: switches['respect-input-policy'] ?? false,
     ipMasq: switches['ip-masq'] ?? true,
     liveRestore: switches['live-restore'] ?? true,
     linksFollowNames: switches['links-follow-names'] ?? false,

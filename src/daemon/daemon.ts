@@ -106,6 +106,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       dnsTtlS: config.dnsTtlS,
       ipMasq: config.ipMasq,
       ipForward: config.ipForward,
+      inputPolicy: config.inputPolicy,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',
     },

@@ -101,12 +101,12 @@ export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Pr
 
 /** The firewall elements of containers and of the links that lead to them. */
 export function elementsAround(core: NetworkCore, containerIds: readonly string[]): Element[] {
-  const { table } = core;
+  const { table, policy } = core;
   const records = new Map<string, SandboxRecord>();
   for (const id of containerIds) {
     for (const record of [table.sandbox(id), ...table.recipients(id)]) if (record) records.set(record.sandbox.containerId, record);
   }
-  return [...records.values()].flatMap((record) => [...sandboxElements(record, table), ...linkElements(record, table)]);
+  return [...records.values()].flatMap((record) => [...sandboxElements(record, table, policy), ...linkElements(record, table)]);
 }
 
 /** Makes a container's files say what the table says; new ones are written, those of a running container replaced. */

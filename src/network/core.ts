@@ -52,12 +52,12 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     announcer: new Announcer(log),
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
-    firewall: new Firewall({ log }),
+    firewall: new Firewall({ log, ruleset: { inputPolicy: config.inputPolicy } }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
     busy: new Set(),
-    policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq },
+    policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };
 }
 

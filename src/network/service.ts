@@ -18,6 +18,7 @@ import { livingSharers } from './container-files.ts';
 import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { followHostServers } from './host-servers.ts';
+import { openInputGate } from './input-gate.ts';
 import type { PoolUsage } from './ipam/ipam.ts';
 import { leaveSandbox } from './leaving.ts';
 import { dnsNamesFor } from './names/dns-names.ts';
@@ -43,6 +44,7 @@ export class NetworkService {
   readonly #locks = new KeyedLock();
   #repairer: Repairer | undefined;
   #hostServers: { close(): void } | undefined;
+  #inputGate: { close(): void } | undefined;
   #onRepair: RepairListener = () => {};
 
   constructor(deps: NetworkServiceDeps) {
@@ -57,6 +59,7 @@ export class NetworkService {
    * all that exist. They are said together, so that the resolver, which served meanwhile, forgets none of their names.
    */
   async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
+    if (this.#core.config.inputPolicy) this.#inputGate = openInputGate(this.#core.log);
     await new Restorer(this.#core, this.#admin).restore(live);
     const { resolution, resolver, table } = this.#core;
     for (const container of known) {
@@ -80,6 +83,7 @@ export class NetworkService {
   async shutdown(): Promise<void> {
     this.#repairer?.close();
     this.#hostServers?.close();
+    this.#inputGate?.close();
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     this.#core.staleFlows.flush();

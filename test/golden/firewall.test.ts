@@ -108,12 +108,25 @@ chain at another priority.
 ## The rules
 `;
 
+const INPUT_POLICY_HEAD = `## With --respect-input-policy
+
+From outside nothing is led to a container before the input chains of this host, those of others included, have let its first packet through
+([ports.md](ports.md)). These chains are then different:
+`;
+
+/** The chains that are different where published ports respect the host's input policy. */
+function inputPolicyChains(): string {
+  const chainsOf = (text: string) => text.split('\n\n').filter((block) => block.startsWith('\tchain ') && !block.startsWith('\tchain user'));
+  const usual = new Set(chainsOf(renderRuleset()));
+  return chainsOf(renderRuleset([], { inputPolicy: true })).filter((block) => !usual.has(block)).join('\n\n');
+}
+
 function elementsSection(lines: readonly string[]): string {
   return lines.length === 0 ? 'Nothing.\n' : `\`\`\`\n${lines.join('\n')}\n\`\`\`\n`;
 }
 
 function page(): void {
-  let generated = `${HEAD}\n\`\`\`nft\n${renderRuleset()}\`\`\`\n\n## What configurations add\n`;
+  let generated = `${HEAD}\n\`\`\`nft\n${renderRuleset()}\`\`\`\n\n${INPUT_POLICY_HEAD}\n\`\`\`nft\n${inputPolicyChains()}\n\`\`\`\n\n## What configurations add\n`;
   let common: Set<string> | undefined;
 
   for (const configuration of CONFIGURATIONS) {

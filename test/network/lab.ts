@@ -133,6 +133,7 @@ export class Lab {
       dnsTtlS: 5,
       ipMasq: true,
       ipForward: true,
+      inputPolicy: false,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',
       ...config,

@@ -11,11 +11,12 @@ import { readTable, writeTable, type TableCopy } from '../../kernel/nftables/tab
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
 import { foreignDrops, type ForeignDrop } from './foreign-chains.ts';
 import { decodeElement, encodeElement } from './encode.ts';
-import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN } from './ruleset.ts';
+import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 export class Firewall {
   readonly #log: Log;
+  readonly #options: RulesetOptions;
   #elements: NftSocket | undefined;
   #userRules: string[] = [];
   #rules: string | undefined; // as nft lists them, without the user's
@@ -30,7 +31,8 @@ export class Firewall {
   /** In the network namespace of this process, or in `netns` (tests). */
   readonly #netns: string | undefined;
 
-  constructor(options: { log: Log; netns?: string }) {
+  constructor(options: { log: Log; netns?: string; ruleset?: RulesetOptions }) {
+    this.#options = options.ruleset ?? {};
     this.#log = options.log;
     this.#netns = options.netns;
     this.#context = openContext(options.netns);
@@ -44,7 +46,7 @@ export class Firewall {
     const present = this.#readUserChain();
     // Rules of the user outlive a flush of the whole ruleset as long as this process remembers them.
     if (present) this.#userRules = present.rules;
-    if (present?.version === rulesetVersion() && this.#rulesAreWhole()) {
+    if (present?.version === rulesetVersion(this.#options) && this.#rulesAreWhole()) {
       this.#copyTable();
       const diff = diffElements(this.elements(), elements);
       if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
@@ -52,10 +54,10 @@ export class Firewall {
       return 'corrected';
     }
     const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
-    this.#run(`${remove}${renderRuleset(this.#userRules)}${renderElements(elements)}`);
+    this.#run(`${remove}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements)}`);
     this.#rules = this.#listRules();
     this.#copyTable();
-    this.#log.info({ elements: elements.length, version: rulesetVersion() }, 'firewall table written');
+    this.#log.info({ elements: elements.length, version: rulesetVersion(this.#options) }, 'firewall table written');
     return 'written';
   }
 
@@ -98,7 +100,7 @@ export class Firewall {
     const reference = `${TABLE}-reference`;
     return this.#withContext((context) => {
       // Dormant: its chains are not registered, no packet meets them.
-      context.run(renderRuleset([]).replace(`table ${FAMILY} ${TABLE} {`, `table ${FAMILY} ${reference} {\n\tflags dormant;`));
+      context.run(renderRuleset([], this.#options).replace(`table ${FAMILY} ${TABLE} {`, `table ${FAMILY} ${reference} {\n\tflags dormant;`));
       try {
         return normalize(context.list(`list table ${FAMILY} ${reference}`, { terse: true }));
       } finally {

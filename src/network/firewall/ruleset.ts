@@ -12,6 +12,9 @@ import { createHash } from 'node:crypto';
 import type { Element, SetName } from '../plan/element.ts';
 import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
 
+/** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
+export const INPUT_GROUP = 22054;
+
 interface Chain {
   readonly name: string;
   readonly comment: string;
@@ -137,19 +140,61 @@ const CHAINS: readonly Chain[] = [
   },
 ];
 
+/**
+ * What else there is where published ports respect the host's input policy (`inputPolicy`): from outside they are not led to
+ * containers before routing. Their first packet passes all input chains, others' first, and what is left of it at the end is handed to the
+ * engine (input-gate.ts), which sends it on as a program of this host would: so it meets nat-output. From then on connection
+ * tracking knows the flow, and the kernel leads it as it leads any.
+ */
+const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readonly handOver: Chain } = {
+  prerouting: 'iifname != @bridges return comment "the input policy of this host decides: see input-last"',
+  chain: {
+    name: 'input-last',
+    comment: 'first packets to published ports that all other input chains let through: the engine leads them on',
+    hook: 'type filter hook input priority 500; policy accept;',
+    rules: [
+      'ct state != new return',
+      'iifname "lo" return',
+      'iifname @bridges return',
+      'ip6 saddr fe80::/10 return comment "cannot be forwarded: a relay serves it"',
+      'ip daddr . meta l4proto . th dport @input4 goto hand-over',
+      'ip6 daddr . meta l4proto . th dport @input6 goto hand-over',
+      'fib daddr type != local return',
+      'meta nfproto . meta l4proto . th dport @input-any goto hand-over',
+    ],
+  },
+  handOver: {
+    name: 'hand-over',
+    comment: 'the engine gets the packet and sends it on',
+    rules: [`log group ${INPUT_GROUP}`, 'drop'],
+  },
+};
+
+/** What of the ruleset is chosen when the daemon starts. */
+export interface RulesetOptions {
+  readonly inputPolicy?: boolean;
+}
+
+function chainsOf({ inputPolicy }: RulesetOptions): readonly Chain[] {
+  if (!inputPolicy) return CHAINS;
+  const chains = CHAINS.map((chain) => (chain.name === 'nat-prerouting' ? { ...chain, rules: [INPUT_POLICY.prerouting, ...chain.rules] } : chain));
+  const before = chains.findIndex((chain) => chain.name === 'forward');
+  return chains.toSpliced(before, 0, INPUT_POLICY.chain, INPUT_POLICY.handOver);
+}
+
 /** The chain for the user's own rules: what is in it is carried over when the table is written anew. */
 export const USER_CHAIN = 'user';
 
 /** The table with its sets, chains and rules, and no elements: nft's own syntax, accepted by `nft -f`. */
-export function renderRuleset(userRules: readonly string[] = []): string {
+export function renderRuleset(userRules: readonly string[] = [], options: RulesetOptions = {}): string {
   const sets = Object.entries(SETS).map(([name, schema]) => {
     const kind = schema.data ? 'map' : 'set';
     const data = schema.data ? ` : ${schema.data === 'verdict' ? 'verdict' : schema.data.join(' . ')}` : '';
     return `\t${kind} ${name} {\n\t\ttype ${schema.key.join(' . ')}${data}\n\t\tcomment "${schema.comment}"\n\t}\n`;
   });
-  const chains = CHAINS.map((chain) => {
+  const chains = chainsOf(options).map((chain) => {
     const isUser = chain.name === USER_CHAIN;
-    const comment = isUser ? `${chain.comment} (${rulesetVersion()})` : chain.comment;
+    const comment = isUser ? `${chain.comment} (${rulesetVersion(options)})` : chain.comment;
     const lines = [`comment "${comment}"`, ...(chain.hook ? [chain.hook] : []), ...(isUser ? userRules : chain.rules)];
     return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
   });
@@ -192,11 +237,16 @@ export function parseUserChain(listing: string): { version: string; rules: strin
   return { version, rules };
 }
 
-let version: string | undefined;
+const versions = new Map<string, string>();
 
-/** Changes when the rules do: a table with another version was written by another release. */
-export function rulesetVersion(): string {
-  return (version ??= createHash('sha256').update(JSON.stringify([SETS, CHAINS])).digest('hex').slice(0, 12));
+/** Changes when the rules do: a table with another version was written by another release, or with other options. */
+export function rulesetVersion(options: RulesetOptions = {}): string {
+  const text = JSON.stringify([SETS, chainsOf(options)]);
+  const known = versions.get(text);
+  if (known !== undefined) return known;
+  const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  versions.set(text, version);
+  return version;
 }
 
 export function setNames(): SetName[] {

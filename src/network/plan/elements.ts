@@ -16,6 +16,8 @@ export interface FirewallPolicy {
   /** The engine turned forwarding on, so what is none of its business must not pass because of it. */
   readonly dropStrangers: { readonly v4: boolean; readonly v6: boolean };
   readonly ipMasq: boolean;
+  /** Published ports respect the host's input policy. */
+  readonly inputPolicy?: boolean;
 }
 
 /** Everything that should be in our sets and maps. */
@@ -23,7 +25,7 @@ export function desiredElements(table: NetworkTable, policy: FirewallPolicy): El
   return [
     ...hostElements(policy),
     ...table.networks().flatMap((network) => networkElements(network, policy)),
-    ...table.sandboxes().flatMap((record) => [...sandboxElements(record, table), ...linkElements(record, table)]),
+    ...table.sandboxes().flatMap((record) => [...sandboxElements(record, table, policy), ...linkElements(record, table)]),
   ];
 }
 
@@ -75,7 +77,7 @@ function inboundVerdict(network: NetworkRecord, options: BridgeOptions, version:
 }
 
 /** A sandbox's published ports: where they lead, what they open, and whose answers must come back through us. */
-export function sandboxElements(record: SandboxRecord, table: NetworkTable): Element[] {
+export function sandboxElements(record: SandboxRecord, table: NetworkTable, { inputPolicy = false }: { readonly inputPolicy?: boolean } = {}): Element[] {
   const elements: Element[] = [];
   for (const endpoint of record.sandbox.endpoints) {
     if (endpoint.published.length === 0) continue;
@@ -83,7 +85,7 @@ export function sandboxElements(record: SandboxRecord, table: NetworkTable): Ele
       const address = version === 4 ? endpoint.ipv4 : endpoint.ipv6;
       const ports = endpoint.published.filter((port) => reaches(port, version));
       if (address === '' || ports.length === 0) continue;
-      for (const port of ports) elements.push(...publishedElements(port, address, version));
+      for (const port of ports) elements.push(...publishedElements(port, address, version), ...(inputPolicy ? inputElements(port, version) : []));
       elements.push({ set: `hairpin${version}`, key: `${address} . ${address}` });
       for (const other of record.sandbox.endpoints) {
         const bridge = table.network(other.networkId)?.bridgeName;
@@ -99,14 +101,23 @@ export function reaches(port: PublishedPort, version: 4 | 6): boolean {
   return port.hostIp.includes(':') ? version === 6 && port.hostIp !== '::1' : version === 4;
 }
 
+function inputElements(port: PublishedPort, version: 4 | 6): Element[] {
+  if (port.hostPort === 0) return [];
+  const wanted = `${port.protocol} . ${port.hostPort}`;
+  return [isEverywhere(port) ? { set: 'input-any', key: `ipv${version} . ${wanted}` } : { set: `input${version}`, key: `${port.hostIp} . ${wanted}` }];
+}
+
+function isEverywhere({ hostIp }: PublishedPort): boolean {
+  return hostIp === '0.0.0.0' || hostIp === '::' || hostIp === '';
+}
+
 function publishedElements(port: PublishedPort, address: string, version: 4 | 6): Element[] {
   const target = `${port.protocol} . ${port.port}`;
   const open: Element = { set: `open${version}`, key: `${address} . ${target}` };
   if (port.hostPort === 0) return [open]; // a routed network: nothing is mapped, the port is only opened
   const value = `${address} . ${port.port}`;
   const wanted = `${port.protocol} . ${port.hostPort}`;
-  const any = port.hostIp === '0.0.0.0' || port.hostIp === '::' || port.hostIp === '';
-  const publish: Element = any
+  const publish: Element = isEverywhere(port)
     ? { set: `publish-any${version}`, key: wanted, value }
     : { set: `publish${version}`, key: `${port.hostIp} . ${wanted}`, value };
   return [publish, open];
