@@ -108,8 +108,10 @@ test('a stop takes names, addresses and ports; a start brings them back into the
   assert.doesNotMatch(status('web'), /network/);
   docker('rm', '-f', 'owner');
   docker('network', 'rm', 'second');
-  const events = docker('events', '--since', '10m', '--until', '0s', '--filter', `container=${id}`, '--format', '{{.Action}} {{.Actor.Attributes.containerName}}');
-  assert.deepEqual(events.split('\n').filter((line) => line.startsWith('network_')), ['network_lost owner', 'network_back owner', 'network_lost owner']);
+  const events = (): string[] =>
+    docker('events', '--since', '10m', '--until', '0s', '--filter', `container=${id}`, '--format', '{{.Action}} {{.Actor.Attributes.containerName}}').split('\n').filter((line) => line.startsWith('network_'));
+  await until('the events say it', () => events().length === 3);
+  assert.deepEqual(events(), ['network_lost owner', 'network_back owner', 'network_lost owner']);
 });
 
 test('a removal: the namespace stays until the last one in it has ended', { timeout: 120_000 }, () => {
