@@ -19,6 +19,7 @@ for (const [name, number] of [
   ['ESHUTDOWN', 108],
   ['EKEYREJECTED', 129],
   ['EREMOTEIO', 121],
+  ['EXFULL', 54],
 ] as const) {
   if (!nameByNumber.has(number)) nameByNumber.set(number, name);
 }
@@ -43,16 +44,20 @@ export class KernelError extends CausewayError {
   readonly operation: string;
   readonly errno: number;
   readonly code: string;
+  /** 'File exists' */
+  readonly reason: string;
   /** The kernel's extended acknowledgement or nft's caret message; '' where there is none. */
   readonly extended: string;
 
   constructor(operation: string, errno: number, extended = '') {
     const code = errnoName(errno);
-    super('system', `${operation}: ${strerror(errno)} (${code})${extended === '' ? '' : `: ${extended}`}`);
+    const reason = strerror(errno);
+    super('system', `${operation}: ${reason} (${code})${extended === '' ? '' : `: ${extended}`}`);
     this.name = 'KernelError';
     this.operation = operation;
     this.errno = errno;
     this.code = code;
+    this.reason = reason;
     this.extended = extended;
   }
 }

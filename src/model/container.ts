@@ -137,6 +137,8 @@ export interface ContainerRecord {
 export interface Connection {
   readonly networkId: string;
   readonly networkName: string;
+  /** The interface that it had in the last run, and has again in the next. */
+  readonly ifname?: string;
   readonly spec: EndpointSpec;
 }
 

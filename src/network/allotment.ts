@@ -1,5 +1,5 @@
 /** What a container is given before anything is built: addresses, interface names, host ports. All of it is on `undo`. */
-import { CausewayError, errorKind, errorMessage, forbidden } from '../base/errors.ts';
+import { CausewayError, errorKind, errorMessage, forbidden, invalid } from '../base/errors.ts';
 import type { UndoStack } from '../base/undo.ts';
 import type { Connection } from '../model/container.ts';
 import type { Endpoint } from '../model/endpoint.ts';
@@ -10,7 +10,7 @@ import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { checkEndpointSpec } from './ipam/endpoint-check.ts';
 import { parseBridgeOptions, type BridgeOptions } from './plan/bridge-options.ts';
-import { buildEndpoint } from './plan/endpoint.ts';
+import { buildEndpoint, claimedName, wantedName } from './plan/endpoint.ts';
 import { chooseGateways, compareForGateway } from './plan/gateway.ts';
 import { assignPublished } from './plan/publish.ts';
 import type { JoinRequest, SandboxRecord } from './plan/sandbox.ts';
@@ -35,7 +35,8 @@ export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: Undo
       const gateways = driverNamed(network.driver).gateways(network);
       return { connection, networkName: network.name, gateway4: gateways.v4, gateway6: gateways.v6, spec: connection.spec };
     })
-    .toSorted(compareForGateway);
+    .toSorted((a, b) => compareAsBefore(a.connection, b.connection) || compareForGateway(a, b));
+  refuseSameNames(request);
   const endpoints: Endpoint[] = [];
   for (const { connection } of ordered) endpoints.push(allotEndpoint(core, request, connection, endpoints, undo));
   const ports = allotPorts(core, { sandboxId: id, request, endpoints, held: [] }, undo);
@@ -75,7 +76,25 @@ export function allotEndpoint(core: NetworkCore, request: JoinRequest, connectio
     // The address that was asked for the container as a whole is its first connection's.
     mac: spec.mac || (request.connections[0]?.networkId === network.id ? request.macAddress : ''),
     usedNames: others.map((endpoint) => endpoint.ifname),
+    claimedNames: request.connections.filter((one) => one.networkId !== network.id).map(claimedName),
   });
+}
+
+/** Interfaces that there were in the last run come first, in the order that they had. */
+function compareAsBefore(a: Connection, b: Connection): number {
+  const [first = '', second = ''] = [a.ifname, b.ifname];
+  if (first === '' || second === '') return Number(first === '') - Number(second === '');
+  return first.localeCompare(second, 'en', { numeric: true });
+}
+
+function refuseSameNames({ connections }: JoinRequest): void {
+  const names = new Map<string, string>();
+  for (const { networkName, spec } of connections) {
+    const name = wantedName(spec);
+    const other = names.get(name);
+    if (name !== '' && other !== undefined) throw invalid(`networks ${other} and ${networkName} ask for the same interface name ${JSON.stringify(name)}`);
+    names.set(name, networkName);
+  }
 }
 
 /** The ports that a sandbox has once one of its endpoints leads out: those that it holds, or else new ones. */

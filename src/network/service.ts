@@ -4,7 +4,7 @@
  * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each is
  * one synchronous block, so operations on different containers never see each other half done.
  */
-import { conflict, errorMessage, forbidden, throwCollected } from '../base/errors.ts';
+import { conflict, errorMessage, forbidden, invalid, throwCollected } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { withUndo, type UndoStack } from '../base/undo.ts';
 import { RouteSocket, type LinkStatistics } from '../kernel/netlink/route-socket.ts';
@@ -273,8 +273,10 @@ export class NetworkService {
       if (!endpoint) throw forbidden(`container ${containerId} is not connected to network ${network.name}`);
       const published = publishedOf(sandbox.endpoints);
       const rest = sandbox.endpoints.filter((candidate) => candidate.id !== endpoint.id);
-      const disconnected: JoinRequest = { ...request, connections: request.connections.filter((connection) => connection.networkId !== networkId) };
-      const next = withEndpoints(this.#core, { ...record, request: disconnected }, assignPublished(rest, published));
+      // Without the network that is none, others can be connected.
+      const mode = network.driver === 'null' ? 'networks' : request.mode;
+      const disconnected: JoinRequest = { ...request, mode, connections: request.connections.filter((connection) => connection.networkId !== networkId) };
+      const next = withEndpoints(this.#core, { ...record, request: disconnected, sandbox: { ...sandbox, mode } }, assignPublished(rest, published));
       this.#rememberAgain(disconnected, request, undo);
       await applyChange(this.#core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
       // From here on there is no way back: it is disconnected, and what fails is reported.
@@ -403,9 +405,9 @@ export class NetworkService {
 
   #allotConnection(containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
     const { sandbox, request } = this.#record(containerId);
-    if (sandbox.mode === 'host' || network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
+    if (sandbox.mode === 'host' || network.driver === 'host') throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
     if (sandbox.mode === 'none' || !driverNamed(network.driver).connectable) {
-      throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
     }
     if (this.#core.table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
     return allotEndpoint(this.#core, request, connection, sandbox.endpoints, undo);

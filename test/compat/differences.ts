@@ -17,6 +17,7 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     { docker: 'search example.com\nnameserver 9.9.9.9\noptions timeout:3', here: 'nameserver 9.9.9.9\nsearch example.com\noptions timeout:3', because: RESOLV_CONF_ORDER },
   ],
   connect: [
+    { docker: 'daemon: container cannot be disconnected from host network or connected to host network', here: 'daemon: cannot connect container to host network - container must be created in host network mode', because: 'the words of Docker 28' },
     { docker: 'eth1 172.17.0.2/16\neth0 {net2}.3', here: 'eth0 {net2}.3\neth1 172.17.0.2/16', because: 'the interfaces have the same names and addresses, and are made in the order of their names' },
   ],
   'networks-cli': [

@@ -20,7 +20,7 @@ import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { linkEnvironment } from './link-environment.ts';
-import { joinedContainerRef, networkModeKind } from './network-mode.ts';
+import { joinedContainerRef, networkModeKind, withInterface } from './network-mode.ts';
 import { joinTargets } from './namespace-joins.ts';
 import { networkOwnerId, publishNetworkBack, releaseNetwork } from './shared-network.ts';
 
@@ -131,8 +131,10 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   else if (joined) await network.filesShared(joined.id, pid);
 
   const startedAt = formatTimeNs(context.clock.nowNs());
+  const connections = record.connections.map((one) => withInterface(one, sandbox?.endpoints.find(({ networkId }) => networkId === one.networkId)));
   const running: ContainerRecord = {
     ...record,
+    connections,
     state: { ...record.state, status: 'running', pid, exitCode: 0, error: '', oomKilled: false, startedAt, health: context.health.initialState(record) },
   };
   // Saved before the process runs: a daemon that dies between the two finds a container to adopt, not an orphan.
@@ -203,7 +205,8 @@ export function joinRequest(context: EngineContext, record: ContainerRecord, lin
     containerName: record.name,
     hostname: process.hostname,
     domainname: process.domainname,
-    mode: kind === 'host' || kind === 'none' ? kind : 'networks',
+    // Disconnected from the network that is none, it can be connected to others.
+    mode: kind === 'host' ? 'host' : kind === 'none' && record.connections.some(({ networkName }) => networkName === 'none') ? 'none' : 'networks',
     connections: record.connections,
     exposedPorts: connection.exposedPorts.map(parsePort),
     portBindings: connection.portBindings,

@@ -1,7 +1,7 @@
 /** What a container's NetworkMode says, and the connections that follow from it. */
-import { conflict } from '../../base/errors.ts';
+import { invalid } from '../../base/errors.ts';
 import type { Connection, ConnectionSpec } from '../../model/container.ts';
-import { EMPTY_ENDPOINT_SPEC, type EndpointSpec } from '../../model/endpoint.ts';
+import { EMPTY_ENDPOINT_SPEC, type Endpoint, type EndpointSpec } from '../../model/endpoint.ts';
 import { tryFindNetwork, type NetworkSource } from '../network/network-lookup.ts';
 
 export type NetworkModeKind = 'host' | 'none' | 'container' | 'bridge' | 'user';
@@ -34,11 +34,16 @@ export function connectionsOf(spec: ConnectionSpec, source: NetworkSource): Conn
   add(modeRef, EMPTY_ENDPOINT_SPEC); // the mode's own comes first whatever the order of the map
   for (const [ref, endpoint] of Object.entries(spec.networks)) add(ref, endpoint);
   if ((kind === 'host' || kind === 'none') && connections.size > 1) {
-    throw conflict(
+    throw invalid(
       kind === 'host'
-        ? 'container cannot be connected to multiple networks with one of the networks in host mode'
+        ? 'container sharing network namespace with another container or host cannot be connected to any other network'
         : 'container cannot be connected to multiple networks with one of the networks in private (none) mode',
     );
   }
   return [...connections.values()];
+}
+
+/** With the name of the interface that it got, for the runs that come. */
+export function withInterface(connection: Connection, endpoint: Endpoint | undefined): Connection {
+  return endpoint && endpoint.ifname !== '' ? { ...connection, ifname: endpoint.ifname } : connection;
 }

@@ -1,14 +1,14 @@
 /** Networks as users work with them: the records are the network room's, who is connected is the containers'. */
-import { conflict, errorKind, forbidden } from '../../base/errors.ts';
+import { conflict, errorKind, forbidden, invalid } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import { rememberNames } from '../container/known-names.ts';
-import { networkModeKind } from '../container/network-mode.ts';
+import { networkModeKind, withInterface } from '../container/network-mode.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { networkPredicate, prunePredicate } from './network-filters.ts';
-import { findNetwork, findOneNetwork } from './network-lookup.ts';
+import { findNetwork, findOneNetwork, tryFindNetwork } from './network-lookup.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -79,30 +79,33 @@ export function connectContainer(context: EngineContext, networkRef: string, con
   return context.lock.run(id, async () => {
     const record = context.table.find(id);
     const network = findNetwork(context.network, networkRef);
-    checkConnectable(record, network);
+    checkConnectable(context, record, network);
     const connection: Connection = { networkId: network.id, networkName: network.name, spec };
     context.network.checkConnection(connection);
-    const connected: ContainerRecord = { ...record, connections: [...record.connections, connection] };
     // Also while it is started again, if others share its network.
-    const live = context.network.sandbox(id) !== undefined;
-    if (live) await context.network.connect(id, connection);
+    const endpoint = context.network.sandbox(id) ? await context.network.connect(id, connection) : undefined;
+    const connected = { ...record, connections: [...record.connections, withInterface(connection, endpoint)] };
     await context.table.save(connected);
     await rememberNames(context, connected);
-    if (live) publishNetworkEvent(context.events, 'connect', network, { container: id });
+    if (endpoint) publishNetworkEvent(context.events, 'connect', network, { container: id });
   });
 }
 
-function checkConnectable(record: ContainerRecord, network: NetworkRecord): void {
+function checkConnectable(context: EngineContext, record: ContainerRecord, network: NetworkRecord): void {
   const kind = networkModeKind(record.spec.connection.networkMode);
-  if (kind === 'container') throw conflict('container sharing network namespace with another container or host cannot be connected to any other network');
-  if (kind === 'host' || network.driver === 'host') {
-    throw conflict('container cannot be disconnected from host network or connected to host network');
+  if (kind !== 'host' && network.driver === 'host') {
+    throw invalid('cannot connect container to host network - container must be created in host network mode');
   }
-  if (kind === 'none' || (network.driver === 'null' && !network.configOnly)) {
-    throw conflict('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+  if (kind === 'container' || kind === 'host') {
+    throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
+  }
+  const none = (one: NetworkRecord | undefined) => one?.driver === 'null' && !one.configOnly;
+  const networks = context.network.networks();
+  if (none(network) || record.connections.some((one) => none(networks.find(({ id }) => id === one.networkId)))) {
+    throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   if (record.state.status === 'removing' || record.state.status === 'dead') {
-    throw conflict(`Container ${record.id} is marked for removal and cannot be connected or disconnected to the network`);
+    throw removing(record);
   }
   if (record.connections.some((one) => one.networkId === network.id)) {
     throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
@@ -110,23 +113,33 @@ function checkConnectable(record: ContainerRecord, network: NetworkRecord): void
 }
 
 export async function disconnectContainer(context: EngineContext, networkRef: string, containerRef: string, force: boolean): Promise<void> {
-  const network = findNetwork(context.network, networkRef);
+  const network = force ? tryFindNetwork(context.network, networkRef) : findNetwork(context.network, networkRef);
   const found = context.table.tryFind(containerRef);
   if (!found) {
     if (!force) context.table.find(containerRef);
+    if (!network) findNetwork(context.network, networkRef);
     return;
   }
   const { id } = found;
   await context.lock.run(id, async () => {
     const record = context.table.find(id);
-    if (network.driver === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
-    const connected = record.connections.some((one) => one.networkId === network.id);
-    if (!connected) throw forbidden(`container ${id} is not connected to network ${network.name}`);
-    const live = context.network.sandbox(id) !== undefined;
+    if (record.state.status === 'removing' || record.state.status === 'dead') throw removing(record);
+    if (network?.driver === 'host' && networkModeKind(record.spec.connection.networkMode) === 'host') {
+      throw invalid('cannot disconnect container from host network - container was created in host network mode');
+    }
+    // A network that is gone may still be wanted by a container that does not run.
+    const wanted = record.connections.find((one) => (network ? one.networkId === network.id : one.networkName === networkRef || one.networkId === networkRef));
+    if (!wanted && !network) findNetwork(context.network, networkRef);
+    const live = network && context.network.sandbox(id) !== undefined;
+    if (!wanted) throw forbidden(`container ${id} is not connected to ${live ? '' : 'the '}network ${network?.name ?? networkRef}`);
     if (live) await context.network.disconnect(id, network.id);
-    const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one.networkId !== network.id) };
+    const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one !== wanted) };
     await context.table.save(left);
     await rememberNames(context, left);
     if (live) publishNetworkEvent(context.events, 'disconnect', network, { container: id });
   });
+}
+
+function removing(record: ContainerRecord): Error {
+  return conflict(`Container ${record.id} is marked for removal and cannot be connected or disconnected to the network`);
 }

@@ -2,6 +2,7 @@
  * One executor for each kind of step: does it through the kernel room and returns how to undo it. Executors are
  * repeatable: what exists as wanted stays, what is gone is gone.
  */
+import { conflict, invalid } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { deleteFlows } from '../../kernel/conntrack.ts';
 import { createNetns, deleteNetns } from '../../kernel/netns.ts';
@@ -36,7 +37,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
       if (readSysctl(name, pathOf(netns)) !== value) writeSysctl(name, value, pathOf(netns));
     } catch (error) {
       // A kernel without IPv6, or a /proc that is read-only: the network works without.
-      if (!optional || !isKernelError(error, 'ENOENT', 'EROFS', 'EACCES')) throw error;
+      if (!optional) throw refusedSysctl(error, name, value);
+      if (!isKernelError(error, 'ENOENT', 'EROFS', 'EACCES')) throw error;
     }
     return undefined;
   },
@@ -53,7 +55,13 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'create-veth': ({ hostLink, bridge, netns, link, mac, mtu }, context) => {
-    context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
+    try {
+      context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
+    } catch (error) {
+      if (isKernelError(error, 'EXFULL')) throw conflict(`bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`);
+      if (isKernelError(error, 'EEXIST')) throw conflict(`the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`);
+      throw error;
+    }
     return () => context.reaper.delete(hostLink);
   },
 
@@ -176,6 +184,14 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined;
   },
 };
+
+/** In Docker's words, which name the file. */
+function refusedSysctl(error: unknown, name: string, value: string): unknown {
+  if (!isKernelError(error)) return error;
+  const path = `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
+  if (error.code === 'ENOENT') return invalid(`${path} is not a sysctl file`);
+  return invalid(`unable to write '${value}' to '${path}': ${error.reason}`);
+}
 
 function pathOf(netns: string): string | undefined {
   return netns === '' ? undefined : netns;

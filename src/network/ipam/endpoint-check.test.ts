@@ -32,7 +32,7 @@ test('an address inside a subnet of the user is fine, others are refused', () =>
 test('the predefined networks take no addresses and no aliases', () => {
   const bridge = network(['172.17.0.0/16'], true);
   assert.equal(faultOf(bridge, { ipv4: '172.17.0.9' }), 'user specified IP address is supported on user defined networks only');
-  assert.equal(faultOf(bridge, { aliases: ['x'] }), 'network-scoped aliases are only supported for user-defined networks');
+  assert.equal(faultOf(bridge, { aliases: ['x'] }), 'network-scoped alias is supported only for containers in user defined networks');
 });
 
 test('MAC addresses, link-local addresses, sysctls', () => {

@@ -16,7 +16,7 @@ export function checkEndpointSpec(network: Pick<NetworkRecord, 'predefined' | 'i
   const faults: string[] = [];
   if (network.predefined) {
     if (spec.ipv4 !== '' || spec.ipv6 !== '') faults.push('user specified IP address is supported on user defined networks only');
-    if (spec.aliases.length > 0) faults.push('network-scoped aliases are only supported for user-defined networks');
+    if (spec.aliases.length > 0) faults.push('network-scoped alias is supported only for containers in user defined networks');
   }
   const valid4 = spec.ipv4 === '' || (ipVersion(spec.ipv4) === 4 && spec.ipv4 !== '0.0.0.0');
   const valid6 = spec.ipv6 === '' || (ipVersion(spec.ipv6) === 6 && !/^[0:]+$/.test(spec.ipv6));
@@ -29,9 +29,21 @@ export function checkEndpointSpec(network: Pick<NetworkRecord, 'predefined' | 'i
   for (const sysctl of spec.driverOpts['com.docker.network.endpoint.sysctls']?.split(',') ?? []) {
     if (!/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\../.test(sysctl)) {
       faults.push(`unrecognised network interface sysctl '${sysctl}'; ${SYSCTL_FORM}`);
+    } else if (!sysctl.includes('=')) {
+      faults.push(`expected sysctl '${sysctl}' to have format name=value`);
+    } else if (!/^[^.=]*(\.[^.=]+){4}=/.test(sysctl)) {
+      faults.push(`expected sysctl '${sysctl.slice(0, sysctl.indexOf('='))}' to have format net.X.Y.IFNAME.Z`);
     }
   }
+  const ifname = spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
+  if (ifname !== '' && !isInterfaceName(ifname)) {
+    faults.push(`invalid interface name ${JSON.stringify(ifname)}: it has at most 15 bytes, no space, slash or colon, and is none that the kernel keeps for itself (lo, all, default)`);
+  }
   if (faults.length > 0) throw invalid(`invalid endpoint settings:\n${joinFaults(faults)}`);
+}
+
+function isInterfaceName(name: string): boolean {
+  return Buffer.byteLength(name) <= 15 && !/[\s/:%]/.test(name) && !['.', '..', 'lo', 'all', 'default'].includes(name);
 }
 
 function rangeFaults(network: Pick<NetworkRecord, 'ipam'>, address: string): string[] {

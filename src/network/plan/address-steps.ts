@@ -20,7 +20,9 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   for (const entry of (endpoint.spec.driverOpts['com.docker.network.endpoint.sysctls'] ?? '').split(',')) {
     const split = entry.indexOf('=');
     if (split < 0) continue;
-    const name = entry.slice(0, split).replaceAll('.', '/').replace('IFNAME', link);
+    // 'net.ipv4.conf.IFNAME.forwarding'; Docker's client makes it 'ifname'.
+    const parts = entry.slice(0, split).split('.');
+    const name = [...parts.slice(0, 3), link, ...parts.slice(4)].join('/');
     steps.push({ kind: 'write-sysctl', netns, name, value: entry.slice(split + 1), optional: false });
   }
   steps.push({ kind: 'raise-link', netns, link });

@@ -1,7 +1,7 @@
 /** An endpoint from what was asked for and what was allotted. */
 import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import type { Connection } from '../../model/container.ts';
-import type { Endpoint } from '../../model/endpoint.ts';
+import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { dnsNamesFor } from '../names/dns-names.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
@@ -19,6 +19,7 @@ export interface EndpointInput {
   readonly ipv6: string;
   readonly mac: string; // '' = choose
   readonly usedNames: readonly string[]; // of interfaces in the namespace
+  readonly claimedNames: readonly string[]; // that other connections of the container ask for, or had; '' for none
 }
 
 export function buildEndpoint(input: EndpointInput): Endpoint {
@@ -46,9 +47,21 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
   };
 }
 
-function interfaceName({ network, connection, usedNames }: EndpointInput): string {
-  const wanted = connection.spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
-  return wanted !== '' ? wanted : nextInterfaceName(usedNames, parseBridgeOptions(network).ifnamePrefix);
+/** What the user asked for, what it was in the last run if nobody else asks for that, or the lowest free number. */
+function interfaceName({ network, connection, usedNames, claimedNames }: EndpointInput): string {
+  const wanted = wantedName(connection.spec);
+  if (wanted !== '') return wanted;
+  const taken = new Set([...usedNames, ...claimedNames]);
+  const before = connection.ifname ?? '';
+  return before !== '' && !taken.has(before) ? before : nextInterfaceName(taken, parseBridgeOptions(network).ifnamePrefix);
+}
+
+export function wantedName(spec: EndpointSpec): string {
+  return spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
+}
+
+export function claimedName(connection: Connection): string {
+  return wantedName(connection.spec) || (connection.ifname ?? '');
 }
 
 function prefixOf(network: NetworkRecord, address: string): number {

@@ -42,11 +42,12 @@ test('the default gateway: priority, then the name; one network for both familie
   assert.deepEqual(names(chooseGateways([endpoint('a', inside), endpoint('b')])), ['b', undefined]);
   assert.deepEqual(names(chooseGateways([endpoint('a'), endpoint('b', six)])), ['b', 'b']);
   assert.deepEqual(names(chooseGateways([endpoint('a'), endpoint('b', { ...six, gateway4: '', ipv4: '' })])), ['a', 'b']);
+  assert.deepEqual(names(chooseGateways([endpoint('a', { gwPriority: 1 }), endpoint('b', six)])), ['a', 'b'], 'a priority that was asked for counts, for what it can give');
 });
 
 test('interfaces are numbered in that order, those that lead nowhere last', () => {
-  const order = [endpoint('bridge'), endpoint('a', inside), endpoint('back')].toSorted(compareForGateway).map((one) => one.networkName);
-  assert.deepEqual(order, ['back', 'bridge', 'a']);
+  const order = [endpoint('bridge'), endpoint('a', inside), endpoint('back'), endpoint('dual', six), endpoint('first', { ...inside, gwPriority: 1 })];
+  assert.deepEqual(order.toSorted(compareForGateway).map((one) => one.networkName), ['first', 'dual', 'back', 'bridge', 'a']);
   assert.equal(nextInterfaceName([]), 'eth0');
   assert.equal(nextInterfaceName(['eth0', 'eth2']), 'eth1');
   assert.equal(nextInterfaceName(['eth0'], 'net'), 'net0');

@@ -1,4 +1,7 @@
-/** Which connection gives a container its default routes and its published ports. Docker 28's rule. */
+/**
+ * Which connection gives a container its default routes and its published ports: Docker's order of endpoints. Docker 28 lets a
+ * network with both families win over a higher gw-priority, which it calls a fault itself; from 29 on it does as is done here.
+ */
 import type { Endpoint } from '../../model/endpoint.ts';
 
 /** What the choice looks at; endpoints have it, and so do connections that are only planned. */
@@ -9,12 +12,12 @@ export interface GatewayCandidate {
   readonly spec: { readonly gwPriority: number };
 }
 
-/** Networks that lead out before those that do not, then higher gateway priority, then the network's name. */
+/** Higher gateway priority, then networks that lead out over both families, over one, over none, then the network's name. */
 export function compareForGateway(a: GatewayCandidate, b: GatewayCandidate): number {
-  const leadsOut = (candidate: GatewayCandidate) => (candidate.gateway4 || candidate.gateway6 ? 0 : 1);
+  const families = ({ gateway4, gateway6 }: GatewayCandidate) => (gateway4 ? 1 : 0) + (gateway6 ? 1 : 0);
   return (
     b.spec.gwPriority - a.spec.gwPriority ||
-    leadsOut(a) - leadsOut(b) ||
+    families(b) - families(a) ||
     (a.networkName < b.networkName ? -1 : a.networkName > b.networkName ? 1 : 0)
   );
 }
@@ -24,13 +27,12 @@ export interface GatewayChoice {
   readonly v6: Endpoint | undefined;
 }
 
-/** The first endpoint in order that has both families gives both; else each family takes its first. */
+/** Each family takes the first endpoint in order that leads out over it. */
 export function chooseGateways(endpoints: readonly Endpoint[]): GatewayChoice {
   const ordered = endpoints.toSorted(compareForGateway);
   let v4: Endpoint | undefined;
   let v6: Endpoint | undefined;
   for (const endpoint of ordered) {
-    if (endpoint.gateway4 && endpoint.gateway6) return { v4: endpoint, v6: endpoint };
     if (endpoint.gateway4) v4 ??= endpoint;
     if (endpoint.gateway6) v6 ??= endpoint;
   }
