@@ -14,6 +14,11 @@ export interface DaemonConfig {
   readonly bridgeName: string;
   readonly bip: string;
   readonly fixedCidr: string;
+  readonly bip6: string;
+  readonly fixedCidrV6: string;
+  readonly defaultGateway: string;
+  readonly defaultGatewayV6: string;
+  readonly networkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>; // by driver
   readonly addressPools: readonly { base: string; size: number }[];
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -51,7 +56,11 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
   const logLevel = switches['debug'] === true ? 'debug' : (texts['log-level'] ?? 'info');
   if (!LOG_LEVELS.includes(logLevel)) throw invalid(`invalid logging level: ${logLevel}`);
   const bip = texts['bip'] ?? '';
-  checkBip(bip, texts['fixed-cidr'] ?? '');
+  checkBip(bip, texts['fixed-cidr'] ?? '', 4);
+  checkBip(texts['bip6'] ?? '', texts['fixed-cidr-v6'] ?? '', 6);
+  if (texts['default-gateway-v6'] && !texts['bip6'] && !texts['fixed-cidr-v6']) {
+    throw invalid('--default-gateway-v6 needs --bip6 or --fixed-cidr-v6: it must be in the subnet of the default bridge');
+  }
   const dns = lists['dns'] ?? [];
   for (const server of dns) if (ipVersion(server) === 0) throw invalid(`${server} is not an ip address`);
   const hostBindingIp = texts['ip'] ?? '0.0.0.0';
@@ -67,6 +76,11 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     bridgeName: texts['bridge'] ?? 'docker0',
     bip,
     fixedCidr: texts['fixed-cidr'] ?? '',
+    bip6: texts['bip6'] ?? '',
+    fixedCidrV6: texts['fixed-cidr-v6'] ?? '',
+    defaultGateway: gateway(texts, 'default-gateway', 4),
+    defaultGatewayV6: gateway(texts, 'default-gateway-v6', 6),
+    networkOptions: networkOptions(lists['default-network-opt'] ?? []),
     addressPools: (lists['default-address-pool'] ?? []).map(parsePool),
     dns,
     dnsSearch: lists['dns-search'] ?? [],
@@ -106,13 +120,33 @@ function checkHost(host: string): void {
   if (!good) throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
 }
 
-function checkBip(bip: string, fixedCidr: string): void {
-  if (bip !== '' && !parseSubnet(bip)) throw invalid(`invalid --bip "${bip}": invalid CIDR address: ${bip}`);
-  const fixed = parseSubnet(fixedCidr);
-  if (fixedCidr === '') return;
-  if (!fixed) throw invalid(`invalid --fixed-cidr "${fixedCidr}": invalid CIDR address: ${fixedCidr}`);
-  const bridge = parseSubnet(bip === '' ? '172.17.0.1/16' : bip)!;
-  if (!subnetContains(bridge, fixedCidr.split('/')[0]!)) throw invalid(`bip and fixed-cidr must be in the same subnet: ${bip || '172.17.0.1/16'}, ${fixedCidr}`);
+/** The bridge's address and where containers get theirs from: of one family, the second inside the first. */
+function checkBip(bip: string, fixedCidr: string, version: 4 | 6): void {
+  const names = version === 4 ? ['bip', 'fixed-cidr'] : ['bip6', 'fixed-cidr-v6'];
+  for (const [index, text] of [bip, fixedCidr].entries()) {
+    if (text !== '' && parseSubnet(text)?.version !== version) throw invalid(`invalid --${names[index]} "${text}": invalid CIDR address: ${text}`);
+  }
+  const bridge = parseSubnet(bip);
+  if (fixedCidr !== '' && bridge && !subnetContains(bridge, fixedCidr.split('/')[0]!)) {
+    throw invalid(`${names.join(' and ')} must be in the same subnet: ${bip}, ${fixedCidr}`);
+  }
+}
+
+function gateway(texts: RawOptions['texts'], flag: string, version: 4 | 6): string {
+  const address = texts[flag] ?? '';
+  if (address !== '' && ipVersion(address) !== version) throw invalid(`invalid argument "${address}" for "--${flag}": it is not an IPv${version} address`);
+  return address;
+}
+
+/** 'bridge=com.docker.network.driver.mtu=1400' */
+function networkOptions(texts: readonly string[]): Record<string, Record<string, string>> {
+  const options: Record<string, Record<string, string>> = {};
+  for (const text of texts) {
+    const [driver, rest] = pair(text, 'default-network-opt');
+    const [name, value] = pair(rest, 'default-network-opt');
+    (options[driver] ??= {})[name] = value;
+  }
+  return options;
 }
 
 function parsePool(text: string): { base: string; size: number } {

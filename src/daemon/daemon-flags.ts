@@ -34,6 +34,11 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('bridge', 'text', 'Name of the default bridge (default "docker0"; "none" for no default bridge)', { short: 'b' }),
   option('bip', 'text', 'IPv4 address and prefix of the default bridge (default 172.17.0.1/16)'),
   option('fixed-cidr', 'text', 'IPv4 subnet to take container addresses of the default bridge from'),
+  option('bip6', 'text', 'IPv6 address and prefix of the default bridge (default: chosen)'),
+  option('fixed-cidr-v6', 'text', 'IPv6 subnet to take container addresses of the default bridge from'),
+  option('default-gateway', 'text', 'IPv4 gateway of containers on the default bridge (default: the bridge)'),
+  option('default-gateway-v6', 'text', 'IPv6 gateway of containers on the default bridge (default: the bridge)'),
+  option('default-network-opt', 'list', 'Options of networks that do not say otherwise (bridge=com.docker.network.driver.mtu=1400)', { key: 'default-network-opts' }),
   option('default-address-pool', 'list', 'Default address pools for user networks (base=10.0.0.0/8,size=24)', { key: 'default-address-pools' }),
   option('dns', 'list', 'DNS server to use'),
   option('dns-search', 'list', 'DNS search domains to use'),
@@ -48,6 +53,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('ip-masq', 'switch', 'Masquerade on the default bridge (default true)'),
   option('host-gateway-ip', 'text', 'IP that "host-gateway" of --add-host resolves to (default: the bridge)'),
   option('userland-proxy', 'switch', 'Accepted for compatibility: no proxy processes are ever used'),
+  option('ip6tables', 'switch', 'Accepted for compatibility: the table has the rules of both families'),
   option('iptables', 'switch', 'Accepted for compatibility: rules are nftables rules of a table of our own'),
   option('live-restore', 'switch', 'Leave containers running when the daemon ends (default true)'),
   option('links-follow-names', 'switch', 'Links follow a source that is removed and created again under its name (default false)'),
@@ -175,6 +181,9 @@ function mergeFile(flags: Collected, file: Record<string, unknown>, path: string
 function fileValues(definition: OptionDefinition, value: unknown, fail: (reason: string) => never): string[] {
   const { key, kind } = definition;
   if (key === 'default-address-pools' && Array.isArray(value)) return value.map((pool: { base?: unknown; size?: unknown }) => `base=${String(pool.base)},size=${String(pool.size)}`);
+  if (key === 'default-network-opts' && isObject(value)) {
+    return Object.entries(value).flatMap(([driver, options]) => (isObject(options) ? Object.entries(options).map(([name, text]) => `${driver}=${name}=${String(text)}`) : fail(`${key}: expected options by driver`)));
+  }
   if (key === 'runtimes' && isObject(value)) return Object.entries(value).map(([name, runtime]) => `${name}=${isObject(runtime) ? String(runtime['path'] ?? runtime['runtimeType']) : String(runtime)}`);
   if (key === 'log-opts' && isObject(value)) return Object.entries(value).map(([name, text]) => `${name}=${String(text)}`);
   if (kind === 'list') return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : fail(`${key}: expected a list of strings`);

@@ -23,12 +23,14 @@ export interface NetworkSpec {
   readonly configFrom: string; // '' = none
   readonly enableIpv4: boolean;
   readonly enableIpv6: boolean;
+  /** Which of the two the user himself turned on or off, so that the daemon's defaults do not. Not kept. */
+  readonly givenFamilies?: readonly (4 | 6)[];
   readonly ipam: IpamSpec;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface NetworkRecord extends Omit<NetworkSpec, 'scope'> {
+export interface NetworkRecord extends Omit<NetworkSpec, 'scope' | 'givenFamilies'> {
   readonly id: string;
   readonly scope: 'local';
   readonly createdAt: string;

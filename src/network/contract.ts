@@ -9,6 +9,11 @@ export interface NetworkConfig {
   readonly bridgeName: string;
   readonly bip: string; // '' = 172.17.0.1/16
   readonly fixedCidr: string;
+  readonly bip6: string; // '' = chosen; of no use without `ipv6`
+  readonly fixedCidrV6: string;
+  readonly defaultGateway: string; // of the default bridge's containers; '' = the bridge
+  readonly defaultGatewayV6: string;
+  readonly networkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>; // by driver, for networks that do not say otherwise
   readonly addressPools: readonly { readonly base: string; readonly size: number }[]; // [] = Docker's
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];

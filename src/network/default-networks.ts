@@ -8,19 +8,14 @@ import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 
 const DEFAULT_BIP = '172.17.0.1/16';
 
-/** What `createNetwork` would be asked for the default bridge; its pools follow from --bip and --fixed-cidr. */
+/** What `createNetwork` would be asked for the default bridge; its pools follow from the daemon's options. */
 export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
-  const bip = config.bip === '' ? DEFAULT_BIP : config.bip;
-  const subnet = parseSubnet(bip);
-  if (!subnet || subnet.version !== 4) throw invalid(`invalid bip ${JSON.stringify(config.bip)}: it must be an IPv4 address with a prefix, such as ${DEFAULT_BIP}`);
-  if (config.fixedCidr !== '' && !parseSubnet(config.fixedCidr)) throw invalid(`invalid fixed-cidr ${JSON.stringify(config.fixedCidr)}`);
-  const pool: IpamPool = {
-    subnet: formatSubnet(subnet),
-    ipRange: config.fixedCidr,
-    // Docker shows a gateway only where one was asked for.
-    gateway: config.bip === '' ? '' : bip.slice(0, bip.indexOf('/')),
-    auxAddresses: {},
-  };
+  const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
+  const v4 = bridgePool(bip || (fixedCidr === '' ? DEFAULT_BIP : ''), fixedCidr, defaultGateway, 4);
+  // Docker shows a gateway only where one was asked for.
+  const pools = [bip === '' ? { ...v4, gateway: '' } : v4];
+  // Without any of these the subnet is chosen.
+  if (config.ipv6 && (bip6 || fixedCidrV6)) pools.push(bridgePool(bip6, fixedCidrV6, defaultGatewayV6, 6));
   return {
     name: 'bridge',
     driver: 'bridge',
@@ -32,7 +27,7 @@ export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
     configFrom: '',
     enableIpv4: true,
     enableIpv6: config.ipv6,
-    ipam: { driver: 'default', options: null, pools: [pool] },
+    ipam: { driver: 'default', options: null, pools },
     options: {
       [BRIDGE_OPTION.defaultBridge]: 'true',
       [BRIDGE_OPTION.icc]: String(config.icc),
@@ -42,6 +37,20 @@ export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
       [BRIDGE_OPTION.mtu]: String(config.mtu || 1500),
     },
     labels: {},
+  };
+}
+
+/** The subnet of the bridge's own address, or else all that containers may be given. */
+function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, version: 4 | 6): IpamPool {
+  const [own, range] = [parseSubnet(bip), parseSubnet(fixedCidr)];
+  const names = version === 4 ? { bip: 'bip', range: 'fixed-cidr' } : { bip: 'bip6', range: 'fixed-cidr-v6' };
+  if (bip !== '' && own?.version !== version) throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
+  if (fixedCidr !== '' && range?.version !== version) throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
+  return {
+    subnet: formatSubnet((own ?? range)!),
+    ipRange: range ? formatSubnet(range) : '',
+    gateway: bip === '' ? '' : bip.slice(0, bip.indexOf('/')),
+    auxAddresses: defaultGateway === '' ? {} : { [`DefaultGatewayIPv${version}`]: defaultGateway },
   };
 }
 

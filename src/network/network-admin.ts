@@ -11,7 +11,7 @@ import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvCon
 import { legacyDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
-import { checkNetworkSpec, completeSpec, refuseRemovalInUse } from './plan/spec-check.ts';
+import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './plan/spec-check.ts';
 import type { Step } from './plan/step.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
@@ -28,10 +28,11 @@ export class NetworkAdmin {
     if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network `);
     if (asked.name.trim() === '') throw invalid('invalid name: name is empty');
     if (table.networks().some((network) => network.name === asked.name)) throw conflict(`network with name ${asked.name} already exists`);
-    const warnings = checkNetworkSpec(asked);
-    if (asked.configOnly) return { record: await this.#storeConfigOnly(asked), warnings };
-    const driver = driverNamed(asked.driver);
-    const spec = completeSpec(asked, table.networks());
+    const wanted = withDefaultOptions(asked, this.#core.config.networkOptions[asked.driver || 'bridge'] ?? {});
+    const warnings = checkNetworkSpec(wanted);
+    if (wanted.configOnly) return { record: await this.#storeConfigOnly(wanted), warnings };
+    const driver = driverNamed(wanted.driver);
+    const spec = completeSpec(wanted, table.networks());
     warnings.push(...driver.check(spec, facts, table.networks()));
     const record = await this.#build(spec, newId(), false);
     return { record, warnings };

@@ -58,6 +58,11 @@ describe('the configuration', () => {
     fails(flags('--mtu', 'wide'), /invalid argument "wide" for "--mtu"/);
     fails(flags('--bip', '10.0.0.300/24'), /invalid CIDR address: 10\.0\.0\.300\/24/);
     fails(flags('--bip', '10.0.0.1/24', '--fixed-cidr', '10.1.0.0/25'), /bip and fixed-cidr must be in the same subnet/);
+    fails(flags('--bip6', '10.0.0.1/24'), /invalid --bip6 "10\.0\.0\.1\/24": invalid CIDR address/);
+    fails(flags('--bip6', 'fd00::1/64', '--fixed-cidr-v6', 'fd01::/80'), /bip6 and fixed-cidr-v6 must be in the same subnet/);
+    fails(flags('--default-gateway', 'fd00::1'), /invalid argument "fd00::1" for "--default-gateway"/);
+    fails(flags('--default-gateway-v6', 'fd00::1'), /--default-gateway-v6 needs --bip6 or --fixed-cidr-v6/);
+    fails(flags('--default-network-opt', 'bridge=mtu'), /invalid --default-network-opt "mtu": expected NAME=VALUE/);
     fails(flags('--default-address-pool', 'base=10.0.0.0/8,size=4'), /invalid default address pool/);
     fails(flags('--dns', 'ns.example'), /ns\.example is not an ip address/);
     fails(flags('--log-level', 'loud'), /invalid logging level: loud/);

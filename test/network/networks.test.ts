@@ -206,6 +206,34 @@ function scenarios(): void {
     for (const version of [0, 1]) assert.equal(new Set(records.map((record) => record.pools[version]!.subnet)).size, 8);
   });
 
+  test('the default bridge: addresses, ranges and gateways of both families as the daemon is told', async () => {
+    const bridge = async (config: Parameters<typeof Lab.start>[0]) => {
+      await lab.stop();
+      lab = await Lab.start(config);
+      const { endpoints } = await lab.join('one', ['bridge']);
+      const { ipv4, prefix4, gateway4, ipv6, prefix6, gateway6 } = endpoints[0]!;
+      return [`${ipv4}/${prefix4}`, gateway4, ipv6 && `${ipv6}/${prefix6}`, gateway6];
+    };
+    assert.deepEqual(await bridge({ bip: '10.77.0.1/24', fixedCidr: '10.77.0.128/25', defaultGateway: '10.77.0.9' }), ['10.77.0.128/24', '10.77.0.9', '', '']);
+    assert.deepEqual(await bridge({ fixedCidr: '10.78.0.0/25' }), ['10.78.0.2/25', '10.78.0.1', '', '']);
+    assert.deepEqual(await bridge({ ipv6: true, bip6: 'fd77::5/64', fixedCidrV6: 'fd77::8:0/112', defaultGatewayV6: 'fd77::9' }), ['172.17.0.2/16', '172.17.0.1', 'fd77::8:0/64', 'fd77::9']);
+    assert.deepEqual(await bridge({ ipv6: true, fixedCidrV6: 'fd78::/80' }), ['172.17.0.2/16', '172.17.0.1', 'fd78::2/80', 'fd78::1']);
+    assert.deepEqual(await bridge({ bip6: 'fd77::5/64' }), ['172.17.0.2/16', '172.17.0.1', '', ''], 'without --ipv6 none of it counts');
+  });
+
+  test('default options of the daemon, by driver', async () => {
+    await lab.stop();
+    lab = await Lab.start({ networkOptions: { bridge: { 'com.docker.network.driver.mtu': '1280', 'com.docker.network.enable_ipv6': 'true' } } });
+    const small = await lab.createNetwork('small');
+    const plain = await lab.createNetwork('plain', { options: { 'com.docker.network.driver.mtu': '1450' }, givenFamilies: [6] });
+    const inner = await lab.createNetwork('inner', { driver: 'macvlan' });
+    assert.match(run('ip', '-o', 'link', 'show', small.bridgeName).out, / mtu 1280 /);
+    assert.match(run('ip', '-o', 'link', 'show', plain.bridgeName).out, / mtu 1450 /);
+    assert.deepEqual([small, plain, inner].map((network) => network.enableIpv6), [true, false, false]);
+    assert.deepEqual(inner.options, {});
+    assert.match(run('ip', '-o', 'link', 'show', 'docker0').out, / mtu 1500 /, 'the default bridge is not made from them');
+  });
+
   test('what the host is connected to is not chosen; what it has a route to only when nothing else is left', async () => {
     await lab.stop();
     lab = await Lab.start({ addressPools: [{ base: '10.40.0.0/22', size: 24 }] });

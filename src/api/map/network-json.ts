@@ -7,6 +7,7 @@ import type { NetworkView } from '../backend/network.ts';
 export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
   const { IPAM: ipam } = request;
   const options = { ...request.Options };
+  const given = ([4, 6] as const).filter((version) => typeof (version === 4 ? request.EnableIPv4 : request.EnableIPv6) === 'boolean');
   return {
     name: request.Name,
     driver: request.Driver,
@@ -15,6 +16,7 @@ export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
     attachable: request.Attachable,
     ingress: request.Ingress,
     configOnly: request.ConfigOnly,
+    ...(given.length > 0 ? { givenFamilies: given } : {}),
     configFrom: request.ConfigFrom?.Network ?? '',
     enableIpv4: readFamily(request.EnableIPv4, options, 'com.docker.network.enable_ipv4', true),
     enableIpv6: readFamily(request.EnableIPv6, options, 'com.docker.network.enable_ipv6', false),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
-import { checkNetworkSpec, completeSpec, refuseRemovalInUse } from './spec-check.ts';
+import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './spec-check.ts';
 
 const SPEC: NetworkSpec = {
   name: 'net',
@@ -78,4 +78,21 @@ test('what needs a cluster is refused; a scope that means nothing is named', () 
   assert.throws(() => check({ scope: 'swarm' }), { message: 'cannot create a swarm scoped network when swarm is not active' });
   assert.deepEqual(check({ scope: 'local' }), []);
   assert.match(check({ scope: 'global' })[0]!, /"global" has no effect/);
+});
+
+test('the daemon\'s default options count where the user says nothing, but not for a network made from a configuration', () => {
+  const MTU = 'com.docker.network.driver.mtu';
+  const V6 = 'com.docker.network.enable_ipv6';
+  const defaults = { [MTU]: '1400', [V6]: 'true' };
+  const made = (change: Partial<NetworkSpec>) => {
+    const { options, enableIpv6 } = withDefaultOptions({ ...SPEC, ...change }, defaults);
+    return [options, enableIpv6];
+  };
+  assert.deepEqual(made({}), [defaults, true]);
+  assert.deepEqual(made({ options: { [MTU]: '9000' } }), [{ ...defaults, [MTU]: '9000' }, true]);
+  assert.deepEqual(made({ options: { [V6]: 'false' } }), [{ [MTU]: '1400', [V6]: 'false' }, false]);
+  assert.deepEqual(made({ givenFamilies: [6] }), [{ [MTU]: '1400' }, false]);
+  assert.deepEqual(made({ configFrom: 'config' }), [{}, false]);
+  assert.equal('givenFamilies' in withDefaultOptions({ ...SPEC, givenFamilies: [4] }, {}), false);
+  assert.throws(() => withDefaultOptions(SPEC, { [V6]: 'sure' }), { message: `driver-opt "${V6}" is not a valid bool` });
 });

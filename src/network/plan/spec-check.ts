@@ -2,8 +2,9 @@
  * Refuses a network that contradicts itself or belongs to a cluster, whatever its driver, in Docker's words; and what a
  * configuration-only network gives to those that are made from it.
  */
-import { forbidden, notFound } from '../../base/errors.ts';
+import { forbidden, invalid, notFound } from '../../base/errors.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import { BRIDGE_OPTION, readBoolean } from './bridge-options.ts';
 
 const NO_MANAGER = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
@@ -36,6 +37,28 @@ function refuseOwnConfiguration({ ipam, enableIpv4, enableIpv6, labels, options 
     ipam.pools.length > 0;
   if (configured) throw forbidden('user specified configurations are not supported if the network depends on a configuration network');
   if (Object.keys(options).length > 0) throw forbidden('network driver options are not supported if the network depends on a configuration network');
+}
+
+/**
+ * The spec with the daemon's default options where the user says nothing himself. A network made from a configuration
+ * has none of them. Throws `invalid` for a default that cannot be meant.
+ */
+export function withDefaultOptions(spec: NetworkSpec, defaults: Readonly<Record<string, string>>): NetworkSpec {
+  const { givenFamilies = [], ...rest } = spec;
+  if (spec.configFrom !== '') return rest;
+  let { enableIpv4, enableIpv6 } = rest;
+  const options = { ...rest.options };
+  for (const [name, value] of Object.entries(defaults)) {
+    const version = name === BRIDGE_OPTION.ipv4 ? 4 : name === BRIDGE_OPTION.ipv6 ? 6 : undefined;
+    if (name in options || (version && givenFamilies.includes(version))) continue;
+    options[name] = value;
+    if (!version) continue;
+    const on = readBoolean(value, undefined);
+    if (on === undefined) throw invalid(`driver-opt ${JSON.stringify(name)} is not a valid bool`);
+    if (version === 4) enableIpv4 = on;
+    else enableIpv6 = on;
+  }
+  return { ...rest, options, enableIpv4, enableIpv6 };
 }
 
 /** The spec with what its configuration network says. Throws `notFound` where there is none of that name. */
