@@ -99,6 +99,11 @@ export const syscallBpf: (number: number, command: number, attributes: Uint8Arra
   'int64_t syscall(int64_t, int64_t, void *, int64_t)',
 );
 
+// Files
+export const renameat2: (oldDirFd: number, oldPath: string, newDirFd: number, newPath: string, flags: number) => number = libc.func(
+  'int renameat2(int, str, int, str, uint32_t)',
+);
+
 // Sockets
 export const socket: (family: number, type: number, protocol: number) => number = libc.func('int socket(int, int, int)');
 export const bind: (fd: number, address: Uint8Array, size: number) => number = libc.func('int bind(int, const void *, uint32_t)');

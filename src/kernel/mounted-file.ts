@@ -11,6 +11,7 @@ import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { umount2 } from './ffi.ts';
 import { canReplaceMountedFile, coverMountedFile, replaceMountedFile, runInMountNamespace } from './mount-namespace.ts';
+import { swapFile } from './swap-file.ts';
 
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
@@ -42,7 +43,8 @@ export function writeMountedFile(file: MountedFile, text: string, method?: 'repl
     throw error;
   }
   // The mounts are of the files, whatever they are called.
-  if (!replace) renameSync(file.path, beneath);
+  if (replace) return swapFile(next, file.path);
+  renameSync(file.path, beneath);
   renameSync(next, file.path);
 }
 
@@ -61,7 +63,7 @@ function uncover(file: MountedFile, text: string, beneath: string): void {
   runInMountNamespace(file.mountNamespace, () =>
     check(umount2(file.target, MNT_DETACH | UMOUNT_NOFOLLOW), `take the upper file off ${file.target}`),
   );
-  renameSync(beneath, file.path);
+  swapFile(beneath, file.path);
 }
 
 /**
@@ -80,7 +82,8 @@ function settle({ mountNamespace, target, path }: MountedFile): void {
     if (!existsSync(beneath) && !(replaces ??= canReplaceMountedFile())) renameSync(path, beneath);
     renameSync(next, path);
   } else if (seen === identity(beneath)) renameSync(beneath, path);
-  else if (seen !== identity(path)) throw new KernelError(`write the file mounted at ${target}`, errnoNumber('ESTALE'), `${path} is not mounted there`);
+  else if (seen === identity(path)) rmSync(next, { force: true }); // what was replaced last, which sharers may still see
+  else throw new KernelError(`write the file mounted at ${target}`, errnoNumber('ESTALE'), `${path} is not mounted there`);
 }
 
 function identity(path: string): string | undefined {

@@ -3,12 +3,13 @@
  * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
  * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
 import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
+import { swapFile } from '../kernel/swap-file.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
 import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
 import { renderResolvConf, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
@@ -193,7 +194,7 @@ export function isOf(record: SandboxRecord, pid: number): boolean {
 function writeWhole(path: string, text: string): void {
   const next = `${path}.next`;
   writeFileSync(next, text, { mode: 0o644 });
-  renameSync(next, path);
+  swapFile(next, path);
 }
 
 /** The same file, as others have it mounted: one write, then what is left of a longer text is cut off. Never empty. */

@@ -47,6 +47,18 @@ function scenarios(): void {
     assert.equal(defaultRoute(app), 'default via 172.19.0.1 dev eth1');
   });
 
+  test('an interface on a network without IPv6 has none; what is made in the container later begins with the namespace\'s own default', async () => {
+    await lab.createNetwork('old');
+    await lab.createNetwork('dual', { enableIpv6: true });
+    const app = await lab.join('app', ['old', 'dual']);
+    const disabled = (link: string) => run('nsenter', `--net=${app.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
+    const byNetwork = Object.fromEntries(app.endpoints.map((endpoint) => [endpoint.networkName, disabled(endpoint.ifname)]));
+    assert.deepEqual([byNetwork, disabled('default'), disabled('lo')], [{ old: '1', dual: '0' }, '0', '0']);
+    const wilful = await lab.join('wilful', ['dual'], { sysctls: { 'net.ipv6.conf.default.disable_ipv6': '1' } });
+    const inside = (link: string) => run('nsenter', `--net=${wilful.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
+    assert.deepEqual([inside(wilful.endpoints[0]!.ifname), inside('default')], ['0', '1']);
+  });
+
   test('a container that was connected before its start: the gateway network is eth0', async () => {
     await lab.createNetwork('back');
     const cold = await lab.join('cold', ['bridge', 'back']);

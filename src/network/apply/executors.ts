@@ -54,9 +54,11 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.route('').deleteLink(link);
   },
 
-  'create-veth': ({ hostLink, bridge, netns, link, mac, mtu }, context) => {
+  'create-veth': ({ hostLink, bridge, netns, link, mac, mtu, ipv6 }, context) => {
+    const create = () => context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
     try {
-      context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
+      if (ipv6 === undefined) create();
+      else bornWith(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
     } catch (error) {
       if (isKernelError(error, 'EXFULL')) throw conflict(`bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`);
       if (isKernelError(error, 'EEXIST')) throw conflict(`the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`);
@@ -191,6 +193,26 @@ function refusedSysctl(error: unknown, name: string, value: string): unknown {
   const path = `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
   if (error.code === 'ENOENT') return invalid(`${path} is not a sysctl file`);
   return invalid(`unable to write '${value}' to '${path}': ${error.reason}`);
+}
+
+/**
+ * Runs `create` while new interfaces begin with a setting. Set afterwards, the kernel's lock for all that is routing would be needed
+ * (the defaults need none), and the kernel waits for it by trying over and over: 10 ms on a busy host.
+ */
+function bornWith(netns: string, name: string, value: string, create: () => void): void {
+  let before: string;
+  try {
+    before = readSysctl(name, netns);
+    if (before !== value) writeSysctl(name, value, netns);
+  } catch (error) {
+    if (!isKernelError(error, 'ENOENT', 'EROFS', 'EACCES')) throw error;
+    return create(); // as with all settings that are optional
+  }
+  try {
+    create();
+  } finally {
+    if (before !== value) writeSysctl(name, before, netns);
+  }
 }
 
 function pathOf(netns: string): string | undefined {

@@ -71,6 +71,7 @@ export const bridgeDriver: NetworkDriver = {
         link,
         mac: endpoint.mac,
         mtu: options.mtu || facts.defaultMtu,
+        ...(facts.ipv6 ? { ipv6: endpoint.ipv6 !== '' } : {}),
       },
       ...addressSteps({ network, endpoint, netns }, facts),
     ];

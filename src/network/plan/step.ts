@@ -18,6 +18,8 @@ export type Step =
       readonly link: string;
       readonly mac: string;
       readonly mtu: number;
+      /** The container's end is born with or without IPv6; undefined where the kernel has none. */
+      readonly ipv6?: boolean;
     }
   | {
       readonly kind: 'create-macvlan';
