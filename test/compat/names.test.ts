@@ -187,6 +187,20 @@ test('network dns --log: a container\'s questions as they are asked, across the 
   assert.match(engine.causeway('network', 'dns', '--log', 'linked').err, /container linked has no embedded DNS/);
 });
 
+test('the query log of a container that shares a network shows what is asked there', async (context) => {
+  docker('network', 'create', 'net');
+  docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '1000');
+  docker('run', '-d', '--name', 'guest', '--network', 'container:client', 'busybox', 'sleep', '1000');
+  const program = engine.host.spawn('curl', ['-sN', '--unix-socket', engine.socket, 'http://x/causeway/containers/guest/dns/queries'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => program.kill());
+  let text = '';
+  program.stdout!.on('data', (data: Buffer) => (text += data.toString()));
+  await until('a question is shown', async () => {
+    await resolve('guest', 'client');
+    return text.includes('"Name":"client"');
+  });
+});
+
 test('the query log over the API: a line of JSON for each question', async () => {
   docker('network', 'create', 'net');
   docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '1000');

@@ -1,5 +1,6 @@
 /** What the embedded DNS says, asked of the resolver itself: not what it should say by our own tables. */
 import { conflict, invalid } from '../../base/errors.ts';
+import { networkOwnerId } from '../container/shared-network.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { findNetwork } from './network-lookup.ts';
@@ -74,10 +75,10 @@ const MAX_UNREAD = 4096;
 const RESOLVER_PAUSE_MS = 50;
 const RESOLVER_PATIENCE = 100; // pauses
 
-/** A running container's questions until it ends or the signal aborts. A reader that is too slow misses some. */
+/** A running container's questions (with those of all that share its network) until it ends or the signal aborts. A reader that is too slow misses some. */
 export async function followQueries(context: EngineContext, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
   const record = context.table.find(ref);
-  const sandbox = context.network.sandbox(record.id);
+  const sandbox = context.network.sandbox(networkOwnerId(context, record) ?? record.id);
   if (!isUp(record)) throw conflict(`container ${record.name} is not running`);
   if (!sandbox || !sandbox.endpoints.some((endpoint) => endpoint.dnsNames.length > 0)) {
     throw conflict(`container ${record.name} has no embedded DNS: it is on no network of the user's`);
