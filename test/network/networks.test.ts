@@ -131,6 +131,7 @@ function scenarios(): void {
     await lab.service.leave(one.containerId);
     await lab.service.removeNetwork(mine.id);
     assert.match(run('ip', 'link', 'show', 'br-mine').out, /does not exist/);
+    await assert.rejects(lab.createNetwork('narrow', { ...ONLY_V6, options: { 'com.docker.network.driver.mtu': '1279' } }), /invalid MTU number: 1279: IPv6 needs at least 1280/);
     const silent = await lab.createNetwork('silent', { options: bridgeOption('inhibit_ipv4', 'true') });
     assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', silent.bridgeName).out, '');
   });

@@ -5,13 +5,16 @@ import type { IpamPool, NetworkSpec } from '../../model/network.ts';
 import { BRIDGE_OPTION, checkOptions, parseBridgeOptions } from '../plan/bridge-options.ts';
 import type { HostFacts } from '../plan/driver.ts';
 
+const LEAST_MTU_V6 = 1280;
 const LINK_LOCAL = parseSubnet('fe80::/64')!;
 const MULTICAST = parseSubnet('ff00::/8')!;
 const MAPPED = parseSubnet('::ffff:0:0/96')!;
 
 export function checkBridgeSpec(spec: NetworkSpec, facts: Pick<HostFacts, 'linkKind'>): void {
   checkOptions(spec);
-  const { mode4, mode6 } = parseBridgeOptions(spec);
+  const { mode4, mode6, mtu } = parseBridgeOptions(spec);
+  // The kernel only says that an address is invalid.
+  if (spec.enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6) throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
   if ((mode4 === 'isolated' || mode6 === 'isolated') && !spec.internal) {
     throw invalid("gateway mode 'isolated' can only be used for an internal network");
   }
