@@ -8,6 +8,7 @@ import { checkValue } from '../wire/parse-body.ts';
 import { validateConfig } from './validate-config.ts';
 import { validateEndpoints } from './validate-endpoint.ts';
 import { validateHost } from './validate-host.ts';
+import { toNetworkSpec } from './map/network-json.ts';
 import { validateNetwork } from './validate-network.ts';
 import { validateNetworkMode } from './validate-network-mode.ts';
 
@@ -114,7 +115,7 @@ test('the process', () => {
 test('networks', () => {
   const network = (body: object) => {
     try {
-      validateNetwork(checkValue(networkCreateSchema, 'CreateRequest', body), false);
+      validateNetwork(toNetworkSpec(checkValue(networkCreateSchema, 'CreateRequest', body)));
     } catch (error) {
       return (error as Error).message;
     }

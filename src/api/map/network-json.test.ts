@@ -28,6 +28,8 @@ test('pools: as asked, IPv4 first, then as chosen', () => {
   const asked = [pool('fd01::/64'), pool('10.0.0.0/24', '10.0.0.9')];
   const both = view({ ipam: { driver: 'default', options: null, pools: asked }, pools: [pool('10.0.0.0/24', '10.0.0.9'), pool('fd01::/64', 'fd01::1')] });
   assert.deepEqual(toNetworkJson(both, true).IPAM.Config, [{ Subnet: '10.0.0.0/24', Gateway: '10.0.0.9' }, { Subnet: 'fd01::/64', Gateway: 'fd01::1' }]);
+  const spelled = view({ ipam: { driver: 'default', options: null, pools: [pool('FD01:0::/64')] }, pools: [pool('fd01::/64', 'fd01::1')] });
+  assert.deepEqual(toNetworkJson(spelled, true).IPAM.Config, [{ Subnet: 'fd01::/64', Gateway: 'fd01::1' }]);
   const chosen = view({ ipam: { driver: 'default', options: null, pools: [pool('fd01::/64')] }, pools: [pool('172.18.0.0/16', '172.18.0.1')] });
   assert.deepEqual(toNetworkJson(chosen, true).IPAM.Config, [{ Subnet: 'fd01::/64' }, { Subnet: '172.18.0.0/16', Gateway: '172.18.0.1' }]);
 });

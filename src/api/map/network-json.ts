@@ -1,5 +1,6 @@
 /** Networks between Docker's JSON and the engine's model. */
 import { invalid } from '../../base/errors.ts';
+import { formatSubnet, parseSubnet } from '../../model/addresses.ts';
 import type { NetworkSpec } from '../../model/network.ts';
 import type { EndpointResourceJson, IpamPoolJson, NetworkCreateRequest, NetworkJson, NetworkStatusJson } from '../../wire/network.ts';
 import type { NetworkView } from '../backend/network.ts';
@@ -91,10 +92,11 @@ function toPools({ record }: NetworkView): IpamPoolJson[] | null {
   const asked = [...given.filter((pool) => !isV6(pool)), ...given.filter(isV6)];
   const chosen = record.pools.filter((pool) => !given.some((other) => isV6(other) === isV6(pool)));
   const pools = [...asked, ...chosen].map((pool) => {
-    const allocated = record.pools.find((other) => other.subnet === pool.subnet);
+    const subnet = parseSubnet(pool.subnet);
+    const allocated = record.pools.find((other) => subnet && other.subnet === formatSubnet(subnet));
     const gateway = pool.gateway || allocated?.gateway || '';
     return {
-      Subnet: pool.subnet,
+      Subnet: allocated?.subnet ?? pool.subnet,
       ...(pool.ipRange === '' ? {} : { IPRange: pool.ipRange }),
       ...(gateway === '' ? {} : { Gateway: gateway }),
       ...(Object.keys(pool.auxAddresses).length > 0 ? { AuxiliaryAddresses: pool.auxAddresses } : {}),

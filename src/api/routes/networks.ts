@@ -48,7 +48,7 @@ async function createNetwork(call: Call): Promise<void> {
   const request = await call.json(networkCreateSchema, 'CreateRequest');
   if (call.olderThan('1.48')) request.EnableIPv4 = null;
   const spec = toNetworkSpec(request);
-  validateNetwork(request, spec.enableIpv6);
+  validateNetwork(spec);
   const { id, warnings } = await call.backend.networks.createNetwork(spec);
   call.reply(201, { Id: id, Warning: warnings.join('\n') });
 }
