@@ -31,6 +31,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     ...(await runtimes(config)),
     forwarding(),
     bridgeFilter(),
+    openFiles(),
     space(config.dataRoot),
   ];
   if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config.bridgeName === 'none' ? 'docker0' : config.bridgeName)));
@@ -95,6 +96,14 @@ function bridgeFilter(): Finding {
   if (!existsSync(path)) return { level: 'ok', subject: 'bridge-nf-call-iptables', text: 'not loaded: traffic inside a bridge does not pass the IP firewall' };
   const on = flagOf(path);
   return { level: on ? 'note' : 'ok', subject: 'bridge-nf-call-iptables', text: on ? '1: traffic inside a bridge passes the IP firewall too, others\' rules included' : '0' };
+}
+
+/** A published port takes two descriptors, one a version of IP; Node raises its limit to what is allowed. */
+function openFiles(): Finding {
+  const allowed = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? '';
+  const subject = 'open files';
+  if (allowed === 'unlimited' || Number(allowed) >= 8192) return { level: 'ok', subject, text: `${allowed} allowed` };
+  return { level: 'note', subject, text: `${allowed} allowed: enough for ${Math.max(0, Math.floor((Number(allowed) - 200) / 2))} published ports`, advice: 'raise the limit of the daemon (ulimit -n, LimitNOFILE= of its unit)' };
 }
 
 function space(dataRoot: string): Finding {

@@ -35,15 +35,15 @@ interface Seen {
   readonly echoError: string;
 }
 
-/** What a client saw while the ruleset was taken away by `flush` time and again. */
-async function seenWhile(flush: () => void): Promise<Seen> {
+/** What a client saw while one thing after the other was taken away. */
+async function seenWhile(harms: readonly (() => void)[]): Promise<Seen> {
   const client = outside.spawn(process.execPath, [script('client.mjs'), '192.0.2.1', '8080', '7000'], { stdio: ['pipe', 'pipe', 'inherit'] });
   programs.push(client);
   let out = '';
   client.stdout!.on('data', (data: Buffer) => (out += data.toString()));
   await sleep(500);
-  for (let count = 0; count < FLUSHES; count++) {
-    flush();
+  for (const harm of harms) {
+    harm();
     await sleep(150);
   }
   client.stdin!.end();
@@ -53,7 +53,7 @@ async function seenWhile(flush: () => void): Promise<Seen> {
 
 function check(seen: Seen, say: (text: string) => void): void {
   say(
-    `${seen.requests} requests over ${FLUSHES} flushes: ${seen.failed.length} failed, ${seen.slow} lost their first packet and sent it again, ` +
+    `${seen.requests} requests: ${seen.failed.length} failed, ${seen.slow} lost their first packet and sent it again, ` +
       `the slowest took ${seen.slowestMs} ms; the long connection carried ${(seen.echoed / 1e6).toFixed(1)} MB`,
   );
   assert.ok(seen.requests > 200, 'the client was at work');
@@ -73,7 +73,7 @@ test('no request through a published port fails while the ruleset is flushed, an
   await once(server.stdout!, 'data');
   engine.host.ok('nft', 'add rule inet causeway user tcp dport 9 drop comment "mine"');
 
-  check(await seenWhile(() => engine.host.ok('nft', 'flush', 'ruleset')), (text) => t.diagnostic(text));
+  check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', 'flush', 'ruleset'))), (text) => t.diagnostic(text));
   assert.match(engine.host.ok('nft', 'list', 'chain', 'inet', 'causeway', 'user'), /tcp dport 9 drop comment "mine"/);
   const events = engine.ok('events', '--since', '10m', '--until', '0s', '--filter', 'event=repair', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.repaired}}');
   assert.match(events, /^network repair the firewall table was damaged or gone and is written anew$/m);
@@ -82,6 +82,23 @@ test('no request through a published port fails while the ruleset is flushed, an
 
 test('nor when a firewall is reloaded, which flushes all and writes its own tables in one breath', { timeout: 120_000 }, async (t) => {
   const rules = 'flush ruleset; table inet theirs { chain input { type filter hook input priority 10; policy accept; ct state established,related accept; }; chain forward { type filter hook forward priority 10; policy accept; }; }';
-  check(await seenWhile(() => engine.host.ok('nft', rules)), (text) => t.diagnostic(text));
+  check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', rules))), (text) => t.diagnostic(text));
   await until('our table stands beside theirs', () => /table inet theirs\ntable inet causeway\n/.test(engine.host.ok('nft', 'list', 'tables')));
+});
+
+test('nor when bridge, interface, address and forwarding are taken away', { timeout: 120_000 }, async (t) => {
+  const link = engine.host.ok('ip', '-o', 'link', 'show', 'master', 'docker0').split(':')[1]!.trim().split('@')[0]!;
+  const harms = [
+    ['ip', 'link', 'del', 'docker0'],
+    ['ip', 'link', 'set', 'docker0', 'down'],
+    ['ip', 'address', 'flush', 'dev', 'docker0'],
+    ['ip', 'link', 'set', link, 'nomaster'],
+    ['ip', 'link', 'del', link],
+    ['sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward'],
+  ] as const;
+  check(await seenWhile(harms.map(([file, ...args]) => () => engine.host.ok(file, ...args))), (text) => t.diagnostic(text));
+  const events = engine.ok('events', '--since', '10m', '--until', '0s', '--filter', 'event=repair', '--format', '{{.Actor.Attributes.name}}: {{.Actor.Attributes.repaired}}');
+  for (const said of ['bridge: bridge docker0 was deleted', 'bridge: bridge docker0 was set down', 'bridge: bridge docker0 lost 172.17.0.1/16', 'on network bridge was deleted', 'on network bridge was taken off', ': IP forwarding was turned off']) {
+    assert.ok(events.includes(said), `${said} is told: ${events}`);
+  }
 });

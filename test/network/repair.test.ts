@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
+import { Firewall } from '../../src/network/firewall/firewall.ts';
 import type { Repair, Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
@@ -57,6 +59,28 @@ function scenarios(): void {
     repairs.length = 0;
     run('nft', 'flush', 'map', 'inet', 'causeway', 'publish-any4');
     await isBack(/elements of the firewall table/);
+  });
+
+  test("the user's rules outlive a flush, a damaged table and another release's ruleset", async () => {
+    run('nft', 'add rule inet causeway user ip saddr 203.0.113.9 counter drop comment "one"');
+    // A set without a name: what the engine copies in the kernel's words has none, so this goes the longer way.
+    run('nft', 'add rule inet causeway user tcp dport { 9, 10 } accept');
+    await sleep(100);
+    const rules = () => run('nft', 'list chain inet causeway user').out.replace(/packets \d+ bytes \d+/, '');
+    const before = rules();
+    assert.match(before, /tcp dport \{ 9, 10 \} accept/);
+    for (const harm of ['flush ruleset', 'delete chain inet causeway input', 'flush ruleset']) {
+      assert.equal(run('nft', harm).code, 0);
+      await isBack(/firewall table was damaged or gone/);
+      assert.equal(rules(), before);
+      repairs.length = 0;
+    }
+    const firewall = new Firewall({ log: silentLog, ruleset: { inputPolicy: true } });
+    const elements = firewall.elements();
+    assert.equal(firewall.install(elements), 'written');
+    firewall.close();
+    const withoutVersion = (text: string) => text.replace(/\([0-9a-f]{12}\)/, '');
+    assert.equal(withoutVersion(rules()), withoutVersion(before));
   });
 
   test('a deleted bridge, its address, a bridge that is down', async () => {

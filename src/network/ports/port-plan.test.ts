@@ -95,6 +95,8 @@ test('a port of a foreign program is refused, with the program', () => {
   assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('81')] }), OPTIONS), {
     message: 'failed to bind host port for 0.0.0.0:81:172.17.0.2:80/tcp: address already in use',
   });
+  host.broken.set('10.8.8.8', 'EMFILE');
+  assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.8.8.8')] }), OPTIONS), /too many open files: raise the limit of the daemon/);
   host.broken.set('10.9.9.9', 'EADDRNOTAVAIL');
   assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.9.9.9')] }), OPTIONS), /cannot assign requested address$/);
   assert.equal(host.held.size, 0);

@@ -166,6 +166,7 @@ const LACKS_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 const BIND_REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot assign requested address',
   EACCES: 'permission denied',
+  EMFILE: 'too many open files: raise the limit of the daemon (ulimit -n, LimitNOFILE= of its unit)',
   EAFNOSUPPORT: 'address family not supported by protocol',
   EPROTONOSUPPORT: 'protocol not supported',
 };
