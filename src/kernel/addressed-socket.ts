@@ -34,25 +34,33 @@ export interface AddressedDatagram {
   readonly at: Buffer;
 }
 
+// One for all sockets: nothing of a call is in it any more when the call is over.
+let shared: Buffer | undefined;
+
+function scratch(): Buffer {
+  if (shared) return shared;
+  shared = Buffer.alloc(DATA + DATA_BYTES);
+  const start = addressOf(shared);
+  shared.writeBigUInt64LE(start + BigInt(NAME), 0);
+  shared.writeBigUInt64LE(start + BigInt(VECTOR), 16);
+  shared.writeBigUInt64LE(1n, 24);
+  shared.writeBigUInt64LE(start + BigInt(CONTROL), 32);
+  shared.writeBigUInt64LE(start + BigInt(DATA), VECTOR);
+  return shared;
+}
+
 export class AddressedSocket {
   readonly #fd: number;
-  readonly #block = Buffer.alloc(DATA + DATA_BYTES);
 
   /** `fd`: a bound IPv6 UDP socket, which stays the caller's to close. */
   constructor(fd: number) {
     this.#fd = fd;
     setSocketInt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, 'set IPV6_RECVPKTINFO');
-    const start = addressOf(this.#block);
-    this.#block.writeBigUInt64LE(start + BigInt(NAME), 0);
-    this.#block.writeBigUInt64LE(start + BigInt(VECTOR), 16);
-    this.#block.writeBigUInt64LE(1n, 24);
-    this.#block.writeBigUInt64LE(start + BigInt(CONTROL), 32);
-    this.#block.writeBigUInt64LE(start + BigInt(DATA), VECTOR);
   }
 
   /** What waits; undefined when nothing does. */
   receive(): AddressedDatagram | undefined {
-    const block = this.#block;
+    const block = scratch();
     block.writeUInt32LE(NAME_BYTES, NAME_LENGTH);
     block.writeBigUInt64LE(BigInt(CONTROL_BYTES), CONTROL_LENGTH);
     block.writeBigUInt64LE(BigInt(DATA_BYTES), VECTOR + 8);
@@ -70,7 +78,7 @@ export class AddressedSocket {
 
   /** Sends to where a datagram came from, from where it was sent to. What cannot be sent is lost, as on any network. */
   answer({ from, at }: Pick<AddressedDatagram, 'from' | 'at'>, payload: Uint8Array): void {
-    const block = this.#block;
+    const block = scratch();
     from.copy(block, NAME);
     block.writeUInt32LE(NAME_BYTES, NAME_LENGTH);
     block.writeBigUInt64LE(BigInt(16 + INFO_BYTES), CONTROL);

@@ -206,7 +206,8 @@ function table(version: 4 | 6): void {
     assert.deepEqual(await tryMadeUp(world, expected), expected);
     // What a Kubernetes node sets. A port that is published on the loopback stays closed even then.
     if (version === 4) run('sysctl', '-qw', 'net.ipv4.conf.uplink.route_localnet=1');
-    assert.deepEqual((await tryMadeUp(world, expected))['outside as its own']?.filter((goal) => goal === 'loopback port'), []);
+    const arrived = Object.entries(await tryMadeUp(world, expected)).filter(([name, goals]) => name.startsWith('outside') && goals.includes('loopback port'));
+    assert.deepEqual(arrived, []);
   });
 
   test('without the ruleset every direct path is open: it is what keeps them closed', async () => {

@@ -53,9 +53,11 @@ class World {
     await lab.createNetwork('a', { enableIpv6: dual });
     await lab.createNetwork('b', { enableIpv6: true });
     const bindings = [{ hostIp: '', hostPort: String(HOST_PORT) }];
-    const web = await lab.join('web', ['a'], { portBindings: Object.fromEntries(PROTOCOLS.map((protocol) => [`80/${protocol}`, bindings])) });
+    await lab.createNetwork('c', { enableIpv6: dual });
+    const web = await lab.join('web', ['a', 'c'], { portBindings: Object.fromEntries(PROTOCOLS.map((protocol) => [`80/${protocol}`, bindings])) });
     world.sandboxes.set('web', web);
     world.sandboxes.set('neighbour', await lab.join('neighbour', ['a']));
+    world.sandboxes.set('friend', await lab.join('friend', ['c']));
     world.sandboxes.set('stranger', await lab.join('stranger', ['b']));
     for (const version of dual ? VERSIONS : [4 as const]) {
       const any = version === 4 ? '0.0.0.0' : '::';
@@ -122,9 +124,15 @@ const PATHS: readonly Path[] = [
     ask: (_, version) => ({ from: undefined, to: version === 4 ? '127.0.0.1' : '::1', client: '' }),
     seen: ['gateway', 'gateway', 'gateway', 'gateway', 'gateway', '-'],
   },
+  {
+    name: 'the host, at another loopback address',
+    ask: (_, version) => (version === 4 ? { from: undefined, to: '127.1.2.3', client: '' } : undefined),
+    seen: ['gateway', '', 'gateway', '', 'gateway', ''],
+  },
   { name: 'the container itself, at the host\'s address', ask: fromContainer('web', (_, version) => uplink(version)), seen: GATEWAY },
   { name: 'the container itself, at its gateway', ask: fromContainer('web', ofNetwork('a')), seen: GATEWAY },
   { name: 'a neighbour', ask: fromContainer('neighbour', (_, version) => uplink(version)), seen: GATEWAY },
+  { name: 'a neighbour on another of its networks', ask: fromContainer('friend', (_, version) => uplink(version)), seen: GATEWAY },
   { name: 'a container of another network, at the host\'s address', ask: fromContainer('stranger', (_, version) => uplink(version)), seen: KEPT },
   { name: 'a container of another network, at its own gateway', ask: fromContainer('stranger', ofNetwork('b')), seen: KEPT },
   { name: 'a container of another network, at the other gateway', ask: fromContainer('stranger', ofNetwork('a')), seen: KEPT },
@@ -186,7 +194,7 @@ Where the address is not kept, the kernel cannot keep it:
 
 - What comes from 127.0.0.1 leaves the host's loopback with an address that can be answered. \`::1\` and link-local addresses cannot leave their link at all: a
   relay in the engine, without a process of its own, serves them, TCP and UDP. No relay speaks SCTP.
-- A container that calls itself would answer itself, past the host. A neighbour would be answered past the host too; where the host has bridged packets pass its
+- A container that calls itself would answer itself, past the host. A neighbour, on whatever network, would be answered past the host too; where the host has bridged packets pass its
   filters (\`net.bridge.bridge-nf-call-iptables=1\`), it is not, and the address is kept:
 
 ${tableOf(WITH_BRIDGE_NETFILTER)}
