@@ -5,7 +5,6 @@
 import { closeFd } from './descriptors.ts';
 import { check, isKernelError, KernelError } from './errors.ts';
 import {
-  addressOf,
   bind,
   connect,
   errnoOfLastCall,
@@ -15,9 +14,9 @@ import {
   send,
   setsockopt,
   socket,
-  syscallBpf,
 } from './ffi.ts';
 import { runInNetns } from './netns.ts';
+import { dropAll } from './socket-filter.ts';
 import { AF_INET6, AF_UNIX, familyOf, inetSockaddr, ipBytes, parseSockaddr, unixSockaddr } from './socket-address.ts';
 
 export { closeFd } from './descriptors.ts';
@@ -34,9 +33,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
-const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
-const SO_ATTACH_BPF = 50;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -136,42 +133,6 @@ function openHolder(protocol: HeldProtocol, address: string): { number: number; 
     if (!isKernelError(error, 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT')) throw error;
     return { number: openSocket(address, SOCK_DGRAM), speaks: false };
   }
-}
-
-// One program for all sockets: a classic filter (SO_ATTACH_FILTER) is compiled for each, 30-80 us, this is 3 us. undefined =
-// not tried, null = the kernel does not let us load one.
-let dropProgram: number | null | undefined;
-
-function dropAll(fd: number): void {
-  if (dropProgram === undefined) dropProgram = loadDropProgram();
-  if (dropProgram !== null) setSocketInt(fd, SOL_SOCKET, SO_ATTACH_BPF, dropProgram, 'attach socket filter');
-  else attachClassicFilter(fd);
-}
-
-// BPF_PROG_LOAD of a socket filter that keeps 0 bytes: "r0 = 0; exit".
-function loadDropProgram(): number | null {
-  const SYS_BPF = process.arch === 'arm64' ? 280 : 321;
-  const BPF_PROG_LOAD = 5;
-  const BPF_PROG_TYPE_SOCKET_FILTER = 1;
-  const block = Buffer.alloc(128); // the attributes, at 64 the instructions, at 96 the licence
-  block.writeUInt32LE(BPF_PROG_TYPE_SOCKET_FILTER, 0);
-  block.writeUInt32LE(2, 4);
-  block.writeBigUInt64LE(addressOf(block) + 64n, 8);
-  block.writeBigUInt64LE(addressOf(block) + 96n, 16);
-  block[64] = 0xb7;
-  block[72] = 0x95;
-  block.write('GPL', 96);
-  const program = syscallBpf(SYS_BPF, BPF_PROG_LOAD, block, 48);
-  return program < 0 ? null : program;
-}
-
-// struct sock_filter { code BPF_RET|BPF_K, 0, 0, k = 0 bytes kept } and the sock_fprog that points at it.
-function attachClassicFilter(fd: number): void {
-  const block = Buffer.alloc(128);
-  block.writeUInt16LE(0x06, 0);
-  block.writeUInt16LE(1, 64);
-  block.writeBigUInt64LE(addressOf(block), 72);
-  check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, block.subarray(64, 80), 16), 'attach socket filter');
 }
 
 function openSocket(address: string, type: number, protocol = 0): number {

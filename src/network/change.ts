@@ -11,7 +11,7 @@ import type { ResolverChange, StoreChange } from './contract.ts';
 import type { NetworkCore } from './core.ts';
 import { readReachableResolvConf, readResolvConf } from './host-facts.ts';
 import { diffElements, type Element } from './plan/element.ts';
-import { linkElements, sandboxElements } from './plan/elements.ts';
+import { linkElements, reaches, sandboxElements } from './plan/elements.ts';
 import { recipientsOf } from './plan/links.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
@@ -41,6 +41,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   runSteps(core, change.steps, undo);
   const diff = diffElements(before, elementsAround(core, touched));
   if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
+  noteLed(core, next);
   for (const id of touched) refreshFiles(core, id);
 
   published = true;
@@ -48,13 +49,20 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, touched) })]);
 }
 
+/** Tells the relays of a sandbox whether the kernel leads its IPv6 ports to it. */
+export function noteLed(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
+  core.ports.setLed(id, sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))));
+}
+
 async function revert(
   core: NetworkCore,
   state: { next: SandboxRecord; touched: readonly string[]; published: boolean },
 ): Promise<void> {
   for (const id of state.touched) refreshFiles(core, id);
-  if (!state.published) return;
   const { containerId } = state.next.sandbox;
+  const current = core.table.sandbox(containerId);
+  if (current) noteLed(core, current);
+  if (!state.published) return;
   const known = core.table.sandbox(containerId) !== undefined;
   const commit: StoreChange = {
     putSandboxes: currentRecords(core, state.touched),

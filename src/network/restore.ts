@@ -9,7 +9,7 @@ import { isNetns } from '../kernel/netns.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
-import { currentRecords, refreshFiles, runTearDown } from './change.ts';
+import { currentRecords, noteLed, refreshFiles, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
@@ -51,6 +51,7 @@ export class Restorer {
     );
     await this.#removeOrphans();
     firewall.install(desiredElements(table, this.#core.policy));
+    for (const record of adopted) noteLed(this.#core, record);
     for (const record of adopted) await this.#attempt('files', () => refreshFiles(this.#core, record.sandbox.containerId));
     await store.commit({
       removeSandboxes: dead.map((record) => record.sandbox.containerId),

@@ -36,8 +36,8 @@ interface Seen {
 }
 
 /** What a client saw while one thing after the other was taken away. */
-async function seenWhile(harms: readonly (() => void)[]): Promise<Seen> {
-  const client = outside.spawn(process.execPath, [script('client.mjs'), '192.0.2.1', '8080', '7000'], { stdio: ['pipe', 'pipe', 'inherit'] });
+async function seenWhile(harms: readonly (() => void)[], address = '192.0.2.1', ports: readonly [string, string] = ['8080', '7000']): Promise<Seen> {
+  const client = outside.spawn(process.execPath, [script('client.mjs'), address, ...ports], { stdio: ['pipe', 'pipe', 'inherit'] });
   programs.push(client);
   let out = '';
   client.stdout!.on('data', (data: Buffer) => (out += data.toString()));
@@ -65,12 +65,17 @@ function check(seen: Seen, say: (text: string) => void): void {
   assert.equal(seen.echoed, seen.sent, 'and all that was sent through it came back');
 }
 
-test('no request through a published port fails while the ruleset is flushed, and a long connection goes on', { timeout: 120_000 }, async (t) => {
-  engine.ok('run', '-d', '--name', 'web', '-p', '8080:80', '-p', '7000:7', 'busybox', 'sleep', '1000');
-  const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'web');
+/** A container whose port 80 answers requests, and whose port 7 gives back what it gets. */
+async function serve(name: string, ...options: string[]): Promise<void> {
+  engine.ok('run', '-d', '--name', name, ...options, 'busybox', 'sleep', '1000');
+  const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', name);
   const server = engine.host.spawn('nsenter', ['-t', pid, '-n', process.execPath, script('server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
   programs.push(server);
   await once(server.stdout!, 'data');
+}
+
+test('no request through a published port fails while the ruleset is flushed, and a long connection goes on', { timeout: 120_000 }, async (t) => {
+  await serve('web', '-p', '8080:80', '-p', '7000:7');
   engine.host.ok('nft', 'add rule inet causeway user tcp dport 9 drop comment "mine"');
 
   check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', 'flush', 'ruleset'))), (text) => t.diagnostic(text));
@@ -78,6 +83,15 @@ test('no request through a published port fails while the ruleset is flushed, an
   const events = engine.ok('events', '--since', '10m', '--until', '0s', '--filter', 'event=repair', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.repaired}}');
   assert.match(events, /^network repair the firewall table was damaged or gone and is written anew$/m);
   assert.match(engine.log, /the firewall table was damaged or gone and is written anew/);
+});
+
+test('nor over IPv6', { timeout: 120_000 }, async (t) => {
+  engine.host.cable('uplink6', '2001:db8::1/64', outside, 'eth6', '2001:db8::2/64');
+  engine.ok('network', 'create', '--ipv6', 'six');
+  await serve('web6', '--network', 'six', '-p', '8086:80', '-p', '7006:7');
+  const flushes = Array.from({ length: FLUSHES }, () => () => void engine.host.ok('nft', 'flush', 'ruleset'));
+  check(await seenWhile(flushes, '2001:db8::1', ['8086', '7006']), (text) => t.diagnostic(text));
+  engine.ok('rm', '-f', 'web6');
 });
 
 test('nor when a firewall is reloaded, which flushes all and writes its own tables in one breath', { timeout: 120_000 }, async (t) => {

@@ -252,3 +252,14 @@ test('ten thousand ports', () => {
   assert.equal(host.held.size, 0);
   assert.ok(performance.now() - start < 10_000); // minutes, were it quadratic
 });
+
+test('relays are told whether the kernel leads their ports, those of the endpoint and no others', () => {
+  const told: string[] = [];
+  const holder = { hold: (_protocol: Protocol, address: string, port: number) => ({ close: () => {}, ...(address === '::' ? { setLed: (led: boolean) => void told.push(`${port} ${led}`) } : {}) }) };
+  const { ports } = setUp({ holder });
+  ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8081')] }), OPTIONS);
+  ports.publish(owner('db'), wants({ '80/tcp': [on('8082')] }), OPTIONS);
+  ports.setLed('ep-web', true);
+  ports.setLed('ep-web', false);
+  assert.deepEqual(told, ['8080 true', '8081 true', '8080 false', '8081 false']);
+});

@@ -9,11 +9,11 @@ import { ipVersion } from '../../model/addresses.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
-import { PortTable, type PortEntry } from './port-table.ts';
+import { PortTable, type PortEntry, type PortHold } from './port-table.ts';
 
 /** Binds a host port so that nobody else can; throws with code EADDRINUSE where somebody has. */
 export interface PortHolder {
-  hold(protocol: Protocol, address: string, port: number): { close(): void };
+  hold(protocol: Protocol, address: string, port: number): PortHold;
 }
 
 export type PortRange = readonly [first: number, last: number];
@@ -85,6 +85,11 @@ export class PortAllocator {
       this.#table.add({ owner: known, published, hold });
     }
     return lost;
+  }
+
+  /** Whether the kernel leads the IPv6 ports of an endpoint to it, or only the relay does. */
+  setLed(endpointId: string, led: boolean): void {
+    for (const entry of this.#table.ofEndpoint(endpointId)) entry.hold?.setLed?.(led);
   }
 
   /** Keeps the names in refusals right. */

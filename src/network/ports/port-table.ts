@@ -3,10 +3,17 @@ import type { Protocol, PublishedPort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { addressesClash } from './port-request.ts';
 
+/** A port that is held. */
+export interface PortHold {
+  close(): void;
+  /** Whether the kernel itself leads what comes to the container, but for what cannot be forwarded. */
+  setLed?(led: boolean): void;
+}
+
 export interface PortEntry {
   owner: PortOwner;
   readonly published: PublishedPort;
-  readonly hold: { close(): void } | undefined;
+  readonly hold: PortHold | undefined;
 }
 
 export class PortTable {

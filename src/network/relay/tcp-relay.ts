@@ -4,6 +4,7 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { closeFd, openTcpListener } from '../../kernel/socket.ts';
+import { keepAll, keepUnforwardable } from '../../kernel/socket-filter.ts';
 
 export interface RelayTarget {
   readonly address: string;
@@ -16,7 +17,7 @@ export type TargetLookup = () => RelayTarget | undefined;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Takes the port at once (KernelError EADDRINUSE if somebody has it) and serves it from the next turn of the loop on. */
-export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void } {
+export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void; setLed(led: boolean): void } {
   const fd = openTcpListener({ address, port });
   let server: Server | undefined;
   let closed = false;
@@ -29,7 +30,17 @@ export function relayTcp(address: string, port: number, target: TargetLookup): {
     server.listen({ fd });
     server.unref();
   });
+  let filtered = false;
   return {
+    // What the kernel leads to the container must not be answered here while the firewall table is away: a reset would end it.
+    setLed: (led) => {
+      if (closed || led === filtered) return;
+      if (led) filtered = keepUnforwardable(fd);
+      else {
+        keepAll(fd);
+        filtered = false;
+      }
+    },
     close: () => {
       closed = true;
       if (server) server.close();
