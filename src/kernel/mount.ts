@@ -49,6 +49,18 @@ const propagationFlags: Readonly<Record<Propagation, number>> = {
   rshared: (1 << 20) | MS_REC,
 };
 
+/** A new instance of a file system, at no place in the tree: a descriptor of its root, which ends with it. */
+export function openFilesystem(type: string): number {
+  const operation = `open a ${type} file system`;
+  const context = check(syscallNameFlags(SYS_FSOPEN, type, FD_CLOEXEC_FLAG), operation);
+  try {
+    check(syscallFdConfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0), operation);
+    return check(syscallThreeInts(SYS_FSMOUNT, context, FD_CLOEXEC_FLAG, 0), operation);
+  } finally {
+    closeFd(context);
+  }
+}
+
 /** mount(2). `flags` are MS_* numbers; `data` is the comma-separated option string, at most 4095 bytes. */
 export function mount(request: { source?: string; target: string; type?: string; flags?: number; data?: string }): void {
   const { source = 'none', target, type, flags = 0, data } = request;

@@ -1,7 +1,34 @@
 /** Kernel parameters through /proc/sys; those under net. are the ones of the namespace that is asked for. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errnoNumber, KernelError } from './errors.ts';
+import { closeFd } from './descriptors.ts';
+import { openFilesystem } from './mount.ts';
 import { runInNetns } from './netns.ts';
+
+/**
+ * The kernel remembers names that were looked up in /proc/sys, those of all network namespaces in one chain, as their names are the
+ * same: with a thousand namespaces a lookup takes a millisecond. Another instance of procfs remembers nothing yet, and is
+ * left before it remembers much.
+ */
+const LOOKUPS_PER_INSTANCE = 48;
+let instance: { readonly root: number; lookups: number } | undefined;
+let hasInstances = true; // Linux 5.8
+
+function netnsPath(path: string): string {
+  if (!hasInstances) return path;
+  try {
+    if (instance && instance.lookups >= LOOKUPS_PER_INSTANCE) {
+      closeFd(instance.root);
+      instance = undefined;
+    }
+    instance ??= { root: openFilesystem('proc'), lookups: 0 };
+    instance.lookups++;
+    return `/proc/self/fd/${instance.root}/${path.slice('/proc/'.length)}`;
+  } catch {
+    hasInstances = false;
+    return path;
+  }
+}
 
 /**
  * 'net.ipv4.ip_forward' -> '/proc/sys/net/ipv4/ip_forward'. As in sysctl(8), where slashes separate, dots stand for
@@ -21,13 +48,13 @@ export function sysctlPath(name: string): string {
 /** The value, without the newline. An unknown name is KernelError ENOENT. */
 export function readSysctl(name: string, netns?: string): string {
   const path = sysctlPath(name);
-  return runInNetns(netns, () => attempt(`read sysctl ${name}`, () => readFileSync(path, 'utf8').trimEnd()));
+  return runInNetns(netns, () => attempt(`read sysctl ${name}`, () => readFileSync(netns === undefined ? path : netnsPath(path), 'utf8').trimEnd()));
 }
 
 export function writeSysctl(name: string, value: string, netns?: string): void {
   const path = sysctlPath(name);
   // 'r+': /proc has nothing to create or cut, and a name that is unknown must not look like a new file.
-  runInNetns(netns, () => attempt(`set sysctl ${name}=${value}`, () => writeFileSync(path, value, { flag: 'r+' })));
+  runInNetns(netns, () => attempt(`set sysctl ${name}=${value}`, () => writeFileSync(netns === undefined ? path : netnsPath(path), value, { flag: 'r+' })));
 }
 
 /** Several at once, for one entry into the namespace. Stops at the first that is refused. */

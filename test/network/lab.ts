@@ -50,6 +50,7 @@ export class MemoryStore implements NetworkStore {
   readonly networks = new Map<string, string>();
   readonly sandboxes = new Map<string, string>();
   failNext: Error | undefined;
+  committedBytes = 0;
 
   load() {
     return {
@@ -65,6 +66,7 @@ export class MemoryStore implements NetworkStore {
       this.failNext = undefined;
       throw error;
     }
+    this.committedBytes += JSON.stringify(change).length;
     for (const record of change.putNetworks ?? []) this.networks.set(record.id, JSON.stringify(record));
     for (const id of change.removeNetworks ?? []) this.networks.delete(id);
     for (const record of change.putSandboxes ?? []) this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
@@ -77,6 +79,7 @@ export class RecordedResolver implements Resolver {
   readonly zones = new Map<string, Extract<ResolverChange, { op: 'put-network' }>['zone']>();
   readonly views = new Map<string, Extract<ResolverChange, { op: 'put-sandbox' }>['view']>();
   failNext: Error | undefined;
+  receivedBytes = 0;
 
   async apply(changes: ResolverChange[]): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
@@ -85,6 +88,7 @@ export class RecordedResolver implements Resolver {
       this.failNext = undefined;
       throw error;
     }
+    this.receivedBytes += JSON.stringify(changes).length;
     for (const change of changes) {
       if (change.op === 'put-network') this.zones.set(change.zone.id, structuredClone(change.zone));
       if (change.op === 'patch-network') patchZone(this.zones.get(change.patch.id)!, change.patch);

@@ -5,6 +5,11 @@ import * as link from './link-codec.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, readAttributes, type NetlinkWriter } from './message.ts';
 import { RTEXT_FILTER_SKIP_STATS, type RouteChannel, type WriteContent } from './route-channel.ts';
 
+const IFLA_AF_SPEC = 26;
+const AF_INET6 = 10;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+
 export interface NewLink {
   readonly name: string;
   readonly mtu?: number;
@@ -60,6 +65,8 @@ export interface LinkChange {
   /** Path of the namespace to move to; after that it is no longer here. */
   readonly netns?: string;
   readonly promiscuous?: boolean;
+  /** False: the kernel gives it no IPv6 address by itself, and so it sends nothing over IPv6. Before it is set up. */
+  readonly ipv6LinkLocal?: false;
   /** A bridge: as in BridgeOptions. */
   readonly callIptables?: boolean;
   /** Bridge port: frames may leave where they came in. */
@@ -174,6 +181,14 @@ export function setLink(channel: RouteChannel, name: string, change: LinkChange)
   };
   flag(link.IFF_UP, change.up);
   flag(link.IFF_PROMISC, change.promiscuous);
+  // In one request the flags would come first.
+  if (change.ipv6LinkLocal === false) {
+    channel.request(`change link ${name}: no IPv6 address`, link.RTM_NEWLINK, 0, (writer) => {
+      writer.raw(link.linkHeader());
+      writer.attributeString(link.IFLA_IFNAME, name);
+      writer.nest(IFLA_AF_SPEC, () => writer.nest(AF_INET6, () => writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
+    });
+  }
   channel.request(`change link ${name}`, link.RTM_NEWLINK, 0, (writer) => {
     writer.raw(link.linkHeader(index, flags, mask));
     writer.attributeString(link.IFLA_IFNAME, change.newName ?? name);

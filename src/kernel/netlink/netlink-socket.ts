@@ -47,6 +47,9 @@ export interface NetlinkReply {
   readonly error: KernelError | undefined;
 }
 
+/** Of all sockets of this process since it started: what grows where it should not shows here. */
+export const netlinkTraffic = { sentBytes: 0, receivedBytes: 0 };
+
 export class NetlinkSocket {
   readonly fd: number;
   /** The address that the kernel gave; notifications of what this socket changed carry it. */
@@ -111,6 +114,7 @@ export class NetlinkSocket {
   send(bytes: Buffer, operation: string): void {
     if (!this.#open) throw new KernelError(operation, errnoNumber('EBADF'), 'the netlink socket is closed');
     check(send(this.fd, bytes, bytes.length, 0), operation);
+    netlinkTraffic.sentBytes += bytes.length;
   }
 
   /** Sends one message and waits for its acknowledgement; messages that come before it go to `visit`. */
@@ -177,6 +181,7 @@ export class NetlinkSocket {
   receive(operation: string): Buffer {
     const size = check(recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC), operation);
     if (size > receiveBuffer.length) throw new KernelError(operation, errnoNumber('EMSGSIZE'));
+    netlinkTraffic.receivedBytes += size;
     return receiveBuffer.subarray(0, size);
   }
 
@@ -189,6 +194,7 @@ export class NetlinkSocket {
     for (;;) {
       const size = recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC | MSG_DONTWAIT);
       if (size >= 0) {
+        netlinkTraffic.receivedBytes += size;
         if (size > receiveBuffer.length) lost = true;
         for (const message of readMessages(receiveBuffer.subarray(0, Math.min(size, receiveBuffer.length)))) visit(message);
         continue;

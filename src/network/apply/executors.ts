@@ -4,7 +4,7 @@
  */
 import { conflict, invalid } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import { deleteFlows, flowCount } from '../../kernel/conntrack.ts';
+import { deleteFlows } from '../../kernel/conntrack.ts';
 import { createNetns, deleteNetns } from '../../kernel/netns.ts';
 import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
@@ -55,13 +55,21 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'create-veth': ({ hostLink, bridge, netns, link, mac, mtu, ipv6 }, context) => {
-    const create = () => context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, up: true });
+    const create = () => context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge });
     try {
       if (ipv6 === undefined) create();
       else bornWith(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
     } catch (error) {
       if (isKernelError(error, 'EXFULL')) throw conflict(`bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`);
       if (isKernelError(error, 'EEXIST')) throw conflict(`the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`);
+      throw error;
+    }
+    try {
+      // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's network, and each
+      // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
+      context.route('').setLink(hostLink, { up: true, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
+    } catch (error) {
+      void context.reaper.delete(hostLink);
       throw error;
     }
     return () => context.reaper.delete(hostLink);
@@ -175,17 +183,9 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
-    if (flowCount() === 0) return undefined;
     // Only what was sent to this host: others' port 53 is none of ours.
     const destinations = hostIp === '' ? context.route('').addresses().map((info) => info.address) : [hostIp];
-    deleteFlows({
-      protocol,
-      destinationPorts: new Set(ports),
-      destinations: new Set(destinations),
-      // A connection that goes on is that of a server which has let go of the port but not of its clients.
-      ...(protocol === 'tcp' ? { answered: false } : {}),
-      where: ({ original, reply }) => reply.source === original.destination,
-    });
+    deleteFlows({ protocol, destinationPorts: new Set(ports), destinations: new Set(destinations), where: ({ original, reply }) => reply.source === original.destination });
     return undefined;
   },
 
