@@ -4,7 +4,8 @@
  * for one. Structures are those of 64-bit Linux (x86-64 and arm64 agree).
  */
 import { KernelError } from './errors.ts';
-import { addressOf, errnoOfLastCall, recvmmsg, sendmmsg } from './ffi.ts';
+import { addressOf, errnoOfLastCall, ifIndexToName, recvmmsg, sendmmsg } from './ffi.ts';
+import { ipText } from './socket-address.ts';
 import { MSG_DONTWAIT, setSocketInt } from './socket.ts';
 
 const IPPROTO_IPV6 = 41;
@@ -32,6 +33,13 @@ export interface AddressedDatagram {
   readonly from: Buffer;
   /** Where it was sent to, for the answer. */
   readonly at: Buffer;
+}
+
+const nameBlock = Buffer.alloc(128);
+
+/** The address that a datagram was sent to, and the interface that it came in by ('' if that is gone). */
+export function arrivalOf({ at }: Pick<AddressedDatagram, 'at'>): { address: string; link: string } {
+  return { address: ipText(at.subarray(0, 16)), link: ifIndexToName(at.readUInt32LE(16), nameBlock) ?? '' };
 }
 
 // One for all sockets: nothing of a call is in it any more when the call is over.

@@ -29,6 +29,8 @@ export interface FlowFilter {
   readonly destinationPorts?: ReadonlySet<number>;
   /** Any of these as where the first packet was sent to. */
   readonly destinations?: ReadonlySet<string>;
+  /** False: only flows of which no answer was ever seen. */
+  readonly answered?: boolean;
   /** Asked last. With nothing else the whole table is read. */
   readonly where?: (flow: Flow) => boolean;
 }
@@ -45,6 +47,7 @@ export interface Flow {
   readonly protocol: number;
   readonly original: FlowEnd;
   readonly reply: FlowEnd;
+  readonly answered: boolean;
 }
 
 /** One question to the kernel: addresses of one direction, or a destination port, or everything of one family. */
@@ -54,6 +57,7 @@ export interface FlowQuestion {
   readonly source?: Buffer;
   readonly destination?: Buffer;
   readonly port?: { readonly protocol: number; readonly destination: number };
+  readonly unanswered?: boolean; // an older kernel (before 6.0) gives the others too
 }
 
 export interface CompiledFilter {
@@ -80,7 +84,7 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
   const oneOf = [...anywhere].map(ipBytes);
   const ports = filter.destinationPort === undefined ? filter.destinationPorts : new Set([filter.destinationPort]);
   return {
-    matches: ({ version, protocol: number, original, reply }) =>
+    matches: ({ version, protocol: number, original, reply, answered }) =>
       same<number>(protocol, number) &&
       same(source, original.source) &&
       same(destination, original.destination) &&
@@ -92,14 +96,16 @@ export function compileFilter(filter: FlowFilter): CompiledFilter {
       (destinations === undefined || destinations.has(original.destination)) &&
       (address === undefined || ends(original, reply).includes(address)) &&
       (filter.addresses === undefined || ends(original, reply).some((end) => anywhere.has(end))) &&
-      (filter.where === undefined || filter.where({ version, protocol: number, original, reply })),
+      same(filter.answered, answered) &&
+      (filter.where === undefined || filter.where({ version, protocol: number, original, reply, answered })),
     mayMatch: (entry) =>
       required.every((bytes) => entry.includes(bytes)) &&
       (filter.addresses === undefined || oneOf.some((bytes) => entry.includes(bytes))) &&
       (ports === undefined || hasDestinationPort(entry, ports)),
     questions:
       questionsOf({ source, destination, replySource, address }, filter.addresses && anywhere) ??
-      (protocol === undefined ? undefined : portQuestions(protocol, ports)),
+      (protocol === undefined ? undefined : portQuestions(protocol, ports)) ??
+      (filter.answered === false ? UNANSWERED : undefined),
   };
 }
 
@@ -127,6 +133,8 @@ function questionsOf(
 
 // The kernel's comparison of IPv6 addresses is the wrong way round (seen in 6.18): what is equal does not match.
 const ALL_V6: FlowQuestion = { side: 'original', family: AF_INET6 };
+
+const UNANSWERED: readonly FlowQuestion[] = [AF_INET, AF_INET6].map((family) => ({ side: 'original', family: family as AddressFamily, unanswered: true }));
 
 function portQuestions(protocol: number, ports: ReadonlySet<number> | undefined): FlowQuestion[] | undefined {
   if (ports === undefined || ports.size * 2 > QUESTIONS_MAX) return undefined;

@@ -21,9 +21,12 @@ const CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
 const CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
+const CTA_STATUS = 3;
 const CTA_ID = 12;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
+const CTA_STATUS_MASK = 26;
+const IPS_SEEN_REPLY = 2;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 const FILTER_IP_SRC = 1;
@@ -130,7 +133,11 @@ function dump(socket: NetlinkSocket, filter: CompiledFilter, question: FlowQuest
   return flows;
 }
 
-function writeQuestion(writer: NetlinkWriter, { side, family, source, destination, port }: FlowQuestion): void {
+function writeQuestion(writer: NetlinkWriter, { side, family, source, destination, port, unanswered }: FlowQuestion): void {
+  if (unanswered) {
+    writer.attributeU32BE(CTA_STATUS, 0);
+    writer.attributeU32BE(CTA_STATUS_MASK, IPS_SEEN_REPLY);
+  }
   const addressFlags = (source ? FILTER_IP_SRC : 0) | (destination ? FILTER_IP_DST : 0);
   const flags = addressFlags | (port ? FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT : 0);
   if (flags === 0) return;
@@ -164,14 +171,16 @@ export function parseFlow(payload: Buffer): ListedFlow | undefined {
   const name: [number, Buffer][] = [];
   let original: Tuple | undefined;
   let reply: Tuple | undefined;
+  let status = 0;
   eachAttribute(payload, NF_HEADER_BYTES, (type, value) => {
     if (type === CTA_TUPLE_ORIG) original = parseTuple(value);
     if (type === CTA_TUPLE_REPLY) reply = parseTuple(value);
+    if (type === CTA_STATUS && value.length === 4) status = value.readUInt32BE(0);
     if (type === CTA_TUPLE_ORIG || type === CTA_ID || type === CTA_ZONE) name.push([type, Buffer.from(value)]);
   });
   if (!original || !reply) return undefined;
   const version = original.end.source.includes(':') ? 6 : 4;
-  return { flow: { version, protocol: original.protocol, original: original.end, reply: reply.end }, name };
+  return { flow: { version, protocol: original.protocol, original: original.end, reply: reply.end, answered: (status & IPS_SEEN_REPLY) !== 0 }, name };
 }
 
 interface Tuple {

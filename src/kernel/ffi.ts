@@ -214,6 +214,8 @@ export const pipe2: (fds: Uint8Array, flags: number) => number = libc.func('int 
 export const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)');
 export const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(str, uint)');
 
+export const ifIndexToName: (index: number, name: Uint8Array) => string | null = libc.func('str if_indextoname(uint, void *)');
+
 // Addresses as text
 export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func('int inet_pton(int, str, void *)');
 

@@ -8,14 +8,14 @@ import type { Protocol } from '../model/port.ts';
 import { ephemeralPorts, reservedPorts } from './host-facts.ts';
 import type { NetworkTable } from './plan/table.ts';
 import { PortAllocator } from './ports/port-plan.ts';
-import { relayTcp, type RelayTarget } from './relay/tcp-relay.ts';
+import { relayTcp, type Arrival, type RelayTarget } from './relay/tcp-relay.ts';
 import { relayUdp } from './relay/udp-relay.ts';
 
 export function createPortAllocator(table: NetworkTable): PortAllocator {
   const allocator: PortAllocator = new PortAllocator({
     holder: {
       hold(protocol, address, port) {
-        const target = () => targetOf(allocator, table, { protocol, address, port });
+        const target = (arrival: Arrival) => (isInternal(arrival, table) ? undefined : targetOf(allocator, table, { protocol, address, port }));
         if (address.includes(':') && protocol === 'tcp') return relayTcp(address, port, target);
         if (address.includes(':') && protocol === 'udp') return relayUdp(address, port, target);
         const fd = holdPort({ protocol, address, port });
@@ -27,6 +27,13 @@ export function createPortAllocator(table: NetworkTable): PortAllocator {
     describeHolder: portHolder,
   });
   return allocator;
+}
+
+/** Whether a container of an internal network calls: all that it reaches of the host is its own gateway's addresses. */
+function isInternal({ address, link }: Arrival, table: NetworkTable): boolean {
+  return table
+    .networks()
+    .some(({ internal, bridgeName, pools }) => internal && bridgeName !== '' && (bridgeName === link || pools.some(({ gateway }) => gateway === address)));
 }
 
 /** Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's networks. */

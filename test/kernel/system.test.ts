@@ -81,6 +81,7 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   ruleset.close();
   const v4 = openUdpSocket({ netns, address: '0.0.0.0', port: 5000 });
   const v6 = openUdpSocket({ netns, address: '::1', port: 5000 });
+  const server = openUdpSocket({ netns, address: '::1', port: 11 });
   const batch = new DatagramBatch({ slots: 60, slotBytes: 16 });
   for (let index = 0; index < 6000; index += 60) {
     for (let slot = 0; slot < 60; slot++) {
@@ -91,6 +92,9 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   }
   batch.queueTo(0, Buffer.from('x'), inetSockaddr('::1', 11));
   batch.send(v6);
+  assert.equal(batch.recv(server), 1);
+  batch.queueReply(0, 1);
+  batch.send(server);
   if (listFlows({ address: '::1' }, netns).length === 0) return t.skip('this kernel does not track');
   const found = (filter: Parameters<typeof listFlows>[0]) => listFlows(filter, netns).map(({ original }) => original.destination).sort();
   assert.deepEqual(found({ destination: '127.1.2.3' }), ['127.1.2.3']);
@@ -106,10 +110,14 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   assert.equal(found({ destinationPorts: new Set([11]), destinations: new Set(['127.0.0.1', '::1']) }).length, 1);
   assert.equal(found({ destinationPorts: new Set([11]), destinations: new Set(['127.0.0.2']) }).length, 0);
   assert.equal(found({ source: '127.0.0.1', destinationPorts: new Set([10]) }).length, 3000);
+  assert.deepEqual(found({ answered: true }), ['::1']);
+  assert.equal(found({ answered: false }).length, 6000);
+  assert.equal(found({ protocol: 'udp', destinationPorts: new Set([1, 2, 3, 4, 9, 11]), answered: false }).length, 3000);
   assert.equal(deleteFlows({ addresses: new Set(['127.1.2.4', '::1']) }, netns), 2);
   assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1']) }), ['127.1.2.5']);
   closeFd(v4);
   closeFd(v6);
+  closeFd(server);
 });
 
 test('an announced address is learnt by neighbours that knew another owner', async () => {

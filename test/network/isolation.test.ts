@@ -165,6 +165,24 @@ class World {
   }
 }
 
+function linkIndex(netns: string | undefined, name: string): number {
+  const route = RouteSocket.open(netns);
+  try {
+    return route.link(name)!.index;
+  } finally {
+    route.close();
+  }
+}
+
+function bridgeLinkLocal(bridge: string): string {
+  const route = RouteSocket.open();
+  try {
+    return route.addresses(bridge).find(({ address, scope }) => scope === 'link' && address.includes(':'))!.address;
+  } finally {
+    route.close();
+  }
+}
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const described = ({ protocol, to, port }: Question) => `${protocol} ${to}${port === undefined ? '' : ` port ${port}`}`;
@@ -198,6 +216,27 @@ function table(version: 4 | 6): void {
     test(`from ${source}`, () => {
       const found = Object.fromEntries([...NETWORKS, 'host'].map((target) => [target, results.get(`${source} > ${target}`)]));
       assert.deepEqual(found, ALLOWED[source]);
+    });
+  }
+
+  if (version === 6) {
+    test('the relay, which serves what the kernel cannot lead to a container, leads nobody out of an internal network', async () => {
+      const { lab, packets } = world;
+      await lab.createNetwork('old');
+      const bindings = [{ hostIp: '', hostPort: '8200' }];
+      const server = await lab.join('old-server', ['old'], { portBindings: { '80/tcp': bindings, '80/udp': bindings } });
+      packets.serveTcp(server.netns, 80, '0.0.0.0');
+      packets.serveUdp(server.netns, 80, '0.0.0.0');
+      const answers = async (network: Network, linkLocal: boolean, port: number) => {
+        const client = world.clients.get(network)!;
+        const to = linkLocal ? bridgeLinkLocal(lab.network(network).bridgeName) : world.gateway(network);
+        const question = { from: client.netns, to, port, ...(linkLocal ? { scopeId: linkIndex(client.netns, 'eth0') } : {}) };
+        return Promise.all((['tcp', 'udp'] as const).map(async (protocol) => (await packets.ask({ ...question, protocol })) !== ''));
+      };
+      // One without IPv6, and one that has it, at an address that cannot be forwarded.
+      const ports = [8200, world.servers.get('b')!.hostPort] as const;
+      assert.deepEqual(await Promise.all([answers('a', false, ports[0]), answers('a', true, ports[0]), answers('a', true, ports[1])]), [[true, true], [true, true], [true, true]]);
+      assert.deepEqual(await Promise.all([answers('inside', false, ports[0]), answers('inside', true, ports[0]), answers('inside', true, ports[1])]), [[false, false], [false, false], [false, false]]);
     });
   }
 
@@ -364,6 +403,8 @@ Only ever stricter:
 
 - **inside > host**: Docker gives a container of an internal network no route, but lets in what it sends to the host's other addresses once it has made itself one
   (CAP_NET_ADMIN, or frames by CAP_NET_RAW, which containers have by default). Here only the gateway of its own network answers.
+- **inside > others** over IPv6: Docker's proxy accepts at every address of the host, the gateway of an internal network included, and leads on to containers that have no IPv6. The
+  relay here asks which network a caller is from.
 - **a as the host**: over IPv6 no kernel asks whether a packet says to come from the host itself. Docker does not either; here such packets from containers are dropped.
 
 **other networks > open** is as in Docker 28: other machines are let in, other networks of this host are not. Docker 29 lets them in too; its documentation says that it does not.

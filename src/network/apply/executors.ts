@@ -4,7 +4,7 @@
  */
 import { conflict, invalid } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import { deleteFlows } from '../../kernel/conntrack.ts';
+import { deleteFlows, flowCount } from '../../kernel/conntrack.ts';
 import { createNetns, deleteNetns } from '../../kernel/netns.ts';
 import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
@@ -183,9 +183,17 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
+    if (flowCount() === 0) return undefined;
     // Only what was sent to this host: others' port 53 is none of ours.
     const destinations = hostIp === '' ? context.route('').addresses().map((info) => info.address) : [hostIp];
-    deleteFlows({ protocol, destinationPorts: new Set(ports), destinations: new Set(destinations), where: ({ original, reply }) => reply.source === original.destination });
+    deleteFlows({
+      protocol,
+      destinationPorts: new Set(ports),
+      destinations: new Set(destinations),
+      // A connection that goes on is that of a server which has let go of the port but not of its clients.
+      ...(protocol === 'tcp' ? { answered: false } : {}),
+      where: ({ original, reply }) => reply.source === original.destination,
+    });
     return undefined;
   },
 

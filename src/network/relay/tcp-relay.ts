@@ -11,8 +11,14 @@ export interface RelayTarget {
   readonly port: number;
 }
 
+/** At which address of the host somebody calls, and over which interface; '' where only the address is told. */
+export interface Arrival {
+  readonly address: string;
+  readonly link: string;
+}
+
 /** Where a connection goes now; undefined: nowhere, it is refused. */
-export type TargetLookup = () => RelayTarget | undefined;
+export type TargetLookup = (arrival: Arrival) => RelayTarget | undefined;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -25,7 +31,7 @@ export function relayTcp(address: string, port: number, target: TargetLookup): {
   // The kernel holds what comes until then: whoever starts a container with a thousand ports does not wait for their servers.
   setImmediate(() => {
     if (closed) return;
-    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => passOn(client, target(), sockets));
+    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => passOn(client, target(arrivalOf(client)), sockets));
     server.on('error', () => {});
     server.listen({ fd });
     server.unref();
@@ -48,6 +54,12 @@ export function relayTcp(address: string, port: number, target: TargetLookup): {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** A link-local address names its interface. */
+function arrivalOf(client: Socket): Arrival {
+  const [address = ''] = (client.localAddress ?? '').split('%');
+  return { address, link: client.remoteAddress?.split('%')[1] ?? '' };
 }
 
 function passOn(client: Socket, target: RelayTarget | undefined, sockets: Set<Socket>): void {

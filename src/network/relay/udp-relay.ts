@@ -1,6 +1,6 @@
 /** The same for datagrams: a socket for each client, forgotten when neither side has said anything for a while. */
 import { createSocket, type Socket } from 'node:dgram';
-import { AddressedSocket, type AddressedDatagram } from '../../kernel/addressed-socket.ts';
+import { AddressedSocket, arrivalOf, type AddressedDatagram } from '../../kernel/addressed-socket.ts';
 import { FdWatch } from '../../kernel/fd-watch.ts';
 import { closeFd, openUdpSocket } from '../../kernel/socket.ts';
 import type { TargetLookup } from './tcp-relay.ts';
@@ -40,7 +40,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
       else if (known.waiting.length < AT_ONCE) known.waiting.push(payload);
       return;
     }
-    const goal = target();
+    const goal = target(arrivalOf({ at }));
     if (!goal) return;
     if (clients.size >= MAX_CLIENTS) drop(clients.keys().next().value!);
     const socket = createSocket(goal.address.includes(':') ? 'udp6' : 'udp4');
