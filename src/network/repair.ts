@@ -31,6 +31,7 @@ export type RepairListener = (repair: Repair) => void;
 // Long enough that a reload of somebody's firewall is over, short enough that nobody notices.
 const QUIET_MS = 30;
 const RETRY_MS = 500;
+const PREPARE_MS = 300;
 const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
 const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
@@ -60,6 +61,7 @@ export class Repairer {
   readonly #ruleset: RulesetMonitor;
   readonly #recent = new Map<string, number[]>();
   #timer: NodeJS.Timeout | undefined;
+  #preparing: NodeJS.Timeout | undefined;
   #suspects = new Suspects();
   #closed = false;
 
@@ -69,28 +71,52 @@ export class Repairer {
     this.#listener = listener;
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
+    this.#prepareSoon();
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#preparing);
     this.#routes.close();
     this.#ruleset.close();
   }
 
   #onRuleset(news: RulesetNews | 'overrun'): void {
-    if (news !== 'overrun' && news.own) return;
+    if (news !== 'overrun' && news.own) return this.#prepareSoon();
     this.#suspects.rules = true;
     if (news !== 'overrun' && news.deletedTables.includes(TABLE_KEY)) this.#putTableBack();
+    else if (news !== 'overrun' && news.ruleTables.has(TABLE_KEY)) this.#rememberUserRules();
     this.#schedule(QUIET_MS);
   }
 
   /** Without our table nothing is led anywhere or kept apart: it is written at once, and looked at closely later. */
   #putTableBack(): void {
     const { firewall, table, policy } = this.#core;
-    if (!firewall.putBack(desiredElements(table, policy))) return;
+    if (!firewall.putBack(() => desiredElements(table, policy))) return;
     forgetUntranslated(this.#core);
     this.#report(undefined, TABLE_WRITTEN);
+  }
+
+  /** At once, as whoever writes a rule may flush all of them in the next moment. */
+  #rememberUserRules(): void {
+    try {
+      this.#core.firewall.rememberUserRules();
+    } catch (error) {
+      this.#core.log.warn({ error: errorMessage(error) }, "the user's rules cannot be read");
+    }
+  }
+
+  /** Once no more of our own changes come, what would be put back is made ready. */
+  #prepareSoon(): void {
+    if (this.#closed) return;
+    if (this.#preparing) return void this.#preparing.refresh();
+    this.#preparing = setTimeout(() => {
+      this.#preparing = undefined;
+      const { firewall, table, policy, busy } = this.#core;
+      if (busy.size === 0) firewall.prepare(desiredElements(table, policy));
+      else this.#prepareSoon();
+    }, PREPARE_MS).unref();
   }
 
   #onRoutes(news: readonly RouteNews[]): void {
@@ -152,6 +178,7 @@ export class Repairer {
   #checkRules(): void {
     const { firewall, table, policy } = this.#core;
     const done = firewall.install(desiredElements(table, policy));
+    this.#prepareSoon();
     if (done === 'written') {
       forgetUntranslated(this.#core);
       this.#report(undefined, TABLE_WRITTEN);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
 import { isKernelError } from '../../src/kernel/errors.ts';
-import { concatenate, interfaceNameField, markField, NftSocket, u16Field, type SetElement } from '../../src/kernel/nftables/batch.ts';
+import { addToNewSet, concatenate, interfaceNameField, markField, NftSocket, u16Field, type SetElement } from '../../src/kernel/nftables/batch.ts';
 import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
 import { readTable, writeTable } from '../../src/kernel/nftables/table-copy.ts';
 import { ipBytes } from '../../src/kernel/socket-address.ts';
@@ -224,9 +224,9 @@ test('a table is written again from a copy of its rules, and is what it was', ()
   ruleset.run('delete table inet original');
   socket.runMessages((batch) => {
     writeTable(batch, copy);
-    socket.addToNewSet(batch, { family: 'inet', table: 'original', set: 'names' }, [{ key: interfaceNameField('eth0') }]);
+    addToNewSet(batch, { family: 'inet', table: 'original', set: 'names' }, [{ key: interfaceNameField('eth0') }]);
     const leaf = { key: concatenate(Buffer.from([2]), interfaceNameField('eth0')), data: { verdict: 'goto', chain: 'leaf' } as const };
-    socket.addToNewSet(batch, { family: 'inet', table: 'original', set: 'verdicts' }, [leaf]);
+    addToNewSet(batch, { family: 'inet', table: 'original', set: 'verdicts' }, [leaf]);
   });
   assert.match(ruleset.list('list table inet original'), /ipv4 . "eth0" : goto leaf/);
   ruleset.run('flush set inet original names; flush map inet original verdicts');

@@ -237,11 +237,6 @@ export class NftSocket {
     }
   }
 
-  /** Adds elements to a set that the same transaction makes: one without intervals, which nobody can be asked about yet. */
-  addToNewSet(batch: NftBatch, name: SetName, elements: readonly SetElement[]): void {
-    this.#writeElements(batch, `add to ${describe(name)}`, protocol.NFT_MSG_NEWSETELEM, NLM_F_CREATE, name, elements, 'inside', true);
-  }
-
   #writeChange(batch: NftBatch, change: ElementChange, form: IntervalForm, type: number): void {
     if (change.op === 'flush') {
       batch.message(`flush set ${describe(change)}`, type, 0, change.family, () => writeNames(batch.writer, change));
@@ -249,31 +244,7 @@ export class NftSocket {
     }
     const adding = change.op === 'add';
     const operation = `${adding ? 'add to' : 'delete from'} ${describe(change)}`;
-    this.#writeElements(batch, operation, type, adding ? NLM_F_CREATE : 0, change, change.elements, form, adding);
-  }
-
-  // As many messages as the elements need: a list of them has at most 64 KiB.
-  #writeElements(
-    batch: NftBatch,
-    operation: string,
-    type: number,
-    flags: number,
-    name: SetName,
-    elements: readonly SetElement[],
-    form: IntervalForm,
-    withData: boolean,
-  ): void {
-    let next = 0;
-    while (next < elements.length) {
-      batch.message(operation, type, flags, name.family, () => {
-        writeNames(batch.writer, name);
-        batch.writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
-          const start = batch.writer.length;
-          do writeElement(batch.writer, elements[next++]!, form, withData);
-          while (next < elements.length && batch.writer.length - start + elementMaxBytes(elements[next]!) < LIST_MAX_BYTES);
-        });
-      });
-    }
+    writeElements(batch, operation, type, adding ? NLM_F_CREATE : 0, change, change.elements, form, adding);
   }
 
   #writeSetName(writer: NetlinkWriter, name: SetName): void {
@@ -313,6 +284,35 @@ export class NftSocket {
     });
     this.#knownFlags.set(operation, flags);
     return flags;
+  }
+}
+
+/** Adds elements to a set that the same transaction makes: one without intervals, which nobody can be asked about yet. */
+export function addToNewSet(batch: NftBatch, name: SetName, elements: readonly SetElement[]): void {
+  writeElements(batch, `add to ${describe(name)}`, protocol.NFT_MSG_NEWSETELEM, NLM_F_CREATE, name, elements, 'inside', true);
+}
+
+// As many messages as the elements need: a list of them has at most 64 KiB.
+function writeElements(
+  batch: NftBatch,
+  operation: string,
+  type: number,
+  flags: number,
+  name: SetName,
+  elements: readonly SetElement[],
+  form: IntervalForm,
+  withData: boolean,
+): void {
+  let next = 0;
+  while (next < elements.length) {
+    batch.message(operation, type, flags, name.family, () => {
+      writeNames(batch.writer, name);
+      batch.writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
+        const start = batch.writer.length;
+        do writeElement(batch.writer, elements[next++]!, form, withData);
+        while (next < elements.length && batch.writer.length - start + elementMaxBytes(elements[next]!) < LIST_MAX_BYTES);
+      });
+    });
   }
 }
 

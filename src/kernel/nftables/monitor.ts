@@ -4,7 +4,7 @@ import type { FdWatch } from '../fd-watch.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NftSocket } from './batch.ts';
-import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN } from './protocol.ts';
+import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN, NFT_MSG_NEWRULE } from './protocol.ts';
 
 export interface RulesetNews {
   /** The ruleset's number after the change (NftSocket.generation). */
@@ -17,10 +17,13 @@ export interface RulesetNews {
   readonly program: string;
   /** The tables that this transaction deleted, as 'family-number name' ('1 filter' is inet). */
   readonly deletedTables: readonly string[];
+  /** The tables, named likewise, in which it added or deleted rules. */
+  readonly ruleTables: ReadonlySet<string>;
 }
 
 export type RulesetListener = (news: RulesetNews | 'overrun') => void;
 
+const TOLD = new Set([NFT_MSG_DELTABLE, NFT_MSG_NEWRULE, NFT_MSG_DELRULE, NFT_MSG_NEWGEN]);
 const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
@@ -32,6 +35,7 @@ export class RulesetMonitor {
   readonly #watch: FdWatch;
   readonly #ownPid: number;
   #deletedTables: string[] = [];
+  #ruleTables = new Set<string>();
 
   private constructor(socket: NetlinkSocket, ownPid: number, listener: RulesetListener) {
     this.#socket = socket;
@@ -74,12 +78,17 @@ export class RulesetMonitor {
 
   // A transaction is told as its changes, one message each, and then the new generation.
   #read(message: NetlinkMessage): RulesetNews | undefined {
-    if (message.type !== NFT_MSG_DELTABLE && message.type !== NFT_MSG_NEWGEN) return undefined; // an element, mostly
+    if (!TOLD.has(message.type)) return undefined; // an element, mostly
     const attributes = readAttributes(message.payload, NF_HEADER_BYTES);
-    if (message.type === NFT_MSG_DELTABLE) {
-      this.#deletedTables.push(`${message.payload[0]} ${attributeText(attributes.get(NFTA_TABLE_NAME))}`);
+    if (message.type !== NFT_MSG_NEWGEN) {
+      // A rule names its table in the same attribute as a table does itself.
+      const table = `${message.payload[0]} ${attributeText(attributes.get(NFTA_TABLE_NAME))}`;
+      if (message.type === NFT_MSG_DELTABLE) this.#deletedTables.push(table);
+      else this.#ruleTables.add(table);
+      return undefined;
     }
-    if (message.type !== NFT_MSG_NEWGEN) return undefined;
+    const ruleTables = this.#ruleTables;
+    this.#ruleTables = new Set();
     const deletedTables = this.#deletedTables;
     this.#deletedTables = [];
     const pid = attributeU32BE(attributes.get(NFTA_GEN_PROC_PID)) ?? 0;
@@ -90,6 +99,7 @@ export class RulesetMonitor {
       pid,
       program: attributeText(attributes.get(NFTA_GEN_PROC_NAME)) || (processName(pid) ?? ''),
       deletedTables,
+      ruleTables,
     };
   }
 }

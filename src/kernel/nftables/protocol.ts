@@ -11,6 +11,7 @@ export const NFT_MSG_NEWCHAIN = nft(3);
 export const NFT_MSG_GETCHAIN = nft(4);
 export const NFT_MSG_NEWRULE = nft(6);
 export const NFT_MSG_GETRULE = nft(7);
+export const NFT_MSG_DELRULE = nft(8);
 export const NFT_MSG_NEWSET = nft(9);
 export const NFT_MSG_GETSET = nft(10);
 export const NFT_MSG_NEWSETELEM = nft(12);

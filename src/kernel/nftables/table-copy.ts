@@ -23,6 +23,7 @@ const NFTA_TABLE_NAME = 1; // the table's name is attribute 1 of chains, sets an
 const NFTA_CHAIN_PARTS = new Set([1, 3, 4, 5, 7, 12]); // table, name, hook, policy, type, user data
 const NFTA_SET_PARTS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 18]); // all but what the kernel gives out itself
 const NFTA_RULE_PARTS = new Set([1, 2, 4, 7]); // table, chain, expressions, user data
+const NFTA_RULE_CHAIN = 2;
 const NFTA_SET_FLAGS = 3;
 const NFTA_SET_ID = 10;
 const NFT_SET_ANONYMOUS = 1;
@@ -57,6 +58,12 @@ function readParts(socket: NftSocket, family: NftFamily, table: string): TableCo
   const rules = read('rules', protocol.NFT_MSG_GETRULE, NFTA_RULE_PARTS);
   const anonymous = sets.some((set) => set.some(([type, value]) => type === NFTA_SET_FLAGS && ((attributeU32BE(value) ?? 0) & NFT_SET_ANONYMOUS) !== 0));
   return chains.length === 0 || anonymous ? undefined : { family, table, chains, sets, rules };
+}
+
+/** The copy with the rules that a chain has in another copy of the same table. */
+export function withChain(copy: TableCopy, other: TableCopy, chain: string): TableCopy {
+  const isIn = (rule: Attributes) => rule.some(([type, value]) => type === NFTA_RULE_CHAIN && attributeText(value) === chain);
+  return { ...copy, rules: [...copy.rules.filter((rule) => !isIn(rule)), ...other.rules.filter(isIn)] };
 }
 
 /** Adds the table to a transaction, which fails with EEXIST where the table is there already. */
