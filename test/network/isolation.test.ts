@@ -219,6 +219,18 @@ function table(version: 4 | 6): void {
     });
   }
 
+  test('neighbours that are kept apart are so past their gateway too', async () => {
+    const answers = async (network: Network) => {
+      const { netns } = world.clients.get(network)!;
+      const to = world.address(world.servers.get(network)!.sandbox);
+      run('nsenter', `--net=${netns}`, 'ip', `-${version}`, 'route', 'add', `${to}/${version === 4 ? 32 : 128}`, 'via', world.gateway(network));
+      const question = { from: netns, to, port: UNPUBLISHED };
+      return Promise.all((['tcp', 'udp', 'icmp'] as const).map(async (protocol) => (await world.packets.ask({ ...question, protocol })) !== ''));
+    };
+    assert.deepEqual(await answers('a'), [true, true, true]);
+    assert.deepEqual(await answers('quiet'), [false, false, false]);
+  });
+
   if (version === 6) {
     test('the relay, which serves what the kernel cannot lead to a container, leads nobody out of an internal network', async () => {
       const { lab, packets } = world;
