@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { runInNetns } from './netns.ts';
 import { processIds, processName } from './process.ts';
+import { ipBytes } from './socket-address.ts';
 
 export interface PortHolderInfo {
   readonly pid: number;
@@ -11,12 +12,17 @@ export interface PortHolderInfo {
 const TCP_LISTEN = '0A';
 
 /**
- * The process that listens on (tcp) or has bound (udp) the port at any address of the namespace, IPv4 or IPv6. Undefined:
- * nobody, or a process that this one may not see (another PID namespace).
+ * The process that keeps us from binding the port at the address: one that listens on (tcp) or has bound (udp) it there, on all
+ * addresses, on another one, or else one that has a connection from it. Undefined: nobody, or a process that this one may
+ * not see (another PID namespace).
  */
-export function portHolder(request: { protocol: 'tcp' | 'udp' | 'sctp'; port: number; netns?: string }): PortHolderInfo | undefined {
-  const inodes = runInNetns(request.netns, () => socketInodes(request.protocol, request.port));
-  return inodes.size === 0 ? undefined : holderOf(inodes);
+export function portHolder(request: { protocol: 'tcp' | 'udp' | 'sctp'; port: number; address?: string; netns?: string }): PortHolderInfo | undefined {
+  const { protocol, port, address = '0.0.0.0', netns } = request;
+  for (const inodes of runInNetns(netns, () => (protocol === 'sctp' ? [sctpInodes(port)] : socketInodes(protocol, port, address)))) {
+    const holder = inodes.size === 0 ? undefined : holderOf(inodes);
+    if (holder) return holder;
+  }
+  return undefined;
 }
 
 /** The process that listens on a unix socket of this network namespace: a path, or '@name' for an abstract one. */
@@ -33,24 +39,37 @@ function holderOf(inodes: ReadonlySet<string>): PortHolderInfo | undefined {
   return undefined;
 }
 
-function socketInodes(protocol: string, port: number): Set<string> {
-  const inodes = new Set<string>();
-  if (protocol === 'sctp') {
-    for (const line of linesOf('/proc/thread-self/net/sctp/eps')) {
-      // ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS
-      if (Number(line[5]) === port) inodes.add(line[7]!);
-    }
-    return inodes;
-  }
+function sctpInodes(port: number): Set<string> {
+  // ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS
+  return new Set(linesOf('/proc/thread-self/net/sctp/eps').filter((line) => Number(line[5]) === port).map((line) => line[7]!));
+}
+
+/** Of the sockets that have the port: from the likeliest to be in the way to the least. */
+function socketInodes(protocol: 'tcp' | 'udp', port: number, address: string): Set<string>[] {
+  const [there, everywhere, elsewhere, connected] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()];
+  const wanted = hexAddress(address);
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
-  for (const file of [protocol, `${protocol}6`]) {
-    // sl local_address rem_address st ... inode is the tenth field
+  const own = address.includes(':') ? `${protocol}6` : protocol;
+  for (const file of [own, own === protocol ? `${protocol}6` : protocol]) {
+    // sl local_address rem_address st ... inode is the tenth field, 0 for a connection that nobody has any more
     for (const line of linesOf(`/proc/thread-self/net/${file}`)) {
-      if (!line[1]?.endsWith(`:${hexPort}`)) continue;
-      if (protocol === 'udp' || line[3] === TCP_LISTEN) inodes.add(line[9]!);
+      const [local = '', localPort] = line[1]?.split(':') ?? [];
+      if (localPort !== hexPort || line[9] === '0') continue;
+      if (protocol === 'tcp' && line[3] !== TCP_LISTEN) connected.add(line[9]!);
+      else if (local === wanted) there.add(line[9]!);
+      else if (/^0+$/.test(local)) everywhere.add(line[9]!);
+      else elsewhere.add(line[9]!);
     }
   }
-  return inodes;
+  return [there, everywhere, elsewhere, connected];
+}
+
+/** As /proc/net shows an address: each four bytes as a number of the machine. */
+function hexAddress(address: string): string {
+  const bytes = ipBytes(address);
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4) text += bytes.readUInt32LE(at).toString(16).toUpperCase().padStart(8, '0');
+  return text;
 }
 
 function linesOf(file: string): string[][] {

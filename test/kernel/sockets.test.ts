@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -105,6 +105,24 @@ test('who holds a port', () => {
   assert.equal(portHolder({ protocol: 'tcp', port: 85 })?.pid === process.pid, false, 'another namespace is another matter');
   closeFd(tcp);
   closeFd(udp);
+});
+
+test('of several who have a port, the one in the way is named; one that only has a connection from it when there is no other', async () => {
+  const netns = throwawayNetns(directory);
+  const own = openTcpListener({ netns, address: '127.0.0.1', port: 85 });
+  const program = `use IO::Socket::INET; my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.2', LocalPort => 85, Listen => 1) or die;
+    my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1:85', LocalPort => 88) or die; $| = 1; print 'ready'; sleep 60`;
+  const other = spawn('nsenter', [`--net=${netns}`, 'perl', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await once(other.stdout, 'data');
+    const pidOf = (address: string, port: number) => portHolder({ netns, protocol: 'tcp', address, port })?.pid;
+    assert.deepEqual([pidOf('127.0.0.1', 85), pidOf('127.0.0.2', 85)], [process.pid, other.pid]);
+    assert.throws(() => holdPort({ netns, protocol: 'tcp', address: '0.0.0.0', port: 88 }), taken);
+    assert.equal(pidOf('0.0.0.0', 88), other.pid);
+  } finally {
+    other.kill('SIGKILL');
+    closeFd(own);
+  }
 });
 
 test('datagrams in batches: received, answered in place, sent in one call', () => {

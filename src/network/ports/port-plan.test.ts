@@ -102,6 +102,14 @@ test('a port of a foreign program is refused, with the program', () => {
   assert.equal(host.held.size, 0);
 });
 
+test('while a free port is looked for nobody asks who has the others', () => {
+  let asked = 0;
+  const { host, ports } = setUp({ describeHolder: () => (asked++, undefined) });
+  for (const port of [8000, 8001, 8002]) host.foreign.add(`tcp 0.0.0.0 ${port}`);
+  assert.deepEqual(show(ports.publish(owner('a'), wants({ '80/tcp': [on('8000-8003', '0.0.0.0')] }), OPTIONS)), ['80/tcp -> 0.0.0.0:8003']);
+  assert.equal(asked, 0);
+});
+
 test('a host without IPv6 does without the [::] that nobody named', () => {
   const { host, ports } = setUp();
   host.broken.set('::', 'EAFNOSUPPORT');

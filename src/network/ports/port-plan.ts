@@ -25,7 +25,7 @@ export interface PortAllocatorOptions {
   /** What is not to be chosen from it (net.ipv4.ip_local_reserved_ports). */
   readonly reserved?: () => readonly PortRange[];
   /** Who in the system has a port that is none of ours. */
-  readonly describeHolder?: (port: { readonly protocol: Protocol; readonly port: number }) => { readonly pid: number; readonly program: string } | undefined;
+  readonly describeHolder?: (port: { readonly protocol: Protocol; readonly address: string; readonly port: number }) => { readonly pid: number; readonly program: string } | undefined;
 }
 
 export class PortAllocator {
@@ -104,11 +104,11 @@ export class PortAllocator {
 
   #publishGroup(owner: PortOwner, group: BindingGroup): PortEntry[] {
     const { first, last } = group;
-    if (first === last && first !== 0) return this.#holdAll(owner, group, first);
+    if (first === last && first !== 0) return this.#holdAll(owner, group, first, true);
     for (const port of this.#candidates(group)) {
       if (group.addresses.some((address) => this.#table.conflict(group.port.protocol, address, port))) continue;
       try {
-        const entries = this.#holdAll(owner, group, port);
+        const entries = this.#holdAll(owner, group, port, false);
         this.#lastChosen.set(rangeKey(group), port);
         return entries;
       } catch (error) {
@@ -132,7 +132,8 @@ export class PortAllocator {
     }
   }
 
-  #holdAll(owner: PortOwner, group: BindingGroup, hostPort: number): PortEntry[] {
+  /** `named`: whether a refusal says who has the port, which takes a look at every process. */
+  #holdAll(owner: PortOwner, group: BindingGroup, hostPort: number, named: boolean): PortEntry[] {
     const { protocol, port } = group.port;
     for (const address of group.addresses) {
       const other = this.#table.conflict(protocol, address, hostPort);
@@ -149,17 +150,17 @@ export class PortAllocator {
         if (hostIp === '::' && group.impliesIpv6 && LACKS_IPV6.has(errorCode(error) ?? '')) continue;
         for (const entry of entries) this.#table.remove(entry);
         for (const entry of entries) entry.hold?.close();
-        throw this.#bindError(owner, { hostIp, hostPort, port, protocol }, error);
+        throw this.#bindError(owner, { hostIp, hostPort, port, protocol }, error, named);
       }
     }
     return entries;
   }
 
   /** Somebody else has the port, or it cannot be bound at all. */
-  #bindError(owner: PortOwner, published: PublishedPort, cause: unknown): CausewayError {
-    const { protocol, hostPort } = published;
+  #bindError(owner: PortOwner, published: PublishedPort, cause: unknown, named: boolean): CausewayError {
+    const { protocol, hostIp, hostPort } = published;
     const inUse = errorCode(cause) === 'EADDRINUSE';
-    const found = inUse ? this.#options.describeHolder?.({ protocol, port: hostPort }) : undefined;
+    const found = inUse && named ? this.#options.describeHolder?.({ protocol, address: hostIp, port: hostPort }) : undefined;
     const reason = inUse ? 'address already in use' : (BIND_REASONS[errorCode(cause) ?? ''] ?? errorMessage(cause));
     const who = found ? `: held by ${found.program} (pid ${found.pid})` : '';
     return systemError(`failed to bind host port for ${describeBinding(owner, published)}: ${reason}${who}`, cause);
