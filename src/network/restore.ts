@@ -126,6 +126,7 @@ export class Restorer {
   async #removeOrphans(): Promise<void> {
     const { table, route, config, log } = this.#core;
     const bridges = new Map(table.networks().filter((network) => network.bridgeName !== '').map((network) => [network.bridgeName, network]));
+    const parents = new Set(table.networks().map((network) => network.options['parent']));
     const veths = new Set(table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)));
     const netnsFiles = new Set(table.sandboxes().map((record) => record.sandbox.netns));
     const orphans: string[] = [];
@@ -133,7 +134,7 @@ export class Restorer {
     const ours = new Set(links.filter((link) => bridges.has(link.name)).map((link) => link.index));
     for (const link of links) {
       if (link.kind === 'veth' && isHostInterfaceName(link.name) && ours.has(link.masterIndex) && !veths.has(link.name)) orphans.push(link.name);
-      if (link.kind === 'bridge' && isOwnBridge(link) && !bridges.has(link.name)) orphans.push(link.name);
+      if (isOwnLink(link) && !bridges.has(link.name) && !parents.has(link.name)) orphans.push(link.name);
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');
@@ -161,10 +162,12 @@ export class Restorer {
   }
 }
 
-/** By its alias, or for one that was only just made, by its address, which follows from its name. */
-function isOwnBridge(link: LinkInfo): boolean {
+/** A bridge or VLAN of ours: by its alias, or for a bridge that was only just made, by its address, which follows from its name. */
+function isOwnLink(link: LinkInfo): boolean {
+  if (link.kind !== 'bridge' && link.kind !== 'vlan') return false;
+  if (link.alias === OWN_ALIAS) return true;
   const id = /^br-([0-9a-f]{12})$/.exec(link.name)?.[1];
-  return id !== undefined && (link.alias === OWN_ALIAS || link.mac === macFromId(id));
+  return id !== undefined && link.mac === macFromId(id);
 }
 
 function readIfThere(directory: string): string[] {

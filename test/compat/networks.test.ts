@@ -190,7 +190,14 @@ test('IPv6 alone, with an address of the user\'s, and two families on one networ
   assert.equal(shown('two', 'dual'), '10.23.0.77,10.23.0.1,fd24::77/64,fd24::ff');
   assert.doesNotMatch(engine.ok('exec', 'one', 'ip', '-4', 'addr', 'show', 'eth0'), /inet /);
   engine.ok('exec', 'two', 'ping', '-6', '-c', '1', '-W', '5', 'fd24::ff');
+  // Names without IPv4: in the hosts file, from the resolver, and backwards.
+  assert.match(engine.ok('exec', 'one', 'cat', '/etc/hosts'), new RegExp(`^fd23::77\t${engine.ok('inspect', '-f', '{{.Config.Hostname}}', 'one')}$`, 'm'));
+  engine.ok('run', '--rm', '--network', 'six', 'busybox', 'ping', '-c', '1', '-W', '5', 'one');
+  // A published port of a container without IPv4 is one of the host's IPv6 addresses only.
+  engine.ok('run', '-d', '--name', 'web', '--network', 'six', '-p', '8086:80', 'nginx');
+  assert.equal(engine.ok('port', 'web'), '80/tcp -> [::]:8086');
+  assert.match(engine.host.ok('curl', '-sg', '--max-time', '10', '--retry', '20', '--retry-connrefused', '--retry-delay', '1', 'http://[::1]:8086/'), /Welcome to nginx/);
   assert.equal(engine.ok('network', 'inspect', '-f', '{{.EnableIPv4}} {{.EnableIPv6}} {{json .IPAM.Config}}', 'six'), 'false true [{"Subnet":"fd23::/64","Gateway":"fd23::1"}]');
-  engine.ok('rm', '-f', 'one', 'two');
+  engine.ok('rm', '-f', 'one', 'two', 'web');
   engine.ok('network', 'rm', 'six', 'dual');
 });

@@ -1,5 +1,8 @@
 /** Networks as objects: what their options make of the kernel, which addresses they give, and that none is ever lost. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { IpamPool, NetworkSpec } from '../../src/model/network.ts';
 import { enterTestHost } from './inside.ts';
@@ -235,9 +238,25 @@ function scenarios(): void {
     assert.match(run('ip', '-o', 'link', 'show', 'docker0').out, / mtu 1500 /, 'the default bridge is not made from them');
   });
 
-  test('what the host is connected to is not chosen; what it has a route to only when nothing else is left', async () => {
+  test('kill -9 while a network is made: its links are gone with the next daemon, whatever they are called; others\' stay', async () => {
+    await lab.createNetwork('mine', { options: bridgeOption('name', 'br-mine') });
+    await lab.createNetwork('lan', { driver: 'macvlan' });
+    // As an operation leaves them that was cut off before it was stored.
+    for (const name of ['half', 'dm-0123456789ab']) {
+      run('ip', 'link', 'add', name, 'type', 'bridge');
+      run('ip', 'link', 'set', name, 'alias', 'causeway');
+    }
+    run('ip', 'link', 'add', 'theirs', 'type', 'bridge');
+    const bridges = () => run('ip', '-br', 'link', 'show', 'type', 'bridge').out.split('\n').map((line) => line.split(' ')[0]).filter(Boolean).toSorted();
+    await lab.restart();
+    assert.deepEqual(bridges(), ['br-mine', 'docker0', lab.network('lan').bridgeName, 'theirs'].toSorted());
+  });
+
+  test('what the host is connected to or asks for names is not chosen; what it has a route to only when nothing else is left', async () => {
     await lab.stop();
-    lab = await Lab.start({ addressPools: [{ base: '10.40.0.0/22', size: 24 }] });
+    const resolvConf = join(mkdtempSync(join(tmpdir(), 'cwt-')), 'resolv.conf');
+    writeFileSync(resolvConf, 'nameserver 10.40.4.53\n');
+    lab = await Lab.start({ addressPools: [{ base: '10.40.0.0/22', size: 24 }, { base: '10.40.4.0/24', size: 24 }], hostResolvConf: resolvConf });
     lab.otherHost();
     run('ip', 'addr', 'add', '10.40.0.9/28', 'dev', 'uplink');
     run('ip', 'route', 'add', '10.40.1.0/24', 'via', '192.0.2.2');
@@ -245,7 +264,8 @@ function scenarios(): void {
     assert.deepEqual([await subnet('a'), await subnet('b'), await subnet('c')], ['10.40.2.0/24', '10.40.3.0/24', '10.40.1.0/24']);
     await assert.rejects(
       subnet('d'),
-      /^CausewayError: all predefined address pools have been fully subnetted: held by a \(10\.40\.2\.0\/24\), b \(10\.40\.3\.0\/24\), c \(10\.40\.1\.0\/24\); in use on this host: 10\.40\.0\.0\/28\. .*--default-address-pool/,
+      /^CausewayError: all predefined address pools have been fully subnetted: held by a \(10\.40\.2\.0\/24\), b \(10\.40\.3\.0\/24\), c \(10\.40\.1\.0\/24\); in use on this host: 10\.40\.0\.0\/28, 10\.40\.4\.53\/32\. .*--default-address-pool/,
     );
+    rmSync(dirname(resolvConf), { recursive: true });
   });
 }
