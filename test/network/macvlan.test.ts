@@ -93,6 +93,20 @@ function scenarios(): void {
     await assert.rejects(lab.createNetwork('alone', alone), { message: `cannot use mode passthru, macvlan network ${ordinary.id} is already using parent interface uplink` });
   });
 
+  test('a daemon that starts again leaves them as they are, and knows their addresses', async () => {
+    await lab.createNetwork('lan', { driver: 'macvlan', ipam: pool, options: { parent: 'uplink' } });
+    await lab.createNetwork('inner', { driver: 'macvlan' });
+    const one = await lab.join('one', ['lan', 'inner']);
+    lab.serveTcp(one.netns, 80);
+    const before = run('nsenter', `--net=${one.netns}`, 'ip', '-o', 'addr').out;
+    await lab.restart();
+    assert.equal(run('nsenter', `--net=${one.netns}`, 'ip', '-o', 'addr').out, before);
+    assert.equal(await askTcp(outside, '192.0.2.128', 80), '192.0.2.2');
+    assert.equal((await lab.join('two', ['lan'])).endpoints[0]!.ipv4, '192.0.2.129');
+    await lab.service.leave(one.containerId);
+    assert.equal((await lab.join('three', ['lan'])).endpoints[0]!.ipv4, '192.0.2.128');
+  });
+
   test('several subnets: each container has the gateway of its own', async () => {
     const pools = [pool.pools[0]!, { subnet: '198.51.100.0/24', ipRange: '', gateway: '198.51.100.9', auxAddresses: {} }];
     await lab.createNetwork('two-subnets', { driver: 'macvlan', ipam: { ...pool, pools }, options: { parent: 'uplink' } });

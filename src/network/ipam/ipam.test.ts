@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseSubnet, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import type { IpamPool, NetworkSpec } from '../../model/network.ts';
-import { Ipam, SUBNET_SIZE_OPTION } from './ipam.ts';
+import { Ipam, SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from './ipam.ts';
 
 const UNUSED = { own: [], routed: [] };
 const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
@@ -200,6 +200,10 @@ test('small subnets by an option', () => {
   assert.equal(create(ipam, 'b', small('28'))[0]!.subnet, '172.17.0.16/28');
   assert.equal(create(ipam, 'c', spec())[0]!.subnet, '172.18.0.0/16');
   assert.throws(() => ipam.choosePools(small('many'), UNUSED), /not a prefix length/);
+  const six = spec([], { enableIpv4: false, enableIpv6: true, ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION_V6]: '112' }, pools: [] } });
+  const [first, second] = [create(ipam, 'd', six)[0]!.subnet, create(ipam, 'e', six)[0]!.subnet];
+  assert.match(first, /^fd.*::\/112$/);
+  assert.equal(second, first.replace('::/112', '::1:0/112'));
 });
 
 test('an address asked for with --ip is kept while its container is stopped', () => {

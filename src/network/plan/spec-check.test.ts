@@ -78,6 +78,9 @@ test('what needs a cluster is refused; a scope that means nothing is named', () 
   assert.throws(() => check({ scope: 'swarm' }), { message: 'cannot create a swarm scoped network when swarm is not active' });
   assert.deepEqual(check({ scope: 'local' }), []);
   assert.match(check({ scope: 'global' })[0]!, /"global" has no effect/);
+  const options = (name: string) => ({ ipam: { ...SPEC.ipam, options: { [name]: '28' } } });
+  assert.deepEqual(check(options('causeway.subnet_size')), []);
+  assert.deepEqual(check(options('causeway.subnet_sise')), ['IPAM option causeway.subnet_sise is not known and has no effect']);
 });
 
 test('the daemon\'s default options count where the user says nothing, but not for a network made from a configuration', () => {

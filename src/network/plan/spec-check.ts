@@ -4,8 +4,10 @@
  */
 import { forbidden, invalid, notFound } from '../../base/errors.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import { SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from '../ipam/ipam.ts';
 import { BRIDGE_OPTION, readBoolean } from './bridge-options.ts';
 
+const IPAM_OPTIONS = new Set([SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6]);
 const NO_MANAGER = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
 /** Throws `forbidden`; gives a sentence for each wish that has no effect. */
@@ -23,7 +25,11 @@ export function checkNetworkSpec(spec: NetworkSpec): string[] {
   if (spec.driver === 'overlay') throw forbidden(NO_MANAGER);
   if (spec.ingress) throw forbidden('Ingress network can only be global scope network');
   if (spec.scope === 'swarm') throw forbidden('cannot create a swarm scoped network when swarm is not active');
-  return spec.scope === '' || spec.scope === 'local' ? [] : [`the scope ${JSON.stringify(spec.scope)} has no effect: every network is local to this host`];
+  const warnings = Object.keys(spec.ipam.options ?? {})
+    .filter((name) => name.startsWith('causeway.') && !IPAM_OPTIONS.has(name))
+    .map((name) => `IPAM option ${name} is not known and has no effect`);
+  if (spec.scope !== '' && spec.scope !== 'local') warnings.push(`the scope ${JSON.stringify(spec.scope)} has no effect: every network is local to this host`);
+  return warnings;
 }
 
 /** The rest of the configuration is the other network's; Docker tells "not set" from the defaults as little as this does. */
