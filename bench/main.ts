@@ -19,7 +19,7 @@ import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
 import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
-import { networkCalls, networkLife } from './scenarios/networks.ts';
+import { crowdedNetwork, networkCalls, networkLife } from './scenarios/networks.ts';
 import { connectionsAmongMany, hundredPorts, thousandPorts } from './scenarios/ports.ts';
 import { connections, requests, throughput } from './scenarios/traffic.ts';
 
@@ -27,7 +27,7 @@ import { connections, requests, throughput } from './scenarios/traffic.ts';
 const SCENARIOS: readonly Scenario[] = [
   rest, run, runOnUserNetwork, networkLife, networkCalls, hundredPorts, crowd, names, throughput, requests, connections,
   // What leaves the engines larger than they were comes last.
-  crowdedNames, fiveHundred, connectionsAmongMany, thousandPorts,
+  crowdedNames, fiveHundred, connectionsAmongMany, thousandPorts, crowdedNetwork,
 ];
 
 const sandboxes: Sandbox[] = [];

@@ -2,7 +2,7 @@
 export interface Row {
   readonly name: string;
   readonly title: string;
-  readonly unit: 's' | 'ms' | 'MB' | '/s' | 'Gbit/s';
+  readonly unit: 's' | 'ms' | 'MB' | '/s' | 'Gbit/s' | 'times';
   readonly better: 'lower' | 'higher';
   readonly goal?: { readonly ratio: number } | { readonly value: number };
 }
@@ -26,6 +26,9 @@ export const ROWS: readonly Row[] = [
   { name: 'api-network-connect', title: 'API: network connect', unit: 'ms', better: 'lower', goal: { ratio: 0.3 } },
   { name: 'api-network-disconnect', title: 'API: network disconnect', unit: 'ms', better: 'lower', goal: { ratio: 0.3 } },
   { name: 'api-network-rm', title: 'API: network rm', unit: 'ms', better: 'lower', goal: { ratio: 0.3 } },
+  { name: 'connect-at-10', title: 'connect, 10 endpoints on the network (no process, no API)', unit: 'ms', better: 'lower' },
+  { name: 'connect-at-1000', title: 'connect, 1000 endpoints on the network (no process, no API)', unit: 'ms', better: 'lower' },
+  { name: 'connect-growth', title: 'the second by the first', unit: 'times', better: 'lower', goal: { value: 1.5 } },
   { name: 'rm-41', title: 'rm -f of 41 running containers', unit: 's', better: 'lower', goal: { ratio: 0.2 } },
   { name: 'memory-per-container', title: 'processes per container with one published port (RSS)', unit: 'MB', better: 'lower', goal: { value: 4 } },
   { name: 'memory-per-container-pss', title: 'the same, pages in common counted once (PSS)', unit: 'MB', better: 'lower' },

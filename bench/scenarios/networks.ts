@@ -1,4 +1,6 @@
 /** The life of a network, with a container that joins and leaves it while it runs. */
+import { join } from 'node:path';
+import { PROJECT } from '../../demo/images.ts';
 import type { Scenario } from '../scenario.ts';
 
 export const networkLife: Scenario = {
@@ -40,4 +42,20 @@ export const networkCalls: Scenario = {
     return { 'api-network-create': create, 'api-network-connect': connect, 'api-network-disconnect': disconnect, 'api-network-rm': remove };
   },
   finish: (engine) => networkLife.finish!(engine),
+};
+
+/** Whether a network gets slower with what is on it: in a namespace beside the engine, with the network room alone. */
+export const crowdedNetwork: Scenario = {
+  rows: ['connect-at-10', 'connect-at-1000', 'connect-growth'],
+  only: { engines: ['causeway'], because: 'endpoints without containers can only be made from within' },
+  runs: 3,
+  quickRuns: 1,
+  warmUp: false,
+  async measure(engine) {
+    const script = join(PROJECT, 'bench/crowded-network.ts');
+    const ran = await engine.sandbox.run('unshare', ['--net', '--mount', '--propagation', 'private', process.execPath, '--import', import.meta.resolve('tsx'), script], { timeoutMs: 300_000 });
+    if (ran.code !== 0) throw new Error(`crowded-network: ${ran.err.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
+    const { few, many } = JSON.parse(ran.out) as { few: number; many: number };
+    return { 'connect-at-10': few, 'connect-at-1000': many, 'connect-growth': many / few };
+  },
 };

@@ -7,6 +7,8 @@ import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { announceAddress, announceAddressBeside } from '../../kernel/announce.ts';
 
+const BESIDE_DELAY_MS = 50;
+
 export interface Announcement {
   readonly networkId: string;
   readonly netns: string;
@@ -57,7 +59,8 @@ export class Announcer {
   /** One at a time: others need the threads too. */
   async #work(): Promise<void> {
     this.#working = true;
-    await new Promise(setImmediate);
+    // Not in the way of what is done just now.
+    await new Promise((resolve) => setTimeout(resolve, BESIDE_DELAY_MS).unref());
     for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
       try {
         await announceAddressBeside(next.netns, next.link, next.address, next.mac);
