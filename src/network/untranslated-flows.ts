@@ -32,7 +32,8 @@ export function forgetUntranslated(core: NetworkCore): void {
     return containers.has(original.source) && !containers.has(original.destination);
   };
   try {
-    deleteFlows({ where: isStray });
+    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
+    deleteFlows({ answered: false, where: isStray });
   } catch (error) {
     core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
   }
