@@ -10,7 +10,7 @@ const ROUNDS = 6;
 
 /** Sends from one port, without a pause; says each answer that is another than the last. */
 const UDP_CLIENT = `
-use Socket qw(:all); use IO::Handle; STDOUT->autoflush(1);
+alarm 110; use Socket qw(:all); use IO::Handle; STDOUT->autoflush(1);
 my ($to, $port) = @ARGV; my $family = $to =~ /:/ ? AF_INET6 : AF_INET;
 socket(my $s, $family, SOCK_DGRAM, 0) or die; my $there = $family == AF_INET ? pack_sockaddr_in($port, inet_aton($to)) : pack_sockaddr_in6($port, inet_pton(AF_INET6, $to));
 my $last = ''; while (1) { send($s, 'who', 0, $there); my $answer = ''; recv($s, $answer, 100, MSG_DONTWAIT);
@@ -18,7 +18,7 @@ my $last = ''; while (1) { send($s, 'who', 0, $there); my $answer = ''; recv($s,
 
 /** Connects anew again and again, each time with all the patience that TCP has; says each answer that is another than the last. */
 const TCP_CLIENT = `
-use IO::Socket::INET; STDOUT->autoflush(1); my $last = '';
+alarm 110; use IO::Socket::INET; STDOUT->autoflush(1); my $last = '';
 while (1) { my $s = IO::Socket::INET->new(PeerAddr => "$ARGV[0]:$ARGV[1]") or do { select(undef, undef, undef, 0.0002); next };
   my $answer = <$s>; next unless defined $answer; chomp $answer; if ($answer ne $last) { print "$answer\\n"; $last = $answer } }`;
 
@@ -67,7 +67,7 @@ function follow(): void {
     return lab.join(name, ['net'], { portBindings });
   };
 
-  test('a client that does not stop asking is led to the next container at once', async () => {
+  test('a client that does not stop asking is led to the next container at once', { timeout: 100_000 }, async () => {
     const clients = [
       new Client(outside, UDP_CLIENT, '192.0.2.1', 5353),
       new Client(outside, UDP_CLIENT, '2001:db8::1', 5353),
