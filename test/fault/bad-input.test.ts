@@ -80,7 +80,7 @@ describe('run', () => {
     ['an address that is taken', run('--network', 'user-net', '--ip', '10.99.0.2', 'busybox', 'true'), 125, /Address already in use/],
     ['a port that another container has', run('-p', '8080:80', 'busybox', 'true'), 125, /driver failed programming external connectivity on endpoint \w+ \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated: held by container taken/],
     ['a device that is not there', run('--device', '/dev/no-such', 'busybox', 'true'), 127, /error gathering device information while adding custom device "\/dev\/no-such": no such file or directory/],
-    ['a sysctl that the kernel does not know', run('--sysctl', 'net.no.such=1', 'busybox', 'true'), 125, /net\.no\.such.*no such file or directory/i],
+    ['a sysctl that the kernel does not know', run('--sysctl', 'net.no.such=1', 'busybox', 'true'), 125, /\/proc\/sys\/net\/no\/such is not a sysctl file/],
     ['a runtime that nobody registered', run('--runtime', 'no-such', 'busybox', 'true'), 125, /unknown or invalid runtime name: no-such/],
     ['a capability that is none', run('--cap-add', 'NO_SUCH', 'busybox', 'true'), 125, /unknown capability: "CAP_NO_SUCH"/],
     ['too little memory', run('--memory', '1k', 'busybox', 'true'), 125, /Minimum memory limit allowed is 6MB/],
@@ -143,7 +143,7 @@ describe('a container that cannot start', () => {
     engine.ok('create', '--name', 'source', 'busybox', 'true');
     engine.ok('create', '--name', 'sharer', '--network', 'container:source', 'busybox', 'true');
     const before = traces(engine, parent);
-    assert.match(engine.docker('start', 'sharer').err, /cannot join network of a non running container/);
+    assert.match(engine.docker('start', 'sharer').err, /cannot join network namespace of a non running container: container source is created/);
     await assertUntouched(engine, parent, before, 'docker start');
     engine.ok('rm', 'source', 'sharer');
     await asBefore('docker rm');
