@@ -9,6 +9,7 @@ const SAYS_WHO = 'a taken port is refused in Docker\'s words, and then we say wh
 const RESOLV_CONF_ORDER = 'Docker 28 writes the name servers first';
 const ENDPOINT_SETTINGS = 'Docker 28 collects what is wrong with the settings of an endpoint under one heading';
 const NAMESPACE = 'the words of Docker 28, which says what is joined';
+const SETTING_UP = 'Docker 28 begins what it says of a start whose network is at fault with these words';
 const NETWORK_CONFIG = 'Docker 28 collects what is wrong with a network\'s configuration under one heading';
 
 export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
@@ -31,6 +32,8 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     { docker: 'host host []\nnone null []', here: 'host host null\nnone null null', because: 'Docker 28 has null there' },
   ],
   addresses: [
+    { docker: '--ip 10.66.0.10 busybox true\n! docker: Error response from daemon: Address already in use', here: '--ip 10.66.0.10 busybox true\n! docker: Error response from daemon: failed to set up container networking: Address already in use', because: SETTING_UP },
+    { docker: '--ip 10.66.0.1 busybox true\n! docker: Error response from daemon: Address already in use', here: '--ip 10.66.0.1 busybox true\n! docker: Error response from daemon: failed to set up container networking: Address already in use', because: SETTING_UP },
     { docker: "Invalid address 10.99.0.10: It does not belong to any of this network's subnets", here: 'invalid endpoint settings:\n! no configured subnet or ip-range contain the IP address 10.99.0.10', because: ENDPOINT_SETTINGS },
     { docker: 'daemon: invalid IPv4 address: banana', here: 'daemon: invalid config for network net: invalid endpoint settings:\n! invalid IPv4 address: banana', because: ENDPOINT_SETTINGS },
     { docker: 'daemon: user specified IP address is supported on user defined networks only', here: 'daemon: invalid config for network bridge: invalid endpoint settings:\n! user specified IP address is supported on user defined networks only', because: ENDPOINT_SETTINGS },
@@ -38,12 +41,15 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     { docker: 'daemon: user specified IP address is supported only when connecting', here: 'daemon: invalid endpoint settings:\n! user specified IP address is supported only when connecting', because: ENDPOINT_SETTINGS },
   ],
   modes: [
+    { docker: 'daemon: network nosuchnet not found', here: 'daemon: failed to set up container networking: network nosuchnet not found', because: SETTING_UP },
     { docker: 'daemon: No such container: nobody', here: 'daemon: joining network namespace of container: No such container: nobody', because: NAMESPACE },
     { docker: 'cannot join network of a non running container: {ID}', here: 'cannot join network namespace of a non running container: container off is created', because: NAMESPACE },
     { docker: 'lo 127.0.0.1/8\n$ docker run -d --name base', here: 'lo 127.0.0.1/8\nlo ::1/128\n$ docker run -d --name base', because: 'Docker 28 leaves ::1 on the loopback interface' },
     { docker: "'{{.HostConfig.NetworkMode}}' base\ndefault", here: "'{{.HostConfig.NetworkMode}}' base\nbridge", because: 'Docker 28 says bridge' },
   ],
   publish: [
+    { docker: 'daemon: driver failed programming external connectivity on endpoint clash', here: 'daemon: failed to set up container networking: driver failed programming external connectivity on endpoint clash', because: SETTING_UP },
+    { docker: 'daemon: driver failed programming external connectivity on endpoint web', here: 'daemon: failed to set up container networking: driver failed programming external connectivity on endpoint web', because: SETTING_UP },
     { docker: 'Bind for 0.0.0.0:8080 failed: port is already allocated\n$ docker ps', here: 'Bind for 0.0.0.0:8080 failed: port is already allocated: held by container web\n$ docker ps', because: SAYS_WHO },
     { docker: 'Bind for 0.0.0.0:8080 failed: port is already allocated\nError: failed', here: 'Bind for 0.0.0.0:8080 failed: port is already allocated: held by container takes-over\nError: failed', because: SAYS_WHO },
   ],

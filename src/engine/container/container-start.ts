@@ -3,7 +3,7 @@
  * container is as before and says why in its state.
  */
 import { formatTimeNs } from '../../base/clock.ts';
-import { CausewayError, conflict, errorMessage, invalid, notFound, notImplemented, notModified } from '../../base/errors.ts';
+import { CausewayError, conflict, errorKind, errorMessage, invalid, notFound, notImplemented, notModified } from '../../base/errors.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
@@ -77,7 +77,7 @@ function exitCodeOfFailure(message: string): number {
 async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {
   const { config, network, rootfs, runtime, table } = context;
   const joined = networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(context, asked) : undefined;
-  const record = resolveNetworks(context, joined ? sharing(asked, joined) : asked);
+  const record = await settingUpNetworking(() => resolveNetworks(context, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(context, record);
   const paths = containerPaths(config.dataRoot, record.id);
   const linked = checkLinks(context, record);
@@ -91,7 +91,8 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     await network.setHealth(record.id, true); // what an earlier run was found to be says nothing about this one
     // A restart with others in its network left it as it was.
     const stayed = network.sandbox(record.id) !== undefined;
-    sandbox = await (stayed ? network.rejoin(joinRequest(context, record, linked)) : network.join(joinRequest(context, record, linked)));
+    const request = joinRequest(context, record, linked);
+    sandbox = await settingUpNetworking(() => (stayed ? network.rejoin(request) : network.join(request)));
     undo.push('network', () => releaseNetwork(context, record));
     if (!stayed) joinedAnew = sandbox.endpoints;
   }
@@ -162,6 +163,15 @@ function shareMemory(context: EngineContext, record: ContainerRecord, undo: Undo
 
 export function driverOf(context: EngineContext, networkId: string): string {
   return context.network.networks().find((network) => network.id === networkId)?.driver ?? 'bridge';
+}
+
+/** As Docker begins what it says of a start whose network is at fault. */
+async function settingUpNetworking<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new CausewayError(errorKind(error), `failed to set up container networking: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 /** Networks that did not exist at create must now. */
