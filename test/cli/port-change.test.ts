@@ -43,7 +43,7 @@ test('a port of a running container is open when the command has answered, and s
   assert.equal(page(engine.host, 'http://[::1]:8080/'), '');
   engine.ok('run', '-d', '--name', 'heir', '-p', '8080:80', 'nginx');
   engine.ok('rm', '-f', 'heir');
-  const events = engine.ok('events', '--since', since, '--until', '0s', '--filter', 'container=web', '--format', '{{.Action}} {{index .Actor.Attributes "ports"}}');
+  const events = engine.ok('events', '--since', since, '--until', '-1s', '--filter', 'container=web', '--format', '{{.Action}} {{index .Actor.Attributes "ports"}}');
   assert.equal(events, 'publish 0.0.0.0:8081->80/tcp, [::]:8081->80/tcp, 127.0.0.1:8082->80/tcp\nunpublish 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp');
 });
 

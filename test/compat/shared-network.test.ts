@@ -109,7 +109,7 @@ test('a stop takes names, addresses and ports; a start brings them back into the
   docker('rm', '-f', 'owner');
   docker('network', 'rm', 'second');
   const events = (): string[] =>
-    docker('events', '--since', '10m', '--until', '0s', '--filter', `container=${id}`, '--format', '{{.Action}} {{.Actor.Attributes.containerName}}').split('\n').filter((line) => line.startsWith('network_'));
+    docker('events', '--since', '10m', '--until', '-1s', '--filter', `container=${id}`, '--format', '{{.Action}} {{.Actor.Attributes.containerName}}').split('\n').filter((line) => line.startsWith('network_'));
   await until('the events say it', () => events().length === 3);
   assert.deepEqual(events(), ['network_lost owner', 'network_back owner', 'network_lost owner']);
 });

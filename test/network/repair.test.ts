@@ -28,9 +28,10 @@ function scenarios(): void {
   afterEach(() => lab.stop());
 
   async function isBack(pattern: RegExp): Promise<void> {
+    // It takes milliseconds; a machine that has much else to do may take its time.
     const start = Date.now();
     while (!repairs.some((repair) => pattern.test(repair.what))) {
-      assert.ok(Date.now() - start < 1000, `not repaired within a second; repaired: ${repairs.map((repair) => repair.what).join('; ')}`);
+      assert.ok(Date.now() - start < 10_000, `not repaired; repaired: ${repairs.map((repair) => repair.what).join('; ')}`);
       await sleep(5);
     }
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
