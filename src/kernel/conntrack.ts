@@ -17,11 +17,17 @@ import { readSysctl } from './sysctl.ts';
 export type { Flow, FlowEnd, FlowFilter, FlowProtocol } from './conntrack-filter.ts';
 
 const NFNL_SUBSYS_CTNETLINK = 1;
+const CT_NEW = NFNL_SUBSYS_CTNETLINK << 8;
 const CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
 const CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
 const CTA_STATUS = 3;
+const CTA_PROTOINFO = 4;
+const CTA_PROTOINFO_TCP = 1;
+const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL = 4;
+const CTA_PROTOINFO_TCP_FLAGS_REPLY = 5;
+const IP_CT_TCP_FLAG_BE_LIBERAL = 8;
 const CTA_ID = 12;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
@@ -41,6 +47,7 @@ const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const NF_HEADER_BYTES = 4;
+const RELAXED_AT_ONCE = 100;
 const MANY_FLOWS = 5000; // from here on several filtered walks are quicker than one that gives everything
 
 interface ListedFlow {
@@ -58,6 +65,46 @@ export function listFlows(filter: FlowFilter = {}, netns?: string): Flow[] {
 export function deleteFlows(filter: FlowFilter, netns?: string): number {
   const deleted = withSocket(netns, (socket, count) => list(socket, count, filter).filter((listed) => remove(socket, listed)).length);
   return deleted ?? 0;
+}
+
+/**
+ * TCP connections that match are no longer held to the window that tracking believes in, for the rest of their lives: how many.
+ * Goes on in later turns of the event loop where they are many.
+ */
+export async function relaxFlows(filter: FlowFilter, netns?: string): Promise<number> {
+  const listed = withSocket(netns, (socket, count) => list(socket, count, { ...filter, protocol: 'tcp' })) ?? [];
+  let relaxed = 0;
+  for (let at = 0; at < listed.length; at += RELAXED_AT_ONCE) {
+    if (at > 0) await new Promise(setImmediate);
+    relaxed += withSocket(netns, (socket) => relax(socket, listed.slice(at, at + RELAXED_AT_ONCE))) ?? 0;
+  }
+  return relaxed;
+}
+
+function relax(socket: NetlinkSocket, flows: readonly ListedFlow[]): number {
+  const writer = new NetlinkWriter(flows.length * 160);
+  const flags = Buffer.from([IP_CT_TCP_FLAG_BE_LIBERAL, IP_CT_TCP_FLAG_BE_LIBERAL]);
+  let first: number | undefined;
+  for (const { flow, name } of flows) {
+    const sequence = socket.nextSequence();
+    first ??= sequence;
+    writer.begin(CT_NEW, NLM_F_REQUEST | NLM_F_ACK, sequence);
+    writer.raw(Buffer.from([flow.version === 4 ? AF_INET : AF_INET6, 0, 0, 0]));
+    for (const [type, value] of name) {
+      if (type === CTA_TUPLE_ORIG) writer.attribute(type | 0x8000, value);
+      else if (type === CTA_ZONE) writer.attribute(type, value);
+    }
+    writer.nest(CTA_PROTOINFO, () =>
+      writer.nest(CTA_PROTOINFO_TCP, () => {
+        writer.attribute(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, flags);
+        writer.attribute(CTA_PROTOINFO_TCP_FLAGS_REPLY, flags);
+      }),
+    );
+    writer.end();
+  }
+  const replies = socket.requestMany(writer, first!, flows.map(() => 'relax tracked connection'));
+  for (const { error } of replies) if (error && !isKernelError(error, 'ENOENT')) throw error;
+  return replies.filter(({ error }) => !error).length;
 }
 
 function remove(socket: NetlinkSocket, { flow, name }: ListedFlow): boolean {

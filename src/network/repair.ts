@@ -17,7 +17,7 @@ import type { NetworkAdmin } from './network-admin.ts';
 import { desiredElements } from './plan/elements.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
-import { forgetUntranslated } from './untranslated-flows.ts';
+import { forgetUntranslated, keepAlive } from './untranslated-flows.ts';
 
 /** Something that was put back. `networkId` is '' where it concerns all networks. */
 export interface Repair {
@@ -94,8 +94,13 @@ export class Repairer {
   #putTableBack(): void {
     const { firewall, table, policy } = this.#core;
     if (!firewall.putBack(() => desiredElements(table, policy))) return;
-    forgetUntranslated(this.#core);
+    this.#settleFlows();
     this.#report(undefined, TABLE_WRITTEN);
+  }
+
+  #settleFlows(): void {
+    forgetUntranslated(this.#core);
+    void keepAlive(this.#core);
   }
 
   /** At once, as whoever writes a rule may flush all of them in the next moment. */
@@ -180,7 +185,7 @@ export class Repairer {
     const done = firewall.install(desiredElements(table, policy));
     this.#prepareSoon();
     if (done === 'written') {
-      forgetUntranslated(this.#core);
+      this.#settleFlows();
       this.#report(undefined, TABLE_WRITTEN);
     }
     if (done === 'corrected') this.#report(undefined, 'elements of the firewall table were changed and are put back');

@@ -3,7 +3,7 @@
  * and would keep it so: the client of a published port that tries again would never come through.
  */
 import { errorMessage } from '../base/errors.ts';
-import { deleteFlows, type Flow } from '../kernel/conntrack.ts';
+import { deleteFlows, relaxFlows, type Flow } from '../kernel/conntrack.ts';
 import type { Protocol } from '../model/port.ts';
 import type { NetworkCore } from './core.ts';
 import { reaches } from './plan/elements.ts';
@@ -36,6 +36,20 @@ export function forgetUntranslated(core: NetworkCore): void {
     deleteFlows({ answered: false, where: isStray });
   } catch (error) {
     core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
+  }
+}
+
+/**
+ * Connections of containers that lived through a moment without the table. The kernel starts their windows anew from the next packet
+ * that it sees; if an acknowledgement was lost just then, it takes the one that is sent again for invalid, for ever, and the connection
+ * stands still. So they are no longer held to windows.
+ */
+export async function keepAlive(core: NetworkCore): Promise<void> {
+  const containers = new Set(core.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])));
+  try {
+    await relaxFlows({ where: ({ answered, original, reply }) => answered && (containers.has(original.source) || containers.has(reply.source)) });
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
   }
 }
 
