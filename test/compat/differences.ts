@@ -34,6 +34,7 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
   addresses: [
     { docker: '--ip 10.66.0.10 busybox true\n! docker: Error response from daemon: Address already in use', here: '--ip 10.66.0.10 busybox true\n! docker: Error response from daemon: failed to set up container networking: Address already in use', because: SETTING_UP },
     { docker: '--ip 10.66.0.1 busybox true\n! docker: Error response from daemon: Address already in use', here: '--ip 10.66.0.1 busybox true\n! docker: Error response from daemon: failed to set up container networking: Address already in use', because: SETTING_UP },
+    { docker: "daemon: no available IPv4 addresses on this network's address pools: tiny", here: "daemon: failed to set up container networking: no available IPv4 addresses on this network's address pools: tiny", because: SETTING_UP },
     { docker: "Invalid address 10.99.0.10: It does not belong to any of this network's subnets", here: 'invalid endpoint settings:\n! no configured subnet or ip-range contain the IP address 10.99.0.10', because: ENDPOINT_SETTINGS },
     { docker: 'daemon: invalid IPv4 address: banana', here: 'daemon: invalid config for network net: invalid endpoint settings:\n! invalid IPv4 address: banana', because: ENDPOINT_SETTINGS },
     { docker: 'daemon: user specified IP address is supported on user defined networks only', here: 'daemon: invalid config for network bridge: invalid endpoint settings:\n! user specified IP address is supported on user defined networks only', because: ENDPOINT_SETTINGS },

@@ -57,7 +57,7 @@ test('a connection that stands still, because tracking missed what was acknowled
   await eventually(() => arrived(4));
   run(router, 'nft', RULES);
   run(router, 'ip', 'route', 'del', 'blackhole', '10.0.1.2/32');
-  asking.child.stdin!.write('e\n');
+  // The first thing that tracking sees is the first of the three once more, and what acknowledges all of them.
   const invalid = () => Number(/counter packets (\d+)/.exec(run(router, 'nft', 'list', 'chain', 'inet', 't', 'f'))?.[1]);
   await eventually(() => invalid() > 0, 10_000);
   const stalled = serving.lines.at(-1);
@@ -69,7 +69,7 @@ test('a connection that stands still, because tracking missed what was acknowled
     asking.child.stdin!.write('f\n');
     await sleep(50);
   }
-  await eventually(() => arrived(8), 20_000);
+  await eventually(() => arrived(7), 20_000);
   assert.equal(invalid(), before, `nothing is taken for invalid any more (it stood at ${stalled} bytes)`);
 });
 
