@@ -11,6 +11,7 @@ import { compileFilter, type CompiledFilter, type Flow, type FlowEnd, type FlowF
 import { isKernelError } from './errors.ts';
 import { eachAttribute, NetlinkWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, readAttributes } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/netlink-socket.ts';
+import { NF_HEADER_BYTES } from './nftables/protocol.ts';
 import { AF_INET, AF_INET6, ipText } from './socket-address.ts';
 import { readSysctl } from './sysctl.ts';
 
@@ -46,7 +47,6 @@ const CTA_IP_DST = { [AF_INET]: 2, [AF_INET6]: 4 } as const;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
-const NF_HEADER_BYTES = 4;
 const RELAXED_AT_ONCE = 100;
 const MANY_FLOWS = 5000; // from here on several filtered walks are quicker than one that gives everything
 
@@ -83,17 +83,9 @@ export async function relaxFlows(filter: FlowFilter, netns?: string): Promise<nu
 
 function relax(socket: NetlinkSocket, flows: readonly ListedFlow[]): number {
   const writer = new NetlinkWriter(flows.length * 160);
-  const flags = Buffer.from([IP_CT_TCP_FLAG_BE_LIBERAL, IP_CT_TCP_FLAG_BE_LIBERAL]);
-  let first: number | undefined;
-  for (const { flow, name } of flows) {
-    const sequence = socket.nextSequence();
-    first ??= sequence;
-    writer.begin(CT_NEW, NLM_F_REQUEST | NLM_F_ACK, sequence);
-    writer.raw(Buffer.from([flow.version === 4 ? AF_INET : AF_INET6, 0, 0, 0]));
-    for (const [type, value] of name) {
-      if (type === CTA_TUPLE_ORIG) writer.attribute(type | 0x8000, value);
-      else if (type === CTA_ZONE) writer.attribute(type, value);
-    }
+  const flags = Buffer.from([IP_CT_TCP_FLAG_BE_LIBERAL, IP_CT_TCP_FLAG_BE_LIBERAL]); // and the mask
+  for (const listed of flows) {
+    beginNamed(writer, socket, CT_NEW, listed);
     writer.nest(CTA_PROTOINFO, () =>
       writer.nest(CTA_PROTOINFO_TCP, () => {
         writer.attribute(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, flags);
@@ -102,18 +94,15 @@ function relax(socket: NetlinkSocket, flows: readonly ListedFlow[]): number {
     );
     writer.end();
   }
-  const replies = socket.requestMany(writer, first!, flows.map(() => 'relax tracked connection'));
+  const first = writer.bytes().readUInt32LE(8);
+  const replies = socket.requestMany(writer, first, flows.map(() => 'relax tracked connection'));
   for (const { error } of replies) if (error && !isKernelError(error, 'ENOENT')) throw error;
   return replies.filter(({ error }) => !error).length;
 }
 
-function remove(socket: NetlinkSocket, { flow, name }: ListedFlow): boolean {
+function remove(socket: NetlinkSocket, listed: ListedFlow): boolean {
   const writer = new NetlinkWriter(256);
-  begin(writer, socket, CT_DELETE, NLM_F_ACK, flow.version === 4 ? AF_INET : AF_INET6);
-  for (const [type, value] of name) {
-    if (type === CTA_TUPLE_ORIG) writer.attribute(type | 0x8000, value);
-    else writer.attribute(type, value);
-  }
+  beginNamed(writer, socket, CT_DELETE, listed);
   writer.end();
   try {
     socket.request(writer, 'delete tracked connection');
@@ -122,6 +111,12 @@ function remove(socket: NetlinkSocket, { flow, name }: ListedFlow): boolean {
     if (isKernelError(error, 'ENOENT')) return false; // it ended meanwhile
     throw error;
   }
+}
+
+/** Begins a request about one entry. */
+function beginNamed(writer: NetlinkWriter, socket: NetlinkSocket, type: number, { flow, name }: ListedFlow): void {
+  begin(writer, socket, type, NLM_F_ACK, flow.version === 4 ? AF_INET : AF_INET6);
+  for (const [attribute, value] of name) writer.attribute(attribute === CTA_TUPLE_ORIG ? attribute | 0x8000 : attribute, value);
 }
 
 function withSocket<T>(netns: string | undefined, work: (socket: NetlinkSocket, count: number) => T): T | undefined {

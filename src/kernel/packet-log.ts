@@ -2,6 +2,7 @@
 import type { FdWatch } from './fd-watch.ts';
 import { eachAttribute, NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, type NetlinkMessage } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/netlink-socket.ts';
+import { NF_HEADER_BYTES } from './nftables/protocol.ts';
 
 const SUBSYSTEM = 4 << 8; // NFNL_SUBSYS_ULOG
 const MESSAGE_PACKET = SUBSYSTEM;
@@ -12,7 +13,6 @@ const CONFIG_MODE = 2;
 const COPY_PACKET = 2;
 const CONFIG_THRESHOLD = 5;
 const PACKET_PAYLOAD = 9;
-const NF_HEADER_BYTES = 4;
 const PACKET_MAX_BYTES = 0xffff;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 

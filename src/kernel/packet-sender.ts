@@ -1,4 +1,5 @@
 /** Sends whole IP packets as they are, sources included, as if a program of this host had: they pass the output hooks. */
+import { internetChecksum } from './announce.ts';
 import { closeFd } from './descriptors.ts';
 import { check } from './errors.ts';
 import { sendto, socket } from './ffi.ts';
@@ -53,19 +54,11 @@ export function writeChecksum(packet: Buffer): void {
   const field = protocol === IPPROTO_TCP ? 16 : protocol === IPPROTO_UDP ? 6 : undefined;
   if (field === undefined || segment.length < field + 2) return;
   segment.writeUInt16BE(0, field);
-  // The pseudo header: both addresses, the length, the protocol.
-  const sum = sum16(segment, sum16(v6 ? packet.subarray(8, 40) : packet.subarray(12, 20), segment.length + protocol));
-  const checksum = ~sum & 0xffff;
+  // Summed up with the pseudo header: both addresses, the length, the protocol.
+  const addresses = v6 ? packet.subarray(8, 40) : packet.subarray(12, 20);
+  const rest = Buffer.from([0, protocol, segment.length >> 8, segment.length & 0xff]);
+  const checksum = internetChecksum(Buffer.concat([addresses, rest, segment]));
   segment.writeUInt16BE(checksum === 0 && protocol === IPPROTO_UDP ? 0xffff : checksum, field);
-}
-
-/** The sum of 16-bit words in ones' complement (RFC 1071). */
-function sum16(bytes: Buffer, start: number): number {
-  let sum = start;
-  for (let at = 0; at + 1 < bytes.length; at += 2) sum += (bytes[at]! << 8) | bytes[at + 1]!;
-  if (bytes.length % 2 === 1) sum += bytes.at(-1)! << 8;
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
-  return sum;
 }
 
 let crcTable: Uint32Array | undefined;

@@ -16,7 +16,7 @@ const IFLA_GROUP = 27;
 const RTNLGRP_LINK = 1;
 const AF_UNSPEC = 0;
 
-/** Requests in flight at a time: each holds a thread of libuv's pool, of which others need some too. */
+/** Requests in flight at a time: each holds a thread of koffi's pool, of which others need some too. */
 const LANES = 2;
 
 interface Waiting {

@@ -1,12 +1,11 @@
 /** Requests about links: what each kind is made of, what can be changed, and how they are read. */
 import { errnoNumber, KernelError } from '../errors.ts';
-import { ipBytes, macBytes } from '../socket-address.ts';
+import { AF_INET6, ipBytes, macBytes } from '../socket-address.ts';
 import * as link from './link-codec.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, readAttributes, type NetlinkWriter } from './message.ts';
 import { RTEXT_FILTER_SKIP_STATS, type RouteChannel, type WriteContent } from './route-channel.ts';
 
 const IFLA_AF_SPEC = 26;
-const AF_INET6 = 10;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 
