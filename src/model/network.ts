@@ -30,6 +30,23 @@ export interface NetworkSpec {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A network of its own with IPv4, about which nothing else is said. */
+export const EMPTY_NETWORK_SPEC: NetworkSpec = {
+  name: '',
+  driver: '',
+  scope: '',
+  internal: false,
+  attachable: false,
+  ingress: false,
+  configOnly: false,
+  configFrom: '',
+  enableIpv4: true,
+  enableIpv6: false,
+  ipam: { driver: 'default', options: null, pools: [] },
+  options: {},
+  labels: {},
+};
+
 export interface NetworkRecord extends Omit<NetworkSpec, 'scope' | 'givenFamilies'> {
   readonly id: string;
   readonly scope: 'local';

@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import { newId } from '../model/ids.ts';
 import { formatSubnet, parseSubnet } from '../model/addresses.ts';
-import type { IpamPool, NetworkRecord, NetworkSpec } from '../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkRecord, type NetworkSpec } from '../model/network.ts';
 import type { NetworkConfig } from './contract.ts';
 import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 
@@ -17,15 +17,10 @@ export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
   // Without any of these the subnet is chosen.
   if (config.ipv6 && (bip6 || fixedCidrV6)) pools.push(bridgePool(bip6, fixedCidrV6, defaultGatewayV6, 6));
   return {
+    ...EMPTY_NETWORK_SPEC,
     name: 'bridge',
     driver: 'bridge',
     scope: 'local',
-    internal: false,
-    attachable: false,
-    ingress: false,
-    configOnly: false,
-    configFrom: '',
-    enableIpv4: true,
     enableIpv6: config.ipv6,
     ipam: { driver: 'default', options: null, pools },
     options: {
@@ -36,7 +31,6 @@ export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
       [BRIDGE_OPTION.name]: config.bridgeName,
       [BRIDGE_OPTION.mtu]: String(config.mtu || 1500),
     },
-    labels: {},
   };
 }
 
@@ -56,20 +50,11 @@ function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, vers
 
 export function predefinedRecord(name: 'host' | 'none', createdAt: string): NetworkRecord {
   return {
+    ...EMPTY_NETWORK_SPEC,
     id: newId(),
     name,
     driver: name === 'host' ? 'host' : 'null',
     scope: 'local',
-    internal: false,
-    attachable: false,
-    ingress: false,
-    configOnly: false,
-    configFrom: '',
-    enableIpv4: true,
-    enableIpv6: false,
-    ipam: { driver: 'default', options: null, pools: [] },
-    options: {},
-    labels: {},
     createdAt,
     pools: [],
     bridgeName: '',

@@ -17,7 +17,7 @@ import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
 import { parsePort } from '../../src/model/port.ts';
-import type { NetworkRecord } from '../../src/model/network.ts';
+import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../src/model/network.ts';
 
 export interface Container {
   record: ContainerRecord;
@@ -53,20 +53,13 @@ export class Output {
 }
 
 const BRIDGE: NetworkRecord = {
+  ...EMPTY_NETWORK_SPEC,
   id: 'b'.repeat(64),
   name: 'bridge',
   driver: 'bridge',
   scope: 'local',
-  internal: false,
-  attachable: false,
-  ingress: false,
-  configOnly: false,
-  configFrom: '',
-  enableIpv4: true,
-  enableIpv6: false,
   ipam: { driver: 'default', options: null, pools: [{ subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} }] },
   options: { 'com.docker.network.bridge.name': 'docker0' },
-  labels: {},
   createdAt: '2025-01-02T03:04:05.678901234Z',
   pools: [{ subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} }],
   bridgeName: 'docker0',

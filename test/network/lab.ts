@@ -15,7 +15,7 @@ import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
 import { openTcpListener, openUdpSocket } from '../../src/kernel/socket.ts';
 import { EMPTY_ENDPOINT_SPEC, type EndpointSpec } from '../../src/model/endpoint.ts';
 import { newId } from '../../src/model/ids.ts';
-import type { NetworkRecord, NetworkSpec } from '../../src/model/network.ts';
+import { EMPTY_NETWORK_SPEC, type NetworkRecord, type NetworkSpec } from '../../src/model/network.ts';
 import type { Connection } from '../../src/model/container.ts';
 import {
   NetworkService,
@@ -28,22 +28,6 @@ import {
   type Sandbox,
   type SandboxRecord,
 } from '../../src/network/service.ts';
-
-export const EMPTY_SPEC: NetworkSpec = {
-  name: '',
-  driver: '',
-  scope: '',
-  internal: false,
-  attachable: false,
-  ingress: false,
-  configOnly: false,
-  configFrom: '',
-  enableIpv4: true,
-  enableIpv6: false,
-  ipam: { driver: 'default', options: null, pools: [] },
-  options: {},
-  labels: {},
-};
 
 /** A store in memory: what was committed is what a new service would load. JSON, as a real one keeps it. */
 export class MemoryStore implements NetworkStore {
@@ -186,7 +170,7 @@ export class Lab {
   }
 
   async createNetwork(name: string, spec: Partial<NetworkSpec> = {}): Promise<NetworkRecord> {
-    return (await this.service.createNetwork({ ...EMPTY_SPEC, name, ...spec })).record;
+    return (await this.service.createNetwork({ ...EMPTY_NETWORK_SPEC, name, ...spec })).record;
   }
 
   connection(network: string, spec: Partial<EndpointSpec> = {}): Connection {

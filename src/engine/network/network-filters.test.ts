@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NetworkRecord } from '../../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../model/network.ts';
 import { networkPredicate, prunePredicate } from './network-filters.ts';
 
 function network(name: string, change: Partial<NetworkRecord> = {}): NetworkRecord {
   return {
+    ...EMPTY_NETWORK_SPEC,
     name,
     id: name.padEnd(8, '0'),
     driver: 'bridge',
     scope: 'local',
-    internal: false,
-    attachable: false,
-    ingress: false,
-    configOnly: false,
-    configFrom: '',
-    enableIpv4: true,
-    enableIpv6: false,
-    ipam: { driver: 'default', options: null, pools: [] },
-    options: {},
-    labels: {},
     createdAt: '2025-01-01T00:00:00Z',
     pools: [],
     bridgeName: '',

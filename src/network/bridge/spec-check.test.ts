@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IpamPool, NetworkSpec } from '../../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkSpec } from '../../model/network.ts';
 import { checkBridgeSpec } from './spec-check.ts';
 
 const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
@@ -9,19 +9,10 @@ const FACTS = { linkKind: (name: string) => ({ eth0: '', br9: 'bridge' })[name] 
 function check(change: Partial<NetworkSpec>, ...pools: Partial<IpamPool>[]): void {
   checkBridgeSpec(
     {
+      ...EMPTY_NETWORK_SPEC,
       name: 'net',
       driver: 'bridge',
-      scope: '',
-      internal: false,
-      attachable: false,
-      ingress: false,
-      configOnly: false,
-      configFrom: '',
-      enableIpv4: true,
-      enableIpv6: false,
       ipam: { driver: 'default', options: null, pools: pools.map((pool) => ({ ...POOL, ...pool })) },
-      options: {},
-      labels: {},
       ...change,
     },
     FACTS,

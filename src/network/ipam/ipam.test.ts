@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseSubnet, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
-import type { IpamPool, NetworkSpec } from '../../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkSpec } from '../../model/network.ts';
 import { Ipam, SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from './ipam.ts';
 
 const UNUSED = { own: [], routed: [] };
@@ -10,19 +10,11 @@ const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} 
 
 function spec(pools: Partial<IpamPool>[] = [], change: Partial<NetworkSpec> = {}): NetworkSpec {
   return {
+    ...EMPTY_NETWORK_SPEC,
     name: 'net',
     driver: 'bridge',
     scope: 'local',
-    internal: false,
-    attachable: false,
-    ingress: false,
-    configOnly: false,
-    configFrom: '',
-    enableIpv4: true,
-    enableIpv6: false,
     ipam: { driver: 'default', options: null, pools: pools.map((pool) => ({ ...POOL, ...pool })) },
-    options: {},
-    labels: {},
     ...change,
   };
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../model/endpoint.ts';
-import type { NetworkRecord } from '../../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../model/network.ts';
 import type { HostFacts } from '../plan/driver.ts';
 import { ipvlanDriver, macvlanDriver } from './driver.ts';
 
@@ -17,20 +17,13 @@ const FACTS: HostFacts = {
 
 function network(driver: 'macvlan' | 'ipvlan', options: Record<string, string>, change: Partial<NetworkRecord> = {}): NetworkRecord {
   return {
+    ...EMPTY_NETWORK_SPEC,
     name: 'lan',
     id: '0123456789abcdef',
     driver,
     scope: 'local',
-    internal: false,
-    attachable: false,
-    ingress: false,
-    configOnly: false,
-    configFrom: '',
-    enableIpv4: true,
     enableIpv6: true,
-    ipam: { driver: 'default', options: null, pools: [] },
     options,
-    labels: {},
     createdAt: '',
     pools: [{ subnet: '192.0.2.0/24', ipRange: '', gateway: '192.0.2.1', auxAddresses: {} }, { subnet: '2001:db8::/64', ipRange: '', gateway: '2001:db8::1', auxAddresses: {} }],
     bridgeName: '',

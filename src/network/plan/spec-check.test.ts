@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import { EMPTY_NETWORK_SPEC, type NetworkRecord, type NetworkSpec } from '../../model/network.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './spec-check.ts';
 
-const SPEC: NetworkSpec = {
-  name: 'net',
-  driver: 'bridge',
-  scope: '',
-  internal: false,
-  attachable: false,
-  ingress: false,
-  configOnly: false,
-  configFrom: '',
-  enableIpv4: true,
-  enableIpv6: false,
-  ipam: { driver: 'default', options: null, pools: [] },
-  options: {},
-  labels: {},
-};
+const SPEC: NetworkSpec = { ...EMPTY_NETWORK_SPEC, name: 'net', driver: 'bridge' };
 
 const check = (change: Partial<NetworkSpec>) => checkNetworkSpec({ ...SPEC, ...change });
 const POOL = { subnet: '10.9.0.0/24', ipRange: '', gateway: '', auxAddresses: {} };
