@@ -18,6 +18,20 @@ async function begin(engine: Engine): Promise<void> {
   writeFileSync(join(engine.sandbox.dir, 'queries'), 'bench-named A\n');
 }
 
+/** The others on the network. */
+const others = new Map<Engine, string[]>();
+
+async function beginAmong(engine: Engine, containers: number): Promise<void> {
+  await begin(engine);
+  others.set(engine, await engine.startMany(containers - 2, ['--network', 'bench-dns']));
+}
+
+async function end(engine: Engine): Promise<void> {
+  await engine.remove('bench-asks', 'bench-named', ...(others.get(engine) ?? []));
+  others.delete(engine);
+  await engine.docker('network', 'rm', 'bench-dns');
+}
+
 async function askMuch(engine: Engine, settings: Settings): Promise<{ perSecond: number; latencyMs: number }> {
   const resolvConf = await engine.ok('exec', 'bench-asks', 'cat', '/etc/resolv.conf');
   const server = /^nameserver (\S+)/m.exec(resolvConf)?.[1];
@@ -39,35 +53,21 @@ export const names: Scenario = {
     const { perSecond, latencyMs } = await askMuch(engine, settings);
     return { 'dns-queries': perSecond, 'dns-latency': latencyMs };
   },
-  async finish(engine) {
-    await engine.remove('bench-asks', 'bench-named');
-    await engine.docker('network', 'rm', 'bench-dns');
-  },
+  finish: end,
 };
-
-const others = new Map<Engine, string[]>();
-
-async function removeOthers(engine: Engine): Promise<void> {
-  await engine.remove('bench-asks', 'bench-named', ...(others.get(engine) ?? []));
-  others.delete(engine);
-  await engine.docker('network', 'rm', 'bench-dns');
-}
 
 export const crowdedNames: Scenario = {
   rows: ['dns-queries-200', 'dns-latency-200', 'memory-resolver-200'],
   runs: 5,
   quickRuns: 1,
   warmUp: false,
-  async prepare(engine) {
-    await begin(engine);
-    others.set(engine, await engine.startMany(198, ['--network', 'bench-dns']));
-  },
+  prepare: (engine) => beginAmong(engine, 200),
   async measure(engine, settings) {
     const { perSecond, latencyMs } = await askMuch(engine, settings);
     const memory = memoryOfResolver(engine);
     return { 'dns-queries-200': perSecond, 'dns-latency-200': latencyMs, ...(memory === undefined ? {} : { 'memory-resolver-200': memory }) };
   },
-  finish: removeOthers,
+  finish: end,
 };
 
 export const fiveHundred: Scenario = {
@@ -76,15 +76,12 @@ export const fiveHundred: Scenario = {
   runs: 1,
   quickRuns: 1,
   warmUp: false,
-  async prepare(engine) {
-    await begin(engine);
-    others.set(engine, await engine.startMany(498, ['--network', 'bench-dns']));
-  },
+  prepare: (engine) => beginAmong(engine, 500),
   async measure(engine, settings) {
     await askMuch(engine, settings);
     return { 'memory-resolver-500': memoryOfResolver(engine)! };
   },
-  finish: removeOthers,
+  finish: end,
 };
 
 /** Those that answer names in a process of their own. */

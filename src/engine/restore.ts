@@ -9,6 +9,7 @@ import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
+import { withPortBindings } from './container/container-ports.ts';
 import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
@@ -82,8 +83,7 @@ async function agree(context: EngineContext, record: ContainerRecord): Promise<C
   const portBindings = JSON.stringify(live.portBindings);
   if (live.mode === 'networks' && portBindings !== JSON.stringify(agreed.spec.connection.portBindings)) {
     context.log.info({ container: record.id }, 'a change of its published ports is completed');
-    const { spec } = agreed;
-    agreed = { ...agreed, spec: { ...spec, connection: { ...spec.connection, portBindings: live.portBindings } } };
+    agreed = withPortBindings(agreed, live.portBindings);
     await context.table.save(agreed);
   }
   if (live.containerName !== record.name) await context.network.rename(record.id, record.name);

@@ -31,6 +31,11 @@ export function canonicalIp(text: string): string {
 }
 
 /** Parses '10.0.0.0/24'; host bits may be set. Returns undefined for anything else. */
+/** With the brackets that an IPv6 address needs before a port; what is no IPv6 address stays as it is. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
 export function parseSubnet(text: string): Subnet | undefined {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
   if (!match) return undefined;

@@ -23,6 +23,11 @@ export const EMPTY_ENDPOINT_SPEC: EndpointSpec = {
   gwPriority: 0,
 };
 
+/** The addresses that there are, IPv4 first. */
+export function endpointAddresses({ ipv4, ipv6 }: { readonly ipv4: string; readonly ipv6: string }): string[] {
+  return [ipv4, ipv6].filter((address) => address !== '');
+}
+
 /**
  * A live connection of a container to a network: a row of THE endpoint table. Firewall elements, DNS answers, hosts
  * files, inspect, `docker port` and link variables are projections of these rows.

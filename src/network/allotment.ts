@@ -2,7 +2,7 @@
 import { CausewayError, errorKind, errorMessage, forbidden, invalid } from '../base/errors.ts';
 import type { UndoStack } from '../base/undo.ts';
 import type { Connection } from '../model/container.ts';
-import type { Endpoint } from '../model/endpoint.ts';
+import { endpointAddresses, type Endpoint } from '../model/endpoint.ts';
 import { newId } from '../model/ids.ts';
 import type { PublishedPort } from '../model/port.ts';
 import { networkOf, type NetworkCore } from './core.ts';
@@ -180,6 +180,6 @@ export function withEndpoints(core: NetworkCore, record: SandboxRecord, endpoint
 
 export function releaseAddresses(core: NetworkCore, endpoints: readonly Endpoint[]): void {
   for (const endpoint of endpoints) {
-    for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address !== '') core.ipam.release(endpoint.networkId, address);
+    for (const address of endpointAddresses(endpoint)) core.ipam.release(endpoint.networkId, address);
   }
 }

@@ -10,6 +10,7 @@ import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-names
 import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import { swapFile } from '../kernel/swap-file.ts';
+import { endpointAddresses } from '../model/endpoint.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
 import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
 import { renderResolvConf, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
@@ -65,7 +66,7 @@ function hostsText(record: SandboxRecord, table: NetworkTable, facts: FileFacts)
     ipv6: facts.ipv6,
     extraHosts,
     links,
-    addresses: sandbox.endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== ''),
+    addresses: sandbox.endpoints.flatMap(endpointAddresses),
     hostname: request.hostname,
     domainname: request.domainname,
   });

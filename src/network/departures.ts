@@ -5,7 +5,7 @@
  */
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Endpoint } from '../model/endpoint.ts';
+import { endpointAddresses, type Endpoint } from '../model/endpoint.ts';
 
 export class Departures {
   readonly #log: Log;
@@ -44,5 +44,5 @@ export class Departures {
 }
 
 function keysOf(endpoint: Endpoint): string[] {
-  return [endpoint.ipv4, endpoint.ipv6].flatMap((address) => (address === '' ? [] : [`${endpoint.networkId} ${address}`]));
+  return endpointAddresses(endpoint).map((address) => `${endpoint.networkId} ${address}`);
 }

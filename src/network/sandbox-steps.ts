@@ -1,5 +1,5 @@
 /** The plans of a container's operations: what the drivers say of each endpoint, put together. Pure. */
-import type { Endpoint } from '../model/endpoint.ts';
+import { endpointAddresses, type Endpoint } from '../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../model/port.ts';
 import { driverNamed } from './drivers.ts';
 import type { HostFacts } from './plan/driver.ts';
@@ -63,7 +63,7 @@ export function leaveSteps(record: SandboxRecord, table: NetworkTable, { park = 
 
 /** Flows of an address that is given back must not reach whoever has it next. */
 export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
-  const addresses = endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== '');
+  const addresses = endpoints.flatMap(endpointAddresses);
   return addresses.length === 0 ? [] : [{ kind: 'forget-flows', addresses }];
 }
 
@@ -74,7 +74,7 @@ export function publishSteps(before: readonly Endpoint[], after: readonly Endpoi
 
 /** A port that is closed, closes for what goes through it already. */
 export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: readonly PublishedPort[]): Step[] {
-  const addresses = endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]).filter((address) => address !== '');
+  const addresses = endpoints.flatMap(endpointAddresses);
   return addresses.flatMap((address) =>
     (['tcp', 'udp', 'sctp'] as const).flatMap((protocol): Step[] => {
       const led = ports.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);

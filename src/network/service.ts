@@ -9,7 +9,7 @@ import { KeyedLock } from '../base/keyed-lock.ts';
 import { withUndo, type UndoStack } from '../base/undo.ts';
 import { RouteSocket, type LinkStatistics } from '../kernel/netlink/route-socket.ts';
 import type { Connection, Link } from '../model/container.ts';
-import type { Endpoint } from '../model/endpoint.ts';
+import { endpointAddresses, type Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import type { Port, PublishedPort } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
@@ -422,7 +422,7 @@ export class NetworkService {
     const { ipam } = this.#core;
     const each = (container: KnownContainer | undefined, visit: (networkId: string, address: string, owner: string) => void) => {
       for (const { networkId, spec } of container?.connections ?? []) {
-        for (const address of [spec.ipv4, spec.ipv6]) if (address !== '') visit(networkId, address, container!.containerId);
+        for (const address of endpointAddresses(spec)) visit(networkId, address, container!.containerId);
       }
     };
     each(before, (networkId, address, owner) => ipam.unreserve(networkId, address, owner));

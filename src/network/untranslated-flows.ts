@@ -4,6 +4,7 @@
  */
 import { errorMessage } from '../base/errors.ts';
 import { deleteFlows, relaxFlows, type Flow } from '../kernel/conntrack.ts';
+import { endpointAddresses } from '../model/endpoint.ts';
 import type { Protocol } from '../model/port.ts';
 import type { NetworkCore } from './core.ts';
 import { reaches } from './plan/elements.ts';
@@ -13,11 +14,10 @@ const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, 
 /** Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked anew with its next packet. */
 export function forgetUntranslated(core: NetworkCore): void {
   const own = new Set(core.route.addresses().map((info) => info.address));
-  const containers = new Set<string>();
+  const containers = containerAddresses(core);
   const led = new Set<string>();
   for (const { sandbox } of core.table.sandboxes()) {
     for (const { ipv4, ipv6, published } of sandbox.endpoints) {
-      for (const address of [ipv4, ipv6]) if (address !== '') containers.add(address);
       for (const port of published) {
         for (const version of [4, 6] as const) {
           if ((version === 4 ? ipv4 : ipv6) !== '' && reaches(port, version)) led.add(portOf(version, PROTOCOL_NUMBERS[port.protocol], port.hostPort));
@@ -45,12 +45,16 @@ export function forgetUntranslated(core: NetworkCore): void {
  * stands still. So they are no longer held to windows.
  */
 export async function keepAlive(core: NetworkCore): Promise<void> {
-  const containers = new Set(core.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])));
+  const containers = containerAddresses(core);
   try {
     await relaxFlows({ where: ({ answered, original, reply }) => answered && (containers.has(original.source) || containers.has(reply.source)) });
   } catch (error) {
     core.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
   }
+}
+
+function containerAddresses(core: NetworkCore): Set<string> {
+  return new Set(core.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(endpointAddresses)));
 }
 
 const portOf = (version: number, protocol: number, port: number): string => `${version} ${protocol} ${port}`;

@@ -3,7 +3,7 @@ import { ZERO_TIME } from '../../base/clock.ts';
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
-import { comparePorts, formatPort, parsePort } from '../../model/port.ts';
+import { comparePorts, formatPort, parsePort, type PublishedPort } from '../../model/port.ts';
 import type { EndpointSettingsJson, NetworkSettingsJson, PortMapJson } from '../../wire/container-inspect.ts';
 import type { PortJson } from '../../wire/container-summary.ts';
 import type { ContainerView } from '../backend/container.ts';
@@ -142,11 +142,12 @@ export function portMap(view: ContainerView): PortMapJson {
   if (wired.length === 0) return {};
   const ports: PortMapJson = {};
   for (const port of view.record.spec.connection.exposedPorts) ports[port] = null;
-  for (const { published } of wired) {
-    for (const port of published) {
-      (ports[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
-    }
-  }
+  return addPublished(ports, wired.flatMap(({ published }) => published));
+}
+
+/** The host sides of published ports, put into a map by '80/tcp'. */
+export function addPublished(ports: PortMapJson, published: readonly PublishedPort[]): PortMapJson {
+  for (const port of published) (ports[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
   return ports;
 }
 

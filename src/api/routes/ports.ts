@@ -1,7 +1,8 @@
 /** Published ports of a container that come and go: our own routes, under /causeway/, where Docker will never have any. */
-import { formatPort, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';
+import { formatPort, parsePort, type PortBinding } from '../../model/port.ts';
 import { portsRequestSchema, type PortsResponseJson } from '../../wire/ports.ts';
 import type { Call } from '../call.ts';
+import { addPublished } from '../map/network-settings.ts';
 import type { RouteTable } from '../route-table.ts';
 
 export function addPortRoutes(routes: RouteTable): void {
@@ -12,14 +13,14 @@ export function addPortRoutes(routes: RouteTable): void {
 async function addPorts(call: Call): Promise<void> {
   const { PortBindings } = await call.json(portsRequestSchema, 'PortsRequest');
   const { running, ports } = await call.backend.containers.addPorts(call.name, toBindings(PortBindings));
-  call.reply(200, { Running: running, Ports: toPortMap(ports) } satisfies PortsResponseJson);
+  call.reply(200, { Running: running, Ports: addPublished({}, ports) } satisfies PortsResponseJson);
 }
 
 /** Named in the body, as a thousand ports have no place in a query. */
 async function removePorts(call: Call): Promise<void> {
   const { PortBindings } = await call.json(portsRequestSchema, 'PortsRequest');
   const { running, ports } = await call.backend.containers.removePorts(call.name, toBindings(PortBindings));
-  call.reply(200, { Running: running, Ports: toPortMap(ports) } satisfies PortsResponseJson);
+  call.reply(200, { Running: running, Ports: addPublished({}, ports) } satisfies PortsResponseJson);
 }
 
 function toBindings(map: Readonly<Record<string, readonly { HostIp: string; HostPort: string }[]>>): Record<string, PortBinding[]> {
@@ -28,10 +29,4 @@ function toBindings(map: Readonly<Record<string, readonly { HostIp: string; Host
     (bindings[formatPort(parsePort(port))] ??= []).push(...list.map(({ HostIp, HostPort }) => ({ hostIp: HostIp, hostPort: HostPort })));
   }
   return bindings;
-}
-
-function toPortMap(ports: readonly PublishedPort[]): Record<string, { HostIp: string; HostPort: string }[]> {
-  const map: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const port of ports) (map[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
-  return map;
 }

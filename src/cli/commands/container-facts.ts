@@ -1,10 +1,11 @@
 /** `port`, `top`, `diff` */
 import type { Command } from '../command/command.ts';
 import { StatusError } from '../command/status-error.ts';
+import { joinHostPort } from '../container/listing.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { layoutColumns } from '../format/table.ts';
 import { print } from '../terminal/output.ts';
-import { joinHostPort, portChange } from './port-change.ts';
+import { portChange } from './port-change.ts';
 
 type Ports = Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
 

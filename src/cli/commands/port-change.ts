@@ -1,13 +1,11 @@
 /** `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing else. */
-import { isIPv6 } from 'node:net';
 import type { PortsResponseJson } from '../../wire/ports.ts';
 import type { Call, Command } from '../command/command.ts';
 import { StatusError, errorText } from '../command/status-error.ts';
+import { joinHostPort } from '../container/listing.ts';
 import { parsePublish, type PortBindings } from '../container/port-specs.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { complain, print } from '../terminal/output.ts';
-
-export const joinHostPort = (ip: string, port: string) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 export function portChange(args: readonly string[], help: boolean): Command | undefined {
   if (args.length < 3 && !help) return undefined;

@@ -1,5 +1,5 @@
 /** Rows of `ps`. */
-import { isIPv4 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { familiarReference, parseImageReference } from '../api/image-reference.ts';
 import { humanDuration } from '../format/duration.ts';
 import { ellipsis, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
@@ -95,7 +95,7 @@ function imageName({ Image, ImageID }: ContainerSummary, truncate: boolean): str
   }
 }
 
-const joinHostPort = (ip: string, port: string | number) => (isIPv4(ip) ? `${ip}:${port}` : `[${ip}]:${port}`);
+export const joinHostPort = (ip: string, port: string | number) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 /** Ports that are the same outside and inside are shown as ranges, the others one by one behind them. */
 export function displayPorts(ports: readonly PortSummary[]): string {

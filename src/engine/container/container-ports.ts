@@ -3,6 +3,7 @@
  * configuration (HostConfig.PortBindings), so that a restart brings it back; of a container that does not run, only that changes.
  */
 import { conflict, errorMessage, invalid, notFound } from '../../base/errors.ts';
+import { bracketed } from '../../model/addresses.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { formatPort, type PublishedPort } from '../../model/port.ts';
 import { namedPublished, parseBindings, repeatedBindings, withBindings, withoutBindings, type PortBindings } from '../../network/ports/port-edit.ts';
@@ -87,11 +88,15 @@ function checkPublishes(record: ContainerRecord): void {
 }
 
 async function saveBindings(context: EngineContext, record: ContainerRecord, portBindings: PortBindings): Promise<void> {
+  await context.table.save(withPortBindings(record, portBindings));
+}
+
+export function withPortBindings(record: ContainerRecord, portBindings: PortBindings): ContainerRecord {
   const { spec } = record;
-  await context.table.save({ ...record, spec: { ...spec, connection: { ...spec.connection, portBindings } } });
+  return { ...record, spec: { ...spec, connection: { ...spec.connection, portBindings } } };
 }
 
 /** '0.0.0.0:8080->80/tcp, [::]:8080->80/tcp', as `ps` writes it. */
 function describePorts(ports: readonly PublishedPort[]): string {
-  return ports.map((port) => `${port.hostIp.includes(':') ? `[${port.hostIp}]` : port.hostIp}:${port.hostPort}->${formatPort(port)}`).join(', ');
+  return ports.map((port) => `${bracketed(port.hostIp)}:${port.hostPort}->${formatPort(port)}`).join(', ');
 }

@@ -3,6 +3,7 @@ import { conflict, errorKind, forbidden, invalid } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import type { PoolUsage } from '../../network/ipam/ipam.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind, withInterface } from '../container/network-mode.ts';
@@ -15,7 +16,7 @@ type Filters = Readonly<Record<string, readonly string[]>>;
 export interface NetworkView {
   readonly record: NetworkRecord;
   readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
-  readonly pools: readonly { readonly subnet: string; readonly ipsInUse: bigint; readonly dynamicIpsAvailable: bigint }[];
+  readonly pools: readonly PoolUsage[];
 }
 
 export async function createNetwork(context: EngineContext, spec: NetworkSpec): Promise<{ id: string; warnings: string[] }> {

@@ -3,6 +3,7 @@
  * container's own user added, changed or took out are carried over by `mergeUserLines`.
  */
 import { canonicalIp, ipVersion } from '../../model/addresses.ts';
+import { endpointAddresses } from '../../model/endpoint.ts';
 
 export interface HostsModel {
   /** False where the container has no IPv6 at all: then no line has an IPv6 address. */
@@ -55,7 +56,7 @@ export function linkEntries(link: {
   readonly ipv6: string;
 }): HostsEntry[] {
   const names = [link.alias, link.sourceHostname, ...(link.alias === link.sourceName ? [] : [link.sourceName])];
-  return [link.ipv4, link.ipv6].filter((address) => address !== '').map((address) => ({ address, names }));
+  return endpointAddresses(link).map((address) => ({ address, names }));
 }
 
 /** A fully qualified hostname, given as one or in two parts, is followed by its bare form. */

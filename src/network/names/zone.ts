@@ -3,7 +3,7 @@
  * the view of them that its resolver serves. Both are plain values, replaced whole. The dns room declares the same shapes.
  */
 import { canonicalIp } from '../../model/addresses.ts';
-import type { Endpoint } from '../../model/endpoint.ts';
+import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
 import type { Port } from '../../model/port.ts';
 import { parseLink } from '../links/parse-link.ts';
@@ -81,9 +81,7 @@ export function projectZone(input: ZoneInput): NetworkZone {
     }
     const [first] = endpoint.dnsNames;
     if (first === undefined) continue;
-    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-      if (address !== '') ptr[canonicalIp(address)] = `${first}.${network.name}`;
-    }
+    for (const address of endpointAddresses(endpoint)) ptr[canonicalIp(address)] = `${first}.${network.name}`;
   }
   const names = emptyRecord<NameAnswers>();
   for (const [name, list] of holders) {

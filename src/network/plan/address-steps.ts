@@ -1,4 +1,5 @@
 /** The steps that give an endpoint's interface its addresses, the same for every driver whose endpoints have one. */
+import { endpointAddresses } from '../../model/endpoint.ts';
 import type { Attachment, HostFacts } from './driver.ts';
 import type { Step } from './step.ts';
 
@@ -27,8 +28,8 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   }
   steps.push({ kind: 'raise-link', netns, link });
   if (ownMac) {
-    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-      if (address) steps.push({ kind: 'announce-address', networkId: endpoint.networkId, netns, link, address, mac: endpoint.mac });
+    for (const address of endpointAddresses(endpoint)) {
+      steps.push({ kind: 'announce-address', networkId: endpoint.networkId, netns, link, address, mac: endpoint.mac });
     }
   }
   return steps;

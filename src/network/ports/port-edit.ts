@@ -2,7 +2,7 @@
  * Edits of what a container is to publish, while it runs or not: bindings are what the user asked for and what a next start
  * goes by, published ports are what became of them.
  */
-import { canonicalIp } from '../../model/addresses.ts';
+import { bracketed, canonicalIp } from '../../model/addresses.ts';
 import { formatPort, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';
 import { parseBinding, type WantedPort } from './port-request.ts';
 
@@ -119,7 +119,7 @@ function sameBinding(a: PortBinding, b: PortBinding): boolean {
 }
 
 function describeNamed(port: Parameters<typeof formatPort>[0], { hostIp, hostPort }: PortBinding): string {
-  const ip = hostIp.includes(':') ? `[${hostIp}]` : hostIp;
+  const ip = bracketed(hostIp);
   return [...(ip === '' ? [] : [ip]), ...(ip === '' && hostPort === '' ? [] : [hostPort]), formatPort(port)].join(':');
 }
 

@@ -5,7 +5,7 @@
  * published before a restart.
  */
 import { errorCode, errorMessage, systemError, type CausewayError } from '../../base/errors.ts';
-import { ipVersion } from '../../model/addresses.ts';
+import { bracketed, ipVersion } from '../../model/addresses.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
@@ -192,9 +192,8 @@ function allocatedError(other: PortEntry): CausewayError {
 function describeBinding(owner: PortOwner, published: PublishedPort): string {
   const version = ipVersion(published.hostIp);
   const target = (version === 6 ? owner.ipv6 || owner.ipv4 : owner.ipv4) ?? '';
-  const bracket = (address: string) => (ipVersion(address) === 6 ? `[${address}]` : address);
-  const inner = target === '' ? '' : `${bracket(target)}:`;
-  return `${bracket(published.hostIp)}:${published.hostPort}:${inner}${published.port}/${published.protocol}`;
+  const inner = target === '' ? '' : `${bracketed(target)}:`;
+  return `${bracketed(published.hostIp)}:${published.hostPort}:${inner}${published.port}/${published.protocol}`;
 }
 
 const rangeKey = (group: BindingGroup): string => `${group.addresses[0]} ${group.port.protocol} ${group.first}-${group.last}`;
