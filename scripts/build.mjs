@@ -3,6 +3,7 @@
 //
 //   node scripts/build.mjs            all of them
 //   node scripts/build.mjs cli dns    only these
+//   node scripts/build.mjs --hooks    a second daemon, dist/hooked/, that tests can kill and let fail at every door (test/harness/doors)
 //
 // The command line is CJS, which starts some milliseconds sooner than ESM; the long-lived processes are ESM.
 // Packages with native code stay outside: they find their own binaries beside their package.json.
@@ -10,15 +11,22 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hookedDoors } from './hooked-doors.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NATIVE = ['koffi', 'lmdb'];
 
-const programs = [
-  { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.cjs' },
-  { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
-  { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
-];
+const hooks = process.argv.includes('--hooks');
+const programs = hooks
+  ? [
+      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/hooked/daemon.mjs', plugins: [hookedDoors(root)] },
+      { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/hooked/dns.mjs' },
+    ]
+  : [
+      { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.cjs' },
+      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
+      { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
+    ];
 
 let esbuild;
 try {
@@ -28,7 +36,7 @@ try {
   process.exit(1);
 }
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((name) => name !== '--hooks');
 const unknown = wanted.filter((name) => !programs.some((program) => program.name === name));
 if (unknown.length > 0) {
   console.error(`build: no program "${unknown.join('", "')}"; there are: ${programs.map((p) => p.name).join(', ')}`);
@@ -54,7 +62,7 @@ const ESM_BANNER = [
 
 const builds = programs
   .filter((program) => wanted.length === 0 || wanted.includes(program.name))
-  .map(async ({ name, entry, output }) => {
+  .map(async ({ name, entry, output, plugins = [] }) => {
     if (!existsSync(join(root, entry))) {
       if (wanted.length > 0) throw new Error(`${entry} does not exist`);
       return `${name}: left out, there is no ${entry}`;
@@ -73,6 +81,7 @@ const builds = programs
         format,
         external: NATIVE,
         define,
+        plugins,
         minify: name === 'cli', // half the text to read at every start
         banner: format === 'esm' ? { js: ESM_BANNER } : {},
         legalComments: 'none',

@@ -1,32 +1,44 @@
 /** A real daemon for a test: the built program, in a network namespace of its own, with directories of its own. */
 import { spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Order } from './doors/order.ts';
 import { check, Host, run, testEnvironment, type Ran } from './host.ts';
 
 export const PROJECT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const CAUSEWAY = join(PROJECT, 'bin/causeway');
+
+interface EngineOptions {
+  readonly host?: Host;
+  readonly flags?: readonly string[];
+  /** A daemon that obeys orders at its doors (test/harness/doors): see `order`. */
+  readonly hooked?: boolean;
+}
 
 export class TestEngine {
   readonly host: Host;
   readonly dir: string;
   readonly #flags: readonly string[];
   readonly #ownsHost: boolean;
+  readonly #hooked: boolean;
   #daemon: ChildProcess | undefined;
 
-  private constructor(host: Host, ownsHost: boolean, flags: readonly string[]) {
-    this.host = host;
-    this.#ownsHost = ownsHost;
-    this.#flags = flags;
+  private constructor(options: EngineOptions) {
+    this.host = options.host ?? Host.create();
+    this.#ownsHost = options.host === undefined;
+    this.#flags = options.flags ?? [];
+    this.#hooked = options.hooked ?? false;
     this.dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   }
 
   /** Starts a daemon and waits until it answers. */
-  static async start(options: { host?: Host; flags?: readonly string[] } = {}): Promise<TestEngine> {
-    const engine = new TestEngine(options.host ?? Host.create(), options.host === undefined, options.flags ?? []);
+  static async start(options: EngineOptions = {}): Promise<TestEngine> {
+    if (options.hooked) check(run(process.execPath, [join(PROJECT, 'scripts/build.mjs'), '--hooks']));
+    const engine = new TestEngine(options);
     try {
       await engine.boot();
       return engine;
@@ -63,7 +75,10 @@ export class TestEngine {
   async boot(flags: readonly string[] = []): Promise<void> {
     const log = openSync(join(this.dir, 'daemon.log'), 'a');
     const args = ['daemon', '-H', this.url, '--data-root', this.dataRoot, '--exec-root', this.execRoot, ...this.#flags, ...flags];
-    const daemon = this.host.spawn(CAUSEWAY, args, { stdio: ['ignore', log, log], cwd: '/', env: testEnvironment() });
+    const [program, ...first] = this.#hooked ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')] : [CAUSEWAY];
+    const env = { ...testEnvironment(), CAUSEWAY_TEST_ORDER: this.#orderFile };
+    const daemon = this.host.spawn(program!, [...first, ...args], { stdio: ['ignore', log, log], cwd: '/', env });
+    closeSync(log);
     this.#daemon = daemon;
     let ended = false;
     daemon.once('exit', () => (ended = true));
@@ -72,6 +87,27 @@ export class TestEngine {
       if (ended || Date.now() > until) throw new Error(`the daemon did not start:\n${this.log}`);
       await sleep(20);
     }
+  }
+
+  get #orderFile(): string {
+    return join(this.dir, 'order');
+  }
+
+  /** What a hooked daemon does at its doors from now on; undefined: nothing special. */
+  order(order: Order | undefined): void {
+    const fresh = `${this.#orderFile}.new`;
+    writeFileSync(fresh, order === undefined ? '' : JSON.stringify({ ...order, id: randomBytes(4).toString('hex') }));
+    renameSync(fresh, this.#orderFile); // the daemon never reads half of it
+  }
+
+  /** Resolves when the daemon has ended, which it does where it was ordered to; false when it has not within the time. */
+  async died(timeoutMs: number): Promise<boolean> {
+    const daemon = this.#daemon;
+    if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      daemon.once('exit', () => (clearTimeout(timer), resolve(true)));
+    });
   }
 
   answers(): Promise<boolean> {
