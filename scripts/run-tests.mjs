@@ -2,7 +2,7 @@
 // Runs the tests: all of them, or the groups named ("unit", or a folder of test/). Each file is a process of its own; files
 // that start engines run one after the other, pure ones side by side. Ends with one line of totals.
 //
-//   run-tests.mjs [unit|kernel|network|dns|oci|image|api|cli|compat|fault|golden|PATH]...
+//   run-tests.mjs [unit|kernel|network|dns|oci|image|api|cli|golden|compat|security|fault|PATH]...
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, dirname } from 'node:path';
@@ -18,7 +18,7 @@ function testsUnder(dir) {
   return readdirSync(dir, { recursive: true }).map((name) => join(dir, name)).filter((path) => path.endsWith('.test.ts')).sort();
 }
 
-const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'fault'];
+const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'security', 'fault'];
 const groups = { unit: [...testsUnder('src'), ...testsUnder('bench'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
 for (const name of ORDER) groups[name] = testsUnder(join('test', name));
 

@@ -258,6 +258,38 @@ export function libnftables(): NftablesLibrary {
   return nftables;
 }
 
+export interface SeccompLibrary {
+  readonly init: (defaultAction: number) => bigint | null;
+  readonly release: (context: bigint) => void;
+  readonly resolveArchitecture: (name: string) => number;
+  readonly addArchitecture: (context: bigint, token: number) => number;
+  readonly resolveSyscall: (name: string) => number;
+  readonly addRule: (context: bigint, action: number, syscall: number, count: number, args: Bytes) => number;
+  readonly exportFilter: (context: bigint, fd: number) => number;
+}
+
+let seccomp: SeccompLibrary | null | undefined;
+
+/** libseccomp, which crun and runc use; null where it is not installed (a runtime may have it built in). */
+export function libseccomp(): SeccompLibrary | null {
+  if (seccomp !== undefined) return seccomp;
+  try {
+    const library = koffi.load('libseccomp.so.2');
+    seccomp = {
+      init: library.func('void *seccomp_init(uint32_t)'),
+      release: library.func('void seccomp_release(void *)'),
+      resolveArchitecture: library.func('uint32_t seccomp_arch_resolve_name(str)'),
+      addArchitecture: library.func('int seccomp_arch_add(void *, uint32_t)'),
+      resolveSyscall: library.func('int seccomp_syscall_resolve_name(str)'),
+      addRule: library.func('int seccomp_rule_add_array(void *, uint32_t, int, unsigned int, const void *)'),
+      exportFilter: library.func('int seccomp_export_bpf(void *, int)'),
+    };
+  } catch {
+    seccomp = null;
+  }
+  return seccomp;
+}
+
 export interface PollEvents {
   readonly readable: boolean;
   readonly writable: boolean;

@@ -76,11 +76,12 @@ export class Runtime {
   readonly #live = new Map<string, Live>();
   readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
   readonly #exits: ExitDirectory;
-  readonly #seccomp = new SeccompCache();
+  readonly #seccomp: SeccompCache;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#seccomp = new SeccompCache(options.log);
     for (const [name, path] of Object.entries(options.runtimes)) {
       const stateRoot = join(options.stateDir, 'runtimes', name);
       mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
@@ -127,7 +128,6 @@ export class Runtime {
         throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
       }
       live.process = new WatchedProcess(report.data);
-      if (program.flavour === 'crun') void this.#seccomp.learn(spec, program.stateDirectory(id));
       return { pid: report.data };
     } catch (error) {
       await this.#discard(id, note, program);

@@ -27,6 +27,7 @@ const allow = (names: readonly string[], arg?: OciSeccompArg): OciSyscall => ({
 });
 
 const resolved = new Map<string, OciSeccomp>();
+const ours = new WeakSet<OciSeccomp>();
 
 /** The default profile, one value for the same question. `capabilities` is the bounding set; `architecture` Go's name ('amd64'). */
 export function defaultSeccomp(capabilities: readonly string[], architecture: string): OciSeccomp {
@@ -36,8 +37,14 @@ export function defaultSeccomp(capabilities: readonly string[], architecture: st
     if (resolved.size >= 64) resolved.clear();
     profile = resolveDefault(capabilities, architecture);
     resolved.set(key, profile);
+    ours.add(profile);
   }
   return profile;
+}
+
+/** Whether it is a value of defaultSeccomp's: by identity, so nothing that a user wrote can be it. */
+export function isDefaultSeccomp(profile: OciSeccomp): boolean {
+  return ours.has(profile);
 }
 
 function resolveDefault(capabilities: readonly string[], architecture: string): OciSeccomp {

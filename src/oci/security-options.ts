@@ -3,7 +3,7 @@ import { invalid } from '../base/errors.ts';
 
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
-  /** null = the default profile; 'unconfined' = none; else a profile's JSON text. */
+  /** null = none given; 'builtin' = the default profile; 'unconfined' = none; else a profile's JSON text. */
   readonly seccomp: string | null;
   /** '' = none given. */
   readonly apparmor: string;
@@ -41,7 +41,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         apparmor = value;
         break;
       case 'seccomp':
-        seccomp = value === 'builtin' ? null : value;
+        seccomp = value;
         break;
       case 'no-new-privileges':
         noNewPrivileges = parseBoolean(value, option);

@@ -1,5 +1,6 @@
 /** What Docker refuses when a container is created, before anything of it exists: options that no spec can be built from. */
 import type { ContainerSpec } from '../model/container.ts';
+import { checkAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { parseDeviceRule } from './devices.ts';
 import { hostFacts, type HostFacts } from './host-facts.ts';
@@ -12,9 +13,10 @@ import { parseSignal } from './signals.ts';
 /** Throws kind `invalid` with Docker's text. Does not look at the machine's devices or the image's users: start does. */
 export function checkConfinement(spec: ContainerSpec, host: HostFacts = hostFacts()): void {
   const { capAdd, capDrop, privileged, securityOpt, resources, tmpfs } = spec.host;
+  checkAnnotations(spec.host.annotations);
   const security = parseSecurityOptions(securityOpt);
   const capabilities = resolveCapabilities({ privileged, add: capAdd, drop: capDrop, available: host.capabilities });
-  if (security.seccomp !== null && security.seccomp !== 'unconfined') {
+  if (security.seccomp !== null && security.seccomp !== 'builtin' && security.seccomp !== 'unconfined') {
     parseSeccomp(security.seccomp, capabilities, host.architecture, host.kernelRelease);
   }
   buildRlimits(resources.ulimits);

@@ -9,7 +9,7 @@ import { createError, execError, plainMessage } from './runtime-errors.ts';
 import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { buildRlimits, buildResources } from './resources.ts';
-import { serializeSpec } from './spec.ts';
+import { buildExecProcess, serializeSpec } from './spec.ts';
 import { checkConfinement } from './spec-check.ts';
 
 const all = capabilitiesOfMask('1ffffffffff');
@@ -44,7 +44,7 @@ test('security options', () => {
     writableCgroups: false,
   });
   assert.equal(parseSecurityOptions(['no-new-privileges=false']).noNewPrivileges, false);
-  assert.equal(parseSecurityOptions(['seccomp=builtin']).seccomp, null);
+  assert.equal(parseSecurityOptions(['seccomp=builtin']).seccomp, 'builtin');
   assert.equal(parseSecurityOptions(['seccomp={"a":"b=c"}']).seccomp, '{"a":"b=c"}');
   assert.throws(() => parseSecurityOptions(['nosuch']), { message: 'invalid --security-opt 1: "nosuch"' });
   assert.throws(() => parseSecurityOptions(['nosuch=1']), { message: 'invalid --security-opt 2: "nosuch=1"' });
@@ -173,4 +173,26 @@ test('what create refuses', () => {
   assert.throws(() => check({ tmpfs: { '/x': 'nosuch' } }), { message: 'Invalid tmpfs option "nosuch"' });
   assert.throws(() => check({}, { ulimits: [{ name: 'nosuch', soft: 1, hard: 1 }] }), { message: 'invalid ulimit type: nosuch' });
   assert.throws(() => check({}, { deviceCgroupRules: ['x'] }), { kind: 'invalid' });
+});
+
+test('a seccomp profile that is asked for holds with --privileged too', () => {
+  const filter = (securityOpt: string[]) => makeSpec(place, makeRecord('true', { host: { privileged: true, securityOpt } }), { host }).linux.seccomp;
+  assert.equal(filter([]), undefined);
+  assert.equal(filter(['seccomp=unconfined']), undefined);
+  assert.equal(filter(['seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["chmod"],"action":"SCMP_ACT_ERRNO"}]}'])?.syscalls?.[0]?.names[0], 'chmod');
+  assert.equal(filter(['seccomp=builtin'])?.defaultAction, 'SCMP_ACT_ERRNO');
+});
+
+test('no-new-privileges and a profile of AppArmor hold for a privileged exec too', () => {
+  const record = makeRecord('true', { host: { securityOpt: ['no-new-privileges', 'apparmor=mine'] } });
+  const exec = buildExecProcess({ record, args: ['true'], env: [], cwd: '', tty: false, privileged: true, user: { uid: 0, gid: 0, additionalGids: [] }, host });
+  assert.equal(exec.noNewPrivileges, true);
+  assert.equal(exec.apparmorProfile, 'mine');
+  assert.deepEqual(exec.capabilities?.bounding, all);
+});
+
+test('annotations that a runtime takes for orders are refused, and left out of older records\' specs', () => {
+  const annotations = { 'run.oci.handler': 'krun', 'org.criu.config': '/x', 'com.example.run.oci.handler': 'kept', 'Run.oci.handler': 'kept' };
+  assert.throws(() => checkConfinement(makeRecord('true', { host: { annotations } }).spec, host), { kind: 'invalid', message: /^invalid Annotations: "run\.oci\.handler" would steer/ });
+  assert.deepEqual(makeSpec(place, makeRecord('true', { host: { annotations } }), { host }).annotations, { 'com.example.run.oci.handler': 'kept', 'Run.oci.handler': 'kept' });
 });

@@ -4,6 +4,7 @@
  */
 import type { ContainerRecord } from '../model/container.ts';
 import type { MountPoint } from '../model/mount.ts';
+import { harmlessAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
 import { hostFacts, type HostFacts } from './host-facts.ts';
@@ -105,7 +106,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       shmSizeBytes: wanted.shmSizeBytes,
       recursiveReadonly: !olderThan(host.kernelRelease, '5.12'),
     }),
-    annotations: wanted.annotations,
+    annotations: harmlessAnnotations(wanted.annotations),
     linux: {
       namespaces: namespacesOf(input),
       cgroupsPath: input.cgroupsPath,
@@ -136,7 +137,7 @@ export interface ExecProcessInput {
   readonly host?: HostFacts;
 }
 
-/** The process of an exec: the container's confinement, or every capability with --privileged. */
+/** The process of an exec: the container's confinement; --privileged adds every capability and, as with Docker, nothing else. */
 export function buildExecProcess(input: ExecProcessInput): OciProcess {
   const { record } = input;
   const host = input.host ?? hostFacts();
@@ -152,8 +153,8 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     cwd: input.cwd || record.spec.process.workingDir || '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     rlimits: buildRlimits(record.spec.host.resources.ulimits),
-    noNewPrivileges: security.noNewPrivileges && !input.privileged,
-    ...(security.apparmor && security.apparmor !== 'unconfined' && !input.privileged ? { apparmorProfile: security.apparmor } : {}),
+    noNewPrivileges: security.noNewPrivileges,
+    ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
   };
 }
 
@@ -168,9 +169,11 @@ function seccompOf(
   capabilities: readonly string[],
   host: HostFacts,
 ): OciSeccomp | undefined {
-  if (privileged || security.seccomp === 'unconfined') return undefined;
-  if (security.seccomp === null) return defaultSeccomp(capabilities, host.architecture);
-  return parseSeccomp(security.seccomp, capabilities, host.architecture, host.kernelRelease);
+  // --privileged means no profile only as long as none is asked for.
+  const wanted = security.seccomp ?? (privileged ? 'unconfined' : 'builtin');
+  if (wanted === 'unconfined') return undefined;
+  if (wanted === 'builtin') return defaultSeccomp(capabilities, host.architecture);
+  return parseSeccomp(wanted, capabilities, host.architecture, host.kernelRelease);
 }
 
 function namespacesOf(input: SpecInput): OciNamespace[] {

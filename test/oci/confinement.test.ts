@@ -41,6 +41,14 @@ for (const kind of ['crun', 'runc'] as const) {
       assert.match(await say(['busybox', 'mkdir', '/tmp/x'], { changes }), /Operation not permitted/);
     });
 
+    test('a seccomp profile that is asked for filters a privileged container', async () => {
+      const profile = JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] });
+      const privileged = (option: string) => ({ changes: { host: { privileged: true, securityOpt: [option] } } });
+      assert.match(await say(['busybox', 'mkdir', '/tmp/x'], privileged(`seccomp=${profile}`)), /Operation not permitted/);
+      assert.equal(await say(status('Seccomp:'), privileged('seccomp=builtin')), 'Seccomp:\t2');
+      assert.equal(await say(status('NoNewPrivs'), privileged('no-new-privileges')), 'NoNewPrivs:\t1');
+    });
+
     test('no-new-privileges, oom score, user and groups', async () => {
       assert.equal(await say(status('NoNewPrivs')), 'NoNewPrivs:\t0');
       assert.equal(await say(status('NoNewPrivs'), { changes: { host: { securityOpt: ['no-new-privileges'] } } }), 'NoNewPrivs:\t1');
