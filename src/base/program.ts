@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process';
+import { CappedText } from './capped-text.ts';
 import { systemError } from './errors.ts';
+
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const MAX_COMPLAINT_BYTES = 64 * 1024;
 
 export interface ProgramResult {
   readonly code: number;
@@ -8,7 +12,7 @@ export interface ProgramResult {
 }
 
 /**
- * Runs a program to its end and collects what it printed. Resolves whatever the exit code; rejects with kind
+ * Runs a program to its end and collects the beginning of what it printed. Resolves whatever the exit code; rejects with kind
  * `system` if it cannot be started (the message names the program).
  */
 export function runProgram(
@@ -18,8 +22,8 @@ export function runProgram(
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
+    const stdout = new CappedText(MAX_OUTPUT_BYTES);
+    const stderr = new CappedText(MAX_COMPLAINT_BYTES);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.stdin.on('error', () => {}); // the program may end before it has read its input
@@ -27,8 +31,8 @@ export function runProgram(
     child.on('close', (code, signal) =>
       resolve({
         code: code ?? (signal ? 128 : 1),
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
+        stdout: stdout.toString(),
+        stderr: stderr.toString(),
       }),
     );
     child.stdin.end(options.input);

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { CappedText } from '../base/capped-text.ts';
 import { invalid, systemError } from '../base/errors.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
@@ -107,11 +108,11 @@ function gunzip(source: Readable, output: PassThrough): void {
 
 async function runProgram([file, args]: readonly [string, string], source: Readable, output: PassThrough): Promise<void> {
   const child = spawn(file, [args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  const complaint = new CappedText(4096);
+  child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
   const exited = new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(systemError(`cannot run ${file}: ${error.message}`, error)));
-    child.on('close', (code) => (code === 0 ? resolve() : reject(invalid(`${file}: ${complaint.trim() || `exit status ${code}`}`))));
+    child.on('close', (code) => (code === 0 ? resolve() : reject(invalid(`${file}: ${complaint.toString().trim() || `exit status ${code}`}`))));
   });
   exited.catch(() => {});
   const feed = pipeline(source, child.stdin);

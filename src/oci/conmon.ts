@@ -18,6 +18,8 @@ export interface SyncReport {
   readonly message: string;
 }
 
+const MAX_TEXT_CHARACTERS = 256 * 1024;
+
 /** The reading end of a pipe on which conmon writes one JSON object a line. */
 export class ReportPipe {
   readonly #fd: number;
@@ -46,7 +48,8 @@ export class ReportPipe {
       this.#ended = true;
       this.close();
     }
-    this.#text += buffer.toString('utf8', 0, size);
+    // A line of conmon's has at most the runtime's complaint in it.
+    if (this.#text.length < MAX_TEXT_CHARACTERS) this.#text += buffer.toString('utf8', 0, size);
     for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       if (!line.startsWith('{')) break; // what conmon said on its stderr: kept for `rest`

@@ -1,7 +1,10 @@
-/** Runs a small program to its end without forking this process; what it prints on both outputs comes as one text. */
+/** Runs a small program to its end without forking this process; what it prints first on both outputs comes as one text. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { CappedText } from '../base/capped-text.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openPipe, reapChild, spawnProgram } from '../kernel/spawn.ts';
+
+const MAX_OUTPUT_BYTES = 64 * 1024;
 
 export interface QuickResult {
   readonly code: number;
@@ -32,12 +35,12 @@ export function environment(): Record<string, string> {
 
 function readToEnd(fd: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const output = new CappedText(MAX_OUTPUT_BYTES);
     const watch = new FdWatch(fd, { readable: true }, () => {
       const buffer = Buffer.allocUnsafe(16 * 1024);
       try {
         const size = readSync(fd, buffer);
-        chunks.push(buffer.subarray(0, size));
+        output.push(buffer.subarray(0, size));
         if (size > 0) return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
@@ -47,7 +50,7 @@ function readToEnd(fd: number): Promise<string> {
       }
       watch.close();
       closeSync(fd);
-      resolve(Buffer.concat(chunks).toString());
+      resolve(output.toString());
     });
   });
 }

@@ -9,10 +9,10 @@ const DEFAULT_MS = 30_000;
 const DEFAULT_START_INTERVAL_MS = 5_000;
 const DEFAULT_RETRIES = 3;
 const KEPT_PROBES = 5;
-const KEPT_OUTPUT_BYTES = 4096;
+const MAX_COMPLAINT_CHARACTERS = 4096;
 
 export interface ProbeRunner {
-  /** Runs the probe to its end, or kills it after the timeout; `output` is what it printed. */
+  /** Runs the probe to its end, or kills it after the timeout; `output` is the beginning of what it printed. */
   probe(record: ContainerRecord, cmd: readonly string[], timeoutMs: number): Promise<{ exitCode: number; output: string }>;
   record(id: string): ContainerRecord | undefined;
   /** Keeps the new state and tells the world when `status` changed. */
@@ -65,12 +65,12 @@ export class HealthMonitor {
     const timeoutMs = check.timeoutNs / NS_PER_MS || DEFAULT_MS;
     const result = await runner
       .probe(record, probeCommand(record)!, timeoutMs)
-      .catch((error: unknown) => ({ exitCode: -1, output: errorMessage(error) }));
+      .catch((error: unknown) => ({ exitCode: -1, output: errorMessage(error).slice(0, MAX_COMPLAINT_CHARACTERS) }));
     // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
     if (this.#timers.get(id) !== timer) return;
     const now = runner.record(id);
     if (!now?.state.health || now.state.pid === 0) return;
-    const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output.slice(0, KEPT_OUTPUT_BYTES) };
+    const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output };
     const health = nextHealth(now.state.health, probe, check, inStartPeriod(now, check));
     const next = { ...now, state: { ...now.state, health } };
     runner.changed(next, now.state.health);

@@ -1,4 +1,5 @@
-/** Runs health probes as execs and keeps what they say. */
+/** Runs health probes as execs and keeps the beginning of what they say. */
+import { CappedText } from '../../base/capped-text.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { newId } from '../../model/ids.ts';
 import type { EngineContext } from '../engine-context.ts';
@@ -21,10 +22,9 @@ export function healthProbes(context: EngineContext): ProbeRunner {
         void handle.kill(9);
       }, timeoutMs);
       try {
-        let output = '';
-        for await (const { data } of handle.session!.output) {
-          if (output.length < MAX_OUTPUT_BYTES) output += data.toString();
-        }
+        const said = new CappedText(MAX_OUTPUT_BYTES);
+        for await (const { data } of handle.session!.output) said.push(data);
+        const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
         const exitCode = await handle.exited;
         if (late) return { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` };
         return { exitCode, output };
