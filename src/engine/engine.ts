@@ -154,7 +154,7 @@ export function createEngine(deps: EngineDeps) {
       attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(context, ref, options),
       logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) => streams.readContainerLogs(context, ref, options, signal),
       resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(context, ref, rows, columns),
-      execCreate: async (ref: string, spec: ExecSpec) => createExec(context, ref, spec),
+      execCreate: (ref: string, spec: ExecSpec) => createExec(context, ref, spec),
       execStart: async (id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }) => {
         const session = await startExec(context, id, options);
         return session && Object.assign(session, { tty: context.execs.find(id).spec.tty });

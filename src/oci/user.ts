@@ -1,11 +1,10 @@
 /**
  * Who a container's process runs as: 'user', 'uid', 'user:group' and so on, looked up in the container's own /etc/passwd and
- * /etc/group. Their text is the image's: nothing in them, symbolic links included, leads out of the root file system.
+ * /etc/group. Their text is the image's: nothing in them, symbolic links included, leads out of the root file system, and a
+ * number is never taken for a name (a line "1000:x:0:0" would make root of `-u 1000`).
  */
-import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
 import { systemError } from '../base/errors.ts';
-import { isKernelError } from '../kernel/errors.ts';
-import { openInRoot } from '../kernel/open-in-root.ts';
+import { eachRecord } from './account-file.ts';
 
 export interface ResolvedUser {
   readonly uid: number;
@@ -14,58 +13,86 @@ export interface ResolvedUser {
   readonly home: string;
 }
 
-const MAX_ID = 2 ** 31 - 1;
-
-/**
- * `user` as `docker run -u` takes it, '' = root; `groupAdd` names and numbers of --group-add. Kind `system` with Docker's texts
- * where a name is not found or a number is out of range.
- */
-export function resolveUser(rootfs: string, user: string, groupAdd: readonly string[]): ResolvedUser {
-  const passwd = parsePasswd(readInside(rootfs, '/etc/passwd'));
-  const groups = parseGroups(readInside(rootfs, '/etc/group'));
-  return lookUpUser(passwd, groups, user, groupAdd);
+export interface UserWish {
+  /** As `docker run -u` takes it, '' = root. */
+  readonly user: string;
+  /** Names and numbers of --group-add. */
+  readonly groupAdd: readonly string[];
+  /** Whose files they are, for errors. */
+  readonly container: string;
 }
 
-export interface PasswdEntry {
+const MAX_ID = 2 ** 31 - 1;
+/** The kernel takes no more (NGROUPS_MAX). */
+const MAX_GROUPS = 65_536;
+
+/** Kind `system` with Docker's texts where a name is not found or a number is out of range. */
+export async function resolveUser(rootfs: string, { user, groupAdd, container }: UserWish): Promise<ResolvedUser> {
+  const [userPart, groupPart] = split(user);
+  const wanted = userPart === '' ? '0' : userPart;
+  const entry = await findUser({ rootfs, path: '/etc/passwd', container }, wanted);
+  if (entry === undefined && !isNumber(wanted)) {
+    throw systemError(`unable to find user ${wanted}: no matching entries in passwd file`);
+  }
+  const uid = inRange(entry?.uid ?? Number(wanted));
+  // Membership counts only where the group was not chosen.
+  const member = groupPart === '' ? entry?.name : undefined;
+  const names = [groupPart, ...groupAdd].filter((name) => name !== '' && !isNumber(name));
+  const found = await findGroups({ rootfs, path: '/etc/group', container }, new Set(names), member);
+  const gidOf = (name: string, complaint: string): number => {
+    const gid = isNumber(name) ? Number(name) : found.byName.get(name);
+    if (gid === undefined) throw systemError(complaint);
+    return inRange(gid);
+  };
+  const gid = groupPart === '' ? inRange(entry?.gid ?? 0) : gidOf(groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
+  const added = groupAdd.map((group) => gidOf(group, `Unable to find group ${group}`));
+  return { uid, gid, additionalGids: [...new Set([gid, ...found.memberOf, ...added])], home: entry?.home || '/' };
+}
+
+interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
 }
 
-export interface GroupEntry {
-  readonly name: string;
-  readonly gid: number;
-  readonly members: readonly string[];
+type File = Parameters<typeof eachRecord>[0];
+
+/** The first line with that name, or where it is a number with that uid. */
+async function findUser(file: File, wanted: string): Promise<PasswdEntry | undefined> {
+  const wantedUid = isNumber(wanted) ? Number(wanted) : undefined;
+  let entry: PasswdEntry | undefined;
+  await eachRecord(file, ([name = '', , uid, gid, , home = '']) => {
+    if (wantedUid === undefined ? name !== wanted : idOf(uid) !== wantedUid) return false;
+    entry = { name, uid: idOf(uid), gid: idOf(gid), home };
+    return true;
+  });
+  return entry;
 }
 
-/** The pure part of resolveUser. */
-export function lookUpUser(
-  passwd: readonly PasswdEntry[],
-  groups: readonly GroupEntry[],
-  user: string,
-  groupAdd: readonly string[],
-): ResolvedUser {
-  const [userPart = '', groupPart = ''] = split(user);
-  const wanted = userPart === '' ? '0' : userPart;
-  const entry = passwd.find(({ name }) => name === wanted) ?? passwd.find(({ uid }) => String(uid) === wanted);
-  if (entry === undefined && !isNumber(wanted)) {
-    throw systemError(`unable to find user ${wanted}: no matching entries in passwd file`);
-  }
-  const uid = entry?.uid ?? idInRange(wanted);
-  let gid = entry?.gid ?? 0;
-  const additional: number[] = [];
-  if (groupPart !== '') {
-    gid = findGroup(groups, groupPart)?.gid ?? numberedGroup(groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
-  } else if (entry !== undefined) {
-    // Membership counts only where the group was not chosen.
-    for (const group of groups) if (group.members.includes(entry.name)) additional.push(group.gid);
-  }
-  for (const group of groupAdd) {
-    additional.push(findGroup(groups, group)?.gid ?? numberedGroup(group, `Unable to find group ${group}`));
-  }
-  return { uid, gid, additionalGids: [...new Set([gid, ...additional])], home: entry?.home || '/' };
+interface FoundGroups {
+  readonly byName: ReadonlyMap<string, number>;
+  readonly memberOf: readonly number[];
 }
+
+async function findGroups(file: File, names: ReadonlySet<string>, member: string | undefined): Promise<FoundGroups> {
+  const byName = new Map<string, number>();
+  const memberOf: number[] = [];
+  if (names.size === 0 && member === undefined) return { byName, memberOf };
+  await eachRecord(file, ([name = '', , gid, members = '']) => {
+    if (names.has(name) && !byName.has(name)) byName.set(name, idOf(gid));
+    if (member === undefined) return byName.size === names.size;
+    if (member !== '' && members.split(',').includes(member)) memberOf.push(idOf(gid));
+    if (memberOf.length > MAX_GROUPS) {
+      throw systemError(`user ${member} is in more than ${MAX_GROUPS} groups in /etc/group of container ${file.container}: the kernel allows no more`);
+    }
+    return false;
+  });
+  return { byName, memberOf };
+}
+
+// As Go reads it: what is no number is 0.
+const idOf = (text = ''): number => (/^[+-]?\d+$/.test(text) ? Number(text) : 0);
 
 function split(user: string): [string, string] {
   const colon = user.indexOf(':');
@@ -74,53 +101,7 @@ function split(user: string): [string, string] {
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 
-function idInRange(text: string): number {
-  const id = Number(text);
-  if (id > MAX_ID) throw systemError(`uids and gids must be in range 0-${MAX_ID}`);
+function inRange(id: number): number {
+  if (id < 0 || id > MAX_ID) throw systemError(`uids and gids must be in range 0-${MAX_ID}`);
   return id;
-}
-
-function findGroup(groups: readonly GroupEntry[], wanted: string): GroupEntry | undefined {
-  return groups.find(({ name }) => name === wanted) ?? groups.find(({ gid }) => String(gid) === wanted);
-}
-
-function numberedGroup(text: string, complaint: string): number {
-  if (!isNumber(text)) throw systemError(complaint);
-  return idInRange(text);
-}
-
-export function parsePasswd(text: string): PasswdEntry[] {
-  return records(text).map(([name = '', , uid, gid, , home = '']) => ({ name, uid: Number(uid) || 0, gid: Number(gid) || 0, home }));
-}
-
-export function parseGroups(text: string): GroupEntry[] {
-  return records(text).map(([name = '', , gid, members = '']) => ({
-    name,
-    gid: Number(gid) || 0,
-    members: members.split(',').filter((member) => member !== ''),
-  }));
-}
-
-const records = (text: string): string[][] =>
-  text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#') && line.includes(':'))
-    .map((line) => line.split(':'));
-
-// An image without the file has no names, and so has one with something else in its place: a directory, a pipe to wait at, a
-// link that leads round in circles.
-function readInside(rootfs: string, path: string): string {
-  let fd: number;
-  try {
-    fd = openInRoot(rootfs, path, { flags: constants.O_RDONLY | constants.O_NONBLOCK });
-  } catch (error) {
-    if (isKernelError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return '';
-    throw error;
-  }
-  try {
-    return fstatSync(fd).isFile() ? readFileSync(fd, 'utf8') : '';
-  } finally {
-    closeSync(fd);
-  }
 }

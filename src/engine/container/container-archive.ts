@@ -34,8 +34,8 @@ export async function putContainerArchive(
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
   const record = context.table.find(ref);
-  await withRootfs(context, record, (root) => {
-    const user = options.copyUidGid ? resolveUser(root, record.spec.process.user, []) : null;
+  await withRootfs(context, record, async (root) => {
+    const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
     const owner = user && { uid: user.uid, gid: user.gid };
     return putArchive(viewOf(record, root), path, tar, {
       noOverwriteDirNonDir: options.noOverwriteDirNonDir,

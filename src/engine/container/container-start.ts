@@ -102,7 +102,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   const spec = buildSpec({
     record,
     rootfs: root,
-    user: resolveUser(root, process.user, host.groupAdd),
+    user: await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name }),
     env: processEnvironment(process, linkEnvironment(context, record)),
     mounts: runtimeMounts(context, record),
     files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },

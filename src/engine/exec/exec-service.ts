@@ -13,10 +13,10 @@ import { linkEnvironment } from '../container/link-environment.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { ExecEntry, ExecSpec } from './exec-table.ts';
 
-export function createExec(context: EngineContext, ref: string, spec: ExecSpec): string {
+export async function createExec(context: EngineContext, ref: string, spec: ExecSpec): Promise<string> {
   const record = runningContainer(context, ref);
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
-  execUser(record, spec); // an unknown user is refused now, not when it is started
+  await execUser(record, spec); // an unknown user is refused now, not when it is started
   const entry: ExecEntry = { id: newId(), containerId: record.id, spec, started: false, exitCode: null, pid: 0, handle: null };
   context.execs.add(entry);
   publishContainerEvent(context.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
@@ -75,7 +75,7 @@ function endingAfter(session: RuntimeSession, exited: Promise<number>): RuntimeS
 }
 
 /** Runs `spec` in the container; also what health probes use. */
-export function runExec(
+export async function runExec(
   context: EngineContext,
   record: ContainerRecord,
   execId: string,
@@ -88,7 +88,7 @@ export function runExec(
     record,
     args: spec.cmd,
     env,
-    user: execUser(record, spec),
+    user: await execUser(record, spec),
     cwd: spec.workingDir,
     tty: spec.tty,
     privileged: spec.privileged,
@@ -99,7 +99,7 @@ export function runExec(
 
 function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {
   const root = join('/proc', String(record.state.pid), 'root');
-  return resolveUser(root, spec.user || record.spec.process.user, record.spec.host.groupAdd);
+  return resolveUser(root, { user: spec.user || record.spec.process.user, groupAdd: record.spec.host.groupAdd, container: record.name });
 }
 
 function mergeOver(base: readonly string[], own: readonly string[]): string[] {
