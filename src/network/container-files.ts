@@ -3,12 +3,13 @@
  * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
  * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
 import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
+import { openRegularFile } from '../kernel/regular-file.ts';
 import { swapFile } from '../kernel/swap-file.ts';
 import { endpointAddresses } from '../model/endpoint.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
@@ -97,23 +98,32 @@ export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
 
 /**
  * Brings the files of a running container from what was written last to `texts`, with the user's lines kept. A
- * resolv.conf that the user changed is left alone. Returns what now counts as written.
+ * resolv.conf that the user changed is left alone, and so is a hosts file that is longer than anybody's list of names. Returns
+ * what now counts as written.
  */
 export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): FileTexts {
   const { written, request } = record;
-  let { hosts, resolvConf } = written;
+  let { hosts } = written;
   if (texts.hosts !== written.hosts) {
-    const current = readIfThere(request.files.hosts);
+    const current = readContainerText(request.files.hosts);
+    if (current === undefined) {
+      // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
+      log.warn({ container: record.sandbox.containerId, file: request.files.hosts, maxBytes: MAX_TEXT_BYTES }, 'the container\'s /etc/hosts is too long to be kept up to date: it is left as it is');
+      return { hosts, resolvConf: updateResolvConf(record, texts, log) };
+    }
     noteRendered(request.files.hosts, [written.hosts, texts.hosts]);
     replaceFile(record, request.files.hosts, '/etc/hosts', mergeUserLines(written.hosts, current, texts.hosts), log);
     hosts = texts.hosts;
   }
-  if (texts.resolvConf !== written.resolvConf && readIfThere(request.files.resolvConf) === written.resolvConf) {
-    noteRendered(request.files.resolvConf, [written.resolvConf, texts.resolvConf]);
-    replaceFile(record, request.files.resolvConf, '/etc/resolv.conf', texts.resolvConf, log);
-    resolvConf = texts.resolvConf;
-  }
-  return { hosts, resolvConf };
+  return { hosts, resolvConf: updateResolvConf(record, texts, log) };
+}
+
+function updateResolvConf(record: SandboxRecord, texts: FileTexts, log: Log): string {
+  const { written, request } = record;
+  if (texts.resolvConf === written.resolvConf || readContainerText(request.files.resolvConf) !== written.resolvConf) return written.resolvConf;
+  noteRendered(request.files.resolvConf, [written.resolvConf, texts.resolvConf]);
+  replaceFile(record, request.files.resolvConf, '/etc/resolv.conf', texts.resolvConf, log);
+  return texts.resolvConf;
 }
 
 /**
@@ -129,7 +139,8 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
     } catch (error) {
       log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
     }
-    return closest(readIfThere(path), [stored, ...noted]);
+    const text = readContainerText(path);
+    return text === undefined ? stored : closest(text, [stored, ...noted]);
   };
   const { files } = record.request;
   const { hosts, resolvConf } = record.written;
@@ -207,6 +218,23 @@ function writeInPlace(path: string, text: string): void {
     if (fstatSync(fd).size !== bytes.length) ftruncateSync(fd, bytes.length);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** A list of 100,000 blocked names comes to this; merging it takes some 50 ms. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+
+/** What a container's file says now: it can write to it, as much as it likes. Undefined: too long. */
+function readContainerText(path: string): string | undefined {
+  const file = openRegularFile('/', path);
+  if (file === undefined) return '';
+  try {
+    const { size } = file.stats;
+    if (size > MAX_TEXT_BYTES) return undefined;
+    const bytes = Buffer.allocUnsafe(size);
+    return bytes.toString('utf8', 0, readSync(file.fd, bytes, 0, size, 0));
+  } finally {
+    closeSync(file.fd);
   }
 }
 

@@ -100,6 +100,23 @@ function scenarios(): void {
     assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m, 'programs have read it');
   });
 
+  test('a hosts file that the container made endless is left alone, and brought up to date when it is short again', async () => {
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    const request = (name: string) => lab.request(name, ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    const [web, other] = [request('web'), request('other')];
+    for (const one of [web, other]) await lab.service.join(one);
+    const own = readFileSync(web.files.hosts, 'utf8');
+    const theirs = Array.from({ length: 600_000 }, (_, index) => `0.0.0.0\tn${index}\n`).join('');
+    writeFileSync(web.files.hosts, own + theirs);
+    await lab.service.join(db);
+    assert.ok(readFileSync(web.files.hosts, 'utf8') === own + theirs, 'the file was touched');
+    assert.match(readFileSync(other.files.hosts, 'utf8'), /\tdatabase /, 'others have their new line');
+    writeFileSync(web.files.hosts, own + theirs.slice(0, 1_000_000));
+    await lab.service.leave(db.containerId);
+    await lab.service.join(db);
+    assert.match(readFileSync(web.files.hosts, 'utf8'), /\tdatabase [^]*\tn50000\n/);
+  });
+
   test('extra hosts and host-gateway', async () => {
     const request = lab.request('one', ['bridge'], { extraHosts: ['gw:host-gateway', 'six:[fd00::6]'], domainname: 'example.com' });
     await lab.service.join(request);

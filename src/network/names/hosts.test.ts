@@ -92,3 +92,14 @@ test('for any edit: no line of the user is lost, what is new of ours is there, a
     { numRuns: 500 },
   );
 });
+
+test('a text of any length is merged: 400,000 lines of the user\'s among and behind 3,000 of ours', () => {
+  const ours = Array.from({ length: 3000 }, (_, index) => `10.0.0.1\tours${index}`);
+  const theirs = Array.from({ length: 400_000 }, (_, index) => `0.0.0.0\ttheirs${index}`);
+  const edited = [...theirs.slice(0, 10), ...ours.slice(1).flatMap((line, index) => [line, theirs[10 + index]!]), ...theirs.slice(3009)];
+  const merged = mergeUserLines(`${ours.join('\n')}\n`, `${edited.join('\n')}\n`, `${[...ours.slice(0, -1), 'new'].join('\n')}\n`).split('\n');
+  assert.equal(merged.length, edited.length + 1); // the last of ours for the new one, and what is behind the last newline
+  assert.deepEqual(merged.filter((line) => line.includes('theirs')), theirs);
+  assert.ok(!merged.includes(ours[0]!) && merged.includes('new'));
+  assert.deepEqual(merged.slice(0, 12), edited.slice(0, 12));
+});

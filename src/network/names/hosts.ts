@@ -78,9 +78,10 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
   const base = splitLines(lastRendered);
   const edited = splitLines(current);
   const rendered = splitLines(next);
-  const kept = longestCommon(base, edited); // pairs [index in base, index in edited]
+  const kept = commonLines(base, edited); // pairs [index in base, index in edited]
 
-  const removed = countLines(base.filter((_, index) => !kept.some(([at]) => at === index)));
+  const keptBase = new Set(kept.map(([at]) => at));
+  const removed = countLines(base.filter((_, index) => !keptBase.has(index)));
   const survivors: string[] = [];
   for (const line of rendered) {
     const count = removed.get(line) ?? 0;
@@ -89,8 +90,7 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
   }
 
   // Our lines of before that are still there, by where they stand in the new file.
-  const place = new Map<number, number>(); // index in base -> index in survivors
-  for (const [inBase, inNext] of longestCommon(base, survivors)) place.set(inBase, inNext);
+  const place = new Map<number, number>(commonLines(base, survivors)); // index in base -> index in survivors
 
   // Each run of the user's lines goes before the next of our lines that is still there, or behind the one before it.
   const before = new Map<number, string[]>(); // index in survivors -> the user's lines in front of it
@@ -100,7 +100,9 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
   const flush = (following: number) => {
     if (run.length === 0) return;
     const target = runPlace(place, previous, following, base.length, survivors.length);
-    before.set(target, [...(before.get(target) ?? []), ...run]);
+    const there = before.get(target);
+    if (there === undefined) before.set(target, run);
+    else for (const line of run) there.push(line);
     run = [];
   };
   for (const [index, line] of edited.entries()) {
@@ -116,7 +118,7 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
 
   const result: string[] = [];
   for (let index = 0; index <= survivors.length; index++) {
-    result.push(...(before.get(index) ?? []));
+    for (const line of before.get(index) ?? []) result.push(line);
     if (index < survivors.length) result.push(survivors[index]!);
   }
   return result.length === 0 ? '' : `${result.join('\n')}\n`;
@@ -147,25 +149,55 @@ function countLines(lines: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** The longest common subsequence, as index pairs. */
-function longestCommon(a: readonly string[], b: readonly string[]): [number, number][] {
-  const width = b.length + 1;
-  const lengths = new Uint32Array((a.length + 1) * width);
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      lengths[i * width + j] =
-        a[i] === b[j]
-          ? lengths[(i + 1) * width + j + 1]! + 1
-          : Math.max(lengths[(i + 1) * width + j]!, lengths[i * width + j + 1]!);
-    }
+/** So many places of one line in a stranger's text are looked at: ours come once or twice. */
+const MAX_PLACES = 32;
+
+/**
+ * Lines that both have, in the same order in both, as index pairs: the longest common subsequence. One of the two is a stranger's,
+ * and of any length: with the bound on places it takes n log n steps, where comparing each line with each would take n times m. (A
+ * line that comes more often is found less well, and is ours hardly ever.)
+ */
+function commonLines(a: readonly string[], b: readonly string[]): [number, number][] {
+  const shorter = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < shorter && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < shorter - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+
+  const places = new Map<string, number[]>(); // of the lines of `a` in `b`
+  for (let i = head; i < a.length - tail; i++) places.set(a[i]!, []);
+  for (let j = head; j < b.length - tail; j++) {
+    const found = places.get(b[j]!);
+    if (found !== undefined && found.length < MAX_PLACES) found.push(j);
   }
+  const equal: [number, number][] = [];
+  for (let i = head; i < a.length - tail; i++) {
+    // The last place first: of one line's places a row that rises can have one only.
+    for (const j of places.get(a[i]!)!.toReversed()) equal.push([i, j]);
+  }
+
   const pairs: [number, number][] = [];
-  let i = 0;
-  let j = 0;
-  while (i < a.length && j < b.length) {
-    if (a[i] === b[j]) pairs.push([i++, j++]);
-    else if (lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!) i++;
-    else j++;
-  }
+  for (let i = 0; i < head; i++) pairs.push([i, i]);
+  for (const pair of longestRising(equal)) pairs.push(pair);
+  for (let left = tail; left > 0; left--) pairs.push([a.length - left, b.length - left]);
   return pairs;
+}
+
+/** Of pairs in the order of the first, the longest row that rises in the second too. */
+function longestRising(pairs: readonly [number, number][]): [number, number][] {
+  const ends: number[] = []; // by length of a row, less one: the pair with the lowest end
+  const before = new Int32Array(pairs.length);
+  for (const [index, [, value]] of pairs.entries()) {
+    let low = 0;
+    for (let high = ends.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (pairs[ends[middle]!]![1] < value) low = middle + 1;
+      else high = middle;
+    }
+    before[index] = low === 0 ? -1 : ends[low - 1]!;
+    ends[low] = index;
+  }
+  const row: [number, number][] = [];
+  for (let index = ends.at(-1) ?? -1; index >= 0; index = before[index]!) row.push(pairs[index]!);
+  return row.toReversed();
 }
