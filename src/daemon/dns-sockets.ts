@@ -1,7 +1,7 @@
 /**
  * The kernel as the resolver wants it. All UDP sockets stand in one epoll set, and libuv watches that set: a wake-up serves
- * every socket that is ready, and looks again before it goes back to the event loop, so under load the loop's own
- * cost is paid once for hundreds of packets.
+ * every socket that is ready, each a little and in turn, and looks again before it goes back to the event loop, so under load
+ * the loop's own cost is paid once for hundreds of packets.
  */
 import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from '../dns/log.ts';
@@ -12,33 +12,59 @@ import * as ffi from '../kernel/ffi.ts';
 import { netnsIdentity, runInNetns } from '../kernel/netns.ts';
 import { Poller } from '../kernel/poller.ts';
 import { watchReadable } from '../kernel/fd-watch.ts';
-import { closeFd, MSG_DONTWAIT, openTcpListener, openUdpSocket, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../kernel/socket.ts';
+import {
+  closeFd,
+  connectUdpSocket,
+  MSG_DONTWAIT,
+  openTcpListener,
+  openUdpSocket,
+  recvPacket,
+  sendPacket,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../kernel/socket.ts';
 import { AF_INET, AF_INET6 } from '../kernel/socket-address.ts';
 
 /** For bursts: 10,000 questions that wait. The kernel takes the memory only while they do. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
-/** How often a wake-up looks for more before others (control, TCP, answers of servers) get their turn. */
-const MAX_LOOKS = 16;
+/**
+ * What a wake-up does, in answers of ours, before others (control, TCP, timers) get their turn: about a millisecond. Less, and
+ * the loop's own cost shows.
+ */
+const WORK_PER_WAKE_UP = 256;
+const MAX_DATAGRAM_BYTES = 0x10000;
 
 export function createResolverSockets(log: LineLog): ResolverSockets {
-  const readers = new Map<number, () => void>();
+  const readers = new Map<number, () => number>();
   const poller = new Poller();
+  const scratch = Buffer.allocUnsafe(MAX_DATAGRAM_BYTES);
+  // Who was ready at the last look and has not had his turn yet is first in the next wake-up: nobody is passed over.
+  let ready: number[] = [];
+  let next = 0;
   watchReadable(poller.fd, () => {
-    for (let look = 0; look < MAX_LOOKS; look++) {
-      const ready = poller.wait(0);
-      if (ready.length === 0) return;
-      for (const fd of ready) {
-        try {
-          readers.get(fd)?.(); // absent: closed by one before it in this list
-        } catch (error) {
-          log.warn('cannot serve a socket', { error: errorMessage(error) });
-        }
+    for (let work = 0; work < WORK_PER_WAKE_UP; ) {
+      if (next === ready.length) {
+        ready = poller.wait(0);
+        next = 0;
+        if (ready.length === 0) return;
+      }
+      try {
+        work += readers.get(ready[next++]!)?.() ?? 0; // absent: closed by one before it in this list
+      } catch (error) {
+        log.warn('cannot serve a socket', { error: errorMessage(error) });
+        work += WORK_PER_WAKE_UP / 4;
       }
     }
   });
   return {
-    openUdp: ({ netns, address, port }) =>
-      openUdpSocket({ ...inNetns(netns), address, port, ...(port === 0 ? {} : { receiveBufferBytes: RECEIVE_BUFFER_BYTES }) }),
+    openUdp: ({ netns, address, port }) => openUdpSocket({ ...inNetns(netns), address, port, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
+    connectUdp: ({ netns, address, port }) => connectUdpSocket({ ...inNetns(netns), address, port }),
+    send: (fd, message) => void sendPacket(fd, message),
+    receive: (fd) => {
+      const length = recvPacket(fd, scratch);
+      return length === undefined ? undefined : scratch.subarray(0, length);
+    },
     openTcpListener: ({ netns, address, port }) => openTcpListener({ ...inNetns(netns), address, port }),
     openTcp: ({ netns, family }) =>
       runInNetns(netns, () =>
@@ -68,7 +94,7 @@ function wrapBatch(batch: DatagramBatch): Batch {
     data,
     slots,
     slotBytes,
-    receive: (fd) => batch.recv(fd),
+    receive: (fd, limit) => batch.recv(fd, limit),
     offset: (index) => index * slotBytes,
     length: (index) => batch.length(index),
     sender: (index) => batch.sourceBytes(index),

@@ -1,19 +1,30 @@
 /**
  * Sends one container's unknown names to its servers: in their order, 4 s each, on to the next after silence, SERVFAIL or
- * REFUSED; an answer that was cut is fetched again over TCP. Everything else comes back as the server said it. No query is
- * dropped: beyond a number that keeps one container from using up our descriptors they wait, and whoever waits too long
- * is told SERVFAIL.
+ * REFUSED; an answer that was cut is fetched again over TCP. Everything else comes back as the server said it.
+ *
+ * Containers start their questions in turn, and each has bounds of its own: what a container asks beyond them waits, in its
+ * own queue, and what finds the queue full or waits too long is told SERVFAIL. So one that asks without end hurts itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flag, ResponseCode } from './constants.ts';
 import type { LineLog } from './log.ts';
 import type { ResolverSockets } from './sockets.ts';
+import type { Party, Turns } from './turns.ts';
 import { askUpstream, UPSTREAM_TIMEOUT_MS, type Exchange, type UpstreamResult } from './upstream.ts';
 import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from './zone.ts';
 
+/** Docker's number: servers that do not answer leave many open. */
 const MAX_IN_FLIGHT = 1024;
-const MAX_WAITING = 8192;
-const COMPLAINT_INTERVAL_MS = 2000;
+/** Asked so recently that a server may have them all in its socket, whose default room is for 277: others need some of it. */
+const MAX_FRESH = 64;
+const FRESH_MS = 250;
+const MAX_WAITING = 1024;
+/** Of questions, whether asked or waiting. */
+const MAX_BYTES = 1 << 20;
+/** All containers together, for our descriptors. Beyond, only those that have few may open more. */
+const MAX_IN_FLIGHT_OF_ALL = 4096;
+const ALWAYS_ALLOWED = 16;
+const COMPLAINT_INTERVAL_MS = 10_000;
 
 export interface ForwardResult {
   /** Absent: no server gave one, which the client learns as SERVFAIL. */
@@ -22,30 +33,130 @@ export interface ForwardResult {
   readonly problem?: string;
 }
 
-export class Forwarder {
-  readonly #sockets: ResolverSockets;
-  readonly #log: LineLog;
+/** What the forwarders of one process have in common. */
+export interface ForwarderParts {
+  readonly sockets: ResolverSockets;
+  readonly log: LineLog;
+  readonly turns: Turns;
+  /** Questions in flight, of all containers. */
+  readonly load: { inFlight: number };
+  readonly upstreamTimeoutMs?: number | undefined;
+}
+
+interface Waiting {
+  readonly view: SandboxView;
+  readonly query: Buffer;
+  readonly protocol: 'udp' | 'tcp';
+  readonly deadline: number;
+  readonly resolve: (result: ForwardResult) => void;
+}
+
+export class Forwarder implements Party {
+  readonly #parts: ForwarderParts;
   readonly #timeoutMs: number;
   readonly #open = new Set<Exchange>();
-  readonly #waiting: (() => void)[] = [];
+  /** In the order of their deadlines. */
+  readonly #waiting = new Set<Waiting>();
+  #overdue: NodeJS.Timeout | undefined;
+  #bytes = 0;
   #inFlight = 0;
+  #fresh = 0;
   #closed = false;
   #complainedAt = 0;
 
-  constructor(sockets: ResolverSockets, log: LineLog, timeoutMs = UPSTREAM_TIMEOUT_MS) {
-    this.#sockets = sockets;
-    this.#log = log;
-    this.#timeoutMs = timeoutMs;
+  constructor(parts: ForwarderParts) {
+    this.#parts = parts;
+    this.#timeoutMs = parts.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS;
+  }
+
+  /** False: the question is to be answered with SERVFAIL now, and costs nothing more. */
+  hasRoomFor(bytes: number, view: SandboxView): boolean {
+    if (this.#waiting.size < MAX_WAITING && this.#bytes + bytes <= MAX_BYTES) return true;
+    if (Date.now() - this.#complainedAt > COMPLAINT_INTERVAL_MS) {
+      this.#complainedAt = Date.now();
+      this.#parts.log.warn('a container asks faster than its servers answer: what is too much is told SERVFAIL', {
+        sandbox: view.id,
+        asked: this.#inFlight,
+        waiting: this.#waiting.size,
+      });
+    }
+    return false;
   }
 
   /** `query` is a whole question with the client's id, `protocol` how the client asked. Never rejects. */
-  async forward(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
-    if (!(await this.#enter(view))) return { problem: 'too many queries wait for an answer' };
+  forward(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
+    if (this.#closed || !this.hasRoomFor(query.length, view)) return Promise.resolve({ problem: 'too many queries wait for an answer' });
+    this.#bytes += query.length;
+    return new Promise((resolve) => {
+      this.#waiting.add({ view, query, protocol, deadline: performance.now() + this.#timeoutMs, resolve });
+      if (this.#mayAsk) this.#parts.turns.wake(this);
+      this.#watchDeadlines();
+    });
+  }
+
+  /** Asks for whoever has waited longest. */
+  step(): boolean {
+    if (!this.#mayAsk) return false;
+    const [first] = this.#waiting;
+    if (first === undefined) return false;
+    this.#waiting.delete(first);
+    void this.#serve(first);
+    return this.#waiting.size > 0 && this.#mayAsk;
+  }
+
+  get #mayAsk(): boolean {
+    if (this.#closed || this.#fresh >= MAX_FRESH || this.#inFlight >= MAX_IN_FLIGHT) return false;
+    return this.#inFlight < ALWAYS_ALLOWED || this.#parts.load.inFlight < MAX_IN_FLIGHT_OF_ALL;
+  }
+
+  async #serve({ view, query, protocol, resolve }: Waiting): Promise<void> {
+    this.#inFlight += 1;
+    this.#parts.load.inFlight += 1;
+    this.#fresh += 1;
+    let fresh = true;
+    const stale = (): void => {
+      if (fresh) this.#fresh -= 1;
+      fresh = false;
+      this.#goOn();
+    };
+    const timer = setTimeout(stale, FRESH_MS);
     try {
-      return await this.#askInOrder(view, query, protocol);
+      resolve(await this.#askInOrder(view, query, protocol));
     } finally {
-      this.#leave();
+      clearTimeout(timer);
+      this.#inFlight -= 1;
+      this.#parts.load.inFlight -= 1;
+      this.#bytes -= query.length;
+      stale();
     }
+  }
+
+  #goOn(): void {
+    if (this.#waiting.size > 0 && this.#mayAsk) this.#parts.turns.wake(this);
+  }
+
+  /** One timer, for whoever is next: there may be a thousand. */
+  #watchDeadlines(): void {
+    const [first] = this.#waiting;
+    if (this.#overdue !== undefined || first === undefined) return;
+    this.#overdue = setTimeout(
+      () => {
+        this.#overdue = undefined;
+        const now = performance.now();
+        for (const waiting of this.#waiting) {
+          if (waiting.deadline > now) break;
+          this.#giveUp(waiting, 'too many queries wait for an answer');
+        }
+        this.#watchDeadlines();
+      },
+      Math.max(1, first.deadline - performance.now()),
+    );
+  }
+
+  #giveUp(waiting: Waiting, problem: string): void {
+    this.#waiting.delete(waiting);
+    this.#bytes -= waiting.query.length;
+    waiting.resolve({ problem });
   }
 
   async #askInOrder(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
@@ -75,7 +186,7 @@ export class Forwarder {
   }
 
   async #exchange(server: Upstream, view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<UpstreamResult> {
-    const exchange = askUpstream(this.#sockets, server, view.netns, query, protocol, this.#timeoutMs);
+    const exchange = askUpstream(this.#parts.sockets, server, view.netns, query, protocol, this.#timeoutMs);
     this.#open.add(exchange);
     try {
       return await exchange.result;
@@ -84,45 +195,17 @@ export class Forwarder {
     }
   }
 
-  async #enter(view: SandboxView): Promise<boolean> {
-    if (this.#closed) return false;
-    if (this.#inFlight < MAX_IN_FLIGHT) {
-      this.#inFlight += 1;
-      return true;
-    }
-    if (Date.now() - this.#complainedAt > COMPLAINT_INTERVAL_MS) {
-      this.#complainedAt = Date.now();
-      this.#log.warn(`more than ${MAX_IN_FLIGHT} queries of one container wait for its servers`, { sandbox: view.id });
-    }
-    if (this.#waiting.length >= MAX_WAITING) return false;
-    return new Promise((resolve) => {
-      const admit = (): void => {
-        clearTimeout(timer);
-        if (!this.#closed) this.#inFlight += 1;
-        resolve(!this.#closed);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(admit), 1);
-        resolve(false);
-      }, this.#timeoutMs);
-      this.#waiting.push(admit);
-    });
-  }
-
-  #leave(): void {
-    this.#inFlight -= 1;
-    this.#waiting.shift()?.();
-  }
-
   /** Resolves when nobody waits for an answer. */
   async drain(): Promise<void> {
-    while (!this.#closed && this.#inFlight + this.#waiting.length > 0) await sleep(20);
+    while (!this.#closed && this.#inFlight + this.#waiting.size > 0) await sleep(20);
   }
 
   /** Closes every socket now; what was asked comes back without an answer. */
   close(): void {
     this.#closed = true;
+    this.#parts.turns.forget(this);
+    clearTimeout(this.#overdue);
     for (const exchange of this.#open) exchange.cancel();
-    for (const admit of this.#waiting.splice(0)) admit();
+    for (const waiting of this.#waiting) this.#giveUp(waiting, 'cancelled');
   }
 }

@@ -9,6 +9,7 @@ import { compileZone, listAnswers, patchCompiledZone, type CompiledZone } from '
 import { QueryLog, type QueryListener } from './query-log.ts';
 import { SandboxServer, type OpenSockets, type SandboxServerParts } from './sandbox-server.ts';
 import type { ResolverSockets } from './sockets.ts';
+import { Turns } from './turns.ts';
 import type { NetworkZone, ResolverChange, SandboxView } from './zone.ts';
 
 /** A change that could not be made; the others were. */
@@ -39,6 +40,8 @@ export class Resolver {
   readonly #queries: QueryLog;
   readonly #zones = new Map<string, CompiledZone>();
   readonly #servers = new Map<string, SandboxServer>();
+  readonly #turns = new Turns();
+  readonly #load = { inFlight: 0 };
   readonly #upstreamTimeoutMs: number | undefined;
 
   constructor(sockets: ResolverSockets, log: LineLog, options: { upstreamTimeoutMs?: number } = {}) {
@@ -128,6 +131,8 @@ export class Resolver {
       sockets: this.#sockets,
       queries: this.#queries,
       log: this.#log,
+      turns: this.#turns,
+      load: this.#load,
       upstreamTimeoutMs: this.#upstreamTimeoutMs,
     };
   }

@@ -4,7 +4,7 @@
  */
 import { HEADER_BYTES, RecordType, ResponseCode, codeName, typeName } from './constants.ts';
 import { cutMessage } from './cut.ts';
-import { Forwarder, type ForwardResult } from './forwarder.ts';
+import { Forwarder, type ForwarderParts, type ForwardResult } from './forwarder.ts';
 import type { LineLog } from './log.ts';
 import type { CompiledZone } from './lookup.ts';
 import { readName } from './name.ts';
@@ -13,10 +13,13 @@ import type { QueryLog } from './query-log.ts';
 import { DROP, FORWARD, Responder, writeEmptyAnswer } from './responder.ts';
 import type { ResolverSockets } from './sockets.ts';
 import { TcpFront } from './tcp-front.ts';
+import type { Turns } from './turns.ts';
 import { RESOLVER_ADDRESS, type SandboxView } from './zone.ts';
 
-/** Batches that one container may have in a row before others get their turn. */
-const MAX_ROUNDS = 8;
+/** Questions that one container is answered before others get their turn; what it asks beyond waits in its own socket. */
+const QUESTIONS_PER_TURN = 32;
+/** Where each is logged, which takes longer than the answer. */
+const LOGGED_PER_TURN = 4;
 const MAX_TCP_BYTES = 0xffff;
 const OPT_ROOM = 16;
 
@@ -39,6 +42,8 @@ export interface SandboxServerParts {
   readonly sockets: ResolverSockets;
   readonly queries: QueryLog;
   readonly log: LineLog;
+  readonly turns: Turns;
+  readonly load: ForwarderParts['load'];
   readonly upstreamTimeoutMs?: number | undefined;
 }
 
@@ -61,12 +66,13 @@ export class SandboxServer {
     this.#queries = parts.queries;
     this.netnsIdentity = inherited?.netnsIdentity ?? sockets.netnsIdentity(view.netns);
     this.responder = new Responder(view, parts.zones);
-    this.#forwarder = new Forwarder(sockets, log, parts.upstreamTimeoutMs);
+    this.#forwarder = new Forwarder(parts);
     const place = { netns: view.netns, address: RESOLVER_ADDRESS, port: view.port };
     this.#udp = inherited?.udpFd ?? sockets.openUdp(place);
     try {
       this.#tcp = new TcpFront(
         inherited?.tcpFd ?? sockets.openTcpListener(place),
+        parts.turns,
         (message, reply) => this.#answerTcp(message, reply),
         (error) => log.warn('cannot serve DNS over TCP', { sandbox: view.id, error: error.message }),
       );
@@ -111,30 +117,28 @@ export class SandboxServer {
     this.#forwarder.close();
   }
 
-  #serveUdp(): void {
+  #serveUdp(): number {
     const { batch } = this.#sockets;
     const { responder } = this;
     const { data, slotBytes } = batch;
     const logged = this.#queries.wants(this.view.id);
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const count = batch.receive(this.#udp);
-      for (let index = 0; index < count; index++) {
-        const length = batch.length(index);
-        if (length > slotBytes) continue; // no question is that long
-        const offset = batch.offset(index);
-        let bytes = responder.answer(data, offset, length, slotBytes, true, query);
-        if (bytes === FORWARD) bytes = this.#refuse(data) || this.#forwardUdp(index, offset, length);
-        if (bytes <= 0) continue;
-        batch.reply(index, bytes);
-        if (logged) this.#logAnswer('udp', data.subarray(offset, offset + bytes));
-      }
-      batch.flush(this.#udp);
-      if (count < batch.slots) return;
+    const count = batch.receive(this.#udp, logged ? LOGGED_PER_TURN : QUESTIONS_PER_TURN);
+    for (let index = 0; index < count; index++) {
+      const length = batch.length(index);
+      if (length > slotBytes) continue; // no question is that long
+      const offset = batch.offset(index);
+      let bytes = responder.answer(data, offset, length, slotBytes, true, query);
+      if (bytes === FORWARD) bytes = this.#refuse(data, length) || this.#forwardUdp(index, offset, length);
+      if (bytes <= 0) continue;
+      batch.reply(index, bytes);
+      if (logged) this.#logAnswer('udp', data.subarray(offset, offset + bytes));
     }
+    batch.flush(this.#udp);
+    return logged ? count * (QUESTIONS_PER_TURN / LOGGED_PER_TURN) : count;
   }
 
   /** Answers what is not ours and goes nowhere; 0 if it is to be forwarded. */
-  #refuse(data: Uint8Array): number {
+  #refuse(data: Uint8Array, length: number): number {
     const { view } = this;
     if (view.keepBareNames && (query.type === RecordType.A || query.type === RecordType.AAAA)) {
       const first = data[query.start + HEADER_BYTES]!;
@@ -142,8 +146,8 @@ export class SandboxServer {
         return writeEmptyAnswer(data, query, ResponseCode.NOERROR, true);
       }
     }
-    if (view.forward && view.upstreams.length > 0) return 0;
-    return writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, false);
+    if (!view.forward || view.upstreams.length === 0) return writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, false);
+    return this.#forwarder.hasRoomFor(length, view) ? 0 : writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, true);
   }
 
   #forwardUdp(index: number, offset: number, length: number): number {
@@ -161,7 +165,7 @@ export class SandboxServer {
     message.copy(tcpScratch);
     let bytes = this.responder.answer(tcpScratch, 0, message.length, MAX_TCP_BYTES, false, query);
     if (bytes === FORWARD) {
-      bytes = this.#refuse(tcpScratch);
+      bytes = this.#refuse(tcpScratch, message.length);
       if (bytes === 0) return this.#forward(Buffer.from(message), 'tcp', reply);
     }
     const answer = Buffer.from(tcpScratch.subarray(0, bytes));

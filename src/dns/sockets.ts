@@ -3,17 +3,26 @@
  * path of a namespace file, undefined the process's own. Descriptors are non-blocking.
  */
 export interface ResolverSockets {
-  /** A bound UDP socket; port 0 lets the kernel choose one at random. */
+  /** A bound UDP socket. */
   openUdp(options: { netns?: string | undefined; address: string; port: number }): number;
   /** A listening TCP socket. */
   openTcpListener(options: { netns?: string | undefined; address: string; port: number }): number;
+  /** A UDP socket that takes nothing but what comes from there, at a port that the kernel chooses at random. */
+  connectUdp(options: { netns?: string | undefined; address: string; port: number }): number;
+  /** One datagram on a connected socket. Throws what the kernel has heard of earlier ones: nobody there, no way to it. */
+  send(fd: number, message: Uint8Array): void;
+  /** The next datagram, good until the next call; undefined if none waits. Throws as `send` does. */
+  receive(fd: number): Buffer | undefined;
   /** A TCP socket that is not connected yet. */
   openTcp(options: { netns?: string | undefined; family: 4 | 6 }): number;
   close(fd: number): void;
   /** Tells namespaces apart whatever their path. Throws if there is none at the path. */
   netnsIdentity(path: string): string;
-  /** Calls back when a UDP socket of `openUdp` has something to read, until it is told to stop. */
-  watch(fd: number, readable: () => void): { stop(): void };
+  /**
+   * Calls back when a UDP socket has something to read, until it is told to stop. Sockets take turns: `readable` reads a
+   * little, whatever waits, and says how much work that was, in answers of ours.
+   */
+  watch(fd: number, readable: () => number): { stop(): void };
   /** Room for datagrams that are read and sent many at a time. One for the process. */
   readonly batch: DatagramBatch;
 }
@@ -24,8 +33,8 @@ export interface DatagramBatch {
   readonly slotBytes: number;
   /** How many messages one `receive` takes at most. */
   readonly slots: number;
-  /** Reads what waits, at most a batch; returns how many. Forgets what was read before. */
-  receive(fd: number): number;
+  /** Reads what waits, at most `limit` and a batch; returns how many. Forgets what was read before. */
+  receive(fd: number, limit: number): number;
   offset(index: number): number;
   /** Bytes of the message; more than `slotBytes` if it was cut. */
   length(index: number): number;

@@ -1,18 +1,21 @@
 /**
  * One question to one server. A new socket for each, so the source port is the kernel's random choice; a random id; and only
  * an answer from that server (the socket is connected), with that id, to that question, is taken. Anything else that
- * arrives is ignored and the wait goes on.
+ * arrives is ignored and the wait goes on, until there is too much of it: a server may be another container, and hostile.
  */
 import { randomInt } from 'node:crypto';
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, isIPv6, Socket } from 'node:net';
 import { errorMessage } from '../base/errors.ts';
 import { Flag, HEADER_BYTES } from './constants.ts';
+import { FrameReader } from './frames.ts';
 import { skipName } from './name.ts';
 import type { ResolverSockets } from './sockets.ts';
 import type { Upstream } from './zone.ts';
 
 export const UPSTREAM_TIMEOUT_MS = 4000;
+const MAX_WRONG_ANSWERS = 32;
+/** What an answer costs, in answers of ours. */
+const ANSWER_WORK = 4;
 
 /** Why there is no answer; `cancelled` when the container went away meanwhile. */
 export type UpstreamResult =
@@ -75,35 +78,29 @@ type Start = (
 ) => () => void;
 
 const startUdp: Start = (sockets, server, netns, message, received, failed) => {
-  const six = isIPv6(server.address);
-  // Node opens sockets later than it is asked to, in whatever namespace the thread is then: those of a container are
-  // opened by us, and handed over as descriptors.
-  const fd = netns === undefined ? undefined : sockets.openUdp({ netns, address: six ? '::' : '0.0.0.0', port: 0 });
-  let socket: UdpSocket;
+  const fd = sockets.connectUdp({ netns, address: server.address, port: server.port });
+  let left = MAX_WRONG_ANSWERS;
+  let watch: { stop(): void } | undefined;
+  const close = (): void => {
+    watch?.stop();
+    sockets.close(fd);
+  };
   try {
-    socket = createSocket(six ? 'udp6' : 'udp4');
-    socket.on('error', failed);
-    if (fd !== undefined) socket.bind({ fd });
+    watch = sockets.watch(fd, () => {
+      try {
+        const answer = sockets.receive(fd);
+        if (answer !== undefined && !received(answer) && --left === 0) failed(new Error('sent too many wrong answers'));
+      } catch (error) {
+        failed(error as Error);
+      }
+      return ANSWER_WORK;
+    });
+    sockets.send(fd, message);
   } catch (error) {
-    if (fd !== undefined) sockets.close(fd);
+    close();
     throw error;
   }
-  socket.on('message', received);
-  let closed = false;
-  const ready = (): void => {
-    if (closed) return;
-    socket.send(message, (error) => {
-      if (error) failed(error);
-    });
-  };
-  const connectNow = (): void => {
-    if (!closed) socket.connect(server.port, server.address, ready);
-  };
-  connectNow();
-  return () => {
-    closed = true;
-    socket.close();
-  };
+  return close;
 };
 
 const startTcp: Start = (sockets, server, netns, message, received, failed) => {
@@ -112,6 +109,8 @@ const startTcp: Start = (sockets, server, netns, message, received, failed) => {
   if (netns === undefined) {
     socket = connect(target);
   } else {
+    // Node opens sockets later than it is asked to, in whatever namespace the thread is then: those of a container are
+    // opened by us, and handed over as descriptors.
     const fd = sockets.openTcp({ netns, family: isIPv6(server.address) ? 6 : 4 });
     try {
       socket = new Socket({ fd });
@@ -121,7 +120,8 @@ const startTcp: Start = (sockets, server, netns, message, received, failed) => {
     }
     socket.connect(target);
   }
-  let waiting: Buffer = Buffer.alloc(0);
+  const frames = new FrameReader();
+  let left = MAX_WRONG_ANSWERS;
   socket.on('connect', () => {
     const framed = Buffer.allocUnsafe(message.length + 2);
     framed.writeUInt16BE(message.length, 0);
@@ -129,11 +129,10 @@ const startTcp: Start = (sockets, server, netns, message, received, failed) => {
     socket.write(framed);
   });
   socket.on('data', (chunk: Buffer) => {
-    waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
-    while (waiting.length >= 2 && waiting.length >= 2 + waiting.readUInt16BE(0)) {
-      const bytes = waiting.readUInt16BE(0);
-      if (received(waiting.subarray(2, 2 + bytes))) return;
-      waiting = waiting.subarray(2 + bytes);
+    frames.push(chunk);
+    for (let bytes = frames.next(); bytes !== undefined; bytes = frames.next()) {
+      if (received(bytes)) return;
+      if (--left === 0) return failed(new Error('sent too many wrong answers'));
     }
   });
   socket.on('error', failed);

@@ -81,13 +81,13 @@ export class DatagramBatch {
     }
   }
 
-  /** Receives what waits, without waiting: how many datagrams stand in slots 0.. now. What was queued is forgotten. */
-  recv(fd: number): number {
+  /** Receives what waits, without waiting, at most `limit`: how many datagrams stand in slots 0.. now. What was queued is forgotten. */
+  recv(fd: number, limit = this.slots): number {
     this.#queued = 0;
     for (let slot = 0; slot < this.#received; slot++) {
       this.#headers.writeUInt32LE(NAME_BYTES, slot * HEADER_BYTES + NAME_LENGTH_OFFSET);
     }
-    const count = recvmmsg(fd, this.#headers, this.slots, MSG_DONTWAIT, null);
+    const count = recvmmsg(fd, this.#headers, Math.min(limit, this.slots), MSG_DONTWAIT, null);
     this.#received = Math.max(0, count);
     if (count >= 0) return count;
     const error = new KernelError(`receive datagrams from socket ${fd}`, errnoOfLastCall());

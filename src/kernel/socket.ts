@@ -79,6 +79,16 @@ export function openUdpSocket(options: UdpSocketOptions): number {
   });
 }
 
+/** A UDP socket that hears that peer alone; the kernel chooses its port, at random. No way there: KernelError ENETUNREACH. */
+export function connectUdpSocket(options: { netns?: string; address: string; port: number }): number {
+  const { netns, address, port } = options;
+  return runInNetns(netns, () => {
+    const fd = openSocket(address, SOCK_DGRAM);
+    const name = inetSockaddr(address, port);
+    return orClose(fd, () => check(connect(fd, name, name.length), `connect to udp ${address}:${port}`));
+  });
+}
+
 export interface TcpListenerOptions {
   readonly netns?: string;
   readonly address: string;

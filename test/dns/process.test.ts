@@ -12,9 +12,10 @@ import { ResolverLink, type ResolverLinkOptions } from '../../src/daemon/resolve
 import type { QueryEvent } from '../../src/dns/query-log.ts';
 import { Host, testEnvironment } from '../harness/host.ts';
 import { encodeMessage, question } from '../../src/dns/message.ts';
-import { a, ask, connectTcp, FakeServer, TcpClient, texts, view, zone } from './dns-world.ts';
+import { a, ask, connectTcp, FakeServer, PORT, TcpClient, texts, view, zone } from './dns-world.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const flooder = fileURLToPath(new URL('flooder.ts', import.meta.url));
 
 describe('the resolver as a process', () => {
   const host = Host.create();
@@ -109,6 +110,40 @@ describe('the resolver as a process', () => {
     await until('the event', () => events.length === 1);
     assert.equal(events[0]!.name, 'pool');
     stop();
+  });
+
+  test('a container that asks without end takes no answer from its neighbours, of their names and of others', async (context) => {
+    const server = new FakeServer(undefined, '127.0.0.1', ({ message }) => ({ answers: [a(message.questions[0]!.name, '9.9.9.9')] }));
+    const upstreams = [server.upstream('host')];
+    await link.apply([
+      { op: 'put-sandbox', view: view('one', host.netns, { upstreams }) },
+      { op: 'put-sandbox', view: view('two', other.netns, { upstreams }) },
+    ]);
+    const asks = async (name: string): Promise<number> => {
+      const tookMs: number[] = [];
+      for (let index = 0; index < 50; index++) {
+        const startedAt = performance.now();
+        const answer = await ask(other.netns, name, 1, { timeoutMs: 15_000 });
+        tookMs.push(performance.now() - startedAt);
+        assert.deepEqual(texts(answer), [name === 'db' ? '172.18.0.2' : '9.9.9.9']);
+      }
+      return tookMs.sort((x, y) => x - y)[25]!;
+    };
+    const quiet = [await asks('db'), await asks('example.com')];
+    for (const name of ['db', 'n*.example.com']) {
+      const flood = spawn(process.execPath, ['--import', 'tsx', flooder, host.netns, String(PORT), '5000000', name], { env: testEnvironment(), stdio: 'inherit' });
+      const ended = new Promise((resolve) => flood.once('exit', resolve));
+      try {
+        await until('it floods', () => Number(/Udp: (\d+)/.exec(host.ok('grep', '^Udp: [0-9]', '/proc/net/snmp'))?.[1]) > 2000);
+        const flooded = [await asks('db'), await asks('example.com')];
+        context.diagnostic(`a neighbour's median while ${name} is asked without end: own names ${quiet[0]!.toFixed(1)} -> ${flooded[0]!.toFixed(1)} ms, others ${quiet[1]!.toFixed(1)} -> ${flooded[1]!.toFixed(1)} ms`);
+      } finally {
+        flood.kill('SIGKILL');
+        await ended;
+      }
+    }
+    server.close();
+    await link.apply([{ op: 'put-sandbox', view: view('one', host.netns) }, { op: 'put-sandbox', view: view('two', other.netns) }]);
   });
 
   test('what cannot be served is said to whoever asked for it', async () => {
