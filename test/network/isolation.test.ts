@@ -409,6 +409,9 @@ ${Object.keys(madeUp(4)).map((name) => `| ${name.replace(' as ', ' | ')} | ${mad
 A port that is published on 127.0.0.1 is closed to other machines even where the host routes loopback addresses (\`route_localnet\`, as on Kubernetes nodes). Within one network
 addresses are not checked, as on any cable.
 
+No container sends anything past its bridge from or to an address of a loopback or the unspecified one, in whatever spelling (\`127.0.0.0/8\`, \`0.0.0.0/8\`, \`::/96\`, \`::ffff:0:0/96\`,
+\`64:ff9b::127.0.0.0/104\`), nor from a group: test/network/martians.test.ts sends them all.
+
 ## Where this is not Docker 28
 
 Only ever stricter:

@@ -30,13 +30,33 @@ const CHAINS: readonly Chain[] = [
   },
   {
     name: 'raw-prerouting',
-    comment: 'loopback addresses have no business on a bridge: route_localnet must not open the host to containers',
+    comment: 'what containers send is looked at before anything else',
     hook: 'type filter hook prerouting priority raw; policy accept;',
+    rules: ['iifname @bridges jump from-containers'],
+  },
+  {
+    name: 'from-containers',
+    comment: 'no address of a loopback, in whatever spelling, has business on a bridge: it must not open the host to containers',
     rules: [
-      'iifname @bridges ip daddr 127.0.0.0/8 drop',
-      'iifname @bridges ip saddr 127.0.0.0/8 drop',
+      'meta nfproto ipv4 goto from-containers4',
+      'ip6 daddr ::ffff:0:0/96 drop comment "IPv4 inside of IPv6: for sockets, not for cables"',
+      'ip6 daddr ::/96 drop comment "::, ::1, and a forgotten spelling of IPv4"',
+      'ip6 daddr 64:ff9b::7f00:0/104 drop comment "a translator would make 127.0.0.0/8 of it"',
+      'ip6 saddr ::ffff:0:0/96 drop',
+      'ip6 saddr :: meta l4proto ipv6-icmp return comment "only who looks for an address has none"',
+      'ip6 saddr ::/96 drop',
       // Over IPv4 the kernel refuses this itself.
-      'iifname @bridges meta nfproto ipv6 fib saddr type local drop comment "a container says that it is this host"',
+      'fib saddr type local drop comment "a container says that it is this host"',
+    ],
+  },
+  {
+    name: 'from-containers4',
+    comment: 'the same over IPv4; sources that are groups the kernel refuses itself',
+    rules: [
+      'ip daddr 127.0.0.0/8 drop',
+      'ip saddr 127.0.0.0/8 drop',
+      'ip daddr 0.0.0.0/8 drop',
+      'ip saddr 0.0.0.0/8 ip daddr != 255.255.255.255 drop comment "only who asks for an address has none"',
     ],
   },
   {
