@@ -61,7 +61,7 @@ function systemMounts(request: MountRequest): OciMount[] {
 function shmMounts(request: MountRequest): OciMount[] {
   if (request.ipc === 'none') return [];
   if (request.ipc === 'host') return [mountOf('/dev/shm', 'bind', '/dev/shm', 'rbind', 'rprivate')];
-  if (request.shmDir !== null) return [mountOf('/dev/shm', 'bind', request.shmDir, 'rbind', 'rprivate')];
+  if (request.shmDir !== null) return [mountOf('/dev/shm', 'bind', request.shmDir, 'rbind', 'rprivate', 'nosuid', 'noexec', 'nodev')];
   const size = request.shmSizeBytes || DEFAULT_SHM_BYTES;
   return [mountOf('/dev/shm', 'tmpfs', 'shm', 'nosuid', 'noexec', 'nodev', 'mode=1777', `size=${size}`)];
 }

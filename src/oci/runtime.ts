@@ -21,6 +21,7 @@ import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writ
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
 import type { OciResources } from './oci-spec.ts';
+import { checkMountTargets, guardMounts } from './mount-guard.ts';
 import { environment, runQuickly } from './quick-program.ts';
 import { createError } from './runtime-errors.ts';
 import { probeRuntime } from './runtime-probe.ts';
@@ -95,6 +96,7 @@ export class Runtime {
     const { id, bundle, spec } = request;
     if (this.#live.has(id)) throw conflict(`container ${id} is already created`);
     checkCgroupsPath(spec.linux.cgroupsPath); // before anything: what is in it is killed in the end
+    checkMountTargets(spec);
     const program = this.#program(request.runtime);
     if (!program.installed) throw missingProgram(program.path, program.packageName);
     const note: ContainerNote = {
@@ -128,6 +130,7 @@ export class Runtime {
         throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
       }
       live.process = new WatchedProcess(report.data);
+      if (program.flavour !== 'other') guardMounts(spec, report.data);
       return { pid: report.data };
     } catch (error) {
       await this.#discard(id, note, program);

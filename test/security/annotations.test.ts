@@ -70,11 +70,15 @@ test('the filter that the engine gives to crun decides as the one that crun make
       // A profile that is not the engine's own value is compiled by crun.
       const theirs = await filterOf({ ...spec, linux: { ...spec.linux, seccomp: structuredClone(spec.linux.seccomp!) } }, false);
       const ours = await filterOf(spec, true);
+      const newest = [...Array(600).keys()].findLast((number) => runFilter(theirs, { architecture: architectures.x86_64, number }) === 0x7fff0000)!;
       for (const architecture of Object.values(architectures)) {
         for (const number of [...Array(600).keys(), ...[...Array(600).keys()].map((low) => low + 0x40000000), -1]) {
-          for (const first of [0n, 8n, 38n, 39n, 40n, 41n, 0x20008n, 0x10000000n, 0xffffffffn, 0x1_0000_0026n]) {
+          // Those whose arguments are looked at: socket, clone, personality, socketcall, by their numbers on both.
+          for (const first of ![41, 56, 102, 120, 135, 136, 359].includes(number & 0xfff) ? [0n] : [0n, 8n, 38n, 39n, 40n, 41n, 0x20008n, 0x10000000n, 0xffffffffn, 0x1_0000_0026n]) {
             const call = { architecture, number, args: [first] };
-            assert.equal(runFilter(ours, call), runFilter(theirs, call), JSON.stringify({ host, architecture, number, first: String(first) }));
+            // What the profile's newest call did not know is said not to exist; crun 1.8 says that it is not permitted.
+            const expected = (number & 0xbfffffff) >>> 0 > newest ? 0x50026 : runFilter(theirs, call);
+            assert.equal(runFilter(ours, call), expected, JSON.stringify({ host, architecture, number, first: String(first) }));
           }
         }
       }
