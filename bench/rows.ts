@@ -36,6 +36,8 @@ export const ROWS: readonly Row[] = [
   { name: 'memory-at-rest', title: 'daemon and DNS at rest (RSS)', unit: 'MB', better: 'lower', goal: { value: 130 } },
   { name: 'dns-queries', title: 'DNS queries for a container name', unit: '/s', better: 'higher', goal: { ratio: 2 } },
   { name: 'dns-latency', title: 'DNS mean latency at 1000 queries/s', unit: 'ms', better: 'lower' },
+  { name: 'dns-flood-latency', title: 'DNS median while a neighbour asks without end', unit: 'ms', better: 'lower' },
+  { name: 'dns-flood', title: 'the same by the median without that flood', unit: 'times', better: 'lower', goal: { value: 2 } },
   { name: 'dns-queries-200', title: 'DNS queries, 200 containers on the network', unit: '/s', better: 'higher', goal: { ratio: 2 } },
   { name: 'dns-latency-200', title: 'DNS mean latency at 1000 queries/s, 200 containers', unit: 'ms', better: 'lower' },
   { name: 'memory-resolver-200', title: 'resolver with 200 containers (RSS; dockerd: within)', unit: 'MB', better: 'lower' },

@@ -29,10 +29,10 @@ import { AF_INET, AF_INET6 } from '../kernel/socket-address.ts';
 /** For bursts: 10,000 questions that wait. The kernel takes the memory only while they do. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 /**
- * What a wake-up does, in answers of ours, before others (control, TCP, timers) get their turn: about a millisecond. Less, and
- * the loop's own cost shows.
+ * What a wake-up does, in answers of ours, before others (control, TCP, forwarding) get their turn: less than a millisecond. Much
+ * less, and the loop's own cost shows.
  */
-const WORK_PER_WAKE_UP = 256;
+const WORK_PER_WAKE_UP = 128;
 const MAX_DATAGRAM_BYTES = 0x10000;
 
 export function createResolverSockets(log: LineLog): ResolverSockets {

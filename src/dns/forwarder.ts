@@ -15,9 +15,12 @@ import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from './zone.ts';
 
 /** Docker's number: servers that do not answer leave many open. */
 const MAX_IN_FLIGHT = 1024;
-/** Asked so recently that a server may have them all in its socket, whose default room is for 277: others need some of it. */
-const MAX_FRESH = 64;
-const FRESH_MS = 250;
+/**
+ * Asked so recently that a quick server may answer them all in one go: others would wait behind these answers, in the server's
+ * socket (whose default room is for 277 questions) and in our turns.
+ */
+const MAX_FRESH = 32;
+const FRESH_MS = 50;
 const MAX_WAITING = 1024;
 /** Of questions, whether asked or waiting. */
 const MAX_BYTES = 1 << 20;

@@ -125,7 +125,6 @@ export class SandboxServer {
     const count = batch.receive(this.#udp, logged ? LOGGED_PER_TURN : QUESTIONS_PER_TURN);
     for (let index = 0; index < count; index++) {
       const length = batch.length(index);
-      if (length > slotBytes) continue; // no question is that long
       const offset = batch.offset(index);
       let bytes = responder.answer(data, offset, length, slotBytes, true, query);
       if (bytes === FORWARD) bytes = this.#refuse(data, length) || this.#forwardUdp(index, offset, length);

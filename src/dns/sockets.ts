@@ -36,7 +36,7 @@ export interface DatagramBatch {
   /** Reads what waits, at most `limit` and a batch; returns how many. Forgets what was read before. */
   receive(fd: number, limit: number): number;
   offset(index: number): number;
-  /** Bytes of the message; more than `slotBytes` if it was cut. */
+  /** Bytes of the message; `slotBytes` if it was longer, and cut. */
   length(index: number): number;
   /** The sender, for an answer that comes later. */
   sender(index: number): Uint8Array;

@@ -2,7 +2,7 @@
  * Work of many parties, done a little at a time and in turn: whoever has much to do waits behind himself, and the event loop
  * goes round in between. The process has one of these, the containers are its parties.
  */
-const STEPS_PER_ROUND = 16;
+const STEPS_PER_ROUND = 8;
 
 export interface Party {
   /** Does one small piece of work; true if there is more that could be done now. */
