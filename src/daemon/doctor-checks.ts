@@ -43,6 +43,7 @@ function programs(): Finding[] {
     ['conmon', 'conmon', 'fail'],
     ['tar', 'tar', 'fail'],
     ['unshare', 'util-linux', 'fail'],
+    ['setpriv', 'util-linux', 'fail'],
     ['zstd', 'zstd', 'warn'],
     ['tini-static', 'tini', 'note'],
   ];

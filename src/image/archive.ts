@@ -1,19 +1,21 @@
 /**
  * `docker cp`, `stat` and `export`: tar streams out of and into a container's file system. Paths are resolved inside it
- * (root-path.ts) and extraction runs in a chroot of it: no symbolic link leads out. Words and statuses are Docker's.
+ * (kernel/root-path.ts), read by a confined program and written by this process: no link leads out. Words and statuses are Docker's.
  */
 import { posix } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { formatTimeNs } from '../base/clock.ts';
-import { CausewayError, invalid, notFound } from '../base/errors.ts';
+import { CausewayError, errorKind, invalid, notFound } from '../base/errors.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
+import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
+import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootPath, type RootView } from '../kernel/root-path.ts';
+import { extractTar } from './extract-tar.ts';
 import { goFileMode } from './go-file-mode.ts';
-import { evaluateInRoot, pathComponents, resolveInRoot, type RootPath, type RootView } from './root-path.ts';
+import { packDirectory, packFile } from './pack-tree.ts';
 import { TarFilter } from './tar-filter.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 import { formatTarHeader } from './tar-headers.ts';
-import { createTar, extractTar } from './tar-program.ts';
 import { cleanEntryName } from './whiteouts.ts';
 
 export interface PathStat {
@@ -23,6 +25,9 @@ export interface PathStat {
   readonly mtime: string;
   readonly linkTarget: string;
 }
+
+/** Where the mounts of a container truly are; see kernel/root-path.ts. */
+export const placeMounts = (view: RootView): RootView => placeMountsInRoot(view);
 
 /** A file system and what to call it in messages. */
 export interface ArchiveRoot extends RootView {
@@ -89,14 +94,7 @@ export function getArchive(root: ArchiveRoot, path: string): { stat: PathStat; t
 
 /** One tree, its entries renamed to start with `prefix`; end blocks included. */
 function packOne(found: RootPath, prefix: string): Readable {
-  if (found.isDirectory) return rename(createTar({ directory: found.hostPath, members: ['.'] }), '', prefix);
-  // A file is packed from its directory: by its own name, which is not that of the path if it is a mount's.
-  const { directory, member, close } = found.locate();
-  try {
-    return rename(createTar({ directory, members: [`./${member}`] }), member, prefix);
-  } finally {
-    close();
-  }
+  return found.isDirectory ? rename(packDirectory(found.fd), '', prefix) : packFile(found, prefix);
 }
 
 /** Volumes inside a directory that is packed: each is a tree of its own on the host. */
@@ -106,7 +104,13 @@ function packMountsBelow(root: ArchiveRoot, path: string, prefix: string): Reada
   const parts: Readable[] = [];
   for (const mount of below) {
     const destination = `/${pathComponents(mount.destination).join('/')}`;
-    const found = resolveInRoot(root, destination, { followLast: true });
+    let found: RootPath;
+    try {
+      found = resolveInRoot(root, destination, { followLast: false });
+    } catch (error) {
+      if (errorKind(error) === 'notFound') continue; // the way to it is made when the container starts
+      throw error;
+    }
     try {
       parts.push(packOne(found, posix.join(prefix, destination.slice(base.length))));
     } finally {
@@ -180,17 +184,8 @@ export async function putArchive(root: ArchiveRoot, path: string, tar: Readable,
   if (inside.at(-1)?.readonly) throw invalid('mounted volume is marked read-only');
   if (inside.length === 0 && options.readonlyRootfs) throw invalid('container rootfs is marked read-only');
   const { stream } = await decompressStream(borrow(tar));
-  const filter = new TarFilter(new Placement(root, into, options));
-  const mounts = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination) || isWithin(mount.destination, into));
-  await extractTar({
-    tar: pipe(stream, filter),
-    root: root.root,
-    // Every container has it, empty: the mount points below the container's own directory.
-    toolsDirectory: 'proc',
-    into,
-    mounts,
-    ...(options.noOverwriteDirNonDir ? {} : { options: ['--recursive-unlink'] }),
-  });
+  const { noOverwriteDirNonDir, owner } = options;
+  await extractTar(stream, { view: root, into, noOverwriteDirNonDir, owner, keepTarget: true });
 }
 
 function isWithin(path: string, directory: string): boolean {
@@ -198,48 +193,13 @@ function isWithin(path: string, directory: string): boolean {
   return pathComponents(path).slice(0, parts.length).join('/') === parts.join('/');
 }
 
-/** Checks entries against what is there, and gives them their owner. */
-class Placement implements TarVisitor {
-  readonly #root: ArchiveRoot;
-  readonly #into: string;
-  readonly #options: PutOptions;
-
-  constructor(root: ArchiveRoot, into: string, options: PutOptions) {
-    this.#root = root;
-    this.#into = into;
-    this.#options = options;
-  }
-
-  visit({ header, pax }: TarEntry): TarVerdict {
-    const name = cleanEntryName(header.name);
-    if (name === '') return 'drop'; // the directory itself stays as it is
-    if (this.#options.noOverwriteDirNonDir) this.#check(name, header.type === '5');
-    const { owner } = this.#options;
-    if (!owner) return undefined;
-    const owned = new Map(pax);
-    owned.delete('uid');
-    owned.delete('gid');
-    return { headers: formatTarHeader({ ...header, ...owner }, owned), dropContent: false };
-  }
-
-  #check(name: string, isDirectory: boolean): void {
-    const path = posix.join(this.#into, Buffer.from(name, 'latin1').toString());
-    let there: RootPath;
-    try {
-      there = resolveInRoot(this.#root, path, { followLast: false });
-    } catch {
-      return; // nothing there, or tar will say what is wrong
-    }
-    const thereIsDirectory = there.isDirectory;
-    there.close();
-    if (thereIsDirectory === isDirectory) return;
-    const [kind, other] = thereIsDirectory ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
-    throw invalid(`cannot overwrite ${kind} ${JSON.stringify(path)} with ${other} ${JSON.stringify(this.#into)}`);
-  }
-}
-
 /** The whole file system without what is mounted in it. */
 export function exportRootfs(root: string): Readable {
   const dropRoot: TarVisitor = { visit: ({ header }) => (cleanEntryName(header.name) === '' ? 'drop' : undefined) };
-  return pipe(rename(createTar({ directory: root, members: ['.'] }), '', ''), new TarFilter(dropRoot));
+  const directory = openFd(root, O_PATH | O_DIRECTORY);
+  try {
+    return pipe(rename(packDirectory(directory), '', ''), new TarFilter(dropRoot));
+  } finally {
+    closeFd(directory);
+  }
 }

@@ -1,14 +1,15 @@
 /** `docker commit`: what a container changed becomes a layer on top of its image. */
-import { pipeline } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { invalid } from '../base/errors.ts';
+import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { formatImageConfig } from './image-config.ts';
 import { formatReference, parseReference, withDefaultTag } from './reference.ts';
 import { TarFilter } from './tar-filter.ts';
-import { createTar } from './tar-program.ts';
+import { packDirectory } from './pack-tree.ts';
 import { OverlayToLayer } from './whiteouts.ts';
 
 export interface CommitRequest {
@@ -38,7 +39,7 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
       if (known) pins.layers.set(diffId, known);
     }
     const layer = new TarFilter(new OverlayToLayer());
-    const source = createTar({ directory: request.upperDir, members: ['.'] });
+    const source = packUpper(request.upperDir);
     pipeline(source, layer, () => {}); // an error reaches the layer, and from there the blob
     const blob = await catalog.blobs.ingest(layer, pins.blobs);
     const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
@@ -61,4 +62,13 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
     const { id } = await catalog.register(image, name ? [formatReference(name)] : [], pins);
     return id;
   });
+}
+
+function packUpper(upperDir: string): Readable {
+  const directory = openFd(upperDir, O_PATH | O_DIRECTORY);
+  try {
+    return packDirectory(directory, { trustedAttributes: true }); // overlayfs's marks say what was deleted
+  } finally {
+    closeFd(directory);
+  }
 }

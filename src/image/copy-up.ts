@@ -1,36 +1,61 @@
 /** The content that an image has where a new, empty volume is mounted: it becomes the volume's. */
 import { chmodSync, chownSync, readdirSync, utimesSync } from 'node:fs';
 import { errorKind, systemError } from '../base/errors.ts';
-import { runProgram } from '../base/program.ts';
-import { resolveInRoot, type RootPath } from './root-path.ts';
+import { startConfined } from '../kernel/confined-program.ts';
+import { closeFd, openFd } from '../kernel/descriptors.ts';
+import { openMountSource, resolveInRoot, type RootMount, type RootPath } from '../kernel/root-path.ts';
+import { childEnd, openPipe } from '../kernel/spawn.ts';
+import { complaints } from './pack-tree.ts';
 
 /**
- * Copies the directory `path` of a mounted root file system, with owners, modes and attributes, into `volumeDir`, and gives
- * that the owner and mode of the directory. Does nothing if `volumeDir` has something in it or there is no such directory.
+ * Copies the directory where `mount` belongs in a mounted root file system, with owners, modes and attributes, into what is
+ * mounted there, and gives that the owner and mode of the directory. Does nothing if there is something in it already or no
+ * such directory. Another container may be at work in the volume: cp sees the two trees and nothing else.
  */
-export async function copyUp(rootfsDir: string, path: string, volumeDir: string): Promise<void> {
-  if (readdirSync(volumeDir).length > 0) return;
-  let found: RootPath;
+export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void> {
+  const target = openMountSource(mount);
   try {
-    found = resolveInRoot({ root: rootfsDir }, path, { followLast: true });
+    const targetPath = `/proc/self/fd/${target}`;
+    if (readdirSync(targetPath).length > 0) return;
+    const found = find(rootfsDir, mount.destination);
+    if (!found) return;
+    try {
+      if (!found.isDirectory) return;
+      if (readdirSync(found.hostPath).length > 0) await copy(found.fd, target, mount.destination);
+      const { uid, gid, mode, atimeMs, mtimeMs } = found.stats;
+      chownSync(targetPath, Number(uid), Number(gid));
+      chmodSync(targetPath, Number(mode) & 0o7777);
+      utimesSync(targetPath, Number(atimeMs) / 1000, Number(mtimeMs) / 1000);
+    } finally {
+      found.close();
+    }
+  } finally {
+    closeFd(target);
+  }
+}
+
+function find(rootfsDir: string, path: string): RootPath | undefined {
+  try {
+    return resolveInRoot({ root: rootfsDir }, path, { followLast: true });
   } catch (error) {
-    if (errorKind(error) === 'notFound') return;
+    if (errorKind(error) === 'notFound') return undefined;
     throw error;
   }
+}
+
+async function copy(from: number, to: number, path: string): Promise<void> {
+  const { readFd, writeFd } = openPipe();
+  const nothing = openFd('/dev/null', 2);
+  const said = complaints(readFd);
+  let pid: number;
   try {
-    if (!found.isDirectory) return;
-    if (readdirSync(found.hostPath).length > 0) {
-      const { code, stderr } = await runProgram('cp', ['--archive', '--', `/proc/${process.pid}/fd/${found.fd}/.`, volumeDir]);
-      if (code !== 0) {
-        const full = /No space left on device/.test(stderr) ? 'no space left on device' : stderr.trim().split('\n')[0];
-        throw systemError(`failed to copy ${path} into its volume: ${full}`);
-      }
-    }
-    const { uid, gid, mode, atimeMs, mtimeMs } = found.stats;
-    chownSync(volumeDir, Number(uid), Number(gid));
-    chmodSync(volumeDir, Number(mode) & 0o7777);
-    utimesSync(volumeDir, Number(atimeMs) / 1000, Number(mtimeMs) / 1000);
+    pid = startConfined({ program: 'cp', args: ['--archive', '--', '/from/.', '/to'], from, to, fds: [nothing, nothing, writeFd] });
   } finally {
-    found.close();
+    closeFd(nothing);
+    closeFd(writeFd);
   }
+  const complaint = await said.end;
+  if ((await childEnd(pid)) === 0) return;
+  const full = /No space left on device/.test(complaint) ? 'no space left on device' : complaint;
+  throw systemError(`failed to copy ${path} into its volume: ${full}`);
 }

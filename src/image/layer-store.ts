@@ -3,16 +3,16 @@
  * overlayfs. A layer is made beside and renamed into place when it is whole; what is removed is renamed away first.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, utimesSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { errorCode, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { digestHex } from './blob-store.ts';
+import { extractTar } from './extract-tar.ts';
 import { storageError } from './storage-errors.ts';
 import { TarFilter } from './tar-filter.ts';
-import { extractTar } from './tar-program.ts';
 import { scanTar } from './tar-scan.ts';
 import { LayerToOverlay } from './whiteouts.ts';
 
@@ -81,12 +81,11 @@ export class LayerStore {
 
   /**
    * The same from an uncompressed archive on disk whose digest is known. Where the archive holds nothing that overlayfs
-   * wants in another form, which is the rule for the lowest layer, tar reads the file itself: three times less work.
+   * wants in another form, which is the rule for the lowest layer, it is extracted as it is.
    */
   async unpackFile(path: string, diffId: string, report?: () => void): Promise<PendingLayer> {
     const whiteouts = new LayerToOverlay();
-    // An empty file is an empty archive for Docker, and none for tar.
-    const asItIs = statSync(path).size > 0 && (await scanTar(path, whiteouts));
+    const asItIs = await scanTar(path, whiteouts);
     if (!asItIs) return await this.unpack(createReadStream(path, { highWaterMark: 256 * 1024 }), report);
     const file = await open(path, 'r');
     try {
@@ -99,18 +98,13 @@ export class LayerStore {
 
   async #extract(tar: Readable | number): Promise<string> {
     const directory = join(this.#staging, randomBytes(8).toString('hex'));
-    // Nobody can guess the name, so no entry of the archive can be meant for it.
-    const tools = `.${randomBytes(12).toString('hex')}`;
     try {
       try {
-        mkdirSync(join(directory, tools), { recursive: true, mode: 0o755 });
+        mkdirSync(directory, { mode: 0o755 });
       } catch (error) {
         throw storageError('mkdir', directory, error);
       }
-      await extractTar({ tar, root: directory, toolsDirectory: tools, into: '/' });
-      const { mtime } = statSync(directory);
-      rmdirSync(join(directory, tools));
-      utimesSync(directory, mtime, mtime);
+      await extractTar(tar, { view: { root: directory }, into: '/' });
       return directory;
     } catch (error) {
       await rm(directory, { recursive: true, force: true });

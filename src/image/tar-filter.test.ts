@@ -155,9 +155,9 @@ test('a scan of a file sees what a reader of the stream sees', async (t) => {
   };
   const sizes = [0, 1, 511, 512, 513, 5000, 64 * 1024 - 512, 64 * 1024, 200_000];
   const tar = archive(...sizes.flatMap((size, i) => [file(`${i}-${'n'.repeat((i * 37) % 200)}`, Buffer.alloc(size, 'x')), directory(`d${i}/`)]));
-  const seen: TarEntry[] = [];
-  assert.equal(await scan(tar, { visit: (entry) => void seen.push(entry) }), true);
-  assert.deepEqual(seen, await list(tar));
+  const seen: Pick<TarEntry, 'header' | 'pax'>[] = [];
+  assert.equal(await scan(tar, { visit: ({ header, pax }) => void seen.push({ header, pax }) }), true);
+  assert.deepEqual(seen, (await list(tar)).map(({ header, pax }) => ({ header, pax })));
   assert.equal(await scan(archive(file('a', 'b'), file('.wh.x', '')), new LayerToOverlay()), false);
   assert.equal(await scan(file('a', 'b'), new LayerToOverlay()), true, 'without end blocks');
   for (const cut of [100, 600, 3000, tar.length - 100_000]) {

@@ -30,7 +30,7 @@ export function isZeroBlock(block: Buffer): boolean {
 
 /** Reads one header block; throws on a wrong checksum. */
 export function parseTarHeader(block: Buffer): TarHeader {
-  const stored = readNumber(block, 148, 8);
+  const stored = readTarNumber(block, 148, 8);
   let sum = 8 * 0x20; // the checksum field counts as spaces
   for (let i = 0; i < TAR_BLOCK; i++) if (i < 148 || i >= 156) sum += block[i]!;
   if (sum !== stored) throw invalid('archive/tar: invalid tar header');
@@ -46,17 +46,17 @@ export function parseTarHeader(block: Buffer): TarHeader {
   if (type === '0' && name.endsWith('/')) type = '5';
   return {
     name,
-    mode: readNumber(block, 100, 8),
-    uid: readNumber(block, 108, 8),
-    gid: readNumber(block, 116, 8),
-    sizeBytes: readNumber(block, 124, 12),
-    mtimeS: readNumber(block, 136, 12),
+    mode: readTarNumber(block, 100, 8),
+    uid: readTarNumber(block, 108, 8),
+    gid: readTarNumber(block, 116, 8),
+    sizeBytes: readTarNumber(block, 124, 12),
+    mtimeS: readTarNumber(block, 136, 12),
     type,
     linkName: readString(block, 157, 100),
     userName: magic.startsWith('ustar') ? readString(block, 265, 32) : '',
     groupName: magic.startsWith('ustar') ? readString(block, 297, 32) : '',
-    deviceMajor: type === '3' || type === '4' ? readNumber(block, 329, 8) : 0,
-    deviceMinor: type === '3' || type === '4' ? readNumber(block, 337, 8) : 0,
+    deviceMajor: type === '3' || type === '4' ? readTarNumber(block, 329, 8) : 0,
+    deviceMinor: type === '3' || type === '4' ? readTarNumber(block, 337, 8) : 0,
   };
 }
 
@@ -118,6 +118,8 @@ function plainHeader(header: TarHeader): Buffer {
   return block;
 }
 
+const SPARSE_MAP = 'GNU.sparse.map';
+
 /** Reads the body of a pax extension. */
 export function parsePax(body: Buffer): PaxRecords {
   const records: PaxRecords = new Map();
@@ -129,7 +131,13 @@ export function parsePax(body: Buffer): PaxRecords {
     const record = body.toString('latin1', space + 1, at + length - 1);
     const equals = record.indexOf('=');
     if (equals < 1) throw invalid('archive/tar: invalid tar header');
-    records.set(record.slice(0, equals), record.slice(equals + 1));
+    const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
+    if (key !== 'GNU.sparse.offset' && key !== 'GNU.sparse.numbytes') records.set(key, value);
+    else {
+      // The oldest form of sparse files says one key again and again: kept in the form that came next.
+      const before = records.get(SPARSE_MAP);
+      records.set(SPARSE_MAP, before === undefined ? value : `${before},${value}`);
+    }
     at += length;
   }
   return records;
@@ -157,7 +165,8 @@ function readString(block: Buffer, offset: number, length: number): string {
   return block.toString('latin1', offset, end < 0 || end > offset + length ? offset + length : end);
 }
 
-function readNumber(block: Buffer, offset: number, length: number): number {
+/** Octal, or GNU's base 256. */
+export function readTarNumber(block: Buffer, offset: number, length: number): number {
   const first = block[offset]!;
   if (first & 0x80) {
     // GNU's base 256, for what octal cannot hold; the first byte's high bit is the mark, its next one the sign.

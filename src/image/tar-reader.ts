@@ -9,6 +9,8 @@ export interface TarEntry {
   /** With the extensions applied: name, link name, size, ids and time are the real ones. */
   readonly header: TarHeader;
   readonly pax: PaxRecords;
+  /** Its header block as it came; only good while it is visited. */
+  readonly block: Buffer;
 }
 
 /** undefined: as it came. `drop`: gone with its content. `headers`: instead of its own; content dropped if `dropContent`. */
@@ -21,6 +23,8 @@ export interface TarVisitor {
 }
 
 const MAX_EXTENSION_BYTES = 16 * 1024 * 1024;
+// One entry has a few extension headers. Without a bound an archive of nothing else would be kept in memory whole.
+const MAX_EXTENSION_BLOCKS = (2 * MAX_EXTENSION_BYTES) / TAR_BLOCK;
 
 export class TarReader {
   readonly #visitor: TarVisitor;
@@ -128,6 +132,7 @@ export class TarReader {
     const header = parseTarHeader(block);
     if ('xgLKXNVM'.includes(header.type)) {
       if (header.sizeBytes > MAX_EXTENSION_BYTES || header.sizeBytes < 0) throw invalid('archive/tar: header field too long');
+      if (this.#raw.length + header.sizeBytes / TAR_BLOCK > MAX_EXTENSION_BLOCKS) throw invalid('archive/tar: header field too long');
       this.#raw.push(Buffer.from(block));
       this.#extension = { type: header.type, parts: [], sizeBytes: header.sizeBytes };
       this.#extensionLeft = Math.ceil(header.sizeBytes / TAR_BLOCK) * TAR_BLOCK;
@@ -171,7 +176,7 @@ export class TarReader {
       mtimeS: Math.floor(number('mtime', plain.mtimeS)),
     };
     if (header.sizeBytes < 0 || !Number.isSafeInteger(header.sizeBytes)) throw invalid('archive/tar: invalid tar header');
-    const verdict = this.#visitor.visit({ header, pax });
+    const verdict = this.#visitor.visit({ header, pax, block });
     if (verdict === undefined) {
       for (const raw of this.#raw) this.#emit(raw);
       this.#emit(block);

@@ -5,6 +5,7 @@ import { close, fcntl, open } from './ffi.ts';
 export const O_RDONLY = 0;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
+export const O_NOFOLLOW = process.arch === 'arm64' ? 0o100000 : 0o400000;
 export const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 
 /** Opens for reading, close-on-exec. */

@@ -38,11 +38,49 @@ export const fchdir: (fd: number) => number = libc.func('int fchdir(int)');
 export const chdir: (path: string) => number = libc.func('int chdir(str)');
 export const chroot: (path: string) => number = libc.func('int chroot(str)');
 
+// Names and paths as bytes that end in NUL: what a container calls its files need not be UTF-8.
+export const mkdirat: (dirFd: number, name: Uint8Array, mode: number) => number = libc.func('int mkdirat(int, const void *, uint32_t)');
+export const mknodat: (dirFd: number, name: Uint8Array, mode: number, device: number) => number = libc.func(
+  'int mknodat(int, const void *, uint32_t, uint64_t)',
+);
+export const openatBytes: (dirFd: number, name: Uint8Array, flags: number, mode: number) => number = libc.func(
+  'int openat(int, const void *, int, int)',
+);
+export const symlinkat: (target: Uint8Array, dirFd: number, name: Uint8Array) => number = libc.func(
+  'int symlinkat(const void *, int, const void *)',
+);
+export const linkat: (oldDirFd: number, oldName: Uint8Array, newDirFd: number, newName: Uint8Array, flags: number) => number =
+  libc.func('int linkat(int, const void *, int, const void *, int)');
+export const readlinkat: (dirFd: number, name: Uint8Array, target: Uint8Array, size: number) => number = libc.func(
+  'int64_t readlinkat(int, const void *, void *, size_t)',
+);
+export const getxattr: (path: string, name: string, value: Bytes, size: number) => number = libc.func(
+  'int64_t getxattr(str, str, void *, size_t)',
+);
+export const listxattr: (path: string, names: Bytes, size: number) => number = libc.func('int64_t listxattr(str, void *, size_t)');
+export const unlinkat: (dirFd: number, name: Uint8Array, flags: number) => number = libc.func('int unlinkat(int, const void *, int)');
+export const fchown: (fd: number, uid: number, gid: number) => number = libc.func('int fchown(int, uint32_t, uint32_t)');
+export const fchmod: (fd: number, mode: number) => number = libc.func('int fchmod(int, uint32_t)');
+export const fchownat: (dirFd: number, name: Uint8Array, uid: number, gid: number, flags: number) => number = libc.func(
+  'int fchownat(int, const void *, uint32_t, uint32_t, int)',
+);
+export const utimensat: (dirFd: number, name: Uint8Array, times: Uint8Array, flags: number) => number = libc.func(
+  'int utimensat(int, const void *, const void *, int)',
+);
+export const futimens: (fd: number, times: Uint8Array) => number = libc.func('int futimens(int, const void *)');
+export const fsetxattr: (fd: number, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number = libc.func(
+  'int fsetxattr(int, const void *, const void *, size_t, int)',
+);
+export const lsetxattr: (path: Uint8Array, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number = libc.func(
+  'int lsetxattr(const void *, const void *, const void *, size_t, int)',
+);
+
 export const lgetxattr: (path: string, name: string, value: Bytes, size: number) => number = libc.func(
   'int64_t lgetxattr(str, str, void *, size_t)',
 );
 
 // Namespaces and mounts
+export const pivotRoot: (number: number, newRoot: string, putOld: string) => number = libc.func('int64_t syscall(int64_t, str, str)');
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int, int)');
 export const unshare: (flags: number) => number = libc.func('int unshare(int)');
 export const mount: (source: string | null, target: string, type: string | null, flags: number, data: string | null) => number =

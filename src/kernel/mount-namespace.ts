@@ -8,6 +8,7 @@
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';
 import { check, errnoNumber, KernelError } from './errors.ts';
 import { chroot, errnoOfLastCall, fchdir, setns, syscallMoveMount, syscallPathFlags, umount2, unshare } from './ffi.ts';
+import { setPropagation } from './mount.ts';
 
 const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x20000;
@@ -26,17 +27,40 @@ const UMOUNT_NOFOLLOW = 8;
  * Synchronous, as runInNetns; a return that fails aborts the process. 15 us.
  */
 export function runInMountNamespace<T>(mountNamespace: string, work: () => T): T {
+  const target = openFd(mountNamespace);
+  try {
+    return elsewhere(() => check(setns(target, CLONE_NEWNS), `enter mount namespace ${mountNamespace}`), work);
+  } finally {
+    closeFd(target);
+  }
+}
+
+/**
+ * Runs `work` in a new mount namespace that is a copy of the one behind the descriptor (undefined: of this thread's own), with
+ * nothing shared between the two. It ends with the last process in it and the last descriptor of it.
+ */
+export function runInPrivateCopy<T>(mountNamespace: number | undefined, work: () => T): T {
+  const enter = () => {
+    if (mountNamespace !== undefined) check(setns(mountNamespace, CLONE_NEWNS), 'enter a mount namespace');
+    check(unshare(CLONE_NEWNS), 'make a mount namespace');
+  };
+  return elsewhere(enter, () => {
+    setPropagation('/', 'rprivate');
+    return work();
+  });
+}
+
+function elsewhere<T>(enter: () => void, work: () => T): T {
   const descriptors: number[] = [];
   const keep = (fd: number) => (descriptors.push(fd), fd);
   try {
-    const target = keep(openFd(mountNamespace));
     const own = keep(openFd('/proc/thread-self/ns/mnt'));
     const root = keep(openFd('/', O_PATH | O_DIRECTORY));
     const directory = keep(openFd('.', O_PATH | O_DIRECTORY));
     // Each time: a thread that was started from this one since then shares with it again. Free when nothing is shared.
     check(unshare(CLONE_FS), 'separate this thread from the working directory of others');
-    check(setns(target, CLONE_NEWNS), `enter mount namespace ${mountNamespace}`);
     try {
+      enter();
       const result = work();
       if (result instanceof Promise) throw new TypeError('work in another mount namespace must be synchronous');
       return result;

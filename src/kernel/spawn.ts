@@ -101,6 +101,16 @@ export function reapChild(pid: number): ChildStatus | undefined | 'gone' {
   return signal === 0 ? { code: (status >> 8) & 0xff, signal: 0 } : { code: 128 + signal, signal };
 }
 
+/** The exit code of a child whose outputs are closed: it has ended or is about to. */
+export async function childEnd(pid: number): Promise<number> {
+  for (let delayMs = 0; ; delayMs = Math.min(20, delayMs + 1)) {
+    const status = reapChild(pid);
+    if (status === 'gone') return 0;
+    if (status !== undefined) return status.code;
+    await new Promise((resolve) => (delayMs === 0 ? setImmediate(resolve) : setTimeout(resolve, delayMs)));
+  }
+}
+
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CappedText } from '../base/capped-text.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
-import { openPipe, reapChild, spawnProgram } from '../kernel/spawn.ts';
+import { childEnd, openPipe, spawnProgram } from '../kernel/spawn.ts';
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
@@ -25,7 +25,7 @@ export async function runQuickly(file: string, args: readonly string[]): Promise
     closeSync(writeFd);
   }
   const output = await readToEnd(readFd);
-  return { code: await exitCode(pid), output: output.trim() };
+  return { code: await childEnd(pid), output: output.trim() };
 }
 
 /** What programs under us get of our environment. */
@@ -53,14 +53,4 @@ function readToEnd(fd: number): Promise<string> {
       resolve(output.toString());
     });
   });
-}
-
-// Its outputs are closed, so it has ended or is about to.
-async function exitCode(pid: number): Promise<number> {
-  for (let delayMs = 0; ; delayMs = Math.min(20, delayMs + 1)) {
-    const status = reapChild(pid);
-    if (status === 'gone') return 0;
-    if (status !== undefined) return status.code;
-    await new Promise((resolve) => (delayMs === 0 ? setImmediate(resolve) : setTimeout(resolve, delayMs)));
-  }
 }

@@ -3,17 +3,17 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { exportRootfs, getArchive, putArchive, statPath, type ArchiveRoot, type PathStat } from '../../image/archive.ts';
+import { exportRootfs, getArchive, putArchive, placeMounts, statPath, type ArchiveRoot, type PathStat } from '../../image/archive.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { pauseContainer, unpauseContainer, isUp } from './container-stop.ts';
 import { withRootfs } from './container-views.ts';
 
-/** A container's files as it sees them: its root, and what is mounted in it. */
+/** A container's files as it sees them: its root, and what is mounted in it, where its own symbolic links lead to. */
 function viewOf(record: ContainerRecord, root: string): ArchiveRoot {
   const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
-  return { root, mounts, containerName: record.name };
+  return { ...placeMounts({ root, mounts }), containerName: record.name };
 }
 
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {

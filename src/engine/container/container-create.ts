@@ -98,7 +98,7 @@ async function fillVolumes(context: EngineContext, id: string, mounts: readonly 
   if (wanted.length === 0) return;
   const root = context.rootfs.mount(id);
   try {
-    for (const mount of wanted) await copyUp(root, mount.destination, mount.source);
+    for (const mount of wanted) await copyUp(root, { source: mount.source, destination: mount.destination, readonly: false });
   } finally {
     context.rootfs.unmount(id);
   }

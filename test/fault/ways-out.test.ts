@@ -1,0 +1,100 @@
+/** What a container's tree could do to the host while the engine copies, mounts and reads in it. Each of these was root on the host once, here or elsewhere. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { check, run } from '../harness/host.ts';
+import { TestEngine } from '../harness/test-engine.ts';
+
+const CANARY = 'the-hosts-own-content';
+let engine: TestEngine;
+let canary: string; // a directory of the host that nobody may reach
+
+before(async () => {
+  engine = await TestEngine.start();
+  engine.importFixtures();
+  canary = join(engine.dir, 'canary');
+  mkdirSync(canary);
+  writeFileSync(join(canary, 'secret'), CANARY);
+});
+
+after(async () => {
+  await engine.destroy();
+});
+
+/** The canary is as it was: nothing has come, gone or changed. */
+function assertCanary(): void {
+  assert.deepEqual(readdirSync(canary), ['secret']);
+  assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), CANARY);
+}
+
+/** An image of what a shell script makes in an empty directory that has busybox. */
+function image(name: string, script: string): void {
+  check(engine.shell(`d=$(mktemp -d) && cd $d && mkdir -p bin etc tmp && cp $(command -v busybox) bin/ && ln -s busybox bin/sh && ${script} && tar -c . | docker import - ${name} >/dev/null; r=$?; rm -rf $d; exit $r`));
+}
+
+/** The real client; what hangs is ended, with the container's own reason to hang named in the assertion. */
+function within20s(...args: string[]) {
+  return engine.host.run('timeout', '20', 'env', `DOCKER_HOST=${engine.url}`, 'docker', ...args);
+}
+
+test('cp reads no loader configuration of the image: /etc/ld.so.preload is a FIFO, and nobody waits for it', () => {
+  image('preload', 'mkfifo etc/ld.so.preload etc/ld.so.cache etc/nsswitch.conf && mkdir data && echo inside > data/f');
+  engine.ok('create', '--name', 'preload', 'preload', 'sh');
+  writeFileSync(join(engine.dir, 'in'), 'put');
+  const put = within20s('cp', join(engine.dir, 'in'), 'preload:/data/in');
+  assert.equal(put.code, 0, `${put.code === 124 ? 'a program of the host opened it: ' : ''}${put.err}`);
+  const got = within20s('cp', 'preload:/data', join(engine.dir, 'out'));
+  assert.equal(got.code, 0, got.err);
+  assert.equal(readFileSync(join(engine.dir, 'out/in'), 'utf8'), 'put');
+  assert.equal(readFileSync(join(engine.dir, 'out/f'), 'utf8'), 'inside\n');
+  assert.equal(within20s('export', '-o', join(engine.dir, 'export.tar'), 'preload').code, 0);
+  engine.ok('rm', 'preload');
+});
+
+test('cp through a volume whose mount point is a link to /usr/sbin runs nothing of the volume', () => {
+  for (const target of ['/usr/sbin', '/usr/bin', '/bin', '/usr']) {
+    const name = `linked${target.replaceAll('/', '-')}`;
+    image(name, `mkdir -p var/lib usr/sbin usr/bin && ln -s ${target} var/lib/db`);
+    engine.ok('create', '--name', name, '-v', `${name}:/var/lib/db`, name, 'sh');
+    const volume = engine.ok('volume', 'inspect', '-f', '{{.Mountpoint}}', name);
+    const mark = join(canary, 'ran');
+    for (const program of ['chroot', 'mount', 'sh', 'tar', 'unshare', 'cp', 'setpriv']) {
+      for (const directory of ['', 'bin/', 'sbin/']) {
+        mkdirSync(join(volume, directory), { recursive: true });
+        writeFileSync(join(volume, directory, program), `#!/bin/busybox sh\necho $0 >> ${mark}\n`);
+        chmodSync(join(volume, directory, program), 0o755);
+      }
+    }
+    const put = within20s('cp', join(engine.dir, 'in'), `${name}:/var/lib/db/file`);
+    assert.equal(existsSync(mark) ? readFileSync(mark, 'utf8') : '', '', `${target}: programs of the volume ran on the host`);
+    assert.equal(put.code, 0, `${target}: ${put.err}`);
+    assert.equal(readFileSync(join(volume, 'file'), 'utf8'), 'put', 'it is in the volume');
+    // The runtime mounts it where the link leads, and so does cp.
+    const seen = within20s('cp', `${name}:${target}/file`, '-');
+    assert.match(seen.out, /put/, `${target}: ${seen.err}`);
+    assertCanary();
+    engine.ok('rm', '-v', name);
+  }
+});
+
+test('a link in the place of /proc, or of any directory, leads to nothing of the host', () => {
+  engine.ok('create', '--name', 'relinked', 'busybox', 'true');
+  const tree = join(engine.dir, 'relink');
+  for (const place of ['proc', 'root', 'etc']) {
+    mkdirSync(tree, { recursive: true });
+    check(run('sh', ['-c', `cd ${tree} && rm -rf * && ln -s ${canary} ${place}`]));
+    // As a client may ask that does not mind files in the place of directories.
+    const put = engine.shell(`tar -C ${tree} -c ${place} | curl -s --max-time 20 --unix-socket ${engine.socket} -T - 'http://x/containers/relinked/archive?path=/'`);
+    assert.equal(`${put.code}${put.out}`, '0');
+    assert.equal(engine.shell(`docker cp relinked:/${place} - | tar -t`).out, `${place}\n`, 'the link is there');
+    for (const path of [`/${place}/secret`, `/${place}/`, `/${place}`]) {
+      const got = engine.shell(`timeout 20 docker cp -L relinked:${path} - | cat`);
+      assert.doesNotMatch(got.out, new RegExp(CANARY), path);
+    }
+    engine.shell(`timeout 20 docker cp ${join(engine.dir, 'in')} relinked:/${place}/secret`);
+    engine.shell(`timeout 20 docker cp ${join(engine.dir, 'in')} relinked:/${place}/new`);
+    assertCanary();
+  }
+  engine.ok('rm', 'relinked');
+});
