@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, PURE_BECAUSE, PURE_NETWORK_PARTS } from './borders.ts';
+import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_JOIN_TREES, PURE_BECAUSE, PURE_NETWORK_PARTS, ROOT_CHANGES, TREE_JOINS } from './borders.ts';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
@@ -77,4 +77,13 @@ test('files stay small enough to be read', () => {
     .filter(({ lines }) => lines > MAX_FILE_LINES)
     .map(({ path, lines }) => `${relative('.', path)}: ${lines} lines`);
   assert.deepEqual(large, []);
+});
+
+test("no path is put together from a container's tree, and no program gets one as its root", () => {
+  for (const bad of ["join(merged, 'etc')", 'join(record.upperDir, path)', '`${volume.mountpoint}/${subpath}`', 'join(mount.source, name)']) assert.match(bad, TREE_JOINS);
+  for (const bad of ['chroot(root)', "spawn('chroot', [root])", 'exec chroot "$root"']) assert.match(bad, ROOT_CHANGES);
+  const code = files.filter((path) => !path.endsWith('.test.ts')).flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').map((line) => ({ path, line })));
+  const found = (pattern: RegExp, may: readonly string[]) => code.filter(({ path, line }) => !may.includes(path) && pattern.test(line)).map(({ path, line }) => `${path}: ${line.trim()}`);
+  assert.deepEqual(found(TREE_JOINS, Object.keys(MAY_JOIN_TREES)), []);
+  assert.deepEqual(found(ROOT_CHANGES, MAY_CHANGE_ROOT), []);
 });

@@ -1,8 +1,9 @@
 /** The content that an image has where a new, empty volume is mounted: it becomes the volume's. */
-import { chmodSync, chownSync, readdirSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, fstatSync, readdirSync, utimesSync } from 'node:fs';
 import { errorKind, systemError } from '../base/errors.ts';
 import { startConfined } from '../kernel/confined-program.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
+import { isKernelError } from '../kernel/errors.ts';
 import { openMountSource, resolveInRoot, type RootMount, type RootPath } from '../kernel/root-path.ts';
 import { childEnd, openPipe } from '../kernel/spawn.ts';
 import { complaints } from './pack-tree.ts';
@@ -13,10 +14,11 @@ import { complaints } from './pack-tree.ts';
  * such directory. Another container may be at work in the volume: cp sees the two trees and nothing else.
  */
 export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void> {
-  const target = openMountSource(mount);
+  const target = openTarget(mount);
+  if (target === undefined) return;
   try {
     const targetPath = `/proc/self/fd/${target}`;
-    if (readdirSync(targetPath).length > 0) return;
+    if (!fstatSync(target).isDirectory() || readdirSync(targetPath).length > 0) return;
     const found = find(rootfsDir, mount.destination);
     if (!found) return;
     try {
@@ -31,6 +33,16 @@ export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void>
     }
   } finally {
     closeFd(target);
+  }
+}
+
+/** A path in a volume that is not there, or leads out, is for the start to refuse. */
+function openTarget(mount: RootMount): number | undefined {
+  try {
+    return openMountSource(mount);
+  } catch (error) {
+    if (mount.subpath && isKernelError(error, 'ENOENT', 'ENOTDIR', 'EXDEV', 'ELOOP')) return undefined;
+    throw error;
   }
 }
 

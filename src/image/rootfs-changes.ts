@@ -3,8 +3,9 @@
  * by overlayfs's rules (whiteouts, opaque directories); nothing has to be mounted. What counts as changed, and that the
  * directories above a change do, is Docker's rule.
  */
-import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
 import { readXattr } from '../kernel/xattr.ts';
 
 export interface Change {
@@ -32,19 +33,40 @@ export async function listChanges(upper: string, layers: readonly string[]): Pro
   return changes;
 }
 
-async function compareDirectory(upper: string, path: string, below: Directory, changes: Change[]): Promise<void> {
-  const names = new Set(readdirSync(join(upper, path)));
-  const hidden = path !== '' && isOpaque(join(upper, path)) ? namesBelow(below).filter((name) => !names.has(name)) : [];
+const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * `directory` is the container's own. The container may run: each directory is entered from the descriptor of the one above, so
+ * that a link that it puts in the place of one leads nowhere.
+ */
+async function compareDirectory(directory: string, path: string, below: Directory, changes: Change[]): Promise<void> {
+  let fd: number;
+  try {
+    fd = openSync(directory, OPEN);
+  } catch (error) {
+    if (path !== '' && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) return; // it went away
+    throw error;
+  }
+  try {
+    await compareOpened(`/proc/self/fd/${fd}`, path, below, changes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function compareOpened(here: string, path: string, below: Directory, changes: Change[]): Promise<void> {
+  const names = new Set(readdirSync(here));
+  const hidden = path !== '' && isOpaque(`${here}/.`) ? namesBelow(below).filter((name) => !names.has(name)) : [];
   for (const name of [...names, ...hidden].sort()) {
     const entryPath = `${path}/${name}`;
     const lower = findLower(below, name);
-    const own = names.has(name) ? lstat(join(upper, entryPath)) : undefined;
+    const own = names.has(name) ? lstat(`${here}/${name}`) : undefined;
     if (!own || isWhiteout(own)) {
       if (lower) changes.push({ kind: DELETED, path: entryPath });
       continue;
     }
     const at = changes.length;
-    if (own.isDirectory()) await compareDirectory(upper, entryPath, lower?.stats.isDirectory() ? lower : { lower: [] }, changes);
+    if (own.isDirectory()) await compareDirectory(`${here}/${name}`, entryPath, lower?.stats.isDirectory() ? lower : { lower: [] }, changes);
     const kind = lower ? MODIFIED : ADDED;
     // The directories above a change count as changed.
     if (!lower || changes.length > at || differs(lower.stats, own)) changes.splice(at, 0, { kind, path: entryPath });

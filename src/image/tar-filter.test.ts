@@ -166,6 +166,12 @@ test('a scan of a file sees what a reader of the stream sees', async (t) => {
   await assert.rejects(scan(Buffer.alloc(5000, 'x'), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
 });
 
+test('extension headers without an entry are not kept without end', async () => {
+  const one = formatTarHeader(header('x', { type: 'x', sizeBytes: 12 * 1024 * 1024 }));
+  const bomb = Buffer.concat([one, Buffer.alloc(12 * 1024 * 1024)]);
+  await assert.rejects(filter(Buffer.concat(Array<Buffer>(8).fill(bomb)), { visit: () => undefined }), { message: 'archive/tar: header field too long' });
+});
+
 test('whatever comes, it is an archive or refused', async () => {
   const good = archive(directory('a/'), file('n'.repeat(150), Buffer.alloc(700, 'x')), file('.wh.b', ''), file('c', 'y', new Map([['SCHILY.xattr.user.a', 'b']])));
   const change = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 });

@@ -1,32 +1,40 @@
-import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** What trees weigh that a container may be changing at the time: each directory is entered from the one above, never by a link. */
+import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
+
+const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** The sizes of the files in a tree added up, hard links once; what vanishes meanwhile does not count. */
 export async function treeSizeBytes(root: string): Promise<number> {
   const seen = new Set<number>();
   let sizeBytes = 0;
-  const todo = [root];
-  for (let directory = todo.pop(); directory !== undefined; directory = todo.pop()) {
-    for (const entry of readEntries(directory)) {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory()) {
-        todo.push(path);
-        continue;
+  const visit = async (path: string): Promise<void> => {
+    const fd = openDirectory(path);
+    if (fd === undefined) return;
+    try {
+      const here = `/proc/self/fd/${fd}`;
+      for (const entry of readdirSync(here, { withFileTypes: true })) {
+        if (entry.isDirectory()) {
+          await visit(`${here}/${entry.name}`);
+          continue;
+        }
+        const stats = lstatSync(`${here}/${entry.name}`, { throwIfNoEntry: false });
+        if (!stats || (stats.nlink > 1 && seen.has(stats.ino))) continue;
+        if (stats.nlink > 1) seen.add(stats.ino);
+        sizeBytes += stats.size;
       }
-      const stats = lstatSync(path, { throwIfNoEntry: false });
-      if (!stats || (stats.nlink > 1 && seen.has(stats.ino))) continue;
-      if (stats.nlink > 1) seen.add(stats.ino);
-      sizeBytes += stats.size;
+    } finally {
+      closeSync(fd);
     }
     await new Promise((resolve) => setImmediate(resolve));
-  }
+  };
+  await visit(root);
   return sizeBytes;
 }
 
-function readEntries(directory: string) {
+function openDirectory(path: string): number | undefined {
   try {
-    return readdirSync(directory, { withFileTypes: true });
+    return openSync(path, OPEN);
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import {
   syscallFdConfig,
   syscallMoveMount,
   syscallNameFlags,
+  syscallPathFlags,
   syscallPathFlagsBuffer,
   syscallThreeInts,
   umount2,
@@ -26,6 +27,7 @@ export const MS_MOVE = 8192;
 export const MS_REC = 16384;
 
 // The same numbers on every architecture: system calls from 424 on share one table.
+const SYS_OPEN_TREE = 428;
 const SYS_MOVE_MOUNT = 429;
 const SYS_FSOPEN = 430;
 const SYS_FSCONFIG = 431;
@@ -33,7 +35,10 @@ const SYS_FSMOUNT = 432;
 const SYS_MOUNT_SETATTR = 442;
 
 const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
 const MNT_DETACH = 2;
 
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'rprivate' | 'rslave' | 'rshared' | 'runbindable';
@@ -107,6 +112,21 @@ export function bindMount(source: string, target: string, options: BindOptions =
     umount2(target, MNT_DETACH);
     throw error;
   }
+}
+
+/**
+ * Mounts what a descriptor (O_PATH too) names on an existing file or directory: no path leads there a second time. Private:
+ * what happens to it later is not seen elsewhere.
+ */
+export function mountDescriptor(descriptor: number, target: string, options: { recursive?: boolean } = {}): void {
+  const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);
+  const tree = check(syscallPathFlags(SYS_OPEN_TREE, descriptor, '', flags), `open what is to be mounted on ${target}`);
+  try {
+    check(syscallMoveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), `mount on ${target}`);
+  } finally {
+    closeFd(tree);
+  }
+  setPropagation(target, options.recursive ? 'rprivate' : 'private');
 }
 
 function makeReadonly(target: string, recursive: boolean): void {

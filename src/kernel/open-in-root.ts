@@ -9,6 +9,7 @@ import { syscallPathBuffer } from './ffi.ts';
 const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
+const RESOLVE_BENEATH = 0x08;
 const RESOLVE_IN_ROOT = 0x10;
 
 export interface OpenInRootOptions {
@@ -16,6 +17,8 @@ export interface OpenInRootOptions {
   readonly flags?: number;
   /** Permission bits for O_CREAT. */
   readonly mode?: number;
+  /** Refuse (EXDEV) what would lead out, an absolute link too, instead of taking it as seen from inside. */
+  readonly beneath?: boolean;
   /** Refuse symbolic links anywhere in the path (ELOOP) instead of following them inside the root. */
   readonly noSymlinks?: boolean;
 }
@@ -25,14 +28,14 @@ export interface OpenInRootOptions {
  * a directory or a descriptor of one. The result is close-on-exec; /proc/self/fd/N names the file to Node's fs.
  */
 export function openInRoot(root: string | number, path: string, options: OpenInRootOptions = {}): number {
-  const { flags = O_PATH, mode = 0, noSymlinks = false } = options;
+  const { flags = O_PATH, mode = 0, beneath = false, noSymlinks = false } = options;
   const directory = typeof root === 'number' ? root : openFd(root, O_PATH | O_DIRECTORY);
   try {
     // struct open_how { flags, mode, resolve }, 64 bits each
     const how = Buffer.alloc(24);
     how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
     how.writeBigUInt64LE(BigInt(mode), 8);
-    how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0)), 16);
+    how.writeBigUInt64LE(BigInt((beneath ? RESOLVE_BENEATH : RESOLVE_IN_ROOT) | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0)), 16);
     return check(syscallPathBuffer(SYS_OPENAT2, directory, path, how, how.length), `open ${path} inside ${root}`);
   } finally {
     if (typeof root === 'string') closeFd(directory);

@@ -222,7 +222,7 @@ export function openMountSource({ source, subpath }: RootMount): number {
   const fd = openFd(source, O_PATH);
   if (subpath === undefined || subpath === '') return fd;
   try {
-    return openInRoot(fd, subpath);
+    return openInRoot(fd, subpath, { beneath: true });
   } finally {
     closeFd(fd);
   }

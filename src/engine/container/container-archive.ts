@@ -6,24 +6,25 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { exportRootfs, getArchive, putArchive, placeMounts, statPath, type ArchiveRoot, type PathStat } from '../../image/archive.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
+import { subpathOf } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { pauseContainer, unpauseContainer, isUp } from './container-stop.ts';
 import { withRootfs } from './container-views.ts';
 
 /** A container's files as it sees them: its root, and what is mounted in it, where its own symbolic links lead to. */
-function viewOf(record: ContainerRecord, root: string): ArchiveRoot {
-  const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
+function viewOf(context: EngineContext, record: ContainerRecord, root: string): ArchiveRoot {
+  const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: !mount.rw }));
   return { ...placeMounts({ root, mounts }), containerName: record.name };
 }
 
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
   const record = context.table.find(ref);
-  return withRootfs(context, record, async (root) => statPath(viewOf(record, root), path));
+  return withRootfs(context, record, async (root) => statPath(viewOf(context, record, root), path));
 }
 
 export function getContainerArchive(context: EngineContext, ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
   const record = context.table.find(ref);
-  return streamFrom(context, record, async (root) => getArchive(viewOf(record, root), path), (result) => result.tar);
+  return streamFrom(context, record, async (root) => getArchive(viewOf(context, record, root), path), (result) => result.tar);
 }
 
 export async function putContainerArchive(
@@ -37,7 +38,7 @@ export async function putContainerArchive(
   await withRootfs(context, record, async (root) => {
     const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
     const owner = user && { uid: user.uid, gid: user.gid };
-    return putArchive(viewOf(record, root), path, tar, {
+    return putArchive(viewOf(context, record, root), path, tar, {
       noOverwriteDirNonDir: options.noOverwriteDirNonDir,
       owner,
       readonlyRootfs: record.spec.host.readonlyRootfs,

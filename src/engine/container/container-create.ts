@@ -10,7 +10,7 @@ import { copyUp } from '../../image/copy-up.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import { checkConfinement } from '../../oci/spec-check.ts';
 import type { EngineContext } from '../engine-context.ts';
-import { resolveMounts } from '../volume/container-mounts.ts';
+import { resolveMounts, subpathOf } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { followName } from './followed-links.ts';
@@ -98,7 +98,7 @@ async function fillVolumes(context: EngineContext, id: string, mounts: readonly 
   if (wanted.length === 0) return;
   const root = context.rootfs.mount(id);
   try {
-    for (const mount of wanted) await copyUp(root, { source: mount.source, destination: mount.destination, readonly: false });
+    for (const mount of wanted) await copyUp(root, { ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: false });
   } finally {
     context.rootfs.unmount(id);
   }

@@ -32,6 +32,11 @@ export function sharedMemoryOf(context: EngineContext, id: string): string {
   return join(context.config.execRoot, 'shm', id);
 }
 
+/** Where what is wanted of its volumes is mounted while it is made. */
+export function subpathsOf(context: EngineContext, id: string): string {
+  return join(context.config.execRoot, 'subpaths', id);
+}
+
 export function cgroupsPathOf(context: EngineContext, record: ContainerRecord): string {
   return `${record.spec.host.cgroupParent || context.config.cgroupParent}/${record.id}`;
 }

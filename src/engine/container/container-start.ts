@@ -10,12 +10,14 @@ import type { MountPoint } from '../../model/mount.ts';
 import { parsePort } from '../../model/port.ts';
 import type { Sandbox } from '../../network/service.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../../oci/shared-memory.ts';
+import { mountSubpath, unmountSubpaths } from '../../oci/subpath-mounts.ts';
 import { buildSpec } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
+import { subpathOf } from '../volume/container-mounts.ts';
 import { findNetwork } from '../network/network-lookup.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { bundleOf, cgroupsPathOf, containerPaths, sharedMemoryOf } from './container-paths.ts';
+import { bundleOf, cgroupsPathOf, containerPaths, sharedMemoryOf, subpathsOf } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
@@ -104,7 +106,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     rootfs: root,
     user: await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name }),
     env: processEnvironment(process, linkEnvironment(context, record)),
-    mounts: runtimeMounts(context, record),
+    mounts: withSubpaths(context, record, runtimeMounts(context, record), undo),
     files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },
     hostname: process.hostname,
     domainname: process.domainname,
@@ -127,6 +129,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     logMaxBytes: parseSizeBytes(host.logConfig.config['max-size']),
   });
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
+  unmountSubpaths(subpathsOf(context, record.id)); // the container has them
   await context.attaches.connect(record.id, (wish) => runtime.attach(record.id, wish));
   if (sandbox) await network.containerStarted(record.id, pid);
   else if (joined) await network.filesShared(joined.id, pid);
@@ -283,6 +286,17 @@ function runtimeMounts(context: EngineContext, record: ContainerRecord): MountPo
     if (type === 'tmpfs') return { ...mount, type: 'tmpfs', source: '', tmpfsOptions: options['o'] ?? '' };
     if (type === 'none' || type === 'bind') return { ...mount, type: 'bind', source: device };
     throw notImplemented(`error while mounting volume '${mount.name}': volumes of type ${type} are not supported: use type none with o=bind, or tmpfs`);
+  });
+}
+
+/** Of a volume of which only a path is wanted, that path as it is now, at a place of ours until the container has it. */
+function withSubpaths(context: EngineContext, record: ContainerRecord, mounts: readonly MountPoint[], undo: UndoStack): MountPoint[] {
+  const directory = subpathsOf(context, record.id);
+  unmountSubpaths(directory); // of a start that a crash cut off
+  undo.push('subpaths', () => unmountSubpaths(directory));
+  return mounts.map((mount) => {
+    const { source, subpath } = subpathOf(mount, context.volumes);
+    return subpath === '' ? mount : { ...mount, source: mountSubpath(directory, source, subpath) };
   });
 }
 

@@ -117,8 +117,8 @@ async function specMount(mount: MountSpec, volumes: VolumeService): Promise<Moun
   });
   const subpath = mount.volume?.subpath ?? '';
   if (isAbsolute(subpath) || subpath.split('/').includes('..')) throw wrong('subpath must be a relative path within the volume');
-  const source = subpath === '' ? volume.mountpoint : `${volume.mountpoint}/${subpath}`;
-  return volumePoint(volume.name, source, destination, 'z', !mount.readonly, mount.volume?.noCopy ?? false);
+  const point = volumePoint(volume.name, volume.mountpoint, destination, 'z', !mount.readonly, mount.volume?.noCopy ?? false);
+  return subpath === '' ? point : { ...point, subpath };
 }
 
 function bindPoint(source: string, destination: string, mode: string, readonly: boolean, propagation: string): MountPoint {
@@ -131,4 +131,12 @@ function volumePoint(name: string, source: string, destination: string, mode: st
 
 function tmpfsPoint(destination: string, tmpfsOptions: string, rw: boolean): MountPoint {
   return { type: 'tmpfs', name: '', source: '', destination, driver: '', mode: '', rw, propagation: '', noCopy: true, tmpfsOptions };
+}
+
+/** The subpath of a mount as its source and the path inside: older records have the two in one. */
+export function subpathOf(mount: MountPoint, volumes: VolumeService): { source: string; subpath: string } {
+  const { source, subpath = '' } = mount;
+  const mountpoint = mount.type === 'volume' ? volumes.get(mount.name)?.mountpoint : undefined;
+  if (subpath !== '' || mountpoint === undefined || !source.startsWith(`${mountpoint}/`)) return { source, subpath };
+  return { source: mountpoint, subpath: source.slice(mountpoint.length + 1) };
 }

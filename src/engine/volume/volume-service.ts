@@ -2,11 +2,12 @@
  * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
  * for each container (see mountOf), so nothing is mounted while nobody uses it.
  */
-import { readdir, rm, rmdir, lstat, mkdir } from 'node:fs/promises';
+import { rm, rmdir, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
+import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
 import type { VolumeRecord } from '../../model/mount.ts';
 import type { Store } from '../../store/store.ts';
@@ -140,7 +141,7 @@ export class VolumeService {
       if (!all && !volume.anonymous) continue;
       if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? [])) continue;
       if (this.#users.usersOf(volume.name).length > 0) continue;
-      spaceReclaimedBytes += await directorySizeBytes(volume.mountpoint);
+      spaceReclaimedBytes += await treeSizeBytes(volume.mountpoint);
       await this.remove(volume.name, true);
       deleted.push(volume.name);
     }
@@ -156,14 +157,4 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
   if (['1', 'true', 't'].includes(text)) return true;
   if (['0', 'false', 'f'].includes(text)) return false;
   throw invalid(`invalid filter '${name}=[${values.join(' ')}]'`);
-}
-
-export async function directorySizeBytes(dir: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => [])) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) total += await directorySizeBytes(path);
-    else total += await lstat(path).then((stat) => stat.size, () => 0);
-  }
-  return total;
 }

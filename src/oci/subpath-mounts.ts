@@ -1,0 +1,76 @@
+/**
+ * What is to be mounted of a volume where only a path inside of it is wanted. A container that has the volume too can put a
+ * symbolic link there, at any moment: the path is found once, inside the volume, and what was found is mounted at a place of
+ * ours, which is what the runtime is told. It is taken away when the runtime has it in the container.
+ */
+import { fstatSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CausewayError, errorCode, errorMessage, invalid, notFound } from '../base/errors.ts';
+import { closeFd } from '../kernel/descriptors.ts';
+import { isKernelError, KernelError } from '../kernel/errors.ts';
+import { mountDescriptor, unmount } from '../kernel/mount.ts';
+import { openMountSource } from '../kernel/root-path.ts';
+
+/** Mounts `subpath` of the directory `source` in `directory`, under a name that answers; refusals are Docker's. */
+export function mountSubpath(directory: string, source: string, subpath: string): string {
+  const found = open(source, subpath);
+  try {
+    mkdirSync(directory, { recursive: true });
+    const place = join(directory, String(readdirSync(directory).length));
+    if (fstatSync(found).isDirectory()) mkdirSync(place);
+    else writeFileSync(place, '', { flag: 'wx' });
+    mountDescriptor(found, place, { recursive: true });
+    return place;
+  } finally {
+    closeFd(found);
+  }
+}
+
+/** Takes all of them away; none is fine. Nothing is removed recursively: what is below a mount is a volume's. */
+export function unmountSubpaths(directory: string): void {
+  for (const name of namesIn(directory)) {
+    const place = join(directory, name);
+    while (isUnmounted(place));
+    if (lstatSync(place).isDirectory()) rmdirSync(place);
+    else unlinkSync(place);
+  }
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** True if there was one to take away. */
+function isUnmounted(place: string): boolean {
+  try {
+    unmount(place, { detach: true });
+    return true;
+  } catch (error) {
+    if (isKernelError(error, 'EINVAL')) return false;
+    throw error;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function open(source: string, subpath: string): number {
+  try {
+    return openMountSource({ source, subpath, destination: '', readonly: false });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EXDEV' || code === 'ELOOP') {
+      throw invalid(`path concatenation escapes the base directory, base: ${JSON.stringify(source)}, subpath: ${JSON.stringify(subpath)}`, error);
+    }
+    const reason = error instanceof KernelError ? `${error.reason.charAt(0).toLowerCase()}${error.reason.slice(1)}` : errorMessage(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(`cannot access path ${source}/${subpath}: ${reason}`, error);
+    throw new CausewayError('system', `cannot access path ${source}/${subpath}: ${reason}`, { cause: error });
+  }
+}
