@@ -23,6 +23,7 @@ import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
 import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
 import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
+import { patienceSetting } from './patience-setting.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
@@ -68,12 +69,14 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
 
+  const patience = patienceSetting(process.env['CAUSEWAY_PATIENCE']);
   const runtimes = runtimeTable(config.runtimes);
   const runtime = new Runtime({
     runtimes,
     defaultRuntime: config.defaultRuntime || 'crun',
     conmonPath: findProgram('conmon') ?? 'conmon',
     stateDir: join(config.execRoot, 'oci'),
+    patience,
     log: log.child({ room: 'oci' }),
   });
   undo.push('runtime', () => runtime.close());
@@ -82,6 +85,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   const resolver = new ResolverLink({
     program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
     execRoot: config.execRoot,
+    answerTimeoutMs: patience.resolverMs,
     log: log.child({ room: 'dns' }),
     version: `${build.version}+${build.gitCommit}`,
   });
@@ -148,6 +152,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       linksFollowNames: config.linksFollowNames,
       logDriver: config.logDriver,
       logOptions: config.logOptions,
+      patience,
     },
     clock: systemClock,
     log: log.child({ room: 'engine' }),

@@ -10,7 +10,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorMessage, systemError, unavailable } from '../base/errors.ts';
+import { errorCode, errorMessage, systemError, unavailable } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { ControlClient } from '../dns/control-client.ts';
 import { CONTROL_PROTOCOL, type ApplyResult, type ResolverIdentity } from '../dns/control-protocol.ts';
@@ -18,6 +18,7 @@ import type { QueryListener } from '../dns/query-log.ts';
 import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
 import { patchZone, type NetworkZone, type ResolverChange, type SandboxView } from '../dns/zone.ts';
 import { isKernelError } from '../kernel/errors.ts';
+import { kill, processesWritingTo, processState } from '../kernel/process.ts';
 import { HeldSockets } from './held-sockets.ts';
 
 export interface ResolverLinkOptions {
@@ -39,6 +40,7 @@ const APPLY_TIMEOUT_MS = 15_000;
 /** A process that lived shorter than this died early. */
 const HEALTHY_AFTER_MS = 1_000;
 const MAX_PAUSE_MS = 2_000;
+const SIGKILL = 9;
 /** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--no-warnings'];
 
@@ -310,10 +312,19 @@ export class ResolverLink {
     let client: ControlClient;
     try {
       client = await ControlClient.connect(this.#socketPath);
-    } catch {
+    } catch (error) {
+      // So many wait for it to accept that no more are let in.
+      if (errorCode(error) === 'EAGAIN') await this.#endSilent();
       return undefined;
     }
-    const identity = await client.request({ op: 'hello' }, this.#answerTimeoutMs);
+    let identity: ResolverIdentity;
+    try {
+      identity = await client.request({ op: 'hello' }, this.#answerTimeoutMs);
+    } catch {
+      client.close();
+      await this.#endSilent();
+      return undefined;
+    }
     const { version } = this.#options;
     if (identity.protocol === CONTROL_PROTOCOL) {
       if (version === undefined || version === identity.version) return client;
@@ -326,6 +337,15 @@ export class ResolverLink {
     await client.request({ op: 'quit' }, this.#answerTimeoutMs);
     await client.closed;
     return undefined;
+  }
+
+  /** One of an earlier daemon that is stopped or stuck: its number is not known to us, but what it writes its log to. */
+  async #endSilent(): Promise<void> {
+    for (const pid of processesWritingTo(join(this.#options.execRoot, 'dns.log'), 'causeway-dns')) {
+      this.#log.error({ pid, state: processState(pid) }, 'the resolver that is there does not answer and is replaced');
+      kill(pid, SIGKILL);
+      for (const end = performance.now() + this.#answerTimeoutMs; processState(pid) !== undefined && performance.now() < end; ) await sleep(5);
+    }
   }
 
   /** A process of this build goes on with the sockets of the old one: no query is lost. Undefined: the old one serves on. */

@@ -4,6 +4,8 @@ import { unavailable } from '../base/errors.ts';
 import { lineReader, type ControlReply, type ControlRequest, type ControlResults } from './control-protocol.ts';
 import type { QueryListener } from './query-log.ts';
 
+const LAST_LOOK_MS = 20;
+
 export class ControlClient {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }>();
@@ -55,11 +57,14 @@ export class ControlClient {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(unavailable('the resolver process has ended'));
       const id = this.#nextId++;
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         this.#waiting.delete(id);
         reject(unavailable(`the resolver process did not answer '${request.op}' within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject, timer });
+      };
+      // Timers come before the socket's turn: if we were held up ourselves, the answer may wait there already.
+      const late = () => (waiting.timer = setTimeout(giveUp, LAST_LOOK_MS));
+      const waiting = { resolve: resolve as (result: unknown) => void, reject, timer: setTimeout(late, timeoutMs) };
+      this.#waiting.set(id, waiting);
       this.#socket.write(`${JSON.stringify({ id, ...request })}\n`);
     });
   }

@@ -5,12 +5,14 @@ import type { Log } from '../base/log.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
 import type { NetworkService } from '../network/service.ts';
+import type { Patience } from '../oci/patience.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import type { AttachHub } from './container/attach-hub.ts';
 import type { NameReservations } from './container/container-name.ts';
 import type { ContainerTable } from './container/container-table.ts';
 import type { ExitWaits } from './container/exit-waits.ts';
 import type { HealthMonitor } from './container/health-monitor.ts';
+import type { RunningCopies } from './container/running-copies.ts';
 import type { RestartTimers } from './container/restart-policy.ts';
 import type { ExecTable } from './exec/exec-table.ts';
 import type { EventBus } from './system/event-bus.ts';
@@ -34,6 +36,7 @@ export interface EngineConfig {
   readonly linksFollowNames: boolean;
   readonly logDriver: string;
   readonly logOptions: Readonly<Record<string, string>>;
+  readonly patience: Patience;
 }
 
 export interface EngineContext {
@@ -51,6 +54,7 @@ export interface EngineContext {
   readonly events: EventBus;
   readonly waits: ExitWaits;
   readonly attaches: AttachHub;
+  readonly copies: RunningCopies;
   readonly execs: ExecTable;
   readonly restarts: RestartTimers;
   readonly health: HealthMonitor;

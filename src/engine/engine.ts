@@ -25,6 +25,7 @@ import { addPorts, removePorts } from './container/container-ports.ts';
 import { removeContainer } from './container/container-remove.ts';
 import { renameContainer } from './container/container-rename.ts';
 import { restartContainer } from './container/container-restart.ts';
+import { RunningCopies } from './container/running-copies.ts';
 import { startContainer } from './container/container-start.ts';
 import { readStats } from './container/container-stats.ts';
 import * as stop from './container/container-stop.ts';
@@ -86,6 +87,7 @@ export function createEngine(deps: EngineDeps) {
     events,
     waits: new ExitWaits(),
     attaches: new AttachHub(),
+    copies: new RunningCopies(),
     execs: new ExecTable(),
     restarts: new RestartTimers(),
     health: new HealthMonitor(),

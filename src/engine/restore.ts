@@ -7,6 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
+import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
 import { withPortBindings } from './container/container-ports.ts';
@@ -130,6 +131,8 @@ function unmountLeftovers(context: EngineContext): void {
   for (const record of context.table.all()) if (!isUp(record)) context.rootfs.unmount(record.id);
 }
 
+const START_TURN_MS = 10_000;
+
 /** Starts what should run; those that join another container's network come after it. */
 export async function startWithDaemon(context: EngineContext): Promise<void> {
   const due = context.table.all().filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
@@ -139,11 +142,13 @@ export async function startWithDaemon(context: EngineContext): Promise<void> {
     return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
   };
   for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
-    await context.lock
+    const started = context.lock
       .run(record.id, async () => {
         const now = context.table.get(record.id);
         if (now && !isUp(now)) await startUnlocked(context, { ...now, stoppedByUser: false });
       })
       .catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
+    // One that hangs does not keep the others from starting.
+    await within(started, START_TURN_MS);
   }
 }

@@ -1,5 +1,5 @@
 /** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setInherited } from './descriptors.ts';
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
@@ -74,6 +74,21 @@ export function processState(pid: number): string | undefined {
   return statFields(pid)?.[0];
 }
 
+/** Who started it, or who took it over; undefined = there is no such process. */
+export function processParent(pid: number): number | undefined {
+  const fields = statFields(pid);
+  return fields && Number(fields[1]);
+}
+
+/** How a process ended that its parent has not asked about yet, as a shell would say it: 128 + the signal. Undefined for any other. */
+export function zombieExitCode(pid: number, parent: number): number | undefined {
+  const fields = statFields(pid);
+  if (fields?.[0] !== 'Z' || Number(fields[1]) !== parent) return undefined;
+  const status = Number(fields[49]);
+  const signal = status & 0x7f;
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+}
+
 // The fields after the program's name, which is in parentheses and may contain spaces and parentheses itself.
 function statFields(pid: number): string[] | undefined {
   try {
@@ -91,6 +106,17 @@ export function processName(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Processes of that short name whose standard output is the file, which may have been deleted meanwhile. */
+export function processesWritingTo(file: string, name: string): number[] {
+  return processIds().filter((pid) => {
+    try {
+      return processName(pid) === name && readlinkSync(`/proc/${pid}/fd/1`).replace(/ \(deleted\)$/, '') === file;
+    } catch {
+      return false; // it ended while we looked
+    }
+  });
 }
 
 /** All process ids that /proc shows. */

@@ -25,6 +25,8 @@ export interface SessionConnection {
 }
 
 const QUEUE_LIMIT_BYTES = 1024 * 1024;
+/** Two pipes of the largest size that any user may ask for, and what conmon and its socket hold. */
+const LAST_WORDS_BYTES = 4 * 1024 * 1024;
 
 export class AttachSession implements RuntimeSession {
   readonly tty: boolean;
@@ -50,6 +52,11 @@ export class AttachSession implements RuntimeSession {
   /** It has as much unread output as it may. */
   get full(): boolean {
     return this.#queuedBytes >= QUEUE_LIMIT_BYTES;
+  }
+
+  /** It has more than what a process that has ended can have left in its pipes. */
+  get overfull(): boolean {
+    return this.#queuedBytes >= QUEUE_LIMIT_BYTES + LAST_WORDS_BYTES;
   }
 
   /** No more output comes; what is queued is still read. */

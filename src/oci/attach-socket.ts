@@ -1,8 +1,9 @@
 /** The files that conmon puts into a directory for us: the attach socket and the control FIFO. */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../base/errors.ts';
+import { errorCode, unavailable } from '../base/errors.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
+import { isKernelError } from '../kernel/errors.ts';
 import { connectSeqpacket } from '../kernel/socket.ts';
 
 /** The bundle may be deep: a unix socket's path holds 107 bytes, a descriptor of its directory is always short. */
@@ -10,6 +11,10 @@ export function connectAttach(directory: string): number {
   const directoryFd = openFd(directory, O_PATH | O_DIRECTORY);
   try {
     return connectSeqpacket(`/proc/self/fd/${directoryFd}/attach`);
+  } catch (error) {
+    // The socket does not block: with the queue of those who wait full, conmon has accepted none for long.
+    if (isKernelError(error, 'EAGAIN')) throw unavailable(`conmon does not accept connections to ${join(directory, 'attach')}: it is stopped or stuck`, error);
+    throw error;
   } finally {
     closeFd(directoryFd);
   }
@@ -26,6 +31,9 @@ export function writeControl(directory: string, rows: number, columns: number): 
   }
   try {
     writeSync(fd, `1 ${rows} ${columns}\n`);
+  } catch (error) {
+    if (errorCode(error) !== 'EAGAIN') throw error;
+    throw unavailable(`conmon does not read what the terminal's size is to be (its control pipe ${join(directory, 'ctl')} is full): it is stopped or stuck`);
   } finally {
     closeSync(fd);
   }

@@ -2,10 +2,10 @@
  * The cgroup of one container in every hierarchy that is mounted: ending what is in it, and removing it. Refuses a path that
  * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
  */
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, systemError } from '../base/errors.ts';
 import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
-import { kill } from '../kernel/process.ts';
+import { kill, processName, processState } from '../kernel/process.ts';
 import { SIGKILL } from './signals.ts';
 
 /** '/parent/ID', at least two names deep, the last one long enough to be a container's own. Throws otherwise. */
@@ -36,6 +36,19 @@ export function isFrozen(cgroupsPath: string): boolean {
   return unified !== undefined && readState(`${unified}${cgroupsPath}/cgroup.freeze`) === '1';
 }
 
+/** Lets frozen processes go, as the runtime's `resume` does, and without a program that could hang. */
+export function thaw(cgroupsPath: string): void {
+  checkCgroupsPath(cgroupsPath);
+  const { unified, controllers } = cgroupMounts();
+  const freezer = controllers.get('freezer');
+  try {
+    if (freezer !== undefined) writeFileSync(`${freezer}${cgroupsPath}/freezer.state`, 'THAWED');
+    else if (unified !== undefined) writeFileSync(`${unified}${cgroupsPath}/cgroup.freeze`, '0');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENODEV') throw error; // it is gone, and so is what was in it
+  }
+}
+
 function readState(file: string): string {
   try {
     return readFileSync(file, 'latin1').trim();
@@ -58,11 +71,17 @@ const REMOVAL_ATTEMPTS = 40;
 export async function removeCgroupWhenEmpty(cgroupsPath: string): Promise<void> {
   let busy = removeCgroup(cgroupsPath);
   for (let attempt = 1; busy.length > 0; attempt++) {
-    if (attempt === REMOVAL_ATTEMPTS) throw systemError(`cannot remove the cgroup ${busy[0]}: it is still in use`);
+    if (attempt === REMOVAL_ATTEMPTS) throw systemError(`cannot remove the cgroup ${busy[0]}: it is still in use${users(cgroupsPath)}`);
     await new Promise((resolve) => setTimeout(resolve, Math.min(attempt, 50)));
     killLeftovers(cgroupsPath); // what was being forked while the others were killed
     busy = removeCgroup(cgroupsPath);
   }
+}
+
+/** Killed and still there: the kernel is busy with them (a dead NFS server, a broken disk). */
+function users(cgroupsPath: string): string {
+  const processes = containerPids(cgroupsPath).slice(0, 5).map((pid) => `${processName(pid) ?? '?'} (pid ${pid}, state ${processState(pid) ?? 'gone'})`);
+  return processes.length === 0 ? '' : ` by ${processes.join(', ')}: killed, but the kernel does not let them go`;
 }
 
 /** Takes what the container made below it too. Answers with what is still busy. */

@@ -70,7 +70,7 @@ export async function forkedConmon(startedPid: number, pidFile: string, id: stri
   return undefined;
 }
 
-function isConmonOf(pid: number | string, id: string): boolean {
+export function isConmonOf(pid: number | string, id: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(id);
   } catch {

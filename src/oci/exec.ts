@@ -2,16 +2,22 @@
 import { closeSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPipe } from '../kernel/spawn.ts';
+import type { Log } from '../base/log.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { ReportPipe, startConmon } from './conmon.ts';
+import { conmonPidFile } from './conmon-arguments.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { WatchedProcess } from './container-process.ts';
+import type { Operation, Operations } from './operation.ts';
+import type { Patience } from './patience.ts';
+import { endSilentConmon } from './silent-conmon.ts';
 import type { OciProcess } from './oci-spec.ts';
 import { environment } from './quick-program.ts';
 import { execError } from './runtime-errors.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
 import { serializeSpec } from './spec.ts';
-import { StdioConnection } from './stdio-connection.ts';
+import { SIGKILL } from './signals.ts';
+import { StdioConnection, type StdioOptions } from './stdio-connection.ts';
 
 export interface ExecRequest {
   readonly process: OciProcess;
@@ -19,6 +25,8 @@ export interface ExecRequest {
   readonly stdin: boolean;
   /** Connect to its stdio before it starts. */
   readonly attach: boolean;
+  /** How long the runtime may take to start it; the runtime's own patience is the most. */
+  readonly startTimeoutMs?: number;
 }
 
 export interface ExecHandle {
@@ -37,63 +45,84 @@ interface ExecStart extends ExecRequest {
   readonly directory: string;
   readonly conmonPath: string;
   readonly program: RuntimeProgram;
+  readonly operations: Operations;
+  readonly patience: Patience;
+  readonly log: Log;
 }
 
 /** Resolves when the process runs. StartError where the runtime refuses it; nothing is left behind then. */
 export async function startExec(start: ExecStart): Promise<ExecHandle> {
-  const { directory, tty, stdin, process: spec } = start;
-  const cleanUp = () => rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const processFile = join(directory, 'process.json');
-  const args = ['--api-version', '1', '--sync', '-e', '-c', start.containerId, '-u', start.execId, '-r', start.program.executable()];
-  args.push('-b', directory, '-p', join(directory, 'pidfile'), '--exec-process-spec', processFile, '--full-attach', '-l', 'none');
-  for (const arg of start.program.globalArgs) args.push('--runtime-arg', arg);
-  if (tty) args.push('-t');
-  if (stdin) args.push('-i');
-  if (stdin && tty) args.push('--leave-stdin-open');
-  const request = { conmonPath: start.conmonPath, args, cwd: directory, env: environment() };
-
-  let session: RuntimeSession | null = null;
-  let conmon: ReturnType<typeof startConmon>;
+  const { containerId, directory, patience, program } = start;
+  const timeoutMs = Math.min(start.startTimeoutMs ?? Infinity, patience.runtimeMs);
   try {
-    writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
-    if (start.attach) ({ conmon, session } = await startAttached(request, directory, { tty, stdinEnds: stdin && !tty }));
-    else conmon = startConmon(request);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return await start.operations.run({ container: containerId, doing: 'exec', runtime: program.name, timeoutMs }, (operation) => begin(start, operation));
   } catch (error) {
-    cleanUp();
+    rmSync(directory, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle> {
+  const { directory, tty, stdin, process: spec } = start;
+  const processFile = join(directory, 'process.json');
+  writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
+  const request = { conmonPath: start.conmonPath, args: conmonArguments(start, processFile), cwd: directory, env: environment() };
+  const started = (pid: number) => {
+    operation.watch(pid, 'conmon');
+    writeFileSync(conmonPidFile(directory), String(pid)); // for a daemon that finds it there when nobody needs it any more
+  };
+  let connection: StdioConnection | undefined;
+  let conmon: ReturnType<typeof startConmon>;
+  if (start.attach) ({ conmon, connection } = await startAttached(request, directory, { tty, stdinEnds: stdin && !tty }, started));
+  else started((conmon = startConmon(request)).pid);
+  const session = connection?.join({ stdin: true }) ?? null;
   const watched = new WatchedProcess(conmon.pid);
   const report = await conmon.reports.next();
   if (report === undefined || report.data <= 0) {
     session?.detach();
-    watched.signal(9);
+    watched.signal(SIGKILL);
     await watched.ended;
     conmon.reports.close();
-    cleanUp();
     throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
   }
-  const program = new WatchedProcess(report.data);
+  const process = new WatchedProcess(report.data);
+  let lostCode: number | undefined;
+  void process.ended.then(async () => {
+    connection?.takeRest();
+    lostCode = await endSilentConmon({ container: start.containerId, process, conmon: watched, said: watched.ended }, start.patience.conmonMs, start.log);
+  });
   const exited = (async () => {
     const last = await conmon.reports.next();
     conmon.reports.close();
     await watched.ended;
-    program.release();
-    cleanUp();
-    return last === undefined ? 255 : last.data & 0xff;
+    process.release();
+    rmSync(directory, { recursive: true, force: true });
+    return last === undefined ? (lostCode ?? 255) : last.data & 0xff;
   })();
   return {
     pid: report.data,
     session,
     exited,
     resize: (rows, columns) => writeControl(directory, rows, columns),
-    kill: (signal) => program.signal(signal),
+    kill: (signal) => process.signal(signal),
   };
+}
+
+function conmonArguments(start: ExecStart, processFile: string): string[] {
+  const { directory, program, tty, stdin } = start;
+  const args = ['--api-version', '1', '--sync', '-e', '-c', start.containerId, '-u', start.execId, '-r', program.executable()];
+  args.push('-b', directory, '-p', join(directory, 'pidfile'), '--exec-process-spec', processFile, '--full-attach', '-l', 'none');
+  for (const arg of program.globalArgs) args.push('--runtime-arg', arg);
+  if (tty) args.push('-t');
+  if (stdin) args.push('-i');
+  if (stdin && tty) args.push('--leave-stdin-open');
+  return args;
 }
 
 // conmon waits twice for a byte on its start pipe: before anything, and (having said on its attach pipe that the socket
 // stands) before it starts the runtime. In between we connect, so that the first byte of output finds us.
-async function startAttached(request: Parameters<typeof startConmon>[0], directory: string, stdio: { tty: boolean; stdinEnds: boolean }) {
+async function startAttached(request: Parameters<typeof startConmon>[0], directory: string, stdio: StdioOptions, started: (pid: number) => void) {
   const start = openPipe();
   const attach = openPipe({ nonBlockingRead: true });
   const ready = new ReportPipe(attach.readFd);
@@ -105,10 +134,11 @@ async function startAttached(request: Parameters<typeof startConmon>[0], directo
     } finally {
       closeSync(attach.writeFd);
     }
-    if ((await ready.next()) === undefined) return { conmon, session: null }; // its sync pipe says why
-    const session = new StdioConnection(connectAttach(directory), stdio).join({ stdin: true });
+    started(conmon.pid);
+    if ((await ready.next()) === undefined) return { conmon, connection: undefined }; // its sync pipe says why
+    const connection = new StdioConnection(connectAttach(directory), stdio);
     writeSync(start.writeFd, '\0');
-    return { conmon, session };
+    return { conmon, connection };
   } finally {
     ready.close();
     closeSync(start.readFd);

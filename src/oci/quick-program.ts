@@ -11,7 +11,8 @@ export interface QuickResult {
   readonly output: string;
 }
 
-export async function runQuickly(file: string, args: readonly string[]): Promise<QuickResult> {
+/** `started` is told the pid: who bounds the wait can kill it. */
+export async function runQuickly(file: string, args: readonly string[], started: (pid: number) => void = () => {}): Promise<QuickResult> {
   const { readFd, writeFd } = openPipe({ nonBlockingRead: true });
   const nullFd = openSync('/dev/null', 'r');
   let pid: number;
@@ -24,6 +25,7 @@ export async function runQuickly(file: string, args: readonly string[]): Promise
     closeSync(nullFd);
     closeSync(writeFd);
   }
+  started(pid);
   const output = await readToEnd(readFd);
   return { code: await childEnd(pid), output: output.trim() };
 }

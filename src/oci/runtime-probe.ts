@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { missingProgram } from './conmon.ts';
 import { createError } from './runtime-errors.ts';
+import type { Operations } from './operation.ts';
+import { runQuickly } from './quick-program.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
 
 /**
@@ -34,6 +36,16 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
     await program.delete(id, `/causeway/${id}`);
     rmSync(bundle, { recursive: true, force: true });
   }
+}
+
+/** Path and version line of each ('' where it cannot be run, or does not answer), and conmon's. */
+export async function versionsOf(programs: readonly RuntimeProgram[], conmonPath: string, operations: Operations, timeoutMs: number) {
+  const version = (runtime: string, path: string): Promise<string> =>
+    operations
+      .run({ container: undefined, doing: '--version', runtime, timeoutMs }, (operation) => runQuickly(path, ['--version'], (pid) => operation.watch(pid, runtime)))
+      .then(({ output }) => output.split('\n')[0] ?? '', () => '');
+  const found = await Promise.all(programs.map(async ({ name, path }) => [name, { path, version: await version(name, path) }] as const));
+  return { runtimes: Object.fromEntries(found) as Record<string, { path: string; version: string }>, conmon: await version('conmon', conmonPath) };
 }
 
 function isExecutableFile(path: string): boolean {

@@ -10,12 +10,15 @@
  */
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { errorCode, systemError } from '../base/errors.ts';
+import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openMemoryFile, sealMemoryFile } from '../kernel/spawn.ts';
 import { missingProgram } from './conmon.ts';
 import { removeCgroupWhenEmpty } from './container-cgroup.ts';
+import type { WatchedProcess } from './container-process.ts';
+import type { Operations } from './operation.ts';
+import type { Patience } from './patience.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type RuntimeFlavour = 'crun' | 'runc' | 'other';
@@ -29,13 +32,17 @@ export class RuntimeProgram {
   readonly stateRoot: string;
   readonly flavour: RuntimeFlavour;
   readonly #log: Log;
+  readonly #operations: Operations;
+  readonly #patience: Patience;
   #sealedFd: number | undefined;
 
-  constructor(options: { name: string; path: string; stateRoot: string; log: Log }) {
+  constructor(options: { name: string; path: string; stateRoot: string; log: Log; operations: Operations; patience: Patience }) {
     this.name = options.name;
     this.path = options.path;
     this.stateRoot = options.stateRoot;
     this.#log = options.log;
+    this.#operations = options.operations;
+    this.#patience = options.patience;
     const file = basename(options.path);
     this.flavour = file.startsWith('crun') ? 'crun' : file.startsWith('runc') ? 'runc' : 'other';
   }
@@ -86,18 +93,25 @@ export class RuntimeProgram {
     return ['--root', this.stateRoot];
   }
 
-  run(args: readonly string[]): Promise<QuickResult> {
+  /** A command about a container, or about none; ends when its time is over, or when the container's operations are interrupted. */
+  async run(args: readonly string[], container?: string, timeoutMs = this.#patience.runtimeMs): Promise<QuickResult> {
     if (!this.installed) throw missingProgram(this.path, this.packageName);
-    return runQuickly(this.path, [...this.globalArgs, ...args]);
+    return this.#operations.run({ container, doing: args[0] ?? '', runtime: this.name, timeoutMs }, (operation) =>
+      runQuickly(this.path, [...this.globalArgs, ...args], (pid) => operation.watch(pid, this.name)),
+    );
   }
 
   /** Lets the created container's process go. False when it has ended already. */
-  async start(id: string): Promise<boolean> {
+  async start(id: string, process: WatchedProcess): Promise<boolean> {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
-    if (this.flavour !== 'other' && existsSync(fifo)) {
-      return this.flavour === 'crun' ? startByWriting(fifo) : startByReading(fifo);
+    if (this.flavour === 'crun' && existsSync(fifo)) return startByWriting(fifo);
+    if (this.flavour === 'runc' && existsSync(fifo)) {
+      return this.#operations.run({ container: id, doing: 'start', runtime: 'the container\'s first process', timeoutMs: this.#patience.runtimeMs }, (operation) => {
+        operation.watch(process.pid, 'the container\'s first process');
+        return startByReading(fifo, process);
+      });
     }
-    const result = await this.run(['start', id]);
+    const result = await this.run(['start', id], id);
     if (result.code !== 0) throw systemError(`start container: ${result.output}`);
     return true;
   }
@@ -109,8 +123,12 @@ export class RuntimeProgram {
   async delete(id: string, cgroupsPath: string): Promise<void> {
     const directory = this.stateDirectory(id);
     if (existsSync(directory) && !existsSync(join(directory, STATE_FILES[this.flavour]))) {
-      const result = await this.run(['delete', '--force', id]);
-      if (result.code !== 0 && existsSync(directory)) throw systemError(`delete container: ${result.output}`);
+      try {
+        const result = await this.run(['delete', '--force', id], undefined, this.#patience.graceMs);
+        if (result.code !== 0 && existsSync(directory)) this.#log.warn({ container: id, runtime: this.path, output: result.output }, 'the runtime could not delete a container; its state is removed by hand');
+      } catch (error) {
+        this.#log.warn({ container: id, error: errorMessage(error) }, 'the runtime did not delete a container; its state is removed by hand');
+      }
     }
     await removeCgroupWhenEmpty(cgroupsPath);
     rmSync(directory, { recursive: true, force: true });
@@ -141,12 +159,11 @@ function startByWriting(fifo: string): boolean {
 }
 
 // runc's process waits in open(2) for a reader, then writes one byte; unread, it would die of SIGPIPE.
-async function startByReading(fifo: string): Promise<boolean> {
+async function startByReading(fifo: string, process: WatchedProcess): Promise<boolean> {
   const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const deadline = Date.now() + 2000;
     const byte = Buffer.alloc(1);
-    while (Date.now() < deadline) {
+    while (process.alive) {
       try {
         if (readSync(fd, byte) === 1) {
           unlinkSync(fifo);

@@ -10,24 +10,28 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { conflict, errorCode, invalid, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { oomKills } from '../kernel/cgroup.ts';
-import { kill as killProcess } from '../kernel/process.ts';
+import { within } from '../base/within.ts';
+import { kill as killProcess, processState } from '../kernel/process.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, killLeftovers } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, killLeftovers, thaw } from './container-cgroup.ts';
 import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
-import { environment, runQuickly } from './quick-program.ts';
+import { endConmon, endExecs, missedExit, wasOomKilled } from './missed-exit.ts';
+import { Operations, type Operation } from './operation.ts';
+import { PATIENCE, type Patience } from './patience.ts';
+import { environment } from './quick-program.ts';
 import { createError } from './runtime-errors.ts';
-import { probeRuntime } from './runtime-probe.ts';
+import { probeRuntime, versionsOf } from './runtime-probe.ts';
 import { RuntimeProgram } from './runtime-program.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
+import { endSilentConmon } from './silent-conmon.ts';
 import { serializeSpec } from './spec.ts';
 import { StdioConnection } from './stdio-connection.ts';
 
@@ -43,6 +47,7 @@ export interface RuntimeOptions {
   /** On a file system that a reboot empties (/run/...): what is here speaks of processes. */
   readonly stateDir: string;
   readonly log: Log;
+  readonly patience?: Patience;
 }
 
 export interface ContainerExit {
@@ -61,6 +66,7 @@ interface Live {
   readonly conmon: WatchedProcess;
   process: WatchedProcess | undefined; // the container's first
   exit: ContainerExit | undefined;
+  lostExitCode: number | undefined; // when conmon was killed because it did not say
   readonly execs: Set<Promise<unknown>>; // that have not ended
   readonly stdio: Set<StdioConnection>; // one open, and deaf ones
   readonly exited: Promise<void>;
@@ -78,15 +84,19 @@ export class Runtime {
   readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
   readonly #exits: ExitDirectory;
   readonly #seccomp: SeccompCache;
+  readonly #patience: Patience;
+  readonly #operations: Operations;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#seccomp = new SeccompCache(options.log);
+    this.#patience = options.patience ?? PATIENCE;
+    this.#operations = new Operations(this.#patience);
     for (const [name, path] of Object.entries(options.runtimes)) {
       const stateRoot = join(options.stateDir, 'runtimes', name);
       mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
-      this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log }));
+      this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log, operations: this.#operations, patience: this.#patience }));
     }
     this.#exits = new ExitDirectory(join(options.stateDir, 'exits'), (id) => this.#noticeExit(id));
   }
@@ -114,35 +124,43 @@ export class Runtime {
     writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
     writeNote(this.#noteFile(id), note);
     try {
-      const { pid: startedPid, reports } = startConmon({
-        conmonPath: this.#options.conmonPath,
-        args: conmonArguments(request, program, this.#exits.path),
-        cwd: bundle,
-        env: environment(),
-      });
-      const conmon = await forkedConmon(startedPid, conmonPidFile(bundle), id);
-      const live = conmon && this.#track(note, program, conmon);
-      const report = await reports.next();
-      reports.close();
-      if (live === undefined || report === undefined || report.data <= 0) {
-        live?.conmon.signal(SIGKILL);
-        await live?.conmon.ended;
-        throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
-      }
-      live.process = new WatchedProcess(report.data);
-      if (program.flavour !== 'other') guardMounts(spec, report.data);
-      return { pid: report.data };
+      const create = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
+      return { pid: await this.#operations.run(create, (operation) => this.#make(request, note, program, operation)) };
     } catch (error) {
       await this.#discard(id, note, program);
       throw error;
     }
   }
 
+  async #make(request: CreateRequest, note: ContainerNote, program: RuntimeProgram, operation: Operation): Promise<number> {
+    const { id, bundle, spec } = request;
+    const { pid: startedPid, reports } = startConmon({
+      conmonPath: this.#options.conmonPath,
+      args: conmonArguments(request, program, this.#exits.path),
+      cwd: bundle,
+      env: environment(),
+    });
+    operation.watch(startedPid, 'conmon');
+    const conmon = await forkedConmon(startedPid, conmonPidFile(bundle), id);
+    if (conmon) operation.watch(conmon.pid, 'conmon');
+    const live = conmon && this.#track(note, program, conmon);
+    const report = await reports.next();
+    reports.close();
+    if (live === undefined || report === undefined || report.data <= 0) {
+      live?.conmon.signal(SIGKILL);
+      await live?.conmon.ended;
+      throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
+    }
+    this.#setProcess(live, report.data);
+    if (program.flavour !== 'other') guardMounts(spec, report.data);
+    return report.data;
+  }
+
   /** Lets the process go. A process that has ended meanwhile has its exit notice; no error. */
   async start(id: string): Promise<void> {
     const live = this.#get(id);
     if (live.exit !== undefined) return;
-    const started = await live.program.start(id);
+    const started = await live.program.start(id, live.process!);
     if (!started) this.#log.warn({ id }, 'the container ended before it was started');
   }
 
@@ -151,7 +169,17 @@ export class Runtime {
     live.process?.signal(signal);
     if (options.all) for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
     // A frozen process does not die of a signal before it thaws.
-    if (signal === SIGKILL && isFrozen(live.note.cgroupsPath)) await this.resume(id);
+    if (signal === SIGKILL && isFrozen(live.note.cgroupsPath)) thaw(live.note.cgroupsPath);
+  }
+
+  /** Ends what the container waits for now from programs that may hang: starts, execs, commands. Those who asked get an error. */
+  interrupt(id: string, why: string): void {
+    this.#operations.interrupt(id, why);
+  }
+
+  /** Lets frozen processes go without asking the runtime. */
+  thaw(id: string): void {
+    thaw(this.#get(id).note.cgroupsPath);
   }
 
   async pause(id: string): Promise<void> {
@@ -188,12 +216,21 @@ export class Runtime {
       const created = existsSync(join(live.program.stateDirectory(id), 'exec.fifo'));
       if (!options.force && !created) throw conflict(`container ${id} is running`);
       await this.kill(id, SIGKILL);
-      await live.exited;
+      await this.#exitOf(live);
     }
-    await live.conmon.ended; // conmon's last step was the exit notice
+    // conmon's last step was the exit notice; one that stops there is not needed any more.
+    if (!(await within(live.conmon.ended, this.#patience.conmonMs))) live.conmon.signal(SIGKILL);
     killLeftovers(live.note.cgroupsPath); // with the host's pid namespace, execs too
-    await Promise.allSettled(live.execs);
+    await within(Promise.allSettled(live.execs), this.#patience.conmonMs + this.#patience.killMs);
     await this.#discard(id, live.note, live.program, options);
+  }
+
+  // After it was killed. Only the kernel can hold a process up then.
+  async #exitOf(live: Live): Promise<void> {
+    const { conmonMs, killMs } = this.#patience;
+    if (await within(live.exited, conmonMs + killMs)) return;
+    const pid = live.process?.pid ?? 0;
+    throw systemError(`container ${live.note.id}: process ${pid} was killed and does not end (state ${processState(pid) ?? 'gone'}): the kernel is busy with it, or a file system that it uses does not answer`);
   }
 
   /** How it ended is stored elsewhere now. */
@@ -238,7 +275,7 @@ export class Runtime {
       execId,
       directory: join(live.note.bundle, 'exec', execId),
       conmonPath: this.#options.conmonPath,
-      program: live.program,
+      program: live.program, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
     live.execs.add(handle.exited);
     void handle.exited.finally(() => live.execs.delete(handle.exited));
@@ -267,16 +304,16 @@ export class Runtime {
     if (found && existsSync(join(program.stateDirectory(id), 'exec.fifo'))) {
       // Made but never started: the daemon died in between, and whoever waited for it is gone.
       killProcess(found.pid, SIGKILL);
-      await new WatchedProcess(found.conmonPid).ended;
+      await endConmon(new WatchedProcess(found.conmonPid), this.#patience);
       await this.#discard(id, note, program, { keepExit: true });
       return gone;
     }
     if (found && this.#exits.read(id) === undefined) {
       const live = this.#track(note, program, new WatchedProcess(found.conmonPid));
-      live.process = new WatchedProcess(found.pid);
+      this.#setProcess(live, found.pid);
       return { running: true, pid: found.pid };
     }
-    const notice = await this.#awaitNotice(id, found === undefined ? 200 : 2000);
+    const notice = await missedExit(note, this.#exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
     const exit = notice ? { ...notice, oomKilled: wasOomKilled(note, notice.code) } : undefined;
     await this.#discard(id, note, program, { keepExit: true });
     return exit ? ended(exit) : gone;
@@ -295,13 +332,8 @@ export class Runtime {
   }
 
   /** name -> path and version line ('' where it cannot be run), and conmon's. */
-  async version(): Promise<{ runtimes: Record<string, { path: string; version: string }>; conmon: string }> {
-    const first = (run: Promise<{ output: string }>) => run.then(({ output }) => output.split('\n')[0] ?? '', () => '');
-    const runtimes: Record<string, { path: string; version: string }> = {};
-    for (const [name, program] of this.#programs) {
-      runtimes[name] = { path: program.path, version: await first(runQuickly(program.path, ['--version'])) };
-    }
-    return { runtimes, conmon: await first(runQuickly(this.#options.conmonPath, ['--version'])) };
+  version(): Promise<{ runtimes: Record<string, { path: string; version: string }>; conmon: string }> {
+    return versionsOf([...this.#programs.values()], this.#options.conmonPath, this.#operations, this.#patience.conmonMs);
   }
 
   /** Lets go of everything; containers run on. */
@@ -337,10 +369,19 @@ export class Runtime {
   #track(note: ContainerNote, program: RuntimeProgram, conmon: WatchedProcess): Live {
     let markExited!: () => void;
     const exited = new Promise<void>((resolve) => (markExited = resolve));
-    const live: Live = { note, program, conmon, process: undefined, exit: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
+    const live: Live = { note, program, conmon, process: undefined, exit: undefined, lostExitCode: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
     this.#live.set(note.id, live);
     void conmon.ended.then(() => this.#conmonEnded(live));
     return live;
+  }
+
+  #setProcess(live: Live, pid: number): void {
+    const process = (live.process = new WatchedProcess(pid));
+    void process.ended.then(async () => {
+      for (const connection of live.stdio) connection.takeRest();
+      const ended = { container: live.note.id, process, conmon: live.conmon, said: Promise.race([live.exited, live.conmon.ended]) };
+      live.lostExitCode = await endSilentConmon(ended, this.#patience.conmonMs, this.#log);
+    });
   }
 
   // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
@@ -350,7 +391,7 @@ export class Runtime {
     if (this.#exits.read(id) !== undefined) return this.#noticeExit(id);
     this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
     live.process.signal(SIGKILL);
-    void live.process.ended.then(() => this.#finish(live, { code: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
+    void live.process.ended.then(() => this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
   }
 
   #noticeExit(id: string): void {
@@ -364,6 +405,7 @@ export class Runtime {
   #finish(live: Live, exit: ContainerExit): void {
     if (live.exit !== undefined) return;
     live.exit = exit;
+    this.#operations.endSoon(live.note.id);
     // conmon has closed its ends: what is not read yet is still in ours. Only the deaf ones would never know.
     for (const connection of live.stdio) if (!connection.open) connection.close();
     live.markExited();
@@ -377,16 +419,8 @@ export class Runtime {
   }
 
   async #command(live: Live, what: string, args: readonly string[]): Promise<void> {
-    const result = await live.program.run(args);
+    const result = await live.program.run(args, live.note.id);
     if (result.code !== 0) throw systemError(`${what}: ${result.output}`);
-  }
-
-  async #awaitNotice(id: string, timeoutMs: number) {
-    for (let waitedMs = 0; ; waitedMs += 10) {
-      const notice = this.#exits.read(id);
-      if (notice || waitedMs >= timeoutMs) return notice;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
   }
 
   // Teardown of what may be half there; goes on to the end and throws what failed.
@@ -395,6 +429,7 @@ export class Runtime {
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
+    endExecs(note);
     killLeftovers(note.cgroupsPath);
     await program.delete(id, note.cgroupsPath);
     for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'conmon.pid', 'oom', 'exec']) {
@@ -412,7 +447,3 @@ export class Runtime {
 }
 
 const ended = (exit: ContainerExit): Recovered => ({ running: false, exitCode: exit.code, oomKilled: exit.oomKilled, at: exit.at });
-
-function wasOomKilled(note: ContainerNote, code: number): boolean {
-  return existsSync(join(note.bundle, 'oom')) || (code === 128 + SIGKILL && oomKills(note.cgroupsPath) > 0);
-}

@@ -37,6 +37,7 @@ export class StdioConnection {
   readonly #sessions = new Set<AttachSession>();
   #state: 'open' | 'lingering' | 'closed' = 'open';
   #stdinEnded = false;
+  #resting = false;
   #sending: Promise<void> = Promise.resolve();
   #cancelSend: (() => void) | undefined;
 
@@ -124,10 +125,16 @@ export class StdioConnection {
     }
   }
 
+  /** The process has ended: what is left of its output is taken from conmon, which is to say how it ended, whether or not anybody reads it. */
+  takeRest(): void {
+    this.#resting = true;
+    this.#regulate();
+  }
+
   // Reads while every session has room; with none left, what comes is dropped.
   #regulate(): void {
     if (this.#state !== 'open') return;
-    this.#watch.watch({ readable: ![...this.#sessions].some((session) => session.full) });
+    this.#watch.watch({ readable: ![...this.#sessions].some((session) => (this.#resting ? session.overfull : session.full)) });
   }
 
   #write(chunk: Buffer): Promise<void> {

@@ -36,6 +36,7 @@ export async function putContainerArchive(
 ): Promise<void> {
   const record = context.table.find(ref);
   await withRootfs(context, record, async (root) => {
+    context.copies.add(record.id, tar);
     const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
     const owner = user && { uid: user.uid, gid: user.gid };
     return putArchive(viewOf(context, record, root), path, tar, {
@@ -60,6 +61,7 @@ function streamFrom<T>(context: EngineContext, record: ContainerRecord, open: (r
     withRootfs(context, record, async (root) => {
       const result = await open(root);
       resolve(result);
+      context.copies.add(record.id, tarOf(result));
       await finished(tarOf(result)).catch(() => {}); // a client that left is no fault
     }).catch(reject);
   });

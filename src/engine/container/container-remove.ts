@@ -6,6 +6,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { endRun, isUp } from './container-stop.ts';
+import { lockToEnd } from './ending-lock.ts';
 import { setLiveLinks } from './followed-links.ts';
 import { releaseNetwork } from './shared-network.ts';
 
@@ -24,12 +25,27 @@ export async function removeContainer(
       const advice = state === 'paused' ? 'unpause and then stop the container' : 'stop the container';
       throw conflict(`cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`);
     }
-    context.restarts.forget(id);
-    if (isUp(record)) await endRun(context, record, { signal: 'SIGKILL', timeoutS: 0 });
   }
-  await context.lock.run(id, async () => {
-    if (context.table.get(id)) await removeUnlocked(context, id, { volumes: options.volumes });
-  });
+  if (!options.force) return context.lock.run(id, () => removeStopped(context, id, options));
+  for (;;) {
+    context.restarts.forget(id);
+    const now = context.table.get(id);
+    if (now && isUp(now)) await endRun(context, now, { signal: 'SIGKILL', timeoutS: 0 });
+    const removed = await lockToEnd(context, id, async () => {
+      const last = context.table.get(id);
+      if (last && isUp(last)) return false; // a start that was under way came first
+      await removeStopped(context, id, options);
+      return true;
+    });
+    if (removed) return;
+  }
+}
+
+async function removeStopped(context: EngineContext, id: string, options: { volumes: boolean }): Promise<void> {
+  const record = context.table.get(id);
+  if (!record) return;
+  if (isUp(record)) throw conflict(`cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`);
+  await removeUnlocked(context, id, { volumes: options.volumes });
 }
 
 /**

@@ -3,14 +3,18 @@
  * lock while they wait for it.
  */
 import { conflict, notModified, systemError } from '../../base/errors.ts';
+import { within } from '../../base/within.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parseSignal } from '../../oci/signals.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { lockToEnd } from './ending-lock.ts';
 import { releaseNetwork } from './shared-network.ts';
 
 const DEFAULT_STOP_TIMEOUT_S = 10;
-const KILL_PATIENCE_MS = 10_000;
+
+// For the process to die, for conmon to say so or be ended itself, and for what it used to be taken down.
+const killPatienceMs = ({ config }: EngineContext): number => config.patience.killMs + 2 * config.patience.conmonMs;
 
 export interface StopOptions {
   readonly signal?: string;
@@ -31,7 +35,7 @@ export function isUp(record: ContainerRecord): boolean {
 
 /** A restart that waits for its delay is simply not made. */
 export async function stopRestarting(context: EngineContext, id: string): Promise<void> {
-  await context.lock.run(id, async () => {
+  await lockToEnd(context, id, async () => {
     context.restarts.forget(id);
     const record = context.table.get(id);
     if (record?.state.status === 'restarting') {
@@ -52,7 +56,7 @@ export async function stopRestarting(context: EngineContext, id: string): Promis
 export async function endRun(context: EngineContext, record: ContainerRecord, options: StopOptions, why: { keep?: boolean; byDaemon?: boolean } = {}): Promise<void> {
   const { id } = record;
   let exited: Promise<unknown> | undefined;
-  await context.lock.run(id, async () => {
+  await lockToEnd(context, id, async () => {
     const now = context.table.get(id);
     if (!now || !isUp(now)) return;
     exited = context.waits.next(id, 'exit');
@@ -68,7 +72,7 @@ export async function endRun(context: EngineContext, record: ContainerRecord, op
     if (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000)) return;
   }
   await signalContainer(context, record, 9);
-  if (!(await within(exited, KILL_PATIENCE_MS))) {
+  if (!(await within(exited, killPatienceMs(context)))) {
     throw systemError(`cannot stop container: ${id}: tried to kill container, but did not receive an exit event`);
   }
 }
@@ -79,18 +83,7 @@ async function signalContainer(context: EngineContext, record: ContainerRecord, 
   publishContainerEvent(context.events, now, 'kill', { signal: String(signal) });
   await context.runtime.kill(record.id, signal);
   // A frozen process gets its signal when it thaws.
-  if (now.state.status === 'paused') await context.runtime.resume(record.id);
-}
-
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  if (ms === Infinity) return promise.then(() => true);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (now.state.status === 'paused') context.runtime.thaw(record.id);
 }
 
 export async function killContainer(context: EngineContext, ref: string, signalName: string): Promise<void> {
@@ -101,7 +94,7 @@ export async function killContainer(context: EngineContext, ref: string, signalN
   const stopSignal = parseSignal(record.spec.process.stopSignal || 'SIGTERM');
   if (signal !== 9 && signal !== stopSignal) return signalContainer(context, record, signal);
   // The user ended it: the restart policy must not bring it back.
-  await context.lock.run(record.id, async () => {
+  await lockToEnd(context, record.id, async () => {
     const now = context.table.get(record.id);
     if (now && isUp(now)) await context.table.save({ ...now, stoppedByUser: true });
   });
@@ -109,7 +102,7 @@ export async function killContainer(context: EngineContext, ref: string, signalN
   const exited = context.waits.next(record.id, 'exit');
   await signalContainer(context, record, 9);
   const now = context.table.get(record.id);
-  if (now && isUp(now)) await within(exited, KILL_PATIENCE_MS);
+  if (now && isUp(now)) await within(exited, killPatienceMs(context));
 }
 
 export function pauseContainer(context: EngineContext, ref: string): Promise<void> {

@@ -3,6 +3,7 @@ import { CappedText } from '../../base/capped-text.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { newId } from '../../model/ids.ts';
 import type { EngineContext } from '../engine-context.ts';
+import type { ExecHandle } from '../../oci/runtime.ts';
 import { runExec } from '../exec/exec-service.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { ProbeRunner } from './health-monitor.ts';
@@ -15,19 +16,24 @@ export function healthProbes(context: EngineContext): ProbeRunner {
     record: (id) => context.table.get(id),
     async probe(record, cmd, timeoutMs) {
       const spec = { cmd, env: [], user: '', workingDir: '', tty: false, privileged: false, attachStdin: false, attachStdout: true, attachStderr: true, detachKeys: '', consoleSize: null };
-      const handle = await runExec(context, record, newId(), spec, { attach: true, consoleSize: null });
+      // The time runs from here: a runtime that hangs is a probe that does.
       let late = false;
+      let handle: ExecHandle | undefined;
       const timer = setTimeout(() => {
         late = true;
-        void handle.kill(9);
+        void handle?.kill(9);
       }, timeoutMs);
+      const exceeded = (output: string) => ({ exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` });
       try {
+        handle = await runExec(context, record, newId(), spec, { attach: true, consoleSize: null, startTimeoutMs: timeoutMs });
         const said = new CappedText(MAX_OUTPUT_BYTES);
         for await (const { data } of handle.session!.output) said.push(data);
         const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
         const exitCode = await handle.exited;
-        if (late) return { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` };
-        return { exitCode, output };
+        return late ? exceeded(output) : { exitCode, output };
+      } catch (error) {
+        if (late) return exceeded(errorMessage(error));
+        throw error;
       } finally {
         clearTimeout(timer);
       }

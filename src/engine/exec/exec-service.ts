@@ -80,7 +80,7 @@ export async function runExec(
   record: ContainerRecord,
   execId: string,
   spec: ExecSpec,
-  options: { attach: boolean; consoleSize: readonly [number, number] | null },
+  options: { attach: boolean; consoleSize: readonly [number, number] | null; startTimeoutMs?: number },
 ): Promise<ExecHandle> {
   const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, linkEnvironment(context, record));
   const env = mergeOver(base, spec.env);
@@ -94,7 +94,7 @@ export async function runExec(
     privileged: spec.privileged,
     consoleSize: options.consoleSize,
   });
-  return context.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach });
+  return context.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach, ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }) });
 }
 
 function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {
