@@ -2,15 +2,11 @@
 import { notFound, notImplemented, unavailable } from '../../base/errors.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
-const notManager: Handler = () => {
-  throw unavailable(
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
-  );
-};
+// Scanners and `docker info` ask; it is no failure of ours, and the log does not fill with it.
+const answer503 = (message: string): Handler => (call) => call.reply(503, { message });
 
-const notInSwarm: Handler = () => {
-  throw unavailable('This node is not part of a swarm');
-};
+const notManager = answer503('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+const notInSwarm = answer503('This node is not part of a swarm');
 
 function missing(sentence: string): Handler {
   return () => {

@@ -7,6 +7,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { booleanFilter } from '../volume/volume-service.ts';
+import { namePattern } from './name-pattern.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -32,11 +33,12 @@ export function listImages(context: EngineContext, options: { all: boolean; filt
   for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
   const dangling = booleanFilter(filters, 'dangling');
   const bound = (name: string): ImageRecord[] => (filters[name] ?? []).map((ref) => context.images.get(ref));
+  const references = (filters['reference'] ?? []).map(namePattern);
   const [before, since] = [bound('before'), bound('since')];
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
   return context.images
     .list()
-    .map((image) => restrictTags(image, filters['reference'] ?? []))
+    .map((image) => restrictTags(image, references))
     .filter((image) => image !== undefined)
     .filter((image) => dangling === undefined || dangling === (image.repoTags.length === 0))
     .filter((image) => matchesLabels(image.config.labels, filters['label'] ?? []))
@@ -47,9 +49,8 @@ export function listImages(context: EngineContext, options: { all: boolean; filt
 }
 
 /** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */
-function restrictTags(image: ImageRecord, patterns: readonly string[]): ImageRecord | undefined {
-  if (patterns.length === 0) return image;
-  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`));
+function restrictTags(image: ImageRecord, expressions: readonly RegExp[]): ImageRecord | undefined {
+  if (expressions.length === 0) return image;
   const matches = (tag: string): boolean => expressions.some((one) => one.test(tag) || one.test(tag.replace(/:[^:/]+$/, '')));
   const repoTags = image.repoTags.filter(matches);
   const repoDigests = image.repoDigests.filter((digest) => expressions.some((one) => one.test(digest) || one.test(digest.replace(/@.*$/, ''))));
