@@ -49,13 +49,18 @@ export async function runSession(connection: HijackedConnection, session: Attach
 
 async function pumpOutput(socket: Socket, session: AttachSession, options: StreamOptions, left: Promise<void>): Promise<void> {
   const frames = session.output[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await Promise.race([frames.next(), left]);
-    if (!next || next.done || socket.destroyed) return;
-    const { stream, data } = next.value;
-    if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
-    const more = session.tty ? socket.write(data) : writeFrame(socket, stream, data);
-    if (!more) await drained(socket);
+  try {
+    for (;;) {
+      const next = await Promise.race([frames.next(), left]);
+      if (!next || next.done || socket.destroyed) return;
+      const { stream, data } = next.value;
+      if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
+      const more = session.tty ? socket.write(data) : writeFrame(socket, stream, data);
+      if (!more) await drained(socket);
+    }
+  } finally {
+    // Lets go of the log file that it may be in the middle of. Not waited for: detaching, which comes next, ends what it waits for.
+    void frames.return?.().catch(() => {});
   }
 }
 

@@ -12,9 +12,7 @@ export function parseFilters(text: string): Filters {
   }
   if (parsed === null) return {};
   if (typeof parsed !== 'object' || Array.isArray(parsed)) throw invalid('invalid filter');
-  const filters: Record<string, string[]> = {};
-  for (const [name, values] of Object.entries(parsed)) filters[name] = filterValues(values);
-  return filters;
+  return Object.fromEntries(Object.entries(parsed).map(([name, values]) => [name, filterValues(values)]));
 }
 
 function filterValues(values: unknown): string[] {

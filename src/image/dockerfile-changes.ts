@@ -1,6 +1,7 @@
 /** The Dockerfile lines that `import --change` and `commit --change` take, applied to an image's config. */
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
+import { ownField } from '../base/own-field.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig } from '../model/image.ts';
 
@@ -18,7 +19,7 @@ export function applyChanges(config: ImageConfig, lines: readonly string[]): Ima
   const state = { cmdWasSet: false };
   for (const original of lines.flatMap(logicalLines)) {
     const [, word = '', rest = ''] = /^(\S+)(?:\s+(.*))?$/s.exec(original) ?? [];
-    const instruction = INSTRUCTIONS[word.toLowerCase()];
+    const instruction = ownField(INSTRUCTIONS, word.toLowerCase());
     if (!instruction) {
       const known = ['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL'].includes(word.toUpperCase());
       throw invalid(known ? `${word.toUpperCase()} is not a valid change command` : `dockerfile parse error on line 1: unknown instruction: ${word}`);
@@ -56,9 +57,8 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
     for (const [key, value] of pairs('ENV', rest)) draft.env = setVariable(draft.env, key, expand(value, draft.env));
   },
   label(draft, rest) {
-    const labels = { ...draft.labels };
-    for (const [key, value] of pairs('LABEL', rest)) labels[expand(key, draft.env)] = expand(value, draft.env);
-    draft.labels = labels;
+    const added = pairs('LABEL', rest).map(([key, value]) => [expand(key, draft.env), expand(value, draft.env)] as const);
+    draft.labels = Object.fromEntries([...Object.entries(draft.labels), ...added]);
   },
   expose(draft, rest) {
     const ports = words(rest).flatMap((word) => exposedPorts(unquote(expand(word, draft.env))));

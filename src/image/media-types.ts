@@ -44,8 +44,18 @@ function descriptor(value: unknown): Descriptor {
   }
   const size = value['size'];
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid('invalid manifest: a descriptor without a size');
-  return { ...value, mediaType: String(value['mediaType'] ?? ''), digest: value['digest'], size } as Descriptor;
+  const platform = value['platform'];
+  return {
+    mediaType: text(value['mediaType']),
+    digest: value['digest'],
+    size,
+    ...(isObject(platform) ? { platform: { os: text(platform['os']), architecture: text(platform['architecture']), variant: text(platform['variant']) } } : {}),
+    ...(isObject(value['annotations']) ? { annotations: Object.fromEntries(Object.entries(value['annotations']).map(([name, content]) => [name, text(content)])) } : {}),
+  };
 }
+
+/** What is no text says nothing. */
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** Reads a manifest or an index of manifests; `mediaType` is what the server called it, '' if nobody said. */
 export function parseManifest(content: Buffer, mediaType = ''): Manifest | ManifestIndex {

@@ -1,5 +1,6 @@
 /** 'linux/arm64/v8' and what this machine is. */
 import { invalid } from '../base/errors.ts';
+import { ownField } from '../base/own-field.ts';
 
 export interface Platform {
   readonly os: string;
@@ -30,7 +31,7 @@ export function parsePlatform(text: string): Platform {
   // One word is an operating system or an architecture.
   const os = second === undefined && first !== 'linux' && first !== 'windows' ? 'linux' : first;
   const named = second ?? (os === first ? HOST_PLATFORM.architecture : first);
-  const [architecture, variant] = ALIASES[named] ?? [named, ''];
+  const [architecture, variant] = ownField(ALIASES, named) ?? [named, ''];
   return { os, architecture, variant: third ?? variant };
 }
 

@@ -67,8 +67,8 @@ test('tail counts lines from the end, across reads of the file', async () => {
 
 test('since and until', async () => {
   writeFileSync(path('d'), [1, 2, 3, 4].map((second) => line(second, String(second))).join(''));
-  const sinceNs = parseTimeNs(stamp(2));
-  const untilNs = parseTimeNs(stamp(3));
+  const sinceNs = parseTimeNs(stamp(2))!;
+  const untilNs = parseTimeNs(stamp(3))!;
   assert.deepEqual(await texts(readLog(path('d'), { ...ALL, sinceNs, untilNs })), ['o:2\n', 'o:3\n']);
 });
 

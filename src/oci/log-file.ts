@@ -193,7 +193,9 @@ export class LogParser {
     const stream = text.toString('latin1', timeEnd + 1, streamEnd);
     if (stream !== 'stdout' && stream !== 'stderr') return undefined;
     const whole = text[streamEnd + 1] === 0x46; // 'F'
-    const line = (this.#open[stream] ??= { parts: [], sizeBytes: 0, timeNs: parseTimeNs(text.toString('latin1', start, timeEnd)) });
+    const timeNs = parseTimeNs(text.toString('latin1', start, timeEnd));
+    if (timeNs === undefined) return undefined;
+    const line = (this.#open[stream] ??= { parts: [], sizeBytes: 0, timeNs });
     const part = Buffer.from(text.subarray(streamEnd + 3, whole ? end + 1 : end));
     line.parts.push(part);
     line.sizeBytes += part.length;
@@ -204,17 +206,19 @@ export class LogParser {
 }
 
 let lastSecond = '';
-let lastSecondNs = 0n;
+let lastSecondNs: bigint | undefined;
 
-/** '2024-05-01T10:00:00.123456789+02:00' in nanoseconds since the epoch. */
-export function parseTimeNs(text: string): bigint {
+/** '2024-05-01T10:00:00.123456789+02:00' in nanoseconds since the epoch; undefined for what is no time. */
+export function parseTimeNs(text: string): bigint | undefined {
   // Consecutive lines mostly share their second: the calendar is asked once for it.
   const second = text.slice(0, 19) + text.slice(29);
   if (second !== lastSecond) {
-    lastSecondNs = BigInt(Date.parse(second)) * 1_000_000n;
+    const ms = Date.parse(second);
+    lastSecondNs = Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n;
     lastSecond = second;
   }
-  return lastSecondNs + BigInt(text.slice(20, 29));
+  const fraction = text.slice(20, 29);
+  return lastSecondNs === undefined || !/^\d{9}$/.test(fraction) ? undefined : lastSecondNs + BigInt(fraction);
 }
 
 /** Where the last `count` lines begin. */

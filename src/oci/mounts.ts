@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
+import { ownField } from '../base/own-field.ts';
 import type { MountPoint } from '../model/mount.ts';
 import type { OciMount } from './oci-spec.ts';
 
@@ -121,10 +122,10 @@ export function mergeTmpfsOptions(text: string): string[] {
   ]);
   for (const option of text.split(',').filter((part) => part !== '')) {
     const [key = '', value] = option.split('=', 2);
-    if (value !== undefined ? !VALUED.has(key) : !(key in OPPOSITES) && !PLAIN.has(key)) {
+    if (value !== undefined ? !VALUED.has(key) : !Object.hasOwn(OPPOSITES, key) && !PLAIN.has(key)) {
       throw invalid(value === undefined ? `Invalid tmpfs option "${option}"` : `Invalid tmpfs option "${key}"`);
     }
-    const opposite = OPPOSITES[key];
+    const opposite = ownField(OPPOSITES, key);
     if (opposite !== undefined) merged.delete(opposite);
     merged.set(key, option);
   }

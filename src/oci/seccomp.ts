@@ -103,11 +103,12 @@ export function parseSeccomp(json: string, capabilities: readonly string[], arch
   try {
     profile = JSON.parse(json) as Profile;
   } catch (error) {
-    throw invalid(`opening seccomp profile failed: decoding seccomp profile failed: ${(error as Error).message}`, error);
+    throw invalid(`opening seccomp profile failed: decoding seccomp profile failed: it is no JSON`, error);
   }
   if (typeof profile !== 'object' || profile === null || typeof profile.defaultAction !== 'string') {
     throw invalid('opening seccomp profile failed: decoding seccomp profile failed: no defaultAction');
   }
+  checkShape(profile as Readonly<Record<string, unknown>>);
   if (profile.architectures?.length && profile.archMap?.length) {
     throw invalid("both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'");
   }
@@ -116,13 +117,14 @@ export function parseSeccomp(json: string, capabilities: readonly string[], arch
   const facts = { capabilities, architecture, kernelRelease };
   const syscalls: OciSyscall[] = [];
   for (const call of profile.syscalls ?? []) {
-    if (call.name !== undefined && call.names?.length) {
+    const name = call.name ?? undefined;
+    if (name !== undefined && call.names?.length) {
       throw invalid("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
     }
     if (call.includes && !meets(call.includes, facts, 'all')) continue;
     if (call.excludes && meets(call.excludes, facts, 'any')) continue;
     syscalls.push({
-      names: call.names ?? (call.name === undefined ? [] : [call.name]),
+      names: call.names ?? (name === undefined ? [] : [name]),
       action: (call.action ?? 'SCMP_ACT_ERRNO') as SeccompAction,
       ...(call.errnoRet === undefined || call.errnoRet === null ? {} : { errnoRet: call.errnoRet }),
       ...(call.args?.length ? { args: call.args } : {}),
@@ -135,6 +137,43 @@ export function parseSeccomp(json: string, capabilities: readonly string[], arch
     ...(profile.flags?.length ? { flags: profile.flags } : {}),
     syscalls,
   };
+}
+
+type Shape = 'text' | 'number' | 'texts' | { readonly [field: string]: Shape } | readonly [Shape];
+
+const CONDITION: Shape = { arches: 'texts', caps: 'texts', minKernel: 'text' };
+const PROFILE: Shape = {
+  defaultAction: 'text',
+  defaultErrnoRet: 'number',
+  architectures: 'texts',
+  archMap: [{ architecture: 'text', subArchitectures: 'texts' }],
+  flags: 'texts',
+  syscalls: [{ name: 'text', names: 'texts', action: 'text', errnoRet: 'number', args: [{ index: 'number', value: 'number', valueTwo: 'number', op: 'text' }], includes: CONDITION, excludes: CONDITION }],
+};
+
+/** Throws in the words of Go's decoder for what is of another type than the format says; what is absent or null is not there. */
+function checkShape(profile: Readonly<Record<string, unknown>>): void {
+  const check = (value: unknown, shape: Shape, path: string): void => {
+    const wrong = (type: string): never => {
+      const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+      throw invalid(`opening seccomp profile failed: decoding seccomp profile failed: json: cannot unmarshal ${found} into Go struct field ${path} of type ${type}`);
+    };
+    if (value === undefined || value === null) return;
+    if (shape === 'text') return void (typeof value === 'string' || wrong('string'));
+    if (shape === 'number') return void (Number.isInteger(value) || wrong('uint'));
+    if (shape === 'texts') return void ((Array.isArray(value) && value.every((item) => typeof item === 'string')) || wrong('[]string'));
+    if (Array.isArray(shape)) {
+      if (!Array.isArray(value)) return wrong('[]struct');
+      for (const item of value as unknown[]) {
+        if (typeof item !== 'object' || item === null) wrong('struct');
+        check(item, shape[0] as Shape, path);
+      }
+      return;
+    }
+    if (typeof value !== 'object' || Array.isArray(value)) return wrong('struct');
+    for (const [field, inner] of Object.entries(shape)) check((value as Record<string, unknown>)[field], inner as Shape, `${path}.${field}`);
+  };
+  check(profile, PROFILE, 'Seccomp');
 }
 
 // `includes` wants everything that it names; one hit is enough for `excludes`.

@@ -1,5 +1,6 @@
 /** Containers, all but their streams and files. */
 import { CausewayError, errorKind, errorMessage, invalid, notFound, notImplemented } from '../../base/errors.ts';
+import { ownField } from '../../base/own-field.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
 import type { CreateResponseJson, TopResponseJson, WaitResponseJson } from '../../wire/container-summary.ts';
 import type { WaitCondition } from '../backend/container.ts';
@@ -59,7 +60,7 @@ function refuseOtherPlatform(call: Call, image: string): void {
   const platform = call.olderThan('1.41') ? '' : call.query.text('platform').toLowerCase();
   if (platform === '' || platform === 'linux') return;
   const [os = '', named = os] = platform.includes('/') ? platform.split('/') : ['linux', platform];
-  const architecture = ARCHITECTURE_ALIASES[named] ?? named;
+  const architecture = ownField(ARCHITECTURE_ALIASES, named) ?? named;
   if (os === 'linux' && architecture === HOST_ARCHITECTURE[process.arch]) return;
   throw notFound(`image with reference ${image} was found but does not provide the specified platform (${platform})`);
 }

@@ -1,4 +1,5 @@
 /** "linux/arm64/v8" as the API takes platforms of images: JSON. Some routes take the words as they are. */
+import { ownField } from '../../base/own-field.ts';
 import { StatusError } from '../command/status-error.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64', i386: '386' };
@@ -20,6 +21,6 @@ export function platformQuery(text: string): string | undefined {
   checkPlatform(text);
   const parts = text.toLowerCase().split('/');
   const [first = '', second, third] = parts;
-  if (second === undefined && !SYSTEMS.has(first)) return JSON.stringify({ architecture: ARCHITECTURES[first] ?? first, os: 'linux' });
-  return JSON.stringify({ architecture: second === undefined ? '' : (ARCHITECTURES[second] ?? second), os: first, variant: third });
+  if (second === undefined && !SYSTEMS.has(first)) return JSON.stringify({ architecture: ownField(ARCHITECTURES, first) ?? first, os: 'linux' });
+  return JSON.stringify({ architecture: second === undefined ? '' : (ownField(ARCHITECTURES, second) ?? second), os: first, variant: third });
 }

@@ -9,7 +9,7 @@ export function indentJson(json: string, indent = '    ', prefix = ''): string {
   const newline = () => `\n${prefix}${indent.repeat(depth)}`;
   for (const [token] of json.matchAll(TOKEN)) {
     if (token === '}' || token === ']') {
-      depth--;
+      depth = Math.max(0, depth - 1);
       out += opened ? token : newline() + token;
       opened = false;
       continue;

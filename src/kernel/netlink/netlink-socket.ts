@@ -242,7 +242,7 @@ function extendedText(message: NetlinkMessage): string {
   if (type === NLMSG_ERROR) {
     if (payload.length < 4 + HEADER_BYTES) return '';
     const echoed = flags & NLM_F_CAPPED ? HEADER_BYTES : payload.readUInt32LE(4);
-    start += (echoed + 3) & ~3;
+    start += Math.ceil(echoed / 4) * 4; // a length that makes no sense stays positive, and past the end
   }
   return start > payload.length ? '' : attributeText(readAttributes(payload, start).get(NLMSGERR_ATTR_MSG));
 }

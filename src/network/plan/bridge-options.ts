@@ -3,6 +3,7 @@
  * reading those of a network that exists never fails.
  */
 import { invalid } from '../../base/errors.ts';
+import { ownField } from '../../base/own-field.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 
@@ -73,7 +74,7 @@ export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): Bridg
 /** Throws `invalid` for the first value that cannot be meant. */
 export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
   for (const [name, value] of Object.entries(options)) {
-    const complaint = COMPLAINTS[name]?.(value);
+    const complaint = ownField(COMPLAINTS, name)?.(value);
     if (complaint !== undefined) throw invalid(`failed to parse ${name} value: ${value} (${complaint})`);
   }
   if (options[BRIDGE_OPTION.mtu]?.startsWith('-')) throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
