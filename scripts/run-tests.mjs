@@ -18,7 +18,7 @@ function testsUnder(dir) {
   return readdirSync(dir, { recursive: true }).map((name) => join(dir, name)).filter((path) => path.endsWith('.test.ts')).sort();
 }
 
-const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'security', 'fault'];
+const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'security', 'fuzz', 'fault'];
 const groups = { unit: [...testsUnder('src'), ...testsUnder('bench'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
 for (const name of ORDER) groups[name] = testsUnder(join('test', name));
 

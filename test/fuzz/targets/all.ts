@@ -1,0 +1,10 @@
+import type { Target } from '../campaign.ts';
+import { archiveTargets } from './archives.ts';
+import { cliTargets } from './cli.ts';
+import { dnsTargets } from './dns.ts';
+import { netlinkTargets } from './netlink.ts';
+import { requestTargets } from './requests.ts';
+import { textTargets } from './texts.ts';
+
+/** Everything that reads what comes from outside and needs nothing but the input for it. */
+export const PURE_TARGETS: readonly Target[] = [...dnsTargets, ...netlinkTargets, ...archiveTargets, ...textTargets, ...requestTargets, ...cliTargets];
