@@ -2,6 +2,8 @@
  * Errors with a kind. Every error that may reach a user is a CausewayError: its message is the sentence the user reads
  * (Docker's own words where Docker has them) and its kind decides the HTTP status, in one place, in `api`.
  */
+import { hostErrorSentence } from './host-errors.ts';
+
 export type ErrorKind =
   | 'invalid' // the request is wrong: 400
   | 'unauthorized' // 401
@@ -38,8 +40,10 @@ export function errorKind(error: unknown): ErrorKind {
   return error instanceof CausewayError ? error.kind : 'system';
 }
 
+/** What a user reads of any thrown value. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof CausewayError ? error.message : (hostErrorSentence(error) ?? error.message);
 }
 
 /** The errno name ("ENOENT") of a Node or kernel error, or undefined. */

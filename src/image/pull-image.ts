@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
-import type { BlobWriter } from './blob-store.ts';
+import { digestOf, type BlobWriter } from './blob-store.ts';
 import type { ImageCatalog, Pins } from './image-catalog.ts';
 import { parseImageConfig } from './image-config.ts';
 import { Limiter } from './limiter.ts';
@@ -30,6 +30,7 @@ export interface PullRequest {
 const DOWNLOADS_AT_ONCE = 3; // Docker's
 const UNPACKS_AT_ONCE = 2;
 const ATTEMPTS = 6;
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 
 /** Resolves to the images' ids. */
 export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string[]> {
@@ -139,13 +140,11 @@ class Pull {
 
   async #config({ digest, size }: Descriptor): Promise<Buffer> {
     if (this.#catalog.blobs.has(digest)) return await this.#catalog.blobs.read(digest);
-    if (size > 8 * 1024 * 1024) throw invalid('invalid manifest: the config is too large');
-    const { stream } = await this.#client.blob(digest, 0, this.#signal);
-    const parts: Buffer[] = [];
-    for await (const part of stream as AsyncIterable<Buffer>) parts.push(part);
-    const config = Buffer.concat(parts);
-    const blob = await this.#catalog.blobs.put(config, this.#pins.blobs);
-    if (blob.digest !== digest) throw systemError(`image config verification failed for digest ${digest}`);
+    if (size > MAX_CONFIG_BYTES) throw invalid('invalid manifest: the config is too large');
+    // Neither it nor its length is believed.
+    const config = await this.#client.smallBlob(digest, size, this.#signal);
+    if (digestOf(config) !== digest) throw systemError(`image config verification failed for digest ${digest}`);
+    await this.#catalog.blobs.put(config, this.#pins.blobs);
     return config;
   }
 

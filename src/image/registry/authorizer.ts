@@ -4,8 +4,8 @@
  */
 import { systemError, unauthorized } from '../../base/errors.ts';
 import { parseChallenges, type Challenge } from './challenges.ts';
-import { readBody, registryError } from './registry-error.ts';
-import type { ExchangeResponse, Transport } from './transport.ts';
+import { parseJsonObject, readBody, registryError } from './registry-error.ts';
+import { redirectTarget, type ExchangeResponse, type Transport } from './transport.ts';
 
 export interface RegistryAuth {
   readonly username: string;
@@ -49,7 +49,7 @@ export class Authorizer {
   async #renew(response: ExchangeResponse, signal?: AbortSignal): Promise<void> {
     const challenges = parseChallenges(response.headers['www-authenticate']);
     const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
-    if (bearer) this.#header = `Bearer ${await this.#token(bearer, signal)}`;
+    if (bearer) this.#header = `Bearer ${await this.#token(response, bearer, signal)}`;
     else if (challenges.some((challenge) => challenge.scheme === 'basic')) this.#header = this.#basic();
   }
 
@@ -58,22 +58,18 @@ export class Authorizer {
     return `Basic ${Buffer.from(`${this.#auth.username}:${this.#auth.password}`).toString('base64')}`;
   }
 
-  async #token({ parameters }: Challenge, signal?: AbortSignal): Promise<string> {
+  async #token(refused: ExchangeResponse, { parameters }: Challenge, signal?: AbortSignal): Promise<string> {
     const { realm = '', service = '' } = parameters;
-    let url: URL;
-    try {
-      url = new URL(realm);
-    } catch {
-      throw systemError(`the registry names no usable token server: ${JSON.stringify(realm)}`);
-    }
+    if (!URL.canParse(realm)) throw systemError(`the registry names no usable token server: ${JSON.stringify(realm)}`);
+    const url = redirectTarget(realm, refused.url);
     const scopes = [...new Set([this.#scope, parameters['scope'] ?? ''])].filter((scope) => scope !== '');
     const auth = this.#auth;
     const response = auth?.identityToken
       ? await this.#postForToken(url, service, scopes, auth.identityToken, signal)
       : await this.#getToken(url, service, scopes, signal);
     if (response.status !== 200) throw await registryError(response);
-    const json = JSON.parse((await readBody(response, 1024 * 1024)).toString()) as { token?: unknown; access_token?: unknown };
-    const token = json.token ?? json.access_token;
+    const json = parseJsonObject(await readBody(response, 1024 * 1024), 'the answer of the authorization server');
+    const token = json['token'] ?? json['access_token'];
     if (typeof token !== 'string' || token === '') throw systemError('authorization server did not include a token in the response');
     return token;
   }

@@ -3,8 +3,8 @@ import { CausewayError, errorKind, errorMessage, systemError } from '../../base/
 import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
 import { Authorizer, type RegistryAuth } from './authorizer.ts';
-import { readBody, registryError } from './registry-error.ts';
-import { describe, isLoopback, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
+import { parseJsonObject, readBody, registryError } from './registry-error.ts';
+import { describe, isLoopback, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
 import type { Readable } from 'node:stream';
 
 export interface RegistryOptions {
@@ -128,10 +128,10 @@ export class RegistryClient {
     let url: URL | undefined = this.url('tags/list');
     for (let pages = 0; url && pages < MAX_TAG_PAGES; pages++) {
       const response: ExchangeResponse = await this.#expect(await this.send({ method: 'GET', url, ...(signal ? { signal } : {}) }), 200);
-      const json = JSON.parse((await readBody(response, MAX_MANIFEST_BYTES)).toString()) as { tags?: unknown };
-      if (Array.isArray(json.tags)) tags.push(...json.tags.filter((tag) => typeof tag === 'string'));
+      const json = parseJsonObject(await readBody(response, MAX_MANIFEST_BYTES), 'the list of tags');
+      if (Array.isArray(json['tags'])) tags.push(...json['tags'].filter((tag) => typeof tag === 'string'));
       const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([response.headers['link'] ?? ''].flat().join(','))?.[1];
-      url = next === undefined ? undefined : new URL(next, response.url);
+      url = next === undefined ? undefined : redirectTarget(next, response.url);
     }
     return tags;
   }
@@ -146,6 +146,12 @@ export class RegistryClient {
       throw systemError(`manifest verification failed for digest ${reference}`);
     }
     return { content, mediaType: (response.headers['content-type'] ?? '').split(';')[0]!.trim(), digest };
+  }
+
+  /** A small blob, whole. */
+  async smallBlob(digest: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
+    const request = { method: 'GET' as const, url: this.url(`blobs/${digest}`) };
+    return await readBody(await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200), maxBytes);
   }
 
   /** A blob from `offset` on; `offset` in the result is where it really starts. */
@@ -181,7 +187,7 @@ export class RegistryClient {
   #location(response: ExchangeResponse): URL {
     const { location } = response.headers;
     if (location === undefined) throw systemError('the registry named no place to upload to');
-    return new URL(location, response.url);
+    return redirectTarget(location, response.url);
   }
 
   /** Sends the content and names it. */

@@ -37,10 +37,12 @@ function describeDenial(description = 'requested access to the resource is denie
   return { code: 'DENIED', message: description };
 }
 
-function parseErrors(text: string): { code: string; message: string }[] {
+const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
+
+function parseErrors(body: string): { code: string; message: string }[] {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(body);
   } catch {
     return [];
   }
@@ -48,12 +50,24 @@ function parseErrors(text: string): { code: string; message: string }[] {
   const { errors, details } = json as { errors?: unknown; details?: unknown };
   if (Array.isArray(errors)) {
     return errors.map((item: { code?: unknown; message?: unknown }) => ({
-      code: String(item?.code ?? 'UNKNOWN'),
-      message: String(item?.message ?? item?.code ?? 'unknown error'),
+      code: text(item?.code, 'UNKNOWN'),
+      message: text(item?.message, text(item?.code, 'unknown error')),
     }));
   }
   // Docker Hub's token server has a form of its own.
   return typeof details === 'string' ? [{ code: 'UNAUTHORIZED', message: details }] : [];
+}
+
+/** What a registry says in JSON; `what` names it where it is none. */
+export function parseJsonObject(content: Buffer, what: string): Readonly<Record<string, unknown>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(content.toString());
+  } catch (error) {
+    throw new CausewayError('system', `${what} is no JSON`, { cause: error });
+  }
+  if (typeof json !== 'object' || json === null) throw new CausewayError('system', `${what} is no JSON object`);
+  return json as Record<string, unknown>;
 }
 
 /** A whole body, up to a limit; what is longer is an error. */

@@ -64,9 +64,9 @@ export class Transport {
       if (!isRead || location === undefined || ![301, 302, 303, 307, 308].includes(response.status)) return response;
       response.body.resume();
       if (hops >= MAX_REDIRECTS) throw describe(request.method, request.url, new Error('stopped after 10 redirects'));
-      const next = new URL(location, url);
-      // The blob store of a registry must not see the registry's credentials.
-      if (next.host !== url.host) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
+      const next = redirectTarget(location, url);
+      // The blob store of a registry must not see the registry's credentials, nor anybody on a way that is not encrypted any more.
+      if (next.origin !== url.origin) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
       url = next;
     }
   }
@@ -184,6 +184,22 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
   } catch {
     return undefined;
   }
+}
+
+/** Where an answer sends us: to another place on the web, but not into this machine or its own link from outside of them. Throws in a sentence. */
+export function redirectTarget(location: string, from: URL): URL {
+  const refuse = (because: string): never => {
+    throw systemError(`${from.host} redirects to ${JSON.stringify(location.slice(0, 300))}, ${because}`);
+  };
+  const next = URL.canParse(location, from.href) ? new URL(location, from) : refuse('which is no web address');
+  if (next.protocol !== 'https:' && next.protocol !== 'http:') refuse('which is no web address');
+  if (isOwn(next.hostname) && !isOwn(from.hostname)) refuse("which is of this machine's own");
+  return next;
+}
+
+/** Loopback, unspecified and link-local addresses, in the one form that URLs have of them. */
+function isOwn(hostname: string): boolean {
+  return isLoopback(hostname) || hostname.endsWith('.localhost') || /^(0\.|169\.254\.)/.test(hostname) || /^\[(::|fe[89ab].*|::ffff:(7f..:|0:|a9fe:).*)\]$/.test(hostname);
 }
 
 export function isLoopback(hostname: string): boolean {
