@@ -25,6 +25,8 @@ import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
 import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
 import { patienceSetting } from './patience-setting.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
+import { RECORD_SHAPES } from './record-shapes.ts';
+import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
 
@@ -63,9 +65,9 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
   const cgroupMode = preparePrivateMounts(config.execRoot, log);
 
-  const store = Store.open(join(config.dataRoot, 'state'));
+  const store = Store.open(stateDirectory(config.dataRoot), { shapes: RECORD_SHAPES, log: log.child({ room: 'store' }) });
   undo.push('state', () => store.close());
-  const images = await ImageStore.open(join(config.dataRoot, 'image'), { log: log.child({ room: 'image' }), insecureRegistries: config.insecureRegistries });
+  const images = await ImageStore.open(imageDirectory(config.dataRoot), { log: log.child({ room: 'image' }), insecureRegistries: config.insecureRegistries });
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
 
@@ -176,7 +178,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       ipForward: flagOf('/proc/sys/net/ipv4/ip_forward'),
       bridgeNfIptables: flagOf('/proc/sys/net/bridge/bridge-nf-call-iptables'),
       bridgeNfIp6tables: flagOf('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),
-      warnings: await network.hostWarnings(),
+      warnings: [...stateWarnings(config.dataRoot), ...(await network.hostWarnings())],
       labels: config.labels,
       addressPools: config.addressPools,
       components: await components(),

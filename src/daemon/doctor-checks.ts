@@ -11,15 +11,10 @@ import { foreignDrops, legacyDrops, sentenceOf, type ForeignDrop } from '../netw
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import type { DaemonConfig } from './daemon-config.ts';
+import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
+import { examineState } from './state-report.ts';
 import { runtimeTable } from './runtime-choice.ts';
-
-export interface Finding {
-  readonly level: 'ok' | 'note' | 'warn' | 'fail';
-  readonly subject: string;
-  readonly text: string;
-  readonly advice?: string;
-}
 
 export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   const root = process.getuid?.() === 0;
@@ -33,6 +28,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     bridgeFilter(),
     openFiles(),
     space(config.dataRoot),
+    ...examineState(config.dataRoot),
   ];
   if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config.bridgeName === 'none' ? 'docker0' : config.bridgeName)));
   return findings;

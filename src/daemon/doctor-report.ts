@@ -1,7 +1,8 @@
 /** `causeway doctor`: what of the host stands in the way, and what to do about it. */
 import { readDaemonOptions } from './daemon-flags.ts';
 import { daemonConfig } from './daemon-config.ts';
-import { examineHost, type Finding } from './doctor-checks.ts';
+import { examineHost } from './doctor-checks.ts';
+import type { Finding } from './finding.ts';
 
 const SIGNS: Record<Finding['level'], string> = { ok: 'ok  ', note: 'note', warn: 'warn', fail: 'FAIL' };
 

@@ -7,6 +7,7 @@ import type { RootfsStore } from '../image/rootfs.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { Patience } from '../oci/patience.ts';
 import type { Runtime } from '../oci/runtime.ts';
+import type { AsideRecord } from '../store/aside.ts';
 import type { AttachHub } from './container/attach-hub.ts';
 import type { NameReservations } from './container/container-name.ts';
 import type { ContainerTable } from './container/container-table.ts';
@@ -45,6 +46,8 @@ export interface EngineContext {
   readonly log: Log;
   readonly lock: KeyedLock; // by container id
   readonly table: ContainerTable;
+  /** Containers whose records cannot be read, by id: nothing of them is touched. */
+  readonly setAside: ReadonlyMap<string, AsideRecord>;
   readonly names: NameReservations;
   readonly images: ImageStore;
   readonly rootfs: RootfsStore;

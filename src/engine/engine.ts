@@ -71,6 +71,7 @@ export type Engine = ReturnType<typeof createEngine>;
 export function createEngine(deps: EngineDeps) {
   const events = new EventBus(deps.clock);
   const table = new ContainerTable(deps.store);
+  const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
   const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, events, clock: deps.clock });
   const context: EngineContext = {
     config: deps.config,
@@ -78,6 +79,7 @@ export function createEngine(deps: EngineDeps) {
     log: deps.log,
     lock: new KeyedLock(),
     table,
+    setAside,
     names: new NameReservations(table),
     images: deps.images,
     rootfs: deps.rootfs,
@@ -94,7 +96,11 @@ export function createEngine(deps: EngineDeps) {
   };
   volumes.setUsers({
     // A container that is being removed holds its volumes no longer.
-    usersOf: (volume) => table.all().filter((record) => record.state.status !== 'removing' && record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
+    usersOf: (volume) => [
+      ...table.all().filter((record) => record.state.status !== 'removing' && record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
+      // Nobody knows what one that cannot be read mounts: a volume that it so much as names is kept for it.
+      ...[...setAside.values()].filter(({ content }) => content.includes(volume)).map(({ key }) => key),
+    ],
   });
   context.health.setRunner(healthProbes(context));
   deps.network.onRepair(({ networkId, networkName, what }) => {

@@ -35,11 +35,12 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
       else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
   );
-  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id)).map((id) => dropHalfStarted(context, id)));
+  const unread = await runningUnread(context);
+  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id) && !context.setAside.has(id)).map((id) => dropHalfStarted(context, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   // So are those of containers that do not run, and whose network others live in.
   const owners = [...live.keys()].flatMap((id) => networkOwnerId(context, table.find(id)) ?? []);
-  await context.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners]), table.all().map(knownContainer));
+  await context.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), table.all().map(knownContainer));
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
   unmountLeftovers(context);
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
@@ -50,6 +51,18 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   await finishRemovals(context);
   await followLostLinks(context);
   await removeOrphans(context);
+}
+
+/** Containers that run and whose records cannot be read: they, and their network, are left as they are. */
+async function runningUnread(context: EngineContext): Promise<string[]> {
+  const running: string[] = [];
+  for (const id of context.runtime.knownIds().filter((one) => context.setAside.has(one))) {
+    const found = await context.runtime.recover(id).catch(() => undefined);
+    if (found?.running !== true) continue;
+    running.push(id);
+    context.log.error({ container: id, pid: found.pid }, 'a container runs whose record cannot be read: it is left alone, and cannot be worked with until the record is mended');
+  }
+  return running;
 }
 
 /** A daemon that died while it started a container: the runtime has it, and no record says that it runs. */
@@ -119,7 +132,10 @@ async function finishRemovals(context: EngineContext): Promise<void> {
 /** Directories of containers that never became a record: a create that was cut off. */
 async function removeOrphans(context: EngineContext): Promise<void> {
   const dir = join(context.config.dataRoot, 'containers');
-  const known = new Set(context.table.all().map((record) => record.id));
+  for (const { id, imageId } of context.table.all()) {
+    if (context.rootfs.relink(id, imageId)) context.log.warn({ container: id, image: imageId }, 'the file system of a container had lost its image, and has it again');
+  }
+  const known = new Set([...context.table.all().map((record) => record.id), ...context.setAside.keys()]);
   for (const id of await readdir(dir).catch(() => [])) {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
   }

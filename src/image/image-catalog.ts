@@ -8,6 +8,8 @@ import { errorMessage, systemError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
+import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
+import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
 import { fileCompression, readDecompressed } from './compression.ts';
 import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
@@ -36,6 +38,7 @@ export class ImageCatalog {
   readonly layers: LayerStore;
   readonly log: Log;
   readonly durability: LayerDurability;
+  readonly aside: AsideImages;
   readonly #index: ImageIndex;
   readonly #configs = new Map<string, ParsedImageConfig>();
   readonly #records = new Map<string, ImageRecord>();
@@ -52,7 +55,9 @@ export class ImageCatalog {
     this.layers = new LayerStore(root, log);
     this.#index = ImageIndex.open(root);
     this.durability = new LayerDurability(this);
-    this.#dropDamaged();
+    this.aside = new AsideImages(root);
+    this.#takeUp();
+    this.#setAsideDamaged();
     this.collect();
   }
 
@@ -60,21 +65,67 @@ export class ImageCatalog {
     return this.#index.state;
   }
 
-  /** Images whose config or layers are gone from the disk are no images: better not listed than failing at `run`. */
-  #dropDamaged(): void {
-    const damaged = new Map<string, string>();
-    for (const id of this.state.images.keys()) {
-      try {
-        const config = this.#config(id);
-        const missing = config.diffIds.find((diffId) => !this.layers.has(diffId) || !this.state.layers.has(diffId));
-        if (missing !== undefined) damaged.set(id, `layer ${missing} is missing`);
-      } catch (error) {
-        damaged.set(id, errorMessage(error));
+  /** What could not be whole before, and is now. */
+  #takeUp(): void {
+    for (const [id, aside] of this.aside.all()) {
+      if (!this.state.images.has(id)) {
+        if (this.#damage(aside.image, aside.layers) !== undefined) {
+          this.log.error({ image: id }, `${describeAsideImage(this.root, id, aside)}: ${ASIDE_IMAGE_ADVICE}`);
+          continue;
+        }
+        this.#index.update((draft) => {
+          draft.images.set(id, aside.image);
+          for (const [diffId, layer] of Object.entries(aside.layers)) if (!draft.layers.has(diffId)) draft.layers.set(diffId, layer);
+          for (const reference of aside.references) if (!draft.references.has(reference)) draft.references.set(reference, id);
+        });
       }
+      this.aside.remove(id);
     }
+  }
+
+  /** Why an image cannot be used, if so. A layer that is gone is no harm while its blob is there: see LayerDurability.recover. */
+  #damage(image: StoredImage, layers: Readonly<Record<string, StoredLayer>> = {}): string | undefined {
+    try {
+      for (const [i, diffId] of this.#config(image.id).diffIds.entries()) {
+        if (!this.state.layers.has(diffId) && !(diffId in layers)) return `layer ${diffId} is not known`;
+        if (!this.layers.has(diffId) && !this.blobs.has(image.layers[i] ?? '')) return `layer ${diffId} is missing`;
+      }
+      return undefined;
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #setAsideDamaged(): void {
+    const damaged = new Map<string, string>();
+    for (const image of this.state.images.values()) {
+      const reason = this.#damage(image);
+      if (reason !== undefined) damaged.set(image.id, reason);
+    }
+    this.setAside(damaged);
+  }
+
+  /** Takes images that are not whole out of the index, by id with the reason; what is left of them stays. */
+  setAside(damaged: ReadonlyMap<string, string>): void {
     if (damaged.size === 0) return;
-    for (const [id, reason] of damaged) this.log.error({ image: id, reason }, 'dropped a damaged image');
+    for (const [id, reason] of damaged) {
+      const image = this.state.images.get(id);
+      if (!image) continue;
+      const aside: AsideImage = { image, references: this.references(id), layers: this.#layersOf(id), reason };
+      this.aside.add(id, aside);
+      this.log.error({ image: id }, `${describeAsideImage(this.root, id, aside)}: ${ASIDE_IMAGE_ADVICE}`);
+    }
     this.forget([...damaged.keys()]);
+  }
+
+  /** All of them where the configuration cannot say which: better too many kept than one too few. */
+  #layersOf(id: string): Record<string, StoredLayer> {
+    try {
+      const diffIds = new Set(this.#config(id).diffIds);
+      return Object.fromEntries([...this.state.layers].filter(([diffId]) => diffIds.has(diffId)));
+    } catch {
+      return Object.fromEntries(this.state.layers);
+    }
   }
 
   #config(id: string): ParsedImageConfig {
@@ -108,6 +159,16 @@ export class ImageCatalog {
     };
     this.#records.set(id, record);
     return record;
+  }
+
+  /** As `record`, and what the index knows where the configuration cannot be read: one image must not hide the others. */
+  listed(id: string): ImageRecord {
+    try {
+      return this.record(id);
+    } catch (error) {
+      this.log.error({ image: id, error: errorMessage(error) }, 'an image cannot be read');
+      return bareRecord(id, this.references(id), this.state.images.get(id));
+    }
   }
 
   /** Every image that is not only kept for a container's sake. */
@@ -259,6 +320,7 @@ export class ImageCatalog {
       }
     });
     this.#records.clear();
+    this.aside.remove(id);
     this.durability.settleSoon();
     return { id, moved };
   }
@@ -302,6 +364,7 @@ export class ImageCatalog {
       pins.blobs.add(blob);
       await this.#unpack(blob, diffId, pins);
     });
+    this.log.info({ layer: diffId }, 'unpacked a layer again');
   }
 
   setCompressed(plain: string, compressed: string): void {
@@ -330,7 +393,9 @@ export class ImageCatalog {
   collect(): void {
     const blobs = new Set<string>();
     const layers = new Set<string>(this.state.layers.keys());
-    for (const image of this.state.images.values()) {
+    const aside = [...this.aside.all().values()];
+    for (const one of aside) for (const diffId of Object.keys(one.layers)) layers.add(diffId);
+    for (const image of [...this.state.images.values(), ...aside.map((one) => one.image)]) {
       blobs.add(image.id);
       if (image.manifest !== '') blobs.add(image.manifest);
       for (const blob of image.layers) {

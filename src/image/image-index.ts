@@ -2,9 +2,10 @@
  * Which images, names and layers there are: one JSON file, replaced whole (written beside, made durable, renamed), so that
  * after a crash at any instruction it is the old one or the new one. Readers get immutable snapshots.
  */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorCode, systemError } from '../base/errors.ts';
+import { writeDurably } from './durable-file.ts';
 import { storageError } from './storage-errors.ts';
 
 export interface StoredImage {
@@ -109,26 +110,6 @@ export class ImageIndex {
       layers: Object.fromEntries(state.layers),
       compressed: Object.fromEntries(state.compressed),
     });
-    const beside = `${this.#path}.new`;
-    try {
-      const file = openSync(beside, 'w', 0o600);
-      try {
-        const bytes = Buffer.from(content);
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-        fdatasyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(beside, this.#path);
-      const directory = openSync(dirname(this.#path), 'r');
-      try {
-        fsyncSync(directory);
-      } finally {
-        closeSync(directory);
-      }
-    } catch (error) {
-      rmSync(beside, { force: true });
-      throw storageError('write', beside, error);
-    }
+    writeDurably(this.#path, content);
   }
 }

@@ -51,7 +51,7 @@ export class ImageStore {
 
   /** Every image, newest first. */
   list(): ImageRecord[] {
-    const records = this.catalog.ids().map((id) => this.catalog.record(id));
+    const records = this.catalog.ids().map((id) => this.catalog.listed(id));
     return records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
   }
 

@@ -10,6 +10,7 @@ import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { LayerStore } from './layer-store.ts';
 import { currentBootId, type IndexState } from './image-index.ts';
 
 const DELAY_MS = 5000;
@@ -19,11 +20,12 @@ interface Catalog {
   readonly root: string;
   readonly log: Log;
   readonly blobs: BlobStore;
+  readonly layers: LayerStore;
   readonly state: IndexState;
   record(id: string): ImageRecord;
   setSettled(diffIds: readonly string[]): void;
   renewLayer(blob: string, diffId: string): Promise<void>;
-  forget(ids: readonly string[]): void;
+  setAside(damaged: ReadonlyMap<string, string>): void;
 }
 
 export class LayerDurability {
@@ -69,29 +71,28 @@ export class LayerDurability {
   /** To be called once, at start: sees to the layers that a crash of the machine may have left incomplete. */
   async recover(): Promise<void> {
     const unsettled = new Set(this.#unsettled());
-    if (unsettled.size === 0) return;
-    if (this.#catalog.state.bootId === currentBootId()) {
-      this.settleSoon();
-      return;
-    }
-    const lost = new Set<string>();
+    const sameBoot = this.#catalog.state.bootId === currentBootId();
+    if (unsettled.size > 0 && sameBoot) this.settleSoon();
+    // Layers that somebody removed from the disk are made again whatever the boot.
+    const doubtful = (diffId: string): boolean => (unsettled.has(diffId) && !sameBoot) || !this.#catalog.layers.has(diffId);
+    const lost = new Map<string, string>();
     const renewed = new Set<string>();
     for (const image of this.#catalog.state.images.values()) {
       for (const [i, diffId] of this.#catalog.record(image.id).diffIds.entries()) {
-        if (!unsettled.has(diffId) || renewed.has(diffId)) continue;
+        if (renewed.has(diffId) || !doubtful(diffId)) continue;
         const blob = image.layers[i] ?? '';
         try {
           if (!(await this.#isWhole(blob))) throw new Error(`blob ${blob} is damaged`);
           await this.#catalog.renewLayer(blob, diffId);
           renewed.add(diffId);
         } catch (error) {
-          this.#catalog.log.error({ image: image.id, layer: diffId, reason: errorMessage(error) }, 'an image was lost when the machine went down');
-          lost.add(image.id);
+          lost.set(image.id, `layer ${diffId} is missing, or was not on the disk when the machine went down: ${errorMessage(error)}`);
         }
       }
     }
-    if (lost.size > 0) this.#catalog.forget([...lost]);
-    this.#catalog.log.info({ layers: renewed.size }, 'unpacked layers again that the machine had not written to its disk');
+    this.#catalog.setAside(lost);
+    if (renewed.size === 0) return;
+    this.#catalog.log.info({ layers: renewed.size }, 'unpacked layers again that were not on the disk');
     this.settleSoon();
   }
 

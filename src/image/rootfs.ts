@@ -3,7 +3,7 @@
  * mounting one takes no process and about a millisecond. Which image a container stands on is a symbolic link in its
  * directory: one metadata operation, in order with the rest.
  */
-import { close, constants, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { close, constants, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageRecord } from '../model/image.ts';
-import { digestHex } from './blob-store.ts';
+import { DIGEST_PATTERN, digestHex } from './blob-store.ts';
 import type { ImageStore } from './image-store.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { listChanges, type Change } from './rootfs-changes.ts';
@@ -31,6 +31,7 @@ export class RootfsStore {
   readonly #log: Log;
   readonly #imageOf = new Map<string, string>();
   readonly #users = new Map<string, number>(); // containers by image id
+  readonly #unlinked = new Set<string>();
   readonly #sweeps = new Set<Promise<void>>();
 
   private constructor(root: string, images: ImageStore, log: Log) {
@@ -50,11 +51,10 @@ export class RootfsStore {
     mkdirSync(store.#trash, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(store.#trash)) store.#sweep(join(store.#trash, name));
     for (const name of readdirSync(store.#directory)) {
-      try {
-        store.#note(name, `sha256:${readlinkSync(join(store.#directory, name, 'image'))}`);
-      } catch {
-        store.#discard(name); // made half before a crash
-      }
+      // Without its link: made half before a crash, or damaged. Which of the two, only those know who know the containers: see `retain`.
+      const imageId = linkedImage(join(store.#directory, name, 'image'));
+      if (imageId === undefined) store.#unlinked.add(name);
+      else store.#note(name, imageId);
     }
     images.setMountedBy((imageId) => (store.#users.get(imageId) ?? 0) > 0);
     return store;
@@ -94,9 +94,13 @@ export class RootfsStore {
     return join(this.#images.catalog.initDirectory(), digestHex(imageId));
   }
 
-  #image(containerId: string): ImageRecord {
+  #imageIfThere(containerId: string): ImageRecord | undefined {
     const imageId = this.#imageOf.get(containerId);
-    const image = imageId === undefined ? undefined : this.#images.byId(imageId);
+    return imageId === undefined ? undefined : this.#images.byId(imageId);
+  }
+
+  #image(containerId: string): ImageRecord {
+    const image = this.#imageIfThere(containerId);
     if (!image) throw notFound(`the file system of container ${containerId} or its image is missing`);
     return image;
   }
@@ -149,6 +153,7 @@ export class RootfsStore {
   async remove(containerId: string): Promise<void> {
     this.unmount(containerId);
     this.#discard(containerId);
+    this.#unlinked.delete(containerId);
     const imageId = this.#imageOf.get(containerId);
     if (imageId === undefined) return;
     this.#imageOf.delete(containerId);
@@ -187,9 +192,31 @@ export class RootfsStore {
 
   /** Removes every container's file system but these: orphans of a crash. */
   async retain(containerIds: ReadonlySet<string>): Promise<void> {
-    for (const containerId of this.#imageOf.keys()) {
+    for (const containerId of [...this.#imageOf.keys(), ...this.#unlinked]) {
       if (!containerIds.has(containerId)) await this.remove(containerId);
     }
+  }
+
+  /** Gives a file system whose link to its image is lost the link again. */
+  relink(containerId: string, imageId: string): boolean {
+    if (!this.#unlinked.has(containerId) || !existsSync(this.#path(containerId, 'diff'))) return false;
+    const link = this.#path(containerId, 'image');
+    rmSync(link, { force: true, recursive: true });
+    symlinkSync(digestHex(imageId), link);
+    for (const name of ['work', 'merged']) mkdirSync(this.#path(containerId, name), { recursive: true, mode: 0o755 });
+    this.#unlinked.delete(containerId);
+    this.#note(containerId, imageId);
+    return true;
+  }
+
+  /** What a container cannot be started without and is not there, in a sentence; or nothing. */
+  missing(containerId: string, imageId: string): string | undefined {
+    const image = this.#images.byId(imageId);
+    if (!image) return `its image ${imageId} is missing`;
+    const layer = this.#images.catalog.layerDirectories(image).find((directory) => !existsSync(directory));
+    if (layer !== undefined) return `the layer ${layer} of its image is missing`;
+    const upper = this.upperDir(containerId);
+    return this.#imageOf.has(containerId) && existsSync(upper) ? undefined : `its file system ${upper} is missing`;
   }
 
   has(containerId: string): boolean {
@@ -212,7 +239,7 @@ export class RootfsStore {
   /** What the container's own files weigh, and these with the image's. */
   async sizeBytes(containerId: string): Promise<{ own: number; withImage: number }> {
     const own = await treeSizeBytes(this.upperDir(containerId));
-    return { own, withImage: own + this.#image(containerId).sizeBytes };
+    return { own, withImage: own + (this.#imageIfThere(containerId)?.sizeBytes ?? 0) };
   }
 
   #lower(image: ImageRecord): string[] {
@@ -221,12 +248,21 @@ export class RootfsStore {
 
   /** What inspect shows as GraphDriver.Data. */
   graph(containerId: string): Record<string, string> {
-    const image = this.#image(containerId);
+    const image = this.#imageIfThere(containerId);
     return {
-      LowerDir: this.#lower(image).join(':'),
+      ...(image ? { LowerDir: this.#lower(image).join(':') } : {}),
       MergedDir: this.#path(containerId, 'merged'),
       UpperDir: this.#path(containerId, 'diff'),
       WorkDir: this.#path(containerId, 'work'),
     };
+  }
+}
+
+function linkedImage(link: string): string | undefined {
+  try {
+    const imageId = `sha256:${readlinkSync(link)}`;
+    return DIGEST_PATTERN.test(imageId) ? imageId : undefined;
+  } catch {
+    return undefined;
   }
 }

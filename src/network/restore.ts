@@ -30,22 +30,35 @@ export class Restorer {
   }
 
   async restore(live: ReadonlySet<string>): Promise<void> {
-    const { store, table, ipam, firewall } = this.#core;
+    const { store, table, ipam, firewall, log } = this.#core;
     const stored = store.load();
     for (const network of stored.networks) {
       if (network.predefined && network.driver === 'bridge') continue; // made anew from the configuration
-      table.putNetwork(network);
-      ipam.open(network);
+      try {
+        ipam.open(network);
+        table.putNetwork(network);
+      } catch (error) {
+        log.error({ network: network.name, id: network.id, error: errorMessage(error) }, 'a network cannot be restored: it is left out, and what was connected to it goes on without');
+      }
     }
     this.#recallPolicy();
     await this.#establishPredefined(stored.networks);
     for (const network of table.networks()) {
       if (!network.predefined) await this.#attempt(`network ${network.name}`, () => this.#admin.ensure(network));
     }
+    const living: SandboxRecord[] = [];
     const adopted: SandboxRecord[] = [];
     const dead: SandboxRecord[] = [];
-    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? adopted : dead).push(record);
-    for (const record of adopted) this.#adopt(record);
+    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? living : dead).push(record);
+    for (const record of living) {
+      try {
+        this.#adopt(record);
+        adopted.push(record);
+      } catch (error) {
+        log.error({ container: record.sandbox.containerId, error: errorMessage(error) }, 'the network of a container cannot be restored');
+        dead.push(record);
+      }
+    }
     await Promise.all(
       dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
     );

@@ -1,7 +1,7 @@
 /** Names, removal and what survives: of the process, of a kill, of a force. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -114,20 +114,46 @@ test('an image that is removed by force stays for its container until that goes'
   assert.deepEqual(shell('ls layers blobs/sha256 containers', root).split('\n').filter((line) => /^[0-9a-f]{64}$/.test(line)), []);
 });
 
-test('what is damaged or orphaned on disk is gone after opening', async (t) => {
+test('what is orphaned on disk is gone after opening, and a layer that is gone is made again from its blob', async (t) => {
   const directory = temporaryDirectory(t);
   const root = join(directory, 'store');
   const { images } = await openStore(root);
-  const id = await importTree(images, directory, 'good', 'echo 1 > a');
+  await importTree(images, directory, 'good', 'echo 1 > a');
   await importTree(images, directory, 'bad', 'echo 2 > a');
-  const before = listing(root).length;
+  const before = listing(root);
   rmSync(images.catalog.layers.path(images.get('bad').diffIds[0]!), { recursive: true });
   shell(`mkdir -p layers/${'0'.repeat(64)}/x unpack/half/x trash/t/x; echo x > ingest/half; echo x > blobs/sha256/${'1'.repeat(64)}; mkdir -p containers/half`, root);
   const later = await openStore(root);
-  assert.deepEqual(later.images.list().map((image) => image.id), [id]);
-  await eventually(() => assert.equal(listing(root).length, before - 4, 'the bad image\'s layer and its file, blob and config'));
+  await later.rootfs.retain(new Set());
+  assert.equal(later.images.list().length, 2);
+  await eventually(() => assert.deepEqual(listing(root), before));
   writeFileSync(join(root, 'index.json'), '{');
   await assert.rejects(openStore(root), { kind: 'system', message: /the image index .* is damaged/ });
+});
+
+test('an image that cannot be whole is set aside, with what is left of it, until it is whole or its file is deleted', async (t) => {
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'store');
+  const { images } = await openStore(root);
+  const good = await importTree(images, directory, 'good', 'echo 1 > a');
+  const bad = await importTree(images, directory, 'bad', 'echo 2 > a');
+  const before = listing(root).length;
+  const config = images.catalog.blobs.path(bad);
+  renameSync(config, join(directory, 'config'));
+  const later = await openStore(root);
+  assert.deepEqual(later.images.list().map((image) => image.id), [good]);
+  assert.equal(later.images.find('bad'), undefined);
+  const aside = join(root, 'aside', `${bad.slice('sha256:'.length)}.json`);
+  assert.match(readFileSync(aside, 'utf8'), /no such file or directory/);
+  assert.equal(listing(root).length, before - 1, 'all but its configuration');
+  renameSync(join(directory, 'config'), config);
+  assert.equal((await openStore(root)).images.find('bad')?.id, bad, 'it is back under its name');
+  assert.ok(!existsSync(aside));
+  rmSync(config);
+  await openStore(root);
+  rmSync(aside);
+  await openStore(root);
+  await eventually(() => assert.equal(listing(root).length, before - 4, 'its layer and that one\'s file, blob and config'));
 });
 
 test('after a power failure, layers that were not on the disk are made again or gone', async (t) => {

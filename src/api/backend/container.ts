@@ -14,6 +14,8 @@ export interface ContainerView {
   readonly sandboxId: string; // '' when not running
   /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
   readonly networkLost?: string;
+  /** What it cannot be started without and is not there, in a sentence. */
+  readonly missing?: string;
   readonly sandboxKey: string; // the netns path
   readonly execIds: readonly string[];
   readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };

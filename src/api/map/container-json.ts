@@ -74,7 +74,7 @@ function commandText(record: ContainerRecord): string {
   return [record.path, ...record.args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }
 
-function toState({ record: { state }, networkLost }: ContainerView): ContainerStateJson {
+function toState({ record: { state }, networkLost, missing }: ContainerView): ContainerStateJson {
   const { status, health } = state;
   return {
     Status: status,
@@ -86,7 +86,7 @@ function toState({ record: { state }, networkLost }: ContainerView): ContainerSt
     Dead: status === 'dead',
     Pid: state.pid,
     ExitCode: state.exitCode,
-    Error: state.error || (networkLost === undefined ? '' : `it has no network: that of container ${networkLost}, which it shares, is down`),
+    Error: state.error || missing || (networkLost === undefined ? '' : `it has no network: that of container ${networkLost}, which it shares, is down`),
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
     ...(health && health.status !== 'none'

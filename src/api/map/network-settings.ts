@@ -10,6 +10,8 @@ import type { ContainerView } from '../backend/container.ts';
 import { isUserDefined } from '../network-mode.ts';
 import { olderThan } from '../versions.ts';
 
+const PORT_PATTERN = /^\d{1,5}(\/(tcp|udp|sctp))?$/i;
+
 export function toNetworkSettings(view: ContainerView, version: number): NetworkSettingsJson {
   const networks: Record<string, EndpointSettingsJson> = {};
   for (const connection of view.record.connections) {
@@ -153,7 +155,9 @@ export function addPublished(ports: PortMapJson, published: readonly PublishedPo
 
 /** The list's flat form, in the order the CLI shows. */
 export function portList(view: ContainerView): PortJson[] {
-  const ports = Object.entries(portMap(view)).sort(([a], [b]) => comparePorts(parsePort(a), parsePort(b)));
+  // An image may declare what is no port.
+  const known = Object.entries(portMap(view)).filter(([text]) => PORT_PATTERN.test(text));
+  const ports = known.sort(([a], [b]) => comparePorts(parsePort(a), parsePort(b)));
   return ports.flatMap(([text, bindings]): PortJson[] => {
     const { port, protocol } = parsePort(text);
     if (!bindings) return [{ PrivatePort: port, Type: protocol }];

@@ -9,6 +9,7 @@ import { adaptCreate } from '../create-by-version.ts';
 import { readFilters } from '../filters.ts';
 import { toContainerJson, toContainerSummary } from '../map/container-json.ts';
 import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../map/container-spec.ts';
+import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { showOptions } from '../show-options.ts';
 import { validateConfig } from '../validate-config.ts';
@@ -76,7 +77,7 @@ async function listContainers(call: Call): Promise<void> {
     filters: named,
   });
   const nowMs = Date.now();
-  call.reply(200, views.map((view) => toContainerSummary(view, call.version, nowMs)));
+  call.reply(200, listEntries(call, views, (view) => toContainerSummary(view, call.version, nowMs), bareContainer));
 }
 
 async function inspectContainer(call: Call): Promise<void> {

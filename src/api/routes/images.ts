@@ -6,6 +6,7 @@ import { invalid, systemError } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { parseImageReference, pullReference, repoTagReference } from '../image-reference.ts';
+import { listEntries } from '../list-entries.ts';
 import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts';
 import { streamProgress } from '../progress-stream.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
@@ -32,7 +33,7 @@ async function listImages(call: Call): Promise<void> {
   const filters: Record<string, readonly string[]> = { ...readFilters('images', query.text('filters')) };
   if (call.olderThan('1.41') && query.text('filter') !== '') filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
   const views = await call.backend.images.listImages({ all: query.flag('all'), filters });
-  call.reply(200, views.map((view) => toImageSummary(view, call.version)));
+  call.reply(200, listEntries(call, views, (view) => toImageSummary(view, call.version)));
 }
 
 async function inspectImage(call: Call): Promise<void> {

@@ -6,6 +6,7 @@ import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toEndpointSpec } from '../map/container-spec.ts';
 import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
+import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { NEWEST_API } from '../versions.ts';
 import { validateEndpoint } from '../validate-endpoint.ts';
@@ -28,7 +29,7 @@ export function addNetworkRoutes(routes: RouteTable): void {
 async function listNetworks(call: Call): Promise<void> {
   const views = await call.backend.networks.listNetworks(readFilters('networks', call.query.text('filters')));
   const detailed = call.olderThan('1.28');
-  call.reply(200, views.map((view) => toNetworkJson(view, detailed)));
+  call.reply(200, listEntries(call, views, (view) => toNetworkJson(view, detailed)));
 }
 
 async function inspectNetwork(call: Call): Promise<void> {

@@ -7,6 +7,7 @@ import { readFilters } from '../filters.ts';
 import { toContainerSummary } from '../map/container-json.ts';
 import { toImageSummary } from '../map/image-json.ts';
 import { toEventLine, toInfoJson, toVersionJson } from '../map/system-json.ts';
+import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { showOptions } from '../show-options.ts';
 import { parseTimestampNs } from '../timestamps.ts';
@@ -73,11 +74,11 @@ async function diskUsage(call: Call): Promise<void> {
   const nowMs = Date.now();
   const usage: DiskUsageJson = {
     LayersSize: wants('image') ? (await system.diskUsage()).imageBytes : 0,
-    Images: wants('image') ? (await images.listImages({ all: true, filters: {} })).map((view) => ({ ...toImageSummary(view, call.version), Containers: view.containers, SharedSize: 0 })) : null,
+    Images: wants('image') ? listEntries(call, await images.listImages({ all: true, filters: {} }), (view) => ({ ...toImageSummary(view, call.version), Containers: view.containers, SharedSize: 0 })) : null,
     Containers: wants('container')
-      ? (await containers.list({ all: true, limit: 0, size: true, filters: {} })).map((view) => toContainerSummary(view, call.version, nowMs))
+      ? listEntries(call, await containers.list({ all: true, limit: 0, size: true, filters: {} }), (view) => toContainerSummary(view, call.version, nowMs), bareContainer)
       : null,
-    Volumes: wants('volume') ? (await volumes.listVolumes({})).map((view) => toVolumeJson(view, true)) : null,
+    Volumes: wants('volume') ? listEntries(call, await volumes.listVolumes({}), (view) => toVolumeJson(view, true)) : null,
     BuildCache: wants('build-cache') ? [] : null,
   };
   call.reply(200, usage);

@@ -4,6 +4,7 @@ import { volumeCreateSchema, type VolumeJson } from '../../wire/volume.ts';
 import type { VolumeView } from '../backend/volume.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
+import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 
 export function addVolumeRoutes(routes: RouteTable): void {
@@ -31,7 +32,7 @@ export function toVolumeJson(view: VolumeView, withUsage: boolean): VolumeJson {
 
 async function listVolumes(call: Call): Promise<void> {
   const views = await call.backend.volumes.listVolumes(readFilters('volumes', call.query.text('filters')));
-  call.reply(200, { Volumes: views.map((view) => toVolumeJson(view, false)), Warnings: null });
+  call.reply(200, { Volumes: listEntries(call, views, (view) => toVolumeJson(view, false)), Warnings: null });
 }
 
 async function inspectVolume(call: Call): Promise<void> {

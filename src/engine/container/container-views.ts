@@ -24,6 +24,8 @@ export interface ContainerView {
   readonly sandboxId: string;
   /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
   readonly networkLost?: string;
+  /** What it cannot be started without and is not there, in a sentence. */
+  readonly missing?: string;
   readonly sandboxKey: string;
   readonly execIds: readonly string[];
   readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };
@@ -34,7 +36,9 @@ export interface ContainerView {
 }
 
 export async function inspectContainer(context: EngineContext, ref: string, options: { size: boolean }): Promise<ContainerView> {
-  return viewOf(context, context.table.find(ref), options.size);
+  const record = context.table.find(ref);
+  const missing = context.rootfs.missing(record.id, record.imageId);
+  return { ...(await viewOf(context, record, options.size)), ...(missing === undefined ? {} : { missing }) };
 }
 
 async function viewOf(context: EngineContext, record: ContainerRecord, size: boolean): Promise<ContainerView> {
@@ -44,7 +48,7 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
   const filesOf = owner ?? id;
   const networkLost = owner !== undefined && isUp(record) && !context.network.sandbox(owner) ? (context.table.get(owner)?.name ?? shortId(owner)) : undefined;
   const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, filesOf);
-  const current = context.images.find(record.spec.image);
+  const current = imageNamed(context, record.spec.image);
   const sizes = size ? await context.rootfs.sizeBytes(id) : undefined;
   return {
     record,
@@ -61,6 +65,20 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
     platform: 'linux',
     ...(sizes === undefined ? {} : { sizeRwBytes: sizes.own, sizeRootFsBytes: sizes.withImage }),
   };
+}
+
+function bareView(context: EngineContext, record: ContainerRecord): ContainerView {
+  const { hosts, hostname, resolvConf, log } = containerPaths(context.config.dataRoot, record.id);
+  const paths = { hosts, hostname, resolvConf, log };
+  return { record, names: [record.name], imageRef: record.imageId, endpoints: [], sandboxId: '', sandboxKey: '', execIds: [], paths, graph: {}, platform: 'linux' };
+}
+
+function imageNamed(context: EngineContext, ref: string): { readonly id: string } | undefined {
+  try {
+    return context.images.find(ref);
+  } catch {
+    return undefined; // no reference at all, or an image that cannot be read: the list goes on
+  }
 }
 
 export async function listContainers(
@@ -83,7 +101,15 @@ export async function listContainers(
     .filter(matches)
     .sort((a, b) => compareTimes(b.createdAt, a.createdAt));
   const limited = options.limit > 0 ? chosen.slice(0, options.limit) : chosen;
-  return Promise.all(limited.map((record) => viewOf(context, record, options.size)));
+  return Promise.all(
+    limited.map((record) =>
+      viewOf(context, record, options.size).catch((error: unknown): ContainerView => {
+        // It is listed with what is known: one container must not take the list from everybody.
+        context.log.error({ container: record.id, error: errorMessage(error) }, 'a container cannot be shown whole');
+        return bareView(context, record);
+      }),
+    ),
+  );
 }
 
 /** RFC 3339 with a varying number of digits after the point. */

@@ -1,6 +1,6 @@
 /** Images as users work with them: the store is the image room's, who uses them is the containers'. */
 import type { Readable } from 'node:stream';
-import { invalid } from '../../base/errors.ts';
+import { errorMessage, invalid } from '../../base/errors.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { EngineContext } from '../engine-context.ts';
@@ -19,7 +19,16 @@ export interface ImageView {
 
 export function viewImage(context: EngineContext, record: ImageRecord): ImageView {
   const containers = context.table.all().filter((container) => container.imageId === record.id).length;
-  return { record, containers, graph: context.images.graph(record) };
+  return { record, containers, graph: graphOf(context, record) };
+}
+
+function graphOf(context: EngineContext, record: ImageRecord): ImageView['graph'] {
+  try {
+    return context.images.graph(record);
+  } catch (error) {
+    context.log.error({ image: record.id, error: errorMessage(error) }, 'the layers of an image cannot be shown');
+    return {};
+  }
 }
 
 export function publishImageEvent(context: EngineContext, action: string, id: string, name: string): void {

@@ -1,5 +1,5 @@
 /** Networks as users work with them: the records are the network room's, who is connected is the containers'. */
-import { conflict, errorKind, forbidden, invalid } from '../../base/errors.ts';
+import { conflict, errorKind, errorMessage, forbidden, invalid } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
@@ -47,7 +47,16 @@ function viewNetwork(context: EngineContext, record: NetworkRecord): NetworkView
     ...endpoint,
     containerName: context.table.get(endpoint.containerId)?.name ?? '',
   }));
-  return { record, endpoints, pools: context.network.poolUsage(record.id) };
+  return { record, endpoints, pools: poolsOf(context, record) };
+}
+
+function poolsOf(context: EngineContext, record: NetworkRecord): readonly PoolUsage[] {
+  try {
+    return context.network.poolUsage(record.id);
+  } catch (error) {
+    context.log.error({ network: record.id, error: errorMessage(error) }, 'the pools of a network cannot be shown');
+    return [];
+  }
 }
 
 export function listNetworks(context: EngineContext, filters: Filters): NetworkView[] {

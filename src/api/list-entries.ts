@@ -1,0 +1,25 @@
+import { errorMessage } from '../base/errors.ts';
+import type { ContainerView } from './backend/container.ts';
+import type { Call } from './call.ts';
+
+/**
+ * A list's entries as JSON. One that cannot be shown whole is shown as `bare` has it, or left out, and the log says why: it must
+ * not take the list from everybody.
+ */
+export function listEntries<V, J>(call: Pick<Call, 'log'>, views: readonly V[], toJson: (view: V) => J, bare?: (view: V) => V): J[] {
+  return views.flatMap((view) => {
+    for (const shown of bare ? [() => toJson(view), () => toJson(bare(view))] : [() => toJson(view)]) {
+      try {
+        return [shown()];
+      } catch (error) {
+        call.log.error({ error: errorMessage(error) }, 'an entry of a list cannot be shown whole');
+      }
+    }
+    return [];
+  });
+}
+
+/** Without what is looked up for it and what it is connected to. */
+export function bareContainer(view: ContainerView): ContainerView {
+  return { ...view, endpoints: [], graph: {}, record: { ...view.record, connections: [], mounts: [] } };
+}

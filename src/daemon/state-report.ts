@@ -1,0 +1,41 @@
+/** What of the state cannot be read, for `info` and `doctor`: each with the file that it is in and the way out. */
+import { join } from 'node:path';
+import { errorMessage } from '../base/errors.ts';
+import { ASIDE_IMAGE_ADVICE, describeAsideImage, readAsideImages } from '../image/aside-images.ts';
+import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord } from '../store/aside.ts';
+import { TABLES } from '../store/store.ts';
+import type { Finding } from './finding.ts';
+import { RECORD_SHAPES } from './record-shapes.ts';
+
+export const stateDirectory = (dataRoot: string): string => join(dataRoot, 'state');
+export const imageDirectory = (dataRoot: string): string => join(dataRoot, 'image');
+
+/** Reads files and changes none: the daemon may be running. */
+export function examineState(dataRoot: string): Finding[] {
+  const findings: Finding[] = [];
+  const warn = (text: string, advice: string): void => void findings.push({ level: 'warn', subject: 'state', text, advice });
+  try {
+    const directory = new AsideDirectory(stateDirectory(dataRoot));
+    for (const table of TABLES) {
+      for (const { key, file, bytes } of directory.list(table)) {
+        const read = readRecord(bytes, key, RECORD_SHAPES[table]);
+        if ('reason' in read) warn(describeAside({ table, key, file, reason: read.reason }), ASIDE_ADVICE);
+        else warn(`${file} can be read again`, 'start the daemon again, and it is taken up');
+      }
+    }
+    const images = imageDirectory(dataRoot);
+    for (const [id, image] of readAsideImages(images)) warn(describeAsideImage(images, id, image), ASIDE_IMAGE_ADVICE);
+  } catch (error) {
+    warn(`cannot be looked at: ${errorMessage(error)}`, 'run as root: sudo causeway doctor');
+  }
+  return findings.length > 0 ? findings : [{ level: 'ok', subject: 'state', text: `nothing in ${dataRoot} is set aside` }];
+}
+
+const MOST_WARNINGS = 20;
+
+/** The same for `info`. */
+export function stateWarnings(dataRoot: string): string[] {
+  const bad = examineState(dataRoot).filter(({ level }) => level !== 'ok');
+  const warnings = bad.slice(0, MOST_WARNINGS).map(({ text, advice }) => `WARNING: ${text}: ${advice}`);
+  return bad.length > MOST_WARNINGS ? [...warnings, `WARNING: ${bad.length - MOST_WARNINGS} more of the kind: causeway doctor`] : warnings;
+}
