@@ -1,4 +1,5 @@
 /** What of the state cannot be read, for `info` and `doctor`: each with the file that it is in and the way out. */
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { ASIDE_IMAGE_ADVICE, describeAsideImage, readAsideImages } from '../image/aside-images.ts';
@@ -23,6 +24,9 @@ export function examineState(dataRoot: string): Finding[] {
         else warn(`${file} can be read again`, 'start the daemon again, and it is taken up');
       }
     }
+    const state = stateDirectory(dataRoot);
+    const damaged = existsSync(state) ? readdirSync(state).filter((name) => name.startsWith('data.mdb.damaged-')) : [];
+    for (const name of damaged) warn(`the state was damaged, and a copy took its place; the damaged file is ${join(state, name)}`, 'see whether containers and networks are as they should be, then delete that file');
     const images = imageDirectory(dataRoot);
     for (const [id, image] of readAsideImages(images)) warn(describeAsideImage(images, id, image), ASIDE_IMAGE_ADVICE);
   } catch (error) {

@@ -2,6 +2,7 @@
  * The engine: use-cases over containers, networks, images and volumes. It answers to interfaces that its consumers
  * declare; each method here is one line, the work is in the rooms' files.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
@@ -66,11 +67,19 @@ type Filters = Readonly<Record<string, readonly string[]>>;
 type Auth = Parameters<ImageStore['pull']>[1];
 type Report = Parameters<ImageStore['pull']>[3];
 
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
 export type Engine = ReturnType<typeof createEngine>;
 
 export function createEngine(deps: EngineDeps) {
   const events = new EventBus(deps.clock);
   const table = new ContainerTable(deps.store);
+  if (!deps.store.knowsAll) {
+    const there = [...deps.runtime.knownIds(), ...deps.rootfs.ids(), ...namesIn(`${deps.config.dataRoot}/containers`)];
+    deps.store.setUnknownAside([...new Set(there)].filter((id) => /^[0-9a-f]{64}$/.test(id) && !table.get(id) && !deps.store.aside().some((one) => one.key === id)));
+  }
   const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
   const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, events, clock: deps.clock });
   const context: EngineContext = {

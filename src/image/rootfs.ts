@@ -219,6 +219,11 @@ export class RootfsStore {
     return this.#imageOf.has(containerId) && existsSync(upper) ? undefined : `its file system ${upper} is missing`;
   }
 
+  /** Every container that has a directory. */
+  ids(): string[] {
+    return [...this.#imageOf.keys(), ...this.#unlinked];
+  }
+
   has(containerId: string): boolean {
     return this.#imageOf.has(containerId);
   }

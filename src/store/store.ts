@@ -3,15 +3,21 @@
  * done) when its promise resolves, and a commit of several changes is atomic: after kill -9 at any instruction either all
  * of it is there or nothing. Reads are synchronous and see the last commit.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { damageOf } from './file-check.ts';
+import { readCopy, writeCopy, type StateCopy } from './state-copy.ts';
 import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord, type AsideRecord, type TableShape } from './aside.ts';
 
 /** lmdb gives errno numbers as codes. */
 const ENOSPC = constants.errno.ENOSPC;
+
+/** At most that much of what happened is unknown to the copy. */
+const COPY_DELAY_MS = 5000;
 
 const RESERVE_BYTES = 256 * 1024;
 
@@ -43,6 +49,9 @@ export class Store {
   readonly #log: Log | undefined;
   readonly #path: string;
   readonly #asideDirectory: AsideDirectory;
+  /** Set where the file was damaged and the state is that of a copy. */
+  restoredFrom: { readonly at: string; readonly file: string } | undefined;
+  #copying: NodeJS.Timeout | undefined;
   readonly #aside = new Map<string, AsideRecord>(); // by file
   readonly #tables: Record<TableName, Database<unknown, string>>;
 
@@ -60,8 +69,12 @@ export class Store {
   static open(dir: string, options: StoreOptions = {}): Store {
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
+      const isNew = !existsSync(join(dir, 'data.mdb'));
+      const restored = prepare(dir, options.log);
       const store = new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }), dir, options);
       store.#reserve();
+      if (restored) store.#fill(restored);
+      store.knowsAll = !isNew && !restored;
       return store;
     } catch (error) {
       throw systemError(`cannot open the state in ${dir}: ${errorMessage(error)}`, error);
@@ -82,6 +95,48 @@ export class Store {
   }
 
   /** Every record of a table that can be read. The others are set aside (see aside.ts), and those that lie there and can be read by now are back. */
+  /** False where things may be there of which it never heard, because the file is new or a copy's. */
+  knowsAll = true;
+
+  /** Containers that are there and have no record: the file in their place keeps them from being cleared away. */
+  setUnknownAside(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const bytes = Buffer.from(JSON.stringify({ lost: 'the record of this container was lost with the state; delete this file and start the daemon again to remove what is left of it' }));
+    this.#setAside('containers', ids.map((key) => ({ key, bytes, reason: 'it is lost' })));
+  }
+
+  #fill(copy: StateCopy): void {
+    this.restoredFrom = { at: copy.at, file: this.#path };
+    this.#root.transactionSync(() => {
+      for (const { table, key, value } of copy.records) if (isTable(table)) this.#tables[table].putSync(key, value);
+    });
+  }
+
+  /** Sees to a copy of what is there now, soon: a burst of changes is copied once. */
+  #copySoon(): void {
+    this.#copying ??= setTimeout(() => {
+      this.#copying = undefined;
+      void this.copyNow();
+    }, COPY_DELAY_MS).unref();
+  }
+
+  /** Never fails: the copy is for bad days, and the old one stays where there is no room for a new one. */
+  async copyNow(): Promise<void> {
+    const lines: string[] = [];
+    try {
+      for (const table of TABLES) {
+        const database = this.#tables[table];
+        for (const key of database.getKeys({ snapshot: true })) {
+          const bytes = database.getBinary(key);
+          if (bytes !== undefined) lines.push(`[${JSON.stringify(table)},${JSON.stringify(key)},${bytes.toString()}]`);
+        }
+      }
+      await writeCopy(this.#path, lines);
+    } catch (error) {
+      this.#log?.warn({ error: errorMessage(error) }, 'cannot write a copy of the state');
+    }
+  }
+
   values<T>(table: TableName): T[] {
     try {
       this.#takeUp(table);
@@ -158,6 +213,7 @@ export class Store {
       });
       // A resolved transaction is visible, not yet durable.
       await this.#root.flushed;
+      this.#copySoon();
     } catch (error) {
       throw systemError(`cannot write the state: ${await reasonOf(error)}`, error);
     }
@@ -172,8 +228,33 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#copying);
+    await this.copyNow();
     await this.#root.close();
   }
+}
+
+const isTable = (name: string): name is TableName => (TABLES as readonly string[]).includes(name);
+
+/** Before lmdb sees the file: one that is damaged is put aside, and what the copy has is given back. Throws where there is none. */
+function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
+  const file = join(dir, 'data.mdb');
+  const there = existsSync(file) && statSync(file).size > 0;
+  const damage = there ? damageOf(file) : undefined;
+  if (there && damage === undefined) return undefined;
+  const copy = readCopy(dir);
+  if (!there && !copy) return undefined;
+  if (!copy) {
+    throw systemError(`${file} is damaged (${damage}), and there is no copy of it: bring it back from a backup; or move it away, and the daemon starts with nothing and leaves alone what containers and files there are`);
+  }
+  const away = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+  if (there) renameSync(file, away);
+  rmSync(join(dir, 'lock.mdb'), { force: true });
+  log?.error(
+    { file, damage: damage ?? 'it is missing', copy: copy.at, kept: there ? away : undefined },
+    `the state is damaged and was restored from the copy of ${copy.at}: containers made since then are left alone, see causeway doctor`,
+  );
+  return copy;
 }
 
 /** lmdb says "Commit failed (see commitError for details)", and has the details in a promise. */

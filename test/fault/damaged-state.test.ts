@@ -243,3 +243,32 @@ test('a name of no record in the directory of what is set aside is in nobody\'s 
   listsAnswer();
   rmSync(join(engine.dataRoot, 'state/aside'), { recursive: true });
 });
+
+describe('the file of the state', () => {
+  test('cut off under containers that run: the copy takes its place, what the copy does not know is left alone, and everything says so', async () => {
+    engine.ok('run', '-d', '--name', 'known', 'busybox', 'sleep', '1000');
+    await engine.restart(); // the copy has it
+    const copy = join(engine.dataRoot, 'state/copy.jsonl');
+    const old = readFileSync(copy);
+    engine.ok('run', '-d', '--name', 'newer', 'busybox', 'sleep', '1000');
+    const [id, pid] = engine.ok('inspect', '-f', '{{.Id}} {{.State.Pid}}', 'newer').split(' ') as [string, string];
+    await engine.stop('SIGKILL');
+    writeFileSync(join(engine.dataRoot, 'state/data.mdb'), readFileSync(join(engine.dataRoot, 'state/data.mdb')).subarray(0, 6000));
+    writeFileSync(copy, old);
+    await engine.boot();
+    listsAnswer();
+    served();
+    assert.match(engine.ok('ps', '--format', '{{.Names}}'), /^known$/m);
+    assert.ok(existsSync(`/proc/${pid}`), 'it is not killed');
+    for (const text of [warnings(), doctor()]) {
+      assert.match(text, /the state was damaged, and a copy took its place; the damaged file is .*data\.mdb\.damaged-/);
+      assert.ok(text.includes(asideFile('containers', id)), text);
+    }
+    await engine.restart();
+    assert.ok(existsSync(`/proc/${pid}`) && existsSync(join(engine.dataRoot, 'rootfs/containers', id)), 'nor by the next one');
+    await engine.stop();
+    rmSync(asideFile('containers', id));
+    await engine.boot();
+    assert.ok(!existsSync(`/proc/${pid}`));
+  });
+});
