@@ -25,11 +25,13 @@ export interface TableShape {
 
 export type Read = { readonly value: unknown } | { readonly reason: string };
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** The record in these bytes, or why there is none. */
 export function readRecord(bytes: Uint8Array, key: string, kind: TableShape | undefined): Read {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = JSON.parse(UTF8.decode(bytes));
   } catch (error) {
     return { reason: `no JSON: ${errorMessage(error)}` };
   }

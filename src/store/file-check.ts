@@ -13,6 +13,7 @@ const [BRANCH, LEAF, OVERFLOW, META] = [0x01, 0x02, 0x04, 0x08];
 const [BIG_DATA, SUB_DATABASE] = [0x01, 0x02];
 const UNSYNCED = 0x1000;
 const DEEPEST = 32;
+const WINDOW_BYTES = 32 << 20;
 
 interface Meta {
   readonly pageBytes: number;
@@ -46,6 +47,8 @@ class FileCheck {
   readonly #size: number;
   readonly #seen = new Set<number>();
   #pageBytes = 4096;
+  #window = Buffer.alloc(0);
+  #windowAt = 0;
 
   constructor(fd: number, size: number) {
     this.#fd = fd;
@@ -64,13 +67,20 @@ class FileCheck {
 
   #bytes(at: number, length: number): Buffer {
     if (at + length > this.#size) throw new Damage(`it ends at byte ${this.#size}, and byte ${at + length} is needed`);
-    const bytes = Buffer.alloc(length);
-    for (let done = 0; done < length; ) {
-      const read = readSync(this.#fd, bytes, done, length - done, at + done);
-      if (read === 0) throw new Damage(`it ends at byte ${at + done}`);
+    if (at < this.#windowAt || at + length > this.#windowAt + this.#window.length) this.#read(at);
+    return this.#window.subarray(at - this.#windowAt, at - this.#windowAt + length);
+  }
+
+  /** Many pages at once: a read a page would cost a start with a thousand containers more than all the rest. */
+  #read(from: number): void {
+    const bytes = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, this.#size - from));
+    for (let done = 0; done < bytes.length; ) {
+      const read = readSync(this.#fd, bytes, done, bytes.length - done, from + done);
+      if (read === 0) throw new Damage(`it ends at byte ${from + done}`);
       done += read;
     }
-    return bytes;
+    this.#window = bytes;
+    this.#windowAt = from;
   }
 
   /** The states that lmdb may choose: the newest, or the newest that was synced. */
