@@ -61,7 +61,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('pid file', takeInstanceLock(config.pidFile));
   makeDirectory(config.execRoot, 0o711);
   if (config.pidFile !== execRootLock) undo.push('exec root', takeInstanceLock(execRootLock));
-  makeDirectory(config.dataRoot, 0o711);
+  // No x for others: they would reach the programs of images, set-user-ID ones included (CVE-2021-41091).
+  makeDirectory(config.dataRoot, 0o710);
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
   const cgroupMode = preparePrivateMounts(config.execRoot, log);
 

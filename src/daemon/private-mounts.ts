@@ -12,6 +12,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
+import { protectNullDevice } from '../kernel/null-device.ts';
 import { execve } from '../kernel/process.ts';
 
 const MARKER = 'CAUSEWAY_MOUNTS';
@@ -74,6 +75,7 @@ function findHolder(execRoot: string): string | undefined {
 export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid' | 'v2' {
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   if (!existsSync(idFile(execRoot))) markNamespace(execRoot);
+  protectNullDevice();
   const mode = cgroupMode();
   if (mode === 'hybrid' && hasControllersOnUnified()) {
     showOnlyV1Cgroups(execRoot);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts } from '../../src/kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, setPropagation, unmount } from '../../src/kernel/mount.ts';
+import { protectNullDevice } from '../../src/kernel/null-device.ts';
 import { unshareMountNamespace } from '../../src/kernel/process.ts';
 import type { ContainerRecord } from '../../src/model/container.ts';
 import { newId } from '../../src/model/ids.ts';
@@ -22,9 +23,10 @@ export function leaveHybridCgroups(): void {
   if (prepared || process.getuid?.() !== 0) return;
   prepared = true;
   const controllers = new Set(cgroupMode() === 'hybrid' ? cgroupMounts().controllers.values() : []);
-  if (controllers.size === 0) return;
   unshareMountNamespace();
   setPropagation('/', 'rslave');
+  protectNullDevice();
+  if (controllers.size === 0) return;
   const fresh = mkdtempSync(join(tmpdir(), 'causeway-cgroup-'));
   mount({ source: 'tmpfs', target: fresh, type: 'tmpfs' });
   for (const path of controllers) {
