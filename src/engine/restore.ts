@@ -140,6 +140,7 @@ async function removeOrphans(context: EngineContext): Promise<void> {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
   }
   await context.rootfs.retain(known);
+  await context.volumes.settle().catch((error: unknown) => context.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled'));
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */

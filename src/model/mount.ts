@@ -38,4 +38,6 @@ export interface VolumeRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly anonymous: boolean;
+  /** The container that it is being made for, until a container that uses it is stored. If none ever is, it goes. */
+  readonly madeFor?: string;
 }

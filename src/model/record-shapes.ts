@@ -243,4 +243,5 @@ export const volumeShape = object<VolumeRecord>({
   labels: textMap,
   options: textMap,
   anonymous: flag,
+  madeFor: optional(idShape),
 });

@@ -10,7 +10,7 @@ import { copyUp } from '../../image/copy-up.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import { checkConfinement } from '../../oci/spec-check.ts';
 import type { EngineContext } from '../engine-context.ts';
-import { resolveMounts, subpathOf } from '../volume/container-mounts.ts';
+import { resolveMounts, subpathOf, type MountContext } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { followName } from './followed-links.ts';
@@ -57,7 +57,8 @@ export async function createContainer(context: EngineContext, wantedName: string
         await rootfs.create(id, image);
         undo.push('root filesystem', () => rootfs.remove(id));
         const before = new Set(context.volumes.list({}).map((volume) => volume.name));
-        const mounts = await resolveMounts(merged, { volumes: context.volumes, findContainer: (ref) => findOther(context, ref) });
+        const volumes: MountContext['volumes'] = { create: (spec) => context.volumes.create({ ...spec, madeFor: id }) };
+        const mounts = await resolveMounts(merged, { volumes, findContainer: (ref) => findOther(context, ref) });
         for (const { type, name: volume } of mounts) {
           if (type === 'volume' && !before.has(volume)) undo.push(`volume ${volume}`, () => context.volumes.remove(volume, true));
         }
@@ -79,7 +80,9 @@ export async function createContainer(context: EngineContext, wantedName: string
         };
         await rememberNames(context, record);
         undo.push('names', () => network.forget(id));
-        await table.save(record);
+        const kept = context.volumes.keeping(mounts.map((mount) => mount.name));
+        await table.saveWith(record, kept.changes);
+        kept.done();
         publishContainerEvent(context.events, record, 'create');
         return record;
       },

@@ -4,7 +4,7 @@
  */
 import { invalid, notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { Store } from '../../store/store.ts';
+import type { Change, Store } from '../../store/store.ts';
 
 export class ContainerTable {
   readonly #store: Store;
@@ -73,6 +73,12 @@ export class ContainerTable {
   async save(...records: ContainerRecord[]): Promise<void> {
     await this.#store.commit(records.map((record) => ({ table: 'containers', key: record.id, value: record })));
     for (const record of records) this.#set(record);
+  }
+
+  /** One commit with what else has to be true from then on. */
+  async saveWith(record: ContainerRecord, changes: readonly Change[]): Promise<void> {
+    await this.#store.commit([{ table: 'containers', key: record.id, value: record }, ...changes]);
+    this.#set(record);
   }
 
   /** In memory only: for what need not survive a crash (health probes). */

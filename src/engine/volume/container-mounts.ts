@@ -13,7 +13,7 @@ import type { VolumeService } from './volume-service.ts';
 const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
 
 export interface MountContext {
-  readonly volumes: VolumeService;
+  readonly volumes: Pick<VolumeService, 'create'>;
   findContainer(ref: string): ContainerRecord;
 }
 
@@ -58,7 +58,7 @@ function cleanTarget(path: string): string {
   return clean;
 }
 
-async function bindMount(text: string, volumes: VolumeService): Promise<MountPoint> {
+async function bindMount(text: string, volumes: MountContext['volumes']): Promise<MountPoint> {
   const parts = text.split(':');
   const [source = '', target, mode = ''] = parts;
   if (parts.length > 3 || target === undefined || target === '') throw invalid(`invalid volume specification: '${text}'`);
@@ -90,7 +90,7 @@ function parseMode(mode: string, text: string): { readonly: boolean; propagation
   return result;
 }
 
-async function specMount(mount: MountSpec, volumes: VolumeService): Promise<MountPoint> {
+async function specMount(mount: MountSpec, volumes: MountContext['volumes']): Promise<MountPoint> {
   const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
   if (mount.target === '') throw wrong('field Target must not be empty');
   if (!isAbsolute(mount.target)) throw wrong(`invalid mount path: '${mount.target}' mount path must be absolute`);

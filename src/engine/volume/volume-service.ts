@@ -2,7 +2,7 @@
  * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
  * for each container (see mountOf), so nothing is mounted while nobody uses it.
  */
-import { rm, rmdir, mkdir } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
@@ -10,7 +10,7 @@ import { KeyedLock } from '../../base/keyed-lock.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
 import type { VolumeRecord } from '../../model/mount.ts';
-import type { Store } from '../../store/store.ts';
+import type { Change, Store } from '../../store/store.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 
@@ -61,6 +61,7 @@ export class VolumeService {
     labels: Readonly<Record<string, string>>;
     options: Readonly<Record<string, string>>;
     anonymous?: boolean;
+    madeFor?: string;
   }): Promise<VolumeRecord> {
     const name = spec.name === '' ? newId() : spec.name;
     if (spec.driver !== '' && spec.driver !== 'local') {
@@ -90,6 +91,7 @@ export class VolumeService {
         labels: spec.anonymous === true ? { ...spec.labels, 'com.docker.volume.anonymous': '' } : spec.labels,
         options: spec.options,
         anonymous: spec.anonymous === true || spec.name === '',
+        ...(spec.madeFor === undefined ? {} : { madeFor: spec.madeFor }),
       };
       try {
         await this.#store.put('volumes', name, record);
@@ -110,11 +112,52 @@ export class VolumeService {
     await this.#lock.run(name, async () => {
       const users = this.#users.usersOf(name);
       if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
-      await this.#store.remove('volumes', name);
+      // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how far this came.
+      const going = removedDirectory(this.#root, name);
+      await rm(going, { recursive: true, force: true }); // of an earlier one that could not be removed whole
+      await rename(join(this.#root, name), going).catch(ignoreAbsent);
+      try {
+        await this.#store.remove('volumes', name);
+      } catch (error) {
+        await rename(going, join(this.#root, name)).catch(ignoreAbsent);
+        throw error;
+      }
       this.#volumes.delete(name);
-      await rm(join(this.#root, name), { recursive: true, force: true });
+      await rm(going, { recursive: true, force: true });
       this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
     });
+  }
+
+  /** What a container's record has to be stored with: the volumes that it uses stay, even if they were made for another one. */
+  keeping(names: readonly string[]): { changes: Change[]; done: () => void } {
+    const kept = names.flatMap((name) => {
+      const { madeFor, ...record } = this.#volumes.get(name) ?? {};
+      return madeFor === undefined ? [] : [record as VolumeRecord];
+    });
+    return {
+      changes: kept.map((record) => ({ table: 'volumes', key: record.name, value: record })),
+      done: () => kept.forEach((record) => this.#volumes.set(record.name, record)),
+    };
+  }
+
+  /** When the daemon starts: makings and removals that were cut off are undone or completed. Volumes whose records are set aside stay as they are. */
+  async settle(): Promise<void> {
+    const cutOff = [...this.#volumes.values()].filter(({ madeFor }) => madeFor !== undefined);
+    const removed = await Promise.allSettled(cutOff.map(({ name }) => this.remove(name, true)));
+    if (!this.#store.knowsAll) return; // a directory without a record says nothing then
+    const aside = new Set(this.#store.aside().filter(({ table }) => table === 'volumes').map(({ key }) => key));
+    const entries = (await readdir(this.#root).catch(() => [])).filter((entry) => !aside.has(entry.replace(REMOVED, '').slice(0, 80)));
+    const settled = await Promise.allSettled(entries.map((entry) => this.#settleDirectory(entry)));
+    for (const result of [...removed, ...settled]) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #settleDirectory(entry: string): Promise<void> {
+    const path = join(this.#root, entry);
+    if (!entry.startsWith(REMOVED)) {
+      // A directory without a record is not ours to delete, unless there is nothing in it.
+      if (!this.#volumes.has(entry)) await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
+    } else if (this.#volumes.has(entry.slice(REMOVED.length))) await rename(path, join(this.#root, entry.slice(REMOVED.length)));
+    else await rm(path, { recursive: true, force: true });
   }
 
   list(filters: Filters): VolumeRecord[] {
@@ -148,6 +191,14 @@ export class VolumeService {
     this.#events.publish({ type: 'volume', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
     return { deleted, spaceReclaimedBytes };
   }
+}
+
+/** Before the name of a volume that is being removed; no volume's name begins with a dot. */
+const REMOVED = '.removed-';
+const removedDirectory = (root: string, name: string): string => join(root, `${REMOVED}${name}`);
+
+function ignoreAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 export function booleanFilter(filters: Filters, name: string): boolean | undefined {
