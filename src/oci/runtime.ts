@@ -20,6 +20,7 @@ import { checkCgroupsPath, containerPids, isFrozen, killLeftovers, thaw } from '
 import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
+import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
 import { endConmon, endExecs, missedExit, wasOomKilled } from './missed-exit.ts';
@@ -277,8 +278,7 @@ export class Runtime {
       conmonPath: this.#options.conmonPath,
       program: live.program, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
-    live.execs.add(handle.exited);
-    void handle.exited.finally(() => live.execs.delete(handle.exited));
+    keepUntilEnded(live.execs, handle.exited);
     return handle;
   }
 
@@ -311,6 +311,7 @@ export class Runtime {
     if (found && this.#exits.read(id) === undefined) {
       const live = this.#track(note, program, new WatchedProcess(found.conmonPid));
       this.#setProcess(live, found.pid);
+      settleLeftExecs(join(note.bundle, 'exec'), live.execs);
       return { running: true, pid: found.pid };
     }
     const notice = await missedExit(note, this.#exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
@@ -322,8 +323,7 @@ export class Runtime {
   /** The ids of which this directory still knows something: what is not the engine's can be deleted. */
   knownIds(): string[] {
     const directory = join(this.#options.stateDir, 'containers');
-    if (!existsSync(directory)) return [];
-    return readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+    return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)) : [];
   }
 
   /** Whether a runtime works here: undefined, or the reason why not. */
