@@ -6,13 +6,29 @@ export interface Clock {
   nowNs(): bigint;
 }
 
-const originNs = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+/** Milliseconds that pass evenly whatever is done to the host's clock: for durations and deadlines, never to be shown or stored. */
+export const monotonicMs = (): number => performance.now();
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  // Never goes back, and orders events that fall in one millisecond.
-  nowNs: () => originNs + process.hrtime.bigint(),
-};
+/** Further apart, the host's clock has been set, or the host has slept. */
+const STEP_NS = 50_000_000n;
+
+/**
+ * The host's time in nanoseconds. Between two steps of the host's clock it never goes back, and orders what falls in one millisecond; a step it follows,
+ * as what is shown must agree with what `date` says (a host without a clock of its own begins in 1970 and learns the time when the daemon runs).
+ */
+export function steppingClock(wallMs: () => number, monotonicNs: () => bigint): Clock {
+  let originNs = BigInt(wallMs()) * 1_000_000n - monotonicNs();
+  return {
+    now: wallMs,
+    nowNs() {
+      const aheadNs = BigInt(wallMs()) * 1_000_000n - originNs - monotonicNs();
+      if (aheadNs > STEP_NS || aheadNs < -STEP_NS) originNs += aheadNs;
+      return originNs + monotonicNs();
+    },
+  };
+}
+
+export const systemClock: Clock = steppingClock(() => Date.now(), () => process.hrtime.bigint());
 
 /** RFC 3339 with nanoseconds, as Docker prints times: 2024-05-01T10:00:00.123456789Z. */
 export function formatTimeNs(timeNs: bigint): string {

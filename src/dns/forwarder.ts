@@ -6,6 +6,7 @@
  * own queue, and what finds the queue full or waits too long is told SERVFAIL. So one that asks without end hurts itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../base/clock.ts';
 import { Flag, ResponseCode } from './constants.ts';
 import type { LineLog } from './log.ts';
 import type { ResolverSockets } from './sockets.ts';
@@ -65,7 +66,7 @@ export class Forwarder implements Party {
   #inFlight = 0;
   #fresh = 0;
   #closed = false;
-  #complainedAt = 0;
+  #complainedAt = -Infinity;
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
@@ -75,8 +76,8 @@ export class Forwarder implements Party {
   /** False: the question is to be answered with SERVFAIL now, and costs nothing more. */
   hasRoomFor(bytes: number, view: SandboxView): boolean {
     if (this.#waiting.size < MAX_WAITING && this.#bytes + bytes <= MAX_BYTES) return true;
-    if (Date.now() - this.#complainedAt > COMPLAINT_INTERVAL_MS) {
-      this.#complainedAt = Date.now();
+    if (monotonicMs() - this.#complainedAt > COMPLAINT_INTERVAL_MS) {
+      this.#complainedAt = monotonicMs();
       this.#parts.log.warn('a container asks faster than its servers answer: what is too much is told SERVFAIL', {
         sandbox: view.id,
         asked: this.#inFlight,

@@ -3,6 +3,7 @@
  * the ruleset; what was our own doing or none of our business is passed over at once, the rest is compared with the
  * endpoint table and made right. Connections that are established live on: the kernel tracks them outside of any table.
  */
+import { monotonicMs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { UndoStack } from '../base/undo.ts';
 import { RouteMonitor, type RouteNews } from '../kernel/netlink/route-monitor.ts';
@@ -268,7 +269,7 @@ export class Repairer {
   }
 
   #mayRepair(key: string): boolean {
-    const now = Date.now();
+    const now = monotonicMs(); // a clock that is set back must not end the repairing
     const recent = (this.#recent.get(key) ?? []).filter((time) => now - time < 60_000);
     if (recent.length >= MAX_REPAIRS_PER_MINUTE) return false;
     this.#recent.set(key, [...recent, now]);

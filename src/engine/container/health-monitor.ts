@@ -1,5 +1,5 @@
 /** Healthchecks: probes on Docker's schedule, the state they lead to, and the events of its changes. */
-import { formatTimeNs } from '../../base/clock.ts';
+import { formatTimeNs, monotonicMs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Healthcheck, HealthProbe, HealthState } from '../../model/health.ts';
@@ -23,6 +23,8 @@ export interface ProbeRunner {
 export class HealthMonitor {
   #runner: ProbeRunner | undefined;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Until when failures do not count, on the clock that nobody sets. */
+  readonly #startPeriods = new Map<string, number>();
 
   setRunner(runner: ProbeRunner): void {
     this.#runner = runner;
@@ -36,12 +38,21 @@ export class HealthMonitor {
     this.forget(record.id);
     const check = record.spec.process.healthcheck;
     if (!check || !probeCommand(record)) return;
+    const startPeriodMs = check.startPeriodNs / NS_PER_MS;
+    // It may have been running for long, under an earlier daemon.
+    const passedMs = Number(this.#runner?.nowNs() ?? 0n) / NS_PER_MS - Date.parse(record.state.startedAt);
+    this.#startPeriods.set(record.id, monotonicMs() + Math.min(startPeriodMs, Math.max(0, startPeriodMs - passedMs)));
     this.#schedule(record, check);
+  }
+
+  #inStartPeriod(id: string): boolean {
+    return monotonicMs() < (this.#startPeriods.get(id) ?? 0);
   }
 
   forget(id: string): void {
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
+    this.#startPeriods.delete(id);
   }
 
   forgetAll(): void {
@@ -49,7 +60,7 @@ export class HealthMonitor {
   }
 
   #schedule(record: ContainerRecord, check: Healthcheck): void {
-    const starting = record.state.health?.status === 'starting' && inStartPeriod(record, check);
+    const starting = record.state.health?.status === 'starting' && this.#inStartPeriod(record.id);
     const intervalMs = check.intervalNs / NS_PER_MS || DEFAULT_MS;
     const startIntervalMs = check.startIntervalNs / NS_PER_MS || DEFAULT_START_INTERVAL_MS;
     const timer = setTimeout(() => void this.#run(record.id, check), starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs);
@@ -71,7 +82,7 @@ export class HealthMonitor {
     const now = runner.record(id);
     if (!now?.state.health || now.state.pid === 0) return;
     const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output };
-    const health = nextHealth(now.state.health, probe, check, inStartPeriod(now, check));
+    const health = nextHealth(now.state.health, probe, check, this.#inStartPeriod(id));
     const next = { ...now, state: { ...now.state, health } };
     runner.changed(next, now.state.health);
     this.#schedule(next, check);
@@ -86,10 +97,6 @@ export function nextHealth(before: HealthState, probe: HealthProbe, check: Healt
   if (before.status === 'starting' && inStart) return { status: 'starting', failingStreak: 0, log };
   const unhealthy = failingStreak >= (check.retries || DEFAULT_RETRIES);
   return { status: unhealthy ? 'unhealthy' : before.status, failingStreak, log };
-}
-
-function inStartPeriod(record: ContainerRecord, check: Healthcheck): boolean {
-  return Date.now() - Date.parse(record.state.startedAt) < check.startPeriodNs / NS_PER_MS;
 }
 
 function probeCommand(record: ContainerRecord): string[] | undefined {
