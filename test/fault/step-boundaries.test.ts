@@ -1,0 +1,79 @@
+/**
+ * The daemon is killed right before each thing that a call does outside of its process, and started again: everything is as before the call or as
+ * after it, nobody else notices, the call can be repeated, and nothing is left over. In the suite a sample, another one each day; all of it with
+ * `npm run test:fault`.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Visit } from '../harness/doors/order.ts';
+import { FULL, recordResult } from './results.ts';
+import { CONTAINER_OPERATIONS } from './step-boundaries/container-operations.ts';
+import type { Operation } from './step-boundaries/operation.ts';
+import { OTHER_OPERATIONS } from './step-boundaries/other-operations.ts';
+import { assertEmpty, boundariesOf, strikeAt } from './step-boundaries/round.ts';
+import { stateOf } from './step-boundaries/state.ts';
+import { setStage, type Stage } from './step-boundaries/world.ts';
+
+const OPERATIONS = [...CONTAINER_OPERATIONS, ...OTHER_OPERATIONS];
+const SEED = Number(process.env['CAUSEWAY_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+/** So many operations have a second boundary tried in the short form. */
+const EXTRA = 6;
+
+const ABOUT =
+  'What a killed process leaves depends only on what it did outside of itself, so each system call, file operation, commit, program and message that changes ' +
+  'something is a boundary (`test/harness/doors`). The daemon is killed right before it and started again. Then kernel, disk and API are as before the call or as after it, ' +
+  'as a whole; if the client was told that it is done, as after it; running containers are the same processes, and the numbers through their TCP connections and the answers to ' +
+  'their queries come without a gap; the call, repeated, does what it is for; and what it made goes without a trace. Not reached: what is done once for each daemon.';
+
+/** All; or the first commit to the store, and where it is the operation's turn another one. */
+function chosen(visits: readonly Visit[], index: number): readonly Visit[] {
+  if (FULL) return visits;
+  const commit = visits.find((visit) => visit.name.startsWith('store.commit')) ?? visits[SEED % visits.length]!;
+  const hasTurn = (index + SEED) % OPERATIONS.length < EXTRA;
+  return hasTurn ? [commit, visits[(SEED * 7 + index) % visits.length]!] : [commit];
+}
+
+describe('killed at the boundaries of', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  let stage: Stage;
+  let empty: readonly string[];
+  const begin = async (): Promise<void> => {
+    stage = await setStage();
+    empty = await stateOf(stage.engine, stage.api, stage.parent);
+  };
+
+  before(begin);
+  after(() => stage.strike());
+
+  for (const [index, operation] of OPERATIONS.entries()) {
+    test(operation.name, { timeout: FULL ? 3_600_000 : 300_000 }, async () => {
+      assert.deepEqual(await tryAll(operation, index), [], `CAUSEWAY_SEED=${SEED} gives the same sample again`);
+    });
+  }
+
+  async function tryAll(operation: Operation, index: number): Promise<string[]> {
+    const violations: string[] = [];
+    const count = { killed: 0, notReached: 0, packets: -stage.bystanders.packets };
+    const boundaries = await boundariesOf(stage, operation, empty);
+    for (const visit of chosen(boundaries.visits, index)) {
+      try {
+        if ((await strikeAt(stage, operation, boundaries, visit)) === 'struck') count.killed++;
+        else count.notReached++;
+      } catch (error) {
+        count.killed++;
+        violations.push(`${operation.name}, killed before ${visit.name} (${visit.n}): ${(error as Error).message}\n${stage.engine.log.split('\n').slice(-8).join('\n')}`);
+        count.packets += stage.bystanders.packets;
+        await stage.strike(); // whatever it left must not be blamed on the next one
+        await begin();
+      }
+    }
+    await assertEmpty(stage, empty);
+    recordResult({
+      part: 'Step boundaries',
+      about: ABOUT,
+      item: operation.name,
+      counts: { boundaries: boundaries.visits.length, kills: count.killed, 'not reached': count.notReached, "bystanders' packets": count.packets + stage.bystanders.packets },
+      violations,
+    });
+    return violations;
+  }
+});

@@ -1,0 +1,29 @@
+/** An operation whose every boundary is tried. */
+import type { TestEngine } from '../../harness/test-engine.ts';
+import type { Caller, Reply } from './caller.ts';
+
+export interface World {
+  readonly engine: TestEngine;
+  readonly api: Caller;
+  /** A tar with one small file, named `file`. */
+  readonly tar: Buffer;
+  /** What `docker save` gives of an image named `saved`. */
+  readonly archive: Buffer;
+  /** 'localhost:PORT/pulled:1', which a registry has. */
+  readonly registryImage: string;
+}
+
+export interface Operation {
+  readonly name: string;
+  prepare(world: World): Promise<void>;
+  call(world: World): Promise<Reply>;
+  /** What the call answers when it is repeated and has been done already; it may do it again, too. */
+  readonly repeated: readonly number[];
+  /** Waits for what goes on after the reply. */
+  settled?(world: World): Promise<void>;
+  /** States that a cut may also leave: each leads from `prepare` to one, all in the API's own terms. */
+  readonly between?: readonly ((world: World) => Promise<unknown>)[];
+  /** Throws unless what the operation is for works. */
+  check?(world: World): Promise<void> | void;
+  clean(world: World): Promise<void>;
+}
