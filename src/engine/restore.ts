@@ -129,7 +129,7 @@ async function finishRemovals(context: EngineContext): Promise<void> {
   }
 }
 
-/** Directories of containers that never became a record: a create that was cut off. */
+/** Directories of containers that never became a record: a create that was cut off. And files that were being written. */
 async function removeOrphans(context: EngineContext): Promise<void> {
   const dir = join(context.config.dataRoot, 'containers');
   for (const { id, imageId } of context.table.all()) {
@@ -138,6 +138,7 @@ async function removeOrphans(context: EngineContext): Promise<void> {
   const known = new Set([...context.table.all().map((record) => record.id), ...context.setAside.keys()]);
   for (const id of await readdir(dir).catch(() => [])) {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
+    else for (const name of await readdir(join(dir, id)).catch(() => [])) if (name.endsWith('.next')) await rm(join(dir, id, name), { force: true });
   }
   await context.rootfs.retain(known);
   await context.volumes.settle().catch((error: unknown) => context.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled'));
