@@ -1,6 +1,7 @@
 /** What is done to containers. */
 import assert from 'node:assert/strict';
 import { until } from '../../harness/test-engine.ts';
+import type { Reply } from './caller.ts';
 import type { Operation, World } from './operation.ts';
 
 const FOREVER = "trap 'exit 7' TERM; httpd -p 80 -h /www; while :; do sleep 0.05; done";
@@ -31,6 +32,14 @@ export function answers({ engine }: World, port = 8080): void {
   assert.match(engine.host.run('curl', '-s', '--retry', '20', '--retry-delay', '0', '--retry-all-errors', '--max-time', '5', `http://127.0.0.1:${port}/`).out, /Welcome/, `port ${port} answers`);
 }
 
+/** Ends the daemon without a word and starts the next one; `meanwhile` is what happens while there is none. */
+async function nextDaemon({ engine }: World, meanwhile: () => void = () => {}): Promise<Reply> {
+  await engine.stop('SIGKILL');
+  meanwhile();
+  return engine.boot().then(() => ({ status: 200, body: '' }), (error: Error) => ({ status: 0, body: error.message }));
+}
+
+const pidOf = async ({ api }: World): Promise<number> => ((await api.json('GET', '/containers/web/json')) as { State: { Pid: number } }).State.Pid;
 const statusOf = async ({ api }: World): Promise<string> => ((await api.json('GET', '/containers/web/json')) as { State: { Status: string } }).State.Status;
 const exited = (world: World): Promise<void> => until('web has ended', async () => (await statusOf(world)) === 'exited');
 
@@ -149,6 +158,26 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     call: ({ api, tar }) => api.call('PUT', '/containers/web/archive?path=/data', tar),
     repeated: [],
     check: ({ engine }) => assert.equal(engine.ok('exec', 'web', 'cat', '/data/file'), 'content'),
+    clean: cleared,
+  },
+  {
+    name: 'start of the daemon',
+    prepare: running,
+    call: (world) => nextDaemon(world),
+    repeated: [],
+    check: answers,
+    clean: cleared,
+  },
+  {
+    name: 'start of the daemon after a container\'s end',
+    prepare: (world) => running(world, { RestartPolicy: { Name: 'always' } }),
+    call: async (world) => {
+      const pid = await pidOf(world);
+      return nextDaemon(world, () => process.kill(pid, 'SIGKILL'));
+    },
+    settled: (world) => until('web runs again', async () => (await statusOf(world)) === 'running'),
+    repeated: [],
+    check: answers,
     clean: cleared,
   },
 ];

@@ -31,9 +31,11 @@ export async function stateOf(engine: TestEngine, api: Caller, parent: string): 
     ...(volumes.Volumes ?? []).map(({ Name }) => `api volume ${Name}`),
     ...images.map(({ RepoTags }) => `api image ${(RepoTags ?? []).join(' ')}`),
   ];
-  // What a file is about to say stays noted beside it, whether it has been written or not; the directory of execs stays empty.
-  return lines.filter((line) => !/\.rendered$|\/bundles\/[0-9a-f]{64}\/exec$/.test(line)).map((line) => plain(line.replaceAll(parent, '/PARENT').replaceAll(engine.dir, 'DIR'), names)).sort();
+  return lines.filter((line) => !OF_A_CONTAINER_ONCE_STARTED.test(line)).map((line) => plain(line.replaceAll(parent, '/PARENT').replaceAll(engine.dir, 'DIR'), names)).sort();
 }
+
+/** What a container has from its first start on until it is removed, running or not. */
+const OF_A_CONTAINER_ONCE_STARTED = /\/containers\/[0-9a-f]{64}\/(hosts|hostname|resolv\.conf|\w+\.log)(\.rendered)?$|\/bundles\/[0-9a-f]{64}\/exec$/;
 
 /** The store of images as deep as its own files go. */
 function imageFiles(root: string): string[] {
