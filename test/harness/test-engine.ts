@@ -82,7 +82,7 @@ export class TestEngine {
     this.#daemon = daemon;
     let ended = false;
     daemon.once('exit', () => (ended = true));
-    for (const until = Date.now() + 20_000; ; ) {
+    for (const until = Date.now() + 60_000; ; ) {
       if (await this.answers()) return;
       if (ended || Date.now() > until) throw new Error(`the daemon did not start:\n${this.log}`);
       await sleep(20);
