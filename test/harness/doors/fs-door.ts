@@ -27,7 +27,8 @@ function hookFunction(door: string, name: string, real: Plain): Plain {
     if (base === name && typeof done === 'function') return void process.nextTick(done as Plain, error);
     throw error;
   };
-  return Object.assign(fsCall, real);
+  // With what promisify looks for, which does not enumerate.
+  return Object.defineProperties(fsCall, Object.getOwnPropertyDescriptors(real));
 }
 
 /** The handles that it gives are doors too. */
