@@ -1,6 +1,7 @@
 /** One request on its way through a route: what came in, and the ways to answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
+import { beat } from '../base/activity.ts';
 import { errorMessage, invalid } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkValue, parseBody, parseJson } from '../wire/parse-body.ts';
@@ -123,6 +124,7 @@ export class Call {
   /** Writes, and resolves when there is room for more; rejects never: a client that is gone aborts `signal`. */
   async write(chunk: string | Buffer): Promise<void> {
     const { response } = this;
+    beat();
     if (response.destroyed || response.write(chunk)) return;
     await new Promise<void>((resolve) => {
       const done = () => {

@@ -4,6 +4,7 @@
  */
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { beginActivity } from '../base/activity.ts';
 import { errorKind, errorMessage } from '../base/errors.ts';
 import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
@@ -45,12 +46,15 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
     const match = path === undefined ? undefined : routes.find(request.method ?? 'GET', path);
     if (!match) return request.method === 'OPTIONS' ? void response.end() : sendError(response, 404, 'page not found');
     let call: Call | undefined;
+    const end = beginActivity(`${request.method} ${path!.slice(0, 200)}`);
     try {
       const version = negotiateVersion(asked);
       call = new Call({ request, response, backend, options, version, name: match.name, search });
       await match.handler(call);
     } catch (error) {
       fail(error, response, call, asked);
+    } finally {
+      end();
     }
   }
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { createLog, type Log } from '../base/log.ts';
+import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
 import { createApiServer } from '../api/server.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
@@ -35,6 +36,8 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
   process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
   const undo = new UndoStack();
+  const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
+  undo.push('watchdog', () => watchdog.close());
   let engine: Engine;
   try {
     engine = await start(config, log, undo);

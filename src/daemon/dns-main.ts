@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../base/errors.ts';
+import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { ControlClient } from '../dns/control-client.ts';
 import { ControlServer } from '../dns/control-server.ts';
 import { createLineLog } from '../dns/log.ts';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   },
 });
 const log = createLineLog(2);
+new LoopWatchdog((block) => log.warn(BLOCKED_MESSAGE, { ...block }));
 
 async function main(): Promise<void> {
   if (values.socket === undefined) throw new Error('--socket is required');

@@ -3,6 +3,7 @@
  * declare; each method here is one line, the work is in the rooms' files.
  */
 import { existsSync, readdirSync } from 'node:fs';
+import { noteActivity } from '../base/activity.ts';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
@@ -116,6 +117,7 @@ export function createEngine(deps: EngineDeps) {
     events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
   });
   deps.runtime.onExit((id, exit) => {
+    noteActivity(`exit of ${id}`);
     handleExit(context, id, exit).catch((error: unknown) => context.log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
 

@@ -2,7 +2,11 @@
  * Tells when a descriptor can be read or written, through libuv's own poll (level-triggered, no thread). Unlike Node's
  * streams it leaves reading to the caller: packets keep their borders, and a peer that closes takes nothing with it. It works
  * on what streams cannot wrap: netlink, epoll, pidfds and raw sockets.
+ *
+ * However many descriptors are ready at once (hundreds of containers that end, or write), what is done about them takes its turns
+ * with everything else: after TURN_MS the rest waits for the next turn of the loop.
  */
+import { beat } from '../base/activity.ts';
 import { pollWithLibuv, type PollHandle } from './ffi.ts';
 
 // A poll handle that is collected as garbage closes itself: what is open stands here.
@@ -10,6 +14,21 @@ const open = new Set<FdWatch>();
 
 // An event that comes while Node takes itself down calls into a world that is gone, and the process aborts.
 process.once('exit', () => open.forEach((watch) => watch.close()));
+
+const TURN_MS = 10;
+let turnStartMs = 0;
+let waiting = 0; // watches whose event is to be dealt with
+let nextTurn: NodeJS.Immediate | undefined;
+
+/** Whether this turn of the loop has taken long enough; then the next one begins anew, before what is put off to it. */
+function turnIsOver(): boolean {
+  if (performance.now() - turnStartMs < TURN_MS) return false;
+  nextTurn ??= setImmediate(() => {
+    nextTurn = undefined;
+    turnStartMs = performance.now();
+  });
+  return true;
+}
 
 export interface WatchedEvents {
   readonly readable?: boolean;
@@ -43,12 +62,21 @@ export class FdWatch {
   // koffi calls from outside Node's callback scope, where no promise would go on: an immediate follows in the same turn.
   readonly #onEvent = (status: number) => {
     if (status !== 0) this.#active = false;
-    this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = undefined;
-      if (this.#closed) return;
-      if (status === 0) this.#ready();
-      else this.#failed();
-    });
+    if (this.#scheduled !== undefined) return;
+    beat();
+    if (waiting++ === 0) turnStartMs = performance.now();
+    this.#scheduled = setImmediate(this.#deal, status);
+  };
+
+  readonly #deal = (status: number) => {
+    if (turnIsOver()) {
+      this.#scheduled = setImmediate(this.#deal, status);
+      return;
+    }
+    this.#scheduled = undefined;
+    waiting--;
+    if (status !== 0) this.#failed();
+    else if (this.#active) this.#ready(); // it may have stopped watching meanwhile
   };
 
   /** What to watch for from now on; neither: nothing, and the process may end. */
@@ -76,7 +104,11 @@ export class FdWatch {
     if (this.#closed) return;
     this.#closed = true;
     open.delete(this);
-    if (this.#scheduled) clearImmediate(this.#scheduled);
+    if (this.#scheduled) {
+      clearImmediate(this.#scheduled);
+      this.#scheduled = undefined;
+      waiting--;
+    }
     this.#handle.close();
   }
 }

@@ -1,5 +1,6 @@
 /** Further processes in a running container: conmon in its exec mode, one for each, with a directory for its sockets. */
 import { closeSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openPipe } from '../kernel/spawn.ts';
 import type { Log } from '../base/log.ts';
@@ -35,6 +36,8 @@ export interface ExecHandle {
   /** The exit code; all output has been handed to the session's socket by then. 255 when conmon was killed. */
   readonly exited: Promise<number>;
   resize(rows: number, columns: number): void;
+  /** After `exited`: nothing of it is left on the disk either. */
+  readonly gone: Promise<void>;
   /** Sends a signal; false when the process has ended. */
   kill(signal: number): boolean;
 }
@@ -97,13 +100,15 @@ async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle
     conmon.reports.close();
     await watched.ended;
     process.release();
-    rmSync(directory, { recursive: true, force: true });
     return last === undefined ? (lostCode ?? 255) : last.data & 0xff;
   })();
+  // Not in the event loop: hundreds may end at once.
+  const gone = exited.then(() => rm(directory, { recursive: true, force: true }));
   return {
     pid: report.data,
     session,
     exited,
+    gone,
     resize: (rows, columns) => writeControl(directory, rows, columns),
     kill: (signal) => process.signal(signal),
   };

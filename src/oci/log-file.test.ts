@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { LogParser, parseTimeNs, readLog, type LogFrame, type LogReadOptions } from './log-file.ts';
+import { readLog, type LogReadOptions } from './log-file.ts';
+import { LogParser, parseTimeNs, type LogFrame } from './log-parser.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-log-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -12,9 +14,9 @@ const ALL: LogReadOptions = { stdout: true, stderr: true, follow: false, tail: -
 
 const stamp = (second: number) => `2024-05-01T10:00:${String(second).padStart(2, '0')}.000000001+02:00`;
 const line = (second: number, text: string, stream = 'stdout', tag = 'F') => `${stamp(second)} ${stream} ${tag} ${text}\n`;
-const texts = async (frames: AsyncIterable<LogFrame>) => {
+const texts = async (batches: AsyncIterable<readonly LogFrame[]>) => {
   const all: string[] = [];
-  for await (const frame of frames) all.push(`${frame.stream === 'stdout' ? 'o' : 'e'}:${frame.data.toString()}`);
+  for await (const batch of batches) for (const frame of batch) all.push(`${frame.stream === 'stdout' ? 'o' : 'e'}:${frame.data.toString()}`);
   return all;
 };
 
@@ -65,6 +67,35 @@ test('tail counts lines from the end, across reads of the file', async () => {
   assert.deepEqual(await texts(readLog(path('c'), { ...ALL, tail: 3 })), ['o:one\n', 'o:ab\n', 'o:c']);
 });
 
+test('tail of a line without end holds no more than a piece of it, and what is no log line at all is passed over', async () => {
+  const piece = line(2, 'x'.repeat(8000), 'stdout', 'P');
+  writeFileSync(path('g'), line(1, 'before') + piece.repeat(8000) + line(3, 'end') + line(4, 'after'));
+  assert.deepEqual(await texts(readLog(path('g'), { ...ALL, tail: 1 })), ['o:after\n']);
+  const heapBytes = process.memoryUsage().arrayBuffers;
+  let mostBytes = 0;
+  const probe = setInterval(() => (mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - heapBytes)), 1);
+  const sizes = (await texts(readLog(path('g'), { ...ALL, tail: 2 }))).map((text) => text.length - 2);
+  clearInterval(probe);
+  assert.equal(sizes.reduce((sum, size) => sum + size), 8000 * 8000 + 4 + 6);
+  assert.ok(mostBytes < 64_000_000, `${mostBytes} bytes held`);
+  writeFileSync(path('h'), Buffer.concat([Buffer.from(line(1, 'one')), Buffer.alloc(50_000_000), Buffer.from(`\n${line(2, 'two')}`)]));
+  assert.deepEqual(await texts(readLog(path('h'), ALL)), ['o:one\n', 'o:two\n']);
+});
+
+test('a log that is written all the time leaves others their turn, and comes whole', async () => {
+  const file = path('i');
+  writeFileSync(file, '');
+  const lines = 20_000;
+  const writer = spawn('sh', ['-c', `i=0; while [ $i -lt ${lines} ]; do echo "${line(1, '$i').trimEnd()}"; i=$((i + 1)); done >> ${file}`]);
+  const ended = new Promise<void>((resolve) => writer.once('exit', () => resolve()));
+  let got = 0;
+  const readers = Array.from({ length: 5 }, async () => {
+    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended })) got += batch.length;
+  });
+  await Promise.all(readers);
+  assert.equal(got, 5 * lines);
+});
+
 test('since and until', async () => {
   writeFileSync(path('d'), [1, 2, 3, 4].map((second) => line(second, String(second))).join(''));
   const sinceNs = parseTimeNs(stamp(2))!;
@@ -78,7 +109,7 @@ test('follow: what is appended comes, also after the file was replaced, until th
   const ended = new Promise<void>((resolve) => (end = resolve));
   const got: string[] = [];
   const reader = (async () => {
-    for await (const frame of readLog(file, { ...ALL, follow: true }, { ended })) got.push(frame.data.toString());
+    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended })) got.push(...batch.map(({ data }) => data.toString()));
   })();
   const until = async (count: number) => {
     while (got.length < count) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -103,8 +134,8 @@ test('follow ends when its reader leaves, and at its time', async () => {
   writeFileSync(path('f'), line(1, 'one'));
   const leave = new AbortController();
   const seen: string[] = [];
-  for await (const frame of readLog(path('f'), { ...ALL, follow: true }, { signal: leave.signal })) {
-    seen.push(frame.data.toString());
+  for await (const batch of readLog(path('f'), { ...ALL, follow: true }, { signal: leave.signal })) {
+    seen.push(...batch.map(({ data }) => data.toString()));
     setTimeout(() => leave.abort(), 5);
   }
   assert.deepEqual(seen, ['one\n']);

@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, errorCode, invalid, notFound, systemError } from '../base/errors.ts';
+import { conflict, errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { kill as killProcess, processState } from '../kernel/process.ts';
@@ -278,7 +278,7 @@ export class Runtime {
       conmonPath: this.#options.conmonPath,
       program: live.program, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
-    keepUntilEnded(live.execs, handle.exited);
+    keepUntilEnded(live.execs, handle.gone.catch((error: unknown) => this.#log.warn({ id, exec: execId, error: errorMessage(error) }, 'files of an exec stay behind')));
     return handle;
   }
 

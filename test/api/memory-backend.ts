@@ -302,7 +302,7 @@ export class MemoryBackend implements Backend {
       const frames = async function* () {
         let sent = options.tail === -1 ? 0 : Math.max(0, container.frames.length - options.tail);
         for (;;) {
-          for (; sent < container.frames.length; sent += 1) yield container.frames[sent]!;
+          for (; sent < container.frames.length; sent += 1) yield [container.frames[sent]!];
           if (!options.follow || container.record.state.status === 'exited' || signal.aborted) return;
           await once(container.changed, 'output', { signal }).catch(() => {});
         }

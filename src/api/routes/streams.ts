@@ -54,9 +54,9 @@ async function containerLogs(call: Call): Promise<void> {
   call.startStream(streamType(call, tty));
   try {
     const timestamps = query.flag('timestamps');
-    for await (const line of frames) {
-      if (!(line.stream === 'stdout' ? stdout : stderr)) continue;
-      await call.write(encodeLogLine(line, tty, timestamps));
+    for await (const lines of frames) {
+      const asked = lines.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
+      if (asked.length > 0) await call.write(Buffer.concat(asked.map((line) => encodeLogLine(line, tty, timestamps))));
       if (call.signal.aborted) break;
     }
   } catch (error) {

@@ -1,6 +1,7 @@
 /** attach, logs, resize. */
 import { conflict, invalid } from '../../base/errors.ts';
-import { readLog, type LogFrame } from '../../oci/log-file.ts';
+import { readLog } from '../../oci/log-file.ts';
+import type { LogFrame } from '../../oci/log-parser.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
@@ -43,7 +44,7 @@ export async function attachContainer(context: EngineContext, ref: string, optio
     ? readLog(containerPaths(context.config.dataRoot, record.id).log, { stdout: options.stdout, stderr: options.stderr, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n })
     : undefined;
   const output = (async function* () {
-    if (earlier) for await (const { stream, data } of earlier) yield { stream, data };
+    if (earlier) for await (const frames of earlier) yield* frames;
     if (live) for await (const frame of live.output) if (wanted(frame.stream)) yield frame;
   })();
   const takesInput = options.stdin && openStdin && live !== null;
@@ -62,7 +63,7 @@ export async function readContainerLogs(
   ref: string,
   options: LogOptions,
   signal: AbortSignal,
-): Promise<{ tty: boolean; frames: AsyncIterable<LogFrame> }> {
+): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }> {
   const record = context.table.find(ref);
   if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
   if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');

@@ -1,4 +1,5 @@
 /** Healthchecks: probes on Docker's schedule, the state they lead to, and the events of its changes. */
+import { noteActivity } from '../../base/activity.ts';
 import { formatTimeNs, monotonicMs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -72,6 +73,7 @@ export class HealthMonitor {
     const record = runner?.record(id);
     if (!runner || !record) return;
     const timer = this.#timers.get(id);
+    noteActivity(`health probe of ${record.name}`);
     const start = formatTimeNs(runner.nowNs());
     const timeoutMs = check.timeoutNs / NS_PER_MS || DEFAULT_MS;
     const result = await runner

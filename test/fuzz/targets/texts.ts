@@ -6,7 +6,7 @@ import { parseExtraHosts } from '../../../src/network/names/extra-hosts.ts';
 import { mergeUserLines } from '../../../src/network/names/hosts.ts';
 import { parseResolvConf, renderResolvConf } from '../../../src/network/names/resolv-conf.ts';
 import { parseBindings } from '../../../src/network/ports/port-edit.ts';
-import { LogParser } from '../../../src/oci/log-file.ts';
+import { LogParser } from '../../../src/oci/log-parser.ts';
 import { createError, execError, plainMessage } from '../../../src/oci/runtime-errors.ts';
 import { parseSeccomp } from '../../../src/oci/seccomp.ts';
 import { parseSecurityOptions } from '../../../src/oci/security-options.ts';
