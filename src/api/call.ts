@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { beat } from '../base/activity.ts';
+import { readBounded } from '../base/bounded-read.ts';
 import { errorMessage, invalid } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { checkValue, parseBody, parseJson } from '../wire/parse-body.ts';
@@ -11,8 +12,18 @@ import { encodeJson } from './encode-json.ts';
 import { Query } from './query.ts';
 import { olderThan } from './versions.ts';
 
-/** Larger JSON bodies are refused: no honest one comes near. */
-const MAX_JSON_BYTES = 16 * 1024 * 1024;
+/** Larger JSON bodies are refused: no honest one comes near. Parsing one of this size takes some milliseconds. */
+const MAX_JSON_BYTES = 1024 * 1024;
+/** Where each port of a range has a line of its own: all ports of two protocols. */
+export const MAX_PORTS_JSON_BYTES = 16 * 1024 * 1024;
+/** Where there are arguments and an environment: as much as the kernel gives a program, and a half. */
+export const MAX_PROCESS_JSON_BYTES = 4 * 1024 * 1024;
+/** How long a client that goes on sending has to read that it was refused. */
+const REFUSED_LINGER_MS = 1000;
+
+export interface BodyBound {
+  readonly maxBytes?: number;
+}
 
 export class Call {
   readonly request: IncomingMessage;
@@ -64,8 +75,8 @@ export class Call {
   }
 
   /** The body as checked JSON; `typeName` is Docker's name for it. An empty body is an empty object. */
-  async json<const S extends v.GenericSchema>(schema: S, typeName: string): Promise<v.InferOutput<S>> {
-    const body = await this.jsonText();
+  async json<const S extends v.GenericSchema>(schema: S, typeName: string, options: BodyBound = {}): Promise<v.InferOutput<S>> {
+    const body = await this.jsonText(options);
     return body === '' ? checkValue(schema, typeName, {}) : parseBody(schema, typeName, body);
   }
 
@@ -73,15 +84,16 @@ export class Call {
   async requiredJson<const S extends v.GenericSchema>(
     schema: S,
     typeName: string,
+    options: BodyBound = {},
   ): Promise<{ value: v.InferOutput<S>; sent: ReadonlySet<string> }> {
-    const raw = parseJson(await this.jsonText());
+    const raw = parseJson(await this.jsonText(options));
     const sent = typeof raw === 'object' && raw !== null ? Object.keys(raw).map((name) => name.toLowerCase()) : [];
     return { value: checkValue(schema, typeName, raw), sent: new Set(sent) };
   }
 
-  async jsonText(): Promise<string> {
+  async jsonText({ maxBytes = MAX_JSON_BYTES }: BodyBound = {}): Promise<string> {
     const contentType = this.request.headers['content-type'];
-    const body = await this.#readBody();
+    const body = await this.#readBody(maxBytes);
     if (contentType === undefined) {
       if (body === '') return '';
       throw invalid('malformed Content-Type header (): mime: no media type');
@@ -92,15 +104,19 @@ export class Call {
     return body;
   }
 
-  async #readBody(): Promise<string> {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of this.request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_JSON_BYTES) throw invalid('invalid JSON: http: request body too large');
-      chunks.push(chunk);
-    }
-    return chunks.length === 1 ? chunks[0]!.toString() : Buffer.concat(chunks).toString();
+  async #readBody(maxBytes: number): Promise<string> {
+    const body = await readBounded(this.request, maxBytes);
+    if (body !== undefined) return body.toString();
+    this.#hangUpAfterAnswer();
+    throw invalid(`invalid JSON: http: request body too large: at most ${maxBytes} bytes are taken here`);
+  }
+
+  /** A client that does not stop sending gets its answer, and then the connection ends. */
+  #hangUpAfterAnswer(): void {
+    const { socket } = this.request;
+    this.request.pause();
+    this.response.setHeader('Connection', 'close');
+    this.response.once('finish', () => setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref());
   }
 
   reply(status: number, value: unknown): void {

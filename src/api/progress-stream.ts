@@ -7,10 +7,14 @@ import type { ProgressJson } from '../wire/image.ts';
 import type { ProgressMessage } from './backend/image.ts';
 import type { Call } from './call.ts';
 
+const MAX_UNREAD_BYTES = 256 * 1024;
+
 export async function streamProgress(call: Call, work: (report: (message: ProgressMessage) => void) => Promise<void>): Promise<void> {
   const { response } = call;
   const report = (message: ProgressMessage) => {
     if (response.destroyed) return;
+    // A client that does not read misses how far it is, and in the end what was done.
+    if (response.writableLength > (message.progressDetail ? MAX_UNREAD_BYTES : 16 * MAX_UNREAD_BYTES)) return;
     if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });
     response.write(`${JSON.stringify(withBar(message))}\r\n`);
   };

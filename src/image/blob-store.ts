@@ -5,12 +5,15 @@
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
-import { open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode, systemError } from '../base/errors.ts';
+import { errorCode, invalid, systemError } from '../base/errors.ts';
 import { storageError } from './storage-errors.ts';
 
 export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
+
+/** What is parsed whole: manifests, indexes and image configurations. Registries take no longer ones. */
+export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 export interface Blob {
   readonly digest: string;
@@ -52,8 +55,10 @@ export class BlobStore {
     return statSync(this.path(digest)).size;
   }
 
-  /** A small blob (a config, a manifest) as it is on disk, its digest checked. */
+  /** A small blob (a config, a manifest) as it is on disk, its digest checked. Refused beyond `MAX_DOCUMENT_BYTES`. */
   async read(digest: string): Promise<Buffer> {
+    const { size } = await stat(this.path(digest));
+    if (size > MAX_DOCUMENT_BYTES) throw invalid(`${digest} is ${size} bytes long: of a manifest or an image configuration at most ${MAX_DOCUMENT_BYTES} are taken`);
     const content = await readFile(this.path(digest));
     if (digestOf(content) !== digest) throw systemError(`blob ${digest} is damaged on disk`);
     return content;

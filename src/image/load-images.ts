@@ -16,6 +16,9 @@ import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
 import { HOST_PLATFORM, rankPlatform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
 import { familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from './reference.ts';
+import { TarFilter } from './tar-filter.ts';
+
+const MAX_FILES = 100_000;
 
 /** The archive's files by name: where their content is. */
 class ArchiveFiles {
@@ -64,10 +67,13 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
   const files = new ArchiveFiles();
   const { stream } = await decompressStream(borrow(source));
   const entries = extract();
+  let count = 0;
   // An error of the source destroys the parser, and the loop below throws it.
-  pipeline(stream, entries as unknown as Writable, () => {});
+  // Our own reader goes before it: the library would hold an extension header of any length.
+  pipeline(stream, new TarFilter({ visit: () => undefined }), entries as unknown as Writable, () => {});
   try {
     for await (const entry of entries) {
+      if (++count > MAX_FILES) throw invalid(`the archive holds more than ${MAX_FILES} files: an image has a few for each layer`);
       const name = posix.normalize(entry.header.name).replace(/^\/+/, '').replace(/\/$/, '');
       const { type, linkname } = entry.header;
       if (type === 'file' || type === 'contiguous-file') {

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
-import { digestOf, type BlobWriter } from './blob-store.ts';
+import { digestOf, MAX_DOCUMENT_BYTES, type BlobWriter } from './blob-store.ts';
 import type { ImageCatalog, Pins } from './image-catalog.ts';
 import { parseImageConfig } from './image-config.ts';
 import { Limiter } from './limiter.ts';
@@ -30,7 +30,6 @@ export interface PullRequest {
 const DOWNLOADS_AT_ONCE = 3; // Docker's
 const UNPACKS_AT_ONCE = 2;
 const ATTEMPTS = 6;
-const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 
 /** Resolves to the images' ids. */
 export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string[]> {
@@ -140,7 +139,7 @@ class Pull {
 
   async #config({ digest, size }: Descriptor): Promise<Buffer> {
     if (this.#catalog.blobs.has(digest)) return await this.#catalog.blobs.read(digest);
-    if (size > MAX_CONFIG_BYTES) throw invalid('invalid manifest: the config is too large');
+    if (size > MAX_DOCUMENT_BYTES) throw invalid(`invalid manifest: the image configuration is ${size} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken`);
     // Neither it nor its length is believed.
     const config = await this.#client.smallBlob(digest, size, this.#signal);
     if (digestOf(config) !== digest) throw systemError(`image config verification failed for digest ${digest}`);

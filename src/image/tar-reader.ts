@@ -22,7 +22,8 @@ export interface TarVisitor {
   finish?(): Buffer;
 }
 
-const MAX_EXTENSION_BYTES = 16 * 1024 * 1024;
+/** As Go's reader: names and attributes of an entry. */
+const MAX_EXTENSION_BYTES = 1024 * 1024;
 // One entry has a few extension headers. Without a bound an archive of nothing else would be kept in memory whole.
 const MAX_EXTENSION_BLOCKS = (2 * MAX_EXTENSION_BYTES) / TAR_BLOCK;
 

@@ -35,11 +35,14 @@ export const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/pro
 /** A namespace of the container's own, the host's, or that of another container (a path as /proc/PID/ns/ipc). */
 export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
 
+/** `home`: what HOME is where `env` does not say it. */
+export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & { readonly home?: string };
+
 export interface SpecInput {
   readonly record: ContainerRecord;
   readonly rootfs: string;
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
-  /** Complete, with PATH, HOSTNAME, HOME and link variables. */
+  readonly user: SpecUser;
+  /** With PATH, HOSTNAME and link variables. */
   readonly env: readonly string[];
   readonly mounts: readonly MountPoint[];
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }; // '' = not mounted
@@ -83,7 +86,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       ...(process.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
       user: input.user,
       args: init ? [INIT_PATH, '--', ...command] : command,
-      env: input.env,
+      env: withHome(input.env, input.user),
       cwd: process.workingDir || '/',
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: buildRlimits(wanted.resources.ulimits, input.defaultUlimits),
@@ -132,7 +135,7 @@ export interface ExecProcessInput {
   readonly cwd: string; // '' = the container's
   readonly tty: boolean;
   readonly privileged: boolean;
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly user: SpecUser;
   readonly consoleSize?: readonly [number, number] | null;
   readonly host?: HostFacts;
 }
@@ -149,7 +152,7 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     ...(input.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
     user: input.user,
     args: input.args,
-    env: input.env,
+    env: withHome(input.env, input.user),
     cwd: input.cwd || record.spec.process.workingDir || '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     rlimits: buildRlimits(record.spec.host.resources.ulimits),
@@ -206,4 +209,9 @@ function sysctlsOf(input: SpecInput): Record<string, string> {
 /** The text of config.json. */
 export function serializeSpec(value: OciSpec | OciProcess): string {
   return JSON.stringify(value).replaceAll(`:${UNLIMITED}`, ':18446744073709551615');
+}
+
+/** Without it the runtime looks for the home itself, in the container's /etc/passwd: whatever that is and however long. */
+function withHome(env: readonly string[], { home }: SpecUser): readonly string[] {
+  return home === undefined || env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }

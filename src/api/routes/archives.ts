@@ -3,7 +3,7 @@ import { invalid, notFound } from '../../base/errors.ts';
 import { configSchema } from '../../wire/container-create.ts';
 import { parseBody } from '../../wire/parse-body.ts';
 import type { PathStat } from '../backend/archive.ts';
-import type { Call } from '../call.ts';
+import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { repoTagReference } from '../image-reference.ts';
 import type { RouteTable } from '../route-table.ts';
 import { validateConfig } from '../validate-config.ts';
@@ -55,7 +55,7 @@ async function exportContainer(call: Call): Promise<void> {
 
 async function commitContainer(call: Call): Promise<void> {
   const { query } = call;
-  const body = await call.jsonText();
+  const body = await call.jsonText({ maxBytes: MAX_PROCESS_JSON_BYTES });
   const config = body.trim() === '' ? undefined : parseBody(configSchema, 'Config', body);
   if (config) validateConfig(config);
   const container = query.text('container');

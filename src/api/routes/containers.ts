@@ -4,7 +4,7 @@ import { ownField } from '../../base/own-field.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
 import type { CreateResponseJson, TopResponseJson, WaitResponseJson } from '../../wire/container-summary.ts';
 import type { WaitCondition } from '../backend/container.ts';
-import type { Call } from '../call.ts';
+import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { readFilters } from '../filters.ts';
 import { toContainerJson, toContainerSummary } from '../map/container-json.ts';
@@ -39,7 +39,7 @@ export function addContainerRoutes(routes: RouteTable): void {
 }
 
 async function createContainer(call: Call): Promise<void> {
-  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest');
+  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest', { maxBytes: MAX_PORTS_JSON_BYTES });
   if (![...sent].some((name) => CONFIG_FIELD_NAMES.has(name))) throw invalid('config cannot be empty in order to create a container');
   const cgroupVersion = call.options.cgroupVersion ?? '2';
   validateNetworkMode(request);

@@ -3,7 +3,7 @@ import { errorKind, errorMessage, invalid } from '../../base/errors.ts';
 import { execCreateSchema, execStartSchema, type ExecInspectJson } from '../../wire/exec.ts';
 import { finishConnection, runSession } from '../attached-stream.ts';
 import type { AttachSession } from '../backend/stream.ts';
-import type { Call } from '../call.ts';
+import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
 import { expectHijack, hijack } from '../hijack.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -18,7 +18,7 @@ export function addExecRoutes(routes: RouteTable): void {
 }
 
 async function createExec(call: Call): Promise<void> {
-  const request = await call.json(execCreateSchema, 'ExecOptions');
+  const request = await call.json(execCreateSchema, 'ExecOptions', { maxBytes: MAX_PROCESS_JSON_BYTES });
   if (request.Cmd.length === 0) throw invalid('No exec command specified');
   parseDetachKeys(request.DetachKeys, 'escape');
   const id = await call.backend.streams.execCreate(call.name, {

@@ -33,6 +33,17 @@ test('nothing is missed between the call and the first read, and an abort ends t
   assert.deepEqual(seen, ['create']);
 });
 
+test('a listener that reads nothing costs a bounded queue, and its stream ends with an error, not with a hole', async () => {
+  const bus = new EventBus(systemClock);
+  const stream = bus.stream({ sinceNs: 0n, untilNs: 0n, matches: () => true }, new AbortController().signal);
+  for (let i = 0; i < 100_000; i++) bus.publish(container('exec_create'));
+  let got = 0;
+  await assert.rejects(async () => {
+    for await (const event of stream) got += event.action === 'exec_create' ? 1 : 0;
+  }, /more than 16384 behind/);
+  assert.equal(got, 16_384);
+});
+
 test('a stream until a time in the past ends at once', async () => {
   const bus = new EventBus(systemClock);
   bus.publish(container('create'));

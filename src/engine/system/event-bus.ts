@@ -1,11 +1,13 @@
 /**
- * Events as users see them: kept in a ring for `since`, handed to live listeners in order, never lost by a slow one
- * (each listener has its own queue).
+ * Events as users see them: kept in a ring for `since`, handed to live listeners in order, never lost silently by a slow one: each
+ * listener has its own queue, and one that is too far behind is told so by the end of its stream.
  */
 import type { Clock } from '../../base/clock.ts';
+import { systemError } from '../../base/errors.ts';
 import type { EngineEvent } from '../../model/event.ts';
 
 const RING_SIZE = 1024;
+const MAX_BEHIND = 16_384;
 
 export type EventPredicate = (event: EngineEvent) => boolean;
 
@@ -41,9 +43,11 @@ export class EventBus {
     const { sinceNs, untilNs, matches } = options;
     const queue = sinceNs === 0n ? [] : this.#ring.filter((event) => event.timeNs >= sinceNs && matches(event));
     let wake = (): void => {};
+    let lost = false;
     const stop = this.listen((event) => {
       if (!matches(event)) return;
-      queue.push(event);
+      if (queue.length >= MAX_BEHIND) lost = true;
+      else queue.push(event);
       wake();
     });
     const remainingMs = untilNs === 0n ? undefined : Number((untilNs - this.#clock.nowNs()) / 1_000_000n);
@@ -61,6 +65,7 @@ export class EventBus {
           for (let event = queue.shift(); event; event = queue.shift()) {
             if (untilNs === 0n || event.timeNs <= untilNs) yield event;
           }
+          if (lost) throw systemError(`the reader of these events is more than ${MAX_BEHIND} behind: ask again with since`);
           if (ended) return;
           await new Promise<void>((resolve) => (wake = resolve));
         }

@@ -12,7 +12,9 @@ export interface RegistryOptions {
   readonly insecureRegistries: readonly string[];
 }
 
-const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
+/** What registries themselves take at most. */
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const MAX_TAGS = 100_000;
 const MAX_TAG_PAGES = 1000;
 const MANIFEST_TYPES = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
 
@@ -129,7 +131,8 @@ export class RegistryClient {
     for (let pages = 0; url && pages < MAX_TAG_PAGES; pages++) {
       const response: ExchangeResponse = await this.#expect(await this.send({ method: 'GET', url, ...(signal ? { signal } : {}) }), 200);
       const json = parseJsonObject(await readBody(response, MAX_MANIFEST_BYTES), 'the list of tags');
-      if (Array.isArray(json['tags'])) tags.push(...json['tags'].filter((tag) => typeof tag === 'string'));
+      if (Array.isArray(json['tags'])) for (const tag of json['tags']) if (typeof tag === 'string') tags.push(tag);
+      if (tags.length > MAX_TAGS) throw systemError(`${this.#base.host} lists more than ${MAX_TAGS} tags: name the one to pull`);
       const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([response.headers['link'] ?? ''].flat().join(','))?.[1];
       url = next === undefined ? undefined : redirectTarget(next, response.url);
     }

@@ -1,4 +1,5 @@
 /** What a registry says when it refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
+import { readBounded } from '../../base/bounded-read.ts';
 import { CausewayError, type ErrorKind } from '../../base/errors.ts';
 import { parseChallenges } from './challenges.ts';
 import type { ExchangeResponse } from './transport.ts';
@@ -72,12 +73,8 @@ export function parseJsonObject(content: Buffer, what: string): Readonly<Record<
 
 /** A whole body, up to a limit; what is longer is an error. */
 export async function readBody(response: ExchangeResponse, maxBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const part of response.body as AsyncIterable<Buffer>) {
-    sizeBytes += part.length;
-    if (sizeBytes > maxBytes) throw new CausewayError('system', `the answer of ${response.url.host} is longer than ${maxBytes} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  const body = await readBounded(response.body, maxBytes);
+  if (body !== undefined) return body;
+  response.body.destroy();
+  throw new CausewayError('system', `the answer of ${response.url.host} to ${response.url.pathname} is longer than ${maxBytes} bytes: it is refused`);
 }
