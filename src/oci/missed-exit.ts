@@ -54,7 +54,7 @@ export function endExecs(note: ContainerNote): void {
   for (const execId of entries(directory)) {
     const pid = readPid(join(directory, execId, 'conmon.pid'));
     const conmon = pid === undefined ? undefined : held(pid, note.id);
-    conmon?.signal(SIGKILL);
+    if (conmon) killTree(conmon.pid); // a runtime that hangs in it too, and what that has started
     conmon?.release();
   }
 }

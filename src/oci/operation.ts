@@ -109,6 +109,11 @@ export class Operations {
     }
   }
 
+  /** Nobody is left who waits. */
+  endAll(why: string): void {
+    for (const container of this.#running.keys()) this.interrupt(container, why);
+  }
+
   /** The container has ended: what it waits for now ends by itself, or is ended soon. */
   endSoon(container: string): void {
     const left = [...(this.#running.get(container) ?? [])];

@@ -161,8 +161,7 @@ export class Runtime {
   async start(id: string): Promise<void> {
     const live = this.#get(id);
     if (live.exit !== undefined) return;
-    const started = await live.program.start(id, live.process!);
-    if (!started) this.#log.warn({ id }, 'the container ended before it was started');
+    if (!(await live.program.start(id, live.process!))) this.#log.warn({ id }, 'the container ended before it was started');
   }
 
   async kill(id: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
@@ -228,8 +227,7 @@ export class Runtime {
 
   // After it was killed. Only the kernel can hold a process up then.
   async #exitOf(live: Live): Promise<void> {
-    const { conmonMs, killMs } = this.#patience;
-    if (await within(live.exited, conmonMs + killMs)) return;
+    if (await within(live.exited, this.#patience.conmonMs + this.#patience.killMs)) return;
     const pid = live.process?.pid ?? 0;
     throw systemError(`container ${live.note.id}: process ${pid} was killed and does not end (state ${processState(pid) ?? 'gone'}): the kernel is busy with it, or a file system that it uses does not answer`);
   }
@@ -338,6 +336,7 @@ export class Runtime {
 
   /** Lets go of everything; containers run on. */
   close(): void {
+    this.#operations.endAll('before the engine ended');
     this.#exits.close();
     for (const live of this.#live.values()) {
       live.conmon.release();

@@ -22,7 +22,7 @@ let clean: Traces;
 
 before(async () => {
   // Hangs at each command that a file in `at/` names, with a child, as a script that waits for something would.
-  writeFileSync(runtime, `#!/bin/bash --norc\nfor word; do [ -e ${tools}/at/"$word" ] && { sleep 1000; exit 1; }; done\nexec /usr/bin/crun "$@"\n`);
+  writeFileSync(runtime, `#!/bin/bash --norc\nfor word; do [ -e ${tools}/at/"$word" ] && { HANG_MARK=${tools} sleep 1000; exit 1; }; done\nexec /usr/bin/crun "$@"\n`);
   chmodSync(runtime, 0o755);
   mkdirSync(join(tools, 'at'));
   process.env['CAUSEWAY_PATIENCE'] = 'runtimeMs=1500,conmonMs=500,killMs=2000,graceMs=400,resolverMs=800';
@@ -87,6 +87,8 @@ async function removedWithoutTrace(what: string): Promise<void> {
   assert.ok(removed.status === 204 || removed.status === 404, `rm -f: ${removed.status} ${removed.text}`);
   assert.equal((await api('GET', '/containers/subject/json')).status, 404);
   await assertUntouched(engine, parent, clean, what);
+  // What the hanging runtime had started: it does not say on its command line whose it is.
+  await until(`nothing that the runtime started is left: ${what}`, () => processIds().every((pid) => readText(`/proc/${pid}/environ`).split('\0').every((entry) => entry !== `HANG_MARK=${tools}`)));
 }
 
 /** Named: the program, its number, the container, after how long, the way out. */
