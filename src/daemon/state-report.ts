@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { ASIDE_IMAGE_ADVICE, describeAsideImage, readAsideImages } from '../image/aside-images.ts';
+import { DAMAGED_INDEX_ADVICE, damagedIndexes } from '../image/index-repair.ts';
 import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord } from '../store/aside.ts';
 import { TABLES } from '../store/store.ts';
 import type { Finding } from './finding.ts';
@@ -28,6 +29,7 @@ export function examineState(dataRoot: string): Finding[] {
     const damaged = existsSync(state) ? readdirSync(state).filter((name) => name.startsWith('data.mdb.damaged-')) : [];
     for (const name of damaged) warn(`the state was damaged, and a copy took its place; the damaged file is ${join(state, name)}`, 'see whether containers and networks are as they should be, then delete that file');
     const images = imageDirectory(dataRoot);
+    for (const file of damagedIndexes(images)) warn(`the image index was damaged and was made anew; the damaged file is ${file}`, DAMAGED_INDEX_ADVICE);
     for (const [id, image] of readAsideImages(images)) warn(describeAsideImage(images, id, image), ASIDE_IMAGE_ADVICE);
   } catch (error) {
     warn(`cannot be looked at: ${errorMessage(error)}`, 'run as root: sudo causeway doctor');

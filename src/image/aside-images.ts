@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestHex, DIGEST_PATTERN } from './blob-store.ts';
 import { writeDurably } from './durable-file.ts';
-import type { StoredImage, StoredLayer } from './image-index.ts';
+import type { StoredImage, StoredLayer } from './index-file.ts';
 
 export interface AsideImage {
   readonly image: StoredImage;

@@ -1,6 +1,6 @@
 import type { ImageRecord } from '../model/image.ts';
 import { EMPTY_IMAGE_CONFIG } from './image-config.ts';
-import type { StoredImage } from './image-index.ts';
+import type { StoredImage } from './index-file.ts';
 import { familiarReference, parseReference } from './reference.ts';
 
 /** An image whose configuration cannot be read, as far as the index knows it. */

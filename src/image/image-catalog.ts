@@ -13,7 +13,8 @@ import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
 import { fileCompression, readDecompressed } from './compression.ts';
 import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
-import { ImageIndex, type IndexState, type StoredImage, type StoredLayer } from './image-index.ts';
+import { ImageIndex } from './image-index.ts';
+import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
 import { LayerStore, type PendingLayer } from './layer-store.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
@@ -355,6 +356,10 @@ export class ImageCatalog {
         if (layer) draft.layers.set(diffId, { ...layer, settled: true });
       }
     });
+  }
+
+  enterBoot(): void {
+    this.#index.enterBoot();
   }
 
   /** Throws an unpacked layer away and unpacks it again from its blob. */

@@ -2,48 +2,11 @@
  * Which images, names and layers there are: one JSON file, replaced whole (written beside, made durable, renamed), so that
  * after a crash at any instruction it is the old one or the new one. Readers get immutable snapshots.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { errorCode, systemError } from '../base/errors.ts';
 import { writeDurably } from './durable-file.ts';
+import { formatIndex, indexFile, previousIndexFile, readIndexFile, type IndexDraft, type IndexState } from './index-file.ts';
 import { storageError } from './storage-errors.ts';
-
-export interface StoredImage {
-  readonly id: string; // the config blob's digest
-  /** The manifest that it came with, pushed again as it is; '' for images made here. */
-  readonly manifest: string;
-  readonly parent: string;
-  /** The layers' blobs, lowest first. */
-  readonly layers: readonly string[];
-  readonly lastTaggedAt: string; // '' = never
-  /** Removed by force while containers use it: no name, in no list, kept for their sake. */
-  readonly hidden: boolean;
-}
-
-export interface StoredLayer {
-  readonly sizeBytes: number; // of the files
-  readonly tarBytes: number; // of the uncompressed archive
-  /** Known to be on the disk, and not only in the kernel's memory. */
-  readonly settled: boolean;
-}
-
-export interface IndexState {
-  /** The boot of the machine in which it was last written. */
-  readonly bootId: string;
-  readonly images: ReadonlyMap<string, StoredImage>;
-  /** Whole references ('docker.io/library/busybox:latest', 'docker.io/library/busybox@sha256:...') to image ids. */
-  readonly references: ReadonlyMap<string, string>;
-  readonly layers: ReadonlyMap<string, StoredLayer>; // by diff id
-  /** Layer blobs made for a push of an uncompressed layer: by the uncompressed blob's digest. */
-  readonly compressed: ReadonlyMap<string, string>;
-}
-
-export interface IndexDraft {
-  images: Map<string, StoredImage>;
-  references: Map<string, string>;
-  layers: Map<string, StoredLayer>;
-  compressed: Map<string, string>;
-}
 
 /** Changes with every boot of the machine. */
 export function currentBootId(): string {
@@ -51,36 +14,23 @@ export function currentBootId(): string {
 }
 
 export class ImageIndex {
-  readonly #path: string;
+  readonly #root: string;
   #state: IndexState;
 
-  private constructor(path: string, state: IndexState) {
-    this.#path = path;
+  private constructor(root: string, state: IndexState) {
+    this.#root = root;
     this.#state = state;
   }
 
+  /** One that is damaged has been replaced before: see index-repair.ts. */
   static open(root: string): ImageIndex {
-    const path = join(root, 'index.json');
-    let content: string;
-    try {
-      content = readFileSync(path, 'utf8');
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw storageError('read', path, error);
-      return new ImageIndex(path, { bootId: currentBootId(), images: new Map(), references: new Map(), layers: new Map(), compressed: new Map() });
-    }
-    try {
-      const json = JSON.parse(content) as Record<string, object> & { version: number };
-      if (json.version !== 1) throw new Error(`unknown version ${json.version}`);
-      return new ImageIndex(path, {
-        bootId: String(json['bootId']),
-        images: new Map(Object.entries(json['images'] as Record<string, StoredImage>)),
-        references: new Map(Object.entries(json['references'] as Record<string, string>)),
-        layers: new Map(Object.entries(json['layers'] as Record<string, StoredLayer>)),
-        compressed: new Map(Object.entries(json['compressed'] as Record<string, string>)),
-      });
-    } catch (error) {
-      throw systemError(`the image index ${path} is damaged: ${(error as Error).message}`, error);
-    }
+    const path = indexFile(root);
+    const found = readIndexFile(path);
+    if (found && 'damage' in found) throw systemError(`the image index ${path} is damaged: ${found.damage}`);
+    const index = new ImageIndex(root, found?.state ?? emptyIndex(currentBootId()));
+    // From now on, an index that is not there is one that was lost.
+    if (!found) index.update(() => {});
+    return index;
   }
 
   get state(): IndexState {
@@ -97,19 +47,35 @@ export class ImageIndex {
     };
     const result = change(draft);
     this.#write(draft);
-    this.#state = { bootId: currentBootId(), ...draft };
+    this.#state = { bootId: this.#state.bootId, ...draft };
     return result;
   }
 
-  #write(state: IndexDraft): void {
-    const content = JSON.stringify({
-      version: 1,
-      bootId: currentBootId(),
-      images: Object.fromEntries(state.images),
-      references: Object.fromEntries(state.references),
-      layers: Object.fromEntries(state.layers),
-      compressed: Object.fromEntries(state.compressed),
-    });
-    writeDurably(this.#path, content);
+  /** What a crash of the machine may have cost has been seen to; until then the boot of before stays noted, whatever else changes. */
+  enterBoot(): void {
+    if (this.#state.bootId === currentBootId()) return;
+    const state = { ...this.#state, bootId: currentBootId() };
+    this.#write(state, state.bootId);
+    this.#state = state;
+  }
+
+  #write(state: Omit<IndexState, 'bootId'>, bootId = this.#state.bootId): void {
+    keepPrevious(this.#root);
+    writeDurably(indexFile(this.#root), formatIndex(state, bootId));
+  }
+}
+
+export const emptyIndex = (bootId: string): IndexState => ({ bootId, images: new Map(), references: new Map(), layers: new Map(), compressed: new Map() });
+
+/** A second name for the file that is about to be replaced: it was durable when it came, so nothing has to be written. */
+function keepPrevious(root: string): void {
+  const beside = `${previousIndexFile(root)}.new`;
+  try {
+    rmSync(beside, { force: true });
+    linkSync(indexFile(root), beside);
+    renameSync(beside, previousIndexFile(root));
+  } catch (error) {
+    // The first one replaces none; and a file system without links has no second name.
+    if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '')) throw storageError('link', beside, error);
   }
 }

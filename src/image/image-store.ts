@@ -11,6 +11,7 @@ import { ImageCatalog } from './image-catalog.ts';
 import { hasChildren, removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
 import { loadImages } from './load-images.ts';
+import { repairIndex } from './index-repair.ts';
 import type { Report } from './progress.ts';
 import { pullImage } from './pull-image.ts';
 import { pushImage } from './push-image.ts';
@@ -39,6 +40,7 @@ export class ImageStore {
 
   /** Opens (or makes) the store in `root`; what a crash left half done is removed. */
   static async open(root: string, options: ImageStoreOptions): Promise<ImageStore> {
+    await repairIndex(root, options.log);
     const catalog = new ImageCatalog(root, options.log);
     await catalog.durability.recover();
     return new ImageStore(catalog, { insecureRegistries: options.insecureRegistries ?? [] });

@@ -11,7 +11,8 @@ import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { LayerStore } from './layer-store.ts';
-import { currentBootId, type IndexState } from './image-index.ts';
+import { currentBootId } from './image-index.ts';
+import type { IndexState } from './index-file.ts';
 
 const DELAY_MS = 5000;
 
@@ -24,6 +25,7 @@ interface Catalog {
   readonly state: IndexState;
   record(id: string): ImageRecord;
   setSettled(diffIds: readonly string[]): void;
+  enterBoot(): void;
   renewLayer(blob: string, diffId: string): Promise<void>;
   setAside(damaged: ReadonlyMap<string, string>): void;
 }
@@ -91,6 +93,7 @@ export class LayerDurability {
       }
     }
     this.#catalog.setAside(lost);
+    this.#catalog.enterBoot();
     if (renewed.size === 0) return;
     this.#catalog.log.info({ layers: renewed.size }, 'unpacked layers again that were not on the disk');
     this.settleSoon();
