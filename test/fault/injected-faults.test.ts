@@ -1,0 +1,87 @@
+/**
+ * Something that a call does outside of its process fails: no room, no memory, no descriptor, a device with errors. The call says so in a sentence and
+ * has done nothing, or does it all the same; and without the fault it succeeds. In the suite a sample, another one each day; each door and error with
+ * `npm run test:fault`.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { errnosFor } from './injected/errnos.ts';
+import { courseOf, failAt, settledState, swept, type Outcome } from './injected/round.ts';
+import { FULL, recordResult } from './results.ts';
+import { CONTAINER_OPERATIONS } from './step-boundaries/container-operations.ts';
+import type { Operation } from './step-boundaries/operation.ts';
+import { OTHER_OPERATIONS } from './step-boundaries/other-operations.ts';
+import { setStage, type Stage } from './step-boundaries/world.ts';
+import type { Visit } from '../harness/doors/order.ts';
+
+const SEED = Number(process.env['CAUSEWAY_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+const ONLY = process.env['CAUSEWAY_OPERATION'];
+const OPERATIONS = [...CONTAINER_OPERATIONS, ...OTHER_OPERATIONS].filter(({ name }) => ONLY === undefined || name === ONLY);
+/** Operations of the short form, and faults in each. */
+const SAMPLE = { operations: 3, faults: 3 };
+/** A full form that would take longer than this tries each door with one error only, and says how many it left out. */
+const FULL_SECONDS = Number(process.env['CAUSEWAY_FAULT_SECONDS'] ?? 1200);
+
+const ABOUT =
+  'Each visit of a door (`test/harness/doors`), whether it changes something or only looks, fails once with each error that has nothing to do with what was asked: ENOSPC, EIO, EMFILE, ENOMEM, EBUSY. ' +
+  'Then the call is refused in a sentence that is not one of Node\'s, and kernel, disk and API are as before it; the same call, without the fault, succeeds and what it is for works. Or it is done all the same, as a whole. ' +
+  'Running containers and their traffic notice nothing, and the daemon\'s log has no surprise.';
+
+interface Fault {
+  readonly visit: Visit;
+  readonly errno: string;
+}
+
+function faultsOf(visits: readonly Visit[]): Fault[] {
+  const first = visits.flatMap((visit) => errnosFor(visit).slice(0, 1).map((errno) => ({ visit, errno })));
+  const more = visits.flatMap((visit) => errnosFor(visit).slice(1).map((errno) => ({ visit, errno })));
+  return [...first, ...more];
+}
+
+function chosen(faults: readonly Fault[]): readonly Fault[] {
+  if (FULL || ONLY !== undefined) return faults;
+  return Array.from({ length: SAMPLE.faults }, (_, index) => faults[(SEED * 31 + index * 17) % faults.length]!);
+}
+
+describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  let stage: Stage;
+  let empty: readonly string[];
+  const begin = async (): Promise<void> => {
+    stage = await setStage();
+    empty = await settledState(stage);
+  };
+  before(begin);
+  after(() => stage.strike());
+
+  const today = FULL || ONLY !== undefined ? OPERATIONS : [CONTAINER_OPERATIONS[1]!, ...Array.from({ length: SAMPLE.operations - 1 }, (_, index) => OPERATIONS[(SEED + index * 5) % OPERATIONS.length]!)];
+  for (const operation of new Set(today)) {
+    test(operation.name, { timeout: FULL ? 3_600_000 : 300_000 }, async () => {
+      assert.deepEqual(await tryAll(operation), [], `CAUSEWAY_SEED=${SEED} gives the same sample again`);
+    });
+  }
+
+  async function tryAll(operation: Operation): Promise<string[]> {
+    const violations: string[] = [];
+    const outcomes: Record<Outcome, number> = { refused: 0, 'done all the same': 0 };
+    const course = await courseOf(stage, operation);
+    const faults = chosen(faultsOf(course.visits));
+    const end = Date.now() + FULL_SECONDS * 1000;
+    let tried = 0;
+    for (const { visit, errno } of faults) {
+      if (Date.now() > end) break;
+      tried++;
+      if (process.env['PROGRESS']) console.error(tried, faults.length, visit.name, errno);
+      try {
+        outcomes[await failAt(stage, operation, course, visit, errno)]++;
+      } catch (error) {
+        violations.push(`${operation.name}, ${errno} at ${visit.name} (${visit.n}): ${(error as Error).message}`);
+        if (FULL || ONLY !== undefined) console.error(violations.at(-1));
+        if (await swept(stage, operation, empty)) continue;
+        await stage.strike();
+        await begin();
+      }
+    }
+    recordResult({ part: 'Injected faults', about: ABOUT, item: operation.name, counts: { doors: course.visits.length, 'faults injected': tried, refused: outcomes.refused, 'done all the same': outcomes['done all the same'], 'left out': faults.length - tried }, violations });
+    return violations;
+  }
+});
