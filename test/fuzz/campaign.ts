@@ -5,6 +5,11 @@
 import { CausewayError } from '../../src/base/errors.ts';
 import { Random } from './random.ts';
 
+/** For docs/reliability.md. */
+export const FUZZ_ABOUT =
+  'Whatever reads what comes from outside is given input that is hostile: in process, and sent to a real engine in which things run (`test/fuzz`). It is read, or refused in a sentence that is not one of Node\'s; ' +
+  'nothing takes 1.5 s of processor time; the daemon lives, answers and has no surprise in its log, a container that nobody touched runs on with its port, and no descriptor stays open.';
+
 export type Input = string | Buffer | { readonly json: unknown };
 
 /** Something that reads what comes from outside. */

@@ -6,14 +6,16 @@ type Module = Readonly<Record<string, unknown>>;
 
 const failure = (fault: Fault, what: string): Error => Object.assign(new Error(`${fault.code}: injected, ${what}`), { code: fault.code, errno: -fault.errno, syscall: what });
 
-/** lmdb: a commit is one act. Its errors carry the errno as a number. */
+const LMDB_WORDS: Readonly<Record<string, string>> = { ENOSPC: 'No space left on device', EIO: 'Input/output error', ENOMEM: 'Cannot allocate memory' };
+
+/** lmdb: a commit is one act. Its errors carry the errno as a number, and what the C library says of it. */
 export function hookLmdb(real: Module): Module {
   const open = (...args: unknown[]): unknown => {
     const root = (real['open'] as Plain)(...args) as { transaction: Plain };
     const transaction = root.transaction;
     root.transaction = function storeCommit(this: unknown, ...more: unknown[]): unknown {
       const fault = visit('store', 'commit', true, callersOf(storeCommit));
-      return fault ? Promise.reject(Object.assign(failure(fault, 'commit'), { code: fault.errno })) : transaction.apply(root, more);
+      return fault ? Promise.reject(Object.assign(new Error(LMDB_WORDS[fault.code] ?? fault.code), { code: fault.errno })) : transaction.apply(root, more);
     };
     return root;
   };
