@@ -19,6 +19,8 @@ export interface Operation {
   call(world: World): Promise<Reply>;
   /** What the call answers when it is repeated and has been done already; it may do it again, too. */
   readonly repeated: readonly number[];
+  /** Where each call makes another thing (an image has the time in its id): takes away what the call that was cut off may have made. */
+  beforeRepeat?(world: World): Promise<void>;
   /** Waits for what goes on after the reply. */
   settled?(world: World): Promise<void>;
   /** States that a cut may also leave: each leads from `prepare` to one, all in the API's own terms. */

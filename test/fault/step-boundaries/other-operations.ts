@@ -111,6 +111,7 @@ const IMAGE_OPERATIONS: readonly Operation[] = [
     name: 'import',
     prepare: async () => {},
     call: ({ api, tar }) => streamed(api.call('POST', '/images/create?fromSrc=-&repo=imported', tar)),
+    beforeRepeat: ({ api }) => api.quietly('DELETE', '/images/imported'),
     repeated: [],
     check: async ({ api }) => void (await api.ok('POST', '/containers/create?name=web', { Image: 'imported', Cmd: ['x'] })),
     clean: async (world) => {
@@ -125,6 +126,7 @@ const IMAGE_OPERATIONS: readonly Operation[] = [
       await world.api.ok('PUT', '/containers/web/archive?path=/tmp', world.tar);
     },
     call: ({ api }) => api.call('POST', '/commit?container=web&repo=committed', {}),
+    beforeRepeat: ({ api }) => api.quietly('DELETE', '/images/committed'),
     repeated: [],
     check: runs('committed'),
     clean: async (world) => {

@@ -64,6 +64,7 @@ export async function strikeAt(stage: Stage, operation: Operation, { before, aft
   const told = reply.status >= 200 && reply.status < 300;
   const allowed = told && !operation.settled ? [after] : [before, after, ...between];
   await matches(stage, allowed, `after the restart (the client was told ${reply.status || 'nothing'})`);
+  await operation.beforeRepeat?.(stage);
   const again = await operation.call(stage);
   const succeeded = again.status >= 200 && again.status < 300;
   if (!succeeded && !operation.repeated.includes(again.status)) throw new Error(`repeated: ${again.status} ${again.body}`);
