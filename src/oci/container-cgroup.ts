@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, systemError } from '../base/errors.ts';
 import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
+import { hiddenUnified, joinHiddenUnified } from '../kernel/unified-cgroup.ts';
 import { SIGKILL } from './signals.ts';
 
 /** '/parent/ID', at least two names deep, the last one long enough to be a container's own. Throws otherwise. */
@@ -14,6 +15,12 @@ export function checkCgroupsPath(path: string): void {
   const plain = names.slice(1).every((name) => name !== '' && name !== '.' && name !== '..');
   if (names[0] === '' && names.length >= 3 && plain && names.at(-1)!.length >= 8) return;
   throw new CausewayError('system', `not the path of a container's own cgroup: "${path}"`);
+}
+
+/** Where the runtime does not see the v2 hierarchy: the process is in the container's group there too. */
+export function joinContainer(cgroupsPath: string, pid: number): void {
+  checkCgroupsPath(cgroupsPath);
+  joinHiddenUnified(cgroupsPath, pid);
 }
 
 /** Every process of the container, by the host's numbers. */
@@ -59,7 +66,8 @@ function readState(file: string): string {
 
 function hierarchies(): string[] {
   const { unified, controllers } = cgroupMounts();
-  return [...new Set([...controllers.values(), ...(unified === undefined ? [] : [unified])])];
+  const hidden = hiddenUnified();
+  return [...new Set([...controllers.values(), ...(unified === undefined ? [] : [unified]), ...(hidden === undefined ? [] : [hidden])])];
 }
 
 const REMOVAL_ATTEMPTS = 40;

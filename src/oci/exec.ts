@@ -8,6 +8,7 @@ import type { RuntimeSession } from './attach-session.ts';
 import { ReportPipe, startConmon } from './conmon.ts';
 import { conmonPidFile } from './conmon-arguments.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
+import { joinContainer } from './container-cgroup.ts';
 import { WatchedProcess } from './container-process.ts';
 import type { Operation, Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
@@ -48,6 +49,7 @@ interface ExecStart extends ExecRequest {
   readonly directory: string;
   readonly conmonPath: string;
   readonly program: RuntimeProgram;
+  readonly cgroupsPath: string;
   readonly operations: Operations;
   readonly patience: Patience;
   readonly log: Log;
@@ -72,6 +74,7 @@ async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle
   writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
   const request = { conmonPath: start.conmonPath, args: conmonArguments(start, processFile), cwd: directory, env: environment() };
   const started = (pid: number) => {
+    joinContainer(start.cgroupsPath, pid); // before it starts the runtime, whose process then begins there
     operation.watch(pid, 'conmon');
     writeFileSync(conmonPidFile(directory), String(pid)); // for a daemon that finds it there when nobody needs it any more
   };
@@ -89,6 +92,7 @@ async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle
     conmon.reports.close();
     throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
   }
+  joinContainer(start.cgroupsPath, report.data);
   const process = new WatchedProcess(report.data);
   let lostCode: number | undefined;
   void process.ended.then(async () => {

@@ -16,7 +16,7 @@ import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, killLeftovers, thaw } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, joinContainer, killLeftovers, thaw } from './container-cgroup.ts';
 import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -153,6 +153,7 @@ export class Runtime {
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
     this.#setProcess(live, report.data);
+    joinContainer(spec.linux.cgroupsPath, report.data);
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
   }
@@ -274,7 +275,7 @@ export class Runtime {
       execId,
       directory: join(live.note.bundle, 'exec', execId),
       conmonPath: this.#options.conmonPath,
-      program: live.program, operations: this.#operations, patience: this.#patience, log: this.#log,
+      program: live.program, cgroupsPath: live.note.cgroupsPath, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
     keepUntilEnded(live.execs, handle.gone.catch((error: unknown) => this.#log.warn({ id, exec: execId, error: errorMessage(error) }, 'files of an exec stay behind')));
     return handle;
