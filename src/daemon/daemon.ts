@@ -96,7 +96,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     version: `${build.version}+${build.gitCommit}`,
   });
   await resolver.start();
-  const id = engineId(config.dataRoot);
+  const id = await engineId(config.dataRoot);
   const network = new NetworkService({
     config: {
       hostId: id,

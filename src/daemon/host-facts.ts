@@ -1,8 +1,10 @@
 /** Facts of the host for `info`, `version` and `doctor`. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { syncDirectories } from '../base/sync-directories.ts';
 
 export interface OsRelease {
   readonly name: string;
@@ -37,13 +39,30 @@ export const hostBasics = () => ({
   memoryBytes: totalmem(),
 });
 
-/** The engine's id: made once for a data root. */
-export function engineId(dataRoot: string): string {
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The engine's id: made once for a data root, when its directories are there; on the disk, as these are, when it is used. */
+export async function engineId(dataRoot: string): Promise<string> {
   const path = join(dataRoot, 'engine-id');
-  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
+  const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  if (UUID.test(known)) return known;
   const id = randomUUID();
-  writeFileSync(path, id);
+  const file = await open(`${path}.new`, 'w');
+  try {
+    await file.writeFile(id);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncDirectories(dirname(dataRoot), dataRoot, ...directoriesBelow(dataRoot, 2));
   return id;
+}
+
+function directoriesBelow(path: string, depth: number): string[] {
+  if (depth === 0) return [];
+  const own = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
+  return own.flatMap((directory) => [directory, ...directoriesBelow(directory, depth - 1)]);
 }
 
 /** The first of these programs on the PATH and the usual directories, or undefined. */

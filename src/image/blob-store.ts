@@ -6,8 +6,9 @@
 import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
 import { open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode, invalid, systemError } from '../base/errors.ts';
+import { syncDirectories } from '../base/sync-directories.ts';
 import { storageError } from './storage-errors.ts';
 
 export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
@@ -75,6 +76,7 @@ export class BlobStore {
     if (this.has(digest)) {
       const file = await open(this.path(digest), 'r');
       await file.datasync().finally(() => file.close());
+      await syncDirectories(this.#directory);
       return { digest, sizeBytes: this.sizeBytes(digest) };
     }
     const writer = await this.writer();
@@ -87,11 +89,11 @@ export class BlobStore {
   }
 
   /** Copies a whole stream in. */
-  async ingest(source: AsyncIterable<Buffer>, pins: Set<string>, expectedDigest?: string): Promise<Blob> {
+  async ingest(source: AsyncIterable<Buffer>, pins: Set<string>, options: { durable?: boolean } = {}): Promise<Blob> {
     const writer = await this.writer();
     try {
       for await (const chunk of source) await writer.write(chunk);
-      return await writer.commit(pins, expectedDigest);
+      return await writer.commit(pins, undefined, options);
     } finally {
       await writer.abandon();
     }
@@ -177,6 +179,7 @@ export class BlobWriter {
       await file.close();
       this.#file = undefined;
       await rename(this.#path, this.#finalPath(digest));
+      if (options.durable) await syncDirectories(dirname(this.#finalPath(digest)));
     } catch (error) {
       await unlink(this.#path).catch(() => {});
       throw storageError('write', this.#path, error);

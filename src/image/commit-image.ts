@@ -41,7 +41,8 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
     const layer = new TarFilter(new OverlayToLayer());
     const source = packUpper(request.upperDir);
     pipeline(source, layer, () => {}); // an error reaches the layer, and from there the blob
-    const blob = await catalog.blobs.ingest(layer, pins.blobs);
+    // It can be had from nowhere else once the container is removed.
+    const blob = await catalog.blobs.ingest(layer, pins.blobs, { durable: true });
     const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
     const createdAt = formatTimeNs(systemClock.nowNs());
     const content = formatImageConfig({

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
-import { digestOf, DIGEST_PATTERN, digestHex } from './blob-store.ts';
+import { digestOf, DIGEST_PATTERN, digestHex, MAX_DOCUMENT_BYTES } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import { syncDirectory, writeDurably } from './durable-file.ts';
 import { parseImageConfig } from './image-config.ts';
@@ -17,9 +17,6 @@ import { isIndex, parseManifest } from './media-types.ts';
 import { treeSizeBytes } from './tree-size.ts';
 
 export const DAMAGED_INDEX_ADVICE = 'see whether images have their names (docker images -a), tag or pull those that lack them, then delete that file';
-
-/** Configurations and manifests are shorter: as long as the longest that is taken from a registry. */
-const MOST_JSON_BYTES = 8 * 1024 * 1024;
 
 interface Found {
   readonly configs: Map<string, readonly string[]>; // diff ids by id
@@ -135,7 +132,7 @@ async function uncompressed(root: string, blob: string): Promise<{ digest: strin
 
 function readJson(path: string): Buffer | undefined {
   return attempt(() => {
-    if (statSync(path).size > MOST_JSON_BYTES) return undefined;
+    if (statSync(path).size > MAX_DOCUMENT_BYTES) return undefined;
     const content = readFileSync(path);
     return content[0] === 0x7b || /^\s*\{/.test(content.subarray(0, 64).toString('latin1')) ? content : undefined;
   });

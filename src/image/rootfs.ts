@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { errorCode, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { syncDirectories } from '../base/sync-directories.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageRecord } from '../model/image.ts';
@@ -88,6 +89,11 @@ export class RootfsStore {
       throw storageError('mkdir', path, error);
     }
     this.#note(containerId, image.id);
+  }
+
+  /** Its directories are on the disk when it resolves. */
+  settle(containerId: string): Promise<void> {
+    return syncDirectories(this.#path(containerId), this.#directory);
   }
 
   #initLayer(imageId: string): string {

@@ -1,7 +1,9 @@
 /** `create`: decides everything, then makes the rootfs and the record; a failure leaves nothing behind. */
 import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
+import { syncDirectories } from '../../base/sync-directories.ts';
 import { withUndo } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
@@ -56,6 +58,9 @@ export async function createContainer(context: EngineContext, wantedName: string
         undo.push('container files', () => rm(paths.dir, { recursive: true, force: true }));
         await rootfs.create(id, image);
         undo.push('root filesystem', () => rootfs.remove(id));
+        // The disk works while the rest is thought out.
+        const settled = Promise.all([rootfs.settle(id), syncDirectories(dirname(paths.dir), config.dataRoot)]);
+        settled.catch(() => {});
         const before = new Set(context.volumes.list({}).map((volume) => volume.name));
         const volumes: MountContext['volumes'] = { create: (spec) => context.volumes.create({ ...spec, madeFor: id }) };
         const mounts = await resolveMounts(merged, { volumes, findContainer: (ref) => findOther(context, ref) });
@@ -80,6 +85,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         };
         await rememberNames(context, record);
         undo.push('names', () => network.forget(id));
+        await settled;
         const kept = context.volumes.keeping(mounts.map((mount) => mount.name));
         await table.saveWith(record, kept.changes);
         kept.done();

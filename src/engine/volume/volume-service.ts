@@ -3,10 +3,11 @@
  * for each container (see mountOf), so nothing is mounted while nobody uses it.
  */
 import { readdir, rename, rm, rmdir, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
+import { syncDirectories } from '../../base/sync-directories.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
 import type { VolumeRecord } from '../../model/mount.ts';
@@ -94,6 +95,7 @@ export class VolumeService {
         ...(spec.madeFor === undefined ? {} : { madeFor: spec.madeFor }),
       };
       try {
+        await syncDirectories(join(this.#root, name), this.#root, dirname(this.#root));
         await this.#store.put('volumes', name, record);
       } catch (error) {
         // Empty, or from before: a directory with something in it is not ours to delete.

@@ -1,0 +1,13 @@
+import { open } from 'node:fs/promises';
+
+/** What has got a name in these directories, or lost one, has so on the disk when it resolves. One that is gone is let be. */
+export async function syncDirectories(...paths: readonly string[]): Promise<void> {
+  await Promise.all(
+    paths.map(async (path) => {
+      const directory = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      await directory?.sync().finally(() => directory.close());
+    }),
+  );
+}
