@@ -13,7 +13,7 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET. */
 const COMMANDS: Readonly<Record<EngineName, string>> = {
-  causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,
+  causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID" --default-bridge-name docker0`,
   dockerd: 'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
   // As Debian has it: crun, netavark and aardvark-dns.
   podman: [

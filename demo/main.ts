@@ -81,7 +81,7 @@ function availableMemoryBytes(): number {
 
 async function startDaemon(where: Sandbox): Promise<ChildProcess> {
   const log = join(where.dir, 'daemon.log');
-  const command = `exec '${PROJECT}/causeway' daemon --data-root '${where.dir}/data' --cgroup-parent /${where.id} >>'${log}' 2>&1`;
+  const command = `exec '${PROJECT}/causeway' daemon --data-root '${where.dir}/data' --cgroup-parent /${where.id} --default-bridge-name docker0 >>'${log}' 2>&1`;
   const daemon = where.spawn('sh', ['-c', command]);
   for (const end = Date.now() + 20_000; ; ) {
     // The socket's file may be there before anybody listens.

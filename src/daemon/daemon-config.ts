@@ -11,7 +11,8 @@ export interface DaemonConfig {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly pidFile: string;
-  readonly bridgeName: string;
+  readonly bridgeName: string; // '' = the engine makes one
+  readonly defaultBridgeName: string; // '' = chosen
   readonly bip: string;
   readonly fixedCidr: string;
   readonly bip6: string;
@@ -73,7 +74,8 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     dataRoot: absolute(texts['data-root'] ?? '/var/lib/causeway', 'data-root'),
     execRoot,
     pidFile: absolute(texts['pidfile'] ?? join(execRoot, 'causeway.pid'), 'pidfile'),
-    bridgeName: texts['bridge'] ?? 'docker0',
+    bridgeName: texts['bridge'] ?? '',
+    defaultBridgeName: texts['default-bridge-name'] ?? '',
     bip,
     fixedCidr: texts['fixed-cidr'] ?? '',
     bip6: texts['bip6'] ?? '',

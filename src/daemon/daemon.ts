@@ -102,6 +102,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       hostId: id,
       execRoot: config.execRoot,
       bridgeName: config.bridgeName,
+      defaultBridgeName: config.defaultBridgeName,
+      dockerInstalled: findProgram('dockerd') !== undefined,
       bip: config.bip,
       fixedCidr: config.fixedCidr,
       bip6: config.bip6,

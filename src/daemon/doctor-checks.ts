@@ -8,6 +8,7 @@ import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
 import { foreignDrops, legacyDrops, sentenceOf, type ForeignDrop } from '../network/firewall/foreign-chains.ts';
+import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -30,8 +31,24 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     space(config.dataRoot),
     ...examineState(config.dataRoot),
   ];
-  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config.bridgeName === 'none' ? 'docker0' : config.bridgeName)));
+  const bridge = defaultBridge(config);
+  findings.push(...bridge.findings);
+  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(bridge.name)));
   return findings;
+}
+
+/** What the bridge of the default network will be called, and why, if that is not as usual. */
+function defaultBridge(config: DaemonConfig): { name: string; findings: Finding[] } {
+  if (config.bridgeName === 'none') return { name: DOCKER_BRIDGE, findings: [] };
+  const route = RouteSocket.open();
+  try {
+    const { name, notice } = chooseDefaultBridge({ ...config, dockerInstalled: findProgram('dockerd') !== undefined }, route.links());
+    return { name, findings: [notice === '' ? { level: 'ok', subject: 'default bridge', text: name } : { level: 'note', subject: 'default bridge', text: notice }] };
+  } catch (error) {
+    return { name: config.bridgeName || DOCKER_BRIDGE, findings: [{ level: 'fail', subject: 'default bridge', text: errorMessage(error) }] };
+  } finally {
+    route.close();
+  }
 }
 
 function programs(): Finding[] {

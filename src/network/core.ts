@@ -34,6 +34,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly resolution: Resolution;
   readonly departures: Departures;
   policy: FirewallPolicy;
+  /** Why the bridge of the default network is not called as usual; '' where it is. */
+  bridgeNotice: string;
   /** Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more. */
   readonly busy: Set<string>;
 }
@@ -57,6 +59,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
     busy: new Set(),
+    bridgeNotice: '',
     policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };
 }

@@ -4,14 +4,15 @@ import { newId } from '../model/ids.ts';
 import { formatSubnet, parseSubnet } from '../model/addresses.ts';
 import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkRecord, type NetworkSpec } from '../model/network.ts';
 import type { NetworkConfig } from './contract.ts';
+import type { DefaultBridge } from './default-bridge.ts';
 import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 
 const DEFAULT_BIP = '172.17.0.1/16';
 
 /** What `createNetwork` would be asked for the default bridge; its pools follow from the daemon's options. */
-export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
+export function defaultBridgeSpec(config: NetworkConfig, bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>): NetworkSpec {
   const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
-  const v4 = bridgePool(bip || (fixedCidr === '' ? DEFAULT_BIP : ''), fixedCidr, defaultGateway, 4);
+  const v4 = bridgePool(bip || (fixedCidr === '' && !bridge.besideDocker ? DEFAULT_BIP : ''), fixedCidr, defaultGateway, 4);
   // Docker shows a gateway only where one was asked for.
   const pools = [bip === '' ? { ...v4, gateway: '' } : v4];
   // Without any of these the subnet is chosen.
@@ -28,7 +29,7 @@ export function defaultBridgeSpec(config: NetworkConfig): NetworkSpec {
       [BRIDGE_OPTION.icc]: String(config.icc),
       [BRIDGE_OPTION.masquerade]: String(config.ipMasq),
       [BRIDGE_OPTION.hostBindingIp]: config.hostBindingIp || '0.0.0.0',
-      [BRIDGE_OPTION.name]: config.bridgeName,
+      [BRIDGE_OPTION.name]: bridge.name,
       [BRIDGE_OPTION.mtu]: String(config.mtu || 1500),
     },
   };
@@ -41,7 +42,7 @@ function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, vers
   if (bip !== '' && own?.version !== version) throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
   if (fixedCidr !== '' && range?.version !== version) throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
   return {
-    subnet: formatSubnet((own ?? range)!),
+    subnet: own || range ? formatSubnet((own ?? range)!) : '', // '' = chosen
     ipRange: range ? formatSubnet(range) : '',
     gateway: bip === '' ? '' : bip.slice(0, bip.indexOf('/')),
     auxAddresses: defaultGateway === '' ? {} : { [`DefaultGatewayIPv${version}`]: defaultGateway },

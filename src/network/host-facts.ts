@@ -37,8 +37,8 @@ function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'):
   }
 }
 
-/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, and whom it asks for names. */
-export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf): HostSubnets {
+/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, whom it asks for names, and what `others` may take. */
+export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, others: HostSubnets = { own: [], routed: [] }): HostSubnets {
   const [own, routed] = [new Map<string, Subnet>(), new Map<string, Subnet>()];
   const add = (to: Map<string, Subnet>, text: string) => {
     const subnet = parseSubnet(text);
@@ -49,7 +49,7 @@ export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf): Hos
     if (destination !== undefined) add(gateway === undefined && linkIndex !== 0 ? own : routed, destination);
   }
   for (const address of resolvConf.nameservers) add(own, `${address}/${address.includes(':') ? 128 : 32}`);
-  return { own: [...own.values()], routed: [...routed.values()] };
+  return { own: [...own.values(), ...others.own], routed: [...routed.values(), ...others.routed] };
 }
 
 /** The host's own file: what its programs ask, and what is asked on behalf of containers, from the host. */

@@ -5,10 +5,12 @@ import { newId } from '../model/ids.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import { runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
+import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridge.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
 import { legacyDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
+import { policyWithOthers } from './other-bridges.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './plan/spec-check.ts';
@@ -94,14 +96,35 @@ export class NetworkAdmin {
 
   /** What on this host keeps networks from working as they should. */
   async hostWarnings(): Promise<string[]> {
-    const { config, table } = this.#core;
+    const { config, table, bridgeNotice } = this.#core;
     const warnings = (await this.#foreignDrops()).map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`);
+    if (bridgeNotice !== '') warnings.push(bridgeNotice);
+    warnings.push(...this.#clashes());
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
       warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
     }
     return warnings;
+  }
+
+  /** What another engine on this host has that is ours too. */
+  #clashes(): string[] {
+    const { table, route } = this.#core;
+    const isOurs = (name: string) => table.isBridge(name);
+    const links = route.links();
+    return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
+      const index = links.find((link) => link.name === network.bridgeName)?.index ?? -1;
+      const ports = portsOfOthers(links, index).filter((link) => table.containerOfHostLink(link.name) === undefined && /^veth[0-9a-f]{7}$/.test(link.name));
+      return [
+        ...clashesWithOthers(network, route, isOurs).map(
+          ({ subnet, bridge, engine }) => `network ${network.name} has the subnet ${subnet}, and so has ${bridge} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
+        ),
+        ...(ports.length > 0
+          ? [`another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${ports.map((port) => port.name).join(', ')}): both give out its addresses; start the daemon with --default-bridge-name and stop the other engine's containers on it`]
+          : []),
+      ];
+    });
   }
 
   async #foreignDrops(): Promise<ForeignDrop[]> {
@@ -130,7 +153,7 @@ export class NetworkAdmin {
     return withUndo(
       async (undo) => {
         const driver = driverNamed(spec.driver);
-        const host = hostSubnets(route, readReachableResolvConf(config));
+        const host = hostSubnets(route, readReachableResolvConf(config), dockerSubnets(config));
         const record: NetworkRecord = {
           ...spec,
           driver: driver.name,
@@ -204,7 +227,7 @@ export class NetworkAdmin {
     const v6 = network.enableIpv6 && enableForwarding(6, links);
     if (!v4 && !v6) return;
     // The host was no router: it must not become one for anybody but containers.
-    this.#core.policy = { ...this.#core.policy, dropStrangers: { v4: dropStrangers.v4 || v4, v6: dropStrangers.v6 || v6 } };
+    this.#core.policy = policyWithOthers(this.#core, { ...this.#core.policy, dropStrangers: { v4: dropStrangers.v4 || v4, v6: dropStrangers.v6 || v6 } });
     this.#core.log.info({ ipv4: v4, ipv6: v6 }, 'IP forwarding turned on');
     if (!network.predefined) this.#core.firewall.change(diffElements(before, hostElements(this.#core.policy)));
   }

@@ -7,6 +7,7 @@ import { monotonicMs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { UndoStack } from '../base/undo.ts';
 import { RouteMonitor, type RouteNews } from '../kernel/netlink/route-monitor.ts';
+import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { RulesetMonitor, type RulesetNews } from '../kernel/nftables/monitor.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
@@ -15,7 +16,9 @@ import type { NetworkCore } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { TABLE } from './firewall/schema.ts';
 import type { NetworkAdmin } from './network-admin.ts';
+import { followOtherBridges } from './other-bridges.ts';
 import { desiredElements } from './plan/elements.ts';
+import { isHostInterface } from './plan/interface-name.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import { forgetUntranslated, keepAlive } from './untranslated-flows.ts';
@@ -42,6 +45,7 @@ class Suspects {
   rules = false;
   forwarding = false;
   networks = false;
+  others = false;
   everything = false;
   readonly containers = new Set<string>();
 
@@ -49,6 +53,7 @@ class Suspects {
     this.rules ||= other.rules;
     this.forwarding ||= other.forwarding;
     this.networks ||= other.networks;
+    this.others ||= other.others;
     this.everything ||= other.everything;
     for (const id of other.containers) this.containers.add(id);
   }
@@ -143,7 +148,9 @@ export class Repairer {
         if (containerId !== undefined) this.#suspects.containers.add(containerId);
         const bridge = (removed || !link.up) && table.isBridge(link.name);
         if (bridge) this.#suspects.networks = true;
-        return bridge || containerId !== undefined;
+        const other = containerId === undefined && this.#concernsOthers(link);
+        if (other) this.#suspects.others = true;
+        return bridge || other || containerId !== undefined;
       }
       case 'address':
         if (!news.removed || news.address.scope !== 'global') return false;
@@ -154,6 +161,14 @@ export class Repairer {
       default:
         return false;
     }
+  }
+
+  /** A bridge or a port of one that others made, where what others forward is dropped. */
+  #concernsOthers(link: LinkInfo): boolean {
+    const { table, policy } = this.#core;
+    if (!policy.dropStrangers.v4 && !policy.dropStrangers.v6) return false;
+    if (link.kind === 'bridge') return !table.isBridge(link.name);
+    return link.kind === 'veth' && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
   }
 
   #schedule(delayMs: number): void {
@@ -169,6 +184,7 @@ export class Repairer {
     const suspects = this.#suspects;
     this.#suspects = new Suspects();
     try {
+      if (suspects.others || suspects.everything) followOtherBridges(this.#core);
       if (suspects.forwarding || suspects.everything) await this.#checkForwarding();
       if (suspects.networks || suspects.everything) await this.#checkNetworks();
       this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));

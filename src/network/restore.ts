@@ -11,14 +11,18 @@ import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
 import { currentRecords, noteLed, refreshFiles, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
+import { chooseDefaultBridge, clashesWithOthers, portsOfOthers } from './default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
+import { policyWithOthers } from './other-bridges.ts';
 import { desiredElements } from './plan/elements.ts';
-import { isHostInterfaceName } from './plan/interface-name.ts';
+import { isHostInterface } from './plan/interface-name.ts';
 import { macFromId } from './plan/mac.ts';
 import { publishedOf } from './plan/publish.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import { leaveSteps } from './sandbox-steps.ts';
+
+type Stored = ReturnType<NetworkCore['store']['load']>;
 
 export class Restorer {
   readonly #core: NetworkCore;
@@ -42,7 +46,7 @@ export class Restorer {
       }
     }
     this.#recallPolicy();
-    await this.#establishPredefined(stored.networks);
+    await this.#establishPredefined(stored, live);
     for (const network of table.networks()) {
       if (!network.predefined) await this.#attempt(`network ${network.name}`, () => this.#admin.ensure(network));
     }
@@ -63,6 +67,7 @@ export class Restorer {
       dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
     );
     await this.#removeOrphans();
+    this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
     firewall.install(desiredElements(table, this.#core.policy));
     for (const record of adopted) noteLed(this.#core, record);
     for (const record of adopted) await this.#attempt('files', () => refreshFiles(this.#core, record.sandbox.containerId));
@@ -86,15 +91,30 @@ export class Restorer {
     }
   }
 
-  async #establishPredefined(stored: readonly NetworkRecord[]): Promise<void> {
+  async #establishPredefined(stored: Stored, live: ReadonlySet<string>): Promise<void> {
     const { config, table, store } = this.#core;
-    const previous = stored.find((network) => network.predefined && network.driver === 'bridge');
     // A daemon without a default bridge: --bridge none.
-    if (config.bridgeName !== 'none') await this.#admin.establish(defaultBridgeSpec(config), previous);
-    const missing = (['host', 'none'] as const).filter((name) => !stored.some((network) => network.predefined && network.name === name));
+    if (config.bridgeName !== 'none') await this.#establishDefault(stored, live);
+    const missing = (['host', 'none'] as const).filter((name) => !stored.networks.some((network) => network.predefined && network.name === name));
     const records = missing.map((name) => predefinedRecord(name, new Date().toISOString()));
     for (const record of records) table.putNetwork(record);
     if (records.length > 0) await store.commit({ putNetworks: records });
+  }
+
+  async #establishDefault(stored: Stored, live: ReadonlySet<string>): Promise<void> {
+    const { config, table, route, log } = this.#core;
+    const bridge = chooseDefaultBridge(config, route.links());
+    if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
+    this.#core.bridgeNotice = bridge.notice;
+    const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
+    await this.#admin.establish(defaultBridgeSpec(config, bridge), previous && this.#withFreePools(previous, stored, live, (name) => name === bridge.name || table.isBridge(name)));
+  }
+
+  /** Another engine may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
+  #withFreePools(previous: NetworkRecord, stored: Stored, live: ReadonlySet<string>, isOurs: (name: string) => boolean): NetworkRecord {
+    const inUse = stored.sandboxes.some(({ sandbox }) => live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === previous.id));
+    if (inUse || clashesWithOthers(previous, this.#core.route, isOurs).length === 0) return previous;
+    return { ...previous, pools: [] };
   }
 
   #isWhole(record: SandboxRecord): boolean {
@@ -135,7 +155,7 @@ export class Restorer {
     if (!record.parked) this.#core.resolution.remember(request);
   }
 
-  /** Namespaces, veths and bridges that look like ours and that no row knows. */
+  /** Namespaces, veths and bridges that carry our mark and that no row knows: whatever else looks alike is somebody else's. */
   async #removeOrphans(): Promise<void> {
     const { table, route, config, log } = this.#core;
     const bridges = new Map(table.networks().filter((network) => network.bridgeName !== '').map((network) => [network.bridgeName, network]));
@@ -144,10 +164,12 @@ export class Restorer {
     const netnsFiles = new Set(table.sandboxes().map((record) => record.sandbox.netns));
     const orphans: string[] = [];
     const links = route.links();
-    const ours = new Set(links.filter((link) => bridges.has(link.name)).map((link) => link.index));
     for (const link of links) {
-      if (link.kind === 'veth' && isHostInterfaceName(link.name) && ours.has(link.masterIndex) && !veths.has(link.name)) orphans.push(link.name);
-      if (isOwnLink(link) && !bridges.has(link.name) && !parents.has(link.name)) orphans.push(link.name);
+      if (link.kind === 'veth' && isHostInterface(link.name, link.mac) && !veths.has(link.name)) orphans.push(link.name);
+      if (!isOwnLink(link) || bridges.has(link.name) || parents.has(link.name)) continue;
+      const strangers = portsOfOthers(links, link.index).filter((port) => !veths.has(port.name));
+      if (strangers.length === 0) orphans.push(link.name);
+      else log.warn({ link: link.name, ports: strangers.map((port) => port.name) }, 'an orphaned bridge is left: others have interfaces on it');
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');

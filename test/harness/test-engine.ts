@@ -74,7 +74,7 @@ export class TestEngine {
 
   async boot(flags: readonly string[] = []): Promise<void> {
     const log = openSync(join(this.dir, 'daemon.log'), 'a');
-    const args = ['daemon', '-H', this.url, '--data-root', this.dataRoot, '--exec-root', this.execRoot, ...this.#flags, ...flags];
+    const args = ['daemon', '-H', this.url, '--data-root', this.dataRoot, '--exec-root', this.execRoot, ...this.#naming(), ...this.#flags, ...flags];
     const [program, ...first] = this.#hooked ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')] : [CAUSEWAY];
     const env = { ...testEnvironment(), CAUSEWAY_TEST_ORDER: this.#orderFile };
     const daemon = this.host.spawn(program!, [...first, ...args], { stdio: ['ignore', log, log], cwd: '/', env });
@@ -108,6 +108,11 @@ export class TestEngine {
       const timer = setTimeout(() => resolve(false), timeoutMs);
       daemon.once('exit', () => (clearTimeout(timer), resolve(true)));
     });
+  }
+
+  /** Scenarios say docker0, whether or not Docker is installed on the machine that runs them. */
+  #naming(): string[] {
+    return this.#flags.some((flag) => ['--bridge', '--default-bridge-name', '-b'].includes(flag)) ? [] : ['--default-bridge-name', 'docker0'];
   }
 
   answers(): Promise<boolean> {

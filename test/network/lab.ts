@@ -106,7 +106,9 @@ export class Lab {
     this.config = {
       hostId: 'lab',
       execRoot: this.dir,
-      bridgeName: 'docker0',
+      bridgeName: '',
+      defaultBridgeName: '',
+      dockerInstalled: false,
       bip: '',
       fixedCidr: '',
       bip6: '',

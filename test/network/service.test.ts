@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { createNetns } from '../../src/kernel/netns.ts';
+import { hostInterfaceMac } from '../../src/network/plan/interface-name.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
@@ -170,7 +171,7 @@ function scenarios(): void {
     lab.serveTcp(web.netns, 80);
     createNetns(`${lab.dir}/netns/0123456789ab`);
     const route = RouteSocket.open();
-    route.addVeth({ name: 'vethabcdef0', peerName: 'eth0', peerNetns: `${lab.dir}/netns/0123456789ab`, master: lab.network('net').bridgeName });
+    route.addVeth({ name: 'vethabcdef0', mac: hostInterfaceMac('vethabcdef0'), peerName: 'eth0', peerNetns: `${lab.dir}/netns/0123456789ab`, master: lab.network('net').bridgeName });
     route.close();
     const rulesBefore = ruleset();
     await lab.restart([web.containerId]);

@@ -10,6 +10,7 @@ import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { RESOLVER_ADDRESS } from '../names/zone.ts';
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
+import { hostInterfaceMac } from '../plan/interface-name.ts';
 import type { StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';
 
@@ -55,7 +56,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'create-veth': ({ hostLink, bridge, netns, link, mac, mtu, ipv6 }, context) => {
-    const create = () => context.route('').addVeth({ name: hostLink, peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge });
+    const create = () => context.route('').addVeth({ name: hostLink, mac: hostInterfaceMac(hostLink), peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge });
     try {
       if (ipv6 === undefined) create();
       else bornWith(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
@@ -67,7 +68,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     try {
       // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's network, and each
       // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
-      context.route('').setLink(hostLink, { up: true, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
+      context.route('').setLink(hostLink, { up: true, alias: OWN_ALIAS, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
     } catch (error) {
       void context.reaper.delete(hostLink);
       throw error;

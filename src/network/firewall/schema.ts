@@ -25,6 +25,8 @@ export const SETS: Readonly<Record<SetName, SetSchema>> = {
   inbound: { key: ['nf_proto', 'ifname'], data: 'verdict', comment: 'from elsewhere straight to a container address' },
   trusted: { key: ['ifname', 'ifname'], comment: 'host interface . bridge whose published ports it may reach directly' },
   strangers: { key: ['nf_proto'], data: 'verdict', comment: 'forwarded traffic that is not of containers' },
+  'other-engines': { key: ['ifname'], comment: 'bridges of other engines: what passes there is for their rules to decide' },
+  'other-engines-direct': { key: ['ifname'], comment: 'those whose engines let others reach their addresses directly' },
   masqueraded: { key: ['nf_proto', 'ifname'], comment: 'networks that leave with the address of the host' },
   source4: { key: ['ifname'], data: ['ipv4_addr'], comment: 'networks that leave with a chosen address' },
   source6: { key: ['ifname'], data: ['ipv6_addr'], comment: 'networks that leave with a chosen address' },

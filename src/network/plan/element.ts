@@ -12,6 +12,8 @@ export type SetName =
   | 'neighbours'
   | 'inbound'
   | 'strangers'
+  | 'other-engines'
+  | 'other-engines-direct'
   | 'publish4'
   | 'publish6'
   | 'publish-any4'

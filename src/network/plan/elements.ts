@@ -9,6 +9,7 @@ import type { PublishedPort } from '../../model/port.ts';
 import { parseBridgeOptions, type BridgeOptions } from './bridge-options.ts';
 import type { Element } from './element.ts';
 import { linkedSources } from './links.ts';
+import type { ForeignBridge } from './other-engines.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import type { NetworkTable } from './table.ts';
 
@@ -16,6 +17,8 @@ export interface FirewallPolicy {
   /** The engine turned forwarding on, so what is none of its business must not pass because of it. */
   readonly dropStrangers: { readonly v4: boolean; readonly v6: boolean };
   readonly ipMasq: boolean;
+  /** Bridges of other engines, which strangers do not include. */
+  readonly others?: readonly ForeignBridge[];
   /** Published ports respect the host's input policy. */
   readonly inputPolicy?: boolean;
 }
@@ -33,6 +36,10 @@ export function hostElements(policy: FirewallPolicy): Element[] {
   return [
     { set: 'strangers', key: 'ipv4', value: policy.dropStrangers.v4 ? 'drop' : 'accept' },
     { set: 'strangers', key: 'ipv6', value: policy.dropStrangers.v6 ? 'drop' : 'accept' },
+    ...(policy.others ?? []).flatMap(({ name, direct }): Element[] => [
+      { set: 'other-engines', key: name },
+      ...(direct ? [{ set: 'other-engines-direct' as const, key: name }] : []),
+    ]),
   ];
 }
 

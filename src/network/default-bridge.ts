@@ -1,0 +1,93 @@
+/**
+ * The bridge of the default network on a host that has Docker too. dockerd takes any bridge called docker0 for its own, with whatever address it
+ * has, and gives out that bridge's addresses without asking: so where dockerd is installed, or its bridge is there, ours has another name and
+ * another subnet. What is installed counts and not what runs, because dockerd may be started after us.
+ */
+import { conflict } from '../base/errors.ts';
+import { parseSubnet, subnetsOverlap, type Subnet } from '../model/addresses.ts';
+import type { NetworkRecord } from '../model/network.ts';
+import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { OWN_ALIAS } from './apply/executors.ts';
+import type { NetworkConfig } from './contract.ts';
+import type { HostSubnets } from './ipam/default-pools.ts';
+import { isHostInterface } from './plan/interface-name.ts';
+import { foreignBridges } from './plan/other-engines.ts';
+
+export const DOCKER_BRIDGE = 'docker0';
+export const BRIDGE_BESIDE_DOCKER = 'causeway0';
+
+type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'>;
+
+export interface DefaultBridge {
+  readonly name: string;
+  /** Its subnet is chosen, because Docker's own default belongs to Docker here. */
+  readonly besideDocker: boolean;
+  /** Why it is not called as usual; '' where it is. */
+  readonly notice: string;
+}
+
+/** @throws conflict where the name is somebody else's, with the way out */
+export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[]): DefaultBridge {
+  const { bridgeName, defaultBridgeName, dockerInstalled } = config;
+  if (bridgeName !== '') {
+    const stranger = foreignPort(links, bridgeName);
+    if (stranger !== undefined) {
+      throw conflict(`bridge ${bridgeName} is used by another engine (${stranger} is a port of it), which gives out the same addresses: choose another --bridge, or none so that the daemon makes one of its own`);
+    }
+    return { name: bridgeName, besideDocker: false, notice: '' };
+  }
+  const isTaken = (name: string) => links.some((link) => link.name === name && link.alias !== OWN_ALIAS);
+  const foreign = isTaken(DOCKER_BRIDGE);
+  const beside = defaultBridgeName === '' && (foreign || dockerInstalled);
+  const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
+  if (isTaken(name)) {
+    throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name, or use that bridge as it is with --bridge ${name}`);
+  }
+  const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : 'Docker is installed on this host';
+  return { name, besideDocker: beside, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
+}
+
+/** A veth on the bridge that the engine did not make. */
+function foreignPort(links: readonly LinkInfo[], bridge: string): string | undefined {
+  const index = links.find((link) => link.name === bridge)?.index;
+  if (index === undefined) return undefined;
+  return portsOfOthers(links, index).find((link) => link.kind === 'veth' && /^veth[0-9a-f]{7}$/.test(link.name))?.name;
+}
+
+/** Ports of a bridge that others put there. */
+export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): LinkInfo[] {
+  return links.filter((link) => link.masterIndex === bridgeIndex && link.alias !== OWN_ALIAS && !isHostInterface(link.name, link.mac));
+}
+
+const DOCKER_DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;
+/** dockerd chooses from the beginning of the same pools as we do, and does not look at the host for networks that it knows already. */
+const DOCKER_FIRST_SUBNETS = parseSubnet('172.16.0.0/13')!;
+
+/** What subnets that are chosen here keep clear of where dockerd may be started any time; the second while others are left. */
+export function dockerSubnets(config: NamingConfig): HostSubnets {
+  if (config.bridgeName !== '' || config.defaultBridgeName !== '' || !config.dockerInstalled) return { own: [], routed: [] };
+  return { own: [DOCKER_DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };
+}
+
+export interface SubnetClash {
+  readonly subnet: string;
+  readonly bridge: string;
+  readonly engine: string;
+}
+
+/** Subnets of a network that a bridge of another engine has too. */
+export function clashesWithOthers(network: Pick<NetworkRecord, 'pools' | 'bridgeName'>, route: RouteSocket, isOurs: (name: string) => boolean): SubnetClash[] {
+  const links = route.links();
+  const bridges = foreignBridges(links, isOurs);
+  const names = new Map(links.map((link) => [link.index, link.name]));
+  const theirs = route.addresses().flatMap((info): { bridge: string; engine: string; subnet: Subnet }[] => {
+    const bridge = bridges.find(({ name }) => name === names.get(info.linkIndex));
+    const subnet = info.scope === 'global' ? parseSubnet(`${info.address}/${info.prefix}`) : undefined;
+    return bridge && subnet ? [{ bridge: bridge.name, engine: bridge.engine, subnet }] : [];
+  });
+  return network.pools.flatMap(({ subnet }): SubnetClash[] => {
+    const own = parseSubnet(subnet);
+    const clash = own && theirs.find((their) => subnetsOverlap(own, their.subnet));
+    return clash ? [{ subnet, bridge: clash.bridge, engine: clash.engine }] : [];
+  });
+}

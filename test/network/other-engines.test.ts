@@ -1,0 +1,211 @@
+/** Beside other engines: nothing that they made is touched, no name or subnet is shared, and nothing of theirs is dropped because of us. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
+import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { hostInterfaceMac } from '../../src/network/plan/interface-name.ts';
+import { enterTestHost } from './inside.ts';
+import { askTcp, Lab, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) {
+  describe('what other engines made', theirs);
+  describe('the traffic of other engines', traffic);
+}
+
+/** A container of another engine: a namespace on one of its bridges, which is made if need be. */
+function foreignContainer(options: { netns: string; bridge: string; port: string; gateway: string; address: string }): string {
+  const { netns, bridge, port, gateway, address } = options;
+  createNetns(netns);
+  const [here, there] = [RouteSocket.open(), RouteSocket.open(netns)];
+  try {
+    if (!here.link(bridge)) {
+      here.addBridge(bridge, { up: true });
+      here.addAddress(bridge, `${gateway}/16`);
+    }
+    here.addVeth({ name: port, peerName: 'eth0', peerNetns: netns, master: bridge, up: true });
+    there.setLink('lo', { up: true });
+    there.setLink('eth0', { up: true });
+    there.addAddress('eth0', `${address}/16`);
+    there.addRoute({ gateway });
+  } finally {
+    here.close();
+    there.close();
+  }
+  return netns;
+}
+
+const links = (): string[] => (JSON.parse(run('ip', '-j', 'link').out) as { ifname: string; address: string; master?: string }[]).map(({ ifname, address, master }) => `${ifname} ${address} ${master ?? ''}`).sort();
+
+function theirs(): void {
+  let lab: Lab | undefined;
+  let made: string[] = [];
+  afterEach(async () => {
+    await lab?.stop();
+    lab = undefined;
+    for (const netns of made) deleteNetns(netns);
+    made = [];
+    for (const bridge of ['docker0', 'podman0', 'br-0123456789ab', 'causeway0']) run('ip', 'link', 'del', bridge);
+  });
+  const container = (bridge: string, port: string, subnet: string): string => {
+    const netns = foreignContainer({ netns: `/run/foreign-${port}`, bridge, port, gateway: `${subnet}.0.1`, address: `${subnet}.0.2` });
+    made.push(netns);
+    return netns;
+  };
+
+  test('stays as it is over a start, a restart and a removal of everything of ours', async () => {
+    container('docker0', 'veth0a1b2c3', '172.17');
+    container('br-0123456789ab', 'veth0a1b2c4', '172.18');
+    container('podman0', 'veth0', '10.88');
+    const before = links();
+    const addresses = run('ip', '-o', 'address').out.split('\n').filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line)).sort();
+    lab = await Lab.start({ dockerInstalled: true });
+    await lab.join('web', ['bridge']);
+    await lab.createNetwork('net');
+    await lab.join('app', ['net']);
+    await lab.restart();
+    await lab.restart([]);
+    await lab.service.removeEverything();
+    assert.deepEqual(links().filter((line) => !line.startsWith('causeway0')), before);
+    assert.deepEqual(run('ip', '-o', 'address').out.split('\n').filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line)).sort(), addresses);
+  });
+
+  test('gets no bridge name and no subnet of ours: the default network stands beside it and says so', async () => {
+    container('docker0', 'veth0a1b2c3', '172.17');
+    lab = await Lab.start();
+    const network = lab.network('bridge');
+    assert.equal(network.bridgeName, 'causeway0');
+    assert.equal(network.options['com.docker.network.bridge.name'], 'causeway0');
+    assert.doesNotMatch(network.pools[0]?.subnet ?? '', /^172\.17\./);
+    assert.match((await lab.service.hostWarnings()).join('\n'), /a bridge docker0 exists that the daemon did not make: the bridge of the default network is called causeway0/);
+    const web = await lab.join('web', ['bridge']);
+    lab.serveTcp(web.netns, 80);
+    assert.equal(await askTcp(undefined, web.endpoints[0]!.ipv4, 80), network.pools[0]!.gateway);
+    await lab.restart();
+    assert.equal(lab.network('bridge').pools[0]?.subnet, network.pools[0]?.subnet, 'the subnet stays over a restart');
+  });
+
+  test('is expected where Docker is only installed: its name, its subnet and the first ones of its pools are left to it', async () => {
+    lab = await Lab.start({ dockerInstalled: true });
+    assert.equal(lab.network('bridge').bridgeName, 'causeway0');
+    const subnets = [lab.network('bridge'), await lab.createNetwork('net')].map((network) => network.pools[0]!.subnet);
+    assert.deepEqual(subnets, ['172.24.0.0/16', '172.25.0.0/16']);
+  });
+
+  test('that has taken our subnet while no daemon ran: the default network moves, and where containers live in it says what clashes', async () => {
+    lab = await Lab.start({ dockerInstalled: true });
+    const first = lab.network('bridge').pools[0]!.subnet;
+    await lab.service.shutdown();
+    run('ip', 'link', 'del', 'causeway0');
+    container('podman0', 'veth0', first.split('.').slice(0, 2).join('.'));
+    await lab.restart();
+    assert.notEqual(lab.network('bridge').pools[0]!.subnet, first);
+    await lab.join('web', ['bridge']);
+    const second = lab.network('bridge').pools[0]!.subnet;
+    container('br-0123456789ab', 'veth0a1b2c4', second.split('.').slice(0, 2).join('.'));
+    await lab.restart();
+    assert.equal(lab.network('bridge').pools[0]!.subnet, second);
+    assert.match((await lab.service.hostWarnings()).join('\n'), new RegExp(`network bridge has the subnet ${second.replaceAll('.', '\\.')}, and so has br-0123456789ab of Docker`));
+  });
+
+  test('moves a default network that was called docker0 before Docker was installed, with its containers', async () => {
+    lab = await Lab.start();
+    assert.equal(lab.network('bridge').bridgeName, 'docker0');
+    const web = await lab.join('web', ['bridge']);
+    lab.serveTcp(web.netns, 80);
+    (lab.config as { dockerInstalled: boolean }).dockerInstalled = true;
+    await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'causeway0');
+    assert.equal(run('ip', 'link', 'show', 'docker0').code, 1, 'the old bridge is gone');
+    assert.equal(await askTcp(undefined, web.endpoints[0]!.ipv4, 80), '172.17.0.1');
+  });
+
+  test("on a bridge of ours is not cut off: the bridge stays, and what shares it is named", async () => {
+    lab = await Lab.start();
+    container('docker0', 'veth0a1b2c3', '172.17');
+    assert.match((await lab.service.hostWarnings()).join('\n'), /another engine has interfaces on docker0, the bridge of network bridge \(veth0a1b2c3\)/);
+    (lab.config as { dockerInstalled: boolean }).dockerInstalled = true;
+    await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'causeway0');
+    assert.match(links().join('\n'), /veth0a1b2c3 \S+ docker0/);
+  });
+
+  test('a bridge that another engine gives out addresses on is refused as --bridge, and a taken name as --default-bridge-name', async () => {
+    container('docker0', 'veth0a1b2c3', '172.17');
+    await assert.rejects(Lab.start({ bridgeName: 'docker0' }), /bridge docker0 is used by another engine \(veth0a1b2c3 is a port of it\).*choose another --bridge/);
+    await assert.rejects(Lab.start({ defaultBridgeName: 'docker0' }), /an interface docker0 exists that the daemon did not make: choose another name .*--default-bridge-name/);
+  });
+
+  test('looks like ours and is not: only the address that follows from the name makes an interface ours', async () => {
+    lab = await Lab.start();
+    const route = RouteSocket.open();
+    for (const [name, mac] of [['vethabcdef0', '26:5d:0f:11:22:33'], ['vethabcdef1', hostInterfaceMac('vethabcdef1')]] as const) route.addVeth({ name, mac, peerName: `${name}p`, master: 'docker0' });
+    route.close();
+    await lab.restart();
+    assert.equal(run('ip', 'link', 'show', 'vethabcdef0').code, 0);
+    assert.equal(run('ip', 'link', 'show', 'vethabcdef1').code, 1);
+    run('ip', 'link', 'del', 'vethabcdef0');
+  });
+}
+
+function traffic(): void {
+  let lab: Lab;
+  let outside: string;
+  const made: string[] = [];
+  beforeEach(async () => {
+    run('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward');
+    lab = await Lab.start();
+    outside = lab.otherHost();
+    lab.serveTcp(outside, 8000);
+  });
+  afterEach(async () => {
+    await lab.stop();
+    for (const netns of made.splice(0)) deleteNetns(netns);
+    for (const bridge of ['podman0', 'br-0123456789ab', 'br0']) run('ip', 'link', 'del', bridge);
+    run('nft', 'delete', 'table', 'ip', 'theirs');
+  });
+  const container = (bridge: string, port: string, subnet: string): string => {
+    const netns = foreignContainer({ netns: `/run/foreign-${port}`, bridge, port, gateway: `${subnet}.0.1`, address: `${subnet}.0.2` });
+    made.push(netns);
+    lab.serveTcp(netns, 80);
+    return netns;
+  };
+  const reaches = async (netns: string) => (await askTcp(netns, '192.0.2.2', 8000)) !== '';
+  const eventually = async (test: () => Promise<boolean>) => {
+    for (const end = Date.now() + 10_000; Date.now() < end; ) if (await test()) return true;
+    return false;
+  };
+
+  test('passes as if we were not there, also of a bridge that is made later; that of strangers does not', async () => {
+    const stranger = container('br0', 'port0', '10.70');
+    const podman = container('podman0', 'veth0', '10.88');
+    const docker = container('br-0123456789ab', 'veth0a1b2c4', '172.18');
+    assert.ok(await eventually(() => reaches(podman)), 'podman');
+    assert.ok(await eventually(() => reaches(docker)), 'Docker');
+    assert.equal(await reaches(stranger), false, 'who was no neighbour of anybody before is not because of us');
+    assert.equal(await askTcp(outside, '10.70.0.2', 80), '');
+    await lab.restart();
+    assert.ok(await reaches(podman));
+    assert.ok(await reaches(docker));
+    assert.equal(await reaches(stranger), false);
+  });
+
+  test('to a published port of theirs passes, and straight to their addresses only where their engine lets it', async () => {
+    container('podman0', 'veth0', '10.88');
+    container('br-0123456789ab', 'veth0a1b2c4', '172.18');
+    run('nft', 'table ip theirs { chain nat { type nat hook prerouting priority -100; tcp dport 9001 dnat to 10.88.0.2:80; tcp dport 9002 dnat to 172.18.0.2:80; }; }');
+    assert.ok(await eventually(async () => (await askTcp(outside, '192.0.2.1', 9001)) === '192.0.2.2'));
+    assert.ok(await eventually(async () => (await askTcp(outside, '192.0.2.1', 9002)) === '192.0.2.2'));
+    assert.equal(await askTcp(outside, '10.88.0.2', 80), '192.0.2.2', 'as with podman alone');
+    assert.equal(await askTcp(outside, '172.18.0.2', 80), '', 'Docker closes this where it is the one that turns forwarding on');
+  });
+
+  test('does not reach our containers but by published ports', async () => {
+    const web = await lab.join('web', ['bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    lab.serveTcp(web.netns, 80);
+    lab.serveTcp(web.netns, 81);
+    const podman = container('podman0', 'veth0', '10.88');
+    assert.ok(await eventually(async () => (await askTcp(podman, '10.88.0.1', 8080)) !== ''));
+    assert.equal(await askTcp(podman, web.endpoints[0]!.ipv4, 81), '');
+    assert.ok(await eventually(() => reaches(web.netns)), 'and ours still reach the outside');
+  });
+}
