@@ -9,7 +9,7 @@ import { CausewayError, errorKind, invalid, notFound } from '../base/errors.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
-import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootPath, type RootView } from '../kernel/root-path.ts';
+import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootMount, type RootPath, type RootView } from '../kernel/root-path.ts';
 import { extractTar } from './extract-tar.ts';
 import { goFileMode } from './go-file-mode.ts';
 import { packDirectory, packFile } from './pack-tree.ts';
@@ -25,6 +25,8 @@ export interface PathStat {
   readonly mtime: string;
   readonly linkTarget: string;
 }
+
+export type { RootMount };
 
 /** Where the mounts of a container truly are; see kernel/root-path.ts. */
 export const placeMounts = (view: RootView): RootView => placeMountsInRoot(view);

@@ -1,25 +1,29 @@
-/** An uncompressed archive becomes a tree, in pieces between which everybody else has his turn. */
+/** An uncompressed archive becomes a tree while everybody else has his turn: in a thread beside, or where there is none in pieces here. */
 import { read } from 'node:fs';
-import { promisify } from 'node:util';
 import type { Readable } from 'node:stream';
-import { TarReader } from './tar-reader.ts';
-import { TreeExtraction, type ExtractionTarget } from './tree-extraction.ts';
+import { promisify } from 'node:util';
+import { extractInThread, hasExtractionThreads } from './extraction-threads.ts';
+import { TarExtraction } from './tar-extraction.ts';
+import type { ExtractionTarget } from './tree-extraction.ts';
 
 const readPiece = promisify(read);
 const PIECE_BYTES = 64 * 1024;
 
 /** Rejects with the first complaint in Docker's form. `tar` is a stream, or the descriptor of a file read from where it stands. */
 export async function extractTar(tar: Readable | number, target: ExtractionTarget): Promise<void> {
-  const extraction = new TreeExtraction(target);
-  const reader = new TarReader(extraction, (bytes) => extraction.content(bytes), { open: true });
+  if (hasExtractionThreads) return extractInThread(tar, target);
+  return extractHere(typeof tar === 'number' ? pieces(tar) : tar, target);
+}
+
+async function extractHere(chunks: AsyncIterable<Buffer>, target: ExtractionTarget): Promise<void> {
+  const extraction = new TarExtraction(target);
   try {
-    for await (const chunk of typeof tar === 'number' ? pieces(tar) : (tar as AsyncIterable<Buffer>)) {
+    for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
-        reader.consume(chunk.subarray(at, at + PIECE_BYTES));
+        extraction.consume(chunk.subarray(at, at + PIECE_BYTES));
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    reader.finish();
     extraction.end();
   } finally {
     extraction.abandon();

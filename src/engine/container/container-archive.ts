@@ -1,20 +1,32 @@
 /** cp, export, diff, commit. */
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { exportRootfs, getArchive, putArchive, placeMounts, statPath, type ArchiveRoot, type PathStat } from '../../image/archive.ts';
+import { exportRootfs, getArchive, putArchive, placeMounts, statPath, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { containerPaths } from './container-paths.ts';
 import { pauseContainer, unpauseContainer, isUp } from './container-stop.ts';
 import { withRootfs } from './container-views.ts';
+import { networkOwnerId } from './shared-network.ts';
 
 /** A container's files as it sees them: its root, and what is mounted in it, where its own symbolic links lead to. */
 function viewOf(context: EngineContext, record: ContainerRecord, root: string): ArchiveRoot {
   const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: !mount.rw }));
-  return { ...placeMounts({ root, mounts }), containerName: record.name };
+  return { ...placeMounts({ root, mounts: [...networkFiles(context, record), ...mounts] }), containerName: record.name };
+}
+
+/** What the engine itself mounts, from the first start on; where the user has mounted something, his is seen. */
+function networkFiles(context: EngineContext, record: ContainerRecord): RootMount[] {
+  const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, networkOwnerId(context, record) ?? record.id);
+  const files = [[hosts, '/etc/hosts'], [hostname, '/etc/hostname'], [resolvConf, '/etc/resolv.conf']] as const;
+  return files
+    .filter(([source, destination]) => existsSync(source) && !record.mounts.some((mount) => mount.destination === destination))
+    .map(([source, destination]) => ({ source, destination, readonly: record.spec.host.readonlyRootfs }));
 }
 
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {

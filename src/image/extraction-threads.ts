@@ -1,0 +1,131 @@
+/**
+ * Archives are extracted in threads beside the daemon's own, so that the API answers while a large or hostile one is written and
+ * while a disk stalls. A thread starts when it is needed and ends when it has had nothing to do for a while; one that crashes, or
+ * whose archive takes more memory than it has, is a failure of what it was extracting and of nothing else.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { Readable } from 'node:stream';
+import { CausewayError, systemError } from '../base/errors.ts';
+import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
+import type { ExtractionTarget } from './tree-extraction.ts';
+
+const MAX_THREADS = 4;
+const IDLE_MS = 30_000;
+const MAX_HEAP_MB = 96;
+/** Sent and not yet written, of one archive. */
+const WINDOW_BYTES = 1024 * 1024;
+/** How long an archive whose client has left is waited for: what it holds open keeps a file system mounted. */
+const ABANDON_MS = 5_000;
+
+/** Beside the daemon's own program. Who runs from sources, or with doors for tests, has none and extracts in its own thread. */
+const PROGRAM = fileURLToPath(new URL('./extraction.mjs', import.meta.url));
+export const hasExtractionThreads = existsSync(PROGRAM);
+
+class Job {
+  readonly done: Promise<void>;
+  #settle!: (error?: Error) => void;
+  #outstanding = 0;
+  #wake: (() => void) | undefined;
+
+  constructor() {
+    this.done = new Promise((resolve, reject) => (this.#settle = (error) => (error ? reject(error) : resolve())));
+    this.done.catch(() => {}); // whoever reads the source may notice first
+  }
+
+  sent(sizeBytes: number): void {
+    this.#outstanding += sizeBytes;
+  }
+
+  taken(sizeBytes: number): void {
+    this.#outstanding -= sizeBytes;
+    this.#wake?.();
+  }
+
+  async room(): Promise<void> {
+    while (this.#outstanding > WINDOW_BYTES) await Promise.race([this.done, new Promise<void>((resolve) => (this.#wake = resolve))]);
+  }
+
+  finish(error?: Error): void {
+    this.#settle(error);
+  }
+}
+
+class ExtractionThread {
+  readonly #worker = new Worker(PROGRAM, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
+  readonly #jobs = new Map<number, Job>();
+  #idle: NodeJS.Timeout | undefined;
+  #last = 0;
+
+  constructor(onEnd: (thread: ExtractionThread) => void) {
+    let reason = '';
+    this.#worker.unref();
+    this.#worker.on('message', (news: ExtractionNews) => this.#hear(news));
+    this.#worker.on('error', (error) => (reason = `: ${error.message}`));
+    this.#worker.on('exit', () => {
+      onEnd(this);
+      clearTimeout(this.#idle);
+      for (const job of this.#jobs.values()) job.finish(systemError(`the extraction of the archive ended${reason}`));
+      this.#jobs.clear();
+    });
+  }
+
+  get load(): number {
+    return this.#jobs.size;
+  }
+
+  #say(order: ExtractionOrder, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(order, transfer);
+  }
+
+  #hear(news: ExtractionNews): void {
+    const job = this.#jobs.get(news.job);
+    if ('taken' in news) return job?.taken(news.taken);
+    this.#jobs.delete(news.job);
+    const { failure } = news;
+    job?.finish(failure && new CausewayError(failure.kind, failure.message));
+    if (this.load === 0) this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
+  }
+
+  async extract(tar: Readable | number, target: ExtractionTarget): Promise<void> {
+    clearTimeout(this.#idle);
+    const id = ++this.#last;
+    const job = new Job();
+    this.#jobs.set(id, job);
+    this.#say({ job: id, do: 'begin', target, file: typeof tar === 'number' ? tar : undefined });
+    if (typeof tar === 'number') return job.done;
+    // Nobody waits for more of an archive that has failed.
+    job.done.catch((error: Error) => tar.destroy(error));
+    try {
+      for await (const chunk of tar as AsyncIterable<Buffer>) {
+        const bytes = new Uint8Array(chunk); // a copy of its own: the chunk's memory may be others' too
+        this.#say({ job: id, do: 'consume', bytes }, [bytes.buffer]);
+        job.sent(bytes.length);
+        await job.room();
+      }
+      this.#say({ job: id, do: 'end' });
+    } catch (error) {
+      this.#say({ job: id, do: 'abandon' });
+      await Promise.race([job.done, new Promise((resolve) => setTimeout(resolve, ABANDON_MS).unref())]);
+      throw error;
+    }
+    await job.done;
+  }
+}
+
+const threads = new Set<ExtractionThread>();
+
+/** The thread with the least to do, a new one if all are busy. */
+function pickThread(): ExtractionThread {
+  const [best] = [...threads].sort((a, b) => a.load - b.load);
+  if (best && (best.load === 0 || threads.size >= MAX_THREADS)) return best;
+  const thread = new ExtractionThread((ended) => threads.delete(ended));
+  threads.add(thread);
+  return thread;
+}
+
+/** As extractTar. Also a small archive: what it writes to may be the disk that stalls. */
+export function extractInThread(tar: Readable | number, target: ExtractionTarget): Promise<void> {
+  return pickThread().extract(tar, target);
+}

@@ -1,0 +1,62 @@
+/** The entry of a thread that extracts archives: several at a time, a chunk of each in turn. A disk that stalls holds up this thread and no other. */
+import { readSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import { errorKind, errorMessage, type ErrorKind } from '../base/errors.ts';
+import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
+import { TarExtraction } from './tar-extraction.ts';
+
+const port = parentPort!;
+const CHUNK_BYTES = 256 * 1024;
+const jobs = new Map<number, TarExtraction>();
+const say = (news: ExtractionNews) => port.postMessage(news);
+
+port.on('message', (order: ExtractionOrder) => {
+  const { job } = order;
+  attempt(job, () => {
+    if (order.do === 'begin') {
+      jobs.set(job, new TarExtraction(order.target));
+      if (order.file !== undefined) readOn(job, order.file, Buffer.allocUnsafeSlow(CHUNK_BYTES));
+      return;
+    }
+    // What was on its way when the job failed is for nobody.
+    const extraction = jobs.get(job);
+    if (!extraction) return;
+    if (order.do === 'consume') {
+      const { buffer, byteOffset, byteLength } = order.bytes;
+      extraction.consume(Buffer.from(buffer, byteOffset, byteLength));
+      say({ job, taken: byteLength });
+    } else if (order.do === 'end') {
+      extraction.end();
+      close(job);
+    } else close(job);
+  });
+});
+
+function readOn(job: number, file: number, buffer: Buffer): void {
+  attempt(job, () => {
+    const extraction = jobs.get(job);
+    if (!extraction) return;
+    const size = readSync(file, buffer, 0, buffer.length, null);
+    if (size > 0) {
+      extraction.consume(buffer.subarray(0, size));
+      setImmediate(readOn, job, file, buffer);
+    } else {
+      extraction.end();
+      close(job);
+    }
+  });
+}
+
+function attempt(job: number, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    close(job, { kind: errorKind(error), message: errorMessage(error) });
+  }
+}
+
+function close(job: number, failure?: { kind: ErrorKind; message: string }): void {
+  jobs.get(job)?.abandon();
+  jobs.delete(job);
+  say(failure ? { job, failure } : { job });
+}
