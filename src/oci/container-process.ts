@@ -24,13 +24,25 @@ export function writeNote(file: string, note: ContainerNote): void {
   renameSync(`${file}.new`, file);
 }
 
+/** Undefined: there is none, or what stands there is no note; that is put aside under another name, so that it is in nobody's way. */
 export function readNote(file: string): ContainerNote | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ContainerNote;
+    const note: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (isNote(note)) return note;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
   }
+  renameSync(file, `${file}.damaged`);
+  return undefined;
+}
+
+function isNote(value: unknown): value is ContainerNote {
+  const note = value as Partial<ContainerNote> | null;
+  if (typeof note !== 'object' || note === null) return false;
+  const texts = [note.id, note.bundle, note.runtime, note.cgroupsPath];
+  const flags = [note.tty, note.openStdin, note.stdinOnce];
+  return texts.every((text) => typeof text === 'string') && flags.every((flag) => typeof flag === 'boolean');
 }
 
 export function removeNote(file: string): void {
