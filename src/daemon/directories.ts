@@ -26,6 +26,6 @@ export function makeDirectory(path: string, mode = 0o755): void {
 
 /** "ENOTDIR: not a directory, mkdir '/x'" without Node's frame. */
 function refusal(path: string, error: unknown): Error {
-  const reason = /^E[A-Z]+: (.*), \w+ '/.exec(errorMessage(error))?.[1] ?? errorMessage(error);
+  const reason = /^E[A-Z]+: (.*), \w+ '/.exec((error as Error).message)?.[1] ?? errorMessage(error);
   return systemError(`cannot make the directory ${path}: ${reason}`, error);
 }

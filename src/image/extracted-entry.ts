@@ -50,7 +50,7 @@ export function* entryXattrs({ pax }: TarEntry): Generator<[name: string, value:
 export function extractionError(path: string, error: unknown): unknown {
   if (error instanceof CausewayError && !(error instanceof KernelError)) return error;
   const operation = error instanceof KernelError ? error.operation : ((error as NodeJS.ErrnoException).syscall ?? 'write');
-  const reason = error instanceof KernelError ? error.reason : (/^E[A-Z]+: ([^,]+)/.exec(errorMessage(error))?.[1] ?? errorMessage(error));
+  const reason = error instanceof KernelError ? error.reason : (/^E[A-Z]+: ([^,]+)/.exec((error as Error).message)?.[1] ?? errorMessage(error));
   const words = `${operation} ${path}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
   const full = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
   return systemError(full ? words : `Error processing tar file(exit status 1): ${words}`, error);

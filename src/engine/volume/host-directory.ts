@@ -11,15 +11,8 @@ export async function makeHostDirectory(path: string): Promise<void> {
   try {
     await makeWithParents(path);
   } catch (error) {
-    throw invalid(`error while creating mount source path '${path}': ${reasonOf(error)}`, error);
+    throw invalid(`error while creating mount source path '${path}': ${errorMessage(error)}`, error);
   }
-}
-
-/** "ENOENT: no such file or directory, mkdir '/proc/no'" as Docker says it: 'mkdir /proc/no: no such file or directory'. */
-function reasonOf(error: unknown): string {
-  const message = errorMessage(error);
-  const parts = /^E[A-Z]+: (.*), (\w+) '(.*)'$/.exec(message);
-  return parts ? `${parts[2]} ${parts[3]}: ${parts[1]}` : message;
 }
 
 async function makeWithParents(path: string): Promise<void> {
