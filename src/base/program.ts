@@ -13,12 +13,12 @@ export interface ProgramResult {
 
 /**
  * Runs a program to its end and collects the beginning of what it printed. Resolves whatever the exit code; rejects with kind
- * `system` if it cannot be started (the message names the program).
+ * `system` if it cannot be started or does not end within `timeoutMs` (the message names the program).
  */
 export function runProgram(
   file: string,
   args: readonly string[],
-  options: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number } = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -26,15 +26,24 @@ export function runProgram(
     const stderr = new CappedText(MAX_COMPLAINT_BYTES);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const { timeoutMs } = options;
+    const giveUp = () => {
+      child.kill('SIGKILL');
+      // Whoever inherited its pipes may keep them open; nobody waits for that.
+      for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
+      reject(systemError(`${file} did not end within ${timeoutMs! / 1000} s`));
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
     child.stdin.on('error', () => {}); // the program may end before it has read its input
-    child.on('error', (error) => reject(systemError(`cannot run ${file}: ${error.message}`, error)));
-    child.on('close', (code, signal) =>
+    child.on('error', (error) => (clearTimeout(timer), reject(systemError(`cannot run ${file}: ${error.message}`, error))));
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
       resolve({
         code: code ?? (signal ? 128 : 1),
         stdout: stdout.toString(),
         stderr: stderr.toString(),
-      }),
-    );
+      });
+    });
     child.stdin.end(options.input);
   });
 }

@@ -31,6 +31,7 @@ export interface DaemonConfig {
   readonly hostBindingIp: string;
   readonly hostGatewayIp: string;
   readonly ipForward: boolean;
+  readonly firewallIntegration: boolean;
   readonly inputPolicy: boolean;
   readonly ipMasq: boolean;
   readonly liveRestore: boolean;
@@ -94,6 +95,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     hostBindingIp,
     hostGatewayIp: texts['host-gateway-ip'] ?? '',
     ipForward: switches['ip-forward'] ?? true,
+    firewallIntegration: switches['firewall-integration'] ?? true,
     inputPolicy: switches['respect-input-policy'] ?? false,
     ipMasq: switches['ip-masq'] ?? true,
     liveRestore: switches['live-restore'] ?? true,

@@ -50,6 +50,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('mtu', 'number', 'MTU of networks that do not say theirs (default 1500)'),
   option('ip', 'text', 'Host IP for port publishing from the default bridge (default 0.0.0.0)'),
   option('ip-forward', 'switch', 'Turn on IP forwarding (default true)'),
+  option('firewall-integration', 'switch', 'Make way for containers in other firewalls of this host: ufw, firewalld, iptables (default true)'),
   option('respect-input-policy', 'switch', "Published ports are open from outside only where the host's input rules let them through (default false)"),
   option('ip-masq', 'switch', 'Masquerade on the default bridge (default true)'),
   option('host-gateway-ip', 'text', 'IP that "host-gateway" of --add-host resolves to (default: the bridge)'),

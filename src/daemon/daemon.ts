@@ -123,6 +123,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       dnsTtlS: config.dnsTtlS,
       ipMasq: config.ipMasq,
       ipForward: config.ipForward,
+      firewallIntegration: config.firewallIntegration,
       inputPolicy: config.inputPolicy,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

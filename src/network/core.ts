@@ -10,6 +10,7 @@ import { StaleFlows } from './apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 import { Departures } from './departures.ts';
 import { Firewall } from './firewall/firewall.ts';
+import { WayMaker } from './firewall/way-maker.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
 import type { HostFacts } from './plan/driver.ts';
@@ -33,6 +34,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly facts: HostFacts;
   readonly resolution: Resolution;
   readonly departures: Departures;
+  /** Through other firewalls of the host. */
+  readonly way: WayMaker;
   policy: FirewallPolicy;
   /** Why the bridge of the default network is not called as usual; '' where it is. */
   bridgeNotice: string;
@@ -45,6 +48,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
   const { config, log } = deps;
   const table = new NetworkTable();
   const route = RouteSocket.open();
+  const firewall = new Firewall({ log, ruleset: { inputPolicy: config.inputPolicy, makeWay: config.firewallIntegration } });
   return {
     ...deps,
     table,
@@ -54,7 +58,8 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     announcer: new Announcer(log),
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
-    firewall: new Firewall({ log, ruleset: { inputPolicy: config.inputPolicy } }),
+    firewall,
+    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context() }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
@@ -62,6 +67,11 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     bridgeNotice: '',
     policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };
+}
+
+/** Of the bridge networks that there are. */
+export function bridgesOf({ table }: NetworkCore): string[] {
+  return table.networks().filter(({ driver, bridgeName, configOnly }) => driver === 'bridge' && bridgeName !== '' && !configOnly).map(({ bridgeName }) => bridgeName);
 }
 
 export function networkOf(core: NetworkCore, id: string): NetworkRecord {

@@ -4,7 +4,7 @@ import { UndoStack, withUndo } from '../base/undo.ts';
 import { newId } from '../model/ids.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import { runSteps, runTearDown } from './change.ts';
-import type { NetworkCore } from './core.ts';
+import { bridgesOf, type NetworkCore } from './core.ts';
 import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridge.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
@@ -37,6 +37,7 @@ export class NetworkAdmin {
     const spec = completeSpec(wanted, table.networks());
     warnings.push(...driver.check(spec, facts, table.networks()));
     const record = await this.#build(spec, newId(), false);
+    if (record.bridgeName !== '') await this.#core.way.followBridges(() => bridgesOf(this.#core));
     return { record, warnings };
   }
 
@@ -74,6 +75,7 @@ export class NetworkAdmin {
     errors.push(...(await runTearDown(this.#core, steps)));
     ipam.close(network.id);
     await Promise.all(pending);
+    if (network.bridgeName !== '') await this.#core.way.followBridges(() => bridgesOf(this.#core), [network.bridgeName]);
     throwCollected(`removing network ${network.name}`, errors);
   }
 
@@ -98,6 +100,7 @@ export class NetworkAdmin {
   async hostWarnings(): Promise<string[]> {
     const { config, table, bridgeNotice } = this.#core;
     const warnings = (await this.#foreignDrops()).map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`);
+    warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
     warnings.push(...this.#clashes());
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');

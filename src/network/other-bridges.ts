@@ -1,4 +1,4 @@
-/** Which bridges of other engines there are now, for the firewall: only asked where forwarded packets of strangers are dropped. */
+/** Which bridges of other engines there are now, for the firewall: only asked where forwarded packets of strangers are dropped, or way is made for ours. */
 import type { NetworkCore } from './core.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, type FirewallPolicy } from './plan/elements.ts';
@@ -6,12 +6,16 @@ import { foreignBridges } from './plan/other-engines.ts';
 
 /** The policy with the bridges as they are; the firewall is not told. */
 export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): FirewallPolicy {
-  const { v4, v6 } = policy.dropStrangers;
   const { table, route, log } = core;
-  const others = v4 || v6 ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
+  const others = othersCount(core, policy) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
   const known = new Set(policy.others?.map((other) => other.name));
   for (const { name, engine } of others) if (!known.has(name)) log.info({ bridge: name, engine }, "another engine's bridge: what passes there is left to its own rules");
   return { ...policy, others };
+}
+
+/** Whether the rules tell their bridges apart. */
+export function othersCount({ config }: NetworkCore, { dropStrangers }: FirewallPolicy): boolean {
+  return dropStrangers.v4 || dropStrangers.v6 || config.firewallIntegration;
 }
 
 /** Makes the policy and the firewall follow. */

@@ -12,11 +12,11 @@ import { RulesetMonitor, type RulesetNews } from '../kernel/nftables/monitor.ts'
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { currentRecords, runSteps } from './change.ts';
-import type { NetworkCore } from './core.ts';
+import { bridgesOf, type NetworkCore } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { TABLE } from './firewall/schema.ts';
 import type { NetworkAdmin } from './network-admin.ts';
-import { followOtherBridges } from './other-bridges.ts';
+import { followOtherBridges, othersCount } from './other-bridges.ts';
 import { desiredElements } from './plan/elements.ts';
 import { isHostInterface } from './plan/interface-name.ts';
 import { planRoutes } from './plan/routes.ts';
@@ -38,6 +38,7 @@ const RETRY_MS = 500;
 const PREPARE_MS = 300;
 const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
+const LEGACY_LOOK_MS = 5_000; // nobody tells of changes in iptables' older tables
 const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
 
 /** What is to be looked at: as little as the news allows, so that a change on a crowded network costs what it does on an empty one. */
@@ -46,6 +47,7 @@ class Suspects {
   forwarding = false;
   networks = false;
   others = false;
+  way = false;
   everything = false;
   readonly containers = new Set<string>();
 
@@ -54,6 +56,7 @@ class Suspects {
     this.forwarding ||= other.forwarding;
     this.networks ||= other.networks;
     this.others ||= other.others;
+    this.way ||= other.way;
     this.everything ||= other.everything;
     for (const id of other.containers) this.containers.add(id);
   }
@@ -66,6 +69,7 @@ export class Repairer {
   readonly #routes: RouteMonitor;
   readonly #ruleset: RulesetMonitor;
   readonly #recent = new Map<string, number[]>();
+  readonly #legacyLook: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #preparing: NodeJS.Timeout | undefined;
   #suspects = new Suspects();
@@ -78,10 +82,18 @@ export class Repairer {
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
     this.#prepareSoon();
+    this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
+  }
+
+  #lookAtLegacy(): void {
+    if (!this.#core.way.mustAsk) return;
+    this.#suspects.way = true;
+    this.#schedule(QUIET_MS);
   }
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#legacyLook);
     clearTimeout(this.#timer);
     clearTimeout(this.#preparing);
     this.#routes.close();
@@ -163,10 +175,10 @@ export class Repairer {
     }
   }
 
-  /** A bridge or a port of one that others made, where what others forward is dropped. */
+  /** A bridge or a port of one that others made, where it matters. */
   #concernsOthers(link: LinkInfo): boolean {
     const { table, policy } = this.#core;
-    if (!policy.dropStrangers.v4 && !policy.dropStrangers.v6) return false;
+    if (!othersCount(this.#core, policy)) return false;
     if (link.kind === 'bridge') return !table.isBridge(link.name);
     return link.kind === 'veth' && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
   }
@@ -189,6 +201,7 @@ export class Repairer {
       if (suspects.networks || suspects.everything) await this.#checkNetworks();
       this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
       if (suspects.rules) this.#checkRules();
+      if (suspects.rules || suspects.way || suspects.everything) await this.#checkWay();
     } catch (error) {
       if (this.#closed) return;
       this.#core.log.error({ error: errorMessage(error) }, 'repairing the network');
@@ -206,6 +219,11 @@ export class Repairer {
       this.#report(undefined, TABLE_WRITTEN);
     }
     if (done === 'corrected') this.#report(undefined, 'elements of the firewall table were changed and are put back');
+  }
+
+  async #checkWay(): Promise<void> {
+    if (!this.#mayRepair('way')) return;
+    for (const what of await this.#core.way.follow(() => bridgesOf(this.#core))) this.#report(undefined, what);
   }
 
   async #checkForwarding(): Promise<void> {

@@ -15,7 +15,7 @@ import type { Port, PublishedPort } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
 import { applyChange, runTearDown, viewChange } from './change.ts';
 import { livingSharers } from './container-files.ts';
-import { createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
+import { bridgesOf, createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { followHostServers } from './host-servers.ts';
 import { openInputGate } from './input-gate.ts';
@@ -61,7 +61,9 @@ export class NetworkService {
   async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
     if (this.#core.config.inputPolicy) this.#inputGate = openInputGate(this.#core.log);
     await new Restorer(this.#core, this.#admin).restore(live);
-    const { resolution, resolver, table } = this.#core;
+    const { resolution, resolver, table, way } = this.#core;
+    if (way.enabled) await way.follow(() => bridgesOf(this.#core));
+    else await way.remove({ permanent: true });
     for (const container of known) {
       this.#keepAddresses(undefined, container);
       resolution.remember(container);
@@ -86,6 +88,9 @@ export class NetworkService {
     this.#inputGate?.close();
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
+    // Where nobody is left who needs it, nothing of ours stays in rules of others.
+    if (this.#core.table.sandboxes().length === 0) await this.#core.way.remove({ permanent: false });
+    await this.#core.way.settle();
     this.#core.staleFlows.flush();
     this.#core.announcer.close();
     this.#core.firewall.close();
@@ -95,12 +100,13 @@ export class NetworkService {
 
   /** Every sandbox, every network of ours and the firewall table, from the kernel and from the store. */
   async removeEverything(): Promise<void> {
-    const { table, firewall } = this.#core;
+    const { table, firewall, way } = this.#core;
     this.#repairer?.close();
     const errors: unknown[] = [];
     const collect = (error: unknown) => void errors.push(error);
     for (const record of table.sandboxes()) await this.leave(record.sandbox.containerId).catch(collect);
     for (const network of table.networks()) await this.#admin.destroy(network).catch(collect);
+    await way.remove({ permanent: true });
     try {
       firewall.remove();
     } catch (error) {

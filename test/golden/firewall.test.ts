@@ -101,6 +101,9 @@ never touched. What somebody takes out of the table is put back at once.
 If the host did not forward packets before, the daemon turned that on for its containers and drops what others would now forward
 (\`strangers\`): accept such traffic in \`user\`, or turn forwarding on yourself before the daemon starts.
 
+Where this host has other firewalls, \`way-begin\` marks what passed here, by which they let it through ([firewalls.md](firewalls.md)); \`--firewall-integration=false\` leaves
+these two chains out. The bit (0x8000000) is in a packet's mark in the forward hook only.
+
 Rules there outlive restarts of the daemon and repairs of the table. \`accept\` there ends our checks for the packet, \`drop\` ends the packet.
 Rules that should be there after a reboot belong into a file of yours that runs once the daemon is up, or into a table of your own with a
 chain at another priority.

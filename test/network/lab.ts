@@ -128,6 +128,7 @@ export class Lab {
       dnsTtlS: 5,
       ipMasq: true,
       ipForward: true,
+      firewallIntegration: true,
       inputPolicy: false,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

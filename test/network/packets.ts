@@ -35,6 +35,8 @@ export interface Question {
   /** For a link-local address: the number of the interface. */
   readonly scopeId?: number;
   readonly source?: string;
+  /** How long an answer may take. */
+  readonly patienceMs?: number;
 }
 
 const UNANSWERED_MS = 2_500;
@@ -147,7 +149,7 @@ export class Packets {
       };
       const watch = new FdWatch(fd, { readable: true }, receive);
       const ask = () => void (request && send(fd, request, request.length, 0));
-      const timeout = setTimeout(() => end(''), UNANSWERED_MS);
+      const timeout = setTimeout(() => end(''), question.patienceMs ?? UNANSWERED_MS);
       const again = setInterval(ask, AGAIN_MS);
       ask();
     });

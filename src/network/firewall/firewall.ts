@@ -171,6 +171,11 @@ export class Firewall {
     return this.#withContext((context) => foreignDrops(context, isBridge, bridge));
   }
 
+  /** For reading the rules of others; of the namespace that the table is in. */
+  context(): RulesetContext {
+    return this.#withContext((context) => context);
+  }
+
   /** Deletes our table, with the user's chain. */
   remove(): void {
     if (this.#readUserChain()) this.#run(`delete table ${FAMILY} ${TABLE}\n`);

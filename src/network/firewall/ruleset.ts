@@ -112,7 +112,8 @@ const CHAINS: readonly Chain[] = [
   {
     name: 'forward',
     comment: 'who may reach whom',
-    hook: 'type filter hook forward priority filter; policy accept;',
+    // Before those of others at `filter`: they can then tell by the mark what passed here (`way-begin`).
+    hook: 'type filter hook forward priority filter - 10; policy accept;',
     rules: [
       'jump user',
       'ct state established,related accept',
@@ -193,14 +194,46 @@ const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readon
   },
 };
 
+/**
+ * The bit of the packet mark that tells other firewalls of this host what our rules let through. It is there in the forward hook only, and nobody but
+ * `way-begin` sets it; other bits stay as they are. Kubernetes, podman, Tailscale and Cilium use others.
+ */
+export const WAY_MARK = 0x08000000;
+const WITHOUT_MARK = 'meta mark & 0x08000000 != 0 meta mark set meta mark & 0xf7ffffff';
+const WITH_MARK = 'meta mark set meta mark | 0x08000000';
+
+/** What else there is where the engine makes way for containers in other firewalls (`makeWay`; way-maker.ts). */
+const WAY: readonly Chain[] = [
+  {
+    name: 'way-begin',
+    comment: 'what passed and is of containers gets a mark, by which other firewalls of this host let it through',
+    hook: 'type filter hook forward priority filter - 5; policy accept;',
+    rules: [
+      `${WITHOUT_MARK} comment "nobody else gives it"`,
+      'oifname @other-engines return comment "for their rules to decide"',
+      `iifname @bridges ${WITH_MARK}`,
+      `oifname @bridges ${WITH_MARK}`,
+    ],
+  },
+  {
+    name: 'way-end',
+    comment: 'the mark is for this hook only',
+    hook: 'type filter hook forward priority 500; policy accept;',
+    rules: [WITHOUT_MARK],
+  },
+];
+
 /** What of the ruleset is chosen when the daemon starts. */
 export interface RulesetOptions {
   readonly inputPolicy?: boolean;
+  /** Default: true. */
+  readonly makeWay?: boolean;
 }
 
-function chainsOf({ inputPolicy }: RulesetOptions): readonly Chain[] {
-  if (!inputPolicy) return CHAINS;
-  const chains = CHAINS.map((chain) => (chain.name === 'nat-prerouting' ? { ...chain, rules: [INPUT_POLICY.prerouting, ...chain.rules] } : chain));
+function chainsOf({ inputPolicy, makeWay = true }: RulesetOptions): readonly Chain[] {
+  const all = makeWay ? [...CHAINS, ...WAY] : CHAINS;
+  if (!inputPolicy) return all;
+  const chains = all.map((chain) => (chain.name === 'nat-prerouting' ? { ...chain, rules: [INPUT_POLICY.prerouting, ...chain.rules] } : chain));
   const before = chains.findIndex((chain) => chain.name === 'forward');
   return chains.toSpliced(before, 0, INPUT_POLICY.chain, INPUT_POLICY.handOver);
 }

@@ -1,0 +1,99 @@
+/** Makes and takes the way through iptables' FORWARD chains, of both of its kinds: the one in nftables' tables and the older one beside them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { systemError, throwCollected } from '../../base/errors.ts';
+import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { runHostProgram } from './host-program.ts';
+import { JUMP_CHAIN, planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
+import { parseListing } from './iptables-listing.ts';
+import { leadsTo, listChains, listRules } from './nft-listing.ts';
+
+export type IptablesKind = 'nft' | 'legacy';
+export type IptablesFamily = 'ip' | 'ip6';
+
+const PLACES: readonly (readonly [IptablesKind, IptablesFamily])[] = [
+  ['nft', 'ip'],
+  ['nft', 'ip6'],
+  ['legacy', 'ip'],
+  ['legacy', 'ip6'],
+];
+
+/** In the namespace of this process. Returns what was done, in words. */
+export async function makeIptablesWay(context: RulesetContext): Promise<string[]> {
+  return change(context, planJump, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+}
+
+export async function removeIptablesWay(context: RulesetContext): Promise<string[]> {
+  return change(context, planRemoval, (name) => `${JUMP_CHAIN} of ${name} is removed`);
+}
+
+async function change(context: RulesetContext, plan: (state: ForwardState) => string | undefined, words: (name: string) => string): Promise<string[]> {
+  const done: string[] = [];
+  const errors: unknown[] = [];
+  for (const [kind, family] of PLACES) {
+    try {
+      const state = kind === 'nft' ? nftState(context, family) : await legacyState(family);
+      const script = state && plan(state);
+      if (script === undefined) continue;
+      await restore(kind, family, script);
+      done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`));
+    } catch (error) {
+      errors.push(error); // the other family is not to suffer from it
+    }
+  }
+  throwCollected('iptables', errors);
+  return done;
+}
+
+const programOf = (family: IptablesFamily): string => (family === 'ip' ? 'iptables' : 'ip6tables');
+
+/** Read here and not by the program: it is asked at every change that anybody makes to the ruleset. */
+function nftState(context: RulesetContext, family: IptablesFamily): ForwardState | undefined {
+  const chains = listChains(context).filter((chain) => chain.family === family && chain.table === 'filter');
+  const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
+  if (!forward) return undefined;
+  const named = new Set(chains.map((chain) => chain.name));
+  const targets = (chain: string) => listRules(context, `chain ${family} filter ${chain}`).map((rule) => leadsTo(rule.expr ?? []));
+  return {
+    policy: forward.policy === 'drop' ? 'drop' : 'accept',
+    targets: targets('FORWARD'),
+    hasUserChain: named.has('DOCKER-USER'),
+    own: named.has(JUMP_CHAIN) ? targets(JUMP_CHAIN) : undefined,
+  };
+}
+
+async function legacyState(family: IptablesFamily): Promise<ForwardState | undefined> {
+  const text = await legacyListing(family, 'filter');
+  return text === undefined ? undefined : stateOfListing(parseListing(text));
+}
+
+/** Whether the kernel has a table of the older kind. Asking the program would make it. */
+export function hasLegacyTable(family: IptablesFamily, table: string): boolean {
+  const names = `/proc/net/${family}_tables_names`;
+  return existsSync(names) && readFileSync(names, 'utf8').split('\n').includes(table);
+}
+
+export async function legacyListing(family: IptablesFamily, table: string): Promise<string | undefined> {
+  return hasLegacyTable(family, table) ? listing('legacy', family, table) : undefined;
+}
+
+/** What `iptables -S` prints; undefined where the program is missing, or cannot read the table. */
+export async function listing(kind: IptablesKind, family: IptablesFamily, table: string): Promise<string | undefined> {
+  const listed = await runKind(kind, family, '', ['-w', '5', '-t', table, '-S']);
+  return listed?.code === 0 ? listed.stdout : undefined;
+}
+
+async function restore(kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
+  const done = await runKind(kind, family, '-restore', ['-w', '5', '--noflush'], script);
+  if (!done) throw systemError(`${programOf(family)}-restore is not installed`);
+  if (done.code !== 0) throw systemError(`${programOf(family)}-restore: ${done.stderr.trim().slice(0, 500)}`);
+}
+
+/** `iptables-nft-restore`, or `iptables-restore` where that one is of the kind. */
+async function runKind(kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], input?: string) {
+  const program = programOf(family);
+  const exact = await runHostProgram(`${program}-${kind}${suffix}`, args, input);
+  if (exact) return exact;
+  const version = await runHostProgram(`${program}${suffix}`, ['--version']);
+  const isNft = version?.stdout.includes('nf_tables') ?? false;
+  return version && isNft === (kind === 'nft') ? runHostProgram(`${program}${suffix}`, args, input) : undefined;
+}
