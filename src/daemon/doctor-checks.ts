@@ -7,7 +7,9 @@ import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
-import { foreignDrops, legacyDrops, sentenceOf, type ForeignDrop } from '../network/firewall/foreign-chains.ts';
+import { OWN_ALIAS } from '../network/apply/executors.ts';
+import { foreignDrops, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
+import { uplinkOf } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
@@ -33,7 +35,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   ];
   const bridge = defaultBridge(config);
   findings.push(...bridge.findings);
-  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(bridge.name)));
+  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config, bridge.name)));
   return findings;
 }
 
@@ -177,15 +179,34 @@ function overlay(): Finding {
   return there ? { level: 'ok', subject: 'overlayfs', text: 'works' } : { level: 'warn', subject: 'overlayfs', text: 'not loaded', advice: 'modprobe overlay' };
 }
 
-/** Chains of others that drop forwarded traffic before our accept can count. */
-async function otherFirewalls(bridge: string): Promise<Finding[]> {
+/** What other firewalls drop of the networks that there are, or of the default one that there will be. */
+async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Finding[]> {
   const context = RulesetContext.open();
-  let drops: ForeignDrop[];
+  const route = RouteSocket.open();
   try {
-    drops = [...foreignDrops(context, (name) => name === bridge || /^br-[0-9a-f]{12}$/.test(name), bridge), ...(await legacyDrops(bridge))];
+    const running = hasWay(context);
+    const drops = await foreignDrops(context, networksOf(route, bridge), { uplink: uplinkOf(route), marked: running || config.firewallIntegration });
+    if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops traffic of containers' }];
+    return drops.map((drop) => {
+      // Until a daemon runs, nobody has made way yet.
+      if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject: 'other firewalls', text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
+      return { level: 'warn', subject: 'other firewalls', text: sentenceOf(drop), advice: drop.advice };
+    });
   } finally {
+    route.close();
     context.close();
   }
-  if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops forwarded traffic as such' }];
-  return drops.map((drop) => ({ level: 'warn', subject: 'other firewalls', text: sentenceOf(drop), advice: drop.advice }));
+}
+
+/** Whether a daemon's table is there that marks what passes. */
+function hasWay(context: RulesetContext): boolean {
+  return String(context.list('list chains inet')).includes('chain way-begin {');
+}
+
+function networksOf(route: RouteSocket, bridge: string): ProbedNetwork[] {
+  const addresses = route.addresses();
+  const of = (index: number, version: number) => addresses.find((info) => info.linkIndex === index && info.scope === 'global' && info.address.includes(':') === (version === 6))?.address ?? '';
+  const bridges = route.links().filter((link) => link.kind === 'bridge' && (link.name === bridge || link.alias === OWN_ALIAS));
+  if (bridges.length === 0) return [{ bridge, ipv4: '172.17.0.1', ipv6: '', translated: true }];
+  return bridges.map(({ name, index }) => ({ bridge: name, ipv4: of(index, 4), ipv6: of(index, 6), translated: true }));
 }

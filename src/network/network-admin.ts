@@ -9,7 +9,8 @@ import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridg
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
-import { legacyDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
+import { foreignDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
+import { probedNetworks, uplinkOf } from './foreign-drops.ts';
 import { policyWithOthers } from './other-bridges.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
@@ -131,11 +132,9 @@ export class NetworkAdmin {
   }
 
   async #foreignDrops(): Promise<ForeignDrop[]> {
-    const { table, firewall, log } = this.#core;
-    const networks = table.networks().filter((network) => network.bridgeName !== '');
-    const bridge = (networks.find((network) => network.predefined) ?? networks[0])?.bridgeName ?? 'docker0';
+    const { table, firewall, log, route, way } = this.#core;
     try {
-      return [...firewall.foreignDrops((name) => table.isBridge(name), bridge), ...(await legacyDrops(bridge))];
+      return await foreignDrops(firewall.context(), probedNetworks(table.networks()), { uplink: uplinkOf(route), marked: way.enabled });
     } catch (error) {
       log.debug({ error: errorMessage(error) }, 'the rules of other firewalls cannot be read');
       return [];

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { runProgram } from '../../src/base/program.ts';
 
 export interface FirewallProgram {
-  readonly name: string;
+  /** As warnings call it. */
+  readonly words: string;
   /** What must be installed. */
   readonly programs: readonly string[];
   /** Commands that turn it on, reload it, flush its rules behind its back, turn it off. */
@@ -24,18 +25,18 @@ const UFW_FLUSH = 'iptables -F; ip6tables -F; iptables -P INPUT ACCEPT; ip6table
 const each = (program: string, ...commands: string[]) => commands.flatMap((command) => [`${program} ${command}`, `${program.replace('ip', 'ip6')} ${command}`]);
 
 export const FIREWALLS = {
-  ufw: { name: 'ufw', programs: ['ufw', 'iptables'], start: ['ufw --force enable'], reload: 'ufw reload', flush: UFW_FLUSH, stop: ['ufw disable'] },
+  ufw: { words: 'ufw', programs: ['ufw', 'iptables'], start: ['ufw --force enable'], reload: 'ufw reload', flush: UFW_FLUSH, stop: ['ufw disable'] },
   'ufw, routed traffic rejected': {
-    name: 'ufw, routed traffic rejected',
+    words: 'ufw',
     programs: ['ufw', 'iptables'],
     start: ['ufw default reject routed', 'ufw --force enable'],
     reload: 'ufw reload',
     flush: UFW_FLUSH,
     stop: ['ufw disable', 'ufw default deny routed'],
   },
-  firewalld: { name: 'firewalld', programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'], start: [], reload: 'firewall-cmd --reload', flush: 'nft delete table inet causeway', stop: [], daemon: 'firewalld' },
+  firewalld: { words: 'firewalld', programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'], start: [], reload: 'firewall-cmd --reload', flush: 'nft delete table inet causeway', stop: [], daemon: 'firewalld' },
   'firewalld, default zone drop': {
-    name: 'firewalld, default zone drop',
+    words: 'firewalld',
     programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'],
     start: ['firewall-cmd --set-default-zone=drop'],
     reload: 'firewall-cmd --reload',
@@ -43,9 +44,9 @@ export const FIREWALLS = {
     stop: [],
     daemon: 'firewalld',
   },
-  'iptables, policy DROP': { name: 'iptables, policy DROP', programs: ['iptables-nft'], start: each('iptables-nft', '-P FORWARD DROP'), reload: 'true', flush: 'iptables-nft -F; ip6tables-nft -F', stop: each('iptables-nft', '-P FORWARD ACCEPT') },
+  'iptables, policy DROP': { words: 'iptables', programs: ['iptables-nft'], start: each('iptables-nft', '-P FORWARD DROP'), reload: 'true', flush: 'iptables-nft -F; ip6tables-nft -F', stop: each('iptables-nft', '-P FORWARD ACCEPT') },
   'iptables-legacy, policy DROP': {
-    name: 'iptables-legacy, policy DROP',
+    words: 'iptables-legacy',
     programs: ['iptables-legacy'],
     start: each('iptables-legacy', '-P FORWARD DROP'),
     reload: 'true',

@@ -3,11 +3,11 @@
  * rules are flushed. The tables of docs/firewalls.md.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Sandbox } from '../../src/network/service.ts';
-import { FIREWALLS, HostFirewall, missingFirewall, type FirewallName } from '../harness/host-firewall.ts';
-import { FOUND, PATHS, PHASES, type Phase } from './firewall-page.ts';
+import { FIREWALLS, HostFirewall, missingFirewall, must, type FirewallName } from '../harness/host-firewall.ts';
+import { commandsOf, FOUND, PAGE, PATHS, PHASES, renderPage, type Phase } from './firewall-page.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab } from './lab.ts';
 import { Packets, type Question } from './packets.ts';
@@ -33,7 +33,7 @@ class World {
     for (const table of ['iptables', 'ip6tables']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${table}`, '1');
     const world = new World(await Lab.start({ firewallIntegration, ipv6: true, bip6: 'fd00:17::1/64' }));
     const { lab, packets, sandboxes } = world;
-    await lab.createNetwork('user', { enableIpv6: true });
+    await lab.createNetwork('user', { enableIpv6: true, options: { 'com.docker.network.bridge.name': 'br-web' } });
     for (const [name, network, hostPort] of [['default', 'bridge', '8080'], ['user', 'user', '8081']] as const) {
       const server = await lab.join(`${name}-server`, [network], { portBindings: { '80/tcp': [{ hostIp: '', hostPort }] } });
       sandboxes.set(`${name}-server`, server);
@@ -87,6 +87,16 @@ class World {
     return { 4: found[0]!, 6: found[1]! };
   }
 
+  /** The same once what was asked for in vain a moment ago is forgotten: a neighbour that nobody could ask for is given up for a second. */
+  async openNow(): Promise<Record<Version, string[]>> {
+    let found = await this.open();
+    for (let again = 0; again < 5 && VERSIONS.some((version) => found[version].length < PATHS.length); again++) {
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      found = await this.open();
+    }
+    return found;
+  }
+
   /** Requests at a steady rate over some paths until the work is done; those that failed. */
   async failedDuring(work: () => Promise<void>): Promise<{ asked: number; failed: string[] }> {
     const paths = ['another host to a published port, default bridge', 'container to another host, user network'] as const;
@@ -122,18 +132,6 @@ function behind(name: FirewallName): void {
 
   const note = (phase: Phase | 'off', open: Record<Version, string[]>) => FOUND.set(`${name} ${phase}`, PATHS.filter((path) => VERSIONS.every((version) => open[version].includes(path))));
 
-  test('without the mode some paths are closed', async () => {
-    world = await World.build(false);
-    try {
-      const open = await world.open();
-      note('off', open);
-      assert.ok(open[4].length < PATHS.length, open[4].join());
-      assert.ok(open[6].length < PATHS.length, open[6].join());
-    } finally {
-      await world.stop();
-    }
-  });
-
   describe('with it all are open', () => {
     before(async () => (world = await World.build(true)));
     after(() => world.stop());
@@ -158,14 +156,76 @@ function behind(name: FirewallName): void {
       const question = world.question('container to another host, user network', 6);
       for (const end = Date.now() + 30_000; Date.now() < end && (await world.packets.ask(question)) === ''; );
       await check(PHASES[3]);
+      assert.deepEqual(await warnings(world), []);
     });
+    for (const commands of commandsOf(`${name}, with the mode`)) {
+      test(`and stay so after: ${commands.join('; ')}`, async () => {
+        for (const command of commands) must(command);
+        assert.deepEqual(await world.openNow(), ALL);
+      });
+    }
   });
 
   test('nothing is left of it when the engine is removed', () => {
     assert.doesNotMatch(firewall.rules(), /causeway/i);
   });
+
+  describe('without it', () => {
+    before(async () => {
+      if (!firewall.program.daemon) {
+        // What the flush took away.
+        await firewall.stop();
+        await firewall.start();
+      }
+      world = await World.build(false);
+    });
+    after(() => world.stop());
+
+    test('some are closed, and that is said, with the program and a command of its own', async () => {
+      const open = await world.open();
+      note('off', open);
+      assert.ok(open[4].length < PATHS.length, open[4].join());
+      assert.ok(open[6].length < PATHS.length, open[6].join());
+      const said = await warnings(world);
+      assert.ok(said.length > 0);
+      for (const text of said) assert.ok(text.startsWith(`${firewall.program.words} drops `), text);
+    });
+
+    const cures = commandsOf(`${name}, without the mode`);
+    test('what is advised opens all of them, also after a reload', async () => {
+      const advised = (await warnings(world)).map((text) => text.split('To let them pass: ')[1]!);
+      if (cures[0]) assert.deepEqual(advised, [cures[0].join('; ')], 'the page says the same');
+      for (const command of advised) must(command);
+      assert.deepEqual(await world.openNow(), ALL);
+      assert.deepEqual(await warnings(world), []);
+      await firewall.reload();
+      assert.deepEqual(await world.openNow(), ALL);
+    });
+
+    for (const commands of cures.slice(1)) {
+      test(`or: ${commands.join('; ')}`, async () => {
+        await firewall.stop();
+        await firewall.start();
+        assert.notDeepEqual(await world.open(), ALL);
+        for (const command of commands) must(command);
+        assert.deepEqual(await world.openNow(), ALL);
+        await firewall.reload();
+        assert.deepEqual(await world.openNow(), ALL);
+        assert.deepEqual(await warnings(world), []);
+      });
+    }
+  });
 }
 
+const warnings = async ({ lab }: World): Promise<string[]> => (await lab.service.hostWarnings()).filter((text) => text.includes(' of containers on '));
+
 if (enterTestHost(import.meta.url)) {
-  for (const name of Object.keys(FIREWALLS) as FirewallName[]) describe(`behind ${name}`, { skip: missingFirewall(name) ?? false }, () => behind(name));
+  const names = Object.keys(FIREWALLS) as FirewallName[];
+  for (const name of names) describe(`behind ${name}`, { skip: missingFirewall(name) ?? false }, () => behind(name));
+  test('the documentation shows these tables', (t) => {
+    if (names.some((name) => missingFirewall(name) !== undefined)) return t.skip('not all of them are here');
+    const page = renderPage(names);
+    if (process.env['UPDATE_GOLDEN']) writeFileSync(PAGE, page);
+    assert.equal(readFileSync(PAGE, 'utf8'), page);
+  });
 }

@@ -1,78 +1,187 @@
-/** Other firewalls on the host: what of theirs stops containers is named, with what to do; nothing else is. */
+/** What is said of other firewalls on the host is what becomes of packets, for each network, and what is advised helps. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { missingFirewall } from '../harness/host-firewall.ts';
+import { OWN_RULE } from './firewall-page.ts';
 import { enterTestHost } from './inside.ts';
-import { askTcp, Lab, run } from './lab.ts';
+import { Lab, run } from './lab.ts';
+import { Packets } from './packets.ts';
 
-if (enterTestHost(import.meta.url)) describe('other firewalls', scenarios);
+/** A ruleset of somebody else, and what is dropped by it: '' nothing. The user's network is br-user. */
+interface Case {
+  readonly what: string;
+  readonly commands: readonly string[];
+  readonly program: string;
+  /** 'docker0 out', 'docker0 in', 'br-user out', 'br-user in' */
+  readonly drops: readonly string[];
+}
+
+const ALL = ['br-user in', 'br-user out', 'docker0 in', 'docker0 out'];
+const theirs = (policy: string, ...rules: string[]) => nft(`table inet theirs { set ours { type ifname; flags interval; elements = { "br-*", "docker*" }; }; chain forward { type filter hook forward priority 10; policy ${policy}; ct state established,related accept; ${rules.map((rule) => `${rule}; `).join('')}}; }`);
+const nft = (text: string) => `nft '${text}'`;
+const iptables = (...commands: string[]) => commands.map((command) => `iptables-nft ${command}`);
+const established = '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
+
+const CASES: readonly Case[] = [
+  { what: 'a policy', commands: [theirs('drop')], program: 'nftables', drops: ALL },
+  { what: 'a reject at the end', commands: [theirs('accept', 'counter reject')], program: 'nftables', drops: ALL },
+  { what: 'a drop for one bridge', commands: [theirs('accept', 'oifname "docker0" counter drop')], program: 'nftables', drops: ['docker0 in'] },
+  { what: 'a drop for all interfaces but one', commands: [theirs('accept', 'iifname != "br-user" drop')], program: 'nftables', drops: ['br-user in', 'docker0 in', 'docker0 out'] },
+  { what: 'a drop in a chain that is jumped to', commands: [nft('table inet theirs { chain deep { drop; }; chain other { jump deep; }; chain forward { type filter hook forward priority 10; ct state established accept; goto other; }; }')], program: 'nftables', drops: ALL },
+  { what: 'a jump for one bridge, with a return before the drop', commands: [nft('table inet theirs { chain deep { oifname "br-user" return; drop; }; chain forward { type filter hook forward priority 10; ct state established accept; oifname { "docker0", "br-user" } jump deep; }; }')], program: 'nftables', drops: ['docker0 in'] },
+  { what: 'a verdict map of interfaces', commands: [theirs('accept', 'iifname vmap { "docker0" : drop, "br-user" : accept }')], program: 'nftables', drops: ['docker0 out'] },
+  { what: 'a wildcard of interfaces', commands: [theirs('drop', 'iifname "br-*" accept', 'oifname "br-*" accept')], program: 'nftables', drops: ['docker0 in', 'docker0 out'] },
+  { what: 'a named set with wildcards', commands: [theirs('drop', 'iifname @ours accept', 'oifname @ours accept')], program: '', drops: [] },
+  { what: 'a concatenation of interfaces', commands: [theirs('drop', 'iifname . oifname { "docker0" . "uplink", "uplink" . "docker0" } accept')], program: 'nftables', drops: ['br-user in', 'br-user out'] },
+  { what: 'addresses of containers', commands: [theirs('drop', 'ip saddr 172.16.0.0/12 accept')], program: 'nftables', drops: ['br-user in', 'docker0 in'] },
+  { what: 'translated connections', commands: [theirs('drop', 'ct status dnat accept')], program: 'nftables', drops: ['br-user out', 'docker0 out'] },
+  { what: 'new connections', commands: [theirs('accept', 'ct state new iifname "docker0" drop')], program: 'nftables', drops: ['docker0 out'] },
+  { what: 'an accept here and a drop there', commands: [theirs('accept', 'accept'), nft('table ip theirs { chain forward { type filter hook forward priority 20; oifname "docker0" ct state new drop; }; }')], program: 'nftables', drops: ['docker0 in'] },
+  { what: 'what means others', commands: [theirs('accept', 'iifname "eth7" drop', 'ip saddr 203.0.113.0/24 drop', 'tcp dport 25 drop', 'meta mark 0x77 drop', 'ct state invalid drop')], program: '', drops: [] },
+  { what: 'a policy of iptables', commands: iptables('-P FORWARD DROP', established), program: 'iptables', drops: ALL },
+  { what: 'iptables with an interface', commands: iptables('-P FORWARD DROP', established, '-A FORWARD -i br-+ -j ACCEPT', '-A FORWARD -o docker0 -m conntrack --ctstate NEW -j ACCEPT'), program: 'iptables', drops: ['br-user in', 'docker0 out'] },
+  { what: 'iptables with a chain of its own', commands: iptables('-N filters', '-A filters -i docker0 -j REJECT', established, '-A FORWARD ! -i br-user -j filters'), program: 'iptables', drops: ['docker0 out'] },
+  { what: 'iptables with a mark, a comment and a port', commands: iptables('-A FORWARD -m mark --mark 0x7 -j DROP', '-A FORWARD -m comment --comment "all -j DROP" -p tcp --dport 25 -j DROP', '-A FORWARD -p udp -j DROP'), program: '', drops: [] },
+  { what: 'what Docker left behind', commands: iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -j RETURN', '-A FORWARD -j DOCKER-USER', established), program: 'Docker', drops: ALL },
+];
 
 function scenarios(): void {
   let lab: Lab;
   let outside: string;
-  before(async () => {
-    lab = await Lab.start();
+  const packets = new Packets();
+  const ports: Record<string, number> = { docker0: 8080, 'br-user': 8081 };
+  const netns: Record<string, string> = {};
+
+  const start = async (firewallIntegration: boolean) => {
+    lab = await Lab.start({ firewallIntegration });
     outside = lab.otherHost();
-    const web = await lab.join('web', ['bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
-    lab.serveTcp(web.netns, 80);
-  });
-  after(() => lab.stop());
-  afterEach(() => {
-    for (const family of ['inet', 'ip', 'ip6']) run('nft', 'delete', 'table', family, 'theirs');
-  });
-
-  const drops = async () =>
-    (await lab.service.hostWarnings()).flatMap((text) => /^another firewall's chain "(.*)" drops forwarded packets \((.*)\): .* To let them pass: (.*)$/.exec(text)?.slice(1) ?? []);
-  const reaches = async () => (await askTcp(outside, '192.0.2.1', 8080)) === '192.0.2.2';
-  const theirs = (family: string, policy: string, ...rules: string[]) => {
-    const { code, out } = run('nft', `table ${family} theirs { chain FORWARD { type filter hook forward priority 10; policy ${policy}; ct state established accept; ${rules.map((rule) => `${rule}; `).join('')}}; }`);
-    assert.equal(code, 0, out);
+    run('ip', 'route', 'add', 'default', 'via', '192.0.2.2');
+    packets.serveTcp(outside, 8000, '192.0.2.2');
+    await lab.createNetwork('user', { options: { 'com.docker.network.bridge.name': 'br-user' } });
+    for (const [network, bridge] of [['bridge', 'docker0'], ['user', 'br-user']] as const) {
+      const web = await lab.join(`web-${network}`, [network], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: String(ports[bridge]) }] } });
+      packets.serveTcp(web.netns, 80, '0.0.0.0');
+      netns[bridge] = web.netns;
+    }
   };
+  const clear = () => {
+    for (const table of ['inet theirs', 'ip theirs', 'ip filter', 'ip6 filter']) run('sh', '-c', `nft delete table ${table} 2>/dev/null`);
+  };
+  after(() => packets.close());
 
-  for (const [what, policy, rules, by] of [
-    ['a policy', 'drop', [], 'policy drop'],
-    ['a rule at the end', 'accept', ['counter reject'], 'reject'],
-    ['a rule for a bridge of ours', 'accept', ['oifname "docker0" counter drop'], 'oifname "docker0" drop'],
-  ] as const) {
-    test(`${what} that drops is named, and what is advised helps`, async () => {
-      assert.ok(await reaches());
-      theirs('ip', policy, ...rules);
-      assert.equal(await reaches(), false);
-      const [chain, reason, advice = ''] = await drops();
-      assert.deepEqual([chain, reason], ['ip theirs FORWARD', by]);
-      assert.equal(run('sh', '-c', advice).code, 0, advice);
-      assert.ok(await reaches());
-      if (!by.includes('docker0')) assert.deepEqual(await drops(), [], 'what lets containers through is no matter');
+  const closed = async (): Promise<string[]> => {
+    const tried = Object.keys(ports).flatMap((bridge) => [
+      { name: `${bridge} in`, question: { from: outside, protocol: 'tcp' as const, to: '192.0.2.1', port: ports[bridge]! } },
+      { name: `${bridge} out`, question: { from: netns[bridge]!, protocol: 'tcp' as const, to: '192.0.2.2', port: 8000 } },
+    ]);
+    const found = await Promise.all(tried.map(async ({ name, question }) => ((await packets.ask({ ...question, patienceMs: 600 })) === '' ? [name] : [])));
+    return found.flat().sort();
+  };
+  const said = async () =>
+    (await lab.service.hostWarnings()).flatMap((text) => {
+      const match = /^(\S+) drops (.*) of containers on (.*) \(chain "(.*)": (.*)\)\. To let them pass: (.*)$/.exec(text);
+      if (!match) return [];
+      const [, program = '', what = '', bridges = '', , , advice = ''] = match;
+      const sides = [...(what.includes('outgoing') ? ['out'] : []), ...(what.includes('published') ? ['in'] : [])];
+      return [{ program, drops: bridges.split(', ').flatMap((bridge) => sides.map((side) => `${bridge} ${side}`)), advice }];
     });
-  }
 
-  test('in every family', async () => {
-    for (const family of ['inet', 'ip6']) {
-      theirs(family, 'drop');
-      assert.equal((await drops())[0], `${family} theirs FORWARD`);
-      run('nft', 'delete', 'table', family, 'theirs');
+  describe('by what becomes of packets', () => {
+    before(() => start(false));
+    after(() => lab.stop());
+    afterEach(clear);
+    for (const { what, commands, program, drops } of CASES) {
+      test(what, async () => {
+        for (const command of commands) assert.equal(run('sh', '-c', command).code, 0, command);
+        assert.deepEqual(await closed(), drops, 'the case is what it says');
+        const found = await said();
+        assert.deepEqual([...new Set(found.map((one) => one.program))], program === '' ? [] : [program]);
+        // One sentence may name two networks of which one is concerned in one direction only.
+        const named = new Set(found.flatMap((one) => one.drops));
+        assert.deepEqual(drops.filter((one) => !named.has(one)), []);
+        assert.deepEqual([...new Set([...named].map((one) => one.split(' ')[0]))].sort(), [...new Set(drops.map((one) => one.split(' ')[0]))].sort());
+        for (const { advice } of found) assert.equal(run('sh', '-c', advice).code, 0, advice);
+        assert.deepEqual(await closed(), []);
+        assert.deepEqual(await said(), [], 'a cure ends the warning');
+      });
     }
+
+    test("iptables' own tables, which nft does not show", async (t) => {
+      const missing = missingFirewall('iptables-legacy, policy DROP');
+      if (missing !== undefined) return t.skip(missing);
+      assert.equal(run('iptables-legacy', '-A', 'FORWARD', '-o', 'docker0', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'DROP').code, 0);
+      try {
+        assert.deepEqual(await closed(), ['docker0 in']);
+        const [drop] = await said();
+        assert.deepEqual([drop?.program, drop?.drops], ['iptables-legacy', ['docker0 in']]);
+        assert.equal(run('sh', '-c', drop!.advice).code, 0);
+        assert.deepEqual(await closed(), []);
+        assert.deepEqual(await said(), []);
+      } finally {
+        run('iptables-legacy', '-F', 'FORWARD');
+      }
+    });
   });
 
-  test('rules that mean others are passed over', async () => {
-    theirs('inet', 'accept', 'iifname "eth7" drop', 'ip saddr 203.0.113.0/24 drop', 'oifname "docker0" tcp dport 25 drop', 'tcp dport 135 reject');
-    run('nft', 'table ip6 theirs { chain input { type filter hook input priority 0; policy drop; }; }');
-    assert.deepEqual(await drops(), []);
-  });
+  describe('where way is made', () => {
+    before(() => {
+      writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'); // a router before: strangers are not dropped by us
+      return start(true);
+    });
+    after(() => lab.stop());
+    afterEach(clear);
+    const eventually = async (wanted: readonly string[]) => {
+      for (const end = Date.now() + 20_000; Date.now() < end; ) if (JSON.stringify(await closed()) === JSON.stringify(wanted)) return;
+      assert.deepEqual(await closed(), wanted);
+    };
 
-  test("iptables' own tables, which nft does not show", async (t) => {
-    if (run('iptables-legacy', '-S', 'FORWARD').code !== 0) return t.skip('no iptables-legacy here');
-    assert.deepEqual(await drops(), []);
-    assert.equal(run('iptables-legacy', '-P', 'FORWARD', 'DROP').code, 0);
-    try {
-      assert.equal(await reaches(), false);
-      const [chain, reason, advice = ''] = await drops();
-      assert.deepEqual([chain, reason], ['iptables-legacy FORWARD', 'policy drop']);
-      assert.equal(run('sh', '-c', advice).code, 0);
-      assert.ok(await reaches());
-      assert.deepEqual(await drops(), []);
-    } finally {
-      run('iptables-legacy', '-F', 'FORWARD');
-      run('iptables-legacy', '-P', 'FORWARD', 'ACCEPT');
-    }
+    test('rules of iptables need no cure, and those of nft are named and left alone', async () => {
+      for (const command of iptables('-P FORWARD DROP', '-A FORWARD -p tcp -j REJECT')) assert.equal(run('sh', '-c', command).code, 0);
+      await eventually([]);
+      assert.deepEqual(await said(), []);
+      assert.equal(run('sh', '-c', theirs('drop')).code, 0);
+      assert.deepEqual(await closed(), ALL);
+      assert.deepEqual((await said()).map(({ program }) => program), ['nftables']);
+      assert.doesNotMatch(run('nft', 'list', 'table', 'inet', 'theirs').out, /causeway/i);
+      const command = OWN_RULE.replace('filter forward', 'theirs forward');
+      assert.equal(run('sh', '-c', command).code, 0, command);
+      assert.deepEqual(await closed(), []);
+      assert.deepEqual(await said(), [], 'a look at the mark is a cure');
+    });
+
+    test("rules in DOCKER-USER count, whether Docker's jump is there or not", async () => {
+      for (const command of iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -i docker0 -m conntrack --ctstate NEW -j DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
+      await eventually(['docker0 out']);
+      assert.deepEqual((await said()).map(({ program, drops }) => [program, drops]), [['Docker', ['docker0 out']]]);
+      assert.equal(run('iptables-nft', '-I', 'FORWARD', '-j', 'DOCKER-USER').code, 0);
+      await eventually(['docker0 out']);
+      assert.equal(run('iptables-nft', '-F', 'DOCKER-USER').code, 0);
+      await eventually([]);
+    });
+
+    test('what carries the mark without being of containers is not let through by it, and other bits stay', async () => {
+      const marks = `table ip theirs { counter strangers {}; counter ours {}; counter left {};
+        chain pre { type filter hook prerouting priority -150; iifname "uplink" meta mark set 0x08000001; };
+        chain late { type filter hook forward priority 600; ip daddr 10.99.0.2 counter name strangers; oifname "docker0" meta mark 1 counter name ours; meta mark & 0x08000000 != 0 counter name left; }; }`;
+      run('sh', '-c', 'ip link add other0 type dummy; ip address add 10.99.0.1/24 dev other0; ip link set other0 up; ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev other0');
+      try {
+        for (const command of [...iptables('-P FORWARD DROP', established), nft(marks)]) assert.equal(run('sh', '-c', command).code, 0, command);
+        const count = (name: string) => Number(/packets (\d+)/.exec(run('nft', 'list', 'counter', 'ip', 'theirs', name).out)?.[1]);
+        const ask = () => packets.ask({ from: outside, protocol: 'tcp', to: '10.99.0.2', port: 80, patienceMs: 400 });
+        await eventually([]);
+        await ask();
+        assert.equal(count('strangers'), 0);
+        assert.ok(count('ours') > 0);
+        run('iptables-nft', '-P', 'FORWARD', 'ACCEPT');
+        await ask();
+        assert.ok(count('strangers') > 0, 'it was the policy that stopped it');
+        assert.equal(count('left'), 0, 'the mark is for the forward hook only');
+      } finally {
+        run('ip', 'link', 'del', 'other0');
+      }
+    });
   });
 }
+
+if (enterTestHost(import.meta.url)) describe('other firewalls', scenarios);

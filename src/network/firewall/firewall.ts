@@ -9,7 +9,6 @@ import { addToNewSet, NftSocket, prepareBatch, type ElementChange, type Prepared
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
-import { foreignDrops, type ForeignDrop } from './foreign-chains.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
@@ -164,11 +163,6 @@ export class Firewall {
         .listElements({ family: FAMILY, table: TABLE, set })
         .map((encoded) => decodeElement(set, encoded)),
     );
-  }
-
-  /** Chains of others that drop what containers forward (foreign-chains.ts). */
-  foreignDrops(isBridge: (name: string) => boolean, bridge: string): ForeignDrop[] {
-    return this.#withContext((context) => foreignDrops(context, isBridge, bridge));
   }
 
   /** For reading the rules of others; of the namespace that the table is in. */

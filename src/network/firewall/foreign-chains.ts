@@ -1,106 +1,119 @@
 /**
- * What others' firewalls do to forwarded packets: an accept of ours ends nothing but our own chain, a drop anywhere is final.
- * Only what can be told from a chain on its own is told: its policy, a drop at its end or for a bridge of ours.
+ * What others' firewalls do to packets of containers: an accept of ours ends nothing but our own chain, a drop anywhere is final. Decided by what
+ * would become of a packet of each network, said with the name of the program that wrote the rule, and with what helps in that program's own words.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { runProgram } from '../../base/program.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
-import { FAMILY, TABLE } from './schema.ts';
+import { stopOf, type ProbePacket, type Stop } from './filter-model.ts';
+import { foreignFilters } from './foreign-filters.ts';
+import { WAY_MARK } from './ruleset.ts';
+
+/** A network as its packets look to others. */
+export interface ProbedNetwork {
+  readonly bridge: string;
+  /** An address of a container on it; '' where it has none of that version. */
+  readonly ipv4: string;
+  readonly ipv6: string;
+  /** Published ports are translated: false on routed networks. */
+  readonly translated: boolean;
+}
 
 export interface ForeignDrop {
-  /** 'ip filter FORWARD', or 'iptables-legacy FORWARD'. */
-  readonly chain: string;
+  readonly program: 'ufw' | 'firewalld' | 'Docker' | 'iptables' | 'iptables-legacy' | 'nftables';
+  /** 'ip filter FORWARD' */
+  readonly chains: readonly string[];
   /** What in it drops: 'policy drop', or a rule: 'iifname "docker0" drop'. */
   readonly by: string;
+  readonly bridges: readonly string[];
+  readonly outgoing: boolean;
+  readonly published: boolean;
   /** What to do about it, as a command. */
   readonly advice: string;
 }
 
-interface ListedChain {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly hook?: string;
-  readonly policy?: string;
+interface Probed {
+  readonly bridge: string;
+  readonly outgoing: boolean;
+  readonly packet: ProbePacket;
 }
 
-type Expression = Readonly<Record<string, unknown>>;
-
-interface ListedRule {
-  readonly chain: string;
-  readonly expr?: readonly Expression[];
-}
-
-interface Listing {
-  readonly nftables?: readonly { readonly chain?: ListedChain; readonly rule?: ListedRule }[];
-}
-
-/** In the namespace of the context. `isBridge` tells our bridges' names; `bridge` is the one that advice speaks of. */
-export function foreignDrops(context: RulesetContext, isBridge: (name: string) => boolean, bridge: string): ForeignDrop[] {
-  const chains = (context.list('list chains', { json: true }) as Listing).nftables?.flatMap((entry) => entry.chain ?? []) ?? [];
-  const forwarding = chains.filter((chain) => chain.hook === 'forward' && ['ip', 'ip6', 'inet'].includes(chain.family) && !(chain.family === FAMILY && chain.table === TABLE));
-  return forwarding.flatMap((chain): ForeignDrop[] => {
-    const place = `${chain.family} ${chain.table} ${chain.name}`;
-    const advice = `nft insert rule ${place} oifname "${bridge}" accept; nft insert rule ${place} iifname "${bridge}" accept`;
-    const listed = context.list(`list chain ${place}`, { json: true, terse: true }) as Listing;
-    const rules = listed.nftables?.flatMap((entry) => entry.rule ?? []) ?? [];
-    if (chain.policy === 'drop' && !letsThrough(rules, isBridge)) return [{ chain: place, by: 'policy drop', advice }];
-    const rule = rules.map((one) => one.expr ?? []).find((expressions) => drops(expressions) && meansContainers(expressions, isBridge));
-    if (!rule || (interfacesOf(rule).length === 0 && letsThrough(rules, isBridge))) return [];
-    return [{ chain: place, by: describe(rule), advice }];
-  });
-}
-
-/** Whether rules of the chain itself let through what comes from a bridge of ours, and what goes there. */
-function letsThrough(rules: readonly ListedRule[], isBridge: (name: string) => boolean): boolean {
-  const accepted = (key: string) =>
-    rules.some(({ expr = [] }) => expr.some((one) => 'accept' in one) && interfacesOf(expr).some(([side, name]) => side === key && isBridge(name)));
-  return accepted('iifname') && accepted('oifname');
-}
-
-function drops(expressions: readonly Expression[]): boolean {
-  return expressions.some((one) => 'drop' in one || 'reject' in one || (one['xt'] as { name?: string } | undefined)?.name === 'REJECT');
-}
-
-/** All packets, or those of a bridge of ours; what matches something else besides may have its reasons. */
-function meansContainers(expressions: readonly Expression[], isBridge: (name: string) => boolean): boolean {
-  const matches = expressions.filter((one) => !['drop', 'reject', 'counter', 'log', 'limit', 'comment', 'xt'].some((key) => key in one));
-  const named = interfacesOf(expressions);
-  return matches.length === named.length && named.every(([, name]) => isBridge(name)) && !expressions.some((one) => 'limit' in one);
-}
-
-function interfacesOf(expressions: readonly Expression[]): [side: string, name: string][] {
-  return expressions.flatMap((one): [string, string][] => {
-    const match = one['match'] as { op?: string; left?: { meta?: { key?: string } }; right?: unknown } | undefined;
-    const key = match?.left?.meta?.key ?? '';
-    return match?.op === '==' && (key === 'iifname' || key === 'oifname') && typeof match.right === 'string' ? [[key, match.right]] : [];
-  });
-}
-
-function describe(expressions: readonly Expression[]): string {
-  const verdict = expressions.some((one) => 'drop' in one) ? 'drop' : 'reject';
-  return [...interfacesOf(expressions).map(([side, name]) => `${side} "${name}"`), verdict].join(' ');
-}
-
-/** The same of iptables' own tables in the kernel, which nft does not show. In the namespace of this process. */
-export async function legacyDrops(bridge: string): Promise<ForeignDrop[]> {
-  const found: ForeignDrop[] = [];
-  for (const [names, program] of [
-    ['/proc/net/ip_tables_names', 'iptables-legacy'],
-    ['/proc/net/ip6_tables_names', 'ip6tables-legacy'],
-  ] as const) {
-    // Asking makes the table: only one that is there is looked at.
-    if (!existsSync(names) || !/^filter$/m.test(readFileSync(names, 'utf8'))) continue;
-    const listed = await runProgram(program, ['-S', 'FORWARD']).catch(() => undefined);
-    if (!listed || listed.code !== 0 || !/^-P FORWARD DROP$/m.test(listed.stdout)) continue;
-    const passes = (option: string) => new RegExp(`^-A FORWARD .*${option} (docker0|br-\\S+|${bridge}) .*-j ACCEPT`, 'm').test(listed.stdout);
-    if (passes('-i') && passes('-o')) continue;
-    found.push({ chain: `${program} FORWARD`, by: 'policy drop', advice: `${program} -I FORWARD -o ${bridge} -j ACCEPT; ${program} -I FORWARD -i ${bridge} -j ACCEPT` });
+/** In the namespace of this process. `uplink` is where packets of containers leave; `marked`: way is made for them (way-maker.ts). */
+export async function foreignDrops(context: RulesetContext, networks: readonly ProbedNetwork[], options: { readonly uplink: string; readonly marked: boolean }): Promise<ForeignDrop[]> {
+  const filters = await foreignFilters(context);
+  const groups = new Map<string, { stop: Stop; probed: Probed[]; chains: Set<string> }>();
+  for (const probed of networks.flatMap((network) => packetsOf(network, options))) {
+    for (const filter of filters) {
+      const stop = stopOf(filter, probed.packet);
+      if (!stop) continue;
+      const program = programOf(stop);
+      const key = program === 'ufw' || program === 'firewalld' ? program : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
+      const group = groups.get(key) ?? { stop, probed: [], chains: new Set() };
+      group.probed.push(probed);
+      group.chains.add(`${filter.family} ${filter.table} ${stop.chain}`);
+      groups.set(key, group);
+    }
   }
-  return found;
+  return [...groups.values()].map(({ stop, probed, chains }) => {
+    const bridges = [...new Set(probed.map(({ bridge }) => bridge))];
+    return {
+      program: programOf(stop),
+      chains: [...chains],
+      by: stop.by,
+      bridges,
+      outgoing: probed.some(({ outgoing }) => outgoing),
+      published: probed.some(({ outgoing }) => !outgoing),
+      advice: adviceFor(stop, bridges, probed.some(({ outgoing, packet }) => !outgoing && !packet.translated)),
+    };
+  });
+}
+
+function packetsOf({ bridge, ipv4, ipv6, translated }: ProbedNetwork, { uplink, marked }: { readonly uplink: string; readonly marked: boolean }): Probed[] {
+  const mark = marked ? WAY_MARK : 0;
+  return ([['ip', ipv4], ['ip6', ipv6]] as const).filter(([, address]) => address !== '').flatMap(([family, address]): Probed[] => [
+    { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, mark } },
+    { bridge, outgoing: false, packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark } },
+  ]);
+}
+
+/** By its own chain, or for a policy by the chains that it set beside it. */
+function programOf({ filter, chain, by }: Stop): ForeignDrop['program'] {
+  if (filter.table === 'firewalld') return 'firewalld';
+  if (filter.writer === 'nft') return 'nftables';
+  const names = by === 'policy drop' || chain === filter.base ? [...filter.chains.keys()] : [chain];
+  if (names.some((name) => /^(FWD|FORWARD)_/.test(name))) return 'firewalld';
+  if (names.some((name) => /^ufw6?-/.test(name)) && by === 'policy drop') return 'ufw';
+  if (/^ufw6?-/.test(chain)) return 'ufw';
+  if (chain.startsWith('DOCKER') || (by === 'policy drop' && names.some((name) => name.startsWith('DOCKER')))) return 'Docker';
+  return filter.writer;
+}
+
+function adviceFor(stop: Stop, bridges: readonly string[], direct: boolean): string {
+  const { filter, chain } = stop;
+  const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
+  const iptables = filter.family === 'ip6' ? program.replace('ip', 'ip6') : program;
+  const insert = (into: string) => bridges.flatMap((bridge) => ['-i', '-o'].map((side) => `${iptables} -I ${into} ${side} ${bridge} -j ACCEPT`)).join('; ');
+  switch (programOf(stop)) {
+    case 'ufw':
+      return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
+    case 'firewalld':
+      return [
+        `firewall-cmd --permanent --zone=trusted ${bridges.map((bridge) => `--change-interface=${bridge}`).join(' ')}`,
+        ...(direct ? ['firewall-cmd --permanent --new-policy=to-containers', ...['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'].map((what) => `firewall-cmd --permanent --policy=to-containers ${what}`)] : []),
+        'firewall-cmd --reload',
+      ].join('; ');
+    case 'Docker':
+      return insert('DOCKER-USER');
+    case 'nftables': {
+      const place = `${filter.family} ${filter.table} ${filter.base}`;
+      const set = `{ ${bridges.map((bridge) => `"${bridge}"`).join(', ')} }`;
+      return `nft 'insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept'`;
+    }
+    default:
+      return insert('FORWARD');
+  }
 }
 
 /** As `info` and the doctor say it. */
-export function sentenceOf({ chain, by }: ForeignDrop): string {
-  return `another firewall's chain "${chain}" drops forwarded packets (${by}): published ports and outgoing traffic of containers may not pass`;
+export function sentenceOf({ program, chains, by, bridges, outgoing, published }: ForeignDrop): string {
+  const what = [...(outgoing ? ['outgoing traffic'] : []), ...(published ? ['connections to published ports'] : [])].join(' and ');
+  return `${program} drops ${what} of containers on ${bridges.join(', ')} (chain "${chains.join('", "')}": ${by})`;
 }

@@ -1,0 +1,99 @@
+/**
+ * Filters of others as they are evaluated here: chains of rules, and what becomes of a packet in them. What cannot be known of a packet (a port, an
+ * address elsewhere, a counter) is taken to be nothing special: a rule for something special does not meet it, one for all but something special does.
+ */
+
+import { parseSubnet, subnetContains } from '../../model/addresses.ts';
+
+export interface ProbePacket {
+  readonly family: 'ip' | 'ip6';
+  readonly iifname: string;
+  readonly oifname: string;
+  /** '' where it is not known. */
+  readonly saddr: string;
+  readonly daddr: string;
+  /** By a published port: connection tracking knows it as translated. It is the first of its flow. */
+  readonly translated: boolean;
+  readonly mark: number;
+}
+
+export type Verdict = { readonly kind: 'accept' | 'drop' | 'return' } | { readonly kind: 'jump' | 'goto'; readonly target: string };
+
+export interface FilterRule {
+  /** Undefined where it does not meet the packet, or only looks at it. */
+  readonly verdict: (packet: ProbePacket) => Verdict | undefined;
+  readonly text: string;
+}
+
+/** One chain at the forward hook, with what it can jump to. */
+export interface Filter {
+  readonly family: 'ip' | 'ip6' | 'inet';
+  readonly table: string;
+  /** What wrote it: nft, or iptables of one kind. */
+  readonly writer: 'nft' | 'iptables' | 'iptables-legacy';
+  readonly base: string;
+  readonly priority: number;
+  readonly policy: 'accept' | 'drop';
+  readonly chains: ReadonlyMap<string, readonly FilterRule[]>;
+}
+
+export interface Stop {
+  readonly filter: Filter;
+  readonly chain: string;
+  readonly by: string;
+}
+
+const MAX_STEPS = 200_000; // of a ruleset that leads in circles or is enormous: given up, and taken for open
+
+/** What drops the packet in the filter; undefined where it passes. */
+export function stopOf(filter: Filter, packet: ProbePacket): Stop | undefined {
+  if (filter.family !== 'inet' && filter.family !== packet.family) return undefined;
+  let steps = 0;
+  const walk = (chain: string, depth: number): Stop | 'accept' | undefined => {
+    for (const rule of filter.chains.get(chain) ?? []) {
+      if (++steps > MAX_STEPS || depth > 32) return 'accept';
+      const verdict = rule.verdict(packet);
+      switch (verdict?.kind) {
+        case 'accept':
+          return 'accept';
+        case 'drop':
+          return { filter, chain, by: rule.text };
+        case 'return':
+          return undefined;
+        case 'jump': {
+          const end = walk(verdict.target, depth + 1);
+          if (end !== undefined) return end;
+          break;
+        }
+        case 'goto':
+          return walk(verdict.target, depth + 1);
+        default:
+      }
+    }
+    return undefined;
+  };
+  const end = walk(filter.base, 0);
+  if (end === 'accept') return undefined;
+  return end ?? (filter.policy === 'drop' ? { filter, chain: filter.base, by: 'policy drop' } : undefined);
+}
+
+/** What of a match is known: yes, no, or not at all. */
+export type Known = boolean | undefined;
+
+/** A match as a whole: `negated` is for all but something. */
+export const meets = (known: Known, negated: boolean): boolean => (known === undefined ? negated : known !== negated);
+
+/** 'br-*' or, as iptables writes it, 'br-+'. */
+export function matchesInterface(pattern: string, name: string): Known {
+  const prefix = /[*+]$/.test(pattern) ? pattern.slice(0, -1) : undefined;
+  if (name === '') return prefix === '' ? true : undefined;
+  return prefix === undefined ? pattern === name : name.startsWith(prefix);
+}
+
+/** '10.0.0.0/8' or '10.1.2.3' */
+export function matchesAddress(pattern: string, address: string): Known {
+  const subnet = parseSubnet(pattern.includes('/') ? pattern : `${pattern}/${pattern.includes(':') ? 128 : 32}`);
+  if (!subnet) return undefined;
+  if (address === '') return subnet.prefix === 0 ? true : undefined;
+  return subnetContains(subnet, address);
+}
