@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import type { Sandbox } from '../../src/network/service.ts';
+import { HostFirewall, missingFirewall } from '../harness/host-firewall.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab, run } from './lab.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
@@ -261,6 +262,24 @@ function table(version: 4 | 6): void {
     assert.deepEqual(arrived, []);
   });
 
+  for (const name of ['ufw', 'firewalld'] as const) {
+    test(`${name}, through which way is made for containers, lets through the same, and to the host no more`, { skip: missingFirewall(name) ?? false }, async () => {
+      const firewall = new HostFirewall(name);
+      await firewall.start();
+      try {
+        for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) if ((await tryCell(world, 'outside', 'routed')).length > 0 && (await tryCell(world, 'a', 'b')).length > 0) break;
+        await Promise.all(
+          SOURCES.flatMap((source) => [
+            ...NETWORKS.map(async (target) => assert.deepEqual(await tryCell(world, source, target), ALLOWED[source][target], `${source} > ${target}`)),
+            tryCell(world, source, 'host').then((through) => assert.deepEqual(through.filter((path) => !path.startsWith('of ') && !ALLOWED[source].host.includes(path as Path)), [], `${source} > host`)),
+          ]),
+        );
+      } finally {
+        await firewall.stop();
+      }
+    });
+  }
+
   test('without the ruleset every direct path is open: it is what keeps them closed', async () => {
     await world.lab.withoutEngine(async () => {
       run('nft', 'flush', 'ruleset');
@@ -395,6 +414,8 @@ Servers of the host itself, TCP and UDP, and ping, at the gateway address of the
 ${toHost.join('\n')}
 
 Servers of the host on its loopback are for the host alone.
+
+Behind ufw and firewalld, through which the daemon makes way ([firewalls.md](firewalls.md)), the first table is the same, tried cell by cell; of the second they may close more.
 
 ## Made-up sources
 
