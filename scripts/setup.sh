@@ -21,13 +21,14 @@ packages="crun conmon nftables libnftables1 iproute2 util-linux tar zstd tini pr
 case $purpose in
   run) ;;
   demo) packages="$packages mmdebstrap curl iputils-ping" ;;
-  test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal" ;;
+  test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal
+    iptables ufw firewalld dbus podman netavark" ;;
   bench) packages="$packages runc mmdebstrap busybox-static curl iputils-ping docker.io iptables podman netavark aardvark-dns dnsperf iperf3 wrk nginx-light jq python3-minimal" ;;
   *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
 esac
 
-# The tests and the benchmark drive the engine with Docker's own client; Debian has it in one package with the daemon.
-if [ "$purpose" = test ] && ! command -v docker >/dev/null; then packages="$packages docker.io"; fi
+# The tests and the benchmark drive the engine with Docker's own client; Debian has it in one package with the daemon. Docker's own packages would have to go for it.
+if [ "$purpose" = test ] && ! command -v dockerd >/dev/null; then packages="$packages docker.io"; fi
 
 missing=
 for package in $packages; do
@@ -38,7 +39,7 @@ if [ -n "$missing" ]; then
   say "installing$missing"
   log=$(mktemp)
   export DEBIAN_FRONTEND=noninteractive
-  # Docker and podman are only measured, each in a namespace of its own: nothing of them is to start by itself.
+  # Docker, podman and the firewalls only run in namespaces of the tests: nothing of them is to start by itself.
   policy=/usr/sbin/policy-rc.d; made_policy=
   if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made_policy=1; }
@@ -47,6 +48,8 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || ok=
   [ -z "$made_policy" ] || rm -f "$policy"
+  # Nor at the next boot: a firewall of Debian's defaults is not what somebody asked for who runs tests.
+  case " $missing " in *" firewalld "*) systemctl disable -q firewalld 2>/dev/null || :;; esac
   [ -n "$ok" ] || { tail -n 20 "$log" >&2; rm -f "$log"; fail "apt-get could not install:$missing"; }
   rm -f "$log"
 fi
