@@ -222,8 +222,10 @@ export class Repairer {
   }
 
   async #checkWay(): Promise<void> {
-    if (!this.#mayRepair('way')) return;
-    for (const what of await this.#core.way.follow(() => bridgesOf(this.#core))) this.#report(undefined, what);
+    if (this.#repairsOf('way').length >= MAX_REPAIRS_PER_MINUTE) return;
+    const done = await this.#core.way.follow(() => bridgesOf(this.#core));
+    if (done.length > 0) this.#mayRepair('way');
+    for (const what of done) this.#report(undefined, what);
   }
 
   async #checkForwarding(): Promise<void> {
@@ -303,11 +305,16 @@ export class Repairer {
   }
 
   #mayRepair(key: string): boolean {
-    const now = monotonicMs(); // a clock that is set back must not end the repairing
-    const recent = (this.#recent.get(key) ?? []).filter((time) => now - time < 60_000);
+    const recent = this.#repairsOf(key);
     if (recent.length >= MAX_REPAIRS_PER_MINUTE) return false;
-    this.#recent.set(key, [...recent, now]);
+    this.#recent.set(key, [...recent, monotonicMs()]);
     return true;
+  }
+
+  /** When, in the last minute. */
+  #repairsOf(key: string): readonly number[] {
+    const now = monotonicMs(); // a clock that is set back must not end the repairing
+    return (this.#recent.get(key) ?? []).filter((time) => now - time < 60_000);
   }
 
   #report(network: NetworkRecord | undefined, what: string): void {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { daemonConfig } from '../../src/daemon/daemon-config.ts';
+import { examineHost } from '../../src/daemon/doctor-checks.ts';
 import { missingFirewall } from '../harness/host-firewall.ts';
 import { OWN_RULE } from './firewall-page.ts';
 import { enterTestHost } from './inside.ts';
@@ -87,6 +89,9 @@ function scenarios(): void {
       return [{ program, drops: bridges.split(', ').flatMap((bridge) => sides.map((side) => `${bridge} ${side}`)), advice }];
     });
 
+  const doctor = async (firewallIntegration: boolean) =>
+    (await examineHost(daemonConfig({ texts: {}, lists: {}, switches: { 'firewall-integration': firewallIntegration } }))).filter(({ subject }) => subject === 'other firewalls');
+
   describe('by what becomes of packets', () => {
     before(() => start(false));
     after(() => lab.stop());
@@ -106,6 +111,16 @@ function scenarios(): void {
         assert.deepEqual(await said(), [], 'a cure ends the warning');
       });
     }
+
+    test('the doctor says the same, and where way will be made that it will', async () => {
+      for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
+      const [warning, ...others] = await doctor(false);
+      assert.deepEqual([warning?.level, others], ['warn', []]);
+      assert.match(warning!.text, /^iptables drops outgoing traffic and connections to published ports of containers on docker0, br-user /);
+      assert.deepEqual((await doctor(true)).map(({ level, advice }) => [level, advice]), [['note', undefined]]);
+      assert.equal(run('sh', '-c', warning!.advice!).code, 0);
+      assert.deepEqual((await doctor(false)).map(({ level }) => level), ['ok']);
+    });
 
     test("iptables' own tables, which nft does not show", async (t) => {
       const missing = missingFirewall('iptables-legacy, policy DROP');
@@ -143,6 +158,7 @@ function scenarios(): void {
       assert.equal(run('sh', '-c', theirs('drop')).code, 0);
       assert.deepEqual(await closed(), ALL);
       assert.deepEqual((await said()).map(({ program }) => program), ['nftables']);
+      assert.deepEqual((await doctor(true)).map(({ level, advice }) => [level, advice]), [['warn', (await said())[0]!.advice]]);
       assert.doesNotMatch(run('nft', 'list', 'table', 'inet', 'theirs').out, /causeway/i);
       const command = OWN_RULE.replace('filter forward', 'theirs forward');
       assert.equal(run('sh', '-c', command).code, 0, command);
