@@ -6,6 +6,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch, type FSW
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 
+const READ_AGAIN_MS = 200;
+
 export interface ExitNotice {
   readonly code: number;
   readonly at: string; // RFC 3339
@@ -14,16 +16,27 @@ export interface ExitNotice {
 export class ExitDirectory {
   readonly path: string;
   readonly #watcher: FSWatcher;
+  readonly #appeared: (id: string) => void;
 
   constructor(path: string, appeared: (id: string) => void) {
     this.path = path;
+    this.#appeared = appeared;
     mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#watcher = watch(path, { persistent: false }, (_event, name) => {
       // No name: the kernel's queue overflowed. conmon's temporary files are ID.XXXXXX.
-      const ids = name === null ? readdirSync(path) : [name];
+      const ids = name === null ? this.#names() : [name];
       for (const id of ids) if (!id.includes('.')) appeared(id);
     });
     this.#watcher.on('error', () => {}); // each conmon is watched as well: see Runtime
+  }
+
+  /** Nothing where it cannot be read just now: nobody waits for this alone. */
+  #names(): string[] {
+    try {
+      return readdirSync(this.path);
+    } catch {
+      return [];
+    }
   }
 
   read(id: string): ExitNotice | undefined {
@@ -34,6 +47,16 @@ export class ExitDirectory {
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
+    }
+  }
+
+  /** For events, which nobody answers for: what is there and cannot be read just now is told again in a moment. */
+  readOrLater(id: string): ExitNotice | undefined | 'later' {
+    try {
+      return this.read(id);
+    } catch {
+      setTimeout(() => this.#appeared(id), READ_AGAIN_MS).unref();
+      return 'later';
     }
   }
 

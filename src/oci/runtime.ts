@@ -388,7 +388,8 @@ export class Runtime {
   #conmonEnded(live: Live): void {
     const { id } = live.note;
     if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;
-    if (this.#exits.read(id) !== undefined) return this.#noticeExit(id);
+    const notice = this.#exits.readOrLater(id);
+    if (notice !== undefined) return this.#noticeExit(id);
     this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
     live.process.signal(SIGKILL);
     void live.process.ended.then(() => this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
@@ -397,8 +398,8 @@ export class Runtime {
   #noticeExit(id: string): void {
     const live = this.#live.get(id);
     if (live === undefined || live.exit !== undefined) return;
-    const notice = this.#exits.read(id);
-    if (notice === undefined) return;
+    const notice = this.#exits.readOrLater(id);
+    if (notice === undefined || notice === 'later') return;
     this.#finish(live, { ...notice, oomKilled: wasOomKilled(live.note, notice.code) });
   }
 
