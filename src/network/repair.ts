@@ -81,6 +81,7 @@ export class Repairer {
     this.#listener = listener;
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
+    core.firewall.doubted = () => this.#doubtRules();
     this.#prepareSoon();
     this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
   }
@@ -98,6 +99,11 @@ export class Repairer {
     clearTimeout(this.#preparing);
     this.#routes.close();
     this.#ruleset.close();
+  }
+
+  #doubtRules(): void {
+    this.#suspects.rules = true;
+    this.#schedule(RETRY_MS);
   }
 
   #onRuleset(news: RulesetNews | 'overrun'): void {

@@ -87,8 +87,12 @@ export class LinkReaper {
 
   #listen(): void {
     if (this.#news) return;
-    const socket = NetlinkSocket.open(NETLINK_ROUTE, { netns: this.#netns, nonBlocking: true, groups: [RTNLGRP_LINK] });
-    // News that are lost are no harm: the kernel's answer comes in any case.
+    let socket: NetlinkSocket;
+    try {
+      socket = NetlinkSocket.open(NETLINK_ROUTE, { netns: this.#netns, nonBlocking: true, groups: [RTNLGRP_LINK] });
+    } catch {
+      return; // Neither news that are lost nor none at all are a harm: the kernel's answer comes in any case.
+    }
     this.#news = { socket, watch: socket.listen('news of deleted links', (message) => this.#heard(message), () => {}) };
   }
 

@@ -140,6 +140,9 @@ export class Firewall {
     return this.#withContext((context) => normalize(context.list(`list table ${FAMILY} ${TABLE}`, { terse: true })));
   }
 
+  /** Called when a change did not go through: what is taken down goes on without it, so somebody has to look at the table again. */
+  doubted: () => void = () => {};
+
   /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
   change(diff: ElementDiff): void {
     this.#prepared = undefined;
@@ -153,7 +156,12 @@ export class Firewall {
       }
     }
     if (changes.length === 0) return;
-    this.#socket().commit(changes);
+    try {
+      this.#socket().commit(changes);
+    } catch (error) {
+      this.doubted();
+      throw error;
+    }
   }
 
   /** What is in our sets and maps now. */
