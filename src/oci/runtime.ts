@@ -388,8 +388,7 @@ export class Runtime {
   #conmonEnded(live: Live): void {
     const { id } = live.note;
     if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;
-    const notice = this.#exits.readOrLater(id);
-    if (notice !== undefined) return this.#noticeExit(id);
+    if (this.#exits.readOrLater(id) !== undefined) return this.#noticeExit(id);
     this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
     live.process.signal(SIGKILL);
     void live.process.ended.then(() => this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
