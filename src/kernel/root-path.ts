@@ -107,16 +107,24 @@ function walk(view: RootView, path: string, followLast: boolean): Walk {
   const steps: Step[] = [{ name: '', fd: openFd(view.root, O_PATH | O_DIRECTORY) }];
   const todo = pathComponents(path);
   let links = 0;
+  let depthBytes = 0; // of where the walk is, as an absolute path
   try {
     for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
       if (name === '..') {
-        if (steps.length > 1) closeFd(steps.pop()!.fd);
+        if (steps.length > 1) {
+          const left = steps.pop()!;
+          depthBytes -= left.name.length + 1;
+          closeFd(left.fd);
+        }
         continue;
       }
       try {
         const step = { name, fd: enter(view, steps, name) };
         if (!fstatSync(step.fd).isSymbolicLink()) {
           steps.push(step);
+          depthBytes += name.length + 1;
+          // Links can lead where no path does: a descriptor for each of half a million directories, and minutes to look for mounts on the way.
+          if (depthBytes > MAX_PATH_BYTES) throw invalid('file name too long');
           continue;
         }
         if (todo.length === 0 && !followLast) {
@@ -129,7 +137,10 @@ function walk(view: RootView, path: string, followLast: boolean): Walk {
         }
         const target = readLink(step.fd);
         closeFd(step.fd);
-        if (target.startsWith('/')) closeAll(steps.splice(1));
+        if (target.startsWith('/')) {
+          closeAll(steps.splice(1));
+          depthBytes = 0;
+        }
         todo.unshift(...pathComponents(target));
       } catch (error) {
         if (!['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error;
