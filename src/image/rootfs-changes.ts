@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../base/errors.ts';
+import { errorCode, systemError } from '../base/errors.ts';
 import { readXattr } from '../kernel/xattr.ts';
 
 export interface Change {
@@ -16,6 +16,9 @@ export interface Change {
 const MODIFIED = 0;
 const ADDED = 1;
 const DELETED = 2;
+
+/** Deeper, no name reaches; each directory on the way holds a descriptor. */
+const MAX_PATH_LENGTH = 4096;
 
 interface Directory {
   /** The directories that make it up below the container's own, the topmost first. */
@@ -40,6 +43,9 @@ const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
  * that a link that it puts in the place of one leads nowhere.
  */
 async function compareDirectory(directory: string, path: string, below: Directory, changes: Change[]): Promise<void> {
+  if (path.length > MAX_PATH_LENGTH) throw systemError(`lstat ${path.slice(0, 200)}...: file name too long`);
+  // A large tree must not keep everybody else waiting, nor a deep one take a stack of calls.
+  await new Promise((resolve) => setImmediate(resolve));
   let fd: number;
   try {
     fd = openSync(directory, OPEN);
@@ -71,8 +77,6 @@ async function compareOpened(here: string, path: string, below: Directory, chang
     // The directories above a change count as changed.
     if (!lower || changes.length > at || differs(lower.stats, own)) changes.splice(at, 0, { kind, path: entryPath });
   }
-  // A large tree must not keep everybody else waiting.
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 function findLower(below: Directory, name: string): LowerEntry | undefined {

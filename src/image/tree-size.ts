@@ -3,18 +3,22 @@ import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs'
 
 const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
-/** The sizes of the files in a tree added up, hard links once; what vanishes meanwhile does not count. */
+/** As deep as a path reaches; each directory on the way holds a descriptor. */
+const MAX_DEPTH = 2048;
+
+/** The sizes of the files in a tree added up, hard links once; what vanishes meanwhile does not count, nor what is too deep for a path. */
 export async function treeSizeBytes(root: string): Promise<number> {
   const seen = new Set<number>();
   let sizeBytes = 0;
-  const visit = async (path: string): Promise<void> => {
+  const visit = async (path: string, depth: number): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
     const fd = openDirectory(path);
     if (fd === undefined) return;
     try {
       const here = `/proc/self/fd/${fd}`;
       for (const entry of readdirSync(here, { withFileTypes: true })) {
         if (entry.isDirectory()) {
-          await visit(`${here}/${entry.name}`);
+          if (depth < MAX_DEPTH) await visit(`${here}/${entry.name}`, depth + 1);
           continue;
         }
         const stats = lstatSync(`${here}/${entry.name}`, { throwIfNoEntry: false });
@@ -25,9 +29,8 @@ export async function treeSizeBytes(root: string): Promise<number> {
     } finally {
       closeSync(fd);
     }
-    await new Promise((resolve) => setImmediate(resolve));
   };
-  await visit(root);
+  await visit(root, 0);
   return sizeBytes;
 }
 

@@ -1,4 +1,4 @@
-/** A tree whose directories are swapped for links to the host while it is read and written: nothing of the host is seen or touched. */
+/** A tree that its container makes hostile: directories swapped for links to the host while it is read and written, or too deep. Nothing of the host is seen or touched. */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { getArchive, putArchive } from '../../src/image/archive.ts';
 import { listChanges } from '../../src/image/rootfs-changes.ts';
 import { treeSizeBytes } from '../../src/image/tree-size.ts';
-import { bytes, tarOf, temporaryDirectory } from './image-fixture.ts';
+import { bytes, shell, tarOf, temporaryDirectory } from './image-fixture.ts';
 
 const CANARY = 'the-hosts-own-content';
 const ROUND_MS = 2500;
@@ -66,4 +66,14 @@ test('cp out reads and cp in writes inside of the tree', async (t) => {
     assert.deepEqual(readdirSync(join(host, 'sub')), ['secret']);
     for (const place of ['', 'sub']) assert.ok(readFileSync(join(host, place, 'secret'), 'utf8').startsWith(CANARY));
   });
+});
+
+test('a tree deeper than any path is told of, or counted as far as a path reaches', async (t) => {
+  t.after(() => shell('rm -rf root', directory)); // first, and going down by descriptors, which Node's does not
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'root');
+  mkdirSync(root);
+  shell('echo own > own; below=$(printf "d/%.0s" $(seq 1000)); for again in 1 2 3 4 5; do mkdir -p $below; cd -P $below; done; echo far > far', root);
+  await assert.rejects(listChanges(root, []), /^CausewayError: lstat \/d\/d\/.*: file name too long$/);
+  assert.equal(await treeSizeBytes(root), 4);
 });
