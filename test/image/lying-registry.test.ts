@@ -148,7 +148,7 @@ test('where a redirect may lead', () => {
   assert.equal(from('/elsewhere'), 'https://registry.example/elsewhere');
   assert.equal(from('https://cdn.example/blob?x=1'), 'https://cdn.example/blob?x=1');
   assert.equal(from('http://127.0.0.1:81/', 'http://localhost:80/'), 'http://127.0.0.1:81/');
-  for (const inside of ['http://127.0.0.1/', 'http://127.9.9.9:2375/', 'http://localhost/', 'http://[::1]/', 'http://0/', 'http://0x7f000001/', 'http://[::ffff:127.0.0.1]/', 'http://169.254.169.254/latest/meta-data']) {
+  for (const inside of ['http://127.0.0.1/', 'http://127.9.9.9:2375/', 'http://localhost/', 'http://localhost./', 'http://[::1]/', 'http://0/', 'http://0x7f000001/', 'http://[::ffff:127.0.0.1]/', 'http://169.254.169.254/latest/meta-data']) {
     assert.throws(() => from(inside), /redirects to .*, which is of this machine's own/, inside);
   }
   assert.throws(() => from('ftp://x/'), /redirects to "ftp:\/\/x\/", which is no web address/);

@@ -199,7 +199,7 @@ export function redirectTarget(location: string, from: URL): URL {
 
 /** Loopback, unspecified and link-local addresses, in the one form that URLs have of them. */
 function isOwn(hostname: string): boolean {
-  return isLoopback(hostname) || hostname.endsWith('.localhost') || /^(0\.|169\.254\.)/.test(hostname) || /^\[(::|fe[89ab].*|::ffff:(7f..:|0:|a9fe:).*)\]$/.test(hostname);
+  return isLoopback(hostname) || /(^|\.)localhost\.?$/.test(hostname) || /^(0\.|169\.254\.)/.test(hostname) || /^\[(::|fe[89ab].*|::ffff:(7f..:|0:|a9fe:).*)\]$/.test(hostname);
 }
 
 export function isLoopback(hostname: string): boolean {
