@@ -4,11 +4,11 @@
  * directory: one metadata operation, in order with the rest.
  */
 import { close, constants, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { errorCode, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { removeTree } from '../base/remove-tree.ts';
 import { syncDirectories } from '../base/sync-directories.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
@@ -184,7 +184,7 @@ export class RootfsStore {
   }
 
   #sweep(path: string): void {
-    const work = rm(path, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
+    const work = removeTree(path).catch((error: unknown) => {
       this.#log.warn({ error, path }, 'cannot delete a removed file system');
     });
     this.#sweeps.add(work);

@@ -2,11 +2,12 @@
  * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
  * for each container (see mountOf), so nothing is mounted while nobody uses it.
  */
-import { readdir, rename, rm, rmdir, mkdir } from 'node:fs/promises';
+import { readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import { syncDirectories } from '../../base/sync-directories.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
@@ -116,7 +117,7 @@ export class VolumeService {
       if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
       // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how far this came.
       const going = removedDirectory(this.#root, name);
-      await rm(going, { recursive: true, force: true }); // of an earlier one that could not be removed whole
+      await removeTree(going); // of an earlier one that could not be removed whole
       await rename(join(this.#root, name), going).catch(ignoreAbsent);
       try {
         await this.#store.remove('volumes', name);
@@ -125,7 +126,7 @@ export class VolumeService {
         throw error;
       }
       this.#volumes.delete(name);
-      await rm(going, { recursive: true, force: true });
+      await removeTree(going);
       this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
     });
   }
@@ -159,7 +160,7 @@ export class VolumeService {
       // A directory without a record is not ours to delete, unless there is nothing in it.
       if (!this.#volumes.has(entry)) await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
     } else if (this.#volumes.has(entry.slice(REMOVED.length))) await rename(path, join(this.#root, entry.slice(REMOVED.length)));
-    else await rm(path, { recursive: true, force: true });
+    else await removeTree(path);
   }
 
   list(filters: Filters): VolumeRecord[] {
