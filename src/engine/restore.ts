@@ -141,7 +141,8 @@ async function removeOrphans(context: EngineContext): Promise<void> {
     else for (const name of await readdir(join(dir, id)).catch(() => [])) if (name.endsWith('.next')) await rm(join(dir, id, name), { force: true });
   }
   await context.rootfs.retain(known);
-  await context.volumes.settle().catch((error: unknown) => context.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled'));
+  const report = (error: unknown): void => context.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled');
+  await context.volumes.settle(report).catch(report);
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */

@@ -143,24 +143,24 @@ export class VolumeService {
     };
   }
 
-  /** When the daemon starts: makings and removals that were cut off are undone or completed. Volumes whose records are set aside stay as they are. */
-  async settle(): Promise<void> {
+  /** When the daemon starts: makings and removals that were cut off are undone or completed. Volumes whose records are set aside stay as they are. What was removed is deleted meanwhile; `report` gets what goes wrong with that. */
+  async settle(report: (error: unknown) => void): Promise<void> {
     const cutOff = [...this.#volumes.values()].filter(({ madeFor }) => madeFor !== undefined);
     const removed = await Promise.allSettled(cutOff.map(({ name }) => this.remove(name, true)));
     if (!this.#store.knowsAll) return; // a directory without a record says nothing then
     const aside = new Set(this.#store.aside().filter(({ table }) => table === 'volumes').map(({ key }) => key));
     const entries = (await readdir(this.#root).catch(() => [])).filter((entry) => !aside.has(entry.replace(REMOVED, '').slice(0, 80)));
-    const settled = await Promise.allSettled(entries.map((entry) => this.#settleDirectory(entry)));
+    const settled = await Promise.allSettled(entries.map((entry) => this.#settleDirectory(entry, report)));
     for (const result of [...removed, ...settled]) if (result.status === 'rejected') throw result.reason;
   }
 
-  async #settleDirectory(entry: string): Promise<void> {
+  async #settleDirectory(entry: string, report: (error: unknown) => void): Promise<void> {
     const path = join(this.#root, entry);
     if (!entry.startsWith(REMOVED)) {
       // A directory without a record is not ours to delete, unless there is nothing in it.
       if (!this.#volumes.has(entry)) await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
     } else if (this.#volumes.has(entry.slice(REMOVED.length))) await rename(path, join(this.#root, entry.slice(REMOVED.length)));
-    else await removeTree(path);
+    else void removeTree(path).catch(report); // as long as that takes, the daemon would not answer
   }
 
   list(filters: Filters): VolumeRecord[] {
