@@ -4,11 +4,12 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { errorCode, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { removeTree } from '../base/remove-tree.ts';
 import { digestHex } from './blob-store.ts';
 import { extractTar } from './extract-tar.ts';
 import { storageError } from './storage-errors.ts';
@@ -107,13 +108,13 @@ export class LayerStore {
       await extractTar(tar, { view: { root: directory }, into: '/' });
       return directory;
     } catch (error) {
-      await rm(directory, { recursive: true, force: true });
+      await removeTree(directory);
       throw error;
     }
   }
 
   #pending(directory: string, layer: UnpackedLayer): PendingLayer {
-    const discard = () => rm(directory, { recursive: true, force: true });
+    const discard = () => removeTree(directory);
     return { ...layer, keep: () => this.#place(directory, layer.diffId), discard };
   }
 
@@ -139,7 +140,7 @@ export class LayerStore {
   }
 
   #sweep(directory: string): void {
-    rm(directory, { recursive: true, force: true }).catch((error: unknown) => {
+    removeTree(directory).catch((error: unknown) => {
       this.#log.warn({ error, directory }, 'cannot remove a discarded layer');
     });
   }
