@@ -128,3 +128,18 @@ test('a change tells of the names that it concerns, however many others there ar
   }
   assert.deepEqual(resolution.containerChanges(idOf(7)), [], 'nothing new, nothing said');
 });
+
+test('a container of very many names costs each of them once', () => {
+  const table = new NetworkTable();
+  table.putNetwork(NETWORKS[0]!);
+  const resolution = new Resolution({ table, defaultTtlS: 5 });
+  resolution.zoneChanges(['red']);
+  const aliases = Array.from({ length: 20_000 }, (_, index) => `alias-${index}`);
+  table.putSandbox(record(1, 'many', [{ networkId: 'red', networkName: 'red', spec: { ...EMPTY_ENDPOINT_SPEC, aliases } }]));
+  const begun = process.cpuUsage();
+  const [change] = resolution.containerChanges(idOf(1));
+  const { user, system } = process.cpuUsage(begun);
+  assert.ok(change?.op === 'patch-network');
+  assert.equal(Object.keys(change.patch.names).length, 20_002); // its name and its id too
+  assert.ok(user + system < 5_000_000, `${(user + system) / 1e6} s of processor time`);
+});

@@ -165,9 +165,16 @@ export class Resolution {
     const input = this.#zoneInput(network);
     const patchNames = Object.create(null) as Record<string, NetworkZone['names'][string] | null>; // a name may be '__proto__'
     const ptr: Record<string, string | null> = Object.fromEntries(addresses.map((address) => [address, null]));
+    const folded = new Map<Endpoint, ReadonlySet<string>>();
+    // Of an endpoint's names only those that matter here: each name would walk all others, and there may be very many.
+    const narrow = (endpoint: Endpoint, name: string): Endpoint => {
+      let own = folded.get(endpoint);
+      if (!own) folded.set(endpoint, (own = new Set(endpoint.dnsNames.map(foldName))));
+      return { ...endpoint, dnsNames: [...endpoint.dnsNames.slice(0, 1), ...(own.has(name) ? [name] : [])] };
+    };
     for (const name of names) {
       const endpoints = [...index.holders(name)].map((id) => this.#table.endpoint(network.id, id)).filter((endpoint) => endpoint !== undefined);
-      const zone = projectZone({ ...input, endpoints: endpoints.map((endpoint) => this.#withPorts(endpoint)), knownNames: index.isHeld(name) ? [name] : [] });
+      const zone = projectZone({ ...input, endpoints: endpoints.map((endpoint) => this.#withPorts(narrow(endpoint, name))), knownNames: index.isHeld(name) ? [name] : [] });
       patchNames[name] = zone.names[name] ?? null;
       for (const address of addresses) ptr[address] ??= zone.ptr[address] ?? null;
     }
