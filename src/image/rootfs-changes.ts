@@ -4,7 +4,9 @@
  * directories above a change do, is Docker's rule.
  */
 import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FairTurns } from '../base/fair-turns.ts';
 import { errorCode, systemError } from '../base/errors.ts';
 import { readXattr } from '../kernel/xattr.ts';
 
@@ -12,6 +14,11 @@ export interface Change {
   readonly kind: 0 | 1 | 2; // modified, added, deleted
   readonly path: string;
 }
+
+/** Names compared in one turn of the event loop: a container may have a million in a directory. */
+const NAMES_A_TURN = 128;
+
+const turns = new FairTurns();
 
 const MODIFIED = 0;
 const ADDED = 1;
@@ -45,7 +52,7 @@ const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 async function compareDirectory(directory: string, path: string, below: Directory, changes: Change[]): Promise<void> {
   if (path.length > MAX_PATH_LENGTH) throw systemError(`lstat ${path.slice(0, 200)}...: file name too long`);
   // A large tree must not keep everybody else waiting, nor a deep one take a stack of calls.
-  await new Promise((resolve) => setImmediate(resolve));
+  await turns.take();
   let fd: number;
   try {
     fd = openSync(directory, OPEN);
@@ -61,9 +68,11 @@ async function compareDirectory(directory: string, path: string, below: Director
 }
 
 async function compareOpened(here: string, path: string, below: Directory, changes: Change[]): Promise<void> {
-  const names = new Set(readdirSync(here));
+  const names = new Set(await readdir(here));
   const hidden = path !== '' && isOpaque(`${here}/.`) ? namesBelow(below).filter((name) => !names.has(name)) : [];
+  let looked = 0;
   for (const name of [...names, ...hidden].sort()) {
+    if (++looked % NAMES_A_TURN === 0) await turns.take();
     const entryPath = `${path}/${name}`;
     const lower = findLower(below, name);
     const own = names.has(name) ? lstat(`${here}/${name}`) : undefined;
@@ -72,7 +81,9 @@ async function compareOpened(here: string, path: string, below: Directory, chang
       continue;
     }
     const at = changes.length;
-    if (own.isDirectory()) await compareDirectory(`${here}/${name}`, entryPath, lower?.stats.isDirectory() ? lower : { lower: [] }, changes);
+    if (own.isDirectory()) {
+      await compareDirectory(`${here}/${name}`, entryPath, lower?.stats.isDirectory() ? lower : { lower: [] }, changes);
+    }
     const kind = lower ? MODIFIED : ADDED;
     // The directories above a change count as changed.
     if (!lower || changes.length > at || differs(lower.stats, own)) changes.splice(at, 0, { kind, path: entryPath });
