@@ -24,6 +24,8 @@ export class ImageIndex {
 
   /** One that is damaged has been replaced before: see index-repair.ts. */
   static open(root: string): ImageIndex {
+    // What a crash kept from taking its place.
+    for (const file of [indexFile(root), previousIndexFile(root)]) rmSync(`${file}.new`, { force: true });
     const path = indexFile(root);
     const found = readIndexFile(path);
     if (found && 'damage' in found) throw systemError(`the image index ${path} is damaged: ${found.damage}`);
