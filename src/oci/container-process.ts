@@ -1,5 +1,5 @@
 /** A created container as Runtime holds it while it lives: its processes by pidfd, and what a restarted daemon needs to find it. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { closeFd } from '../kernel/descriptors.ts';
@@ -20,8 +20,18 @@ export interface ContainerNote {
 
 export function writeNote(file: string, note: ContainerNote): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    rmSync(`${file}.new`, { force: true });
+    throw error;
+  }
+}
+
+/** Notes that a daemon was killed over. */
+export function clearUnfinishedNotes(directory: string): void {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) if (name.endsWith('.new')) rmSync(join(directory, name), { force: true });
 }
 
 /** Undefined: there is none, or what stands there is no note; that is put aside under another name, so that it is in nobody's way. */

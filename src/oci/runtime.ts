@@ -17,7 +17,7 @@ import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
 import { checkCgroupsPath, containerPids, isFrozen, joinContainer, killLeftovers, thaw } from './container-cgroup.ts';
-import { findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { clearUnfinishedNotes, findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
@@ -99,32 +99,25 @@ export class Runtime {
       mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
       this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log, operations: this.#operations, patience: this.#patience }));
     }
+    clearUnfinishedNotes(join(options.stateDir, 'containers'));
     this.#exits = new ExitDirectory(join(options.stateDir, 'exits'), (id) => this.#noticeExit(id));
   }
 
   /** Refuses with StartError (exitCode 126, 127 or 128) where the runtime refuses; leaves nothing behind then. */
   async create(request: CreateRequest): Promise<{ pid: number }> {
-    const { id, bundle, spec } = request;
+    const { id, bundle, spec, tty, openStdin, stdinOnce } = request;
     if (this.#live.has(id)) throw conflict(`container ${id} is already created`);
     checkCgroupsPath(spec.linux.cgroupsPath); // before anything: what is in it is killed in the end
     checkMountTargets(spec);
     const program = this.#program(request.runtime);
     if (!program.installed) throw missingProgram(program.path, program.packageName);
-    const note: ContainerNote = {
-      id,
-      bundle,
-      runtime: program.name,
-      tty: request.tty,
-      openStdin: request.openStdin,
-      stdinOnce: request.stdinOnce,
-      cgroupsPath: spec.linux.cgroupsPath,
-    };
-    mkdirSync(bundle, { recursive: true, mode: 0o700 });
+    const note: ContainerNote = { id, bundle, runtime: program.name, tty, openStdin, stdinOnce, cgroupsPath: spec.linux.cgroupsPath };
     this.#exits.forget(id);
-    for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
-    writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
-    writeNote(this.#noteFile(id), note);
+    writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
+      mkdirSync(bundle, { recursive: true, mode: 0o700 });
+      for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
+      writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
       const create = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
       return { pid: await this.#operations.run(create, (operation) => this.#make(request, note, program, operation)) };
     } catch (error) {
