@@ -150,8 +150,10 @@ function startByWriting(fifo: string): boolean {
     throw error;
   }
   try {
-    unlinkSync(fifo); // first, as crun does: "created" ends here
+    // In this order: a daemon that dies in between leaves a container that counts as never started, and is ended. The other way round
+    // it would count as running and wait for ever.
     writeSync(fd, '\0');
+    unlinkSync(fifo);
     return true;
   } finally {
     closeSync(fd);
