@@ -60,6 +60,11 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     prepare: created,
     call: ({ api }) => api.call('POST', '/containers/web/start'),
     repeated: [304],
+    // Stored as running before it runs, so that none runs unknown: cut off in between it has ended.
+    between: [async (world) => {
+      await world.api.ok('POST', '/containers/web/start');
+      await world.api.ok('POST', '/containers/web/stop?t=0');
+    }],
     check: answers,
     clean: cleared,
   },
