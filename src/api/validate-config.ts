@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import type { ConfigRequest, HealthcheckRequest } from '../wire/container-create.ts';
+import { refuseSplit } from './one-word.ts';
 import { isSignal } from './signals.ts';
 
 const MILLISECOND_NS = 1_000_000;
@@ -18,6 +19,8 @@ export function validateConfig(config: ConfigRequest): void {
     }
     config.WorkingDir = cleanPath(config.WorkingDir);
   }
+  refuseSplit('hostname', config.Hostname);
+  refuseSplit('domain name', config.Domainname);
   if (config.StopSignal !== '' && !isSignal(config.StopSignal)) throw invalid(`invalid signal: ${config.StopSignal}`);
   for (const variable of config.Env) {
     if (variable === '' || variable.startsWith('=')) throw invalid(`invalid environment variable: ${variable}`);

@@ -5,6 +5,7 @@ import type { HostConfigRequest, UpdateRequest } from '../wire/container-create.
 import { isHost } from './network-mode.ts';
 import { validateMount, validateTmpfsTarget } from './validate-mounts.ts';
 import { validateResources } from './validate-resources.ts';
+import { isSplit, refuseSplit } from './one-word.ts';
 
 const CAPABILITIES = new Set(
   (
@@ -21,6 +22,10 @@ export function validateHost(host: HostConfigRequest): string[] {
   }
   for (const mount of host.Mounts) validateMount(mount);
   for (const extra of host.ExtraHosts) validateExtraHost(extra);
+  for (const server of host.Dns) if (isIP(server) === 0) throw invalid(`invalid DNS server ${JSON.stringify(server)}: it is not an IP address`);
+  for (const domain of host.DnsSearch) refuseSplit('DNS search domain', domain);
+  for (const option of host.DnsOptions) refuseSplit('DNS option', option);
+  for (const link of host.Links) refuseSplit('link', link);
   validatePortBindings(host.PortBindings);
   validateRestartPolicy(host.RestartPolicy);
   validateCapabilities('CapAdd', host.CapAdd ?? []);
@@ -85,7 +90,7 @@ function validateSecurityOption(option: string): void {
 /** 'name:ip', 'name=ip', with brackets around an IPv6 address if one likes, or 'name:host-gateway'. */
 function validateExtraHost(extra: string): void {
   const split = /^([^:=]+)[:=](.+)$/.exec(extra);
-  if (!split) throw invalid(`bad format for add-host: ${JSON.stringify(extra)}`);
+  if (!split || isSplit(extra)) throw invalid(`bad format for add-host: ${JSON.stringify(extra)}`);
   const address = split[2]!;
   if (address === 'host-gateway') return;
   if (isIP(address.replace(/^\[(.*)\]$/, '$1')) === 0) throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);

@@ -133,3 +133,15 @@ test('networks', () => {
   );
   assert.equal(pool({ Subnet: '10.0.0.0/24', IPRange: '10.0.0.128/25', Gateway: '10.0.0.1', AuxiliaryAddresses: { r: '10.0.0.2' } }), 'accepted');
 });
+
+test("what becomes a word in a container's hosts file or resolv.conf is one word", () => {
+  const host = (value: object) => refusal({ HostConfig: value });
+  assert.equal(refusal({ Hostname: 'x\n192.0.2.1 evil.example' }), 'invalid hostname "x\\n192.0.2.1 evil.example": it must have no white space and no control characters');
+  assert.match(refusal({ Domainname: 'a b' }), /^invalid domain name "a b"/);
+  assert.equal(host({ ExtraHosts: ['a\n192.0.2.1 b:192.0.2.2'] }), 'bad format for add-host: "a\\n192.0.2.1 b:192.0.2.2"');
+  assert.match(host({ DnsSearch: ['x\nnameserver 192.0.2.53'] }), /^invalid DNS search domain/);
+  assert.match(host({ DnsOptions: ['ndots:0\nnameserver 192.0.2.53'] }), /^invalid DNS option/);
+  assert.match(host({ Links: ['db:x\t192.0.2.1'] }), /^invalid link/);
+  for (const server of ['zzz', '', '192.0.2.53\noptions x']) assert.match(host({ Dns: [server] }), /^invalid DNS server ".*": it is not an IP address$/);
+  assert.equal(refusal({ Hostname: 'web.example', Domainname: 'example.org', HostConfig: { Dns: ['192.0.2.53', '2001:db8::53'], DnsSearch: ['.', 'example.org'], DnsOptions: ['ndots:0'], ExtraHosts: ['a:192.0.2.1', 'b=[::1]', 'c:host-gateway'], Links: ['db:db'] } }), 'accepted');
+});
