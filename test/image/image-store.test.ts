@@ -128,7 +128,8 @@ test('what is orphaned on disk is gone after opening, and a layer that is gone i
   assert.equal(later.images.list().length, 2);
   await eventually(() => assert.deepEqual(listing(root), before));
   writeFileSync(join(root, 'index.json'), '{');
-  await assert.rejects(openStore(root), { kind: 'system', message: /the image index .* is damaged/ });
+  const again = await openStore(root);
+  assert.deepEqual(['good', 'bad'].map((name) => again.images.get(name).id), ['good', 'bad'].map((name) => images.get(name).id), 'an index that is damaged is made anew');
 });
 
 test('an image that cannot be whole is set aside, with what is left of it, until it is whole or its file is deleted', async (t) => {
@@ -169,7 +170,7 @@ test('after a power failure, layers that were not on the disk are made again or 
   writeFileSync(images.catalog.blobs.path(lost!.layers[0]!), '');
   const index = readFileSync(join(root, 'index.json'), 'utf8');
   assert.deepEqual((await openStore(root)).images.list().length, 3, 'the same boot has all in memory');
-  writeFileSync(join(root, 'index.json'), index.replace(/"bootId":"[^"]+"/, '"bootId":"another"'));
+  writeFileSync(join(root, 'index.json'), index.replace(/"bootId":"[^"]+"/, '"bootId":"another"').replace(/,"sha256":"[0-9a-f]*"/, ''));
   const later = await openStore(root);
   assert.equal(later.images.find('lost'), undefined);
   const content = (name: string) => readFileSync(join(later.images.catalog.layers.path(later.images.get(name).diffIds[0]!), 'a'), 'utf8');
