@@ -1,5 +1,6 @@
 /** Every route that the api has, with objects that exist and with ones that do not, parameters, and bodies from the schemas. */
 import { request, type Agent } from 'node:http';
+import { unescape } from 'node:querystring'; // never throws, whatever it gets
 import { RouteTable } from '../../../src/api/route-table.ts';
 import { createRoutes } from '../../../src/api/routes/all.ts';
 import { createRequestSchema, configSchema, updateRequestSchema } from '../../../src/wire/container-create.ts';
@@ -117,7 +118,7 @@ export function faultOfAnswer({ status, text }: Answered, given: string): string
   } catch {
     // Old clients get plain text.
   }
-  return faultOfSentence(message, decodeURIComponent(given.replaceAll(/%(?![0-9a-fA-F]{2})/g, '%25')));
+  return faultOfSentence(message, unescape(given));
 }
 
 export const routeTarget: LiveTarget = {
