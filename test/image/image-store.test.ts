@@ -129,7 +129,8 @@ test('what is orphaned on disk is gone after opening, and a layer that is gone i
   await eventually(() => assert.deepEqual(listing(root), before));
   writeFileSync(join(root, 'index.json'), '{');
   const again = await openStore(root);
-  assert.deepEqual(['good', 'bad'].map((name) => again.images.get(name).id), ['good', 'bad'].map((name) => images.get(name).id), 'an index that is damaged is made anew');
+  const ids = (store: typeof images) => store.list().map((image) => image.id).toSorted();
+  assert.deepEqual(ids(again.images), ids(images), 'an index that is damaged is made anew');
 });
 
 test('an image that cannot be whole is set aside, with what is left of it, until it is whole or its file is deleted', async (t) => {
