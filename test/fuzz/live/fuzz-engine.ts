@@ -71,7 +71,7 @@ async function round(target: LiveTarget, random: Random, world: World, end: numb
 /** What the inputs made goes away again, and what they ended comes back. */
 function clearAway({ engine }: World): void {
   engine.shell(`docker unpause busy; for c in $(docker ps -aq); do case $(docker inspect -f '{{.Name}}' $c) in /bystander|/busy|/idle|/ended) ;; *) docker rm -fv $c;; esac; done; docker network prune -f; docker volume prune -af; docker image prune -f
-    docker inspect busy || docker run -di --init --name busy --network net -v vol:/v busybox sleep 1000000; docker start busy
+    docker network inspect net || docker network create --subnet 10.78.0.0/24 net; docker inspect busy || docker run -di --init --name busy --network net -v vol:/v busybox sleep 1000000; docker start busy
     docker inspect idle || docker create --name idle -it busybox sh; docker inspect ended || docker run -d --name ended busybox false`);
 }
 
