@@ -26,8 +26,11 @@ export interface DefaultBridge {
   readonly notice: string;
 }
 
-/** @throws conflict where the name is somebody else's, with the way out */
-export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[]): DefaultBridge {
+/**
+ * `inUse`: the bridge that containers live on, '' = none. It keeps its name until they have ended: two bridges with one subnet would cut them off.
+ * @throws conflict where the name is somebody else's, with the way out
+ */
+export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], inUse = ''): DefaultBridge {
   const { bridgeName, defaultBridgeName, dockerInstalled } = config;
   if (bridgeName !== '') {
     const stranger = foreignPort(links, bridgeName);
@@ -39,6 +42,9 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   const isTaken = (name: string) => links.some((link) => link.name === name && link.alias !== OWN_ALIAS);
   const foreign = isTaken(DOCKER_BRIDGE);
   const beside = defaultBridgeName === '' && (foreign || dockerInstalled);
+  if (beside && inUse === DOCKER_BRIDGE && !foreign) {
+    return { name: DOCKER_BRIDGE, besideDocker: false, notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${BRIDGE_BESIDE_DOCKER} once no container runs on it at a start of the daemon` };
+  }
   const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
   if (isTaken(name)) {
     throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name, or use that bridge as it is with --bridge ${name}`);
@@ -67,6 +73,14 @@ const DOCKER_FIRST_SUBNETS = parseSubnet('172.16.0.0/13')!;
 export function dockerSubnets(config: NamingConfig): HostSubnets {
   if (config.bridgeName !== '' || config.defaultBridgeName !== '' || !config.dockerInstalled) return { own: [], routed: [] };
   return { own: [DOCKER_DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };
+}
+
+/** Whether a network has addresses that dockerd gives out where nobody tells it otherwise. */
+export function overlapsDocker({ pools }: Pick<NetworkRecord, 'pools'>): boolean {
+  return pools.some(({ subnet }) => {
+    const own = parseSubnet(subnet);
+    return own !== undefined && subnetsOverlap(own, DOCKER_DEFAULT_SUBNET);
+  });
 }
 
 export interface SubnetClash {

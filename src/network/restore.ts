@@ -11,7 +11,7 @@ import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
 import { currentRecords, noteLed, refreshFiles, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { chooseDefaultBridge, clashesWithOthers, portsOfOthers } from './default-bridge.ts';
+import { chooseDefaultBridge, clashesWithOthers, overlapsDocker, portsOfOthers } from './default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
 import { policyWithOthers } from './other-bridges.ts';
@@ -103,17 +103,23 @@ export class Restorer {
 
   async #establishDefault(stored: Stored, live: ReadonlySet<string>): Promise<void> {
     const { config, table, route, log } = this.#core;
-    const bridge = chooseDefaultBridge(config, route.links());
+    const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
+    const bridge = chooseDefaultBridge(config, route.links(), previous && this.#isInUse(previous, stored, live) ? previous.bridgeName : '');
     if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
     this.#core.bridgeNotice = bridge.notice;
-    const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
-    await this.#admin.establish(defaultBridgeSpec(config, bridge), previous && this.#withFreePools(previous, stored, live, (name) => name === bridge.name || table.isBridge(name)));
+    await this.#admin.establish(defaultBridgeSpec(config, bridge), previous && this.#withFreePools(previous, stored, live, bridge.besideDocker, (name) => name === bridge.name || table.isBridge(name)));
+  }
+
+  /** Whether containers live on it. */
+  #isInUse(network: NetworkRecord, stored: Stored, live: ReadonlySet<string>): boolean {
+    return stored.sandboxes.some(({ sandbox }) => live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === network.id));
   }
 
   /** Another engine may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
-  #withFreePools(previous: NetworkRecord, stored: Stored, live: ReadonlySet<string>, isOurs: (name: string) => boolean): NetworkRecord {
-    const inUse = stored.sandboxes.some(({ sandbox }) => live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === previous.id));
-    if (inUse || clashesWithOthers(previous, this.#core.route, isOurs).length === 0) return previous;
+  #withFreePools(previous: NetworkRecord, stored: Stored, live: ReadonlySet<string>, besideDocker: boolean, isOurs: (name: string) => boolean): NetworkRecord {
+    if (this.#isInUse(previous, stored, live)) return previous;
+    if (besideDocker && overlapsDocker(previous)) return { ...previous, pools: [] };
+    if (clashesWithOthers(previous, this.#core.route, isOurs).length === 0) return previous;
     return { ...previous, pools: [] };
   }
 
@@ -143,7 +149,7 @@ export class Restorer {
       const bridge = table.network(endpoint.networkId)?.bridgeName;
       if (!bridge || endpoint.hostIfname === '') continue;
       const link = route.link(endpoint.hostIfname);
-      if (link && link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true });
+      if (link && link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true, hairpin: endpoint.published.length > 0 });
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);

@@ -107,16 +107,21 @@ function theirs(): void {
     assert.match((await lab.service.hostWarnings()).join('\n'), new RegExp(`network bridge has the subnet ${second.replaceAll('.', '\\.')}, and so has br-0123456789ab of Docker`));
   });
 
-  test('moves a default network that was called docker0 before Docker was installed, with its containers', async () => {
+  test('is installed later: the default network keeps its bridge while containers live on it, and moves at the first start without any', async () => {
     lab = await Lab.start();
     assert.equal(lab.network('bridge').bridgeName, 'docker0');
     const web = await lab.join('web', ['bridge']);
     lab.serveTcp(web.netns, 80);
     (lab.config as { dockerInstalled: boolean }).dockerInstalled = true;
     await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'docker0');
+    assert.match((await lab.service.hostWarnings()).join('\n'), /called causeway0 once no container runs on it/);
+    assert.equal(await askTcp(undefined, web.endpoints[0]!.ipv4, 80), '172.17.0.1');
+    await lab.service.leave(web.containerId);
+    await lab.restart();
     assert.equal(lab.network('bridge').bridgeName, 'causeway0');
     assert.equal(run('ip', 'link', 'show', 'docker0').code, 1, 'the old bridge is gone');
-    assert.equal(await askTcp(undefined, web.endpoints[0]!.ipv4, 80), '172.17.0.1');
+    assert.equal(lab.network('bridge').pools[0]?.subnet, '172.24.0.0/16', "Docker's own subnet is left to it");
   });
 
   test("on a bridge of ours is not cut off: the bridge stays, and what shares it is named", async () => {

@@ -37,7 +37,11 @@ async function nftFilter(context: RulesetContext, base: ListedChain): Promise<Fi
   }
   const chains = new Map<string, FilterRule[]>();
   const sets = setReader(context, family, table, listed);
-  for (const { chain, expr = [] } of listed) chains.set(chain, [...(chains.get(chain) ?? []), nftRule(expr, sets)]);
+  for (const { chain, expr = [] } of listed) {
+    const rules = chains.get(chain);
+    if (rules) rules.push(nftRule(expr, sets));
+    else chains.set(chain, [nftRule(expr, sets)]);
+  }
   const writer = family !== 'inet' && name === 'FORWARD' && table in IPTABLES_PRIORITY ? 'iptables' : 'nft';
   return { family: family as Filter['family'], table, writer, base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
 }
