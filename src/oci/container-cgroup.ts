@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, systemError } from '../base/errors.ts';
-import { cgroupMounts, listPids } from '../kernel/cgroup.ts';
+import { cgroupMounts, cgroupsOfProcess, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
 import { hiddenUnified, joinHiddenUnified } from '../kernel/unified-cgroup.ts';
 import { SIGKILL } from './signals.ts';
@@ -17,10 +17,15 @@ export function checkCgroupsPath(path: string): void {
   throw new CausewayError('system', `not the path of a container's own cgroup: "${path}"`);
 }
 
-/** Where the runtime does not see the v2 hierarchy: the process is in the container's group there too. */
+/** Where the runtime does not see the v2 hierarchy: a process that we started for the container is in its group there too. */
 export function joinContainer(cgroupsPath: string, pid: number): void {
   checkCgroupsPath(cgroupsPath);
   joinHiddenUnified(cgroupsPath, pid);
+}
+
+/** The same of a process that the runtime says is the container's, if the other hierarchies agree: a number can be anybody's. */
+export function joinContainerIfIn(cgroupsPath: string, pid: number): void {
+  if ([...cgroupsOfProcess(pid).values()].includes(cgroupsPath)) joinContainer(cgroupsPath, pid);
 }
 
 /** Every process of the container, by the host's numbers. */

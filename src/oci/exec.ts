@@ -8,7 +8,7 @@ import type { RuntimeSession } from './attach-session.ts';
 import { ReportPipe, startConmon } from './conmon.ts';
 import { conmonPidFile } from './conmon-arguments.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
-import { joinContainer } from './container-cgroup.ts';
+import { joinContainer, joinContainerIfIn } from './container-cgroup.ts';
 import { WatchedProcess } from './container-process.ts';
 import type { Operation, Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
@@ -92,7 +92,7 @@ async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle
     conmon.reports.close();
     throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
   }
-  joinContainer(start.cgroupsPath, report.data);
+  joinContainerIfIn(start.cgroupsPath, report.data);
   const process = new WatchedProcess(report.data);
   let lostCode: number | undefined;
   void process.ended.then(async () => {

@@ -16,7 +16,7 @@ import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, joinContainer, killLeftovers, thaw } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, thaw } from './container-cgroup.ts';
 import { clearUnfinishedNotes, findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -146,7 +146,7 @@ export class Runtime {
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
     this.#setProcess(live, report.data);
-    joinContainer(spec.linux.cgroupsPath, report.data);
+    joinContainerIfIn(spec.linux.cgroupsPath, report.data);
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
   }
