@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 /** What has got a name in these directories, or lost one, has so on the disk when it resolves. One that is gone is let be. */
@@ -10,4 +11,14 @@ export async function syncDirectories(...paths: readonly string[]): Promise<void
       await directory?.sync().finally(() => directory.close());
     }),
   );
+}
+
+/** The same of one directory, at once; it has to be there. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }

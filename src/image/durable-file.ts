@@ -1,5 +1,6 @@
 /** A small file that is replaced whole: after a crash of the machine at any instruction it is the old one or the new one. */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { syncDirectory } from '../base/sync-directories.ts';
 import { dirname } from 'node:path';
 import { storageError } from './storage-errors.ts';
 
@@ -20,14 +21,5 @@ export function writeDurably(path: string, content: string): void {
   } catch (error) {
     rmSync(beside, { force: true });
     throw storageError('write', beside, error);
-  }
-}
-
-export function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }

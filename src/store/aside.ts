@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { syncDirectory } from '../base/sync-directories.ts';
 import { dirname, join } from 'node:path';
 import { errorCode, errorMessage } from '../base/errors.ts';
 
@@ -98,15 +99,6 @@ export class AsideDirectory {
       throw error;
     }
     return names.map((name) => ({ key: name.slice(0, -'.json'.length), file: join(directory, name), bytes: readFileSync(join(directory, name)) }));
-  }
-}
-
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 
