@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Runs the tests: all of them, or the groups named ("unit", or a folder of test/). Each file is a process of its own; files
-// that start engines run one after the other, pure ones side by side. Ends with one line of totals.
+// Runs the tests: all of them, or the groups named ("unit", or a folder of test/). Files that start engines run one after the other, each
+// with its time; pure ones side by side. Ends with the longest files and one line of totals.
 //
 //   run-tests.mjs [unit|kernel|network|dns|oci|image|api|cli|golden|compat|security|fault|PATH]...
 import { spawnSync } from 'node:child_process';
@@ -18,6 +18,7 @@ function testsUnder(dir) {
   return readdirSync(dir, { recursive: true }).map((name) => join(dir, name)).filter((path) => path.endsWith('.test.ts')).sort();
 }
 
+const FILE_MINUTES = 15;
 const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'security', 'fuzz', 'fault'];
 const groups = { unit: [...testsUnder('src'), ...testsUnder('bench'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
 for (const name of ORDER) groups[name] = testsUnder(join('test', name));
@@ -25,6 +26,7 @@ for (const name of ORDER) groups[name] = testsUnder(join('test', name));
 const wanted = process.argv.slice(2);
 const runs = wanted.length === 0 ? ['unit', ...ORDER] : wanted;
 const totals = { pass: 0, fail: 0, skipped: 0 };
+const times = [];
 for (const name of runs) {
   const files = groups[name] ?? testsUnder(name);
   if (files.length === 0) {
@@ -32,12 +34,24 @@ for (const name of runs) {
     continue;
   }
   console.log(`\n=== ${name} (${files.length} files)`);
-  const concurrency = name === 'unit' ? 2 : 1;
+  if (name === 'unit') runFiles(name, files, 2);
+  else for (const file of files) runFiles(file, [file], 1);
+}
+times.sort((a, b) => b.seconds - a.seconds);
+console.log(`\nlongest: ${times.slice(0, 12).map(({ name, seconds }) => `${name} ${seconds} s`).join(', ')}`);
+console.log(`\n${totals.pass} passed, ${totals.fail} failed, ${totals.skipped} skipped`);
+process.exit(totals.fail === 0 && totals.pass > 0 ? 0 : 1);
+
+/** One run of node's test runner. One that does not end in FILE_MINUTES has failed; what it had printed by then is shown. */
+function runFiles(name, files, concurrency) {
+  const began = Date.now();
   const result = spawnSync(
     process.execPath,
     ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files],
-    { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'], timeout: 50 * 60_000 },
+    { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'], timeout: FILE_MINUTES * 60_000 },
   );
+  const seconds = Math.round((Date.now() - began) / 1000);
+  times.push({ name, seconds });
   const out = result.stdout ?? '';
   const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(out)?.[1] ?? 0);
   const failed = count('fail') + count('cancelled') || (result.status === 0 ? 0 : 1);
@@ -47,7 +61,6 @@ for (const name of runs) {
   // What a test prints (counts, measurements) is worth seeing; of the results only what failed.
   const notes = out.split('\n').filter((line) => /^\s*# (?!Subtest|tests |suites |pass |fail |cancelled |skipped |todo |duration_ms )/.test(line) || /^\s*# skip/i.test(line));
   if (notes.length > 0) console.log(notes.join('\n'));
-  console.log(failed ? out : `${count('pass')} passed in ${Math.round(Number(/duration_ms ([\d.]+)$/m.exec(out)?.[1] ?? 0) / 1000)} s`);
+  if (failed) console.log(out);
+  console.log(`${name}: ${count('pass')} passed${failed ? `, ${failed} FAILED` : ''} in ${seconds} s${result.error ? ` (${result.error.message})` : ''}`);
 }
-console.log(`\n${totals.pass} passed, ${totals.fail} failed, ${totals.skipped} skipped`);
-process.exit(totals.fail === 0 && totals.pass > 0 ? 0 : 1);
