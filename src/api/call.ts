@@ -18,8 +18,6 @@ const MAX_JSON_BYTES = 1024 * 1024;
 export const MAX_PORTS_JSON_BYTES = 16 * 1024 * 1024;
 /** Where there are arguments and an environment: as much as the kernel gives a program, and a half. */
 export const MAX_PROCESS_JSON_BYTES = 4 * 1024 * 1024;
-/** How long a client that goes on sending has to read that it was refused. */
-const REFUSED_LINGER_MS = 1000;
 
 export interface BodyBound {
   readonly maxBytes?: number;
@@ -36,6 +34,8 @@ export class Call {
   /** The part of the path that the route left open: a container, image, network, volume or exec. */
   readonly name: string;
   readonly query: Query;
+  /** The body is too long, and the rest of it is not read. */
+  bodyRefused = false;
   #abort: AbortController | undefined;
 
   constructor(init: {
@@ -107,16 +107,9 @@ export class Call {
   async #readBody(maxBytes: number): Promise<string> {
     const body = await readBounded(this.request, maxBytes);
     if (body !== undefined) return body.toString();
-    this.#hangUpAfterAnswer();
-    throw invalid(`invalid JSON: http: request body too large: at most ${maxBytes} bytes are taken here`);
-  }
-
-  /** A client that does not stop sending gets its answer, and then the connection ends. */
-  #hangUpAfterAnswer(): void {
-    const { socket } = this.request;
     this.request.pause();
-    this.response.setHeader('Connection', 'close');
-    this.response.once('finish', () => setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref());
+    this.bodyRefused = true;
+    throw invalid(`invalid JSON: http: request body too large: at most ${maxBytes} bytes are taken here`);
   }
 
   reply(status: number, value: unknown): void {

@@ -12,6 +12,7 @@ import { Call } from './call.ts';
 import { HTTP_STATUS } from './http-status.ts';
 import { keepEarlyBytes } from './hijack.ts';
 import { createRoutes } from './routes/all.ts';
+import { endUnread } from './unread-body.ts';
 import { NEWEST_API, negotiateVersion, olderThan, versionNumber } from './versions.ts';
 
 const VERSIONED_PATH = /^\/v([0-9.]+)(\/.*)$/;
@@ -92,10 +93,10 @@ function fail(error: unknown, response: ServerResponse, call: Call | undefined, 
     response.end(`${errorMessage(error)}\n`);
     return;
   }
-  sendError(response, status, errorMessage(error));
+  sendError(response, status, errorMessage(error), call?.bodyRefused);
 }
 
-function sendError(response: ServerResponse, status: number, message: string): void {
+function sendError(response: ServerResponse, status: number, message: string, unread = false): void {
   if (status === 304) {
     response.writeHead(304);
     response.end();
@@ -103,8 +104,10 @@ function sendError(response: ServerResponse, status: number, message: string): v
   }
   const body = Buffer.from(`${JSON.stringify({ message })}\n`);
   response.removeHeader('Content-Encoding');
+  if (unread) response.setHeader('Connection', 'close');
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
-  response.end(body);
+  if (unread) endUnread(response.req, response, body);
+  else response.end(body);
 }
 
 interface ParseError extends Error {

@@ -1,6 +1,9 @@
 /** The wire itself: versions, headers, errors, bodies. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from './serve.ts';
 
 test('says what it is, whatever is asked', async (t) => {
@@ -33,6 +36,21 @@ test('versions are negotiated, and what is not offered is refused in words', asy
     tooOld.text,
     'client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version\n',
   );
+});
+
+test('a client that is still sending when it is refused can go on, and read why', async (t) => {
+  const { socketPath } = await serve(t);
+  const socket = connect(socketPath);
+  const failed = new Promise<never>((_, reject) => socket.on('error', reject));
+  socket.pause();
+  const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`;
+  socket.write(`POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`);
+  // Written on, also after the answer is there; only then it is read.
+  for (let more = 0; more < 20; more++) await Promise.race([failed, new Promise((resolve) => setTimeout(() => socket.write(chunk.repeat(2), resolve), 10)), sleep(50)]);
+  let text = '';
+  socket.on('data', (part: Buffer) => (text += part.toString())).resume();
+  await Promise.race([failed.catch(() => {}), once(socket, 'close')]);
+  assert.match(text, /^HTTP\/1.1 400 [^]*Connection: close[^]*request body too large: at most 1048576 bytes/);
 });
 
 test('unknown routes and methods', async (t) => {
