@@ -39,6 +39,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   policy: FirewallPolicy;
   /** Why the bridge of the default network is not called as usual; '' where it is. */
   bridgeNotice: string;
+  /** Bridges of others that are left out of the firewall table; each is warned of once. */
+  readonly leftOut: Set<string>;
   /** Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more. */
   readonly busy: Set<string>;
 }
@@ -64,6 +66,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
     busy: new Set(),
+    leftOut: new Set(),
     bridgeNotice: '',
     policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };

@@ -2,12 +2,19 @@
 import type { NetworkCore } from './core.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, type FirewallPolicy } from './plan/elements.ts';
+import { isEncodable } from './plan/link-name.ts';
 import { foreignBridges } from './plan/other-engines.ts';
 
 /** The policy with the bridges as they are; the firewall is not told. */
 export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): FirewallPolicy {
   const { table, route, log } = core;
-  const others = othersCount(core, policy) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
+  const found = othersCount(core, policy) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
+  const others = found.filter(({ name }) => isEncodable(name));
+  for (const { name, engine } of found) {
+    if (isEncodable(name) || core.leftOut.has(name)) continue;
+    core.leftOut.add(name);
+    log.warn({ bridge: name, engine }, "another engine's bridge has a name that is no text: the firewall table cannot tell it from others");
+  }
   const known = new Set(policy.others?.map((other) => other.name));
   for (const { name, engine } of others) if (!known.has(name)) log.info({ bridge: name, engine }, "another engine's bridge: what passes there is left to its own rules");
   return { ...policy, others };

@@ -62,9 +62,20 @@ export class RulesetContext {
       (options.json ? NFT_CTX_OUTPUT_JSON : 0) |
       (options.terse ? NFT_CTX_OUTPUT_TERSE : 0) |
       (options.handles ? NFT_CTX_OUTPUT_HANDLE : 0);
+    if (options.json) this.#refuseWhatIsNoText(command, flags & ~NFT_CTX_OUTPUT_JSON);
     const output = this.#execute(command, flags);
     if (!options.json) return output;
     return output === '' ? { nftables: [] } : (JSON.parse(output) as unknown);
+  }
+
+  /**
+   * The library ends the process (assert) where it would have to write a name into JSON that is not UTF-8. Comments it leaves out then. As text it lists
+   * anything.
+   */
+  #refuseWhatIsNoText(command: string, flags: number): void {
+    const text = this.#execute(command, flags);
+    if (!text.includes('\ufffd') || !text.replace(/\b(comment|prefix) "[^"\n]*"/g, '').includes('\ufffd')) return;
+    throw new KernelError(`${command} as JSON`, errnoNumber('EILSEQ'), 'a name in it is not UTF-8');
   }
 
   #execute(commands: string, flags: number): string {

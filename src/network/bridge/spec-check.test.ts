@@ -42,7 +42,7 @@ test('the name: an interface that is there must be a bridge', () => {
   const named = (name: string) => check({ options: { 'com.docker.network.bridge.name': name } });
   for (const name of ['br9', 'br-new', '']) named(name);
   assert.throws(() => named('eth0'), { kind: 'system', message: 'existing interface eth0 is not a bridge' });
-  for (const name of ['sixteen-letters-', 'a b', 'a/b', '..']) assert.throws(() => named(name), { kind: 'invalid', message: /^invalid bridge name / });
+  for (const name of ['sixteen-letters-', 'a b', 'a/b', '..', 'a"b', 'a*', 'br%d']) assert.throws(() => named(name), { kind: 'invalid', message: /^invalid bridge name / });
 });
 
 test('isolation is for internal networks, and IPv6 needs its MTU', () => {

@@ -4,6 +4,7 @@ import { bigintToIp, parseSubnet, subnetsOverlap, type Subnet } from '../../mode
 import type { IpamPool, NetworkSpec } from '../../model/network.ts';
 import { BRIDGE_OPTION, checkOptions, parseBridgeOptions } from '../plan/bridge-options.ts';
 import type { HostFacts } from '../plan/driver.ts';
+import { linkNameComplaint } from '../plan/link-name.ts';
 
 const LEAST_MTU_V6 = 1280;
 const LINK_LOCAL = parseSubnet('fe80::/64')!;
@@ -34,9 +35,8 @@ export function checkBridgeSpec(spec: NetworkSpec, facts: Pick<HostFacts, 'linkK
 
 function checkName(name: string, facts: Pick<HostFacts, 'linkKind'>): void {
   if (name === '') return;
-  if (Buffer.byteLength(name) > 15 || /[\s/:]/.test(name) || name === '.' || name === '..') {
-    throw invalid(`invalid bridge name ${JSON.stringify(name)}: an interface name has at most 15 bytes and no space, slash or colon`);
-  }
+  const complaint = linkNameComplaint(name);
+  if (complaint !== undefined) throw invalid(`invalid bridge name ${JSON.stringify(name)}: ${complaint}`);
   const kind = facts.linkKind(name);
   if (kind !== undefined && kind !== 'bridge') throw systemError(`existing interface ${name} is not a bridge`);
 }

@@ -10,7 +10,7 @@ import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
 import { decodeElement, encodeElement } from './encode.ts';
-import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
+import { groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 // Making it ready takes 2 us an element, which nobody should notice.
@@ -58,7 +58,12 @@ export class Firewall {
       return 'corrected';
     }
     const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
-    this.#run(`${remove}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements)}`);
+    const odd = new Set(elements.filter((element) => !isReadableElement(element)));
+    this.#run(`${remove}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
+    if (odd.size > 0) {
+      this.#log.warn({ elements: [...odd].map(({ key }) => key) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
+      this.change({ add: [...odd], remove: [] }); // as bytes, in the same turn
+    }
     this.#rules = this.#listRules();
     this.#copyTable();
     this.#log.info({ elements: elements.length, version: rulesetVersion(this.#options) }, 'firewall table written');

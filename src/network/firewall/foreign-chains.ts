@@ -3,6 +3,7 @@
  * would become of a packet of each network, said with the name of the program that wrote the rule, and with what helps in that program's own words.
  */
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { shellWord } from '../plan/link-name.ts';
 import { stopOf, type ProbePacket, type Stop } from './filter-model.ts';
 import { foreignFilters } from './foreign-filters.ts';
 import { WAY_MARK } from './ruleset.ts';
@@ -86,7 +87,8 @@ function programOf({ filter, chain, by }: Stop): ForeignDrop['program'] {
   return filter.writer;
 }
 
-function adviceFor(stop: Stop, bridges: readonly string[], direct: boolean): string {
+function adviceFor(stop: Stop, names: readonly string[], direct: boolean): string {
+  const bridges = names.map(shellWord);
   const { filter, chain } = stop;
   const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
   const iptables = filter.family === 'ip6' ? program.replace('ip', 'ip6') : program;
@@ -104,8 +106,8 @@ function adviceFor(stop: Stop, bridges: readonly string[], direct: boolean): str
       return insert('DOCKER-USER');
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
-      const set = `{ ${bridges.map((bridge) => `"${bridge}"`).join(', ')} }`;
-      return `nft 'insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept'`;
+      const set = `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
+      return `nft ${shellWord(`insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept`)}`;
     }
     default:
       return insert('FORWARD');

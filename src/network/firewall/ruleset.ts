@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Element, SetName } from '../plan/element.ts';
+import { isReadableByNft } from '../plan/link-name.ts';
 import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
 
 /** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
@@ -267,6 +268,13 @@ export function renderElements(elements: readonly Element[]): string {
     return `add element ${FAMILY} ${TABLE} ${set} { ${list.join(', ')} }\n`;
   });
   return commands.join('');
+}
+
+/** Whether nft's language can name its interfaces. */
+export function isReadableElement({ set, key }: Element): boolean {
+  const types = SETS[set].key;
+  const parts = types.length === 1 ? [key] : key.split(' . ');
+  return parts.every((part, index) => types[index] !== 'ifname' || isReadableByNft(part));
 }
 
 /** Elements of one set belong in one message. */

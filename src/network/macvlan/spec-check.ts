@@ -3,6 +3,7 @@ import { invalid, notImplemented } from '../../base/errors.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { BRIDGE_OPTION, checkOptions, unknownOptionWarnings } from '../plan/bridge-options.ts';
 import type { HostFacts } from '../plan/driver.ts';
+import { linkNameComplaint } from '../plan/link-name.ts';
 
 export interface ParentKind {
   readonly name: 'macvlan' | 'ipvlan';
@@ -46,6 +47,8 @@ export function checkParentSpec(kind: ParentKind, spec: NetworkSpec, facts: Host
   if (kind.flags.length > 0 && !kind.flags.includes(flag)) {
     throw invalid(`requested ${kind.name} flag '${flag}' is not valid, '${kind.flags[0]}' is the ${kind.name} driver default`);
   }
+  const complaint = parent === '' ? undefined : linkNameComplaint(parent);
+  if (complaint !== undefined) throw invalid(`invalid parent interface name ${JSON.stringify(parent)}: ${complaint}`);
   if (parent === 'lo') throw invalid(`loopback interface is not a valid ${kind.name} parent link`);
   if (spec.ipam.driver === 'null' && spec.ipam.pools.length === 0) {
     if (spec.enableIpv4) throw invalid('ipv4 pool is empty');

@@ -16,6 +16,7 @@ test('values as clients send them, and refusals that name the option', () => {
   assert.equal(parse(bridge('enable_icc', '0')).icc, false);
   assert.equal(parse(bridge('gateway_mode_ipv4', 'routed')).mode4, 'routed');
   assert.deepEqual(parse(bridge('trusted_host_interfaces', 'eth0:wg0')).trustedInterfaces, ['eth0', 'wg0']);
+  assert.deepEqual(parse(bridge('trusted_host_interfaces', ':eth0:more-than-15-bytes')).trustedInterfaces, ['eth0']);
 });
 
 test('a value that cannot be meant is refused in Docker\'s words when the network is made, and passed over afterwards', () => {

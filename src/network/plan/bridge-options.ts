@@ -6,6 +6,7 @@ import { invalid } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import { isEncodable, linkNameComplaint } from './link-name.ts';
 
 export const GATEWAY_MODES = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const;
 export type GatewayMode = (typeof GATEWAY_MODES)[number];
@@ -61,7 +62,7 @@ export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): Bridg
     mode4: readMode(get(BRIDGE_OPTION.mode4)),
     mode6: readMode(get(BRIDGE_OPTION.mode6)),
     inhibitIpv4: readBoolean(get(BRIDGE_OPTION.inhibitIpv4), false),
-    trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter((name) => name !== ''),
+    trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter(isEncodable),
     mtu: readNumber(get(BRIDGE_OPTION.mtu)) ?? 0,
     ifnamePrefix: PREFIX.test(get(BRIDGE_OPTION.ifnamePrefix)) ? get(BRIDGE_OPTION.ifnamePrefix) : 'eth',
     source4: readAddress(get(BRIDGE_OPTION.source4), 4),
@@ -110,6 +111,7 @@ const COMPLAINTS: Readonly<Record<string, (text: string) => string | undefined>>
   [BRIDGE_OPTION.mtu]: notNumber,
   [BRIDGE_OPTION.dnsTtlS]: (text) => (readNumber(text) === undefined ? 'not a number of seconds' : undefined),
   [BRIDGE_OPTION.hostBindingIp]: notAddress(),
+  [BRIDGE_OPTION.trusted]: (text) => text.split(':').map((name) => (name === '' ? undefined : linkNameComplaint(name))).find((complaint) => complaint !== undefined),
   [BRIDGE_OPTION.source4]: notAddress(4),
   [BRIDGE_OPTION.source6]: notAddress(6),
   [BRIDGE_OPTION.ifnamePrefix]: (text) => (text === '' || PREFIX.test(text) ? undefined : 'an interface name has a letter first, then letters, digits, _ and -'),
