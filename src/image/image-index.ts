@@ -76,6 +76,7 @@ function keepPrevious(root: string): void {
     rmSync(beside, { force: true });
     linkSync(indexFile(root), beside);
     renameSync(beside, previousIndexFile(root));
+    rmSync(beside, { force: true }); // rename does nothing where both are names of one file already
   } catch (error) {
     // The first one replaces none; and a file system without links has no second name.
     if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '')) throw storageError('link', beside, error);

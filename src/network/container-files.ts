@@ -205,8 +205,13 @@ export function isOf(record: SandboxRecord, pid: number): boolean {
 
 function writeWhole(path: string, text: string): void {
   const next = `${path}.next`;
-  writeFileSync(next, text, { mode: 0o644 });
-  swapFile(next, path);
+  try {
+    writeFileSync(next, text, { mode: 0o644 });
+    swapFile(next, path);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
+  }
 }
 
 /** The same file, as others have it mounted: one write, then what is left of a longer text is cut off. Never empty. */

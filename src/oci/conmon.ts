@@ -3,7 +3,7 @@
  * its sync pipe: JSON lines {"data": number, "message"?: string}. With --sync (for an exec) it stays our child: one fork less.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { systemError } from '../base/errors.ts';
+import { errorMessage, systemError } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openPipe, spawnProgram } from '../kernel/spawn.ts';
@@ -42,7 +42,8 @@ export class ReportPipe {
       size = readSync(this.#fd, buffer);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
-      throw error;
+      this.#text += `its report cannot be read: ${errorMessage(error)}\n`; // whoever waits for it is told; nobody else is concerned
+      size = 0;
     }
     if (size === 0) {
       this.#ended = true;

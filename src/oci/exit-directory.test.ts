@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ExitDirectory } from './exit-directory.ts';
+
+test('what a killed conmon had begun to write is forgotten with its container, and nobody else\'s', (t) => {
+  const path = mkdtempSync(join(tmpdir(), 'causeway-exits-'));
+  t.after(() => rmSync(path, { recursive: true }));
+  const exits = new ExitDirectory(path, () => {});
+  t.after(() => exits.close());
+  for (const name of ['one', 'one.0007Y3', 'one2.AB12CD', 'two']) writeFileSync(join(path, name), '0');
+  exits.forget('one');
+  assert.deepEqual(readdirSync(path), ['one2.AB12CD', 'two']);
+});
 
 test('an exit that cannot be read just now is told again until it can', async (t) => {
   const path = mkdtempSync(join(tmpdir(), 'causeway-exits-'));

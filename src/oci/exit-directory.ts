@@ -60,8 +60,10 @@ export class ExitDirectory {
     }
   }
 
+  /** Also what a conmon that was killed had begun to write. */
   forget(id: string): void {
     rmSync(join(this.path, id), { force: true });
+    for (const name of this.#names()) if (name.startsWith(`${id}.`)) rmSync(join(this.path, name), { force: true });
   }
 
   close(): void {

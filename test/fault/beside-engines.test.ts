@@ -86,7 +86,8 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
       const ours = new Set((JSON.parse(host.ok('ip', '-j', 'link')) as { ifname: string; ifalias?: string }[]).filter(({ ifalias }) => ifalias === 'causeway').map(({ ifname }) => ifname));
       const links = (JSON.parse(host.ok('ip', '-j', 'address')) as { ifname: string; address: string; master?: string; operstate: string; addr_info: { local: string; scope: string }[] }[])
         .filter(({ ifname }) => ifname !== 'lo' && !ours.has(ifname))
-        .map(({ ifname, address, master, operstate, addr_info }) => `${ifname} ${address} ${master ?? ''} ${operstate} ${addr_info.filter(({ scope }) => scope === 'global').map(({ local }) => local)}`);
+        // A new bridge is UNKNOWN until the kernel has counted its ports.
+        .map(({ ifname, address, master, operstate, addr_info }) => `${ifname} ${address} ${master ?? ''} ${operstate === 'UNKNOWN' ? 'UP' : operstate} ${addr_info.filter(({ scope }) => scope === 'global').map(({ local }) => local)}`);
       const rules = host.run('sh', '-c', 'iptables-save; ip6tables-save').out.split('\n').filter((line) => line.startsWith('-A') && !/CAUSEWAY/i.test(line));
       return [...links.sort(), ...rules].join('\n');
     };

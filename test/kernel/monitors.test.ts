@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
+import { constants } from 'node:os';
+import { KernelError } from '../../src/kernel/errors.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/netlink-socket.ts';
 import { RouteMonitor, type RouteNews } from '../../src/kernel/netlink/route-monitor.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { NftSocket } from '../../src/kernel/nftables/batch.ts';
@@ -55,6 +58,22 @@ test('route monitor: what was lost is said', async () => {
   await eventually(() => news.length > count, 3000); // and it goes on afterwards
   monitor.close();
   routes.close();
+});
+
+test('route monitor: where the kernel cannot give a message just now, that is said as a loss, and what follows is read', async (t) => {
+  const netns = throwawayNetns(directory);
+  const news: RouteNews[] = [];
+  const monitor = RouteMonitor.open({ netns, listener: (items) => news.push(...items) });
+  const drain = NetlinkSocket.prototype.drain;
+  let refusals = 2;
+  t.mock.method(NetlinkSocket.prototype, 'drain', function (this: NetlinkSocket, ...args: Parameters<typeof drain>) {
+    if (refusals-- > 0) throw new KernelError('receive', constants.errno.ENOMEM);
+    return drain.apply(this, args);
+  });
+  run(netns, 'ip', 'link', 'add', 'br0', 'type', 'bridge');
+  await eventually(() => news.some((item) => item.type === 'overrun'));
+  await eventually(() => news.some((item) => item.type === 'link' && item.link.name === 'br0'));
+  monitor.close();
 });
 
 test('ruleset monitor: generations, who changed them, deleted tables', async () => {

@@ -38,6 +38,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const REPLY_TIMEOUT_S = 10;
 const DUMP_ATTEMPTS = 5;
+const READ_AGAIN_MS = 200;
 
 // The kernel fills at most 32 KiB of a dump into one receive. One buffer for all sockets: nothing is read concurrently.
 const receiveBuffer = Buffer.alloc(128 * 1024);
@@ -211,7 +212,18 @@ export class NetlinkSocket {
    * groups; close the watch before the socket.
    */
   listen(operation: string, visit: (message: NetlinkMessage) => void, drained: (lost: boolean) => void): FdWatch {
-    const read = () => drained(this.drain(operation, visit));
+    const read = () => {
+      let lost = true;
+      try {
+        lost = this.drain(operation, visit);
+      } catch (error) {
+        // No memory for a message, say. Nobody called who could be told, so it is as if messages were lost; and the rest is read in a moment.
+        if (!(error instanceof KernelError)) throw error;
+        watch.watch({});
+        setTimeout(() => watch.watch({ readable: true }), READ_AGAIN_MS).unref();
+      }
+      drained(lost);
+    };
     // An overflow is an error pending on the socket, which ends the watching; reading takes it off.
     const watch = watchReadable(this.fd, read, () => {
       watch.watch({ readable: true });

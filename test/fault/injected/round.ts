@@ -12,6 +12,8 @@ import type { Operation } from '../step-boundaries/operation.ts';
 import { differenceOf, stateOf } from '../step-boundaries/state.ts';
 import type { Stage } from '../step-boundaries/world.ts';
 
+const SETTLES_MS = 60_000;
+
 export interface Course {
   /** All doors that the operation goes through, acts and looks. */
   readonly visits: readonly Visit[];
@@ -115,10 +117,13 @@ async function matches(stage: Stage, allowed: readonly (readonly string[])[], wh
 }
 
 export async function settledState(stage: Stage): Promise<string[]> {
+  const end = Date.now() + SETTLES_MS;
   for (let last = await stateOf(stage.engine, stage.api, stage.parent); ; ) {
     await sleep(200);
     const now = await stateOf(stage.engine, stage.api, stage.parent);
-    if (differenceOf(last, now) === '') return now;
+    const difference = differenceOf(last, now);
+    if (difference === '') return now;
+    if (Date.now() > end) throw new Error(`the state does not come to rest:\n${difference}`);
     last = now;
   }
 }
