@@ -25,7 +25,9 @@ console.log(`seed ${options.seed}, ${options.seconds} s`);
 add(tryAll(PURE_TARGETS.filter(({ name }) => name.includes(options.only)), { seed: options.seed, inputsPerTarget: options.inputs, seconds: options.seconds / (withEngine ? 2 : 1) }, report).counts);
 if (withEngine) {
   const { fuzzEngine } = await import('./live/fuzz-engine.ts');
-  add(await fuzzEngine({ seed: options.seed, seconds: options.seconds / 2, only: options.only }, report));
+  const { counts: sent, longestSilenceMs } = await fuzzEngine({ seed: options.seed, seconds: options.seconds / 2, only: options.only, silenceMs: 1000 }, report);
+  add(sent);
+  console.log(`longest silence of /_ping: ${longestSilenceMs} ms`);
 }
 
 for (const [name, count] of counts) console.log(`${String(count).padStart(10)}  ${name}`);

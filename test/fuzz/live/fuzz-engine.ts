@@ -8,6 +8,7 @@ import { routeTarget } from './routes.ts';
 import { uploadTarget } from './uploads.ts';
 import { rawTarget, streamTarget } from './wire.ts';
 import { complaints, descriptors, destroyWorld, makeWorld, type World } from './world.ts';
+import { PingSampler } from '../../harness/ping-sampler.ts';
 import { sleep } from '../../harness/test-engine.ts';
 
 export const LIVE_TARGETS: readonly LiveTarget[] = [routeTarget, rawTarget, streamTarget, uploadTarget, resolverTarget, commandTarget];
@@ -16,17 +17,26 @@ export interface LiveBudget {
   readonly seed: number;
   readonly seconds: number;
   readonly only?: string;
+  /** A longer silence of `/_ping` is a finding; for a machine that has nothing else to do. */
+  readonly silenceMs?: number;
+}
+
+export interface LiveResult {
+  /** What was sent, by target. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly longestSilenceMs: number;
 }
 
 /** Inputs between two looks at the world. */
 const ROUND = 60;
 
-/** The counts of what was sent, by target. */
-export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) => void): Promise<Map<string, number>> {
+export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) => void): Promise<LiveResult> {
   const counts = new Map<string, number>();
   const targets = LIVE_TARGETS.filter(({ name }) => name.includes(budget.only ?? ''));
-  if (targets.length === 0) return counts;
+  let longestSilenceMs = 0;
+  if (targets.length === 0) return { counts, longestSilenceMs };
   const world = await makeWorld();
+  const pings = await PingSampler.start(world.engine);
   try {
     const pid = world.engine.pid;
     const randoms = new Map(targets.map((target, index) => [target, new Random(budget.seed + index)]));
@@ -35,10 +45,13 @@ export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) 
       for (const target of targets) {
         if (Date.now() >= end) break;
         const inputs = await round(target, randoms.get(target)!, world, end, counts, report);
+        const silenceMs = await pings.longestSilenceMs();
+        longestSilenceMs = Math.max(longestSilenceMs, silenceMs);
+        if (silenceMs > (budget.silenceMs ?? Infinity)) report({ target: target.name, input: { json: inputs }, what: `no answer to /_ping for ${silenceMs} ms` });
         const wrong = await complaints(world, pid);
         if (wrong === '') continue;
         report({ target: target.name, input: { json: inputs }, what: wrong });
-        return counts;
+        return { counts, longestSilenceMs };
       }
       clearAway(world);
     }
@@ -46,9 +59,10 @@ export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) 
     const left = await leftOpen(pid, before);
     if (left !== '') report({ target: 'engine: descriptors', input: { json: budget }, what: left });
   } finally {
+    pings.stop();
     await destroyWorld(world);
   }
-  return counts;
+  return { counts, longestSilenceMs };
 }
 
 async function round(target: LiveTarget, random: Random, world: World, end: number, counts: Map<string, number>, report: (finding: Finding) => void): Promise<readonly Input[]> {
