@@ -9,6 +9,8 @@ export interface ProgramResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** More was printed than `stdout` holds. */
+  readonly cut: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export function runProgram(
         code: code ?? (signal ? 128 : 1),
         stdout: stdout.toString(),
         stderr: stderr.toString(),
+        cut: stdout.cut,
       });
     });
     child.stdin.end(options.input);

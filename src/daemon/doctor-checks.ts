@@ -7,8 +7,10 @@ import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
+import { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
 import { OWN_ALIAS } from '../network/apply/executors.ts';
-import { foreignDrops, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
+import { foreignDrops, markWarning, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
+import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
 import { uplinkOf } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
@@ -182,18 +184,23 @@ function overlay(): Finding {
 /** What other firewalls drop of the networks that there are, or of the default one that there will be. */
 async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Finding[]> {
   const context = RulesetContext.open();
+  const reader = RulesetReader.open();
   const route = RouteSocket.open();
+  const subject = 'other firewalls';
   try {
     const running = hasWay(context);
-    const drops = await foreignDrops(context, networksOf(route, bridge), { uplink: uplinkOf(route), marked: running || config.firewallIntegration });
-    if (drops.length === 0) return [{ level: 'ok', subject: 'other firewalls', text: 'none drops traffic of containers' }];
-    return drops.map((drop) => {
+    const marked = running || config.firewallIntegration;
+    const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), { uplink: uplinkOf(route), marked, legacy: await readLegacyTables() });
+    const others: Finding[] = [...unknown, ...(marked ? markUsers.map(markWarning) : [])].map((text) => ({ level: 'warn', subject, text }));
+    if (drops.length === 0) return others.length > 0 ? others : [{ level: 'ok', subject, text: 'none drops traffic of containers' }];
+    return [...others, ...drops.map((drop): Finding => {
       // Until a daemon runs, nobody has made way yet.
-      if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject: 'other firewalls', text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
-      return { level: 'warn', subject: 'other firewalls', text: sentenceOf(drop), advice: drop.advice };
-    });
+      if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject, text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
+      return { level: 'warn', subject, text: sentenceOf(drop), advice: drop.advice };
+    })];
   } finally {
     route.close();
+    reader.close();
     context.close();
   }
 }

@@ -275,6 +275,8 @@ export interface NftablesLibrary {
   getError(context: unknown): string;
   setOutputFlags(context: unknown, flags: number): void;
   runCommands(context: unknown, commands: string): number;
+  /** In a thread: nothing else may be done with the context until it resolves. */
+  runCommandsAside(context: unknown, commands: string): Promise<number>;
 }
 
 let nftables: NftablesLibrary | undefined;
@@ -283,6 +285,7 @@ let nftables: NftablesLibrary | undefined;
 export function libnftables(): NftablesLibrary {
   if (nftables) return nftables;
   const library = koffi.load('libnftables.so.1');
+  const runCommands = library.func('int nft_run_cmd_from_buffer(void *, str)');
   nftables = {
     contextNew: library.func('void *nft_ctx_new(uint32_t)'),
     contextFree: library.func('void nft_ctx_free(void *)'),
@@ -291,7 +294,9 @@ export function libnftables(): NftablesLibrary {
     getOutput: library.func('str nft_ctx_get_output_buffer(void *)'),
     getError: library.func('str nft_ctx_get_error_buffer(void *)'),
     setOutputFlags: library.func('void nft_ctx_output_set_flags(void *, uint)'),
-    runCommands: library.func('int nft_run_cmd_from_buffer(void *, str)'),
+    runCommands,
+    runCommandsAside: (context, commands) =>
+      new Promise((resolve, reject) => runCommands.async(context, commands, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)))),
   };
   return nftables;
 }

@@ -10,6 +10,8 @@ import { StaleFlows } from './apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 import { Departures } from './departures.ts';
 import { Firewall } from './firewall/firewall.ts';
+import { ForeignRules } from './foreign-rules.ts';
+import { probedNetworks, uplinkOf } from './foreign-drops.ts';
 import { WayMaker } from './firewall/way-maker.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
@@ -36,6 +38,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly departures: Departures;
   /** Through other firewalls of the host. */
   readonly way: WayMaker;
+  /** What these do nevertheless. */
+  readonly foreignRules: ForeignRules;
   policy: FirewallPolicy;
   /** Why the bridge of the default network is not called as usual; '' where it is. */
   bridgeNotice: string;
@@ -61,7 +65,8 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
     firewall,
-    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context() }),
+    foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks()), uplink: uplinkOf(route), marked: config.firewallIntegration })),
+    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context(), reader: () => firewall.reader() }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),

@@ -9,8 +9,7 @@ import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridg
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
-import { foreignDrops, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
-import { probedNetworks, uplinkOf } from './foreign-drops.ts';
+import { markWarning, sentenceOf } from './firewall/foreign-chains.ts';
 import { policyWithOthers } from './other-bridges.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
@@ -100,7 +99,7 @@ export class NetworkAdmin {
   /** What on this host keeps networks from working as they should. */
   async hostWarnings(): Promise<string[]> {
     const { config, table, bridgeNotice } = this.#core;
-    const warnings = (await this.#foreignDrops()).map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`);
+    const warnings = await this.#foreignWarnings();
     warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
     warnings.push(...this.#clashes());
@@ -131,13 +130,14 @@ export class NetworkAdmin {
     });
   }
 
-  async #foreignDrops(): Promise<ForeignDrop[]> {
-    const { table, firewall, log, route, way } = this.#core;
+  async #foreignWarnings(): Promise<string[]> {
+    const { foreignRules, log, way } = this.#core;
     try {
-      return await foreignDrops(firewall.context(), probedNetworks(table.networks()), { uplink: uplinkOf(route), marked: way.enabled });
+      const { drops, unknown, markUsers } = await foreignRules.ask();
+      return [...drops.map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`), ...unknown, ...(way.enabled ? markUsers.map(markWarning) : [])];
     } catch (error) {
       log.debug({ error: errorMessage(error) }, 'the rules of other firewalls cannot be read');
-      return [];
+      return [`whether other firewalls drop traffic of containers is not known: ${errorMessage(error)}`];
     }
   }
 

@@ -82,6 +82,7 @@ export class Repairer {
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
     core.firewall.doubted = () => this.#doubtRules();
+    core.foreignRules.catchUp = () => this.#ruleset.catchUp();
     this.#prepareSoon();
     this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
   }
@@ -94,6 +95,7 @@ export class Repairer {
 
   close(): void {
     this.#closed = true;
+    this.#core.foreignRules.catchUp = () => this.#core.foreignRules.changed();
     clearInterval(this.#legacyLook);
     clearTimeout(this.#timer);
     clearTimeout(this.#preparing);
@@ -108,6 +110,7 @@ export class Repairer {
 
   #onRuleset(news: RulesetNews | 'overrun'): void {
     if (news !== 'overrun' && news.own) return this.#prepareSoon();
+    this.#core.foreignRules.changed();
     this.#suspects.rules = true;
     if (news !== 'overrun' && news.deletedTables.includes(TABLE_KEY)) this.#putTableBack();
     else if (news !== 'overrun' && news.ruleTables.has(TABLE_KEY)) this.#rememberUserRules();

@@ -72,7 +72,7 @@ With \`--firewall-integration=false\` (bridged packets pass the filters too here
 ${tableOf(names, off)}
 \`causeway doctor\` and the warnings of \`docker info\` say what of which network is dropped, by which program and rule, and what to do in that program's own words. They
 follow a packet of each network through all chains, jumps, sets and maps. What rules ask beyond interfaces, addresses, marks and the state of a connection (a port, a rate) is taken for something special,
-which a packet in general does not have.
+which a packet in general does not have. Rules are read again after news of rules or of networks. Where forwarded packets can meet more than 20,000 of them, both say that these were not evaluated.
 
 ## With ufw
 
@@ -104,7 +104,9 @@ ${block('firewalld, without the mode', 0)}
 ## With rules of your own
 
 Rules of iptables are passed as those of ufw are. **Tables of nftables that you wrote are left alone**: where they drop what containers send or get, \`causeway doctor\` names the chain and the rule, and what
-to insert. A chain that looks at the mark of a packet can let it through as ours does: what our table has let through has the bit 0x8000000 in the forward hook, from priority -5 on, and nothing else can have it.
+to insert. A chain that looks at the mark of a packet can let it through as ours does: what our table has let through has the bit 0x8000000 in the forward hook, from priority -5 on, and nothing else can have it
+among forwarded packets: it is taken off first. Calico's and Cilium's default masks (0xffff0000) hold that bit too, so beside them one of theirs gets lost in the forward hook: give them another mask, or use
+\`--firewall-integration=false\`. \`causeway doctor\` and \`docker info\` warn where chains of theirs are seen. Our own rules decide earlier, at priority -10, before iptables, ufw and firewalld (0).
 
     ${OWN_RULE}
 

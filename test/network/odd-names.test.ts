@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { foreignDrops } from '../../src/network/firewall/foreign-chains.ts';
-import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
+import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
 import type { NetworkRecord } from '../../src/model/network.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
@@ -72,8 +72,8 @@ function names(): void {
 async function advice(): Promise<void> {
   const bridges = ["q'; touch /tmp/x; '", 'd$(id)', 'plain'].map((name) => name.replaceAll(/[ /]/g, ''));
   const probed = bridges.map((bridge, at) => ({ bridge, ipv4: `10.9.${at}.1`, ipv6: '', translated: true }));
-  const context = RulesetContext.open();
-  const said = async () => (await foreignDrops(context, probed, { uplink: 'eth0', marked: false })).map((drop) => drop.advice);
+  const reader = RulesetReader.open();
+  const said = async () => (await foreignDrops(reader, probed, { uplink: 'eth0', marked: false, legacy: [] })).drops.map((drop) => drop.advice);
   try {
     for (const setUp of [`nft 'table inet theirs { chain f { type filter hook forward priority 10; policy drop; }; }'`, 'iptables-nft -P FORWARD DROP']) {
       sh(setUp);
@@ -84,6 +84,6 @@ async function advice(): Promise<void> {
       run('nft', 'flush', 'ruleset');
     }
   } finally {
-    context.close();
+    reader.close();
   }
 }

@@ -24,6 +24,7 @@ export interface RulesetNews {
 export type RulesetListener = (news: RulesetNews | 'overrun') => void;
 
 const TOLD = new Set([NFT_MSG_DELTABLE, NFT_MSG_NEWRULE, NFT_MSG_DELRULE, NFT_MSG_NEWGEN]);
+const RECEIVE = 'receive ruleset news';
 const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
@@ -34,25 +35,30 @@ export class RulesetMonitor {
   readonly #socket: NetlinkSocket;
   readonly #watch: FdWatch;
   readonly #ownPid: number;
+  readonly #drained: (lost: boolean) => void;
+  #news: (RulesetNews | 'overrun')[] = [];
   #deletedTables: string[] = [];
   #ruleTables = new Set<string>();
 
   private constructor(socket: NetlinkSocket, ownPid: number, listener: RulesetListener) {
     this.#socket = socket;
     this.#ownPid = ownPid;
-    let news: (RulesetNews | 'overrun')[] = [];
-    this.#watch = socket.listen(
-      'receive ruleset news',
-      (message) => {
-        const item = this.#read(message);
-        if (item) news.push(item);
-      },
-      (lost) => {
-        const batch = lost ? [...news, 'overrun' as const] : news;
-        news = [];
-        for (const item of batch) listener(item);
-      },
-    );
+    this.#drained = (lost) => {
+      const batch = lost ? [...this.#news, 'overrun' as const] : this.#news;
+      this.#news = [];
+      for (const item of batch) listener(item);
+    };
+    this.#watch = socket.listen(RECEIVE, this.#visit, this.#drained);
+  }
+
+  readonly #visit = (message: NetlinkMessage): void => {
+    const item = this.#read(message);
+    if (item) this.#news.push(item);
+  };
+
+  /** Tells now of all that has happened so far, without waiting for the event loop to come to it. */
+  catchUp(): void {
+    this.#drained(this.#socket.drain(RECEIVE, this.#visit));
   }
 
   /** Calls the listener once for each transaction that changes something, 'overrun' when some may have been missed. */

@@ -3,7 +3,7 @@
  * namespace where it was opened. Names of interfaces would be looked up in the caller's namespace: rules match `iifname`,
  * never `iif` (but for "lo", which is 1 everywhere).
  */
-import { errnoOfLastCall, libnftables } from '../ffi.ts';
+import { errnoOfLastCall, libnftables, type NftablesLibrary } from '../ffi.ts';
 import { errnoNumber, KernelError } from '../errors.ts';
 import { runInNetns } from '../netns.ts';
 
@@ -58,39 +58,62 @@ export class RulesetContext {
   list(command: string, options: ListOptions & { json: true }): unknown;
   list(command: string, options?: ListOptions & { json?: false }): string;
   list(command: string, options: ListOptions = {}): unknown {
-    const flags =
-      (options.json ? NFT_CTX_OUTPUT_JSON : 0) |
-      (options.terse ? NFT_CTX_OUTPUT_TERSE : 0) |
-      (options.handles ? NFT_CTX_OUTPUT_HANDLE : 0);
-    if (options.json) this.#refuseWhatIsNoText(command, flags & ~NFT_CTX_OUTPUT_JSON);
-    const output = this.#execute(command, flags);
+    const output = this.print(command, options);
     if (!options.json) return output;
     return output === '' ? { nftables: [] } : (JSON.parse(output) as unknown);
   }
 
-  /**
-   * The library ends the process (assert) where it would have to write a name into JSON that is not UTF-8. Comments it leaves out then. As text it lists
-   * anything.
-   */
-  #refuseWhatIsNoText(command: string, flags: number): void {
-    const text = this.#execute(command, flags);
-    if (!text.includes('\ufffd') || !text.replace(/\b(comment|prefix) "[^"\n]*"/g, '').includes('\ufffd')) return;
-    throw new KernelError(`${command} as JSON`, errnoNumber('EILSEQ'), 'a name in it is not UTF-8');
+  /** The text of a list command, also if `json`. */
+  print(command: string, options: ListOptions): string {
+    if (options.json) refuseWhatIsNoText(command, this.#execute(command, flagsOf({ ...options, json: false })));
+    return this.#execute(command, flagsOf(options));
+  }
+
+  /** The same in a thread; nothing else may be asked of the context, and it must stay open, until it settles. */
+  async printAside(command: string, options: ListOptions): Promise<string> {
+    if (options.json) refuseWhatIsNoText(command, await this.#executeAside(command, flagsOf({ ...options, json: false })));
+    return this.#executeAside(command, flagsOf(options));
+  }
+
+  async #executeAside(commands: string, flags: number): Promise<string> {
+    const library = libnftables();
+    const context = this.#opened();
+    library.setOutputFlags(context, flags);
+    return outcome(library, context, await library.runCommandsAside(context, commands), 0);
   }
 
   #execute(commands: string, flags: number): string {
     const library = libnftables();
-    const context = this.#context;
-    if (!context) throw new KernelError('run nft commands', errnoNumber('EBADF'), 'the context is closed');
+    const context = this.#opened();
     library.setOutputFlags(context, flags);
     const result = library.runCommands(context, commands);
-    const errno = errnoOfLastCall();
-    // The buffers are read even if they are not wanted: reading empties them.
-    const output = library.getOutput(context);
-    const complaint = library.getError(context);
-    if (result === 0) return output;
-    throw new KernelError('run nft commands', errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL')), complaint.trim());
+    return outcome(library, context, result, errnoOfLastCall());
   }
+
+  #opened(): bigint {
+    if (!this.#context) throw new KernelError('run nft commands', errnoNumber('EBADF'), 'the context is closed');
+    return this.#context;
+  }
+}
+
+const flagsOf = ({ json, terse, handles }: ListOptions): number =>
+  (json ? NFT_CTX_OUTPUT_JSON : 0) | (terse ? NFT_CTX_OUTPUT_TERSE : 0) | (handles ? NFT_CTX_OUTPUT_HANDLE : 0);
+
+/**
+ * The library ends the process (assert) where it would have to write a name into JSON that is not UTF-8. Comments it leaves out then. As text it lists
+ * anything.
+ */
+function refuseWhatIsNoText(command: string, text: string): void {
+  if (!text.includes('\ufffd') || !text.replace(/\b(comment|prefix) "[^"\n]*"/g, '').includes('\ufffd')) return;
+  throw new KernelError(`${command} as JSON`, errnoNumber('EILSEQ'), 'a name in it is not UTF-8');
+}
+
+function outcome(library: NftablesLibrary, context: bigint, result: number, errno: number): string {
+  // The buffers are read even if they are not wanted: reading empties them.
+  const output = library.getOutput(context);
+  const complaint = library.getError(context);
+  if (result === 0) return output;
+  throw new KernelError('run nft commands', errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL')), complaint.trim());
 }
 
 // nft prints strerror's words; errno itself may have been changed by what the library did afterwards.

@@ -2,7 +2,7 @@
  * Filters of others as they are evaluated here: chains of rules, and what becomes of a packet in them. What cannot be known of a packet (a port, an
  * address elsewhere, a counter) is taken to be nothing special: a rule for something special does not meet it, one for all but something special does.
  */
-
+import { LongWork } from '../../base/long-work.ts';
 import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 
 export interface ProbePacket {
@@ -43,15 +43,34 @@ export interface Stop {
   readonly by: string;
 }
 
-const MAX_STEPS = 200_000; // of a ruleset that leads in circles or is enormous: given up, and taken for open
+const MAX_DEPTH = 32; // of a ruleset that leads in circles
 
-/** What drops the packet in the filter; undefined where it passes. */
-export function stopOf(filter: Filter, packet: ProbePacket): Stop | undefined {
+/** What evaluating may cost in all: rules looked at, and turns of the event loop. */
+export class Effort {
+  readonly work = new LongWork();
+  #stepsLeft: number;
+
+  constructor(maxSteps: number) {
+    this.#stepsLeft = maxSteps;
+  }
+
+  get spent(): boolean {
+    return this.#stepsLeft <= 0;
+  }
+
+  step(): void {
+    this.#stepsLeft--;
+  }
+}
+
+/** What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known. */
+export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort): Promise<Stop | undefined> {
   if (filter.family !== 'inet' && filter.family !== packet.family) return undefined;
-  let steps = 0;
-  const walk = (chain: string, depth: number): Stop | 'accept' | undefined => {
+  const walk = async (chain: string, depth: number): Promise<Stop | 'accept' | undefined> => {
     for (const rule of filter.chains.get(chain) ?? []) {
-      if (++steps > MAX_STEPS || depth > 32) return 'accept';
+      if (effort.spent || depth > MAX_DEPTH) return 'accept';
+      effort.step();
+      if (effort.work.isDue) await effort.work.pause();
       const verdict = rule.verdict(packet);
       switch (verdict?.kind) {
         case 'accept':
@@ -61,7 +80,7 @@ export function stopOf(filter: Filter, packet: ProbePacket): Stop | undefined {
         case 'return':
           return undefined;
         case 'jump': {
-          const end = walk(verdict.target, depth + 1);
+          const end = await walk(verdict.target, depth + 1);
           if (end !== undefined) return end;
           break;
         }
@@ -72,7 +91,7 @@ export function stopOf(filter: Filter, packet: ProbePacket): Stop | undefined {
     }
     return undefined;
   };
-  const end = walk(filter.base, 0);
+  const end = await walk(filter.base, 0);
   if (end === 'accept') return undefined;
   return end ?? (filter.policy === 'drop' ? { filter, chain: filter.base, by: 'policy drop' } : undefined);
 }

@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { addToNewSet, NftSocket, prepareBatch, type ElementChange, type PreparedBatch } from '../../kernel/nftables/batch.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
 import { decodeElement, encodeElement } from './encode.ts';
@@ -30,6 +31,8 @@ export class Firewall {
    * thousand published ports has no lower one left to open later.
    */
   #context: RulesetContext | undefined;
+  /** Opened with it, for the same reason. */
+  #reader: RulesetReader | undefined;
 
   /** In the network namespace of this process, or in `netns` (tests). */
   readonly #netns: string | undefined;
@@ -39,6 +42,7 @@ export class Firewall {
     this.#log = options.log;
     this.#netns = options.netns;
     this.#context = openContext(options.netns);
+    this.#reader = RulesetReader.open(options.netns);
   }
 
   /**
@@ -178,9 +182,14 @@ export class Firewall {
     );
   }
 
-  /** For reading the rules of others; of the namespace that the table is in. */
+  /** For reading what others have; of the namespace that the table is in. */
   context(): RulesetContext {
     return this.#withContext((context) => context);
+  }
+
+  /** For reading rules of others that may be many. */
+  reader(): RulesetReader {
+    return (this.#reader ??= RulesetReader.open(this.#netns));
   }
 
   /** Deletes our table, with the user's chain. */
@@ -193,6 +202,8 @@ export class Firewall {
     this.#elements = undefined;
     this.#context?.close();
     this.#context = undefined;
+    this.#reader?.close();
+    this.#reader = undefined;
   }
 
   #socket(): NftSocket {

@@ -2,10 +2,10 @@
  * What others' firewalls do to packets of containers: an accept of ours ends nothing but our own chain, a drop anywhere is final. Decided by what
  * would become of a packet of each network, said with the name of the program that wrote the rule, and with what helps in that program's own words.
  */
-import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../plan/link-name.ts';
-import { stopOf, type ProbePacket, type Stop } from './filter-model.ts';
-import { foreignFilters } from './foreign-filters.ts';
+import { Effort, stopOf, type ProbePacket, type Stop } from './filter-model.ts';
+import { foreignFilters, type LegacyTable, type Unread } from './foreign-filters.ts';
 import { WAY_MARK } from './ruleset.ts';
 
 /** A network as its packets look to others. */
@@ -37,13 +37,36 @@ interface Probed {
   readonly packet: ProbePacket;
 }
 
-/** In the namespace of this process. `uplink` is where packets of containers leave; `marked`: way is made for them (way-maker.ts). */
-export async function foreignDrops(context: RulesetContext, networks: readonly ProbedNetwork[], options: { readonly uplink: string; readonly marked: boolean }): Promise<ForeignDrop[]> {
-  const filters = await foreignFilters(context);
+/** What was found, and what could not be found out. */
+export interface ForeignFindings {
+  readonly drops: readonly ForeignDrop[];
+  /** In sentences. */
+  readonly unknown: readonly string[];
+  /** Programs that use the bit of the mark by which way is made: 'Calico'. */
+  readonly markUsers: readonly string[];
+}
+
+const MAX_STEPS = 2_000_000; // two seconds of processor time
+/** Their default masks (0xffff0000 both) hold our bit. */
+const MARK_USERS = [['Calico', /^cali-/], ['Cilium', /^(OLD_)?CILIUM_/]] as const;
+
+/**
+ * In the namespace of this process. `uplink` is where packets of containers leave; `marked`: way is made for them (way-maker.ts). Takes its time, in which others get
+ * their turns.
+ */
+export async function foreignDrops(
+  reader: RulesetReader,
+  networks: readonly ProbedNetwork[],
+  options: { readonly uplink: string; readonly marked: boolean; readonly legacy: readonly LegacyTable[] },
+): Promise<ForeignFindings> {
+  const effort = new Effort(MAX_STEPS);
+  const { filters, unread, chainNames } = await foreignFilters(reader, options.legacy, effort);
   const groups = new Map<string, { stop: Stop; probed: Probed[]; chains: Set<string> }>();
+  const open = new Set<string>(); // bridges that the effort did not suffice for
   for (const probed of networks.flatMap((network) => packetsOf(network, options))) {
     for (const filter of filters) {
-      const stop = stopOf(filter, probed.packet);
+      const stop = await stopOf(filter, probed.packet, effort);
+      if (effort.spent) open.add(probed.bridge);
       if (!stop) continue;
       const program = programOf(stop);
       const key = program === 'ufw' || program === 'firewalld' ? program : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
@@ -53,18 +76,27 @@ export async function foreignDrops(context: RulesetContext, networks: readonly P
       groups.set(key, group);
     }
   }
-  return [...groups.values()].map(({ stop, probed, chains }) => {
-    const bridges = [...new Set(probed.map(({ bridge }) => bridge))];
-    return {
-      program: programOf(stop),
-      chains: [...chains],
-      by: stop.by,
-      bridges,
-      outgoing: probed.some(({ outgoing }) => outgoing),
-      published: probed.some(({ outgoing }) => !outgoing),
-      advice: adviceFor(stop, bridges, probed.some(({ outgoing, packet }) => !outgoing && !packet.translated)),
-    };
-  });
+  return { drops: [...groups.values()].map(dropOf), unknown: unknownOf(unread, [...open]), markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(([program]) => program) };
+}
+
+function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> }): ForeignDrop {
+  const bridges = [...new Set(probed.map(({ bridge }) => bridge))];
+  return {
+    program: programOf(stop),
+    chains: [...chains],
+    by: stop.by,
+    bridges,
+    outgoing: probed.some(({ outgoing }) => outgoing),
+    published: probed.some(({ outgoing }) => !outgoing),
+    advice: adviceFor(stop, bridges, probed.some(({ outgoing, packet }) => !outgoing && !packet.translated)),
+  };
+}
+
+function unknownOf(unread: readonly Unread[], bridges: readonly string[]): string[] {
+  return [
+    ...unread.map(({ what, why }) => `whether ${what} drops traffic of containers was not evaluated: ${why}`),
+    ...(bridges.length > 0 ? [`whether other firewalls drop traffic of containers on ${bridges.join(', ')} was not evaluated: too many rules`] : []),
+  ];
 }
 
 function packetsOf({ bridge, ipv4, ipv6, translated }: ProbedNetwork, { uplink, marked }: { readonly uplink: string; readonly marked: boolean }): Probed[] {
@@ -118,4 +150,9 @@ function adviceFor(stop: Stop, names: readonly string[], direct: boolean): strin
 export function sentenceOf({ program, chains, by, bridges, outgoing, published }: ForeignDrop): string {
   const what = [...(outgoing ? ['outgoing traffic'] : []), ...(published ? ['connections to published ports'] : [])].join(' and ');
   return `${program} drops ${what} of containers on ${bridges.join(', ')} (chain "${chains.join('", "')}": ${by})`;
+}
+
+/** About a program that uses our bit of the mark too. */
+export function markWarning(program: string): string {
+  return `the marks of ${program} contain the bit 0x${WAY_MARK.toString(16)}, by which way is made for containers in other firewalls: it is taken off what is forwarded; give ${program} another mask, or start the daemon with --firewall-integration=false`;
 }

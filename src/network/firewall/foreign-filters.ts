@@ -1,89 +1,198 @@
 /** The forward chains of others on this host, in the order in which packets meet them. */
-import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { errorMessage, systemError } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import type { Filter, FilterRule } from './filter-model.ts';
-import { parseListing } from './iptables-listing.ts';
+import type { NftFamily } from '../../kernel/nftables/batch.ts';
+import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
+import type { Effort, Filter, FilterRule } from './filter-model.ts';
+import { parseLongListing } from './iptables-listing.ts';
 import { iptablesRule } from './iptables-rules.ts';
-import { legacyListing, listing, type IptablesFamily } from './iptables-way.ts';
-import { listChains, listRules, type ListedChain, type ListedRule } from './nft-listing.ts';
-import { nftRule, type SetReader } from './nft-rules.ts';
+import { hasLegacyTable, listing, type IptablesFamily, type WholeListing } from './iptables-way.ts';
+import { rulesIn, type Expression, type ListedChain, type ListedRule } from './nft-listing.ts';
+import { nftRule, targetsOf, type SetReader } from './nft-rules.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 const IPTABLES_PRIORITY: Readonly<Record<string, number>> = { mangle: -150, filter: 0, security: 50 };
+/** Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of megabytes. */
+export const MAX_RULES = 20_000;
+const SMALL_TABLE = 2_000; // rules; of a larger table only the chains that count are read
 
-/** In the namespace of the context, which is that of this process. */
-export async function foreignFilters(context: RulesetContext): Promise<Filter[]> {
-  const bases = listChains(context).filter((chain) => chain.hook === 'forward' && isFiltered(chain) && !(chain.family === FAMILY && chain.table === TABLE));
-  const filters: Filter[] = [];
-  for (const base of bases) filters.push(await nftFilter(context, base));
-  for (const family of ['ip', 'ip6'] as const) {
-    for (const table of Object.keys(IPTABLES_PRIORITY)) {
-      const text = await legacyListing(family, table);
-      if (text !== undefined) filters.push(iptablesFilter(text, 'iptables-legacy', family, table));
-    }
+/** A chain at the forward hook whose rules are not known. */
+export interface Unread {
+  /** 'iptables-legacy (chain "ip filter FORWARD")' */
+  readonly what: string;
+  /** 'more than 20000 rules' */
+  readonly why: string;
+}
+
+export interface ForeignFilters {
+  readonly filters: readonly Filter[];
+  readonly unread: readonly Unread[];
+  /** Of all hooks: who writes rules here shows by the names. */
+  readonly chainNames: readonly string[];
+}
+
+/** A table of iptables' older kind, which nobody tells of. */
+export interface LegacyTable {
+  readonly family: IptablesFamily;
+  readonly table: string;
+  /** What the program printed, or why it did not. */
+  readonly listed: WholeListing | Error;
+}
+
+/** How many rules may still be read. */
+interface Room {
+  rules: number;
+}
+
+export async function readLegacyTables(): Promise<LegacyTable[]> {
+  const names = (['ip', 'ip6'] as const).flatMap((family) => Object.keys(IPTABLES_PRIORITY).filter((table) => hasLegacyTable(family, table)).map((table) => ({ family, table })));
+  const tables = await Promise.all(names.map(async ({ family, table }) => ({ family, table, listed: await listing('legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))) })));
+  return tables.flatMap(({ listed, ...name }) => (listed === undefined ? [] : [{ ...name, listed }]));
+}
+
+/** In the namespace of the reader, which is that of this process. */
+export async function foreignFilters(reader: RulesetReader, legacy: readonly LegacyTable[], effort: Effort): Promise<ForeignFilters> {
+  const chains = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
+  const others = chains.filter((chain) => !(chain.family === FAMILY && chain.table === TABLE));
+  const room: Room = { rules: MAX_RULES };
+  const found: (Filter | Unread)[] = [];
+  for (const base of others.filter((chain) => chain.hook === 'forward' && isFiltered(chain))) {
+    found.push(await nftFilter(reader, base, room, effort).catch((error: unknown) => unread(base, errorMessage(error).split('\n')[0]!)));
   }
-  return filters.toSorted((a, b) => a.priority - b.priority);
+  for (const { family, table, listed } of legacy) found.push(await iptablesFilter(listed, 'iptables-legacy', family, table, room, effort));
+  const filters = found.filter((one): one is Filter => 'chains' in one);
+  return {
+    filters: filters.toSorted((a, b) => a.priority - b.priority),
+    unread: found.filter((one): one is Unread => 'why' in one),
+    chainNames: [...others.map(({ name }) => name), ...filters.flatMap((filter) => (filter.writer === 'iptables-legacy' ? [...filter.chains.keys()] : []))],
+  };
 }
 
 const isFiltered = ({ family }: ListedChain): boolean => family === 'ip' || family === 'ip6' || family === 'inet';
 
-async function nftFilter(context: RulesetContext, base: ListedChain): Promise<Filter> {
+const writerOf = ({ family, table, name }: ListedChain): Filter['writer'] => (family !== 'inet' && name === 'FORWARD' && table in IPTABLES_PRIORITY ? 'iptables' : 'nft');
+
+function unread({ family, table, name, ...base }: ListedChain, why: string, writer: Filter['writer'] = writerOf({ family, table, name, ...base })): Unread {
+  return { what: `${writer === 'nft' ? 'nftables' : writer} (chain "${family} ${table} ${name}")`, why };
+}
+
+const TOO_MANY = `more than ${MAX_RULES} rules`;
+
+async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, effort: Effort): Promise<Filter | Unread> {
   const { family, table, name, prio = 0 } = base;
-  const listed = listRules(context, `table ${family} ${table}`);
+  const sets = new Sets(reader, family, table);
+  const listed = await rulesMet(reader, base, room, sets);
+  if (!listed) return unread(base, TOO_MANY);
   const opaque = listed.some(({ expr = [] }) => expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'));
   if (opaque && family !== 'inet' && name === 'FORWARD') {
     const text = await listing('nft', family as IptablesFamily, table);
-    if (text !== undefined) return iptablesFilter(text, 'iptables', family as IptablesFamily, table);
+    if (text !== undefined) return iptablesFilter(text, 'iptables', family as IptablesFamily, table, room, effort);
   }
   const chains = new Map<string, FilterRule[]>();
-  const sets = setReader(context, family, table, listed);
   for (const { chain, expr = [] } of listed) {
     const rules = chains.get(chain);
-    if (rules) rules.push(nftRule(expr, sets));
-    else chains.set(chain, [nftRule(expr, sets)]);
+    if (rules) rules.push(nftRule(expr, sets.of));
+    else chains.set(chain, [nftRule(expr, sets.of)]);
+    await effort.work.pauseIfDue();
   }
-  const writer = family !== 'inet' && name === 'FORWARD' && table in IPTABLES_PRIORITY ? 'iptables' : 'nft';
-  return { family: family as Filter['family'], table, writer, base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
+  return { family: family as Filter['family'], table, writer: writerOf(base), base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
 }
 
-function iptablesFilter(text: string, writer: 'iptables' | 'iptables-legacy', family: IptablesFamily, table: string): Filter {
-  const { policies, chains: names, rules } = parseListing(text);
+/** The rules that packets can meet from a base chain on; undefined where they are too many. */
+async function rulesMet(reader: RulesetReader, { family, table, name }: ListedChain, room: Room, sets: Sets): Promise<ListedRule[] | undefined> {
+  const place = { family: family as NftFamily, table };
+  const few = Math.min(SMALL_TABLE, room.rules);
+  const whole = reader.countRules(place, few) <= few;
+  const found: ListedRule[] = [];
+  const chains = new Set([name]);
+  for (const chain of chains) {
+    if (!whole && reader.countRules({ ...place, chain }, room.rules) > room.rules) return undefined;
+    const rules = await readRules(reader, whole ? `list table ${family} ${word(table)}` : `list chain ${family} ${word(table)} ${word(chain)}`);
+    room.rules -= rules.length;
+    found.push(...rules);
+    for (const { expr = [] } of rules) await sets.learn(expr);
+    if (whole) break;
+    for (const { expr = [] } of rules) for (const target of targetsOf(expr, sets.of)) chains.add(target); // a set goes on to what is added meanwhile
+  }
+  return found;
+}
+
+/** Names are of others: one that nft does not take for a name must not be taken for a command. */
+function word(name: string): string {
+  if (!/^[A-Za-z_.][A-Za-z0-9_./-]*$/.test(name)) throw systemError(`nft cannot be asked for the name ${JSON.stringify(name)}`);
+  return name;
+}
+
+async function readRules(reader: RulesetReader, command: string): Promise<ListedRule[]> {
+  try {
+    return rulesIn(await reader.list(command));
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' | 'iptables-legacy', family: IptablesFamily, table: string, room: Room, effort: Effort): Promise<Filter | Unread> {
+  const base = { family, table, name: 'FORWARD' };
+  if (listed instanceof Error) return unread(base, listed.message, writer);
+  const count = lineCount(listed.text, room.rules);
+  if (listed.cut || count > room.rules) return unread(base, TOO_MANY, writer);
+  room.rules -= count;
+  const { policies, chains: names, rules } = await parseLongListing(listed.text, effort.work);
   const chains = new Map<string, FilterRule[]>();
   for (const { chain, tokens } of rules) {
     const list = chains.get(chain);
     const rule = iptablesRule(tokens, names);
     if (list) list.push(rule);
     else chains.set(chain, [rule]);
+    await effort.work.pauseIfDue();
   }
   return { family, table, writer, base: 'FORWARD', priority: IPTABLES_PRIORITY[table] ?? 0, policy: policies.get('FORWARD') === 'DROP' ? 'drop' : 'accept', chains };
 }
 
-/** Sets that tell interfaces apart are read; those of addresses may be long, and are for something special. */
-function setReader(context: RulesetContext, family: string, table: string, rules: readonly ListedRule[]): SetReader {
-  const wanted = new Set(rules.flatMap(({ expr = [] }) => expr.flatMap((one) => setsOfInterfaces(one))));
-  const known = new Map<string, readonly unknown[] | undefined>();
-  return (name) => {
-    if (!wanted.has(name)) return undefined;
-    if (!known.has(name)) known.set(name, readSet(context, family, table, name));
-    return known.get(name);
-  };
+/** It stops counting above `limit`. */
+function lineCount(text: string, limit: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0 && count <= limit; at = text.indexOf('\n', at + 1)) count++;
+  return count;
 }
 
-function setsOfInterfaces(expression: Readonly<Record<string, unknown>>): string[] {
+/** Sets that tell interfaces apart; those of addresses may be long, and are for something special. */
+class Sets {
+  readonly #known = new Map<string, readonly unknown[] | undefined>();
+  readonly #reader: RulesetReader;
+  readonly #family: string;
+  readonly #table: string;
+
+  constructor(reader: RulesetReader, family: string, table: string) {
+    this.#reader = reader;
+    this.#family = family;
+    this.#table = table;
+  }
+
+  readonly of: SetReader = (name) => this.#known.get(name);
+
+  /** Reads those that a rule asks. */
+  async learn(expressions: readonly Expression[]): Promise<void> {
+    for (const name of expressions.flatMap((one) => setsOfInterfaces(one))) if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
+  }
+
+  async #read(name: string): Promise<readonly unknown[] | undefined> {
+    for (const kind of ['set', 'map'] as const) {
+      try {
+        const entries = await this.#reader.list(`list ${kind} ${this.#family} ${word(this.#table)} ${word(name)}`, { elements: true });
+        const found = entries.map((entry) => entry[kind] as { elem?: readonly unknown[] } | undefined).find((one) => one !== undefined);
+        if (found) return found.elem ?? [];
+      } catch (error) {
+        if (!isKernelError(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+}
+
+function setsOfInterfaces(expression: Expression): string[] {
   const { left, right } = (expression['match'] ?? {}) as { left?: unknown; right?: unknown };
   const { key, data } = (expression['vmap'] ?? {}) as { key?: unknown; data?: unknown };
   return ([[left, right], [key, data]] as const).flatMap(([what, set]) => (typeof set === 'string' && set.startsWith('@') && /"(iifname|oifname|iif|oif)"/.test(JSON.stringify(what)) ? [set.slice(1)] : []));
-}
-
-function readSet(context: RulesetContext, family: string, table: string, name: string): readonly unknown[] | undefined {
-  for (const kind of ['set', 'map'] as const) {
-    try {
-      const listed = context.list(`list ${kind} ${family} ${table} ${name}`, { json: true }) as { nftables?: readonly Record<string, { elem?: readonly unknown[] }>[] };
-      const found = listed.nftables?.map((entry) => entry[kind]).find((one) => one !== undefined);
-      if (found) return found.elem ?? [];
-    } catch (error) {
-      if (!isKernelError(error)) throw error;
-    }
-  }
-  return undefined;
 }

@@ -1,4 +1,5 @@
 /** What `iptables -S` prints of a table, as tokens: words, and what is in quotes. */
+import type { LongWork } from '../../base/long-work.ts';
 
 export interface IptablesRule {
   readonly chain: string;
@@ -13,16 +14,33 @@ export interface IptablesListing {
 }
 
 export function parseListing(text: string): IptablesListing {
-  const policies = new Map<string, string>();
-  const chains = new Set<string>();
-  const rules: IptablesRule[] = [];
+  const parser = new ListingParser();
+  for (const line of text.split('\n')) parser.add(line);
+  return parser.listing;
+}
+
+/** The same for one that may be long. */
+export async function parseLongListing(text: string, work: LongWork): Promise<IptablesListing> {
+  const parser = new ListingParser();
   for (const line of text.split('\n')) {
-    const [command, chain = '', ...rest] = tokensOf(line);
-    if (command === '-P') policies.set(chain, rest[0] ?? '');
-    if (command === '-P' || command === '-N') chains.add(chain);
-    if (command === '-A') rules.push({ chain, tokens: rest });
+    parser.add(line);
+    if (work.isDue) await work.pause();
   }
-  return { policies, chains, rules };
+  return parser.listing;
+}
+
+class ListingParser {
+  readonly #policies = new Map<string, string>();
+  readonly #chains = new Set<string>();
+  readonly #rules: IptablesRule[] = [];
+  readonly listing: IptablesListing = { policies: this.#policies, chains: this.#chains, rules: this.#rules };
+
+  add(line: string): void {
+    const [command, chain = '', ...rest] = tokensOf(line);
+    if (command === '-P') this.#policies.set(chain, rest[0] ?? '');
+    if (command === '-P' || command === '-N') this.#chains.add(chain);
+    if (command === '-A') this.#rules.push({ chain, tokens: rest });
+  }
 }
 
 /** Where a rule leads: '-j X' or '-g X'; '' where nowhere. */

@@ -1,11 +1,12 @@
 /** Makes and takes the way through iptables' FORWARD chains, of both of its kinds: the one in nftables' tables and the older one beside them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { systemError, throwCollected } from '../../base/errors.ts';
-import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
+import { isKernelError } from '../../kernel/errors.ts';
 import { runHostProgram } from './host-program.ts';
 import { JUMP_CHAIN, planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing } from './iptables-listing.ts';
-import { leadsTo, listChains, listRules } from './nft-listing.ts';
+import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
 
 export type IptablesKind = 'nft' | 'legacy';
 export type IptablesFamily = 'ip' | 'ip6';
@@ -18,20 +19,20 @@ const PLACES: readonly (readonly [IptablesKind, IptablesFamily])[] = [
 ];
 
 /** In the namespace of this process. Returns what was done, in words. */
-export async function makeIptablesWay(context: RulesetContext): Promise<string[]> {
-  return change(context, planJump, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+export async function makeIptablesWay(reader: RulesetReader): Promise<string[]> {
+  return change(reader, planJump, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
 }
 
-export async function removeIptablesWay(context: RulesetContext): Promise<string[]> {
-  return change(context, planRemoval, (name) => `${JUMP_CHAIN} of ${name} is removed`);
+export async function removeIptablesWay(reader: RulesetReader): Promise<string[]> {
+  return change(reader, planRemoval, (name) => `${JUMP_CHAIN} of ${name} is removed`);
 }
 
-async function change(context: RulesetContext, plan: (state: ForwardState) => string | undefined, words: (name: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, plan: (state: ForwardState) => string | undefined, words: (name: string) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
     try {
-      const state = kind === 'nft' ? nftState(context, family) : await legacyState(family);
+      const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(family);
       const script = state && plan(state);
       if (script === undefined) continue;
       await restore(kind, family, script);
@@ -47,23 +48,32 @@ async function change(context: RulesetContext, plan: (state: ForwardState) => st
 const programOf = (family: IptablesFamily): string => (family === 'ip' ? 'iptables' : 'ip6tables');
 
 /** Read here and not by the program: it is asked at every change that anybody makes to the ruleset. */
-function nftState(context: RulesetContext, family: IptablesFamily): ForwardState | undefined {
-  const chains = listChains(context).filter((chain) => chain.family === family && chain.table === 'filter');
+async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ForwardState | undefined> {
+  const listed = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
+  const chains = listed.filter((chain) => chain.family === family && chain.table === 'filter');
   const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
   if (!forward) return undefined;
   const named = new Set(chains.map((chain) => chain.name));
-  const targets = (chain: string) => listRules(context, `chain ${family} filter ${chain}`).map((rule) => leadsTo(rule.expr ?? []));
   return {
     policy: forward.policy === 'drop' ? 'drop' : 'accept',
-    targets: targets('FORWARD'),
+    targets: await nftTargets(reader, family, 'FORWARD'),
     hasUserChain: named.has('DOCKER-USER'),
-    own: named.has(JUMP_CHAIN) ? targets(JUMP_CHAIN) : undefined,
+    own: named.has(JUMP_CHAIN) ? await nftTargets(reader, family, JUMP_CHAIN) : undefined,
   };
 }
 
+async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: string): Promise<string[]> {
+  try {
+    return rulesIn(await reader.list(`list chain ${family} filter ${chain}`)).map((rule) => leadsTo(rule.expr ?? []));
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return []; // gone meanwhile
+    throw error;
+  }
+}
+
 async function legacyState(family: IptablesFamily): Promise<ForwardState | undefined> {
-  const text = await legacyListing(family, 'filter');
-  return text === undefined ? undefined : stateOfListing(parseListing(text));
+  const listed = hasLegacyTable(family, 'filter') ? await listing('legacy', family, 'filter') : undefined;
+  return listed && stateOfListing(parseListing(listed.text));
 }
 
 /** Whether the kernel has a table of the older kind. Asking the program would make it. */
@@ -72,14 +82,17 @@ export function hasLegacyTable(family: IptablesFamily, table: string): boolean {
   return existsSync(names) && readFileSync(names, 'utf8').split('\n').includes(table);
 }
 
-export async function legacyListing(family: IptablesFamily, table: string): Promise<string | undefined> {
-  return hasLegacyTable(family, table) ? listing('legacy', family, table) : undefined;
+/** What `iptables -S` prints of a table. */
+export interface WholeListing {
+  readonly text: string;
+  /** It is but the beginning. */
+  readonly cut: boolean;
 }
 
-/** What `iptables -S` prints; undefined where the program is missing, or cannot read the table. */
-export async function listing(kind: IptablesKind, family: IptablesFamily, table: string): Promise<string | undefined> {
+/** Undefined where the program is missing, or cannot read the table. */
+export async function listing(kind: IptablesKind, family: IptablesFamily, table: string): Promise<WholeListing | undefined> {
   const listed = await runKind(kind, family, '', ['-w', '5', '-t', table, '-S']);
-  return listed?.code === 0 ? listed.stdout : undefined;
+  return listed?.code === 0 ? { text: listed.stdout, cut: listed.cut } : undefined;
 }
 
 async function restore(kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {

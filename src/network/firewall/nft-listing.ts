@@ -1,5 +1,6 @@
 /** What libnftables lists as JSON (libnftables-json(5)), as far as others' rules are read here. */
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import type { ListedEntry } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 
 export type Expression = Readonly<Record<string, unknown>>;
@@ -55,3 +56,6 @@ export function interfaceOf(expressions: readonly Expression[], key: 'iifname' |
   }
   return '';
 }
+
+/** The rules among what a reader listed. */
+export const rulesIn = (entries: readonly ListedEntry[]): ListedRule[] => entries.flatMap((entry) => (entry['rule'] as ListedRule | undefined) ?? []);

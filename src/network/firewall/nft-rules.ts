@@ -28,6 +28,15 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
   };
 }
 
+/** The chains that a rule can lead to. */
+export function targetsOf(expressions: readonly Expression[], sets: SetReader): string[] {
+  return expressions.flatMap((one) => {
+    const pairs = 'vmap' in one ? pairsOf((one['vmap'] as { data?: unknown }).data, sets) : [];
+    const verdicts = [one, ...pairs.flatMap((pair) => (Array.isArray(pair) ? [pair[1] as Expression] : []))].map(verdictOf);
+    return verdicts.flatMap((verdict) => (verdict && 'target' in verdict ? [verdict.target] : []));
+  });
+}
+
 function verdictOf(expression: Expression): Verdict | undefined {
   if ('accept' in expression) return { kind: 'accept' };
   if ('return' in expression) return { kind: 'return' };
@@ -99,10 +108,11 @@ function isValue(right: unknown, left: unknown, packet: ProbePacket): Known {
   return prefix ? matchesAddress(`${prefix.addr}/${prefix.len}`, address) : typeof right === 'string' ? matchesAddress(right, address) : undefined;
 }
 
+const pairsOf = (data: unknown, sets: SetReader): readonly unknown[] => (typeof data === 'string' ? sets(data.slice(1)) : (data as { set?: readonly unknown[] } | undefined)?.set) ?? [];
+
 /** A verdict map: elements are pairs of a key and a verdict. */
 function lookUp({ key, data }: { key?: unknown; data?: unknown }, packet: ProbePacket, sets: SetReader): Verdict | undefined {
-  const pairs = typeof data === 'string' ? sets(data.slice(1)) : (data as { set?: readonly unknown[] } | undefined)?.set;
-  for (const pair of pairs ?? []) {
+  for (const pair of pairsOf(data, sets)) {
     if (Array.isArray(pair) && contains(pair[0], key, packet, sets) === true) return verdictOf(pair[1] as Expression);
   }
   return undefined;

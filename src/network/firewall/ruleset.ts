@@ -197,7 +197,8 @@ const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readon
 
 /**
  * The bit of the packet mark that tells other firewalls of this host what our rules let through. It is there in the forward hook only, and nobody but
- * `way-begin` sets it; other bits stay as they are. Kubernetes, podman, Tailscale and Cilium use others.
+ * `way-begin` sets it; other bits stay as they are. Kubernetes, podman and Tailscale use others. The default masks of Calico and Cilium hold it (the upper half of the mark):
+ * beside them theirs is lost here, of which `info` and the doctor warn (foreign-chains.ts).
  */
 export const WAY_MARK = 0x08000000;
 const WITHOUT_MARK = 'meta mark & 0x08000000 != 0 meta mark set meta mark & 0xf7ffffff';

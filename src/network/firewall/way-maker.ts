@@ -6,6 +6,7 @@ import { errorMessage } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import type { Log } from '../../base/log.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { makeFirewalldWay, removeFirewalldWay } from './firewalld-zone.ts';
 import { hasLegacyTable, makeIptablesWay, removeIptablesWay } from './iptables-way.ts';
 
@@ -13,13 +14,15 @@ export class WayMaker {
   readonly enabled: boolean;
   readonly #log: Log;
   readonly #context: () => RulesetContext;
+  readonly #reader: () => RulesetReader;
   readonly #lock = new KeyedLock();
   readonly #troubles = new Map<string, string>();
 
-  constructor(options: { enabled: boolean; log: Log; context: () => RulesetContext }) {
+  constructor(options: { enabled: boolean; log: Log; context: () => RulesetContext; reader: () => RulesetReader }) {
     this.enabled = options.enabled;
     this.#log = options.log;
     this.#context = options.context;
+    this.#reader = options.reader;
   }
 
   /** What could not be done, in sentences. */
@@ -30,7 +33,7 @@ export class WayMaker {
   /** Looks at all of them, and makes what is missing. Returns what was done, in words; what fails is logged and kept in `troubles`. */
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
-    return this.#run({ iptables: () => makeIptablesWay(this.#context()), firewalld: () => makeFirewalldWay(this.#context(), bridges()) });
+    return this.#run({ iptables: () => makeIptablesWay(this.#reader()), firewalld: () => makeFirewalldWay(this.#context(), bridges()) });
   }
 
   /** A network came or went: only firewalld tells bridges apart. */
@@ -44,7 +47,7 @@ export class WayMaker {
   }
 
   async remove(options: { readonly permanent: boolean }): Promise<void> {
-    await this.#run({ iptables: () => removeIptablesWay(this.#context()), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context()) } : {}) });
+    await this.#run({ iptables: () => removeIptablesWay(this.#reader()), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context()) } : {}) });
   }
 
   /** Resolves when nothing is under way any more. */
