@@ -3,7 +3,7 @@
  * packets can be on their way at once, so a whole table of who reaches whom takes no longer than one answer that does
  * not come. SCTP is spoken by hand (an INIT and its INIT ACK), as a kernel may track and translate it without having it.
  */
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { DatagramBatch } from '../../src/kernel/datagram.ts';
 import { check, isKernelError } from '../../src/kernel/errors.ts';
 import { connect, bind, errnoOfLastCall, send, sendto, socket } from '../../src/kernel/ffi.ts';
@@ -49,6 +49,8 @@ const ETHERTYPE = { 4: 0x0800, 6: 0x86dd } as const;
 export class Packets {
   readonly #servers: Server[] = [];
   readonly #watches: { watch: FdWatch; fd: number }[] = [];
+  /** Answered, and not yet acknowledged: one whose caller went with its network would keep this process for minutes. */
+  readonly #clients = new Set<Socket>();
   readonly #seen = new Map<string, string>();
   #lastId = 20_000;
 
@@ -60,7 +62,7 @@ export class Packets {
   /** Without `answer`, each is told its address. */
   serveTcp(netns: string | undefined, port: number, address: string, answer?: string): void {
     const server = createServer((client) => {
-      client.on('error', () => {});
+      this.#clients.add(client.on('error', () => {}).once('close', () => this.#clients.delete(client)));
       client.end(answer ?? plain(client.remoteAddress ?? ''));
     });
     server.listen({ fd: openTcpListener({ netns, address, port }) });
@@ -173,6 +175,7 @@ export class Packets {
   }
 
   close(): void {
+    for (const client of this.#clients) client.destroy();
     for (const server of this.#servers) server.close();
     for (const { watch, fd } of this.#watches) {
       watch.close();

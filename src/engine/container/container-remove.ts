@@ -10,6 +10,9 @@ import { lockToEnd } from './ending-lock.ts';
 import { setLiveLinks } from './followed-links.ts';
 import { releaseNetwork } from './shared-network.ts';
 
+/** When the rest of a removed container is tried again that did not go. */
+const AGAIN_AFTER_MS = [1000, 30_000];
+
 export async function removeContainer(
   context: EngineContext,
   ref: string,
@@ -68,13 +71,23 @@ export async function removeUnlocked(context: EngineContext, id: string, options
     throw error;
   }
   const { dir } = containerPaths(context.config.dataRoot, id);
-  for (const result of await Promise.allSettled([context.network.forget(id), context.rootfs.remove(id), rm(dir, { recursive: true, force: true })])) {
-    if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'what is left of a removed container stays until the daemon starts again');
-  }
+  const leftovers = [() => context.network.forget(id), () => context.rootfs.remove(id), () => rm(dir, { recursive: true, force: true })];
+  await Promise.all(leftovers.map((remove) => removeLeftover(context, id, remove, AGAIN_AFTER_MS)));
   context.attaches.abandon(id);
   context.execs.containerRemoved(id);
   publishContainerEvent(context.events, record, 'destroy');
   context.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
+}
+
+/** Nobody can be told any more that it failed: it is tried again in the background, since most of what can be wrong passes. */
+async function removeLeftover(context: EngineContext, id: string, remove: () => Promise<void>, againAfterMs: readonly number[]): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    const [nextMs, ...later] = againAfterMs;
+    if (nextMs === undefined) context.log.warn({ container: id, error: errorMessage(error) }, 'what is left of a removed container stays until the daemon starts again');
+    else setTimeout(() => void removeLeftover(context, id, remove, later), nextMs).unref();
+  }
 }
 
 /** Volumes that came with the container and that no other one uses. */
