@@ -11,7 +11,7 @@ import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 import { Departures } from './departures.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { ForeignRules } from './foreign-rules.ts';
-import { probedNetworks, uplinkOf } from './foreign-drops.ts';
+import { probedNetworks, uplinkOf, uplinksOf } from './foreign-drops.ts';
 import { WayMaker } from './firewall/way-maker.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
@@ -66,7 +66,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ports: createPortAllocator(table),
     firewall,
     foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks()), uplink: uplinkOf(route), marked: config.firewallIntegration })),
-    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context(), reader: () => firewall.reader() }),
+    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),

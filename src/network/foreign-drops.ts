@@ -23,3 +23,9 @@ export function uplinkOf(route: RouteSocket): string {
   const linkIndex = route.routes().find(({ destination, gateway }) => destination === undefined && gateway !== undefined)?.linkIndex;
   return (linkIndex !== undefined && route.links().find(({ index }) => index === linkIndex)?.name) || '';
 }
+
+/** The interfaces of all default routes. */
+export function uplinksOf(route: RouteSocket): string[] {
+  const indexes = new Set(route.routes().filter(({ destination, linkIndex }) => destination === undefined && linkIndex !== 0).map(({ linkIndex }) => linkIndex));
+  return indexes.size === 0 ? [] : route.links().filter(({ index }) => indexes.has(index)).map(({ name }) => name);
+}

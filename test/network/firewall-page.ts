@@ -27,8 +27,11 @@ export const PAGE = fileURLToPath(new URL('../../docs/firewalls.md', import.meta
 /** For a chain of the user's own. */
 export const OWN_RULE = "nft 'insert rule inet filter forward meta mark and 0x8000000 != 0 accept'";
 
+export const BANNED = '198.51.100.7';
+
 /** Commands that the page gives, by what they are for; each list is one block. What a test runs is what the page shows. */
 const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'ufw, a ban': [[`ufw route deny from ${BANNED}`]],
   'ufw, without the mode': [
     ['ufw default allow routed'],
     ['ufw route allow in on docker0', 'ufw route allow out on docker0', 'ufw route allow in on br-web', 'ufw route allow out on br-web'],
@@ -76,10 +79,13 @@ which a packet in general does not have. Rules are read again after news of rule
 
 ## With ufw
 
-Nothing is to be done. The daemon puts one rule at the top of iptables' FORWARD chain (behind a jump to \`DOCKER-USER\`, where there is one), which jumps to \`CAUSEWAY-FORWARD\` with what its own table has let
-through, and only with that. It uses the kind of iptables that the rules are in, nftables' or the older one (there it looks every five seconds, as nobody tells of changes).
+Nothing is to be done. The daemon puts one rule into iptables' FORWARD chain, which jumps to \`CAUSEWAY-FORWARD\` with what its own table has let through, and only with that. It stands right before what
+would drop an ordinary packet of a container (here behind \`ufw-before-forward\`, before what ufw logs and rejects; behind a jump to \`DOCKER-USER\`, where there is one), and moves when that does. Where nothing would drop one, there
+is none. The kind of iptables is that which the rules are in, nftables' or the older one (there it looks every five seconds, as nobody tells of changes).
 
-- ufw's rules for *routed* traffic therefore do not count for containers. Rules of yours go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first.
+- **Bans count for containers too**: rules about particular addresses, ports or states that stand before what drops everything else, like \`${COMMANDS['ufw, a ban']![0]![0]}\` or \`iptables -A FORWARD -s ${BANNED} -j DROP\`.
+  What drops packets of containers in general (all routed ones, all on an interface of the default route, all UDP) is passed, and with it what stands behind it.
+- Rules of yours that count in any case go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first.
 - \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too.
 - What containers send to the host itself is ufw's as before: \`ufw allow in on docker0\` opens it.
 

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Sandbox } from '../../src/network/service.ts';
 import { FIREWALLS, HostFirewall, missingFirewall, must, type FirewallName } from '../harness/host-firewall.ts';
-import { commandsOf, FOUND, PAGE, PATHS, PHASES, renderPage, type Phase } from './firewall-page.ts';
+import { BANNED, commandsOf, FOUND, PAGE, PATHS, PHASES, renderPage, type Phase } from './firewall-page.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab } from './lab.ts';
 import { Packets, type Question } from './packets.ts';
@@ -151,6 +151,15 @@ function behind(name: FirewallName): void {
       await world.lab.restart();
       await check(PHASES[2]);
     });
+    for (const ban of commandsOf(`${name}, a ban`).flat()) {
+      test(`but for whom the administrator bans: ${ban}`, async () => {
+        must(ban.replace(BANNED, OUTSIDE[4]));
+        const open = await world.open();
+        assert.deepEqual(open, { ...ALL, 4: PATHS.filter((path) => !path.startsWith('another host to')) });
+        must(ban.replace('deny', 'delete deny').replace(BANNED, OUTSIDE[4]));
+        assert.deepEqual(await world.openNow(), ALL);
+      });
+    }
     test(PHASES[3], async () => {
       firewall.flush();
       const question = world.question('container to another host, user network', 6);

@@ -166,6 +166,33 @@ function scenarios(): void {
       assert.deepEqual(await said(), [], 'a look at the mark is a cure');
     });
 
+    test('bans of the administrator count, also those that come later, and none of them alone is reason for a jump', async () => {
+      run('ip', 'address', 'add', '198.51.100.1/24', 'dev', 'uplink');
+      run('nsenter', `--net=${outside}`, 'ip', 'address', 'add', '198.51.100.7/24', 'dev', 'eth0');
+      const ask = (source: string) => packets.ask({ from: outside, protocol: 'tcp', to: '192.0.2.1', port: ports['br-user']!, source, patienceMs: 600 });
+      const forward = () => run('iptables-nft', '-S', 'FORWARD').out.split('\n').filter((line) => line.startsWith('-A')).map((line) => line.split(' ').at(-1));
+      try {
+        assert.notEqual(await ask('198.51.100.7'), '');
+        for (const command of iptables('-A FORWARD -s 198.51.100.7 -j DROP')) assert.equal(run('sh', '-c', command).code, 0);
+        await lab.restart();
+        assert.deepEqual(forward(), ['DROP']);
+        assert.equal(await ask('198.51.100.7'), '');
+        for (const command of iptables('-P FORWARD DROP')) assert.equal(run('sh', '-c', command).code, 0);
+        await eventually([]);
+        assert.equal(await ask('198.51.100.7'), '');
+        for (const command of iptables('-F FORWARD')) assert.equal(run('sh', '-c', command).code, 0);
+        await eventually([]);
+        assert.notEqual(await ask('198.51.100.7'), '');
+        for (const command of iptables('-A FORWARD -s 198.51.100.7 -j DROP')) assert.equal(run('sh', '-c', command).code, 0);
+        for (const end = Date.now() + 20_000; Date.now() < end && forward()[0] !== 'DROP'; ) await ask('192.0.2.2');
+        assert.deepEqual(forward(), ['DROP', 'CAUSEWAY-FORWARD']);
+        assert.equal(await ask('198.51.100.7'), '');
+        assert.deepEqual(await closed(), []);
+      } finally {
+        run('ip', 'address', 'del', '198.51.100.1/24', 'dev', 'uplink');
+      }
+    });
+
     test("rules in DOCKER-USER count, whether Docker's jump is there or not", async () => {
       for (const command of iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -i docker0 -m conntrack --ctstate NEW -j DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       await eventually(['docker0 out']);

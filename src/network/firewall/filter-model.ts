@@ -7,6 +7,8 @@ import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 
 export interface ProbePacket {
   readonly family: 'ip' | 'ip6';
+  /** Default: TCP. */
+  readonly protocol?: 'udp';
   readonly iifname: string;
   readonly oifname: string;
   /** '' where it is not known. */

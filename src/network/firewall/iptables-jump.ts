@@ -1,12 +1,10 @@
 /**
  * Our jump in iptables' FORWARD chain: what carries our mark (way-begin) has been judged by our own table and is accepted, but for rules of the user in
- * DOCKER-USER. One rule and one chain, however many networks there are. Pure: what there is, and what iptables-restore is to do about it.
+ * DOCKER-USER (where it stands: forward-place.ts). One rule and one chain, however many networks there are. Pure: what there is, and what iptables-restore is to do about it.
  */
+import { JUMP_CHAIN, USER_CHAIN, type Place } from './forward-place.ts';
 import { targetOf, type IptablesListing } from './iptables-listing.ts';
 import { WAY_MARK } from './ruleset.ts';
-
-export const JUMP_CHAIN = 'CAUSEWAY-FORWARD';
-const USER_CHAIN = 'DOCKER-USER';
 
 export interface ForwardState {
   readonly policy: 'accept' | 'drop';
@@ -20,18 +18,22 @@ export interface ForwardState {
 const MARK = `0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`;
 const JUMP = `-m mark --mark ${MARK} -j ${JUMP_CHAIN}`;
 
-/** What makes way, as input of `iptables-restore --noflush`; undefined where there is nothing to do. */
-export function planJump(state: ForwardState): string | undefined {
-  const jumpAt = state.targets.indexOf(JUMP_CHAIN);
-  if (!stops(state) && jumpAt < 0) return undefined;
-  const userAt = state.targets.indexOf(USER_CHAIN);
+/**
+ * What makes way, as input of `iptables-restore --noflush`; undefined where there is nothing to do. A jump that is there and not needed any more stays, as it is where
+ * it stands in nobody's way: firewalls set their policies to ACCEPT while they reload.
+ */
+export function planJump(state: ForwardState, { first, last, stops }: Place): string | undefined {
+  const jumps = state.targets.flatMap((target, at) => (target === JUMP_CHAIN ? [at] : []));
+  if (!stops && jumps.length === 0) return undefined;
+  const others = state.targets.filter((target) => target !== JUMP_CHAIN);
+  const stays = jumps.length === 1 && jumps[0]! >= first && jumps[0]! <= last;
+  const place = stays ? jumps[0]! : first;
   // Rules of the user come first. Where Docker leads to them already, they are not met twice.
-  const place = userAt + 1;
-  const ahead = userAt >= 0 && (jumpAt < 0 || userAt < jumpAt);
-  const wanted = state.hasUserChain && !ahead ? [USER_CHAIN, 'ACCEPT'] : ['ACCEPT'];
+  const userAt = others.indexOf(USER_CHAIN);
+  const wanted = state.hasUserChain && (userAt < 0 || userAt >= place) ? [USER_CHAIN, 'ACCEPT'] : ['ACCEPT'];
   const lines: string[] = [];
   if (wanted.join() !== state.own?.join()) lines.push(`:${JUMP_CHAIN} - [0:0]`, ...wanted.map((target) => `-A ${JUMP_CHAIN} -j ${target}`));
-  if (jumpAt < 0) lines.push(`-I FORWARD ${place + 1} ${JUMP}`);
+  if (!stays) lines.push(...jumps.map(() => `-D FORWARD ${JUMP}`), `-I FORWARD ${place + 1} ${JUMP}`);
   return lines.length === 0 ? undefined : script(lines);
 }
 
@@ -50,11 +52,6 @@ export function stateOfListing({ policies, chains, rules }: IptablesListing): Fo
     hasUserChain: chains.has(USER_CHAIN),
     own: chains.has(JUMP_CHAIN) ? targets(JUMP_CHAIN) : undefined,
   };
-}
-
-/** A chain without rules of others lets all pass. */
-function stops({ policy, targets }: ForwardState): boolean {
-  return policy === 'drop' || targets.some((target) => target !== JUMP_CHAIN);
 }
 
 const script = (lines: readonly string[]): string => `*filter\n${lines.join('\n')}\nCOMMIT\n`;

@@ -56,7 +56,7 @@ function known({ option, values }: Condition, packet: ProbePacket): Known {
     case '-d':
       return matchesAddress(value, packet.daddr);
     case '-p':
-      return value === 'tcp' || value === '6';
+      return packet.protocol === 'udp' ? value === 'udp' || value === '17' : value === 'tcp' || value === '6';
     case '--ctstate':
     case '--state':
       return list.includes('NEW') || (list.includes('DNAT') && packet.translated);

@@ -1,11 +1,13 @@
 /** Makes and takes the way through iptables' FORWARD chains, of both of its kinds: the one in nftables' tables and the older one beside them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { systemError, throwCollected } from '../../base/errors.ts';
+import { LongWork } from '../../base/long-work.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
+import { JUMP_CHAIN, ordinaryPackets, placeOf, type Place } from './forward-place.ts';
 import { runHostProgram } from './host-program.ts';
-import { JUMP_CHAIN, planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
-import { parseListing } from './iptables-listing.ts';
+import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
+import { parseListing, parseLongListing } from './iptables-listing.ts';
 import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
 
 export type IptablesKind = 'nft' | 'legacy';
@@ -18,22 +20,28 @@ const PLACES: readonly (readonly [IptablesKind, IptablesFamily])[] = [
   ['legacy', 'ip6'],
 ];
 
+/** What packets of containers in general look like. */
+export interface Ordinary {
+  readonly bridges: readonly string[];
+  readonly uplinks: readonly string[];
+}
+
 /** In the namespace of this process. Returns what was done, in words. */
-export async function makeIptablesWay(reader: RulesetReader): Promise<string[]> {
-  return change(reader, planJump, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+export async function makeIptablesWay(reader: RulesetReader, ordinary: Ordinary): Promise<string[]> {
+  return change(reader, async (state, kind, family) => planJump(state, await findPlace(state, kind, family, ordinary)), (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
 }
 
 export async function removeIptablesWay(reader: RulesetReader): Promise<string[]> {
-  return change(reader, planRemoval, (name) => `${JUMP_CHAIN} of ${name} is removed`);
+  return change(reader, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
 }
 
-async function change(reader: RulesetReader, plan: (state: ForwardState) => string | undefined, words: (name: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, plan: (state: ForwardState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
     try {
       const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(family);
-      const script = state && plan(state);
+      const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
       await restore(kind, family, script);
       done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`));
@@ -43,6 +51,14 @@ async function change(reader: RulesetReader, plan: (state: ForwardState) => stri
   }
   throwCollected('iptables', errors);
   return done;
+}
+
+/** Whose rules are there, the program lists: nft does not show all that they ask. */
+async function findPlace({ policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place> {
+  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(kind, family, 'filter') : undefined;
+  if (listed === undefined) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
+  const work = new LongWork();
+  return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
 }
 
 const programOf = (family: IptablesFamily): string => (family === 'ip' ? 'iptables' : 'ip6tables');

@@ -10,19 +10,24 @@ import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { makeFirewalldWay, removeFirewalldWay } from './firewalld-zone.ts';
 import { hasLegacyTable, makeIptablesWay, removeIptablesWay } from './iptables-way.ts';
 
+const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
+
 export class WayMaker {
   readonly enabled: boolean;
   readonly #log: Log;
   readonly #context: () => RulesetContext;
   readonly #reader: () => RulesetReader;
+  readonly #uplinks: () => readonly string[];
   readonly #lock = new KeyedLock();
   readonly #troubles = new Map<string, string>();
 
-  constructor(options: { enabled: boolean; log: Log; context: () => RulesetContext; reader: () => RulesetReader }) {
+  /** `uplinks`: where packets of containers leave. */
+  constructor(options: { enabled: boolean; log: Log; context: () => RulesetContext; reader: () => RulesetReader; uplinks: () => readonly string[] }) {
     this.enabled = options.enabled;
     this.#log = options.log;
     this.#context = options.context;
     this.#reader = options.reader;
+    this.#uplinks = options.uplinks;
   }
 
   /** What could not be done, in sentences. */
@@ -33,7 +38,7 @@ export class WayMaker {
   /** Looks at all of them, and makes what is missing. Returns what was done, in words; what fails is logged and kept in `troubles`. */
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
-    return this.#run({ iptables: () => makeIptablesWay(this.#reader()), firewalld: () => makeFirewalldWay(this.#context(), bridges()) });
+    return this.#run({ iptables: () => makeIptablesWay(this.#reader(), { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#uplinks() }), firewalld: () => makeFirewalldWay(this.#context(), bridges()) });
   }
 
   /** A network came or went: only firewalld tells bridges apart. */
