@@ -185,6 +185,23 @@ describe('output', () => {
 });
 
 describe('requests', () => {
+  test('filters that would be tried for hours, or be lists of billions, are refused by name', async (t) => {
+    const name = `${'a'.repeat(60)}-`;
+    engine.ok('create', '--name', name, 'busybox');
+    engine.ok('network', 'create', name);
+    engine.ok('tag', 'busybox', `${'a'.repeat(60)}:b`);
+    const ask = (path: string, filters: object): Promise<Answer> => call('GET', `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`);
+    const slow = /invalid pattern \^\(a\+\)\+\$: it takes too long to match/;
+    assert.match((await ask('/containers/json', { name: ['^(a+)+$'], status: ['created'] })).text, slow);
+    assert.match((await ask('/networks', { name: ['^(a+)+$'] })).text, slow);
+    assert.match((await ask('/images/json', { reference: [`${'*a'.repeat(30)}c`] })).text, /it takes too long to match/);
+    for (const range of ['1-4000000000', '1-99999']) assert.match((await ask('/containers/json', { expose: [range] })).text, /invalid port/);
+    await assertAnswered(t);
+    engine.ok('rm', name);
+    engine.ok('network', 'rm', name);
+    engine.ok('rmi', `${'a'.repeat(60)}:b`);
+  });
+
   test('labels of 10 MB are refused with their size and the bound', async (t) => {
     const labels = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`label${index}`, 'x'.repeat(1_000_000)]));
     const { status, text } = await call('POST', '/containers/create', { Image: 'busybox', Labels: labels });

@@ -1,4 +1,5 @@
 /** Docker's filters for `ps`. */
+import { expressionOf, matchesWithin } from '../../base/bounded-match.ts';
 import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parsePort, type PublishedPort } from '../../model/port.ts';
@@ -53,11 +54,8 @@ export function containerPredicate(filters: Filters, context: FilterContext): (r
 }
 
 function matchesPattern(text: string, pattern: string): boolean {
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    return text.includes(pattern);
-  }
+  const expression = expressionOf(pattern);
+  return expression ? matchesWithin(expression, text) : text.includes(pattern);
 }
 
 /** '80', '80/udp', '80-90/tcp' -> ['80/tcp', ...]. */
@@ -66,6 +64,6 @@ function portRange(text: string): string[] {
   if (!match) throw invalid(`invalid port filter: ${text}`);
   const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
   const protocol = match[3] ?? 'tcp';
-  parsePort(`${first}/${protocol}`);
+  for (const bound of [first, last]) parsePort(`${bound}/${protocol}`);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => `${first + index}/${protocol}`);
 }

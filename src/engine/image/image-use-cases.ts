@@ -1,5 +1,6 @@
 /** Images as users work with them: the store is the image room's, who uses them is the containers'. */
 import type { Readable } from 'node:stream';
+import { matchesWithin } from '../../base/bounded-match.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { isUp } from '../container/container-stop.ts';
@@ -60,9 +61,9 @@ export function listImages(context: EngineContext, options: { all: boolean; filt
 /** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */
 function restrictTags(image: ImageRecord, expressions: readonly RegExp[]): ImageRecord | undefined {
   if (expressions.length === 0) return image;
-  const matches = (tag: string): boolean => expressions.some((one) => one.test(tag) || one.test(tag.replace(/:[^:/]+$/, '')));
+  const matches = (tag: string): boolean => expressions.some((one) => matchesWithin(one, tag) || matchesWithin(one, tag.replace(/:[^:/]+$/, '')));
   const repoTags = image.repoTags.filter(matches);
-  const repoDigests = image.repoDigests.filter((digest) => expressions.some((one) => one.test(digest) || one.test(digest.replace(/@.*$/, ''))));
+  const repoDigests = image.repoDigests.filter((digest) => expressions.some((one) => matchesWithin(one, digest) || matchesWithin(one, digest.replace(/@.*$/, ''))));
   return repoTags.length + repoDigests.length > 0 ? { ...image, repoTags, repoDigests } : undefined;
 }
 

@@ -1,4 +1,5 @@
 /** Docker's filters of networks, for lists and for prune. */
+import { expressionOf, matchesWithin } from '../../base/bounded-match.ts';
 import { invalid } from '../../base/errors.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
@@ -55,9 +56,6 @@ function danglingFilter(values: readonly string[]): boolean | undefined {
 /** The whole text, or a regular expression that matches somewhere in it; one that is none matches nothing. */
 function matchesPattern(text: string, pattern: string): boolean {
   if (text === pattern) return true;
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    return false;
-  }
+  const expression = expressionOf(pattern);
+  return expression !== undefined && matchesWithin(expression, text);
 }
