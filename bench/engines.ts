@@ -8,12 +8,17 @@ import { join } from 'node:path';
 import { PROJECT } from '../demo/images.ts';
 import { collect, plainEnvironment, Sandbox, type CommandResult } from '../demo/sandbox.ts';
 
-export const ENGINE_NAMES = ['causeway', 'dockerd', 'podman'] as const;
+export const ENGINE_NAMES = ['causeway', 'previous', 'dockerd', 'podman'] as const;
+/** Another checkout of Causeway, built: what a change costs is seen in one run. */
+const PREVIOUS = process.env['CAUSEWAY_PREVIOUS'] ?? '';
+/** Those that are measured unless told otherwise. */
+export const USUAL_ENGINES: readonly EngineName[] = ENGINE_NAMES.filter((name) => name !== 'previous' || PREVIOUS !== '');
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET. */
 const COMMANDS: Readonly<Record<EngineName, string>> = {
   causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID" --default-bridge-name docker0`,
+  previous: `exec '${PREVIOUS}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,
   dockerd: 'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
   // As Debian has it: crun, netavark and aardvark-dns.
   podman: [
@@ -25,6 +30,7 @@ const COMMANDS: Readonly<Record<EngineName, string>> = {
 
 const PROGRAMS: Readonly<Record<EngineName, readonly string[]>> = {
   causeway: [`${PROJECT}/causeway`],
+  previous: [`${PREVIOUS}/causeway`],
   dockerd: ['dockerd', 'containerd'],
   podman: ['podman', 'netavark'],
 };
@@ -48,7 +54,7 @@ export class Engine {
       files: 'disk',
       copyOnWrite: ['/etc', '/var/lib'],
       withoutUnifiedCgroup: true,
-      cgroups: { causeway: [], dockerd: ['docker'], podman: ['libpod_parent', 'libpod', 'conmon'] }[name],
+      cgroups: { causeway: [], previous: [], dockerd: ['docker'], podman: ['libpod_parent', 'libpod', 'conmon'] }[name],
     });
     made(sandbox);
     const engine = new Engine(name, sandbox);

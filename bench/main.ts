@@ -18,6 +18,7 @@ import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
+import { files, programs } from './scenarios/files.ts';
 import { nameFlood } from './scenarios/name-flood.ts';
 import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
 import { crowdedNetwork, networkCalls, networkLife } from './scenarios/networks.ts';
@@ -26,7 +27,7 @@ import { connections, requests, throughput } from './scenarios/traffic.ts';
 
 /** At rest comes first: before anybody has worked. */
 const SCENARIOS: readonly Scenario[] = [
-  rest, run, runOnUserNetwork, networkLife, networkCalls, hundredPorts, crowd, names, nameFlood, throughput, requests, connections,
+  rest, run, runOnUserNetwork, programs, files, networkLife, networkCalls, hundredPorts, crowd, names, nameFlood, throughput, requests, connections,
   // What leaves the engines larger than they were comes last.
   crowdedNames, fiveHundred, connectionsAmongMany, thousandPorts, crowdedNetwork,
 ];

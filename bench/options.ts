@@ -1,6 +1,6 @@
 /** The options of `npm run bench -- ...`. */
 import { parseArgs } from 'node:util';
-import { ENGINE_NAMES, type EngineName } from './engines.ts';
+import { ENGINE_NAMES, USUAL_ENGINES, type EngineName } from './engines.ts';
 import { ROWS } from './rows.ts';
 
 export interface BenchOptions {
@@ -17,7 +17,8 @@ Usage:  npm run bench -- [OPTIONS]
 Measures Causeway beside dockerd and podman, each in a sandbox of its own.
 
 Options:
-      --engines NAMES   Of ${ENGINE_NAMES.join(',')} (default all); ratios need dockerd
+      --engines NAMES   Of ${ENGINE_NAMES.join(',')} (default all);
+                        ratios need dockerd, "previous" is the checkout that CAUSEWAY_PREVIOUS names
       --rows NAMES      Of the rows below (default all)
       --quick           Fewer and shorter runs
       --profile         Also where the time of a run goes, when nothing falls short
@@ -46,7 +47,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
   }
   return {
     rows: new Set(choose('row', values.rows, ROWS.map((row) => row.name))),
-    engines: choose('engine', values.engines, ENGINE_NAMES),
+    engines: values.engines === undefined ? USUAL_ENGINES : choose('engine', values.engines, ENGINE_NAMES),
     quick: values.quick,
     profile: values.profile,
     jsonPath: values.json,

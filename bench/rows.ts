@@ -14,6 +14,13 @@ export interface Row {
 export const ROWS: readonly Row[] = [
   { name: 'run', title: 'run --rm busybox true, default bridge', unit: 's', better: 'lower', goal: { ratio: 0.4 } },
   { name: 'run-user-network', title: 'run --rm busybox true, user network', unit: 's', better: 'lower', goal: { ratio: 0.35 } },
+  { name: 'exec', title: 'exec true', unit: 's', better: 'lower' },
+  { name: 'cp-in', title: 'cp of 5000 files into a container', unit: 's', better: 'lower' },
+  { name: 'cp-out', title: 'cp of 5000 files out of a container', unit: 's', better: 'lower' },
+  { name: 'cp-in-big', title: 'cp of 1 GB into a container', unit: 's', better: 'lower' },
+  { name: 'cp-out-big', title: 'cp of 1 GB out of a container', unit: 's', better: 'lower' },
+  { name: 'export', title: 'export of a container with 5000 files', unit: 's', better: 'lower' },
+  { name: 'load', title: 'load of an image with 5000 files', unit: 's', better: 'lower' },
   { name: 'run-100-ports', title: 'run -d -p 8000-8099:8000-8099', unit: 's', better: 'lower', goal: { ratio: 0.03 } },
   { name: 'memory-100-ports', title: 'memory of the engine for these 100 ports (RSS)', unit: 'MB', better: 'lower' },
   { name: 'run-1000-ports', title: 'run -d -p 20000-20999:20000-20999', unit: 's', better: 'lower' },

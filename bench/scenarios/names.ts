@@ -85,7 +85,7 @@ export const fiveHundred: Scenario = {
 };
 
 /** Those that answer names in a process of their own. */
-const RESOLVERS: Readonly<Record<EngineName, string>> = { causeway: 'causeway-dns', dockerd: '', podman: 'aardvark-dns' };
+const RESOLVERS: Readonly<Record<EngineName, string>> = { causeway: 'causeway-dns', previous: 'causeway-dns', dockerd: '', podman: 'aardvark-dns' };
 
 function memoryOfResolver(engine: Engine): number | undefined {
   const name = RESOLVERS[engine.name];
