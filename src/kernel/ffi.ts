@@ -31,6 +31,9 @@ export const openat: (dirFd: number, path: string, flags: number, mode: number) 
 );
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int, int, int64_t)');
+export const fallocate: (fd: number, mode: number, offset: number, length: number) => number = libc.func(
+  'int fallocate(int, int, int64_t, int64_t)',
+);
 export const flock: (fd: number, operation: number) => number = libc.func('int flock(int, int)');
 export const read: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t read(int, void *, size_t)');
 export const write: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t write(int, const void *, size_t)');

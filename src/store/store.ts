@@ -11,6 +11,7 @@ import { errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { damageOf } from './file-check.ts';
 import { readCopy, writeCopy, type StateCopy } from './state-copy.ts';
+import { StateRoom, type FileUse, type Need } from './state-room.ts';
 import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord, type AsideRecord, type TableShape } from './aside.ts';
 
 /** lmdb gives errno numbers as codes. */
@@ -19,7 +20,6 @@ const ENOSPC = constants.errno.ENOSPC;
 /** At most that much of what happened is unknown to the copy. */
 const COPY_DELAY_MS = 5000;
 
-const RESERVE_BYTES = 256 * 1024;
 
 export const TABLES = ['containers', 'networks', 'sandboxes', 'volumes', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -45,6 +45,7 @@ interface BadRecord {
 
 export class Store {
   readonly #root: RootDatabase;
+  readonly #room: StateRoom;
   readonly #shapes: Readonly<Partial<Record<TableName, TableShape>>>;
   readonly #log: Log | undefined;
   readonly #path: string;
@@ -55,8 +56,9 @@ export class Store {
   readonly #aside = new Map<string, AsideRecord>(); // by file
   readonly #tables: Record<TableName, Database<unknown, string>>;
 
-  private constructor(root: RootDatabase, dir: string, options: StoreOptions) {
+  private constructor(root: RootDatabase, room: StateRoom, dir: string, options: StoreOptions) {
     this.#root = root;
+    this.#room = room;
     this.#path = dir;
     this.#log = options.log;
     this.#shapes = options.shapes ?? {};
@@ -65,32 +67,27 @@ export class Store {
     this.#tables = Object.fromEntries(tables) as Record<TableName, Database<unknown, string>>;
   }
 
+  static #map(dir: string, room: StateRoom, options: StoreOptions): Store {
+    try {
+      return new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }), room, dir, options);
+    } catch (error) {
+      room.close();
+      throw error;
+    }
+  }
+
   /** Opens or makes the store in `dir`; kind `system` when it cannot be read or written. */
   static open(dir: string, options: StoreOptions = {}): Store {
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      const isNew = !existsSync(join(dir, 'data.mdb'));
+      const isNew = !isThere(join(dir, 'data.mdb'));
       const restored = prepare(dir, options.log);
-      const store = new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }), dir, options);
-      store.#reserve();
+      const store = Store.#map(dir, StateRoom.open(dir), options);
       if (restored) store.#fill(restored);
       store.knowsAll = !isNew && !restored;
       return store;
     } catch (error) {
       throw systemError(`cannot open the state in ${dir}: ${errorMessage(error)}`, error);
-    }
-  }
-
-  /**
-   * Every change writes pages anew before old ones become free, removals too. Some free ones in the file let what makes room be
-   * stored when the disk has none left.
-   */
-  #reserve(): void {
-    try {
-      this.#tables.meta.putSync('reserve', 'x'.repeat(RESERVE_BYTES));
-      this.#tables.meta.removeSync('reserve');
-    } catch {
-      // The disk is full already: what was reserved earlier has to do.
     }
   }
 
@@ -107,9 +104,7 @@ export class Store {
 
   #fill(copy: StateCopy): void {
     this.restoredFrom = { at: copy.at, file: this.#path };
-    this.#root.transactionSync(() => {
-      for (const { table, key, value } of copy.records) if (isTable(table)) this.#tables[table].putSync(key, value);
-    });
+    this.#commitAtOnce(copy.records.flatMap(({ table, key, value }) => (isTable(table) ? [{ table, key, value }] : [])));
   }
 
   /** Sees to a copy of what is there now, soon: a burst of changes is copied once. */
@@ -163,8 +158,12 @@ export class Store {
       const read = readRecord(bytes, key, this.#shapes[table]);
       const there = database.getBinary(key);
       if ('value' in read && (there === undefined || there.equals(bytes))) {
-        database.putSync(key, read.value);
-        this.#asideDirectory.remove(file);
+        try {
+          this.#commitAtOnce([{ table, key, value: read.value }]);
+          this.#asideDirectory.remove(file);
+        } catch (error) {
+          this.#note(table, key, file, `it is mended, and cannot be taken up: ${errorMessage(error)}`, bytes);
+        }
       } else this.#note(table, key, file, 'reason' in read ? read.reason : 'there is a newer one of that name', bytes);
     }
   }
@@ -175,9 +174,7 @@ export class Store {
     try {
       for (const { key, bytes } of bad) this.#asideDirectory.write(table, key, bytes);
       this.#asideDirectory.settle(table);
-      this.#root.transactionSync(() => {
-        for (const { key } of bad) this.#tables[table].removeSync(key);
-      });
+      this.#commitAtOnce(bad.map(({ key }) => ({ table, key, value: undefined })));
     } catch (error) {
       // No room, or nowhere to write: they stay where they are, and the next start tries again.
       trouble = `; it cannot be moved: ${errorMessage(error)}`;
@@ -204,19 +201,47 @@ export class Store {
   async commit(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     try {
-      await this.#root.transaction(() => {
-        for (const { table, key, value } of changes) {
-          // Inside a transaction these are synchronous in effect; their promises settle, and fail, with it.
-          const change = value === undefined ? this.#tables[table].remove(key) : this.#tables[table].put(key, value);
-          change.catch(() => {});
-        }
+      await this.#room.write(this.#need(changes), () => this.#fileUse(), async () => {
+        await this.#root.transaction(() => {
+          for (const { table, key, value } of changes) {
+            // Inside a transaction these are synchronous in effect; their promises settle, and fail, with it.
+            const change = value === undefined ? this.#tables[table].remove(key) : this.#tables[table].put(key, value);
+            change.catch(() => {});
+          }
+        });
+        // A resolved transaction is visible, not yet durable.
+        await this.#root.flushed;
       });
-      // A resolved transaction is visible, not yet durable.
-      await this.#root.flushed;
       this.#copySoon();
     } catch (error) {
       throw systemError(`cannot write the state: ${await reasonOf(error)}`, error);
     }
+  }
+
+  /** Where nothing else goes on until it is there; durable with the next commit. */
+  #commitAtOnce(changes: readonly Change[]): void {
+    this.#room.writeAtOnce(this.#need(changes), this.#fileUse(), () => {
+      this.#root.transactionSync(() => {
+        for (const { table, key, value } of changes) {
+          if (value === undefined) this.#tables[table].removeSync(key);
+          else this.#tables[table].putSync(key, value);
+        }
+      });
+    });
+  }
+
+  #need(changes: readonly Change[]): Need {
+    const puts = changes.filter(({ value }) => value !== undefined);
+    const makes = puts.some(({ table, key }) => !this.#tables[table].doesExist(key));
+    return {
+      valueBytes: changes.map(({ value }) => (value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value)))),
+      for: makes ? 'making' : puts.length > 0 ? 'changing' : 'removing',
+    };
+  }
+
+  #fileUse(): FileUse {
+    const { pageSize: pageBytes, lastPageNumber: lastPage } = this.#root.getStats() as { pageSize: number; lastPageNumber: number };
+    return { pageBytes, lastPage };
   }
 
   put(table: TableName, key: string, value: unknown): Promise<void> {
@@ -231,15 +256,19 @@ export class Store {
     clearTimeout(this.#copying);
     await this.copyNow();
     await this.#root.close();
+    this.#room.close();
   }
 }
 
 const isTable = (name: string): name is TableName => (TABLES as readonly string[]).includes(name);
 
+/** An empty file is one that was being made. */
+const isThere = (file: string): boolean => existsSync(file) && statSync(file).size > 0;
+
 /** Before lmdb sees the file: one that is damaged is put aside, and what the copy has is given back. Throws where there is none. */
 function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
   const file = join(dir, 'data.mdb');
-  const there = existsSync(file) && statSync(file).size > 0;
+  const there = isThere(file);
   const damage = there ? damageOf(file) : undefined;
   if (there && damage === undefined) return undefined;
   const copy = readCopy(dir);

@@ -12,7 +12,7 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^c\.(mount|umount2|syscall-(429|428|430|431|432|433|442))/, ['EBUSY', 'ENOMEM']],
   [/^c\.(open|openat|socket|pipe2|epoll_create1|eventfd|memfd_create|syscall-(434|437))/, ['EMFILE', 'ENOMEM']],
   [/^c\.posix_spawn/, ['ENOMEM', 'EMFILE']],
-  [/^c\.(write|pwrite)/, ['ENOSPC', 'EIO']],
+  [/^c\.(write|pwrite|fallocate)/, ['ENOSPC', 'EIO']],
   [/^c\.(send|sendto|sendmmsg|recv|bind|setsockopt|connect|getsockname|setns|unshare)/, ['ENOMEM']],
 ];
 
