@@ -29,6 +29,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EXDEV: 'invalid cross-device link',
 };
 
+/** 'no space left on device' for 'ENOSPC'; the name itself where there are no words. */
+export const hostReason = (code: string): string => REASONS[code] ?? code;
+
 interface HostError extends Error {
   readonly code?: unknown;
   readonly syscall?: unknown;

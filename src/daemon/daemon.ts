@@ -27,6 +27,7 @@ import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
 import { patienceSetting } from './patience-setting.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
 import { RECORD_SHAPES } from './record-shapes.ts';
+import { withWayOut } from './start-failure.ts';
 import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
@@ -42,8 +43,10 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   try {
     engine = await start(config, log, undo);
   } catch (error) {
+    // Before room is made by what is undone.
+    const explained = withWayOut(error, { '--data-root': config.dataRoot, '--exec-root': config.execRoot, '--pidfile': dirname(config.pidFile) });
     for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
-    throw error;
+    throw explained;
   }
   const signal = await nextSignal();
   log.info({ signal }, 'shutting down');
@@ -75,6 +78,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
 
+  const id = await engineId(config.dataRoot);
+
   const patience = patienceSetting(process.env['CAUSEWAY_PATIENCE']);
   const runtimes = runtimeTable(config.runtimes);
   const runtime = new Runtime({
@@ -95,8 +100,9 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     log: log.child({ room: 'dns' }),
     version: `${build.version}+${build.gitCommit}`,
   });
+  // Without containers nobody needs it; with them it serves until the next daemon comes.
+  undo.push('resolver', async () => resolver.close({ quit: await resolver.servesNobody() }));
   await resolver.start();
-  const id = await engineId(config.dataRoot);
   const network = new NetworkService({
     config: {
       hostId: id,
@@ -192,11 +198,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       startedAt,
     }),
   });
-  undo.push('network', async () => {
-    await network.shutdown();
-    // Without containers nobody needs the resolver; with them it serves until the next daemon comes.
-    await resolver.close({ quit: engine.runningIds().length === 0 });
-  });
+  undo.push('network', () => network.shutdown());
   undo.push('engine', () => engine.quiesce());
   await engine.restore();
   // What the resolver still knows from an earlier daemon, and this one does not, goes now.

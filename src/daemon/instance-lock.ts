@@ -19,19 +19,28 @@ export function takeInstanceLock(path: string): () => void {
     if (!lockFile(fd)) {
       const holder = readFileSync(fd, 'utf8').split(/\s/)[0];
       closeSync(fd);
-      throw conflict(`failed to start daemon, ensure causeway is not running or delete ${path}: process with PID ${holder} is still running`);
+      throw conflict(`failed to start daemon, ensure causeway is not running or delete ${path}: ${holder ? `process with PID ${holder}` : 'a process'} is still running`);
     }
     // Whoever gave it back meanwhile has removed the file that we opened.
     if (fstatSync(fd).ino !== statSync(path, { throwIfNoEntry: false })?.ino) {
       closeSync(fd);
       continue;
     }
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`);
+    notePid(fd);
     return () => {
       rmSync(path, { force: true });
       closeSync(fd);
     };
+  }
+}
+
+/** For whoever finds the lock taken. A disk without a byte does not keep a daemon from its containers. */
+function notePid(fd: number): void {
+  ftruncateSync(fd);
+  try {
+    writeSync(fd, `${process.pid}\n`);
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) throw error;
   }
 }
 

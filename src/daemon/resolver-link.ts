@@ -123,6 +123,17 @@ export class ResolverLink {
     };
   }
 
+  /** Nothing of a container is known to it. A daemon that does not get as far as its containers cannot tell otherwise. */
+  async servesNobody(): Promise<boolean> {
+    try {
+      const client = this.#client ?? (await ControlClient.connect(this.#socketPath));
+      const { sandboxes } = await client.request({ op: 'dump' }, this.#answerTimeoutMs);
+      return sandboxes.length === 0;
+    } catch {
+      return false; // none is there, or it does not say
+    }
+  }
+
   /** Lets go of the process; with `quit` it ends, and this resolves when it has. Without, it serves on. */
   async close(options: { quit?: boolean } = {}): Promise<void> {
     this.#closed = true;
