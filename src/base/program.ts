@@ -15,12 +15,13 @@ export interface ProgramResult {
 
 /**
  * Runs a program to its end and collects the beginning of what it printed. Resolves whatever the exit code; rejects with kind
- * `system` if it cannot be started or does not end within `timeoutMs` (the message names the program).
+ * `system` if it cannot be started or does not end within `timeoutMs` (the message names the program; `late` is called first), or is
+ * killed by `signal`.
  */
 export function runProgram(
   file: string,
   args: readonly string[],
-  options: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number } = {},
+  options: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number; late?: () => void; signal?: AbortSignal } = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -29,13 +30,23 @@ export function runProgram(
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     const { timeoutMs } = options;
-    const giveUp = () => {
+    const { signal } = options;
+    const giveUp = (why: string) => {
+      clearTimeout(timer);
       child.kill('SIGKILL');
       // Whoever inherited its pipes may keep them open; nobody waits for that.
       for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
-      reject(systemError(`${file} did not end within ${timeoutMs! / 1000} s`));
+      reject(systemError(`${file} ${why}`));
     };
-    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
+    const tooLate = () => {
+      options.late?.();
+      giveUp(`did not end within ${timeoutMs! / 1000} s`);
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(tooLate, timeoutMs);
+    const aborted = () => giveUp('was ended');
+    if (signal?.aborted) aborted();
+    signal?.addEventListener('abort', aborted, { once: true });
+    child.once('exit', () => signal?.removeEventListener('abort', aborted));
     child.stdin.on('error', () => {}); // the program may end before it has read its input
     child.on('error', (error) => (clearTimeout(timer), reject(systemError(`cannot run ${file}: ${error.message}`, error))));
     child.on('close', (code, signal) => {

@@ -39,6 +39,9 @@ const PREPARE_MS = 300;
 const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
 const LEGACY_LOOK_MS = 5_000; // nobody tells of changes in iptables' older tables
+const WAY_RETRY_MS = 1_000; // then twice as long each time
+const WAY_RETRY_MAX_MS = 300_000;
+const MINUTE_MS = 60_000;
 const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
 
 /** What is to be looked at: as little as the news allows, so that a change on a crowded network costs what it does on an empty one. */
@@ -71,6 +74,10 @@ export class Repairer {
   readonly #recent = new Map<string, number[]>();
   readonly #legacyLook: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
+  #wayLater: NodeJS.Timeout | undefined;
+  #wayRetryMs = WAY_RETRY_MS;
+  #wayUnderWay = false;
+  #wayHeldBack = false;
   #preparing: NodeJS.Timeout | undefined;
   #suspects = new Suspects();
   #closed = false;
@@ -82,21 +89,41 @@ export class Repairer {
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
     core.firewall.doubted = () => this.#doubtRules();
+    core.way.failed = () => this.#wayFailed();
+    if (core.way.troubles.length > 0) this.#wayFailed(); // at the start
     core.foreignRules.catchUp = () => this.#ruleset.catchUp();
     this.#prepareSoon();
     this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
   }
 
   #lookAtLegacy(): void {
-    if (!this.#core.way.mustAsk) return;
+    if (this.#core.way.mustAsk) this.#suspectWay();
+  }
+
+  #suspectWay(): void {
     this.#suspects.way = true;
     this.#schedule(QUIET_MS);
+  }
+
+  /** Nobody may ever tell that what hindered it is over. */
+  #wayFailed(): void {
+    this.#lookAtWayLater(this.#wayRetryMs);
+    this.#wayRetryMs = Math.min(2 * this.#wayRetryMs, WAY_RETRY_MAX_MS);
+  }
+
+  #lookAtWayLater(delayMs: number): void {
+    if (this.#closed || this.#wayLater) return;
+    this.#wayLater = setTimeout(() => {
+      this.#wayLater = undefined;
+      this.#suspectWay();
+    }, delayMs).unref();
   }
 
   close(): void {
     this.#closed = true;
     this.#core.foreignRules.catchUp = () => this.#core.foreignRules.changed();
     clearInterval(this.#legacyLook);
+    clearTimeout(this.#wayLater);
     clearTimeout(this.#timer);
     clearTimeout(this.#preparing);
     this.#routes.close();
@@ -210,7 +237,7 @@ export class Repairer {
       if (suspects.networks || suspects.everything) await this.#checkNetworks();
       this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
       if (suspects.rules) this.#checkRules();
-      if (suspects.rules || suspects.way || suspects.everything) await this.#checkWay();
+      if (suspects.rules || suspects.way || suspects.everything) this.#checkWay();
     } catch (error) {
       if (this.#closed) return;
       this.#core.log.error({ error: errorMessage(error) }, 'repairing the network');
@@ -230,11 +257,30 @@ export class Repairer {
     if (done === 'corrected') this.#report(undefined, 'elements of the firewall table were changed and are put back');
   }
 
-  async #checkWay(): Promise<void> {
-    if (this.#repairsOf('way').length >= MAX_REPAIRS_PER_MINUTE) return;
-    const done = await this.#core.way.follow(() => bridgesOf(this.#core));
+  /** Goes on by itself: it waits for programs of others. */
+  #checkWay(): void {
+    // What came meanwhile is looked at when that is over.
+    if (this.#wayUnderWay) return this.#lookAtWayLater(RETRY_MS);
+    const recent = this.#repairsOf('way');
+    if (recent.length >= MAX_REPAIRS_PER_MINUTE) return this.#holdWayBack(MINUTE_MS - (monotonicMs() - recent[0]!));
+    this.#wayHeldBack = false;
+    this.#wayUnderWay = true;
+    void this.#followWay().finally(() => (this.#wayUnderWay = false));
+  }
+
+  async #followWay(): Promise<void> {
+    const { way } = this.#core;
+    const done = await way.follow(() => bridgesOf(this.#core));
+    if (way.troubles.length === 0) this.#wayRetryMs = WAY_RETRY_MS;
+    if (this.#closed) return;
     if (done.length > 0) this.#mayRepair('way');
     for (const what of done) this.#report(undefined, what);
+  }
+
+  #holdWayBack(delayMs: number): void {
+    if (!this.#wayHeldBack) this.#core.log.warn({ perMinute: MAX_REPAIRS_PER_MINUTE }, 'the way for containers in another firewall of this host is taken away again and again: it is put back more slowly');
+    this.#wayHeldBack = true;
+    this.#lookAtWayLater(delayMs);
   }
 
   async #checkForwarding(): Promise<void> {
@@ -323,7 +369,7 @@ export class Repairer {
   /** When, in the last minute. */
   #repairsOf(key: string): readonly number[] {
     const now = monotonicMs(); // a clock that is set back must not end the repairing
-    return (this.#recent.get(key) ?? []).filter((time) => now - time < 60_000);
+    return (this.#recent.get(key) ?? []).filter((time) => now - time < MINUTE_MS);
   }
 
   #report(network: NetworkRecord | undefined, what: string): void {

@@ -62,8 +62,8 @@ export class NetworkService {
     if (this.#core.config.inputPolicy) this.#inputGate = openInputGate(this.#core.log);
     await new Restorer(this.#core, this.#admin).restore(live);
     const { resolution, resolver, table, way } = this.#core;
-    if (way.enabled) await way.follow(() => bridgesOf(this.#core));
-    else await way.remove({ permanent: true });
+    if (way.enabled) await way.patiently(way.follow(() => bridgesOf(this.#core)));
+    else await way.patiently(way.remove({ permanent: true }));
     for (const container of known) {
       this.#keepAddresses(undefined, container);
       resolution.remember(container);
@@ -89,8 +89,8 @@ export class NetworkService {
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     // Where nobody is left who needs it, nothing of ours stays in rules of others.
-    if (this.#core.table.sandboxes().length === 0) await this.#core.way.remove({ permanent: false });
-    await this.#core.way.settle();
+    if (this.#core.table.sandboxes().length === 0) await this.#core.way.patiently(this.#core.way.remove({ permanent: false }));
+    await this.#core.way.close();
     this.#core.staleFlows.flush();
     this.#core.announcer.close();
     this.#core.firewall.close();

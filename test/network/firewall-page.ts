@@ -73,6 +73,9 @@ that its reload takes: TCP tries again.
 With \`--firewall-integration=false\` (bridged packets pass the filters too here, \`net.bridge.bridge-nf-call-iptables=1\`):
 
 ${tableOf(names, off)}
+A program of another firewall that does not answer (it is stopped, or waits for a lock) holds up nothing for more than three seconds; what could not be made is tried again, after a second first and after
+five minutes at last, and the warnings of \`docker info\` say so meanwhile.
+
 \`causeway doctor\` and the warnings of \`docker info\` say what of which network is dropped, by which program and rule, and what to do in that program's own words. They
 follow a packet of each network through all chains, jumps, sets and maps. What rules ask beyond interfaces, addresses, marks and the state of a connection (a port, a rate) is taken for something special,
 which a packet in general does not have. Rules are read again after news of rules or of networks. Where forwarded packets can meet more than 20,000 of them, both say that these were not evaluated.
@@ -98,7 +101,7 @@ ${block('ufw, without the mode', 1)}
 ## With firewalld
 
 Nothing is to be done. The daemon makes a zone \`causeway\` (target ACCEPT) with the bridges in it and two policies, \`causeway-to\` and \`causeway-from\`, all of it permanent; the first time that takes one reload of
-firewalld. A bridge that you have put into another zone stays there. Which are in it:
+firewalld, which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most. A bridge that you have put into another zone stays there. Which are in it:
 
 ${block('firewalld, with the mode', 0)}
 As with Docker's zone, containers reach servers of the host itself, whatever the zone of its uplink says. If they should not:

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog } from '../../src/base/log.ts';
+import { silentLog, type Log } from '../../src/base/log.ts';
 import { patchZone } from '../../src/dns/zone.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
@@ -102,7 +102,10 @@ export class Lab {
   readonly #servers: (Server | Socket)[] = [];
   readonly #otherHosts: string[] = [];
 
-  private constructor(config: Partial<NetworkConfig>) {
+  readonly #log: Log;
+
+  private constructor(config: Partial<NetworkConfig>, log: Log) {
+    this.#log = log;
     this.config = {
       hostId: 'lab',
       execRoot: this.dir,
@@ -138,14 +141,14 @@ export class Lab {
     this.service = this.#newService();
   }
 
-  static async start(config: Partial<NetworkConfig> = {}): Promise<Lab> {
-    const lab = new Lab(config);
+  static async start(config: Partial<NetworkConfig> = {}, log = silentLog): Promise<Lab> {
+    const lab = new Lab(config, log);
     await lab.service.restore(new Set());
     return lab;
   }
 
   #newService(): NetworkService {
-    return new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: silentLog });
+    return new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
   }
 
   /** As after kill -9: nothing was shut down, another process has only the store. Held ports go with the process. */

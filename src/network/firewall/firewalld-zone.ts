@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monotonicMs } from '../../base/clock.ts';
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { runHostProgram } from './host-program.ts';
@@ -16,6 +17,21 @@ const POLICIES = [
   { name: 'causeway-to', ingress: 'ANY', egress: ZONE },
   { name: 'causeway-from', ingress: ZONE, egress: 'ANY' },
 ] as const;
+
+const RELOAD_EVERY_MS = 600_000;
+
+/** A reload drops what others configured at runtime only, so there are few. */
+export class ReloadLimit {
+  #lastMs = -Infinity;
+
+  take(): void {
+    const now = monotonicMs();
+    if (now - this.#lastMs < RELOAD_EVERY_MS) {
+      throw systemError(`firewalld has to be reloaded before its zone ${ZONE} counts, which the daemon does once in ten minutes at most (what is configured at runtime only is lost by it): firewall-cmd --reload`);
+    }
+    this.#lastMs = now;
+  }
+}
 
 interface ZoneState {
   /** Interfaces by zone, as rules of the table name them. */
@@ -42,7 +58,7 @@ function readZones(context: RulesetContext): ZoneState | undefined {
 const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 
 /** Bridges that the user put into a zone of his choice stay there. `gone` are those of networks just removed. Returns what was done, in words. */
-export async function makeFirewalldWay(context: RulesetContext, bridges: readonly string[], gone: readonly string[] = []): Promise<string[]> {
+export async function makeFirewalldWay(context: RulesetContext, bridges: readonly string[], reloads: ReloadLimit, gone: readonly string[] = []): Promise<string[]> {
   const state = readZones(context);
   if (!state) return [];
   const missing = bridges.filter((bridge) => isPlain(bridge) && !state.zones.has(bridge));
@@ -53,7 +69,7 @@ export async function makeFirewalldWay(context: RulesetContext, bridges: readonl
     const [zones, policies] = await Promise.all([askList('--get-zones'), askList('--get-policies')]);
     if (!zones) return []; // a table that firewalld left behind
     if (!zones.includes(ZONE) || (policies && POLICIES.some(({ name }) => !policies.includes(name)))) {
-      await makeZone(missing);
+      await makeZone(missing, reloads);
       return [`firewalld has a zone ${ZONE} now, with the bridges of containers in it`];
     }
   }
@@ -76,7 +92,7 @@ export async function removeFirewalldWay(context: RulesetContext): Promise<strin
 }
 
 /** What the user changed in a zone that exists stays as it is. */
-async function makeZone(bridges: readonly string[]): Promise<void> {
+async function makeZone(bridges: readonly string[], reloads: ReloadLimit): Promise<void> {
   const [zones, policies] = await Promise.all([askList('--permanent', '--get-zones'), askList('--permanent', '--get-policies')]);
   const dir = mkdtempSync(join(tmpdir(), 'causeway-firewalld-'));
   const add = (kind: 'zone' | 'policy', name: string, xml: string): Promise<void> => {
@@ -92,6 +108,7 @@ async function makeZone(bridges: readonly string[]): Promise<void> {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+  reloads.take();
   await tell('--reload'); // a zone cannot be added to a firewalld that runs
 }
 

@@ -1,15 +1,48 @@
-/** Programs of other firewalls on this host: run without a shell, for a bounded time, and what they print is not trusted. */
+/**
+ * Programs of other firewalls on this host: run without a shell, for a bounded time, and what they print is not trusted. One that did not answer (it is
+ * stopped, or waits for a lock or a bus that somebody holds) is left alone for a while: everybody who asks would wait as long.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { monotonicMs } from '../../base/clock.ts';
+import { systemError } from '../../base/errors.ts';
 import { runProgram, type ProgramResult } from '../../base/program.ts';
 
-const TIMEOUT_MS = 20_000; // firewalld takes seconds to reload on a small machine
+export const CHANGE_MS = 20_000; // firewalld takes seconds to reload on a small machine
+const LEFT_ALONE_MS = 30_000;
+/** For those who only want to know: somebody waits for their answer. */
+export const READ_MS = 3_000;
 
-/** Undefined where there is no such program. */
-export async function runHostProgram(file: string, args: readonly string[], input?: string): Promise<ProgramResult | undefined> {
+/** Until when a program is left alone, by its name: what hangs does so for all of this process. */
+const silent = new Map<string, number>();
+
+/** What ends the programs that a piece of work runs, however deep in it. */
+const ending = new AsyncLocalStorage<AbortSignal>();
+
+/** When the signal comes, programs that the work runs are killed, and it can run no more. */
+export function runUntil<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return ending.run(signal, work);
+}
+
+/** Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`, or did not lately. */
+export async function runHostProgram(file: string, args: readonly string[], input?: string, timeoutMs = CHANGE_MS): Promise<ProgramResult | undefined> {
+  if (monotonicMs() < (silent.get(file) ?? 0)) throw didNotAnswer(file);
+  const signal = ending.getStore();
+  if (signal?.aborted) throw systemError(`${file} is not asked: the daemon ends`);
   const env = { ...process.env, PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  let isLate = false;
+  const late = () => {
+    isLate = true;
+    silent.set(file, monotonicMs() + LEFT_ALONE_MS);
+  };
   try {
-    return await runProgram(file, args, { env, timeoutMs: TIMEOUT_MS, ...(input === undefined ? {} : { input }) });
+    const result = await runProgram(file, args, { env, timeoutMs, late, ...(signal ? { signal } : {}), ...(input === undefined ? {} : { input }) });
+    silent.delete(file);
+    return result;
   } catch (error) {
+    if (isLate) throw didNotAnswer(file);
     if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
     throw error;
   }
 }
+
+const didNotAnswer = (file: string) => systemError(`${file} does not answer (it is asked again after ${LEFT_ALONE_MS / 1000} s)`);

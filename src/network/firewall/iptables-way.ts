@@ -1,11 +1,12 @@
 /** Makes and takes the way through iptables' FORWARD chains, of both of its kinds: the one in nftables' tables and the older one beside them. */
 import { existsSync, readFileSync } from 'node:fs';
+import { monotonicMs } from '../../base/clock.ts';
 import { systemError, throwCollected } from '../../base/errors.ts';
 import { LongWork } from '../../base/long-work.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { JUMP_CHAIN, ordinaryPackets, placeOf, type Place } from './forward-place.ts';
-import { runHostProgram } from './host-program.ts';
+import { CHANGE_MS, READ_MS, runHostProgram } from './host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from './iptables-listing.ts';
 import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
@@ -26,16 +27,44 @@ export interface Ordinary {
   readonly uplinks: readonly string[];
 }
 
+/** As it was read; `text` is what the older kind's program printed of it. */
+interface ListedState extends ForwardState {
+  readonly text?: string;
+}
+
+const SETTLED_MS = 60_000;
+
+/** States of the older kind in which nothing was to be done: they are looked at every few seconds, the whole table once a minute. */
+export class SettledPlaces {
+  readonly #untilMs = new Map<string, number>();
+
+  has(state: string): boolean {
+    return monotonicMs() < (this.#untilMs.get(state) ?? 0);
+  }
+
+  add(state: string): void {
+    for (const [old, untilMs] of this.#untilMs) if (untilMs < monotonicMs()) this.#untilMs.delete(old);
+    this.#untilMs.set(state, monotonicMs() + SETTLED_MS);
+  }
+}
+
 /** In the namespace of this process. Returns what was done, in words. */
-export async function makeIptablesWay(reader: RulesetReader, ordinary: Ordinary): Promise<string[]> {
-  return change(reader, async (state, kind, family) => planJump(state, await findPlace(state, kind, family, ordinary)), (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+export async function makeIptablesWay(reader: RulesetReader, ordinary: Ordinary, settled: SettledPlaces): Promise<string[]> {
+  const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
+    const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
+    if (seen !== undefined && settled.has(seen)) return undefined;
+    const script = planJump(state, await findPlace(state, kind, family, ordinary));
+    if (seen !== undefined && script === undefined) settled.add(seen);
+    return script;
+  };
+  return change(reader, plan, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
 }
 
 export async function removeIptablesWay(reader: RulesetReader): Promise<string[]> {
   return change(reader, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
 }
 
-async function change(reader: RulesetReader, plan: (state: ForwardState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
@@ -55,8 +84,8 @@ async function change(reader: RulesetReader, plan: (state: ForwardState, kind: I
 
 /** Whose rules are there, the program lists: nft does not show all that they ask. */
 async function findPlace({ policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place> {
-  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(kind, family, 'filter') : undefined;
-  if (listed === undefined) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
+  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(kind, family, 'filter', CHANGE_MS) : undefined;
+  if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
   const work = new LongWork();
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
 }
@@ -87,9 +116,19 @@ async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: 
   }
 }
 
-async function legacyState(family: IptablesFamily): Promise<ForwardState | undefined> {
-  const listed = hasLegacyTable(family, 'filter') ? await listing('legacy', family, 'filter') : undefined;
-  return listed && stateOfListing(parseListing(listed.text));
+async function legacyState(family: IptablesFamily): Promise<ListedState | undefined> {
+  if (!hasLegacyTable(family, 'filter')) return undefined;
+  // Only what counts: this is asked every few seconds, and others may have thousands of rules in chains of their own.
+  const ask = async (...what: string[]) => {
+    const listed = await runKind('legacy', family, '', ['-w', '5', '-t', 'filter', '-S', ...what]);
+    return listed?.code === 0 ? listed.stdout : undefined;
+  };
+  const forward = await ask('FORWARD');
+  if (forward === undefined) return undefined;
+  const own = await ask(JUMP_CHAIN);
+  const user = await ask('DOCKER-USER', '1'); // whether it is there
+  const text = `${forward}\n${own ?? ''}`;
+  return { ...stateOfListing(parseListing(text)), hasUserChain: user !== undefined, text: `${text}\n${user}` };
 }
 
 /** Whether the kernel has a table of the older kind. Asking the program would make it. */
@@ -106,23 +145,23 @@ export interface WholeListing {
 }
 
 /** Undefined where the program is missing, or cannot read the table. */
-export async function listing(kind: IptablesKind, family: IptablesFamily, table: string): Promise<WholeListing | undefined> {
-  const listed = await runKind(kind, family, '', ['-w', '5', '-t', table, '-S']);
+export async function listing(kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | undefined> {
+  const listed = await runKind(kind, family, '', ['-w', '2', '-t', table, '-S'], { timeoutMs });
   return listed?.code === 0 ? { text: listed.stdout, cut: listed.cut } : undefined;
 }
 
 async function restore(kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
-  const done = await runKind(kind, family, '-restore', ['-w', '5', '--noflush'], script);
+  const done = await runKind(kind, family, '-restore', ['-w', '5', '--noflush'], { input: script });
   if (!done) throw systemError(`${programOf(family)}-restore is not installed`);
   if (done.code !== 0) throw systemError(`${programOf(family)}-restore: ${done.stderr.trim().slice(0, 500)}`);
 }
 
 /** `iptables-nft-restore`, or `iptables-restore` where that one is of the kind. */
-async function runKind(kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], input?: string) {
+async function runKind(kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], { input, timeoutMs }: { input?: string; timeoutMs?: number } = {}) {
   const program = programOf(family);
-  const exact = await runHostProgram(`${program}-${kind}${suffix}`, args, input);
+  const exact = await runHostProgram(`${program}-${kind}${suffix}`, args, input, timeoutMs);
   if (exact) return exact;
-  const version = await runHostProgram(`${program}${suffix}`, ['--version']);
+  const version = await runHostProgram(`${program}${suffix}`, ['--version'], undefined, timeoutMs);
   const isNft = version?.stdout.includes('nf_tables') ?? false;
-  return version && isNft === (kind === 'nft') ? runHostProgram(`${program}${suffix}`, args, input) : undefined;
+  return version && isNft === (kind === 'nft') ? runHostProgram(`${program}${suffix}`, args, input, timeoutMs) : undefined;
 }

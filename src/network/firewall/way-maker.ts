@@ -2,48 +2,71 @@
  * Makes way for containers in other firewalls of this host, each by its own means: our accept ends nothing but our own chain, a drop anywhere is final.
  * Nothing is opened by it that our own table has not let through. Rules of nftables that are none of these programs' are left alone.
  */
-import { errorMessage } from '../../base/errors.ts';
+import { monotonicMs } from '../../base/clock.ts';
+import { errorMessage, systemError } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import type { Log } from '../../base/log.ts';
+import { within } from '../../base/within.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
-import { makeFirewalldWay, removeFirewalldWay } from './firewalld-zone.ts';
-import { hasLegacyTable, makeIptablesWay, removeIptablesWay } from './iptables-way.ts';
+import { makeFirewalldWay, ReloadLimit, removeFirewalldWay } from './firewalld-zone.ts';
+import { runUntil } from './host-program.ts';
+import { hasLegacyTable, makeIptablesWay, removeIptablesWay, SettledPlaces } from './iptables-way.ts';
 
 const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
+/** How long anybody waits who has something else to do. What is not made by then goes on by itself. */
+const PATIENCE_MS = 3_000;
+
+type Firewalls = 'iptables' | 'firewalld';
+type Works = Partial<Record<Firewalls, () => Promise<string[]>>>;
+
+interface WayMakerOptions {
+  readonly enabled: boolean;
+  readonly log: Log;
+  readonly context: () => RulesetContext;
+  readonly reader: () => RulesetReader;
+  /** Where packets of containers leave. */
+  readonly uplinks: () => readonly string[];
+}
 
 export class WayMaker {
   readonly enabled: boolean;
   readonly #log: Log;
-  readonly #context: () => RulesetContext;
-  readonly #reader: () => RulesetReader;
-  readonly #uplinks: () => readonly string[];
-  readonly #lock = new KeyedLock();
-  readonly #troubles = new Map<string, string>();
+  readonly #options: WayMakerOptions;
+  readonly #lock = new KeyedLock(); // one firewall that hangs is no reason to wait for another
+  readonly #troubles = new Map<Firewalls, string>();
+  readonly #begunMs = new Map<Firewalls, number>();
+  readonly #settled = new SettledPlaces();
+  readonly #reloads = new ReloadLimit();
+  readonly #ending = new AbortController();
 
-  /** `uplinks`: where packets of containers leave. */
-  constructor(options: { enabled: boolean; log: Log; context: () => RulesetContext; reader: () => RulesetReader; uplinks: () => readonly string[] }) {
+  constructor(options: WayMakerOptions) {
     this.enabled = options.enabled;
     this.#log = options.log;
-    this.#context = options.context;
-    this.#reader = options.reader;
-    this.#uplinks = options.uplinks;
+    this.#options = options;
   }
 
-  /** What could not be done, in sentences. */
+  /** Called when something could not be done: somebody has to try again. */
+  failed: () => void = () => {};
+
+  /** What could not be done, in sentences, and what is still being waited for. */
   get troubles(): readonly string[] {
-    return [...this.#troubles.values()];
+    const late = [...this.#begunMs.keys()].filter((name) => !this.#troubles.has(name) && this.#ageMs(name) >= PATIENCE_MS);
+    return [...this.#troubles.values(), ...late.map((name) => `the program of ${name} has not answered yet`)];
   }
 
   /** Looks at all of them, and makes what is missing. Returns what was done, in words; what fails is logged and kept in `troubles`. */
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
-    return this.#run({ iptables: () => makeIptablesWay(this.#reader(), { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#uplinks() }), firewalld: () => makeFirewalldWay(this.#context(), bridges()) });
+    return this.#run({
+      iptables: () => makeIptablesWay(this.#reader(), { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks() }, this.#settled),
+      firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads),
+    });
   }
 
-  /** A network came or went: only firewalld tells bridges apart. */
+  /** A network came or went: only firewalld tells bridges apart. Waits a few seconds at most. */
   async followBridges(bridges: () => readonly string[], gone: readonly string[] = []): Promise<void> {
-    if (this.enabled) await this.#run({ firewalld: () => makeFirewalldWay(this.#context(), bridges(), gone) });
+    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, gone) }));
   }
 
   /** Whether there are tables whose changes nobody tells of. */
@@ -55,26 +78,60 @@ export class WayMaker {
     await this.#run({ iptables: () => removeIptablesWay(this.#reader()), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context()) } : {}) });
   }
 
-  /** Resolves when nothing is under way any more. */
-  async settle(): Promise<void> {
-    await this.#lock.run('', async () => {});
+  /** Waits a few seconds at most for what is under way and then ends it; nothing is begun any more. */
+  async close(): Promise<void> {
+    const settled = () => Promise.all([...this.#begunMs.keys()].map((name) => this.#lock.run(name, async () => {})));
+    await this.patiently(settled());
+    this.#ending.abort();
+    await settled();
   }
 
-  #run(works: Readonly<Record<string, () => Promise<string[]>>>): Promise<string[]> {
-    return this.#lock.run('', async () => {
-      const done: string[] = [];
-      for (const [name, work] of Object.entries(works)) {
-        try {
-          done.push(...(await work()));
-          this.#troubles.delete(name);
-        } catch (error) {
-          const text = errorMessage(error);
-          if (this.#troubles.get(name) !== text) this.#log.warn({ firewall: name, error: text }, 'no way for containers could be made in another firewall of this host');
-          this.#troubles.set(name, text);
-        }
-      }
+  /** Waits for what this one has begun, but not for a program that does not answer, and not again for the same. */
+  async patiently(work: Promise<unknown>): Promise<void> {
+    const oldestMs = Math.max(0, ...[...this.#begunMs.keys()].map((name) => this.#ageMs(name)));
+    await within(work, Math.max(0, PATIENCE_MS - oldestMs));
+  }
+
+  #ageMs(name: Firewalls): number {
+    return monotonicMs() - (this.#begunMs.get(name) ?? monotonicMs());
+  }
+
+  #context(): RulesetContext {
+    return this.#opened().context();
+  }
+
+  #reader(): RulesetReader {
+    return this.#opened().reader();
+  }
+
+  #opened(): WayMakerOptions {
+    if (this.#ending.signal.aborted) throw systemError('the daemon is ending');
+    return this.#options;
+  }
+
+  async #run(works: Works): Promise<string[]> {
+    const entries = Object.entries(works) as [Firewalls, () => Promise<string[]>][];
+    return (await Promise.all(entries.map(([name, work]) => this.#lock.run(name, () => this.#attempt(name, work))))).flat();
+  }
+
+  async #attempt(name: Firewalls, work: () => Promise<string[]>): Promise<string[]> {
+    this.#begunMs.set(name, monotonicMs());
+    try {
+      const done = await runUntil(this.#ending.signal, work);
+      this.#troubles.delete(name);
       for (const text of done) this.#log.info({}, text);
       return done;
-    });
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#fail(name, errorMessage(error));
+      return [];
+    } finally {
+      this.#begunMs.delete(name);
+    }
+  }
+
+  #fail(name: Firewalls, text: string): void {
+    if (this.#troubles.get(name) !== text) this.#log.warn({ firewall: name, error: text }, 'no way for containers could be made in another firewall of this host');
+    this.#troubles.set(name, text);
+    this.failed();
   }
 }
