@@ -22,6 +22,7 @@ import { checkHosts, listenOn } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
+import { dockerInstalled } from './docker-installed.ts';
 import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
 import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
 import { patienceSetting } from './patience-setting.ts';
@@ -109,7 +110,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       execRoot: config.execRoot,
       bridgeName: config.bridgeName,
       defaultBridgeName: config.defaultBridgeName,
-      dockerInstalled: findProgram('dockerd') !== undefined,
+      dockerInstalled: dockerInstalled(),
       bip: config.bip,
       fixedCidr: config.fixedCidr,
       bip6: config.bip6,

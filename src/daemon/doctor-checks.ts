@@ -16,6 +16,7 @@ import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import type { DaemonConfig } from './daemon-config.ts';
+import { dockerInstalled } from './docker-installed.ts';
 import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
 import { examineState } from './state-report.ts';
@@ -46,7 +47,7 @@ function defaultBridge(config: DaemonConfig): { name: string; findings: Finding[
   if (config.bridgeName === 'none') return { name: DOCKER_BRIDGE, findings: [] };
   const route = RouteSocket.open();
   try {
-    const { name, notice } = chooseDefaultBridge({ ...config, dockerInstalled: findProgram('dockerd') !== undefined }, route.links());
+    const { name, notice } = chooseDefaultBridge({ ...config, dockerInstalled: dockerInstalled() }, route.links());
     return { name, findings: [notice === '' ? { level: 'ok', subject: 'default bridge', text: name } : { level: 'note', subject: 'default bridge', text: notice }] };
   } catch (error) {
     return { name: config.bridgeName || DOCKER_BRIDGE, findings: [{ level: 'fail', subject: 'default bridge', text: errorMessage(error) }] };
