@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
 import { isKernelError } from '../../src/kernel/errors.ts';
+import { netlinkTraffic } from '../../src/kernel/netlink/netlink-socket.ts';
 import { addToNewSet, concatenate, interfaceNameField, markField, NftSocket, u16Field, type SetElement } from '../../src/kernel/nftables/batch.ts';
 import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
 import { readTable, writeTable } from '../../src/kernel/nftables/table-copy.ts';
@@ -138,6 +139,22 @@ test('adding twice is fine; other data is refused unless it replaces; absent del
   assert.equal(socket.hasElement(named('nat'), { key }), false);
   socket.commit([remove]);
   socket.commit([{ ...named('pairs'), op: 'delete', ignoreAbsent: true, elements: [{ key: ipBytes('1.1.1.0'), keyEnd: ipBytes('1.1.1.3') }] }]);
+});
+
+test('what is sent is counted, and a socket that was closed sends nothing', () => {
+  const own = NftSocket.open(netns);
+  const change = (op: 'add' | 'delete') => ({ ...named('plain'), op, elements: [{ key: ipBytes('10.9.9.9') }] }) as const;
+  const before = netlinkTraffic.sentBytes;
+  own.commit([change('add')]);
+  own.commit([change('delete')]);
+  assert.ok(netlinkTraffic.sentBytes > before + 200);
+  own.close();
+  const after = netlinkTraffic.sentBytes;
+  assert.throws(
+    () => own.runMessages((batch) => addToNewSet(batch, named('plain'), [{ key: ipBytes('10.9.9.9') }])),
+    (error) => isKernelError(error, 'EBADF') && /the netlink socket is closed/.test(String(error)),
+  );
+  assert.equal(netlinkTraffic.sentBytes, after);
 });
 
 test('a generation that is no longer current is refused', () => {

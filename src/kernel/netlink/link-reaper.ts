@@ -5,9 +5,8 @@
  * links of a device group are deleted together.
  */
 import { randomInt } from 'node:crypto';
-import { errnoNumber, isKernelError, KernelError } from '../errors.ts';
+import { isKernelError } from '../errors.ts';
 import type { FdWatch } from '../fd-watch.ts';
-import { sendOnThread } from '../ffi.ts';
 import * as link from './link-codec.ts';
 import { NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, readMessages, type NetlinkMessage } from './message.ts';
 import { NETLINK_ROUTE, NetlinkSocket, readError } from './netlink-socket.ts';
@@ -129,7 +128,7 @@ function mark(lane: Lane, { name, resolve, reject }: Waiting): boolean {
   }
 }
 
-function deleteGroup({ socket, group }: Lane): Promise<void> {
+async function deleteGroup({ socket, group }: Lane): Promise<void> {
   const operation = 'delete links';
   const writer = new NetlinkWriter(64);
   const sequence = socket.nextSequence();
@@ -138,20 +137,11 @@ function deleteGroup({ socket, group }: Lane): Promise<void> {
   writer.attributeU32(IFLA_GROUP, group);
   writer.end();
   const bytes = Buffer.from(writer.bytes());
-  return new Promise((resolve, reject) => {
-    sendOnThread(socket.fd, bytes, bytes.length, 0, (failure, result) => {
-      if (failure || result < 0) return reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? '')));
-      try {
-        // The kernel worked while it was sent, so the answer is there.
-        for (const message of readMessages(socket.receive(operation))) {
-          if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
-          const error = readError(message, operation);
-          if (error && error.code !== 'ENODEV') return reject(error); // somebody else was quicker
-        }
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+  await socket.sendOnThread(bytes, operation);
+  // The kernel worked while it was sent, so the answer is there.
+  for (const message of readMessages(socket.receive(operation))) {
+    if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
+    const error = readError(message, operation);
+    if (error && error.code !== 'ENODEV') throw error; // somebody else was quicker
+  }
 }

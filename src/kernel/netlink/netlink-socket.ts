@@ -7,7 +7,7 @@
 import { closeFd } from '../descriptors.ts';
 import { check, errnoNumber, KernelError } from '../errors.ts';
 import { watchReadable, type FdWatch } from '../fd-watch.ts';
-import { bind, errnoOfLastCall, getsockname, recv, send, setsockopt, socket } from '../ffi.ts';
+import { bind, errnoOfLastCall, getsockname, recv, send, sendOnThread, setsockopt, socket } from '../ffi.ts';
 import { runInNetns } from '../netns.ts';
 import { MSG_DONTWAIT, setSocketBuffers, setSocketInt, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from '../socket.ts';
 import {
@@ -113,8 +113,23 @@ export class NetlinkSocket {
   }
 
   send(bytes: Buffer, operation: string): void {
-    if (!this.#open) throw new KernelError(operation, errnoNumber('EBADF'), 'the netlink socket is closed');
+    this.#countSent(bytes, operation);
     check(send(this.fd, bytes, bytes.length, 0), operation);
+  }
+
+  /** The same on another thread, for what keeps the kernel busy for long. `bytes` stay as they are until it resolves. */
+  sendOnThread(bytes: Buffer, operation: string): Promise<void> {
+    this.#countSent(bytes, operation);
+    return new Promise((resolve, reject) =>
+      sendOnThread(this.fd, bytes, bytes.length, 0, (failure, result) => {
+        if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? ''))); // its errno is the other thread's
+        else resolve();
+      }),
+    );
+  }
+
+  #countSent(bytes: Buffer, operation: string): void {
+    if (!this.#open) throw new KernelError(operation, errnoNumber('EBADF'), 'the netlink socket is closed');
     netlinkTraffic.sentBytes += bytes.length;
   }
 

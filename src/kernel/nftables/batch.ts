@@ -3,8 +3,7 @@
  * transaction that costs the same whatever else the table holds (11 us a change with 200 sets and 500 rules present, where
  * libnftables needs 320-600 us because it fetches the table again). Whole rulesets are ruleset.ts's.
  */
-import { check, isKernelError, KernelError } from '../errors.ts';
-import { send } from '../ffi.ts';
+import { isKernelError, KernelError } from '../errors.ts';
 import {
   attributeText,
   attributeU32BE,
@@ -219,7 +218,7 @@ export class NftSocket {
       this.#sendBufferBytes = bytes.length * 2;
       this.#socket.setBuffers({ sendBytes: this.#sendBufferBytes });
     }
-    check(send(this.#socket.fd, bytes, bytes.length, 0), operations.get(begin)!);
+    this.#socket.send(bytes, operations.get(begin)!);
     let first: KernelError | undefined;
     for (;;) {
       for (const message of readMessages(this.#socket.receive('nftables transaction'))) {
