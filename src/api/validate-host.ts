@@ -5,7 +5,8 @@ import type { HostConfigRequest, UpdateRequest } from '../wire/container-create.
 import { isHost } from './network-mode.ts';
 import { validateMount, validateTmpfsTarget } from './validate-mounts.ts';
 import { validateResources } from './validate-resources.ts';
-import { isSplit, refuseSplit } from './one-word.ts';
+import { parseExtraHost } from '../model/extra-host.ts';
+import { refuseSplit } from './one-word.ts';
 
 const CAPABILITIES = new Set(
   (
@@ -21,7 +22,7 @@ export function validateHost(host: HostConfigRequest): string[] {
     throw invalid("can't create 'AutoRemove' container with restart policy");
   }
   for (const mount of host.Mounts) validateMount(mount);
-  for (const extra of host.ExtraHosts) validateExtraHost(extra);
+  for (const extra of host.ExtraHosts) parseExtraHost(extra);
   for (const server of host.Dns) if (isIP(server) === 0) throw invalid(`invalid DNS server ${JSON.stringify(server)}: it is not an IP address`);
   for (const domain of host.DnsSearch) refuseSplit('DNS search domain', domain);
   for (const option of host.DnsOptions) refuseSplit('DNS option', option);
@@ -85,15 +86,6 @@ function validateSecurityOption(option: string): void {
   if (key === 'label' || key === 'apparmor' || key === 'seccomp') return;
   if ((key === 'no-new-privileges' || key === 'writable-cgroups') && isBoolean) return;
   throw invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
-}
-
-/** 'name:ip', 'name=ip', with brackets around an IPv6 address if one likes, or 'name:host-gateway'. */
-function validateExtraHost(extra: string): void {
-  const split = /^([^:=]+)[:=](.+)$/.exec(extra);
-  if (!split || isSplit(extra)) throw invalid(`bad format for add-host: ${JSON.stringify(extra)}`);
-  const address = split[2]!;
-  if (address === 'host-gateway') return;
-  if (isIP(address.replace(/^\[(.*)\]$/, '$1')) === 0) throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
 }
 
 function validatePortBindings(bindings: HostConfigRequest['PortBindings']): void {

@@ -111,6 +111,21 @@ describe('run', () => {
 });
 
 describe('a container that cannot start', () => {
+  test('shows the exit code that the runtime\'s refusal has in Docker', () => {
+    for (const [args, code] of [[['-v', '/etc/passwd:/bin', 'busybox'], 127], [['busybox', '/etc'], 126], [['busybox', '/no/such'], 127]] as const) {
+      engine.docker('run', '-d', '--name', 'refused', ...args);
+      assert.equal(engine.ok('inspect', '-f', '{{.State.ExitCode}}', 'refused'), String(code), args.join(' '));
+      engine.ok('rm', 'refused');
+    }
+  });
+
+  test('may have a host in the form name=address', () => {
+    assert.match(engine.ok('run', '--rm', '--add-host', 'plain=10.1.2.3', 'busybox', 'cat', '/etc/hosts'), /^10\.1\.2\.3\tplain$/m);
+    const created = JSON.parse(engine.shell(`curl -s --unix-socket ${engine.socket} -H 'Content-Type: application/json' -d '{"Image":"busybox","Cmd":["cat","/etc/hosts"],"HostConfig":{"ExtraHosts":["raw=10.1.2.4"]}}' http://x/containers/create`).out) as { Id: string };
+    assert.match(engine.ok('start', '-a', created.Id), /^10\.1\.2\.4\traw$/m);
+    engine.ok('rm', created.Id);
+  });
+
   test('stays as it was made, says why, starts once the reason is gone, and goes without a trace', async () => {
     const failed = engine.docker('run', '-d', '--name', 'late', '-p', '8080:80', 'nginx');
     assert.equal(failed.code, 125);

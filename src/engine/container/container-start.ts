@@ -9,6 +9,7 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import { parsePort } from '../../model/port.ts';
 import type { Sandbox } from '../../network/service.ts';
+import { StartError } from '../../oci/runtime-errors.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../../oci/shared-memory.ts';
 import { mountSubpath, unmountSubpaths } from '../../oci/subpath-mounts.ts';
 import { buildSpec } from '../../oci/spec.ts';
@@ -59,7 +60,7 @@ export async function startUnlocked(context: EngineContext, record: ContainerRec
 
 async function recordFailure(context: EngineContext, record: ContainerRecord, error: unknown): Promise<void> {
   const message = errorMessage(error);
-  const exitCode = exitCodeOfFailure(message);
+  const exitCode = error instanceof StartError ? error.exitCode : 128;
   const state = { ...record.state, status: record.state.status === 'restarting' ? ('exited' as const) : record.state.status, pid: 0, exitCode, error: message };
   await context.table.save({ ...record, state });
   if (record.spec.host.autoRemove) {
@@ -67,13 +68,6 @@ async function recordFailure(context: EngineContext, record: ContainerRecord, er
       context.log.warn({ container: record.id, error: errorMessage(failure) }, 'auto-remove failed'),
     );
   }
-}
-
-/** What a shell would say: 127 not found, 126 not executable, 128 anything else. */
-function exitCodeOfFailure(message: string): number {
-  if (/executable file not found|no such file or directory/i.test(message)) return 127;
-  if (/permission denied|not a directory|is a directory/i.test(message)) return 126;
-  return 128;
 }
 
 async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {

@@ -1,8 +1,9 @@
 /** exec: a second process in a running container. */
 import { join } from 'node:path';
-import { conflict, errorMessage, invalid } from '../../base/errors.ts';
+import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
+import { StartError } from '../../oci/runtime-errors.ts';
 import { buildExecProcess } from '../../oci/spec.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
@@ -45,7 +46,7 @@ export async function startExec(
     handle = await runExec(context, record, entry.id, entry.spec, { attach: !options.detach, consoleSize: options.consoleSize ?? entry.spec.consoleSize });
   } catch (error) {
     // Docker's exit codes for what could not be started.
-    entry.exitCode = /executable file not found|no such file or directory/i.test(errorMessage(error)) ? 127 : 126;
+    entry.exitCode = error instanceof StartError && error.exitCode === 127 ? 127 : 126;
     throw error;
   }
   entry.handle = handle;

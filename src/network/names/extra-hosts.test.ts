@@ -8,6 +8,10 @@ test('--add-host values', () => {
     { address: 'fd00::6', names: ['six'] },
     { address: 'fd00::7', names: ['bracket'] },
   ]);
+  assert.deepEqual(parseExtraHosts(['equals=10.1.2.3', 'six=[fd00::8]'], []), [
+    { address: '10.1.2.3', names: ['equals'] },
+    { address: 'fd00::8', names: ['six'] },
+  ]);
   assert.deepEqual(parseExtraHosts(['gw:host-gateway'], ['172.17.0.1', 'fd00::1']), [
     { address: '172.17.0.1', names: ['gw'] },
     { address: 'fd00::1', names: ['gw'] },
