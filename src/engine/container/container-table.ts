@@ -4,6 +4,7 @@
  */
 import { invalid, notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import type { HealthState } from '../../model/health.ts';
 import type { Change, Store } from '../../store/store.ts';
 
 export class ContainerTable {
@@ -70,18 +71,20 @@ export class ContainerTable {
     return this.all().filter((record) => record.links.some((link) => link.sourceId === sourceId));
   }
 
-  async save(...records: ContainerRecord[]): Promise<void> {
+  async save(...given: ContainerRecord[]): Promise<void> {
+    const records = given.map((record) => this.#withHealth(record));
     await this.#store.commit(records.map((record) => ({ table: 'containers', key: record.id, value: record })));
     for (const record of records) this.#set(record);
   }
 
   /** One commit with what else has to be true from then on. */
-  async saveWith(record: ContainerRecord, changes: readonly Change[]): Promise<void> {
+  async saveWith(given: ContainerRecord, changes: readonly Change[]): Promise<void> {
+    const record = this.#withHealth(given);
     await this.#store.commit([{ table: 'containers', key: record.id, value: record }, ...changes]);
     this.#set(record);
   }
 
-  /** In memory only: for what need not survive a crash (health probes). */
+  /** In memory only: for what need not survive a crash. */
   replace(record: ContainerRecord): void {
     this.#set(record);
   }
@@ -93,7 +96,23 @@ export class ContainerTable {
     if (record && this.#idByName.get(record.name) === id) this.#idByName.delete(record.name);
   }
 
-  #set(record: ContainerRecord): void {
+  /** What its probes found while whoever writes the record was at work with an older copy: they write without its lock. */
+  #withHealth(record: ContainerRecord): ContainerRecord {
+    const { state } = record;
+    const present = this.#records.get(record.id)?.state;
+    const sameRun = present !== undefined && present.pid === state.pid && state.pid !== 0 && present.startedAt === state.startedAt;
+    return sameRun && present.health !== state.health ? { ...record, state: { ...state, health: present.health } } : record;
+  }
+
+  /** In memory only, until the record is saved next: probes are not worth a durable write each. Nothing where that run is over. */
+  setHealth(record: ContainerRecord, health: HealthState): void {
+    const present = this.#records.get(record.id);
+    if (present?.state.pid !== record.state.pid || present.state.startedAt !== record.state.startedAt) return;
+    this.#records.set(record.id, { ...present, state: { ...present.state, health } });
+  }
+
+  #set(given: ContainerRecord): void {
+    const record = this.#withHealth(given); // once more: the commit took its time
     const before = this.#records.get(record.id);
     if (before && before.name !== record.name && this.#idByName.get(before.name) === record.id) this.#idByName.delete(before.name);
     this.#records.set(record.id, record);

@@ -41,7 +41,7 @@ export function healthProbes(context: EngineContext): ProbeRunner {
     changed(record, before) {
       // Probes are not worth a durable write each; a change of status is.
       const changed = record.state.health?.status !== before.status;
-      context.table.replace(record);
+      context.table.setHealth(record, record.state.health!);
       if (!changed) return;
       publishContainerEvent(context.events, record, `health_status: ${record.state.health?.status}`);
       void context.network.setHealth(record.id, record.state.health?.status !== 'unhealthy').catch((error: unknown) =>
