@@ -75,7 +75,10 @@ export class NetworkAdmin {
     errors.push(...(await runTearDown(this.#core, steps)));
     ipam.close(network.id);
     await Promise.all(pending);
-    if (network.bridgeName !== '') await this.#core.way.followBridges(() => bridgesOf(this.#core), [network.bridgeName]);
+    if (network.bridgeName !== '') {
+      this.#core.way.giveUp(network.bridgeName);
+      await this.#core.way.followBridges(() => bridgesOf(this.#core));
+    }
     throwCollected(`removing network ${network.name}`, errors);
   }
 

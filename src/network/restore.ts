@@ -95,6 +95,7 @@ export class Restorer {
     const { config, table, store } = this.#core;
     // A daemon without a default bridge: --bridge none.
     if (config.bridgeName !== 'none') await this.#establishDefault(stored, live);
+    for (const { predefined, bridgeName } of stored.networks) if (predefined && bridgeName !== '' && !table.isBridge(bridgeName)) this.#core.way.giveUp(bridgeName);
     const missing = (['host', 'none'] as const).filter((name) => !stored.networks.some((network) => network.predefined && network.name === name));
     const records = missing.map((name) => predefinedRecord(name, new Date().toISOString()));
     for (const record of records) table.putNetwork(record);

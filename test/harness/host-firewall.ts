@@ -89,13 +89,15 @@ export class HostFirewall {
       must(`mount --bind ${copy} ${path}`);
       this.#mounts.push(path);
     }
-    if (this.program.daemon) await this.#startFirewalld();
+    rmSync('/etc/firewalld/zones', { recursive: true, force: true });
+    rmSync('/etc/firewalld/policies', { recursive: true, force: true });
+    if (this.program.daemon) await this.startFirewalld();
     for (const command of this.program.start) must(command);
   }
 
-  async #startFirewalld(): Promise<void> {
-    rmSync('/etc/firewalld/zones', { recursive: true, force: true });
-    rmSync('/etc/firewalld/policies', { recursive: true, force: true });
+  /** With its configuration as it is. */
+  async startFirewalld(): Promise<void> {
+    rmSync('/run/dbus/system_bus_socket', { force: true });
     writeFileSync(join(this.#dir, 'bus.conf'), BUS);
     this.#spawn('dbus-daemon', [`--config-file=${join(this.#dir, 'bus.conf')}`, '--nofork', '--nopidfile']);
     await eventually('the bus', () => existsSync('/run/dbus/system_bus_socket'));
@@ -122,8 +124,8 @@ export class HostFirewall {
     shell(this.program.flush);
   }
 
-  async stop(): Promise<void> {
-    for (const command of this.program.stop) shell(command);
+  /** firewalld and its bus only: configuration and mounts stay. */
+  async endDaemons(): Promise<void> {
     for (const child of this.#daemons.splice(0).reverse()) {
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       child.kill('SIGTERM');
@@ -131,6 +133,11 @@ export class HostFirewall {
       await ended;
       clearTimeout(timer);
     }
+  }
+
+  async stop(): Promise<void> {
+    for (const command of this.program.stop) shell(command);
+    await this.endDaemons();
     for (const family of ['ip', 'ip6']) for (const table of ['filter', 'nat', 'mangle', 'raw']) shell(`nft delete table ${family} ${table} 2>/dev/null`);
     shell('nft delete table inet firewalld 2>/dev/null');
     for (const path of this.#mounts.splice(0).reverse()) must(`umount ${path}`);

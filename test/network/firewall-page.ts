@@ -39,7 +39,7 @@ const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'firewalld, without the mode': [['firewall-cmd --permanent --zone=trusted --change-interface=docker0 --change-interface=br-web', 'firewall-cmd --reload']],
   'firewalld, with the mode': [
     ['firewall-cmd --zone=causeway --list-interfaces'],
-    ['firewall-cmd --permanent --zone=causeway --set-target=default', 'firewall-cmd --reload'],
+    ['firewall-cmd --permanent --zone=causeway --set-target=ACCEPT', 'firewall-cmd --reload'],
   ],
 };
 
@@ -100,11 +100,13 @@ or what containers send and get, once for each bridge:
 ${block('ufw, without the mode', 1)}
 ## With firewalld
 
-Nothing is to be done. The daemon makes a zone \`causeway\` (target ACCEPT) with the bridges in it and two policies, \`causeway-to\` and \`causeway-from\`, all of it permanent; the first time that takes one reload of
-firewalld, which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most. A bridge that you have put into another zone stays there. Which are in it:
+Nothing is to be done. The daemon makes a zone \`causeway\` with the bridges in it and two policies, \`causeway-to\` and \`causeway-from\`, all of it permanent; the first time that takes one reload of
+firewalld, which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most.
+A bridge that you have put into another zone stays there, and a zone or policy of yours with one of these names
+is left alone (the daemon then says that it could make no way). Bridges that are given up leave the zone; with \`--firewall-integration=false\` all of it goes, also while firewalld does not run. Which are in it:
 
 ${block('firewalld, with the mode', 0)}
-As with Docker's zone, containers reach servers of the host itself, whatever the zone of its uplink says. If they should not:
+Servers of the host itself are not open to containers by it, unlike with Docker's zone: open one with \`--add-service\` or \`--add-port\` in this zone, or all of them (published ports need nothing):
 
 ${block('firewalld, with the mode', 1)}
 With \`--firewall-integration=false\`, for the bridges that there are:

@@ -193,6 +193,15 @@ function scenarios(): void {
       }
     });
 
+    test("a chain of the user's that is called like ours is left alone, and that is said", async () => {
+      for (const command of iptables('-N CAUSEWAY-FORWARD', '-A CAUSEWAY-FORWARD -s 198.51.100.7 -j LOG', '-P FORWARD DROP')) assert.equal(run('sh', '-c', command).code, 0);
+      await lab.restart();
+      assert.match((await lab.service.hostWarnings()).join('\n'), /the chain CAUSEWAY-FORWARD of iptables has rules that are not the engine's: it is left alone/);
+      assert.match(run('iptables-nft', '-S', 'CAUSEWAY-FORWARD').out, /-s 198\.51\.100\.7/);
+      clear();
+      await eventually([]);
+    });
+
     test("rules in DOCKER-USER count, whether Docker's jump is there or not", async () => {
       for (const command of iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -i docker0 -m conntrack --ctstate NEW -j DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       await eventually(['docker0 out']);

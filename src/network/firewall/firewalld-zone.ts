@@ -3,7 +3,7 @@
  * by `firewall-cmd`, permanently, so that a reload of firewalld or a reboot leaves no moment without; whether it is there is read in firewalld's own table,
  * so that no program runs as long as nothing is missing.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monotonicMs } from '../../base/clock.ts';
@@ -57,12 +57,15 @@ function readZones(context: RulesetContext): ZoneState | undefined {
 /** Names that firewalld takes for what they are: a '+' at the end would stand for many interfaces. */
 const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 
-/** Bridges that the user put into a zone of his choice stay there. `gone` are those of networks just removed. Returns what was done, in words. */
-export async function makeFirewalldWay(context: RulesetContext, bridges: readonly string[], reloads: ReloadLimit, gone: readonly string[] = []): Promise<string[]> {
+/** Names that only an engine gives a bridge: one in our zone that is not ours (any more) may be another engine's, which could not add it to a zone of its own. */
+const ENGINES = /^(docker0|causeway0|br-[0-9a-f]{12})$/;
+
+/** Bridges that the user put into a zone of his choice stay there. `gone` are those that were ours once. Returns what was done, in words. */
+export async function makeFirewalldWay(context: RulesetContext, bridges: readonly string[], reloads: ReloadLimit, gone: ReadonlySet<string>): Promise<string[]> {
   const state = readZones(context);
   if (!state) return [];
   const missing = bridges.filter((bridge) => isPlain(bridge) && !state.zones.has(bridge));
-  const stale = [...state.zones].filter(([name, zone]) => zone === ZONE && (gone.includes(name) || /^br-[0-9a-f]{12}$/.test(name)) && !bridges.includes(name)).map(([name]) => name);
+  const stale = [...state.zones].filter(([name, zone]) => zone === ZONE && (gone.has(name) || ENGINES.test(name)) && !bridges.includes(name)).map(([name]) => name);
   if (missing.length === 0 && stale.length === 0 && (state.hasPolicies || bridges.every((bridge) => state.zones.get(bridge) !== ZONE))) return [];
   if (!state.hasZone || !state.hasPolicies) {
     // Without an interface in it, a zone has no chains: firewalld knows.
@@ -73,6 +76,7 @@ export async function makeFirewalldWay(context: RulesetContext, bridges: readonl
       return [`firewalld has a zone ${ZONE} now, with the bridges of containers in it`];
     }
   }
+  await refuseForeign('zone', ZONE);
   await Promise.all([['--permanent'], []].map(async (scope) => {
     await assign(scope, missing);
     await remove(scope, stale);
@@ -80,30 +84,66 @@ export async function makeFirewalldWay(context: RulesetContext, bridges: readonl
   return missing.length === 0 ? [] : [`firewalld: ${missing.join(', ')} is in the zone ${ZONE}`];
 }
 
+/** Where firewalld does not run, its permanent configuration would bring it back. What the user calls alike stays. */
 export async function removeFirewalldWay(context: RulesetContext): Promise<string[]> {
-  if (!readZones(context)) return [];
+  if (!readZones(context) && !PARTS.some(([kind, name]) => existsSync(fileOf(kind, name)))) return [];
   const [zones, policies] = await Promise.all([askList('--permanent', '--get-zones'), askList('--permanent', '--get-policies')]);
-  const ours = POLICIES.filter(({ name }) => policies?.includes(name));
-  if (!zones?.includes(ZONE) && ours.length === 0) return [];
-  await Promise.all(ours.map(({ name }) => tell('--permanent', `--delete-policy=${name}`)));
-  if (zones?.includes(ZONE)) await tell('--permanent', `--delete-zone=${ZONE}`);
+  if (!zones) return removeFiles();
+  const here = { zone: zones, policy: policies ?? [] };
+  const there = PARTS.filter(([kind, name]) => here[kind].includes(name));
+  const own = (await Promise.all(there.map(async (part) => ((await isOwn(...part)) ? [part] : [])))).flat();
+  if (own.length === 0) return [];
+  for (const [kind, name] of own) await tell('--permanent', `--delete-${kind}=${name}`);
   await tell('--reload');
   return [`firewalld: the zone ${ZONE} is removed`];
+}
+
+type Kind = 'zone' | 'policy';
+
+/** Policies first: they name the zone. */
+const PARTS: readonly (readonly [Kind, string])[] = [...POLICIES.map(({ name }) => ['policy', name] as const), ['zone', ZONE]];
+
+const fileOf = (kind: Kind, name: string): string => `/etc/firewalld/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
+
+function removeFiles(): string[] {
+  const own = PARTS.map(([kind, name]) => fileOf(kind, name)).filter((file) => readIfThere(file)?.includes(WHOSE));
+  for (const file of own) rmSync(file);
+  return own.length === 0 ? [] : [`firewalld: the zone ${ZONE} is removed from its configuration`];
+}
+
+/** By what it says of itself. */
+async function isOwn(kind: Kind, name: string): Promise<boolean> {
+  const text = readIfThere(fileOf(kind, name)) ?? (await ask('--permanent', `--${kind}=${name}`, '--get-description'));
+  return text?.includes(WHOSE) ?? false;
+}
+
+async function refuseForeign(kind: Kind, name: string): Promise<void> {
+  if (await isOwn(kind, name)) return;
+  throw systemError(`firewalld has a ${kind} ${name} that the engine did not make: it is left alone; give it another name, or start the daemon with --firewall-integration=false`);
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the user changed in a zone that exists stays as it is. */
 async function makeZone(bridges: readonly string[], reloads: ReloadLimit): Promise<void> {
   const [zones, policies] = await Promise.all([askList('--permanent', '--get-zones'), askList('--permanent', '--get-policies')]);
+  const there = { zone: zones ?? [], policy: policies ?? [] };
+  for (const [kind, name] of PARTS) if (there[kind].includes(name)) await refuseForeign(kind, name);
   const dir = mkdtempSync(join(tmpdir(), 'causeway-firewalld-'));
-  const add = (kind: 'zone' | 'policy', name: string, xml: string): Promise<void> => {
+  const add = (kind: Kind, name: string, xml: string): Promise<void> => {
     const file = join(dir, `${name}.xml`);
     writeFileSync(file, xml);
     return tell('--permanent', `--new-${kind}-from-file=${file}`, `--name=${name}`);
   };
   try {
     if (zones?.includes(ZONE)) await assign(['--permanent'], bridges);
-    else await add('zone', ZONE, zoneXml(bridges));
-    // A firewalld before 0.9 has no policies; it lets translated packets through in another way.
+    else await add('zone', ZONE, zoneXml(bridges, policies !== undefined));
     await Promise.all(POLICIES.filter(({ name }) => policies && !policies.includes(name)).map((policy) => add('policy', policy.name, policyXml(policy))));
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -112,10 +152,12 @@ async function makeZone(bridges: readonly string[], reloads: ReloadLimit): Promi
   await tell('--reload'); // a zone cannot be added to a firewalld that runs
 }
 
-const DESCRIPTION = '<description>Kept by the container engine Causeway: what may pass between containers and others is decided by its own rules.</description>';
+const WHOSE = 'Kept by the container engine Causeway';
+const DESCRIPTION = `<description>${WHOSE}: what may pass between containers and others is decided by its own rules.</description>`;
 
-const zoneXml = (bridges: readonly string[]): string =>
-  `<?xml version="1.0" encoding="utf-8"?>\n<zone target="ACCEPT"><short>${ZONE}</short>${DESCRIPTION}${bridges.map((bridge) => `<interface name="${bridge}"/>`).join('')}</zone>\n`;
+/** The policies let through what is forwarded; servers of the host are for containers what the user opens. A firewalld before 0.9 has no policies. */
+const zoneXml = (bridges: readonly string[], hasPolicies: boolean): string =>
+  `<?xml version="1.0" encoding="utf-8"?>\n<zone${hasPolicies ? '' : ' target="ACCEPT"'}><short>${ZONE}</short>${DESCRIPTION}${bridges.map((bridge) => `<interface name="${bridge}"/>`).join('')}</zone>\n`;
 
 const policyXml = ({ name, ingress, egress }: (typeof POLICIES)[number]): string =>
   `<?xml version="1.0" encoding="utf-8"?>\n<policy target="ACCEPT"><short>${name}</short>${DESCRIPTION}<ingress-zone name="${ingress}"/><egress-zone name="${egress}"/></policy>\n`;

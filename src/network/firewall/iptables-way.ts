@@ -5,7 +5,7 @@ import { systemError, throwCollected } from '../../base/errors.ts';
 import { LongWork } from '../../base/long-work.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import { JUMP_CHAIN, ordinaryPackets, placeOf, type Place } from './forward-place.ts';
+import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, type Place } from './forward-place.ts';
 import { CHANGE_MS, READ_MS, runHostProgram } from './host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from './iptables-listing.ts';
@@ -70,6 +70,7 @@ async function change(reader: RulesetReader, plan: (state: ListedState, kind: Ip
   for (const [kind, family] of PLACES) {
     try {
       const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(family);
+      if (state?.own?.some((target) => target !== 'ACCEPT' && target !== USER_CHAIN)) throw systemError(`the chain ${JUMP_CHAIN} of ${programOf(family)} has rules that are not the engine's: it is left alone`);
       const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
       await restore(kind, family, script);

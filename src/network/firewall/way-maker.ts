@@ -39,6 +39,7 @@ export class WayMaker {
   readonly #settled = new SettledPlaces();
   readonly #reloads = new ReloadLimit();
   readonly #ending = new AbortController();
+  readonly #gone = new Set<string>();
 
   constructor(options: WayMakerOptions) {
     this.enabled = options.enabled;
@@ -60,13 +61,18 @@ export class WayMaker {
     if (!this.enabled) return [];
     return this.#run({
       iptables: () => makeIptablesWay(this.#reader(), { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks() }, this.#settled),
-      firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads),
+      firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, this.#gone),
     });
   }
 
   /** A network came or went: only firewalld tells bridges apart. Waits a few seconds at most. */
-  async followBridges(bridges: () => readonly string[], gone: readonly string[] = []): Promise<void> {
-    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, gone) }));
+  async followBridges(bridges: () => readonly string[]): Promise<void> {
+    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, this.#gone) }));
+  }
+
+  /** A bridge is ours no more. It leaves the firewalls with the next look at them, however long firewalld does not run. */
+  giveUp(bridge: string): void {
+    this.#gone.add(bridge);
   }
 
   /** Whether there are tables whose changes nobody tells of. */
