@@ -18,6 +18,8 @@ const MAX_JSON_BYTES = 1024 * 1024;
 export const MAX_PORTS_JSON_BYTES = 16 * 1024 * 1024;
 /** Where there are arguments and an environment: as much as the kernel gives a program, and a half. */
 export const MAX_PROCESS_JSON_BYTES = 4 * 1024 * 1024;
+/** Where there are labels, which are bounded by themselves, however they are escaped. */
+export const MAX_LABELS_JSON_BYTES = 4 * 1024 * 1024;
 
 export interface BodyBound {
   readonly maxBytes?: number;

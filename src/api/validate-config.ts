@@ -4,10 +4,9 @@ import { invalid } from '../base/errors.ts';
 import type { ConfigRequest, HealthcheckRequest } from '../wire/container-create.ts';
 import { refuseSplit } from './one-word.ts';
 import { isSignal } from './signals.ts';
+import { totalBytes, validateLabels } from './validate-labels.ts';
 
 const MILLISECOND_NS = 1_000_000;
-/** They are in each listing and in each event. */
-const MAX_LABEL_BYTES = 1024 * 1024;
 /** More than the kernel gives a program on its way (ARG_MAX), variables and arguments together. */
 const MAX_ENV_BYTES = 4 * 1024 * 1024;
 
@@ -25,14 +24,11 @@ export function validateConfig(config: ConfigRequest): void {
   for (const variable of config.Env) {
     if (variable === '' || variable.startsWith('=')) throw invalid(`invalid environment variable: ${variable}`);
   }
-  const labelBytes = totalBytes(Object.entries(config.Labels).flat());
-  if (labelBytes > MAX_LABEL_BYTES) throw invalid(`the labels are ${labelBytes} bytes long: at most ${MAX_LABEL_BYTES} are kept`);
+  validateLabels(config.Labels);
   const envBytes = totalBytes(config.Env);
   if (envBytes > MAX_ENV_BYTES) throw invalid(`the environment is ${envBytes} bytes long: at most ${MAX_ENV_BYTES} reach a program`);
   if (config.Healthcheck) validateHealthcheck(config.Healthcheck);
 }
-
-const totalBytes = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 
 function validateHealthcheck(check: HealthcheckRequest): void {
   for (const name of ['Interval', 'Timeout'] as const) refuseShort(name, check[name]);

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { invalid, notImplemented } from '../base/errors.ts';
 import type { MountRequest } from '../wire/container-create.ts';
+import { validateLabels } from './validate-labels.ts';
 
 const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
 
@@ -10,6 +11,7 @@ export function validateMount(mount: MountRequest): void {
   if (mount.Type === 'cluster') throw notImplemented('This engine has no cluster volumes.');
   const complaint = mountComplaint(mount);
   if (complaint !== undefined) throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type)}: ${complaint}`);
+  validateLabels(mount.VolumeOptions?.Labels ?? {});
   if (mount.BindOptions?.ReadOnlyForceRecursive) {
     throw notImplemented('This engine does not mount read-only recursively: leave out ReadOnlyForceRecursive.');
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { ASIDE_IMAGE_ADVICE, describeAsideImage, readAsideImages } from '../image/aside-images.ts';
 import { DAMAGED_INDEX_ADVICE, damagedIndexes } from '../image/index-repair.ts';
-import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord } from '../store/aside.ts';
+import { AsideDirectory, ASIDE_ADVICE, describeAside, describeReplaced, readRecord, REPLACED_ADVICE } from '../store/aside.ts';
 import { TABLES } from '../store/store.ts';
 import type { Finding } from './finding.ts';
 import { RECORD_SHAPES } from './record-shapes.ts';
@@ -18,7 +18,12 @@ export function examineState(dataRoot: string): Finding[] {
   const warn = (text: string, advice: string): void => void findings.push({ level: 'warn', subject: 'state', text, advice });
   try {
     const directory = new AsideDirectory(stateDirectory(dataRoot));
+    const replaced = new AsideDirectory(stateDirectory(dataRoot), 'replaced');
     for (const table of TABLES) {
+      for (const { key, file, bytes } of replaced.list(table)) {
+        const read = readRecord(bytes, key, RECORD_SHAPES[table]);
+        warn(describeReplaced({ table, key, file, reason: 'reason' in read ? read.reason : 'it can be by now' }), REPLACED_ADVICE);
+      }
       for (const { key, file, bytes } of directory.list(table)) {
         const read = readRecord(bytes, key, RECORD_SHAPES[table]);
         if ('reason' in read) warn(describeAside({ table, key, file, reason: read.reason }), ASIDE_ADVICE);

@@ -1,6 +1,6 @@
 /**
  * Records that cannot be read are set aside, each in a file of its own (aside/TABLE/KEY.json, byte for byte as it was found), and
- * nothing else suffers. A file that can be read at a later start, because somebody mended it or a newer release is back, becomes a
+ * nothing else suffers. Where the copy of the state has the record, that one takes its place, and the damaged one is kept in replaced/TABLE/KEY.json. A file that can be read at a later start, because somebody mended it or a newer release is back, becomes a
  * record again. A file that is deleted is forgotten, and what belongs to it is removed by the next start.
  */
 import { createHash } from 'node:crypto';
@@ -48,8 +48,9 @@ const SAFE = /^[a-zA-Z0-9][\w.-]{0,199}$/;
 export class AsideDirectory {
   readonly #path: string;
 
-  constructor(stateDir: string) {
-    this.#path = join(stateDir, 'aside');
+  /** 'replaced': what a copy took the place of. It is kept to be looked at, and never taken up again. */
+  constructor(stateDir: string, name: 'aside' | 'replaced' = 'aside') {
+    this.#path = join(stateDir, name);
   }
 
   fileOf(table: string, key: string): string {
@@ -106,6 +107,11 @@ export function describeAside({ table, key, file, reason }: Omit<AsideRecord, 'c
   return `the ${NOUNS[table] ?? 'record'} ${key} cannot be read (${reason}) and is set aside in ${file}`;
 }
 
+export function describeReplaced({ table, key, file, reason }: Omit<AsideRecord, 'content'>): string {
+  return `the ${NOUNS[table] ?? 'record'} ${key} could not be read (${reason}), and a copy that may be some seconds older took its place; what was there is ${file}`;
+}
+
+export const REPLACED_ADVICE = 'see whether it is as it should be, then delete that file';
 export const ASIDE_ADVICE = 'mend the file and start the daemon again, and it is taken up; delete the file and start the daemon again, and what is left of it is removed';
 
 const NOUNS: Readonly<Record<string, string>> = { containers: 'container', networks: 'network', sandboxes: 'networking of container', volumes: 'volume' };

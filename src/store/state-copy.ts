@@ -51,12 +51,19 @@ export function readCopy(stateDir: string): StateCopy | undefined {
     const cut = text.lastIndexOf('\n', text.length - 2) + 1;
     const [body, end] = [text.slice(0, cut), JSON.parse(text.slice(cut)) as { records: number; sha256: string }];
     if (createHash('sha256').update(body).digest('hex') !== end.sha256) return undefined;
-    const records = body.split('\n').filter(Boolean).map((line): CopiedRecord => {
-      const [table, key, value] = JSON.parse(line) as [string, string, unknown];
-      return { table, key, value };
-    });
+    const records = body.split('\n').flatMap(recordOf);
     return { records, at: statSync(path).mtime.toISOString() };
   } catch {
     return undefined;
+  }
+}
+
+/** A record that was damaged already when it was copied takes no other along. */
+function recordOf(line: string): CopiedRecord[] {
+  try {
+    const [table, key, value] = JSON.parse(line) as [string, string, unknown];
+    return [{ table, key, value }];
+  } catch {
+    return [];
   }
 }

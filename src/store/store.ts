@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import { damageOf } from './file-check.ts';
 import { readCopy, writeCopy, type StateCopy } from './state-copy.ts';
 import { StateRoom, type FileUse, type Need } from './state-room.ts';
-import { AsideDirectory, ASIDE_ADVICE, describeAside, readRecord, type AsideRecord, type TableShape } from './aside.ts';
+import { AsideDirectory, ASIDE_ADVICE, describeAside, describeReplaced, readRecord, REPLACED_ADVICE, type AsideRecord, type TableShape } from './aside.ts';
 
 /** lmdb gives errno numbers as codes. */
 const ENOSPC = constants.errno.ENOSPC;
@@ -50,6 +50,9 @@ export class Store {
   readonly #log: Log | undefined;
   readonly #path: string;
   readonly #asideDirectory: AsideDirectory;
+  readonly #replacedDirectory: AsideDirectory;
+  /** What is not known to be good is not copied over what is. */
+  readonly #looked = new Set<TableName>();
   /** Set where the file was damaged and the state is that of a copy. */
   restoredFrom: { readonly at: string; readonly file: string } | undefined;
   #copying: NodeJS.Timeout | undefined;
@@ -63,6 +66,7 @@ export class Store {
     this.#log = options.log;
     this.#shapes = options.shapes ?? {};
     this.#asideDirectory = new AsideDirectory(dir);
+    this.#replacedDirectory = new AsideDirectory(dir, 'replaced');
     const tables = TABLES.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'json' })]);
     this.#tables = Object.fromEntries(tables) as Record<TableName, Database<unknown, string>>;
   }
@@ -121,6 +125,7 @@ export class Store {
     try {
       for (const table of TABLES) {
         const database = this.#tables[table];
+        if (!this.#looked.has(table)) this.values(table);
         for (const key of database.getKeys({ snapshot: true })) {
           const bytes = database.getBinary(key);
           if (bytes !== undefined) lines.push(`[${JSON.stringify(table)},${JSON.stringify(key)},${bytes.toString()}]`);
@@ -145,8 +150,10 @@ export class Store {
         if ('value' in read) good.push(read.value as T);
         else bad.push({ key, bytes, reason: read.reason });
       }
-      if (bad.length > 0) this.#setAside(table, bad);
-      return good;
+      const restored = bad.length > 0 ? this.#restore(table, bad) : new Map<string, unknown>();
+      if (bad.length > restored.size) this.#setAside(table, bad.filter(({ key }) => !restored.has(key)));
+      this.#looked.add(table);
+      return [...good, ...(restored.values() as Iterable<T>)];
     } catch (error) {
       throw systemError(`cannot read the state in ${this.#path}: ${errorMessage(error)}`, error);
     }
@@ -166,6 +173,26 @@ export class Store {
         }
       } else this.#note(table, key, file, 'reason' in read ? read.reason : 'there is a newer one of that name', bytes);
     }
+  }
+
+  /** Gives those back that the copy has; by key. */
+  #restore(table: TableName, bad: readonly BadRecord[]): Map<string, unknown> {
+    const copied = new Map(readCopy(this.#path)?.records.flatMap((record) => (record.table === table ? [[record.key, record.value]] : [])));
+    const known = bad.filter(({ key }) => copied.has(key) && 'value' in readRecord(Buffer.from(JSON.stringify(copied.get(key))), key, this.#shapes[table]));
+    if (known.length === 0) return new Map();
+    try {
+      for (const { key, bytes } of known) this.#replacedDirectory.write(table, key, bytes);
+      this.#replacedDirectory.settle(table);
+      this.#commitAtOnce(known.map(({ key }) => ({ table, key, value: copied.get(key) })));
+    } catch (error) {
+      this.#log?.error({ table, error: errorMessage(error) }, 'what is damaged cannot be replaced by what the copy has');
+      return new Map();
+    }
+    for (const { key, reason } of known) {
+      const file = this.#replacedDirectory.fileOf(table, key);
+      this.#log?.error({ table, key, file }, `${describeReplaced({ table, key, file, reason })}: ${REPLACED_ADVICE}`);
+    }
+    return new Map(known.map(({ key }) => [key, copied.get(key)]));
   }
 
   /** The files are on the disk before the records go: whatever ends us in between, nothing is lost. */

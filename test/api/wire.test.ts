@@ -50,7 +50,7 @@ test('a client that is still sending when it is refused can go on, and read why'
   let text = '';
   socket.on('data', (part: Buffer) => (text += part.toString())).resume();
   await Promise.race([failed.catch(() => {}), once(socket, 'close')]);
-  assert.match(text, /^HTTP\/1.1 400 [^]*Connection: close[^]*request body too large: at most 1048576 bytes/);
+  assert.match(text, /^HTTP\/1.1 400 [^]*Connection: close[^]*request body too large: at most 4194304 bytes/);
 });
 
 test('unknown routes and methods', async (t) => {

@@ -29,8 +29,9 @@ after(async () => {
   removeCgroupParent(parent);
 });
 
-/** The store's tables, raw, while no daemon has them. */
-async function withStore(work: (table: (name: string) => ReturnType<RootDatabase['openDB']>) => void | Promise<void>): Promise<void> {
+/** The store's tables, raw, while no daemon has them. Without its copy, unless it is to be kept, nothing takes the place of what is damaged. */
+async function withStore(work: (table: (name: string) => ReturnType<RootDatabase['openDB']>) => void | Promise<void>, { copy = false } = {}): Promise<void> {
+  if (!copy) rmSync(join(engine.dataRoot, 'state/copy.jsonl'), { force: true });
   const root = open({ path: join(engine.dataRoot, 'state'), maxDbs: 12, mapSize: 1 << 30 });
   const tables = new Map<string, ReturnType<RootDatabase['openDB']>>();
   try {
@@ -110,6 +111,41 @@ describe('a record that cannot be read', () => {
     engine.ok('volume', 'rm', 'badvolume');
     engine.ok('rm', '-v', 'bad');
     engine.ok('volume', 'rm', 'bads');
+  });
+
+  test('comes back from the copy where that has it, of each kind, and what was there is kept and named', async () => {
+    engine.ok('network', 'create', '--label', 'mine=yes', 'copied');
+    engine.ok('volume', 'create', '--label', 'mine=yes', 'copied');
+    engine.ok('run', '-d', '--name', 'copied', '--network', 'copied', '-v', 'copied:/data', '-p', '8083:80', 'nginx');
+    const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'copied');
+    const keys = { containers: idOf('copied'), networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'copied'), sandboxes: idOf('copied'), volumes: 'copied' };
+    const seen = (): string[] => [
+      engine.ok('inspect', '-f', '{{.State.Pid}} {{.NetworkSettings.Networks.copied.IPAddress}} {{json .Mounts}}', 'copied'),
+      engine.ok('network', 'inspect', '-f', '{{json .IPAM}} {{json .Labels}} {{json .Containers}}', 'copied'),
+      engine.ok('volume', 'inspect', '-f', '{{json .Labels}} {{.CreatedAt}}', 'copied'),
+      engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8083/'),
+    ];
+    const before = seen();
+    await engine.restart(); // the copy has them
+    await engine.stop('SIGKILL');
+    const broken = Object.keys(keys).map((name, index) => (index % 2 ? '{"half":' : JSON.stringify({ id: 7, of: name })));
+    await withStore((table) => Object.entries(keys).forEach(([name, key], index) => write(table(name), key, broken[index]!)), { copy: true });
+    await engine.boot();
+    listsAnswer();
+    assert.deepEqual(seen(), before);
+    const files = Object.entries(keys).map(([name, key]) => join(engine.dataRoot, 'state/replaced', name, `${key}.json`));
+    for (const [index, file] of files.entries()) {
+      assert.equal(readFileSync(file, 'utf8'), broken[index]);
+      for (const text of [warnings(), doctor(), engine.log]) assert.ok(text.includes(`took its place; what was there is ${file}`), `${file} is named in\n${text}`);
+    }
+    await engine.restart();
+    assert.deepEqual(seen(), before, 'it stays');
+    assert.ok(existsSync(`/proc/${pid}`));
+    for (const file of files) rmSync(file);
+    assert.equal(warnings(), '');
+    engine.ok('rm', '-f', 'copied');
+    engine.ok('network', 'rm', 'copied');
+    engine.ok('volume', 'rm', 'copied');
   });
 
   test('a container that runs goes on with its network, and deleting the file removes what is left', async () => {

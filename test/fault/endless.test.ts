@@ -210,7 +210,27 @@ describe('requests', () => {
     await assertAnswered(t);
   });
 
-  for (const [path, bound] of [['/networks/create', 1_048_576], ['/containers/create', 16_777_216], ['/containers/quiet/exec', 4_194_304]] as const) {
+  test('labels of networks and volumes have the same bound', async (t) => {
+    const labels = (bytes: number): Record<string, string> => ({ label: 'x'.repeat(bytes - 'label'.length) });
+    const volume = (bytes: number): object => ({ Image: 'busybox', HostConfig: { Mounts: [{ Type: 'volume', Source: 'labelled', Target: '/x', VolumeOptions: { Labels: labels(bytes) } }] } });
+    const requests = [
+      ['/networks/create', (bytes: number): object => ({ Name: 'labelled', Labels: labels(bytes) })],
+      ['/volumes/create', (bytes: number): object => ({ Name: 'labelled', Labels: labels(bytes) })],
+      ['/containers/create?name=labelled', volume],
+    ] as const;
+    for (const [path, body] of requests) {
+      const { status, text } = await call('POST', path, body(1_048_577));
+      assert.match(text, /the labels are 1048577 bytes long: at most 1048576 are kept/, path);
+      assert.equal(status, 400);
+      assert.equal((await call('POST', path, body(1_048_576))).status, 201, path);
+    }
+    await assertAnswered(t);
+    engine.ok('rm', 'labelled');
+    engine.ok('network', 'rm', 'labelled');
+    engine.ok('volume', 'rm', 'labelled');
+  });
+
+  for (const [path, bound] of [['/networks/create', 4_194_304], ['/networks/bridge/connect', 1_048_576], ['/containers/create', 16_777_216], ['/containers/quiet/exec', 4_194_304]] as const) {
     test(`a body without end at ${path} gets its answer, and then the connection ends`, async (t) => {
       const socket = open(`POST /v1.51${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n`, false);
       let answer = '';

@@ -2,7 +2,7 @@
 import { invalid, notFound } from '../../base/errors.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../../wire/network.ts';
-import type { Call } from '../call.ts';
+import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toEndpointSpec } from '../map/container-spec.ts';
 import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
@@ -10,6 +10,7 @@ import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { NEWEST_API } from '../versions.ts';
 import { validateEndpoint } from '../validate-endpoint.ts';
+import { validateLabels } from '../validate-labels.ts';
 import { validateNetwork } from '../validate-network.ts';
 
 // Docker's is 1.52; until we serve that, our newest version has it.
@@ -46,7 +47,8 @@ async function inspectNetwork(call: Call): Promise<void> {
 }
 
 async function createNetwork(call: Call): Promise<void> {
-  const request = await call.json(networkCreateSchema, 'CreateRequest');
+  const request = await call.json(networkCreateSchema, 'CreateRequest', { maxBytes: MAX_LABELS_JSON_BYTES });
+  validateLabels(request.Labels);
   if (call.olderThan('1.48')) request.EnableIPv4 = null;
   const spec = toNetworkSpec(request);
   validateNetwork(spec);

@@ -2,10 +2,11 @@
 import { notImplemented } from '../../base/errors.ts';
 import { volumeCreateSchema, type VolumeJson } from '../../wire/volume.ts';
 import type { VolumeView } from '../backend/volume.ts';
-import type { Call } from '../call.ts';
+import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
+import { validateLabels } from '../validate-labels.ts';
 
 export function addVolumeRoutes(routes: RouteTable): void {
   routes.add('GET', '/volumes', listVolumes);
@@ -40,7 +41,8 @@ async function inspectVolume(call: Call): Promise<void> {
 }
 
 async function createVolume(call: Call): Promise<void> {
-  const request = await call.json(volumeCreateSchema, 'CreateOptions');
+  const request = await call.json(volumeCreateSchema, 'CreateOptions', { maxBytes: MAX_LABELS_JSON_BYTES });
+  validateLabels(request.Labels);
   if (request.ClusterVolumeSpec !== null) throw notImplemented('This engine has no cluster volumes.');
   const view = await call.backend.volumes.createVolume({
     name: request.Name,
