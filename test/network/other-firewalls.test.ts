@@ -212,6 +212,18 @@ function scenarios(): void {
       await eventually([]);
     });
 
+    test('what others save of the mark and restore has nothing of ours', async () => {
+      // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss its value.
+      const rules = `table ip theirs { counter restored {}; counter seen {};
+        chain pre { type filter hook prerouting priority -150; ct mark & 0x7 == 0x5 meta mark set ct mark counter name seen; meta mark & 0x08000000 != 0 counter name restored; };
+        chain late { type filter hook forward priority 10; oifname "docker0" meta mark set meta mark | 0x5; oifname "docker0" ct mark set meta mark; }; }`;
+      for (const command of [...iptables('-P FORWARD DROP'), nft(rules)]) assert.equal(run('sh', '-c', command).code, 0, command);
+      const count = (name: string) => Number(/packets (\d+)/.exec(run('nft', 'list', 'counter', 'ip', 'theirs', name).out)?.[1]);
+      await eventually([]);
+      assert.ok(count('seen') > 0);
+      assert.equal(count('restored'), 0);
+    });
+
     test('what carries the mark without being of containers is not let through by it, and other bits stay', async () => {
       const marks = `table ip theirs { counter strangers {}; counter ours {}; counter left {};
         chain pre { type filter hook prerouting priority -150; iifname "uplink" meta mark set 0x08000001; };

@@ -202,6 +202,7 @@ const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readon
  */
 export const WAY_MARK = 0x08000000;
 const WITHOUT_MARK = 'meta mark & 0x08000000 != 0 meta mark set meta mark & 0xf7ffffff';
+const CONNECTION_WITHOUT_MARK = 'ct mark & 0x08000000 != 0 ct mark set ct mark & 0xf7ffffff';
 const WITH_MARK = 'meta mark set meta mark | 0x08000000';
 
 /** What else there is where the engine makes way for containers in other firewalls (`makeWay`; way-maker.ts). */
@@ -221,7 +222,7 @@ const WAY: readonly Chain[] = [
     name: 'way-end',
     comment: 'the mark is for this hook only',
     hook: 'type filter hook forward priority 500; policy accept;',
-    rules: [WITHOUT_MARK],
+    rules: [`meta mark & 0x08000000 != 0 ${CONNECTION_WITHOUT_MARK} comment "saved meanwhile: it would be restored onto what is not forwarded yet"`, WITHOUT_MARK],
   },
 ];
 
