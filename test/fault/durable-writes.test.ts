@@ -15,7 +15,7 @@ import { Disk, DISKS, NO_DISKS as skip } from './power-cut.ts';
 for (const [kind, flags] of Object.entries(DISKS)) {
   test(`what is written durably is there when power is lost right after, on a disk ${kind}`, { skip }, async () => {
     const disk = new Disk(flags);
-    const at = mkdtempSync(join(tmpdir(), 'cwt-power-'));
+    const at = mkdtempSync(join(tmpdir(), 'causeway-power-'));
     try {
       disk.mount(at);
       const blobs = new BlobStore(join(at, 'image'));

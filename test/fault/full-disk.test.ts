@@ -9,7 +9,7 @@ import { TestEngine } from '../harness/test-engine.ts';
 import { assertUntouched, ownCgroupParent, removeCgroupParent, traces } from './traces.ts';
 
 const parent = ownCgroupParent();
-const disk = mkdtempSync(join(tmpdir(), 'cwt-disk-'));
+const disk = mkdtempSync(join(tmpdir(), 'causeway-disk-'));
 const dataRoot = join(disk, 'data');
 let engine: TestEngine;
 

@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { check, run } from '../harness/host.ts';
 import { PROJECT } from '../harness/test-engine.ts';
 
-const disk = mkdtempSync(join(tmpdir(), 'cwt-disk-'));
+const disk = mkdtempSync(join(tmpdir(), 'causeway-disk-'));
 const state = join(disk, 'state');
 const filler = join(disk, 'filler');
 const skip = process.getuid?.() !== 0 && 'needs root';

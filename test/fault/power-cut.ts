@@ -16,7 +16,7 @@ export const DISKS = {
 };
 
 export class Disk {
-  readonly #dir = mkdtempSync(join(tmpdir(), 'cwt-disk-'));
+  readonly #dir = mkdtempSync(join(tmpdir(), 'causeway-disk-'));
   readonly #file = join(this.#dir, 'disk');
   readonly #cut = join(this.#dir, 'cut');
   readonly #journal: boolean;
