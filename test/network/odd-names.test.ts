@@ -58,6 +58,12 @@ function names(): void {
     assert.equal(lab.service.networks().some((network) => network.name === 'refused'), false);
   });
 
+  test('a default bridge of such a name is refused at the start', async () => {
+    await lab.withoutEngine(async () => {
+      await assert.rejects(Lab.start({ defaultBridgeName: 'a"b' }), { kind: 'invalid', message: /^invalid bridge name "a\\"b": an interface name has at most/ });
+    });
+  });
+
   test('rules of others with bytes that are no text end nothing', async () => {
     sh(`nft -f - <<< $'table inet theirs { chain f { type filter hook forward priority 10; iifname "a\\xffb" drop; }; }'`);
     try {
