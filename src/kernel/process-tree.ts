@@ -1,7 +1,7 @@
 /** A process and what it has started, for ending a program that hangs together with its helpers. */
 import { closeFd } from './descriptors.ts';
 import { isKernelError } from './errors.ts';
-import { processIds, processParent } from './process.ts';
+import { kill, processIds, processParent } from './process.ts';
 import { openPidfd, signalPidfd } from './spawn.ts';
 
 const SIGKILL = 9;
@@ -31,6 +31,15 @@ export function killTree(root: number): void {
     for (const pidfd of held) signalPidfd(pidfd, SIGKILL);
   } finally {
     for (const pidfd of held) closeFd(pidfd);
+  }
+}
+
+/** The same where nobody could be told that it failed: with no descriptor left to look for what it has started, the process alone is killed. */
+export function killTreeOrRoot(root: number): void {
+  try {
+    killTree(root);
+  } catch {
+    kill(root, SIGKILL);
   }
 }
 

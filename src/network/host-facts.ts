@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { runProgram } from '../base/program.ts';
 import type { Log } from '../base/log.ts';
-import { errorMessage } from '../base/errors.ts';
+import { errorCode, errorMessage } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
@@ -65,7 +65,9 @@ export function readReachableResolvConf(config: Pick<NetworkConfig, 'hostResolvC
 function readIfThere(path: string): HostResolvConf | undefined {
   try {
     return parseResolvConf(readFileSync(path, 'utf8'), path);
-  } catch {
+  } catch (error) {
+    // One that cannot be read just now is not one that names nobody.
+    if (errorCode(error) === 'EMFILE' || errorCode(error) === 'ENFILE' || errorCode(error) === 'EIO') throw error;
     return undefined;
   }
 }

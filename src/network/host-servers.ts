@@ -16,7 +16,13 @@ export function followHostServers(core: NetworkCore): { close(): void } {
   const read = () => JSON.stringify([readResolvConf(config.hostResolvConf), readReachableResolvConf(config)]);
   let last = read();
   const look = (): void => {
-    const now = read();
+    let now: string;
+    try {
+      now = read();
+    } catch (error) {
+      log.warn({ error: errorMessage(error) }, 'name servers of the host cannot be read just now');
+      return;
+    }
     if (now === last) return;
     last = now;
     follow(core).then(

@@ -32,8 +32,13 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   }
   const changes: ResolverChange[] = resolution.containerChanges(containerId);
   const kept = table.sandbox(containerId);
-  if (kept && kept.resolverPort > 0) changes.push(viewChange(core, kept));
-  else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
+  if (kept && kept.resolverPort > 0) {
+    try {
+      changes.push(viewChange(core, kept));
+    } catch (error) {
+      errors.push(error);
+    }
+  } else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
   // The resolver and the store work while the kernel does.
   const pending = [
     changes.length > 0 ? resolver.apply(changes) : undefined,

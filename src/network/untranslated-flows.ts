@@ -13,6 +13,15 @@ const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, 
 
 /** Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked anew with its next packet. */
 export function forgetUntranslated(core: NetworkCore): void {
+  try {
+    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
+    deleteFlows({ answered: false, where: strays(core) });
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
+  }
+}
+
+function strays(core: NetworkCore): (flow: Flow) => boolean {
   const own = new Set(core.route.addresses().map((info) => info.address));
   const containers = containerAddresses(core);
   const led = new Set<string>();
@@ -25,18 +34,12 @@ export function forgetUntranslated(core: NetworkCore): void {
       }
     }
   }
-  const isStray = (flow: Flow): boolean => {
+  return (flow) => {
     const { original, reply, version, protocol } = flow;
     if (reply.source !== original.destination || reply.destination !== original.source) return false;
     if (own.has(original.destination)) return led.has(portOf(version, protocol, original.destinationPort));
     return containers.has(original.source) && !containers.has(original.destination);
   };
-  try {
-    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
-    deleteFlows({ answered: false, where: isStray });
-  } catch (error) {
-    core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
-  }
 }
 
 /**

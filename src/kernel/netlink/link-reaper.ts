@@ -86,13 +86,13 @@ export class LinkReaper {
 
   #listen(): void {
     if (this.#news) return;
-    let socket: NetlinkSocket;
+    let socket: NetlinkSocket | undefined;
     try {
       socket = NetlinkSocket.open(NETLINK_ROUTE, { netns: this.#netns, nonBlocking: true, groups: [RTNLGRP_LINK] });
+      this.#news = { socket, watch: socket.listen('news of deleted links', (message) => this.#heard(message), () => {}) };
     } catch {
-      return; // Neither news that are lost nor none at all are a harm: the kernel's answer comes in any case.
+      socket?.close(); // Neither news that are lost nor none at all are a harm: the kernel's answer comes in any case.
     }
-    this.#news = { socket, watch: socket.listen('news of deleted links', (message) => this.#heard(message), () => {}) };
   }
 
   /** Nothing is in flight any more. */

@@ -254,6 +254,13 @@ function createLink(channel: RouteChannel, kind: string, options: NewLink, conte
 }
 
 // The kernel does not look at an alias when it makes a link.
+/** The kernel takes no alias with the request that makes the link. One that cannot be given it is not made. */
 function setAlias(channel: RouteChannel, name: string, alias: string | undefined): void {
-  if (alias !== undefined) setLink(channel, name, { alias });
+  if (alias === undefined) return;
+  try {
+    setLink(channel, name, { alias });
+  } catch (error) {
+    deleteLink(channel, name);
+    throw error;
+  }
 }

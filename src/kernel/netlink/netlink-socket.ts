@@ -38,6 +38,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const REPLY_TIMEOUT_S = 10;
 const DUMP_ATTEMPTS = 5;
+const RECEIVE_ATTEMPTS = 3;
 const READ_AGAIN_MS = 200;
 
 // The kernel fills at most 32 KiB of a dump into one receive. One buffer for all sockets: nothing is read concurrently.
@@ -195,10 +196,20 @@ export class NetlinkSocket {
 
   /** One receive; a view that is valid until the next one on any netlink socket. */
   receive(operation: string): Buffer {
-    const size = check(recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC), operation);
+    const size = this.#receiveAnswer(operation);
     if (size > receiveBuffer.length) throw new KernelError(operation, errnoNumber('EMSGSIZE'));
     netlinkTraffic.receivedBytes += size;
     return receiveBuffer.subarray(0, size);
+  }
+
+  /** What was asked for has been done by now, or not: an answer that could not be taken just now is still there. */
+  #receiveAnswer(operation: string): number {
+    for (let attempt = 1; ; attempt++) {
+      const size = recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC);
+      if (size >= 0) return size;
+      const error = new KernelError(operation, errnoOfLastCall());
+      if (attempt === RECEIVE_ATTEMPTS || (error.code !== 'ENOMEM' && error.code !== 'EINTR')) throw error;
+    }
   }
 
   /**

@@ -82,9 +82,10 @@ export class Firewall {
     if (!this.#copy) return false;
     const batch = this.#prepared ?? this.#batchOf(this.#copy, elements());
     this.#prepared = undefined;
-    // The numbers of its messages are fixed, so it is the first that a socket sends.
-    const socket = NftSocket.open(this.#netns);
+    let socket: NftSocket | undefined;
     try {
+      // The numbers of its messages are fixed, so it is the first that a socket sends.
+      socket = NftSocket.open(this.#netns);
       socket.runPrepared(batch);
       return true;
     } catch (error) {
@@ -92,7 +93,7 @@ export class Firewall {
       this.#log.warn({ error: errorMessage(error) }, 'the firewall table could not be written from its copy');
       return false;
     } finally {
-      socket.close();
+      socket?.close();
     }
   }
 

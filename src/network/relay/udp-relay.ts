@@ -1,5 +1,6 @@
 /** The same for datagrams: a socket for each client, forgotten when neither side has said anything for a while. */
 import { createSocket, type Socket } from 'node:dgram';
+import { tryAgainLater } from '../../base/again.ts';
 import { AddressedSocket, arrivalOf, type AddressedDatagram } from '../../kernel/addressed-socket.ts';
 import { FdWatch } from '../../kernel/fd-watch.ts';
 import { closeFd, openUdpSocket } from '../../kernel/socket.ts';
@@ -51,14 +52,16 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
       client.timer.refresh();
       if (!closed) front.answer({ from, at }, answer);
     });
-    socket.connect(goal.port, goal.address, () => {
+    // Node tells this of a failure too, and then nobody else.
+    socket.connect(goal.port, goal.address, (error?: unknown) => {
+      if (error) return drop(key);
       for (const early of client.waiting ?? []) socket.send(early);
       client.waiting = undefined;
     });
     socket.unref();
   };
   // Whoever starts a container with a thousand ports does not wait for all of them to be watched.
-  setImmediate(() => {
+  const serve = (): void => {
     if (closed) return;
     const front = new AddressedSocket(fd);
     watch = new FdWatch(fd, { readable: true }, () => {
@@ -68,6 +71,13 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
         pass(front, datagram);
       }
     }).unref();
+  };
+  setImmediate(() => {
+    try {
+      serve();
+    } catch {
+      tryAgainLater(serve, () => {}); // no memory, say: the kernel holds what comes until then
+    }
   });
   return {
     close: () => {
