@@ -27,6 +27,7 @@ export class ReportPipe {
   #text = '';
   #reports: SyncReport[] = [];
   #ended = false;
+  #failure: Error | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
 
@@ -42,7 +43,7 @@ export class ReportPipe {
       size = readSync(this.#fd, buffer);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
-      this.#text += `its report cannot be read: ${errorMessage(error)}\n`; // whoever waits for it is told; nobody else is concerned
+      this.#failure = systemError(`the report of conmon cannot be read: ${errorMessage(error)}`, error); // whoever waits for it is told; nobody else is concerned
       size = 0;
     }
     if (size === 0) {
@@ -60,9 +61,10 @@ export class ReportPipe {
     this.#wake?.();
   }
 
-  /** The next report; undefined when conmon closed the pipe without one. */
+  /** The next report; undefined when conmon closed the pipe without one. @throws systemError where it cannot be read */
   async next(): Promise<SyncReport | undefined> {
     while (this.#reports.length === 0 && !this.#ended && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.#reports.length === 0 && this.#failure) throw this.#failure;
     return this.#reports.shift();
   }
 

@@ -3,7 +3,7 @@
  * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
  */
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { CausewayError, errorCode, systemError } from '../base/errors.ts';
+import { CausewayError, errorCode, errorMessage, systemError } from '../base/errors.ts';
 import { cgroupMounts, cgroupsOfProcess, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
 import { hiddenUnified, joinHiddenUnified } from '../kernel/unified-cgroup.ts';
@@ -77,19 +77,31 @@ function hierarchies(): string[] {
 
 const REMOVAL_ATTEMPTS = 40;
 
+interface Unremoved {
+  readonly directory: string;
+  readonly error: unknown;
+}
+
 /**
  * Removes the container's cgroup from every hierarchy. Its processes have been killed; the kernel may need a moment to let go
  * of the last. `cgroupsPath` is absolute, as the spec has it.
  */
 export async function removeCgroupWhenEmpty(cgroupsPath: string): Promise<void> {
-  let busy = removeCgroup(cgroupsPath);
-  for (let attempt = 1; busy.length > 0; attempt++) {
-    if (attempt === REMOVAL_ATTEMPTS) throw systemError(`cannot remove the cgroup ${busy[0]}: it is still in use${users(cgroupsPath)}`);
+  let left = removeCgroup(cgroupsPath);
+  for (let attempt = 1; left.length > 0; attempt++) {
+    if (attempt === REMOVAL_ATTEMPTS) throw unremovable(left[0]!, cgroupsPath);
     await new Promise((resolve) => setTimeout(resolve, Math.min(attempt, 50)));
     killLeftovers(cgroupsPath); // what was being forked while the others were killed
-    busy = removeCgroup(cgroupsPath);
+    left = removeCgroup(cgroupsPath);
   }
 }
+
+function unremovable({ directory, error }: Unremoved, cgroupsPath: string): Error {
+  const why = isBusy(error) ? `it is still in use${users(cgroupsPath)}` : errorMessage(error);
+  return systemError(`cannot remove the cgroup ${directory}: ${why}`, error);
+}
+
+const isBusy = (error: unknown): boolean => ['EBUSY', 'ENOTEMPTY'].includes(errorCode(error) ?? '');
 
 /** Killed and still there: the kernel is busy with them (a dead NFS server, a broken disk). */
 function users(cgroupsPath: string): string {
@@ -97,34 +109,34 @@ function users(cgroupsPath: string): string {
   return processes.length === 0 ? '' : ` by ${processes.join(', ')}: killed, but the kernel does not let them go`;
 }
 
-/** Takes what the container made below it too. Answers with what is still busy. */
-function removeCgroup(cgroupsPath: string): string[] {
+/** Takes what the container made below it too, in each hierarchy, whatever became of the others. Answers with what is still there. */
+function removeCgroup(cgroupsPath: string): Unremoved[] {
   checkCgroupsPath(cgroupsPath);
-  const busy: string[] = [];
-  for (const root of hierarchies()) {
-    if (!removeTree(root + cgroupsPath)) busy.push(root + cgroupsPath);
-  }
-  return busy;
+  return hierarchies().flatMap((root) => {
+    const error = removeTree(root + cgroupsPath);
+    return error === undefined ? [] : [{ directory: root + cgroupsPath, error }];
+  });
 }
 
-function removeTree(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT') return true;
-    if (code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
-  }
+/** What keeps it from going, or undefined: it is gone. */
+function removeTree(directory: string): unknown {
+  const error = removeDirectory(directory);
+  if (error === undefined || !isBusy(error)) return error;
   try {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       if (entry.isDirectory()) removeTree(`${directory}/${entry.name}`);
     }
+  } catch (unread) {
+    return errorCode(unread) === 'ENOENT' ? undefined : unread;
+  }
+  return removeDirectory(directory);
+}
+
+function removeDirectory(directory: string): unknown {
+  try {
     rmdirSync(directory);
-    return true;
+    return undefined;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return true;
-    if (errorCode(error) === 'EBUSY' || errorCode(error) === 'ENOTEMPTY') return false;
-    throw error;
+    return errorCode(error) === 'ENOENT' ? undefined : error;
   }
 }

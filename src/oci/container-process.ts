@@ -34,6 +34,11 @@ export function clearUnfinishedNotes(directory: string): void {
   for (const name of existsSync(directory) ? readdirSync(directory) : []) if (name.endsWith('.new')) rmSync(join(directory, name), { force: true });
 }
 
+/** The ids of containers of which there are notes. */
+export function notedIds(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)) : [];
+}
+
 /** Undefined: there is none, or what stands there is no note; that is put aside under another name, so that it is in nobody's way. */
 export function readNote(file: string): ContainerNote | undefined {
   try {

@@ -1,9 +1,13 @@
 /** Further processes in a running container: conmon in its exec mode, one for each, with a directory for its sockets. */
-import { closeSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openPipe } from '../kernel/spawn.ts';
+import { tryAgainLater } from '../base/again.ts';
+import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { kill } from '../kernel/process.ts';
+import { killTreeOrRoot } from '../kernel/process-tree.ts';
+import { childEnd, openPipe } from '../kernel/spawn.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { ReportPipe, startConmon } from './conmon.ts';
 import { conmonPidFile } from './conmon-arguments.ts';
@@ -59,63 +63,83 @@ interface ExecStart extends ExecRequest {
 export async function startExec(start: ExecStart): Promise<ExecHandle> {
   const { containerId, directory, patience, program } = start;
   const timeoutMs = Math.min(start.startTimeoutMs ?? Infinity, patience.runtimeMs);
+  const begun: Begun = {};
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return await start.operations.run({ container: containerId, doing: 'exec', runtime: program.name, timeoutMs }, (operation) => begin(start, operation));
+    return await start.operations.run({ container: containerId, doing: 'exec', runtime: program.name, timeoutMs }, (operation) => begin(start, operation, begun));
   } catch (error) {
-    rmSync(directory, { recursive: true, force: true });
+    await abandon(begun);
+    await removeDirectory(start);
     throw error;
   }
 }
 
-async function begin(start: ExecStart, operation: Operation): Promise<ExecHandle> {
+/** What has been started of an exec: it is ended if the rest fails. */
+interface Begun {
+  conmon?: ReturnType<typeof startConmon>;
+  connection?: StdioConnection;
+  pid?: number;
+}
+
+async function begin(start: ExecStart, operation: Operation, begun: Begun): Promise<ExecHandle> {
   const { directory, tty, stdin, process: spec } = start;
   const processFile = join(directory, 'process.json');
   writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
   const request = { conmonPath: start.conmonPath, args: conmonArguments(start, processFile), cwd: directory, env: environment() };
-  const started = (pid: number) => {
-    joinContainer(start.cgroupsPath, pid); // before it starts the runtime, whose process then begins there
-    operation.watch(pid, 'conmon');
-    writeFileSync(conmonPidFile(directory), String(pid)); // for a daemon that finds it there when nobody needs it any more
+  const started = (conmon: ReturnType<typeof startConmon>) => {
+    begun.conmon = conmon;
+    joinContainer(start.cgroupsPath, conmon.pid); // before it starts the runtime, whose process then begins there
+    operation.watch(conmon.pid, 'conmon');
+    writeFileSync(conmonPidFile(directory), String(conmon.pid)); // for a daemon that finds it there when nobody needs it any more
+    return conmon;
   };
-  let connection: StdioConnection | undefined;
-  let conmon: ReturnType<typeof startConmon>;
-  if (start.attach) ({ conmon, connection } = await startAttached(request, directory, { tty, stdinEnds: stdin && !tty }, started));
-  else started((conmon = startConmon(request)).pid);
+  const stdio = { tty, stdinEnds: stdin && !tty };
+  const conmon = start.attach ? await startAttached(request, directory, stdio, started, begun) : started(startConmon(request));
+  const connection = begun.connection;
   const session = connection?.join({ stdin: true }) ?? null;
   const watched = new WatchedProcess(conmon.pid);
   const report = await conmon.reports.next();
-  if (report === undefined || report.data <= 0) {
-    session?.detach();
-    watched.signal(SIGKILL);
-    await watched.ended;
-    conmon.reports.close();
-    throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
-  }
+  if (report === undefined || report.data <= 0) throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
+  begun.pid = report.data;
   joinContainerIfIn(start.cgroupsPath, report.data);
   const process = new WatchedProcess(report.data);
   let lostCode: number | undefined;
-  void process.ended.then(async () => {
-    connection?.takeRest();
-    lostCode = await endSilentConmon({ container: start.containerId, process, conmon: watched, said: watched.ended }, start.patience.conmonMs, start.log);
-  });
+  process.ended
+    .then(async () => {
+      connection?.takeRest();
+      lostCode = await endSilentConmon({ container: start.containerId, process, conmon: watched, said: watched.ended }, start.patience.conmonMs, start.log);
+    })
+    .catch((error: unknown) => start.log.error({ container: start.containerId, error: errorMessage(error) }, 'conmon of an exec that has ended'));
   const exited = (async () => {
-    const last = await conmon.reports.next();
+    const last = await conmon.reports.next().catch(() => undefined);
     conmon.reports.close();
     await watched.ended;
     process.release();
     return last === undefined ? (lostCode ?? 255) : last.data & 0xff;
   })();
-  // Not in the event loop: hundreds may end at once.
-  const gone = exited.then(() => rm(directory, { recursive: true, force: true }));
   return {
     pid: report.data,
     session,
     exited,
-    gone,
+    gone: exited.then(() => removeDirectory(start), () => removeDirectory(start)),
     resize: (rows, columns) => writeControl(directory, rows, columns),
     kill: (signal) => process.signal(signal),
   };
+}
+
+async function abandon({ conmon, connection, pid }: Begun): Promise<void> {
+  connection?.close();
+  if (!conmon) return;
+  killTreeOrRoot(conmon.pid);
+  if (pid !== undefined) kill(pid, SIGKILL);
+  await childEnd(conmon.pid);
+  conmon.reports.close();
+}
+
+/** Not in the event loop: hundreds may end at once. */
+async function removeDirectory({ directory, containerId, log }: ExecStart): Promise<void> {
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  await remove().catch(() => tryAgainLater(remove, (error) => log.warn({ id: containerId, error: errorMessage(error) }, 'files of an exec stay behind')));
 }
 
 function conmonArguments(start: ExecStart, processFile: string): string[] {
@@ -131,11 +155,19 @@ function conmonArguments(start: ExecStart, processFile: string): string[] {
 
 // conmon waits twice for a byte on its start pipe: before anything, and (having said on its attach pipe that the socket
 // stands) before it starts the runtime. In between we connect, so that the first byte of output finds us.
-async function startAttached(request: Parameters<typeof startConmon>[0], directory: string, stdio: StdioOptions, started: (pid: number) => void) {
+async function startAttached(
+  request: Parameters<typeof startConmon>[0],
+  directory: string,
+  stdio: StdioOptions,
+  started: (conmon: ReturnType<typeof startConmon>) => ReturnType<typeof startConmon>,
+  begun: Begun,
+): Promise<ReturnType<typeof startConmon>> {
   const start = openPipe();
-  const attach = openPipe({ nonBlockingRead: true });
-  const ready = new ReportPipe(attach.readFd);
+  let attach: ReturnType<typeof openPipe> | undefined;
+  let ready: ReportPipe | undefined;
   try {
+    attach = openPipe({ nonBlockingRead: true });
+    ready = new ReportPipe(attach.readFd);
     writeSync(start.writeFd, '\0');
     let conmon: ReturnType<typeof startConmon>;
     try {
@@ -143,13 +175,13 @@ async function startAttached(request: Parameters<typeof startConmon>[0], directo
     } finally {
       closeSync(attach.writeFd);
     }
-    started(conmon.pid);
-    if ((await ready.next()) === undefined) return { conmon, connection: undefined }; // its sync pipe says why
-    const connection = new StdioConnection(connectAttach(directory), stdio);
+    started(conmon);
+    if ((await ready.next()) === undefined) return conmon; // its sync pipe says why
+    begun.connection = new StdioConnection(connectAttach(directory), stdio);
     writeSync(start.writeFd, '\0');
-    return { conmon, connection };
+    return conmon;
   } finally {
-    ready.close();
+    ready?.close();
     closeSync(start.readFd);
     closeSync(start.writeFd);
   }

@@ -3,13 +3,24 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WatchedProcess } from './container-process.ts';
 
-/** Each that goes on is among `execs` until nothing is left of it. */
-export function settleLeftExecs(directory: string, execs: Set<Promise<unknown>>): void {
+/** Each that goes on is among `execs` until nothing is left of it. `report` gets what cannot be removed: the end of the container takes that away. */
+export function settleLeftExecs(directory: string, execs: Set<Promise<unknown>>, report: (error: unknown) => void): void {
   const names = listed(directory);
   if (names.length === 0) return;
-  const monitors = findMonitors(names);
+  let monitors: Map<string, WatchedProcess>;
+  try {
+    monitors = findMonitors(names);
+  } catch (error) {
+    return report(error); // which of them go on is not known: all stay
+  }
   for (const name of names) {
-    const remove = (): void => rmSync(join(directory, name), { recursive: true, force: true });
+    const remove = (): void => {
+      try {
+        rmSync(join(directory, name), { recursive: true, force: true });
+      } catch (error) {
+        report(error);
+      }
+    };
     const monitor = monitors.get(name);
     if (!monitor) {
       remove();
@@ -19,6 +30,7 @@ export function settleLeftExecs(directory: string, execs: Set<Promise<unknown>>)
   }
 }
 
+/** `exec` does not reject. */
 export function keepUntilEnded(execs: Set<Promise<unknown>>, exec: Promise<unknown>): void {
   execs.add(exec);
   void exec.finally(() => execs.delete(exec));

@@ -48,6 +48,15 @@ export async function endConmon(conmon: WatchedProcess, patience: Patience): Pro
   await within(conmon.ended, patience.killMs);
 }
 
+/** Of a container that could not be made: its conmon, if there is one, with what that has started. */
+export async function killMonitor(note: ContainerNote, patience: Patience): Promise<void> {
+  const conmon = findConmon(note);
+  if (conmon === undefined) return;
+  killTree(conmon.pid);
+  await within(conmon.ended, patience.killMs);
+  conmon.release();
+}
+
 /** Monitors of execs whose container is gone; usually there are none. */
 export function endExecs(note: ContainerNote): void {
   const directory = join(note.bundle, 'exec');

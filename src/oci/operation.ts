@@ -6,7 +6,7 @@
 import { systemError } from '../base/errors.ts';
 import { within } from '../base/within.ts';
 import { processState } from '../kernel/process.ts';
-import { childrenOf, killTree } from '../kernel/process-tree.ts';
+import { childrenOf, killTreeOrRoot } from '../kernel/process-tree.ts';
 import type { Patience } from './patience.ts';
 
 export interface OperationRequest {
@@ -40,7 +40,7 @@ export class Operation {
   /** The program that now is waited for, in the place of an earlier one. */
   watch(pid: number, name: string): void {
     this.#root.splice(0, this.#root.length, { pid, name });
-    if (this.failure) killTree(pid); // started while it was being ended
+    if (this.failure) killTreeOrRoot(pid); // started while it was being ended
   }
 
   /** `why` stands after what hangs: 'within 120 s'. */
@@ -49,7 +49,7 @@ export class Operation {
     const { container, doing } = this.#request;
     const of = container === undefined ? '' : ` of container ${container.slice(0, 12)}`;
     this.failure = systemError(`${this.#culprit()} did not finish '${doing}'${of} ${why} and was killed${container === undefined ? '' : ADVICE}`);
-    for (const { pid } of this.#root) killTree(pid);
+    for (const { pid } of this.#root) killTreeOrRoot(pid);
     this.#expire();
   }
 
@@ -62,11 +62,19 @@ export class Operation {
   #culprit(): string {
     const root = this.#root[0];
     if (root === undefined) return this.#request.runtime;
-    const family = [root, ...childrenOf(root.pid).map((pid) => ({ pid, name: this.#request.runtime }))];
+    const family = [root, ...childrenIfSeen(root.pid).map((pid) => ({ pid, name: this.#request.runtime }))];
     const stuck = family.find(({ pid }) => 'TtD'.includes(processState(pid) ?? '-'));
     const { pid, name } = stuck ?? family[1] ?? root;
     const state = STATES[processState(pid) ?? ''];
     return `${name} (pid ${pid}${state === undefined ? '' : `, ${state}`})`;
+  }
+}
+
+function childrenIfSeen(pid: number): number[] {
+  try {
+    return childrenOf(pid);
+  } catch {
+    return [];
   }
 }
 

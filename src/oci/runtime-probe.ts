@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { missingProgram } from './conmon.ts';
+import { removeCgroupWhenEmpty } from './container-cgroup.ts';
 import { createError } from './runtime-errors.ts';
 import type { Operations } from './operation.ts';
 import { runQuickly } from './quick-program.ts';
@@ -33,8 +34,9 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
     const { output } = await program.run(['create', '--bundle', bundle, id]);
     return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
   } finally {
-    await program.delete(id, `/causeway/${id}`);
-    rmSync(bundle, { recursive: true, force: true });
+    await program.delete(id);
+    await removeCgroupWhenEmpty(`/causeway/${id}`);
+    for (const directory of [program.stateDirectory(id), bundle]) rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -8,14 +8,13 @@
  *
  * Both look first whether the directory is as they know it, and use the program's own command otherwise.
  */
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openMemoryFile, sealMemoryFile } from '../kernel/spawn.ts';
 import { missingProgram } from './conmon.ts';
-import { removeCgroupWhenEmpty } from './container-cgroup.ts';
 import type { WatchedProcess } from './container-process.ts';
 import type { Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
@@ -117,10 +116,10 @@ export class RuntimeProgram {
   }
 
   /**
-   * Removes the runtime's state of a container, and its cgroup, whose processes have all been killed. Repeatable; what is not
-   * there is fine.
+   * Has the runtime remove a container whose state directory is not as we know it; its directory and its cgroup are removed by us
+   * in any case.
    */
-  async delete(id: string, cgroupsPath: string): Promise<void> {
+  async delete(id: string): Promise<void> {
     const directory = this.stateDirectory(id);
     if (existsSync(directory) && !existsSync(join(directory, STATE_FILES[this.flavour]))) {
       try {
@@ -130,8 +129,6 @@ export class RuntimeProgram {
         this.#log.warn({ container: id, error: errorMessage(error) }, 'the runtime did not delete a container; its state is removed by hand');
       }
     }
-    await removeCgroupWhenEmpty(cgroupsPath);
-    rmSync(directory, { recursive: true, force: true });
   }
 
   close(): void {

@@ -6,24 +6,26 @@
  * notice -> delete. Attached before start, a session gets every byte. One program is started a container: conmon, which
  * starts the runtime; start and delete are system calls (runtime-program.ts).
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { conflict, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { kill as killProcess, processState } from '../kernel/process.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
+import { removeBundle } from './bundle.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, thaw } from './container-cgroup.ts';
-import { clearUnfinishedNotes, findProcesses, forkedConmon, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, removeCgroupWhenEmpty, thaw } from './container-cgroup.ts';
+import { clearUnfinishedNotes, findProcesses, forkedConmon, notedIds, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
+import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
-import { endConmon, endExecs, missedExit, wasOomKilled } from './missed-exit.ts';
+import { endConmon, endExecs, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
 import { Operations, type Operation } from './operation.ts';
 import { PATIENCE, type Patience } from './patience.ts';
 import { environment } from './quick-program.ts';
@@ -87,10 +89,12 @@ export class Runtime {
   readonly #seccomp: SeccompCache;
   readonly #patience: Patience;
   readonly #operations: Operations;
+  readonly #leftovers: Leftovers;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#leftovers = new Leftovers(options.log);
     this.#seccomp = new SeccompCache(options.log);
     this.#patience = options.patience ?? PATIENCE;
     this.#operations = new Operations(this.#patience);
@@ -112,6 +116,7 @@ export class Runtime {
     const program = this.#program(request.runtime);
     if (!program.installed) throw missingProgram(program.path, program.packageName);
     const note: ContainerNote = { id, bundle, runtime: program.name, tty, openStdin, stdinOnce, cgroupsPath: spec.linux.cgroupsPath };
+    await this.#leftovers.clear(id);
     this.#exits.forget(id);
     writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
@@ -121,6 +126,7 @@ export class Runtime {
       const create = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
       return { pid: await this.#operations.run(create, (operation) => this.#make(request, note, program, operation)) };
     } catch (error) {
+      await this.#leftovers.remove(id, [{ what: 'conmon', remove: () => killMonitor(note, this.#patience) }]);
       await this.#discard(id, note, program);
       throw error;
     }
@@ -228,9 +234,7 @@ export class Runtime {
 
   /** How it ended is stored elsewhere now. */
   forgetExit(id: string): void {
-    if (this.#live.has(id)) return;
-    this.#exits.forget(id);
-    removeNote(this.#noteFile(id));
+    if (!this.#live.has(id)) void this.#leftovers.remove(id, this.#notesOf(id));
   }
 
   /** Whether its processes are frozen. */
@@ -270,7 +274,7 @@ export class Runtime {
       conmonPath: this.#options.conmonPath,
       program: live.program, cgroupsPath: live.note.cgroupsPath, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
-    keepUntilEnded(live.execs, handle.gone.catch((error: unknown) => this.#log.warn({ id, exec: execId, error: errorMessage(error) }, 'files of an exec stay behind')));
+    keepUntilEnded(live.execs, handle.gone);
     return handle;
   }
 
@@ -287,7 +291,7 @@ export class Runtime {
   /** After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended (again and again, until `forgetExit`). */
   async recover(id: string): Promise<Recovered> {
     const known = this.#live.get(id);
-    if (known) return known.exit ? ended(known.exit) : { running: true, pid: known.process?.pid ?? 0 };
+    if (known?.process) return known.exit ? ended(known.exit) : { running: true, pid: known.process.pid };
     const note = readNote(this.#noteFile(id));
     const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
     if (note === undefined) return gone;
@@ -303,7 +307,7 @@ export class Runtime {
     if (found && this.#exits.read(id) === undefined) {
       const live = this.#track(note, program, new WatchedProcess(found.conmonPid));
       this.#setProcess(live, found.pid);
-      settleLeftExecs(join(note.bundle, 'exec'), live.execs);
+      settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) => this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'));
       return { running: true, pid: found.pid };
     }
     const notice = await missedExit(note, this.#exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
@@ -314,8 +318,7 @@ export class Runtime {
 
   /** The ids of which this directory still knows something: what is not the engine's can be deleted. */
   knownIds(): string[] {
-    const directory = join(this.#options.stateDir, 'containers');
-    return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)) : [];
+    return notedIds(join(this.#options.stateDir, 'containers'));
   }
 
   /** Whether a runtime works here: undefined, or the reason why not. */
@@ -332,6 +335,7 @@ export class Runtime {
   close(): void {
     this.#operations.endAll('before the engine ended');
     this.#exits.close();
+    this.#leftovers.close();
     for (const live of this.#live.values()) {
       live.conmon.release();
       live.process?.release();
@@ -364,17 +368,18 @@ export class Runtime {
     const exited = new Promise<void>((resolve) => (markExited = resolve));
     const live: Live = { note, program, conmon, process: undefined, exit: undefined, lostExitCode: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
     this.#live.set(note.id, live);
-    void conmon.ended.then(() => this.#conmonEnded(live));
+    conmon.ended.then(() => this.#conmonEnded(live)).catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
     return live;
   }
 
   #setProcess(live: Live, pid: number): void {
     const process = (live.process = new WatchedProcess(pid));
-    void process.ended.then(async () => {
+    const settled = process.ended.then(async () => {
       for (const connection of live.stdio) connection.takeRest();
       const ended = { container: live.note.id, process, conmon: live.conmon, said: Promise.race([live.exited, live.conmon.ended]) };
       live.lostExitCode = await endSilentConmon(ended, this.#patience.conmonMs, this.#log);
     });
+    settled.catch((error: unknown) => this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'));
   }
 
   // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
@@ -416,26 +421,28 @@ export class Runtime {
     if (result.code !== 0) throw systemError(`${what}: ${result.output}`);
   }
 
-  // Teardown of what may be half there; goes on to the end and throws what failed.
-  async #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
+  /** Teardown of what may be half there. Never rejects: see Leftovers. */
+  #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
     const live = this.#live.get(id);
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
-    endExecs(note);
-    killLeftovers(note.cgroupsPath);
-    await program.delete(id, note.cgroupsPath);
-    for (const name of ['config.json', 'attach', 'ctl', 'winsz', 'pidfile', 'conmon.pid', 'oom', 'exec']) {
-      rmSync(join(note.bundle, name), { recursive: true, force: true });
-    }
-    try {
-      rmdirSync(note.bundle);
-    } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(errorCode(error) ?? '')) throw error; // the caller keeps files of its own there
-    }
-    if (options.keepExit) return;
-    this.#exits.forget(id);
-    removeNote(this.#noteFile(id));
+    return this.#leftovers.remove(id, [
+      { what: 'monitors of execs', remove: () => endExecs(note) },
+      { what: 'processes', remove: () => killLeftovers(note.cgroupsPath) },
+      { what: 'state of the runtime', remove: () => program.delete(id) },
+      { what: 'cgroup', remove: () => removeCgroupWhenEmpty(note.cgroupsPath) },
+      { what: 'directory of the runtime', remove: () => rmSync(program.stateDirectory(id), { recursive: true, force: true }) },
+      { what: 'bundle', remove: () => removeBundle(note.bundle) },
+      ...(options.keepExit ? [] : this.#notesOf(id)),
+    ]);
+  }
+
+  #notesOf(id: string): Leftover[] {
+    return [
+      { what: 'exit notice', remove: () => this.#exits.forget(id) },
+      { what: 'note', remove: () => removeNote(this.#noteFile(id)), last: true },
+    ];
   }
 }
 

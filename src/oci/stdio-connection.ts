@@ -120,6 +120,7 @@ export class StdioConnection {
     try {
       return recvPacket(this.#fd, buffer);
     } catch (error) {
+      if (isKernelError(error, 'ENOMEM', 'EINTR')) return undefined; // it is still there
       if (isKernelError(error)) return 0; // conmon was killed: ECONNRESET
       throw error;
     }
