@@ -21,16 +21,16 @@ import { networkOwnerId, releaseNetwork } from './container/shared-network.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
 
+const RECOVERY_ATTEMPTS = 4;
+const RECOVERY_PAUSE_MS = 250;
+
 export async function restoreContainers(context: EngineContext): Promise<void> {
-  const { table, runtime, log } = context;
+  const { table, runtime } = context;
   const missed = new Map<string, RuntimeExit>();
   const live = new Map<string, number>();
   await Promise.all(
     table.all().filter(isUp).map(async (record) => {
-      const found = await runtime.recover(record.id).catch((error: unknown) => {
-        log.warn({ container: record.id, error: errorMessage(error) }, 'a container could not be recovered');
-        return { running: false as const, exitCode: 255, oomKilled: false, at: formatTimeNs(context.clock.nowNs()) };
-      });
+      const found = await recovered(context, record.id);
       if (found.running) live.set(record.id, found.pid);
       else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
@@ -51,6 +51,19 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   await finishRemovals(context);
   await followLostLinks(context);
   await removeOrphans(context);
+}
+
+/** What fails for a moment (no descriptor, say) is asked again: a container that runs must not count as one that has ended. */
+async function recovered({ runtime, log, clock }: EngineContext, id: string): ReturnType<EngineContext['runtime']['recover']> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runtime.recover(id);
+    } catch (error) {
+      log.warn({ container: id, error: errorMessage(error) }, 'a container could not be recovered');
+      if (attempt === RECOVERY_ATTEMPTS) return { running: false, exitCode: 255, oomKilled: false, at: formatTimeNs(clock.nowNs()) };
+      await new Promise((resolve) => setTimeout(resolve, RECOVERY_PAUSE_MS));
+    }
+  }
 }
 
 /** Containers that run and whose records cannot be read: they, and their network, are left as they are. */

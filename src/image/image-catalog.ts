@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { tryAgainLater } from '../base/again.ts';
 import { errorMessage, systemError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
@@ -227,10 +228,15 @@ export class ImageCatalog {
 
   unpin(pins: Pins): void {
     this.#pins.delete(pins);
+    this.#collectOrLater();
+  }
+
+  /** For whoever has done what he was to do: what nothing names any more is nobody's, now or a little later. */
+  #collectOrLater(): void {
     try {
       this.collect();
-    } catch (error) {
-      this.log.warn({ error }, 'cannot collect unused image content');
+    } catch {
+      tryAgainLater(() => this.collect(), (error) => this.log.warn({ error: errorMessage(error) }, 'cannot remove unused image content: the next change of images tries again'));
     }
   }
 
@@ -386,7 +392,7 @@ export class ImageCatalog {
     });
     for (const id of ids) this.#configs.delete(id);
     this.#records.clear();
-    this.collect();
+    this.#collectOrLater();
   }
 
   #dropUnusedLayers(images: ReadonlyMap<string, StoredImage>, layers: Map<string, StoredLayer>): void {

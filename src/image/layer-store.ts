@@ -7,7 +7,8 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
-import { errorCode, systemError } from '../base/errors.ts';
+import { tryAgainLater } from '../base/again.ts';
+import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { removeTree } from '../base/remove-tree.ts';
 import { digestHex } from './blob-store.ts';
@@ -140,9 +141,9 @@ export class LayerStore {
   }
 
   #sweep(directory: string): void {
-    removeTree(directory).catch((error: unknown) => {
-      this.#log.warn({ error, directory }, 'cannot remove a discarded layer');
-    });
+    removeTree(directory).catch(() =>
+      tryAgainLater(() => removeTree(directory), (error) => this.#log.warn({ error: errorMessage(error), directory }, 'cannot remove a discarded layer: the next start of the daemon tries again')),
+    );
   }
 
   /** Removes what nothing refers to; to be called once, before anything is unpacked. */

@@ -6,7 +6,8 @@
 import { close, constants, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { errorCode, notFound, systemError } from '../base/errors.ts';
+import { tryAgainLater } from '../base/again.ts';
+import { errorCode, errorMessage, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { removeTree } from '../base/remove-tree.ts';
 import { syncDirectories } from '../base/sync-directories.ts';
@@ -145,13 +146,13 @@ export class RootfsStore {
   unmount(containerId: string): void {
     if (!this.isMounted(containerId)) return;
     const target = this.#path(containerId, 'merged');
-    const held = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
+    const held = openDirectory(target);
     try {
       unmount(target, { detach: true });
     } catch (error) {
       if (!isKernelError(error, 'EINVAL', 'ENOENT')) throw error;
     } finally {
-      close(held);
+      if (held !== undefined) close(held);
     }
   }
 
@@ -184,9 +185,9 @@ export class RootfsStore {
   }
 
   #sweep(path: string): void {
-    const work = removeTree(path).catch((error: unknown) => {
-      this.#log.warn({ error, path }, 'cannot delete a removed file system');
-    });
+    const work = removeTree(path).catch(() =>
+      tryAgainLater(() => removeTree(path), (error) => this.#log.warn({ error: errorMessage(error), path }, 'cannot delete a removed file system: the next start of the daemon tries again')),
+    );
     this.#sweeps.add(work);
     void work.finally(() => this.#sweeps.delete(work));
   }
@@ -273,6 +274,15 @@ function linkedImage(link: string): string | undefined {
   try {
     const imageId = `sha256:${readlinkSync(link)}`;
     return DIGEST_PATTERN.test(imageId) ? imageId : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where there is no descriptor left: it would only have saved time. */
+function openDirectory(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch {
     return undefined;
   }

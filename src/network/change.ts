@@ -3,6 +3,7 @@
  * resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
  */
 import { existsSync } from 'node:fs';
+import { errorMessage } from '../base/errors.ts';
 import type { UndoStack } from '../base/undo.ts';
 import { applySteps, tearDown } from './apply/apply.ts';
 import { ApplyContext } from './apply/context.ts';
@@ -105,6 +106,13 @@ export function beginTearDown(core: NetworkCore, steps: readonly Step[]): { erro
 export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Promise<unknown[]> {
   const { errors, settled } = beginTearDown(core, steps);
   return [...errors, ...(await settled)];
+}
+
+/** Takes down what follows from a change that is made for good: nobody can be refused it any more. What fails is done again at once, and what fails still is warned about. */
+export async function completeTearDown(core: NetworkCore, what: string, steps: readonly Step[]): Promise<void> {
+  const errors = await runTearDown(core, steps);
+  if (errors.length === 0) return;
+  for (const error of await runTearDown(core, steps)) core.log.warn({ error: errorMessage(error) }, what);
 }
 
 /** The firewall elements of containers and of the links that lead to them. */

@@ -2,11 +2,11 @@
  * Ports of a running container that come and go. What it wants is changed together with what it has: a connection that is
  * made later, and a daemon that starts later, know of both.
  */
-import { conflict, throwCollected } from '../base/errors.ts';
+import { conflict } from '../base/errors.ts';
 import type { UndoStack } from '../base/undo.ts';
 import type { PublishedPort } from '../model/port.ts';
 import { publishPorts, withEndpoints } from './allotment.ts';
-import { applyChange, runTearDown } from './change.ts';
+import { applyChange, completeTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { assignPublished, portKey, publishedOf } from './plan/publish.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
@@ -28,12 +28,10 @@ export async function unpublish(core: NetworkCore, record: SandboxRecord, ports:
   const rest = published.filter((port) => !gone.has(portKey(port)));
   const removed = published.filter((port) => gone.has(portKey(port)));
   await setPublished(core, record, { published: rest, bindings: withoutPublished(record.request.portBindings, removed, rest) }, undo);
-  // From here on it is so, and what fails is reported. The sockets go first: a relay ends what goes through it, and what the
-  // kernel led to the container is answered by nobody.
+  // The sockets go first: a relay ends what goes through it, and what the kernel led to the container is answered by nobody.
   undo.release();
   core.ports.release(record.id, removed);
-  const errors = await runTearDown(core, forgetPublishedSteps(record.sandbox.endpoints, removed));
-  throwCollected(`closing published ports of container ${record.sandbox.containerId}`, errors);
+  await completeTearDown(core, `closing published ports of container ${record.sandbox.containerId}`, forgetPublishedSteps(record.sandbox.endpoints, removed));
 }
 
 async function setPublished(

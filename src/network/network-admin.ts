@@ -1,4 +1,5 @@
 /** Networks as such: made, removed, adopted. Each is whole in kernel, firewall, resolver and store, or not there at all. */
+import { tryAgainLater } from '../base/again.ts';
 import { conflict, errorMessage, forbidden, invalid, notFound, throwCollected } from '../base/errors.ts';
 import { UndoStack, withUndo } from '../base/undo.ts';
 import { newId } from '../model/ids.ts';
@@ -54,11 +55,27 @@ export class NetworkAdmin {
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
     if (table.endpointCount(id) > 0) throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
     refuseRemovalInUse(network, table.networks());
-    await this.destroy(network);
+    table.removeNetwork(id); // nobody connects to it any more
+    try {
+      await this.#core.store.commit({ removeNetworks: [id] });
+    } catch (error) {
+      table.putNetwork(network);
+      throw error;
+    }
+    await this.destroy(network, { stored: true }).catch((error: unknown) => {
+      this.#core.log.warn({ network: network.name, error: errorMessage(error) }, 'what is left of a removed network is tried again');
+      tryAgainLater(() => this.#removeAgain(network), (last) => this.#core.log.warn({ network: network.name, error: errorMessage(last) }, 'something is left of a removed network'));
+    });
   }
 
-  /** Takes a network out of everything, whatever fails on the way. */
-  async destroy(network: NetworkRecord): Promise<void> {
+  /** Unless another has its bridge by then. */
+  async #removeAgain(network: NetworkRecord): Promise<void> {
+    if (network.configOnly || this.#core.table.isBridge(network.bridgeName)) return;
+    throwCollected(`removing network ${network.name}`, await runTearDown(this.#core, this.#removeSteps(network)));
+  }
+
+  /** Takes a network out of everything, whatever fails on the way. `stored`: the store knows that it is gone. */
+  async destroy(network: NetworkRecord, { stored = false } = {}): Promise<void> {
     const { table, ipam, resolver, store, policy, departures } = this.#core;
     table.removeNetwork(network.id);
     this.#core.resolution.removed(network.id);
@@ -66,7 +83,7 @@ export class NetworkAdmin {
     const errors: unknown[] = [];
     const pending = [
       hasNames(network) ? resolver.apply([{ op: 'remove-network', id: network.id }]) : undefined,
-      store.commit({ removeNetworks: [network.id] }),
+      stored ? undefined : store.commit({ removeNetworks: [network.id] }),
     ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
     const remove = networkElements(network, policy);
     const steps: Step[] = remove.length > 0 ? [{ kind: 'change-elements', diff: { add: [], remove } }] : [];

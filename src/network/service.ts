@@ -13,7 +13,7 @@ import { endpointAddresses, type Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 import type { Port, PublishedPort } from '../model/port.ts';
 import { allotEndpoint, allotPorts, allotSandbox, checkConnection, releaseAddresses, withEndpoints } from './allotment.ts';
-import { applyChange, runTearDown, viewChange } from './change.ts';
+import { applyChange, completeTearDown, viewChange } from './change.ts';
 import { livingSharers } from './container-files.ts';
 import { bridgesOf, createCore, networkOf, type NetworkCore, type NetworkServiceDeps } from './core.ts';
 import { driverNamed } from './drivers.ts';
@@ -285,12 +285,10 @@ export class NetworkService {
       const next = withEndpoints(this.#core, { ...record, request: disconnected, sandbox: { ...sandbox, mode } }, assignPublished(rest, published));
       this.#rememberAgain(disconnected, request, undo);
       await applyChange(this.#core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
-      // From here on there is no way back: it is disconnected, and what fails is reported.
       undo.release();
-      const errors = await runTearDown(this.#core, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
+      await completeTearDown(this.#core, `disconnecting container ${containerId} from network ${network.name}`, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
       releaseAddresses(this.#core, [endpoint]);
       if (published.length > 0 && publishedOf(next.sandbox.endpoints).length === 0) ports.release(sandbox.id);
-      throwCollected(`disconnecting container ${containerId} from network ${network.name}`, errors);
     });
   }
 

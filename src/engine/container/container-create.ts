@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import { syncDirectories } from '../../base/sync-directories.ts';
-import { withUndo } from '../../base/undo.ts';
+import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import { newId, shortId } from '../../model/ids.ts';
@@ -61,12 +61,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         // The disk works while the rest is thought out.
         const settled = Promise.all([rootfs.settle(id), syncDirectories(dirname(paths.dir), config.dataRoot)]);
         settled.catch(() => {});
-        const before = new Set(context.volumes.list({}).map((volume) => volume.name));
-        const volumes: MountContext['volumes'] = { create: (spec) => context.volumes.create({ ...spec, madeFor: id }) };
-        const mounts = await resolveMounts(merged, { volumes, findContainer: (ref) => findOther(context, ref) });
-        for (const { type, name: volume } of mounts) {
-          if (type === 'volume' && !before.has(volume)) undo.push(`volume ${volume}`, () => context.volumes.remove(volume, true));
-        }
+        const mounts = await resolveMounts(merged, { volumes: volumesFor(context, id, undo), findContainer: (ref) => findOther(context, ref) });
         await fillVolumes(context, id, mounts);
         const record: ContainerRecord = {
           id,
@@ -94,11 +89,22 @@ export async function createContainer(context: EngineContext, wantedName: string
       },
       (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
-    await followName(context, created);
+    await followName(context, created).catch((error: unknown) => context.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
     return { id, warnings: [] };
   } finally {
     release();
   }
+}
+
+/** Volumes that are made for the container go with it if it cannot be made, each from the moment it is there. */
+function volumesFor({ volumes }: EngineContext, id: string, undo: UndoStack): MountContext['volumes'] {
+  return {
+    create: async (spec) => {
+      const volume = await volumes.create({ ...spec, madeFor: id });
+      if (volume.madeFor === id) undo.push(`volume ${volume.name}`, () => volumes.remove(volume.name, true));
+      return volume;
+    },
+  };
 }
 
 /** Empty volumes get what the image has at their place. */

@@ -1,4 +1,5 @@
 /** What happens when a container's process has ended: everything of its run is taken down, then its policies decide. */
+import { tryAgainLater } from '../../base/again.ts';
 import { formatTimeNs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -38,7 +39,18 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   publishContainerEvent(context.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
-  const ended: ContainerRecord = {
+  const ended = endedRecord(record, exit, restart);
+  // From here on it has ended for everybody, whether or not that can be stored just now.
+  context.table.replace(ended);
+  if (!restart && record.spec.host.autoRemove) return settleRemoval(context, ended);
+  await settlePart(context, id, 'storing how a container ended', () => storeEnd(context, id));
+  await settlePart(context, id, 'releasing a shared network', () => sharerEnded(context, ended));
+  context.waits.exited(id, { exitCode: exit.code, error: '' });
+  if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
+}
+
+function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolean): ContainerRecord {
+  return {
     ...record,
     restartCount: restart ? record.restartCount + 1 : record.restartCount,
     state: {
@@ -52,37 +64,60 @@ async function settleExit(context: EngineContext, record: ContainerRecord, exit:
       health: record.state.health && { ...record.state.health, status: 'unhealthy' },
     },
   };
-  if (!restart && record.spec.host.autoRemove) {
-    // Nobody will read the ended state from the store: the removal is the next commit.
-    context.table.replace(ended);
-    await sharerEnded(context, ended);
-    context.waits.exited(id, { exitCode: exit.code, error: '' });
-    await removeUnlocked(context, id, { volumes: true });
-    context.runtime.forgetExit(id);
-    return;
-  }
-  await context.table.save(ended);
-  await sharerEnded(context, ended);
-  context.runtime.forgetExit(id);
-  context.waits.exited(id, { exitCode: exit.code, error: '' });
-  if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
 }
 
-/** Network, runtime and rootfs of a run; goes on past failures and says what they were. `keepNetwork`: it is started again, and others share its network. */
+/** Nobody will read the ended state from the store: the removal is the next commit. */
+async function settleRemoval(context: EngineContext, ended: ContainerRecord): Promise<void> {
+  const { id, state } = ended;
+  await settlePart(context, id, 'releasing a shared network', () => sharerEnded(context, ended));
+  context.waits.exited(id, { exitCode: state.exitCode, error: '' });
+  await settlePart(context, id, 'removing a container that has ended', async () => {
+    await removeUnlocked(context, id, { volumes: true });
+    context.runtime.forgetExit(id);
+  });
+}
+
+/** Until that is done, the runtime knows how it ended: a daemon that dies first leaves it to the next one. */
+async function storeEnd(context: EngineContext, id: string): Promise<void> {
+  const now = context.table.get(id);
+  if (now && now.state.pid !== 0) return; // it runs again
+  if (now) await context.table.save(now);
+  context.runtime.forgetExit(id);
+}
+
+/** One part of an exit. An exit has no caller who could be told that a part failed: the others follow all the same, and this one is tried again, unless the container runs by then. */
+async function settlePart(context: EngineContext, id: string, what: string, part: () => unknown): Promise<void> {
+  try {
+    await part();
+  } catch (error) {
+    context.log.warn({ container: id, error: errorMessage(error) }, `${what} failed and is tried again`);
+    const again = (): Promise<void> =>
+      context.lock.run(id, async () => {
+        const now = context.table.get(id);
+        if (!now || now.state.pid === 0) await part();
+      });
+    tryAgainLater(again, (last) => context.log.error({ container: id, error: errorMessage(last) }, `${what} failed; it is completed when the daemon starts again`));
+  }
+}
+
+/**
+ * Network, runtime and rootfs of a run; goes on past failures, says what they were and tries again what failed. `keepNetwork`: it is
+ * started again, and others share its network.
+ */
 export async function takeDown(context: EngineContext, record: ContainerRecord, { keepNetwork = false } = {}): Promise<void> {
   const { id } = record;
   const endpoints = keepNetwork ? [] : (context.network.sandbox(id)?.endpoints ?? []);
-  const results = await Promise.allSettled([
-    keepNetwork ? undefined : releaseNetwork(context, record),
+  const part = (what: string, work: () => unknown): Promise<void> => settlePart(context, id, what, work);
+  await Promise.all([
+    keepNetwork ? undefined : part('taking the network of a container down', () => releaseNetwork(context, record)),
     // The rootfs can only go once the runtime has let go of it.
-    context.runtime.delete(id, { force: true, keepExit: true }).finally(() => {
-      context.rootfs.unmount(id);
-      unmountSharedMemory(sharedMemoryOf(context, id));
-    }),
+    part('deleting a container from the runtime', () => context.runtime.delete(id, { force: true, keepExit: true })).then(() =>
+      Promise.all([
+        part('unmounting the file system of a container', () => context.rootfs.unmount(id)),
+        part('unmounting the shared memory of a container', () => unmountSharedMemory(sharedMemoryOf(context, id))),
+      ]),
+    ),
   ]);
-  for (const result of results) {
-    if (result.status === 'rejected') context.log.warn({ container: id, error: errorMessage(result.reason) }, 'teardown of a container');
-  }
   for (const endpoint of endpoints) {
     publishNetworkEvent(context.events, 'disconnect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: id });
   }
@@ -107,10 +142,11 @@ async function retryLater(context: EngineContext, id: string): Promise<void> {
   if (!record || record.stoppedByUser) return;
   const exit = { exitCode: record.state.exitCode || 128, stoppedByUser: false, restartCount: record.restartCount };
   if (!shouldRestart(record.spec.host.restartPolicy, exit)) return;
-  await context.table.save({
+  context.table.replace({
     ...record,
     restartCount: record.restartCount + 1,
     state: { ...record.state, status: 'restarting', finishedAt: formatTimeNs(context.clock.nowNs()) },
   });
+  await settlePart(context, id, 'storing that a container restarts', () => storeEnd(context, id));
   context.restarts.schedule(id, 0, () => void restartAfterExit(context, id));
 }

@@ -2,7 +2,7 @@
  * `port add` and `port rm`: published ports of a container that come and go while it runs. What it is to publish is part of its
  * configuration (HostConfig.PortBindings), so that a restart brings it back; of a container that does not run, only that changes.
  */
-import { conflict, errorMessage, invalid, notFound } from '../../base/errors.ts';
+import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { bracketed } from '../../model/addresses.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { formatPort, type PublishedPort } from '../../model/port.ts';
@@ -11,6 +11,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
 import { networkModeKind } from './network-mode.ts';
+import { saveAfterNetwork } from './save-after-network.ts';
 
 export interface PortChange {
   /** Whether it is in effect now; else with the next start. */
@@ -33,14 +34,7 @@ export function addPorts(context: EngineContext, ref: string, bindings: PortBind
       return { running: false, ports: [] };
     }
     const ports = await context.network.publish(id, wanted);
-    try {
-      await saveBindings(context, record, context.network.request(id)?.portBindings ?? record.spec.connection.portBindings);
-    } catch (error) {
-      await context.network.unpublish(id, ports).catch((failure: unknown) =>
-        context.log.error({ container: id, error: errorMessage(failure) }, 'undo of published ports'),
-      );
-      throw error;
-    }
+    await saveAsNetwork(context, record);
     publishContainerEvent(context.events, record, 'publish', { ports: describePorts(ports) });
     return { running: true, ports };
   });
@@ -63,13 +57,8 @@ export function removePorts(context: EngineContext, ref: string, bindings: PortB
     const published = (context.network.sandbox(id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published);
     const { found, missing } = namedPublished(published, named);
     refuseMissing(record, missing);
-    try {
-      await context.network.unpublish(id, found);
-    } finally {
-      // Closed, and some flow could not be ended: it is closed all the same.
-      const left = context.network.request(id)?.portBindings;
-      if (left) await saveBindings(context, record, left);
-    }
+    await context.network.unpublish(id, found);
+    await saveAsNetwork(context, record);
     publishContainerEvent(context.events, record, 'unpublish', { ports: describePorts(found) });
     return { running: true, ports: found };
   });
@@ -85,6 +74,12 @@ function checkPublishes(record: ContainerRecord): void {
   if (kind === 'host') throw conflict(`container ${record.name} uses the network of the host: its ports are there already, none is published`);
   if (kind === 'none') throw conflict(`container ${record.name} has no network that ports can be published on`);
   if (record.state.status === 'removing' || record.state.status === 'dead') throw conflict(`container ${record.name} is marked for removal`);
+}
+
+/** What is to be published as the network has it now. */
+async function saveAsNetwork(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const portBindings = context.network.request(record.id)?.portBindings;
+  if (portBindings) await saveAfterNetwork(context, withPortBindings(record, portBindings));
 }
 
 async function saveBindings(context: EngineContext, record: ContainerRecord, portBindings: PortBindings): Promise<void> {

@@ -1,5 +1,6 @@
 /** `rm`, and what follows from it for links. A removal that failed half-way is finished at the next start of the daemon. */
 import { rm } from 'node:fs/promises';
+import { tryAgainLater } from '../../base/again.ts';
 import { conflict, errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { EngineContext } from '../engine-context.ts';
@@ -9,9 +10,6 @@ import { endRun, isUp } from './container-stop.ts';
 import { lockToEnd } from './ending-lock.ts';
 import { setLiveLinks } from './followed-links.ts';
 import { releaseNetwork } from './shared-network.ts';
-
-/** When the rest of a removed container is tried again that did not go. */
-const AGAIN_AFTER_MS = [1000, 30_000];
 
 export async function removeContainer(
   context: EngineContext,
@@ -52,8 +50,8 @@ async function removeStopped(context: EngineContext, id: string, options: { volu
 }
 
 /**
- * Removes a container that does not run; the caller holds its lock. The record goes first: what is left of one that is
- * gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
+ * Removes a container that does not run; the caller holds its lock. The record goes first, and with the same commit its volumes are given
+ * up: what is left of one that is gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
  */
 export async function removeUnlocked(context: EngineContext, id: string, options: { volumes: boolean }): Promise<void> {
   const record = context.table.get(id);
@@ -62,44 +60,48 @@ export async function removeUnlocked(context: EngineContext, id: string, options
   context.health.forget(id);
   const removing: ContainerRecord = { ...record, state: { ...record.state, status: 'removing' } };
   context.table.replace(removing);
+  const volumes = options.volumes ? volumesThatGo(context, removing) : [];
   try {
     if (context.network.sandbox(id)) await releaseNetwork(context, record); // it was to start again, with others in its network
-    if (options.volumes) await removeAnonymousVolumes(context, removing);
-    await context.table.remove(id);
+    const givenUp = context.volumes.givingUp(volumes, id);
+    await context.table.removeWith(id, givenUp.changes);
+    givenUp.done();
   } catch (error) {
     context.table.replace(record);
     throw error;
   }
   const { dir } = containerPaths(context.config.dataRoot, id);
-  const leftovers = [() => context.network.forget(id), () => context.rootfs.remove(id), () => rm(dir, { recursive: true, force: true })];
-  await Promise.all(leftovers.map((remove) => removeLeftover(context, id, remove, AGAIN_AFTER_MS)));
+  const leftovers = [
+    () => context.network.forget(id),
+    () => context.rootfs.remove(id),
+    () => rm(dir, { recursive: true, force: true }),
+    ...volumes.map((name) => () => removeGivenUp(context, name)),
+  ];
+  await Promise.all(leftovers.map((remove) => removeLeftover(context, id, remove)));
   context.attaches.abandon(id);
   context.execs.containerRemoved(id);
   publishContainerEvent(context.events, record, 'destroy');
   context.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
 }
 
-/** Nobody can be told any more that it failed: it is tried again in the background, since most of what can be wrong passes. */
-async function removeLeftover(context: EngineContext, id: string, remove: () => Promise<void>, againAfterMs: readonly number[]): Promise<void> {
+/** Nobody can be told any more that it failed: it is tried again in the background. */
+async function removeLeftover(context: EngineContext, id: string, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
   } catch (error) {
-    const [nextMs, ...later] = againAfterMs;
-    if (nextMs === undefined) context.log.warn({ container: id, error: errorMessage(error) }, 'what is left of a removed container stays until the daemon starts again');
-    else setTimeout(() => void removeLeftover(context, id, remove, later), nextMs).unref();
+    context.log.debug({ container: id, error: errorMessage(error) }, 'a part of a removed container stays for now');
+    tryAgainLater(remove, (last) => context.log.warn({ container: id, error: errorMessage(last) }, 'what is left of a removed container stays until the daemon starts again'));
   }
 }
 
 /** Volumes that came with the container and that no other one uses. */
-async function removeAnonymousVolumes(context: EngineContext, removing: ContainerRecord): Promise<void> {
-  const anonymous = removing.mounts.filter((mount) => mount.type === 'volume' && context.volumes.get(mount.name)?.anonymous === true);
-  if (anonymous.length === 0) return;
-  await context.table.save(removing); // so that a removal that is cut off here is finished, not forgotten
-  for (const mount of anonymous) {
-    await context.volumes.remove(mount.name, true).catch((error: unknown) =>
-      context.log.debug({ volume: mount.name, error: errorMessage(error) }, 'an anonymous volume stays'),
-    );
-  }
+function volumesThatGo(context: EngineContext, removing: ContainerRecord): string[] {
+  return removing.mounts.filter(({ type, name }) => type === 'volume' && context.volumes.get(name)?.anonymous === true && !context.volumes.isUsed(name)).map(({ name }) => name);
+}
+
+/** Unless somebody has come to use it meanwhile, which also stores that it stays. */
+async function removeGivenUp(context: EngineContext, name: string): Promise<void> {
+  if (!context.volumes.isUsed(name)) await context.volumes.remove(name, true);
 }
 
 /** `rm --link web/db`: the recipient forgets the link, also one that leads nowhere any more; its source is not touched. */

@@ -51,23 +51,21 @@ export async function startUnlocked(context: EngineContext, record: ContainerRec
     );
   } catch (error) {
     context.attaches.abandon(record.id);
+    const warn = (what: string) => (more: unknown) => context.log.warn({ container: record.id, error: errorMessage(more) }, what);
     // Left as it was over a restart that now has failed, before the network had its turn.
-    if (context.network.sandbox(record.id)) await releaseNetwork(context, record);
-    await recordFailure(context, record, error);
+    if (context.network.sandbox(record.id)) await releaseNetwork(context, record).catch(warn('network of a failed start'));
+    const failed = withFailure(record, error);
+    context.table.replace(failed);
+    await context.table.save(failed).catch(warn('storing that a start failed')); // the disk may be full, which is why it did
+    if (record.spec.host.autoRemove) await removeUnlocked(context, record.id, { volumes: true }).catch(warn('auto-remove failed'));
     throw error;
   }
 }
 
-async function recordFailure(context: EngineContext, record: ContainerRecord, error: unknown): Promise<void> {
+function withFailure(record: ContainerRecord, error: unknown): ContainerRecord {
   const message = errorMessage(error);
   const exitCode = error instanceof StartError ? error.exitCode : 128;
-  const state = { ...record.state, status: record.state.status === 'restarting' ? ('exited' as const) : record.state.status, pid: 0, exitCode, error: message };
-  await context.table.save({ ...record, state });
-  if (record.spec.host.autoRemove) {
-    await removeUnlocked(context, record.id, { volumes: true }).catch((failure: unknown) =>
-      context.log.warn({ container: record.id, error: errorMessage(failure) }, 'auto-remove failed'),
-    );
-  }
+  return { ...record, state: { ...record.state, status: record.state.status === 'restarting' ? 'exited' : record.state.status, pid: 0, exitCode, error: message } };
 }
 
 async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {

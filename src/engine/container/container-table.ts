@@ -89,8 +89,9 @@ export class ContainerTable {
     this.#set(record);
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#store.remove('containers', id);
+  /** One commit with what else has to be true from then on. */
+  async removeWith(id: string, changes: readonly Change[]): Promise<void> {
+    await this.#store.commit([{ table: 'containers', key: id, value: undefined }, ...changes]);
     const record = this.#records.get(id);
     this.#records.delete(id);
     if (record && this.#idByName.get(record.name) === id) this.#idByName.delete(record.name);

@@ -7,6 +7,7 @@ import type { PoolUsage } from '../../network/ipam/ipam.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind, withInterface } from '../container/network-mode.ts';
+import { saveAfterNetwork } from '../container/save-after-network.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { networkPredicate, prunePredicate } from './network-filters.ts';
 import { findNetwork, findOneNetwork, tryFindNetwork } from './network-lookup.ts';
@@ -95,8 +96,7 @@ export function connectContainer(context: EngineContext, networkRef: string, con
     // Also while it is started again, if others share its network.
     const endpoint = context.network.sandbox(id) ? await context.network.connect(id, connection) : undefined;
     const connected = { ...record, connections: [...record.connections, withInterface(connection, endpoint)] };
-    await context.table.save(connected);
-    await rememberNames(context, connected);
+    await saveChange(context, connected, endpoint !== undefined);
     if (endpoint) publishNetworkEvent(context.events, 'connect', network, { container: id });
   });
 }
@@ -144,10 +144,16 @@ export async function disconnectContainer(context: EngineContext, networkRef: st
     if (!wanted) throw forbidden(`container ${id} is not connected to ${live ? '' : 'the '}network ${network?.name ?? networkRef}`);
     if (live) await context.network.disconnect(id, network.id);
     const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one !== wanted) };
-    await context.table.save(left);
-    await rememberNames(context, left);
+    await saveChange(context, left, live === true);
     if (live) publishNetworkEvent(context.events, 'disconnect', network, { container: id });
   });
+}
+
+/** `done`: the network has made and stored the change. */
+async function saveChange(context: EngineContext, record: ContainerRecord, done: boolean): Promise<void> {
+  if (!done) await context.table.save(record);
+  else await saveAfterNetwork(context, record);
+  await rememberNames(context, record).catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'names of a container'));
 }
 
 function removing(record: ContainerRecord): Error {

@@ -4,6 +4,7 @@
  */
 import { readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { tryAgainLater } from '../../base/again.ts';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
@@ -54,6 +55,11 @@ export class VolumeService {
     const record = this.#volumes.get(name);
     if (!record) throw notFound(`get ${name}: no such volume`);
     return record;
+  }
+
+  /** Whether a container has it among its mounts. */
+  isUsed(name: string): boolean {
+    return this.#users.usersOf(name).length > 0;
   }
 
   /** Gives the volume of that name, made if it is not there ('' = a new anonymous one). */
@@ -126,7 +132,8 @@ export class VolumeService {
         throw error;
       }
       this.#volumes.delete(name);
-      await removeTree(going);
+      // It is gone, and what has failed here is tried again, unless a volume of that name has been removed by then.
+      await removeTree(going).catch(() => tryAgainLater(() => removeTree(going), () => {}));
       this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
     });
   }
@@ -140,6 +147,18 @@ export class VolumeService {
     return {
       changes: kept.map((record) => ({ table: 'volumes', key: record.name, value: record })),
       done: () => kept.forEach((record) => this.#volumes.set(record.name, record)),
+    };
+  }
+
+  /** What the removal of the container that they came with has to be stored with: the volumes are about to be removed. A daemon that dies first leaves that to the next one. */
+  givingUp(names: readonly string[], containerId: string): { changes: Change[]; done: () => void } {
+    const given = names.flatMap((name) => {
+      const record = this.#volumes.get(name);
+      return record === undefined ? [] : [{ ...record, madeFor: containerId }];
+    });
+    return {
+      changes: given.map((record) => ({ table: 'volumes', key: record.name, value: record })),
+      done: () => given.forEach((record) => this.#volumes.set(record.name, record)),
     };
   }
 

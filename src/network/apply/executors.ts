@@ -2,6 +2,7 @@
  * One executor for each kind of step: does it through the kernel room and returns how to undo it. Executors are
  * repeatable: what exists as wanted stays, what is gone is gone.
  */
+import { tryAgainLater } from '../../base/again.ts';
 import { conflict, invalid } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { deleteFlows, flowCount } from '../../kernel/conntrack.ts';
@@ -23,12 +24,12 @@ type Executor<K extends StepKind> = (step: StepOf<K>, context: ApplyContext) => 
 export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'create-netns': ({ netns }) => {
     createNetns(netns);
-    return () => deleteNetns(netns);
+    return () => removeNetns(netns);
   },
 
   'delete-netns': ({ netns }, context) => {
     context.forget(netns);
-    deleteNetns(netns);
+    removeNetns(netns);
     return undefined;
   },
 
@@ -70,10 +71,10 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
       // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
       context.route('').setLink(hostLink, { up: true, alias: OWN_ALIAS, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
     } catch (error) {
-      void context.reaper.delete(hostLink);
+      removeHostLink(context, hostLink).catch(() => {});
       throw error;
     }
-    return () => context.reaper.delete(hostLink);
+    return () => removeHostLink(context, hostLink);
   },
 
   'create-macvlan': ({ parent, mode, netns, link, mac, mtu }, context) => {
@@ -95,7 +96,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'delete-link': ({ netns, link }, context) => {
     if (netns === '') {
-      context.later(context.reaper.delete(link));
+      context.later(removeHostLink(context, link));
       return undefined;
     }
     try {
@@ -203,6 +204,26 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined;
   },
 };
+
+/** Throws where it fails now; it is tried again in the background, since nobody will ever have that name again. */
+function removeNetns(netns: string): void {
+  try {
+    deleteNetns(netns);
+  } catch (error) {
+    tryAgainLater(() => deleteNetns(netns), () => {});
+    throw error;
+  }
+}
+
+/** The same for a container's interface on the host. */
+async function removeHostLink({ reaper }: ApplyContext, link: string): Promise<void> {
+  try {
+    await reaper.delete(link);
+  } catch (error) {
+    tryAgainLater(() => reaper.delete(link), () => {});
+    throw error;
+  }
+}
 
 /** In Docker's words, which name the file. */
 function refusedSysctl(error: unknown, name: string, value: string): unknown {

@@ -24,8 +24,6 @@ const NONE = /^(reply\.|c\.(close|epoll|poll|waitpid|signal|prctl|fcntl|flock|sh
 
 export function errnosFor({ name }: Visit): readonly string[] {
   if (name.startsWith('c.setns@returnTo')) return [];
-  // An anonymous volume that cannot be removed with its container stays, listed, as with Docker.
-  if (/^fs\.(rm|rename)@.*removeAnonymousVolumes/.test(name)) return [];
   const what = name.slice(0, name.indexOf('@'));
   if (NONE.test(what)) return [];
   return FITTING.find(([pattern]) => pattern.test(what))?.[1] ?? [];

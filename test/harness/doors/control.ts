@@ -58,7 +58,7 @@ function readOrder(): void {
 }
 
 /** Functions that everything goes through say nothing about a place. */
-const PASSING_ON = /^(NetlinkSocket\.|RouteChannel\.|NftSocket\.|#transact|withUndo|Promise|Store\.|KeyedLock\.|context\.log\.|attempt$|execute$|runInNetns|#send$|#receiveAnswer$|#work$)/;
+const PASSING_ON = /^(NetlinkSocket\.|RouteChannel\.|NftSocket\.|#transact|withUndo|Promise|Store\.|StateRoom\.|#run$|KeyedLock\.|context\.log\.|attempt$|execute$|runInNetns|#send$|#receiveAnswer$|#work$)/;
 
 /** Who called the door: the innermost functions of ours that have a name, at most three. `below`: the door's own function. */
 export function callersOf(below: (...args: never[]) => unknown): string {

@@ -1,0 +1,25 @@
+/** Faults that were once found to leave something half done: each in every run of the suite, beside the sample. */
+export interface FoundFault {
+  readonly operation: string;
+  /** How the visit's name begins. */
+  readonly door: string;
+  readonly errno: string;
+}
+
+export const FOUND: readonly FoundFault[] = [
+  // The kernel had done it, and its answer could not be taken.
+  { operation: 'start', door: 'c.recv@Firewall.change', errno: 'ENOMEM' },
+  // The rest of an exit was never settled, and `stop` never answered.
+  { operation: 'stop', door: 'fs.rm@removeNote', errno: 'EBUSY' },
+  // Every other part of the run stayed for good.
+  { operation: 'stop', door: 'fs.rmdir@removeDirectory<removeTree', errno: 'EIO' },
+  { operation: 'stop', door: 'c.umount2@unmount<deleteNetns', errno: 'EBUSY' },
+  // The first of two volumes stayed.
+  { operation: 'create', door: 'store.commit@create<resolveMounts', errno: 'ENOSPC' },
+  // What the runtime kept for the next daemon stayed when the container was removed before that could be stored.
+  { operation: 'rm of a running container', door: 'store.commit@ContainerTable.save<storeEnd', errno: 'ENOSPC' },
+  // It was refused, and the process went on in the container.
+  { operation: 'exec', door: 'c.syscall-434@openPidfd<WatchedProcess<begin', errno: 'EMFILE' },
+  // It was refused, and the container's volumes were gone.
+  { operation: 'rm of a running container', door: 'store.commit@ContainerTable.removeWith', errno: 'ENOSPC' },
+];
