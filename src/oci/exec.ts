@@ -94,7 +94,7 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
     return conmon;
   };
   const stdio = { tty, stdinEnds: stdin && !tty };
-  const conmon = start.attach ? await startAttached(request, directory, stdio, started, begun) : started(startConmon(request));
+  const conmon = start.attach ? await startAttached(request, directory, stdio, started, begun) : startDetached(request, started);
   const connection = begun.connection;
   const session = connection?.join({ stdin: true }) ?? null;
   const watched = new WatchedProcess(conmon.pid);
@@ -153,6 +153,18 @@ function conmonArguments(start: ExecStart, processFile: string): string[] {
   return args;
 }
 
+function startDetached(request: Parameters<typeof startConmon>[0], started: (conmon: ReturnType<typeof startConmon>) => ReturnType<typeof startConmon>): ReturnType<typeof startConmon> {
+  const start = openPipe();
+  try {
+    const conmon = started(startConmon({ ...request, pipes: { _OCI_STARTPIPE: start.readFd } }));
+    writeSync(start.writeFd, '\0');
+    return conmon;
+  } finally {
+    closeSync(start.readFd);
+    closeSync(start.writeFd);
+  }
+}
+
 // conmon waits twice for a byte on its start pipe: before anything, and (having said on its attach pipe that the socket
 // stands) before it starts the runtime. In between we connect, so that the first byte of output finds us.
 async function startAttached(
@@ -168,7 +180,6 @@ async function startAttached(
   try {
     attach = openPipe({ nonBlockingRead: true });
     ready = new ReportPipe(attach.readFd);
-    writeSync(start.writeFd, '\0');
     let conmon: ReturnType<typeof startConmon>;
     try {
       conmon = startConmon({ ...request, args: [...request.args, '--exec-attach'], pipes: { _OCI_STARTPIPE: start.readFd, _OCI_ATTACHPIPE: attach.writeFd } });
@@ -176,6 +187,7 @@ async function startAttached(
       closeSync(attach.writeFd);
     }
     started(conmon);
+    writeSync(start.writeFd, '\0'); // until then it neither forks nor starts anything: what is born elsewhere stays there
     if ((await ready.next()) === undefined) return conmon; // its sync pipe says why
     begun.connection = new StdioConnection(connectAttach(directory), stdio);
     writeSync(start.writeFd, '\0');
