@@ -128,11 +128,22 @@ function namespaceHolder(engine: TestEngine): number | undefined {
   });
 }
 
+/** Everything below a directory; read again when something in it is deleted meanwhile. */
+function listed(root: string): string[] {
+  while (existsSync(root)) {
+    try {
+      return readdirSync(root, { recursive: true, encoding: 'utf8' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return [];
+}
+
 function files(name: string, root: string): string[] {
-  if (!existsSync(root)) return [];
   // The copy of the state is written when things have settled, whatever was done.
   const skip = (path: string): boolean => path === 'state/copy.jsonl' || /^image\/(blobs|layers|init)\/./.test(path) && path.split('/').length > 3;
-  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => !skip(path) && !/\/(merged|diff|work)\//.test(path)).map((path) => `file ${name}/${path}`);
+  return listed(root).filter((path) => !skip(path) && !/\/(merged|diff|work)\//.test(path)).map((path) => `file ${name}/${path}`);
 }
 
 /** Listening and bound sockets of the host, with who has them. */
