@@ -96,8 +96,9 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
 }
 
 async function json(catalog: ImageCatalog, digest: string, what: string): Promise<unknown> {
+  const text = (await catalog.blobs.read(digest)).toString(); // what fails here is no fault of the archive's
   try {
-    return JSON.parse((await catalog.blobs.read(digest)).toString());
+    return JSON.parse(text);
   } catch (error) {
     throw invalid(`invalid ${what}: ${(error as Error).message}`, error);
   }

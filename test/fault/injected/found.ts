@@ -22,4 +22,6 @@ export const FOUND: readonly FoundFault[] = [
   { operation: 'exec', door: 'c.syscall-434@openPidfd<WatchedProcess<begin', errno: 'EMFILE' },
   // It was refused, and the container's volumes were gone.
   { operation: 'rm of a running container', door: 'store.commit@ContainerTable.removeWith', errno: 'ENOSPC' },
+  // An archive was called invalid, in Node's words, because there was no descriptor.
+  { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
 ];
