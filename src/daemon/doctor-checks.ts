@@ -16,6 +16,7 @@ import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import type { DaemonConfig } from './daemon-config.ts';
+import { networkIsManaged } from './instance-lock.ts';
 import { dockerInstalled } from './docker-installed.ts';
 import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
@@ -189,13 +190,13 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
   const route = RouteSocket.open();
   const subject = 'other firewalls';
   try {
-    const running = hasWay(context);
-    const marked = running || config.firewallIntegration;
+    // One that runs may have been told otherwise than the doctor; one that has ended makes way when it starts.
+    const running = networkIsManaged();
+    const marked = running ? hasWay(context) : config.firewallIntegration;
     const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), { uplink: uplinkOf(route), marked, legacy: await readLegacyTables() });
     const others: Finding[] = [...unknown, ...(marked ? markUsers.map(markWarning) : [])].map((text) => ({ level: 'warn', subject, text }));
     if (drops.length === 0) return others.length > 0 ? others : [{ level: 'ok', subject, text: 'none drops traffic of containers' }];
     return [...others, ...drops.map((drop): Finding => {
-      // Until a daemon runs, nobody has made way yet.
       if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject, text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
       return { level: 'warn', subject, text: sentenceOf(drop), advice: drop.advice };
     })];

@@ -47,6 +47,12 @@ function notePid(fd: number): void {
 /** Abstract, so it is the network namespace's and needs no file. */
 const NETWORK_SOCKET = '\0causeway/network';
 
+/** Whether a daemon manages the network that this process is in. */
+export function networkIsManaged(): boolean {
+  const holder = unixSocketHolder(`@${NETWORK_SOCKET.slice(1)}`);
+  return holder !== undefined && statSync(`/proc/${holder.pid}`, { throwIfNoEntry: false })?.uid === 0;
+}
+
 /**
  * Takes the network namespace that this process is in. A socket of that name which is not root's locks nobody out.
  * @throws conflict when another daemon manages this network

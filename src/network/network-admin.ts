@@ -10,7 +10,7 @@ import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridg
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
-import { markWarning, sentenceOf } from './firewall/foreign-chains.ts';
+import { markWarning, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
 import { policyWithOthers } from './other-bridges.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
@@ -154,7 +154,8 @@ export class NetworkAdmin {
     const { foreignRules, log, way } = this.#core;
     try {
       const { drops, unknown, markUsers } = await foreignRules.ask();
-      return [...drops.map((drop) => `${sentenceOf(drop)}. To let them pass: ${drop.advice}`), ...unknown, ...(way.enabled ? markUsers.map(markWarning) : [])];
+      const making = ({ program }: ForeignDrop): boolean => program !== 'nftables' && way.isMaking(program === 'firewalld' ? 'firewalld' : 'iptables');
+      return [...drops.map((drop) => (making(drop) ? `${sentenceOf(drop)}: the daemon is making way for them` : `${sentenceOf(drop)}. To let them pass: ${drop.advice}`)), ...unknown, ...(way.enabled ? markUsers.map(markWarning) : [])];
     } catch (error) {
       log.debug({ error: errorMessage(error) }, 'the rules of other firewalls cannot be read');
       return [`whether other firewalls drop traffic of containers is not known: ${errorMessage(error)}`];

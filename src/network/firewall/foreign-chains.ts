@@ -135,7 +135,8 @@ function adviceFor(stop: Stop, names: readonly string[], direct: boolean): strin
         'firewall-cmd --reload',
       ].join('; ');
     case 'Docker':
-      return insert('DOCKER-USER');
+      // What is accepted there is not asked by Docker's own rules any more.
+      return `${insert('DOCKER-USER')} # they reach Docker's containers then, too; with --firewall-integration=true Docker's rules decide about that`;
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
       const set = `{ ${names.map((name) => `"${name}"`).join(', ')} }`;

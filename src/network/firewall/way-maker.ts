@@ -50,6 +50,11 @@ export class WayMaker {
   /** Called when something could not be done: somebody has to try again. */
   failed: () => void = () => {};
 
+  /** Whether it is under way, and has not failed before: what is read meanwhile needs no cure. */
+  isMaking(firewall: Firewalls): boolean {
+    return this.#begunMs.has(firewall) && !this.#troubles.has(firewall);
+  }
+
   /** What could not be done, in sentences, and what is still being waited for. */
   get troubles(): readonly string[] {
     const late = [...this.#begunMs.keys()].filter((name) => !this.#troubles.has(name) && this.#ageMs(name) >= PATIENCE_MS);
