@@ -2,12 +2,15 @@
 import { noteActivity } from '../../base/activity.ts';
 import { formatTimeNs, monotonicMs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
+import { afterMs, type LongTimer } from '../../base/long-timer.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Healthcheck, HealthProbe, HealthState } from '../../model/health.ts';
 
 const NS_PER_MS = 1_000_000;
 const DEFAULT_MS = 30_000;
 const DEFAULT_START_INTERVAL_MS = 5_000;
+/** Docker refuses shorter ones at create; an image may ask for any. */
+const MIN_INTERVAL_MS = 1;
 const DEFAULT_RETRIES = 3;
 const KEPT_PROBES = 5;
 const MAX_COMPLAINT_CHARACTERS = 4096;
@@ -23,7 +26,7 @@ export interface ProbeRunner {
 
 export class HealthMonitor {
   #runner: ProbeRunner | undefined;
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, LongTimer>();
   /** Until when failures do not count, on the clock that nobody sets. */
   readonly #startPeriods = new Map<string, number>();
 
@@ -51,7 +54,7 @@ export class HealthMonitor {
   }
 
   forget(id: string): void {
-    clearTimeout(this.#timers.get(id));
+    this.#timers.get(id)?.clear();
     this.#timers.delete(id);
     this.#startPeriods.delete(id);
   }
@@ -64,7 +67,7 @@ export class HealthMonitor {
     const starting = record.state.health?.status === 'starting' && this.#inStartPeriod(record.id);
     const intervalMs = check.intervalNs / NS_PER_MS || DEFAULT_MS;
     const startIntervalMs = check.startIntervalNs / NS_PER_MS || DEFAULT_START_INTERVAL_MS;
-    const timer = setTimeout(() => void this.#run(record.id, check), starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs);
+    const timer = afterMs(Math.max(MIN_INTERVAL_MS, starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs), () => void this.#run(record.id, check));
     this.#timers.set(record.id, timer);
   }
 

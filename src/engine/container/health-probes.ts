@@ -1,6 +1,7 @@
 /** Runs health probes as execs and keeps the beginning of what they say. */
 import { CappedText } from '../../base/capped-text.ts';
 import { errorMessage } from '../../base/errors.ts';
+import { afterMs } from '../../base/long-timer.ts';
 import { newId } from '../../model/ids.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
@@ -19,10 +20,10 @@ export function healthProbes(context: EngineContext): ProbeRunner {
       // The time runs from here: a runtime that hangs is a probe that does.
       let late = false;
       let handle: ExecHandle | undefined;
-      const timer = setTimeout(() => {
+      const timer = afterMs(timeoutMs, () => {
         late = true;
         void handle?.kill(9);
-      }, timeoutMs);
+      });
       const exceeded = (output: string) => ({ exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` });
       try {
         handle = await runExec(context, record, newId(), spec, { attach: true, consoleSize: null, startTimeoutMs: timeoutMs });
@@ -35,7 +36,7 @@ export function healthProbes(context: EngineContext): ProbeRunner {
         if (late) return exceeded(errorMessage(error));
         throw error;
       } finally {
-        clearTimeout(timer);
+        timer.clear();
       }
     },
     changed(record, before) {
