@@ -89,7 +89,8 @@ is none. The kind of iptables is that which the rules are in, nftables' or the o
 - **Bans count for containers too**: rules about particular addresses, ports or states that stand before what drops everything else, like \`${COMMANDS['ufw, a ban']![0]![0]}\` or \`iptables -A FORWARD -s ${BANNED} -j DROP\`.
   What drops packets of containers in general (all routed ones, all on an interface of the default route, all UDP) is passed, and with it what stands behind it.
 - Rules of yours that count in any case go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first.
-- \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too.
+- \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too. Only a port that the daemon itself serves is the input chain's: that of a container without IPv6 at the host's IPv6 addresses ([paths.md](paths.md)), which ufw and
+  firewalld close until \`ufw allow 8080\` or \`firewall-cmd --add-port=8080/tcp\`, and which is there while the daemon runs. Networks with \`--ipv6\` have no such ports.
 - What containers send to the host itself is ufw's as before: \`ufw allow in on docker0\` opens it.
 
 With \`--firewall-integration=false\`, let all through that is routed:
@@ -127,7 +128,8 @@ Both may run on the same host, in any order; neither is touched, and neither tou
 
 - Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name.
 - dockerd sets the policy of iptables' FORWARD chain to DROP. Our containers pass it as they pass ufw.
-- What goes to their bridges is never let through by us: their rules decide. Their containers reach ours by published ports only, and ours theirs.
+- What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
+- \`--firewall-integration=false\` leaves Docker's DROP in our way. What \`causeway doctor\` then advises for \`DOCKER-USER\` lets our containers reach Docker's, published or not, and has to be repeated after a reboot: the default needs neither.
 - Ports are one namespace: who publishes second is told that the port is taken.
 `;
 }
