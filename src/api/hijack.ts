@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Call } from './call.ts';
+import { endRequests } from './request-line.ts';
 import { SocketInput } from './socket-input.ts';
 
 /**
@@ -36,6 +37,7 @@ export function hijack(call: Call, upgradeContentType: string): HijackedConnecti
   const { request, response } = call;
   const { socket } = request;
   response.detachSocket(socket);
+  endRequests(socket);
   // Node's listeners parse requests and, on a client's half-close, end the socket: final output would be lost. The
   // 'close' listener stays: it frees the parser.
   for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);

@@ -11,6 +11,7 @@ import type { Backend } from './backend/system.ts';
 import { Call } from './call.ts';
 import { HTTP_STATUS } from './http-status.ts';
 import { keepEarlyBytes } from './hijack.ts';
+import { oneAtATime } from './request-line.ts';
 import { createRoutes } from './routes/all.ts';
 import { endUnread } from './unread-body.ts';
 import { NEWEST_API, negotiateVersion, olderThan, versionNumber } from './versions.ts';
@@ -30,13 +31,13 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
       maxHeaderSize: 1024 * 1024, // as Go: filters and registry logins are long
       requireHostHeader: false,
     },
-    (request, response) => {
+    oneAtATime((request, response) => {
       response.setHeader('Api-Version', NEWEST_API);
       response.setHeader('Docker-Experimental', 'false');
       response.setHeader('Ostype', 'linux');
       response.setHeader('Server', serverHeader);
       void serve(request, response);
-    },
+    }),
   );
   server.timeout = 0;
   server.on('clientError', answerClientError);

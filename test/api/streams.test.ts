@@ -105,6 +105,16 @@ test('attach: input sent behind the request, without waiting for the answer, is 
   assert.deepEqual(joined(await attached.end()), { 1: 'early bird\nsecond\n' });
 });
 
+test('attach: input that looks like requests takes nothing from what comes behind it', async (t) => {
+  const served = await serve(t);
+  await create(served, 'c', { Cmd: ['cat'], OpenStdin: true, StdinOnce: true });
+  const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', { upgrade: false, early: 'GET /info HTTP/1.1\r\n\r\n'.repeat(100) });
+  attached.socket.write('second\n');
+  await served.call('POST', '/containers/c/start');
+  attached.socket.end();
+  assert.deepEqual(joined(await attached.end()), { 1: 'second\n' });
+});
+
 test('attach: a terminal is raw, and its keys let go without ending the process', async (t) => {
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['cat'], OpenStdin: true, Tty: true });
