@@ -1,4 +1,5 @@
 /** The `filters` parameter: {"status":{"running":true}} and, from old clients, {"status":["running"]}. */
+import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';
 import type { Filters } from './backend/container.ts';
 
@@ -6,7 +7,7 @@ export function parseFilters(text: string): Filters {
   if (text === '') return {};
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseJsonText(text);
   } catch {
     throw invalid('invalid filter');
   }

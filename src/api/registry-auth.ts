@@ -1,3 +1,4 @@
+import { parseJsonText } from '../base/json-text.ts';
 import { authSchema } from '../wire/system.ts';
 import { checkValue } from '../wire/parse-body.ts';
 import type { RegistryAuth } from './backend/image.ts';
@@ -6,7 +7,7 @@ import type { RegistryAuth } from './backend/image.ts';
 export function readRegistryAuth(header: string | string[] | undefined): RegistryAuth | null {
   if (typeof header !== 'string' || header === '') return null;
   try {
-    const auth = checkValue(authSchema, 'AuthConfig', JSON.parse(Buffer.from(header, 'base64url').toString()));
+    const auth = checkValue(authSchema, 'AuthConfig', parseJsonText(Buffer.from(header, 'base64url').toString()));
     const [user = '', ...rest] = Buffer.from(auth.auth, 'base64').toString().split(':');
     const read: RegistryAuth = {
       username: auth.username || user,

@@ -2,6 +2,7 @@
  * The image config blob (OCI's and Docker's schema 2 have the same fields): read into our model, and written for images made
  * here. The blob's digest is the image's id, so what came from elsewhere is kept byte for byte and never written again.
  */
+import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig, ImageHistory } from '../model/image.ts';
@@ -45,7 +46,7 @@ const keys = (value: unknown) => (isObject(value) ? Object.keys(value) : []);
 export function parseImageConfig(content: Buffer | string): ParsedImageConfig {
   let json: unknown;
   try {
-    json = JSON.parse(content.toString());
+    json = parseJsonText(content.toString());
   } catch (error) {
     throw invalid('invalid image JSON', error);
   }

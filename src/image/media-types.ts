@@ -1,4 +1,5 @@
 /** What registries and archives call the things that an image is made of. */
+import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';
 import type { Compression } from './compression.ts';
 
@@ -61,7 +62,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 export function parseManifest(content: Buffer, mediaType = ''): Manifest | ManifestIndex {
   let json: unknown;
   try {
-    json = JSON.parse(content.toString());
+    json = parseJsonText(content.toString());
   } catch (error) {
     throw invalid('invalid manifest: no JSON', error);
   }

@@ -1,4 +1,5 @@
 /** From the bytes of a request to a checked value; errors are Docker's sentences, of kind `invalid`. */
+import { parseJsonText } from '../base/json-text.ts';
 import * as v from 'valibot';
 import { invalid } from '../base/errors.ts';
 
@@ -16,7 +17,7 @@ export function checkValue<const S extends v.GenericSchema>(schema: S, typeName:
 export function parseJson(body: string): unknown {
   if (body.trim() === '') throw invalid('invalid JSON: got EOF while reading request body');
   try {
-    return JSON.parse(body);
+    return parseJsonText(body);
   } catch (error) {
     throw invalid(describeSyntaxError(body, (error as Error).message));
   }
@@ -49,6 +50,7 @@ function goType(issue: v.BaseIssue<unknown>): string {
 
 /** Node says where; Go says what. The sentence is Go's as far as it can be told from the text. */
 function describeSyntaxError(body: string, nodeMessage: string): string {
+  if (nodeMessage.startsWith('nested')) return `invalid JSON: ${nodeMessage}`;
   if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return 'invalid JSON: unexpected EOF';
   const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
   if (position >= body.trimEnd().length) return 'invalid JSON: unexpected EOF';

@@ -38,6 +38,14 @@ test('versions are negotiated, and what is not offered is refused in words', asy
   );
 });
 
+test('a body that is nested deeply is refused in words', async (t) => {
+  const { call } = await serve(t);
+  let nested: unknown = 'x'.repeat(500);
+  for (let depth = 0; depth < 300; depth++) nested = [nested];
+  const deep = await call('POST', '/networks/create', { Name: 'x', Other: nested });
+  assert.deepEqual([deep.status, deep.json], [400, { message: 'invalid JSON: nested deeper than 200 values' }]);
+});
+
 test('a client that is still sending when it is refused can go on, and read why', async (t) => {
   const { socketPath } = await serve(t);
   const socket = connect(socketPath);

@@ -1,4 +1,5 @@
 /** What a registry says when it refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
+import { parseJsonText } from '../../base/json-text.ts';
 import { readBounded } from '../../base/bounded-read.ts';
 import { CausewayError, type ErrorKind } from '../../base/errors.ts';
 import { parseChallenges } from './challenges.ts';
@@ -43,7 +44,7 @@ const text = (value: unknown, otherwise: string): string => (typeof value === 's
 function parseErrors(body: string): { code: string; message: string }[] {
   let json: unknown;
   try {
-    json = JSON.parse(body);
+    json = parseJsonText(body);
   } catch {
     return [];
   }
@@ -63,7 +64,7 @@ function parseErrors(body: string): { code: string; message: string }[] {
 export function parseJsonObject(content: Buffer, what: string): Readonly<Record<string, unknown>> {
   let json: unknown;
   try {
-    json = JSON.parse(content.toString());
+    json = parseJsonText(content.toString());
   } catch (error) {
     throw new CausewayError('system', `${what} is no JSON`, { cause: error });
   }
