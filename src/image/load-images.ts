@@ -109,16 +109,26 @@ async function dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Promis
   if (list === null) throw invalid('invalid manifest, manifest cannot be null (but can be [])');
   if (!Array.isArray(list)) throw invalid('invalid manifest.json: no list');
   const images: ArchivedImage[] = [];
-  for (const item of list as { Config?: unknown; RepoTags?: unknown; Layers?: unknown }[]) {
-    if (typeof item.Config !== 'string' || !Array.isArray(item.Layers)) throw invalid('invalid manifest.json: no Config or Layers');
-    const config = await catalog.blobs.read(files.need(item.Config));
-    const tags = (Array.isArray(item.RepoTags) ? item.RepoTags : []).map((tag) => parseReference(String(tag)));
+  for (const entry of list) {
+    const item = manifestItem(entry);
+    const config = await catalog.blobs.read(files.need(item.config));
+    const tags = item.tags.map((tag) => parseReference(tag));
     const untagged = tags.find((tag) => tag.tag === '');
     if (untagged) throw invalid(`invalid tag ${JSON.stringify(familiarReference(untagged))}`);
-    images.push({ config, layers: item.Layers.map((layer) => files.need(String(layer))), tags });
+    images.push({ config, layers: item.layers.map((layer) => files.need(layer)), tags });
   }
   return images;
 }
+
+/** One image of a manifest.json: names of files, and references; an image without a name has null for RepoTags, or nothing. */
+function manifestItem(entry: unknown): { config: string; layers: readonly string[]; tags: readonly string[] } {
+  const { Config: config, Layers: layers, RepoTags: tags } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
+  if (typeof config !== 'string' || !isTexts(layers)) throw invalid('invalid manifest.json: no Config or Layers');
+  if (tags !== undefined && tags !== null && !isTexts(tags)) throw invalid('invalid manifest.json: RepoTags is no list of names');
+  return { config, layers, tags: tags ?? [] };
+}
+
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles): Promise<ArchivedImage[]> {
   const top = files.digest('index.json');

@@ -112,6 +112,19 @@ test('what cannot be saved or loaded', async (t) => {
   await assert.rejects(load(Buffer.alloc(2048, 'x')), { message: 'archive/tar: invalid tar header' });
   await assert.rejects(load(archive.subarray(0, archive.length / 2)), { message: 'unexpected EOF' });
   await assert.rejects(load(Buffer.from(shell('mkdir e; tar -c e', directory))), { message: 'open manifest.json: no such file or directory' });
+  shell('mkdir shape', directory);
+  const manifest = (list: unknown): Buffer => {
+    writeFileSync(join(directory, 'shape/manifest.json'), JSON.stringify(list));
+    return execFileSync('tar', ['-C', join(directory, 'shape'), '-c', '.']);
+  };
+  for (const item of [null, 'a', 7, [], { Config: 3, Layers: [] }, { Config: 'manifest.json' }, { Config: 'manifest.json', Layers: {} }, { Config: 'manifest.json', Layers: [null] }]) {
+    await assert.rejects(load(manifest([item])), { kind: 'invalid', message: 'invalid manifest.json: no Config or Layers' });
+  }
+  for (const tags of ['a', [null], [['a']], { a: 1 }]) {
+    await assert.rejects(load(manifest([{ Config: 'manifest.json', Layers: [], RepoTags: tags }])), { kind: 'invalid', message: 'invalid manifest.json: RepoTags is no list of names' });
+  }
+  for (const list of ['a', 7, {}]) await assert.rejects(load(manifest(list)), { kind: 'invalid', message: 'invalid manifest.json: no list' });
+  await assert.rejects(load(manifest(null)), { kind: 'invalid', message: 'invalid manifest, manifest cannot be null (but can be [])' });
   // A layer whose content is another than the config says.
   shell('mkdir bad', directory);
   writeFileSync(join(directory, 'all.tar'), archive);
