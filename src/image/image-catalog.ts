@@ -289,7 +289,7 @@ export class ImageCatalog {
     }
     const { diffId, sizeBytes, tarBytes } = pending;
     pins.layers.set(diffId, { sizeBytes, tarBytes, settled: false });
-    pending.keep();
+    await pending.keep();
     return diffId;
   }
 

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { tryAgainLater } from '../base/again.ts';
@@ -24,9 +24,9 @@ export interface UnpackedLayer {
   readonly tarBytes: number; // of the uncompressed archive
 }
 
-/** A layer that was unpacked and is not yet in place. Either `keep` or `discard` it. */
+/** A layer that was unpacked and is not yet in place. Either `keep` or `discard` it; what cannot be kept is gone too. */
 export interface PendingLayer extends UnpackedLayer {
-  keep(): void;
+  keep(): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export class LayerStore {
     this.#log = log;
     for (const directory of [this.#directory, this.#staging, this.#trash]) mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(this.#staging)) renameSync(join(this.#staging, name), join(this.#trash, name));
-    for (const name of readdirSync(this.#trash)) this.#sweep(join(this.#trash, name));
+    for (const name of readdirSync(this.#trash)) void this.#remove(join(this.#trash, name));
   }
 
   path(diffId: string): string {
@@ -91,10 +91,11 @@ export class LayerStore {
     if (!asItIs) return await this.unpack(createReadStream(path, { highWaterMark: 256 * 1024 }), report);
     const file = await open(path, 'r');
     try {
+      const tarBytes = await sizeOf(file, path); // before: what fails behind the extraction would leave it there
       const directory = await this.#extract(file.fd);
-      return this.#pending(directory, { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes: (await file.stat()).size });
+      return this.#pending(directory, { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes });
     } finally {
-      await file.close();
+      await file.close().catch(() => {}); // it was only read
     }
   }
 
@@ -109,24 +110,23 @@ export class LayerStore {
       await extractTar(tar, { view: { root: directory }, into: '/' });
       return directory;
     } catch (error) {
-      await removeTree(directory);
+      await this.#remove(directory);
       throw error;
     }
   }
 
   #pending(directory: string, layer: UnpackedLayer): PendingLayer {
-    const discard = () => removeTree(directory);
-    return { ...layer, keep: () => this.#place(directory, layer.diffId), discard };
+    return { ...layer, keep: () => this.#place(directory, layer.diffId), discard: () => this.#remove(directory) };
   }
 
-  #place(directory: string, diffId: string): void {
+  async #place(directory: string, diffId: string): Promise<void> {
     try {
       renameSync(directory, this.path(diffId));
     } catch (error) {
-      const there = ['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '');
-      if (!there) throw storageError('rename', directory, error);
       // The same layer came from elsewhere meanwhile, or the unpacked one is empty already: one copy is enough.
-      this.#discard(directory);
+      const there = ['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '');
+      await this.#remove(directory);
+      if (!there) throw storageError('rename', directory, error);
     }
   }
 
@@ -137,11 +137,12 @@ export class LayerStore {
   #discard(directory: string): void {
     const away = join(this.#trash, randomBytes(8).toString('hex'));
     renameSync(directory, away);
-    this.#sweep(away);
+    void this.#remove(away);
   }
 
-  #sweep(directory: string): void {
-    removeTree(directory).catch(() =>
+  /** Never throws: what cannot be removed is tried again later. */
+  async #remove(directory: string): Promise<void> {
+    await removeTree(directory).catch(() =>
       tryAgainLater(() => removeTree(directory), (error) => this.#log.warn({ error: errorMessage(error), directory }, 'cannot remove a discarded layer: the next start of the daemon tries again')),
     );
   }
@@ -159,3 +160,10 @@ export class LayerStore {
   }
 }
 
+async function sizeOf(file: FileHandle, path: string): Promise<number> {
+  try {
+    return (await file.stat()).size;
+  } catch (error) {
+    throw storageError('stat', path, error);
+  }
+}

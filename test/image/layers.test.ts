@@ -1,6 +1,9 @@
 /** Layers on disk: what GNU tar and overlayfs make of them, and what a hostile archive cannot do. */
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -9,7 +12,7 @@ import { execFileSync } from 'node:child_process';
 import { EMPTY_IMAGE_CONFIG } from '../../src/image/image-config.ts';
 import { readXattr } from '../../src/kernel/xattr.ts';
 import { formatTarHeader, padding, type TarHeader } from '../../src/image/tar-headers.ts';
-import { importTree, listing, openStore, shell, tarOf, temporaryDirectory, BUSYBOX_TREE } from './image-fixture.ts';
+import { eventually, importTree, listing, openStore, shell, tarOf, temporaryDirectory, BUSYBOX_TREE } from './image-fixture.ts';
 
 const entry = (name: string, type: string, more: Partial<TarHeader> = {}, content = ''): Buffer =>
   Buffer.concat([
@@ -51,6 +54,32 @@ test('owners, modes, devices, links, capabilities, attributes and times survive 
   assert.equal(statSync(root).mtime.toISOString(), '2002-03-04T00:00:00.000Z');
   assert.deepEqual(readdirSync(root, 'buffer').some((name) => name.includes(0xff)), true);
   assert.deepEqual(readdirSync(root).filter((name) => name.startsWith('.')), [], 'the way to the tools is gone');
+});
+
+test('a layer that cannot be put in place leaves nothing behind, also where removing it fails at first', async (t) => {
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'store');
+  const { images } = await openStore(root);
+  const load = () => importTree(images, directory, 'a', 'echo a > a');
+  const failing = (code: string, syscall: string) => Promise.reject(Object.assign(new Error(`${code}: it failed, ${syscall}`), { code, syscall }));
+  const file = await open('/dev/null');
+  const stat = t.mock.method(Object.getPrototypeOf(file) as FileHandle, 'stat', () => failing('EMFILE', 'fstat'));
+  await file.close();
+  await assert.rejects(load(), { message: /^stat \/.*\/blobs\/.*: too many open files$/ });
+  assert.deepEqual(readdirSync(join(root, 'unpack')), []);
+  stat.mock.restore();
+  shell('mount --bind layers layers', root); // names cannot be moved into another mount
+  const { rm } = promises;
+  let refused = 0;
+  t.mock.method(promises, 'rm', (path: string, options: object) => (path.includes('/unpack/') && refused++ === 0 ? failing('EBUSY', 'rm') : rm(path, options)));
+  syncBuiltinESMExports();
+  await assert.rejects(load(), { message: /^rename \/.*\/unpack\/\w+: invalid cross-device link$/ });
+  assert.equal(refused, 1);
+  await eventually(() => assert.deepEqual(readdirSync(join(root, 'unpack')), []));
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  shell('umount layers', root);
+  await load();
 });
 
 test('sparse files, long names and whole trees come out of every form of tar', async (t) => {
