@@ -6,14 +6,14 @@
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
  * supported"); in our namespace that v2 mount is left out.
  */
-import { randomUUID } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { protectNullDevice } from '../kernel/null-device.ts';
-import { execve } from '../kernel/process.ts';
+import { execve, processName } from '../kernel/process.ts';
 
 const MARKER = 'CAUSEWAY_MOUNTS';
 
@@ -42,39 +42,63 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Where a namespace of ours says that it is one: a file in a mount of its own, which nobody outside sees. */
+/**
+ * Where a namespace of ours says which one it is ('mnt:[4026532300]'): a file in a mount of its own, which nobody outside sees. There is
+ * no note of it anywhere else that could be lost or damaged: who is asked are the processes that hold the namespace.
+ */
 const idFile = (execRoot: string): string => join(execRoot, 'mounts', 'id');
 
-interface NamespaceNote {
-  readonly namespace: string; // 'mnt:[4026532300]'
-  readonly id: string;
+/** A process that still is in the namespace of an earlier daemon; undefined: there is none. @throws systemError where that cannot be told */
+function findHolder(execRoot: string): string | undefined {
+  try {
+    const real = realpathSync(execRoot); // an absolute link in it would lead from a process's root into our own
+    return readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && holdsOurs(pid, real));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined; // no exec root: the first daemon, or the first since a reboot
+    throw systemError(
+      `failed to start daemon: whether containers of an earlier daemon run in its mount namespace cannot be told (${errorMessage(error)}); they would lose their networks in a new one: mend this and start the daemon again`,
+      error,
+    );
+  }
 }
 
-/** A process that still is in the namespace of an earlier daemon. */
-function findHolder(execRoot: string): string | undefined {
-  let note: NamespaceNote;
+/**
+ * A copy of the namespace (of a runtime that makes a container) has the file too, but another number. Containers have other roots; what
+ * users make themselves in user namespaces of theirs may look like ours.
+ */
+function holdsOurs(pid: string, execRoot: string): boolean {
+  if (!inOurWorld(pid)) return false;
+  const id = unlessGone(() => readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8'));
+  if (id === undefined) return false;
+  // What is no number is from before it was written there.
+  return NAMESPACE.test(id) ? id === unlessGone(() => readlinkSync(`/proc/${pid}/ns/mnt`)) : processName(Number(pid)) === 'conmon';
+}
+
+const NAMESPACE = /^mnt:\[\d+\]$/;
+
+/** With our root directory and our user namespace. */
+function inOurWorld(pid: string): boolean {
   try {
-    note = JSON.parse(readFileSync(join(execRoot, 'mount-namespace'), 'utf8')) as NamespaceNote;
+    const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
+    return its.dev === ours.dev && its.ino === ours.ino && readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user');
   } catch {
-    return undefined; // the first daemon, or the first since a reboot
+    return false; // it has ended, or its root cannot be looked at
   }
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      if (readlinkSync(`/proc/${pid}/ns/mnt`) !== note.namespace) continue;
-      // The kernel gives the numbers of namespaces that are gone to new ones: a number alone may be a stranger's.
-      if (readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8') === note.id) return pid;
-    } catch {
-      // It ended while we looked, or it has no such file.
-    }
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
   }
-  return undefined;
 }
 
 /** To be called once inside: marks the namespace as ours and leaves out what keeps crun from working. */
 export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid' | 'v2' {
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
-  if (!existsSync(idFile(execRoot))) markNamespace(execRoot);
+  markNamespace(execRoot);
   protectNullDevice();
   const mode = cgroupMode();
   if (mode === 'hybrid' && hasControllersOnUnified()) {
@@ -110,9 +134,9 @@ function showOnlyV1Cgroups(execRoot: string): void {
 
 function markNamespace(execRoot: string): void {
   const file = idFile(execRoot);
+  const namespace = readlinkSync('/proc/self/ns/mnt');
+  if (unlessGone(() => readFileSync(file, 'utf8')) === namespace) return;
   mkdirSync(dirname(file), { recursive: true });
   mount({ source: 'causeway', target: dirname(file), type: 'tmpfs', data: 'mode=700,size=16k' });
-  const note: NamespaceNote = { namespace: readlinkSync('/proc/self/ns/mnt'), id: randomUUID() };
-  writeFileSync(file, note.id);
-  writeFileSync(join(execRoot, 'mount-namespace'), JSON.stringify(note));
+  writeFileSync(file, namespace);
 }

@@ -118,10 +118,9 @@ export function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[]
 }
 
 function namespaceHolder(engine: TestEngine): number | undefined {
-  const wanted = /mnt:\[\d+\]/.exec(readText(join(engine.execRoot, 'mount-namespace')))?.[0];
   return engine.processes().find((pid) => {
     try {
-      return readlinkSync(`/proc/${pid}/ns/mnt`) === wanted;
+      return readlinkSync(`/proc/${pid}/ns/mnt`) === readText(`/proc/${pid}/root${engine.execRoot}/mounts/id`);
     } catch {
       return false;
     }
