@@ -148,8 +148,13 @@ export class Call {
     });
   }
 
+  /** The path and query without what may hold a password: the address that an import is fetched from. */
+  get loggedPath(): string {
+    return (this.request.url ?? '').replace(/([?&]fromSrc=)[^&]*/i, '$1...');
+  }
+
   logFailure(error: unknown, status: number): void {
-    const fields = { method: this.request.method, path: this.request.url, status, error: errorMessage(error) };
+    const fields = { method: this.request.method, path: this.loggedPath, status, error: errorMessage(error) };
     if (this.response.destroyed) this.log.debug(fields, 'the client left before it had its answer');
     else if (status >= 500 && status !== 501) this.log.error({ ...fields, cause: error }, 'request failed');
     else this.log.debug(fields, 'request refused');

@@ -22,7 +22,7 @@ export async function streamProgress(call: Call, work: (report: (message: Progre
     await work(report);
   } catch (error) {
     if (!response.headersSent) throw error;
-    call.log.debug({ path: call.request.url, error: errorMessage(error) }, 'work failed after its first line of progress');
+    call.log.debug({ path: call.loggedPath, error: errorMessage(error) }, 'work failed after its first line of progress');
     const message = errorMessage(error);
     response.write(`${JSON.stringify({ errorDetail: { message }, error: message } satisfies ProgressJson)}\r\n`);
   }

@@ -10,7 +10,7 @@ export async function sendTar(call: Call, tar: Readable, headers: Readonly<Recor
   try {
     await pipeline(tar, call.response);
   } catch (error) {
-    call.log.warn({ path: call.request.url, error: errorMessage(error) }, 'a tar stream broke off');
+    call.log.warn({ path: call.loggedPath, error: errorMessage(error) }, 'a tar stream broke off');
     call.response.destroy();
   }
 }

@@ -164,6 +164,10 @@ test('basic auth: with, without and with the wrong password', async (t) => {
     kind: 'unauthorized',
     message: `login attempt to http://${address}/v2/ failed with status: 401 Unauthorized`,
   });
+  const shown = async (serverAddress: string, message: string) => assert.rejects(images.checkLogin({ username: 'me', password: 'no', serverAddress }), { message });
+  await shown(`http://me:other@${address}/x`, `Get "https://me:xxxxx@${address}/v2/": http: server gave HTTP response to HTTPS client`);
+  await shown('http://me:other@127.0.0.1:1/x', 'Get "https://me:xxxxx@127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused');
+  await shown('http://me:other@ho st/x', 'invalid registry address: it is no host with or without a port');
 });
 
 test('all tags of a repository', async (t) => {

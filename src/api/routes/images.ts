@@ -1,9 +1,9 @@
 /** Images. */
-import { get as httpGet } from 'node:http';
-import { get as httpsGet } from 'node:https';
 import type { Readable } from 'node:stream';
-import { invalid, systemError } from '../../base/errors.ts';
+import { invalid } from '../../base/errors.ts';
+import { redactedUrlText } from '../../base/redacted-url.ts';
 import type { Call } from '../call.ts';
+import { download } from '../download.ts';
 import { readFilters } from '../filters.ts';
 import { parseImageReference, pullReference, repoTagReference } from '../image-reference.ts';
 import { listEntries } from '../list-entries.ts';
@@ -63,41 +63,16 @@ async function createImage(call: Call): Promise<void> {
   const ref = repoTagReference(query.text('repo'), query.text('tag'));
   await streamProgress(call, async (report) => {
     let source: Readable = call.request;
+    let shown = fromSrc;
     if (fromSrc !== '-') {
-      const url = fromSrc.includes('://') ? fromSrc : `http://${fromSrc}`;
+      const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(fromSrc) ? fromSrc : `http://${fromSrc}`;
       source = await download(url);
-      report({ status: `Downloading from ${url}` });
+      shown = redactedUrlText(url);
+      report({ status: `Downloading from ${shown}` });
     }
-    const message = query.text('message') || `Imported from ${fromSrc}`;
+    const message = query.text('message') || `Imported from ${shown}`;
     const id = await call.backend.images.importImage(source, { ref, message, changes: query.texts('changes'), platform });
     report({ status: id });
-  });
-}
-
-function download(text: string, redirects = 5): Promise<Readable> {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw invalid(`invalid URL: ${text}`);
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw invalid(`unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);
-  return new Promise((resolve, reject) => {
-    const get = url.protocol === 'https:' ? httpsGet : httpGet;
-    const request = get(url, (answer) => {
-      const { statusCode = 0 } = answer;
-      const { location } = answer.headers;
-      if (statusCode >= 300 && statusCode < 400 && location !== undefined && redirects > 0) {
-        answer.resume();
-        resolve(download(new URL(location, url).href, redirects - 1));
-      } else if (statusCode < 400) {
-        resolve(answer);
-      } else {
-        answer.resume();
-        reject(systemError(`failed to GET ${url.href} with status ${statusCode} ${answer.statusMessage ?? ''}`.trim()));
-      }
-    });
-    request.on('error', (error) => reject(systemError(`failed to GET ${url.href}: ${error.message}`, error)));
   });
 }
 

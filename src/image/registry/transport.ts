@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { connect as tlsConnect, rootCertificates } from 'node:tls';
 import { CausewayError, systemError } from '../../base/errors.ts';
+import { redactedUrl, redactedUrlText } from '../../base/redacted-url.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
@@ -189,7 +190,7 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
 /** Where an answer sends us: to another place on the web, but not into this machine or its own link from outside of them. Throws in a sentence. */
 export function redirectTarget(location: string, from: URL): URL {
   const refuse = (because: string): never => {
-    throw systemError(`${from.host} redirects to ${JSON.stringify(location.slice(0, 300))}, ${because}`);
+    throw systemError(`${from.host} redirects to ${JSON.stringify(redactedUrlText(location).slice(0, 300))}, ${because}`);
   };
   const next = URL.canParse(location, from.href) ? new URL(location, from) : refuse('which is no web address');
   if (next.protocol !== 'https:' && next.protocol !== 'http:') refuse('which is no web address');
@@ -225,7 +226,7 @@ interface NodeNetworkError extends Error {
 export function describe(method: string, url: URL, error: Error): CausewayError {
   if (error instanceof CausewayError) return error;
   const verb = method.charAt(0) + method.slice(1).toLowerCase();
-  return systemError(`${verb} ${JSON.stringify(url.href)}: ${reason(error)}`, error);
+  return systemError(`${verb} ${JSON.stringify(redactedUrl(url))}: ${reason(error)}`, error);
 }
 
 function reason(error: NodeNetworkError): string {
