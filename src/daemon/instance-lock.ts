@@ -2,7 +2,7 @@
  * One daemon per pid file, per data root, per exec root and per network: two would take each other's containers, bridges and
  * rules for orphans. All of these locks go with the process, so that nothing has to be cleared up after a crash.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { conflict, errorCode } from '../base/errors.ts';
@@ -50,11 +50,27 @@ const NETWORK_SOCKET = '\0causeway/network';
 /** Whether a daemon manages the network that this process is in. */
 export function networkIsManaged(): boolean {
   const holder = unixSocketHolder(`@${NETWORK_SOCKET.slice(1)}`);
-  return holder !== undefined && statSync(`/proc/${holder.pid}`, { throwIfNoEntry: false })?.uid === 0;
+  return holder !== undefined && noDaemon(holder.pid) === undefined;
+}
+
+/** Why a process that has the name cannot be a daemon that manages this network; undefined: it can. A container with the host's network may take any name. */
+function noDaemon(pid: number): string | undefined {
+  try {
+    if (statSync(`/proc/${pid}`).uid !== 0) return 'who is not root';
+    const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
+    const sameRoot = its.dev === ours.dev && its.ino === ours.ino;
+    const sameNamespaces = ['pid', 'user'].every((name) => readlinkSync(`/proc/${pid}/ns/${name}`) === readlinkSync(`/proc/self/ns/${name}`));
+    return sameRoot && sameNamespaces ? undefined : 'in a container';
+  } catch (error) {
+    const code = errorCode(error) ?? '';
+    if (['ENOENT', 'ESRCH'].includes(code)) return 'who has ended';
+    if (['EACCES', 'EPERM'].includes(code)) return undefined; // whoever asks may not look at it
+    throw error;
+  }
 }
 
 /**
- * Takes the network namespace that this process is in. A socket of that name which is not root's locks nobody out.
+ * Takes the network namespace that this process is in. A socket of that name that a container or somebody who is not root has locks nobody out.
  * @throws conflict when another daemon manages this network
  */
 export async function takeNetworkLock(log: Log): Promise<() => void> {
@@ -68,8 +84,9 @@ export async function takeNetworkLock(log: Log): Promise<() => void> {
   } catch (error) {
     if (errorCode(error) !== 'EADDRINUSE') throw error;
     const holder = unixSocketHolder(`@${NETWORK_SOCKET.slice(1)}`);
-    if (holder && statSync(`/proc/${holder.pid}`, { throwIfNoEntry: false })?.uid !== 0) {
-      log.warn({ pid: holder.pid, program: holder.program }, 'somebody who is not root holds the name that says which daemon manages this network');
+    const stranger = holder && noDaemon(holder.pid);
+    if (stranger !== undefined) {
+      log.warn({ pid: holder!.pid, program: holder!.program }, `somebody ${stranger} holds the name that says which daemon manages this network`);
       return () => {};
     }
     const who = holder ? ` (PID ${holder.pid})` : '';
