@@ -28,8 +28,9 @@ export function killTree(root: number): void {
       for (const child of childrenOf(pid)) stop(child, pid);
     };
     stop(root, undefined);
-    for (const pidfd of held) signalPidfd(pidfd, SIGKILL);
   } finally {
+    // Those that were stopped before it failed, too: nobody else would let them go.
+    for (const pidfd of held) signalPidfd(pidfd, SIGKILL);
     for (const pidfd of held) closeFd(pidfd);
   }
 }

@@ -57,6 +57,12 @@ export async function killMonitor(note: ContainerNote, patience: Patience): Prom
   conmon.release();
 }
 
+/** Of a container that is gone: its conmon, if it still is there, ends by itself or is killed (it may be stopped, with its last word said). */
+export function endMonitor(note: ContainerNote, patience: Patience): Promise<void> | undefined {
+  const conmon = findConmon(note);
+  return conmon && endConmon(conmon, patience).finally(() => conmon.release());
+}
+
 /** Monitors of execs whose container is gone; usually there are none. */
 export function endExecs(note: ContainerNote): void {
   const directory = join(note.bundle, 'exec');

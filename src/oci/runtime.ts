@@ -25,7 +25,7 @@ import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
-import { endConmon, endExecs, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
+import { endConmon, endExecs, endMonitor, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
 import { Operations, type Operation } from './operation.ts';
 import { PATIENCE, type Patience } from './patience.ts';
 import { environment } from './quick-program.ts';
@@ -271,8 +271,7 @@ export class Runtime {
       containerId: id,
       execId,
       directory: join(live.note.bundle, 'exec', execId),
-      conmonPath: this.#options.conmonPath,
-      program: live.program, cgroupsPath: live.note.cgroupsPath, operations: this.#operations, patience: this.#patience, log: this.#log,
+      conmonPath: this.#options.conmonPath, program: live.program, cgroupsPath: live.note.cgroupsPath, operations: this.#operations, patience: this.#patience, log: this.#log,
     });
     keepUntilEnded(live.execs, handle.gone);
     return handle;
@@ -430,6 +429,7 @@ export class Runtime {
     return this.#leftovers.remove(id, [
       { what: 'monitors of execs', remove: () => endExecs(note) },
       { what: 'processes', remove: () => killLeftovers(note.cgroupsPath) },
+      { what: 'conmon', remove: () => endMonitor(note, this.#patience) },
       { what: 'state of the runtime', remove: () => program.delete(id) },
       { what: 'cgroup', remove: () => removeCgroupWhenEmpty(note.cgroupsPath) },
       { what: 'directory of the runtime', remove: () => rmSync(program.stateDirectory(id), { recursive: true, force: true }) },

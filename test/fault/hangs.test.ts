@@ -314,6 +314,19 @@ test('a daemon that starts finds a stopped resolver and stopped monitors, and go
   await removedWithoutTrace('a daemon that found what was stopped');
 });
 
+test('a conmon that was stopped when it had said how the container ended is gone when the next daemon has started', async () => {
+  const id = running();
+  const conmon = conmonOf(id);
+  await engine.stop('SIGKILL');
+  process.kill(conmon, 'SIGSTOP');
+  process.kill(Number(readFileSync(join(engine.execRoot, 'bundles', id, 'pidfile'), 'utf8')), 'SIGKILL');
+  writeFileSync(join(engine.execRoot, 'oci/exits', id), '137'); // conmon's last step
+  await engine.boot();
+  assert.equal(engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'subject'), 'exited 137');
+  assert.ok(gone(conmon));
+  await removedWithoutTrace('a conmon that was stopped at its end');
+});
+
 test('a daemon that was killed while a runtime hung leaves no start half done', async () => {
   subject();
   await hanging('create', async () => {
