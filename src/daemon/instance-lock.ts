@@ -2,12 +2,13 @@
  * One daemon per pid file, per data root, per exec root and per network: two would take each other's containers, bridges and
  * rules for orphans. All of these locks go with the process, so that nothing has to be cleared up after a crash.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { conflict, errorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { lockFile } from '../kernel/file-lock.ts';
+import { hasOurNamespace, hasOurRoot } from '../kernel/process.ts';
 import { unixSocketHolder } from '../kernel/port-holder.ts';
 import { makeDirectory } from './directories.ts';
 
@@ -57,10 +58,7 @@ export function networkIsManaged(): boolean {
 function noDaemon(pid: number): string | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== 0) return 'who is not root';
-    const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
-    const sameRoot = its.dev === ours.dev && its.ino === ours.ino;
-    const sameNamespaces = ['pid', 'user'].every((name) => readlinkSync(`/proc/${pid}/ns/${name}`) === readlinkSync(`/proc/self/ns/${name}`));
-    return sameRoot && sameNamespaces ? undefined : 'in a container';
+    return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') ? undefined : 'in a container';
   } catch (error) {
     const code = errorCode(error) ?? '';
     if (['ENOENT', 'ESRCH'].includes(code)) return 'who has ended';

@@ -6,14 +6,14 @@
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
  * supported"); in our namespace that v2 mount is left out.
  */
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { protectNullDevice } from '../kernel/null-device.ts';
-import { execve, processName } from '../kernel/process.ts';
+import { execve, hasOurNamespace, hasOurRoot, processName } from '../kernel/process.ts';
 
 const MARKER = 'CAUSEWAY_MOUNTS';
 
@@ -79,8 +79,7 @@ const NAMESPACE = /^mnt:\[\d+\]$/;
 /** With our root directory and our user namespace. */
 function inOurWorld(pid: string): boolean {
   try {
-    const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
-    return its.dev === ours.dev && its.ino === ours.ino && readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user');
+    return hasOurRoot(pid) && hasOurNamespace(pid, 'user');
   } catch {
     return false; // it has ended, or its root cannot be looked at
   }

@@ -1,5 +1,5 @@
 /** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setInherited } from './descriptors.ts';
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
@@ -122,4 +122,15 @@ export function processesWritingTo(file: string, name: string): number[] {
 /** All process ids that /proc shows. */
 export function processIds(): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+/** Whether it has our root directory. @throws what the look at it fails with: ENOENT and ESRCH where it has ended */
+export function hasOurRoot(pid: number | string): boolean {
+  const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
+  return its.dev === ours.dev && its.ino === ours.ino;
+}
+
+/** Whether it is in our namespace of that kind. @throws as hasOurRoot does */
+export function hasOurNamespace(pid: number | string, kind: 'pid' | 'user'): boolean {
+  return readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`);
 }
