@@ -1,6 +1,7 @@
 /** The Dockerfile lines that `import --change` and `commit --change` take, applied to an image's config. */
 import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
+import { parseJsonText } from '../base/json-text.ts';
 import { ownField } from '../base/own-field.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig } from '../model/image.ts';
@@ -95,7 +96,7 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
 function jsonList(text: string): string[] | undefined {
   if (!text.startsWith('[')) return undefined;
   try {
-    const list: unknown = JSON.parse(text);
+    const list = parseJsonText(text);
     return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : undefined;
   } catch {
     return undefined;

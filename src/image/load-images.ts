@@ -7,6 +7,7 @@ import { posix } from 'node:path';
 import { pipeline, Writable, type Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { CausewayError, invalid, systemError } from '../base/errors.ts';
+import { parseJsonText } from '../base/json-text.ts';
 import { shortId } from '../model/ids.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
@@ -98,7 +99,7 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
 async function json(catalog: ImageCatalog, digest: string, what: string): Promise<unknown> {
   const text = (await catalog.blobs.read(digest)).toString(); // what fails here is no fault of the archive's
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw invalid(`invalid ${what}: ${(error as Error).message}`, error);
   }
