@@ -1,11 +1,12 @@
 /** Programs in a running container, and files in and out of it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Scenario, Settings } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
 
 const CONTAINER = 'bench-files';
 const SMALL_FILES = 5000;
-const bigMb = (settings: Settings): number => (settings.quick ? 100 : 1024);
+const BIG = { name: 'big', mb: 1024 };
+const BIG_QUICK = { name: 'big-quick', mb: 100 };
 
 export const programs: Scenario = {
   rows: ['exec'],
@@ -26,11 +27,12 @@ export const files: Scenario = {
     const dir = join(engine.sandbox.dir, 'small');
     mkdirSync(dir);
     for (let index = 0; index < SMALL_FILES; index++) writeFileSync(join(dir, `file-${index}`), `line ${index}\n`.repeat(20));
-    await engine.sandbox.run('sh', ['-c', `mkdir "$0"/out; head -c ${bigMb({ quick: false })}M /dev/zero >"$0"/big; head -c 100M /dev/zero >"$0"/big-quick`, engine.sandbox.dir]);
+    const make = [BIG, BIG_QUICK].map(({ name, mb }) => `head -c ${mb}M /dev/zero >"$0"/${name}`);
+    await engine.sandbox.run('sh', ['-c', ['mkdir "$0"/out', ...make].join('; '), engine.sandbox.dir]);
   },
   async measure(engine, settings) {
     const at = (name: string): string => join(engine.sandbox.dir, name);
-    const big = settings.quick ? 'big-quick' : 'big';
+    const big = (settings.quick ? BIG_QUICK : BIG).name;
     await engine.ok('run', '-d', '--name', CONTAINER, 'busybox', 'sleep', '100000');
     const cpIn = await engine.timed('cp', at('small'), `${CONTAINER}:/root/`);
     const exported = await engine.timed('export', '-o', at('out/export.tar'), CONTAINER);
