@@ -54,7 +54,8 @@ function findHolder(execRoot: string): string | undefined {
     const real = realpathSync(execRoot); // an absolute link in it would lead from a process's root into our own
     return readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && holdsOurs(pid, real));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined; // no exec root: the first daemon, or the first since a reboot
+    // No exec root: the first daemon, or the first since a reboot. What is in its place is refused where it is made.
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw systemError(
       `failed to start daemon: whether containers of an earlier daemon run in its mount namespace cannot be told (${errorMessage(error)}); they would lose their networks in a new one: mend this and start the daemon again`,
       error,

@@ -105,6 +105,7 @@ describe('the machine', () => {
     writeFileSync(at('file'), '');
     fails(flags('--data-root', at('file')), /cannot make the directory .*file: a file is in the way/);
     fails(flags('--data-root', at('file/below')), /cannot make the directory .*file\/below: not a directory/);
+    fails(flags('--exec-root', at('file')), /cannot make the directory .*file: a file is in the way/);
     fails(flags('--exec-root', at('file/below')), /cannot make the directory .*file\/below: not a directory/);
     fails(flags('-H', `unix://${at('file')}`), /can't create unix socket .*file: a file that is no socket is in the way/);
     fails(flags('--data-root', '/proc/no/such'), /cannot make the directory \/proc\/no: no such file or directory/);

@@ -12,8 +12,8 @@ import { writeFile } from '../harness/host.ts';
 import { sleep, TestEngine, until } from '../harness/test-engine.ts';
 
 const MAX_SILENCE_MS = 5000;
-/** An upper bound for what the daemon holds, as a multiple of what it held at first. */
-const MAX_GROWTH = 5;
+/** What the daemon may hold. How late its garbage is collected differs from machine to machine; what is sent here without end, held, would be more than this. */
+const MAX_MEMORY_KB = 1 << 20;
 
 let engine: TestEngine;
 let sampler: PingSampler;
@@ -39,10 +39,10 @@ const memoryKb = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/
 
 async function assertAnswered(t: TestContext): Promise<void> {
   const silenceMs = await sampler.longestSilenceMs();
-  const growth = memoryKb() / restKb;
-  t.diagnostic(`longest silence ${silenceMs} ms, memory ${growth.toFixed(1)} times`);
+  const heldKb = memoryKb();
+  t.diagnostic(`longest silence ${silenceMs} ms, memory ${(heldKb / restKb).toFixed(1)} times`);
   assert.ok(silenceMs < MAX_SILENCE_MS, `no answer for ${silenceMs} ms`);
-  assert.ok(growth < MAX_GROWTH, `${growth.toFixed(1)} times the memory`);
+  assert.ok(heldKb < MAX_MEMORY_KB, `${heldKb} kB are held, ${(heldKb / restKb).toFixed(1)} times as much as at first`);
 }
 
 interface Answer {

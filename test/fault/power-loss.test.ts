@@ -16,9 +16,9 @@ async function loseAllProcesses(engine: TestEngine): Promise<void> {
   rmSync(engine.execRoot, { recursive: true, force: true });
 }
 
-/** What a user sees of everything that was made. */
+/** What a user sees of everything that was made, in one order: the client's own for networks and tags is another each time. */
 function seen(engine: TestEngine): string[] {
-  return [
+  const said = [
     engine.ok('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}} {{.Image}} {{.Networks}} {{.Mounts}} {{.Labels}}'),
     engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'),
     engine.ok('volume', 'ls', '--format', '{{.Name}} {{.Labels}}'),
@@ -26,6 +26,12 @@ function seen(engine: TestEngine): string[] {
     engine.ok('network', 'inspect', '-f', '{{json .IPAM.Config}}', 'net'),
     engine.ok('info', '-f', '{{.ID}}'),
   ];
+  return said.map(inOrder);
+}
+
+function inOrder(text: string): string {
+  const lines = text.split('\n').map((line) => line.split(' ').map((word) => word.split(',').sort().join(',')).join(' '));
+  return lines.sort().join('\n');
 }
 
 for (const [kind, flags] of Object.entries(DISKS)) {
@@ -54,7 +60,7 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       engine.ok('rm', 'removed');
       const before = seen(engine);
       engine.ok('network', 'rm', 'gone');
-      const networks = engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}');
+      const networks = inOrder(engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'));
       disk.cut(at);
       await loseAllProcesses(engine);
       disk.restore(at);
