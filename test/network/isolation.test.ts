@@ -312,7 +312,7 @@ const TO_ANYBODY: readonly Goal[] = ['host port', 'host server'];
 
 const madeUp = (version: 4 | 6): Arrived => ({
   'a as its own': TO_ANYBODY,
-  'a as a container beside the target': TO_ANYBODY,
+  'a as a container beside the target': [],
   'a as the host': [],
   'a as loopback': [],
   'outside as its own': TO_ANYBODY,
@@ -430,6 +430,10 @@ ${Object.keys(madeUp(4)).map((name) => `| ${name.replace(' as ', ' | ')} | ${mad
 A port that is published on 127.0.0.1 is closed to other machines even where the host routes loopback addresses (\`route_localnet\`, as on Kubernetes nodes). Within one network
 addresses are not checked, as on any cable.
 
+What leaves a network, or is for the host, must come from where an answer to it would go: from a subnet of that network, a subnet behind it to which the host has a route, or
+an address that a container on it has on another of its networks. It is asked before connection tracking is, so that nobody puts anything into a flow of another
+network or of the host by its partner's address: test/network/foreign-sources.test.ts tries to.
+
 No container sends anything past its bridge from or to an address of a loopback or the unspecified one, in whatever spelling (\`127.0.0.0/8\`, \`0.0.0.0/8\`, \`::/96\`, \`::ffff:0:0/96\`,
 \`64:ff9b::127.0.0.0/104\`), nor from a group: test/network/martians.test.ts sends them all.
 
@@ -442,6 +446,7 @@ Only ever stricter:
 - **inside > others** over IPv6: Docker's proxy accepts at every address of the host, the gateway of an internal network included, and leads on to containers that have no IPv6. The
   relay here asks which network a caller is from.
 - **a as the host**: over IPv6 no kernel asks whether a packet says to come from the host itself. Docker does not either; here such packets from containers are dropped.
+- **a as a container beside the target**: Docker does not look at sources that containers make up.
 
 **other networks > open** is as in Docker 28: other machines are let in, other networks of this host are not. Docker 29 lets them in too; its documentation says that it does not.
 `;

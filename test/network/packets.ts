@@ -84,6 +84,19 @@ export class Packets {
     });
   }
 
+  /** Notes what comes (`seen`) and says nothing: two that answer each other would never end. */
+  hearUdp(netns: string | undefined, port: number, address: string): void {
+    const batch = new DatagramBatch({ slots: 32, slotBytes: 512 });
+    const fd = openUdpSocket({ netns, address, port });
+    this.#watch(fd, () => {
+      const count = batch.recv(fd);
+      for (let slot = 0; slot < count; slot++) {
+        const { buffer, length } = batch.packet(slot);
+        this.#seen.set(buffer.toString('utf8', 0, length), batch.source(slot).address);
+      }
+    });
+  }
+
   /** Answers each INIT to the port whose checksum is right. */
   serveSctp(netns: string | undefined, port: number, version: 4 | 6): void {
     const batch = new DatagramBatch({ slots: 32, slotBytes: 512 });

@@ -108,7 +108,10 @@ const CHAINS: readonly Chain[] = [
     name: 'input',
     comment: 'an internal network reaches its own gateway address and no other of this host',
     hook: 'type filter hook input priority filter; policy accept;',
-    rules: ['iifname @internal ct state new fib daddr type local fib daddr . iif type != local drop'],
+    rules: [
+      'iifname @bridges fib saddr . iif oif missing jump foreign-source',
+      'iifname @internal ct state new fib daddr type local fib daddr . iif type != local drop',
+    ],
   },
   {
     name: 'forward',
@@ -117,8 +120,10 @@ const CHAINS: readonly Chain[] = [
     hook: 'type filter hook forward priority filter - 10; policy accept;',
     rules: [
       'jump user',
-      'ct state established,related accept',
+      // Before anything is asked of flows, which know nothing of where a packet comes from. Within a network sources are free.
       'iifname . oifname vmap @neighbours',
+      'iifname @bridges fib saddr . iif oif missing jump foreign-source',
+      'ct state established,related accept',
       'iifname @internal drop',
       // Docker: directly, but not to more than what is published.
       'iifname . oifname @trusted ip daddr . meta l4proto . th dport @open4 accept',
@@ -134,9 +139,15 @@ const CHAINS: readonly Chain[] = [
     ],
   },
   {
+    name: 'foreign-source',
+    comment: 'an answer would not go back to that bridge: only a container on several networks has a reason to send this',
+    rules: ['iifname . ip saddr @astride4 return', 'iifname . ip6 saddr @astride6 return', 'drop'],
+  },
+  {
     name: 'holes',
     comment: 'a network whose containers may not talk to each other: links open what their sources expose',
     rules: [
+      'ct state established,related accept',
       'ct status dnat ip daddr . meta l4proto . th dport @open4 accept',
       'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
       'ip saddr . ip daddr . meta l4proto . th dport @holes4 accept',

@@ -43,6 +43,8 @@ export const SETS: Readonly<Record<SetName, SetSchema>> = {
   detour6: { key: ['ipv6_addr', 'ifname'], comment: 'published container . bridge that it could answer over directly' },
   hairpin4: { key: ['ipv4_addr', 'ipv4_addr'], comment: 'a published container that calls itself' },
   hairpin6: { key: ['ipv6_addr', 'ipv6_addr'], comment: 'a published container that calls itself' },
+  astride4: { key: ['ifname', 'ipv4_addr'], comment: 'bridge . address that a container on it has on another network' },
+  astride6: { key: ['ifname', 'ipv6_addr'], comment: 'bridge . address that a container on it has on another network' },
   holes4: { key: ['ipv4_addr', ...target4], comment: 'links: from . to . port' },
   holes6: { key: ['ipv6_addr', ...target6], comment: 'links: from . to . port' },
 };

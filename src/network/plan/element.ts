@@ -27,6 +27,8 @@ export type SetName =
   | 'detour6'
   | 'hairpin4'
   | 'hairpin6'
+  | 'astride4'
+  | 'astride6'
   | 'holes4'
   | 'holes6';
 

@@ -83,9 +83,9 @@ function inboundVerdict(network: NetworkRecord, options: BridgeOptions, version:
   return 'drop';
 }
 
-/** A sandbox's published ports: where they lead, what they open, and whose answers must come back through us. */
+/** A sandbox's addresses, where it has several, and published ports: where they lead, what they open, and whose answers must come back through us. */
 export function sandboxElements(record: SandboxRecord, table: NetworkTable, { inputPolicy = false }: { readonly inputPolicy?: boolean } = {}): Element[] {
-  const elements: Element[] = [];
+  const elements = astrideElements(record, table);
   for (const endpoint of record.sandbox.endpoints) {
     if (endpoint.published.length === 0) continue;
     for (const version of [4, 6] as const) {
@@ -101,6 +101,18 @@ export function sandboxElements(record: SandboxRecord, table: NetworkTable, { in
     }
   }
   return elements;
+}
+
+/** A container on more than one network may send from each of its addresses over each of them: it answers by its routes. */
+function astrideElements({ sandbox: { endpoints } }: SandboxRecord, table: NetworkTable): Element[] {
+  return endpoints.flatMap((over) => {
+    const bridge = table.network(over.networkId)?.bridgeName;
+    if (!bridge) return [];
+    return endpoints.filter((other) => other !== over).flatMap(({ ipv4, ipv6 }): Element[] => [
+      ...(ipv4 ? [{ set: 'astride4' as const, key: `${bridge} . ${ipv4}` }] : []),
+      ...(ipv6 ? [{ set: 'astride6' as const, key: `${bridge} . ${ipv6}` }] : []),
+    ]);
+  });
 }
 
 /** Whether the kernel leads the port's host address to an address of that family; a relay in the process does the rest. */
