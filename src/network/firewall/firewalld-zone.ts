@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { monotonicMs } from '../../base/clock.ts';
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
-import { runHostProgram } from './host-program.ts';
+import type { HostPrograms } from './host-program.ts';
 import { interfaceOf, leadsTo, listChains, listRules } from './nft-listing.ts';
 
 export const ZONE = 'causeway';
@@ -61,7 +61,7 @@ const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 const ENGINES = /^(docker0|causeway0|br-[0-9a-f]{12})$/;
 
 /** Bridges that the user put into a zone of his choice stay there. `gone` are those that were ours once. Returns what was done, in words. */
-export async function makeFirewalldWay(context: RulesetContext, bridges: readonly string[], reloads: ReloadLimit, gone: ReadonlySet<string>): Promise<string[]> {
+export async function makeFirewalldWay(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit, gone: ReadonlySet<string>): Promise<string[]> {
   const state = readZones(context);
   if (!state) return [];
   const missing = bridges.filter((bridge) => isPlain(bridge) && !state.zones.has(bridge));
@@ -69,32 +69,32 @@ export async function makeFirewalldWay(context: RulesetContext, bridges: readonl
   if (missing.length === 0 && stale.length === 0 && (state.hasPolicies || bridges.every((bridge) => state.zones.get(bridge) !== ZONE))) return [];
   if (!state.hasZone || !state.hasPolicies) {
     // Without an interface in it, a zone has no chains: firewalld knows.
-    const [zones, policies] = await Promise.all([askList('--get-zones'), askList('--get-policies')]);
+    const [zones, policies] = await Promise.all([askList(programs, '--get-zones'), askList(programs, '--get-policies')]);
     if (!zones) return []; // a table that firewalld left behind
     if (!zones.includes(ZONE) || (policies && POLICIES.some(({ name }) => !policies.includes(name)))) {
-      await makeZone(missing, reloads);
+      await makeZone(programs, missing, reloads);
       return [`firewalld has a zone ${ZONE} now, with the bridges of containers in it`];
     }
   }
-  await refuseForeign('zone', ZONE);
+  await refuseForeign(programs, 'zone', ZONE);
   await Promise.all([['--permanent'], []].map(async (scope) => {
-    await assign(scope, missing);
-    await remove(scope, stale);
+    await assign(programs, scope, missing);
+    await remove(programs, scope, stale);
   }));
   return missing.length === 0 ? [] : [`firewalld: ${missing.join(', ')} is in the zone ${ZONE}`];
 }
 
 /** Where firewalld does not run, its permanent configuration would bring it back. What the user calls alike stays. */
-export async function removeFirewalldWay(context: RulesetContext): Promise<string[]> {
+export async function removeFirewalldWay(context: RulesetContext, programs: HostPrograms): Promise<string[]> {
   if (!readZones(context) && !PARTS.some(([kind, name]) => existsSync(fileOf(kind, name)))) return [];
-  const [zones, policies] = await Promise.all([askList('--permanent', '--get-zones'), askList('--permanent', '--get-policies')]);
+  const [zones, policies] = await Promise.all([askList(programs, '--permanent', '--get-zones'), askList(programs, '--permanent', '--get-policies')]);
   if (!zones) return removeFiles();
   const here = { zone: zones, policy: policies ?? [] };
   const there = PARTS.filter(([kind, name]) => here[kind].includes(name));
-  const own = (await Promise.all(there.map(async (part) => ((await isOwn(...part)) ? [part] : [])))).flat();
+  const own = (await Promise.all(there.map(async (part) => ((await isOwn(programs, ...part)) ? [part] : [])))).flat();
   if (own.length === 0) return [];
-  for (const [kind, name] of own) await tell('--permanent', `--delete-${kind}=${name}`);
-  await tell('--reload');
+  for (const [kind, name] of own) await tell(programs, '--permanent', `--delete-${kind}=${name}`);
+  await tell(programs, '--reload');
   return [`firewalld: the zone ${ZONE} is removed`];
 }
 
@@ -112,13 +112,13 @@ function removeFiles(): string[] {
 }
 
 /** By what it says of itself. */
-async function isOwn(kind: Kind, name: string): Promise<boolean> {
-  const text = readIfThere(fileOf(kind, name)) ?? (await ask('--permanent', `--${kind}=${name}`, '--get-description'));
+async function isOwn(programs: HostPrograms, kind: Kind, name: string): Promise<boolean> {
+  const text = readIfThere(fileOf(kind, name)) ?? (await ask(programs, '--permanent', `--${kind}=${name}`, '--get-description'));
   return text?.includes(WHOSE) ?? false;
 }
 
-async function refuseForeign(kind: Kind, name: string): Promise<void> {
-  if (await isOwn(kind, name)) return;
+async function refuseForeign(programs: HostPrograms, kind: Kind, name: string): Promise<void> {
+  if (await isOwn(programs, kind, name)) return;
   throw systemError(`firewalld has a ${kind} ${name} that the engine did not make: it is left alone; give it another name, or start the daemon with --firewall-integration=false`);
 }
 
@@ -131,25 +131,25 @@ function readIfThere(file: string): string | undefined {
 }
 
 /** What the user changed in a zone that exists stays as it is. */
-async function makeZone(bridges: readonly string[], reloads: ReloadLimit): Promise<void> {
-  const [zones, policies] = await Promise.all([askList('--permanent', '--get-zones'), askList('--permanent', '--get-policies')]);
+async function makeZone(programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit): Promise<void> {
+  const [zones, policies] = await Promise.all([askList(programs, '--permanent', '--get-zones'), askList(programs, '--permanent', '--get-policies')]);
   const there = { zone: zones ?? [], policy: policies ?? [] };
-  for (const [kind, name] of PARTS) if (there[kind].includes(name)) await refuseForeign(kind, name);
+  for (const [kind, name] of PARTS) if (there[kind].includes(name)) await refuseForeign(programs, kind, name);
   const dir = mkdtempSync(join(tmpdir(), 'causeway-firewalld-'));
   const add = (kind: Kind, name: string, xml: string): Promise<void> => {
     const file = join(dir, `${name}.xml`);
     writeFileSync(file, xml);
-    return tell('--permanent', `--new-${kind}-from-file=${file}`, `--name=${name}`);
+    return tell(programs, '--permanent', `--new-${kind}-from-file=${file}`, `--name=${name}`);
   };
   try {
-    if (zones?.includes(ZONE)) await assign(['--permanent'], bridges);
+    if (zones?.includes(ZONE)) await assign(programs, ['--permanent'], bridges);
     else await add('zone', ZONE, zoneXml(bridges, policies !== undefined));
     await Promise.all(POLICIES.filter(({ name }) => policies && !policies.includes(name)).map((policy) => add('policy', policy.name, policyXml(policy))));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
   reloads.take();
-  await tell('--reload'); // a zone cannot be added to a firewalld that runs
+  await tell(programs, '--reload'); // a zone cannot be added to a firewalld that runs
 }
 
 const WHOSE = 'Kept by the container engine Causeway';
@@ -163,29 +163,29 @@ const policyXml = ({ name, ingress, egress }: (typeof POLICIES)[number]): string
   `<?xml version="1.0" encoding="utf-8"?>\n<policy target="ACCEPT"><short>${name}</short>${DESCRIPTION}<ingress-zone name="${ingress}"/><egress-zone name="${egress}"/></policy>\n`;
 
 /** One that has another zone by now stays there. */
-async function assign(scope: readonly string[], bridges: readonly string[]): Promise<void> {
+async function assign(programs: HostPrograms, scope: readonly string[], bridges: readonly string[]): Promise<void> {
   if (bridges.length === 0) return;
-  await tell(...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--add-interface=${bridge}`)).catch((error: unknown) => {
+  await tell(programs, ...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--add-interface=${bridge}`)).catch((error: unknown) => {
     if (!errorMessage(error).includes('ZONE_CONFLICT')) throw error;
   });
 }
 
-async function remove(scope: readonly string[], bridges: readonly string[]): Promise<void> {
-  if (bridges.length > 0) await ask(...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--remove-interface=${bridge}`));
+async function remove(programs: HostPrograms, scope: readonly string[], bridges: readonly string[]): Promise<void> {
+  if (bridges.length > 0) await ask(programs, ...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--remove-interface=${bridge}`));
 }
 
 /** What `firewall-cmd` printed; undefined where it refused or is missing. */
-async function ask(...args: string[]): Promise<string | undefined> {
-  const result = await runHostProgram('firewall-cmd', args);
+async function ask(programs: HostPrograms, ...args: string[]): Promise<string | undefined> {
+  const result = await programs.run('firewall-cmd', args);
   return result?.code === 0 ? result.stdout.trim() : undefined;
 }
 
-async function askList(...args: string[]): Promise<string[] | undefined> {
-  return (await ask(...args))?.split(/\s+/);
+async function askList(programs: HostPrograms, ...args: string[]): Promise<string[] | undefined> {
+  return (await ask(programs, ...args))?.split(/\s+/);
 }
 
-async function tell(...args: string[]): Promise<void> {
-  const result = await runHostProgram('firewall-cmd', args);
+async function tell(programs: HostPrograms, ...args: string[]): Promise<void> {
+  const result = await programs.run('firewall-cmd', args);
   if (!result) throw systemError('firewall-cmd is not installed');
   if (result.code !== 0) throw systemError(`firewall-cmd ${args.join(' ')}: ${result.stderr.trim().slice(0, 500)}`);
 }

@@ -4,6 +4,7 @@ import { isKernelError } from '../../kernel/errors.ts';
 import type { NftFamily } from '../../kernel/nftables/batch.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import type { Effort, Filter, FilterRule } from './filter-model.ts';
+import { HostPrograms } from './host-program.ts';
 import { parseLongListing } from './iptables-listing.ts';
 import { iptablesRule } from './iptables-rules.ts';
 import { hasLegacyTable, listing, type IptablesFamily, type WholeListing } from './iptables-way.ts';
@@ -14,6 +15,7 @@ import { FAMILY, TABLE } from './schema.ts';
 const IPTABLES_PRIORITY: Readonly<Record<string, number>> = { mangle: -150, filter: 0, security: 50 };
 /** Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of megabytes. */
 export const MAX_RULES = 20_000;
+const ASKING = new HostPrograms();
 const SMALL_TABLE = 2_000; // rules; of a larger table only the chains that count are read
 
 /** A chain at the forward hook whose rules are not known. */
@@ -46,7 +48,7 @@ interface Room {
 
 export async function readLegacyTables(): Promise<LegacyTable[]> {
   const names = (['ip', 'ip6'] as const).flatMap((family) => Object.keys(IPTABLES_PRIORITY).filter((table) => hasLegacyTable(family, table)).map((table) => ({ family, table })));
-  const tables = await Promise.all(names.map(async ({ family, table }) => ({ family, table, listed: await listing('legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))) })));
+  const tables = await Promise.all(names.map(async ({ family, table }) => ({ family, table, listed: await listing(ASKING, 'legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))) })));
   return tables.flatMap(({ listed, ...name }) => (listed === undefined ? [] : [{ ...name, listed }]));
 }
 
@@ -85,7 +87,7 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
   if (!listed) return unread(base, TOO_MANY);
   const opaque = listed.some(({ expr = [] }) => expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'));
   if (opaque && family !== 'inet' && name === 'FORWARD') {
-    const text = await listing('nft', family as IptablesFamily, table);
+    const text = await listing(ASKING, 'nft', family as IptablesFamily, table);
     if (text !== undefined) return iptablesFilter(text, 'iptables', family as IptablesFamily, table, room, effort);
   }
   const chains = new Map<string, FilterRule[]>();

@@ -2,7 +2,6 @@
  * Programs of other firewalls on this host: run without a shell, for a bounded time, and what they print is not trusted. One that did not answer (it is
  * stopped, or waits for a lock or a bus that somebody holds) is left alone for a while: everybody who asks would wait as long.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { monotonicMs } from '../../base/clock.ts';
 import { systemError } from '../../base/errors.ts';
 import { runProgram, type ProgramResult } from '../../base/program.ts';
@@ -15,33 +14,34 @@ export const READ_MS = 3_000;
 /** Until when a program is left alone, by its name: what hangs does so for all of this process. */
 const silent = new Map<string, number>();
 
-/** What ends the programs that a piece of work runs, however deep in it. */
-const ending = new AsyncLocalStorage<AbortSignal>();
+/** Runs them until `signal` comes: those that run then are killed, and no more are run. */
+export class HostPrograms {
+  readonly #signal: AbortSignal | undefined;
 
-/** When the signal comes, programs that the work runs are killed, and it can run no more. */
-export function runUntil<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  return ending.run(signal, work);
-}
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
 
-/** Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`, or did not lately. */
-export async function runHostProgram(file: string, args: readonly string[], input?: string, timeoutMs = CHANGE_MS): Promise<ProgramResult | undefined> {
-  if (monotonicMs() < (silent.get(file) ?? 0)) throw didNotAnswer(file);
-  const signal = ending.getStore();
-  if (signal?.aborted) throw systemError(`${file} is not asked: the daemon ends`);
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' };
-  let isLate = false;
-  const late = () => {
-    isLate = true;
-    silent.set(file, monotonicMs() + LEFT_ALONE_MS);
-  };
-  try {
-    const result = await runProgram(file, args, { env, timeoutMs, late, ...(signal ? { signal } : {}), ...(input === undefined ? {} : { input }) });
-    silent.delete(file);
-    return result;
-  } catch (error) {
-    if (isLate) throw didNotAnswer(file);
-    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
-    throw error;
+  /** Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`, or did not lately. */
+  async run(file: string, args: readonly string[], input?: string, timeoutMs = CHANGE_MS): Promise<ProgramResult | undefined> {
+    if (monotonicMs() < (silent.get(file) ?? 0)) throw didNotAnswer(file);
+    const signal = this.#signal;
+    if (signal?.aborted) throw systemError(`${file} is not asked: the daemon ends`);
+    const env = { ...process.env, PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+    let isLate = false;
+    const late = () => {
+      isLate = true;
+      silent.set(file, monotonicMs() + LEFT_ALONE_MS);
+    };
+    try {
+      const result = await runProgram(file, args, { env, timeoutMs, late, ...(signal ? { signal } : {}), ...(input === undefined ? {} : { input }) });
+      silent.delete(file);
+      return result;
+    } catch (error) {
+      if (isLate) throw didNotAnswer(file);
+      if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 }
 

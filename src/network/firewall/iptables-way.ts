@@ -6,7 +6,7 @@ import { LongWork } from '../../base/long-work.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, type Place } from './forward-place.ts';
-import { CHANGE_MS, READ_MS, runHostProgram } from './host-program.ts';
+import { CHANGE_MS, READ_MS, type HostPrograms } from './host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from './iptables-listing.ts';
 import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
@@ -49,31 +49,31 @@ export class SettledPlaces {
 }
 
 /** In the namespace of this process. Returns what was done, in words. */
-export async function makeIptablesWay(reader: RulesetReader, ordinary: Ordinary, settled: SettledPlaces): Promise<string[]> {
+export async function makeIptablesWay(reader: RulesetReader, programs: HostPrograms, ordinary: Ordinary, settled: SettledPlaces): Promise<string[]> {
   const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
     const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
     if (seen !== undefined && settled.has(seen)) return undefined;
-    const script = planJump(state, await findPlace(state, kind, family, ordinary));
+    const script = planJump(state, await findPlace(programs, state, kind, family, ordinary));
     if (seen !== undefined && script === undefined) settled.add(seen);
     return script;
   };
-  return change(reader, plan, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+  return change(reader, programs, plan, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
 }
 
-export async function removeIptablesWay(reader: RulesetReader): Promise<string[]> {
-  return change(reader, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
+export async function removeIptablesWay(reader: RulesetReader, programs: HostPrograms): Promise<string[]> {
+  return change(reader, programs, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
 }
 
-async function change(reader: RulesetReader, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
     try {
-      const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(family);
+      const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(programs, family);
       if (state?.own?.some((target) => target !== 'ACCEPT' && target !== USER_CHAIN)) throw systemError(`the chain ${JUMP_CHAIN} of ${programOf(family)} has rules that are not the engine's: it is left alone`);
       const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
-      await restore(kind, family, script);
+      await restore(programs, kind, family, script);
       done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`));
     } catch (error) {
       errors.push(error); // the other family is not to suffer from it
@@ -84,8 +84,8 @@ async function change(reader: RulesetReader, plan: (state: ListedState, kind: Ip
 }
 
 /** Whose rules are there, the program lists: nft does not show all that they ask. */
-async function findPlace({ policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place> {
-  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(kind, family, 'filter', CHANGE_MS) : undefined;
+async function findPlace(programs: HostPrograms, { policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place> {
+  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
   if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
   const work = new LongWork();
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
@@ -117,11 +117,11 @@ async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: 
   }
 }
 
-async function legacyState(family: IptablesFamily): Promise<ListedState | undefined> {
+async function legacyState(programs: HostPrograms, family: IptablesFamily): Promise<ListedState | undefined> {
   if (!hasLegacyTable(family, 'filter')) return undefined;
   // Only what counts: this is asked every few seconds, and others may have thousands of rules in chains of their own.
   const ask = async (...what: string[]) => {
-    const listed = await runKind('legacy', family, '', ['-w', '5', '-t', 'filter', '-S', ...what]);
+    const listed = await runKind(programs, 'legacy', family, '', ['-w', '5', '-t', 'filter', '-S', ...what]);
     return listed?.code === 0 ? listed.stdout : undefined;
   };
   const forward = await ask('FORWARD');
@@ -146,23 +146,23 @@ export interface WholeListing {
 }
 
 /** Undefined where the program is missing, or cannot read the table. */
-export async function listing(kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | undefined> {
-  const listed = await runKind(kind, family, '', ['-w', '2', '-t', table, '-S'], { timeoutMs });
+export async function listing(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | undefined> {
+  const listed = await runKind(programs, kind, family, '', ['-w', '2', '-t', table, '-S'], { timeoutMs });
   return listed?.code === 0 ? { text: listed.stdout, cut: listed.cut } : undefined;
 }
 
-async function restore(kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
-  const done = await runKind(kind, family, '-restore', ['-w', '5', '--noflush'], { input: script });
+async function restore(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
+  const done = await runKind(programs, kind, family, '-restore', ['-w', '5', '--noflush'], { input: script });
   if (!done) throw systemError(`${programOf(family)}-restore is not installed`);
   if (done.code !== 0) throw systemError(`${programOf(family)}-restore: ${done.stderr.trim().slice(0, 500)}`);
 }
 
 /** `iptables-nft-restore`, or `iptables-restore` where that one is of the kind. */
-async function runKind(kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], { input, timeoutMs }: { input?: string; timeoutMs?: number } = {}) {
+async function runKind(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], { input, timeoutMs }: { input?: string; timeoutMs?: number } = {}) {
   const program = programOf(family);
-  const exact = await runHostProgram(`${program}-${kind}${suffix}`, args, input, timeoutMs);
+  const exact = await programs.run(`${program}-${kind}${suffix}`, args, input, timeoutMs);
   if (exact) return exact;
-  const version = await runHostProgram(`${program}${suffix}`, ['--version'], undefined, timeoutMs);
+  const version = await programs.run(`${program}${suffix}`, ['--version'], undefined, timeoutMs);
   const isNft = version?.stdout.includes('nf_tables') ?? false;
-  return version && isNft === (kind === 'nft') ? runHostProgram(`${program}${suffix}`, args, input, timeoutMs) : undefined;
+  return version && isNft === (kind === 'nft') ? programs.run(`${program}${suffix}`, args, input, timeoutMs) : undefined;
 }

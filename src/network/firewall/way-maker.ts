@@ -10,7 +10,7 @@ import { within } from '../../base/within.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { makeFirewalldWay, ReloadLimit, removeFirewalldWay } from './firewalld-zone.ts';
-import { runUntil } from './host-program.ts';
+import { HostPrograms } from './host-program.ts';
 import { hasLegacyTable, makeIptablesWay, removeIptablesWay, SettledPlaces } from './iptables-way.ts';
 
 const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
@@ -39,6 +39,7 @@ export class WayMaker {
   readonly #settled = new SettledPlaces();
   readonly #reloads = new ReloadLimit();
   readonly #ending = new AbortController();
+  readonly #programs = new HostPrograms(this.#ending.signal);
   readonly #gone = new Set<string>();
 
   constructor(options: WayMakerOptions) {
@@ -65,14 +66,14 @@ export class WayMaker {
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
     return this.#run({
-      iptables: () => makeIptablesWay(this.#reader(), { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks() }, this.#settled),
-      firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, this.#gone),
+      iptables: () => makeIptablesWay(this.#reader(), this.#programs, { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks() }, this.#settled),
+      firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone),
     });
   }
 
   /** A network came or went: only firewalld tells bridges apart. Waits a few seconds at most. */
   async followBridges(bridges: () => readonly string[]): Promise<void> {
-    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), bridges(), this.#reloads, this.#gone) }));
+    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone) }));
   }
 
   /** A bridge is ours no more. It leaves the firewalls with the next look at them, however long firewalld does not run. */
@@ -86,7 +87,7 @@ export class WayMaker {
   }
 
   async remove(options: { readonly permanent: boolean }): Promise<void> {
-    await this.#run({ iptables: () => removeIptablesWay(this.#reader()), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context()) } : {}) });
+    await this.#run({ iptables: () => removeIptablesWay(this.#reader(), this.#programs), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context(), this.#programs) } : {}) });
   }
 
   /** Waits a few seconds at most for what is under way and then ends it; nothing is begun any more. */
@@ -128,7 +129,7 @@ export class WayMaker {
   async #attempt(name: Firewalls, work: () => Promise<string[]>): Promise<string[]> {
     this.#begunMs.set(name, monotonicMs());
     try {
-      const done = await runUntil(this.#ending.signal, work);
+      const done = await work();
       this.#troubles.delete(name);
       for (const text of done) this.#log.info({}, text);
       return done;
