@@ -1,5 +1,6 @@
 /** How the container is confined and what it takes of the host. Returns warnings for the response. */
 import { isIP } from 'node:net';
+import { posix } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import type { HostConfigRequest, UpdateRequest } from '../wire/container-create.ts';
 import { isHost } from './network-mode.ts';
@@ -7,6 +8,10 @@ import { validateMount, validateTmpfsTarget } from './validate-mounts.ts';
 import { validateResources } from './validate-resources.ts';
 import { parseExtraHost } from '../model/extra-host.ts';
 import { refuseSplit } from './one-word.ts';
+
+const MAX_NAME_BYTES = 255;
+/** PATH_MAX without room for the hierarchy's mount point and the container's own name. */
+const MAX_CGROUP_PARENT_BYTES = 3500;
 
 const CAPABILITIES = new Set(
   (
@@ -37,6 +42,7 @@ export function validateHost(host: HostConfigRequest): string[] {
   if ('' in host.Annotations) throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   const warnings = validateResources(host, false);
   validateModes(host);
+  validateStorageOptions(host.StorageOpt);
   for (const target of Object.keys(host.Tmpfs)) validateTmpfsTarget(target);
   if (isHost(host.NetworkMode) && Object.keys(host.PortBindings).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
@@ -67,6 +73,7 @@ export function validateRestartPolicy(policy: UpdateRequest['RestartPolicy']): v
 function validateModes(host: HostConfigRequest): void {
   if (!/^(|none|private|host|shareable|container:.*)$/.test(host.IpcMode)) throw invalid(`invalid IPC mode: ${host.IpcMode}`);
   if (!/^(|host|container:.+)$/.test(host.PidMode)) throw invalid(`invalid PID mode: ${host.PidMode}`);
+  validateCgroupParent(host.CgroupParent);
   if (host.ShmSize < 0) throw invalid('SHM size can not be less than 0');
   if (!/^(|host)$/.test(host.UTSMode)) throw invalid(`invalid UTS mode: ${host.UTSMode}`);
   if (!/^(|host)$/.test(host.UsernsMode)) throw invalid(`invalid userns mode: ${host.UsernsMode}`);
@@ -75,6 +82,22 @@ function validateModes(host: HostConfigRequest): void {
   }
   if (!/^(|private|host)$/.test(host.CgroupnsMode)) throw invalid(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
   for (const option of host.SecurityOpt ?? []) validateSecurityOption(option);
+}
+
+/** A limit that would not be kept is refused. */
+function validateStorageOptions(options: HostConfigRequest['StorageOpt']): void {
+  for (const name of Object.keys(options)) {
+    throw invalid(name === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${name}`);
+  }
+}
+
+/** What no cgroup can be below: the file system takes no such name. */
+function validateCgroupParent(parent: string): void {
+  const complain = (reason: string) => invalid(`invalid cgroup parent ${JSON.stringify(parent.slice(0, 100))}: ${reason}`);
+  if (/[\0\n]/.test(parent)) throw complain('a NUL byte and a new line are not allowed');
+  if (parent !== '' && posix.resolve('/', parent) === '/') throw complain('it is the root, in which the host has its own processes: name a group below it');
+  if (parent.split('/').some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)) throw complain('file name too long');
+  if (Buffer.byteLength(parent) > MAX_CGROUP_PARENT_BYTES) throw complain('file name too long');
 }
 
 function validateSecurityOption(option: string): void {

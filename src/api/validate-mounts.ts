@@ -43,6 +43,7 @@ function mountComplaint(mount: MountRequest): string | undefined {
     case 'tmpfs':
       if (mount.BindOptions) return 'field BindOptions must not be specified';
       if (source !== '') return 'field Source must not be specified';
+      if (mount.TmpfsOptions && mount.TmpfsOptions.SizeBytes < 0) return `invalid tmpfs size ${mount.TmpfsOptions.SizeBytes}: it must not be negative`;
       return undefined;
     default:
       return 'mount type unknown';

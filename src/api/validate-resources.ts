@@ -1,9 +1,11 @@
 /** Limits that contradict each other or cannot be. Returns warnings; what the kernel lacks is the engine's to say. */
 import { cpus } from 'node:os';
 import { invalid, notImplemented } from '../base/errors.ts';
+import { parseCpuset } from '../model/cpuset.ts';
 import type { UpdateRequest } from '../wire/container-create.ts';
 
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+const MAX_CPU_QUOTA_US = 2 ** 44 - 1;
 
 export type ResourcesRequest = Omit<UpdateRequest, 'RestartPolicy'>;
 
@@ -52,12 +54,20 @@ function validateCpu(resources: ResourcesRequest): void {
     throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   }
   if (quota > 0 && quota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  if (quota > MAX_CPU_QUOTA_US) throw invalid(`invalid CPU quota (${quota}): the kernel takes at most ${MAX_CPU_QUOTA_US} microseconds`);
   if (resources.CpuShares < 0) throw invalid(`invalid CPU shares (${resources.CpuShares}): value must be a positive integer`);
+  // The words are runc's, with which Docker refuses the start.
+  if (resources.CpuShares === 1) throw invalid('the minimum allowed cpu-shares is 2');
+  if (resources.CpuShares > 262_144) throw invalid('the maximum allowed cpu-shares is 262144');
+  for (const [name, value] of [['period', CpuRealtimePeriod], ['runtime', CpuRealtimeRuntime]] as const) {
+    if (value < 0) throw invalid(`invalid CPU real-time ${name} (${value}): value must be a positive integer`);
+  }
   if (CpuRealtimePeriod !== 0 && CpuRealtimeRuntime > CpuRealtimePeriod) {
     throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
   }
   for (const [name, value] of [['cpus', resources.CpusetCpus], ['mems', resources.CpusetMems]] as const) {
-    if (value !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(value)) throw invalid(`Invalid value ${value} for cpuset ${name}`);
+    const set = parseCpuset(value);
+    if (typeof set === 'string') throw invalid(`Invalid value ${value} for cpuset ${name}: ${set}`);
   }
 }
 

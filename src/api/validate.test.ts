@@ -73,7 +73,7 @@ test('limits', () => {
   const n = cpus().length;
   assert.equal(limits({ NanoCpus: (n + 1) * 1e9 }), `range of CPUs is from 0.01 to ${n}.00, as there are only ${n} CPUs available`);
   assert.equal(limits({ CpuQuota: 10 }), 'CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  assert.equal(limits({ CpusetCpus: 'x' }), 'Invalid value x for cpuset cpus');
+  assert.equal(limits({ CpusetCpus: 'x' }), 'Invalid value x for cpuset cpus: invalid format: x');
   assert.match(limits({ BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] }), /does not limit block I\/O per device/);
   assert.match(limits({ DeviceRequests: [{ Count: -1 }] }), /no device drivers/);
 });

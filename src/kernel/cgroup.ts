@@ -2,7 +2,7 @@
  * Control groups, read: which kind this machine has, what a group uses, who is in it. Writing is the OCI runtime's work. A
  * group is named by its path below the hierarchy's root ('/causeway/0123...'), the same in every v1 hierarchy.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountPoints } from './mount.ts';
 
@@ -95,6 +95,25 @@ export function readCgroupStats(path: string): CgroupStats {
 export function oomKills(path: string): number {
   if (cgroupMode() === 'v2') return keyed(file2(path, 'memory.events'))['oom_kill'] ?? 0;
   return keyed(file1('memory', path, 'memory.oom_control'))['oom_kill'] ?? 0;
+}
+
+/** The processors and memory nodes that a container can be kept to, as lists; '' where the kernel does not say. */
+export function hostCpuset(): { readonly cpus: string; readonly mems: string } {
+  const list = (name: string) => (cgroupMode() === 'v2' ? file2('', `cpuset.${name}.effective`) : file1('cpuset', '', `cpuset.effective_${name}`))?.trim() ?? '';
+  return { cpus: list('cpus'), mems: list('mems') };
+}
+
+/** Whether groups can have shares of the disks. */
+export function hasBlockIoWeight(): boolean {
+  if (cgroupMode() === 'v2') return (file2('', 'cgroup.controllers') ?? '').trim().split(' ').includes('io');
+  const root = cgroupMounts().controllers.get('blkio');
+  return root !== undefined && existsSync(join(root, 'blkio.weight'));
+}
+
+/** v1: takes a limit of processor time away, which not every runtime can. */
+export function liftCpuQuota(path: string): void {
+  const root = cgroupMounts().controllers.get('cpu');
+  if (root !== undefined) writeFileSync(join(root, path, 'cpu.cfs_quota_us'), '-1');
 }
 
 /** The processes in the group and in those below it; [] if it is gone. */

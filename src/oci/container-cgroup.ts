@@ -4,9 +4,10 @@
  */
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, errorMessage, systemError } from '../base/errors.ts';
-import { cgroupMounts, cgroupsOfProcess, listPids } from '../kernel/cgroup.ts';
+import { cgroupMode, cgroupMounts, cgroupsOfProcess, liftCpuQuota, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
 import { hiddenUnified, joinHiddenUnified } from '../kernel/unified-cgroup.ts';
+import type { OciResources } from './oci-spec.ts';
 import { SIGKILL } from './signals.ts';
 
 /** '/parent/ID', at least two names deep, the last one long enough to be a container's own. Throws otherwise. */
@@ -59,6 +60,15 @@ export function thaw(cgroupsPath: string): void {
   } catch (error) {
     if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENODEV') throw error; // it is gone, and so is what was in it
   }
+}
+
+/** crun 1.8 has no way to say "no limit" in hierarchies of v1: where that is wanted it is written here. Returns what is left for the runtime. */
+export function withoutLiftedQuota(cgroupsPath: string, resources: OciResources): OciResources {
+  if (resources.cpu?.quota !== -1 || cgroupMode() === 'v2') return resources;
+  checkCgroupsPath(cgroupsPath);
+  liftCpuQuota(cgroupsPath);
+  const { quota: _, ...cpu } = resources.cpu;
+  return { ...resources, cpu };
 }
 
 function readState(file: string): string {

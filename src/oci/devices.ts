@@ -57,10 +57,12 @@ function devicesOf(wanted: DeviceSpec, host: HostFacts): OciDevice[] {
   }));
 }
 
+const MAX_DEVICE_NUMBER = 2 ** 32 - 1;
+
 /** 'c 1:3 mr', 'a *:* rwm'. Anything else: kind `invalid`, Docker's text. */
 export function parseDeviceRule(text: string): OciDeviceRule {
   const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
-  if (!match) throw invalid(`invalid device cgroup rule format: '${text}'`);
+  if (!match || Number(match[2]) > MAX_DEVICE_NUMBER || Number(match[3]) > MAX_DEVICE_NUMBER) throw invalid(`invalid device cgroup rule format: '${text}'`);
   const [, type, major, minor, access] = match;
   return {
     allow: true,

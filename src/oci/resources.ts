@@ -6,8 +6,10 @@ import type { OciDeviceRule, OciResources, OciRlimit } from './oci-spec.ts';
 export type Ulimit = ResourceSpec['ulimits'][number];
 
 const CPU_PERIOD_US = 100_000;
+/** The kernel has no more process ids and takes no higher limit. */
+const MAX_PIDS = 2 ** 22;
 
-/** Fields that are not given stay as they are (update) or unlimited (create). */
+/** Fields that are not given stay as they are (update, which has no rules for devices) or unlimited (create). */
 export function buildResources(spec: Partial<ResourceSpec>, deviceRules?: readonly OciDeviceRule[]): OciResources {
   const memory = withoutUndefined({
     limit: positive(spec.memoryBytes),
@@ -20,28 +22,39 @@ export function buildResources(spec: Partial<ResourceSpec>, deviceRules?: readon
   const cpu = withoutUndefined({
     shares: positive(spec.cpuShares),
     period: nano === undefined ? positive(spec.cpuPeriodUs) : CPU_PERIOD_US,
-    quota: nano === undefined ? spec.cpuQuotaUs || undefined : Math.floor((nano * CPU_PERIOD_US) / 1e9),
+    quota: nano === undefined ? quotaOf(spec.cpuQuotaUs, deviceRules !== undefined) : Math.floor((nano * CPU_PERIOD_US) / 1e9),
     realtimePeriod: positive(spec.cpuRealtimePeriodUs),
     realtimeRuntime: spec.cpuRealtimeRuntimeUs || undefined,
     cpus: spec.cpusetCpus || undefined,
     mems: spec.cpusetMems || undefined,
   });
-  const pids = spec.pidsLimit ?? 0;
   return withoutUndefined({
     devices: deviceRules,
     memory,
     cpu,
-    // Docker's 0 and -1 both mean no limit; without the field the runtime leaves the cgroup's own (no) limit.
-    pids: pids > 0 ? { limit: pids } : spec.pidsLimit === -1 ? { limit: -1 } : undefined,
+    pids: pidsOf(spec.pidsLimit, deviceRules !== undefined),
     blockIO: spec.blkioWeight ? { weight: spec.blkioWeight } : undefined,
   }) ?? {};
 }
 
 // OCI's swap is memory and swap together, as Docker's is; Docker's 0 means as much swap again as memory.
 function swapLimit(spec: Partial<ResourceSpec>): number | undefined {
-  if (spec.memorySwapBytes === -1) return -1;
+  if (spec.memorySwapBytes !== undefined && spec.memorySwapBytes < 0) return -1;
   if (spec.memorySwapBytes) return spec.memorySwapBytes;
-  return spec.memoryBytes ? 2 * spec.memoryBytes : undefined;
+  if (!spec.memoryBytes) return undefined;
+  return spec.memoryBytes < 2 ** 62 ? 2 * spec.memoryBytes : -1;
+}
+
+/** Null, 0 and below are no limit, which a new cgroup has by itself. crun 1.8 cannot write 'max': as many as there can be are the same. */
+function pidsOf(limit: number | null | undefined, isNew: boolean): { limit: number } | undefined {
+  if (limit === undefined) return undefined;
+  if (limit !== null && limit > 0) return { limit: Math.min(limit, MAX_PIDS) };
+  return isNew ? undefined : { limit: MAX_PIDS };
+}
+
+/** Below 0 is no limit, however it is written; a new cgroup has none. */
+function quotaOf(quotaUs: number | undefined, isNew: boolean): number | undefined {
+  return !quotaUs || (isNew && quotaUs < 0) ? undefined : Math.max(quotaUs, -1);
 }
 
 const RLIMITS = new Set([
@@ -55,8 +68,16 @@ export function buildRlimits(ulimits: readonly Ulimit[], defaults: readonly Ulim
   for (const ulimit of [...defaults, ...ulimits]) byName.set(ulimit.name.toLowerCase(), ulimit);
   return [...byName].map(([name, { soft, hard }]) => {
     if (!RLIMITS.has(name)) throw invalid(`invalid ulimit type: ${name}`);
+    refuseSoftAboveHard(soft, hard);
     return { type: `RLIMIT_${name.toUpperCase()}`, soft: unlimited(soft), hard: unlimited(hard) };
   });
+}
+
+/** In the words of Docker's client. */
+function refuseSoftAboveHard(soft: number, hard: number): void {
+  if (hard < 0 || (soft >= 0 && soft <= hard)) return;
+  const values = soft < 0 ? `soft: ${soft} (unlimited), hard: ${hard}` : `${soft} > ${hard}`;
+  throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${values}`);
 }
 
 /** Stands for RLIM_INFINITY, 2^64-1, which no number of ours holds: serializeSpec writes the real one in its place. */

@@ -17,7 +17,7 @@ import { connectAttach, writeControl } from './attach-socket.ts';
 import { removeBundle } from './bundle.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, removeCgroupWhenEmpty, thaw } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, removeCgroupWhenEmpty, thaw, withoutLiftedQuota } from './container-cgroup.ts';
 import { clearUnfinishedNotes, findProcesses, forkedConmon, notedIds, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -193,7 +193,7 @@ export class Runtime {
   async update(id: string, resources: OciResources): Promise<void> {
     const live = this.#get(id);
     const file = join(live.note.bundle, 'resources.json');
-    writeFileSync(file, JSON.stringify(resources));
+    writeFileSync(file, JSON.stringify(withoutLiftedQuota(live.note.cgroupsPath, resources)));
     try {
       await this.#command(live, 'update container', ['update', '--resources', file, id]);
     } finally {

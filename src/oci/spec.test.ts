@@ -97,8 +97,11 @@ test('resources: what is given, in OCI\'s words', () => {
     pids: { limit: 10 },
   });
   assert.deepEqual(buildResources({ memoryBytes: 100, memorySwapBytes: -1 }).memory, { limit: 100, swap: -1 });
-  assert.deepEqual(buildResources({ pidsLimit: -1 }).pids, { limit: -1 });
-  assert.equal(buildResources({ pidsLimit: 0 }).pids, undefined);
+  for (const unlimited of [null, 0, -1, 2 ** 63]) {
+    assert.deepEqual(buildResources({ pidsLimit: unlimited }).pids, { limit: 4_194_304 }, 'as many as there can be, where there may be a limit');
+    if (unlimited !== 2 ** 63) assert.equal(buildResources({ pidsLimit: unlimited }, []).pids, undefined, 'a new cgroup has none');
+  }
+  assert.equal(buildResources({}).pids, undefined, 'as it is');
 });
 
 test('ulimits: the container\'s over the daemon\'s; -1 is no limit, to the last bit', () => {

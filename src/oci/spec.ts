@@ -83,7 +83,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     ociVersion: '1.0.2',
     process: {
       terminal: process.tty,
-      ...(process.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
+      ...(process.tty && rows > 0 && columns > 0 ? { consoleSize: terminalSize(rows, columns) } : {}),
       user: input.user,
       args: init ? [INIT_PATH, '--', ...command] : command,
       env: withHome(input.env, input.user),
@@ -149,7 +149,7 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
   const [rows, columns] = input.consoleSize ?? [0, 0];
   return {
     terminal: input.tty,
-    ...(input.tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
+    ...(input.tty && rows > 0 && columns > 0 ? { consoleSize: terminalSize(rows, columns) } : {}),
     user: input.user,
     args: input.args,
     env: withHome(input.env, input.user),
@@ -159,6 +159,11 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     noNewPrivileges: security.noNewPrivileges,
     ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
   };
+}
+
+/** The kernel has 16 bits for each. */
+function terminalSize(rows: number, columns: number): { height: number; width: number } {
+  return { height: Math.min(rows, 65_535), width: Math.min(columns, 65_535) };
 }
 
 function capabilitiesOf(record: ContainerRecord, host: HostFacts): readonly string[] {

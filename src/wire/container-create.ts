@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { command, fields, flag, integer, keySet, list, optionalFields, optionalFlag, optionalInteger, optionalTexts, text, textMap, texts } from './go-fields.ts';
 
-const nanoseconds = () => v.nullish(v.number(), 0);
+const nanoseconds = () => integer(0, 'time.Duration');
 
 export const healthcheckSchema = fields({
   Test: texts(),
@@ -10,7 +10,7 @@ export const healthcheckSchema = fields({
   Timeout: nanoseconds(),
   StartPeriod: nanoseconds(),
   StartInterval: nanoseconds(),
-  Retries: integer(),
+  Retries: integer(0, 'int'),
 });
 
 const configEntries = {
@@ -37,7 +37,7 @@ const configEntries = {
   OnBuild: optionalTexts(),
   Labels: textMap(),
   StopSignal: text(),
-  StopTimeout: optionalInteger(),
+  StopTimeout: optionalInteger('int'),
   Shell: command(),
 };
 
@@ -49,19 +49,19 @@ export const endpointSettingsSchema = fields({
   Aliases: texts(),
   MacAddress: text(),
   DriverOpts: textMap(),
-  GwPriority: integer(),
+  GwPriority: integer(0, 'int'),
   NetworkID: text(),
 });
 
-const throttleDevices = () => list(fields({ Path: text(), Rate: integer() }));
+const throttleDevices = () => list(fields({ Path: text(), Rate: integer(0, 'uint64') }));
 
 const resourceEntries = {
   CpuShares: integer(),
   Memory: integer(),
   NanoCpus: integer(),
   CgroupParent: text(),
-  BlkioWeight: integer(),
-  BlkioWeightDevice: list(fields({ Path: text(), Weight: integer() })),
+  BlkioWeight: integer(0, 'uint16'),
+  BlkioWeightDevice: list(fields({ Path: text(), Weight: integer(0, 'uint16') })),
   BlkioDeviceReadBps: throttleDevices(),
   BlkioDeviceWriteBps: throttleDevices(),
   BlkioDeviceReadIOps: throttleDevices(),
@@ -85,11 +85,11 @@ const resourceEntries = {
   Ulimits: v.nullish(v.array(fields({ Name: text(), Soft: integer(), Hard: integer() })), null),
   CpuCount: integer(),
   CpuPercent: integer(),
-  IOMaximumIOps: integer(),
-  IOMaximumBandwidth: integer(),
+  IOMaximumIOps: integer(0, 'uint64'),
+  IOMaximumBandwidth: integer(0, 'uint64'),
 };
 
-const restartPolicySchema = v.nullish(fields({ Name: text(), MaximumRetryCount: integer() }), {});
+const restartPolicySchema = v.nullish(fields({ Name: text(), MaximumRetryCount: integer(0, 'int') }), {});
 
 const driverConfigSchema = optionalFields({ Name: text(), Options: textMap() });
 
@@ -108,7 +108,7 @@ export const mountSchema = fields({
   }),
   VolumeOptions: optionalFields({ NoCopy: flag(), Labels: textMap(), DriverConfig: driverConfigSchema, Subpath: text() }),
   ImageOptions: optionalFields({ Subpath: text() }),
-  TmpfsOptions: optionalFields({ SizeBytes: integer(), Mode: integer() }),
+  TmpfsOptions: optionalFields({ SizeBytes: integer(), Mode: integer(0, 'fs.FileMode') }),
   ClusterOptions: v.nullish(v.unknown(), null),
 });
 
@@ -128,7 +128,7 @@ const hostConfigSchema = fields({
   AutoRemove: flag(),
   VolumeDriver: text(),
   VolumesFrom: optionalTexts(),
-  ConsoleSize: v.nullish(v.array(v.number()), []),
+  ConsoleSize: v.nullish(v.array(integer(0, 'uint')), []),
   Annotations: textMap(),
   CapAdd: command(),
   CapDrop: command(),
@@ -141,7 +141,7 @@ const hostConfigSchema = fields({
   IpcMode: text(),
   Cgroup: text(),
   Links: texts(),
-  OomScoreAdj: integer(),
+  OomScoreAdj: integer(0, 'int'),
   PidMode: text(),
   Privileged: flag(),
   PublishAllPorts: flag(),

@@ -1,8 +1,8 @@
 /** Exec instances as Docker's API spells them. */
 import * as v from 'valibot';
-import { fields, flag, text, texts } from './go-fields.ts';
+import { fields, flag, integer, text, texts } from './go-fields.ts';
 
-const consoleSizeSchema = v.nullish(v.array(v.number()), null);
+const consoleSizeSchema = v.nullish(v.array(integer(0, 'uint')), null);
 
 export const execCreateSchema = fields({
   User: text(),

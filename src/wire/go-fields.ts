@@ -3,12 +3,13 @@
  * unknown fields are ignored, field names match in any case, and a wrong type is named with its field.
  */
 import * as v from 'valibot';
+import { goInteger, type GoInteger } from './go-integer.ts';
 
 export const text = (fallback = '') => v.nullish(v.string(), fallback);
 export const flag = (fallback = false) => v.nullish(v.boolean(), fallback);
-export const integer = (fallback = 0) => v.nullish(v.pipe(v.number(), v.integer()), fallback);
+export const integer = (fallback = 0, type: GoInteger = 'int64') => v.nullish(goInteger(type), fallback);
 export const optionalFlag = () => v.nullish(v.boolean(), null);
-export const optionalInteger = () => v.nullish(v.pipe(v.number(), v.integer()), null);
+export const optionalInteger = (type: GoInteger = 'int64') => v.nullish(goInteger(type), null);
 export const texts = () => v.nullish(v.array(v.string()), []);
 /** An absent list and an empty one mean different things (`Cmd`, `MaskedPaths`). */
 export const optionalTexts = () => v.nullish(v.array(v.string()), null);

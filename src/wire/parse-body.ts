@@ -2,6 +2,7 @@
 import { parseJsonText } from '../base/json-text.ts';
 import * as v from 'valibot';
 import { invalid } from '../base/errors.ts';
+import { formatNumber, isGoInteger } from './go-integer.ts';
 
 /** Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'). */
 export function parseBody<const S extends v.GenericSchema>(schema: S, typeName: string, body: string): v.InferOutput<S> {
@@ -27,7 +28,12 @@ export function parseJson(body: string): unknown {
 function describeIssue(issue: v.BaseIssue<unknown>, typeName: string): string {
   const path = (issue.path ?? []).map((item) => String(item.key)).join('.');
   const field = path === '' ? `value of type ${typeName}` : `struct field ${typeName}.${path} of type ${goType(issue)}`;
-  return `json: cannot unmarshal ${jsonType(issue.input)} into Go ${field}`;
+  return `json: cannot unmarshal ${isGoInteger(issue.message) ? numberOrType(issue.input) : jsonType(issue.input)} into Go ${field}`;
+}
+
+/** What is no number of the wanted type is shown. */
+function numberOrType(value: unknown): string {
+  return typeof value === 'number' ? `number ${formatNumber(value)}` : jsonType(value);
 }
 
 function jsonType(value: unknown): string {
@@ -39,6 +45,7 @@ function jsonType(value: unknown): string {
 }
 
 function goType(issue: v.BaseIssue<unknown>): string {
+  if (isGoInteger(issue.message)) return issue.message;
   const expected = issue.expected ?? issue.type;
   if (expected === 'Array' || issue.type === 'union') return '[]string';
   if (issue.type === 'check') return 'struct';

@@ -142,7 +142,7 @@ function toResourceSpec(host: HostConfigRequest): ResourceSpec {
     memoryBytes: host.Memory,
     memoryReservationBytes: host.MemoryReservation,
     // Docker writes the default down at create, and inspect shows it.
-    memorySwapBytes: host.Memory > 0 && host.MemorySwap === 0 ? host.Memory * 2 : host.MemorySwap,
+    memorySwapBytes: host.Memory > 0 && host.MemorySwap === 0 ? twice(host.Memory) : host.MemorySwap,
     memorySwappiness: host.MemorySwappiness === -1 ? null : host.MemorySwappiness,
     oomKillDisable: host.OomKillDisable ?? false,
     pidsLimit: host.PidsLimit !== null && host.PidsLimit <= 0 ? null : host.PidsLimit,
@@ -151,6 +151,11 @@ function toResourceSpec(host: HostConfigRequest): ResourceSpec {
     deviceCgroupRules: host.DeviceCgroupRules ?? [],
     ulimits: toUlimits(host.Ulimits),
   };
+}
+
+/** -1 where twice as much is more than a client could read, and than any machine has. */
+function twice(bytes: number): number {
+  return bytes < 2 ** 62 ? 2 * bytes : -1;
 }
 
 function toDevices(devices: UpdateRequest['Devices']): ResourceSpec['devices'] {

@@ -10,12 +10,14 @@ import type { MountPoint } from '../../model/mount.ts';
 import { newId, shortId } from '../../model/ids.ts';
 import { copyUp } from '../../image/copy-up.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
+import { possibleLimits } from '../../oci/possible-limits.ts';
 import { checkConfinement } from '../../oci/spec-check.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { resolveMounts, subpathOf, type MountContext } from '../volume/container-mounts.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { followName } from './followed-links.ts';
+import { checkLogOptions } from './log-options.ts';
 import { commandOf, mergeImage } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
@@ -37,7 +39,10 @@ export async function createContainer(context: EngineContext, wantedName: string
   const image = images.get(asked.image);
   const id = newId();
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
-  const merged = completeSpec(context, mergeImage(asked, image.config), id);
+  const { limits, warnings } = possibleLimits(asked.host.resources);
+  const wanted = mergeImage(asked, image.config);
+  const merged = completeSpec(context, { ...wanted, host: { ...wanted.host, resources: limits } }, id);
+  checkLogOptions(merged.host.logConfig.config);
   const { path, args } = commandOf(merged.process);
   checkConfinement(merged);
   const { runtime } = merged.host;
@@ -90,7 +95,7 @@ export async function createContainer(context: EngineContext, wantedName: string
       (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
     await followName(context, created).catch((error: unknown) => context.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
-    return { id, warnings: [] };
+    return { id, warnings };
   } finally {
     release();
   }

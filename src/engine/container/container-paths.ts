@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { EngineContext } from '../engine-context.ts';
 
@@ -37,6 +37,7 @@ export function subpathsOf(context: EngineContext, id: string): string {
   return join(context.config.execRoot, 'subpaths', id);
 }
 
-export function cgroupsPathOf(context: EngineContext, record: ContainerRecord): string {
-  return `${record.spec.host.cgroupParent || context.config.cgroupParent}/${record.id}`;
+/** A parent is taken from the root, as runc does it, however it is written: 'x' and '../../x' are '/x'. */
+export function cgroupsPathOf(context: EngineContext, record: Pick<ContainerRecord, 'id' | 'spec'>): string {
+  return posix.resolve('/', record.spec.host.cgroupParent || context.config.cgroupParent, record.id);
 }

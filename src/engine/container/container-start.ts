@@ -23,6 +23,7 @@ import { removeUnlocked } from './container-remove.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { linkEnvironment } from './link-environment.ts';
+import { logMaxBytes } from './log-options.ts';
 import { joinedContainerRef, networkModeKind, withInterface } from './network-mode.ts';
 import { joinTargets } from './namespace-joins.ts';
 import { networkOwnerId, publishNetworkBack, releaseNetwork } from './shared-network.ts';
@@ -118,7 +119,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     openStdin: process.openStdin,
     stdinOnce: process.stdinOnce,
     logPath: host.logConfig.type === 'none' ? null : paths.log,
-    logMaxBytes: parseSizeBytes(host.logConfig.config['max-size']),
+    logMaxBytes: logMaxBytes(host.logConfig.config),
   });
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
   unmountSubpaths(subpathsOf(context, record.id)); // the container has them
@@ -290,12 +291,4 @@ function withSubpaths(context: EngineContext, record: ContainerRecord, mounts: r
     const { source, subpath } = subpathOf(mount, context.volumes);
     return subpath === '' ? mount : { ...mount, source: mountSubpath(directory, source, subpath) };
   });
-}
-
-export function parseSizeBytes(text: string | undefined): number | undefined {
-  if (text === undefined || text === '' || text === '-1') return undefined;
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(text);
-  if (!match) throw invalid(`invalid size: '${text}'`);
-  const scale = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }[match[2]!.toLowerCase()]!;
-  return Math.floor(Number(match[1]) * scale);
 }

@@ -1,11 +1,12 @@
 /** `update`: limits of a container that may be running, and its restart policy. */
-import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
+import { possibleLimits } from '../../oci/possible-limits.ts';
 import { buildResources } from '../../oci/resources.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
+import { checkTogether } from './resource-limits.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
 export interface ContainerUpdate {
@@ -20,14 +21,13 @@ export function updateContainer(context: EngineContext, ref: string, changes: Co
     const { host } = record.spec;
     const policy = changes.restartPolicy ?? host.restartPolicy;
     checkRestartPolicy(policy, host.autoRemove);
-    const resources: ResourceSpec = { ...host.resources, ...changes.resources };
-    if (resources.memorySwapBytes > 0 && resources.memoryBytes > resources.memorySwapBytes) {
-      throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
-    }
+    const { limits, warnings } = possibleLimits(changes.resources);
+    checkTogether(host.resources, limits);
+    const resources: ResourceSpec = { ...host.resources, ...limits };
     const updated: ContainerRecord = { ...record, spec: { ...record.spec, host: { ...host, resources, restartPolicy: policy } } };
-    if (isUp(record) && Object.keys(changes.resources).length > 0) await context.runtime.update(id, buildResources(changes.resources));
+    if (isUp(record) && Object.keys(limits).length > 0) await context.runtime.update(id, buildResources(limits));
     await context.table.save(updated);
     publishContainerEvent(context.events, updated, 'update');
-    return { warnings: [] };
+    return { warnings };
   });
 }
