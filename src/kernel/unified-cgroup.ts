@@ -4,6 +4,7 @@
  * root group with the machine's own, whatever groups they have in the v1 hierarchies.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { cgroupMode, cgroupsOfProcess } from './cgroup.ts';
 import { isKernelError } from './errors.ts';
 import { openFilesystem } from './mount.ts';
@@ -27,11 +28,31 @@ function open(): string | null {
 
 /** Puts a process into the group there that it has in the others; what it starts is in it too. A process that has ended: nothing. */
 export function joinHiddenUnified(path: string, pid: number): void {
+  const file = groupToJoin(path, pid);
+  if (file !== undefined) unlessEnded(() => writeFileSync(file, String(pid)));
+}
+
+/** The same, while other things are done: the kernel takes milliseconds for a move. */
+export async function joinHiddenUnifiedSoon(path: string, pid: number): Promise<void> {
+  const file = groupToJoin(path, pid);
+  if (file === undefined) return;
+  const moved = await writeFile(file, String(pid)).catch((error: unknown) => error);
+  unlessEnded(() => {
+    if (moved !== undefined) throw moved;
+  });
+}
+
+/** The file of the group that takes it, which is made; undefined where there is no such hierarchy, or it is there. */
+function groupToJoin(path: string, pid: number): string | undefined {
   const root = hiddenUnified();
-  if (root === undefined || cgroupsOfProcess(pid).get('') === path) return;
+  if (root === undefined || cgroupsOfProcess(pid).get('') === path) return undefined;
+  mkdirSync(`${root}${path}`, { recursive: true });
+  return `${root}${path}/cgroup.procs`;
+}
+
+function unlessEnded(move: () => void): void {
   try {
-    mkdirSync(`${root}${path}`, { recursive: true });
-    writeFileSync(`${root}${path}/cgroup.procs`, String(pid));
+    move();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, errorMessage, systemError } from '../base/errors.ts';
 import { cgroupMode, cgroupMounts, cgroupsOfProcess, liftCpuQuota, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
-import { hiddenUnified, joinHiddenUnified } from '../kernel/unified-cgroup.ts';
+import { hiddenUnified, joinHiddenUnified, joinHiddenUnifiedSoon } from '../kernel/unified-cgroup.ts';
 import type { OciResources } from './oci-spec.ts';
 import { SIGKILL } from './signals.ts';
 
@@ -25,8 +25,9 @@ export function joinContainer(cgroupsPath: string, pid: number): void {
 }
 
 /** The same of a process that the runtime says is the container's, if the other hierarchies agree: a number can be anybody's. */
-export function joinContainerIfIn(cgroupsPath: string, pid: number): void {
-  if ([...cgroupsOfProcess(pid).values()].includes(cgroupsPath)) joinContainer(cgroupsPath, pid);
+export async function joinContainerIfIn(cgroupsPath: string, pid: number): Promise<void> {
+  checkCgroupsPath(cgroupsPath);
+  if ([...cgroupsOfProcess(pid).values()].includes(cgroupsPath)) await joinHiddenUnifiedSoon(cgroupsPath, pid);
 }
 
 /** Every process of the container, by the host's numbers. */

@@ -101,8 +101,8 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
   const report = await conmon.reports.next();
   if (report === undefined || report.data <= 0) throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
   begun.pid = report.data;
-  joinContainerIfIn(start.cgroupsPath, report.data);
   const process = new WatchedProcess(report.data);
+  await joinContainerIfIn(start.cgroupsPath, report.data);
   let lostCode: number | undefined;
   process.ended
     .then(async () => {

@@ -68,6 +68,7 @@ interface Live {
   readonly program: RuntimeProgram;
   readonly conmon: WatchedProcess;
   process: WatchedProcess | undefined; // the container's first
+  joined: Promise<void>; // it is in its group
   exit: ContainerExit | undefined;
   lostExitCode: number | undefined; // when conmon was killed because it did not say
   readonly execs: Set<Promise<unknown>>; // that have not ended
@@ -76,8 +77,7 @@ interface Live {
   readonly markExited: () => void;
 }
 
-/** What is reported when conmon itself was killed and took the exit code with it. */
-const UNKNOWN_EXIT_CODE = 255;
+const UNKNOWN_EXIT_CODE = 255; // reported when conmon itself was killed and took the exit code with it
 
 export class Runtime {
   readonly #options: RuntimeOptions;
@@ -123,8 +123,8 @@ export class Runtime {
       mkdirSync(bundle, { recursive: true, mode: 0o700 });
       for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
       writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
-      const create = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
-      return { pid: await this.#operations.run(create, (operation) => this.#make(request, note, program, operation)) };
+      const what = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
+      return { pid: await this.#operations.run(what, (operation) => this.#make(request, note, program, operation)) };
     } catch (error) {
       await this.#leftovers.remove(id, [{ what: 'conmon', remove: () => killMonitor(note, this.#patience) }]);
       await this.#discard(id, note, program);
@@ -152,7 +152,7 @@ export class Runtime {
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
     this.#setProcess(live, report.data);
-    joinContainerIfIn(spec.linux.cgroupsPath, report.data);
+    (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are seen to meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
   }
@@ -160,6 +160,7 @@ export class Runtime {
   /** Lets the process go. A process that has ended meanwhile has its exit notice; no error. */
   async start(id: string): Promise<void> {
     const live = this.#get(id);
+    await live.joined;
     if (live.exit !== undefined) return;
     if (!(await live.program.start(id, live.process!))) this.#log.warn({ id }, 'the container ended before it was started');
   }
@@ -365,7 +366,7 @@ export class Runtime {
   #track(note: ContainerNote, program: RuntimeProgram, conmon: WatchedProcess): Live {
     let markExited!: () => void;
     const exited = new Promise<void>((resolve) => (markExited = resolve));
-    const live: Live = { note, program, conmon, process: undefined, exit: undefined, lostExitCode: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
+    const live: Live = { note, program, conmon, process: undefined, joined: Promise.resolve(), exit: undefined, lostExitCode: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
     this.#live.set(note.id, live);
     conmon.ended.then(() => this.#conmonEnded(live)).catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
     return live;

@@ -28,6 +28,8 @@ describe('the v2 side of hybrid cgroups', { skip }, () => {
     for (const pid of engine.ok('top', 'web', '-o', 'pid').split('\n').slice(1)) assert.equal(groupOf(pid.trim()), `${parent}/${id}`);
     assert.equal(/^0::(.*)$/m.exec(engine.ok('exec', 'web', 'cat', '/proc/self/cgroup'))?.[1], `${parent}/${id}`);
     assert.ok(existsSync(group));
+    // Before its first instruction: it cannot start anything outside.
+    assert.match(engine.ok('run', '--rm', 'busybox', 'cat', '/proc/self/cgroup'), new RegExp(`^0::${parent}/[0-9a-f]{64}$`, 'm'));
     engine.ok('rm', '-f', 'web');
     await until('the group is gone', () => !existsSync(group));
   });
