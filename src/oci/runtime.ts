@@ -14,10 +14,10 @@ import { within } from '../base/within.ts';
 import { kill as killProcess, processState } from '../kernel/process.ts';
 import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
-import { removeBundle } from './bundle.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, removeCgroupWhenEmpty, thaw, withoutLiftedQuota } from './container-cgroup.ts';
+import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, thaw, withoutLiftedQuota } from './container-cgroup.ts';
+import { leftoversOf } from './container-leftovers.ts';
 import { clearUnfinishedNotes, findProcesses, forkedConmon, notedIds, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
@@ -25,7 +25,7 @@ import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
-import { endConmon, endExecs, endMonitor, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
+import { endConmon, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
 import { Operations, type Operation } from './operation.ts';
 import { PATIENCE, type Patience } from './patience.ts';
 import { environment } from './quick-program.ts';
@@ -428,13 +428,7 @@ export class Runtime {
     live?.conmon.release();
     live?.process?.release();
     return this.#leftovers.remove(id, [
-      { what: 'monitors of execs', remove: () => endExecs(note) },
-      { what: 'processes', remove: () => killLeftovers(note.cgroupsPath) },
-      { what: 'conmon', remove: () => endMonitor(note, this.#patience) },
-      { what: 'state of the runtime', remove: () => program.delete(id) },
-      { what: 'cgroup', remove: () => removeCgroupWhenEmpty(note.cgroupsPath) },
-      { what: 'directory of the runtime', remove: () => rmSync(program.stateDirectory(id), { recursive: true, force: true }) },
-      { what: 'bundle', remove: () => removeBundle(note.bundle) },
+      ...leftoversOf(note, program, this.#patience),
       ...(options.keepExit ? [] : this.#notesOf(id)),
     ]);
   }
