@@ -19,6 +19,7 @@ import type { NetworkAdmin } from './network-admin.ts';
 import { followOtherBridges, othersCount } from './other-bridges.ts';
 import { desiredElements } from './plan/elements.ts';
 import { isHostInterface } from './plan/interface-name.ts';
+import { groupChange } from './plan/port-group.ts';
 import { planRoutes } from './plan/routes.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import { forgetUntranslated, keepAlive } from './untranslated-flows.ts';
@@ -38,6 +39,7 @@ const RETRY_MS = 500;
 const PREPARE_MS = 300;
 const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
+const TABLE_KEYS = [TABLE_KEY, `7 ${TABLE}`]; // 7: of the bridge family
 const LEGACY_LOOK_MS = 5_000; // nobody tells of changes in iptables' older tables
 const WAY_RETRY_MS = 1_000; // then twice as long each time
 const WAY_RETRY_MAX_MS = 300_000;
@@ -139,7 +141,7 @@ export class Repairer {
     if (news !== 'overrun' && news.own) return this.#prepareSoon();
     this.#core.foreignRules.changed();
     this.#suspects.rules = true;
-    if (news !== 'overrun' && news.deletedTables.includes(TABLE_KEY)) this.#putTableBack();
+    if (news !== 'overrun' && news.deletedTables.some((key) => TABLE_KEYS.includes(key))) this.#putTableBack();
     else if (news !== 'overrun' && news.ruleTables.has(TABLE_KEY)) this.#rememberUserRules();
     this.#schedule(QUIET_MS);
   }
@@ -321,11 +323,12 @@ export class Repairer {
         const network = table.network(endpoint.networkId);
         if (!network || endpoint.hostIfname === '') continue;
         const link = route.link(endpoint.hostIfname);
-        if (link && link.up && link.masterIndex === indexOf(network.bridgeName)) continue;
+        const group = link ? groupChange(link.group, network) : {};
+        if (link && link.up && link.masterIndex === indexOf(network.bridgeName) && group.group === undefined) continue;
         if (!this.#mayRepair(`endpoint ${endpoint.id}`)) continue;
-        if (link) route.setLink(endpoint.hostIfname, { master: network.bridgeName, up: true, hairpin: endpoint.published.length > 0 });
+        if (link) route.setLink(endpoint.hostIfname, { master: network.bridgeName, up: true, hairpin: endpoint.published.length > 0, ...group });
         else this.#attachAgain(record, endpoint, network);
-        const what = link ? 'was taken off its bridge and is back' : 'was deleted and is made anew';
+        const what = !link ? 'was deleted and is made anew' : group.group === undefined ? 'was taken off its bridge and is back' : 'was taken off its bridge or out of its group and is back';
         this.#report(network, `the interface of container ${record.request.containerName} on network ${network.name} ${what}`);
       }
     }

@@ -18,6 +18,7 @@ import { policyWithOthers } from './other-bridges.ts';
 import { desiredElements } from './plan/elements.ts';
 import { isHostInterface } from './plan/interface-name.ts';
 import { macFromId } from './plan/mac.ts';
+import { groupChange } from './plan/port-group.ts';
 import { publishedOf } from './plan/publish.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import { leaveSteps } from './sandbox-steps.ts';
@@ -147,10 +148,15 @@ export class Restorer {
         }
       }
       // The bridge may have been made anew; its ports are then nobody's.
-      const bridge = table.network(endpoint.networkId)?.bridgeName;
+      const network = table.network(endpoint.networkId);
+      const bridge = network?.bridgeName;
       if (!bridge || endpoint.hostIfname === '') continue;
       const link = route.link(endpoint.hostIfname);
-      if (link && link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true, hairpin: endpoint.published.length > 0 });
+      if (!link) continue;
+      // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one now.
+      const group = groupChange(link.group, network);
+      if (link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true, hairpin: endpoint.published.length > 0, ...group });
+      else if (group.group !== undefined) route.setLink(endpoint.hostIfname, group);
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);

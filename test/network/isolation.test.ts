@@ -446,6 +446,8 @@ Only ever stricter:
 - **inside > others** over IPv6: Docker's proxy accepts at every address of the host, the gateway of an internal network included, and leads on to containers that have no IPv6. The
   relay here asks which network a caller is from.
 - **a as the host**: over IPv6 no kernel asks whether a packet says to come from the host itself. Docker does not either; here such packets from containers are dropped.
+- **quiet > quiet**: Docker's filter sees plain IP only; with a VLAN tag, which the receiver's kernel takes off, anything passes. Here nothing else does
+  (test/network/tagged-frames.test.ts).
 - **a as a container beside the target**: Docker does not look at sources that containers make up.
 
 **other networks > open** is as in Docker 28: other machines are let in, other networks of this host are not. Docker 29 lets them in too; its documentation says that it does not.

@@ -44,6 +44,7 @@ const AGAIN_MS = 700; // datagrams may be lost; TCP tries again by itself
 
 const EINPROGRESS = 115;
 const AF_PACKET = 17;
+const ETH_P_ALL = 3;
 const ETHERTYPE = { 4: 0x0800, 6: 0x86dd } as const;
 
 export class Packets {
@@ -173,18 +174,34 @@ export class Packets {
   /** Puts a datagram on the wire behind `link` of a namespace as it is, past routing and filters there. */
   inject(netns: string | undefined, link: string, mac: string, datagram: UdpDatagram): void {
     const packet = encodeUdp(datagram);
-    const route = RouteSocket.open(netns);
-    const index = route.link(link)!.index;
-    route.close();
     const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'open packet socket'));
-    const to = Buffer.alloc(20); // struct sockaddr_ll
-    to.writeUInt16LE(AF_PACKET, 0);
-    to.writeUInt16BE(ETHERTYPE[datagram.source.includes(':') ? 6 : 4], 2);
-    to.writeUInt32LE(index, 4);
+    const to = linkAddress(indexOf(netns, link), ETHERTYPE[datagram.source.includes(':') ? 6 : 4]);
     to[11] = 6;
     macBytes(mac).copy(to, 12);
     check(sendto(fd, packet, packet.length, 0, to, to.length), 'send on packet socket');
     closeFd(fd);
+  }
+
+  /** The same for a whole frame, its Ethernet header included. */
+  injectFrame(netns: string | undefined, link: string, frame: Buffer): void {
+    const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), 'open packet socket'));
+    const to = linkAddress(indexOf(netns, link));
+    check(sendto(fd, frame, frame.length, 0, to, to.length), 'send on packet socket');
+    closeFd(fd);
+  }
+
+  /** Notes the text in <> at the end of each frame that comes in over `link`, whatever the frame is (`seen`). */
+  hearFrames(netns: string | undefined, link: string): void {
+    const buffer = Buffer.alloc(2048);
+    const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open packet socket'));
+    const from = linkAddress(indexOf(netns, link), ETH_P_ALL);
+    check(bind(fd, from, from.length), `bind packet socket to ${link}`);
+    this.#watch(fd, () => {
+      for (let size = recvPacket(fd, buffer); size !== undefined; size = recvPacket(fd, buffer)) {
+        const text = /<[^<>]+>$/.exec(buffer.toString('latin1', 0, size))?.[0];
+        if (text) this.#seen.set(text, link);
+      }
+    });
   }
 
   close(): void {
@@ -199,6 +216,24 @@ export class Packets {
   #watch(fd: number, ready: () => void): void {
     this.#watches.push({ watch: new FdWatch(fd, { readable: true }, ready).unref(), fd });
   }
+}
+
+function indexOf(netns: string | undefined, link: string): number {
+  const route = RouteSocket.open(netns);
+  try {
+    return route.link(link)!.index;
+  } finally {
+    route.close();
+  }
+}
+
+/** struct sockaddr_ll. */
+function linkAddress(index: number, protocol = 0): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(AF_PACKET, 0);
+  address.writeUInt16BE(protocol, 2);
+  address.writeUInt32LE(index, 4);
+  return address;
 }
 
 const plain = (address: string): string => address.replace(/^::ffff:/, '').replace(/%.*/, '');

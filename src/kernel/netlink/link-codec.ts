@@ -15,6 +15,7 @@ const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
 export const IFLA_STATS64 = 23;
+export const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
@@ -63,6 +64,8 @@ export interface LinkInfo {
   /** The id, in this namespace, of the one where `peerIndex` counts; undefined = this one. */
   readonly linkNetnsId: number | undefined;
   readonly alias?: string;
+  /** A number that rules can match (`iifgroup`); absent where it is 0, the default. */
+  readonly group?: number;
   /** For a bridge port. */
   readonly port?: { readonly hairpin: boolean; readonly isolated: boolean; readonly learning: boolean };
   /** For a macvlan or ipvlan. */
@@ -91,6 +94,7 @@ export function parseLink(payload: Buffer): LinkInfo | undefined {
   const mac = attributes.get(IFLA_ADDRESS);
   const netnsId = attributes.get(IFLA_LINK_NETNSID);
   const alias = attributeText(attributes.get(IFLA_IFALIAS));
+  const group = attributeU32(attributes.get(IFLA_GROUP)) ?? 0;
   const info = readAttributes(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0));
   const kind = attributeText(info.get(IFLA_INFO_KIND));
   return {
@@ -105,6 +109,7 @@ export function parseLink(payload: Buffer): LinkInfo | undefined {
     peerIndex: attributeU32(attributes.get(IFLA_LINK)) ?? 0,
     linkNetnsId: netnsId && netnsId.length >= 4 ? netnsId.readInt32LE(0) : undefined,
     ...(alias === '' ? {} : { alias }),
+    ...(group === 0 ? {} : { group }),
     ...parseSlave(info),
     ...parseKindData(kind, info.get(IFLA_INFO_DATA)),
   };

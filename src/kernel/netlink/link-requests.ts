@@ -36,6 +36,8 @@ export interface VethOptions extends NewLink {
   readonly peerMac?: string;
   /** The bridge that the near end becomes a port of. */
   readonly master?: string;
+  /** Of the near end; the kernel's default is 0. */
+  readonly group?: number;
 }
 
 export interface ChildLink extends NewLink {
@@ -61,6 +63,7 @@ export interface LinkChange {
   readonly mtu?: number;
   readonly mac?: string;
   readonly alias?: string;
+  readonly group?: number;
   /** Path of the namespace to move to; after that it is no longer here. */
   readonly netns?: string;
   readonly promiscuous?: boolean;
@@ -124,6 +127,7 @@ export function addVeth(channel: RouteChannel, options: VethOptions): void {
   const peerNetns = channel.openNetns(options.peerNetns);
   createLink(channel, 'veth', options, (writer) => {
     if (masterIndex) writer.attributeU32(link.IFLA_MASTER, masterIndex);
+    if (options.group) writer.attributeU32(link.IFLA_GROUP, options.group);
     link.writeKind(writer, 'veth', () => {
       // The peer cannot be set up here: the kernel makes it first, and an end without the other one refuses.
       writer.nestAfter(link.VETH_INFO_PEER, link.linkHeader(), () => {
@@ -195,6 +199,7 @@ export function setLink(channel: RouteChannel, name: string, change: LinkChange)
     if (change.mtu !== undefined) writer.attributeU32(link.IFLA_MTU, change.mtu);
     if (change.mac !== undefined) writer.attribute(link.IFLA_ADDRESS, macBytes(change.mac));
     if (change.alias !== undefined) writer.attributeString(link.IFLA_IFALIAS, change.alias);
+    if (change.group !== undefined) writer.attributeU32(link.IFLA_GROUP, change.group);
     if (netns !== undefined) writer.attributeU32(link.IFLA_NET_NS_FD, netns);
   });
   setPort(channel, change.newName ?? name, change);

@@ -56,8 +56,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.route('').deleteLink(link);
   },
 
-  'create-veth': ({ hostLink, bridge, netns, link, mac, mtu, ipv6 }, context) => {
-    const create = () => context.route('').addVeth({ name: hostLink, mac: hostInterfaceMac(hostLink), peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge });
+  'create-veth': ({ hostLink, bridge, group, netns, link, mac, mtu, ipv6 }, context) => {
+    const create = () => context.route('').addVeth({ name: hostLink, mac: hostInterfaceMac(hostLink), peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, group });
     try {
       if (ipv6 === undefined) create();
       else bornWith(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);

@@ -6,6 +6,7 @@ import { BRIDGE_OPTION, parseBridgeOptions, unknownOptionWarnings } from '../pla
 import type { NetworkDriver } from '../plan/driver.ts';
 import { bridgeNameFor, hostInterfaceName } from '../plan/interface-name.ts';
 import { macFromId } from '../plan/mac.ts';
+import { portGroup } from '../plan/port-group.ts';
 import type { Step } from '../plan/step.ts';
 import { checkBridgeSpec } from './spec-check.ts';
 
@@ -67,6 +68,7 @@ export const bridgeDriver: NetworkDriver = {
         kind: 'create-veth',
         hostLink: endpoint.hostIfname,
         bridge: network.bridgeName,
+        group: portGroup(network),
         netns,
         link,
         mac: endpoint.mac,

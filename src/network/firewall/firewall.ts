@@ -1,5 +1,5 @@
 /**
- * Our nftables table in the kernel. Promises: the rules are written once, in one transaction; every later change is one
+ * Our nftables tables in the kernel. Promises: the rules are written once, in one transaction; every later change is one
  * atomic transaction of elements; the user's chain keeps its rules; tables of others are never touched.
  */
 import { errorMessage, systemError } from '../../base/errors.ts';
@@ -10,6 +10,7 @@ import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
 import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
+import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
@@ -20,11 +21,14 @@ const PREPARED_MAX_ELEMENTS = 5_000;
 export class Firewall {
   readonly #log: Log;
   readonly #options: RulesetOptions;
+  /** Ours, as nft names them. */
+  readonly #tables: readonly string[];
   #elements: NftSocket | undefined;
   #userRules: string[] = [];
   #rules: string | undefined; // as nft lists them, without the user's
   /** The whole table but its elements, with the user's rules; undefined while it is not known or cannot be copied. */
   #copy: TableCopy | undefined;
+  #bridgedCopy: TableCopy | undefined;
   #prepared: PreparedBatch | undefined;
   /**
    * One for all times: libnftables waits with select(), which ends the process at a descriptor above 1023, and a daemon with a
@@ -38,10 +42,13 @@ export class Firewall {
   readonly #netns: string | undefined;
 
   constructor(options: { log: Log; netns?: string; ruleset?: RulesetOptions }) {
-    this.#options = options.ruleset ?? {};
     this.#log = options.log;
     this.#netns = options.netns;
     this.#context = openContext(options.netns);
+    const bridged = this.#knowsBridged(this.#context);
+    if (!bridged) this.#log.warn({}, 'the kernel has no nftables rules for bridges (CONFIG_NF_TABLES_BRIDGE): containers of a network with enable_icc=false can reach each other with tagged frames');
+    this.#options = { ...options.ruleset, bridged };
+    this.#tables = bridged ? [`${FAMILY} ${TABLE}`, `${BRIDGED_FAMILY} ${TABLE}`] : [`${FAMILY} ${TABLE}`];
     this.#reader = RulesetReader.open(options.netns);
   }
 
@@ -61,9 +68,8 @@ export class Firewall {
       this.change(diff);
       return 'corrected';
     }
-    const remove = present ? `delete table ${FAMILY} ${TABLE}\n` : '';
     const odd = new Set(elements.filter((element) => !isReadableElement(element)));
-    this.#run(`${remove}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
+    this.#run(`${this.#removal()}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
     if (odd.size > 0) {
       this.#log.warn({ elements: [...odd].map(({ key }) => key) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
       this.change({ add: [...odd], remove: [] }); // as bytes, in the same turn
@@ -75,13 +81,17 @@ export class Firewall {
   }
 
   /**
-   * For when the table has just been deleted and every packet counts: writes it as it was, with these elements. False where that
+   * For when a table has just been deleted and every packet counts: writes it as it was, with these elements. False where that
    * cannot be done (it is there, or was never copied): `install` does the rest in any case.
    */
   putBack(elements: () => readonly Element[]): boolean {
-    if (!this.#copy) return false;
-    const batch = this.#prepared ?? this.#batchOf(this.#copy, elements());
+    const batch = this.#prepared ?? (this.#copy && this.#batchOf(this.#copy, elements()));
     this.#prepared = undefined;
+    const bridged = this.#bridgedCopy && this.#batchOf(this.#bridgedCopy, []);
+    return [batch, bridged].map((one) => one !== undefined && this.#write(one)).includes(true);
+  }
+
+  #write(batch: PreparedBatch): boolean {
     let socket: NftSocket | undefined;
     try {
       // The numbers of its messages are fixed, so it is the first that a socket sends.
@@ -121,6 +131,7 @@ export class Firewall {
 
   #copyTable(): void {
     this.#copy = readTable(this.#socket(), FAMILY, TABLE);
+    this.#bridgedCopy = this.#options.bridged ? readTable(this.#socket(), BRIDGED_FAMILY, TABLE) : undefined;
   }
 
   /**
@@ -134,20 +145,34 @@ export class Firewall {
 
   /** The listing of a fresh table, made under another name and without hooks' effect: it is deleted in the next breath. */
   #referenceRules(): string {
-    const reference = `${TABLE}-reference`;
     return this.#withContext((context) => {
-      // Dormant: its chains are not registered, no packet meets them.
-      context.run(renderRuleset([], this.#options).replace(`table ${FAMILY} ${TABLE} {`, `table ${FAMILY} ${reference} {\n\tflags dormant;`));
+      // Dormant: their chains are not registered, no packet meets them.
+      context.run(renderRuleset([], this.#options).replace(new RegExp(`^(table \\w+ ${TABLE}) \\{`, 'gm'), '$1-reference {\n\tflags dormant;'));
+      const references = this.#tables.map((table) => `${table}-reference`);
       try {
-        return normalize(context.list(`list table ${FAMILY} ${reference}`, { terse: true }));
+        return references.map((table) => listRules(context, table)).join('');
       } finally {
-        context.run(`delete table ${FAMILY} ${reference}`);
+        for (const table of references) context.run(`delete table ${table}`);
       }
     });
   }
 
   #listRules(): string {
-    return this.#withContext((context) => normalize(context.list(`list table ${FAMILY} ${TABLE}`, { terse: true })));
+    return this.#withContext((context) => this.#tables.map((table) => listRules(context, table)).join(''));
+  }
+
+  #knowsBridged(context: RulesetContext): boolean {
+    try {
+      context.run(`add table ${BRIDGED_FAMILY} ${TABLE}-probe\ndelete table ${BRIDGED_FAMILY} ${TABLE}-probe\n`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The commands that delete our tables, there or not. */
+  #removal(): string {
+    return this.#tables.map((table) => `add table ${table}\ndelete table ${table}\n`).join('');
   }
 
   /** Called when a change did not go through: what is taken down goes on without it, so somebody has to look at the table again. */
@@ -193,9 +218,9 @@ export class Firewall {
     return (this.#reader ??= RulesetReader.open(this.#netns));
   }
 
-  /** Deletes our table, with the user's chain. */
+  /** Deletes our tables, with the user's chain. */
   remove(): void {
-    if (this.#readUserChain()) this.#run(`delete table ${FAMILY} ${TABLE}\n`);
+    this.#run(this.#removal());
   }
 
   close(): void {
@@ -251,6 +276,16 @@ function openContext(netns: string | undefined): RulesetContext {
 }
 
 const nftablesError = (error: unknown) => systemError(`nftables: ${errorMessage(error)}`, error);
+
+/** Of a table; '' where it is not there. */
+function listRules(context: RulesetContext, table: string): string {
+  try {
+    return normalize(String(context.list(`list table ${table}`, { terse: true })));
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return '';
+    throw error;
+  }
+}
 
 /** A listing without the table's own name and flags, and without what is in the user's chain. */
 function normalize(listing: string): string {

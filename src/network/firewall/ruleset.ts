@@ -1,6 +1,6 @@
 /**
- * The whole ruleset: one table, a constant number of rules. What comes and goes with networks, containers, ports and
- * links are elements of the sets and maps in schema.ts.
+ * The whole ruleset: one table (and a small one for bridged frames, bridged.ts), a constant number of rules. What comes and goes with
+ * networks, containers, ports and links are elements of the sets and maps in schema.ts.
  *
  * - No sets without a name: a table without them can be written again from a copy (kernel/nftables/table-copy.ts).
  * - `iifname`, not `iif`: a bridge may be deleted and made again, and an index would then name nothing.
@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import type { Element, SetName } from '../plan/element.ts';
 import { isReadableByNft } from '../plan/link-name.ts';
+import { renderBridged } from './bridged.ts';
 import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
 
 /** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
@@ -242,6 +243,8 @@ export interface RulesetOptions {
   readonly inputPolicy?: boolean;
   /** Default: true. */
   readonly makeWay?: boolean;
+  /** Whether the kernel has rules for bridged frames. Default: true. */
+  readonly bridged?: boolean;
 }
 
 function chainsOf({ inputPolicy, makeWay = true }: RulesetOptions): readonly Chain[] {
@@ -252,10 +255,14 @@ function chainsOf({ inputPolicy, makeWay = true }: RulesetOptions): readonly Cha
   return chains.toSpliced(before, 0, INPUT_POLICY.chain, INPUT_POLICY.handOver);
 }
 
+function bridgedOf({ bridged = true }: RulesetOptions): string {
+  return bridged ? `\n${renderBridged()}` : '';
+}
+
 /** The chain for the user's own rules: what is in it is carried over when the table is written anew. */
 export const USER_CHAIN = 'user';
 
-/** The table with its sets, chains and rules, and no elements: nft's own syntax, accepted by `nft -f`. */
+/** The tables with their sets, chains and rules, and no elements: nft's own syntax, accepted by `nft -f`. */
 export function renderRuleset(userRules: readonly string[] = [], options: RulesetOptions = {}): string {
   const sets = Object.entries(SETS).map(([name, schema]) => {
     const kind = schema.data ? 'map' : 'set';
@@ -268,7 +275,7 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
     const lines = [`comment "${comment}"`, ...(chain.hook ? [chain.hook] : []), ...(isUser ? userRules : chain.rules)];
     return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
   });
-  return `table ${FAMILY} ${TABLE} {\n${[...sets, ...chains].join('\n')}}\n`;
+  return `table ${FAMILY} ${TABLE} {\n${[...sets, ...chains].join('\n')}}\n${bridgedOf(options)}`;
 }
 
 /** Elements as nft commands, for the transaction that writes the table anew. */
@@ -318,7 +325,7 @@ const versions = new Map<string, string>();
 
 /** Changes when the rules do: a table with another version was written by another release, or with other options. */
 export function rulesetVersion(options: RulesetOptions = {}): string {
-  const text = JSON.stringify([SETS, chainsOf(options)]);
+  const text = JSON.stringify([SETS, chainsOf(options), bridgedOf(options)]);
   const known = versions.get(text);
   if (known !== undefined) return known;
   const version = createHash('sha256').update(text).digest('hex').slice(0, 12);

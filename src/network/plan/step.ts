@@ -14,6 +14,8 @@ export type Step =
       readonly kind: 'create-veth';
       readonly hostLink: string;
       readonly bridge: string;
+      /** Of the host's end (firewall/bridged.ts). */
+      readonly group: number;
       readonly netns: string;
       readonly link: string;
       readonly mac: string;

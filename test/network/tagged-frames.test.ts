@@ -1,0 +1,146 @@
+/**
+ * What filters IP between two ports of a bridge sees IP that comes plainly, and no other: a frame with a VLAN tag, PPPoE or whatever else is
+ * passed on unseen, and the kernel that gets one with a priority tag takes the tag off. So between neighbours that are kept apart only plain IP and ARP pass.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { macBytes } from '../../src/kernel/socket-address.ts';
+import type { Sandbox } from '../../src/network/service.ts';
+import { enterTestHost } from './inside.ts';
+import { Lab, run } from './lab.ts';
+import { encodeUdp } from './packet-codec.ts';
+import { Packets } from './packets.ts';
+
+const PORT = 5000;
+const option = (name: string, value: string) => ({ [`com.docker.network.bridge.${name}`]: value });
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const u16 = (...values: number[]): Buffer => Buffer.concat(values.map((value) => Buffer.from([value >> 8, value & 255])));
+const [IPV4, IPV6, ARP, VLAN, SERVICE_VLAN, PPPOE] = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x8864];
+
+/** What comes before an IP packet, after the addresses. */
+const WRAPPINGS: Readonly<Record<string, (version: 4 | 6, length: number) => Buffer>> = {
+  'a priority tag (802.1Q)': (version) => u16(VLAN, 0, ip(version)),
+  'a priority tag of a provider (802.1ad)': (version) => u16(SERVICE_VLAN, 0, ip(version)),
+  'two priority tags': (version) => u16(SERVICE_VLAN, 0, VLAN, 0, ip(version)),
+  'three priority tags': (version) => u16(VLAN, 0, VLAN, 0, VLAN, 0, ip(version)),
+  'the tag of a VLAN': (version) => u16(VLAN, 7, ip(version)),
+  'PPPoE': (version, length) => u16(PPPOE, 0x1100, 1, length + 2, version === 4 ? 0x21 : 0x57),
+  'a made-up protocol': () => u16(0x88b5),
+  'a length (802.3)': (_, length) => u16(length),
+};
+
+const ip = (version: 4 | 6): number => (version === 4 ? IPV4 : IPV6);
+
+function scenarios(): void {
+  const packets = new Packets();
+  const sandboxes = new Map<string, Sandbox>();
+  let lab: Lab;
+  let outside: string;
+  let round = 0;
+
+  before(async () => {
+    lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
+    outside = lab.otherHost();
+    await lab.createNetwork('quiet', { enableIpv6: true, options: option('enable_icc', 'false') });
+    await lab.createNetwork('loud', { enableIpv6: true });
+    await lab.createNetwork('inside', { enableIpv6: true, internal: true });
+    for (const network of ['quiet', 'loud', 'inside']) {
+      for (const role of ['sender', 'neighbour']) sandboxes.set(`${network} ${role}`, await lab.join(`${network}-${role}`, [network]));
+      packets.hearFrames(netns(`${network} neighbour`), 'eth0');
+    }
+    packets.hearFrames(outside, 'eth0');
+  });
+  after(async () => {
+    packets.close();
+    await lab.stop();
+  });
+
+  const netns = (name: string) => sandboxes.get(name)!.netns;
+  const addressOf = (name: string, version: 4 | 6) => (version === 4 ? sandboxes.get(name)!.endpoints[0]!.ipv4 : sandboxes.get(name)!.endpoints[0]!.ipv6);
+  const macOf = (name: string) => sandboxes.get(name)!.endpoints[0]!.mac;
+  const bridgeMac = (network: string): string => {
+    const route = RouteSocket.open();
+    try {
+      return route.link(lab.network(network).bridgeName)!.mac;
+    } finally {
+      route.close();
+    }
+  };
+
+  /** A datagram in a frame from one to the MAC of another; its text. */
+  const send = (from: string, toMac: string, version: 4 | 6, destination: string, wrapping: (version: 4 | 6, length: number) => Buffer): string => {
+    const text = `<frame ${++round}>`;
+    const packet = encodeUdp({ source: addressOf(from, version), destination, sourcePort: 40_000 + round, destinationPort: PORT, text });
+    packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(toMac), macBytes(macOf(from)), wrapping(version, packet.length), packet]));
+    return text;
+  };
+  const sendAll = (from: string, toMac: string, destination: (version: 4 | 6) => string): Map<string, string> =>
+    new Map(([4, 6] as const).flatMap((version) => Object.entries(WRAPPINGS).map(([name, wrapping]) => [`IPv${version} behind ${name}`, send(from, toMac, version, destination(version), wrapping)])));
+  const arrive = async (texts: readonly string[]): Promise<void> => {
+    for (const until = Date.now() + 10_000; Date.now() < until && !texts.every((text) => packets.seen(text)); ) await sleep(5);
+  };
+  const arrived = (sent: Map<string, string>): string[] => [...sent].filter(([, text]) => packets.seen(text)).map(([name]) => name);
+  /** ARP passes everywhere: once it is there, so is what was sent before it, if it can be. */
+  const sendLast = (network: string): string => {
+    const text = `<frame ${++round}>`;
+    const [from, to] = [`${network} sender`, `${network} neighbour`];
+    const request = Buffer.concat([u16(1, IPV4), Buffer.from([6, 4]), u16(1), macBytes(macOf(from)), Buffer.from(addressOf(from, 4).split('.').map(Number)), Buffer.alloc(6), Buffer.from(addressOf(to, 4).split('.').map(Number))]);
+    packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(macOf(to)), macBytes(macOf(from)), u16(ARP), request, Buffer.from(text)]));
+    return text;
+  };
+  const reached = async (network: string): Promise<string[]> => {
+    const sent = sendAll(`${network} sender`, macOf(`${network} neighbour`), (version) => addressOf(`${network} neighbour`, version));
+    const last = sendLast(network);
+    await arrive([last]);
+    assert.ok(packets.seen(last), 'ARP passes');
+    await sleep(100);
+    return arrived(sent);
+  };
+  const ALL = ([4, 6] as const).flatMap((version) => Object.keys(WRAPPINGS).map((name) => `IPv${version} behind ${name}`));
+
+  test('neighbours that are kept apart get none of it', async () => assert.deepEqual(await reached('quiet'), []));
+  test('neighbours that are not get all of it, as on any cable', async () => assert.deepEqual(await reached('loud'), ALL));
+
+  test('neither after the daemon has been started again, nor after its rules were taken away', async () => {
+    await lab.restart();
+    assert.deepEqual(await reached('quiet'), []);
+    run('nft', 'delete table bridge causeway');
+    for (const until = Date.now() + 10_000; Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out); ) await sleep(10);
+    assert.deepEqual(await reached('quiet'), []);
+    run('nft', 'flush ruleset');
+    for (const until = Date.now() + 10_000; Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out); ) await sleep(10);
+    assert.deepEqual(await reached('quiet'), []);
+  });
+
+  test('nobody gets past the gateway of a network with it either', async () => {
+    const goals: readonly [string, string, (version: 4 | 6) => string][] = [
+      ['loud sender', 'loud', (version) => addressOf('quiet neighbour', version)],
+      ['quiet sender', 'quiet', (version) => addressOf('quiet neighbour', version)],
+      ['inside sender', 'inside', (version) => (version === 4 ? '192.0.2.2' : '2001:db8::2')],
+    ];
+    const sent = goals.map(([from, network, destination]) => sendAll(from, bridgeMac(network), destination));
+    const last = ([4, 6] as const).map((version) => send('loud sender', bridgeMac('loud'), version, version === 4 ? '192.0.2.2' : '2001:db8::2', () => u16(ip(version))));
+    await arrive(last);
+    assert.ok(last.every((text) => packets.seen(text)), 'the control arrives');
+    await sleep(100);
+    assert.deepEqual(sent.flatMap(arrived), []);
+  });
+
+  test('a network that is told to keep its containers apart while they live does so with the next start of the daemon', async () => {
+    const { config } = lab;
+    const [one, other] = [await lab.join('one', ['bridge']), await lab.join('other', ['bridge'])];
+    sandboxes.set('bridge sender', one).set('bridge neighbour', other);
+    packets.hearFrames(other.netns, 'eth0');
+    assert.deepEqual((await reached('bridge')).length, ALL.length);
+    Object.assign(config, { icc: false });
+    await lab.restart();
+    assert.deepEqual(await reached('bridge'), []);
+    Object.assign(config, { icc: true });
+    await lab.restart();
+    assert.deepEqual((await reached('bridge')).length, ALL.length);
+  });
+}
+
+if (enterTestHost(import.meta.url)) describe('frames that are not plain IP', scenarios);
