@@ -105,7 +105,8 @@ function restrict(path: string, group: string): void {
   if (gid !== undefined) chownSync(path, 0, gid);
 }
 
-function socketGroup(group: string): number | undefined {
+/** The group of socket files. @throws invalid where the one that was asked for is not there */
+export function socketGroup(group: string): number | undefined {
   const gid = groupId(group || 'docker');
   if (gid === undefined && group !== '') throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
   return gid;

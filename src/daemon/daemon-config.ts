@@ -3,58 +3,17 @@ import { isAbsolute, join } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import type { LogLevel } from '../base/log.ts';
 import { ipVersion, parseSubnet, subnetContains } from '../model/addresses.ts';
+import { refuseBadValues } from './config-check.ts';
+import type { DaemonConfig } from './config-shape.ts';
 import type { RawOptions } from './daemon-flags.ts';
 
-export interface DaemonConfig {
-  readonly hosts: readonly string[];
-  readonly socketGroup: string; // '' = docker where it exists
-  readonly dataRoot: string;
-  readonly execRoot: string;
-  readonly pidFile: string;
-  readonly bridgeName: string; // '' = the engine makes one
-  readonly defaultBridgeName: string; // '' = chosen
-  readonly bip: string;
-  readonly fixedCidr: string;
-  readonly bip6: string;
-  readonly fixedCidrV6: string;
-  readonly defaultGateway: string;
-  readonly defaultGatewayV6: string;
-  readonly networkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>; // by driver
-  readonly addressPools: readonly { base: string; size: number }[];
-  readonly dns: readonly string[];
-  readonly dnsSearch: readonly string[];
-  readonly dnsOptions: readonly string[];
-  readonly dnsTtlS: number;
-  readonly icc: boolean;
-  readonly ipv6: boolean;
-  readonly mtu: number;
-  readonly hostBindingIp: string;
-  readonly hostGatewayIp: string;
-  readonly ipForward: boolean;
-  readonly firewallIntegration: boolean;
-  readonly inputPolicy: boolean;
-  readonly ipMasq: boolean;
-  readonly liveRestore: boolean;
-  readonly linksFollowNames: boolean;
-  readonly logLevel: LogLevel;
-  readonly logDriver: string;
-  readonly logOptions: Readonly<Record<string, string>>;
-  readonly runtimes: Readonly<Record<string, string>>;
-  readonly defaultRuntime: string; // '' = chosen
-  readonly cgroupParent: string;
-  readonly shmSizeBytes: number;
-  readonly init: boolean;
-  readonly insecureRegistries: readonly string[];
-  readonly labels: readonly string[];
-  readonly shutdownTimeoutS: number;
-}
+export type { DaemonConfig } from './config-shape.ts';
 
 const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
 export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConfig {
   const execRoot = absolute(texts['exec-root'] ?? '/run/causeway', 'exec-root');
   const hosts = lists['host'] ?? ['unix:///run/causeway/causeway.sock'];
-  for (const host of hosts) checkHost(host);
   const logLevel = switches['debug'] === true ? 'debug' : (texts['log-level'] ?? 'info');
   if (!LOG_LEVELS.includes(logLevel)) throw invalid(`invalid logging level: ${logLevel}`);
   const bip = texts['bip'] ?? '';
@@ -69,7 +28,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
   if (ipVersion(hostBindingIp) === 0) throw invalid(`invalid argument "${hostBindingIp}" for "--ip": it is not an IP address`);
   const mtu = Number(texts['mtu'] ?? 1500);
   if (mtu !== 0 && (mtu < 68 || mtu > 65535)) throw invalid(`invalid default MTU: ${mtu}`);
-  return {
+  const config: DaemonConfig = {
     hosts,
     socketGroup: texts['group'] ?? '',
     dataRoot: absolute(texts['data-root'] ?? '/var/lib/causeway', 'data-root'),
@@ -112,16 +71,13 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     labels: lists['label'] ?? [],
     shutdownTimeoutS: Number(texts['shutdown-timeout'] ?? 15),
   };
+  refuseBadValues(config);
+  return config;
 }
 
 function absolute(path: string, name: string): string {
   if (!isAbsolute(path)) throw invalid(`invalid --${name} "${path}": the path must be absolute`);
   return path;
-}
-
-function checkHost(host: string): void {
-  const good = /^unix:\/\/\/.+$/.test(host) || /^tcp:\/\/[^/]+:\d+$/.test(host);
-  if (!good) throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
 }
 
 /** The bridge's address and where containers get theirs from: of one family, the second inside the first. */

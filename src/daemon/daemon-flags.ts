@@ -71,7 +71,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('insecure-registry', 'list', 'Registry (host:port or subnet) to talk to without TLS or without checking its certificate', { key: 'insecure-registries' }),
   option('label', 'list', 'Set key=value labels to the daemon', { key: 'labels' }),
   option('shutdown-timeout', 'number', 'Seconds to give containers to stop when the daemon ends without live-restore (default 15)'),
-  option('validate', 'switch', 'Check the configuration and exit'),
+  option('validate', 'switch', 'Check the configuration (and what of it this host has) and exit'),
 ];
 
 export interface RawOptions {

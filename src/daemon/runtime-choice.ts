@@ -22,12 +22,7 @@ export async function chooseRuntime(
   probe: (name: string) => Promise<string | undefined>,
   log: Log,
 ): Promise<string> {
-  if (wanted !== '') {
-    if (table[wanted] === undefined) throw invalid(`specified default runtime '${wanted}' does not exist: known are ${Object.keys(table).join(', ') || 'none'}`);
-    const path = table[wanted];
-    if (!existsSync(path)) throw systemError(`specified default runtime '${wanted}': cannot run ${path}: no such program`);
-    return wanted;
-  }
+  if (wanted !== '') return chooseNamedRuntime(table, wanted);
   const problems: string[] = [];
   for (const name of ['crun', 'runc']) {
     const problem = table[name] === undefined ? 'not installed' : await probe(name);
@@ -38,4 +33,11 @@ export async function chooseRuntime(
     problems.push(`${name}: ${problem}`);
   }
   throw systemError(`no OCI runtime works here: ${problems.join('; ')}. Install one: apt-get install crun conmon`);
+}
+
+export function chooseNamedRuntime(table: Readonly<Record<string, string>>, wanted: string): string {
+  const path = table[wanted];
+  if (path === undefined) throw invalid(`specified default runtime '${wanted}' does not exist: known are ${Object.keys(table).join(', ') || 'none'}`);
+  if (!existsSync(path)) throw systemError(`specified default runtime '${wanted}': cannot run ${path}: no such program`);
+  return wanted;
 }

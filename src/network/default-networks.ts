@@ -1,16 +1,20 @@
 /** The three networks that always exist, as the configuration has them. */
 import { invalid } from '../base/errors.ts';
+import { checkBridgeSpec } from './bridge/spec-check.ts';
 import { newId } from '../model/ids.ts';
 import { formatSubnet, parseSubnet } from '../model/addresses.ts';
 import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkRecord, type NetworkSpec } from '../model/network.ts';
 import type { NetworkConfig } from './contract.ts';
-import type { DefaultBridge } from './default-bridge.ts';
+import { DOCKER_BRIDGE, type DefaultBridge } from './default-bridge.ts';
+import { Ipam } from './ipam/ipam.ts';
 import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 
 const DEFAULT_BIP = '172.17.0.1/16';
 
+type BridgeConfig = Pick<NetworkConfig, 'bip' | 'fixedCidr' | 'defaultGateway' | 'bip6' | 'fixedCidrV6' | 'defaultGatewayV6' | 'ipv6' | 'icc' | 'ipMasq' | 'hostBindingIp' | 'mtu'>;
+
 /** What `createNetwork` would be asked for the default bridge; its pools follow from the daemon's options. */
-export function defaultBridgeSpec(config: NetworkConfig, bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>): NetworkSpec {
+export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>): NetworkSpec {
   const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
   const v4 = bridgePool(bip || (fixedCidr === '' && !bridge.besideDocker ? DEFAULT_BIP : ''), fixedCidr, defaultGateway, 4);
   // Docker shows a gateway only where one was asked for.
@@ -33,6 +37,13 @@ export function defaultBridgeSpec(config: NetworkConfig, bridge: Pick<DefaultBri
       [BRIDGE_OPTION.mtu]: String(config.mtu || 1500),
     },
   };
+}
+
+/** Refuses options that no default bridge can have, on whatever host; `establish` does so beside what is there. */
+export function checkDefaultBridge(config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>): void {
+  const spec = defaultBridgeSpec(config, { name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE, besideDocker: false });
+  checkBridgeSpec(spec, { linkKind: () => undefined });
+  new Ipam({ pools: config.addressPools }).choosePools(spec, { own: [], routed: [] });
 }
 
 /** The subnet of the bridge's own address, or else all that containers may be given. */

@@ -528,6 +528,10 @@ export const FACTS: SystemFacts = {
   warnings: [],
   labels: [],
   addressPools: [],
+  debug: false,
+  liveRestore: true,
+  logDriver: 'json-file',
+  firewall: [],
   components: [{ name: 'crun', version: '1.8.1', details: {} }],
   startedAt: '2025-01-01T00:00:00Z',
 };

@@ -24,6 +24,10 @@ export interface SystemFacts {
   readonly ipForward: boolean;
   readonly bridgeNfIptables: boolean;
   readonly bridgeNfIp6tables: boolean;
+  readonly debug: boolean;
+  readonly liveRestore: boolean;
+  readonly logDriver: string;
+  readonly firewall: readonly (readonly [string, string])[]; // what it is told to do: by option
   readonly warnings: readonly string[];
   readonly labels: readonly string[];
   readonly addressPools: readonly { base: string; size: number }[];

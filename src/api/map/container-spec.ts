@@ -102,7 +102,7 @@ function toHostSpec(host: HostConfigRequest, cgroupVersion: '1' | '2'): HostSpec
     sysctls: host.Sysctls,
     init: host.Init,
     runtime: host.Runtime,
-    logConfig: { type: host.LogConfig.Type || 'json-file', config: host.LogConfig.Config },
+    logConfig: { type: host.LogConfig.Type, config: host.LogConfig.Config }, // '' = the daemon's
     ipcMode: host.IpcMode || 'private',
     pidMode: host.PidMode,
     utsMode: host.UTSMode,

@@ -149,7 +149,8 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
       ...spec.host,
       runtime: spec.host.runtime,
       shmSizeBytes: spec.host.shmSizeBytes || context.config.shmSizeBytes,
-      logConfig: spec.host.logConfig.type === '' ? { type: logType, config: { ...context.config.logOptions, ...spec.host.logConfig.config } } : spec.host.logConfig,
+      // The daemon's options are of its own driver.
+      logConfig: { type: logType, config: { ...(logType === context.config.logDriver ? context.config.logOptions : {}), ...spec.host.logConfig.config } },
     },
     connection: { ...spec.connection, networkMode: mode },
   };

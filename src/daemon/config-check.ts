@@ -1,0 +1,144 @@
+/**
+ * Values of the configuration, judged by the code that a start would use, without one: nothing is made and nothing is listened on. What no start can mean is
+ * refused at every start (`refuseBadValues`); `--validate` and the doctor also say what would only fail later, or has no effect (`examineConfig`).
+ */
+import { statSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorMessage, invalid } from '../base/errors.ts';
+import { formatSubnet, ipVersion, parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
+import { checkDefaultBridge } from '../network/default-networks.ts';
+import { checkOptions, unknownOptionWarnings } from '../network/plan/bridge-options.ts';
+import { linkNameComplaint } from '../network/plan/link-name.ts';
+import { checkCgroupsPath } from '../oci/container-cgroup.ts';
+import { socketGroup } from './api-sockets.ts';
+import type { DaemonConfig } from './config-shape.ts';
+import { chooseNamedRuntime, runtimeTable } from './runtime-choice.ts';
+
+const MAX_SOCKET_PATH = 107; // bytes of sun_path without the last zero
+const LOG_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  'json-file': ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'],
+  local: ['max-size', 'max-file', 'compress'],
+  none: [],
+};
+/** Of addresses that no bridge can have. */
+const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8'].map((text) => parseSubnet(text)!);
+
+/** Throws `invalid`, in dockerd's words where it has them. */
+export function refuseBadValues(config: DaemonConfig): void {
+  for (const host of config.hosts) checkHost(host);
+  for (const label of config.labels) if (!label.includes('=')) throw invalid(`invalid argument "${label}" for "--label" flag: bad attribute format: ${label}`);
+  for (const domain of config.dnsSearch) if (domain === '' || /[\s/]/.test(domain)) throw invalid(`invalid argument "${domain}" for "--dns-search" flag: ${domain} is not a valid domain`);
+  for (const option of config.dnsOptions) if (option === '' || /\s/.test(option)) throw invalid(`invalid argument "${option}" for "--dns-opt" flag: ${option} is not one option`);
+  const gateway = config.hostGatewayIp;
+  if (gateway !== '' && ipVersion(gateway) === 0) throw invalid(`invalid argument "${gateway}" for "--host-gateway-ip" flag: it is not an IP address`);
+  if (LOG_OPTIONS[config.logDriver] === undefined) throw invalid(`failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${Object.keys(LOG_OPTIONS).join(', ')}`);
+  checkCgroupParent(config.cgroupParent);
+  checkBridges(config);
+}
+
+function checkHost(host: string): void {
+  const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
+  const port = /^tcp:\/\/(?:[^/:]+|\[[0-9a-fA-F:.]+\]):(\d+)$/.exec(host)?.[1];
+  if (path === undefined && port === undefined) throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) throw invalid(`invalid bind address (${host}): a port is a number from 1 to 65535`);
+  if (path !== undefined && Buffer.byteLength(path) > MAX_SOCKET_PATH) throw invalid(`invalid bind address (${host}): the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
+}
+
+/** A container's own cgroup is below it. */
+function checkCgroupParent(parent: string): void {
+  try {
+    checkCgroupsPath(`${parent}/${'0'.repeat(64)}`);
+  } catch {
+    throw invalid(`invalid --cgroup-parent "${parent}": expected an absolute path below the root of the cgroups, like /causeway`);
+  }
+}
+
+function checkBridges(config: DaemonConfig): void {
+  for (const [flag, name] of [['bridge', config.bridgeName], ['default-bridge-name', config.defaultBridgeName]] as const) {
+    const complaint = name === '' ? undefined : linkNameComplaint(name);
+    if (complaint !== undefined) throw invalid(`invalid --${flag} "${name}": ${complaint}`);
+  }
+  for (const [flag, bip] of [['bip', config.bip], ['bip6', config.bip6]] as const) {
+    const address = bip.slice(0, bip.indexOf('/'));
+    if (bip !== '' && (bip.endsWith('/0') || NO_HOSTS.some((subnet) => subnetContains(subnet, address)))) throw invalid(`invalid --${flag} "${bip}": no bridge can have this address`);
+  }
+  if (config.bridgeName === 'none') return;
+  for (const [flag, address, range] of [['default-gateway', config.defaultGateway, config.bip || config.fixedCidr], ['default-gateway-v6', config.defaultGatewayV6, config.bip6 || config.fixedCidrV6]] as const) {
+    const subnet = parseSubnet(range);
+    if (address !== '' && subnet && !subnetContains(subnet, address)) throw invalid(`invalid --${flag} "${address}": the subnet of the default bridge, ${formatSubnet(subnet)}, doesn't contain this address`);
+  }
+  try {
+    checkDefaultBridge(config);
+  } catch (error) {
+    throw invalid(`the default bridge: ${errorMessage(error)}`, error);
+  }
+}
+
+export interface ConfigFindings {
+  /** What will fail. */
+  readonly problems: readonly string[];
+  /** What has no effect. */
+  readonly notes: readonly string[];
+}
+
+/** What a start would refuse by looking at this host, and what only later uses would. */
+export function examineConfig(config: DaemonConfig): ConfigFindings {
+  const problems: string[] = [];
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      problems.push(errorMessage(error));
+    }
+  };
+  attempt(() => void socketGroup(config.socketGroup));
+  if (config.defaultRuntime !== '') attempt(() => void chooseNamedRuntime(runtimeTable(config.runtimes), config.defaultRuntime));
+  for (const [flag, directory] of [['data-root', config.dataRoot], ['exec-root', config.execRoot], ['pidfile', dirname(config.pidFile)]] as const) attempt(() => refuseFileInTheWay(flag, directory));
+  for (const registry of config.insecureRegistries) attempt(() => checkRegistry(registry));
+  const notes = [...poolNotes(config), ...networkOptionFindings(config, attempt)];
+  for (const [name, value] of Object.entries(config.logOptions)) {
+    if (!LOG_OPTIONS[config.logDriver]?.includes(name)) problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
+    else if (name === 'max-size' && !/^(-1|\d+(\.\d+)?\s*[kmgt]?b?)$/i.test(value)) problems.push(`invalid value for max-size: ${value}`);
+  }
+  return { problems, notes };
+}
+
+/** As far as the path is there, it is one of directories. */
+function refuseFileInTheWay(flag: string, path: string): void {
+  for (let there = path; ; there = dirname(there)) {
+    const found = statIfThere(there);
+    if (found && !found.isDirectory()) throw invalid(`invalid --${flag} "${path}": ${there} is a file and no directory`);
+    if (found || there === '/') return;
+  }
+}
+
+/** Also below a file nothing is there. */
+function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function checkRegistry(registry: string): void {
+  if (registry.includes('://')) throw invalid(`invalid --insecure-registry "${registry}": insecure registry ${registry} should not contain '://'`);
+  const isName = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(registry);
+  if (!isName && parseSubnet(registry) === undefined) throw invalid(`invalid --insecure-registry "${registry}": expected HOST, HOST:PORT or a subnet`);
+}
+
+/** As Docker, a pool inside another one is passed over. */
+function poolNotes({ addressPools }: DaemonConfig): string[] {
+  const subnets = addressPools.map(({ base }) => parseSubnet(base)!);
+  return subnets.flatMap((subnet, index) =>
+    subnets.slice(0, index).filter((other) => subnetsOverlap(subnet, other)).map((other) => `the default address pools ${formatSubnet(other)} and ${formatSubnet(subnet)} overlap: only the larger one, or the first, is used`),
+  );
+}
+
+function networkOptionFindings({ networkOptions }: DaemonConfig, attempt: (work: () => void) => void): string[] {
+  return Object.entries(networkOptions).flatMap(([driver, options]) => {
+    if (!['bridge', 'macvlan', 'ipvlan'].includes(driver)) return [`--default-network-opt for "${driver}" has no effect: the drivers with options are bridge, macvlan and ipvlan`];
+    attempt(() => checkOptions({ options }));
+    return unknownOptionWarnings({ options });
+  });
+}
