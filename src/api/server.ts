@@ -54,7 +54,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
       call = new Call({ request, response, backend, options, version, name: match.name, search });
       await match.handler(call);
     } catch (error) {
-      fail(error, response, call, asked);
+      fail(error, response, call, { asked, explain: options.explain ?? String });
     } finally {
       end();
     }
@@ -81,7 +81,7 @@ function decodePath(path: string): string | undefined {
   }
 }
 
-function fail(error: unknown, response: ServerResponse, call: Call | undefined, asked: string): void {
+function fail(error: unknown, response: ServerResponse, call: Call | undefined, { asked, explain }: { readonly asked: string; readonly explain: (message: string) => string }): void {
   const status = HTTP_STATUS[errorKind(error)];
   call?.logFailure(error, status);
   if (response.headersSent || response.destroyed) {
@@ -91,10 +91,10 @@ function fail(error: unknown, response: ServerResponse, call: Call | undefined, 
   }
   if (asked !== '' && olderThan(versionNumber(asked), '1.24')) {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
-    response.end(`${errorMessage(error)}\n`);
+    response.end(`${explain(errorMessage(error))}\n`);
     return;
   }
-  sendError(response, status, errorMessage(error), call?.bodyRefused);
+  sendError(response, status, explain(errorMessage(error)), call?.bodyRefused);
 }
 
 function sendError(response: ServerResponse, status: number, message: string, unread = false): void {

@@ -40,8 +40,8 @@ test('addresses, names and forms of other options', () => {
   refused(['--dns-search', 'a b'], /a b is not a valid domain/);
   refused(['--dns-opt', 'a b'], /a b is not one option/);
   refused(['--log-driver', 'journald'], /logger: no log driver named 'journald' is registered; there are json-file, local, none/);
-  refused(['--cgroup-parent', 'causeway'], /invalid --cgroup-parent "causeway": expected an absolute path/);
-  refused(['--cgroup-parent', '/'], /invalid --cgroup-parent "\/"/);
+  refused(['--cgroup-parent', '/'], /invalid --cgroup-parent "\/": expected a cgroup below the root/);
+  assert.equal(read('--cgroup-parent', 'causeway').cgroupParent, 'causeway');
 });
 
 test('--validate says what a start would refuse on this host, and what would only fail later', () => {

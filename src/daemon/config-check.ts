@@ -3,7 +3,7 @@
  * refused at every start (`refuseBadValues`); `--validate` and the doctor also say what would only fail later, or has no effect (`examineConfig`).
  */
 import { statSync, type Stats } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, posix } from 'node:path';
 import { errorMessage, invalid } from '../base/errors.ts';
 import { formatSubnet, ipVersion, parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
 import { checkDefaultBridge } from '../network/default-networks.ts';
@@ -47,9 +47,9 @@ function checkHost(host: string): void {
 /** A container's own cgroup is below it. */
 function checkCgroupParent(parent: string): void {
   try {
-    checkCgroupsPath(`${parent}/${'0'.repeat(64)}`);
+    checkCgroupsPath(posix.resolve('/', parent, '0'.repeat(64)));
   } catch {
-    throw invalid(`invalid --cgroup-parent "${parent}": expected an absolute path below the root of the cgroups, like /causeway`);
+    throw invalid(`invalid --cgroup-parent "${parent}": expected a cgroup below the root, like /causeway`);
   }
 }
 

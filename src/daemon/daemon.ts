@@ -32,6 +32,7 @@ import { withWayOut } from './start-failure.ts';
 import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
+import { nameUnwritable, type Directories } from './unwritable.ts';
 
 export async function runDaemon(config: DaemonConfig): Promise<void> {
   const log = createLog(config.logLevel);
@@ -45,7 +46,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
     engine = await start(config, log, undo);
   } catch (error) {
     // Before room is made by what is undone.
-    const explained = withWayOut(error, { '--data-root': config.dataRoot, '--exec-root': config.execRoot, '--pidfile': dirname(config.pidFile) });
+    const explained = withWayOut(error, { ...roots(config), '--pidfile': dirname(config.pidFile) });
     for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
     throw explained;
   }
@@ -210,7 +211,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   await resolver.settle();
 
   const closeSockets = await listenOn(
-    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1' }),
+    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1', explain: (message) => nameUnwritable(message, roots(config)) }),
     config.hosts,
     config.socketGroup,
     log,
@@ -219,6 +220,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   log.info({ hosts: config.hosts, version: build.version, runtime: defaultRuntime, cgroups: cgroupMode }, 'API listen');
   return engine;
 }
+
+const roots = ({ dataRoot, execRoot }: DaemonConfig): Directories => ({ '--data-root': dataRoot, '--exec-root': execRoot });
 
 function networkStore(store: Store): NetworkStore {
   return {

@@ -1,7 +1,7 @@
 /** The checks of `causeway doctor`. None changes anything outside of a namespace of its own. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import { cgroupMode, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
@@ -15,13 +15,16 @@ import { uplinkOf } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
+import { examineConfig } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { networkIsManaged } from './instance-lock.ts';
 import { dockerInstalled } from './docker-installed.ts';
 import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
-import { examineState } from './state-report.ts';
+import { askDaemon, type RunningDaemon } from './running-daemon.ts';
 import { runtimeTable } from './runtime-choice.ts';
+import { examineState } from './state-report.ts';
+import { examineDirectory } from './unwritable.ts';
 
 export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   const root = process.getuid?.() === 0;
@@ -30,17 +33,44 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     root ? { level: 'ok', subject: 'privileges', text: 'root' } : { level: 'fail', subject: 'privileges', text: 'not root', advice: 'run as root: sudo causeway doctor' },
     ...programs(),
     cgroups(),
-    ...(await runtimes(config)),
+    ...(await attempted('runtime', () => runtimes(config))),
     forwarding(),
     bridgeFilter(),
     openFiles(),
-    space(config.dataRoot),
+    examineDirectory('--data-root', config.dataRoot, 1000),
+    examineDirectory('--exec-root', config.execRoot, 16),
+    ...configuration(config),
     ...examineState(config.dataRoot),
   ];
-  const bridge = defaultBridge(config);
+  const daemon = await askDaemon(config.hosts);
+  const bridge = daemon ? bridgeOf(daemon) : defaultBridge(config);
   findings.push(...bridge.findings);
-  if (root) findings.push(...kernelFeatures(), ...(await otherFirewalls(config, bridge.name)));
+  if (root) findings.push(...(await attempted('kernel', async () => kernelFeatures())), ...(await otherFirewalls(config, bridge.name)));
+  if (daemon) findings.push(...unsaid(daemon, findings));
   return findings;
+}
+
+/** A check that needs a directory of its own, and cannot have one, says so and keeps no other from being made. */
+async function attempted(subject: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await check();
+  } catch (error) {
+    return [{ level: 'fail', subject, text: `cannot be checked: ${errorMessage(error)}`, advice: `make room in ${tmpdir()}, or set TMPDIR to a directory that can be written to` }];
+  }
+}
+
+function configuration(config: DaemonConfig): Finding[] {
+  const { problems, notes } = examineConfig(config);
+  return [...problems.map((text): Finding => ({ level: 'fail', subject: 'configuration', text })), ...notes.map((text): Finding => ({ level: 'note', subject: 'configuration', text }))];
+}
+
+function bridgeOf({ bridge }: RunningDaemon): { name: string; findings: Finding[] } {
+  return { name: bridge || DOCKER_BRIDGE, findings: bridge === '' ? [] : [{ level: 'ok', subject: 'default bridge', text: `${bridge} (of the daemon that runs)` }] };
+}
+
+/** What only the daemon knows, such as which containers are to be restarted. */
+function unsaid({ warnings }: RunningDaemon, findings: readonly Finding[]): Finding[] {
+  return warnings.map((text) => text.replace(/^WARNING: /, '')).filter((text) => !findings.some((finding) => finding.text.length > 20 && text.startsWith(finding.text))).map((text) => ({ level: 'warn', subject: 'daemon', text }));
 }
 
 /** What the bridge of the default network will be called, and why, if that is not as usual. */
@@ -126,16 +156,6 @@ function openFiles(): Finding {
   return { level: 'note', subject, text: `${allowed} allowed: enough for ${Math.max(0, Math.floor((Number(allowed) - 200) / 2))} published ports`, advice: 'raise the limit of the daemon (ulimit -n, LimitNOFILE= of its unit)' };
 }
 
-function space(dataRoot: string): Finding {
-  let dir = dataRoot;
-  while (!existsSync(dir)) dir = dirname(dir);
-  const { bavail, bsize } = statfsSync(dir);
-  const freeMb = Math.floor((bavail * bsize) / 1e6);
-  return freeMb < 1000
-    ? { level: 'warn', subject: 'disk', text: `${freeMb} MB free at ${dataRoot}`, advice: 'free some room, or choose another --data-root' }
-    : { level: 'ok', subject: 'disk', text: `${freeMb} MB free at ${dataRoot}` };
-}
-
 /** Tries each kind of link, nftables and overlay, in a network namespace made for it. */
 function kernelFeatures(): Finding[] {
   const dir = mkdtempSync(join(tmpdir(), 'causeway-doctor-'));
@@ -194,9 +214,10 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
     const running = networkIsManaged();
     const marked = running ? hasWay(context) : config.firewallIntegration;
     const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), { uplink: uplinkOf(route), marked, legacy: await readLegacyTables() });
+    const way: Finding = { level: 'ok', subject: 'firewall integration', text: `${marked ? 'on' : 'off'}${running ? '' : ' (with these options)'}: ${marked ? 'way is made in ufw, firewalld and iptables for what passes our own rules' : 'rules of other firewalls decide about containers too'}` };
     const others: Finding[] = [...unknown, ...(marked ? markUsers.map(markWarning) : [])].map((text) => ({ level: 'warn', subject, text }));
-    if (drops.length === 0) return others.length > 0 ? others : [{ level: 'ok', subject, text: 'none drops traffic of containers' }];
-    return [...others, ...drops.map((drop): Finding => {
+    if (drops.length === 0) return others.length > 0 ? [way, ...others] : [way, { level: 'ok', subject, text: 'none drops traffic of containers' }];
+    return [way, ...others, ...drops.map((drop): Finding => {
       if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject, text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
       return { level: 'warn', subject, text: sentenceOf(drop), advice: drop.advice };
     })];

@@ -14,6 +14,7 @@ import { markWarning, sentenceOf, type ForeignDrop } from './firewall/foreign-ch
 import { policyWithOthers } from './other-bridges.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, networkElements } from './plan/elements.ts';
+import { strayWarnings } from './strays.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './plan/spec-check.ts';
 import type { Step } from './plan/step.ts';
 
@@ -122,7 +123,7 @@ export class NetworkAdmin {
     const warnings = await this.#foreignWarnings();
     warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
-    warnings.push(...this.#clashes());
+    warnings.push(...this.#clashes(), ...strayWarnings(table));
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {

@@ -80,6 +80,12 @@ five minutes at last, and the warnings of \`docker info\` say so meanwhile.
 follow a packet of each network through all chains, jumps, sets and maps. What rules ask beyond interfaces, addresses, marks and the state of a connection (a port, a rate) is taken for something special,
 which a packet in general does not have. Rules are read again after news of rules or of networks. Where forwarded packets can meet more than 20,000 of them, both say that these were not evaluated.
 
+Commands on this page say \`docker0\` and \`br-web\`. What the bridge of the default network is called on this host (beside Docker \`causeway0\`) says the first of these commands; bridges of other networks are
+called \`br-\` and the first twelve digits of the network's id, which the second shows, unless they were made with a name:
+
+    docker network inspect bridge -f '{{index .Options "com.docker.network.bridge.name"}}'
+    docker network inspect web -f 'br-{{printf "%.12s" .Id}}'
+
 ## With ufw
 
 Nothing is to be done. The daemon puts one rule into iptables' FORWARD chain, which jumps to \`CAUSEWAY-FORWARD\` with what its own table has let through, and only with that. It stands right before what
@@ -102,9 +108,9 @@ ${block('ufw, without the mode', 1)}
 ## With firewalld
 
 Nothing is to be done. The daemon makes a zone \`causeway\` with the bridges in it and two policies, \`causeway-to\` and \`causeway-from\`, all of it permanent; the first time that takes one reload of
-firewalld, which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most.
+firewalld, some seconds in which containers wait for it, and which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most.
 A bridge that you have put into another zone stays there, and a zone or policy of yours with one of these names
-is left alone (the daemon then says that it could make no way). Bridges that are given up leave the zone; with \`--firewall-integration=false\` all of it goes, also while firewalld does not run. Which are in it:
+is left alone (the daemon then says that it could make no way). Bridges that are given up leave the zone; with \`--firewall-integration=false\` all of it goes, also while firewalld does not run, and also the copies (\`.old\`) that firewalld keeps of it. Which are in it:
 
 ${block('firewalld, with the mode', 0)}
 Servers of the host itself are not open to containers by it, unlike with Docker's zone: open one with \`--add-service\` or \`--add-port\` in this zone, or all of them (published ports need nothing):
@@ -116,7 +122,7 @@ ${block('firewalld, without the mode', 0)}
 ## With rules of your own
 
 Rules of iptables are passed as those of ufw are. **Tables of nftables that you wrote are left alone**: where they drop what containers send or get, \`causeway doctor\` names the chain and the rule, and what
-to insert. A chain that looks at the mark of a packet can let it through as ours does: what our table has let through has the bit 0x8000000 in the forward hook, from priority -5 on, and nothing else can have it
+to insert: one rule for all networks, also those that come. A chain that looks at the mark of a packet can let it through as ours does: what our table has let through has the bit 0x8000000 in the forward hook, from priority -5 on, and nothing else can have it
 among forwarded packets: it is taken off first. Calico's and Cilium's default masks (0xffff0000) hold that bit too, so beside them one of theirs gets lost in the forward hook: give them another mask, or use
 \`--firewall-integration=false\`. \`causeway doctor\` and \`docker info\` warn where chains of theirs are seen. Our own rules decide earlier, at priority -10, before iptables, ufw and firewalld (0).
 

@@ -59,8 +59,17 @@ function zones(): void {
     Object.assign(lab.config, { firewallIntegration: false });
     await lab.restart();
     await eventually(() => FILES.map((file) => existsSync(file)), (found) => assert.deepEqual(found, [false, false, false]));
+    await eventually(() => FILES.filter((file) => existsSync(`${file}.old`)), (found) => assert.deepEqual(found, [], 'nor what firewalld kept of them'));
     await firewall.startFirewalld();
     assert.doesNotMatch(firewall.rules(), /causeway_|zone=causeway|^causeway/m);
+  });
+
+  test('nothing of them stays where firewalld runs, what it keeps of removed files included', async () => {
+    lab = await Lab.start();
+    await inBoth(['docker0']);
+    Object.assign(lab.config, { firewallIntegration: false });
+    await lab.restart();
+    await eventually(() => FILES.flatMap((file) => [file, `${file}.old`]).filter((file) => existsSync(file)), (found) => assert.deepEqual(found, []));
   });
 
   test('what the user calls as we call ours is left alone, and that is said', async () => {

@@ -161,6 +161,7 @@ function scenarios(): void {
       assert.deepEqual((await doctor(true)).map(({ level, advice }) => [level, advice]), [['warn', (await said())[0]!.advice]]);
       assert.doesNotMatch(run('nft', 'list', 'table', 'inet', 'theirs').out, /causeway/i);
       const command = OWN_RULE.replace('filter forward', 'theirs forward');
+      assert.equal((await said())[0]!.advice, command, 'one rule for all networks, also those that come');
       assert.equal(run('sh', '-c', command).code, 0, command);
       assert.deepEqual(await closed(), []);
       assert.deepEqual(await said(), [], 'a look at the mark is a cure');

@@ -1,11 +1,10 @@
 /**
  * The way through firewalld: a zone of ours that holds the bridges, and policies that let what our own table let through go to them and from them. It is made
- * by `firewall-cmd`, permanently, so that a reload of firewalld or a reboot leaves no moment without; whether it is there is read in firewalld's own table,
+ * in its permanent configuration, so that a reload of firewalld or a reboot leaves no moment without; whether it is there is read in firewalld's own table,
  * so that no program runs as long as nothing is missing.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { monotonicMs } from '../../base/clock.ts';
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
@@ -72,7 +71,7 @@ export async function makeFirewalldWay(context: RulesetContext, programs: HostPr
     const [zones, policies] = await Promise.all([askList(programs, '--get-zones'), askList(programs, '--get-policies')]);
     if (!zones) return []; // a table that firewalld left behind
     if (!zones.includes(ZONE) || (policies && POLICIES.some(({ name }) => !policies.includes(name)))) {
-      await makeZone(programs, missing, reloads);
+      await makeZone(context, programs, missing, { hasPolicies: policies !== undefined, reloads });
       return [`firewalld has a zone ${ZONE} now, with the bridges of containers in it`];
     }
   }
@@ -86,6 +85,15 @@ export async function makeFirewalldWay(context: RulesetContext, programs: HostPr
 
 /** Where firewalld does not run, its permanent configuration would bring it back. What the user calls alike stays. */
 export async function removeFirewalldWay(context: RulesetContext, programs: HostPrograms): Promise<string[]> {
+  try {
+    return await removeParts(context, programs);
+  } finally {
+    // What firewalld keeps of a file that it changes or removes.
+    for (const [kind, name] of PARTS) if (readIfThere(`${fileOf(kind, name)}.old`)?.includes(WHOSE)) rmSync(`${fileOf(kind, name)}.old`, { force: true });
+  }
+}
+
+async function removeParts(context: RulesetContext, programs: HostPrograms): Promise<string[]> {
   if (!readZones(context) && !PARTS.some(([kind, name]) => existsSync(fileOf(kind, name)))) return [];
   const [zones, policies] = await Promise.all([askList(programs, '--permanent', '--get-zones'), askList(programs, '--permanent', '--get-policies')]);
   if (!zones) return removeFiles();
@@ -103,7 +111,9 @@ type Kind = 'zone' | 'policy';
 /** Policies first: they name the zone. */
 const PARTS: readonly (readonly [Kind, string])[] = [...POLICIES.map(({ name }) => ['policy', name] as const), ['zone', ZONE]];
 
-const fileOf = (kind: Kind, name: string): string => `/etc/firewalld/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
+const CONFIGURATION = '/etc/firewalld';
+
+const fileOf = (kind: Kind, name: string, directory = CONFIGURATION): string => `${directory}/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
 
 function removeFiles(): string[] {
   const own = PARTS.map(([kind, name]) => fileOf(kind, name)).filter((file) => readIfThere(file)?.includes(WHOSE));
@@ -130,26 +140,28 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** What the user changed in a zone that exists stays as it is. */
-async function makeZone(programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit): Promise<void> {
-  const [zones, policies] = await Promise.all([askList(programs, '--permanent', '--get-zones'), askList(programs, '--permanent', '--get-policies')]);
-  const there = { zone: zones ?? [], policy: policies ?? [] };
-  for (const [kind, name] of PARTS) if (there[kind].includes(name)) await refuseForeign(programs, kind, name);
-  const dir = mkdtempSync(join(tmpdir(), 'causeway-firewalld-'));
-  const add = (kind: Kind, name: string, xml: string): Promise<void> => {
-    const file = join(dir, `${name}.xml`);
-    writeFileSync(file, xml);
-    return tell(programs, '--permanent', `--new-${kind}-from-file=${file}`, `--name=${name}`);
-  };
-  try {
-    if (zones?.includes(ZONE)) await assign(programs, ['--permanent'], bridges);
-    else await add('zone', ZONE, zoneXml(bridges, policies !== undefined));
-    await Promise.all(POLICIES.filter(({ name }) => policies && !policies.includes(name)).map((policy) => add('policy', policy.name, policyXml(policy))));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+/**
+ * What the user changed in a zone that exists stays as it is. Files and not `firewall-cmd`, which takes half a second of processor time for each: containers
+ * are cut off till it is done. firewalld reads them when it is reloaded, which has to be in any case: a zone cannot be added to one that runs.
+ */
+async function makeZone(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], { hasPolicies, reloads }: { readonly hasPolicies: boolean; readonly reloads: ReloadLimit }): Promise<void> {
+  for (const [kind, name] of PARTS) if (isThere(kind, name)) await refuseForeign(programs, kind, name);
+  if (isThere('zone', ZONE)) await assign(programs, ['--permanent'], bridges);
+  else writeWhole(fileOf('zone', ZONE), zoneXml(bridges, hasPolicies));
+  if (hasPolicies) for (const policy of POLICIES) if (!isThere('policy', policy.name)) writeWhole(fileOf('policy', policy.name), policyXml(policy));
   reloads.take();
-  await tell(programs, '--reload'); // a zone cannot be added to a firewalld that runs
+  await tell(programs, '--reload');
+  if (bridges.length > 0 && readZones(context)?.hasZone === false) throw systemError(`firewalld was reloaded and has no zone ${ZONE}: does it read its configuration from ${CONFIGURATION}?`);
+}
+
+/** As its own configuration, or as somebody's package brought it. */
+const isThere = (kind: Kind, name: string): boolean => [CONFIGURATION, '/usr/lib/firewalld'].some((directory) => existsSync(fileOf(kind, name, directory)));
+
+/** firewalld looks at what ends in .xml as soon as it is there. */
+function writeWhole(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, text, { mode: 0o644 });
+  renameSync(`${file}.new`, file);
 }
 
 const WHOSE = 'Kept by the container engine Causeway';

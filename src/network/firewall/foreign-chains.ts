@@ -6,7 +6,7 @@ import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../plan/link-name.ts';
 import { Effort, stopOf, type ProbePacket, type Stop } from './filter-model.ts';
 import { foreignFilters, type LegacyTable, type Unread } from './foreign-filters.ts';
-import { WAY_MARK } from './ruleset.ts';
+import { WAY_MARK, WAY_PRIORITY } from './ruleset.ts';
 
 /** A network as its packets look to others. */
 export interface ProbedNetwork {
@@ -76,10 +76,10 @@ export async function foreignDrops(
       groups.set(key, group);
     }
   }
-  return { drops: [...groups.values()].map(dropOf), unknown: unknownOf(unread, [...open]), markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(([program]) => program) };
+  return { drops: [...groups.values()].map((group) => dropOf(group, options.marked)), unknown: unknownOf(unread, [...open]), markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(([program]) => program) };
 }
 
-function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> }): ForeignDrop {
+function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> }, marked: boolean): ForeignDrop {
   const bridges = [...new Set(probed.map(({ bridge }) => bridge))];
   return {
     program: programOf(stop),
@@ -88,7 +88,7 @@ function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed
     bridges,
     outgoing: probed.some(({ outgoing }) => outgoing),
     published: probed.some(({ outgoing }) => !outgoing),
-    advice: adviceFor(stop, bridges, probed.some(({ outgoing, packet }) => !outgoing && !packet.translated)),
+    advice: adviceFor(stop, bridges, { direct: probed.some(({ outgoing, packet }) => !outgoing && !packet.translated), marked }),
   };
 }
 
@@ -119,7 +119,7 @@ function programOf({ filter, chain, by }: Stop): ForeignDrop['program'] {
   return filter.writer;
 }
 
-function adviceFor(stop: Stop, names: readonly string[], direct: boolean): string {
+function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { readonly direct: boolean; readonly marked: boolean }): string {
   const bridges = names.map(shellWord);
   const { filter, chain } = stop;
   const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
@@ -139,6 +139,8 @@ function adviceFor(stop: Stop, names: readonly string[], direct: boolean): strin
       return `${insert('DOCKER-USER')} # they reach Docker's containers then, too; with --firewall-integration=true Docker's rules decide about that`;
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
+      // One for all networks, also those that come; before that priority no packet is marked.
+      if (marked && filter.priority > WAY_PRIORITY) return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
       const set = `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
       return `nft ${shellWord(`insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept`)}`;
     }

@@ -213,6 +213,8 @@ const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readon
  * beside them theirs is lost here, of which `info` and the doctor warn (foreign-chains.ts).
  */
 export const WAY_MARK = 0x08000000;
+/** In the forward hook, of the chain that sets it (`filter - 5`). */
+export const WAY_PRIORITY = -5;
 const WITHOUT_MARK = 'meta mark & 0x08000000 != 0 meta mark set meta mark & 0xf7ffffff';
 const CONNECTION_WITHOUT_MARK = 'ct mark & 0x08000000 != 0 ct mark set ct mark & 0xf7ffffff';
 const WITH_MARK = 'meta mark set meta mark | 0x08000000';
@@ -222,7 +224,7 @@ const WAY: readonly Chain[] = [
   {
     name: 'way-begin',
     comment: 'what passed and is of containers gets a mark, by which other firewalls of this host let it through',
-    hook: 'type filter hook forward priority filter - 5; policy accept;',
+    hook: `type filter hook forward priority filter - ${-WAY_PRIORITY}; policy accept;`,
     rules: [
       `${WITHOUT_MARK} comment "nobody else gives it"`,
       'oifname @other-engines return comment "for their rules to decide"',

@@ -1,0 +1,114 @@
+/** The doctor sees what keeps the daemon from working, and of a daemon that runs what that one knows. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { check, Host, run } from '../harness/host.ts';
+import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+
+interface Finding {
+  readonly level: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly advice?: string;
+}
+
+function examine(host: Host, ...flags: string[]): Finding[] {
+  const ran = host.run(join(PROJECT, 'bin/causeway'), 'doctor', '--json', ...flags);
+  try {
+    return JSON.parse(ran.out) as Finding[];
+  } catch {
+    throw new Error(`no findings: ${ran.out}${ran.err}`);
+  }
+}
+
+const about = (findings: readonly Finding[], subject: string): Finding[] => findings.filter((one) => one.subject === subject);
+
+describe('directories that cannot be written to', () => {
+  let host: Host;
+  let dir: string;
+
+  before(() => {
+    host = Host.create();
+  });
+  after(() => host.destroy());
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'cwt-'));
+    mkdirSync(join(dir, 'disk'));
+    check(run('mount', ['-t', 'tmpfs', '-o', 'size=8m,nr_inodes=64', 'tmpfs', join(dir, 'disk')]));
+  });
+  afterEach(() => {
+    run('umount', [join(dir, 'disk')]);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const root = () => join(dir, 'disk/root');
+  const found = (flag: 'data' | 'exec'): Finding => {
+    const [other, one] = flag === 'data' ? ['exec', root()] : ['data', root()];
+    return about(examine(host, `--${flag}-root`, one!, `--${other}-root`, join(dir, other!)), `${flag} root`)[0]!;
+  };
+
+  test('a read-only file system', () => {
+    check(run('mount', ['-o', 'remount,ro', join(dir, 'disk')]));
+    for (const flag of ['data', 'exec'] as const) {
+      const text = `${root()} cannot be written to: read-only file system`;
+      assert.deepEqual(found(flag), { level: 'fail', subject: `${flag} root`, text, advice: `mount it read-write, or choose another directory with --${flag}-root` });
+    }
+  });
+
+  test('a disk without room', () => {
+    const { bavail, bsize } = statfsSync(join(dir, 'disk'));
+    writeFileSync(join(dir, 'disk/filler'), Buffer.alloc((bavail - 1) * bsize));
+    for (const flag of ['data', 'exec'] as const) assert.deepEqual(found(flag), { level: 'fail', subject: `${flag} root`, text: `${root()} is full`, advice: `make room there, or choose another directory with --${flag}-root` });
+  });
+
+  test('a disk without inodes', () => {
+    for (let left = statfsSync(join(dir, 'disk')).ffree; left > 0; left--) writeFileSync(join(dir, `disk/${left}`), '');
+    for (const flag of ['data', 'exec'] as const) assert.match(found(flag).text, /^no inode is free at /);
+  });
+
+  test('little room is a warning for what grows only', () => {
+    assert.equal(found('data').level, 'warn');
+    assert.equal(found('exec').level, 'warn');
+    check(run('mount', ['-o', 'remount,size=100m', join(dir, 'disk')]));
+    assert.equal(found('exec').level, 'ok');
+  });
+});
+
+describe('a daemon that runs', () => {
+  let engine: TestEngine;
+
+  before(async () => {
+    engine = await TestEngine.start({ flags: ['--default-bridge-name', 'docker0'] });
+    engine.importFixtures();
+  });
+  after(() => engine.destroy());
+
+  // Not what the daemon was told beside that.
+  const doctor = () => examine(engine.host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot);
+
+  test('has the default bridge that info and inspect say, whatever the doctor was not told', () => {
+    assert.deepEqual(about(doctor(), 'default bridge').map(({ level, text }) => [level, text]), [['ok', 'docker0 (of the daemon that runs)']]);
+    assert.equal(engine.ok('network', 'inspect', 'bridge', '-f', '{{index .Options "com.docker.network.bridge.name"}}'), 'docker0');
+    assert.doesNotMatch(engine.causeway('info').err, /the bridge of the default network/);
+  });
+
+  test('names the containers whose subnet was changed under them, until they are restarted', async () => {
+    engine.ok('run', '-d', '--name', 'web', 'busybox', 'sleep', '1000');
+    engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '1000');
+    await engine.stop();
+    await engine.boot(['--bip', '10.91.0.1/24']);
+    const sentence = (names: string) => new RegExp(`still has an address of an earlier subnet of network bridge, which has 10\\.91\\.0\\.0/24 now: .*: causeway restart ${names}$`);
+    const said = () => ({ info: engine.causeway('info').err.split('\n').filter((line) => /earlier subnet/.test(line)), doctor: about(doctor(), 'daemon').filter(({ text }) => /earlier subnet/.test(text)) });
+    const first = said();
+    assert.equal(first.info.length, 1);
+    assert.match(first.info[0]!, /containers (web, db|db, web) still have addresses of an earlier subnet of network bridge, which has 10\.91\.0\.0\/24 now: nobody reaches them there; restart them: causeway restart (web db|db web)$/);
+    assert.deepEqual(first.doctor.map(({ level }) => level), ['warn']);
+    engine.ok('restart', '-t', '0', 'web');
+    assert.match(said().info[0]!, sentence('db'));
+    engine.ok('restart', '-t', '0', 'db');
+    assert.deepEqual(said(), { info: [], doctor: [] });
+    assert.match(engine.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'db'), /^10\.91\.0\./);
+  });
+});
