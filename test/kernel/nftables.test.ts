@@ -253,3 +253,29 @@ test('a table is written again from a copy of its rules, and is what it was', ()
   assert.equal(readTable(socket, 'inet', 'original'), undefined, 'a set without a name cannot be copied');
   ruleset.run('delete table inet original');
 });
+
+test('a table that goes or changes while it is copied is never copied in part', () => {
+  const write = (port: number) => ruleset.run(`table inet torn { chain first { tcp dport ${port} drop; }; chain second { tcp dport ${port} accept; }; }`);
+  /** A socket before whose second listing somebody else does something, each time that a copy is tried. */
+  const disturbed = (others: (turn: number) => void): NftSocket => {
+    let dumps = 0;
+    return new Proxy(socket, {
+      get: (target, name) => {
+        const value = target[name as keyof NftSocket] as unknown;
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          if (name === 'dumpMessages' && ++dumps % 3 === 2) others((dumps + 1) / 3);
+          return value.apply(target, args);
+        };
+      },
+    });
+  };
+  write(1);
+  assert.equal(readTable(disturbed((turn) => turn === 1 && ruleset.run('delete table inet torn')), 'inet', 'torn'), undefined);
+  write(2);
+  const copy = readTable(disturbed((turn) => turn === 1 && ruleset.run('add rule inet torn first tcp dport 3 drop')), 'inet', 'torn')!;
+  assert.deepEqual([copy.chains.length, copy.rules.length], [2, 3]);
+  const always = disturbed(() => ruleset.run('add rule inet torn first tcp dport 4 drop'));
+  assert.equal(readTable(always, 'inet', 'torn'), undefined, 'not while others change it all the time');
+  ruleset.run('delete table inet torn');
+});

@@ -31,11 +31,23 @@ const NFT_SET_ANONYMOUS = 1;
 /** Undefined where the table is not there, or has anonymous sets ({ 80, 443 } in a rule): those cannot be named in a copy. */
 export function readTable(socket: NftSocket, family: NftFamily, table: string): TableCopy | undefined {
   try {
-    return readParts(socket, family, table);
+    return atOneMoment(socket, () => readParts(socket, family, table));
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+const ATTEMPTS = 5;
+
+/** What is read in several steps, all of the same ruleset; undefined where others change it all the time. */
+function atOneMoment<T>(socket: NftSocket, read: () => T): T | undefined {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const generation = socket.generation();
+    const result = read();
+    if (socket.generation() === generation) return result;
+  }
+  return undefined;
 }
 
 function readParts(socket: NftSocket, family: NftFamily, table: string): TableCopy | undefined {
