@@ -5,13 +5,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
+import { macBytes } from '../../src/kernel/socket-address.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab, run } from './lab.ts';
+import { encodeUdp, encodeUnreachable } from './packet-codec.ts';
 import { Packets } from './packets.ts';
 
 const SERVER = 9000; // on the other machine
 const CLIENT = 5000; // of the victim, the other machine and the host
+const QUIET_CLIENT = 5001; // on the network whose neighbours are kept apart
 const HOST_PORT = 8001;
 const option = (name: string, value: string) => ({ [`com.docker.network.bridge.${name}`]: value });
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -48,19 +51,23 @@ function family(version: 4 | 6): void {
     for (const name of ['all', 'default']) run('sysctl', '-qw', `net.ipv4.conf.${name}.rp_filter=0`);
     await lab.createNetwork('a', { enableIpv6: true });
     await lab.createNetwork('b', { enableIpv6: true });
+    await lab.createNetwork('quiet', { enableIpv6: true, options: option('enable_icc', 'false') });
     await lab.createNetwork('inside', { enableIpv6: true, internal: true });
     await lab.createNetwork('routed', { enableIpv6: true, options: { ...option('gateway_mode_ipv4', 'routed'), ...option('gateway_mode_ipv6', 'routed') } });
     const published = { portBindings: { '80/udp': [{ hostIp: '', hostPort: String(HOST_PORT) }] } };
     sandboxes.set('attacker', await lab.join('attacker', ['a']));
     sandboxes.set('neighbour', await lab.join('neighbour', ['a']));
+    for (const name of ['quiet attacker', 'quiet victim']) sandboxes.set(name, await lab.join(name.replace(' ', '-'), ['quiet']));
     sandboxes.set('insider', await lab.join('insider', ['inside']));
     sandboxes.set('victim', await lab.join('victim', ['b'], published));
     sandboxes.set('both', await lab.join('both', ['a', 'routed']));
     for (const port of [CLIENT, 80]) packets.hearUdp(netns('victim'), port, any);
     for (const port of [CLIENT, SERVER]) packets.hearUdp(outside, port, any);
+    packets.hearUdp(netns('quiet victim'), QUIET_CLIENT, any);
+    packets.hearFrames(outside, 'eth0');
     packets.hearUdp(undefined, CLIENT, any);
     packets.hearUdp(netns('neighbour'), CLIENT, any);
-    for (const bridge of ['a', 'b', 'inside', 'routed'].map((name) => lab.network(name).bridgeName)) run('sysctl', '-qw', `net.ipv4.conf.${bridge}.rp_filter=0`);
+    for (const bridge of ['a', 'b', 'inside', 'routed', 'quiet'].map((name) => lab.network(name).bridgeName)) run('sysctl', '-qw', `net.ipv4.conf.${bridge}.rp_filter=0`);
   });
   after(async () => {
     packets.close();
@@ -117,6 +124,35 @@ function family(version: 4 | 6): void {
     await victimAsks();
     const forged = send('insider', 'inside', { source: address('victim'), sourcePort: CLIENT, destination: away, destinationPort: SERVER });
     await doesNotArrive(forged, ownToOutside);
+  });
+
+  test('nor by an error about a packet of such a flow', async () => {
+    await victimAsks();
+    const text = `<datagram ${++round}>`;
+    const about = encodeUdp({ source: away, sourcePort: SERVER, destination: address('victim'), destinationPort: CLIENT, text });
+    const mac = macBytes(macOf(lab.network('inside').bridgeName));
+    const frame = Buffer.concat([mac, macBytes(sandboxes.get('insider')!.endpoints[0]!.mac), Buffer.from(version === 4 ? [8, 0] : [0x86, 0xdd]), encodeUnreachable(address('insider'), away, about)]);
+    packets.injectFrame(netns('insider'), 'eth0', frame);
+    await doesNotArrive(text, ownToOutside);
+  });
+
+  describe('neighbours that are kept apart', () => {
+    const quietToOutside = () => send('quiet attacker', 'quiet', { source: address('quiet attacker'), sourcePort: 40_000 + round, destination: away, destinationPort: SERVER });
+
+    test('get nothing from each other in the name of somebody outside', async () => {
+      await arrives(send('quiet victim', 'quiet', { source: address('quiet victim'), sourcePort: QUIET_CLIENT, destination: away, destinationPort: SERVER }), 'the question of the victim');
+      await arrives(sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: QUIET_CLIENT }), 'the answer of the partner');
+      const forged = send('quiet attacker', 'quiet', { source: away, sourcePort: SERVER, destination: host, destinationPort: QUIET_CLIENT });
+      await doesNotArrive(forged, quietToOutside);
+    });
+
+    test('nor in the name of their gateway', async () => {
+      packets.hearUdp(undefined, SERVER, gateway('quiet'));
+      await arrives(send('quiet victim', 'quiet', { source: address('quiet victim'), sourcePort: QUIET_CLIENT, destination: gateway('quiet'), destinationPort: SERVER }), 'the question of the victim');
+      const text = `datagram ${++round}`;
+      packets.inject(netns('quiet attacker'), 'eth0', macOf('eth0', netns('quiet victim')), { source: gateway('quiet'), sourcePort: SERVER, destination: address('quiet victim'), destinationPort: QUIET_CLIENT, text });
+      await doesNotArrive(text, quietToOutside);
+    });
   });
 
   test('a container on two networks answers over either, whichever it was asked on', async () => {

@@ -432,7 +432,7 @@ addresses are not checked, as on any cable.
 
 What leaves a network, or is for the host, must come from where an answer to it would go: from a subnet of that network, a subnet behind it to which the host has a route, or
 an address that a container on it has on another of its networks. It is asked before connection tracking is, so that nobody puts anything into a flow of another
-network or of the host by its partner's address: test/network/foreign-sources.test.ts tries to.
+network or of the host by its partner's address: test/network/foreign-sources.test.ts tries to. Between neighbours that are kept apart it is asked too.
 
 No container sends anything past its bridge from or to an address of a loopback or the unspecified one, in whatever spelling (\`127.0.0.0/8\`, \`0.0.0.0/8\`, \`::/96\`, \`::ffff:0:0/96\`,
 \`64:ff9b::127.0.0.0/104\`), nor from a group: test/network/martians.test.ts sends them all.

@@ -112,29 +112,47 @@ export interface UdpDatagram {
 
 /** IP header and all, with the source that it is given. */
 export function encodeUdp({ source, destination, sourcePort, destinationPort, text }: UdpDatagram): Buffer {
-  const [from, to] = [ipBytes(source), ipBytes(destination)];
   const udp = Buffer.alloc(8 + Buffer.byteLength(text));
   udp.writeUInt16BE(sourcePort, 0);
   udp.writeUInt16BE(destinationPort, 2);
   udp.writeUInt16BE(udp.length, 4);
   udp.write(text, 8);
-  const pseudo = Buffer.alloc(8);
-  pseudo.writeUInt32BE(udp.length, 0);
-  pseudo.writeUInt32BE(IPPROTO_UDP, 4);
-  udp.writeUInt16BE(checksum(from, to, pseudo, udp) || 0xffff, 6);
+  udp.writeUInt16BE(checksum(pseudoHeader(source, destination, IPPROTO_UDP, udp.length), udp) || 0xffff, 6);
+  return encodeIp(source, destination, IPPROTO_UDP, udp);
+}
+
+/** "Port unreachable", about a packet. */
+export function encodeUnreachable(source: string, destination: string, about: Buffer): Buffer {
+  const v6 = source.includes(':');
+  const message = Buffer.concat([Buffer.from(v6 ? [1, 4] : [3, 3]), Buffer.alloc(6), about]);
+  const protocol = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+  message.writeUInt16BE(v6 ? checksum(pseudoHeader(source, destination, protocol, message.length), message) : checksum(message), 2);
+  return encodeIp(source, destination, protocol, message);
+}
+
+function pseudoHeader(source: string, destination: string, protocol: number, length: number): Buffer {
+  const rest = Buffer.alloc(8);
+  rest.writeUInt32BE(length, 0);
+  rest.writeUInt32BE(protocol, 4);
+  return Buffer.concat([ipBytes(source), ipBytes(destination), rest]);
+}
+
+/** With the hop limit that neighbour discovery demands. */
+function encodeIp(source: string, destination: string, protocol: number, payload: Buffer): Buffer {
+  const [from, to] = [ipBytes(source), ipBytes(destination)];
   if (from.length === 16) {
     const header = Buffer.alloc(8);
     header[0] = 0x60;
-    header.writeUInt16BE(udp.length, 4);
-    header[6] = IPPROTO_UDP;
-    header[7] = 64;
-    return Buffer.concat([header, from, to, udp]);
+    header.writeUInt16BE(payload.length, 4);
+    header[6] = protocol;
+    header[7] = 255;
+    return Buffer.concat([header, from, to, payload]);
   }
   const header = Buffer.concat([Buffer.alloc(12), from, to]);
   header[0] = 0x45;
-  header.writeUInt16BE(20 + udp.length, 2);
-  header[8] = 64;
-  header[9] = IPPROTO_UDP;
+  header.writeUInt16BE(20 + payload.length, 2);
+  header[8] = 255;
+  header[9] = protocol;
   header.writeUInt16BE(checksum(header), 10);
-  return Buffer.concat([header, udp]);
+  return Buffer.concat([header, payload]);
 }

@@ -121,11 +121,12 @@ const CHAINS: readonly Chain[] = [
     hook: 'type filter hook forward priority filter - 10; policy accept;',
     rules: [
       'jump user',
-      // Before anything is asked of flows, which know nothing of where a packet comes from. Within a network sources are free.
+      // Before anything is asked of flows, which know nothing of where a packet comes from (an error about one may come from anybody).
+      // Within a network sources are free, but where neighbours are kept apart.
       'iifname . oifname vmap @neighbours',
+      'iifname @internal drop',
       'iifname @bridges fib saddr . iif oif missing jump foreign-source',
       'ct state established,related accept',
-      'iifname @internal drop',
       // Docker: directly, but not to more than what is published.
       'iifname . oifname @trusted ip daddr . meta l4proto . th dport @open4 accept',
       'iifname . oifname @trusted ip6 daddr . meta l4proto . th dport @open6 accept',
@@ -148,14 +149,15 @@ const CHAINS: readonly Chain[] = [
     name: 'holes',
     comment: 'a network whose containers may not talk to each other: links open what their sources expose',
     rules: [
+      // Seen here where bridged packets pass the IP hooks. Without it nobody finds the MAC address behind an IPv6 link.
+      'icmpv6 type nd-neighbor-solicit accept',
+      'icmpv6 type nd-neighbor-advert accept',
+      'fib saddr . iif oif missing jump foreign-source',
       'ct state established,related accept',
       'ct status dnat ip daddr . meta l4proto . th dport @open4 accept',
       'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
       'ip saddr . ip daddr . meta l4proto . th dport @holes4 accept',
       'ip6 saddr . ip6 daddr . meta l4proto . th dport @holes6 accept',
-      // Seen here where bridged packets pass the IP hooks. Without it nobody finds the MAC address behind an IPv6 link.
-      'icmpv6 type nd-neighbor-solicit accept',
-      'icmpv6 type nd-neighbor-advert accept',
       'drop',
     ],
   },
