@@ -189,8 +189,19 @@ function duration(name: string, text: string): number {
     throw invalid(`time: invalid duration ${JSON.stringify(text)}`);
   }
   const valueNs = parts.reduce((sum, part) => sum + Number(part[1]) * UNITS[part[2]!]!, 0);
+  if (valueNs >= 2 ** 63) throw invalid(`time: invalid duration ${JSON.stringify(text)}`);
   if (valueNs !== 0 && valueNs < 1e6) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
   return Math.round(valueNs);
+}
+
+/** In Go's words; 32 bits, as in Docker. */
+function retries(text: string): number {
+  const wrong = (reason: string) => invalid(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${reason}`);
+  if (!/^[+-]?\d+$/.test(text)) throw wrong('invalid syntax');
+  const value = Number(text);
+  if (value < -(2 ** 31) || value >= 2 ** 31) throw wrong('value out of range');
+  if (value < 0) throw invalid(`--retries cannot be negative (${value})`);
+  return value;
 }
 
 function healthcheck(text: string): Healthcheck {
@@ -203,7 +214,7 @@ function healthcheck(text: string): Healthcheck {
     else if (name === 'timeout') check.timeoutNs = duration(name, value);
     else if (name === 'start-period') check.startPeriodNs = duration(name, value);
     else if (name === 'start-interval') check.startIntervalNs = duration(name, value);
-    else if (name === 'retries' && /^\d+$/.test(value)) check.retries = Number(value);
+    else if (name === 'retries') check.retries = retries(value);
     else throw invalid(`dockerfile parse error on line 1: unknown flag: ${name}`);
   }
   const [, kind = '', command = ''] = /^(\S+)\s*(.*)$/s.exec(rest) ?? [];

@@ -13,7 +13,7 @@ import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } 
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
 import { fileCompression, readDecompressed } from './compression.ts';
-import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
+import { acceptImageConfig, parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
@@ -298,9 +298,9 @@ export class ImageCatalog {
    * returns. Resolves to the id and to the references that were another image's before.
    */
   async register(image: NewImage, references: readonly string[], pins: Pins): Promise<{ id: string; moved: { reference: string; from: string }[] }> {
+    const parsed = acceptImageConfig(image.config);
     const { digest: id } = await this.blobs.put(image.config, pins.blobs);
     const manifest = image.manifest === undefined ? undefined : await this.blobs.put(image.manifest, pins.blobs);
-    const parsed = parseImageConfig(image.config);
     this.layers.checkDepth(parsed.diffIds.length);
     if (parsed.diffIds.length !== image.layers.length) throw systemError("layers from manifest don't match image configuration");
     const moved: { reference: string; from: string }[] = [];

@@ -4,8 +4,10 @@
  */
 import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';
+import { readGoInteger, type GoInteger } from '../base/go-integer.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig, ImageHistory } from '../model/image.ts';
+import { checkImageConfig } from './image-config-check.ts';
 
 export interface ParsedImageConfig {
   readonly createdAt: string;
@@ -38,12 +40,26 @@ type Json = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
-const count = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+const count = (value: unknown, type: GoInteger) => readGoInteger(value, type) ?? 0;
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []);
 const textsOrNull = (value: unknown) => (Array.isArray(value) ? texts(value) : null);
+/** Go's strslice: one text is a list of one. */
+const commandOrNull = (value: unknown) => (typeof value === 'string' ? [value] : textsOrNull(value));
 const keys = (value: unknown) => (isObject(value) ? Object.keys(value) : []);
 
+/** The configuration of an image that comes in. @throws invalid, naming the field, what clients could not read */
+export function acceptImageConfig(content: Buffer | string): ParsedImageConfig {
+  const json = readImageJson(content);
+  checkImageConfig(json);
+  return parsedConfig(json);
+}
+
+/** That of an image that is here already: whatever of it can be read. */
 export function parseImageConfig(content: Buffer | string): ParsedImageConfig {
+  return parsedConfig(readImageJson(content));
+}
+
+function readImageJson(content: Buffer | string): Json {
   let json: unknown;
   try {
     json = parseJsonText(content.toString());
@@ -51,8 +67,12 @@ export function parseImageConfig(content: Buffer | string): ParsedImageConfig {
     throw invalid('invalid image JSON', error);
   }
   if (!isObject(json)) throw invalid('invalid image JSON');
-  const rootfs = isObject(json['rootfs']) ? json['rootfs'] : undefined;
-  if (!rootfs) throw invalid('invalid image JSON, no RootFS key');
+  if (!isObject(json['rootfs'])) throw invalid('invalid image JSON, no RootFS key');
+  return json;
+}
+
+function parsedConfig(json: Json): ParsedImageConfig {
+  const rootfs = json['rootfs'] as Json;
   return {
     createdAt: text(json['created']),
     author: text(json['author']),
@@ -77,8 +97,8 @@ function parseConfig(json: unknown): ImageConfig {
   return {
     user: text(json['User']),
     env: texts(json['Env']),
-    entrypoint: textsOrNull(json['Entrypoint']),
-    cmd: textsOrNull(json['Cmd']),
+    entrypoint: commandOrNull(json['Entrypoint']),
+    cmd: commandOrNull(json['Cmd']),
     workingDir: text(json['WorkingDir']),
     exposedPorts: keys(json['ExposedPorts']),
     volumes: keys(json['Volumes']),
@@ -87,7 +107,7 @@ function parseConfig(json: unknown): ImageConfig {
       : {},
     stopSignal: text(json['StopSignal']),
     healthcheck: parseHealthcheck(json['Healthcheck']),
-    shell: textsOrNull(json['Shell']),
+    shell: commandOrNull(json['Shell']),
     onBuild: textsOrNull(json['OnBuild']),
     ...(json['ArgsEscaped'] === true ? { argsEscaped: true } : {}),
   };
@@ -97,11 +117,11 @@ function parseHealthcheck(json: unknown): Healthcheck | null {
   if (!isObject(json)) return null;
   return {
     test: texts(json['Test']),
-    intervalNs: count(json['Interval']),
-    timeoutNs: count(json['Timeout']),
-    startPeriodNs: count(json['StartPeriod']),
-    startIntervalNs: count(json['StartInterval']),
-    retries: count(json['Retries']),
+    intervalNs: count(json['Interval'], 'time.Duration'),
+    timeoutNs: count(json['Timeout'], 'time.Duration'),
+    startPeriodNs: count(json['StartPeriod'], 'time.Duration'),
+    startIntervalNs: count(json['StartInterval'], 'time.Duration'),
+    retries: count(json['Retries'], 'int'),
   };
 }
 

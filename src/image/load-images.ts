@@ -12,7 +12,7 @@ import { shortId } from '../model/ids.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import type { ImageCatalog, Pins } from './image-catalog.ts';
-import { parseImageConfig } from './image-config.ts';
+import { acceptImageConfig } from './image-config.ts';
 import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
 import { HOST_PLATFORM, rankPlatform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
@@ -190,7 +190,7 @@ function referenceOf(descriptor: Descriptor): ImageReference | undefined {
 }
 
 async function loadOne(catalog: ImageCatalog, image: ArchivedImage, pins: Pins, report: Report): Promise<string> {
-  const config = parseImageConfig(image.config);
+  const config = acceptImageConfig(image.config);
   if (config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
   const [expected, actual] = [image.layers.length, config.diffIds.length];
   if (expected !== actual) throw invalid(`invalid manifest, layers length mismatch: expected ${expected}, got ${actual}`);

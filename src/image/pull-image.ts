@@ -8,7 +8,7 @@ import { CausewayError, errorKind, errorMessage, invalid, notFound, systemError 
 import { shortId } from '../model/ids.ts';
 import { digestOf, MAX_DOCUMENT_BYTES, type BlobWriter } from './blob-store.ts';
 import type { ImageCatalog, Pins } from './image-catalog.ts';
-import { parseImageConfig } from './image-config.ts';
+import { acceptImageConfig } from './image-config.ts';
 import { Limiter } from './limiter.ts';
 import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
@@ -107,7 +107,7 @@ class Pull {
     this.#report({ status: `Pulling from ${name.path}`, id: target });
     const { manifest, content } = await this.#choose(top);
     const config = await this.#config(manifest.config);
-    const parsed = parseImageConfig(config);
+    const parsed = acceptImageConfig(config);
     if (parsed.diffIds.length !== manifest.layers.length) throw invalid("layers from manifest don't match image configuration");
     if (parsed.os !== 'linux') throw systemError(`no matching manifest for ${formatPlatform(this.#platform)}: the image is for ${parsed.os}`);
     const references = [formatReference({ ...name, tag: '', digest: top.digest })];

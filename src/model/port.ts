@@ -20,11 +20,18 @@ export interface PublishedPort extends Port {
   readonly hostPort: number;
 }
 
-/** Parses '80/tcp', '80' (tcp). */
+/** Parses '80/tcp', '80' (tcp). @throws invalid */
 export function parsePort(text: string): Port {
+  const port = tryParsePort(text);
+  if (!port) throw invalid(`invalid port: ${text}`);
+  return port;
+}
+
+/** Undefined: it is no port. */
+export function tryParsePort(text: string): Port | undefined {
   const match = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text);
   const port = Number(match?.[1]);
-  if (!match || port > 65535) throw invalid(`invalid port: ${text}`);
+  if (!match || port > 65535) return undefined;
   return { port, protocol: (match[2]?.toLowerCase() ?? 'tcp') as Protocol };
 }
 

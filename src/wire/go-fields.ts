@@ -3,7 +3,8 @@
  * unknown fields are ignored, field names match in any case, and a wrong type is named with its field.
  */
 import * as v from 'valibot';
-import { goInteger, type GoInteger } from './go-integer.ts';
+import type { GoInteger } from '../base/go-integer.ts';
+import { goInteger } from './go-integer.ts';
 
 export const text = (fallback = '') => v.nullish(v.string(), fallback);
 export const flag = (fallback = false) => v.nullish(v.boolean(), fallback);

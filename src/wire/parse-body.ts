@@ -2,7 +2,7 @@
 import { parseJsonText } from '../base/json-text.ts';
 import * as v from 'valibot';
 import { invalid } from '../base/errors.ts';
-import { formatNumber, isGoInteger } from './go-integer.ts';
+import { formatNumber, isGoInteger } from '../base/go-integer.ts';
 
 /** Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'). */
 export function parseBody<const S extends v.GenericSchema>(schema: S, typeName: string, body: string): v.InferOutput<S> {

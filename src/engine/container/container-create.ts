@@ -18,7 +18,7 @@ import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { followName } from './followed-links.ts';
 import { checkLogOptions } from './log-options.ts';
-import { commandOf, mergeImage } from './image-defaults.ts';
+import { commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
@@ -95,7 +95,7 @@ export async function createContainer(context: EngineContext, wantedName: string
       (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
     await followName(context, created).catch((error: unknown) => context.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
-    return { id, warnings };
+    return { id, warnings: [...warnings, ...oddPortWarnings(image.config)] };
   } finally {
     release();
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerSpec, ProcessSpec } from '../../model/container.ts';
 import type { ImageConfig } from '../../model/image.ts';
-import { commandOf, mergeImage, processEnvironment } from './image-defaults.ts';
+import { commandOf, mergeImage, oddPortWarnings, processEnvironment } from './image-defaults.ts';
 
 const image: ImageConfig = {
   user: 'app', env: ['PATH=/opt/bin', 'A=image'], entrypoint: ['/entry'], cmd: ['serve'], workingDir: '/srv', exposedPorts: ['80/tcp'],
@@ -15,6 +15,13 @@ const words = (process: Partial<ProcessSpec>): string[] => {
   const { path, args } = commandOf(mergeImage(spec(process), image).process);
   return [path, ...args];
 };
+
+test('ports of an image have one form, and what is no port is left out and told', () => {
+  const odd = { ...image, exposedPorts: ['80', '443/TCP', 'x', '', '70000/tcp', '80-90/tcp', '5/foo', '80/tcp'] };
+  assert.deepEqual(mergeImage(spec({}), odd).connection.exposedPorts, ['90/udp', '80/tcp', '443/tcp']);
+  assert.deepEqual(oddPortWarnings(odd), ['The image exposes what is no port, which is left out: "x", "", "70000/tcp", "80-90/tcp", "5/foo"']);
+  assert.deepEqual(oddPortWarnings(image), []);
+});
 
 test('what the user leaves open comes from the image', () => {
   const merged = mergeImage(spec({}), image);
