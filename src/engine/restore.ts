@@ -12,11 +12,13 @@ import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
 import { withPortBindings } from './container/container-ports.ts';
 import { handleExit, type RuntimeExit } from './container/container-exit.ts';
+import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
 import { isUp } from './container/container-stop.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
+import { settlePart } from './container/settle-part.ts';
 import { networkOwnerId, releaseNetwork } from './container/shared-network.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -30,7 +32,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   const live = new Map<string, number>();
   await Promise.all(
     table.all().filter(isUp).map(async (record) => {
-      const found = await recovered(context, record.id);
+      const found = await recovered(context, record);
       if (found.running) live.set(record.id, found.pid);
       else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
@@ -42,7 +44,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   const owners = [...live.keys()].flatMap((id) => networkOwnerId(context, table.find(id)) ?? []);
   await context.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), table.all().map(knownContainer));
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
-  unmountLeftovers(context);
+  await unmountLeftovers(context);
   for (const [id, pid] of live) await adopt(context, await agree(context, table.find(id)), pid);
   for (const [id, exit] of missed) await handleExit(context, id, exit);
   for (const record of table.all()) {
@@ -54,16 +56,24 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
 }
 
 /** What fails for a moment (no descriptor, say) is asked again: a container that runs must not count as one that has ended. */
-async function recovered({ runtime, log, clock }: EngineContext, id: string): ReturnType<EngineContext['runtime']['recover']> {
+async function recovered(context: EngineContext, record: ContainerRecord): ReturnType<EngineContext['runtime']['recover']> {
+  const { runtime, log, clock } = context;
+  const { id } = record;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runtime.recover(id);
+      return await runtime.recover(id, runOf(context, record));
     } catch (error) {
       log.warn({ container: id, error: errorMessage(error) }, 'a container could not be recovered');
       if (attempt === RECOVERY_ATTEMPTS) return { running: false, exitCode: 255, oomKilled: false, at: formatTimeNs(clock.nowNs()) };
       await new Promise((resolve) => setTimeout(resolve, RECOVERY_PAUSE_MS));
     }
   }
+}
+
+/** What the record says of the run, as the start told the runtime. */
+function runOf(context: EngineContext, record: ContainerRecord): Parameters<EngineContext['runtime']['recover']>[1] {
+  const { tty, openStdin, stdinOnce } = record.spec.process;
+  return { id: record.id, bundle: bundleOf(context, record.id), runtime: record.spec.host.runtime || context.config.defaultRuntime, tty, openStdin, stdinOnce, cgroupsPath: cgroupsPathOf(context, record) };
 }
 
 /** Containers that run and whose records cannot be read: they, and their network, are left as they are. */
@@ -81,7 +91,8 @@ async function runningUnread(context: EngineContext): Promise<string[]> {
 /** A daemon that died while it started a container: the runtime has it, and no record says that it runs. */
 async function dropHalfStarted(context: EngineContext, id: string): Promise<void> {
   try {
-    const { running } = await context.runtime.recover(id);
+    const record = context.table.get(id);
+    const { running } = await context.runtime.recover(id, record && runOf(context, record));
     if (running) await context.runtime.delete(id, { force: true });
     context.runtime.forgetExit(id);
     context.log.info({ container: id }, 'a start that was cut off is undone');
@@ -159,8 +170,10 @@ async function removeOrphans(context: EngineContext): Promise<void> {
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */
-function unmountLeftovers(context: EngineContext): void {
-  for (const record of context.table.all()) if (!isUp(record)) context.rootfs.unmount(record.id);
+async function unmountLeftovers(context: EngineContext): Promise<void> {
+  for (const { id } of context.table.all().filter((record) => !isUp(record))) {
+    await settlePart(context, id, 'unmounting the file system of a container', () => context.rootfs.unmount(id));
+  }
 }
 
 const START_TURN_MS = 10_000;

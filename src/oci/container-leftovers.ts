@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { removeBundle } from './bundle.ts';
 import { killLeftovers, removeCgroupWhenEmpty } from './container-cgroup.ts';
-import type { ContainerNote } from './container-process.ts';
+import type { ContainerNote } from './container-note.ts';
 import type { Leftover } from './leftovers.ts';
 import { endExecs, endMonitor } from './missed-exit.ts';
 import type { Patience } from './patience.ts';

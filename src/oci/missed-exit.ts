@@ -1,15 +1,17 @@
 /** What became of a container that nobody watched, and the end of monitors that are of no use any more: stopped, stuck, or left by a daemon that died. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { oomKills } from '../kernel/cgroup.ts';
-import { processIds } from '../kernel/process.ts';
+import { processState } from '../kernel/process.ts';
 import { killTree } from '../kernel/process-tree.ts';
 import { conmonPidFile } from './conmon-arguments.ts';
-import { isConmonOf, WatchedProcess, type ContainerNote } from './container-process.ts';
+import type { ContainerNote } from './container-note.ts';
+import { heldConmon, WatchedProcess } from './container-process.ts';
 import type { ExitDirectory, ExitNotice } from './exit-directory.ts';
+import { findMonitors, readPid } from './find-processes.ts';
 import type { Patience } from './patience.ts';
 import { endSilentConmon } from './silent-conmon.ts';
 import { SIGKILL } from './signals.ts';
@@ -68,43 +70,20 @@ export function endExecs(note: ContainerNote): void {
   const directory = join(note.bundle, 'exec');
   for (const execId of entries(directory)) {
     const pid = readPid(join(directory, execId, 'conmon.pid'));
-    const conmon = pid === undefined ? undefined : held(pid, note.id);
+    const conmon = pid === undefined ? undefined : heldConmon(pid, note.id);
     if (conmon) killTree(conmon.pid); // a runtime that hangs in it too, and what that has started
     conmon?.release();
   }
 }
 
 function findConmon(note: ContainerNote): WatchedProcess | undefined {
-  const pid = readPid(conmonPidFile(note.bundle));
-  if (pid !== undefined) return held(pid, note.id);
-  // Stopped before it could say its number.
-  for (const candidate of processIds()) if (isConmonOf(candidate, note.id) && programOf(candidate) === 'conmon') return held(candidate, note.id);
-  return undefined;
-}
-
-function held(pid: number, id: string): WatchedProcess | undefined {
-  const conmon = new WatchedProcess(pid);
-  if (conmon.alive && isConmonOf(pid, id)) return conmon;
-  conmon.release();
-  return undefined;
-}
-
-function programOf(pid: number): string {
-  try {
-    return basename(readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[0] ?? '');
-  } catch {
-    return '';
-  }
-}
-
-function readPid(file: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(file, 'latin1'));
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const noted = readPid(conmonPidFile(note.bundle));
+  const conmon = noted === undefined ? undefined : heldConmon(noted, note.id);
+  // A number that nobody has is that of a conmon that has ended.
+  if (conmon || (noted !== undefined && processState(noted) === undefined)) return conmon;
+  // Stopped before it could say its number, or another number stands there.
+  const pid = findMonitors().get(note.id);
+  return pid === undefined ? undefined : heldConmon(pid, note.id);
 }
 
 function entries(directory: string): string[] {

@@ -18,9 +18,11 @@ import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
 import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, thaw, withoutLiftedQuota } from './container-cgroup.ts';
 import { leftoversOf } from './container-leftovers.ts';
-import { clearUnfinishedNotes, findProcesses, forkedConmon, notedIds, readNote, removeNote, WatchedProcess, writeNote, type ContainerNote } from './container-process.ts';
+import { clearUnfinishedNotes, noteAnew, notedIds, readNote, removeNote, writeNote, type ContainerNote } from './container-note.ts';
+import { forkedConmon, WatchedProcess } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { ExitDirectory } from './exit-directory.ts';
+import { findProcesses, monitorsAtStart } from './find-processes.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -90,6 +92,7 @@ export class Runtime {
   readonly #patience: Patience;
   readonly #operations: Operations;
   readonly #leftovers: Leftovers;
+  readonly #monitors = monitorsAtStart();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -288,15 +291,18 @@ export class Runtime {
     this.#listeners.push(listener);
   }
 
-  /** After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended (again and again, until `forgetExit`). */
-  async recover(id: string): Promise<Recovered> {
+  /**
+   * After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended (again and again, until
+   * `forgetExit`). `recorded`: what its record says of the run, where that is known.
+   */
+  async recover(id: string, recorded?: ContainerNote): Promise<Recovered> {
     const known = this.#live.get(id);
     if (known?.process) return known.exit ? ended(known.exit) : { running: true, pid: known.process.pid };
-    const note = readNote(this.#noteFile(id));
+    const note = readNote(this.#noteFile(id)) ?? (recorded && noteAnew(this.#noteFile(id), recorded, { programs: this.#programs.values(), monitors: this.#monitors, log: this.#log }));
     const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
     if (note === undefined) return gone;
     const program = this.#program(note.runtime);
-    const found = findProcesses(note);
+    const found = findProcesses(note, this.#monitors);
     if (found && existsSync(join(program.stateDirectory(id), 'exec.fifo'))) {
       // Made but never started: the daemon died in between, and whoever waited for it is gone.
       killProcess(found.pid, SIGKILL);
@@ -427,10 +433,7 @@ export class Runtime {
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
-    return this.#leftovers.remove(id, [
-      ...leftoversOf(note, program, this.#patience),
-      ...(options.keepExit ? [] : this.#notesOf(id)),
-    ]);
+    return this.#leftovers.remove(id, [...leftoversOf(note, program, this.#patience), ...(options.keepExit ? [] : this.#notesOf(id))]);
   }
 
   #notesOf(id: string): Leftover[] {

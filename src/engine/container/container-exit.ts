@@ -1,5 +1,4 @@
 /** What happens when a container's process has ended: everything of its run is taken down, then its policies decide. */
-import { tryAgainLater } from '../../base/again.ts';
 import { formatTimeNs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -10,6 +9,7 @@ import { sharedMemoryOf } from './container-paths.ts';
 import { removeUnlocked } from './container-remove.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { driverOf, startUnlocked } from './container-start.ts';
+import { settlePart } from './settle-part.ts';
 import { releaseNetwork, sharerEnded, sharersOf } from './shared-network.ts';
 
 export interface RuntimeExit {
@@ -83,21 +83,6 @@ async function storeEnd(context: EngineContext, id: string): Promise<void> {
   if (now && now.state.pid !== 0) return; // it runs again
   if (now) await context.table.save(now);
   context.runtime.forgetExit(id);
-}
-
-/** One part of an exit. An exit has no caller who could be told that a part failed: the others follow all the same, and this one is tried again, unless the container runs by then. */
-async function settlePart(context: EngineContext, id: string, what: string, part: () => unknown): Promise<void> {
-  try {
-    await part();
-  } catch (error) {
-    context.log.warn({ container: id, error: errorMessage(error) }, `${what} failed and is tried again`);
-    const again = (): Promise<void> =>
-      context.lock.run(id, async () => {
-        const now = context.table.get(id);
-        if (!now || now.state.pid === 0) await part();
-      });
-    tryAgainLater(again, (last) => context.log.error({ container: id, error: errorMessage(last) }, `${what} failed; it is completed when the daemon starts again`));
-  }
 }
 
 /**

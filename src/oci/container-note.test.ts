@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readNote, writeNote } from './container-process.ts';
+import { readNote, writeNote } from './container-note.ts';
 
 test('a note that is damaged counts as none, and is put aside', () => {
   const dir = mkdtempSync(join(tmpdir(), 'causeway-'));

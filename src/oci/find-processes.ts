@@ -1,0 +1,96 @@
+/**
+ * Finding a container's processes again after the daemon's end: by what the files of its run say, and where one of them is damaged or gone by what
+ * the processes themselves show. A container that runs must not count as one that has ended because a file cannot be read.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
+import { hasOurNamespace, hasOurRoot, processIds, processParent, processStartTime, processState } from '../kernel/process.ts';
+import { childrenOf } from '../kernel/process-tree.ts';
+import type { ContainerNote } from './container-note.ts';
+
+export interface FoundProcesses {
+  readonly pid: number;
+  readonly conmonPid: number;
+}
+
+/**
+ * The container's first process and its conmon, if both live. `monitors`: see findMonitors; asked for only where the files do not lead there.
+ * @throws where it cannot be told just now
+ */
+export function findProcesses(note: ContainerNote, monitors: () => ReadonlyMap<string, number>): FoundProcesses | undefined {
+  const pid = readPid(join(note.bundle, 'pidfile'));
+  const parent = pid === undefined ? undefined : processParent(pid);
+  if (pid !== undefined && parent !== undefined && isMonitorOf(parent, note.id)) return processState(pid) === 'Z' ? undefined : { pid, conmonPid: parent };
+  const conmonPid = monitors().get(note.id);
+  const first = conmonPid === undefined ? undefined : oldestChild(conmonPid);
+  return first === undefined ? undefined : { pid: first, conmonPid: conmonPid! };
+}
+
+/** By container, the conmons that run on this host: whose one is stands in its arguments. Takes a look at every process. */
+export function findMonitors(): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const pid of processIds()) {
+    const id = monitoredBy(pid);
+    if (id !== undefined && isOfTheHost(pid)) found.set(id, pid);
+  }
+  return found;
+}
+
+/** The same for all that are recovered when a daemon starts: looked at once, and only if somebody asks. */
+export function monitorsAtStart(): () => ReadonlyMap<string, number> {
+  let found: ReadonlyMap<string, number> | undefined;
+  return () => (found ??= findMonitors());
+}
+
+/** A conmon for the container, or for an exec in it. @throws where it cannot be told just now */
+export function isConmonOf(pid: number | string, id: string): boolean {
+  return argumentsOf(pid).includes(id);
+}
+
+/** The number in a file; undefined where there is none. @throws where it cannot be read just now */
+export function readPid(file: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, 'latin1'));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const isMonitorOf = (pid: number, id: string): boolean => monitoredBy(pid) === id;
+
+/** An exec's has the container's id and its own. */
+function monitoredBy(pid: number): string | undefined {
+  const args = argumentsOf(pid);
+  const [container, unit] = ['-c', '-u'].map((flag) => args[args.indexOf(flag) + 1]);
+  return args.includes('-c') && container === unit ? container : undefined;
+}
+
+/** Anybody can call himself conmon in a container. */
+function isOfTheHost(pid: number): boolean {
+  return unlessEnded(() => hasOurRoot(pid) && hasOurNamespace(pid, 'pid')) ?? false;
+}
+
+/** conmon has only one child in another root that is not an orphan which came to it: the first. A runtime that still makes the container has ours. */
+function oldestChild(conmonPid: number): number | undefined {
+  const age = (pid: number): number => processStartTime(pid) ?? Infinity;
+  return childrenOf(conmonPid)
+    .filter((pid) => processState(pid) !== 'Z' && unlessEnded(() => hasOurRoot(pid)) === false)
+    .sort((a, b) => age(a) - age(b))[0];
+}
+
+/** None where it has ended. */
+function argumentsOf(pid: number | string): string[] {
+  return unlessEnded(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')) ?? [];
+}
+
+function unlessEnded<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
