@@ -12,6 +12,7 @@ import { containerPaths } from './container-paths.ts';
 import { removeContainer } from './container-remove.ts';
 import { isUp } from './container-stop.ts';
 import type { Exit } from './exit-waits.ts';
+import { settlePart } from './settle-part.ts';
 import { networkOwnerId } from './shared-network.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
@@ -194,15 +195,7 @@ export async function withRootfs<T>(context: EngineContext, record: ContainerRec
     try {
       return await work(root);
     } finally {
-      if (!isUp(context.table.get(id) ?? record)) unmountQuietly(context, id);
+      if (!isUp(context.table.get(id) ?? record)) await settlePart(context, id, 'unmounting the file system of a container', () => context.rootfs.unmount(id));
     }
   });
-}
-
-function unmountQuietly(context: EngineContext, id: string): void {
-  try {
-    context.rootfs.unmount(id);
-  } catch (error) {
-    context.log.warn({ container: id, error: errorMessage(error) }, 'unmount of a rootfs');
-  }
 }
