@@ -36,8 +36,9 @@ export class AsideImages {
 
   /** Durable when it returns. */
   add(id: string, aside: AsideImage): void {
+    const before = this.#images.get(id);
+    writeDurably(this.file(id), JSON.stringify(aside), () => before && JSON.stringify(before));
     this.#images.set(id, aside);
-    writeDurably(this.file(id), JSON.stringify(aside));
   }
 
   remove(id: string): void {

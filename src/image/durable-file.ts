@@ -1,12 +1,13 @@
 /** A small file that is replaced whole: after a crash of the machine at any instruction it is the old one or the new one. */
-import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { syncDirectory } from '../base/sync-directories.ts';
 import { dirname } from 'node:path';
 import { storageError } from './storage-errors.ts';
 
-/** Durable when it returns; if it throws, nothing has changed. */
-export function writeDurably(path: string, content: string): void {
+/** Durable when it returns; if it throws, nothing has changed. `before`: what is in the file that is replaced; undefined where there is none. */
+export function writeDurably(path: string, content: string, before: () => string | undefined): void {
   const beside = `${path}.new`;
+  let replaced = false;
   try {
     const file = openSync(beside, 'w', 0o600);
     try {
@@ -17,9 +18,18 @@ export function writeDurably(path: string, content: string): void {
       closeSync(file);
     }
     renameSync(beside, path);
+    replaced = true;
     syncDirectory(dirname(path));
   } catch (error) {
+    if (replaced) putBack(path, beside, before());
     rmSync(beside, { force: true });
-    throw storageError('write', beside, error);
+    throw storageError('write', replaced ? path : beside, error);
   }
+}
+
+/** It has its name and nobody knows whether the disk does: who is told that it failed must find what was there before. */
+function putBack(path: string, beside: string, before: string | undefined): void {
+  if (before === undefined) return rmSync(path, { force: true });
+  writeFileSync(beside, before, { mode: 0o600 });
+  renameSync(beside, path);
 }

@@ -19,6 +19,7 @@ import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
 import { LayerStore, type PendingLayer } from './layer-store.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
+import { damageOf } from './storage-errors.ts';
 
 /** What an operation has brought in and the index does not name yet. */
 export class Pins {
@@ -85,7 +86,7 @@ export class ImageCatalog {
     }
   }
 
-  /** Why an image cannot be used, if so. A layer that is gone is no harm while its blob is there: see LayerDurability.recover. */
+  /** Why an image cannot be used, if so; throws where that cannot be told just now. A layer that is gone is no harm while its blob is there: see LayerDurability.recover. */
   #damage(image: StoredImage, layers: Readonly<Record<string, StoredLayer>> = {}): string | undefined {
     try {
       for (const [i, diffId] of this.#config(image.id).diffIds.entries()) {
@@ -94,7 +95,7 @@ export class ImageCatalog {
       }
       return undefined;
     } catch (error) {
-      return errorMessage(error);
+      return damageOf(this.blobs.path(image.id), error);
     }
   }
 
@@ -131,11 +132,8 @@ export class ImageCatalog {
   }
 
   #config(id: string): ParsedImageConfig {
-    let config = this.#configs.get(id);
-    if (!config) {
-      config = parseImageConfig(readFileSync(this.blobs.path(id)));
-      this.#configs.set(id, config);
-    }
+    const config = this.#configs.get(id) ?? parseImageConfig(readFileSync(this.blobs.path(id)));
+    this.#configs.set(id, config);
     return config;
   }
 
@@ -327,6 +325,7 @@ export class ImageCatalog {
       }
     });
     this.#records.clear();
+    this.#configs.set(id, parsed); // it is there: that it could not be read just now must not be said of it
     this.aside.remove(id);
     this.durability.settleSoon();
     return { id, moved };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import fs, { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,5 +14,25 @@ test('a change after one that was cut off between keeping the old index and writ
   rmSync(previousIndexFile(root), { force: true });
   linkSync(indexFile(root), previousIndexFile(root)); // both are names of one file, and rename does nothing then
   index.update(() => {});
+  assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.new')), []);
+});
+
+test('a change that is refused because the disk does not say that it has the new name is in the file no more than in memory', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'causeway-index-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const index = ImageIndex.open(root);
+  const before = readFileSync(indexFile(root), 'utf8');
+  const failing = t.mock.method(fs, 'fsyncSync', () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  });
+  syncBuiltinESMExports();
+  try {
+    assert.throws(() => index.update((draft) => draft.compressed.set('sha256:a', 'sha256:b')), /input\/output error/);
+  } finally {
+    failing.mock.restore();
+    syncBuiltinESMExports();
+  }
+  assert.equal(readFileSync(indexFile(root), 'utf8'), before);
+  assert.equal(index.state.compressed.size, 0);
   assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.new')), []);
 });

@@ -16,10 +16,13 @@ export function currentBootId(): string {
 export class ImageIndex {
   readonly #root: string;
   #state: IndexState;
+  /** Whether the file is there. */
+  #stored: boolean;
 
-  private constructor(root: string, state: IndexState) {
+  private constructor(root: string, found: IndexState | undefined) {
     this.#root = root;
-    this.#state = state;
+    this.#state = found ?? emptyIndex(currentBootId());
+    this.#stored = found !== undefined;
   }
 
   /** One that is damaged has been replaced before: see index-repair.ts. */
@@ -29,7 +32,7 @@ export class ImageIndex {
     const path = indexFile(root);
     const found = readIndexFile(path);
     if (found && 'damage' in found) throw systemError(`the image index ${path} is damaged: ${found.damage}`);
-    const index = new ImageIndex(root, found?.state ?? emptyIndex(currentBootId()));
+    const index = new ImageIndex(root, found?.state);
     // From now on, an index that is not there is one that was lost.
     if (!found) index.update(() => {});
     return index;
@@ -63,7 +66,8 @@ export class ImageIndex {
 
   #write(state: Omit<IndexState, 'bootId'>, bootId = this.#state.bootId): void {
     keepPrevious(this.#root);
-    writeDurably(indexFile(this.#root), formatIndex(state, bootId));
+    writeDurably(indexFile(this.#root), formatIndex(state, bootId), () => (this.#stored ? formatIndex(this.#state, this.#state.bootId) : undefined));
+    this.#stored = true;
   }
 }
 
@@ -78,6 +82,7 @@ function keepPrevious(root: string): void {
     renameSync(beside, previousIndexFile(root));
     rmSync(beside, { force: true }); // rename does nothing where both are names of one file already
   } catch (error) {
+    rmSync(beside, { force: true });
     // The first one replaces none; and a file system without links has no second name.
     if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '')) throw storageError('link', beside, error);
   }

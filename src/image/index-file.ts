@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import { flag, list, map, matching, object, text, whole, type Shape } from '../model/shape.ts';
 import { DIGEST_PATTERN } from './blob-store.ts';
-import { storageError } from './storage-errors.ts';
+import { damageOf } from './storage-errors.ts';
 
 export interface StoredImage {
   readonly id: string; // the config blob's digest
@@ -100,10 +100,8 @@ export function readIndexFile(path: string): { readonly state: IndexState } | { 
   try {
     content = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = errorCode(error) ?? '';
-    if (code === 'ENOENT') return undefined;
-    if (['EIO', 'EISDIR', 'EUCLEAN', 'ERR_STRING_TOO_LONG'].includes(code)) return { damage: errorMessage(error) };
-    throw storageError('read', path, error);
+    if (errorCode(error) === 'ENOENT') return undefined;
+    return { damage: damageOf(path, error) };
   }
   let json: unknown;
   try {

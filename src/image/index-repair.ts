@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { digestOf, DIGEST_PATTERN, digestHex, MAX_DOCUMENT_BYTES } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
-import { syncDirectory } from '../base/sync-directories.ts';
 import { writeDurably } from './durable-file.ts';
 import { parseImageConfig } from './image-config.ts';
 import { currentBootId, emptyIndex } from './image-index.ts';
@@ -37,8 +36,7 @@ export async function repairIndex(root: string, log: Log): Promise<void> {
   const made = await complete(root, kept ?? emptyIndex(''));
   const away = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
   if (there) renameSync(path, away);
-  writeDurably(path, formatIndex(made, kept?.bootId ?? bootIdIn(away) ?? currentBootId()));
-  syncDirectory(root);
+  writeDurably(path, formatIndex(made, kept?.bootId ?? bootIdIn(away) ?? currentBootId()), () => undefined);
   log.error(
     { damage, kept: there ? away : undefined, images: made.images.size, names: made.references.size },
     `the image index ${path} is damaged (${damage}) and was made anew of ${kept ? 'the one before it and of ' : ''}what is on the disk; ${there ? `it is kept as ${away}: ` : ''}${DAMAGED_INDEX_ADVICE}`,

@@ -8,3 +8,17 @@ export function storageError(operation: string, path: string, error: unknown): C
   const reason = hostReason(code);
   return systemError(`${operation} ${path}: ${reason === code ? errorMessage(error) : reason}`, error);
 }
+
+const FAULTS_OF_FILES: readonly string[] = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EIO', 'EUCLEAN', 'ERR_STRING_TOO_LONG', 'ERR_FS_FILE_TOO_LARGE'];
+
+/** Whether it says something of the file, or of what stands in it; otherwise it cannot be read just now, and may be well. */
+function isFaultOfFile(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === undefined || FAULTS_OF_FILES.includes(code);
+}
+
+/** Why a file counts as damaged. @throws where it cannot be read just now */
+export function damageOf(path: string, error: unknown): string {
+  if (isFaultOfFile(error)) return errorMessage(error);
+  throw storageError('read', path, error);
+}

@@ -23,7 +23,7 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       check(run('sync', ['-f', at])); // the directories
       const { digest } = await blobs.put('{"a":"config"}', new Set());
       const id = await engineId(at);
-      writeDurably(join(at, 'index.json'), 'an index');
+      writeDurably(join(at, 'index.json'), 'an index', () => undefined);
       const file = aside.write('containers', 'key', Buffer.from('a record'));
       aside.settle('containers');
       await writeCopy(at, ['["meta","a",1]']);
