@@ -22,9 +22,13 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
  */
 const NONE = /^(reply\.|c\.(close|epoll|poll|waitpid|signal|prctl|fcntl|flock|shutdown|read)|fs\.(close|handle\.close))/;
 
+/** Where a start looks whether an image or the index is whole: one that the disk does not give is not, and is set aside by name (damaged-state, damaged-index). */
+const LOOKS_FOR_DAMAGE = /<#damage\b|@readIndexFile\b/;
+
 export function errnosFor({ name }: Visit): readonly string[] {
   if (name.startsWith('c.setns@returnTo')) return [];
   const what = name.slice(0, name.indexOf('@'));
   if (NONE.test(what)) return [];
-  return FITTING.find(([pattern]) => pattern.test(what))?.[1] ?? [];
+  const errnos = FITTING.find(([pattern]) => pattern.test(what))?.[1] ?? [];
+  return LOOKS_FOR_DAMAGE.test(name) ? errnos.filter((errno) => errno !== 'EIO') : errnos;
 }

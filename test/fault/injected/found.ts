@@ -22,6 +22,12 @@ export const FOUND: readonly FoundFault[] = [
   { operation: 'exec', door: 'c.syscall-434@openPidfd<WatchedProcess<begin', errno: 'EMFILE' },
   // It was refused, and the container's volumes were gone.
   { operation: 'rm of a running container', door: 'store.commit@ContainerTable.removeWith', errno: 'ENOSPC' },
+  // The container stayed mounted.
+  { operation: 'cp into a container', door: 'c.umount2@unmount<RootfsStore.unmount', errno: 'EBUSY' },
+  // The second name of the index stayed.
+  { operation: 'import', door: 'fs.rename@keepPrevious', errno: 'ENOSPC' },
+  // An image that was well was put aside.
+  { operation: 'start of the daemon', door: 'fs.readFile@#config<#damage', errno: 'EMFILE' },
   // An archive was called invalid, in Node's words, because there was no descriptor.
   { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
 ];

@@ -32,11 +32,21 @@ export function answers({ engine }: World, port = 8080): void {
   assert.match(engine.host.run('curl', '-s', '--retry', '20', '--retry-delay', '0', '--retry-all-errors', '--max-time', '5', `http://127.0.0.1:${port}/`).out, /Welcome/, `port ${port} answers`);
 }
 
-/** Ends the daemon without a word and starts the next one; `meanwhile` is what happens while there is none. */
+/**
+ * Ends the daemon without a word and starts the next one; `meanwhile` is what happens while there is none. One that ends with a sentence has
+ * refused, as a call is refused: the containers go on, and the next start, without the fault, does it all.
+ */
 async function nextDaemon({ engine }: World, meanwhile: () => void = () => {}): Promise<Reply> {
   await engine.stop('SIGKILL');
   meanwhile();
-  return engine.boot().then(() => ({ status: 200, body: '' }), (error: Error) => ({ status: 0, body: error.message }));
+  const said = engine.log.length;
+  try {
+    await engine.boot();
+    return { status: 200, body: '' };
+  } catch (error) {
+    const message = /^causeway: (.*)\n$/m.exec(engine.log.slice(said))?.[1];
+    return message !== undefined && (await engine.died(5_000)) ? { status: 503, body: JSON.stringify({ message }) } : { status: 0, body: (error as Error).message };
+  }
 }
 
 const pidOf = async ({ api }: World): Promise<number> => ((await api.json('GET', '/containers/web/json')) as { State: { Pid: number } }).State.Pid;
@@ -179,8 +189,9 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     name: 'start of the daemon after a container\'s end',
     prepare: (world) => running(world, { RestartPolicy: { Name: 'always' } }),
     call: async (world) => {
-      const pid = await pidOf(world);
-      return nextDaemon(world, () => process.kill(pid, 'SIGKILL'));
+      // Where the start before was refused nobody can be asked, and it has ended.
+      const pid = (await world.engine.answers()) ? await pidOf(world) : undefined;
+      return nextDaemon(world, () => void (pid && process.kill(pid, 'SIGKILL')));
     },
     settled: (world) => until('web runs again', async () => (await statusOf(world)) === 'running'),
     repeated: [],
