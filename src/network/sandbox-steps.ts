@@ -19,6 +19,7 @@ export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined
     : [
         { kind: 'create-netns', netns },
         { kind: 'raise-link', netns, link: 'lo' },
+        ...unmovedSteps(netns, facts),
       ];
   for (const [name, value] of Object.entries(request.sysctls)) steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
   for (const endpoint of sandbox.endpoints) {
@@ -28,6 +29,15 @@ export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
   if (record.resolverPort > 0 && !kept?.resolverPort) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
   return steps;
+}
+
+/**
+ * Nobody is told another way by an ICMP redirect, which any neighbour can send in the name of the gateway. Before there are links, which are born
+ * with the default; and before the user's own sysctls, which may say otherwise.
+ */
+function unmovedSteps(netns: string, facts: HostFacts): Step[] {
+  const names = ['net/ipv4/conf/all', 'net/ipv4/conf/default', ...(facts.ipv6 ? ['net/ipv6/conf/default'] : [])];
+  return names.map((name) => ({ kind: 'write-sysctl', netns, name: `${name}/accept_redirects`, value: '0', optional: true }));
 }
 
 export function connectSteps(before: SandboxRecord, after: SandboxRecord, endpoint: Endpoint, table: NetworkTable, facts: HostFacts): Step[] {

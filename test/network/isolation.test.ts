@@ -448,6 +448,8 @@ Only ever stricter:
 - **a as the host**: over IPv6 no kernel asks whether a packet says to come from the host itself. Docker does not either; here such packets from containers are dropped.
 - **quiet > quiet**: Docker's filter sees plain IP only; with a VLAN tag, which the receiver's kernel takes off, anything passes. Here nothing else does
   (test/network/tagged-frames.test.ts).
+- **neighbours** follow no ICMP redirect, which any of them can send in the name of the gateway (\`--sysctl net.ipv4.conf.all.accept_redirects=1\` allows it), nor router
+  advertisements (test/network/router-claims.test.ts).
 - **a as a container beside the target**: Docker does not look at sources that containers make up.
 
 **other networks > open** is as in Docker 28: other machines are let in, other networks of this host are not. Docker 29 lets them in too; its documentation says that it does not.
