@@ -42,9 +42,9 @@ const lines = [
   'run --cidfile /tmp img', 'run --platform a/b/c/d img', 'run -ti=false -zx img',
 ];
 
-/** Every command whose --help is Docker's, byte for byte. The others lack flags of things that are not built. */
+/** Every command whose --help is Docker's, byte for byte. The others lack flags of things that are not built, or have more (`port`). */
 const helpOf = [
-  'stop', 'restart', 'kill', 'rm', 'rename', 'ps', 'inspect', 'logs', 'exec', 'attach', 'port', 'top', 'wait', 'cp', 'diff', 'export', 'commit', 'pause', 'unpause',
+  'stop', 'restart', 'kill', 'rm', 'rename', 'ps', 'inspect', 'logs', 'exec', 'attach', 'top', 'wait', 'cp', 'diff', 'export', 'commit', 'pause', 'unpause',
   'update', 'stats', 'import', 'load', 'save', 'pull', 'push', 'tag', 'rmi', 'history', 'events', 'info', 'login', 'logout', 'container', 'network', 'system',
   'container ls', 'container rm', 'container inspect', 'container prune', 'image rm', 'image inspect', 'image prune', 'network create', 'network ls', 'network inspect',
   'network rm', 'network connect', 'network disconnect', 'network prune', 'volume inspect', 'volume rm', 'volume prune', 'system df', 'system events', 'system info', 'system prune',

@@ -1,4 +1,4 @@
-/** `causeway port add` and `port rm`: published ports that come and go while the container runs. */
+/** What Docker's command line does not have: `port add` and `port rm`, published ports that come and go while the container runs; hints. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Host } from '../harness/host.ts';
@@ -131,6 +131,16 @@ test('what cannot be is refused, in the words of a start, and leaves nothing', a
   program.kill();
   assert.deepEqual(change('add', 'many', '80:x'), [1, '', 'invalid containerPort: x\n']);
   assert.match(String(change('add', 'nobody', '1:1')[2]), /No such container: nobody/);
+  for (const [args, missing] of [[['add', 'web'], 'a SPEC: what to publish, like 8081:80'], [['rm', 'web'], 'a SPEC'], [['add'], 'a CONTAINER and a SPEC']] as const) {
+    const [exit, , said] = change(...args);
+    assert.equal(exit, 1);
+    assert.match(String(said), new RegExp(`^causeway: 'causeway port ${args[0]}' needs ${missing}[^]*Usage:  causeway port ${args[0]} CONTAINER SPEC \\[SPEC\\.\\.\\.\\]`));
+  }
+
+  engine.ok('run', '-d', '--name', 'add', 'busybox', 'sleep', '1000');
+  assert.deepEqual(change('add', '80'), [1, '', "Error: No public port '80' published for add\n"], 'a container may be called add');
+  engine.ok('rm', '-f', 'add');
+  assert.match(String(change('--help')[1]), /port add CONTAINER SPEC \[SPEC\.\.\.\].*\n.*port rm CONTAINER SPEC/);
 
   engine.ok('run', '-d', '--name', 'on-host', '--network', 'host', 'busybox', 'sleep', '1000');
   engine.ok('run', '-d', '--name', 'alone', '--network', 'none', 'busybox', 'sleep', '1000');
@@ -165,4 +175,13 @@ test("Docker's own port goes on meaning what it means, for containers with these
   assert.deepEqual(change('add'), [0, '80/tcp -> 0.0.0.0:9500\n80/tcp -> [::]:9500\n', '']);
   assert.deepEqual(change('add', '80'), [0, '0.0.0.0:9500\n[::]:9500\n', '']);
   assert.equal(change('add', 'add', '9501:81')[1], '81/tcp -> 0.0.0.0:9501\n81/tcp -> [::]:9501\n');
+});
+
+test('a network of a driver that there is not: which ones there are', () => {
+  for (const driver of ['overlay', 'nosuch']) {
+    const { code, err } = engine.causeway('network', 'create', '-d', driver, 'net');
+    assert.equal(code, 1);
+    assert.match(err, /^Error response from daemon: (This node is not a swarm manager|plugin "nosuch" not found)[^]*Drivers of networks are bridge, ipvlan and macvlan; the networks host and none are there already\n$/);
+  }
+  assert.doesNotMatch(engine.causeway('network', 'create', '-d', 'bridge', 'host').err, /Drivers of networks/);
 });

@@ -1,24 +1,30 @@
 /** `port`, `top`, `diff` */
+import { isNotFound } from '../api/client.ts';
 import type { Command } from '../command/command.ts';
 import { StatusError } from '../command/status-error.ts';
 import { joinHostPort } from '../container/listing.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { layoutColumns } from '../format/table.ts';
 import { print } from '../terminal/output.ts';
-import { portChange } from './port-change.ts';
+import { changeWithoutSpec, portChange } from './port-change.ts';
 
 type Ports = Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
 
 export const portCommand: Command = {
   use: 'port CONTAINER [PRIVATE_PORT[/PROTO]]',
   short: 'List port mappings or a specific mapping for the container',
+  long: `List port mappings or a specific mapping for the container\n\nTo change what is published of a running container:\n  port add CONTAINER SPEC [SPEC...]   Publish more ports\n  port rm CONTAINER SPEC [SPEC...]    Take published ports back`,
   aliases: ['container port', 'port'],
   args: [1, 2],
   flags: [],
   meant: portChange,
-  async run({ args, client }) {
+  async run({ args, client, path }) {
     const [container = '', wanted] = args;
-    const { NetworkSettings } = await client.json<{ NetworkSettings: { Ports: Ports | null } }>('GET', `/containers/${encodeURIComponent(container)}/json`);
+    const { NetworkSettings } = await client
+      .json<{ NetworkSettings: { Ports: Ports | null } }>('GET', `/containers/${encodeURIComponent(container)}/json`)
+      .catch((error: unknown) => {
+        throw isNotFound(error) ? (changeWithoutSpec(path, args) ?? error) : error;
+      });
     const ports = NetworkSettings.Ports ?? {};
     let lines: string[];
     if (wanted === undefined || wanted === '') {

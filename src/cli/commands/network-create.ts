@@ -1,5 +1,6 @@
 /** `network create` */
 import { isIP } from 'node:net';
+import { ApiError, type ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
@@ -58,10 +59,22 @@ async function run({ flags, args, client }: Call): Promise<void> {
     ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
     Labels: pairs(flags.list('label')),
   };
-  const { Id, Warning: warning } = await client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', { body });
+  const { Id, Warning: warning } = await client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', { body }).catch(async (error: unknown) => {
+    throw await withDrivers(error, body.Driver, client);
+  });
   // Docker's own client passes over it in silence.
   for (const line of (warning ?? '').split('\n')) if (line !== '') complain(`WARNING: ${line}`);
   printLine(Id);
+}
+
+/** Behind a refusal of a driver that the engine does not have: which ones there are. */
+async function withDrivers(error: unknown, driver: string, client: ApiClient): Promise<unknown> {
+  if (!(error instanceof ApiError)) return error;
+  const info = await client.json<{ Plugins?: { Network?: readonly string[] | null } }>('GET', '/info').catch(() => undefined);
+  const drivers = info?.Plugins?.Network ?? [];
+  if (drivers.length === 0 || drivers.includes(driver)) return error;
+  const made = drivers.filter((name) => name !== 'host' && name !== 'null');
+  return new StatusError(`${error.message}\n\nDrivers of networks are ${made.slice(0, -1).join(', ')} and ${made.at(-1)}; the networks host and none are there already`);
 }
 
 /** Each range, gateway and auxiliary address goes to the subnet that it lies in. */

@@ -1,6 +1,7 @@
 /** `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing else. */
 import type { PortsResponseJson } from '../../wire/ports.ts';
-import type { Call, Command } from '../command/command.ts';
+import { usageLine, type Call, type Command } from '../command/command.ts';
+import { PROGRAM } from '../command/program-name.ts';
 import { StatusError, errorText } from '../command/status-error.ts';
 import { joinHostPort } from '../container/listing.ts';
 import { parsePublish, type PortBindings } from '../container/port-specs.ts';
@@ -11,6 +12,14 @@ export function portChange(args: readonly string[], help: boolean): Command | un
   if (args.length < 3 && !help) return undefined;
   if (args[0] === 'add') return addCommand;
   return args[0] === 'rm' ? removeCommand : undefined;
+}
+
+/** What was meant by `port add web`, where no container is called `add`. */
+export function changeWithoutSpec(path: string, args: readonly string[]): StatusError | undefined {
+  const command = args[0] === 'add' ? addCommand : args[0] === 'rm' ? removeCommand : undefined;
+  if (!command) return undefined;
+  const missing = args.length === 1 ? 'a CONTAINER and a SPEC' : 'a SPEC: what to publish, like 8081:80';
+  return new StatusError(`${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(path, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`);
 }
 
 const SPEC_HELP = `SPEC is what 'run --publish' takes: [HOST_IP:][HOST_PORT:]PORT[/PROTO], with ranges. Of a container that does
