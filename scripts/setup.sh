@@ -45,19 +45,23 @@ if [ -n "$missing" ]; then
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made_policy=1; }
   fi
   ok=1
+  patience="-o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 -o Acquire::Retries=1" # a mirror that is not there is found out in a minute
   # shellcheck disable=SC2086
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || ok=
+  { apt-get $patience update -qq && apt-get $patience install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || ok=
   [ -z "$made_policy" ] || rm -f "$policy"
   # Nor at the next boot: a firewall of Debian's defaults is not what somebody asked for who runs tests.
   case " $missing " in *" firewalld "*) systemctl disable -q firewalld 2>/dev/null || :;; esac
-  [ -n "$ok" ] || { tail -n 20 "$log" >&2; rm -f "$log"; fail "apt-get could not install:$missing"; }
+  [ -n "$ok" ] || { tail -n 20 "$log" >&2; rm -f "$log"; fail "apt-get could not install:$missing. Is the mirror of Debian or Ubuntu reachable (/etc/apt/sources.list*, proxies: http_proxy, https_proxy)? Install them by hand or mend that, then run this again"; }
   rm -f "$log"
 fi
 
 # Without --ignore-scripts nothing would differ: no dependency needs its install script.
 if [ ! -e node_modules/.package-lock.json ] || ! cmp -s package-lock.json node_modules/.causeway-lock 2>/dev/null; then
-  say "installing npm packages"
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed"
+  registry=$(npm config get registry)
+  say "installing npm packages from $registry"
+  # By default npm tries for minutes without a word where nobody answers.
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-timeout=60000 ||
+    fail "npm could not install what package-lock.json lists from $registry (above: what it says). Is it reachable from here (npm ping; proxies: http_proxy, https_proxy, npm config set proxy)? Another registry: npm config set registry URL. Then run this again"
   cp package-lock.json node_modules/.causeway-lock
 fi
 

@@ -32,10 +32,12 @@ import { withWayOut } from './start-failure.ts';
 import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
 import { ResolverLink } from './resolver-link.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
+import { takeServiceManager } from './service-manager.ts';
 import { nameUnwritable, type Directories } from './unwritable.ts';
 
 export async function runDaemon(config: DaemonConfig): Promise<void> {
   const log = createLog(config.logLevel);
+  const ready = takeServiceManager(process.env, log);
   // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
   process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
   const undo = new UndoStack();
@@ -50,6 +52,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
     for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
     throw explained;
   }
+  ready();
   const signal = await nextSignal();
   log.info({ signal }, 'shutting down');
   // A second signal means now.

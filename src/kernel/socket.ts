@@ -189,6 +189,13 @@ export function connectSeqpacket(path: string): number {
   return orClose(fd, () => check(connect(fd, name, name.length), `connect to ${path}`));
 }
 
+/** Connects to a SOCK_DGRAM unix socket. Non-blocking. */
+export function connectDatagram(path: string): number {
+  const name = unixSockaddr(path);
+  const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open datagram socket');
+  return orClose(fd, () => check(connect(fd, name, name.length), `connect to ${path}`));
+}
+
 /** One packet into `buffer`: its length; 0 at the end; undefined when none waits (with MSG_DONTWAIT or a non-blocking fd). */
 export function recvPacket(fd: number, buffer: Buffer, flags = MSG_DONTWAIT): number | undefined {
   const size = recv(fd, buffer, buffer.length, flags);

@@ -1,0 +1,98 @@
+#!/bin/sh
+# Removes what the engine has on this host outside of its checkout: containers and networks, rules, interfaces, the zone in firewalld, the service; with
+# --purge also images, volumes and settings. Nothing of anybody else's: what is removed carries the engine's mark. Can be run again.
+#
+#   uninstall.sh [--purge] [--data-root DIR] [--exec-root DIR] [-H unix:///SOCKET]     the last three as the daemon had them
+set -eu
+
+purge=; data_root=/var/lib/causeway; exec_root=/run/causeway; host=
+fail() { echo "uninstall: $1" >&2; exit 1; }
+say() { echo "uninstall: $1"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --purge) purge=1 ;;
+    --data-root | --exec-root | -H)
+      [ $# -ge 2 ] || fail "$1 needs a value"
+      case $1 in --data-root) data_root=$2 ;; --exec-root) exec_root=$2 ;; -H) host=$2 ;; esac
+      shift ;;
+    *) fail "unknown argument '$1': expected --purge, --data-root DIR, --exec-root DIR, -H unix:///SOCKET" ;;
+  esac
+  shift
+done
+[ "$(id -u)" = 0 ] || fail "root is needed. Try: sudo sh scripts/uninstall.sh"
+case $data_root$exec_root in /*) ;; *) fail "--data-root and --exec-root are absolute paths" ;; esac
+for dir in "$data_root" "$exec_root"; do
+  # They are emptied by name: whatever else they might be, they are the daemon's.
+  [ ! -e "$dir" ] || [ -e "$dir/state" ] || [ -e "$dir/oci" ] || [ -e "$dir/netns" ] || [ -z "$(ls -A "$dir")" ] || fail "$dir does not look like a directory of the engine: name the right one with --data-root or --exec-root"
+done
+host=${host:-unix://$exec_root/causeway.sock}
+causeway=$(cd "$(dirname "$0")/.." && pwd)/bin/causeway
+
+# While it serves, the daemon takes its own things down; containers outlive it, and so would they here.
+if "$causeway" -H "$host" version >/dev/null 2>&1; then
+  say "removing containers and networks"
+  for id in $("$causeway" -H "$host" ps -aq); do "$causeway" -H "$host" rm -f -v "$id" >/dev/null; done
+  for id in $("$causeway" -H "$host" network ls -q --filter type=custom); do "$causeway" -H "$host" network rm "$id" >/dev/null || :; done
+elif [ -d "$exec_root/netns" ] && [ -n "$(ls -A "$exec_root/netns")" ]; then
+  fail "containers of the engine may still run, and no daemon answers on $host that could end them: start it (systemctl start causeway, or causeway daemon), then run this again"
+fi
+
+# One with directories of its own has no part in what the host has once.
+is_default=; [ "$data_root $exec_root" != "/var/lib/causeway /run/causeway" ] || is_default=1
+if [ -n "$is_default" ] && [ -e /etc/systemd/system/causeway.service ]; then
+  say "removing the service"
+  systemctl disable --now causeway.service >/dev/null 2>&1 || :
+  rm -f /etc/systemd/system/causeway.service
+  systemctl daemon-reload >/dev/null 2>&1 || :
+fi
+# A number may be another's by now.
+is_daemon() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep 'daemon.mjs daemon' >/dev/null; }
+pid=$(cat "$exec_root/causeway.pid" 2>/dev/null || :)
+if [ -n "$pid" ] && is_daemon "$pid"; then
+  say "ending the daemon (PID $pid)"
+  kill "$pid"
+  waited=0
+  while is_daemon "$pid"; do
+    [ "$waited" -lt 120 ] || fail "the daemon (PID $pid) does not end: look into its log, end it (kill -9 $pid), then run this again"
+    sleep 0.5
+    waited=$((waited + 1))
+  done
+fi
+
+say "removing rules and interfaces"
+for family in inet bridge; do nft delete table $family causeway 2>/dev/null || :; done
+# By the alias; what `ip` prints, because /sys may show another network namespace.
+ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias causeway *$/\1/p' | while read -r link; do ip link delete "$link"; done
+for kind in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do
+  command -v "$kind" >/dev/null || continue
+  case $kind in *legacy) grep -qs filter "/proc/net/$(case $kind in ip6*) echo ip6 ;; *) echo ip ;; esac)_tables_names" || continue ;; esac
+  "$kind" -S CAUSEWAY-FORWARD >/dev/null 2>&1 || continue
+  "$kind" -S FORWARD | grep -e '-j CAUSEWAY-FORWARD$' | sed 's/^-A/-D/' | while read -r rule; do
+    # shellcheck disable=SC2086
+    "$kind" $rule
+  done
+  "$kind" -F CAUSEWAY-FORWARD && "$kind" -X CAUSEWAY-FORWARD
+done
+changed=
+for file in policies/causeway-to policies/causeway-from zones/causeway; do
+  for path in "/etc/firewalld/$file.xml" "/etc/firewalld/$file.xml.old"; do
+    grep -qs 'Kept by the container engine Causeway' "$path" || continue
+    rm -f "$path"
+    changed=1
+  done
+done
+if [ -n "$changed" ]; then
+  say "removing the zone in firewalld"
+  ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --reload >/dev/null
+fi
+
+rm -rf "$exec_root"
+if [ -n "$purge" ]; then
+  say "removing images, volumes and settings"
+  rm -rf "$data_root"
+  [ -z "$is_default" ] || rm -rf /etc/causeway
+else
+  [ ! -e "$data_root" ] || say "images and volumes are left in $data_root, settings in /etc/causeway: --purge removes them"
+fi
+[ -z "$is_default" ] || [ ! -L /usr/local/bin/causeway ] || rm -f /usr/local/bin/causeway
+say "done. IP forwarding (net.ipv4.ip_forward) and packages that setup.sh installed are as they were; the checkout can be deleted"

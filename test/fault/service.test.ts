@@ -1,0 +1,77 @@
+/** The daemon as a service: systemd takes its unit, is told when it serves, and nobody else hears of that; what the uninstaller leaves. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { run } from '../harness/host.ts';
+import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+import { ownCgroupParent, removeCgroupParent } from './traces.ts';
+
+const parent = ownCgroupParent();
+const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
+let engine: TestEngine | undefined;
+
+after(async () => {
+  delete process.env['NOTIFY_SOCKET'];
+  await engine?.destroy();
+  removeCgroupParent(parent);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('systemd finds nothing wrong with the unit', (t) => {
+  if (run('systemd-analyze', ['--version']).code !== 0) return t.skip('systemd-analyze is not installed');
+  const unit = join(dir, 'causeway.service');
+  writeFileSync(unit, readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8').replace('/usr/local/bin/causeway', join(PROJECT, 'bin/causeway')));
+  const { code, out, err } = run('systemd-analyze', ['verify', '--man=no', unit]);
+  assert.deepEqual([code, (out + err).split('\n').filter((line) => line.includes('causeway'))], [0, []]);
+});
+
+test('who waits for the service is told when it serves, and no container has the address', async () => {
+  const address = join(dir, 'notify');
+  const listener = spawn('python3', ['-c', 'import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nprint("bound",flush=True)\nprint(s.recv(100).decode(),flush=True)', address], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const heard = new Promise<string>((resolve) => {
+    let text = '';
+    listener.stdout.on('data', (data: Buffer) => (text += data.toString()));
+    listener.once('exit', () => resolve(text));
+  });
+  await new Promise((resolve) => listener.stdout.once('data', resolve));
+  process.env['NOTIFY_SOCKET'] = address;
+  engine = await TestEngine.start({ flags: ['--cgroup-parent', parent] });
+  assert.equal(await heard, 'bound\nREADY=1\n\n');
+  engine.importFixtures();
+  engine.ok('network', 'create', 'net');
+  engine.ok('run', '-d', '--name', 'web', '--network', 'net', '-p', '8080:80', '-v', 'kept:/kept', 'nginx');
+  const pids = engine.processes();
+  assert.ok(pids.length > 1, 'the daemon, the resolver, conmon and what it watches');
+  for (const pid of [...pids, Number(engine.ok('inspect', '-f', '{{.State.Pid}}', 'web'))]) {
+    if (pid !== engine.pid) assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'utf8'), /NOTIFY_SOCKET/, String(pid));
+  }
+});
+
+test('the uninstaller leaves nothing of ours on the host but what is asked for again later, and that goes with --purge', () => {
+  const uninstall = (...more: string[]) => engine!.host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), '--data-root', engine!.dataRoot, '--exec-root', engine!.execRoot, '-H', engine!.url, ...more);
+  engine!.host.ok('ip', 'link', 'add', 'br-others', 'type', 'bridge');
+  engine!.host.ok('nft', 'add', 'table', 'inet', 'others');
+  const first = uninstall();
+  assert.equal(first.code, 0, first.err);
+  assert.deepEqual(engine!.host.ok('ip', '-o', 'link').split('\n').filter((line) => line !== '').map((line) => line.split(': ')[1]), ['lo', 'br-others']);
+  assert.equal(engine!.host.ok('nft', 'list', 'ruleset').trim(), 'table inet others {\n}');
+  assert.deepEqual(engine!.processes(), []);
+  assert.deepEqual([existsSync(engine!.execRoot), existsSync(engine!.dataRoot)], [false, true]);
+  const second = uninstall('--purge');
+  assert.equal(second.code, 0, second.err);
+  assert.equal(existsSync(engine!.dataRoot), false);
+});
+
+test('the uninstaller takes no other directory for one of ours', () => {
+  const stranger = join(dir, 'data');
+  writeFileSync(stranger, 'x');
+  for (const path of [dir, '/etc']) {
+    const { code, err } = run('sh', [join(PROJECT, 'scripts/uninstall.sh'), '--purge', '--data-root', path, '--exec-root', join(dir, 'exec')]);
+    assert.equal(code, 1);
+    assert.match(err, /does not look like a directory of the engine/);
+  }
+  assert.ok(existsSync(stranger));
+});
