@@ -185,16 +185,20 @@ describe('output', () => {
 });
 
 describe('requests', () => {
-  test('filters that would be tried for hours, or be lists of billions, are refused by name', async (t) => {
+  test('filters that others would try for hours are answered, and those that would be lists of billions are refused by name', async (t) => {
     const name = `${'a'.repeat(60)}-`;
     engine.ok('create', '--name', name, 'busybox');
     engine.ok('network', 'create', name);
     engine.ok('tag', 'busybox', `${'a'.repeat(60)}:b`);
     const ask = (path: string, filters: object): Promise<Answer> => call('GET', `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`);
-    const slow = /invalid pattern \^\(a\+\)\+\$: it takes too long to match/;
-    assert.match((await ask('/containers/json', { name: ['^(a+)+$'], status: ['created'] })).text, slow);
-    assert.match((await ask('/networks', { name: ['^(a+)+$'] })).text, slow);
-    assert.match((await ask('/images/json', { reference: [`${'*a'.repeat(30)}c`] })).text, /it takes too long to match/);
+    const found = async (path: string, filters: object): Promise<number> => (JSON.parse((await ask(path, filters)).text) as unknown[]).length;
+    for (const [pattern, count] of [['^(a+)+$', 0], ['^(a+)+-$', 1]] as const) {
+      assert.equal(await found('/containers/json', { name: [pattern], status: ['created'] }), count, pattern);
+      assert.equal(await found('/networks', { name: [pattern] }), count, pattern);
+    }
+    assert.equal(await found('/images/json', { reference: [`${'*a'.repeat(30)}c`] }), 0);
+    assert.equal(await found('/images/json', { reference: [`${'*a'.repeat(30)}`] }), 1);
+    for (const path of ['/containers/json', '/networks']) assert.match((await ask(path, { name: ['(((.{10}){10}){10})'] })).text, /it takes too long to match/);
     for (const range of ['1-4000000000', '1-99999']) assert.match((await ask('/containers/json', { expose: [range] })).text, /invalid port/);
     await assertAnswered(t);
     engine.ok('rm', name);

@@ -1,6 +1,6 @@
 /** Docker's filters for `ps`. */
-import { expressionOf, matchesWithin } from '../../base/bounded-match.ts';
 import { invalid } from '../../base/errors.ts';
+import { anyPattern } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parsePort, type PublishedPort } from '../../model/port.ts';
 import { matchesLabels } from '../system/label-filter.ts';
@@ -19,7 +19,7 @@ export interface FilterContext {
 }
 
 /** A predicate for the filters; unknown names and values are refused in Docker's words. */
-export function containerPredicate(filters: Filters, context: FilterContext): (record: ContainerRecord) => boolean {
+export async function containerPredicate(filters: Filters, context: FilterContext): Promise<(record: ContainerRecord) => boolean> {
   for (const name of Object.keys(filters)) if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
   const values = (name: string): readonly string[] => filters[name] ?? [];
   for (const status of values('status')) {
@@ -35,9 +35,11 @@ export function containerPredicate(filters: Filters, context: FilterContext): (r
   const exposed = values('expose').flatMap(portRange);
   const any = (name: string, test: (value: string) => boolean): boolean => values(name).length === 0 || values(name).some(test);
 
+  const [matchesId, matchesName] = await Promise.all([anyPattern(values('id')), anyPattern(values('name'))]);
+
   return (record) =>
-    any('id', (id) => record.id.startsWith(id) || matchesPattern(record.id, id)) &&
-    any('name', (name) => context.namesOf(record).some((own) => matchesPattern(own, name) || matchesPattern(`/${own}`, name))) &&
+    (values('id').length === 0 || values('id').some((id) => record.id.startsWith(id)) || matchesId(record.id)) &&
+    (values('name').length === 0 || context.namesOf(record).some((own) => matchesName(own) || matchesName(`/${own}`))) &&
     any('status', (status) => record.state.status === status) &&
     any('health', (health) => (record.state.health?.status ?? 'none') === health) &&
     any('is-task', (task) => task === 'false') &&
@@ -51,11 +53,6 @@ export function containerPredicate(filters: Filters, context: FilterContext): (r
     (values('publish').length === 0 || context.publishedOf(record).some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) &&
     (values('expose').length === 0 || record.spec.connection.exposedPorts.some((port) => exposed.includes(port))) &&
     matchesLabels(record.spec.labels, values('label'));
-}
-
-function matchesPattern(text: string, pattern: string): boolean {
-  const expression = expressionOf(pattern);
-  return expression ? matchesWithin(expression, text) : text.includes(pattern);
 }
 
 /** '80', '80/udp', '80-90/tcp' -> ['80/tcp', ...]. */

@@ -1,6 +1,7 @@
 /** Containers as users see them: list, inspect, wait, top, prune. */
 import { runProgram } from '../../base/program.ts';
 import { conflict, errorKind, errorMessage, invalid, systemError } from '../../base/errors.ts';
+import { filterFairly } from '../../base/fair-filter.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
@@ -87,7 +88,7 @@ export async function listContainers(
   options: { all: boolean; limit: number; size: boolean; filters: Filters },
 ): Promise<ContainerView[]> {
   const { filters } = options;
-  const matches = containerPredicate(filters, {
+  const matches = await containerPredicate(filters, {
     find: (ref) => context.table.find(ref),
     namesOf: (record) => context.table.namesOf(record),
     publishedOf: (record) => (context.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
@@ -95,12 +96,11 @@ export async function listContainers(
   });
   // Asking for a state, an exit code, or the last N means all containers.
   const all = options.all || options.limit > 0 || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
-  const chosen = context.table
+  const candidates = context.table
     .all()
     .filter((record) => record.state.status !== 'removing' || filters['status']?.includes('removing'))
-    .filter((record) => all || isUp(record) || record.state.status === 'restarting')
-    .filter(matches)
-    .sort((a, b) => compareTimes(b.createdAt, a.createdAt));
+    .filter((record) => all || isUp(record) || record.state.status === 'restarting');
+  const chosen = (await filterFairly(candidates, matches)).sort((a, b) => compareTimes(b.createdAt, a.createdAt));
   const limited = options.limit > 0 ? chosen.slice(0, options.limit) : chosen;
   return Promise.all(
     limited.map((record) =>

@@ -1,14 +1,15 @@
 /** Images as users work with them: the store is the image room's, who uses them is the containers'. */
 import type { Readable } from 'node:stream';
-import { matchesWithin } from '../../base/bounded-match.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
+import { filterFairly } from '../../base/fair-filter.ts';
+import type { TextMatcher } from '../../base/linear-match.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { booleanFilter } from '../volume/volume-service.ts';
-import { namePattern } from './name-pattern.ts';
+import { anyNamePattern } from './name-pattern.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -37,19 +38,21 @@ export function publishImageEvent(context: EngineContext, action: string, id: st
   context.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
 }
 
-export function listImages(context: EngineContext, options: { all: boolean; filters: Filters }): ImageView[] {
+export async function listImages(context: EngineContext, options: { all: boolean; filters: Filters }): Promise<ImageView[]> {
   const { filters } = options;
   const known = new Set(['before', 'dangling', 'label', 'reference', 'since', 'until']);
   for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
   const dangling = booleanFilter(filters, 'dangling');
   const bound = (name: string): ImageRecord[] => (filters[name] ?? []).map((ref) => context.images.get(ref));
-  const references = (filters['reference'] ?? []).map(namePattern);
+  const references = filters['reference']?.length ? await anyNamePattern(filters['reference']) : undefined;
   const [before, since] = [bound('before'), bound('since')];
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
-  return context.images
-    .list()
-    .map((image) => restrictTags(image, references))
-    .filter((image) => image !== undefined)
+  const named: ImageRecord[] = [];
+  await filterFairly(context.images.list(), (image) => {
+    const restricted = references ? restrictTags(image, references) : image;
+    return restricted !== undefined && named.push(restricted) > 0;
+  });
+  return named
     .filter((image) => dangling === undefined || dangling === (image.repoTags.length === 0))
     .filter((image) => matchesLabels(image.config.labels, filters['label'] ?? []))
     .filter((image) => before.every((other) => image.createdAt < other.createdAt) && since.every((other) => image.createdAt > other.createdAt))
@@ -59,11 +62,9 @@ export function listImages(context: EngineContext, options: { all: boolean; filt
 }
 
 /** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */
-function restrictTags(image: ImageRecord, expressions: readonly RegExp[]): ImageRecord | undefined {
-  if (expressions.length === 0) return image;
-  const matches = (tag: string): boolean => expressions.some((one) => matchesWithin(one, tag) || matchesWithin(one, tag.replace(/:[^:/]+$/, '')));
-  const repoTags = image.repoTags.filter(matches);
-  const repoDigests = image.repoDigests.filter((digest) => expressions.some((one) => matchesWithin(one, digest) || matchesWithin(one, digest.replace(/@.*$/, ''))));
+function restrictTags(image: ImageRecord, matches: TextMatcher): ImageRecord | undefined {
+  const repoTags = image.repoTags.filter((tag) => matches(tag) || matches(tag.replace(/:[^:/]+$/, '')));
+  const repoDigests = image.repoDigests.filter((digest) => matches(digest) || matches(digest.replace(/@.*$/, '')));
   return repoTags.length + repoDigests.length > 0 ? { ...image, repoTags, repoDigests } : undefined;
 }
 

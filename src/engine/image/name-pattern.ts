@@ -3,9 +3,15 @@
  * the next one as it is. What is wrong in a pattern is said, not guessed.
  */
 import { invalid } from '../../base/errors.ts';
+import { compileAll, type TextMatcher } from '../../base/linear-match.ts';
 
-/** @throws invalid in Go's words */
-export function namePattern(pattern: string): RegExp {
+/** Whether one of them fits the whole text. @throws invalid in Go's words */
+export async function anyNamePattern(patterns: readonly string[]): Promise<TextMatcher> {
+  const matchers = await compileAll(patterns.map(expressionOf));
+  return (text) => matchers.some((matches) => matches(text));
+}
+
+function expressionOf(pattern: string): string {
   let source = '';
   let at = 0;
   const wrong = () => invalid('syntax error in pattern');
@@ -30,7 +36,7 @@ export function namePattern(pattern: string): RegExp {
       source += literal(plain);
     }
   }
-  return new RegExp(`^${source}$`, 's');
+  return `^(?s:${source})$`;
 
   function oneOf(): string {
     const not = pattern[at] === '^';

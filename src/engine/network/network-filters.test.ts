@@ -25,39 +25,39 @@ const ALL = [
   network('config', { id: 'efef4444', driver: 'null', configOnly: true }),
 ];
 
-const names = (filters: Record<string, string[]>): string[] =>
-  ALL.filter(networkPredicate(filters, ({ name }) => name === 'back')).map(({ name }) => name);
+const names = async (filters: Record<string, string[]>): Promise<string[]> =>
+  ALL.filter(await networkPredicate(filters, ({ name }) => name === 'back')).map(({ name }) => name);
 const pruned = (filters: Record<string, string[]>): string[] =>
   ALL.filter(prunePredicate(filters, Date.parse('2025-06-02T00:00:00Z'))).map(({ name }) => name);
 
-test('values of one filter are alternatives, different filters add up', () => {
-  assert.deepEqual(names({}), ['bridge', 'back', 'back.end', 'config']);
-  assert.deepEqual(names({ driver: ['macvlan', 'null'] }), ['back.end', 'config']);
-  assert.deepEqual(names({ driver: ['bridge'], type: ['custom'] }), ['back']);
-  assert.deepEqual(names({ type: ['custom', 'builtin'] }), ['bridge', 'back', 'back.end', 'config']);
-  assert.deepEqual(names({ scope: ['swarm'] }), []);
+test('values of one filter are alternatives, different filters add up', async () => {
+  assert.deepEqual(await names({}), ['bridge', 'back', 'back.end', 'config']);
+  assert.deepEqual(await names({ driver: ['macvlan', 'null'] }), ['back.end', 'config']);
+  assert.deepEqual(await names({ driver: ['bridge'], type: ['custom'] }), ['back']);
+  assert.deepEqual(await names({ type: ['custom', 'builtin'] }), ['bridge', 'back', 'back.end', 'config']);
+  assert.deepEqual(await names({ scope: ['swarm'] }), []);
 });
 
-test('names and ids are patterns that may match anywhere', () => {
-  assert.deepEqual(names({ name: ['ack'] }), ['back', 'back.end']);
-  assert.deepEqual(names({ name: ['^back$'] }), ['back']);
-  assert.deepEqual(names({ name: ['ba.k'] }), ['back', 'back.end']);
-  assert.deepEqual(names({ name: ['('] }), []);
-  assert.deepEqual(names({ id: ['ab'] }), ['back']);
-  assert.deepEqual(names({ id: ['b2'] }), ['back']);
+test('names and ids are patterns that may match anywhere', async () => {
+  assert.deepEqual(await names({ name: ['ack'] }), ['back', 'back.end']);
+  assert.deepEqual(await names({ name: ['^back$'] }), ['back']);
+  assert.deepEqual(await names({ name: ['ba.k'] }), ['back', 'back.end']);
+  assert.deepEqual(await names({ name: ['('] }), []);
+  assert.deepEqual(await names({ id: ['ab'] }), ['back']);
+  assert.deepEqual(await names({ id: ['b2'] }), ['back']);
 });
 
-test('all labels must be there', () => {
-  assert.deepEqual(names({ label: ['tier=back', 'old'] }), ['back']);
-  assert.deepEqual(names({ label: ['tier=back', 'new'] }), []);
+test('all labels must be there', async () => {
+  assert.deepEqual(await names({ label: ['tier=back', 'old'] }), ['back']);
+  assert.deepEqual(await names({ label: ['tier=back', 'new'] }), []);
 });
 
-test('dangling: those of users that nobody is on; the opposite has all the others', () => {
-  assert.deepEqual(names({ dangling: ['true'] }), ['back.end', 'config']);
-  assert.deepEqual(names({ dangling: ['0'] }), ['bridge', 'back']);
+test('dangling: those of users that nobody is on; the opposite has all the others', async () => {
+  assert.deepEqual(await names({ dangling: ['true'] }), ['back.end', 'config']);
+  assert.deepEqual(await names({ dangling: ['0'] }), ['bridge', 'back']);
 });
 
-test('prune: no predefined ones, no configurations, older than a time, by labels', () => {
+test('prune: no predefined ones, no configurations, older than a time, by labels', async () => {
   assert.deepEqual(pruned({}), ['back', 'back.end']);
   assert.deepEqual(pruned({ until: ['2025-03-01T00:00:00Z'] }), ['back']);
   assert.deepEqual(pruned({ until: ['48h'] }), ['back']);
@@ -65,11 +65,11 @@ test('prune: no predefined ones, no configurations, older than a time, by labels
   assert.deepEqual(pruned({ 'label!': ['tier=back'] }), ['back.end']);
 });
 
-test('refusals in Docker\'s words', () => {
-  assert.throws(() => names({ nosuch: ['1'] }), { kind: 'invalid', message: "invalid filter 'nosuch'" });
-  assert.throws(() => names({ type: ['odd'] }), { message: "invalid filter: 'type'='odd'" });
-  assert.throws(() => names({ dangling: ['t'] }), { message: 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")' });
-  assert.throws(() => names({ dangling: ['true', 'false'] }), { message: 'got more than one value for filter key "dangling"' });
+test('refusals in Docker\'s words', async () => {
+  await assert.rejects(names({ nosuch: ['1'] }), { kind: 'invalid', message: "invalid filter 'nosuch'" });
+  await assert.rejects(names({ type: ['odd'] }), { message: "invalid filter: 'type'='odd'" });
+  await assert.rejects(names({ dangling: ['t'] }), { message: 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")' });
+  await assert.rejects(names({ dangling: ['true', 'false'] }), { message: 'got more than one value for filter key "dangling"' });
   assert.throws(() => pruned({ until: ['1h', '2h'] }), { message: 'more than one until filter specified' });
   assert.throws(() => pruned({ dangling: ['true'] }), { message: "invalid filter 'dangling'" });
 });

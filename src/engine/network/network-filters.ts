@@ -1,6 +1,6 @@
 /** Docker's filters of networks, for lists and for prune. */
-import { expressionOf, matchesWithin } from '../../base/bounded-match.ts';
 import { invalid } from '../../base/errors.ts';
+import { anyPattern } from '../../base/linear-match.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
@@ -9,17 +9,18 @@ type Filters = Readonly<Record<string, readonly string[]>>;
 type NetworkPredicate = (network: NetworkRecord) => boolean;
 
 /** `isUsed`: whether a container is connected to it and runs. Throws `invalid` in Docker's words. */
-export function networkPredicate(filters: Filters, isUsed: NetworkPredicate): NetworkPredicate {
+export async function networkPredicate(filters: Filters, isUsed: NetworkPredicate): Promise<NetworkPredicate> {
   refuseUnknown(filters, ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
   for (const type of filters['type'] ?? []) {
     if (type !== 'custom' && type !== 'builtin') throw invalid(`invalid filter: 'type'='${type}'`);
   }
   const dangling = danglingFilter(filters['dangling'] ?? []);
   const any = (name: string, test: (value: string) => boolean): boolean => !filters[name]?.length || filters[name].some(test);
+  const [matchesId, matchesName] = await Promise.all([anyPattern(filters['id'] ?? []), anyPattern(filters['name'] ?? [])]);
   return (network) =>
     any('driver', (driver) => network.driver === driver) &&
-    any('id', (id) => matchesPattern(network.id, id)) &&
-    any('name', (name) => matchesPattern(network.name, name)) &&
+    (!filters['id']?.length || matchesId(network.id)) &&
+    (!filters['name']?.length || matchesName(network.name)) &&
     any('scope', (scope) => network.scope === scope) &&
     any('type', (type) => (type === 'builtin') === network.predefined) &&
     matchesLabels(network.labels, filters['label'] ?? []) &&
@@ -51,11 +52,4 @@ function danglingFilter(values: readonly string[]): boolean | undefined {
   if (value === '1' || value === 'true') return true;
   if (value === '0' || value === 'false') return false;
   throw invalid('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")');
-}
-
-/** The whole text, or a regular expression that matches somewhere in it; one that is none matches nothing. */
-function matchesPattern(text: string, pattern: string): boolean {
-  if (text === pattern) return true;
-  const expression = expressionOf(pattern);
-  return expression !== undefined && matchesWithin(expression, text);
 }

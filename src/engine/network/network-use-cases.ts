@@ -1,5 +1,6 @@
 /** Networks as users work with them: the records are the network room's, who is connected is the containers'. */
 import { conflict, errorKind, errorMessage, forbidden, invalid } from '../../base/errors.ts';
+import { filterFairly } from '../../base/fair-filter.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
@@ -60,9 +61,9 @@ function poolsOf(context: EngineContext, record: NetworkRecord): readonly PoolUs
   }
 }
 
-export function listNetworks(context: EngineContext, filters: Filters): NetworkView[] {
-  const matches = networkPredicate(filters, (network) => inUse(context, network.id));
-  return context.network.networks().filter(matches).map((network) => viewNetwork(context, network));
+export async function listNetworks(context: EngineContext, filters: Filters): Promise<NetworkView[]> {
+  const matches = await networkPredicate(filters, (network) => inUse(context, network.id));
+  return (await filterFairly(context.network.networks(), matches)).map((network) => viewNetwork(context, network));
 }
 
 function inUse(context: EngineContext, networkId: string): boolean {
