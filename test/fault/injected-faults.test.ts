@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { errnosFor } from './injected/errnos.ts';
 import { FOUND } from './injected/found.ts';
 import { courseOf, failAt, settledState, swept, type Outcome } from './injected/round.ts';
-import { FULL, recordResult } from './results.ts';
+import { FULL, recordResult, spread, Turns } from './results.ts';
 import { CONTAINER_OPERATIONS } from './step-boundaries/container-operations.ts';
 import type { Operation } from './step-boundaries/operation.ts';
 import { OTHER_OPERATIONS } from './step-boundaries/other-operations.ts';
@@ -29,7 +29,7 @@ const FULL_SECONDS = Number(process.env['CAUSEWAY_FAULT_SECONDS'] ?? 1200);
 const ABOUT =
   'Each visit of a door (`test/harness/doors`), whether it changes something or only looks, fails once with each error that has nothing to do with what was asked: ENOSPC, EIO, EMFILE, ENOMEM, EBUSY. ' +
   'Then the call is refused in a sentence that is not one of Node\'s, and kernel, disk and API are as before it; the same call, without the fault, succeeds and what it is for works. Or it is done all the same, as a whole. ' +
-  'Running containers and their traffic notice nothing, and the daemon\'s log has no surprise.';
+  'Running containers and their traffic notice nothing, and the daemon\'s log has no surprise. Left out: what the time given to the operation was too short for; each door comes once before any comes with its other errors.';
 
 interface Fault {
   readonly visit: Visit;
@@ -41,8 +41,8 @@ function faultsOf(visits: readonly Visit[]): Fault[] {
   const wanted = visits.filter(({ name }) => name.includes(DOOR));
   const groups = [wanted.filter(({ n }) => n === 1), wanted.filter(({ n }) => n > 1)];
   return groups.flatMap((group) => [
-    ...group.flatMap((visit) => errnosFor(visit).slice(0, 1).map((errno) => ({ visit, errno }))),
-    ...group.flatMap((visit) => errnosFor(visit).slice(1).map((errno) => ({ visit, errno }))),
+    ...spread(group.flatMap((visit) => errnosFor(visit).slice(0, 1).map((errno) => ({ visit, errno }))), SEED),
+    ...spread(group.flatMap((visit) => errnosFor(visit).slice(1).map((errno) => ({ visit, errno }))), SEED),
   ]);
 }
 
@@ -60,6 +60,7 @@ function chosen({ name }: Operation, faults: readonly Fault[]): readonly Fault[]
 describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   let stage: Stage;
   let empty: readonly string[];
+  let turns: Turns | undefined;
   const begin = async (): Promise<void> => {
     stage = await setStage();
     empty = await settledState(stage);
@@ -75,14 +76,15 @@ describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () =>
   }
 
   async function tryAll(operation: Operation): Promise<string[]> {
+    turns ??= new Turns(today.length, FULL_SECONDS);
+    const end = turns.next();
     const violations: string[] = [];
     const outcomes: Record<Outcome, number> = { refused: 0, 'done all the same': 0 };
     const course = await courseOf(stage, operation);
     const faults = chosen(operation, faultsOf(course.visits));
-    const end = Date.now() + FULL_SECONDS * 1000;
     let tried = 0;
     for (const { visit, errno } of faults) {
-      if (Date.now() > end) break;
+      if (tried > 0 && Date.now() > end) break;
       tried++;
       if (process.env['PROGRESS']) console.error(tried, faults.length, visit.name, errno);
       try {
@@ -95,7 +97,7 @@ describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () =>
         await begin();
       }
     }
-    recordResult({ part: 'Injected faults', about: ABOUT, item: operation.name, counts: { doors: course.visits.length, 'faults injected': tried, refused: outcomes.refused, 'done all the same': outcomes['done all the same'], 'left out': faults.length - tried }, violations });
+    recordResult({ part: 'Injected faults', about: ABOUT, item: operation.name, counts: { doors: course.visits.length, 'faults injected': tried, refused: outcomes.refused, 'done all the same': outcomes['done all the same'], 'faults left out': faults.length - tried }, violations });
     return violations;
   }
 });

@@ -1,7 +1,7 @@
 /** Whatever is sent to a real engine: answers are sentences, the daemon lives, a container that nobody touched runs on, nothing stays open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FULL, recordResult } from '../fault/results.ts';
+import { FULL, PART_SECONDS, recordResult } from '../fault/results.ts';
 import { FUZZ_ABOUT, type Finding } from './campaign.ts';
 import { fuzzEngine, LIVE_TARGETS } from './live/fuzz-engine.ts';
 import { ROUTES } from './live/routes.ts';
@@ -13,7 +13,7 @@ test('every route is known to the fuzzer', () => {
 
 test('a real engine takes whatever comes', { skip: process.getuid?.() !== 0 && 'needs root' }, async (t) => {
   const findings: Finding[] = [];
-  const { counts, longestSilenceMs } = await fuzzEngine(FULL ? { seed: Date.now() % 2 ** 31, seconds: 600, silenceMs: 1000 } : { seed: 20251126, seconds: 25 }, (finding) => findings.push(finding));
+  const { counts, longestSilenceMs } = await fuzzEngine(FULL ? { seed: Date.now() % 2 ** 31, seconds: PART_SECONDS ?? 600, silenceMs: 1000 } : { seed: 20251126, seconds: 25 }, (finding) => findings.push(finding));
   for (const [item, inputs] of counts) recordResult({ part: 'Fuzz', about: FUZZ_ABOUT, item, counts: { inputs }, violations: findings.filter(({ target }) => target === item).map(({ what }) => what) });
   t.diagnostic(`${[...counts].map(([name, count]) => `${count} ${name}`).join(', ')}; longest silence ${longestSilenceMs} ms`);
   assert.deepEqual(findings.map(({ target, input, what }) => `${target}: ${what}\n  ${JSON.stringify(input).slice(0, 800)}`), []);

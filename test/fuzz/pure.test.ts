@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRequestSchema } from '../../src/wire/container-create.ts';
-import { FULL, recordResult } from '../fault/results.ts';
+import { FULL, PART_SECONDS, recordResult } from '../fault/results.ts';
 import { FUZZ_ABOUT, judge, tryAll, type Finding, type Target } from './campaign.ts';
 import { storedInputs } from './corpus.ts';
 import { fieldsOf, fromSchema } from './from-schema.ts';
@@ -25,7 +25,7 @@ test('what once went wrong does not again', () => {
 });
 
 test(FULL ? 'new inputs' : 'new inputs, the same ones each time', (t) => {
-  const { counts, findings } = tryAll(PURE_TARGETS, FULL ? { seed: Date.now() % 2 ** 31, inputsPerTarget: Infinity, seconds: 900 } : { seed: 20251126, inputsPerTarget: 400, seconds: 30 });
+  const { counts, findings } = tryAll(PURE_TARGETS, FULL ? { seed: Date.now() % 2 ** 31, inputsPerTarget: Infinity, seconds: PART_SECONDS ?? 900 } : { seed: 20251126, inputsPerTarget: 400, seconds: 30 });
   for (const [item, inputs] of counts) recordResult({ part: 'Fuzz', about: FUZZ_ABOUT, item, counts: { inputs }, violations: findings.filter(({ target }) => target === item).map(describe) });
   t.diagnostic(`${[...counts.values()].reduce((sum, count) => sum + count, 0)} inputs on ${counts.size} targets`);
   assert.deepEqual(findings.map(describe), []);
