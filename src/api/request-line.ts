@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { IdleConnections } from './idle-connections.ts';
 
 /** When more requests than this wait, nothing is read until they are fewer. Few enough wait otherwise that the client's going is noticed at once. */
 const MAX_WAITING = 8;
@@ -12,11 +13,11 @@ const MAX_WAITING = 8;
 const lines = new WeakMap<Socket, RequestLine>();
 
 /** A listener for 'request' that calls `serve` once for each, never again on a connection before the response is closed. */
-export function oneAtATime(serve: RequestListener): RequestListener {
+export function oneAtATime(serve: RequestListener, idle: IdleConnections): RequestListener {
   return (request, response) => {
     const { socket } = request;
     let line = lines.get(socket);
-    if (!line) lines.set(socket, (line = new RequestLine(socket, serve)));
+    if (!line) lines.set(socket, (line = new RequestLine(socket, serve, idle)));
     line.add(request, response);
   };
 }
@@ -29,14 +30,16 @@ export function endRequests(socket: Socket): void {
 class RequestLine {
   readonly #socket: Socket;
   readonly #serve: RequestListener;
+  readonly #idle: IdleConnections;
   #waiting: [IncomingMessage, ServerResponse][] = [];
   #busy = false;
   #ended = false;
   #paused = false;
 
-  constructor(socket: Socket, serve: RequestListener) {
+  constructor(socket: Socket, serve: RequestListener, idle: IdleConnections) {
     this.#socket = socket;
     this.#serve = serve;
+    this.#idle = idle;
     // Node's parser resumes the socket behind each whole request.
     socket.on('resume', this.#holdBack);
     socket.once('close', () => this.end());
@@ -61,13 +64,16 @@ class RequestLine {
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
     this.#busy = true;
+    this.#idle.busy(this.#socket);
     response.once('close', this.#finished);
     this.#serve(request, response);
   }
 
   readonly #finished = (): void => {
-    if (this.#waiting.length === 0) this.#busy = false;
-    else if (this.#waiting.length <= MAX_WAITING) this.#next();
+    if (this.#waiting.length === 0) {
+      this.#busy = false;
+      if (!this.#ended) this.#idle.idle(this.#socket);
+    } else if (this.#waiting.length <= MAX_WAITING) this.#next();
     else setImmediate(this.#next); // other connections have their turns between
   };
 

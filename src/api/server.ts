@@ -11,6 +11,7 @@ import type { Backend } from './backend/system.ts';
 import { Call } from './call.ts';
 import { HTTP_STATUS } from './http-status.ts';
 import { keepEarlyBytes } from './hijack.ts';
+import { IdleConnections } from './idle-connections.ts';
 import { oneAtATime } from './request-line.ts';
 import { createRoutes } from './routes/all.ts';
 import { endUnread } from './unread-body.ts';
@@ -22,6 +23,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
   const routes = createRoutes();
   const serverHeader = `Causeway/${options.version} (linux)`;
 
+  const idle = new IdleConnections();
   const server = createServer(
     {
       noDelay: true,
@@ -37,8 +39,9 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
       response.setHeader('Ostype', 'linux');
       response.setHeader('Server', serverHeader);
       void serve(request, response);
-    }),
+    }, idle),
   );
+  server.on('connection', (socket) => idle.begin(socket));
   server.timeout = 0;
   server.on('clientError', answerClientError);
   return server;

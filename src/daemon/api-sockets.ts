@@ -7,6 +7,9 @@ import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { makeDirectory } from './directories.ts';
 
+/** As with dockerd: clients that come while the daemon has no time wait, thousands of them. Node's own is 511; the kernel cuts it to net.core.somaxconn. */
+const BACKLOG = 4096;
+
 /** Refuses hosts that could not be listened on, before anything else is touched. Takes nothing. */
 export async function checkHosts(hosts: readonly string[], group: string): Promise<void> {
   socketGroup(group);
@@ -69,7 +72,7 @@ function listen(server: Server, where: { path: string } | { host: string; port: 
       reject(new CausewayError('conflict', `failed to load listeners: can't listen on ${host}: ${reason}`, { cause: error }));
     };
     server.once('error', fail);
-    server.listen(where, () => {
+    server.listen({ ...where, backlog: BACKLOG }, () => {
       server.off('error', fail);
       resolve();
     });

@@ -185,6 +185,23 @@ describe('output', () => {
 });
 
 describe('requests', () => {
+  test('a thousand clients that come while the daemon has no time wait for it, and are served', async () => {
+    const { pid } = engine;
+    const answers: Promise<string>[] = [];
+    process.kill(pid, 'SIGSTOP');
+    try {
+      for (let i = 0; i < 1000; i++) {
+        const socket = connect(engine.socket);
+        socket.write('GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        answers.push(new Promise((resolve) => socket.once('data', (data) => resolve(String(data).slice(0, 12))).once('error', (error) => resolve(error.message)).once('close', () => resolve('closed'))));
+      }
+      await sleep(0);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    assert.deepEqual([...new Set(await Promise.all(answers))], ['HTTP/1.1 200']);
+  });
+
   test('filters that others would try for hours are answered, and those that would be lists of billions are refused by name', async (t) => {
     const name = `${'a'.repeat(60)}-`;
     engine.ok('create', '--name', name, 'busybox');
