@@ -1,11 +1,15 @@
 /** A process and what it has started, for ending a program that hangs together with its helpers. */
 import { closeFd } from './descriptors.ts';
 import { isKernelError } from './errors.ts';
-import { kill, processIds, processParent } from './process.ts';
+import { kill, processIds, processParent, processState } from './process.ts';
 import { openPidfd, signalPidfd } from './spawn.ts';
 
 const SIGKILL = 9;
 const SIGSTOP = 19;
+/** A stopped process shows as such within microseconds, on a busy machine milliseconds. */
+const LOOK_MS = 1;
+const MAX_LOOKS = 100;
+const NOTHING = new Int32Array(new SharedArrayBuffer(4));
 
 /** Its children, by one look at /proc. */
 export function childrenOf(pid: number): number[] {
@@ -13,27 +17,37 @@ export function childrenOf(pid: number): number[] {
 }
 
 /**
- * Kills the process and everything below it. Each is stopped before its children are looked for, so that none gets away; each is
- * held by a pidfd and looked at again, so that no stranger who got its number is hit.
+ * Kills the process and everything below it. Each is stopped, and has stopped, before its children are looked for the last time, so that none gets
+ * away: who is in the middle of a fork has its child yet. Each is held by a pidfd and looked at again, so that no stranger who got its number is hit.
  */
 export function killTree(root: number): void {
-  const held: number[] = [];
+  const held = new Map<number, number>(); // pidfds, by pid
   try {
     const stop = (pid: number, parent: number | undefined): void => {
       const pidfd = hold(pid);
       if (pidfd === undefined) return;
       if (parent !== undefined && processParent(pid) !== parent) return closeFd(pidfd);
-      held.push(pidfd);
+      held.set(pid, pidfd);
       signalPidfd(pidfd, SIGSTOP);
-      for (const child of childrenOf(pid)) stop(child, pid);
     };
     stop(root, undefined);
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const all = [...held.keys()].every(hasStopped);
+      const before = held.size;
+      const family = processIds().map((pid) => [pid, processParent(pid)] as const);
+      for (const pid of held.keys()) for (const [child, parent] of family) if (parent === pid && !held.has(child)) stop(child, pid);
+      if (all && held.size === before) break;
+      Atomics.wait(NOTHING, 0, 0, LOOK_MS);
+    }
   } finally {
     // Those that were stopped before it failed, too: nobody else would let them go.
-    for (const pidfd of held) signalPidfd(pidfd, SIGKILL);
-    for (const pidfd of held) closeFd(pidfd);
+    for (const pidfd of held.values()) signalPidfd(pidfd, SIGKILL);
+    for (const pidfd of held.values()) closeFd(pidfd);
   }
 }
+
+/** Or will start nothing any more; one that the kernel does not let go of cannot be waited for. */
+const hasStopped = (pid: number): boolean => !['R', 'S'].includes(processState(pid) ?? 'X');
 
 /** The same where nobody could be told that it failed: with no descriptor left to look for what it has started, the process alone is killed. */
 export function killTreeOrRoot(root: number): void {
