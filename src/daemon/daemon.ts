@@ -112,6 +112,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     config: {
       hostId: id,
       execRoot: config.execRoot,
+      stateDir: stateDirectory(config.dataRoot),
       bridgeName: config.bridgeName,
       defaultBridgeName: config.defaultBridgeName,
       dockerInstalled: dockerInstalled(),

@@ -6,6 +6,7 @@ import type { SandboxRecord } from './plan/sandbox.ts';
 export interface NetworkConfig {
   readonly hostId: string; // the same for ever; what unique local addresses follow from
   readonly execRoot: string; // namespace files are in its netns/
+  readonly stateDir: string; // of what is to outlive a reboot and is no record
   readonly bridgeName: string; // a bridge of the user's for the default network; 'none': no default network; '' = the engine makes one
   readonly defaultBridgeName: string; // what that one is called; '' = chosen (default-bridge.ts)
   readonly dockerInstalled: boolean; // dockerd is a program of this host: it may be started any time

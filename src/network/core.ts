@@ -1,4 +1,5 @@
 /** What the parts of the network room share: the table, what is allotted, the doors to kernel, store and resolver. */
+import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { LinkReaper } from '../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
@@ -66,7 +67,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ports: createPortAllocator(table),
     firewall,
     foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks()), uplink: uplinkOf(route), marked: config.firewallIntegration })),
-    way: new WayMaker({ enabled: config.firewallIntegration, log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
+    way: new WayMaker({ enabled: config.firewallIntegration, givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),

@@ -52,6 +52,14 @@ function zones(): void {
     await inBoth(['shop0', 'tap7']);
     await lab.service.removeNetwork(lab.network('named').id);
     await inBoth(['tap7']);
+    // Given up while firewalld does not run, and the daemon is another when it does again.
+    await lab.createNetwork('later', { options: { 'com.docker.network.bridge.name': 'late0' } });
+    await inBoth(['late0', 'tap7']);
+    await firewall.endDaemons();
+    await lab.service.removeNetwork(lab.network('later').id);
+    await lab.restart();
+    await firewall.startFirewalld();
+    await inBoth(['tap7']);
     assert.equal(must('firewall-cmd --permanent --zone=causeway --get-target').trim(), 'default', 'servers of the host are not open by it');
     // While firewalld does not run, the end of it takes what is permanent.
     assert.deepEqual(FILES.map((file) => existsSync(file)), [true, true, true]);

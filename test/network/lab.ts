@@ -109,6 +109,7 @@ export class Lab {
     this.config = {
       hostId: 'lab',
       execRoot: this.dir,
+      stateDir: this.dir,
       bridgeName: '',
       defaultBridgeName: '',
       dockerInstalled: false,

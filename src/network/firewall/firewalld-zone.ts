@@ -9,6 +9,7 @@ import { monotonicMs } from '../../base/clock.ts';
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import type { HostPrograms } from './host-program.ts';
+import type { GivenUpBridges } from './given-up-bridges.ts';
 import { interfaceOf, leadsTo, listChains, listRules } from './nft-listing.ts';
 
 export const ZONE = 'causeway';
@@ -60,11 +61,11 @@ const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 const ENGINES = /^(docker0|causeway0|br-[0-9a-f]{12})$/;
 
 /** Bridges that the user put into a zone of his choice stay there. `gone` are those that were ours once. Returns what was done, in words. */
-export async function makeFirewalldWay(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit, gone: ReadonlySet<string>): Promise<string[]> {
+export async function makeFirewalldWay(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit, gone: GivenUpBridges): Promise<string[]> {
   const state = readZones(context);
   if (!state) return [];
   const missing = bridges.filter((bridge) => isPlain(bridge) && !state.zones.has(bridge));
-  const stale = [...state.zones].filter(([name, zone]) => zone === ZONE && (gone.has(name) || ENGINES.test(name)) && !bridges.includes(name)).map(([name]) => name);
+  const stale = staleIn(state, bridges, gone);
   if (missing.length === 0 && stale.length === 0 && (state.hasPolicies || bridges.every((bridge) => state.zones.get(bridge) !== ZONE))) return [];
   if (!state.hasZone || !state.hasPolicies) {
     // Without an interface in it, a zone has no chains: firewalld knows.
@@ -81,6 +82,19 @@ export async function makeFirewalldWay(context: RulesetContext, programs: HostPr
     await remove(programs, scope, stale);
   }));
   return missing.length === 0 ? [] : [`firewalld: ${missing.join(', ')} is in the zone ${ZONE}`];
+}
+
+/** What is in the zone and no longer belongs there. What is ours again, or nowhere to be seen, needs not be thought of any more. */
+function staleIn({ zones }: ZoneState, bridges: readonly string[], gone: GivenUpBridges): string[] {
+  const isIn = (name: string): boolean => zones.get(name) === ZONE || isInFile(name);
+  for (const name of gone.names) if (bridges.includes(name) || !isIn(name)) gone.forget(name);
+  const engines = [...zones].filter(([name, zone]) => zone === ZONE && ENGINES.test(name)).map(([name]) => name);
+  return [...new Set([...gone.names, ...engines])].filter((name) => !bridges.includes(name));
+}
+
+/** Whether our zone has a bridge permanently: where firewalld does not run, only that is left of it. */
+export function isInFile(bridge: string): boolean {
+  return readIfThere(fileOf('zone', ZONE))?.includes(`<interface name="${bridge}"`) ?? false;
 }
 
 /** Where firewalld does not run, its permanent configuration would bring it back. What the user calls alike stays. */

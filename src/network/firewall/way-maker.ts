@@ -9,8 +9,9 @@ import type { Log } from '../../base/log.ts';
 import { within } from '../../base/within.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
-import { makeFirewalldWay, ReloadLimit, removeFirewalldWay } from './firewalld-zone.ts';
+import { isInFile, makeFirewalldWay, ReloadLimit, removeFirewalldWay } from './firewalld-zone.ts';
 import { HostPrograms } from './host-program.ts';
+import { GivenUpBridges } from './given-up-bridges.ts';
 import { hasLegacyTable, makeIptablesWay, removeIptablesWay, SettledPlaces } from './iptables-way.ts';
 
 const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
@@ -25,6 +26,8 @@ interface WayMakerOptions {
   readonly log: Log;
   readonly context: () => RulesetContext;
   readonly reader: () => RulesetReader;
+  /** Where is kept which bridges have to leave the firewalls, also over a restart. */
+  readonly givenUpFile: string;
   /** Where packets of containers leave. */
   readonly uplinks: () => readonly string[];
 }
@@ -40,12 +43,13 @@ export class WayMaker {
   readonly #reloads = new ReloadLimit();
   readonly #ending = new AbortController();
   readonly #programs = new HostPrograms(this.#ending.signal);
-  readonly #gone = new Set<string>();
+  readonly #gone: GivenUpBridges;
 
   constructor(options: WayMakerOptions) {
     this.enabled = options.enabled;
     this.#log = options.log;
     this.#options = options;
+    this.#gone = new GivenUpBridges(options.givenUpFile, options.log);
   }
 
   /** Called when something could not be done: somebody has to try again. */
@@ -78,7 +82,7 @@ export class WayMaker {
 
   /** A bridge is ours no more. It leaves the firewalls with the next look at them, however long firewalld does not run. */
   giveUp(bridge: string): void {
-    this.#gone.add(bridge);
+    if (isInFile(bridge)) this.#gone.add(bridge);
   }
 
   /** Whether there are tables whose changes nobody tells of. */
