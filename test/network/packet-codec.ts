@@ -7,7 +7,7 @@ export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
 
 /** The Internet's checksum (RFC 1071). */
-function checksum(...parts: readonly Buffer[]): number {
+export function checksum(...parts: readonly Buffer[]): number {
   const all = Buffer.concat(parts);
   let sum = 0;
   for (let at = 0; at < all.length; at += 2) sum += at + 1 < all.length ? all.readUInt16BE(at) : all[at]! << 8;

@@ -9,7 +9,7 @@ import { macBytes } from '../../src/kernel/socket-address.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab, run } from './lab.ts';
-import { encodeUdp } from './packet-codec.ts';
+import { checksum, encodeUdp } from './packet-codec.ts';
 import { Packets } from './packets.ts';
 
 const PORT = 5000;
@@ -30,6 +30,20 @@ const WRAPPINGS: Readonly<Record<string, (version: 4 | 6, length: number) => Buf
   'a made-up protocol': () => u16(0x88b5),
   'a length (802.3)': (_, length) => u16(length),
 };
+
+/** Of an IPv4 packet without options, in two pieces. */
+function fragments(packet: Buffer): Buffer[] {
+  const piece = (from: number, to: number): Buffer => {
+    const header = Buffer.from(packet.subarray(0, 20));
+    header.writeUInt16BE(20 + to - from, 2);
+    header.writeUInt16BE(77, 4);
+    header.writeUInt16BE((20 + to < packet.length ? 0x2000 : 0) | (from >> 3), 6);
+    header.writeUInt16BE(0, 10);
+    header.writeUInt16BE(checksum(header), 10);
+    return Buffer.concat([header, packet.subarray(20 + from, 20 + to)]);
+  };
+  return [piece(0, 24), piece(24, packet.length - 20)];
+}
 
 const ip = (version: 4 | 6): number => (version === 4 ? IPV4 : IPV6);
 
@@ -102,6 +116,39 @@ function scenarios(): void {
 
   test('neighbours that are kept apart get none of it', async () => assert.deepEqual(await reached('quiet'), []));
   test('neighbours that are not get all of it, as on any cable', async () => assert.deepEqual(await reached('loud'), ALL));
+
+  /** To all neighbours at once, by link-local addresses, in pieces. */
+  const indirectly = async (network: string): Promise<string[]> => {
+    const from = `${network} sender`;
+    const { mac } = sandboxes.get(`${network} neighbour`)!.endpoints[0]!;
+    const linkLocal = /inet6 (fe80\S+)\//.exec(run('nsenter', `--net=${netns(`${network} neighbour`)}`, 'ip', '-6', 'addr', 'show', 'eth0').out)![1]!;
+    const plainly = (version: 4 | 6) => u16(ip(version));
+    const goals: readonly [string, string, 4 | 6, string][] = [
+      ['a broadcast', 'ff:ff:ff:ff:ff:ff', 4, '255.255.255.255'],
+      ['a broadcast of the subnet', 'ff:ff:ff:ff:ff:ff', 4, addressOf(from, 4).replace(/\d+$/, '255')],
+      ['a broadcast of the subnet to one', mac, 4, addressOf(from, 4).replace(/\d+$/, '255')],
+      ['a group', '01:00:5e:00:00:fb', 4, '224.0.0.251'],
+      ['a group to one', mac, 4, '224.0.0.251'],
+      ['an address to all', 'ff:ff:ff:ff:ff:ff', 4, addressOf(`${network} neighbour`, 4)],
+      ['a group over IPv6', '33:33:00:00:00:01', 6, 'ff02::1'],
+      ['a group over IPv6 to one', mac, 6, 'ff02::1'],
+      ['a link-local address', mac, 6, linkLocal],
+    ];
+    const sent = new Map(goals.map(([name, toMac, version, destination]) => [name, send(from, toMac, version, destination, plainly)]));
+    const text = `<frame ${++round}>`;
+    const whole = encodeUdp({ source: addressOf(from, 4), destination: addressOf(`${network} neighbour`, 4), sourcePort: 40_000 + round, destinationPort: PORT, text: `${' '.repeat(40 - text.length)}${text}` });
+    for (const piece of fragments(whole)) packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(mac), macBytes(macOf(from)), u16(IPV4), piece]));
+    sent.set('in fragments', text);
+    const last = sendLast(network);
+    await arrive([last]);
+    await sleep(100);
+    return arrived(sent);
+  };
+
+  test('nor what is for all of them, comes by way of link-local addresses or in fragments', async () => {
+    assert.deepEqual(await indirectly('quiet'), []);
+    assert.deepEqual((await indirectly('loud')).length, 10);
+  });
 
   test('neither after the daemon has been started again, nor after its rules were taken away', async () => {
     await lab.restart();
