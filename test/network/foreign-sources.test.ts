@@ -172,6 +172,20 @@ function family(version: 4 | 6): void {
     run('ip', `-${version}`, 'route', 'del', `${behind}/${length}`);
   });
 
+  test('who asks for an address, and link-local ones, reach the host', async () => {
+    if (version === 4) return arrives(send('attacker', 'a', { source: '0.0.0.0', sourcePort: 68, destination: '255.255.255.255', destinationPort: CLIENT }), 'the broadcast');
+    const linkLocal = (link: string, namespace?: string): string => {
+      const route = RouteSocket.open(namespace);
+      try {
+        return route.addresses(link).find(({ address: one }) => one.startsWith('fe80'))!.address;
+      } finally {
+        route.close();
+      }
+    };
+    const [from, to] = [linkLocal('eth0', netns('attacker')), linkLocal(lab.network('a').bridgeName)];
+    await arrives(send('attacker', 'a', { source: from, sourcePort: 546, destination: to, destinationPort: CLIENT }), 'what comes from a link-local address');
+  });
+
   test('what a container leads on to its neighbours keeps its source, on a host that filters bridged packets too', async () => {
     run('sysctl', '-qw', `net.bridge.bridge-nf-call-ip${version === 4 ? '' : '6'}tables=1`);
     const text = `datagram ${++round}`;

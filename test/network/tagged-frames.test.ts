@@ -57,6 +57,8 @@ function scenarios(): void {
   before(async () => {
     lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
     outside = lab.otherHost();
+    // As on most hosts: only the bridges that ask for it have their frames filtered.
+    for (const name of ['ip', 'ip6']) run('sysctl', '-qw', `net.bridge.bridge-nf-call-${name}tables=0`);
     await lab.createNetwork('quiet', { enableIpv6: true, options: option('enable_icc', 'false') });
     await lab.createNetwork('loud', { enableIpv6: true });
     await lab.createNetwork('inside', { enableIpv6: true, internal: true });
@@ -148,6 +150,24 @@ function scenarios(): void {
   test('nor what is for all of them, comes by way of link-local addresses or in fragments', async () => {
     assert.deepEqual(await indirectly('quiet'), []);
     assert.deepEqual((await indirectly('loud')).length, 10);
+  });
+
+  test('nor packets of the family that their network does not have', async () => {
+    await lab.createNetwork('quiet4', { options: option('enable_icc', 'false') });
+    await lab.createNetwork('quiet6', { enableIpv4: false, enableIpv6: true, options: option('enable_icc', 'false') });
+    for (const [network, version, [source, destination]] of [['quiet4', 6, ['fe80::1', 'fe80::2']], ['quiet6', 4, ['10.1.1.1', '10.1.1.2']]] as const) {
+      const [from, to] = [await lab.join(`${network}-sender`, [network]), await lab.join(`${network}-neighbour`, [network])];
+      packets.hearFrames(to.netns, 'eth0');
+      const addresses = Buffer.concat([macBytes(to.endpoints[0]!.mac), macBytes(from.endpoints[0]!.mac)]);
+      const inject = (text: string, ethertype: number, packet: Buffer) => packets.injectFrame(from.netns, 'eth0', Buffer.concat([addresses, u16(ethertype), packet, Buffer.from(text)]));
+      const [text, last] = [`<frame ${++round}>`, `<frame ${++round}>`];
+      inject('', ip(version), encodeUdp({ source, destination, sourcePort: 1, destinationPort: PORT, text }));
+      inject(last, ARP, Buffer.alloc(28));
+      await arrive([last]);
+      assert.ok(packets.seen(last), 'ARP passes');
+      await sleep(100);
+      assert.equal(packets.seen(text), undefined, `IPv${version} on ${network}`);
+    }
   });
 
   test('neither after the daemon has been started again, nor after its rules were taken away', async () => {
