@@ -428,7 +428,9 @@ An address opens nothing that the sender's interface would not open: what arrive
 ${Object.keys(madeUp(4)).map((name) => `| ${name.replace(' as ', ' | ')} | ${madeUp(4)[name]!.join(', ') || '-'} | ${madeUp(6)[name]!.join(', ') || '-'} |`).join('\n')}
 
 A port that is published on 127.0.0.1 is closed to other machines even where the host routes loopback addresses (\`route_localnet\`, as on Kubernetes nodes). Within one network
-addresses are not checked, as on any cable.
+addresses are not checked, as on any cable: who may send raw packets (NET_RAW, which containers have by default, or NET_ADMIN) can claim a neighbour's address or that of the gateway
+by ARP or neighbour discovery and get what is meant for it, as under Docker. That goes for the address to which a link opened a hole, too. Give containers that you do not
+trust a network of their own, or \`--cap-drop NET_RAW\`.
 
 What leaves a network, or is for the host, must come from where an answer to it would go: from a subnet of that network, a subnet behind it to which the host has a route, or
 an address that a container on it has on another of its networks. It is asked before connection tracking is, so that nobody puts anything into a flow of another
