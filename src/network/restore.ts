@@ -3,9 +3,11 @@
  * right, everything else of ours that nobody owns goes.
  */
 import { readdirSync } from 'node:fs';
+import { tryAgainLater } from '../base/again.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { isNetns } from '../kernel/netns.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
@@ -61,6 +63,7 @@ export class Restorer {
         adopted.push(record);
       } catch (error) {
         log.error({ container: record.sandbox.containerId, error: errorMessage(error) }, 'the network of a container cannot be restored');
+        for (const { networkId, ipv4, ipv6 } of record.sandbox.endpoints) for (const address of [ipv4, ipv6]) ipam.release(networkId, address);
         dead.push(record);
       }
     }
@@ -132,7 +135,7 @@ export class Restorer {
   }
 
   #adopt(record: SandboxRecord): void {
-    const { table, ipam, ports, log, route } = this.#core;
+    const { table, ipam, ports, log } = this.#core;
     const { sandbox, request } = record;
     for (const endpoint of sandbox.endpoints) {
       for (const [version, address] of [
@@ -147,16 +150,7 @@ export class Restorer {
           log.warn({ container: sandbox.containerId, address, error: errorMessage(error) }, 'address of a running container');
         }
       }
-      // The bridge may have been made anew; its ports are then nobody's.
-      const network = table.network(endpoint.networkId);
-      const bridge = network?.bridgeName;
-      if (!bridge || endpoint.hostIfname === '') continue;
-      const link = route.link(endpoint.hostIfname);
-      if (!link) continue;
-      // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one now.
-      const group = groupChange(link.group, network);
-      if (link.masterIndex !== route.link(bridge)?.index) route.setLink(endpoint.hostIfname, { master: bridge, up: true, hairpin: endpoint.published.length > 0, ...group });
-      else if (group.group !== undefined) route.setLink(endpoint.hostIfname, group);
+      this.#joinBridgeSoon(endpoint, sandbox.containerId);
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
@@ -166,6 +160,29 @@ export class Restorer {
     }
     table.putSandbox(recallWritten(record, log));
     if (!record.parked) this.#core.resolution.remember(request);
+  }
+
+  /** A container that runs does not lose its network because the kernel had no room for the question. */
+  #joinBridgeSoon(endpoint: Endpoint, container: string): void {
+    try {
+      this.#joinBridge(endpoint);
+    } catch (error) {
+      this.#core.log.warn({ container, link: endpoint.hostIfname, error: errorMessage(error) }, 'the link of a running container cannot be looked at, which is tried again');
+      tryAgainLater(() => this.#joinBridge(endpoint), (last) => this.#core.log.error({ container, link: endpoint.hostIfname, error: errorMessage(last) }, 'the link of a running container cannot be looked at: it may be on no bridge'));
+    }
+  }
+
+  /** The bridge may have been made anew; its ports are then nobody's. */
+  #joinBridge({ networkId, hostIfname, published }: Endpoint): void {
+    const { table, route } = this.#core;
+    const network = table.network(networkId);
+    const bridge = network?.bridgeName;
+    const link = bridge && hostIfname !== '' ? route.link(hostIfname) : undefined;
+    if (!bridge || !link) return;
+    // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one now.
+    const group = groupChange(link.group, network);
+    if (link.masterIndex !== route.link(bridge)?.index) route.setLink(hostIfname, { master: bridge, up: true, hairpin: published.length > 0, ...group });
+    else if (group.group !== undefined) route.setLink(hostIfname, group);
   }
 
   /** Namespaces, veths and bridges that carry our mark and that no row knows: whatever else looks alike is somebody else's. */

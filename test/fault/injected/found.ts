@@ -28,6 +28,8 @@ export const FOUND: readonly FoundFault[] = [
   { operation: 'import', door: 'fs.rename@keepPrevious', errno: 'ENOSPC' },
   // An image that was well was put aside.
   { operation: 'start of the daemon', door: 'fs.readFile@#config<#damage', errno: 'EMFILE' },
+  // A container that ran lost its network.
+  { operation: 'start of the daemon', door: 'c.send@RouteSocket.link<#joinBridge', errno: 'ENOMEM' },
   // An archive was called invalid, in Node's words, because there was no descriptor.
   { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
 ];
