@@ -34,14 +34,21 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 
   // Pushed first, so run last: when the table is as it was, so become the projections of it.
   let published = false;
-  undo.push('files, names and store', () => revert(core, { next, touched, published }));
+  let elementsInDoubt = false;
+  undo.push('files, names and store', () => {
+    // Whoever looked at them meanwhile found the row in the table, and put its elements in.
+    if (elementsInDoubt) core.firewall.doubted();
+    return revert(core, { next, touched, published });
+  });
   const before = elementsAround(core, touched);
   table.putSandbox(next);
   undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
 
   runSteps(core, change.steps, undo);
   const diff = diffElements(before, elementsAround(core, touched));
+  elementsInDoubt = true;
   if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
+  elementsInDoubt = false;
   noteLed(core, next);
   for (const id of touched) refreshFiles(core, id);
 
