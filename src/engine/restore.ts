@@ -11,7 +11,7 @@ import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
 import { withPortBindings } from './container/container-ports.ts';
-import { handleExit, type RuntimeExit } from './container/container-exit.ts';
+import { handleExit, restartAfterExit, type RuntimeExit } from './container/container-exit.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { removeUnlocked } from './container/container-remove.ts';
 import { startUnlocked } from './container/container-start.ts';
@@ -187,13 +187,17 @@ export async function startWithDaemon(context: EngineContext): Promise<void> {
     return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
   };
   for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
-    const started = context.lock
-      .run(record.id, async () => {
-        const now = context.table.get(record.id);
-        if (now && !isUp(now)) await startUnlocked(context, { ...now, stoppedByUser: false });
-      })
-      .catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
+    const started = startNow(context, record).catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
     // One that hangs does not keep the others from starting.
     await within(started, START_TURN_MS);
   }
+}
+
+/** A restart that was under way when the daemon ended is one: what keeps it from starting is tried again, as its policy says. */
+function startNow(context: EngineContext, record: ContainerRecord): Promise<void> {
+  if (record.state.status === 'restarting') return restartAfterExit(context, record.id);
+  return context.lock.run(record.id, async () => {
+    const now = context.table.get(record.id);
+    if (now && !isUp(now)) await startUnlocked(context, { ...now, stoppedByUser: false });
+  });
 }

@@ -108,7 +108,8 @@ export async function takeDown(context: EngineContext, record: ContainerRecord, 
   }
 }
 
-async function restartAfterExit(context: EngineContext, id: string): Promise<void> {
+/** What its policy asks for, unless it has been started, stopped or removed meanwhile. */
+export async function restartAfterExit(context: EngineContext, id: string): Promise<void> {
   await context.lock.run(id, async () => {
     const record = context.table.get(id);
     if (!record || record.state.status !== 'restarting') return;
