@@ -87,12 +87,14 @@ if [ -n "$changed" ]; then
 fi
 
 rm -rf "$exec_root"
+# Of containers that were; one that is not empty cannot be removed.
+[ -z "$is_default" ] || rmdir /sys/fs/cgroup/causeway /sys/fs/cgroup/*/causeway 2>/dev/null || :
 if [ -n "$purge" ]; then
   say "removing images, volumes and settings"
   rm -rf "$data_root"
   [ -z "$is_default" ] || rm -rf /etc/causeway
 else
-  [ ! -e "$data_root" ] || say "images and volumes are left in $data_root, settings in /etc/causeway: --purge removes them"
+  [ ! -e "$data_root" ] || say "images and volumes are left in $data_root$([ -z "$is_default" ] || echo ', settings in /etc/causeway'): --purge removes them"
 fi
 [ -z "$is_default" ] || [ ! -L /usr/local/bin/causeway ] || rm -f /usr/local/bin/causeway
 say "done. IP forwarding (net.ipv4.ip_forward) and packages that setup.sh installed are as they were; the checkout can be deleted"

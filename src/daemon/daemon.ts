@@ -193,7 +193,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       defaultRuntime,
       runtimes: (await runtimeVersions()).runtimes,
       storageStatus: [['Backing Filesystem', 'extfs'], ['Supports d_type', 'true']],
-      securityOptions: ['name=seccomp,profile=builtin', ...(cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
+      // Docker's client shows the last two nowhere else.
+      securityOptions: ['name=seccomp,profile=builtin', ...(cgroupMode === 'v2' ? ['name=cgroupns'] : []), ...(config.firewallIntegration ? ['name=firewall-integration'] : []), ...(config.inputPolicy ? ['name=respect-input-policy'] : [])],
       ipForward: flagOf('/proc/sys/net/ipv4/ip_forward'),
       bridgeNfIptables: flagOf('/proc/sys/net/bridge/bridge-nf-call-iptables'),
       bridgeNfIp6tables: flagOf('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),

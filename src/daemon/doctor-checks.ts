@@ -12,7 +12,7 @@ import { OWN_ALIAS } from '../network/apply/executors.ts';
 import { foreignDrops, markWarning, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
 import { uplinkOf } from '../network/foreign-drops.ts';
-import { chooseDefaultBridge, DOCKER_BRIDGE } from '../network/default-bridge.ts';
+import { chooseDefaultBridge, DOCKER_BRIDGE, isBridgeNotice } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { examineConfig } from './config-check.ts';
@@ -64,8 +64,11 @@ function configuration(config: DaemonConfig): Finding[] {
   return [...problems.map((text): Finding => ({ level: 'fail', subject: 'configuration', text })), ...notes.map((text): Finding => ({ level: 'note', subject: 'configuration', text }))];
 }
 
-function bridgeOf({ bridge }: RunningDaemon): { name: string; findings: Finding[] } {
-  return { name: bridge || DOCKER_BRIDGE, findings: bridge === '' ? [] : [{ level: 'ok', subject: 'default bridge', text: `${bridge} (of the daemon that runs)` }] };
+function bridgeOf({ bridge, warnings }: RunningDaemon): { name: string; findings: Finding[] } {
+  const subject = 'default bridge';
+  const notice = warnings.find(isBridgeNotice);
+  if (bridge === '') return { name: DOCKER_BRIDGE, findings: [] };
+  return { name: bridge, findings: [notice === undefined ? { level: 'ok', subject, text: `${bridge} (of the daemon that runs)` } : { level: 'note', subject, text: notice }] };
 }
 
 /** What only the daemon knows, such as which containers are to be restarted. */

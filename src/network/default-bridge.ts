@@ -53,6 +53,9 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   return { name, besideDocker: beside, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
 }
 
+/** Whether a warning of `info` only says that: nothing is wrong then. */
+export const isBridgeNotice = (warning: string): boolean => warning.includes(': the bridge of the default network is called ');
+
 /** A veth on the bridge that the engine did not make. */
 function foreignPort(links: readonly LinkInfo[], bridge: string): string | undefined {
   const index = links.find((link) => link.name === bridge)?.index;

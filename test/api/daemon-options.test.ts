@@ -24,5 +24,8 @@ test('info shows what the daemon was told about logs and about other firewalls',
   const { out } = engine.causeway('info');
   assert.match(out, /^ Logging Driver: local$/m);
   assert.match(out, /^ Debug Mode: true$/m);
+  assert.match(out, /^ Security Options:\n(?: .*\n)*? {2}respect-input-policy$/m);
+  assert.match(engine.ok('info'), /^ {2}respect-input-policy$/m, "Docker's client shows it too");
+  assert.doesNotMatch(engine.ok('info'), /^ {2}firewall-integration$/m);
   assert.match(out, /^ Firewall Backend: nftables\n {2}firewall-integration: false\n {2}respect-input-policy: true$/m);
 });

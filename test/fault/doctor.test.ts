@@ -76,6 +76,22 @@ describe('directories that cannot be written to', () => {
   });
 });
 
+test('why the default bridge is not called as usual is a note, as before a daemon runs', async () => {
+  const host = Host.create();
+  host.ok('ip', 'link', 'add', 'docker0', 'type', 'bridge');
+  const engine = await TestEngine.start({ host, flags: ['--default-bridge-name='] });
+  try {
+    const notes = () => examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot).filter(({ text }) => text.includes('causeway0')).map(({ level, subject }) => [level, subject]);
+    assert.deepEqual(notes(), [['note', 'default bridge']]);
+    await engine.stop();
+    host.ok('ip', 'link', 'del', 'causeway0');
+    assert.deepEqual(notes(), [['note', 'default bridge']]);
+  } finally {
+    await engine.destroy();
+    host.destroy();
+  }
+});
+
 describe('a daemon that runs', () => {
   let engine: TestEngine;
 

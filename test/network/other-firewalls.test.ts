@@ -43,6 +43,7 @@ const CASES: readonly Case[] = [
   { what: 'what means others', commands: [theirs('accept', 'iifname "eth7" drop', 'ip saddr 203.0.113.0/24 drop', 'tcp dport 25 drop', 'meta mark 0x77 drop', 'ct state invalid drop')], program: '', drops: [] },
   { what: 'a policy of iptables', commands: iptables('-P FORWARD DROP', established), program: 'iptables', drops: ALL },
   { what: 'iptables with an interface', commands: iptables('-P FORWARD DROP', established, '-A FORWARD -i br-+ -j ACCEPT', '-A FORWARD -o docker0 -m conntrack --ctstate NEW -j ACCEPT'), program: 'iptables', drops: ['br-user in', 'docker0 out'] },
+  { what: 'another table of iptables', commands: iptables('-t mangle -A FORWARD -i docker0 -m conntrack --ctstate NEW -j DROP'), program: 'iptables', drops: ['docker0 out'] },
   { what: 'iptables with a chain of its own', commands: iptables('-N filters', '-A filters -i docker0 -j REJECT', established, '-A FORWARD ! -i br-user -j filters'), program: 'iptables', drops: ['docker0 out'] },
   { what: 'iptables with a mark, a comment and a port', commands: iptables('-A FORWARD -m mark --mark 0x7 -j DROP', '-A FORWARD -m comment --comment "all -j DROP" -p tcp --dport 25 -j DROP', '-A FORWARD -p udp -j DROP'), program: '', drops: [] },
   { what: 'what Docker left behind', commands: iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -j RETURN', '-A FORWARD -j DOCKER-USER', established), program: 'Docker', drops: ALL },
@@ -68,7 +69,7 @@ function scenarios(): void {
     }
   };
   const clear = () => {
-    for (const table of ['inet theirs', 'ip theirs', 'ip filter', 'ip6 filter']) run('sh', '-c', `nft delete table ${table} 2>/dev/null`);
+    for (const table of ['inet theirs', 'ip theirs', 'ip filter', 'ip mangle', 'ip6 filter']) run('sh', '-c', `nft delete table ${table} 2>/dev/null`);
   };
   after(() => packets.close());
 

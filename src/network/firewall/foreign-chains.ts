@@ -124,7 +124,11 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
   const { filter, chain } = stop;
   const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
   const iptables = filter.family === 'ip6' ? program.replace('ip', 'ip6') : program;
-  const insert = (into: string) => bridges.flatMap((bridge) => ['-i', '-o'].map((side) => `${iptables} -I ${into} ${side} ${bridge} -j ACCEPT`)).join('; ');
+  // One for all networks, also those that come, where packets are marked: before that priority none is.
+  const byMark = marked && filter.priority > WAY_PRIORITY;
+  const matches = byMark ? [`-m mark --mark 0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`] : bridges.flatMap((bridge) => [`-i ${bridge}`, `-o ${bridge}`]);
+  const table = filter.table === 'filter' ? '' : `-t ${filter.table} `;
+  const insert = (into: string) => matches.map((match) => `${iptables} ${table}-I ${into} ${match} -j ACCEPT`).join('; ');
   switch (programOf(stop)) {
     case 'ufw':
       return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
@@ -139,8 +143,7 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
       return `${insert('DOCKER-USER')} # they reach Docker's containers then, too; with --firewall-integration=true Docker's rules decide about that`;
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
-      // One for all networks, also those that come; before that priority no packet is marked.
-      if (marked && filter.priority > WAY_PRIORITY) return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
+      if (byMark) return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
       const set = `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
       return `nft ${shellWord(`insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept`)}`;
     }
