@@ -76,4 +76,15 @@ describe('escapes', { skip }, () => {
       assert.match(status, /CapInh:\t0{16}\nCapAmb:\t0{16}/, words.join(' '));
     }
   });
+
+  test('an exec that stops or kills its process group reaches nothing of the engine\'s: others attach, and it ends with its code', () => {
+    // Root in the host's pid namespace could name any process; its own group it need not even name.
+    engine.ok('run', '-d', '--name', 'hostpid', '--pid', 'host', 'busybox', 'sleep', '1000');
+    for (const target of ['box', 'hostpid']) {
+      const stopped = engine.docker('exec', target, 'sh', '-c', 'setsid sh -c "sleep 1; kill -CONT $$" >/dev/null 2>&1 & sleep 0.5; kill -STOP 0; kill -KILL 0');
+      assert.equal(stopped.code, 137, stopped.err);
+      assert.equal(engine.ok('exec', target, 'echo', 'well'), 'well');
+    }
+    engine.ok('rm', '-f', 'hostpid');
+  });
 });
