@@ -52,6 +52,9 @@ function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, vers
   const names = version === 4 ? { bip: 'bip', range: 'fixed-cidr' } : { bip: 'bip6', range: 'fixed-cidr-v6' };
   if (bip !== '' && own?.version !== version) throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
   if (fixedCidr !== '' && range?.version !== version) throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
+  if (!own && !range && defaultGateway !== '') {
+    throw invalid(`the default gateway ${defaultGateway} needs --${names.bip} or --${names.range} on a host that has Docker: the subnet of the default bridge is chosen there`);
+  }
   return {
     subnet: own || range ? formatSubnet((own ?? range)!) : '', // '' = chosen
     ipRange: range ? formatSubnet(range) : '',
