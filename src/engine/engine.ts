@@ -222,8 +222,8 @@ export function createEngine(deps: EngineDeps) {
         images.publishImageEvent(context, 'tag', deps.images.get(ref).id, target);
       },
       removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(context, ref, options),
-      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2]) => images.importImage(context, source, options),
-      loadImages: async (source: Readable, report: Report) => void (await deps.images.load(source, report)),
+      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) => images.importImage(context, source, options, signal),
+      loadImages: async (source: Readable, report: Report, signal?: AbortSignal) => void (await deps.images.load(source, report, signal)),
       saveImages: (refs: readonly string[]) => deps.images.save(refs),
       pruneImages: (filters: Filters) => images.pruneImages(context, filters),
     },

@@ -23,6 +23,9 @@ const ABANDON_MS = 5_000;
 const PROGRAM = fileURLToPath(new URL('./extraction.mjs', import.meta.url));
 export const hasExtractionThreads = existsSync(PROGRAM);
 
+/** Nobody waits for it any more; Docker's words. */
+export const canceled = (): CausewayError => systemError('context canceled');
+
 class Job {
   readonly done: Promise<void>;
   #settle!: (error?: Error) => void;
@@ -88,15 +91,17 @@ class ExtractionThread {
     if (this.load === 0) this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
   }
 
-  async extract(tar: Readable | number, target: ExtractionTarget): Promise<void> {
+  async extract(tar: Readable | number, target: ExtractionTarget, signal: AbortSignal | undefined): Promise<void> {
     clearTimeout(this.#idle);
     const id = ++this.#last;
     const job = new Job();
     this.#jobs.set(id, job);
     this.#say({ job: id, do: 'begin', target, file: typeof tar === 'number' ? tar : undefined });
-    if (typeof tar === 'number') return job.done;
+    if (typeof tar === 'number') return this.#untilAborted(id, job, signal);
     // Nobody waits for more of an archive that has failed.
     job.done.catch((error: Error) => tar.destroy(error));
+    const leave = () => void tar.destroy(canceled());
+    signal?.addEventListener('abort', leave);
     try {
       for await (const chunk of tar as AsyncIterable<Buffer>) {
         const bytes = new Uint8Array(chunk); // a copy of its own: the chunk's memory may be others' too
@@ -109,8 +114,19 @@ class ExtractionThread {
       this.#say({ job: id, do: 'abandon' });
       await Promise.race([job.done, new Promise((resolve) => setTimeout(resolve, ABANDON_MS).unref())]);
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
     }
-    await job.done;
+    await this.#untilAborted(id, job, signal);
+  }
+
+  /** The archive is all the thread's: it is told to leave it. */
+  async #untilAborted(id: number, job: Job, signal: AbortSignal | undefined): Promise<void> {
+    const leave = () => this.#say({ job: id, do: 'abandon' });
+    if (signal?.aborted) leave();
+    signal?.addEventListener('abort', leave);
+    await job.done.finally(() => signal?.removeEventListener('abort', leave));
+    if (signal?.aborted) throw canceled();
   }
 }
 
@@ -126,6 +142,6 @@ function pickThread(): ExtractionThread {
 }
 
 /** As extractTar. Also a small archive: what it writes to may be the disk that stalls. */
-export function extractInThread(tar: Readable | number, target: ExtractionTarget): Promise<void> {
-  return pickThread().extract(tar, target);
+export function extractInThread(tar: Readable | number, target: ExtractionTarget, signal?: AbortSignal): Promise<void> {
+  return pickThread().extract(tar, target, signal);
 }

@@ -23,6 +23,8 @@ import { damageOf } from './storage-errors.ts';
 
 /** What an operation has brought in and the index does not name yet. */
 export class Pins {
+  /** Aborts when nobody waits for it any more. */
+  signal: AbortSignal | undefined;
   readonly blobs = new Set<string>();
   readonly layers = new Map<string, StoredLayer>();
 }
@@ -208,8 +210,8 @@ export class ImageCatalog {
   }
 
   /** Runs work that brings blobs and layers in. When it is over, what the index does not name by then is removed. */
-  async pinned<T>(work: (pins: Pins) => Promise<T>): Promise<T> {
-    const pins = this.pin();
+  async pinned<T>(work: (pins: Pins) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const pins = Object.assign(this.pin(), { signal });
     try {
       return await work(pins);
     } finally {
@@ -275,11 +277,11 @@ export class ImageCatalog {
     let pending: PendingLayer;
     if ((await fileCompression(path)) === 'none') {
       // It was hashed when it was written: its digest is the diff id.
-      pending = await this.layers.unpackFile(path, blob);
+      pending = await this.layers.unpackFile(path, blob, undefined, pins.signal);
       report?.(pending.tarBytes);
     } else {
       const { stream, file } = await readDecompressed(path);
-      pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)));
+      pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)), pins.signal);
     }
     if (expected !== undefined && pending.diffId !== expected) {
       await pending.discard();

@@ -75,13 +75,14 @@ export class ImageStore {
     return this.catalog.state.images.has(id) ? this.catalog.record(id) : undefined;
   }
 
-  importTar(source: Readable, options: ImportOptions): Promise<string> {
-    return importImage(this.catalog, source, options);
+  /** When `signal` aborts nothing of it stays. */
+  importTar(source: Readable, options: ImportOptions, signal?: AbortSignal): Promise<string> {
+    return importImage(this.catalog, source, options, signal);
   }
 
   /** Loads what `save` wrote, here or elsewhere; resolves to the images' ids. */
-  load(source: Readable, report: Report): Promise<string[]> {
-    return loadImages(this.catalog, source, report);
+  load(source: Readable, report: Report, signal?: AbortSignal): Promise<string[]> {
+    return loadImages(this.catalog, source, report, signal);
   }
 
   /** Images as a tar that `load`, docker and skopeo read. A name without a tag means all of its tags. */

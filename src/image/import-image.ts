@@ -18,7 +18,7 @@ export interface ImportOptions {
 }
 
 /** Resolves to the image's id. On failure nothing is left of it. */
-export async function importImage(catalog: ImageCatalog, source: Readable, options: ImportOptions): Promise<string> {
+export async function importImage(catalog: ImageCatalog, source: Readable, options: ImportOptions, signal?: AbortSignal): Promise<string> {
   // All that can be refused is, before a byte is read.
   const reference = options.ref === '' ? undefined : withDefaultTag(parseReference(options.ref));
   if (reference && reference.digest !== '') throw invalid('cannot import digest reference');
@@ -48,5 +48,5 @@ export async function importImage(catalog: ImageCatalog, source: Readable, optio
     const references = reference ? [formatReference(reference)] : [];
     const { id } = await catalog.register({ config: content, layers: [blob.digest] }, references, pins);
     return id;
-  });
+  }, signal);
 }

@@ -59,7 +59,7 @@ export class LayerStore {
   }
 
   /** Unpacks an uncompressed layer; `report` is called as it goes. */
-  async unpack(tar: Readable, report?: () => void): Promise<PendingLayer> {
+  async unpack(tar: Readable, report?: () => void, signal?: AbortSignal): Promise<PendingLayer> {
     const whiteouts = new LayerToOverlay();
     const hash = createHash('sha256');
     let tarBytes = 0;
@@ -74,7 +74,7 @@ export class LayerStore {
     const filter = new TarFilter(whiteouts);
     // A failure upstream destroys the filter, and with that the extraction.
     pipeline(tar, measure, filter, () => {});
-    const directory = await this.#extract(filter).catch((error: unknown) => {
+    const directory = await this.#extract(filter, signal).catch((error: unknown) => {
       tar.destroy();
       throw error;
     });
@@ -85,21 +85,21 @@ export class LayerStore {
    * The same from an uncompressed archive on disk whose digest is known. Where the archive holds nothing that overlayfs
    * wants in another form, which is the rule for the lowest layer, it is extracted as it is.
    */
-  async unpackFile(path: string, diffId: string, report?: () => void): Promise<PendingLayer> {
+  async unpackFile(path: string, diffId: string, report?: () => void, signal?: AbortSignal): Promise<PendingLayer> {
     const whiteouts = new LayerToOverlay();
     const asItIs = await scanTar(path, whiteouts);
-    if (!asItIs) return await this.unpack(createReadStream(path, { highWaterMark: 256 * 1024 }), report);
+    if (!asItIs) return await this.unpack(createReadStream(path, { highWaterMark: 256 * 1024 }), report, signal);
     const file = await open(path, 'r');
     try {
       const tarBytes = await sizeOf(file, path); // before: what fails behind the extraction would leave it there
-      const directory = await this.#extract(file.fd);
+      const directory = await this.#extract(file.fd, signal);
       return this.#pending(directory, { diffId, sizeBytes: whiteouts.sizeBytes, tarBytes });
     } finally {
       await file.close().catch(() => {}); // it was only read
     }
   }
 
-  async #extract(tar: Readable | number): Promise<string> {
+  async #extract(tar: Readable | number, signal: AbortSignal | undefined): Promise<string> {
     const directory = join(this.#staging, randomBytes(8).toString('hex'));
     try {
       try {
@@ -107,7 +107,7 @@ export class LayerStore {
       } catch (error) {
         throw storageError('mkdir', directory, error);
       }
-      await extractTar(tar, { view: { root: directory }, into: '/' });
+      await extractTar(tar, { view: { root: directory }, into: '/' }, signal);
       return directory;
     } catch (error) {
       await this.#remove(directory);

@@ -51,7 +51,7 @@ interface ArchivedImage {
 }
 
 /** Resolves to the ids of what was loaded. */
-export async function loadImages(catalog: ImageCatalog, source: Readable, report: Report): Promise<string[]> {
+export async function loadImages(catalog: ImageCatalog, source: Readable, report: Report, signal?: AbortSignal): Promise<string[]> {
   return await catalog.pinned(async (pins) => {
     const files = await readArchive(catalog, source, pins);
     const images = files.digest('manifest.json') ? await dockerArchive(catalog, files) : await ociLayout(catalog, files);
@@ -61,7 +61,7 @@ export async function loadImages(catalog: ImageCatalog, source: Readable, report
       for (const id of ids) report({ stream: `Loaded image ID: ${id}\n` });
     }
     return ids;
-  });
+  }, signal);
 }
 
 async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins): Promise<ArchiveFiles> {

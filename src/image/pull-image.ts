@@ -45,7 +45,7 @@ export async function pullImage(catalog: ImageCatalog, request: PullRequest, opt
     const ids: string[] = [];
     let isNew = false;
     for (const one of names) {
-      const pulled = await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, one, platform).run());
+      const pulled = await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, one, platform).run(), request.signal);
       ids.push(pulled.id);
       isNew ||= pulled.isNew;
     }

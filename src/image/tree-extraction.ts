@@ -8,10 +8,9 @@ import { ftruncateSync, fstatSync, writeSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import { closeFd, O_DIRECTORY, openFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
-import { asBytes, asText, mountAt, openMountSource, pathComponents, resolveBytes, resolveOrMakeDirectory, type RootPath, type RootView } from '../kernel/root-path.ts';
+import { asBytes, asText, mountAt, openMountSource, pathComponents, type RootView } from '../kernel/root-path.ts';
 import {
   createFile,
-  makeDirectory,
   makeHardLink,
   makeNode,
   makeOrOpenDirectory,
@@ -25,6 +24,7 @@ import {
   setTimes,
   setXattr,
 } from '../kernel/tree-writer.ts';
+import { EntryDirectories, type FoundDirectory } from './entry-directories.ts';
 import { entryTimes, entryXattrs, extractionError, placeInTree, type EntryTimes } from './extracted-entry.ts';
 import { sparseMapOf, type SparseMapReader } from './sparse-map.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
@@ -52,7 +52,7 @@ interface OpenFile {
 }
 
 interface Place {
-  readonly parent: RootPath;
+  readonly parent: FoundDirectory;
   readonly name: string;
   readonly path: string; // bytes, absolute in the view
 }
@@ -66,11 +66,13 @@ export class TreeExtraction implements TarVisitor {
   readonly #into: string; // bytes
   readonly #mountPaths: readonly string[];
   #file: OpenFile | undefined;
-  #parent: { readonly path: string; readonly found: RootPath } | undefined;
+  #parent: { readonly path: string; readonly found: FoundDirectory } | undefined;
+  readonly #directoriesOf: EntryDirectories;
   readonly #directories: { readonly path: string; readonly times: EntryTimes }[] = [];
 
   constructor(target: ExtractionTarget) {
     this.#target = target;
+    this.#directoriesOf = new EntryDirectories(target.view);
     this.#into = `/${pathComponents(asBytes(target.into)).join('/')}`;
     this.#mountPaths = (target.view.mounts ?? []).map((mount) => `/${pathComponents(asBytes(mount.destination)).join('/')}`);
   }
@@ -124,8 +126,7 @@ export class TreeExtraction implements TarVisitor {
     const directory = path.slice(0, slash) || '/';
     if (this.#parent?.path !== directory) {
       this.#forgetParent();
-      const found = resolveOrMakeDirectory(this.#target.view, directory, (fd, name) => makeDirectory(fd, name, 0o755));
-      this.#parent = { path: directory, found };
+      this.#parent = { path: directory, found: this.#directoriesOf.findOrMake(directory) };
     }
     const parent = this.#parent.found;
     const name = path.slice(slash + 1);
@@ -235,7 +236,7 @@ export class TreeExtraction implements TarVisitor {
   }
 
   #openDirectory(path: string): number {
-    if (path === this.#into) return this.#reopen(path);
+    if (path === this.#into) return this.#directoriesOf.reopen(path);
     const mount = mountAt(this.#target.view, this.#place(path).path);
     if (!mount) return this.#makeAnew(path, true, ({ parent, name }) => makeOrOpenDirectory(parent.fd, name, 0o700));
     const source = openMountSource(mount);
@@ -249,21 +250,11 @@ export class TreeExtraction implements TarVisitor {
     }
   }
 
-  /** The directory that is at the path, for reading. */
-  #reopen(path: string): number {
-    const found = resolveBytes(this.#target.view, path, { followLast: false });
-    try {
-      return openFd(found.hostPath, O_DIRECTORY);
-    } finally {
-      found.close();
-    }
-  }
-
   #hardLink({ header }: TarEntry, path: string): void {
     const target = placeInTree(this.#into, header.linkName);
     if (target === path) return;
     const slash = target.lastIndexOf('/');
-    const directory = resolveBytes(this.#target.view, target.slice(0, slash) || '/', { followLast: true });
+    const directory = this.#directoriesOf.find(target.slice(0, slash) || '/');
     try {
       this.#makeAnew(path, false, ({ parent, name }) => makeHardLink(directory.fd, target.slice(slash + 1), parent.fd, name));
     } finally {
@@ -308,7 +299,7 @@ export class TreeExtraction implements TarVisitor {
       this.#attempt(path, () => {
         let fd: number;
         try {
-          fd = this.#reopen(path);
+          fd = this.#directoriesOf.reopen(path);
         } catch {
           return; // a later entry, or somebody else, has put another thing there
         }
@@ -326,6 +317,7 @@ export class TreeExtraction implements TarVisitor {
     if (this.#file) closeFd(this.#file.fd);
     this.#file = undefined;
     this.#forgetParent();
+    this.#directoriesOf.close();
   }
 }
 

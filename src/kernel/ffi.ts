@@ -124,6 +124,14 @@ export const syscallPathBuffer: (
   buffer: Uint8Array,
   size: number,
 ) => number = libc.func('int64_t syscall(int64_t, int64_t, str, void *, int64_t)');
+/** The same for a path of any bytes, with its NUL. */
+export const syscallBytesBuffer: (
+  number: number,
+  dirFd: number,
+  path: Buffer,
+  buffer: Uint8Array,
+  size: number,
+) => number = libc.func('int64_t syscall(int64_t, int64_t, const uint8_t *, void *, int64_t)');
 export const syscallPathFlagsBuffer: (
   number: number,
   dirFd: number,

@@ -4,7 +4,7 @@
  */
 import { closeFd, O_CLOEXEC, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';
 import { check } from './errors.ts';
-import { syscallPathBuffer } from './ffi.ts';
+import { syscallBytesBuffer, syscallPathBuffer } from './ffi.ts';
 
 const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -28,18 +28,28 @@ export interface OpenInRootOptions {
  * a directory or a descriptor of one. The result is close-on-exec; /proc/self/fd/N names the file to Node's fs.
  */
 export function openInRoot(root: string | number, path: string, options: OpenInRootOptions = {}): number {
-  const { flags = O_PATH, mode = 0, beneath = false, noSymlinks = false } = options;
   const directory = typeof root === 'number' ? root : openFd(root, O_PATH | O_DIRECTORY);
   try {
-    // struct open_how { flags, mode, resolve }, 64 bits each
-    const how = Buffer.alloc(24);
-    how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
-    how.writeBigUInt64LE(BigInt(mode), 8);
-    how.writeBigUInt64LE(BigInt((beneath ? RESOLVE_BENEATH : RESOLVE_IN_ROOT) | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0)), 16);
+    const how = openHow(options);
     return check(syscallPathBuffer(SYS_OPENAT2, directory, path, how, how.length), `open ${path} inside ${root}`);
   } finally {
     if (typeof root === 'string') closeFd(directory);
   }
+}
+
+/** The same for a path of bytes, in latin1, with its NUL. */
+export function openBytesInRoot(root: number, path: Buffer, options: OpenInRootOptions = {}): number {
+  const how = openHow(options);
+  return check(syscallBytesBuffer(SYS_OPENAT2, root, path, how, how.length), 'open');
+}
+
+/** struct open_how { flags, mode, resolve }, 64 bits each */
+function openHow({ flags = O_PATH, mode = 0, beneath = false, noSymlinks = false }: OpenInRootOptions): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt((beneath ? RESOLVE_BENEATH : RESOLVE_IN_ROOT) | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0)), 16);
+  return how;
 }
 
 /**

@@ -29,7 +29,7 @@ export interface RootView {
 }
 
 const MAX_LINKS = 255;
-const MAX_PATH_BYTES = 4096;
+export const MAX_PATH_BYTES = 4096;
 
 interface Step {
   readonly name: string; // '' for the root
@@ -239,7 +239,8 @@ export function openMountSource({ source, subpath }: RootMount): number {
   }
 }
 
-function openChild(parentFd: number, name: string, flags = 0): number {
+/** O_PATH descriptor of what has that name, itself if it is a link. */
+export function openChild(parentFd: number, name: string, flags = 0): number {
   return check(openatBytes(parentFd, nameBuffer(name), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags, 0), `open ${asText(name)}`);
 }
 

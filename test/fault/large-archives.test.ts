@@ -1,15 +1,17 @@
 /** Archives that are large, slow or made to hurt go into containers while everybody else is answered. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { request, type ClientRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { formatTarHeader, type TarHeader } from '../../src/image/tar-headers.ts';
 import { check, run } from '../harness/host.ts';
-import { TestEngine } from '../harness/test-engine.ts';
+import { digestOf } from '../../src/image/blob-store.ts';
+import { TestEngine, until } from '../harness/test-engine.ts';
 
 /** On a quiet machine it is some milliseconds. */
 const ANSWERS_WITHIN_MS = 5_000;
@@ -148,4 +150,24 @@ test('an archive that trickles holds up nobody, and goes when its client does', 
   await Promise.all(slow.map(({ status }) => status));
   // Nothing of them keeps the file system: the container can go.
   engine.ok('rm', '-f', 'slow');
+});
+
+test('a load or an import whose client leaves while it is unpacked ends there, and nothing stays', async () => {
+  const store = (name: string) => readdirSync(join(engine.dataRoot, 'image', name));
+  const blobs = store('blobs/sha256').length;
+  // One file, made 300,000 times.
+  const layer = Buffer.concat([Buffer.alloc(300_000 * 512, header('f')), Buffer.alloc(1024)]);
+  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } });
+  const manifest = JSON.stringify([{ Config: 'c.json', Layers: ['l.tar'], RepoTags: ['left:latest'] }]);
+  const file = (name: string, content: Buffer) => Buffer.concat([header(name, { sizeBytes: content.length }), content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
+  const archive = (form: Buffer) => Buffer.concat([file('c.json', Buffer.from(config)), file('l.tar', form), file('manifest.json', Buffer.from(manifest)), Buffer.alloc(1024)]);
+  for (const [path, body] of [['/images/load', archive(layer)], ['/images/load', archive(gzipSync(layer, { level: 1 }))], ['/images/create?fromSrc=-&repo=left', gzipSync(layer, { level: 1 })]] as const) {
+    const call = request({ socketPath: engine.socket, method: 'POST', path, headers: { 'Content-Length': body.length } });
+    call.on('error', () => {});
+    call.end(body);
+    await until(`${path} is being unpacked`, () => store('unpack').some((name) => readdirSync(join(engine.dataRoot, 'image/unpack', name)).includes('f')), 60_000);
+    call.destroy();
+    await until(`nothing of ${path} is left`, () => store('unpack').length === 0 && store('ingest').length === 0 && store('blobs/sha256').length === blobs, 60_000);
+    assert.equal(engine.ok('images', '-q', 'left'), '');
+  }
 });

@@ -35,8 +35,8 @@ export interface ImageBackend {
   push(ref: string, auth: RegistryAuth | null, report: ReportProgress, signal: AbortSignal): Promise<void>;
   tag(ref: string, target: string): Promise<void>;
   removeImage(ref: string, options: { force: boolean; prune: boolean }): Promise<{ untagged?: string; deleted?: string }[]>;
-  importImage(source: Readable, options: { ref: string; message: string; changes: readonly string[]; platform: string }): Promise<string>; // id
-  loadImages(source: Readable, report: ReportProgress): Promise<void>;
+  importImage(source: Readable, options: { ref: string; message: string; changes: readonly string[]; platform: string }, signal?: AbortSignal): Promise<string>; // id
+  loadImages(source: Readable, report: ReportProgress, signal?: AbortSignal): Promise<void>;
   saveImages(refs: readonly string[]): Promise<Readable>;
   pruneImages(filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }>;
 }

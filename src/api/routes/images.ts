@@ -71,7 +71,7 @@ async function createImage(call: Call): Promise<void> {
       report({ status: `Downloading from ${shown}` });
     }
     const message = query.text('message') || `Imported from ${shown}`;
-    const id = await call.backend.images.importImage(source, { ref, message, changes: query.texts('changes'), platform });
+    const id = await call.backend.images.importImage(source, { ref, message, changes: query.texts('changes'), platform }, call.signal);
     report({ status: id });
   });
 }
@@ -82,7 +82,7 @@ async function loadImages(call: Call): Promise<void> {
     call.backend.images.loadImages(call.request, (message) => {
       // What was loaded is always told; how far it is, only if asked for.
       if (!quiet || message.stream !== undefined) report(message);
-    }),
+    }, call.signal),
   );
 }
 

@@ -72,8 +72,9 @@ export async function importImage(
   context: EngineContext,
   source: Readable,
   options: { ref: string; message: string; changes: readonly string[]; platform: string },
+  signal?: AbortSignal,
 ): Promise<string> {
-  const id = await context.images.importTar(source, options);
+  const id = await context.images.importTar(source, options, signal);
   publishImageEvent(context, 'import', id, options.ref || id);
   return id;
 }
