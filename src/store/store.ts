@@ -6,11 +6,11 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { open, type Database, type RootDatabase, type Transaction } from 'lmdb';
 import { errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { damageOf } from './file-check.ts';
-import { readCopy, writeCopy, type StateCopy } from './state-copy.ts';
+import { readCopy, writeCopy, type StateCopy, type StoredRecord } from './state-copy.ts';
 import { StateRoom, type FileUse, type Need } from './state-room.ts';
 import { AsideDirectory, ASIDE_ADVICE, describeAside, describeReplaced, readRecord, REPLACED_ADVICE, type AsideRecord, type TableShape } from './aside.ts';
 
@@ -35,6 +35,13 @@ export interface StoreOptions {
   readonly log?: Log;
   /** What each table's records have to look like; those that do not are set aside. Nothing said: anything that is JSON. */
   readonly shapes?: Readonly<Partial<Record<TableName, TableShape>>>;
+  /** So much of the file is mapped at first; it grows by itself. */
+  readonly mapBytes?: number;
+}
+
+/** lmdb takes the transaction here too; its types do not say so. */
+interface RawReads extends Database<unknown, string> {
+  getBinary(key: string, options?: { transaction: Transaction }): Buffer | undefined;
 }
 
 interface BadRecord {
@@ -55,7 +62,10 @@ export class Store {
   readonly #looked = new Set<TableName>();
   /** Set where the file was damaged and the state is that of a copy. */
   restoredFrom: { readonly at: string; readonly file: string } | undefined;
-  #copying: NodeJS.Timeout | undefined;
+  #copySoonTimer: NodeJS.Timeout | undefined;
+  /** The one that is being made, or was made last; the one after it, if somebody waits for it. */
+  #copy: Promise<void> = Promise.resolve();
+  #nextCopy: Promise<void> | undefined;
   readonly #aside = new Map<string, AsideRecord>(); // by file
   readonly #tables: Record<TableName, Database<unknown, string>>;
 
@@ -73,7 +83,7 @@ export class Store {
 
   static #map(dir: string, room: StateRoom, options: StoreOptions): Store {
     try {
-      return new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30 }), room, dir, options);
+      return new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: options.mapBytes ?? 1 << 30 }), room, dir, options);
     } catch (error) {
       room.close();
       throw error;
@@ -113,27 +123,44 @@ export class Store {
 
   /** Sees to a copy of what is there now, soon: a burst of changes is copied once. */
   #copySoon(): void {
-    this.#copying ??= setTimeout(() => {
-      this.#copying = undefined;
+    this.#copySoonTimer ??= setTimeout(() => {
+      this.#copySoonTimer = undefined;
       void this.copyNow();
     }, COPY_DELAY_MS).unref();
   }
 
+  /** One copy at a time. Who asks while one is being made gets the next, which all who ask by then share. */
+  copyNow(): Promise<void> {
+    return (this.#nextCopy ??= this.#copy.then(() => {
+      this.#nextCopy = undefined;
+      return (this.#copy = this.#makeCopy());
+    }));
+  }
+
   /** Never fails: the copy is for bad days, and the old one stays where there is no room for a new one. */
-  async copyNow(): Promise<void> {
-    const lines: string[] = [];
+  async #makeCopy(): Promise<void> {
     try {
-      for (const table of TABLES) {
-        const database = this.#tables[table];
-        if (!this.#looked.has(table)) this.values(table);
-        for (const key of database.getKeys({ snapshot: true })) {
-          const bytes = database.getBinary(key);
-          if (bytes !== undefined) lines.push(`[${JSON.stringify(table)},${JSON.stringify(key)},${bytes.toString()}]`);
-        }
+      for (const table of TABLES) if (!this.#looked.has(table)) this.values(table);
+      // What all of it was at one moment, while changes go on.
+      const transaction = this.#root.useReadTransaction();
+      try {
+        await writeCopy(this.#path, this.#stored(transaction));
+      } finally {
+        transaction.done();
       }
-      await writeCopy(this.#path, lines);
     } catch (error) {
       this.#log?.warn({ error: errorMessage(error) }, 'cannot write a copy of the state');
+    }
+  }
+
+  *#stored(transaction: Transaction): Generator<StoredRecord> {
+    for (const table of TABLES) {
+      const database = this.#tables[table] as RawReads;
+      const keys = Array.from(database.getKeys({ transaction })); // no cursor stays open over turns
+      for (const key of keys) {
+        const bytes = database.getBinary(key, { transaction });
+        if (bytes !== undefined) yield { table, key, bytes };
+      }
     }
   }
 
@@ -177,7 +204,8 @@ export class Store {
 
   /** Gives those back that the copy has; by key. */
   #restore(table: TableName, bad: readonly BadRecord[]): Map<string, unknown> {
-    const copied = new Map(readCopy(this.#path)?.records.flatMap((record) => (record.table === table ? [[record.key, record.value]] : [])));
+    const keys = new Set(bad.map(({ key }) => key));
+    const copied = new Map(readCopy(this.#path, (record) => record.table === table && keys.has(record.key))?.records.map(({ key, value }) => [key, value]));
     const known = bad.filter(({ key }) => copied.has(key) && 'value' in readRecord(Buffer.from(JSON.stringify(copied.get(key))), key, this.#shapes[table]));
     if (known.length === 0) return new Map();
     try {
@@ -280,7 +308,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#copying);
+    clearTimeout(this.#copySoonTimer);
     await this.copyNow();
     await this.#root.close();
     this.#room.close();

@@ -26,7 +26,7 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       writeDurably(join(at, 'index.json'), 'an index', () => undefined);
       const file = aside.write('containers', 'key', Buffer.from('a record'));
       aside.settle('containers');
-      await writeCopy(at, ['["meta","a",1]']);
+      await writeCopy(at, [{ table: 'meta', key: 'a', bytes: Buffer.from('1') }]);
       disk.cut(at);
       disk.restore(at);
       assert.equal(readFileSync(blobs.path(digest), 'utf8'), '{"a":"config"}');

@@ -18,7 +18,7 @@ import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { followName } from './followed-links.ts';
 import { checkLogOptions } from './log-options.ts';
-import { commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
+import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
@@ -37,6 +37,7 @@ export const NEW_STATE: ContainerState = {
 export async function createContainer(context: EngineContext, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
   const { config, images, table, names, network, rootfs } = context;
   const image = images.get(asked.image);
+  checkImageShare(asked.image, image.config);
   const id = newId();
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
   const { limits, warnings } = possibleLimits(asked.host.resources);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerSpec, ProcessSpec } from '../../model/container.ts';
 import type { ImageConfig } from '../../model/image.ts';
-import { commandOf, mergeImage, oddPortWarnings, processEnvironment } from './image-defaults.ts';
+import { checkImageShare, commandOf, mergeImage, oddPortWarnings, processEnvironment } from './image-defaults.ts';
 
 const image: ImageConfig = {
   user: 'app', env: ['PATH=/opt/bin', 'A=image'], entrypoint: ['/entry'], cmd: ['serve'], workingDir: '/srv', exposedPorts: ['80/tcp'],
@@ -21,6 +21,13 @@ test('ports of an image have one form, and what is no port is left out and told'
   assert.deepEqual(mergeImage(spec({}), odd).connection.exposedPorts, ['90/udp', '80/tcp', '443/tcp']);
   assert.deepEqual(oddPortWarnings(odd), ['The image exposes what is no port, which is left out: "x", "", "70000/tcp", "80-90/tcp", "5/foo"']);
   assert.deepEqual(oddPortWarnings(image), []);
+});
+
+test('an image that has a megabyte to say about its containers is refused by name, with its size and the bound', () => {
+  checkImageShare('app', { ...image, labels: { note: 'x'.repeat(1_000_000) } });
+  for (const large of [{ labels: { note: 'ü'.repeat(600_000) } }, { env: Array.from({ length: 20_000 }, (_, n) => `VARIABLE_${n}=${'x'.repeat(50)}`) }, { cmd: ['x'.repeat(1_100_000)] }]) {
+    assert.throws(() => checkImageShare('app:latest', { ...image, ...large }), /image app:latest .* is 1\d{6} bytes long: .* at most 1048576/);
+  }
 });
 
 test('what the user leaves open comes from the image', () => {

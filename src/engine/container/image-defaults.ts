@@ -5,6 +5,18 @@ import type { Healthcheck } from '../../model/health.ts';
 import type { ImageConfig } from '../../model/image.ts';
 import { formatPort, tryParsePort } from '../../model/port.ts';
 
+/** Every container's record has what its image says of it, and is written and read whole at each change. Honest images have some kilobytes. */
+const MAX_IMAGE_SHARE_BYTES = 1024 * 1024;
+
+/** @throws invalid, before anything is made of it */
+export function checkImageShare(name: string, image: ImageConfig): void {
+  const bytes = Buffer.byteLength(JSON.stringify(image));
+  if (bytes <= MAX_IMAGE_SHARE_BYTES) return;
+  throw invalid(
+    `the configuration of image ${name} (environment, labels, command and the like) is ${bytes} bytes long: a container takes over at most ${MAX_IMAGE_SHARE_BYTES}; make the image again with less of it`,
+  );
+}
+
 export function mergeImage(spec: ContainerSpec, image: ImageConfig): ContainerSpec {
   return {
     ...spec,
