@@ -3,20 +3,20 @@
  * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
  * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
 import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
 import { openRegularFile } from '../kernel/regular-file.ts';
-import { swapFile } from '../kernel/swap-file.ts';
 import { endpointAddresses } from '../model/endpoint.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
 import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
 import { renderResolvConf, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { NetworkTable } from './plan/table.ts';
+import { forgetRendered, noteRendered, readRendered, writeWhole } from './rendered-note.ts';
 
 export interface FileFacts {
   readonly ipv6: boolean;
@@ -89,7 +89,7 @@ export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
   const { files, hostname } = record.request;
   for (const path of [files.hosts, files.resolvConf]) {
     forgetMountedFile(path);
-    rmSync(`${path}.rendered`, { force: true });
+    forgetRendered(path);
   }
   writeWhole(files.hosts, texts.hosts);
   writeWhole(files.resolvConf, texts.resolvConf);
@@ -128,19 +128,26 @@ function updateResolvConf(record: SandboxRecord, texts: FileTexts, log: Log): st
 
 /**
  * A daemon that dies between writing a file and storing that it did leaves a file that the store knows nothing of, and its lines
- * would be taken for the user's. What a file is about to be is noted beside it; here the two are brought together again.
+ * would be taken for the user's. What a file is about to be is noted beside it; here the two are brought together again. Never
+ * throws: what is stored holds where nothing better is known.
  */
 export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
   const recall = (path: string, target: string, stored: string): string => {
-    const noted = readRendered(path);
+    const noted = readRendered(path, log);
     if (noted.length === 0) return stored;
+    const { containerId } = record.sandbox;
     try {
       if (isOf(record, record.pid)) settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
     } catch (error) {
-      log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
+      log.debug({ container: containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
     }
-    const text = readContainerText(path);
-    return text === undefined ? stored : closest(text, [stored, ...noted]);
+    try {
+      const text = readContainerText(path);
+      return text === undefined ? stored : closest(text, [stored, ...noted]);
+    } catch (error) {
+      log.warn({ container: containerId, file: path, error: errorMessage(error) }, 'a file of a container cannot be read: it is taken to say what is stored of it');
+      return stored;
+    }
   };
   const { files } = record.request;
   const { hosts, resolvConf } = record.written;
@@ -154,15 +161,6 @@ function closest(text: string, renderings: readonly string[]): string {
     return [...mine].filter((line) => !theirs.has(line)).length + [...theirs].filter((line) => !mine.has(line)).length;
   };
   return renderings.find((rendering) => rendering === text) ?? renderings.toSorted((a, b) => distance(a) - distance(b))[0] ?? text;
-}
-
-function noteRendered(path: string, renderings: readonly string[]): void {
-  writeWhole(`${path}.rendered`, JSON.stringify(renderings));
-}
-
-function readRendered(path: string): string[] {
-  const text = readIfThere(`${path}.rendered`);
-  return text === '' ? [] : (JSON.parse(text) as string[]);
 }
 
 let canReplace: boolean | undefined;
@@ -200,17 +198,6 @@ export function isOf(record: SandboxRecord, pid: number): boolean {
     return netnsIdentity(`/proc/${pid}/ns/net`) === netnsIdentity(record.sandbox.netns);
   } catch {
     return false;
-  }
-}
-
-function writeWhole(path: string, text: string): void {
-  const next = `${path}.next`;
-  try {
-    writeFileSync(next, text, { mode: 0o644 });
-    swapFile(next, path);
-  } catch (error) {
-    rmSync(next, { force: true });
-    throw error;
   }
 }
 

@@ -53,20 +53,10 @@ export class Restorer {
     for (const network of table.networks()) {
       if (!network.predefined) await this.#attempt(`network ${network.name}`, () => this.#admin.ensure(network));
     }
-    const living: SandboxRecord[] = [];
     const adopted: SandboxRecord[] = [];
     const dead: SandboxRecord[] = [];
-    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? living : dead).push(record);
-    for (const record of living) {
-      try {
-        this.#adopt(record);
-        adopted.push(record);
-      } catch (error) {
-        log.error({ container: record.sandbox.containerId, error: errorMessage(error) }, 'the network of a container cannot be restored');
-        for (const { networkId, ipv4, ipv6 } of record.sandbox.endpoints) for (const address of [ipv4, ipv6]) ipam.release(networkId, address);
-        dead.push(record);
-      }
-    }
+    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? adopted : dead).push(record);
+    for (const record of adopted) this.#adopt(record);
     await Promise.all(
       dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
     );
@@ -134,6 +124,10 @@ export class Restorer {
     return record.sandbox.netns === '' || isNetns(record.sandbox.netns);
   }
 
+  /**
+   * The container runs, and its namespace is there: whatever of it cannot be taken up again is said, and no reason to cut off the
+   * rest.
+   */
   #adopt(record: SandboxRecord): void {
     const { table, ipam, ports, log } = this.#core;
     const { sandbox, request } = record;
@@ -155,8 +149,12 @@ export class Restorer {
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
     const owner = { containerId: sandbox.containerId, containerName: request.containerName, endpointId: sandbox.id, ipv4: gateway?.ipv4 ?? '', ipv6: gateway?.ipv6 ?? '' };
-    for (const lost of ports.adopt(owner, published)) {
-      log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
+    try {
+      for (const lost of ports.adopt(owner, published)) {
+        log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
+      }
+    } catch (error) {
+      log.error({ container: sandbox.containerId, error: errorMessage(error) }, 'the published ports of a running container cannot be held: another program may take them');
     }
     table.putSandbox(recallWritten(record, log));
     if (!record.parked) this.#core.resolution.remember(request);
