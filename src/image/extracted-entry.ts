@@ -25,8 +25,8 @@ export interface EntryTimes {
 }
 
 export function entryTimes({ header, pax }: TarEntry): EntryTimes {
-  const accessed = pax.get('atime');
-  return { modified: fileTime(pax.get('mtime') ?? String(header.mtimeS)), accessed: accessed === undefined ? undefined : fileTime(accessed) };
+  const accessed = pax.get('atime') || undefined;
+  return { modified: fileTime(pax.get('mtime') || String(header.mtimeS)), accessed: accessed === undefined ? undefined : fileTime(accessed) };
 }
 
 const SECONDS_LIMIT = 1n << 62n;

@@ -197,3 +197,18 @@ function fixChecksum(block: Buffer): void {
   block.forEach((byte, i) => (sum += i < 148 || i >= 156 ? byte : 0));
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
 }
+
+test('extension records are read as Go reads them: numbers are decimal, a record ends its line, an empty value says nothing', async () => {
+  const extension = (body: string) => Buffer.concat([formatTarHeader(header('p', { type: 'x', sizeBytes: body.length })), Buffer.from(body, 'latin1'), padding(body.length)]);
+  const read = async (body: string): Promise<TarEntry[]> => {
+    const seen: TarEntry[] = [];
+    await filter(archive(extension(body), file('f', 'abc')), { visit: (entry) => void seen.push(entry) });
+    return seen;
+  };
+  const record = (text: string) => formatPax(new Map([text.split('=') as [string, string]])).toString('latin1');
+  for (const odd of ['size=1e3', 'size=0x10', 'size= 3', 'size=3.0', 'uid=1e3', 'gid=Infinity', 'mtime=1e3', 'size=99999999999999999999']) await assert.rejects(read(record(odd)), /invalid tar header/, odd);
+  for (const odd of ['9 size=3x\n', '0x9 size=3\n', '9 size=3\0', '1e1 size=3\n', '8 a=b\nxx']) await assert.rejects(read(odd), /invalid tar header/, odd);
+  const [entry] = await read(`${record('size=')}${record('path=')}${record('uid=')}`);
+  assert.deepEqual([entry!.header.name, entry!.header.sizeBytes, entry!.header.uid], ['f', 3, 0]);
+  assert.equal((await read(record('size=+3')))[0]!.header.sizeBytes, 3);
+});

@@ -121,13 +121,16 @@ function plainHeader(header: TarHeader): Buffer {
 const SPARSE_MAP = 'GNU.sparse.map';
 
 /** Reads the body of a pax extension. */
+const NEW_LINE = 0x0a;
+
 export function parsePax(body: Buffer): PaxRecords {
   const records: PaxRecords = new Map();
   let at = 0;
   while (at < body.length && body[at] !== 0) {
     const space = body.indexOf(0x20, at);
-    const length = space < 0 ? Number.NaN : Number(body.toString('latin1', at, space));
-    if (!Number.isInteger(length) || length < 5 || at + length > body.length) throw invalid('archive/tar: invalid tar header');
+    const digits = space < 0 ? '' : body.toString('latin1', at, Math.min(space, at + 20));
+    const length = /^\d+$/.test(digits) ? Number(digits) : 0;
+    if (length < 5 || at + length > body.length || body[at + length - 1] !== NEW_LINE) throw invalid('archive/tar: invalid tar header');
     const record = body.toString('latin1', space + 1, at + length - 1);
     const equals = record.indexOf('=');
     if (equals < 1) throw invalid('archive/tar: invalid tar header');

@@ -159,22 +159,22 @@ export class TarReader {
 
   #entry(plain: TarHeader, block: Buffer): void {
     const pax: PaxRecords = this.#pax ?? new Map();
-    const number = (key: string, otherwise: number) => {
-      const text = pax.get(key);
-      const value = text === undefined ? otherwise : Number(text);
-      if (!Number.isFinite(value)) throw invalid('archive/tar: invalid tar header');
-      return value;
+    // As Go reads it: an empty value says nothing, and numbers are decimal. Who reads '1e3' or '0x10' as a number sees other entries than others do.
+    const number = (key: string, otherwise: number, form = /^[+-]?\d{1,19}$/) => {
+      const text = pax.get(key) || undefined;
+      if (text !== undefined && !form.test(text)) throw invalid('archive/tar: invalid tar header');
+      return text === undefined ? otherwise : Number(text);
     };
-    const name = pax.get('path') ?? this.#longName ?? plain.name;
+    const name = pax.get('path') || (this.#longName ?? plain.name);
     const header: TarHeader = {
       ...plain,
       name,
       type: plain.type === '0' && name.endsWith('/') ? '5' : plain.type,
-      linkName: pax.get('linkpath') ?? this.#longLink ?? plain.linkName,
+      linkName: pax.get('linkpath') || (this.#longLink ?? plain.linkName),
       sizeBytes: number('size', plain.sizeBytes),
       uid: number('uid', plain.uid),
       gid: number('gid', plain.gid),
-      mtimeS: Math.floor(number('mtime', plain.mtimeS)),
+      mtimeS: Math.floor(number('mtime', plain.mtimeS, /^-?\d{1,19}(\.\d*)?$/)),
     };
     if (header.sizeBytes < 0 || !Number.isSafeInteger(header.sizeBytes)) throw invalid('archive/tar: invalid tar header');
     const verdict = this.#visitor.visit({ header, pax, block });
