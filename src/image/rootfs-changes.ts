@@ -3,19 +3,22 @@
  * by overlayfs's rules (whiteouts, opaque directories); nothing has to be mounted. What counts as changed, and that the
  * directories above a change do, is Docker's rule.
  */
-import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { closeSync, constants, lstatSync, openSync, type BigIntStats } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairTurns } from '../base/fair-turns.ts';
 import { errorCode, systemError } from '../base/errors.ts';
 import { readXattr } from '../kernel/xattr.ts';
+import { sortedNames } from './sorted-names.ts';
 
 export interface Change {
   readonly kind: 0 | 1 | 2; // modified, added, deleted
   readonly path: string;
 }
 
-/** Names compared in one turn of the event loop: a container may have a million in a directory. */
+/** Places looked at in one turn of the event loop, a name in each layer: a container may have a million names in a directory, and a hundred layers. */
+const LOOKS_A_TURN = 256;
+/** Names read in one turn. */
 const NAMES_A_TURN = 128;
 
 const turns = new FairTurns();
@@ -68,11 +71,18 @@ async function compareDirectory(directory: string, path: string, below: Director
 }
 
 async function compareOpened(here: string, path: string, below: Directory, changes: Change[]): Promise<void> {
-  const names = new Set(await readdir(here));
-  const hidden = path !== '' && isOpaque(`${here}/.`) ? namesBelow(below).filter((name) => !names.has(name)) : [];
+  const names = new Set<string>();
+  await addNames(names, here);
+  const all = path !== '' && isOpaque(`${here}/.`) ? new Set(names) : names;
+  // What an opaque directory hides is deleted, if it is in the layers at all.
+  if (all !== names) for (const directory of below.lower) await addNames(all, directory);
   let looked = 0;
-  for (const name of [...names, ...hidden].sort()) {
-    if (++looked % NAMES_A_TURN === 0) await turns.take();
+  for (const name of await sortedNames(all, turns)) {
+    looked += 1 + below.lower.length;
+    if (looked > LOOKS_A_TURN) {
+      looked = 1 + below.lower.length;
+      await turns.take();
+    }
     const entryPath = `${path}/${name}`;
     const lower = findLower(below, name);
     const own = names.has(name) ? lstat(`${here}/${name}`) : undefined;
@@ -105,9 +115,9 @@ function findLower(below: Directory, name: string): LowerEntry | undefined {
   return first ? { stats: first, lower } : undefined;
 }
 
-function namesBelow(below: Directory): string[] {
-  const names = new Set(below.lower.flatMap((directory) => readdirSync(directory)));
-  return [...names].filter((name) => findLower(below, name) !== undefined);
+/** Read a piece a turn. */
+async function addNames(names: Set<string>, directory: string): Promise<void> {
+  for await (const { name } of await opendir(directory, { bufferSize: NAMES_A_TURN })) names.add(name);
 }
 
 function lstat(path: string): BigIntStats | undefined {

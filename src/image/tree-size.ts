@@ -1,6 +1,6 @@
 /** What trees weigh that a container may be changing at the time: each directory is entered from the one above, never by a link. */
-import { closeSync, constants, lstatSync, openSync, type Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { closeSync, constants, lstatSync, openSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { FairTurns } from '../base/fair-turns.ts';
 
 /** Names looked at in one turn of the event loop: a container may have a million in a directory. */
@@ -23,7 +23,7 @@ export async function treeSizeBytes(root: string): Promise<number> {
     if (fd === undefined) return;
     try {
       const here = `/proc/self/fd/${fd}`;
-      for (const entry of await entriesOf(here)) {
+      for await (const entry of await opendir(here, { bufferSize: NAMES_A_TURN })) {
         if (++looked % NAMES_A_TURN === 0) await turns.take();
         if (entry.isDirectory()) {
           if (depth < MAX_DEPTH) await visit(`${here}/${entry.name}`, depth + 1);
@@ -41,8 +41,6 @@ export async function treeSizeBytes(root: string): Promise<number> {
   await visit(root, 0);
   return sizeBytes;
 }
-
-const entriesOf = (path: string): Promise<Dirent[]> => readdir(path, { withFileTypes: true });
 
 function openDirectory(path: string): number | undefined {
   try {

@@ -1,25 +1,75 @@
 /** Directories with more names than one turn of the event loop has time for. */
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import fs, { closeSync, linkSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { listChanges } from '../../src/image/rootfs-changes.ts';
+import { after, before, test, type TestContext } from 'node:test';
+import { listChanges, type Change } from '../../src/image/rootfs-changes.ts';
 import { removeTree } from '../../src/base/remove-tree.ts';
 import { treeSizeBytes } from '../../src/image/tree-size.ts';
+import { setXattr } from '../../src/kernel/tree-writer.ts';
 
 let directory: string;
 before(() => (directory = mkdtempSync(join(tmpdir(), 'cwt-trees-'))));
 after(() => removeTree(directory));
 
-test('nobody waits for a directory of very many names', async () => {
-  const root = join(directory, 'wide');
-  mkdirSync(root);
-  writeFileSync(join(root, 'file'), 'x');
-  for (let i = 0, source = 'file'; i < 20_000; i++) {
-    if (i % 10_000 === 0) writeFileSync(join(root, (source = `file${i}-`)), 'x');
+/** `count` names of few files. */
+function fill(root: string, count: number): void {
+  mkdirSync(root, { recursive: true });
+  for (let i = 0, source = ''; i < count; i++) {
+    if (i % 10_000 === 0) writeFileSync(join(root, (source = `source${i}`)), 'x');
     linkSync(join(root, source), join(root, `file${i}`));
   }
+}
+
+/** The most places that are looked at in one turn of the event loop while `work` goes on. */
+async function mostLooks(context: TestContext, work: () => Promise<unknown>): Promise<number> {
+  let most = 0;
+  let inTurn = 0;
+  let going = true;
+  const next = (): void => {
+    inTurn = 0;
+    if (going) setImmediate(next);
+  };
+  next();
+  const { lstatSync } = fs;
+  context.mock.method(fs, 'lstatSync', (...args: unknown[]) => {
+    most = Math.max(most, ++inTurn);
+    return Reflect.apply(lstatSync, fs, args);
+  });
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    going = false;
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  assert.ok(most > 0);
+  return most;
+}
+
+test('what an opaque directory hides is looked for a piece a turn, however many layers there are', async (context) => {
+  const upper = join(directory, 'opaque');
+  mkdirSync(join(upper, 'd'), { recursive: true });
+  const fd = openSync(join(upper, 'd'), 'r');
+  assert.ok(setXattr(fd, 'trusted.overlay.opaque', Buffer.from('y')));
+  closeSync(fd);
+  writeFileSync(join(upper, 'd/file7'), 'new');
+  const layers = Array.from({ length: 8 }, (_, n) => join(directory, `layer${n}`));
+  for (const layer of layers) fill(join(layer, 'd'), 2000);
+  const changes: Change[] = [];
+  const most = await mostLooks(context, async () => changes.push(...(await listChanges(upper, layers))));
+  assert.equal(changes.length, 1 + 2001);
+  assert.deepEqual(changes.filter(({ kind }) => kind !== 2).map(({ path }) => path), ['/d', '/d/file7']);
+  assert.deepEqual(changes.map(({ path }) => path), changes.map(({ path }) => path).sort());
+  assert.ok(most <= 300, `${most} looks in one turn of the event loop`);
+});
+
+test('nobody waits for a directory of very many names', async () => {
+  const root = join(directory, 'wide');
+  fill(root, 20_000);
   for (const work of [() => treeSizeBytes(root), () => listChanges(root, [])]) {
     let turns = 0;
     let going = true;
