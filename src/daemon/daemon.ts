@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
+import { limitLog } from '../base/log-limit.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
@@ -36,7 +37,7 @@ import { takeServiceManager } from './service-manager.ts';
 import { nameUnwritable, type Directories } from './unwritable.ts';
 
 export async function runDaemon(config: DaemonConfig): Promise<void> {
-  const log = createLog(config.logLevel);
+  const log = limitLog(createLog(config.logLevel));
   const ready = takeServiceManager(process.env, log);
   // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
   process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
