@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { TestEngine } from '../harness/test-engine.ts';
+import { removeCgroupParent } from './traces.ts';
 
 let engine: TestEngine;
 
@@ -13,7 +14,10 @@ before(async () => {
   engine = await TestEngine.start();
   engine.importFixtures();
 });
-after(() => engine.destroy());
+after(async () => {
+  await engine.destroy();
+  for (const parent of ['/cwt-odd', '/cwt-odd.slice']) removeCgroupParent(parent);
+});
 
 /** The body is text: JSON.stringify could not write these numbers. */
 function call(method: string, path: string, body = ''): Promise<{ status: number; text: string }> {
