@@ -15,8 +15,10 @@ import { createApiServer } from '../api/server.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { RootfsStore } from '../image/rootfs.ts';
+import { SilentMounts } from '../kernel/silent-mounts.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { NetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
+import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
 import { checkHosts, listenOn } from './api-sockets.ts';
@@ -182,6 +184,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     images,
     rootfs,
     runtime,
+    sources: new MountSources(new SilentMounts(patience.mountMs)),
     network,
     names: resolver,
     hostFacts: async () => ({

@@ -1,10 +1,11 @@
 /** Facts of the host for `info`, `version` and `doctor`. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { syncDirectories } from '../base/sync-directories.ts';
+import { mountPoints } from '../kernel/mount.ts';
 
 export interface OsRelease {
   readonly name: string;
@@ -55,14 +56,15 @@ export async function engineId(dataRoot: string): Promise<string> {
     await file.close();
   }
   await rename(`${path}.new`, path);
-  await syncDirectories(dirname(dataRoot), dataRoot, ...directoriesBelow(dataRoot, 2));
+  await syncDirectories(dirname(dataRoot), dataRoot, ...ownDirectoriesBelow(realpathSync(dataRoot), 2));
   return id;
 }
 
-function directoriesBelow(path: string, depth: number): string[] {
+/** Without what others have mounted there, which may not even answer. */
+function ownDirectoriesBelow(path: string, depth: number, mounted = new Set(mountPoints().map(({ target }) => target))): string[] {
   if (depth === 0) return [];
-  const own = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
-  return own.flatMap((directory) => [directory, ...directoriesBelow(directory, depth - 1)]);
+  const all = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
+  return all.filter((directory) => !mounted.has(directory)).flatMap((directory) => [directory, ...ownDirectoriesBelow(directory, depth - 1, mounted)]);
 }
 
 /** The first of these programs on the PATH and the usual directories, or undefined. */

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
 import type { NetworkService } from '../network/service.ts';
+import type { MountSources } from '../oci/mount-sources.ts';
 import type { Patience } from '../oci/patience.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import type { AsideRecord } from '../store/aside.ts';
@@ -54,6 +55,7 @@ export interface EngineContext {
   readonly runtime: Runtime;
   readonly network: NetworkService;
   readonly volumes: VolumeService;
+  readonly sources: MountSources;
   readonly events: EventBus;
   readonly waits: ExitWaits;
   readonly attaches: AttachHub;

@@ -16,6 +16,7 @@ import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
+import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import type { Store } from '../store/store.ts';
 import * as archive from './container/container-archive.ts';
@@ -59,6 +60,7 @@ export interface EngineDeps {
   readonly images: ImageStore;
   readonly rootfs: RootfsStore;
   readonly runtime: Runtime;
+  readonly sources: MountSources;
   readonly network: NetworkService;
   readonly names: NameInspector;
   readonly hostFacts: () => Promise<HostFacts>;
@@ -82,7 +84,7 @@ export function createEngine(deps: EngineDeps) {
     deps.store.setUnknownAside([...new Set(there)].filter((id) => /^[0-9a-f]{64}$/.test(id) && !table.get(id) && !deps.store.aside().some((one) => one.key === id)));
   }
   const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
-  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, events, clock: deps.clock });
+  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, sources: deps.sources, events, clock: deps.clock });
   const context: EngineContext = {
     config: deps.config,
     clock: deps.clock,
@@ -96,6 +98,7 @@ export function createEngine(deps: EngineDeps) {
     runtime: deps.runtime,
     network: deps.network,
     volumes,
+    sources: deps.sources,
     events,
     waits: new ExitWaits(),
     attaches: new AttachHub(),

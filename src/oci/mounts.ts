@@ -2,7 +2,6 @@
  * The mounts of a container: those that every one has (proc, sysfs, devpts, ...), the files that the engine writes, and
  * the user's. The user's win where they stand in the same place.
  */
-import { statSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import { ownField } from '../base/own-field.ts';
 import type { MountPoint } from '../model/mount.ts';
@@ -24,6 +23,8 @@ export interface MountRequest {
   readonly shmSizeBytes: number;
   /** The kernel can make a whole tree of mounts read-only (mount_setattr, Linux 5.12). */
   readonly recursiveReadonly: boolean;
+  /** Sources that are no directories. */
+  readonly fileSources: ReadonlySet<string>;
 }
 
 export function buildMounts(request: MountRequest): OciMount[] {
@@ -85,7 +86,7 @@ function userMounts(request: MountRequest): OciMount[] {
     const nonRecursive = mount.mode.split(',').includes('bind-nonrecursive');
     // Since Docker 25 what is mounted below a read-only bind is read-only too.
     // Of a file that is all there is, and crun 1.8 takes what it makes read-only to the bottom for a directory.
-    const deep = !nonRecursive && request.recursiveReadonly && !isFile(mount.source);
+    const deep = !nonRecursive && request.recursiveReadonly && !request.fileSources.has(mount.source);
     const readonly = mount.rw ? [] : deep ? ['ro', 'rro'] : ['ro'];
     const options = [nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...readonly];
     return mountOf(mount.destination, 'bind', mount.source, ...options);
@@ -139,8 +140,4 @@ export function rootfsPropagation(mounts: readonly MountPoint[]): string | undef
   const wanted = mounts.map((mount) => mount.propagation.replace(/^r/, ''));
   if (wanted.includes('shared')) return 'shared';
   return wanted.includes('slave') ? 'rslave' : undefined;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -45,6 +45,8 @@ export interface SpecInput {
   /** With PATH, HOSTNAME and link variables. */
   readonly env: readonly string[];
   readonly mounts: readonly MountPoint[];
+  /** Sources among them that are no directories. */
+  readonly fileSources?: ReadonlySet<string>;
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }; // '' = not mounted
   readonly hostname: string;
   readonly domainname: string;
@@ -108,6 +110,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       shmDir: input.shmDir ?? null,
       shmSizeBytes: wanted.shmSizeBytes,
       recursiveReadonly: !olderThan(host.kernelRelease, '5.12'),
+      fileSources: input.fileSources ?? new Set(),
     }),
     annotations: harmlessAnnotations(wanted.annotations),
     linux: {

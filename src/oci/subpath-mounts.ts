@@ -12,15 +12,16 @@ import { mountDescriptor, unmount } from '../kernel/mount.ts';
 import { openMountSource } from '../kernel/root-path.ts';
 
 /** Mounts `subpath` of the directory `source` in `directory`, under a name that answers; refusals are Docker's. */
-export function mountSubpath(directory: string, source: string, subpath: string): string {
+export function mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean } {
   const found = open(source, subpath);
   try {
     mkdirSync(directory, { recursive: true });
     const place = join(directory, String(readdirSync(directory).length));
-    if (fstatSync(found).isDirectory()) mkdirSync(place);
+    const isDirectory = fstatSync(found).isDirectory();
+    if (isDirectory) mkdirSync(place);
     else writeFileSync(place, '', { flag: 'wx' });
     mountDescriptor(found, place, { recursive: true });
-    return place;
+    return { place, isFile: !isDirectory };
   } finally {
     closeFd(found);
   }

@@ -67,7 +67,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         // The disk works while the rest is thought out.
         const settled = Promise.all([rootfs.settle(id), syncDirectories(dirname(paths.dir), config.dataRoot)]);
         settled.catch(() => {});
-        const mounts = await resolveMounts(merged, { volumes: volumesFor(context, id, undo), findContainer: (ref) => findOther(context, ref) });
+        const mounts = await resolveMounts(merged, { sources: context.sources, volumes: volumesFor(context, id, undo), findContainer: (ref) => findOther(context, ref) });
         await fillVolumes(context, id, mounts);
         const record: ContainerRecord = {
           id,
@@ -117,6 +117,7 @@ function volumesFor({ volumes }: EngineContext, id: string, undo: UndoStack): Mo
 async function fillVolumes(context: EngineContext, id: string, mounts: readonly MountPoint[]): Promise<void> {
   const wanted = mounts.filter((mount) => mount.type === 'volume' && !mount.noCopy);
   if (wanted.length === 0) return;
+  for (const mount of wanted) await context.sources.lookThrough(subpathOf(mount, context.volumes).source); // so that none is looked into that does not answer
   const root = context.rootfs.mount(id);
   try {
     for (const mount of wanted) await copyUp(root, { ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: false });

@@ -2,6 +2,7 @@
  * `start`: rootfs, network, runtime, in that order, under the container's lock, with an undo for each. Whatever fails, the
  * container is as before and says why in its state.
  */
+import { isAbsolute } from 'node:path';
 import { formatTimeNs } from '../../base/clock.ts';
 import { CausewayError, conflict, errorKind, errorMessage, invalid, notFound, notImplemented, notModified } from '../../base/errors.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
@@ -76,6 +77,8 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   if (record !== asked) await rememberNames(context, record);
   const paths = containerPaths(config.dataRoot, record.id);
   const linked = checkLinks(context, record);
+  const wanted = runtimeMounts(context, record);
+  const fileSources = await answeringSources(context, record, wanted);
 
   const root = rootfs.mount(record.id, { volatile: record.spec.host.autoRemove });
   undo.push('root filesystem', () => rootfs.unmount(record.id));
@@ -99,7 +102,8 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
     rootfs: root,
     user: await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name }),
     env: processEnvironment(process, linkEnvironment(context, record)),
-    mounts: withSubpaths(context, record, runtimeMounts(context, record), undo),
+    mounts: withSubpaths(context, record, wanted, fileSources, undo),
+    fileSources,
     files: { hosts: shared.hosts, hostname: shared.hostname, resolvConf: shared.resolvConf },
     hostname: process.hostname,
     domainname: process.domainname,
@@ -282,13 +286,24 @@ function runtimeMounts(context: EngineContext, record: ContainerRecord): MountPo
   });
 }
 
+/** All that is to be looked at of the host is there, or absent, before anything begins: where it does not answer, nobody waits for the runtime. Those that are files. */
+async function answeringSources(context: EngineContext, record: ContainerRecord, mounts: readonly MountPoint[]): Promise<Set<string>> {
+  const sources = mounts.filter(({ type }) => type !== 'tmpfs').map((mount) => subpathOf(mount, context.volumes).source);
+  await Promise.all(mounts.map((mount) => subpathOf(mount, context.volumes)).filter(({ subpath }) => subpath !== '').map(({ source }) => context.sources.lookThrough(source)));
+  const devices = record.spec.host.resources.devices.map(({ pathOnHost }) => pathOnHost).filter((path) => isAbsolute(path) && !path.startsWith('/dev/'));
+  return new Set(await context.sources.filesAmong([...new Set([...sources, ...devices])]));
+}
+
 /** Of a volume of which only a path is wanted, that path as it is now, at a place of ours until the container has it. */
-function withSubpaths(context: EngineContext, record: ContainerRecord, mounts: readonly MountPoint[], undo: UndoStack): MountPoint[] {
+function withSubpaths(context: EngineContext, record: ContainerRecord, mounts: readonly MountPoint[], fileSources: Set<string>, undo: UndoStack): MountPoint[] {
   const directory = subpathsOf(context, record.id);
   unmountSubpaths(directory); // of a start that a crash cut off
   undo.push('subpaths', () => unmountSubpaths(directory));
   return mounts.map((mount) => {
     const { source, subpath } = subpathOf(mount, context.volumes);
-    return subpath === '' ? mount : { ...mount, source: mountSubpath(directory, source, subpath) };
+    if (subpath === '') return mount;
+    const { place, isFile } = mountSubpath(directory, source, subpath);
+    if (isFile) fileSources.add(place);
+    return { ...mount, source: place };
   });
 }

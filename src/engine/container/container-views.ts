@@ -144,7 +144,8 @@ export async function topContainer(context: EngineContext, ref: string, psArgs: 
   if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   const words = (psArgs || '-ef').trim().split(/\s+/);
   const pids = new Set(context.runtime.processes(record.id));
-  const result = await runProgram('ps', words);
+  // It reads what each process of the host says of itself; one that is stuck in the kernel holds that up.
+  const result = await runProgram('ps', words, { timeoutMs: context.config.patience.conmonMs });
   if (result.code !== 0) throw systemError(`ps: ${result.stderr.trim() || `exit status ${result.code}`}`);
   const [header = '', ...lines] = result.stdout.trimEnd().split('\n');
   const titles = header.trim().split(/\s+/);

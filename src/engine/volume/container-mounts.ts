@@ -2,18 +2,18 @@
  * Resolves what a container's user asked to mount (binds, --mount, --tmpfs, volumes-from, the image's volumes) into
  * MountPoints, in Docker's order of precedence: volumes-from, then binds, then mounts, then anonymous volumes.
  */
-import { lstat } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path';
 import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
 import type { MountPoint, MountSpec } from '../../model/mount.ts';
-import { makeHostDirectory } from './host-directory.ts';
+import type { MountSources } from '../../oci/mount-sources.ts';
 import type { VolumeService } from './volume-service.ts';
 
 const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
 
 export interface MountContext {
   readonly volumes: Pick<VolumeService, 'create'>;
+  readonly sources: MountSources;
   findContainer(ref: string): ContainerRecord;
 }
 
@@ -24,13 +24,13 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
   }
   const asked = new Set<string>();
   for (const text of spec.host.binds) {
-    const point = await bindMount(text, context.volumes);
+    const point = await bindMount(text, context);
     if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
     asked.add(point.destination);
     points.set(point.destination, point);
   }
   for (const mount of spec.host.mounts) {
-    const point = await specMount(mount, context.volumes);
+    const point = await specMount(mount, context);
     if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
     asked.add(point.destination);
     points.set(point.destination, point);
@@ -58,7 +58,7 @@ function cleanTarget(path: string): string {
   return clean;
 }
 
-async function bindMount(text: string, volumes: MountContext['volumes']): Promise<MountPoint> {
+async function bindMount(text: string, { volumes, sources }: MountContext): Promise<MountPoint> {
   const parts = text.split(':');
   const [source = '', target, mode = ''] = parts;
   if (parts.length > 3 || target === undefined || target === '') throw invalid(`invalid volume specification: '${text}'`);
@@ -70,7 +70,7 @@ async function bindMount(text: string, volumes: MountContext['volumes']): Promis
   if (isAbsolute(source)) {
     const clean = normalize(source).replace(/(.)\/+$/, '$1');
     // -v makes a missing source, as a directory; --mount refuses it.
-    await makeHostDirectory(clean);
+    await sources.make(clean);
     return bindPoint(clean, destination, mode, options.readonly, options.propagation);
   }
   const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
@@ -90,7 +90,7 @@ function parseMode(mode: string, text: string): { readonly: boolean; propagation
   return result;
 }
 
-async function specMount(mount: MountSpec, volumes: MountContext['volumes']): Promise<MountPoint> {
+async function specMount(mount: MountSpec, { volumes, sources }: MountContext): Promise<MountPoint> {
   const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
   if (mount.target === '') throw wrong('field Target must not be empty');
   if (!isAbsolute(mount.target)) throw wrong(`invalid mount path: '${mount.target}' mount path must be absolute`);
@@ -103,8 +103,8 @@ async function specMount(mount: MountSpec, volumes: MountContext['volumes']): Pr
   if (mount.type === 'bind') {
     if (mount.source === '') throw wrong('field Source must not be empty');
     if (!isAbsolute(mount.source)) throw wrong(`invalid mount path: '${mount.source}' mount path must be absolute`);
-    if (mount.bind?.createMountpoint) await makeHostDirectory(mount.source);
-    else await lstat(mount.source).catch(() => Promise.reject(wrong(`bind source path does not exist: ${mount.source}`)));
+    if (mount.bind?.createMountpoint) await sources.make(mount.source);
+    else if (!(await sources.isThere(mount.source))) throw wrong(`bind source path does not exist: ${mount.source}`);
     return bindPoint(normalize(mount.source), destination, '', mount.readonly, mount.bind?.propagation || 'rprivate');
   }
   const anonymous = mount.source === '';

@@ -13,6 +13,7 @@ import { syncDirectories } from '../../base/sync-directories.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
 import type { VolumeRecord } from '../../model/mount.ts';
+import type { MountSources } from '../../oci/mount-sources.ts';
 import type { Change, Store } from '../../store/store.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
@@ -29,15 +30,17 @@ const LOCAL_OPTIONS = new Set(['type', 'o', 'device', 'size']);
 export class VolumeService {
   readonly #store: Store;
   readonly #root: string;
+  readonly #sources: MountSources;
   readonly #events: EventBus;
   readonly #clock: Clock;
   readonly #lock = new KeyedLock();
   readonly #volumes = new Map<string, VolumeRecord>();
   #users: VolumeUsers = { usersOf: () => [] };
 
-  constructor(deps: { store: Store; root: string; events: EventBus; clock: Clock }) {
+  constructor(deps: { store: Store; root: string; sources: MountSources; events: EventBus; clock: Clock }) {
     this.#store = deps.store;
     this.#root = deps.root;
+    this.#sources = deps.sources;
     this.#events = deps.events;
     this.#clock = deps.clock;
     for (const record of deps.store.values<VolumeRecord>('volumes')) this.#volumes.set(record.name, record);
@@ -121,6 +124,7 @@ export class VolumeService {
     await this.#lock.run(name, async () => {
       const users = this.#users.usersOf(name);
       if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
+      await this.#sources.lookThrough(join(this.#root, name));
       // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how far this came.
       const going = removedDirectory(this.#root, name);
       await removeTree(going); // of an earlier one that could not be removed whole
@@ -176,10 +180,12 @@ export class VolumeService {
   async #settleDirectory(entry: string, report: (error: unknown) => void): Promise<void> {
     const path = join(this.#root, entry);
     if (!entry.startsWith(REMOVED)) {
+      if (this.#volumes.has(entry)) return;
       // A directory without a record is not ours to delete, unless there is nothing in it.
-      if (!this.#volumes.has(entry)) await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
+      await this.#sources.lookThrough(path);
+      await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
     } else if (this.#volumes.has(entry.slice(REMOVED.length))) await rename(path, join(this.#root, entry.slice(REMOVED.length)));
-    else void removeTree(path).catch(report); // as long as that takes, the daemon would not answer
+    else void this.#sources.lookThrough(path).then(() => removeTree(path)).catch(report); // as long as that takes, the daemon would not answer
   }
 
   list(filters: Filters): VolumeRecord[] {
@@ -206,6 +212,11 @@ export class VolumeService {
       if (!all && !volume.anonymous) continue;
       if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? [])) continue;
       if (this.#users.usersOf(volume.name).length > 0) continue;
+      try {
+        await this.#sources.lookThrough(volume.mountpoint);
+      } catch {
+        continue; // one that does not answer stays, and the others go
+      }
       spaceReclaimedBytes += await treeSizeBytes(volume.mountpoint);
       await this.remove(volume.name, true);
       deleted.push(volume.name);

@@ -1,0 +1,142 @@
+/**
+ * File systems of the host that do not answer, where somebody wants something mounted from them. Whoever asked is told which one it is, in bounded
+ * time; everybody else's requests are answered meanwhile, and nothing of ours that hangs there keeps the daemon from anything.
+ */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { callApi, type Answer } from '../harness/call-api.ts';
+import { SilentFileSystem } from '../harness/silent-file-system.ts';
+import { TestEngine, until } from '../harness/test-engine.ts';
+
+const BOUND_MS = 20_000; // the engine's own is far shorter here; for a busy machine
+const tools = mkdtempSync(join(tmpdir(), 'cwt-silent-'));
+const silent = join(tools, 'hang');
+const path = process.env['PATH'];
+const fileSystems: SilentFileSystem[] = [];
+let engine: TestEngine;
+
+function silence(place: string): SilentFileSystem {
+  const one = new SilentFileSystem(place);
+  fileSystems.push(one);
+  return one;
+}
+
+before(async () => {
+  mkdirSync(join(tools, 'bin'));
+  writeFileSync(join(tools, 'bin/ps'), `#!/bin/sh\n[ -e ${tools}/ps-hangs ] && exec sleep 1000\nexec /usr/bin/ps "$@"\n`);
+  chmodSync(join(tools, 'bin/ps'), 0o755);
+  silence(silent);
+  silence(join(tools, 'data/volumes/lost'));
+  process.env['CAUSEWAY_PATIENCE'] = 'mountMs=1500,conmonMs=3000';
+  process.env['PATH'] = `${join(tools, 'bin')}:${path}`;
+  engine = await TestEngine.start({ flags: ['--data-root', join(tools, 'data')] });
+  engine.importFixtures();
+  engine.ok('run', '-d', '--name', 'other', 'busybox', 'sh', '-c', 'echo here; sleep 1000');
+});
+
+after(async () => {
+  delete process.env['CAUSEWAY_PATIENCE'];
+  process.env['PATH'] = path;
+  await engine?.destroy();
+  for (const one of fileSystems) one.end();
+  rmSync(tools, { recursive: true, force: true });
+});
+
+const api = (method: string, where: string, body?: unknown): Promise<Answer> => callApi(engine.socket, method, where, body, BOUND_MS);
+const create = (name: string, host: object): Promise<Answer> => api('POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: host });
+const idIn = ({ text }: Answer): string => (JSON.parse(text) as { Id: string }).Id;
+
+let round = 0;
+
+/** What a bystander does, all of it, at least once while `asked` are not answered. */
+async function whileOthersWork(...asked: Promise<Answer>[]): Promise<Answer[]> {
+  let answered = false;
+  const answers = Promise.all(asked).finally(() => (answered = true));
+  do {
+    const name = `bystander-${round++}`;
+    for (const [method, where, body] of [
+      ['GET', '/_ping'],
+      ['GET', '/containers/json?all=1'],
+      ['POST', '/volumes/create', { Name: name }],
+      ['DELETE', `/volumes/${name}`],
+      ['POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: { Binds: [`${tools}/bin:/a`, `${name}:/b`] } }],
+      ['POST', `/containers/${name}/start`],
+      ['DELETE', `/containers/${name}?force=1`],
+      ['DELETE', `/volumes/${name}`],
+    ] as const) {
+      const { status, text } = await api(method, where, body);
+      assert.ok(status < 300, `${method} ${where}: ${status} ${text}`);
+    }
+    const exec = await api('POST', '/containers/other/exec', { Cmd: ['echo', 'works'], AttachStdout: true });
+    assert.match((await api('POST', `/exec/${idIn(exec)}/start`, {})).text, /works/);
+    assert.match((await api('GET', '/containers/other/logs?stdout=1')).text, /here/);
+  } while (!answered);
+  return answers;
+}
+
+const refusal = (place: string, mount?: string): string => `${place} does not answer: ${mount ? `the file system at ${mount}` : 'its file system'} hangs; unmount it or start its server`;
+
+test('the daemon starts over a volume directory that does not answer, and says so', async () => {
+  await engine.restart(); // the first one knew of no volumes
+  await until('it is reported', () => engine.log.includes(`${tools}/data/volumes/lost does not answer`));
+});
+
+test('creates with a source that does not answer are refused with its name; the next ones at once, without going there', async () => {
+  const binds = ['-a', '-b', '-c'].map((name) => create(`subject${name}`, { Binds: [`${silent}:/x`] }));
+  const mounts = ['-d', '-e'].map((name) => create(`subject${name}`, { Mounts: [{ Type: 'bind', Source: silent, Target: '/x' }] }));
+  const below = Array.from({ length: 8 }, (_, n) => create(`subject-${n}`, { Binds: [`${silent}/${n}:/x`] }));
+  const answers = await whileOthersWork(...binds, ...mounts, ...below);
+  for (const { status, message } of answers.slice(0, 5)) assert.deepEqual([status, message], [500, refusal(silent)]);
+  answers.slice(5).forEach(({ message }, n) => assert.equal(message, refusal(`${silent}/${n}`, silent)));
+  const { asked } = fileSystems[0]!;
+  assert.ok(asked > 0 && asked <= 4, `${asked} were sent there`);
+  for (const { message } of await Promise.all([create('subject-f', { Binds: [`${silent}:/x`] }), create('subject-g', { Binds: [`${silent}/a/b:/x`] })])) assert.match(message, /does not answer/);
+  assert.equal(fileSystems[0]!.asked, asked, 'nobody was sent there again');
+  assert.equal((await api('GET', '/containers/json?all=1&filters={"name":["subject"]}')).text.trim(), '[]', 'nothing is left of them');
+});
+
+for (const mode of ['rw', 'ro']) {
+  test(`a start with a source that does not answer any more is refused (${mode}), and the container starts when it does again`, async () => {
+    const link = join(tools, `link-${mode}`);
+    symlinkSync(join(tools, 'bin'), link);
+    assert.equal((await create(`later-${mode}`, { Binds: [`${link}:/x:${mode}`] })).status, 201);
+    unlinkSync(link);
+    symlinkSync(silent, link);
+    const [answer] = await whileOthersWork(api('POST', `/containers/later-${mode}/start`));
+    assert.deepEqual([answer!.status, answer!.message], [500, refusal(link, silent)]);
+    const state = (JSON.parse((await api('GET', `/containers/later-${mode}/json`)).text) as { State: { Status: string; Error: string } }).State;
+    assert.deepEqual([state.Status, state.Error], ['created', refusal(link, silent)]);
+    unlinkSync(link);
+    symlinkSync(join(tools, 'bin'), link);
+    const started = await api('POST', `/containers/later-${mode}/start`);
+    assert.equal(started.status, 204, started.text);
+  });
+}
+
+test('a device that is looked for there is refused like a mount', async () => {
+  assert.equal((await create('device', { Devices: [{ PathOnHost: `${silent}/null`, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }] })).status, 201);
+  const [answer] = await whileOthersWork(api('POST', '/containers/device/start'));
+  assert.match(answer!.message, /hang\/null does not answer/);
+});
+
+test('ps that does not end is given up: docker top says so', async () => {
+  writeFileSync(join(tools, 'ps-hangs'), '');
+  try {
+    const [answer] = await whileOthersWork(api('GET', '/containers/other/top'));
+    assert.deepEqual([answer!.status, answer!.message], [500, 'ps did not end within 3 s']);
+  } finally {
+    rmSync(join(tools, 'ps-hangs'));
+  }
+  assert.equal((await api('GET', '/containers/other/top')).status, 200);
+});
+
+test('a daemon that has sent somebody there ends when it is told to', async () => {
+  const asked = create('subject', { Binds: [`${silent}:/x`] }).catch(() => {});
+  await engine.stop();
+  await asked;
+  await engine.boot();
+  assert.equal(engine.ok('exec', 'other', 'echo', 'works'), 'works');
+});
