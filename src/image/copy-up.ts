@@ -1,5 +1,6 @@
 /** The content that an image has where a new, empty volume is mounted: it becomes the volume's. */
-import { chmodSync, chownSync, fstatSync, readdirSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, fstatSync, utimesSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { errorKind, systemError } from '../base/errors.ts';
 import { startConfined } from '../kernel/confined-program.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
@@ -18,12 +19,12 @@ export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void>
   if (target === undefined) return;
   try {
     const targetPath = `/proc/self/fd/${target}`;
-    if (!fstatSync(target).isDirectory() || readdirSync(targetPath).length > 0) return;
+    if (!fstatSync(target).isDirectory() || !(await isEmpty(targetPath))) return;
     const found = find(rootfsDir, mount.destination);
     if (!found) return;
     try {
       if (!found.isDirectory) return;
-      if (readdirSync(found.hostPath).length > 0) await copy(found.fd, target, mount.destination);
+      if (!(await isEmpty(found.hostPath))) await copy(found.fd, target, mount.destination);
       const { uid, gid, mode, atimeMs, mtimeMs } = found.stats;
       chownSync(targetPath, Number(uid), Number(gid));
       chmodSync(targetPath, Number(mode) & 0o7777);
@@ -33,6 +34,16 @@ export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void>
     }
   } finally {
     closeFd(target);
+  }
+}
+
+/** One look: a volume may have a million names in it. */
+async function isEmpty(path: string): Promise<boolean> {
+  const entries = await opendir(path);
+  try {
+    return (await entries.read()) === null;
+  } finally {
+    await entries.close();
   }
 }
 

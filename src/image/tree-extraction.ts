@@ -9,6 +9,7 @@ import { invalid } from '../base/errors.ts';
 import { closeFd, O_DIRECTORY, openFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { asBytes, asText, mountAt, openMountSource, pathComponents, type RootView } from '../kernel/root-path.ts';
+import { removeEntry } from '../kernel/remove-entry.ts';
 import {
   createFile,
   makeHardLink,
@@ -16,7 +17,6 @@ import {
   makeOrOpenDirectory,
   makeSymlink,
   openEntry,
-  removeEntry,
   setEntryTimes,
   setEntryXattr,
   setNodeOwnership,

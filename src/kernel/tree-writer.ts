@@ -3,9 +3,9 @@
  * what is made is made anew (never through a link or over something), and owner, mode, attributes and times go to the
  * very file that was made. Names are latin1 strings, a character a byte.
  */
-import { chmodSync, fstatSync, readdirSync } from 'node:fs';
-import { closeFd, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from './descriptors.ts';
-import { check, errnoNumber, isKernelError, KernelError } from './errors.ts';
+import { chmodSync, fstatSync } from 'node:fs';
+import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from './descriptors.ts';
+import { check, errnoNumber, KernelError } from './errors.ts';
 import {
   errnoOfLastCall,
   fchmod,
@@ -19,7 +19,6 @@ import {
   mknodat,
   openatBytes,
   symlinkat,
-  unlinkat,
   utimensat,
 } from './ffi.ts';
 import { nameBuffer } from './root-path.ts';
@@ -28,7 +27,6 @@ const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const S_IFIFO = 0o010000;
 const S_IFCHR = 0o020000;
@@ -71,28 +69,6 @@ export function makeNode(directory: number, name: string, kind: 'character' | 'b
 /** A descriptor that only names what is there, a symbolic link itself. */
 export function openEntry(directory: number, name: string): number {
   return check(openatBytes(directory, nameBuffer(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), 'open');
-}
-
-/** Removes what is there, directories with all that is in them; links are never followed. Absent is fine. */
-export function removeEntry(directory: number, name: string): void {
-  const bytes = nameBuffer(name);
-  if (unlinkat(directory, bytes, 0) === 0) return;
-  const errno = errnoOfLastCall();
-  if (errno === errnoNumber('ENOENT')) return;
-  if (errno !== errnoNumber('EISDIR') && errno !== errnoNumber('EPERM')) throw new KernelError('unlinkat', errno);
-  let inside: number;
-  try {
-    inside = check(openatBytes(directory, bytes, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), 'unlinkat');
-  } catch (error) {
-    if (isKernelError(error, 'ENOTDIR', 'ELOOP')) throw new KernelError('unlinkat', errno);
-    throw error;
-  }
-  try {
-    for (const entry of readdirSync(`/proc/self/fd/${inside}`, { encoding: 'latin1' as BufferEncoding })) removeEntry(inside, entry);
-  } finally {
-    closeFd(inside);
-  }
-  check(unlinkat(directory, bytes, AT_REMOVEDIR), 'unlinkat');
 }
 
 export interface Ownership {

@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
+import { copyUp } from '../../src/image/copy-up.ts';
 import { listChanges, type Change } from '../../src/image/rootfs-changes.ts';
 import { removeTree } from '../../src/base/remove-tree.ts';
 import { treeSizeBytes } from '../../src/image/tree-size.ts';
@@ -49,6 +50,37 @@ async function mostLooks(context: TestContext, work: () => Promise<unknown>): Pr
   assert.ok(most > 0);
   return most;
 }
+
+test('one name of a volume, and one of what the image has there, say that they are not empty', async (context) => {
+  const root = join(directory, 'image');
+  const volumes = [join(directory, 'full'), join(directory, 'empty')];
+  fill(join(root, 'data'), 3000);
+  fill(volumes[0]!, 3000);
+  mkdirSync(volumes[1]!);
+  let names = 0;
+  const { readdirSync } = fs;
+  const { opendir } = fs.promises;
+  context.mock.method(fs, 'readdirSync', (...args: unknown[]) => {
+    const found = Reflect.apply(readdirSync, fs, args) as unknown[];
+    names += found.length;
+    return found;
+  });
+  context.mock.method(fs.promises, 'opendir', async (path: string) => {
+    const opened = await opendir(path);
+    const read = opened.read.bind(opened);
+    opened.read = ((): unknown => (names++, read())) as typeof opened.read;
+    return opened;
+  });
+  syncBuiltinESMExports();
+  try {
+    for (const source of volumes) await copyUp(root, { source, destination: '/data', readonly: false });
+  } finally {
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  assert.equal(names, 3); // of the full one, the empty one, and of what the image has for that
+  for (const volume of volumes) assert.equal(readdirSync(volume).length, 3001);
+});
 
 test('what an opaque directory hides is looked for a piece a turn, however many layers there are', async (context) => {
   const upper = join(directory, 'opaque');
