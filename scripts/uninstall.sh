@@ -60,6 +60,21 @@ if [ -n "$pid" ] && is_daemon "$pid"; then
 fi
 
 say "removing rules and interfaces"
+# Of a bridge that is not the engine's: what the daemon noted that it set there, latest first, while our rules still stand. `identity`: of that very bridge.
+boot=$(cat /proc/sys/kernel/random/boot_id)
+[ ! -e "$data_root/state/adopted-bridges" ] || sed '1!G;h;$!d' "$data_root/state/adopted-bridges" | while read -r link identity kind what value before; do
+  [ "$boot.$(ip -o link show dev "$link" 2>/dev/null | cut -d: -f1)" = "$identity" ] || continue
+  promote=/proc/sys/net/ipv4/conf/$link/promote_secondaries
+  case $kind in
+    sysctl) [ "$(cat "/proc/sys/$what")" != "$value" ] || echo "$before" >"/proc/sys/$what" ;;
+    bridged) ip link set "$link" type bridge nf_call_iptables 0 nf_call_ip6tables 0 ;;
+    # One that has ports by now is somebody's.
+    up) [ -n "$(ip -o link show master "$link")" ] || ip link set "$link" down ;;
+    # Others of its subnet stay.
+    address) promoted=$(cat "$promote"); echo 1 >"$promote"; ip address delete "$what" dev "$link" 2>/dev/null || :; echo "$promoted" >"$promote" ;;
+  esac
+done
+rm -f "$data_root/state/adopted-bridges"
 for family in inet bridge; do nft delete table $family causeway 2>/dev/null || :; done
 # By the alias; what `ip` prints, because /sys may show another network namespace.
 ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias causeway *$/\1/p' | while read -r link; do ip link delete "$link"; done

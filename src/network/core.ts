@@ -5,6 +5,7 @@ import { LinkReaper } from '../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { notFound } from '../base/errors.ts';
 import type { NetworkRecord } from '../model/network.ts';
+import { AdoptedBridges } from './apply/adopted-bridges.ts';
 import { Announcer } from './apply/announcer.ts';
 import type { HostDoors } from './apply/context.ts';
 import { StaleFlows } from './apply/stale-flows.ts';
@@ -63,6 +64,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     reaper: LinkReaper.open(),
     staleFlows: new StaleFlows(log),
     announcer: new Announcer(log),
+    adopted: new AdoptedBridges(join(config.stateDir, 'adopted-bridges'), log),
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
     firewall,

@@ -11,7 +11,7 @@ import { OWN_ALIAS } from './apply/executors.ts';
 import type { NetworkConfig } from './contract.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
 import { isHostInterface } from './plan/interface-name.ts';
-import { foreignBridges } from './plan/other-engines.ts';
+import { foreignBridgeComplaint, foreignBridges } from './plan/other-engines.ts';
 
 export const DOCKER_BRIDGE = 'docker0';
 export const BRIDGE_BESIDE_DOCKER = 'causeway0';
@@ -33,10 +33,8 @@ export interface DefaultBridge {
 export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], inUse = ''): DefaultBridge {
   const { bridgeName, defaultBridgeName, dockerInstalled } = config;
   if (bridgeName !== '') {
-    const stranger = foreignPort(links, bridgeName);
-    if (stranger !== undefined) {
-      throw conflict(`bridge ${bridgeName} is used by another engine (${stranger} is a port of it), which gives out the same addresses: choose another --bridge, or none so that the daemon makes one of its own`);
-    }
+    const engine = engineOfBridge(links, bridgeName);
+    if (engine !== undefined) throw conflict(`${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`);
     return { name: bridgeName, besideDocker: false, notice: '' };
   }
   const isTaken = (name: string) => links.some((link) => link.name === name && link.alias !== OWN_ALIAS);
@@ -47,7 +45,8 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   }
   const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
   if (isTaken(name)) {
-    throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name, or use that bridge as it is with --bridge ${name}`);
+    const orUse = engineOfBridge(links, name) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
+    throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`);
   }
   const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : 'Docker is installed on this host';
   return { name, besideDocker: beside, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
@@ -56,11 +55,22 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
 /** Whether a warning of `info` only says that: nothing is wrong then. */
 export const isBridgeNotice = (warning: string): boolean => warning.includes(': the bridge of the default network is called ');
 
-/** A veth on the bridge that the engine did not make. */
-function foreignPort(links: readonly LinkInfo[], bridge: string): string | undefined {
-  const index = links.find((link) => link.name === bridge)?.index;
-  if (index === undefined) return undefined;
-  return portsOfOthers(links, index).find((link) => link.kind === 'veth' && /^veth[0-9a-f]{7}$/.test(link.name))?.name;
+/** The engine that a bridge belongs to, where it is not this one. Ports of ours have names like Docker's. */
+export function engineOfBridge(links: readonly LinkInfo[], bridge: string): string | undefined {
+  const others = links.filter((link) => !isHostInterface(link.name, link.mac));
+  return foreignBridges(others, (name) => others.some((link) => link.name === name && link.alias === OWN_ALIAS)).find(({ name }) => name === bridge)?.engine;
+}
+
+/** Which of a bridge's addresses is the network's: one whose subnet has the range that containers are given, the one that it was, or the first; '' = none. */
+export function electAddress(addresses: readonly string[], version: 4 | 6, range: string, earlier: readonly string[]): string {
+  const wanted = range === '' ? undefined : parseSubnet(range);
+  const fits = addresses.filter((address) => {
+    const subnet = parseSubnet(address);
+    return subnet?.version === version && (!wanted || subnetsOverlap(subnet, wanted));
+  });
+  const size = (address: string) => parseSubnet(address)!.prefix;
+  const around = wanted ? fits.filter((address) => size(address) <= wanted.prefix) : [];
+  return around[0] ?? fits.find((address) => earlier.includes(address.slice(0, address.indexOf('/')))) ?? fits[0] ?? '';
 }
 
 /** Ports of a bridge that others put there. */

@@ -42,7 +42,7 @@ export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBrid
 /** Refuses options that no default bridge can have, on whatever host; `establish` does so beside what is there. */
 export function checkDefaultBridge(config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>): void {
   const spec = defaultBridgeSpec(config, { name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE, besideDocker: false });
-  checkBridgeSpec(spec, { linkKind: () => undefined });
+  checkBridgeSpec(spec, { linkKind: () => undefined, engineOfBridge: () => undefined });
   new Ipam({ pools: config.addressPools }).choosePools(spec, { own: [], routed: [] });
 }
 

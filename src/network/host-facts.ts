@@ -4,10 +4,12 @@ import { runProgram } from '../base/program.ts';
 import type { Log } from '../base/log.ts';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
-import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
+import { OWN_ALIAS } from './apply/executors.ts';
 import type { NetworkConfig } from './contract.ts';
+import { engineOfBridge } from './default-bridge.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
 import { chooseReachable, parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
 import type { HostFacts } from './plan/driver.ts';
@@ -19,8 +21,14 @@ export function readHostFacts(route: RouteSocket, defaultMtu: number): HostFacts
     defaultMtu: defaultMtu || 1500,
     hasLink: (name) => route.link(name) !== undefined,
     linkKind: (name) => route.link(name)?.kind,
+    isOthersBridge: (name, ownMac) => isOthersBridge(route.link(name), ownMac),
+    engineOfBridge: (name) => engineOfBridge(route.links(), name),
     knowsLinkKind: (kind) => knowsLinkKind(route, kind),
   };
+}
+
+function isOthersBridge(link: LinkInfo | undefined, ownMac: string): boolean {
+  return link !== undefined && link.kind === 'bridge' && link.alias !== OWN_ALIAS && link.mac !== ownMac;
 }
 
 /** Asked by trying, on loopback, where none of them can be made: a kernel without the kind says so before it looks. */

@@ -87,7 +87,9 @@ export class NetworkAdmin {
       stored ? undefined : store.commit({ removeNetworks: [network.id] }),
     ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
     const remove = networkElements(network, policy);
-    const steps: Step[] = remove.length > 0 ? [{ kind: 'change-elements', diff: { add: [], remove } }] : [];
+    // While loopback addresses are routed on somebody's bridge, our rules are what keeps its neighbours from the host's: they go last.
+    const steps: Step[] = network.bridgeName === '' ? [] : [{ kind: 'release-bridge', link: network.bridgeName }];
+    if (remove.length > 0) steps.push({ kind: 'change-elements', diff: { add: [], remove } });
     if (!network.configOnly) steps.push(...this.#removeSteps(network));
     await departures.fromNetwork(network.id);
     errors.push(...(await runTearDown(this.#core, steps)));

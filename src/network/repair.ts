@@ -342,7 +342,7 @@ export class Repairer {
     if (!link) return `bridge ${network.bridgeName} was deleted and is made anew`;
     if (!link.up) return `bridge ${network.bridgeName} was set down and is up again`;
     const present = new Set(route.addresses(network.bridgeName).map((info) => `${info.address}/${info.prefix}`));
-    const wanted = driverNamed('bridge').createNetwork(network, facts).flatMap((step) => (step.kind === 'add-address' ? [step.address] : []));
+    const wanted = driverNamed('bridge').createNetwork(network, facts).flatMap((step) => (step.kind === 'add-address' ? [step.address] : step.kind === 'adopt-bridge' ? step.addresses : []));
     const gone = wanted.filter((address) => !present.has(address));
     return gone.length > 0 ? `bridge ${network.bridgeName} lost ${gone.join(' and ')} and has it again` : undefined;
   }

@@ -13,7 +13,7 @@ import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
 import { currentRecords, noteLed, refreshFiles, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { chooseDefaultBridge, clashesWithOthers, overlapsDocker, portsOfOthers } from './default-bridge.ts';
+import { chooseDefaultBridge, clashesWithOthers, electAddress, overlapsDocker, portsOfOthers } from './default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
 import { policyWithOthers } from './other-bridges.ts';
@@ -102,7 +102,18 @@ export class Restorer {
     const bridge = chooseDefaultBridge(config, route.links(), previous && this.#isInUse(previous, stored, live) ? previous.bridgeName : '');
     if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
     this.#core.bridgeNotice = bridge.notice;
-    await this.#admin.establish(defaultBridgeSpec(config, bridge), previous && this.#withFreePools(previous, stored, live, bridge.besideDocker, (name) => name === bridge.name || table.isBridge(name)));
+    const own = this.#ownAddresses(bridge.name, previous);
+    await this.#admin.establish(defaultBridgeSpec({ ...config, bip: config.bip || own.v4, bip6: config.bip6 || own.v6 }, bridge), previous && this.#withFreePools(previous, stored, live, bridge.besideDocker, (name) => name === bridge.name || table.isBridge(name)));
+  }
+
+  /** As in dockerd: containers on a bridge of the user's are in the subnet that it is in. '' where it has no address that counts. */
+  #ownAddresses(bridge: string, previous: NetworkRecord | undefined): { v4: string; v6: string } {
+    const { config, route, adopted } = this.#core;
+    if (config.bridgeName === '' || !this.#core.facts.hasLink(bridge)) return { v4: '', v6: '' };
+    const ours = adopted.addressesOf(bridge);
+    const present = route.addresses(bridge).filter((info) => info.scope === 'global').map((info) => `${info.address}/${info.prefix}`).filter((address) => !ours.includes(address));
+    const earlier = previous?.pools.map((pool) => pool.gateway) ?? [];
+    return { v4: electAddress(present, 4, config.fixedCidr, earlier), v6: electAddress(present, 6, config.fixedCidrV6, earlier) };
   }
 
   /** Whether containers live on it. */
@@ -198,6 +209,9 @@ export class Restorer {
       const strangers = portsOfOthers(links, link.index).filter((port) => !veths.has(port.name));
       if (strangers.length === 0) orphans.push(link.name);
       else log.warn({ link: link.name, ports: strangers.map((port) => port.name) }, 'an orphaned bridge is left: others have interfaces on it');
+    }
+    for (const link of this.#core.adopted.links) {
+      if (!bridges.has(link)) this.#reportAll(`what was set on bridge ${link}`, await runTearDown(this.#core, [{ kind: 'release-bridge', link }]));
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');

@@ -136,7 +136,7 @@ function theirs(): void {
 
   test('a bridge that another engine gives out addresses on is refused as --bridge, and a taken name as --default-bridge-name', async () => {
     container('docker0', 'veth0a1b2c3', '172.17');
-    await assert.rejects(Lab.start({ bridgeName: 'docker0' }), /bridge docker0 is used by another engine \(veth0a1b2c3 is a port of it\).*choose another --bridge/);
+    await assert.rejects(Lab.start({ bridgeName: 'docker0' }), /bridge docker0 is used by another engine \(Docker\).*choose another bridge.*without --bridge/);
     await assert.rejects(Lab.start({ defaultBridgeName: 'docker0' }), /an interface docker0 exists that the daemon did not make: choose another name .*--default-bridge-name/);
   });
 

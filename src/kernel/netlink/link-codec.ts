@@ -71,6 +71,8 @@ export interface LinkInfo {
   /** For a macvlan or ipvlan. */
   readonly mode?: string;
   readonly vlanId?: number;
+  /** For a bridge: it hands frames of both versions to iptables when br_netfilter is loaded, whatever the sysctl says. */
+  readonly callIptables?: boolean;
   readonly vni?: number;
 }
 
@@ -124,7 +126,13 @@ function parseSlave(info: Map<number, Buffer>): Pick<LinkInfo, 'port'> {
   };
 }
 
-function parseKindData(kind: string, value: Buffer | undefined): Pick<LinkInfo, 'mode' | 'vlanId' | 'vni'> {
+function parseBridge(data: Map<number, Buffer>): Pick<LinkInfo, 'callIptables'> {
+  const isOn = (type: number) => (data.get(type)?.[0] ?? 0) !== 0;
+  return isOn(IFLA_BR_NF_CALL_IPTABLES) && isOn(IFLA_BR_NF_CALL_IP6TABLES) ? { callIptables: true } : {};
+}
+
+function parseKindData(kind: string, value: Buffer | undefined): Pick<LinkInfo, 'mode' | 'vlanId' | 'vni' | 'callIptables'> {
+  if (kind === 'bridge') return parseBridge(readAttributes(value ?? Buffer.alloc(0)));
   const first = value && readAttributes(value).get(1); // attribute 1 is the mode, the VLAN id, the VNI
   if (!first || first.length < 2) return {};
   if (kind === 'ipvlan') return { mode: modeName(ipvlanModes, first.readUInt16LE(0)) };

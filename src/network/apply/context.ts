@@ -5,6 +5,7 @@
 import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import type { Firewall } from '../firewall/firewall.ts';
+import type { AdoptedBridges } from './adopted-bridges.ts';
 import type { Announcer } from './announcer.ts';
 import type { StaleFlows } from './stale-flows.ts';
 
@@ -15,6 +16,7 @@ export interface HostDoors {
   readonly reaper: LinkReaper;
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
+  readonly adopted: AdoptedBridges;
 }
 
 export class ApplyContext {
@@ -22,6 +24,7 @@ export class ApplyContext {
   readonly reaper: LinkReaper;
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
+  readonly adopted: AdoptedBridges;
   readonly #host: RouteSocket;
   readonly #sockets = new Map<string, RouteSocket>();
   #pending: Promise<void>[] = [];
@@ -32,6 +35,7 @@ export class ApplyContext {
     this.reaper = doors.reaper;
     this.staleFlows = doors.staleFlows;
     this.announcer = doors.announcer;
+    this.adopted = doors.adopted;
     this.#host = doors.route;
   }
 

@@ -49,11 +49,18 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     const route = context.route('');
     const existing = route.link(link);
     if (existing) {
-      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }) });
+      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }), ...(existing.alias === OWN_ALIAS ? {} : { alias: OWN_ALIAS }) });
       return undefined;
     }
     route.addBridge(link, { mtu, callIptables: filterBridged, alias: OWN_ALIAS, ...(mac === '' ? {} : { mac }) });
     return () => context.route('').deleteLink(link);
+  },
+
+  'adopt-bridge': (needs, context) => context.adopted.adopt(context.route(''), needs),
+
+  'release-bridge': ({ link }, context) => {
+    context.adopted.release(context.route(''), link);
+    return undefined;
   },
 
   'create-veth': ({ hostLink, bridge, group, netns, link, mac, mtu, ipv6 }, context) => {

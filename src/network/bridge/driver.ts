@@ -7,7 +7,7 @@ import type { NetworkDriver } from '../plan/driver.ts';
 import { bridgeNameFor, hostInterfaceName } from '../plan/interface-name.ts';
 import { macFromId } from '../plan/mac.ts';
 import { portGroup } from '../plan/port-group.ts';
-import type { Step } from '../plan/step.ts';
+import type { Step, StepOf } from '../plan/step.ts';
 import { checkBridgeSpec } from './spec-check.ts';
 
 const HOST = '';
@@ -31,6 +31,8 @@ export const bridgeDriver: NetworkDriver = {
   },
 
   createNetwork(network, facts) {
+    const mac = macFromId(network.id);
+    if (facts.isOthersBridge(network.bridgeName, mac)) return [adoption(network)];
     const options = parseBridgeOptions(network);
     const link = network.bridgeName;
     const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns: HOST, name, value, optional: true });
@@ -38,7 +40,7 @@ export const bridgeDriver: NetworkDriver = {
       {
         kind: 'create-bridge',
         link,
-        mac: macFromId(network.id),
+        mac,
         mtu: options.mtu || facts.defaultMtu,
         // Only where neighbours are kept apart must bridged packets pass the IP hooks; the host's own setting stays as it is.
         filterBridged: !options.icc,
@@ -58,7 +60,10 @@ export const bridgeDriver: NetworkDriver = {
     return steps;
   },
 
-  removeNetwork: (network) => [{ kind: 'delete-own-link', link: network.bridgeName }],
+  removeNetwork: ({ bridgeName }) => [
+    { kind: 'release-bridge', link: bridgeName },
+    { kind: 'delete-own-link', link: bridgeName },
+  ],
 
   attach({ network, endpoint, netns }, facts) {
     const options = parseBridgeOptions(network);
@@ -83,6 +88,17 @@ export const bridgeDriver: NetworkDriver = {
 
   detach: ({ endpoint }) => [{ kind: 'delete-link', netns: HOST, link: endpoint.hostIfname }],
 };
+
+/** A bridge of somebody else's stays as it is but for what containers cannot do without. */
+function adoption(network: NetworkRecord): StepOf<'adopt-bridge'> {
+  return {
+    kind: 'adopt-bridge',
+    link: network.bridgeName,
+    sysctls: [{ name: sysctlOf(4, network.bridgeName, 'route_localnet'), value: '1' }],
+    filterBridged: !parseBridgeOptions(network).icc,
+    addresses: bridgeAddresses(network),
+  };
+}
 
 function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
   if (!(version === 4 ? network.enableIpv4 : network.enableIpv6)) return '';

@@ -4,7 +4,7 @@ import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkSpec } from '../../model
 import { checkBridgeSpec } from './spec-check.ts';
 
 const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
-const FACTS = { linkKind: (name: string) => ({ eth0: '', br9: 'bridge' })[name] };
+const FACTS = { engineOfBridge: () => undefined, linkKind: (name: string) => ({ eth0: '', br9: 'bridge' })[name] };
 
 function check(change: Partial<NetworkSpec>, ...pools: Partial<IpamPool>[]): void {
   checkBridgeSpec(

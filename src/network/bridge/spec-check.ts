@@ -1,17 +1,20 @@
 /** What a bridge network cannot be, in Docker's words. */
-import { forbidden, invalid, systemError } from '../../base/errors.ts';
+import { conflict, forbidden, invalid, systemError } from '../../base/errors.ts';
 import { bigintToIp, parseSubnet, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import type { IpamPool, NetworkSpec } from '../../model/network.ts';
 import { BRIDGE_OPTION, checkOptions, parseBridgeOptions } from '../plan/bridge-options.ts';
 import type { HostFacts } from '../plan/driver.ts';
 import { linkNameComplaint } from '../plan/link-name.ts';
+import { foreignBridgeComplaint } from '../plan/other-engines.ts';
 
 const LEAST_MTU_V6 = 1280;
 const LINK_LOCAL = parseSubnet('fe80::/64')!;
 const MULTICAST = parseSubnet('ff00::/8')!;
 const MAPPED = parseSubnet('::ffff:0:0/96')!;
 
-export function checkBridgeSpec(spec: NetworkSpec, facts: Pick<HostFacts, 'linkKind'>): void {
+type BridgeFacts = Pick<HostFacts, 'linkKind' | 'engineOfBridge'>;
+
+export function checkBridgeSpec(spec: NetworkSpec, facts: BridgeFacts): void {
   checkOptions(spec);
   const { mode4, mode6, mtu } = parseBridgeOptions(spec);
   // The kernel only says that an address is invalid.
@@ -33,12 +36,14 @@ export function checkBridgeSpec(spec: NetworkSpec, facts: Pick<HostFacts, 'linkK
   }
 }
 
-function checkName(name: string, facts: Pick<HostFacts, 'linkKind'>): void {
+function checkName(name: string, facts: BridgeFacts): void {
   if (name === '') return;
   const complaint = linkNameComplaint(name);
   if (complaint !== undefined) throw invalid(`invalid bridge name ${JSON.stringify(name)}: ${complaint}`);
   const kind = facts.linkKind(name);
   if (kind !== undefined && kind !== 'bridge') throw systemError(`existing interface ${name} is not a bridge`);
+  const engine = facts.engineOfBridge(name);
+  if (engine !== undefined) throw conflict(foreignBridgeComplaint(name, engine));
 }
 
 /** Docker looks at the address that the bridge will have. */

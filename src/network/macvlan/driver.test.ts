@@ -11,6 +11,8 @@ const FACTS: HostFacts = {
   ipv6: true,
   defaultMtu: 1500,
   hasLink: (name) => LINKS.includes(name),
+  isOthersBridge: () => false,
+  engineOfBridge: () => undefined,
   linkKind: (name) => (LINKS.includes(name) ? '' : undefined),
   knowsLinkKind: () => true,
 };

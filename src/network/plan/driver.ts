@@ -14,6 +14,10 @@ export interface HostFacts {
   hasLink(name: string): boolean;
   /** 'bridge', 'veth'...; '' for real ones, undefined where there is no such link. */
   linkKind(name: string): string | undefined;
+  /** A bridge that is there and that the engine did not make: neither its mark nor the address that ours would have. */
+  isOthersBridge(name: string, ownMac: string): boolean;
+  /** The engine that a bridge belongs to, where it is not this one. */
+  engineOfBridge(name: string): string | undefined;
   /** Whether the kernel can make links of a kind; a module is loaded for it where there is one. */
   knowsLinkKind(kind: 'macvlan' | 'ipvlan' | 'vlan'): boolean;
 }

@@ -44,3 +44,8 @@ export function foreignBridges(links: readonly LinkFacts[], isOurs: (name: strin
     return withDockerPorts.has(index) ? [{ name, engine: 'Docker', direct: false }] : [];
   });
 }
+
+/** Why a network cannot be on it. */
+export function foreignBridgeComplaint(name: string, engine: string): string {
+  return `bridge ${name} is used by another engine (${engine}), which gives out the same addresses and has rules of its own for it: choose another bridge. One that is left of an engine which is gone goes with: ip link delete ${name}`;
+}

@@ -10,6 +10,15 @@ export type Step =
   | { readonly kind: 'delete-netns'; readonly netns: string }
   | { readonly kind: 'write-sysctl'; readonly netns: string; readonly name: string; readonly value: string; readonly optional: boolean }
   | { readonly kind: 'create-bridge'; readonly link: string; readonly mac: string; readonly mtu: number; readonly filterBridged: boolean }
+  /** What a network needs of a bridge that the engine did not make; what is set is noted, and taken back by 'release-bridge'. */
+  | {
+      readonly kind: 'adopt-bridge';
+      readonly link: string;
+      readonly sysctls: readonly { readonly name: string; readonly value: string }[];
+      readonly filterBridged: boolean;
+      readonly addresses: readonly string[]; // with their prefixes
+    }
+  | { readonly kind: 'release-bridge'; readonly link: string }
   | {
       readonly kind: 'create-veth';
       readonly hostLink: string;
