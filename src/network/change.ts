@@ -2,20 +2,19 @@
  * The common course of every change to running containers: the table first, then the kernel, the firewall, the files, the
  * resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
  */
-import { existsSync } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
 import type { UndoStack } from '../base/undo.ts';
 import { applySteps, tearDown } from './apply/apply.ts';
 import { ApplyContext } from './apply/context.ts';
-import { renderFiles, updateFiles, writeNewFiles, type FileFacts } from './container-files.ts';
 import type { ResolverChange, StoreChange } from './contract.ts';
 import type { NetworkCore } from './core.ts';
-import { readReachableResolvConf, readResolvConf } from './host-facts.ts';
+import { readResolvConf } from './host-facts.ts';
 import { diffElements, type Element } from './plan/element.ts';
 import { linkElements, reaches, sandboxElements } from './plan/elements.ts';
 import { recipientsOf } from './plan/links.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
+import { refreshFiles, refreshOthers } from './refresh-files.ts';
 import { closedHoleSteps, openedPortSteps } from './sandbox-steps.ts';
 
 export interface SandboxChange {
@@ -30,7 +29,8 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   const { containerId, next } = change;
   const previous = table.sandbox(containerId);
   const networkIds = [previous, next].flatMap((record) => record?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId);
-  const touched = [containerId, ...recipientsOf(containerId, networkIds, table)];
+  const recipients = recipientsOf(containerId, networkIds, table);
+  const touched = [containerId, ...recipients];
 
   // Pushed first, so run last: when the table is as it was, so become the projections of it.
   let published = false;
@@ -50,11 +50,12 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   elementsInDoubt = false;
   noteLed(core, next);
-  for (const id of touched) refreshFiles(core, id);
+  refreshFiles(core, containerId);
 
   published = true;
   const changes = resolverChanges(core, containerId);
-  await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, touched) })]);
+  const told = changes.length > 0 ? resolver.apply(changes) : undefined;
+  await Promise.all([told, refreshOthers(core, recipients).then(() => store.commit({ putSandboxes: currentRecords(core, touched) }))]);
 }
 
 /** Tells the relays of a sandbox whether the kernel leads its IPv6 ports to it. */
@@ -66,10 +67,10 @@ async function revert(
   core: NetworkCore,
   state: { next: SandboxRecord; touched: readonly string[]; published: boolean },
 ): Promise<void> {
-  for (const id of state.touched) refreshFiles(core, id);
   const { containerId } = state.next.sandbox;
   const current = core.table.sandbox(containerId);
   if (current) noteLed(core, current);
+  await refreshOthers(core, state.touched);
   if (!state.published) return;
   const known = core.table.sandbox(containerId) !== undefined;
   const commit: StoreChange = {
@@ -130,31 +131,6 @@ export function elementsAround(core: NetworkCore, containerIds: readonly string[
     for (const record of [table.sandbox(id), ...table.recipients(id)]) if (record) records.set(record.sandbox.containerId, record);
   }
   return [...records.values()].flatMap((record) => [...sandboxElements(record, table, policy), ...linkElements(record, table)]);
-}
-
-/** Makes a container's files say what the table says; new ones are written, those of a running container replaced. */
-export function refreshFiles(core: NetworkCore, containerId: string): void {
-  const { table, log } = core;
-  const record = table.sandbox(containerId);
-  if (!record || (record.parked && !existsSync(record.request.files.hosts))) return; // the container was removed, and its files with it
-  const texts = renderFiles(record, table, fileFacts(core));
-  const isNew = record.written.hosts === '';
-  if (isNew) writeNewFiles(record, texts);
-  const written = isNew ? texts : updateFiles(record, texts, log);
-  if (written.hosts !== record.written.hosts || written.resolvConf !== record.written.resolvConf) table.putSandbox({ ...record, written });
-}
-
-function fileFacts(core: NetworkCore): FileFacts {
-  const { config, facts, table } = core;
-  const bridge = table.networks().find((network) => network.predefined && network.driver === 'bridge');
-  const gateways = config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
-  return {
-    ipv6: facts.ipv6,
-    hostGateways: gateways.filter((address) => address !== ''),
-    resolvConf: readResolvConf(config.hostResolvConf),
-    reachableResolvConf: readReachableResolvConf(config),
-    defaults: config,
-  };
 }
 
 export function currentRecords(core: NetworkCore, containerIds: readonly string[]): SandboxRecord[] {

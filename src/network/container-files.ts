@@ -3,16 +3,17 @@
  * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
  * share its network; only where that cannot be done it is written in place by one write.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Log } from '../base/log.ts';
 import { errorMessage } from '../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../kernel/mount-namespace.ts';
 import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../kernel/mounted-file.ts';
 import { netnsIdentity } from '../kernel/netns.ts';
-import { openRegularFile } from '../kernel/regular-file.ts';
 import { endpointAddresses } from '../model/endpoint.ts';
+import { isHeld, MAX_TEXT_BYTES, MAX_TEXT_LINES, readContainerText } from './container-text.ts';
 import { parseExtraHosts } from './names/extra-hosts.ts';
-import { linkEntries, mergeUserLines, renderHosts } from './names/hosts.ts';
+import { linkEntries, renderHosts } from './names/hosts.ts';
+import { linesAmong, mergeUserLines } from './names/user-lines.ts';
 import { renderResolvConf, type DnsWishes, type HostResolvConf } from './names/resolv-conf.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { NetworkTable } from './plan/table.ts';
@@ -99,28 +100,45 @@ export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
 /**
  * Brings the files of a running container from what was written last to `texts`, with the user's lines kept. A
  * resolv.conf that the user changed is left alone, and so is a hosts file that is longer than anybody's list of names. Returns
- * what now counts as written.
+ * what now counts as written; `late`: a file is held by a process of the container's, and is as it was.
  */
-export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): FileTexts {
-  const { written, request } = record;
-  let { hosts } = written;
-  if (texts.hosts !== written.hosts) {
-    const current = readContainerText(request.files.hosts);
-    if (current === undefined) {
-      // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
-      log.warn({ container: record.sandbox.containerId, file: request.files.hosts, maxBytes: MAX_TEXT_BYTES }, 'the container\'s /etc/hosts is too long to be kept up to date: it is left as it is');
-      return { hosts, resolvConf: updateResolvConf(record, texts, log) };
+export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): { written: FileTexts; late: boolean } {
+  const { written } = record;
+  const [hosts, resolvConf] = [updateHosts, updateResolvConf].map((update) => {
+    try {
+      return update(record, texts, log);
+    } catch (error) {
+      if (isHeld(error)) return undefined;
+      throw error;
     }
-    noteRendered(request.files.hosts, [written.hosts, texts.hosts]);
-    replaceFile(record, request.files.hosts, '/etc/hosts', mergeUserLines(written.hosts, current, texts.hosts), log);
-    hosts = texts.hosts;
-  }
-  return { hosts, resolvConf: updateResolvConf(record, texts, log) };
+  });
+  return { written: { hosts: hosts ?? written.hosts, resolvConf: resolvConf ?? written.resolvConf }, late: hosts === undefined || resolvConf === undefined };
 }
 
-function updateResolvConf(record: SandboxRecord, texts: FileTexts, log: Log): string {
+/** Undefined: held. */
+function updateHosts(record: SandboxRecord, texts: FileTexts, log: Log): string | undefined {
+  const { written, request, sandbox } = record;
+  if (texts.hosts === written.hosts) return written.hosts;
+  const current = readContainerText(request.files.hosts);
+  if ('unread' in current) {
+    const facts = { container: sandbox.containerId, file: request.files.hosts };
+    if (current.unread === 'held') return void log.warn(facts, 'the container\'s /etc/hosts is kept by a lease of one of its processes: it is brought up to date later');
+    // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
+    log.warn({ ...facts, maxBytes: MAX_TEXT_BYTES, maxLines: MAX_TEXT_LINES }, 'the container\'s /etc/hosts is too long to be kept up to date: it is left as it is');
+    return written.hosts;
+  }
+  noteRendered(request.files.hosts, [written.hosts, texts.hosts]);
+  replaceFile(record, request.files.hosts, '/etc/hosts', mergeUserLines(written.hosts, current.text, texts.hosts), log);
+  return texts.hosts;
+}
+
+/** Undefined: held. */
+function updateResolvConf(record: SandboxRecord, texts: FileTexts, log: Log): string | undefined {
   const { written, request } = record;
-  if (texts.resolvConf === written.resolvConf || readContainerText(request.files.resolvConf) !== written.resolvConf) return written.resolvConf;
+  if (texts.resolvConf === written.resolvConf) return written.resolvConf;
+  const current = readContainerText(request.files.resolvConf);
+  if ('unread' in current) return current.unread === 'held' ? undefined : written.resolvConf;
+  if (current.text !== written.resolvConf) return written.resolvConf;
   noteRendered(request.files.resolvConf, [written.resolvConf, texts.resolvConf]);
   replaceFile(record, request.files.resolvConf, '/etc/resolv.conf', texts.resolvConf, log);
   return texts.resolvConf;
@@ -142,8 +160,8 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
       log.debug({ container: containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
     }
     try {
-      const text = readContainerText(path);
-      return text === undefined ? stored : closest(text, [stored, ...noted]);
+      const now = readContainerText(path);
+      return 'unread' in now ? stored : closest(now.text, [stored, ...noted]);
     } catch (error) {
       log.warn({ container: containerId, file: path, error: errorMessage(error) }, 'a file of a container cannot be read: it is taken to say what is stored of it');
       return stored;
@@ -156,11 +174,13 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
 
 /** The rendering that a file, which the user may have changed, was made from. */
 function closest(text: string, renderings: readonly string[]): string {
-  const distance = (rendering: string): number => {
-    const [mine, theirs] = [new Set(rendering.split('\n')), new Set(text.split('\n'))];
-    return [...mine].filter((line) => !theirs.has(line)).length + [...theirs].filter((line) => !mine.has(line)).length;
-  };
-  return renderings.find((rendering) => rendering === text) ?? renderings.toSorted((a, b) => distance(a) - distance(b))[0] ?? text;
+  if (renderings.includes(text)) return text;
+  const lines = renderings.map((rendering) => new Set(rendering.split('\n')));
+  const there = linesAmong(text, new Set(lines.flatMap((set) => [...set])));
+  // By the lines of either that the other has not, of which the text's own number is the same for all.
+  const distance = (set: ReadonlySet<string>): number => set.size - 2 * [...set].filter((line) => there.has(line)).length;
+  const distances = lines.map(distance);
+  return renderings[distances.indexOf(Math.min(...distances))] ?? text;
 }
 
 let canReplace: boolean | undefined;
@@ -203,30 +223,13 @@ export function isOf(record: SandboxRecord, pid: number): boolean {
 
 /** The same file, as others have it mounted: one write, then what is left of a longer text is cut off. Never empty. */
 function writeInPlace(path: string, text: string): void {
-  const fd = openSync(path, 'r+');
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   try {
     const bytes = Buffer.from(text);
     writeSync(fd, bytes, 0, bytes.length, 0);
     if (fstatSync(fd).size !== bytes.length) ftruncateSync(fd, bytes.length);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** A list of 100,000 blocked names comes to this; merging it takes some 50 ms. */
-const MAX_TEXT_BYTES = 4 * 1024 * 1024;
-
-/** What a container's file says now: it can write to it, as much as it likes. Undefined: too long. */
-function readContainerText(path: string): string | undefined {
-  const file = openRegularFile('/', path);
-  if (file === undefined) return '';
-  try {
-    const { size } = file.stats;
-    if (size > MAX_TEXT_BYTES) return undefined;
-    const bytes = Buffer.allocUnsafe(size);
-    return bytes.toString('utf8', 0, readSync(file.fd, bytes, 0, size, 0));
-  } finally {
-    closeSync(file.fd);
   }
 }
 

@@ -17,6 +17,7 @@ import { probedNetworks, uplinkOf, uplinksOf } from './foreign-drops.ts';
 import { WayMaker } from './firewall/way-maker.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
+import { LateFiles } from './late-files.ts';
 import type { HostFacts } from './plan/driver.ts';
 import type { FirewallPolicy } from './plan/elements.ts';
 import { NetworkTable } from './plan/table.ts';
@@ -38,6 +39,7 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly facts: HostFacts;
   readonly resolution: Resolution;
   readonly departures: Departures;
+  readonly lateFiles: LateFiles;
   /** Through other firewalls of the host. */
   readonly way: WayMaker;
   /** What these do nevertheless. */
@@ -73,6 +75,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     facts: readHostFacts(route, config.mtu),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),
+    lateFiles: new LateFiles(),
     busy: new Set(),
     leftOut: new Set(),
     bridgeNotice: '',

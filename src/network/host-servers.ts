@@ -5,9 +5,10 @@
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
-import { currentRecords, refreshFiles, viewChange } from './change.ts';
+import { currentRecords, viewChange } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { readReachableResolvConf, readResolvConf } from './host-facts.ts';
+import { refreshOthers } from './refresh-files.ts';
 
 const INTERVAL_MS = 1_000;
 
@@ -40,15 +41,9 @@ export function followHostServers(core: NetworkCore): { close(): void } {
 }
 
 async function follow(core: NetworkCore): Promise<void> {
-  const { table, resolver, store, log } = core;
+  const { table, resolver, store } = core;
   const ids = table.sandboxes().map((record) => record.sandbox.containerId);
-  for (const id of ids) {
-    try {
-      refreshFiles(core, id);
-    } catch (error) {
-      log.warn({ container: id, error: errorMessage(error) }, 'resolv.conf of a container');
-    }
-  }
+  await refreshOthers(core, ids);
   const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(core, record));
   await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, ids) })]);
 }

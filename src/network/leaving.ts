@@ -4,13 +4,14 @@
  */
 import { throwCollected } from '../base/errors.ts';
 import { releaseAddresses } from './allotment.ts';
-import { beginTearDown, currentRecords, elementsAround, refreshFiles, viewChange } from './change.ts';
+import { beginTearDown, currentRecords, elementsAround, viewChange } from './change.ts';
 import type { ResolverChange } from './contract.ts';
 import type { NetworkCore } from './core.ts';
 import { diffElements } from './plan/element.ts';
 import { recipientsOf } from './plan/links.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
 import type { Step } from './plan/step.ts';
+import { refreshFiles, refreshOthers } from './refresh-files.ts';
 import { leaveSteps } from './sandbox-steps.ts';
 
 /** Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those who share it stay. */
@@ -23,12 +24,10 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   if (park) table.putSandbox(parked(record));
   else table.removeSandbox(containerId);
   const errors: unknown[] = [];
-  for (const id of park ? [containerId, ...recipients] : recipients) {
-    try {
-      refreshFiles(core, id);
-    } catch (error) {
-      errors.push(error);
-    }
+  try {
+    refreshFiles(core, containerId); // of those who share its namespace; nothing where it goes too
+  } catch (error) {
+    errors.push(error);
   }
   const changes: ResolverChange[] = resolution.containerChanges(containerId);
   const kept = table.sandbox(containerId);
@@ -40,10 +39,11 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
     }
   } else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
   // The resolver and the store work while the kernel does.
-  const pending = [
-    changes.length > 0 ? resolver.apply(changes) : undefined,
-    store.commit({ removeSandboxes: kept ? [] : [containerId], putSandboxes: currentRecords(core, kept ? [containerId, ...recipients] : recipients) }),
-  ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
+  const refreshed = recipients.length > 0 ? refreshOthers(core, recipients) : undefined;
+  const commit = () => store.commit({ removeSandboxes: kept ? [] : [containerId], putSandboxes: currentRecords(core, kept ? [containerId, ...recipients] : recipients) });
+  const pending = [changes.length > 0 ? resolver.apply(changes) : undefined, refreshed ? refreshed.then(commit) : commit()].map((work) =>
+    Promise.resolve(work).catch((error: unknown) => void errors.push(error)),
+  );
 
   const diff = diffElements(before, elementsAround(core, recipients));
   const steps: Step[] = [];
@@ -51,6 +51,8 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   const tearDown = beginTearDown(core, [...steps, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);
   departures.add(sandbox.endpoints, tearDown.settled);
+  // Nobody else gets the addresses while files of others lead to them.
+  await refreshed;
   ports.release(sandbox.id);
   releaseAddresses(core, sandbox.endpoints);
   await Promise.all(pending);

@@ -11,7 +11,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
-import { currentRecords, noteLed, refreshFiles, runTearDown } from './change.ts';
+import { currentRecords, noteLed, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { chooseDefaultBridge, clashesWithOthers, electAddress, overlapsDocker, portsOfOthers } from './default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
@@ -23,6 +23,7 @@ import { macFromId } from './plan/mac.ts';
 import { groupChange } from './plan/port-group.ts';
 import { publishedOf } from './plan/publish.ts';
 import type { SandboxRecord } from './plan/sandbox.ts';
+import { refreshOthers } from './refresh-files.ts';
 import { leaveSteps } from './sandbox-steps.ts';
 
 type Stored = ReturnType<NetworkCore['store']['load']>;
@@ -64,7 +65,7 @@ export class Restorer {
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
     firewall.install(desiredElements(table, this.#core.policy));
     for (const record of adopted) noteLed(this.#core, record);
-    for (const record of adopted) await this.#attempt('files', () => refreshFiles(this.#core, record.sandbox.containerId));
+    await refreshOthers(this.#core, adopted.map((record) => record.sandbox.containerId));
     await store.commit({
       removeSandboxes: dead.map((record) => record.sandbox.containerId),
       putSandboxes: currentRecords(this.#core, adopted.map((record) => record.sandbox.containerId)),

@@ -86,6 +86,7 @@ export class NetworkService {
     this.#repairer?.close();
     this.#hostServers?.close();
     this.#inputGate?.close();
+    this.#core.lateFiles.close();
     await this.#core.departures.settle();
     for (const record of this.#core.table.sandboxes()) this.#core.ports.release(record.id);
     // Where nobody is left who needs it, nothing of ours stays in rules of others.

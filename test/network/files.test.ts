@@ -1,9 +1,13 @@
 /** /etc/hosts of a running container while what it links to comes and goes: never empty, never torn, the user's lines kept. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { pino } from 'pino';
+import type { JoinRequest } from '../../src/network/service.ts';
+import { Lease } from '../harness/lease.ts';
+import { until } from '../harness/test-engine.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab } from './lab.ts';
 
@@ -100,6 +104,60 @@ function scenarios(): void {
     assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m, 'programs have read it');
   });
 
+  const linked = (name: string, db: JoinRequest) => lab.request(name, ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+  const database = ({ files }: JoinRequest): string | undefined => /^(\S+)\tdatabase /m.exec(readFileSync(files.hosts, 'utf8'))?.[1];
+
+  test('a container that keeps its own files by leases keeps nobody else from starting, and has the new address when it lets go', async () => {
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    await lab.service.join(db);
+    const [evil, web] = [linked('evil', db), linked('web', db)];
+    for (const one of [evil, web]) await lab.service.join(one);
+    const before = database(evil);
+    const lease = await Lease.take(evil.files.hosts);
+    try {
+      await lab.service.leave(db.containerId);
+      await lab.join('thief', ['bridge']);
+      const address = (await lab.service.join(db)).endpoints[0]!.ipv4;
+      assert.notEqual(address, before);
+      assert.equal(database(web), address);
+      lease.end();
+      await until('it has the new address', () => database(evil) === address, 60_000);
+      await until('that is stored', () => lab.store.load().sandboxes.some(({ sandbox, written }) => sandbox.containerId === evil.containerId && written.hosts.includes(`${address}\tdatabase`)), 60_000);
+    } finally {
+      lease.end();
+    }
+  });
+
+  test('files of others that cannot be written fail no change, are named in the log and written later', async () => {
+    const lines: string[] = [];
+    await lab.stop();
+    lab = await Lab.start({}, pino({}, { write: (line: string) => void lines.push(line) }));
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    const [broken, web] = [linked('broken', db), linked('web', db)];
+    for (const one of [broken, web]) await lab.service.join(one);
+    const inTheWay = `${broken.files.hosts}.rendered.next`;
+    mkdirSync(inTheWay);
+    await lab.service.join(db);
+    assert.ok(database(web) !== undefined);
+    assert.equal(database(broken), undefined);
+    assert.ok(lines.some((line) => line.includes(broken.containerId) && line.includes(broken.files.hosts)), lines.join(''));
+    await lab.service.leave(db.containerId);
+    await lab.service.join(db);
+    rmSync(inTheWay, { recursive: true });
+    await until('it has its line', () => database(broken) !== undefined, 60_000);
+  });
+
+  test('a start that is undone takes its lines out of every other file, also behind one that cannot be written', async () => {
+    const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
+    const [broken, web] = [linked('broken', db), linked('web', db)];
+    for (const one of [broken, web]) await lab.service.join(one);
+    mkdirSync(`${broken.files.hosts}.rendered.next`);
+    lab.store.failNext = new Error('no room');
+    await assert.rejects(lab.service.join(db), /no room/);
+    assert.equal(database(web), undefined);
+    assert.equal(database(broken), undefined);
+  });
+
   test('a hosts file that the container made endless is left alone, and brought up to date when it is short again', async () => {
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
     const request = (name: string) => lab.request(name, ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
@@ -115,6 +173,10 @@ function scenarios(): void {
     await lab.service.leave(db.containerId);
     await lab.service.join(db);
     assert.match(readFileSync(web.files.hosts, 'utf8'), /\tdatabase [^]*\tn50000\n/);
+    const short = `${readFileSync(web.files.hosts, 'utf8')}${'\n'.repeat(200_000)}`;
+    writeFileSync(web.files.hosts, short);
+    await lab.service.leave(db.containerId);
+    assert.ok(readFileSync(web.files.hosts, 'utf8') === short, 'endless by its lines: the file was touched');
   });
 
   test('extra hosts and host-gateway', async () => {

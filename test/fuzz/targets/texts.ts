@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { parseSubnet } from '../../../src/model/addresses.ts';
 import { parsePort } from '../../../src/model/port.ts';
 import { parseExtraHosts } from '../../../src/network/names/extra-hosts.ts';
-import { mergeUserLines } from '../../../src/network/names/hosts.ts';
+import { mergeUserLines } from '../../../src/network/names/user-lines.ts';
 import { parseResolvConf, renderResolvConf } from '../../../src/network/names/resolv-conf.ts';
 import { parseBindings } from '../../../src/network/ports/port-edit.ts';
 import { LogParser } from '../../../src/oci/log-parser.ts';
