@@ -79,7 +79,7 @@ function runOf(context: EngineContext, record: ContainerRecord): Parameters<Engi
 /** Containers that run and whose records cannot be read: they, and their network, are left as they are. */
 async function runningUnread(context: EngineContext): Promise<string[]> {
   const running: string[] = [];
-  for (const id of context.runtime.knownIds().filter((one) => context.setAside.has(one))) {
+  for (const id of context.setAside.keys()) {
     const found = await context.runtime.recover(id).catch(() => undefined);
     if (found?.running !== true) continue;
     running.push(id);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { toldByMonitor } from './find-processes.ts';
 
 /** Written before conmon starts; pid and conmon are found again through the bundle's pidfile and /proc (find-processes.ts). */
 export interface ContainerNote {
@@ -63,13 +64,17 @@ interface Traces {
   readonly log: Log;
 }
 
-/** Of a run whose note was damaged or is gone: what its container's record says of it. Undefined where nothing of the run is there. */
-export function noteAnew(file: string, recorded: ContainerNote, { programs, monitors, log }: Traces): ContainerNote | undefined {
-  const { id, bundle } = recorded;
-  if (!existsSync(bundle) && !monitors().has(id)) return undefined;
+/**
+ * Of a run whose note was damaged or is gone: what its container's record says of it, or where that cannot be read its conmon. Undefined where nothing
+ * of the run is there.
+ */
+export function noteAnew(file: string, id: string, recorded: ContainerNote | undefined, { programs, monitors, log }: Traces): ContainerNote | undefined {
+  const monitor = recorded && existsSync(recorded.bundle) ? undefined : monitors().get(id);
+  const told = recorded ?? (monitor === undefined ? undefined : toldByMonitor(id, monitor));
+  if (!told || (monitor === undefined && !existsSync(told.bundle))) return undefined;
   // The default may be another one than it was when the container was started.
-  const runtime = [...programs].find((program) => existsSync(program.stateDirectory(id)))?.name ?? recorded.runtime;
-  const note = { ...recorded, runtime };
+  const runtime = [...programs].find((program) => existsSync(program.stateDirectory(id)))?.name ?? told.runtime;
+  const note = { ...told, runtime };
   log.warn({ container: id, file }, 'the note by which a run of a container is found again was damaged or gone, and is written anew');
   writeNote(file, note);
   return note;

@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
+import { cgroupsOfProcess } from '../kernel/cgroup.ts';
 import { hasOurNamespace, hasOurRoot, processIds, processParent, processStartTime, processState } from '../kernel/process.ts';
 import { childrenOf } from '../kernel/process-tree.ts';
-import type { ContainerNote } from './container-note.ts';
 
 export interface FoundProcesses {
   readonly pid: number;
@@ -18,7 +18,7 @@ export interface FoundProcesses {
  * The container's first process and its conmon, if both live. `monitors`: see findMonitors; asked for only where the files do not lead there.
  * @throws where it cannot be told just now
  */
-export function findProcesses(note: ContainerNote, monitors: () => ReadonlyMap<string, number>): FoundProcesses | undefined {
+export function findProcesses(note: { readonly id: string; readonly bundle: string }, monitors: () => ReadonlyMap<string, number>): FoundProcesses | undefined {
   const pid = readPid(join(note.bundle, 'pidfile'));
   const parent = pid === undefined ? undefined : processParent(pid);
   if (pid !== undefined && parent !== undefined && isMonitorOf(parent, note.id)) return processState(pid) === 'Z' ? undefined : { pid, conmonPid: parent };
@@ -41,6 +41,19 @@ export function findMonitors(): Map<string, number> {
 export function monitorsAtStart(): () => ReadonlyMap<string, number> {
   let found: ReadonlyMap<string, number> | undefined;
   return () => (found ??= findMonitors());
+}
+
+/** What a container's conmon was told of it (conmon-arguments.ts); undefined where it has ended, or has no process. */
+export function toldByMonitor(id: string, conmonPid: number) {
+  const args = argumentsOf(conmonPid);
+  const pid = oldestChild(conmonPid);
+  const bundle = args[args.indexOf('-b') + 1];
+  if (pid === undefined || bundle === undefined || !args.includes('-b')) return undefined;
+  // It may have moved into a group below its own.
+  const groups = [...cgroupsOfProcess(pid).values()].flatMap((path) => new RegExp(`^.*/${id}(?=/|$)`).exec(path)?.[0] ?? []);
+  if (groups[0] === undefined) return undefined;
+  const [tty, openStdin] = [args.includes('-t'), args.includes('-i')];
+  return { id, bundle, runtime: '', tty, openStdin, stdinOnce: openStdin && !args.includes('--leave-stdin-open'), cgroupsPath: groups[0] };
 }
 
 /** A conmon for the container, or for an exec in it. @throws where it cannot be told just now */

@@ -298,7 +298,7 @@ export class Runtime {
   async recover(id: string, recorded?: ContainerNote): Promise<Recovered> {
     const known = this.#live.get(id);
     if (known?.process) return known.exit ? ended(known.exit) : { running: true, pid: known.process.pid };
-    const note = readNote(this.#noteFile(id)) ?? (recorded && noteAnew(this.#noteFile(id), recorded, { programs: this.#programs.values(), monitors: this.#monitors, log: this.#log }));
+    const note = readNote(this.#noteFile(id)) ?? noteAnew(this.#noteFile(id), id, recorded, { programs: this.#programs.values(), monitors: this.#monitors, log: this.#log });
     const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
     if (note === undefined) return gone;
     const program = this.#program(note.runtime);

@@ -148,12 +148,15 @@ describe('a record that cannot be read', () => {
     engine.ok('volume', 'rm', 'copied');
   });
 
-  test('a container that runs goes on with its network, and deleting the file removes what is left', async () => {
+  for (const note of ['there', 'damaged', 'gone']) test(`a container that runs goes on with its network, and deleting the file removes what is left, with the note of its run ${note}`, async () => {
     engine.ok('run', '-d', '--name', 'hidden', '--network', 'net', '-p', '8081:80', 'nginx');
     const id = idOf('hidden');
     const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'hidden');
     await engine.stop('SIGKILL');
     await withStore((table) => write(table('containers'), id, 'not JSON'));
+    const noteFile = join(engine.execRoot, 'oci/containers', `${id}.json`);
+    if (note === 'damaged') writeFileSync(noteFile, '{');
+    if (note === 'gone') rmSync(noteFile);
     await engine.boot();
     listsAnswer();
     assert.ok(existsSync(`/proc/${pid}`), 'it is not killed');
