@@ -204,6 +204,23 @@ function scenarios(): void {
       await eventually([]);
     });
 
+    test("a table of the user's own is not written to because its names are those of iptables, and its bans count", async () => {
+      const table = `table ip filter { set banned { type ipv4_addr; }; chain FORWARD { type filter hook forward priority filter; policy drop; ip saddr @banned drop; ip saddr 192.0.2.2 tcp dport 80 drop; }; }`;
+      assert.equal(run('sh', '-c', nft(table)).code, 0);
+      const list = () => run('nft', '-s', 'list', 'table', 'ip', 'filter').out;
+      const written = list();
+      await lab.restart();
+      assert.equal(list(), written);
+      assert.deepEqual(await closed(), ALL);
+      const [drop, ...others] = await said();
+      assert.deepEqual([drop?.program, drop?.advice, others], ['nftables', OWN_RULE.replace('inet filter forward', 'ip filter FORWARD'), []]);
+      run('nft', 'add element ip filter banned { 198.51.100.7 }');
+      run('nft', 'add rule ip filter FORWARD ip saddr 198.51.100.8 drop');
+      await said();
+      assert.match(list(), /policy drop;\n\t\tip saddr @banned drop\n\t\tip saddr 192\.0\.2\.2 tcp dport 80 drop\n\t\tip saddr 198/);
+      assert.doesNotMatch(list(), /CAUSEWAY/);
+    });
+
     test("rules in DOCKER-USER count, whether Docker's jump is there or not", async () => {
       for (const command of iptables('-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -i docker0 -m conntrack --ctstate NEW -j DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       await eventually(['docker0 out']);

@@ -7,12 +7,12 @@ import type { Effort, Filter, FilterRule } from './filter-model.ts';
 import { HostPrograms } from './host-program.ts';
 import { parseLongListing } from './iptables-listing.ts';
 import { iptablesRule } from './iptables-rules.ts';
+import { IPTABLES_PRIORITY, isOfIptables } from './iptables-table.ts';
 import { hasLegacyTable, listing, type IptablesFamily, type WholeListing } from './iptables-way.ts';
 import { rulesIn, type Expression, type ListedChain, type ListedRule } from './nft-listing.ts';
 import { nftRule, targetsOf, type SetReader } from './nft-rules.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
-const IPTABLES_PRIORITY: Readonly<Record<string, number>> = { mangle: -150, filter: 0, security: 50 };
 /** Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of megabytes. */
 export const MAX_RULES = 20_000;
 const ASKING = new HostPrograms();
@@ -49,7 +49,7 @@ interface Room {
 export async function readLegacyTables(): Promise<LegacyTable[]> {
   const names = (['ip', 'ip6'] as const).flatMap((family) => Object.keys(IPTABLES_PRIORITY).filter((table) => hasLegacyTable(family, table)).map((table) => ({ family, table })));
   const tables = await Promise.all(names.map(async ({ family, table }) => ({ family, table, listed: await listing(ASKING, 'legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))) })));
-  return tables.flatMap(({ listed, ...name }) => (listed === undefined ? [] : [{ ...name, listed }]));
+  return tables.flatMap(({ listed, ...name }) => (listed === undefined || listed === 'incompatible' ? [] : [{ ...name, listed }]));
 }
 
 /** In the namespace of the reader, which is that of this process. */
@@ -86,10 +86,9 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
   const listed = await rulesMet(reader, base, room, sets);
   if (!listed) return unread(base, TOO_MANY);
   const opaque = listed.some(({ expr = [] }) => expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'));
-  if (opaque && family !== 'inet' && name === 'FORWARD') {
-    const text = await listing(ASKING, 'nft', family as IptablesFamily, table);
-    if (text !== undefined) return iptablesFilter(text, 'iptables', family as IptablesFamily, table, room, effort);
-  }
+  const isOwn = isOfIptables(base, listed);
+  const text = opaque && isOwn ? await listing(ASKING, 'nft', family as IptablesFamily, table) : undefined;
+  if (text !== undefined && text !== 'incompatible') return iptablesFilter(text, 'iptables', family as IptablesFamily, table, room, effort);
   const chains = new Map<string, FilterRule[]>();
   for (const { chain, expr = [] } of listed) {
     const rules = chains.get(chain);
@@ -97,7 +96,7 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
     else chains.set(chain, [nftRule(expr, sets.of)]);
     await effort.work.pauseIfDue();
   }
-  return { family: family as Filter['family'], table, writer: writerOf(base), base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
+  return { family: family as Filter['family'], table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
 }
 
 /** The rules that packets can meet from a base chain on; undefined where they are too many. */

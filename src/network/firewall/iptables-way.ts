@@ -9,6 +9,7 @@ import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, type Place } from './
 import { CHANGE_MS, READ_MS, type HostPrograms } from './host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from './iptables-listing.ts';
+import { isTableOfIptables } from './iptables-table.ts';
 import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
 
 export type IptablesKind = 'nft' | 'legacy';
@@ -27,9 +28,10 @@ export interface Ordinary {
   readonly uplinks: readonly string[];
 }
 
-/** As it was read; `text` is what the older kind's program printed of it. */
+/** As it was read; `text` is what the older kind's program printed of it, `base` is the chain in nftables' tables. */
 interface ListedState extends ForwardState {
   readonly text?: string;
+  readonly base?: ListedChain;
 }
 
 const SETTLED_MS = 60_000;
@@ -53,9 +55,14 @@ export async function makeIptablesWay(reader: RulesetReader, programs: HostProgr
   const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
     const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
     if (seen !== undefined && settled.has(seen)) return undefined;
-    const script = planJump(state, await findPlace(programs, state, kind, family, ordinary));
+    const place = await findPlace(programs, state, kind, family, ordinary);
+    const script = place && planJump(state, place);
     if (seen !== undefined && script === undefined) settled.add(seen);
-    return script;
+    if (script === undefined || !state.base) return script;
+    // Asked last, when something would be written: it costs more than all before. Meanwhile others may have changed what this is the answer to.
+    if (!(await isTableOfIptables(reader, state.base))) return undefined;
+    const now = await nftState(reader, family);
+    return JSON.stringify(now) === JSON.stringify(state) ? script : now && plan(now, kind, family);
   };
   return change(reader, programs, plan, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
 }
@@ -83,9 +90,10 @@ async function change(reader: RulesetReader, programs: HostPrograms, plan: (stat
   return done;
 }
 
-/** Whose rules are there, the program lists: nft does not show all that they ask. */
-async function findPlace(programs: HostPrograms, { policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place> {
+/** Whose rules are there, the program lists: nft does not show all that they ask. Undefined where it says that the table is not its own. */
+async function findPlace(programs: HostPrograms, { policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place | undefined> {
   const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
+  if (listed === 'incompatible') return undefined;
   if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
   const work = new LongWork();
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
@@ -94,13 +102,14 @@ async function findPlace(programs: HostPrograms, { policy, targets }: ForwardSta
 const programOf = (family: IptablesFamily): string => (family === 'ip' ? 'iptables' : 'ip6tables');
 
 /** Read here and not by the program: it is asked at every change that anybody makes to the ruleset. */
-async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ForwardState | undefined> {
+async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ListedState | undefined> {
   const listed = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
   const chains = listed.filter((chain) => chain.family === family && chain.table === 'filter');
   const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
   if (!forward) return undefined;
   const named = new Set(chains.map((chain) => chain.name));
   return {
+    base: forward,
     policy: forward.policy === 'drop' ? 'drop' : 'accept',
     targets: await nftTargets(reader, family, 'FORWARD'),
     hasUserChain: named.has('DOCKER-USER'),
@@ -145,10 +154,12 @@ export interface WholeListing {
   readonly cut: boolean;
 }
 
-/** Undefined where the program is missing, or cannot read the table. */
-export async function listing(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | undefined> {
+/** Undefined where the program is missing; 'incompatible' where it says that the table has what only nft can have put there. */
+export async function listing(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | 'incompatible' | undefined> {
   const listed = await runKind(programs, kind, family, '', ['-w', '2', '-t', table, '-S'], { timeoutMs });
-  return listed?.code === 0 ? { text: listed.stdout, cut: listed.cut } : undefined;
+  if (listed === undefined || listed.code === 0) return listed && { text: listed.stdout, cut: listed.cut };
+  if (/ is incompatible\b/.test(listed.stderr)) return 'incompatible';
+  throw systemError(`${programOf(family)} cannot list its table ${table}: ${listed.stderr.trim().slice(0, 500)}`);
 }
 
 async function restore(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
