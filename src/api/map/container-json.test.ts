@@ -53,7 +53,8 @@ function viewOf(spec: ContainerSpec, changes: Partial<ContainerRecord> = {}, vie
 }
 
 test('HostConfig of a plain container is the one Docker shows', () => {
-  const { HostConfig } = toContainerJson(viewOf(specOf({ Image: 'busybox', Cmd: ['sleep', '1000'] })), SHOW);
+  // The engine fills in the daemon's logging driver.
+  const { HostConfig } = toContainerJson(viewOf(specOf({ Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { LogConfig: { Type: 'json-file' } } })), SHOW);
   assert.deepEqual(HostConfig, {
     Binds: null,
     ContainerIDFile: '',
