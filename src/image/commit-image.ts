@@ -6,7 +6,7 @@ import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
-import { formatImageConfig } from './image-config.ts';
+import { acceptImageConfig, formatImageConfig } from './image-config.ts';
 import { formatReference, parseReference, withDefaultTag } from './reference.ts';
 import { TarFilter } from './tar-filter.ts';
 import { packDirectory } from './pack-tree.ts';
@@ -31,6 +31,8 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
   const name = request.ref === '' ? undefined : withDefaultTag(parseReference(request.ref));
   if (name && name.digest !== '') throw invalid('refusing to create a tag with a digest reference');
   const config = applyChanges(request.config, request.changes);
+  // What cannot be an image is refused before a layer is read for it.
+  acceptImageConfig(describe(request, config, `sha256:${'0'.repeat(64)}`));
   return await catalog.pinned(async (pins) => {
     // The base may lose its last name while the layer is read; its content must stay until this is registered.
     for (const blob of base.layers) pins.blobs.add(blob);
@@ -44,24 +46,25 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
     // It can be had from nowhere else once the container is removed.
     const blob = await catalog.blobs.ingest(layer, pins.blobs, { durable: true });
     const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
-    const createdAt = formatTimeNs(systemClock.nowNs());
-    const content = formatImageConfig({
-      createdAt,
-      author: request.author,
-      architecture: base.architecture,
-      variant: base.variant,
-      os: base.os,
-      config,
-      history: [
-        ...base.history,
-        { createdAt, createdBy: request.createdBy, comment: request.comment, author: request.author, emptyLayer: false },
-      ],
-      diffIds: [...base.diffIds, diffId],
-      comment: request.comment,
-    });
+    const content = describe(request, config, diffId);
     const image = { config: content, parent: base.id, layers: [...base.layers, blob.digest] };
     const { id } = await catalog.register(image, name ? [formatReference(name)] : [], pins);
     return id;
+  });
+}
+
+function describe({ base, author, comment, createdBy }: CommitRequest, config: ImageConfig, diffId: string): string {
+  const createdAt = formatTimeNs(systemClock.nowNs());
+  return formatImageConfig({
+    createdAt,
+    author,
+    architecture: base.architecture,
+    variant: base.variant,
+    os: base.os,
+    config,
+    history: [...base.history, { createdAt, createdBy, comment, author, emptyLayer: false }],
+    diffIds: [...base.diffIds, diffId],
+    comment,
   });
 }
 

@@ -7,6 +7,7 @@ import { invalid } from '../base/errors.ts';
 import { readGoInteger, type GoInteger } from '../base/go-integer.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig, ImageHistory } from '../model/image.ts';
+import { MAX_DOCUMENT_BYTES } from './blob-store.ts';
 import { checkImageConfig } from './image-config-check.ts';
 
 export interface ParsedImageConfig {
@@ -47,8 +48,12 @@ const textsOrNull = (value: unknown) => (Array.isArray(value) ? texts(value) : n
 const commandOrNull = (value: unknown) => (typeof value === 'string' ? [value] : textsOrNull(value));
 const keys = (value: unknown) => (isObject(value) ? Object.keys(value) : []);
 
-/** The configuration of an image that comes in. @throws invalid, naming the field, what clients could not read */
+/** The configuration of an image that comes in, or is made. @throws invalid, naming the field, what clients could not read; what is too long to be read again */
 export function acceptImageConfig(content: Buffer | string): ParsedImageConfig {
+  const bytes = Buffer.byteLength(content);
+  if (bytes > MAX_DOCUMENT_BYTES) {
+    throw invalid(`the image configuration is ${bytes} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken: make the image with a shorter command, environment, labels or history`);
+  }
   const json = readImageJson(content);
   checkImageConfig(json);
   return parsedConfig(json);

@@ -2,12 +2,13 @@
 import type { Readable } from 'node:stream';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { invalid } from '../base/errors.ts';
+import type { ImageConfig } from '../model/image.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompress, detectCompression, readHead } from './compression.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
-import { EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
-import { parsePlatform } from './platform.ts';
+import { acceptImageConfig, EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
+import { parsePlatform, type Platform } from './platform.ts';
 import { formatReference, parseReference, withDefaultTag } from './reference.ts';
 
 export interface ImportOptions {
@@ -25,6 +26,7 @@ export async function importImage(catalog: ImageCatalog, source: Readable, optio
   const platform = parsePlatform(options.platform);
   if (platform.os !== 'linux') throw invalid(`operating system is not supported: ${platform.os}`);
   const config = applyChanges(EMPTY_IMAGE_CONFIG, options.changes);
+  acceptImageConfig(describe(options.message, platform, config, `sha256:${'0'.repeat(64)}`));
   return await catalog.pinned(async (pins) => {
     const body = borrow(source);
     const compression = detectCompression(await readHead(body, 8));
@@ -32,21 +34,25 @@ export async function importImage(catalog: ImageCatalog, source: Readable, optio
     const keep = compression === 'gzip' || compression === 'zstd';
     const blob = await catalog.blobs.ingest(keep ? body : decompress(body, compression), pins.blobs);
     const diffId = await catalog.unpackBlob(blob.digest, undefined, pins);
-    const createdAt = formatTimeNs(systemClock.nowNs());
-    const comment = options.message === '' ? 'Imported from -' : options.message;
-    const content = formatImageConfig({
-      createdAt,
-      author: '',
-      architecture: platform.architecture,
-      variant: platform.variant,
-      os: platform.os,
-      config,
-      history: [{ createdAt, createdBy: '', comment, author: '', emptyLayer: false }],
-      diffIds: [diffId],
-      comment,
-    });
+    const content = describe(options.message, platform, config, diffId);
     const references = reference ? [formatReference(reference)] : [];
     const { id } = await catalog.register({ config: content, layers: [blob.digest] }, references, pins);
     return id;
   }, signal);
+}
+
+function describe(message: string, { architecture, variant, os }: Platform, config: ImageConfig, diffId: string): string {
+  const createdAt = formatTimeNs(systemClock.nowNs());
+  const comment = message === '' ? 'Imported from -' : message;
+  return formatImageConfig({
+    createdAt,
+    author: '',
+    architecture,
+    variant,
+    os,
+    config,
+    history: [{ createdAt, createdBy: '', comment, author: '', emptyLayer: false }],
+    diffIds: [diffId],
+    comment,
+  });
 }

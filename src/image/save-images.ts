@@ -26,6 +26,13 @@ export async function saveImages(catalog: ImageCatalog, refs: readonly string[])
   const layerBytes = new Map(selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])));
   const pins = catalog.pin();
   for (const { record } of selected) for (const blob of [record.id, ...record.layers]) pins.blobs.add(blob);
+  try {
+    // A configuration that cannot be read is told before the archive is begun: in the middle of one there are no words for it.
+    for (const { record } of selected) await catalog.blobs.read(record.id);
+  } catch (error) {
+    catalog.unpin(pins);
+    throw error;
+  }
   const output = Readable.from(archive(catalog, selected, layerBytes), { objectMode: false, highWaterMark: 256 * 1024 });
   return output.once('close', () => catalog.unpin(pins));
 }

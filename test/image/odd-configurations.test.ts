@@ -1,12 +1,13 @@
 /** Image configurations whose fields are of other types than clients can read: refused with the field's name, whichever way the image comes, and nothing stays. */
 import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { pack } from 'tar-stream';
 import { digestOf } from '../../src/image/blob-store.ts';
 import { acceptImageConfig, parseImageConfig } from '../../src/image/image-config.ts';
-import { BUSYBOX_TREE, importTree, listing, openStore, tarOf, temporaryDirectory } from './image-fixture.ts';
+import { bytes, BUSYBOX_TREE, importTree, listing, openStore, tarOf, temporaryDirectory } from './image-fixture.ts';
 
 const LAYER = `sha256:${'a'.repeat(64)}`;
 const HEAD = '"architecture":"amd64","os":"linux"';
@@ -80,4 +81,30 @@ test('load, import and commit refuse it, and nothing stays', async (t) => {
   const commit = { base, upperDir: rootfs.upperDir('c1'), config: { ...base.config, healthcheck }, changes: [], ref: 'odd', author: '', comment: '', createdBy: '' };
   await assert.rejects(images.commitLayer(commit), /Image\.config\.Healthcheck\.Interval/);
   assert.deepEqual(listing(store), before);
+});
+
+test('an image that could not be read again is refused with its size and the bound before its layer is read; what was made, can be saved', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images, rootfs } = await openStore(join(directory, 'store'));
+  const id = await importTree(images, directory, 'base', BUSYBOX_TREE);
+  const base = images.byId(id)!;
+  await rootfs.create('c1', base);
+  const command = 'x'.repeat(3_500_000); // twice in the configuration: as the command, and in the history
+  const commit = (cmd: string) =>
+    images.commitLayer({ base, upperDir: rootfs.upperDir('c1'), config: { ...base.config, cmd: [cmd] }, changes: [], ref: 'large', author: '', comment: '', createdBy: cmd });
+  const tooLong = { kind: 'invalid', message: /^the image configuration is 7\d{6} bytes long, and at most 4194304 are taken: / };
+  await assert.rejects(images.commitLayer({ base, upperDir: '/nosuch', config: { ...base.config, cmd: [command] }, changes: [], ref: 'large', author: '', comment: '', createdBy: command }), tooLong);
+  const untouched = new Readable({ read: () => assert.fail('it was read') });
+  await assert.rejects(images.importTar(untouched, { ref: 'large', message: command, changes: [`LABEL a=${command}`], platform: '' }), { kind: 'invalid', message: / bytes long, and at most 4194304 are taken: / });
+  assert.deepEqual(images.list().map((image) => image.id), [id]);
+  await commit('x'.repeat(2_000_000));
+  assert.ok((await bytes(await images.save(['large']))).length > 4_000_000);
+});
+
+test('save refuses an image whose configuration cannot be read, instead of ending in the middle', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  const id = await importTree(images, directory, 'base', BUSYBOX_TREE);
+  appendFileSync(images.catalog.blobs.path(id), ' ');
+  await assert.rejects(images.save(['base']), /damaged on disk/);
 });
