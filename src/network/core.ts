@@ -79,7 +79,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     busy: new Set(),
     leftOut: new Set(),
     bridgeNotice: '',
-    policy: { dropStrangers: { v4: false, v6: false }, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
+    policy: { closed: {}, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };
 }
 

@@ -105,31 +105,43 @@ export function readFlag(name: string): boolean | undefined {
   }
 }
 
-/** Turns forwarding on where it is off; true if this changed something. */
-export function enableForwarding(version: 4 | 6, links: readonly string[]): boolean {
-  const name = version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
-  try {
-    if (readSysctl(name) === '1') return false;
-    if (version === 6) keepRouterAdvertisements(links);
-    writeSysctl(name, '1');
-    return true;
-  } catch (error) {
-    if (isKernelError(error, 'ENOENT')) return false; // no IPv6 here
-    throw error;
-  }
+const FORWARDING = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const;
+
+/** False also where there is no IPv6. */
+export function isForwardingOff(version: 4 | 6): boolean {
+  return readFlag(FORWARDING[version]) === false;
+}
+
+export function turnForwardingOn(version: 4 | 6, links: readonly string[]): void {
+  if (version === 6) keepRouterAdvertisements(links);
+  writeSysctl(FORWARDING[version], '1');
+}
+
+/** IPv4: whether what comes in there is forwarded although the host as a whole is no router. */
+export function forwardsByItself(link: string): boolean {
+  return readFlag(`net/ipv4/conf/${link}/forwarding`) === true;
 }
 
 /** A router stops listening to router advertisements, and the host would lose its own default route: 2 means "still". */
 function keepRouterAdvertisements(links: readonly string[]): void {
-  for (const link of links) {
-    const name = `net/ipv6/conf/${link}/accept_ra`;
+  for (const link of links.filter(listensToRouters)) {
     try {
-      if (readSysctl(name) === '1') writeSysctl(name, '2');
+      writeSysctl(acceptRa(link), '2');
     } catch {
       // A link that went away meanwhile.
     }
   }
 }
+
+export function listensToRouters(link: string): boolean {
+  try {
+    return readSysctl(acceptRa(link)) === '1';
+  } catch {
+    return false;
+  }
+}
+
+const acceptRa = (link: string): string => `net/ipv6/conf/${link}/accept_ra`;
 
 const BRIDGE_NETFILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 

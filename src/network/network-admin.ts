@@ -9,11 +9,11 @@ import { bridgesOf, type NetworkCore } from './core.ts';
 import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridge.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
-import { enableForwarding, loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
+import { Forwarding } from './forwarding.ts';
+import { loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
+import { strangerWarnings } from './firewall/dropped-strangers.ts';
 import { markWarning, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
-import { policyWithOthers } from './other-bridges.ts';
-import { diffElements } from './plan/element.ts';
-import { hostElements, networkElements } from './plan/elements.ts';
+import { networkElements } from './plan/elements.ts';
 import { strayWarnings } from './strays.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './plan/spec-check.ts';
 import type { Step } from './plan/step.ts';
@@ -22,9 +22,11 @@ const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 export class NetworkAdmin {
   readonly #core: NetworkCore;
+  readonly forwarding: Forwarding;
 
   constructor(core: NetworkCore) {
     this.#core = core;
+    this.forwarding = new Forwarding(core);
   }
 
   async create(asked: NetworkSpec): Promise<{ record: NetworkRecord; warnings: string[] }> {
@@ -112,11 +114,8 @@ export class NetworkAdmin {
   /** Turns forwarding on again where networks need it and somebody turned it off; true if that was so. */
   async restoreForwarding(): Promise<boolean> {
     if (!this.#core.config.ipForward) return false;
-    const links = this.#core.route.links().map((link) => link.name);
     const needing = this.#core.table.networks().filter((network) => network.driver === 'bridge' && !network.configOnly && !network.internal);
-    const v4 = needing.some((network) => network.enableIpv4) && enableForwarding(4, links);
-    const v6 = needing.some((network) => network.enableIpv6) && enableForwarding(6, links);
-    return v4 || v6;
+    return this.forwarding.need(([4, 6] as const).filter((version) => needing.some((network) => enables(network, version))));
   }
 
   /** What on this host keeps networks from working as they should. */
@@ -125,7 +124,7 @@ export class NetworkAdmin {
     const warnings = await this.#foreignWarnings();
     warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
-    warnings.push(...this.#clashes(), ...strayWarnings(table));
+    warnings.push(...this.#clashes(), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()));
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
@@ -246,19 +245,12 @@ export class NetworkAdmin {
     const elements = networkElements(network, this.#core.policy);
     if (elements.some((element) => element.value === 'goto holes')) await loadBridgeNetfilter(this.#core.log);
     if (!this.#core.config.ipForward || network.internal) return;
-    const before = hostElements(this.#core.policy);
-    const links = this.#core.route.links().map((link) => link.name);
-    const { dropStrangers } = this.#core.policy;
-    const v4 = network.enableIpv4 && enableForwarding(4, links);
-    const v6 = network.enableIpv6 && enableForwarding(6, links);
-    if (!v4 && !v6) return;
-    // The host was no router: it must not become one for anybody but containers.
-    this.#core.policy = policyWithOthers(this.#core, { ...this.#core.policy, dropStrangers: { v4: dropStrangers.v4 || v4, v6: dropStrangers.v6 || v6 } });
-    this.#core.log.info({ ipv4: v4, ipv6: v6 }, 'IP forwarding turned on');
-    if (!network.predefined) this.#core.firewall.change(diffElements(before, hostElements(this.#core.policy)));
+    this.forwarding.need(([4, 6] as const).filter((version) => enables(network, version)));
   }
 
   #removeSteps(network: NetworkRecord): Step[] {
     return driverNamed(network.driver).removeNetwork(network, this.#core.table.networks());
   }
 }
+
+const enables = (network: NetworkRecord, version: 4 | 6): boolean => (version === 4 ? network.enableIpv4 : network.enableIpv6);

@@ -1,4 +1,4 @@
-/** Which bridges of other engines there are now, for the firewall: only asked where forwarded packets of strangers are dropped, or way is made for ours. */
+/** Which bridges of other engines there are now, for the firewall: only asked where way is made for our packets. */
 import type { NetworkCore } from './core.ts';
 import { diffElements } from './plan/element.ts';
 import { hostElements, type FirewallPolicy } from './plan/elements.ts';
@@ -8,7 +8,7 @@ import { foreignBridges } from './plan/other-engines.ts';
 /** The policy with the bridges as they are; the firewall is not told. */
 export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): FirewallPolicy {
   const { table, route, log } = core;
-  const found = othersCount(core, policy) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
+  const found = othersCount(core) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];
   const others = found.filter(({ name }) => isEncodable(name));
   for (const { name, engine } of found) {
     if (isEncodable(name) || core.leftOut.has(name)) continue;
@@ -21,8 +21,8 @@ export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): Fir
 }
 
 /** Whether the rules tell their bridges apart. */
-export function othersCount({ config }: NetworkCore, { dropStrangers }: FirewallPolicy): boolean {
-  return dropStrangers.v4 || dropStrangers.v6 || config.firewallIntegration;
+export function othersCount({ config }: NetworkCore): boolean {
+  return config.firewallIntegration;
 }
 
 /** Makes the policy and the firewall follow. */

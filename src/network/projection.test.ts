@@ -24,7 +24,7 @@ import { NetworkTable } from './plan/table.ts';
 import { Resolution } from './resolution.ts';
 
 const ICC = 'com.docker.network.bridge.enable_icc';
-const POLICY = { dropStrangers: { v4: true, v6: true }, ipMasq: true };
+const POLICY = { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true };
 const network = (name: string, more: Partial<NetworkRecord>): NetworkRecord => ({ ...predefinedRecord('none', ''), id: name, name, driver: 'bridge', predefined: false, bridgeName: `br-${name}`, ...more });
 const NETWORKS = [
   network('bridge', { predefined: true, options: { [ICC]: 'false' } }),

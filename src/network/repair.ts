@@ -215,8 +215,8 @@ export class Repairer {
 
   /** A bridge or a port of one that others made, where it matters. */
   #concernsOthers(link: LinkInfo): boolean {
-    const { table, policy } = this.#core;
-    if (!othersCount(this.#core, policy)) return false;
+    const { table } = this.#core;
+    if (!othersCount(this.#core)) return false;
     if (link.kind === 'bridge') return !table.isBridge(link.name);
     return link.kind === 'veth' && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
   }
@@ -235,10 +235,11 @@ export class Repairer {
     this.#suspects = new Suspects();
     try {
       if (suspects.others || suspects.everything) followOtherBridges(this.#core);
-      if (suspects.forwarding || suspects.everything) await this.#checkForwarding();
       if (suspects.networks || suspects.everything) await this.#checkNetworks();
       this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
       if (suspects.rules) this.#checkRules();
+      // With the table in place.
+      if (suspects.forwarding || suspects.everything) await this.#checkForwarding();
       if (suspects.rules || suspects.way || suspects.everything) this.#checkWay();
     } catch (error) {
       if (this.#closed) return;

@@ -49,7 +49,7 @@ export class Restorer {
         log.error({ network: network.name, id: network.id, error: errorMessage(error) }, 'a network cannot be restored: it is left out, and what was connected to it goes on without');
       }
     }
-    this.#recallPolicy();
+    this.#admin.forwarding.recall();
     await this.#establishPredefined(stored, live);
     for (const network of table.networks()) {
       if (!network.predefined) await this.#attempt(`network ${network.name}`, () => this.#admin.ensure(network));
@@ -64,6 +64,7 @@ export class Restorer {
     await this.#removeOrphans();
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
     firewall.install(desiredElements(table, this.#core.policy));
+    this.#admin.forwarding.carryOut();
     for (const record of adopted) noteLed(this.#core, record);
     await refreshOthers(this.#core, adopted.map((record) => record.sandbox.containerId));
     await store.commit({
@@ -72,17 +73,6 @@ export class Restorer {
     });
     if (dead.some((record) => record.resolverPort > 0)) {
       await this.#core.resolver.apply(dead.filter((record) => record.resolverPort > 0).map((record) => ({ op: 'remove-sandbox', id: record.id })));
-    }
-  }
-
-  /** Whether it was us who turned forwarding on is written nowhere but in our own table. */
-  #recallPolicy(): void {
-    try {
-      const elements = this.#core.firewall.elements();
-      const dropped = (key: string) => elements.some((element) => element.set === 'strangers' && element.key === key && element.value === 'drop');
-      this.#core.policy = { ...this.#core.policy, dropStrangers: { v4: dropped('ipv4'), v6: dropped('ipv6') } };
-    } catch {
-      // No table yet: this is the first start.
     }
   }
 

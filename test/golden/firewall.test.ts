@@ -27,7 +27,7 @@ const pool = (subnet: string) => ({ driver: 'default', options: null, pools: [{ 
 const named = (name: string) => option('name', name);
 
 const CONFIGURATIONS: readonly Configuration[] = [
-  { title: 'A fresh start', text: 'Only the default bridge. The host was no router before, so forwarded packets of others are dropped.', build: async () => {} },
+  { title: 'A fresh start', text: 'Only the default bridge. The host was no router before, so what others would forward is for `strangers` to judge.', build: async () => {} },
   {
     title: 'A network, and a container with `-p 8080:80 -p 127.0.0.1:8443:443 -p 53:53/udp`',
     text: 'Published ports are elements of two maps. A container without published ports adds nothing at all.',
@@ -98,8 +98,12 @@ never touched. What somebody takes out of ours is put back at once.
 
     nft add rule inet causeway user iifname eth0 ip saddr != 192.0.2.0/24 oifname docker0 drop
 
-If the host did not forward packets before, the daemon turned that on for its containers and drops what others would now forward
-(\`strangers\`): accept such traffic in \`user\`, or turn forwarding on yourself before the daemon starts.
+If the host did not forward packets before, the daemon turned that on for its containers, and **nobody else becomes a router's customer by that** (\`strangers\`): packets between other
+interfaces are dropped. What comes from or goes to a bridge or veth that was made *later* passes: podman, Docker, libvirt or Incus made it for guests of theirs, and their own rules judge. Those that were there
+when forwarding was turned on (\`earlier\`) did not forward then, and stay closed, whatever they are called; what else comes later, as the interface of a VPN, is closed too. That it was the daemon, and what was there, is on the disk and in the
+table before forwarding is turned on: there is no moment without, and a table that is lost while no daemon runs comes back as it was. Where an interface's own switch (\`net.ipv4.conf.IFNAME.forwarding\`) was on, what comes in there passes (\`routers4\`).
+What was dropped in the last hour is in \`dropped\`; \`docker info\` and \`causeway doctor\` say between which interfaces, and how to let it pass: a rule in \`user\`, or, from the next boot on, \`net.ipv4.ip_forward = 1\` in a file in /etc/sysctl.d:
+on a host that forwards already when the daemon starts nothing is dropped.
 
 Where this host has other firewalls, \`way-begin\` marks what passed here, by which they let it through ([firewalls.md](firewalls.md)); \`--firewall-integration=false\` leaves
 these two chains out. The bit (0x8000000) is in a packet's mark in the forward hook only.

@@ -135,6 +135,7 @@ Both may run on the same host, in any order; neither is touched, and neither tou
 - Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name.
 - dockerd sets the policy of iptables' FORWARD chain to DROP. Our containers pass it as they pass ufw.
 - What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
+- Where it is the daemon that turned IP forwarding on, bridges and veths that these make later send and get what their makers' rules let pass; what was there before stays closed, as it was ([firewall.md](firewall.md)).
 - \`--firewall-integration=false\` leaves Docker's DROP in our way. What \`causeway doctor\` then advises for \`DOCKER-USER\` lets our containers reach Docker's, published or not, and has to be repeated after a reboot: the default needs neither.
 - Ports are one namespace: who publishes second is told that the port is taken.
 `;

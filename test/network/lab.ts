@@ -93,6 +93,53 @@ export function run(file: string, ...args: string[]): Ran {
   return { code: result.status ?? 128, out: `${result.stdout}${result.stderr}` };
 }
 
+/** One that is there before the engine is. */
+export function makeOtherHost(netns: string): void {
+  createNetns(netns);
+  const here = RouteSocket.open();
+  const there = RouteSocket.open(netns);
+  try {
+    here.addVeth({ name: 'uplink', peerName: 'eth0', peerNetns: netns, up: true });
+    here.addAddress('uplink', '192.0.2.1/24');
+    here.addAddress('uplink', '2001:db8::1/64', { noDad: true });
+    there.setLink('lo', { up: true });
+    there.setLink('eth0', { up: true });
+    there.addAddress('eth0', '192.0.2.2/24');
+    there.addAddress('eth0', '2001:db8::2/64', { noDad: true });
+    there.addRoute({ gateway: '192.0.2.1' });
+    there.addRoute({ gateway: '2001:db8::1' });
+  } finally {
+    here.close();
+    there.close();
+  }
+}
+
+/** A container or machine of another engine: a namespace on one of its bridges, which is made if need be. IPv6 where the subnet's prefix is given. */
+export function foreignContainer(options: { netns: string; bridge: string; port: string; gateway: string; address: string; prefix6?: string }): string {
+  const { netns, bridge, port, gateway, address, prefix6 } = options;
+  createNetns(netns);
+  const [here, there] = [RouteSocket.open(), RouteSocket.open(netns)];
+  try {
+    if (!here.link(bridge)) {
+      here.addBridge(bridge, { up: true });
+      here.addAddress(bridge, `${gateway}/16`);
+      if (prefix6) here.addAddress(bridge, `${prefix6}::1/64`, { noDad: true });
+    }
+    here.addVeth({ name: port, peerName: 'eth0', peerNetns: netns, master: bridge, up: true });
+    there.setLink('lo', { up: true });
+    there.setLink('eth0', { up: true });
+    there.addAddress('eth0', `${address}/16`);
+    there.addRoute({ gateway });
+    if (!prefix6) return netns;
+    there.addAddress('eth0', `${prefix6}::2/64`, { noDad: true });
+    there.addRoute({ gateway: `${prefix6}::1` });
+  } finally {
+    here.close();
+    there.close();
+  }
+  return netns;
+}
+
 export class Lab {
   readonly dir = mkdtempSync(join(tmpdir(), 'causeway-network-'));
   readonly store = new MemoryStore();
@@ -216,24 +263,8 @@ export class Lab {
   /** Another host: 192.0.2.2 and 2001:db8::2 on a cable to this one, which is 192.0.2.1 and its default gateway. */
   otherHost(): string {
     const netns = join(this.dir, `outside-${this.#otherHosts.length}`);
-    createNetns(netns);
+    makeOtherHost(netns);
     this.#otherHosts.push(netns);
-    const here = RouteSocket.open();
-    const there = RouteSocket.open(netns);
-    try {
-      here.addVeth({ name: 'uplink', peerName: 'eth0', peerNetns: netns, up: true });
-      here.addAddress('uplink', '192.0.2.1/24');
-      here.addAddress('uplink', '2001:db8::1/64', { noDad: true });
-      there.setLink('lo', { up: true });
-      there.setLink('eth0', { up: true });
-      there.addAddress('eth0', '192.0.2.2/24');
-      there.addAddress('eth0', '2001:db8::2/64', { noDad: true });
-      there.addRoute({ gateway: '192.0.2.1' });
-      there.addRoute({ gateway: '2001:db8::1' });
-    } finally {
-      here.close();
-      there.close();
-    }
     return netns;
   }
 

@@ -35,7 +35,7 @@ test('the bytes are what nft writes', () => {
   };
   assert.deepEqual(hex({ set: 'publish4', key: '1.2.3.4 . tcp . 80', value: '172.17.0.2 . 81' }), ['010203040600000000500000', 'ac11000200510000']);
   assert.deepEqual(hex({ set: 'bridges', key: 'docker0' }), ['646f636b657230000000000000000000', undefined]);
-  assert.deepEqual(hex({ set: 'strangers', key: 'ipv4', value: 'drop' }), ['02', { verdict: 'drop' }]);
+  assert.deepEqual(hex({ set: 'strangers', key: 'ipv4', value: 'goto strangers' }), ['02', { verdict: 'goto', chain: 'strangers' }]);
 });
 
 test('what has no place in an element is refused', () => {

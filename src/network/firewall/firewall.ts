@@ -9,7 +9,7 @@ import { addToNewSet, NftSocket, prepareBatch, type ElementChange, type Prepared
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
-import { diffElements, type Element, type ElementDiff } from '../plan/element.ts';
+import { diffElements, type Element, type ElementDiff, type SetName } from '../plan/element.ts';
 import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
@@ -201,11 +201,21 @@ export class Firewall {
 
   /** What is in our sets and maps now. */
   elements(): Element[] {
-    return setNames().flatMap((set) =>
-      this.#socket()
-        .listElements({ family: FAMILY, table: TABLE, set })
-        .map((encoded) => decodeElement(set, encoded)),
-    );
+    return setNames().flatMap((set) => this.#list(set));
+  }
+
+  /** Of one set; undefined where the table has no such set, or is not there. */
+  elementsOf(set: SetName): Element[] | undefined {
+    try {
+      return this.#list(set);
+    } catch (error) {
+      if (isKernelError(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  #list(set: SetName): Element[] {
+    return this.#socket().listElements({ family: FAMILY, table: TABLE, set }).map((encoded) => decodeElement(set, encoded));
   }
 
   /** For reading what others have; of the namespace that the table is in. */

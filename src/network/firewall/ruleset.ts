@@ -6,7 +6,8 @@
  * - `iifname`, not `iif`: a bridge may be deleted and made again, and an index would then name nothing.
  * - inet: one table for both families; nat in it needs Linux 5.2.
  * - The policies are accept: what is none of ours passes, but where the engine itself made a router of the host
- *   (`strangers`).
+ *   (`strangers`): there only what bridges and veths that came later send and get passes, by which other engines lead their guests: what is
+ *   right for those is their makers' business, while what was there before did not forward.
  */
 import { createHash } from 'node:crypto';
 import type { Element, SetName } from '../plan/element.ts';
@@ -16,6 +17,17 @@ import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
 
 /** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
 export const INPUT_GROUP = 22054;
+
+/** Between which interfaces strangers' packets were dropped in the last hour: filled by the kernel, no projection of anything. */
+export const DROPPED = 'dropped';
+const DROPPED_SET = `\tset ${DROPPED} {
+\t\ttype nf_proto . ifname . ifname
+\t\tsize 1024
+\t\tflags dynamic,timeout
+\t\ttimeout 1h
+\t\tcomment "between which interfaces packets of strangers were dropped in the last hour"
+\t}
+`;
 
 interface Chain {
   readonly name: string;
@@ -134,10 +146,21 @@ const CHAINS: readonly Chain[] = [
       'ct status dnat ip6 daddr . meta l4proto . th dport @open6 accept',
       'meta nfproto . oifname vmap @inbound',
       'iifname @bridges accept',
-      'iifname @other-engines accept',
-      'ct status dnat oifname @other-engines accept',
-      'oifname @other-engines-direct accept',
       'meta nfproto vmap @strangers',
+    ],
+  },
+  {
+    name: 'strangers',
+    comment: 'the engine turned forwarding on for its containers: nobody else becomes a neighbour by that',
+    rules: [
+      'meta iifkind "bridge" meta nfproto . iifname != @earlier accept comment "later ones are the business of who made them"',
+      'meta oifkind "bridge" meta nfproto . oifname != @earlier accept',
+      'meta iifkind "veth" meta nfproto . iifname != @earlier accept',
+      'meta oifkind "veth" meta nfproto . oifname != @earlier accept',
+      'meta nfproto ipv4 iifname @routers4 accept',
+      // A rule of its own: where the set is full, this one ends here, and the next drops nevertheless.
+      `update @${DROPPED} { meta nfproto . iifname . oifname counter }`,
+      'drop',
     ],
   },
   {
@@ -279,7 +302,7 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
     const lines = [`comment "${comment}"`, ...(chain.hook ? [chain.hook] : []), ...(isUser ? userRules : chain.rules)];
     return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
   });
-  return `table ${FAMILY} ${TABLE} {\n${[...sets, ...chains].join('\n')}}\n${bridgedOf(options)}`;
+  return `table ${FAMILY} ${TABLE} {\n${[...sets, DROPPED_SET, ...chains].join('\n')}}\n${bridgedOf(options)}`;
 }
 
 /** Elements as nft commands, for the transaction that writes the table anew. */
@@ -329,7 +352,7 @@ const versions = new Map<string, string>();
 
 /** Changes when the rules do: a table with another version was written by another release, or with other options. */
 export function rulesetVersion(options: RulesetOptions = {}): string {
-  const text = JSON.stringify([SETS, chainsOf(options), bridgedOf(options)]);
+  const text = JSON.stringify([SETS, DROPPED_SET, chainsOf(options), bridgedOf(options)]);
   const known = versions.get(text);
   if (known !== undefined) return known;
   const version = createHash('sha256').update(text).digest('hex').slice(0, 12);

@@ -13,11 +13,19 @@ import type { ForeignBridge } from './other-engines.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import type { NetworkTable } from './table.ts';
 
+/** Who was no neighbour of anybody when forwarding was turned on. */
+export interface ClosedHost {
+  /** Bridges and veths that were there: those by which other engines lead their guests later are not among them. */
+  readonly earlier: readonly string[];
+  /** Interfaces that forwarded by a switch of their own (IPv4 only; IPv6 has but one that counts). */
+  readonly routers: readonly string[];
+}
+
 export interface FirewallPolicy {
-  /** The engine turned forwarding on, so what is none of its business must not pass because of it. */
-  readonly dropStrangers: { readonly v4: boolean; readonly v6: boolean };
+  /** Where the engine turned forwarding on: what is none of its business must not pass because of it. */
+  readonly closed: { readonly [version in 4 | 6]?: ClosedHost };
   readonly ipMasq: boolean;
-  /** Bridges of other engines, which strangers do not include. */
+  /** Bridges of other engines: what goes there is not marked as ours. */
   readonly others?: readonly ForeignBridge[];
   /** Published ports respect the host's input policy. */
   readonly inputPolicy?: boolean;
@@ -34,12 +42,12 @@ export function desiredElements(table: NetworkTable, policy: FirewallPolicy): El
 
 export function hostElements(policy: FirewallPolicy): Element[] {
   return [
-    { set: 'strangers', key: 'ipv4', value: policy.dropStrangers.v4 ? 'drop' : 'accept' },
-    { set: 'strangers', key: 'ipv6', value: policy.dropStrangers.v6 ? 'drop' : 'accept' },
-    ...(policy.others ?? []).flatMap(({ name, direct }): Element[] => [
-      { set: 'other-engines', key: name },
-      ...(direct ? [{ set: 'other-engines-direct' as const, key: name }] : []),
+    ...([4, 6] as const).flatMap((version): Element[] => [
+      { set: 'strangers', key: `ipv${version}`, value: policy.closed[version] ? 'goto strangers' : 'accept' },
+      ...(policy.closed[version]?.earlier ?? []).map((name): Element => ({ set: 'earlier', key: `ipv${version} . ${name}` })),
     ]),
+    ...(policy.closed[4]?.routers ?? []).map((key): Element => ({ set: 'routers4', key })),
+    ...(policy.others ?? []).map(({ name }): Element => ({ set: 'other-engines', key: name })),
   ];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Other container and VM engines on the same host, told by the bridges that they make. What passes over those is for their own rules to
- * decide about: ours neither open nor close it.
+ * Other container and VM engines on the same host, told by the bridges that they make. What goes to those is for their own rules to
+ * decide about: ours do not open it.
  */
 
 export interface LinkFacts {
@@ -13,22 +13,17 @@ export interface LinkFacts {
 export interface ForeignBridge {
   readonly name: string;
   readonly engine: string;
-  /**
-   * The engine by itself lets others reach its addresses directly, without a published port. Docker closes that with the policy of the
-   * FORWARD chain, which it sets only where it is the one that turns forwarding on.
-   */
-  readonly direct: boolean;
 }
 
-const BRIDGES: readonly { readonly pattern: RegExp; readonly engine: string; readonly direct: boolean }[] = [
-  { pattern: /^(docker0|br-[0-9a-f]{12})$/, engine: 'Docker', direct: false },
-  { pattern: /^(podman|cni-podman)\d+$/, engine: 'podman', direct: true },
-  { pattern: /^nerdctl\d+$/, engine: 'nerdctl', direct: true },
-  { pattern: /^(cni0|cbr0|kube-bridge)$/, engine: 'Kubernetes', direct: true },
-  { pattern: /^virbr\d+$/, engine: 'libvirt', direct: true },
-  { pattern: /^lxcbr\d+$/, engine: 'LXC', direct: true },
-  { pattern: /^lxdbr\d+$/, engine: 'LXD', direct: true },
-  { pattern: /^incusbr\d+$/, engine: 'Incus', direct: true },
+const BRIDGES: readonly { readonly pattern: RegExp; readonly engine: string }[] = [
+  { pattern: /^(docker0|br-[0-9a-f]{12})$/, engine: 'Docker' },
+  { pattern: /^(podman|cni-podman)\d+$/, engine: 'podman' },
+  { pattern: /^nerdctl\d+$/, engine: 'nerdctl' },
+  { pattern: /^(cni0|cbr0|kube-bridge)$/, engine: 'Kubernetes' },
+  { pattern: /^virbr\d+$/, engine: 'libvirt' },
+  { pattern: /^lxcbr\d+$/, engine: 'LXC' },
+  { pattern: /^lxdbr\d+$/, engine: 'LXD' },
+  { pattern: /^incusbr\d+$/, engine: 'Incus' },
 ];
 
 /** A port as Docker names it: a bridge that has one and is not ours is Docker's, whatever its user called it. */
@@ -40,8 +35,8 @@ export function foreignBridges(links: readonly LinkFacts[], isOurs: (name: strin
   return links.flatMap(({ index, name, kind }): ForeignBridge[] => {
     if (kind !== 'bridge' || isOurs(name)) return [];
     const known = BRIDGES.find(({ pattern }) => pattern.test(name));
-    if (known) return [{ name, engine: known.engine, direct: known.direct }];
-    return withDockerPorts.has(index) ? [{ name, engine: 'Docker', direct: false }] : [];
+    if (known) return [{ name, engine: known.engine }];
+    return withDockerPorts.has(index) ? [{ name, engine: 'Docker' }] : [];
   });
 }
 

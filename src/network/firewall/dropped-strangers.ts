@@ -1,0 +1,42 @@
+/** What was dropped in the last hour between interfaces that are not ours, because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor. */
+import { isKernelError } from '../../kernel/errors.ts';
+import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
+import { shellWord } from '../plan/link-name.ts';
+import { DROPPED, USER_CHAIN } from './ruleset.ts';
+import { FAMILY, TABLE } from './schema.ts';
+
+export interface DroppedStrangers {
+  readonly version: 4 | 6;
+  readonly from: string;
+  readonly to: string;
+  readonly packets: number;
+}
+
+const SHOWN = 10;
+const ELEMENT = /ipv([46]) \. "([^"\n]+)" \. "([^"\n]+)" [^,}]*?counter packets (\d+)/g;
+
+export function parseDropped(listing: string): DroppedStrangers[] {
+  return [...listing.matchAll(ELEMENT)].map(([, version, from = '', to = '', packets]) => ({ version: version === '6' ? 6 : 4, from, to, packets: Number(packets) }));
+}
+
+export function strangerWarnings(context: RulesetContext): string[] {
+  return readDropped(context).toSorted((a, b) => b.packets - a.packets).slice(0, SHOWN).map(sentence);
+}
+
+function readDropped(context: RulesetContext): DroppedStrangers[] {
+  try {
+    return parseDropped(String(context.list(`list set ${FAMILY} ${TABLE} ${DROPPED}`)));
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return []; // no table, or one of an earlier release
+    throw error;
+  }
+}
+
+function sentence({ version, from, to, packets }: DroppedStrangers): string {
+  const sysctl = version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
+  const command = `nft ${shellWord(`add rule ${FAMILY} ${TABLE} ${USER_CHAIN} iifname "${from}" oifname "${to}" accept`)}`;
+  return (
+    `packets from ${from} to ${to} are dropped (IPv${version}, ${packets} in the last hour): this host forwarded nothing when the daemon turned that on for its containers. ` +
+    `To let them pass until the next boot: ${command}; to make this host a router from the next boot on: ${sysctl} = 1 in a file in /etc/sysctl.d`
+  );
+}
