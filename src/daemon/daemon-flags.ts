@@ -33,7 +33,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('config-file', 'text', 'Daemon configuration file (default "/etc/causeway/daemon.json")'),
   option('bridge', 'text', 'Bridge of yours for the default network ("none" for no default network; default: the daemon makes one)', { short: 'b' }),
   option('default-bridge-name', 'text', 'What the daemon calls the bridge that it makes (default "docker0", beside Docker "causeway0")'),
-  option('bip', 'text', 'IPv4 address and prefix of the default bridge (default 172.17.0.1/16)'),
+  option('bip', 'text', 'IPv4 address and prefix of the default bridge (default 172.17.0.1/16, or another subnet where the host has that one)'),
   option('fixed-cidr', 'text', 'IPv4 subnet to take container addresses of the default bridge from'),
   option('bip6', 'text', 'IPv6 address and prefix of the default bridge (default: chosen)'),
   option('fixed-cidr-v6', 'text', 'IPv6 subnet to take container addresses of the default bridge from'),

@@ -10,7 +10,7 @@ export interface NetworkConfig {
   readonly bridgeName: string; // a bridge of the user's for the default network; 'none': no default network; '' = the engine makes one
   readonly defaultBridgeName: string; // what that one is called; '' = chosen (default-bridge.ts)
   readonly dockerInstalled: boolean; // dockerd is a program of this host: it may be started any time
-  readonly bip: string; // '' = 172.17.0.1/16
+  readonly bip: string; // '' = chosen, 172.17.0.1/16 where nobody else has that
   readonly fixedCidr: string;
   readonly bip6: string; // '' = chosen; of no use without `ipv6`
   readonly fixedCidrV6: string;

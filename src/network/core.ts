@@ -49,6 +49,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   bridgeNotice: string;
   /** Bridges of others that are left out of the firewall table; each is warned of once. */
   readonly leftOut: Set<string>;
+  /** What clashes with others, as far as the log has it (clashes.ts). */
+  toldClashes: ReadonlySet<string>;
   /** Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more. */
   readonly busy: Set<string>;
 }
@@ -78,6 +80,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     lateFiles: new LateFiles(),
     busy: new Set(),
     leftOut: new Set(),
+    toldClashes: new Set(),
     bridgeNotice: '',
     policy: { closed: {}, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };

@@ -4,9 +4,9 @@
  * another subnet. What is installed counts and not what runs, because dockerd may be started after us.
  */
 import { conflict } from '../base/errors.ts';
-import { parseSubnet, subnetsOverlap, type Subnet } from '../model/addresses.ts';
+import { parseSubnet, subnetsOverlap } from '../model/addresses.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
+import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { OWN_ALIAS } from './apply/executors.ts';
 import type { NetworkConfig } from './contract.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
@@ -35,7 +35,7 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   if (bridgeName !== '') {
     const engine = engineOfBridge(links, bridgeName);
     if (engine !== undefined) throw conflict(`${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`);
-    return { name: bridgeName, besideDocker: false, notice: '' };
+    return { name: bridgeName, besideDocker: dockerInstalled, notice: '' };
   }
   const isTaken = (name: string) => links.some((link) => link.name === name && link.alias !== OWN_ALIAS);
   const foreign = isTaken(DOCKER_BRIDGE);
@@ -43,13 +43,15 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   if (beside && inUse === DOCKER_BRIDGE && !foreign) {
     return { name: DOCKER_BRIDGE, besideDocker: false, notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${BRIDGE_BESIDE_DOCKER} once no container runs on it at a start of the daemon` };
   }
+  // Who takes Docker's own name takes its place: a dockerd that comes later would use that bridge with the subnet that it has.
+  const besideDocker = (foreign || dockerInstalled) && defaultBridgeName !== DOCKER_BRIDGE;
   const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
   if (isTaken(name)) {
     const orUse = engineOfBridge(links, name) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
     throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`);
   }
   const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : 'Docker is installed on this host';
-  return { name, besideDocker: beside, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
+  return { name, besideDocker, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
 }
 
 /** Whether a warning of `info` only says that: nothing is wrong then. */
@@ -78,43 +80,21 @@ export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): 
   return links.filter((link) => link.masterIndex === bridgeIndex && link.alias !== OWN_ALIAS && !isHostInterface(link.name, link.mac));
 }
 
-const DOCKER_DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;
+/** Docker's, and ours where nobody else has it. */
+export const DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;
 /** dockerd chooses from the beginning of the same pools as we do, and does not look at the host for networks that it knows already. */
 const DOCKER_FIRST_SUBNETS = parseSubnet('172.16.0.0/13')!;
 
 /** What subnets that are chosen here keep clear of where dockerd may be started any time; the second while others are left. */
 export function dockerSubnets(config: NamingConfig): HostSubnets {
-  if (config.bridgeName !== '' || config.defaultBridgeName !== '' || !config.dockerInstalled) return { own: [], routed: [] };
-  return { own: [DOCKER_DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };
+  if (config.defaultBridgeName === DOCKER_BRIDGE || !config.dockerInstalled) return { own: [], routed: [] };
+  return { own: [DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };
 }
 
 /** Whether a network has addresses that dockerd gives out where nobody tells it otherwise. */
 export function overlapsDocker({ pools }: Pick<NetworkRecord, 'pools'>): boolean {
   return pools.some(({ subnet }) => {
     const own = parseSubnet(subnet);
-    return own !== undefined && subnetsOverlap(own, DOCKER_DEFAULT_SUBNET);
-  });
-}
-
-export interface SubnetClash {
-  readonly subnet: string;
-  readonly bridge: string;
-  readonly engine: string;
-}
-
-/** Subnets of a network that a bridge of another engine has too. */
-export function clashesWithOthers(network: Pick<NetworkRecord, 'pools' | 'bridgeName'>, route: RouteSocket, isOurs: (name: string) => boolean): SubnetClash[] {
-  const links = route.links();
-  const bridges = foreignBridges(links, isOurs);
-  const names = new Map(links.map((link) => [link.index, link.name]));
-  const theirs = route.addresses().flatMap((info): { bridge: string; engine: string; subnet: Subnet }[] => {
-    const bridge = bridges.find(({ name }) => name === names.get(info.linkIndex));
-    const subnet = info.scope === 'global' ? parseSubnet(`${info.address}/${info.prefix}`) : undefined;
-    return bridge && subnet ? [{ bridge: bridge.name, engine: bridge.engine, subnet }] : [];
-  });
-  return network.pools.flatMap(({ subnet }): SubnetClash[] => {
-    const own = parseSubnet(subnet);
-    const clash = own && theirs.find((their) => subnetsOverlap(own, their.subnet));
-    return clash ? [{ subnet, bridge: clash.bridge, engine: clash.engine }] : [];
+    return own !== undefined && subnetsOverlap(own, DEFAULT_SUBNET);
   });
 }

@@ -16,7 +16,9 @@ type BridgeConfig = Pick<NetworkConfig, 'bip' | 'fixedCidr' | 'defaultGateway' |
 /** What `createNetwork` would be asked for the default bridge; its pools follow from the daemon's options. */
 export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>): NetworkSpec {
   const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
-  const v4 = bridgePool(bip || (fixedCidr === '' && !bridge.besideDocker ? DEFAULT_BIP : ''), fixedCidr, defaultGateway, 4);
+  // A gateway is in a subnet that is known beforehand.
+  const named = bip || (fixedCidr === '' && defaultGateway !== '' && !bridge.besideDocker ? DEFAULT_BIP : '');
+  const v4 = bridgePool(named, fixedCidr, defaultGateway, 4);
   // Docker shows a gateway only where one was asked for.
   const pools = [bip === '' ? { ...v4, gateway: '' } : v4];
   // Without any of these the subnet is chosen.
@@ -53,7 +55,7 @@ function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, vers
   if (bip !== '' && own?.version !== version) throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
   if (fixedCidr !== '' && range?.version !== version) throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
   if (!own && !range && defaultGateway !== '') {
-    throw invalid(`the default gateway ${defaultGateway} needs --${names.bip} or --${names.range} on a host that has Docker: the subnet of the default bridge is chosen there`);
+    throw invalid(`the default gateway ${defaultGateway} needs --${names.bip} or --${names.range} where the subnet of the default bridge is chosen: beside Docker`);
   }
   return {
     subnet: own || range ? formatSubnet((own ?? range)!) : '', // '' = chosen

@@ -45,14 +45,15 @@ function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'):
   }
 }
 
-/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, whom it asks for names, and what `others` may take. */
-export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, others: HostSubnets = { own: [], routed: [] }): HostSubnets {
+/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, whom it asks for names, and what `others` may take. `except`: links that do not count. */
+export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, others: HostSubnets = { own: [], routed: [] }, except: ReadonlySet<number> = new Set()): HostSubnets {
   const [own, routed] = [new Map<string, Subnet>(), new Map<string, Subnet>()];
   const add = (to: Map<string, Subnet>, text: string) => {
     const subnet = parseSubnet(text);
     if (subnet && subnet.prefix > 0) to.set(formatSubnet(subnet), subnet);
   };
   for (const { destination, gateway, linkIndex } of route.routes()) {
+    if (except.has(linkIndex)) continue;
     // Without a gateway and over a link: the others are on it. (A blackhole has no link.)
     if (destination !== undefined) add(gateway === undefined && linkIndex !== 0 ? own : routed, destination);
   }

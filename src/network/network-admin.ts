@@ -2,17 +2,22 @@
 import { tryAgainLater } from '../base/again.ts';
 import { conflict, errorMessage, forbidden, invalid, notFound, throwCollected } from '../base/errors.ts';
 import { UndoStack, withUndo } from '../base/undo.ts';
+import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { formatSubnet, subnetsOverlap } from '../model/addresses.ts';
 import { newId } from '../model/ids.ts';
-import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
+import type { IpamPool, NetworkRecord, NetworkSpec } from '../model/network.ts';
+import { OWN_ALIAS } from './apply/executors.ts';
 import { runSteps, runTearDown } from './change.ts';
 import { bridgesOf, type NetworkCore } from './core.ts';
-import { clashesWithOthers, dockerSubnets, portsOfOthers } from './default-bridge.ts';
+import { clashes, tellNewClashes } from './clashes.ts';
+import { DEFAULT_SUBNET, dockerSubnets } from './default-bridge.ts';
 import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { Forwarding } from './forwarding.ts';
 import { loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
 import { strangerWarnings } from './firewall/dropped-strangers.ts';
 import { markWarning, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
+import type { HostSubnets } from './ipam/default-pools.ts';
 import { networkElements } from './plan/elements.ts';
 import { strayWarnings } from './strays.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from './plan/spec-check.ts';
@@ -42,6 +47,7 @@ export class NetworkAdmin {
     warnings.push(...driver.check(spec, facts, table.networks()));
     const record = await this.#build(spec, newId(), false);
     if (record.bridgeName !== '') await this.#core.way.followBridges(() => bridgesOf(this.#core));
+    tellNewClashes(this.#core);
     return { record, warnings };
   }
 
@@ -124,32 +130,13 @@ export class NetworkAdmin {
     const warnings = await this.#foreignWarnings();
     warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
-    warnings.push(...this.#clashes(), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()));
+    warnings.push(...clashes(this.#core).map(({ what }) => what), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()));
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
       warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
     }
     return warnings;
-  }
-
-  /** What another engine on this host has that is ours too. */
-  #clashes(): string[] {
-    const { table, route } = this.#core;
-    const isOurs = (name: string) => table.isBridge(name);
-    const links = route.links();
-    return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
-      const index = links.find((link) => link.name === network.bridgeName)?.index ?? -1;
-      const ports = portsOfOthers(links, index).filter((link) => table.containerOfHostLink(link.name) === undefined && /^veth[0-9a-f]{7}$/.test(link.name));
-      return [
-        ...clashesWithOthers(network, route, isOurs).map(
-          ({ subnet, bridge, engine }) => `network ${network.name} has the subnet ${subnet}, and so has ${bridge} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
-        ),
-        ...(ports.length > 0
-          ? [`another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${ports.map((port) => port.name).join(', ')}): both give out its addresses; start the daemon with --default-bridge-name and stop the other engine's containers on it`]
-          : []),
-      ];
-    });
   }
 
   async #foreignWarnings(): Promise<string[]> {
@@ -178,14 +165,15 @@ export class NetworkAdmin {
     return withUndo(
       async (undo) => {
         const driver = driverNamed(spec.driver);
-        const host = hostSubnets(route, readReachableResolvConf(config), dockerSubnets(config));
+        const host = hostSubnets(route, readReachableResolvConf(config), dockerSubnets(config), predefined ? ownLinks(route) : undefined);
+        const earlier = previous && previous.pools.length > 0 ? previous.pools : predefined ? usualPools(host) : [];
         const record: NetworkRecord = {
           ...spec,
           driver: driver.name,
           scope: 'local',
           id,
           createdAt: previous?.createdAt ?? new Date().toISOString(),
-          pools: ipam.choosePools(spec, host, previous?.pools),
+          pools: ipam.choosePools(spec, host, earlier),
           bridgeName: driver.hostLink(spec, id),
           predefined,
         };
@@ -254,3 +242,14 @@ export class NetworkAdmin {
 }
 
 const enables = (network: NetworkRecord, version: 4 | 6): boolean => (version === 4 ? network.enableIpv4 : network.enableIpv6);
+
+/** Links of an engine that is the daemon's own, whose addresses are no reason to choose others: what nobody needs of them goes. */
+function ownLinks(route: RouteSocket): ReadonlySet<number> {
+  return new Set(route.links().filter((link) => link.alias === OWN_ALIAS).map((link) => link.index));
+}
+
+/** What the default network has where nothing else is said and nobody is there. */
+function usualPools({ own, routed }: HostSubnets): IpamPool[] {
+  if ([...own, ...routed].some((subnet) => subnetsOverlap(subnet, DEFAULT_SUBNET))) return [];
+  return [{ subnet: formatSubnet(DEFAULT_SUBNET), ipRange: '', gateway: '', auxAddresses: {} }];
+}

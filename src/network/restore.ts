@@ -13,7 +13,8 @@ import { OWN_ALIAS } from './apply/executors.ts';
 import { recallWritten } from './container-files.ts';
 import { currentRecords, noteLed, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { chooseDefaultBridge, clashesWithOthers, electAddress, overlapsDocker, portsOfOthers } from './default-bridge.ts';
+import { clashesWithHost, clashesWithOthers, tellNewClashes } from './clashes.ts';
+import { chooseDefaultBridge, electAddress, overlapsDocker, portsOfOthers, type DefaultBridge } from './default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './network-admin.ts';
 import { policyWithOthers } from './other-bridges.ts';
@@ -65,6 +66,7 @@ export class Restorer {
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
     firewall.install(desiredElements(table, this.#core.policy));
     this.#admin.forwarding.carryOut();
+    tellNewClashes(this.#core);
     for (const record of adopted) noteLed(this.#core, record);
     await refreshOthers(this.#core, adopted.map((record) => record.sandbox.containerId));
     await store.commit({
@@ -88,13 +90,14 @@ export class Restorer {
   }
 
   async #establishDefault(stored: Stored, live: ReadonlySet<string>): Promise<void> {
-    const { config, table, route, log } = this.#core;
+    const { config, route, log } = this.#core;
     const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
-    const bridge = chooseDefaultBridge(config, route.links(), previous && this.#isInUse(previous, stored, live) ? previous.bridgeName : '');
+    const inUse = previous !== undefined && this.#isInUse(previous, stored, live);
+    const bridge = chooseDefaultBridge(config, route.links(), inUse ? previous.bridgeName : '');
     if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
     this.#core.bridgeNotice = bridge.notice;
     const own = this.#ownAddresses(bridge.name, previous);
-    await this.#admin.establish(defaultBridgeSpec({ ...config, bip: config.bip || own.v4, bip6: config.bip6 || own.v6 }, bridge), previous && this.#withFreePools(previous, stored, live, bridge.besideDocker, (name) => name === bridge.name || table.isBridge(name)));
+    await this.#admin.establish(defaultBridgeSpec({ ...config, bip: config.bip || own.v4, bip6: config.bip6 || own.v6 }, bridge), previous && this.#withFreePools(previous, bridge, inUse));
   }
 
   /** As in dockerd: containers on a bridge of the user's are in the subnet that it is in. '' where it has no address that counts. */
@@ -112,12 +115,15 @@ export class Restorer {
     return stored.sandboxes.some(({ sandbox }) => live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === network.id));
   }
 
-  /** Another engine may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
-  #withFreePools(previous: NetworkRecord, stored: Stored, live: ReadonlySet<string>, besideDocker: boolean, isOurs: (name: string) => boolean): NetworkRecord {
-    if (this.#isInUse(previous, stored, live)) return previous;
-    if (besideDocker && overlapsDocker(previous)) return { ...previous, pools: [] };
-    if (clashesWithOthers(previous, this.#core.route, isOurs).length === 0) return previous;
-    return { ...previous, pools: [] };
+  /** Others may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
+  #withFreePools(previous: NetworkRecord, bridge: DefaultBridge, inUse: boolean): NetworkRecord {
+    const { config, route, table } = this.#core;
+    if (inUse) return previous;
+    const isOurs = (name: string) => name === bridge.name || table.isBridge(name);
+    const isDockers = config.defaultBridgeName === '' && config.bridgeName === '' && bridge.besideDocker && overlapsDocker(previous);
+    // What was the host's own stays where the network had it already; one that it takes with it from another bridge is that bridge's.
+    const isHosts = previous.bridgeName !== bridge.name && clashesWithHost(previous, route.links(), route, isOurs).length > 0;
+    return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0 ? { ...previous, pools: [] } : previous;
   }
 
   #isWhole(record: SandboxRecord): boolean {

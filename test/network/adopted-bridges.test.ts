@@ -112,9 +112,10 @@ function ofTheUser(): void {
     await lab.restart();
     assert.equal(await askTcp(undefined, address, 80), '10.13.0.1');
     await lab.service.leave(web.containerId);
-    Object.assign(lab.config, { bridgeName: '' });
+    Object.assign(lab.config, { bridgeName: '', fixedCidr: '' });
     await lab.restart();
     assert.deepEqual(state(), before);
+    assert.equal(lab.network('bridge').pools[0]!.subnet, '172.17.0.0/16', "the bridge's subnet stays with the bridge");
   });
 
   test('without an address gets one that is taken back, and has the same after a restart', async () => {

@@ -62,6 +62,19 @@ function theirs(): void {
     assert.equal(lab.network('bridge').pools[0]?.subnet, network.pools[0]?.subnet, 'the subnet stays over a restart');
   });
 
+  test('has a subnet of its own whatever our bridge is called, but where ours has the name of theirs', async () => {
+    container('docker0', 'veth0a1b2c3', '172.17');
+    lab = await Lab.start({ defaultBridgeName: 'mine0' });
+    assert.doesNotMatch(lab.network('bridge').pools[0]!.subnet, /^172\.17\./);
+    await lab.stop();
+    run('ip', 'link', 'del', 'docker0');
+    lab = await Lab.start({ defaultBridgeName: 'mine0', dockerInstalled: true });
+    assert.equal(lab.network('bridge').pools[0]!.subnet, '172.24.0.0/16');
+    await lab.stop();
+    lab = await Lab.start({ defaultBridgeName: 'docker0', dockerInstalled: true });
+    assert.equal(lab.network('bridge').pools[0]!.subnet, '172.17.0.0/16');
+  });
+
   test('is expected where Docker is only installed: its name, its subnet and the first ones of its pools are left to it', async () => {
     lab = await Lab.start({ dockerInstalled: true });
     assert.equal(lab.network('bridge').bridgeName, 'causeway0');

@@ -1,0 +1,70 @@
+/** The default network keeps clear of where the host is; what overlaps nevertheless, because somebody asked for it or it was so before, is said. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Log } from '../../src/base/log.ts';
+import { enterTestHost } from './inside.ts';
+import { Lab, run } from './lab.ts';
+
+if (enterTestHost(import.meta.url)) describe("the host's own subnets", scenarios);
+
+const OVERLAP = /network bridge has the subnet 172\.17\.0\.0\/16, and so has lan0 of this host \(172\.17\.200\.1\/16\): traffic goes to one of the two; give it another subnet with --bip/;
+
+function scenarios(): void {
+  let lab: Lab | undefined;
+  let warned: string[] = [];
+  const note = (_: unknown, text?: string) => void warned.push(text ?? '');
+  const log = { debug: () => {}, info: () => {}, warn: note, error: note, child: () => log } as unknown as Log;
+  const subnet = () => lab!.network('bridge').pools[0]!.subnet;
+  const warnings = async () => (await lab!.service.hostWarnings()).join('\n');
+  const addLan = () => {
+    run('ip', 'link', 'add', 'lan0', 'type', 'bridge');
+    run('ip', 'link', 'set', 'lan0', 'up');
+    run('ip', 'address', 'add', '172.17.200.1/16', 'dev', 'lan0');
+  };
+  beforeEach(() => void (warned = []));
+  afterEach(async () => {
+    await lab?.stop();
+    lab = undefined;
+    run('ip', 'link', 'del', 'lan0');
+  });
+
+  test('are not taken for the default network, which has 172.17.0.0/16 only where nobody else has it', async () => {
+    addLan();
+    lab = await Lab.start({}, log);
+    assert.equal(lab.network('bridge').bridgeName, 'docker0');
+    assert.equal(subnet(), '172.18.0.0/16');
+    assert.doesNotMatch(await warnings(), /traffic goes to one of the two/);
+    await lab.restart();
+    assert.equal(subnet(), '172.18.0.0/16', 'it stays');
+    run('ip', 'link', 'del', 'lan0');
+    await lab.restart();
+    assert.equal(subnet(), '172.18.0.0/16', 'it stays');
+  });
+
+  test('are taken with --bip, and the log and info say what overlaps', async () => {
+    addLan();
+    lab = await Lab.start({ bip: '172.17.0.1/16' }, log);
+    assert.equal(subnet(), '172.17.0.0/16');
+    assert.match(await warnings(), OVERLAP);
+    assert.match(warned.join('\n'), OVERLAP);
+  });
+
+  test('that are taken by a network that is made say so, once', async () => {
+    addLan();
+    run('ip', 'address', 'add', '10.60.0.1/24', 'dev', 'lan0');
+    lab = await Lab.start({}, log);
+    await lab.createNetwork('net', { ipam: { driver: 'default', options: null, pools: [{ subnet: '10.60.0.0/16', ipRange: '', gateway: '', auxAddresses: {} }] } });
+    await lab.createNetwork('other');
+    assert.deepEqual(warned.filter((text) => text.includes('10.60.0.0/16')).length, 1);
+    assert.match(await warnings(), /network net has the subnet 10\.60\.0\.0\/16, and so has lan0 of this host \(10\.60\.0\.1\/24\).*remove the network and create it again with another --subnet/);
+  });
+
+  test('that come to lie in the subnet of a default network which is there leave it as it is', async () => {
+    lab = await Lab.start({}, log);
+    assert.equal(subnet(), '172.17.0.0/16');
+    await lab.withoutEngine(async () => addLan());
+    assert.equal(subnet(), '172.17.0.0/16');
+    assert.match(await warnings(), OVERLAP);
+    assert.match(warned.join('\n'), OVERLAP);
+  });
+}
