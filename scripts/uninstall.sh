@@ -81,12 +81,11 @@ ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias causeway *$/\1/p' | wh
 for kind in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do
   command -v "$kind" >/dev/null || continue
   case $kind in *legacy) grep -qs filter "/proc/net/$(case $kind in ip6*) echo ip6 ;; *) echo ip ;; esac)_tables_names" || continue ;; esac
-  "$kind" -S CAUSEWAY-FORWARD >/dev/null 2>&1 || continue
-  "$kind" -S FORWARD | grep -e '-j CAUSEWAY-FORWARD$' | sed 's/^-A/-D/' | while read -r rule; do
+  "$kind" -S FORWARD 2>/dev/null | grep -e '-j CAUSEWAY-FORWARD$' -e '--mark 0x8000000/0x8000000 -j DOCKER-USER$' | sed 's/^-A/-D/' | while read -r rule; do
     # shellcheck disable=SC2086
     "$kind" $rule
   done
-  "$kind" -F CAUSEWAY-FORWARD && "$kind" -X CAUSEWAY-FORWARD
+  ! "$kind" -S CAUSEWAY-FORWARD >/dev/null 2>&1 || { "$kind" -F CAUSEWAY-FORWARD && "$kind" -X CAUSEWAY-FORWARD; }
 done
 changed=
 for file in policies/causeway-to policies/causeway-from zones/causeway; do

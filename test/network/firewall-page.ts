@@ -89,12 +89,13 @@ called \`br-\` and the first twelve digits of the network's id, which the second
 ## With ufw
 
 Nothing is to be done. The daemon puts one rule into iptables' FORWARD chain, which jumps to \`CAUSEWAY-FORWARD\` with what its own table has let through, and only with that. It stands right before what
-would drop an ordinary packet of a container (here behind \`ufw-before-forward\`, before what ufw logs and rejects; behind a jump to \`DOCKER-USER\`, where there is one), and moves when that does. Where nothing would drop one, there
+would drop an ordinary packet of a container (here behind \`ufw-before-forward\`, before what ufw logs and rejects), and moves when that does. Where nothing would drop one, there
 is none. The kind of iptables is that which the rules are in, nftables' or the older one (there it looks every five seconds, as nobody tells of changes).
 
 - **Bans count for containers too**: rules about particular addresses, ports or states that stand before what drops everything else, like \`${COMMANDS['ufw, a ban']![0]![0]}\` or \`iptables -A FORWARD -s ${BANNED} -j DROP\`.
   What drops packets of containers in general (all routed ones, all on an interface of the default route, all UDP) is passed, and with it what stands behind it.
-- Rules of yours that count in any case go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first.
+- Rules of yours that count in any case go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first, also where FORWARD accepts everything or firewalld decides (a second rule, at the top of FORWARD, leads there
+  where no rule of Docker's or yours does).
 - \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too. Only a port that the daemon itself serves is the input chain's: that of a container without IPv6 at the host's IPv6 addresses ([paths.md](paths.md)), which ufw and
   firewalld close until \`ufw allow 8080\` or \`firewall-cmd --add-port=8080/tcp\`, and which is there while the daemon runs. Networks with \`--ipv6\` have no such ports.
 - What containers send to the host itself is ufw's as before: \`ufw allow in on docker0\` opens it.

@@ -231,6 +231,27 @@ function scenarios(): void {
       await eventually([]);
     });
 
+    for (const [kind, program] of [['nf_tables', 'iptables-nft'], ['the older kind', 'iptables-legacy']] as const) {
+      test(`rules in DOCKER-USER count also where nothing else drops: ${kind}`, async (t) => {
+        const missing = kind === 'nf_tables' ? undefined : missingFirewall('iptables-legacy, policy DROP');
+        if (missing !== undefined) return t.skip(missing);
+        const change = (...args: string[]) => assert.equal(run(program, ...args).code, 0, args.join(' '));
+        change('-N', 'DOCKER-USER');
+        try {
+          change('-A', 'DOCKER-USER', '-i', 'uplink', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'DROP');
+          await eventually(['br-user in', 'docker0 in']);
+          assert.deepEqual((await said()).map((found) => [found.program, found.drops.sort()]), [['Docker', ['br-user in', 'docker0 in']]]);
+          change('-I', 'FORWARD', '-o', 'docker0', '-j', 'ACCEPT');
+          await eventually(['br-user in', 'docker0 in']);
+          change('-F', 'DOCKER-USER');
+          await eventually([]);
+          assert.doesNotMatch(run(program, '-S').out, /CAUSEWAY/, 'nothing is accepted by it');
+        } finally {
+          for (const args of [['-F', 'FORWARD'], ['-F', 'DOCKER-USER'], ['-X', 'DOCKER-USER']]) run(program, ...args);
+        }
+      });
+    }
+
     test('what others save of the mark and restore has nothing of ours', async () => {
       // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss its value.
       const rules = `table ip theirs { counter restored {}; counter seen {};

@@ -6,16 +6,30 @@ import { LongWork } from '../../base/long-work.ts';
 import type { FilterRule, ProbePacket } from './filter-model.ts';
 import { targetOf, type IptablesListing } from './iptables-listing.ts';
 import { iptablesRule } from './iptables-rules.ts';
+import { WAY_MARK } from './ruleset.ts';
 
 export const JUMP_CHAIN = 'CAUSEWAY-FORWARD';
 export const USER_CHAIN = 'DOCKER-USER';
+/** What our own rule that leads to the user's chain counts as: it is told from those of others by the mark that it asks for. */
+export const USER_JUMP = `${USER_CHAIN} of what is marked`;
+export const MARK = `0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`;
 
-/** Numbers of rules of FORWARD, our own jump not counted: anywhere from before `first` to before `last` is right. */
+/** Where a rule of FORWARD leads. */
+export function forwardTarget(tokens: readonly string[]): string {
+  const target = targetOf(tokens);
+  return target === USER_CHAIN && tokens.includes(MARK) ? USER_JUMP : target;
+}
+
+/** Numbers of rules of FORWARD, our own jumps not counted: anywhere from before `first` to before `last` is right. */
 export interface Place {
   readonly first: number;
   readonly last: number;
   /** Whether something does drop packets, at `last`. */
   readonly stops: boolean;
+  /** The first rule that decides about an ordinary packet, drop or accept. */
+  readonly decides: number;
+  /** Whether all packets meet the user's chain before that one, by a rule of somebody else. */
+  readonly asksUser: boolean;
 }
 
 const MAX_STEPS = 2_000_000; // of more rules, the first that was not looked at counts as a drop
@@ -33,18 +47,19 @@ export async function placeOf(listing: IptablesListing, probes: readonly ProbePa
   const chains = await chainsOf(listing, work);
   const steps = { left: MAX_STEPS };
   const end = listing.policies.get('FORWARD') === 'DROP' ? 'drop' : 'accept';
-  const stops: number[] = [];
+  const targets = chains.targets.get('FORWARD') ?? [];
+  let [stops, last, decides] = [false, targets.length, targets.length];
   for (const packet of probes) {
-    const at = stopAt(chains, packet, end, steps);
-    if (at !== undefined) stops.push(at);
+    const fate = fateOf(chains, packet, end, steps);
+    decides = Math.min(decides, fate.at);
+    if (fate.end === 'drop') [stops, last] = [true, Math.min(last, fate.at)];
     if (work.isDue) await work.pause();
   }
-  const targets = chains.targets.get('FORWARD') ?? [];
-  const last = Math.min(targets.length, ...stops);
   // Before what only logs: it would log as dropped what is not.
   let first = last;
   while (first > 0 && isIdle(chains, targets[first - 1]!)) first--;
-  return { first, last, stops: stops.length > 0 };
+  const userAt = listing.rules.filter(({ chain, tokens }) => chain === 'FORWARD' && !isOurs(tokens)).findIndex(({ tokens }) => tokens.length === 2 && tokens[1] === USER_CHAIN);
+  return { first, last, stops, decides, asksUser: userAt >= 0 && userAt <= decides };
 }
 
 /** What containers send and get, as far as it is known: to and from the uplinks, through published ports, and among themselves. */
@@ -62,15 +77,16 @@ export function ordinaryPackets(family: 'ip' | 'ip6', bridges: readonly string[]
   return ways.flatMap((packet): ProbePacket[] => [packet, { ...packet, protocol: 'udp' }]);
 }
 
-/** Without our own jump, and without what the user has in his chain: that counts in any case, and is no reason to pass it by. */
+const isOurs = (tokens: readonly string[]): boolean => [JUMP_CHAIN, USER_JUMP].includes(forwardTarget(tokens));
+
+/** Without our own jumps, and without what the user has in his chain: that counts in any case, and is no reason to pass it by. */
 async function chainsOf({ chains: names, rules: listed }: IptablesListing, work: LongWork): Promise<Chains> {
   const [rules, targets] = [new Map<string, FilterRule[]>(), new Map<string, string[]>()];
   for (const { chain, tokens } of listed) {
     if (work.isDue) await work.pause();
-    const target = targetOf(tokens);
-    if (target === JUMP_CHAIN || chain === USER_CHAIN) continue;
+    if (isOurs(tokens) || chain === USER_CHAIN) continue;
     put(rules, chain, iptablesRule(tokens, names));
-    put(targets, chain, target);
+    put(targets, chain, targetOf(tokens));
   }
   return { names, rules, targets };
 }
@@ -81,8 +97,8 @@ function put<T>(lists: Map<string, T[]>, key: string, value: T): void {
   else lists.set(key, [value]);
 }
 
-/** The rule of FORWARD in which the packet is dropped, the number of rules where the policy does it; undefined where it passes. */
-function stopAt({ rules }: Chains, packet: ProbePacket, policy: 'accept' | 'drop', steps: { left: number }): number | undefined {
+/** What becomes of the packet, and in which rule of FORWARD; the number of rules where the policy decides. */
+function fateOf({ rules }: Chains, packet: ProbePacket, policy: 'accept' | 'drop', steps: { left: number }): { readonly at: number; readonly end: 'accept' | 'drop' } {
   const walk = (chain: string, depth: number): 'accept' | 'drop' | undefined => {
     for (const rule of rules.get(chain) ?? []) {
       if (steps.left-- <= 0 || depth > MAX_DEPTH) return 'drop';
@@ -97,16 +113,15 @@ function stopAt({ rules }: Chains, packet: ProbePacket, policy: 'accept' | 'drop
   };
   const base = rules.get('FORWARD') ?? [];
   for (const [at, rule] of base.entries()) {
-    if (steps.left-- <= 0) return at;
+    if (steps.left-- <= 0) return { at, end: 'drop' };
     const verdict = rule.verdict(packet);
     if (verdict === undefined) continue;
     const isJump = verdict.kind === 'jump' || verdict.kind === 'goto';
     const end = isJump ? walk(verdict.target, 1) : verdict.kind;
-    if (end === 'accept') return undefined;
-    if (end === 'drop' || ((end === 'return' || verdict.kind === 'goto') && policy === 'drop')) return at;
-    if (end === 'return' || verdict.kind === 'goto') return undefined;
+    if (end === 'accept' || end === 'drop') return { at, end };
+    if (end === 'return' || verdict.kind === 'goto') return { at, end: policy };
   }
-  return policy === 'drop' ? base.length : undefined;
+  return { at: base.length, end: policy };
 }
 
 /** Whether a rule that leads there decides nothing about any packet: it logs, counts, or finds an empty chain. */

@@ -56,10 +56,31 @@ test('a jump moves behind a ban that came later, and stays where it may be', asy
   assert.equal(await plan(lines(jump).replace('DROP', 'ACCEPT')), undefined);
 });
 
-test('rules of the user in DOCKER-USER come first, and once', async () => {
-  assert.deepEqual(await plan('-P FORWARD DROP\n-N DOCKER-USER'), [':CAUSEWAY-FORWARD - [0:0]', '-A CAUSEWAY-FORWARD -j DOCKER-USER', '-A CAUSEWAY-FORWARD -j ACCEPT', `-I FORWARD 1 ${JUMP}`]);
-  assert.deepEqual(await plan('-P FORWARD DROP\n-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A FORWARD -j REJECT'), [':CAUSEWAY-FORWARD - [0:0]', '-A CAUSEWAY-FORWARD -j ACCEPT', `-I FORWARD 2 ${JUMP}`]);
+const USER = '-m mark --mark 0x8000000/0x8000000 -j DOCKER-USER';
+
+test('rules of the user in DOCKER-USER come first, and once, whatever else stands there', async () => {
+  const made = [':CAUSEWAY-FORWARD - [0:0]', '-A CAUSEWAY-FORWARD -j ACCEPT'];
+  assert.deepEqual(await plan('-P FORWARD DROP\n-N DOCKER-USER'), [...made, `-I FORWARD 1 ${USER}`, `-I FORWARD 2 ${JUMP}`]);
+  assert.deepEqual(await plan('-P FORWARD DROP\n-N DOCKER-USER\n-A FORWARD -s 198.51.100.7/32 -j DROP'), [...made, `-I FORWARD 1 ${USER}`, `-I FORWARD 3 ${JUMP}`]);
+  assert.deepEqual(await plan('-P FORWARD DROP\n-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A FORWARD -j REJECT'), [...made, `-I FORWARD 2 ${JUMP}`]);
   assert.deepEqual(await plan(['-P FORWARD DROP', '-N DOCKER-USER', ...OURS, '-A FORWARD -j DOCKER-USER'].join('\n')), [`-D FORWARD ${JUMP}`, `-I FORWARD 2 ${JUMP}`]);
+});
+
+test('also where FORWARD accepts, or has accepted before it leads there', async () => {
+  const top = [`-I FORWARD 1 ${USER}`];
+  assert.deepEqual(await plan('-P FORWARD ACCEPT\n-N DOCKER-USER'), top);
+  assert.deepEqual(await plan('-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -o docker0 -j ACCEPT\n-A FORWARD -j DOCKER-USER'), top);
+  assert.deepEqual(await plan('-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -i eth0 -j DOCKER-USER'), top);
+  assert.equal(await plan('-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -s 198.51.100.7/32 -j DROP\n-A FORWARD -j DOCKER-USER'), undefined);
+  assert.equal(await plan(`-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD ${USER}`), undefined);
+  assert.equal(await plan(`-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -s 198.51.100.7/32 -j DROP\n-A FORWARD ${USER}`), undefined, 'who puts a rule above it needs no other');
+  assert.deepEqual(await plan(`-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -o docker0 -j ACCEPT\n-A FORWARD ${USER}`), [`-D FORWARD ${USER}`, ...top]);
+  assert.deepEqual(await plan(`-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A FORWARD ${USER}`), [`-D FORWARD ${USER}`]);
+  assert.equal(await plan(['-P FORWARD DROP', '-N DOCKER-USER', `-A FORWARD ${USER}`, ...OURS].join('\n')), undefined);
+});
+
+test('an earlier form of it, in which our own chain led there, becomes this one', async () => {
+  assert.deepEqual(await plan(['-P FORWARD DROP', '-N DOCKER-USER', '-N CAUSEWAY-FORWARD', `-A FORWARD ${JUMP}`, '-A CAUSEWAY-FORWARD -j DOCKER-USER', '-A CAUSEWAY-FORWARD -j ACCEPT'].join('\n')), [':CAUSEWAY-FORWARD - [0:0]', '-A CAUSEWAY-FORWARD -j ACCEPT', `-I FORWARD 1 ${USER}`]);
 });
 
 test('what was taken away of it is made again, and nothing else', async () => {
@@ -74,4 +95,5 @@ test('words in a comment are no target', () => {
 test('a removal takes all jumps and the chain', () => {
   assert.equal(planRemoval(stateOfListing(parseListing('-P FORWARD DROP'))), undefined);
   assert.equal(planRemoval(stateOfListing(parseListing(['-P FORWARD DROP', ...OURS].join('\n')))), `*filter\n-D FORWARD ${JUMP}\n-F CAUSEWAY-FORWARD\n-X CAUSEWAY-FORWARD\nCOMMIT\n`);
+  assert.equal(planRemoval(stateOfListing(parseListing(`-P FORWARD ACCEPT\n-N DOCKER-USER\n-A FORWARD ${USER}\n-A FORWARD -j DOCKER-USER`))), `*filter\n-D FORWARD ${USER}\nCOMMIT\n`);
 });

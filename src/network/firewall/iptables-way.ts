@@ -5,12 +5,12 @@ import { systemError, throwCollected } from '../../base/errors.ts';
 import { LongWork } from '../../base/long-work.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, type Place } from './forward-place.ts';
+import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, USER_JUMP, type Place } from './forward-place.ts';
 import { CHANGE_MS, READ_MS, type HostPrograms } from './host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from './iptables-listing.ts';
 import { isTableOfIptables } from './iptables-table.ts';
-import { leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
+import { asksMark, leadsTo, rulesIn, type ListedChain } from './nft-listing.ts';
 
 export type IptablesKind = 'nft' | 'legacy';
 export type IptablesFamily = 'ip' | 'ip6';
@@ -64,14 +64,16 @@ export async function makeIptablesWay(reader: RulesetReader, programs: HostProgr
     const now = await nftState(reader, family);
     return JSON.stringify(now) === JSON.stringify(state) ? script : now && plan(now, kind, family);
   };
-  return change(reader, programs, plan, (name) => `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`);
+  return change(reader, programs, plan, (name, script) =>
+    script.includes(JUMP_CHAIN) ? `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}` : `rules of ${name} did not lead to ${USER_CHAIN}: what is for containers meets it now`,
+  );
 }
 
 export async function removeIptablesWay(reader: RulesetReader, programs: HostPrograms): Promise<string[]> {
   return change(reader, programs, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
 }
 
-async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string, script: string) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
@@ -81,7 +83,7 @@ async function change(reader: RulesetReader, programs: HostPrograms, plan: (stat
       const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
       await restore(programs, kind, family, script);
-      done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`));
+      done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`, script));
     } catch (error) {
       errors.push(error); // the other family is not to suffer from it
     }
@@ -92,9 +94,9 @@ async function change(reader: RulesetReader, programs: HostPrograms, plan: (stat
 
 /** Whose rules are there, the program lists: nft does not show all that they ask. Undefined where it says that the table is not its own. */
 async function findPlace(programs: HostPrograms, { policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place | undefined> {
-  const listed = targets.some((target) => target !== JUMP_CHAIN) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
+  const listed = targets.some((target) => target !== JUMP_CHAIN && target !== USER_JUMP) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
   if (listed === 'incompatible') return undefined;
-  if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || targets.length > 0 };
+  if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || listed !== undefined, decides: 0, asksUser: false };
   const work = new LongWork();
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
 }
@@ -106,20 +108,24 @@ async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<
   const listed = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
   const chains = listed.filter((chain) => chain.family === family && chain.table === 'filter');
   const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
-  if (!forward) return undefined;
   const named = new Set(chains.map((chain) => chain.name));
+  // iptables makes FORWARD when a rule comes into it: a user may have made his chain before.
+  if (!forward && !(named.has(USER_CHAIN) && chains.every(({ name, hook }) => hook === undefined || name === 'INPUT' || name === 'OUTPUT'))) return undefined;
   return {
-    base: forward,
-    policy: forward.policy === 'drop' ? 'drop' : 'accept',
-    targets: await nftTargets(reader, family, 'FORWARD'),
-    hasUserChain: named.has('DOCKER-USER'),
+    ...(forward ? { base: forward } : {}),
+    policy: forward?.policy === 'drop' ? 'drop' : 'accept',
+    targets: forward ? await nftTargets(reader, family, 'FORWARD') : [],
+    hasUserChain: named.has(USER_CHAIN),
     own: named.has(JUMP_CHAIN) ? await nftTargets(reader, family, JUMP_CHAIN) : undefined,
   };
 }
 
 async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: string): Promise<string[]> {
   try {
-    return rulesIn(await reader.list(`list chain ${family} filter ${chain}`)).map((rule) => leadsTo(rule.expr ?? []));
+    return rulesIn(await reader.list(`list chain ${family} filter ${chain}`)).map(({ expr = [] }) => {
+      const target = leadsTo(expr);
+      return chain === 'FORWARD' && target === USER_CHAIN && asksMark(expr) ? USER_JUMP : target;
+    });
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return []; // gone meanwhile
     throw error;
@@ -136,7 +142,7 @@ async function legacyState(programs: HostPrograms, family: IptablesFamily): Prom
   const forward = await ask('FORWARD');
   if (forward === undefined) return undefined;
   const own = await ask(JUMP_CHAIN);
-  const user = await ask('DOCKER-USER', '1'); // whether it is there
+  const user = await ask(USER_CHAIN, '1'); // whether it is there
   const text = `${forward}\n${own ?? ''}`;
   return { ...stateOfListing(parseListing(text)), hasUserChain: user !== undefined, text: `${text}\n${user}` };
 }

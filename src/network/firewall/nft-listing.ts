@@ -48,6 +48,16 @@ export function leadsTo(expressions: readonly Expression[]): string {
   return '';
 }
 
+/** Whether a rule is for packets with some mark; which, nft does not show of every rule of iptables. */
+export function asksMark(expressions: readonly Expression[]): boolean {
+  return expressions.some((one) => {
+    const left = (one['match'] as { left?: { meta?: unknown; '&'?: readonly unknown[] } } | undefined)?.left;
+    const { meta } = ((left?.['&']?.[0] ?? left) ?? {}) as { meta?: { key?: string } };
+    const extension = one['xt'] as { type?: string; name?: string } | undefined;
+    return meta?.key === 'mark' || (extension?.type === 'match' && extension.name === 'mark');
+  });
+}
+
 /** The interface that a rule is for: `iifname "x"`; '' where it names none, or several. */
 export function interfaceOf(expressions: readonly Expression[], key: 'iifname' | 'oifname'): string {
   for (const one of expressions) {
