@@ -18,6 +18,7 @@ import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
 import { LayerStore, type PendingLayer } from './layer-store.ts';
+import { neededContent } from './needed-content.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
 import { damageOf } from './storage-errors.ts';
 
@@ -233,6 +234,7 @@ export class ImageCatalog {
 
   /** For whoever has done what he was to do: what nothing names any more is nobody's, now or a little later. */
   #collectOrLater(): void {
+    if (this.#index.isHeld) return;
     try {
       this.collect();
     } catch {
@@ -333,6 +335,18 @@ export class ImageCatalog {
     return { id, moved };
   }
 
+  /** All changes that `work` makes to the index are one, durable when it returns or throws; what they leave unused is removed after that. */
+  atOnce<T>(work: () => T): T {
+    try {
+      return this.#index.atOnce(work);
+    } catch (error) {
+      this.#records.clear();
+      throw error;
+    } finally {
+      this.#collectOrLater();
+    }
+  }
+
   /** Points a whole reference at an image. */
   setReference(reference: string, id: string): void {
     this.#index.update((draft) => {
@@ -403,23 +417,7 @@ export class ImageCatalog {
 
   /** Removes from the disk what neither the index nor work in progress names. */
   collect(): void {
-    const blobs = new Set<string>();
-    const layers = new Set<string>(this.state.layers.keys());
-    const aside = [...this.aside.all().values()];
-    for (const one of aside) for (const diffId of Object.keys(one.layers)) layers.add(diffId);
-    for (const image of [...this.state.images.values(), ...aside.map((one) => one.image)]) {
-      blobs.add(image.id);
-      if (image.manifest !== '') blobs.add(image.manifest);
-      for (const blob of image.layers) {
-        blobs.add(blob);
-        const compressed = this.state.compressed.get(blob);
-        if (compressed !== undefined) blobs.add(compressed);
-      }
-    }
-    for (const pins of this.#pins) {
-      for (const blob of pins.blobs) blobs.add(blob);
-      for (const diffId of pins.layers.keys()) layers.add(diffId);
-    }
+    const { blobs, layers } = neededContent(this.state, [...this.aside.all().values()], this.#pins);
     for (const digest of this.blobs.list()) if (!blobs.has(digest)) this.blobs.remove(digest);
     this.layers.removeExcept(layers);
     this.#dropStaleCompressed(blobs);

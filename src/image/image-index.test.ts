@@ -36,3 +36,33 @@ test('a change that is refused because the disk does not say that it has the new
   assert.equal(index.state.compressed.size, 0);
   assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.new')), []);
 });
+
+test('changes that belong together are in the file all or none', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'causeway-index-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const index = ImageIndex.open(root);
+  const stored = (): string => readFileSync(indexFile(root), 'utf8');
+  const first = stored();
+  const change = (name: string): void => index.update((draft) => void draft.compressed.set(name, 'sha256:b'));
+  index.atOnce(() => {
+    change('sha256:a');
+    assert.equal(index.state.compressed.size, 1, 'the next one sees it');
+    change('sha256:c');
+    assert.equal(stored(), first);
+  });
+  assert.match(stored(), /sha256:a[^]*sha256:c/);
+  assert.throws(() => index.atOnce(() => (change('sha256:d'), assert.fail('later'))), /later/);
+  assert.match(stored(), /sha256:d/, 'what was done before it failed is done');
+  const failing = t.mock.method(fs, 'fsyncSync', () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  });
+  syncBuiltinESMExports();
+  try {
+    assert.throws(() => index.atOnce(() => (change('sha256:e'), change('sha256:f'))), /input\/output error/);
+  } finally {
+    failing.mock.restore();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual([...index.state.compressed.keys()], ['sha256:a', 'sha256:c', 'sha256:d']);
+  assert.doesNotMatch(stored(), /sha256:e/);
+});

@@ -18,6 +18,8 @@ export class ImageIndex {
   #state: IndexState;
   /** Whether the file is there. */
   #stored: boolean;
+  /** Of before, while several changes are made one. */
+  #before: IndexState | undefined;
 
   private constructor(root: string, found: IndexState | undefined) {
     this.#root = root;
@@ -51,9 +53,28 @@ export class ImageIndex {
       compressed: new Map(this.#state.compressed),
     };
     const result = change(draft);
-    this.#write(draft);
+    if (!this.#before) this.#write(draft);
     this.#state = { bootId: this.#state.bootId, ...draft };
     return result;
+  }
+
+  get isHeld(): boolean {
+    return this.#before !== undefined;
+  }
+
+  /** Changes that `work` makes are seen at once and written as one, if it throws too; nothing has changed if that cannot be written. */
+  atOnce<T>(work: () => T): T {
+    const before = this.#state;
+    this.#before = before;
+    try {
+      return work();
+    } finally {
+      this.#before = undefined;
+      const after = this.#state;
+      this.#state = before;
+      if (after !== before) this.#write(after);
+      this.#state = after;
+    }
   }
 
   /** What a crash of the machine may have cost has been seen to; until then the boot of before stays noted, whatever else changes. */

@@ -127,7 +127,7 @@ export class ImageStore {
     options: { force: boolean; prune: boolean; users: (imageId: string) => readonly ImageUser[] },
   ): RemovedItem[] {
     const record = this.get(ref);
-    return removeImage(this.catalog, ref, record.id, { ...options, isMounted: this.#isMounted });
+    return this.catalog.atOnce(() => removeImage(this.catalog, ref, record.id, { ...options, isMounted: this.#isMounted }));
   }
 
   /**
