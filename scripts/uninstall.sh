@@ -75,9 +75,29 @@ boot=$(cat /proc/sys/kernel/random/boot_id)
   esac
 done
 rm -f "$data_root/state/adopted-bridges"
-for family in inet bridge; do nft delete table $family causeway 2>/dev/null || :; done
 # By the alias; what `ip` prints, because /sys may show another network namespace.
 ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias causeway *$/\1/p' | while read -r link; do ip link delete "$link"; done
+# Forwarding, where it was the daemon that turned it on, in this boot and this network namespace: before the rules go that close it to all but containers.
+note=$data_root/state/forwarding; open=
+noted() { sed -n "s/^$1 //p" "$note"; }
+came_later() { { ip -o link show type bridge; ip -o link show nomaster type veth; } | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*/\1/p' | while read -r link; do grep -qxF "earlier$1 $link" "$note" || echo "$link"; done; }
+if [ "$(noted host 2>/dev/null)" = "$boot $(readlink /proc/self/ns/net)" ]; then
+  for family in 4 6; do
+    grep -qx "ipv$family" "$note" || continue
+    switch=net/ipv4/ip_forward; [ $family = 4 ] || switch=net/ipv6/conf/all/forwarding
+    later=$(came_later $family | tr '\n' ' ')
+    if [ -n "$later" ]; then
+      [ "$(cat /proc/sys/$switch)" = 0 ] || { open=1; say "IPv$family is still forwarded, because of what others made since the daemon turned that on ($later): without its rules this host forwards between all interfaces. To end that: sysctl -w $switch=0"; }
+      continue
+    fi
+    echo 0 >/proc/sys/$switch
+    # These go with the switch for all.
+    for link in $(noted "router$family"); do echo 1 >"/proc/sys/net/ipv$family/conf/$link/forwarding" || :; done 2>/dev/null
+    [ $family = 4 ] || for link in $(noted listener6); do [ "$(cat "/proc/sys/net/ipv6/conf/$link/accept_ra")" != 2 ] || echo 1 >"/proc/sys/net/ipv6/conf/$link/accept_ra"; done 2>/dev/null
+  done
+fi
+[ -n "$open" ] || rm -f "$note"
+for family in inet bridge; do nft delete table $family causeway 2>/dev/null || :; done
 for kind in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do
   command -v "$kind" >/dev/null || continue
   case $kind in *legacy) grep -qs filter "/proc/net/$(case $kind in ip6*) echo ip6 ;; *) echo ip ;; esac)_tables_names" || continue ;; esac
@@ -111,4 +131,4 @@ else
   [ ! -e "$data_root" ] || say "images and volumes are left in $data_root$([ -z "$is_default" ] || echo ', settings in /etc/causeway'): --purge removes them"
 fi
 [ -z "$is_default" ] || [ ! -L /usr/local/bin/causeway ] || rm -f /usr/local/bin/causeway
-say "done. IP forwarding (net.ipv4.ip_forward) and packages that setup.sh installed are as they were; the checkout can be deleted"
+say "done. Packages that setup.sh installed are still there; the checkout can be deleted"

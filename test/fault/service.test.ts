@@ -5,17 +5,19 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { run } from '../harness/host.ts';
+import { Host, run } from '../harness/host.ts';
 import { PROJECT, TestEngine } from '../harness/test-engine.ts';
 import { ownCgroupParent, removeCgroupParent } from './traces.ts';
 
 const parent = ownCgroupParent();
 const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
+const host = Host.create();
 let engine: TestEngine | undefined;
 
 after(async () => {
   delete process.env['NOTIFY_SOCKET'];
   await engine?.destroy();
+  host.destroy();
   removeCgroupParent(parent);
   rmSync(dir, { recursive: true, force: true });
 });
@@ -38,10 +40,15 @@ test('who waits for the service is told when it serves, and no container has the
   });
   await new Promise((resolve) => listener.stdout.once('data', resolve));
   process.env['NOTIFY_SOCKET'] = address;
-  engine = await TestEngine.start({ flags: ['--cgroup-parent', parent] });
+  host.sysctl('net.ipv4.ip_forward', '0');
+  host.sysctl('net.ipv6.conf.all.forwarding', '0');
+  // One host interface that was there, and forwards by itself.
+  host.ok('ip', 'link', 'add', 'br-early', 'type', 'bridge');
+  host.sysctl('net.ipv4.conf.br-early.forwarding', '1');
+  engine = await TestEngine.start({ host, flags: ['--cgroup-parent', parent] });
   assert.equal(await heard, 'bound\nREADY=1\n\n');
   engine.importFixtures();
-  engine.ok('network', 'create', 'net');
+  engine.ok('network', 'create', '--ipv6', 'net');
   engine.ok('run', '-d', '--name', 'web', '--network', 'net', '-p', '8080:80', '-v', 'kept:/kept', 'nginx');
   const pids = engine.processes();
   assert.ok(pids.length > 1, 'the daemon, the resolver, conmon and what it watches');
@@ -52,16 +59,22 @@ test('who waits for the service is told when it serves, and no container has the
 
 test('the uninstaller leaves nothing of ours on the host but what is asked for again later, and that goes with --purge', () => {
   const uninstall = (...more: string[]) => engine!.host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), '--data-root', engine!.dataRoot, '--exec-root', engine!.execRoot, '-H', engine!.url, ...more);
+  const forwarding = () => host.ok('cat', ...['ipv4/ip_forward', 'ipv6/conf/all/forwarding', 'ipv4/conf/br-early/forwarding'].map((name) => `/proc/sys/net/${name}`)).trim().split('\n');
   engine!.host.ok('ip', 'link', 'add', 'br-others', 'type', 'bridge');
   engine!.host.ok('nft', 'add', 'table', 'inet', 'others');
   const first = uninstall();
   assert.equal(first.code, 0, first.err);
-  assert.deepEqual(engine!.host.ok('ip', '-o', 'link').split('\n').filter((line) => line !== '').map((line) => line.split(': ')[1]), ['lo', 'br-others']);
+  assert.deepEqual(engine!.host.ok('ip', '-o', 'link').split('\n').filter((line) => line !== '').map((line) => line.split(': ')[1]), ['lo', 'br-early', 'br-others']);
+  // Others may count on it by now.
+  assert.match(first.out, /IPv4 is still forwarded, because of what others made since the daemon turned that on \(br-others \).*To end that: sysctl -w net\/ipv4\/ip_forward=0\n/);
+  assert.deepEqual(forwarding(), ['1', '1', '1']);
   assert.equal(engine!.host.ok('nft', 'list', 'ruleset').trim(), 'table inet others {\n}');
   assert.deepEqual(engine!.processes(), []);
   assert.deepEqual([existsSync(engine!.execRoot), existsSync(engine!.dataRoot)], [false, true]);
+  engine!.host.ok('ip', 'link', 'del', 'br-others');
   const second = uninstall('--purge');
   assert.equal(second.code, 0, second.err);
+  assert.deepEqual(forwarding(), ['0', '0', '1'], 'as it was before the daemon');
   assert.equal(existsSync(engine!.dataRoot), false);
 });
 
