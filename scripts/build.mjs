@@ -26,7 +26,8 @@ const programs = hooks
       { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.cjs' },
       { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
-      // A thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
+      // A child and a thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
+      { name: 'archive', entry: 'src/image/archive-main.ts', output: 'dist/archive.mjs' },
       { name: 'extraction', entry: 'src/image/extraction-worker.ts', output: 'dist/extraction.mjs' },
     ];
 

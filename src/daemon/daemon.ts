@@ -13,6 +13,7 @@ import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
 import { createApiServer } from '../api/server.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
+import { Archives } from '../image/archives.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { RootfsStore } from '../image/rootfs.ts';
 import { SilentMounts } from '../kernel/silent-mounts.ts';
@@ -160,6 +161,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     ];
   };
 
+  const silent = new SilentMounts(patience.mountMs);
   const init = findProgram('tini-static', 'docker-init', 'tini') ?? '';
   const engine = createEngine({
     config: {
@@ -184,7 +186,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     images,
     rootfs,
     runtime,
-    sources: new MountSources(new SilentMounts(patience.mountMs)),
+    sources: new MountSources(silent),
+    archives: new Archives(silent),
     network,
     names: resolver,
     hostFacts: async () => ({

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
+import type { Archives } from '../image/archives.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
 import type { NetworkService } from '../network/service.ts';
@@ -56,6 +57,7 @@ export interface EngineContext {
   readonly network: NetworkService;
   readonly volumes: VolumeService;
   readonly sources: MountSources;
+  readonly archives: Archives;
   readonly events: EventBus;
   readonly waits: ExitWaits;
   readonly attaches: AttachHub;

@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { EndpointSpec } from '../model/endpoint.ts';
 import type { NetworkSpec } from '../model/network.ts';
+import type { Archives } from '../image/archives.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
@@ -61,6 +62,7 @@ export interface EngineDeps {
   readonly rootfs: RootfsStore;
   readonly runtime: Runtime;
   readonly sources: MountSources;
+  readonly archives: Archives;
   readonly network: NetworkService;
   readonly names: NameInspector;
   readonly hostFacts: () => Promise<HostFacts>;
@@ -99,6 +101,7 @@ export function createEngine(deps: EngineDeps) {
     network: deps.network,
     volumes,
     sources: deps.sources,
+    archives: deps.archives,
     events,
     waits: new ExitWaits(),
     attaches: new AttachHub(),

@@ -10,12 +10,14 @@ import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
 import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootMount, type RootPath, type RootView } from '../kernel/root-path.ts';
+import { touchBelow } from '../kernel/silent-mounts.ts';
 import { extractTar } from './extract-tar.ts';
 import { goFileMode } from './go-file-mode.ts';
 import { packDirectory, packFile } from './pack-tree.ts';
 import { TarFilter } from './tar-filter.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 import { formatTarHeader } from './tar-headers.ts';
+import type { ExtractionTarget } from './tree-extraction.ts';
 import { cleanEntryName } from './whiteouts.ts';
 
 export interface PathStat {
@@ -86,7 +88,7 @@ export function getArchive(root: ArchiveRoot, path: string): { stat: PathStat; t
     const stat = describe(root, path, found);
     const base = baseName(path);
     const prefix = base === '/' ? '' : base;
-    const parts = [packOne(found, prefix)];
+    const parts = [packOne(root, found, prefix)];
     if (found.isDirectory) parts.push(...packMountsBelow(root, found.path, prefix));
     return { stat, tar: parts.length === 1 ? parts[0]! : concatenate(parts) };
   } finally {
@@ -95,7 +97,8 @@ export function getArchive(root: ArchiveRoot, path: string): { stat: PathStat; t
 }
 
 /** One tree, its entries renamed to start with `prefix`; end blocks included. */
-function packOne(found: RootPath, prefix: string): Readable {
+function packOne({ silent }: ArchiveRoot, found: RootPath, prefix: string): Readable {
+  if (silent && found.isDirectory) touchBelow(found.fd, silent);
   return found.isDirectory ? rename(packDirectory(found.fd), '', prefix) : packFile(found, prefix);
 }
 
@@ -114,7 +117,7 @@ function packMountsBelow(root: ArchiveRoot, path: string, prefix: string): Reada
       throw error;
     }
     try {
-      parts.push(packOne(found, posix.join(prefix, destination.slice(base.length))));
+      parts.push(packOne(root, found, posix.join(prefix, destination.slice(base.length))));
     } finally {
       found.close();
     }
@@ -177,6 +180,13 @@ export interface PutOptions {
 
 /** Extracts a tar (compressed or not) into the directory at `path`. */
 export async function putArchive(root: ArchiveRoot, path: string, tar: Readable, options: PutOptions): Promise<void> {
+  const target = extractionTarget(root, path, options);
+  const { stream } = await decompressStream(borrow(tar));
+  await extractTar(stream, target);
+}
+
+/** What `path` is to whoever extracts there; refused where nothing may be written. */
+export function extractionTarget(root: ArchiveRoot, path: string, options: PutOptions): ExtractionTarget {
   const found = find(root, absolutePath(path), { followLast: true });
   const into = found.path;
   const { isDirectory } = found;
@@ -185,9 +195,8 @@ export async function putArchive(root: ArchiveRoot, path: string, tar: Readable,
   const inside = (root.mounts ?? []).filter((mount) => isWithin(into, mount.destination));
   if (inside.at(-1)?.readonly) throw invalid('mounted volume is marked read-only');
   if (inside.length === 0 && options.readonlyRootfs) throw invalid('container rootfs is marked read-only');
-  const { stream } = await decompressStream(borrow(tar));
   const { noOverwriteDirNonDir, owner } = options;
-  await extractTar(stream, { view: root, into, noOverwriteDirNonDir, owner, keepTarget: true });
+  return { view: root, into, noOverwriteDirNonDir, owner, keepTarget: true };
 }
 
 function isWithin(path: string, directory: string): boolean {

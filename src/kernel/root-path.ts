@@ -5,12 +5,13 @@
  *
  * Names are bytes: inside, a path is a latin1 string, a character a byte.
  */
-import { fstatSync, type BigIntStats } from 'node:fs';
+import { fstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { CausewayError, errorCode, invalid, notFound, systemError } from '../base/errors.ts';
 import { closeFd, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, openFd } from './descriptors.ts';
 import { check } from './errors.ts';
 import { openatBytes, readlinkat } from './ffi.ts';
 import { openInRoot } from './open-in-root.ts';
+import { mountIdOf, silentMountError } from './silent-mounts.ts';
 
 /** What is mounted at a place in a container: a file or directory of the host, and a path inside of it. */
 export interface RootMount {
@@ -26,6 +27,8 @@ export interface RootView {
   /** The merged directory. */
   readonly root: string;
   readonly mounts?: readonly RootMount[];
+  /** Numbers of mounts that do not answer: what leads into one is refused. Only a process that may be held up by others has this. */
+  readonly silent?: readonly number[];
 }
 
 const MAX_LINKS = 255;
@@ -223,7 +226,7 @@ export function evaluateInRoot(view: RootView, path: string): string {
 export function placeMounts(view: RootView): RootView {
   const placed: RootMount[] = [];
   for (const mount of view.mounts ?? []) {
-    placed.push({ ...mount, destination: evaluateInRoot({ root: view.root, mounts: placed }, mount.destination) });
+    placed.push({ ...mount, destination: evaluateInRoot({ ...view, mounts: placed }, mount.destination) });
   }
   return { ...view, mounts: placed };
 }
@@ -259,5 +262,14 @@ export function mountAt(view: RootView, bytePath: string): RootMount | undefined
 
 function enter(view: RootView, steps: readonly Step[], name: string): number {
   const mount = view.mounts?.length ? mountAt(view, logicalPath([...steps, { name, fd: -1 }])) : undefined;
-  return mount ? openMountSource(mount) : openChild(steps.at(-1)!.fd, name);
+  const fd = mount ? openMountSource(mount) : openChild(steps.at(-1)!.fd, name);
+  if (view.silent?.length) refuseSilent(fd, view.silent);
+  return fd;
+}
+
+function refuseSilent(fd: number, silent: readonly number[]): void {
+  if (!silent.includes(mountIdOf(fd))) return;
+  const path = readlinkSync(`/proc/self/fd/${fd}`);
+  closeFd(fd);
+  throw silentMountError(path);
 }

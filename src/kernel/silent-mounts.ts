@@ -3,10 +3,11 @@
  * the reach of any signal, and takes along what it shares with others: a thread its pool, and its process, which cannot end. So what
  * touches files of strangers is a child of ours. Here its time is bounded, and while one hangs nobody else is sent to the same place.
  */
-import { readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { CausewayError } from '../base/errors.ts';
 import { within } from '../base/within.ts';
-import { mountPoints } from './mount.ts';
+import { closeFd, O_PATH, openFd } from './descriptors.ts';
+import { mountPoints, parseMountinfo, type MountPoint } from './mount.ts';
 import { kill } from './process.ts';
 
 const SIGKILL = 9;
@@ -14,7 +15,10 @@ const SIGKILL = 9;
 const MAX_AT_ONCE = 4;
 const MAX_LINKS = 40;
 /** Servers or programs stand behind them: one that is silent is so in all of its mount. */
-const SERVED = /^(fuse|nfs|cifs|smb|9p|virtiofs|ceph|afs|lustre|beegfs|glusterfs|orangefs)/;
+const SERVED_TYPES = '(fuse|nfs|cifs|smb|9p|virtiofs|ceph|afs|lustre|beegfs|glusterfs|orangefs)';
+const SERVED = new RegExp(`^${SERVED_TYPES}`);
+const HAS_SERVED = new RegExp(` - (${SERVED_TYPES}|autofs )`);
+const MOUNTINFO = '/proc/thread-self/mountinfo';
 
 export interface TouchingChild<T> {
   readonly pid: number;
@@ -47,6 +51,17 @@ export class SilentMounts {
     if (await this.#inTime(done)) return done;
     this.#visits.delete(visit);
     throw this.giveUp(path, { pid, done });
+  }
+
+  /** The numbers of mounts in which a child hangs. */
+  get mountIds(): number[] {
+    return [...new Set([...this.#hanging].flatMap(({ place }) => place?.mountId ?? []))];
+  }
+
+  /** Whether the child says something in time, from when it begins on; one that does not is given up, with an error that names where its last open file is. */
+  async hear<T>(child: TouchingChild<unknown>, said: Promise<T>): Promise<T> {
+    if (await this.#inTime(said)) return said;
+    throw this.giveUp(lastOpenFile(child.pid), child);
   }
 
   /** Kills a child that touches `path` and remembers it until it is gone; the error for whoever waits for it. */
@@ -102,11 +117,58 @@ interface Place {
   /** One that is mounted anew in the same place is another. */
   readonly key: string;
   readonly mount: string | undefined;
+  readonly mountId?: number;
 }
 
+/** Whether a file system for which somebody answers is on the way to one of the paths or mounted below it, links followed. */
+export function leadToServed(paths: readonly string[]): boolean {
+  const text = readFileSync(MOUNTINFO, 'utf8');
+  if (!HAS_SERVED.test(text)) return false;
+  const points = parseMountinfo(text);
+  const served = points.filter(({ type }) => SERVED.test(type) || type === 'autofs');
+  return served.length > 0 && paths.some((path) => {
+    const { place, real } = follow(path, points);
+    return place.mount !== undefined || served.some(({ target }) => target === real || target.startsWith(`${real}/`));
+  });
+}
+
+/** Waits until all that is mounted below an open directory answers; by its last open descriptor others see for what. @throws SilentMountError for one of the numbers */
+export function touchBelow(descriptor: number, silent: readonly number[]): void {
+  const directory = readlinkSync(`/proc/self/fd/${descriptor}`);
+  for (const { id, target, type } of mountPoints()) {
+    if (!SERVED.test(type) || !target.startsWith(directory === '/' ? '/' : `${directory}/`)) continue;
+    if (silent.includes(id)) throw silentMountError(target);
+    const mount = openFd(target, O_PATH);
+    try {
+      closeFd(openFd(`/proc/self/fd/${mount}`));
+    } finally {
+      closeFd(mount);
+    }
+  }
+}
+
+export function mountIdOf(descriptor: number): number {
+  return Number(/^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1]);
+}
+
+/** Of another process, the last one in a file system for which somebody answers, if it has any. The kernel knows the path by itself. */
+function lastOpenFile(pid: number): string {
+  try {
+    const numbers = readdirSync(`/proc/${pid}/fd`).map(Number).sort((a, b) => b - a);
+    const paths = numbers.map((number) => readlinkSync(`/proc/${pid}/fd/${number}`)).filter((path) => path.startsWith('/'));
+    return paths.find((path) => placeOf(path).mount !== undefined) ?? UNKNOWN;
+  } catch {
+    return UNKNOWN; // it has ended
+  }
+}
+
+const UNKNOWN = 'what the path leads to';
+
 /** The first mount on the way along which somebody answers for what is in it; else the path itself. What is looked at here is in file systems of this machine. */
-function placeOf(path: string): Place {
-  const mounts = new Map(mountPoints().map((point) => [point.target, point]));
+const placeOf = (path: string): Place => follow(path, mountPoints()).place;
+
+function follow(path: string, points: readonly MountPoint[]): { place: Place; real: string } {
+  const mounts = new Map(points.map((point) => [point.target, point]));
   const itself = { key: path, mount: undefined };
   const todo = path.split('/');
   let at = '';
@@ -119,8 +181,8 @@ function placeOf(path: string): Place {
     }
     const next = `${at}/${name}`;
     const mount = mounts.get(next);
-    if (mount && SERVED.test(mount.type)) return { key: `mount ${mount.id}`, mount: next };
-    if (mount?.type === 'autofs') return itself; // a look could mount something
+    if (mount && SERVED.test(mount.type)) return { place: { key: `mount ${mount.id}`, mount: next, mountId: mount.id }, real: next };
+    if (mount?.type === 'autofs') return { place: itself, real: next }; // a look could mount something
     const target = linkTarget(next);
     if (target === undefined) at = next;
     else {
@@ -129,7 +191,7 @@ function placeOf(path: string): Place {
       todo.unshift(...target.split('/'));
     }
   }
-  return itself;
+  return { place: itself, real: at };
 }
 
 function linkTarget(path: string): string | undefined {

@@ -3,10 +3,12 @@
  * time; everybody else's requests are answered meanwhile, and nothing of ours that hangs there keeps the daemon from anything.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { processState } from '../../src/kernel/process.ts';
+import { childrenOf } from '../../src/kernel/process-tree.ts';
 import { callApi, type Answer } from '../harness/call-api.ts';
 import { SilentFileSystem } from '../harness/silent-file-system.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
@@ -30,6 +32,7 @@ before(async () => {
   chmodSync(join(tools, 'bin/ps'), 0o755);
   silence(silent);
   silence(join(tools, 'data/volumes/lost'));
+  for (const place of ['x', 'y']) silence(join(tools, place, 'dead'));
   process.env['CAUSEWAY_PATIENCE'] = 'mountMs=1500,conmonMs=3000';
   process.env['PATH'] = `${join(tools, 'bin')}:${path}`;
   engine = await TestEngine.start({ flags: ['--data-root', join(tools, 'data')] });
@@ -48,6 +51,8 @@ after(async () => {
 const api = (method: string, where: string, body?: unknown): Promise<Answer> => callApi(engine.socket, method, where, body, BOUND_MS);
 const create = (name: string, host: object): Promise<Answer> => api('POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: host });
 const idIn = ({ text }: Answer): string => (JSON.parse(text) as { Id: string }).Id;
+
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 
 let round = 0;
 
@@ -120,6 +125,44 @@ test('a device that is looked for there is refused like a mount', async () => {
   assert.equal((await create('device', { Devices: [{ PathOnHost: `${silent}/null`, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }] })).status, 201);
   const [answer] = await whileOthersWork(api('POST', '/containers/device/start'));
   assert.match(answer!.message, /hang\/null does not answer/);
+});
+
+test('cp of what does not answer is refused with its name, the next one without going there; beside it, archives come and go', async () => {
+  assert.equal((await create('copied', { Binds: ['x', 'y'].map((name) => `${tools}/${name}:/${name}`) })).status, 201);
+  const archive = (where: string): string => `/containers/copied/archive?path=${encodeURIComponent(where)}`;
+  const dead = fileSystems.slice(-2);
+  for (const [where, place] of [['/x/dead/a', 'x'], ['/y', 'y']] as const) {
+    const [answer] = await whileOthersWork(api('GET', archive(where)));
+    assert.deepEqual([answer!.status, answer!.message], [500, refusal(join(tools, place, 'dead'))], where);
+  }
+  const asked = dead.map((one) => one.asked);
+  assert.ok(asked.every((count) => count > 0), 'somebody was sent there');
+  for (const [method, where] of [['GET', '/x/dead/b'], ['PUT', '/x/dead'], ['GET', '/x'], ['HEAD', '/y/dead/b']] as const) {
+    const { status, message } = await api(method, archive(where));
+    assert.equal(status, 500);
+    if (method !== 'HEAD') assert.match(message, /dead does not answer/);
+  }
+  assert.deepEqual(dead.map((one) => one.asked), asked, 'nobody was sent there again');
+
+  // By a process of its own too: the way there might lead to the silent one.
+  writeFileSync(join(tools, 'x/told'), 'a word');
+  const box = mkdtempSync(join(tmpdir(), 'cwt-copied-'));
+  try {
+    engine.ok('cp', 'copied:/x/told', join(box, 'told'));
+    assert.equal(readFileSync(join(box, 'told'), 'utf8'), 'a word');
+    mkdirSync(join(box, 'tree/deep'), { recursive: true });
+    writeFileSync(join(box, 'tree/deep/file'), 'x'.repeat(3 << 20));
+    engine.ok('cp', join(box, 'tree'), 'copied:/x/tree');
+    assert.equal(readFileSync(join(tools, 'x/tree/deep/file'), 'utf8').length, 3 << 20);
+    engine.ok('cp', 'copied:/x/tree', join(box, 'back'));
+    assert.equal(readFileSync(join(box, 'back/deep/file'), 'utf8').length, 3 << 20);
+    assert.match(engine.docker('cp', 'copied:/x/nosuch', box).err, /Could not find the file \/x\/nosuch in container copied/);
+    assert.match(engine.docker('cp', join(box, 'told'), 'copied:/x/told/below').err, /not a directory|Not a directory/);
+  } finally {
+    rmSync(box, { recursive: true });
+  }
+  const left = childrenOf(engine.pid).filter((pid) => processState(pid) !== 'D' && /archive\.mjs/.test(commandOf(pid)));
+  assert.deepEqual(left, [], 'none of its processes are left but the one that hangs');
 });
 
 test('ps that does not end is given up: docker top says so', async () => {

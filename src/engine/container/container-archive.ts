@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { notFound } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { exportRootfs, getArchive, putArchive, placeMounts, statPath, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
+import { exportRootfs, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
@@ -14,10 +14,10 @@ import { pauseContainer, unpauseContainer, isUp } from './container-stop.ts';
 import { withRootfs } from './container-views.ts';
 import { networkOwnerId } from './shared-network.ts';
 
-/** A container's files as it sees them: its root, and what is mounted in it, where its own symbolic links lead to. */
+/** A container's files as it sees them: its root, and what is mounted in it. */
 function viewOf(context: EngineContext, record: ContainerRecord, root: string): ArchiveRoot {
   const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: !mount.rw }));
-  return { ...placeMounts({ root, mounts: [...networkFiles(context, record), ...mounts] }), containerName: record.name };
+  return { root, mounts: [...networkFiles(context, record), ...mounts], containerName: record.name };
 }
 
 /** What the engine itself mounts, from the first start on; where the user has mounted something, his is seen. */
@@ -31,12 +31,12 @@ function networkFiles(context: EngineContext, record: ContainerRecord): RootMoun
 
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
   const record = context.table.find(ref);
-  return withRootfs(context, record, async (root) => statPath(viewOf(context, record, root), path));
+  return withRootfs(context, record, (root) => context.archives.stat(viewOf(context, record, root), path));
 }
 
 export function getContainerArchive(context: EngineContext, ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
   const record = context.table.find(ref);
-  return streamFrom(context, record, async (root) => getArchive(viewOf(context, record, root), path), (result) => result.tar);
+  return streamFrom(context, record, (root) => context.archives.get(viewOf(context, record, root), path), (result) => result.tar);
 }
 
 export async function putContainerArchive(
@@ -51,7 +51,7 @@ export async function putContainerArchive(
     context.copies.add(record.id, tar);
     const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
     const owner = user && { uid: user.uid, gid: user.gid };
-    return putArchive(viewOf(context, record, root), path, tar, {
+    return context.archives.put(viewOf(context, record, root), path, tar, {
       noOverwriteDirNonDir: options.noOverwriteDirNonDir,
       owner,
       readonlyRootfs: record.spec.host.readonlyRootfs,

@@ -1,0 +1,19 @@
+/** What the daemon and a process that reads or writes one archive for it say to each other: one order, then news, a line of JSON each. */
+import type { ErrorKind } from '../base/errors.ts';
+import type { ArchiveRoot, PathStat, PutOptions } from './archive.ts';
+
+export type ArchiveOrder =
+  | { readonly do: 'stat' | 'get'; readonly root: ArchiveRoot; readonly path: string }
+  | { readonly do: 'put'; readonly root: ArchiveRoot; readonly path: string; readonly options: PutOptions };
+
+export type ArchiveNews =
+  /** It knows its order, and touches file systems from now on. */
+  | { readonly news: 'begun' }
+  /** What was asked for is found; `stat` is absent where an archive is put. */
+  | { readonly news: 'found'; readonly stat?: PathStat }
+  | { readonly news: 'done' }
+  | { readonly news: 'failed'; readonly kind: ErrorKind; readonly message: string };
+
+/** The process's descriptors; the archive is its standard input, or output. */
+export const ORDER_FD = 3;
+export const NEWS_FD = 4;
