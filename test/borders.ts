@@ -29,19 +29,6 @@ export const BANNED_FILE_NAMES: readonly string[] = ['index.ts', 'utils.ts', 'ut
 
 export const MAX_FILE_LINES = 450;
 
-/**
- * A container's tree is entered by descriptors only (kernel/root-path.ts, kernel/open-in-root.ts): a path that is put together from
- * such a root and more is resolved from the host's root, along whatever links the container has put there.
- */
-export const TREE_JOINS =
-  /\bjoin\(\s*(?:\w+\.)*(?:merged(?:Dir)?|rootfs(?:Dir)?|upper(?:Dir)?|mountpoint|volumeDir|source)\s*,|\$\{(?:\w+\.)*(?:merged(?:Dir)?|rootfs(?:Dir)?|upper(?:Dir)?|mountpoint|volumeDir)\}\//;
-
-/** Who may, and why nothing of a container is on the way. */
-export const MAY_JOIN_TREES: Readonly<Record<string, string>> = {
-  'oci/runtime-probe.ts': 'an empty root file system of our own',
-  'engine/volume/container-mounts.ts': 'compares the text of an older record',
-};
-
 /** Programs that would take a tree as their root; only the confined ones are started with one (kernel/confined-program.ts). */
 export const ROOT_CHANGES = /\bchroot\(|\bpivotRoot\(|\/s?bin\/chroot\b|\b(?:spawn|exec|run)\w*\(\s*['"`]chroot['"`]|\bexec chroot\b/;
 export const MAY_CHANGE_ROOT: readonly string[] = ['kernel/ffi.ts', 'kernel/mount-namespace.ts', 'kernel/confined-program.ts'];
