@@ -98,6 +98,20 @@ export class Repairer {
     this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
   }
 
+  /** At a start: nobody told of what went while no daemon ran. One that cannot be put back yet holds up no other. */
+  lookAtAllEndpoints(): void {
+    for (const record of this.#core.table.sandboxes()) {
+      try {
+        this.#checkEndpoints([record]);
+      } catch (error) {
+        const { containerId } = record.sandbox;
+        this.#core.log.error({ container: containerId, error: errorMessage(error) }, 'the interface of a running container cannot be put back yet, which is tried again');
+        this.#suspects.containers.add(containerId);
+        this.#schedule(RETRY_MS);
+      }
+    }
+  }
+
   #lookAtLegacy(): void {
     if (this.#core.way.mustAsk) this.#suspectWay();
   }

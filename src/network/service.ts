@@ -74,6 +74,7 @@ export class NetworkService {
     if (changes.length > 0) await resolver.apply(changes).catch((error: unknown) => this.#core.log.error({ error: errorMessage(error) }, 'restoring names'));
     this.#hostServers = followHostServers(this.#core);
     this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
+    this.#repairer.lookAtAllEndpoints();
   }
 
   /** Who is told what was put back after somebody else took it away. */

@@ -23,6 +23,7 @@ import {
   type KnownContainer,
   type NetworkConfig,
   type NetworkStore,
+  type Repair,
   type Resolver,
   type ResolverChange,
   type Sandbox,
@@ -146,6 +147,8 @@ export class Lab {
   readonly resolver = new RecordedResolver();
   readonly config: NetworkConfig;
   service: NetworkService;
+  /** What the services put back, from their start on. */
+  readonly repairs: Repair[] = [];
   readonly #servers: (Server | Socket)[] = [];
   readonly #otherHosts: string[] = [];
 
@@ -196,7 +199,9 @@ export class Lab {
   }
 
   #newService(): NetworkService {
-    return new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
+    const service = new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
+    service.onRepair((repair) => this.repairs.push(repair));
+    return service;
   }
 
   /** As after kill -9: nothing was shut down, another process has only the store. Held ports go with the process. */

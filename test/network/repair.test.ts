@@ -107,6 +107,18 @@ function scenarios(): void {
     await isBack(/taken off its bridge/);
   });
 
+  test('a veth that was deleted, or taken off its bridge, while no daemon ran', async () => {
+    const other = await lab.join('other', ['net']);
+    lab.serveTcp(other.netns, 80);
+    await lab.withoutEngine(async () => {
+      run('ip', 'link', 'del', web.endpoints[0]!.hostIfname);
+      run('ip', 'link', 'set', other.endpoints[0]!.hostIfname, 'nomaster');
+    });
+    assert.deepEqual(lab.repairs.map(({ networkName, what }) => `${networkName}: ${what}`), ['net: the interface of container web on network net was deleted and is made anew']);
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    assert.equal(await askTcp(undefined, other.endpoints[0]!.ipv4, 80), '172.18.0.1');
+  });
+
   test('forwarding turned off', async () => {
     const outside = lab.otherHost();
     writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
