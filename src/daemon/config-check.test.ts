@@ -44,6 +44,13 @@ test('addresses, names and forms of other options', () => {
   assert.equal(read('--cgroup-parent', 'causeway').cgroupParent, 'causeway');
 });
 
+test('--iptables=false leaves rules of others alone, unless the way through them is asked for', () => {
+  const integration = (...argv: string[]) => read(...argv).firewallIntegration;
+  assert.deepEqual([integration(), integration('--iptables=true'), integration('--iptables=false'), integration('--iptables=false', '--firewall-integration=true'), integration('--iptables=true', '--firewall-integration=false')], [true, true, false, true, false]);
+  assert.match(examined('--iptables=false').notes.join(), /^--iptables=false turns --firewall-integration off: /);
+  assert.deepEqual([examined('--iptables=false', '--firewall-integration=false').notes, examined('--iptables=true').notes], [[], []]);
+});
+
 test('--validate says what a start would refuse on this host, and what would only fail later', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   try {

@@ -95,7 +95,7 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
   if (config.defaultRuntime !== '') attempt(() => void chooseNamedRuntime(runtimeTable(config.runtimes), config.defaultRuntime));
   for (const [flag, directory] of [['data-root', config.dataRoot], ['exec-root', config.execRoot], ['pidfile', dirname(config.pidFile)]] as const) attempt(() => refuseFileInTheWay(flag, directory));
   for (const registry of config.insecureRegistries) attempt(() => checkRegistry(registry));
-  const notes = [...poolNotes(config), ...networkOptionFindings(config, attempt)];
+  const notes = [...integrationNotes(config), ...poolNotes(config), ...networkOptionFindings(config, attempt)];
   for (const [name, value] of Object.entries(config.logOptions)) {
     if (!LOG_OPTIONS[config.logDriver]?.includes(name)) problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
     else if (name === 'max-size' && !/^(-1|\d+(\.\d+)?\s*[kmgt]?b?)$/i.test(value)) problems.push(`invalid value for max-size: ${value}`);
@@ -125,6 +125,11 @@ function checkRegistry(registry: string): void {
   if (registry.includes('://')) throw invalid(`invalid --insecure-registry "${registry}": insecure registry ${registry} should not contain '://'`);
   const isName = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(registry);
   if (!isName && parseSubnet(registry) === undefined) throw invalid(`invalid --insecure-registry "${registry}": expected HOST, HOST:PORT or a subnet`);
+}
+
+/** What an option does that its name does not say; the daemon logs it too. */
+export function integrationNotes({ integrationUnsaid }: DaemonConfig): string[] {
+  return integrationUnsaid ? ['--iptables=false turns --firewall-integration off: no way is made for containers in other firewalls of this host; --firewall-integration=true makes it'] : [];
 }
 
 /** As Docker, a pool inside another one is passed over. */

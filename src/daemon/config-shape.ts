@@ -28,6 +28,7 @@ export interface DaemonConfig {
   readonly hostGatewayIp: string;
   readonly ipForward: boolean;
   readonly firewallIntegration: boolean;
+  readonly integrationUnsaid: boolean; // off because of --iptables=false
   readonly inputPolicy: boolean;
   readonly ipMasq: boolean;
   readonly liveRestore: boolean;

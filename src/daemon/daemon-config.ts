@@ -54,7 +54,9 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     hostBindingIp,
     hostGatewayIp: texts['host-gateway-ip'] ?? '',
     ipForward: switches['ip-forward'] ?? true,
-    firewallIntegration: switches['firewall-integration'] ?? true,
+    // Who told Docker to leave iptables alone wants no rule of ours there that opens what his own close.
+    firewallIntegration: switches['firewall-integration'] ?? switches['iptables'] ?? true,
+    integrationUnsaid: switches['firewall-integration'] === undefined && switches['iptables'] === false,
     inputPolicy: switches['respect-input-policy'] ?? false,
     ipMasq: switches['ip-masq'] ?? true,
     liveRestore: switches['live-restore'] ?? true,

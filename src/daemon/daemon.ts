@@ -24,6 +24,7 @@ import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
 import { checkHosts, listenOn } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
+import { integrationNotes } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
 import { dockerInstalled } from './docker-installed.ts';
@@ -44,6 +45,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   const ready = takeServiceManager(process.env, log);
   // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
   process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
+  for (const note of integrationNotes(config)) log.info({}, note);
   const undo = new UndoStack();
   const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
   undo.push('watchdog', () => watchdog.close());
