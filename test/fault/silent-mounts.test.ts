@@ -20,8 +20,8 @@ const path = process.env['PATH'];
 const fileSystems: SilentFileSystem[] = [];
 let engine: TestEngine;
 
-function silence(place: string): SilentFileSystem {
-  const one = new SilentFileSystem(place);
+function silence(place: string, namespace?: string): SilentFileSystem {
+  const one = new SilentFileSystem(place, namespace);
   fileSystems.push(one);
   return one;
 }
@@ -32,6 +32,7 @@ before(async () => {
   chmodSync(join(tools, 'bin/ps'), 0o755);
   silence(silent);
   silence(join(tools, 'data/volumes/lost'));
+  silence(join(tools, 'data/volumes/found/_data'));
   for (const place of ['x', 'y']) silence(join(tools, place, 'dead'));
   process.env['CAUSEWAY_PATIENCE'] = 'mountMs=1500,conmonMs=3000';
   process.env['PATH'] = `${join(tools, 'bin')}:${path}`;
@@ -120,6 +121,30 @@ for (const mode of ['rw', 'ro']) {
     assert.equal(started.status, 204, started.text);
   });
 }
+
+test('a volume whose directory does not answer is neither made, mounted nor removed, and the others are', async () => {
+  const place = (name: string): string => join(tools, 'data/volumes', name, '_data');
+  const [found] = await whileOthersWork(api('POST', '/volumes/create', { Name: 'found' }));
+  assert.deepEqual([found!.status, found!.message], [500, refusal(place('found'))]);
+
+  for (const name of ['mute', 'loose']) assert.equal((await api('POST', '/volumes/create', { Name: name })).status, 201);
+  const mute = silence(place('mute'), `/proc/${engine.pid}/ns/mnt`);
+  try {
+    const [created, removed, pruned] = await whileOthersWork(
+      create('with-mute', { Binds: ['mute:/x'] }),
+      api('DELETE', '/volumes/mute?force=1'),
+      api('POST', '/volumes/prune?filters={"all":["true"]}'),
+    );
+    for (const answer of [created, removed]) assert.deepEqual([answer!.status, answer!.message], [500, refusal(place('mute'))]);
+    assert.equal(pruned!.status, 200, pruned!.text);
+    assert.match(pruned!.text, /"loose"/);
+    assert.doesNotMatch(pruned!.text, /"mute"/);
+  } finally {
+    mute.end();
+  }
+  const gone = await api('DELETE', '/volumes/mute');
+  assert.equal(gone.status, 204, gone.text);
+});
 
 test('a device that is looked for there is refused like a mount', async () => {
   assert.equal((await create('device', { Devices: [{ PathOnHost: `${silent}/null`, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }] })).status, 201);

@@ -3,6 +3,7 @@
  * Whoever touches it then waits beyond the reach of signals. It ends with `end`, or with this process. Nothing in this process may touch it.
  */
 import { closeSync, mkdirSync, openSync, constants, readSync, writeSync } from 'node:fs';
+import { runInMountNamespace } from '../../src/kernel/mount-namespace.ts';
 import { mount, unmount } from '../../src/kernel/mount.ts';
 
 const OPCODE_INIT = 26;
@@ -13,14 +14,17 @@ export class SilentFileSystem {
   readonly path: string;
   readonly #device = openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK);
   readonly #request = Buffer.alloc(256 * 1024);
+  readonly #inside: (work: () => void) => void;
   #timer: NodeJS.Timeout | undefined;
   /** What was asked of it so far. */
   asked = 0;
 
-  constructor(path: string) {
+  /** In the mount namespace of that file, else in this process's. */
+  constructor(path: string, namespace?: string) {
     this.path = path;
+    this.#inside = (work) => (namespace === undefined ? work() : runInMountNamespace(namespace, work));
     mkdirSync(path, { recursive: true });
-    mount({ source: 'silent', target: path, type: 'fuse', data: `fd=${this.#device},rootmode=40000,user_id=0,group_id=0,allow_other` });
+    this.#inside(() => mount({ source: 'silent', target: path, type: 'fuse', data: `fd=${this.#device},rootmode=40000,user_id=0,group_id=0,allow_other` }));
     while (!this.#takeOne()); // the kernel introduces itself at once
     this.#timer = setInterval(() => {
       while (this.#takeOne());
@@ -56,6 +60,6 @@ export class SilentFileSystem {
     clearInterval(this.#timer);
     this.#timer = undefined;
     closeSync(this.#device);
-    unmount(this.path, { detach: true });
+    this.#inside(() => unmount(this.path, { detach: true }));
   }
 }

@@ -93,7 +93,7 @@ export class VolumeService {
       const existing = this.#volumes.get(name);
       if (existing) return existing;
       const mountpoint = join(this.#root, name, '_data');
-      await mkdir(mountpoint, { recursive: true, mode: 0o701 });
+      await this.#makeDirectory(mountpoint);
       const record: VolumeRecord = {
         name,
         driver: 'local',
@@ -115,6 +115,19 @@ export class VolumeService {
       this.#volumes.set(name, record);
       this.#events.publish({ type: 'volume', action: 'create', actorId: name, attributes: { driver: 'local' } });
       return record;
+    });
+  }
+
+  /** Step by step: a look at what is there already, as Node's own recursive mkdir takes it, may not come back. */
+  async #makeDirectory(mountpoint: string): Promise<void> {
+    const own = dirname(mountpoint);
+    await mkdir(this.#root, { recursive: true, mode: 0o701 });
+    await mkdir(own, 0o701).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      await this.#sources.lookThrough(own);
+    });
+    await mkdir(mountpoint, 0o701).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
     });
   }
 
@@ -174,7 +187,7 @@ export class VolumeService {
     const aside = new Set(this.#store.aside().filter(({ table }) => table === 'volumes').map(({ key }) => key));
     const entries = (await readdir(this.#root).catch(() => [])).filter((entry) => !aside.has(entry.replace(REMOVED, '').slice(0, 80)));
     const settled = await Promise.allSettled(entries.map((entry) => this.#settleDirectory(entry, report)));
-    for (const result of [...removed, ...settled]) if (result.status === 'rejected') throw result.reason;
+    for (const result of [...removed, ...settled]) if (result.status === 'rejected') report(result.reason);
   }
 
   async #settleDirectory(entry: string, report: (error: unknown) => void): Promise<void> {
