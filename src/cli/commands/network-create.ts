@@ -67,9 +67,9 @@ async function run({ flags, args, client }: Call): Promise<void> {
   printLine(Id);
 }
 
-/** Behind a refusal of a driver that the engine does not have: which ones there are. */
+/** Behind a refusal of a driver that Docker has and the engine does not: which ones there are. For a name that nobody knows, Docker's words are enough. */
 async function withDrivers(error: unknown, driver: string, client: ApiClient): Promise<unknown> {
-  if (!(error instanceof ApiError)) return error;
+  if (!(error instanceof ApiError) || driver !== 'overlay') return error;
   const info = await client.json<{ Plugins?: { Network?: readonly string[] | null } }>('GET', '/info').catch(() => undefined);
   const drivers = info?.Plugins?.Network ?? [];
   if (drivers.length === 0 || drivers.includes(driver)) return error;
