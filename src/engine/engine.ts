@@ -122,6 +122,9 @@ export function createEngine(deps: EngineDeps) {
   deps.network.onRepair(({ networkId, networkName, what }) => {
     events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
   });
+  deps.network.onWarning(({ networkId, networkName, what }) => {
+    events.publish({ type: 'network', action: 'warning', actorId: networkId, attributes: { name: networkName, warning: what } });
+  });
   deps.runtime.onExit((id, exit) => {
     noteActivity(`exit of ${id}`);
     handleExit(context, id, exit).catch((error: unknown) => context.log.error({ container: id, error: String(error) }, 'an exit could not be settled'));

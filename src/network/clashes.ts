@@ -10,29 +10,59 @@ import { foreignBridges } from './plan/other-engines.ts';
 export interface Clash {
   readonly network: NetworkRecord;
   readonly what: string; // a sentence
+  /** What it is about, where the sentence names several: it is new where one of these is. */
+  readonly about?: readonly string[];
 }
 
 /** Those that are new since it was last asked, each of them in the log. */
 export function tellNewClashes(core: NetworkCore): Clash[] {
   const found = clashes(core);
-  const fresh = found.filter(({ what }) => !core.toldClashes.has(what));
-  core.toldClashes = new Set(found.map(({ what }) => what));
+  const fresh = found.filter((clash) => keysOf(clash).some((key) => !core.toldClashes.has(key)));
+  core.toldClashes = new Set(found.flatMap(keysOf));
   for (const { network, what } of fresh) core.log.warn({ network: network.name }, what);
   return fresh;
 }
+
+const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 
 export function clashes({ table, route }: NetworkCore): Clash[] {
   const links = route.links();
   const isOurs = (name: string) => table.isBridge(name);
   return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
     const texts = [...engineSubnets(network, route, isOurs), ...hostSubnets(network, links, route, isOurs)];
-    const index = links.find((link) => link.name === network.bridgeName)?.index ?? -1;
-    const ports = portsOfOthers(links, index).filter((link) => table.containerOfHostLink(link.name) === undefined && /^veth[0-9a-f]{7}$/.test(link.name));
-    if (ports.length > 0) {
-      texts.push(`another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${ports.map((port) => port.name).join(', ')}): both give out its addresses; start the daemon with --default-bridge-name and stop the other engine's containers on it`);
-    }
-    return texts.map((what) => ({ network, what }));
+    const bridge = links.find((link) => link.name === network.bridgeName);
+    const ports = bridge ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined) : [];
+    return [
+      ...texts.map((what): Clash => ({ network, what })),
+      ...strangePorts(network, ports.map((port) => port.name)),
+      // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
+      ...(network.predefined && bridge?.alias === OWN_ALIAS ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
+    ];
   });
+}
+
+const isDockerPort = (name: string): boolean => /^veth[0-9a-f]{7}$/.test(name);
+const about = (network: NetworkRecord, names: readonly string[]): string[] => names.map((name) => `${network.id} ${name}`);
+
+function strangePorts(network: NetworkRecord, ports: readonly string[]): Clash[] {
+  const names = ports.filter(isDockerPort);
+  if (names.length === 0) return [];
+  const what = `another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): both give out its addresses; start the daemon with --default-bridge-name and stop the other engine's containers on it`;
+  return [{ network, what, about: about(network, names) }];
+}
+
+function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[] {
+  const names = ports.map((port) => port.name).filter((name) => !isDockerPort(name));
+  if (names.length === 0) return [];
+  return [{ network, what: `somebody else has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): whoever is there is a neighbour of its containers`, about: about(network, names) }];
+}
+
+function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
+  const own = network.pools.map((pool) => pool.gateway);
+  const others = route.addresses(network.bridgeName).filter((info) => info.scope === 'global' && !own.includes(info.address)).map((info) => `${info.address}/${info.prefix}`);
+  if (others.length === 0) return [];
+  const what = `somebody else gave ${network.bridgeName}, the bridge of network ${network.name}, the address ${others.join(' and ')}: an engine that takes it for its own gives out addresses there; start the daemon with --default-bridge-name, or take the address away`;
+  return [{ network, what, about: about(network, others) }];
 }
 
 function engineSubnets(network: NetworkRecord, route: RouteSocket, isOurs: (name: string) => boolean): string[] {

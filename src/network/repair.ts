@@ -12,6 +12,7 @@ import { RulesetMonitor, type RulesetNews } from '../kernel/nftables/monitor.ts'
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { currentRecords, runSteps } from './change.ts';
+import { tellNewClashes } from './clashes.ts';
 import { bridgesOf, type NetworkCore } from './core.ts';
 import { driverNamed } from './drivers.ts';
 import { TABLE } from './firewall/schema.ts';
@@ -31,7 +32,13 @@ export interface Repair {
   readonly what: string; // a sentence
 }
 
-export type RepairListener = (repair: Repair) => void;
+/** Something that others did and that is not for the engine to undo. */
+export type Warning = Repair;
+
+export interface RepairListeners {
+  onRepair(repair: Repair): void;
+  onWarning(warning: Warning): void;
+}
 
 // Long enough that a reload of somebody's firewall is over, short enough that nobody notices.
 const QUIET_MS = 30;
@@ -52,6 +59,7 @@ class Suspects {
   forwarding = false;
   networks = false;
   others = false;
+  clashes = false;
   way = false;
   everything = false;
   readonly containers = new Set<string>();
@@ -61,6 +69,7 @@ class Suspects {
     this.forwarding ||= other.forwarding;
     this.networks ||= other.networks;
     this.others ||= other.others;
+    this.clashes ||= other.clashes;
     this.way ||= other.way;
     this.everything ||= other.everything;
     for (const id of other.containers) this.containers.add(id);
@@ -70,7 +79,7 @@ class Suspects {
 export class Repairer {
   readonly #core: NetworkCore;
   readonly #admin: NetworkAdmin;
-  readonly #listener: RepairListener;
+  readonly #listeners: RepairListeners;
   readonly #routes: RouteMonitor;
   readonly #ruleset: RulesetMonitor;
   readonly #recent = new Map<string, number[]>();
@@ -84,10 +93,10 @@ export class Repairer {
   #suspects = new Suspects();
   #closed = false;
 
-  constructor(core: NetworkCore, admin: NetworkAdmin, listener: RepairListener) {
+  constructor(core: NetworkCore, admin: NetworkAdmin, listeners: RepairListeners) {
     this.#core = core;
     this.#admin = admin;
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
     core.firewall.doubted = () => this.#doubtRules();
@@ -214,11 +223,13 @@ export class Repairer {
         if (bridge) this.#suspects.networks = true;
         const other = containerId === undefined && this.#concernsOthers(link);
         if (other) this.#suspects.others = true;
-        return bridge || other || containerId !== undefined;
+        const port = !removed && containerId === undefined && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
+        if (port) this.#suspects.clashes = true;
+        return bridge || other || port || containerId !== undefined;
       }
       case 'address':
-        if (!news.removed || news.address.scope !== 'global') return false;
-        return (this.#suspects.networks = true);
+        if (news.address.scope !== 'global') return false;
+        return news.removed ? (this.#suspects.networks = true) : (this.#suspects.clashes = true);
       case 'forwarding':
         if (news.on || news.linkIndex !== -1) return false;
         return (this.#suspects.forwarding = true);
@@ -253,6 +264,7 @@ export class Repairer {
       this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
       if (suspects.rules) this.#checkRules();
       // With the table in place.
+      if (suspects.clashes || suspects.everything) this.#tellClashes();
       if (suspects.forwarding || suspects.everything) await this.#checkForwarding();
       if (suspects.rules || suspects.way || suspects.everything) this.#checkWay();
     } catch (error) {
@@ -261,6 +273,10 @@ export class Repairer {
       this.#suspects.add(suspects);
       this.#schedule(RETRY_MS);
     }
+  }
+
+  #tellClashes(): void {
+    for (const { network, what } of tellNewClashes(this.#core)) this.#listeners.onWarning({ networkId: network.id, networkName: network.name, what });
   }
 
   #checkRules(): void {
@@ -392,6 +408,6 @@ export class Repairer {
 
   #report(network: NetworkRecord | undefined, what: string): void {
     this.#core.log.warn({ network: network?.name ?? '' }, what);
-    this.#listener({ networkId: network?.id ?? '', networkName: network?.name ?? '', what });
+    this.#listeners.onRepair({ networkId: network?.id ?? '', networkName: network?.name ?? '', what });
   }
 }

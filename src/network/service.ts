@@ -27,7 +27,7 @@ import { NetworkAdmin } from './network-admin.ts';
 import { assignPublished, publishedOf } from './plan/publish.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 import type { WantedPort } from './ports/port-request.ts';
-import { Repairer, type RepairListener } from './repair.ts';
+import { Repairer, type Repair, type Warning } from './repair.ts';
 import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
 import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinSteps } from './sandbox-steps.ts';
@@ -35,7 +35,7 @@ import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinStep
 export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
 export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
-export type { Repair, RepairListener } from './repair.ts';
+export type { Repair, Warning } from './repair.ts';
 export type { KnownContainer } from './resolution.ts';
 
 export class NetworkService {
@@ -45,7 +45,8 @@ export class NetworkService {
   #repairer: Repairer | undefined;
   #hostServers: { close(): void } | undefined;
   #inputGate: { close(): void } | undefined;
-  #onRepair: RepairListener = () => {};
+  #onRepair: (repair: Repair) => void = () => {};
+  #onWarning: (warning: Warning) => void = () => {};
 
   constructor(deps: NetworkServiceDeps) {
     this.#core = createCore(deps);
@@ -73,13 +74,18 @@ export class NetworkService {
     // One container whose names cannot be served is no reason to leave all the others without a daemon.
     if (changes.length > 0) await resolver.apply(changes).catch((error: unknown) => this.#core.log.error({ error: errorMessage(error) }, 'restoring names'));
     this.#hostServers = followHostServers(this.#core);
-    this.#repairer = new Repairer(this.#core, this.#admin, (repair) => this.#onRepair(repair));
+    this.#repairer = new Repairer(this.#core, this.#admin, { onRepair: (repair) => this.#onRepair(repair), onWarning: (warning) => this.#onWarning(warning) });
     this.#repairer.lookAtAllEndpoints();
   }
 
   /** Who is told what was put back after somebody else took it away. */
-  onRepair(listener: RepairListener): void {
+  onRepair(listener: (repair: Repair) => void): void {
     this.#onRepair = listener;
+  }
+
+  /** Who is told what somebody else did to a network that stays as it is. */
+  onWarning(listener: (warning: Warning) => void): void {
+    this.#onWarning = listener;
   }
 
   /** Containers keep their networks; only what this process holds is let go. */

@@ -1,6 +1,7 @@
 /** Beside other engines: nothing that they made is touched, no name or subnet is shared, and nothing of theirs is dropped because of us. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Log } from '../../src/base/log.ts';
 import { deleteNetns } from '../../src/kernel/netns.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { hostInterfaceMac } from '../../src/network/plan/interface-name.ts';
@@ -129,6 +130,26 @@ function theirs(): void {
     container('docker0', 'veth0a1b2c3', '172.17');
     await assert.rejects(Lab.start({ bridgeName: 'docker0' }), /bridge docker0 is used by another engine \(Docker\).*choose another bridge.*without --bridge/);
     await assert.rejects(Lab.start({ defaultBridgeName: 'docker0' }), /an interface docker0 exists that the daemon did not make: choose another name .*--default-bridge-name/);
+  });
+
+  test('that takes our default bridge is told of at once, in the log and as an event: an address, a port of its own or any other', async () => {
+    const warned: string[] = [];
+    const log = { debug: () => {}, info: () => {}, error: () => {}, warn: (_: unknown, text?: string) => void warned.push(text ?? ''), child: () => log } as unknown as Log;
+    lab = await Lab.start({}, log);
+    const events: string[] = [];
+    lab.service.onWarning(({ networkName, what }) => events.push(`${networkName}: ${what}`));
+    const told = async (pattern: RegExp) => {
+      for (const end = Date.now() + 10_000; !events.some((text) => pattern.test(text)); await new Promise((resolve) => setTimeout(resolve, 5))) assert.ok(Date.now() < end, `not told; told: ${events.join('; ')}`);
+      assert.match(warned.join('\n'), pattern);
+    };
+    await lab.join('web', ['bridge']);
+    run('ip', 'address', 'add', '172.30.0.1/16', 'dev', 'docker0');
+    await told(/somebody else gave docker0, the bridge of network bridge, the address 172\.30\.0\.1\/16/);
+    container('docker0', 'veth0a1b2c3', '172.17');
+    await told(/another engine has interfaces on docker0, the bridge of network bridge \(veth0a1b2c3\)/);
+    container('docker0', 'tap0', '172.17');
+    await told(/somebody else has interfaces on docker0, the bridge of network bridge \(tap0\)/);
+    assert.equal(events.length, 3, 'each once');
   });
 
   test('looks like ours and is not: only the address that follows from the name makes an interface ours', async () => {
