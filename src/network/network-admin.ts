@@ -15,7 +15,7 @@ import { hasNames } from './default-networks.ts';
 import { driverNamed } from './drivers.ts';
 import { Forwarding } from './forwarding.ts';
 import { loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from './host-facts.ts';
-import { strangerWarnings } from './firewall/dropped-strangers.ts';
+import { strangerWarnings, unmarkedWarnings } from './firewall/dropped-strangers.ts';
 import { markWarning, sentenceOf, type ForeignDrop } from './firewall/foreign-chains.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
 import { networkElements } from './plan/elements.ts';
@@ -130,7 +130,7 @@ export class NetworkAdmin {
     const warnings = await this.#foreignWarnings();
     warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
-    warnings.push(...clashes(this.#core).map(({ what }) => what), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()));
+    warnings.push(...clashes(this.#core).map(({ what }) => what), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()), ...unmarkedWarnings(this.#core.firewall.context()));
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
     const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {

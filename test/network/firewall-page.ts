@@ -126,7 +126,7 @@ ${block('firewalld, without the mode', 0)}
 Rules of iptables are passed as those of ufw are. **Tables of nftables that you wrote are left alone**, also those that are called as iptables' are (\`table ip filter\` with a chain \`FORWARD\`): where they drop what containers send or get, \`causeway doctor\` names the chain and the rule, and what
 to insert: one rule for all networks, also those that come. A chain that looks at the mark of a packet can let it through as ours does: what our table has let through has the bit 0x8000000 in the forward hook, from priority -5 on, and nothing else can have it
 among forwarded packets: it is taken off first. Calico's and Cilium's default masks (0xffff0000) hold that bit too, so beside them one of theirs gets lost in the forward hook: give them another mask, or use
-\`--firewall-integration=false\`. \`causeway doctor\` and \`docker info\` warn where chains of theirs are seen. Our own rules decide earlier, at priority -10, before iptables, ufw and firewalld (0).
+\`--firewall-integration=false\`. \`causeway doctor\` and \`docker info\` warn where chains of theirs are seen, and name the interfaces between which packets came with that bit in the last hour, whoever set it. Our own rules decide earlier, at priority -10, before iptables, ufw and firewalld (0).
 
     ${OWN_RULE}
 

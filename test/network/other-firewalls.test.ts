@@ -268,7 +268,7 @@ function scenarios(): void {
       const marks = `table ip theirs { counter strangers {}; counter ours {}; counter left {};
         chain pre { type filter hook prerouting priority -150; iifname "uplink" meta mark set 0x08000001; };
         chain late { type filter hook forward priority 600; ip daddr 10.99.0.2 counter name strangers; oifname "docker0" meta mark 1 counter name ours; meta mark & 0x08000000 != 0 counter name left; }; }`;
-      run('sh', '-c', 'ip link add other0 type dummy; ip address add 10.99.0.1/24 dev other0; ip link set other0 up; ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev other0');
+      run('sh', '-c', 'ip link add other0 type bridge; ip address add 10.99.0.1/24 dev other0; ip link set other0 up; ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev other0');
       try {
         for (const command of [...iptables('-P FORWARD DROP', established), nft(marks)]) assert.equal(run('sh', '-c', command).code, 0, command);
         const count = (name: string) => Number(/packets (\d+)/.exec(run('nft', 'list', 'counter', 'ip', 'theirs', name).out)?.[1]);
@@ -276,6 +276,7 @@ function scenarios(): void {
         await eventually([]);
         await ask();
         assert.equal(count('strangers'), 0);
+        assert.match((await lab.service.hostWarnings()).join('\n'), /^packets from uplink to other0 come with the bit 0x8000000 in their mark \(IPv4, \d+ in the last hour\)/m);
         assert.ok(count('ours') > 0);
         run('iptables-nft', '-P', 'FORWARD', 'ACCEPT');
         await ask();

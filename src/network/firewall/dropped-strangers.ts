@@ -1,8 +1,8 @@
-/** What was dropped in the last hour between interfaces that are not ours, because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor. */
+/** What the kernel counted in the last hour. Most of all: what was dropped between interfaces that are not ours, because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor. */
 import { isKernelError } from '../../kernel/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { shellWord } from '../plan/link-name.ts';
-import { DROPPED, USER_CHAIN } from './ruleset.ts';
+import { DROPPED, UNMARKED, USER_CHAIN, WAY_MARK } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 export interface DroppedStrangers {
@@ -20,12 +20,25 @@ export function parseDropped(listing: string): DroppedStrangers[] {
 }
 
 export function strangerWarnings(context: RulesetContext): string[] {
-  return readDropped(context).toSorted((a, b) => b.packets - a.packets).slice(0, SHOWN).map(sentence);
+  return readMost(context, DROPPED).map(sentence);
 }
 
-function readDropped(context: RulesetContext): DroppedStrangers[] {
+/** Whose packets came with the bit by which way is made, and lost it: rules that ask for their mark do not meet them any more. */
+export function unmarkedWarnings(context: RulesetContext): string[] {
+  return readMost(context, UNMARKED).map(
+    ({ version, from, to, packets }) =>
+      `packets from ${from} to ${to} come with the bit 0x${WAY_MARK.toString(16)} in their mark (IPv${version}, ${packets} in the last hour), by which way is made for containers in other firewalls: ` +
+      'it is taken off what is forwarded, so rules that ask for their mark do not meet them; give them a mark without it, or start the daemon with --firewall-integration=false',
+  );
+}
+
+function readMost(context: RulesetContext, set: string): DroppedStrangers[] {
+  return readCounted(context, set).toSorted((a, b) => b.packets - a.packets).slice(0, SHOWN);
+}
+
+function readCounted(context: RulesetContext, set: string): DroppedStrangers[] {
   try {
-    return parseDropped(String(context.list(`list set ${FAMILY} ${TABLE} ${DROPPED}`)));
+    return parseDropped(String(context.list(`list set ${FAMILY} ${TABLE} ${set}`)));
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return []; // no table, or one of an earlier release
     throw error;

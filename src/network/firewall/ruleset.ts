@@ -20,14 +20,22 @@ export const INPUT_GROUP = 22054;
 
 /** Between which interfaces strangers' packets were dropped in the last hour: filled by the kernel, no projection of anything. */
 export const DROPPED = 'dropped';
-const DROPPED_SET = `\tset ${DROPPED} {
+/** The same for packets from which our bit of the mark was taken. */
+export const UNMARKED = 'unmarked';
+const COUNTED = { [DROPPED]: 'packets of strangers were dropped', [UNMARKED]: "packets lost the engine's bit of the mark, with which they came" };
+/** The rule that counts, of its own: where the set is full, this one ends here, and the next does its work nevertheless. */
+const count = (set: keyof typeof COUNTED): string => `update @${set} { meta nfproto . iifname . oifname counter }`;
+
+function renderCounted({ makeWay = true }: RulesetOptions): string[] {
+  return Object.entries(COUNTED).filter(([name]) => makeWay || name !== UNMARKED).map(([name, what]) => `\tset ${name} {
 \t\ttype nf_proto . ifname . ifname
 \t\tsize 1024
 \t\tflags dynamic,timeout
 \t\ttimeout 1h
-\t\tcomment "between which interfaces packets of strangers were dropped in the last hour"
+\t\tcomment "between which interfaces ${what} in the last hour"
 \t}
-`;
+`);
+}
 
 interface Chain {
   readonly name: string;
@@ -158,8 +166,7 @@ const CHAINS: readonly Chain[] = [
       'meta iifkind "veth" meta nfproto . iifname != @earlier accept',
       'meta oifkind "veth" meta nfproto . oifname != @earlier accept',
       'meta nfproto ipv4 iifname @routers4 accept',
-      // A rule of its own: where the set is full, this one ends here, and the next drops nevertheless.
-      `update @${DROPPED} { meta nfproto . iifname . oifname counter }`,
+      count(DROPPED),
       'drop',
     ],
   },
@@ -251,6 +258,7 @@ const WAY: readonly Chain[] = [
     comment: 'what passed and is of containers gets a mark, by which other firewalls of this host let it through',
     hook: `type filter hook forward priority filter - ${-WAY_PRIORITY}; policy accept;`,
     rules: [
+      `meta mark & 0x08000000 != 0 ${count(UNMARKED)}`,
       `${WITHOUT_MARK} comment "nobody else gives it"`,
       'oifname @other-engines return comment "for their rules to decide"',
       `iifname @bridges ${WITH_MARK}`,
@@ -302,7 +310,7 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
     const lines = [`comment "${comment}"`, ...(chain.hook ? [chain.hook] : []), ...(isUser ? userRules : chain.rules)];
     return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
   });
-  return `table ${FAMILY} ${TABLE} {\n${[...sets, DROPPED_SET, ...chains].join('\n')}}\n${bridgedOf(options)}`;
+  return `table ${FAMILY} ${TABLE} {\n${[...sets, ...renderCounted(options), ...chains].join('\n')}}\n${bridgedOf(options)}`;
 }
 
 /** Elements as nft commands, for the transaction that writes the table anew. */
@@ -352,7 +360,7 @@ const versions = new Map<string, string>();
 
 /** Changes when the rules do: a table with another version was written by another release, or with other options. */
 export function rulesetVersion(options: RulesetOptions = {}): string {
-  const text = JSON.stringify([SETS, DROPPED_SET, chainsOf(options), bridgedOf(options)]);
+  const text = JSON.stringify([SETS, renderCounted(options), chainsOf(options), bridgedOf(options)]);
   const known = versions.get(text);
   if (known !== undefined) return known;
   const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
