@@ -46,7 +46,7 @@ export interface SpecInput {
   readonly env: readonly string[];
   readonly mounts: readonly MountPoint[];
   /** Sources among them that are no directories. */
-  readonly fileSources?: ReadonlySet<string>;
+  readonly fileSources: ReadonlySet<string>;
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }; // '' = not mounted
   readonly hostname: string;
   readonly domainname: string;
@@ -110,7 +110,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       shmDir: input.shmDir ?? null,
       shmSizeBytes: wanted.shmSizeBytes,
       recursiveReadonly: !olderThan(host.kernelRelease, '5.12'),
-      fileSources: input.fileSources ?? new Set(),
+      fileSources: input.fileSources,
     }),
     annotations: harmlessAnnotations(wanted.annotations),
     linux: {

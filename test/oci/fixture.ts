@@ -1,5 +1,5 @@
 /** What the tests of the oci room share: a place where crun works, a root file system of busybox, and a container's record. */
-import { cpSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
@@ -147,6 +147,7 @@ export function makeSpec(place: { rootfs: string }, record: ContainerRecord, cha
     user: { uid: 0, gid: 0, additionalGids: [] },
     env: ['PATH=/bin', 'HOSTNAME=box', 'HOME=/root'],
     mounts: record.mounts,
+    fileSources: new Set(record.mounts.map(({ source }) => source).filter((source) => statSync(source, { throwIfNoEntry: false })?.isFile())),
     files: { hosts: '', hostname: '', resolvConf: '' },
     hostname: 'box',
     domainname: '',
