@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, PURE_BECAUSE, PURE_NETWORK_PARTS, ROOT_CHANGES } from './borders.ts';
+import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, PURE_BECAUSE, PURE_NETWORK_PARTS, MAY_OPEN_TREES, ROOT_CHANGES, TREE_OPENS } from './borders.ts';
 import { MAY_JOIN_TREES, treePathsIn } from './tree-paths.ts';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
@@ -110,4 +110,11 @@ test('no program gets a tree as its root', () => {
   for (const bad of ['chroot(root)', "spawn('chroot', [root])", 'exec chroot "$root"']) assert.match(bad, ROOT_CHANGES);
   const found = code.filter(({ path }) => !MAY_CHANGE_ROOT.includes(path)).flatMap(({ path, text }) => text.split('\n').filter((line) => ROOT_CHANGES.test(line)).map((line) => `${path}: ${line.trim()}`));
   assert.deepEqual(found, []);
+});
+
+test('files of containers are opened by one door, which a lease does not hold up', () => {
+  for (const bad of ['openFd(found.hostPath)', 'openFd(`/proc/self/fd/${place}`, O_RDONLY)', 'writeFileSync(beneath, text)', 'readFileSync(request.files.hosts)', "openSync(record.files.hosts, 'r+')"]) assert.match(bad, TREE_OPENS);
+  for (const good of ['openFd(found.hostPath, O_DIRECTORY)', 'openFd(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK)', 'openSync(beneath, constants.O_WRONLY | constants.O_NONBLOCK)']) assert.doesNotMatch(good, TREE_OPENS);
+  const found = code.filter(({ path }) => !(path in MAY_OPEN_TREES)).flatMap(({ path, text }) => text.split('\n').filter((line) => TREE_OPENS.test(line)).map((line) => `${path}: ${line.trim()}`));
+  assert.deepEqual(found, [], 'a lease on the file would silence the engine: kernel/regular-file.ts opens it');
 });

@@ -32,3 +32,13 @@ export const MAX_FILE_LINES = 450;
 /** Programs that would take a tree as their root; only the confined ones are started with one (kernel/confined-program.ts). */
 export const ROOT_CHANGES = /\bchroot\(|\bpivotRoot\(|\/s?bin\/chroot\b|\b(?:spawn|exec|run)\w*\(\s*['"`]chroot['"`]|\bexec chroot\b/;
 export const MAY_CHANGE_ROOT: readonly string[] = ['kernel/ffi.ts', 'kernel/mount-namespace.ts', 'kernel/confined-program.ts'];
+
+/**
+ * A process of a container may hold a lease on a file of its own: whoever opens that for reading or writing waits in the kernel, up to 45 s, if he does
+ * not say O_NONBLOCK. Descriptors that only name a file (O_PATH) and directories are not concerned.
+ */
+export const TREE_OPENS =
+  /\b(?:openFd|openSync|open|readFileSync|writeFileSync|appendFileSync|createReadStream|createWriteStream|readFile|writeFile|copyFile|copyFileSync)\((?![^\n]*\bO_(?:PATH|DIRECTORY|NONBLOCK)\b)[^\n]*(?:\bhostPath\b|\/proc\/self\/fd\/|\bmerged(?:Dir)?\b|\bupper(?:Dir)?\b|\bmountpoint\b|\bfiles\.(?:hosts|resolvConf)\b|\bbeneath\b|\/root\/)/;
+
+/** Who may, and why that holds up nobody. */
+export const MAY_OPEN_TREES: Readonly<Record<string, string>> = { 'kernel/silent-mounts.ts': 'in a child, which is there to wait' };

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     extractInput(target);
   } else if (order.do === 'stat') say({ news: 'found', stat: statPath(root, path) });
   else {
-    const { stat, tar } = getArchive(root, path);
+    const { stat, tar } = await getArchive(root, path);
     say({ news: 'found', stat });
     await pipeline(tar, new Socket({ fd: 1, readable: false, writable: true }));
   }

@@ -7,6 +7,7 @@ import { pipeline, Readable } from 'node:stream';
 import { formatTimeNs } from '../base/clock.ts';
 import { CausewayError, errorKind, invalid, notFound } from '../base/errors.ts';
 import { borrow } from './borrowed-stream.ts';
+import { breakLeases } from './break-leases.ts';
 import { decompressStream } from './compression.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
 import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootMount, type RootPath, type RootView } from '../kernel/root-path.ts';
@@ -82,31 +83,37 @@ export function statPath(root: ArchiveRoot, path: string): PathStat {
 }
 
 /** `path` as a tar: its entries start with the last element of the path as it was asked for. */
-export function getArchive(root: ArchiveRoot, path: string): { stat: PathStat; tar: Readable } {
+export async function getArchive(root: ArchiveRoot, path: string): Promise<{ stat: PathStat; tar: Readable }> {
   const found = find(root, absolutePath(path), { followLast: false });
+  const parts: Readable[] = [];
   try {
     const stat = describe(root, path, found);
     const base = baseName(path);
     const prefix = base === '/' ? '' : base;
-    const parts = [packOne(root, found, prefix)];
-    if (found.isDirectory) parts.push(...packMountsBelow(root, found.path, prefix));
+    parts.push(await packOne(root, found, prefix));
+    if (found.isDirectory) await packMountsBelow(root, found.path, prefix, parts);
     return { stat, tar: parts.length === 1 ? parts[0]! : concatenate(parts) };
+  } catch (error) {
+    for (const part of parts) part.destroy();
+    throw error;
   } finally {
     found.close();
   }
 }
 
 /** One tree, its entries renamed to start with `prefix`; end blocks included. */
-function packOne({ silent }: ArchiveRoot, found: RootPath, prefix: string): Readable {
-  if (silent && found.isDirectory) touchBelow(found.fd, silent);
-  return found.isDirectory ? rename(packDirectory(found.fd), '', prefix) : packFile(found, prefix);
+async function packOne(root: ArchiveRoot, found: RootPath, prefix: string): Promise<Readable> {
+  const owner = `container ${root.containerName}`;
+  if (!found.isDirectory) return packFile(found, prefix, owner);
+  if (root.silent) touchBelow(found.fd, root.silent);
+  await breakLeases(found.fd, found.path, owner);
+  return rename(packDirectory(found.fd), '', prefix);
 }
 
 /** Volumes inside a directory that is packed: each is a tree of its own on the host. */
-function packMountsBelow(root: ArchiveRoot, path: string, prefix: string): Readable[] {
+async function packMountsBelow(root: ArchiveRoot, path: string, prefix: string, parts: Readable[]): Promise<void> {
   const base = path === '/' ? '/' : `${path}/`;
   const below = (root.mounts ?? []).filter((mount) => `/${pathComponents(mount.destination).join('/')}`.startsWith(base));
-  const parts: Readable[] = [];
   for (const mount of below) {
     const destination = `/${pathComponents(mount.destination).join('/')}`;
     let found: RootPath;
@@ -117,12 +124,11 @@ function packMountsBelow(root: ArchiveRoot, path: string, prefix: string): Reada
       throw error;
     }
     try {
-      parts.push(packOne(root, found, posix.join(prefix, destination.slice(base.length))));
+      parts.push(await packOne(root, found, posix.join(prefix, destination.slice(base.length))));
     } finally {
       found.close();
     }
   }
-  return parts;
 }
 
 /** Entry names that start with `from` start with `to` instead. */
@@ -205,10 +211,11 @@ function isWithin(path: string, directory: string): boolean {
 }
 
 /** The whole file system without what is mounted in it. */
-export function exportRootfs(root: string): Readable {
+export async function exportRootfs(root: string, containerName: string): Promise<Readable> {
   const dropRoot: TarVisitor = { visit: ({ header }) => (cleanEntryName(header.name) === '' ? 'drop' : undefined) };
   const directory = openFd(root, O_PATH | O_DIRECTORY);
   try {
+    await breakLeases(directory, '/', `container ${containerName}`);
     return pipe(rename(packDirectory(directory), '', ''), new TarFilter(dropRoot));
   } finally {
     closeFd(directory);

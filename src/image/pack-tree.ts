@@ -9,6 +9,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { systemError } from '../base/errors.ts';
 import { startConfined } from '../kernel/confined-program.ts';
+import { openNamedFile, whenNotLeased } from '../kernel/regular-file.ts';
 import { readLink, type RootPath } from '../kernel/root-path.ts';
 import { childEnd, openPipe } from '../kernel/spawn.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
@@ -86,15 +87,16 @@ export function complaints(fd: number): { end: Promise<string> } {
   return { end };
 }
 
-/** What is no directory, as an archive of one entry. A socket has no form in archives and leaves it empty. */
-export function packFile(found: RootPath, name: string): Readable {
+/** What is no directory, as an archive of one entry. A socket has no form in archives and leaves it empty. `owner`: "container web", for a refusal. */
+export async function packFile(found: RootPath, name: string, owner: string): Promise<Readable> {
   const { stats } = found;
   if (stats.isSocket()) return Readable.from([Buffer.alloc(2 * TAR_BLOCK)]);
   const sizeBytes = stats.isFile() ? Number(stats.size) : 0;
   const head = formatTarHeader(headerOf(found, name, sizeBytes), recordsOf(found));
   if (sizeBytes === 0) return Readable.from([Buffer.concat([head, Buffer.alloc(2 * TAR_BLOCK)])]);
   // Opened while `found` is: by the magic link it is that file, whatever has its name now.
-  return Readable.from(withContent(head, openFd(found.hostPath), sizeBytes), { objectMode: false, highWaterMark: 256 * 1024 });
+  const fd = await whenNotLeased(`${found.path} of ${owner}`, () => openNamedFile(found.fd));
+  return Readable.from(withContent(head, fd, sizeBytes), { objectMode: false, highWaterMark: 256 * 1024 });
 }
 
 async function* withContent(head: Buffer, fd: number, sizeBytes: number): AsyncGenerator<Buffer> {

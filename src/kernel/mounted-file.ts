@@ -7,7 +7,7 @@
  * file covers the old one; the next time the old one, which nobody can open now, is rewritten and uncovered. Never more than
  * two. There, a reader that has kept the file open over two changes can see both; with replacement nobody ever can.
  */
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { umount2 } from './ffi.ts';
 import { canReplaceMountedFile, coverMountedFile, replaceMountedFile, runInMountNamespace } from './mount-namespace.ts';
@@ -59,7 +59,13 @@ export function forgetMountedFile(path: string): void {
 }
 
 function uncover(file: MountedFile, text: string, beneath: string): void {
-  writeFileSync(beneath, text);
+  // A process that still has it open may hold a lease on it.
+  const fd = openSync(beneath, constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK);
+  try {
+    writeFileSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
   runInMountNamespace(file.mountNamespace, () =>
     check(umount2(file.target, MNT_DETACH | UMOUNT_NOFOLLOW), `take the upper file off ${file.target}`),
   );

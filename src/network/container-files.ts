@@ -198,6 +198,7 @@ function replaceFile(record: SandboxRecord, path: string, target: string, text: 
       for (const one of sharing) replaceMountedFile({ ...file(one), source: path });
       return;
     } catch (error) {
+      if (isHeld(error)) throw error;
       log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'file written in place');
     }
   }

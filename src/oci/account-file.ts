@@ -6,7 +6,7 @@
 import { closeSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { errorCode, systemError, type CausewayError } from '../base/errors.ts';
-import { openRegularFile } from '../kernel/regular-file.ts';
+import { openRegularFile, whenNotLeased } from '../kernel/regular-file.ts';
 
 /** A directory service of 150,000 people comes to this. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -26,7 +26,7 @@ export interface AccountFile {
 
 /** Shows the fields of each line. A file that is not there, or no regular file, has none. Kind `system` beyond the bounds. */
 export async function eachRecord(file: AccountFile, take: TakeRecord): Promise<void> {
-  const opened = openRegularFile(file.rootfs, file.path);
+  const opened = await whenNotLeased(`${file.path} of container ${file.container}`, () => openRegularFile(file.rootfs, file.path));
   if (opened === undefined) return;
   const { fd, stats } = opened;
   try {

@@ -148,19 +148,19 @@ async function names(stream: Readable): Promise<string[]> {
 test('cp out: the entries start with what was asked for', async (t) => {
   const { merged, root, directory } = await container(t);
   shell('mkdir -p dir/sub; echo hello > dir/sub/file; ln dir/sub/file dir/hard; ln -s dir dirlink; ln -s /etc/passwd out', merged);
-  assert.deepEqual(await names(getArchive(root, '/dir').tar), ['dir/', 'dir/hard', 'dir/sub/', 'dir/sub/file']);
-  assert.deepEqual(await names(getArchive(root, '/dir/.').tar), ['./', './hard', './sub/', './sub/file']);
-  assert.deepEqual(await names(getArchive(root, '/dir/sub/file').tar), ['file']);
-  assert.deepEqual(await names(getArchive(root, '/dirlink').tar), ['dirlink']);
-  assert.deepEqual(await names(getArchive(root, '/dirlink/').tar), ['dirlink/', 'dirlink/hard', 'dirlink/sub/', 'dirlink/sub/file']);
-  const { stat, tar } = getArchive(root, '/out');
+  assert.deepEqual(await names((await getArchive(root, '/dir')).tar), ['dir/', 'dir/hard', 'dir/sub/', 'dir/sub/file']);
+  assert.deepEqual(await names((await getArchive(root, '/dir/.')).tar), ['./', './hard', './sub/', './sub/file']);
+  assert.deepEqual(await names((await getArchive(root, '/dir/sub/file')).tar), ['file']);
+  assert.deepEqual(await names((await getArchive(root, '/dirlink')).tar), ['dirlink']);
+  assert.deepEqual(await names((await getArchive(root, '/dirlink/')).tar), ['dirlink/', 'dirlink/hard', 'dirlink/sub/', 'dirlink/sub/file']);
+  const { stat, tar } = await getArchive(root, '/out');
   assert.equal(stat.linkTarget, '/etc/passwd');
   assert.match(execFileSync('tar', ['-tv'], { input: await bytes(tar), encoding: 'utf8' }), /out -> \/etc\/passwd/);
   const unpacked = join(directory, 'unpacked');
   mkdirSync(unpacked);
-  execFileSync('tar', ['-x', '-C', unpacked], { input: await bytes(getArchive(root, '/dir').tar) });
+  execFileSync('tar', ['-x', '-C', unpacked], { input: await bytes((await getArchive(root, '/dir')).tar) });
   assert.equal(statSync(join(unpacked, 'dir/hard')).ino, statSync(join(unpacked, 'dir/sub/file')).ino, 'hard links stay');
-  assert.throws(() => getArchive(root, '/nosuch'), { kind: 'notFound' });
+  await assert.rejects(getArchive(root, '/nosuch'), { kind: 'notFound' });
   const volume = join(directory, 'volume');
   shell(`mkdir -p volume/in; echo v > volume/in/v; echo h > hosts`, directory);
   const mounts = [
@@ -169,9 +169,9 @@ test('cp out: the entries start with what was asked for', async (t) => {
   ];
   mkdirSync(join(merged, 'dir/vol'));
   const withVolumes = { ...root, mounts };
-  assert.deepEqual(await names(getArchive(withVolumes, '/dir/vol/in/v').tar), ['v']);
-  assert.ok((await names(getArchive(withVolumes, '/dir').tar)).includes('dir/vol/in/v'));
-  assert.equal(execFileSync('tar', ['-xO'], { input: await bytes(getArchive(withVolumes, '/etc/hosts').tar), encoding: 'utf8' }), 'h\n');
+  assert.deepEqual(await names((await getArchive(withVolumes, '/dir/vol/in/v')).tar), ['v']);
+  assert.ok((await names((await getArchive(withVolumes, '/dir')).tar)).includes('dir/vol/in/v'));
+  assert.equal(execFileSync('tar', ['-xO'], { input: await bytes((await getArchive(withVolumes, '/etc/hosts')).tar), encoding: 'utf8' }), 'h\n');
   assert.equal(statPath(withVolumes, '/etc/hosts').size, 2);
 });
 
@@ -225,11 +225,11 @@ test('cp in cannot leave the container, and reaches its volumes', async (t) => {
 test('export has everything and no mount point of ours but empty', async (t) => {
   const { merged, directory } = await container(t);
   shell('echo x > mine', merged);
-  const list = await names(exportRootfs(merged));
+  const list = await names(await exportRootfs(merged, 'subject'));
   for (const name of ['bin/busybox', 'mine', 'etc/', 'etc/hosts']) assert.ok(list.includes(name), name);
   assert.ok(!list.some((name) => name.startsWith('./') || name === '/'));
   const { images } = await openStore(join(directory, 'again'));
-  await images.importTar(exportRootfs(merged), { ref: 'again', message: '', changes: [], platform: '' });
+  await images.importTar(await exportRootfs(merged, 'subject'), { ref: 'again', message: '', changes: [], platform: '' });
   assert.ok(images.get('again').sizeBytes > 1_000_000);
 });
 

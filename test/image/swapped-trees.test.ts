@@ -56,7 +56,7 @@ test('cp out reads and cp in writes inside of the tree', async (t) => {
   const tar = tarOf('mkdir sub; echo put > secret; echo put > sub/secret; echo put > new; ln secret hard', directory);
   await repeatedly(async () => {
     for (const path of ['/d/secret', '/d/sub/secret', '/d/sub', '/d/', '/']) {
-      const text = await Promise.resolve().then(() => bytes(getArchive(view, path).tar)).catch(() => Buffer.alloc(0));
+      const text = await getArchive(view, path).then(({ tar: out }) => bytes(out)).catch(() => Buffer.alloc(0));
       assert.ok(!text.includes(CANARY), path);
     }
     for (const path of ['/d', '/d/sub', '/']) {

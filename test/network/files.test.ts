@@ -120,11 +120,11 @@ function scenarios(): void {
       const address = (await lab.service.join(db)).endpoints[0]!.ipv4;
       assert.notEqual(address, before);
       assert.equal(database(web), address);
-      lease.end();
+      await lease.end();
       await until('it has the new address', () => database(evil) === address, 60_000);
       await until('that is stored', () => lab.store.load().sandboxes.some(({ sandbox, written }) => sandbox.containerId === evil.containerId && written.hosts.includes(`${address}\tdatabase`)), 60_000);
     } finally {
-      lease.end();
+      await lease.end();
     }
   });
 

@@ -62,7 +62,7 @@ export async function putContainerArchive(
 
 export async function exportContainer(context: EngineContext, ref: string): Promise<Readable> {
   const record = context.table.find(ref);
-  const result = await streamFrom(context, record, async (root) => ({ tar: exportRootfs(root) }), ({ tar }) => tar);
+  const result = await streamFrom(context, record, async (root) => ({ tar: await exportRootfs(root, record.name) }), ({ tar }) => tar);
   publishContainerEvent(context.events, record, 'export');
   return result.tar;
 }
