@@ -92,8 +92,8 @@ if [ "$(noted host 2>/dev/null)" = "$boot $(readlink /proc/self/ns/net)" ]; then
     fi
     echo 0 >/proc/sys/$switch
     # These go with the switch for all.
-    for link in $(noted "router$family"); do echo 1 >"/proc/sys/net/ipv$family/conf/$link/forwarding" || :; done 2>/dev/null
-    [ $family = 4 ] || for link in $(noted listener6); do [ "$(cat "/proc/sys/net/ipv6/conf/$link/accept_ra")" != 2 ] || echo 1 >"/proc/sys/net/ipv6/conf/$link/accept_ra"; done 2>/dev/null
+    noted "router$family" | while read -r link; do echo 1 >"/proc/sys/net/ipv$family/conf/$link/forwarding" || :; done 2>/dev/null
+    [ $family = 4 ] || noted listener6 | while read -r link; do [ "$(cat "/proc/sys/net/ipv6/conf/$link/accept_ra")" != 2 ] || echo 1 >"/proc/sys/net/ipv6/conf/$link/accept_ra"; done 2>/dev/null
   done
 fi
 [ -n "$open" ] || rm -f "$note"
