@@ -9,6 +9,7 @@ import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
 import { OWN_ALIAS } from '../network/apply/executors.ts';
+import { strangerWarnings } from '../network/firewall/dropped-strangers.ts';
 import { foreignDrops, markWarning, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
 import { uplinkOf } from '../network/foreign-drops.ts';
@@ -47,6 +48,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   findings.push(...bridge.findings);
   if (root) findings.push(...(await attempted('kernel', async () => kernelFeatures())), ...(await otherFirewalls(config, bridge.name)));
   if (daemon) findings.push(...unsaid(daemon, findings));
+  else if (root) findings.push(...strangers());
   return findings;
 }
 
@@ -228,6 +230,19 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
     route.close();
     reader.close();
     context.close();
+  }
+}
+
+/** What a table that outlives its daemon drops; one that runs says so itself. */
+function strangers(): Finding[] {
+  let context: RulesetContext | undefined;
+  try {
+    context = RulesetContext.open();
+    return strangerWarnings(context).map((text) => ({ level: 'warn', subject: 'forwarding', text }));
+  } catch {
+    return []; // that nftables cannot be asked is said by the checks of the kernel
+  } finally {
+    context?.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { renderRuleset } from '../../src/network/firewall/ruleset.ts';
 import { check, Host, run } from '../harness/host.ts';
 import { PROJECT, TestEngine } from '../harness/test-engine.ts';
 
@@ -74,6 +75,19 @@ describe('directories that cannot be written to', () => {
     check(run('mount', ['-o', 'remount,size=100m', join(dir, 'disk')]));
     assert.equal(found('exec').level, 'ok');
   });
+});
+
+test('what a table drops between others that a daemon left behind is said while none runs, with the way out', () => {
+  const host = Host.create();
+  try {
+    const rules = `${renderRuleset()}add element inet causeway dropped { ipv4 . "uplink" . "br0" counter packets 5 bytes 300, ipv6 . "br0" . "up,link" counter packets 7 bytes 300 }\n`;
+    check(run('nsenter', [`--net=${host.netns}`, 'nft', '-f', '-'], rules));
+    const said = about(examine(host), 'forwarding').map(({ level, text }) => `${level} ${text}`);
+    assert.match(said[0]!, /^warn packets from br0 to up,link are dropped \(IPv6, 7 in the last hour\).*net\.ipv6\.conf\.all\.forwarding = 1 in/);
+    assert.match(said[1]!, /^warn packets from uplink to br0 are dropped \(IPv4, 5 in the last hour\).*nft 'add rule inet causeway user iifname "uplink" oifname "br0" accept';.*net\.ipv4\.ip_forward = 1 in/);
+  } finally {
+    host.destroy();
+  }
 });
 
 test('why the default bridge is not called as usual is a note, as before a daemon runs', async () => {

@@ -129,6 +129,10 @@ function scenarios(): void {
     assert.doesNotMatch((await engine.service.hostWarnings()).join('\n'), /are dropped/);
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '');
     const warning = (await engine.service.hostWarnings()).find((text) => /^packets from uplink to lan0 are dropped \(IPv4, \d+ in the last hour\)/.test(text));
+    sh('nft flush ruleset');
+    await eventually('the table is there again', () => run('nft', 'list', 'set', 'inet', 'causeway', 'dropped').code === 0);
+    assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '');
+    assert.match((await engine.service.hostWarnings()).join('\n'), /^packets from uplink to lan0 are dropped/m, 'also by a table that was put back');
     assert.match(warning ?? '', /net\.ipv4\.ip_forward = 1 in a file in \/etc\/sysctl\.d/);
     sh(/next boot: (nft '[^']+')/.exec(warning!)![1]!);
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '192.0.2.2');
