@@ -75,8 +75,9 @@ boot=$(cat /proc/sys/kernel/random/boot_id)
   esac
 done
 rm -f "$data_root/state/adopted-bridges"
-# By the alias; what `ip` prints, because /sys may show another network namespace.
-ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias causeway *$/\1/p' | while read -r link; do ip link delete "$link"; done
+# By the alias, with the id of this data root (earlier releases: none); what `ip` prints, because /sys may show another network namespace.
+id=$(cat "$data_root/engine-id" 2>/dev/null || echo none)
+ip -o link | sed -n "s/^[0-9]*: \([^:@]*\)[:@].*\\\\ *alias causeway\(:$id\)\{0,1\} *\$/\1/p" | while read -r link; do ip link delete "$link"; done
 # Forwarding, where it was the daemon that turned it on, in this boot and this network namespace: before the rules go that close it to all but containers.
 note=$data_root/state/forwarding; open=
 noted() { sed -n "s/^$1 //p" "$note"; }

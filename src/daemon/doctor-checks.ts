@@ -8,8 +8,8 @@ import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
-import { OWN_ALIAS } from '../network/apply/executors.ts';
 import { strangerWarnings } from '../network/firewall/dropped-strangers.ts';
+import { hasMark } from '../network/plan/own-mark.ts';
 import { foreignDrops, markWarning, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
 import { uplinkOf } from '../network/foreign-drops.ts';
@@ -254,7 +254,7 @@ function hasWay(context: RulesetContext): boolean {
 function networksOf(route: RouteSocket, bridge: string): ProbedNetwork[] {
   const addresses = route.addresses();
   const of = (index: number, version: number) => addresses.find((info) => info.linkIndex === index && info.scope === 'global' && info.address.includes(':') === (version === 6))?.address ?? '';
-  const bridges = route.links().filter((link) => link.kind === 'bridge' && (link.name === bridge || link.alias === OWN_ALIAS));
+  const bridges = route.links().filter((link) => link.kind === 'bridge' && (link.name === bridge || hasMark(link)));
   if (bridges.length === 0) return [{ bridge, ipv4: '172.17.0.1', ipv6: '', translated: true }];
   return bridges.map(({ name, index }) => ({ bridge: name, ipv4: of(index, 4), ipv6: of(index, 6), translated: true }));
 }

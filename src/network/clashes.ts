@@ -2,7 +2,7 @@
 import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { parseSubnet, subnetsOverlap } from '../model/addresses.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import { OWN_ALIAS } from './apply/executors.ts';
+import { hasMark } from './plan/own-mark.ts';
 import type { NetworkCore } from './core.ts';
 import { portsOfOthers } from './default-bridge.ts';
 import { foreignBridges } from './plan/other-engines.ts';
@@ -36,7 +36,7 @@ export function clashes({ table, route }: NetworkCore): Clash[] {
       ...texts.map((what): Clash => ({ network, what })),
       ...strangePorts(network, ports.map((port) => port.name)),
       // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
-      ...(network.predefined && bridge?.alias === OWN_ALIAS ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
+      ...(network.predefined && bridge && hasMark(bridge) ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
     ];
   });
 }
@@ -94,7 +94,7 @@ export function clashesWithOthers(network: Pick<NetworkRecord, 'pools'>, route: 
 /** Subnets of a network that an interface of the host's own is in. */
 export function clashesWithHost(network: Pick<NetworkRecord, 'pools'>, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): SubnetClash[] {
   const engines = new Set(foreignBridges(links, isOurs).map(({ name }) => name));
-  return overlaps(network, links.filter(({ name, alias }) => !isOurs(name) && alias !== OWN_ALIAS && !engines.has(name)), route);
+  return overlaps(network, links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)), route);
 }
 
 /** One for each of the network's subnets. */

@@ -7,16 +7,16 @@ import { conflict } from '../base/errors.ts';
 import { parseSubnet, subnetsOverlap } from '../model/addresses.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
-import { OWN_ALIAS } from './apply/executors.ts';
 import type { NetworkConfig } from './contract.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
 import { isHostInterface } from './plan/interface-name.ts';
+import { hasMark, isInUseByAnother } from './plan/own-mark.ts';
 import { foreignBridgeComplaint, foreignBridges } from './plan/other-engines.ts';
 
 export const DOCKER_BRIDGE = 'docker0';
 export const BRIDGE_BESIDE_DOCKER = 'causeway0';
 
-type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'>;
+type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'> & Partial<Pick<NetworkConfig, 'hostId'>>;
 
 export interface DefaultBridge {
   readonly name: string;
@@ -31,13 +31,13 @@ export interface DefaultBridge {
  * @throws conflict where the name is somebody else's, with the way out
  */
 export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], inUse = ''): DefaultBridge {
-  const { bridgeName, defaultBridgeName, dockerInstalled } = config;
+  const { bridgeName, defaultBridgeName, dockerInstalled, hostId } = config;
   if (bridgeName !== '') {
-    const engine = engineOfBridge(links, bridgeName);
+    const engine = engineOfBridge(links, bridgeName, hostId);
     if (engine !== undefined) throw conflict(`${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`);
     return { name: bridgeName, besideDocker: dockerInstalled, notice: '' };
   }
-  const isTaken = (name: string) => links.some((link) => link.name === name && link.alias !== OWN_ALIAS);
+  const isTaken = (name: string) => links.some((link) => link.name === name && (!hasMark(link) || isAnothers(link, links, hostId)));
   const foreign = isTaken(DOCKER_BRIDGE);
   const beside = defaultBridgeName === '' && (foreign || dockerInstalled);
   if (beside && inUse === DOCKER_BRIDGE && !foreign) {
@@ -47,7 +47,7 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   const besideDocker = (foreign || dockerInstalled) && defaultBridgeName !== DOCKER_BRIDGE;
   const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
   if (isTaken(name)) {
-    const orUse = engineOfBridge(links, name) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
+    const orUse = engineOfBridge(links, name, hostId) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
     throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`);
   }
   const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : 'Docker is installed on this host';
@@ -58,10 +58,15 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
 export const isBridgeNotice = (warning: string): boolean => warning.includes(': the bridge of the default network is called ');
 
 /** The engine that a bridge belongs to, where it is not this one. Ports of ours have names like Docker's. */
-export function engineOfBridge(links: readonly LinkInfo[], bridge: string): string | undefined {
+export function engineOfBridge(links: readonly LinkInfo[], bridge: string, id?: string): string | undefined {
+  const found = links.find((link) => link.name === bridge);
+  if (found && isAnothers(found, links, id)) return 'Causeway with another data root';
   const others = links.filter((link) => !isHostInterface(link.name, link.mac));
-  return foreignBridges(others, (name) => others.some((link) => link.name === name && link.alias === OWN_ALIAS)).find(({ name }) => name === bridge)?.engine;
+  return foreignBridges(others, (name) => others.some((link) => link.name === name && hasMark(link))).find(({ name }) => name === bridge)?.engine;
 }
+
+/** Where no id is known, what the engine made is its own. */
+const isAnothers = (bridge: LinkInfo, links: readonly LinkInfo[], id: string | undefined): boolean => id !== undefined && isInUseByAnother(bridge, links, id);
 
 /** Which of a bridge's addresses is the network's: one whose subnet has the range that containers are given, the one that it was, or the first; '' = none. */
 export function electAddress(addresses: readonly string[], version: 4 | 6, range: string, earlier: readonly string[]): string {
@@ -77,7 +82,7 @@ export function electAddress(addresses: readonly string[], version: 4 | 6, range
 
 /** Ports of a bridge that others put there. */
 export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): LinkInfo[] {
-  return links.filter((link) => link.masterIndex === bridgeIndex && link.alias !== OWN_ALIAS && !isHostInterface(link.name, link.mac));
+  return links.filter((link) => link.masterIndex === bridgeIndex && !hasMark(link) && !isHostInterface(link.name, link.mac));
 }
 
 /** Docker's, and ours where nobody else has it. */

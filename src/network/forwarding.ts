@@ -3,7 +3,7 @@
  * firewall drops what strangers would forward, and then the kernel is told. So there is no moment in which the host routes between others, wherever a crash comes.
  */
 import { join } from 'node:path';
-import { OWN_ALIAS } from './apply/executors.ts';
+import { hasMark } from './plan/own-mark.ts';
 import type { NetworkCore } from './core.ts';
 import { ForwardingNoteFile, joinClosed, type Closed } from './forwarding-note.ts';
 import { forwardsByItself, isForwardingOff, listensToRouters, turnForwardingOn } from './host-facts.ts';
@@ -121,7 +121,7 @@ export class Forwarding {
 
 /** Made by us: a bridge of somebody's that a network uses is theirs, and was there. */
 function isOurs(link: LinkInfo): boolean {
-  return link.alias === OWN_ALIAS || isHostInterface(link.name, link.mac);
+  return hasMark(link) || isHostInterface(link.name, link.mac);
 }
 
 function namesOf(elements: readonly Element[], version: 4 | 6): string[] {

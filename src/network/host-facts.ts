@@ -4,31 +4,33 @@ import { runProgram } from '../base/program.ts';
 import type { Log } from '../base/log.ts';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
-import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
+import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
-import { OWN_ALIAS } from './apply/executors.ts';
 import type { NetworkConfig } from './contract.ts';
 import { engineOfBridge } from './default-bridge.ts';
 import type { HostSubnets } from './ipam/default-pools.ts';
 import { chooseReachable, parseResolvConf, type HostResolvConf } from './names/resolv-conf.ts';
 import type { HostFacts } from './plan/driver.ts';
+import { hasMark, isInUseByAnother } from './plan/own-mark.ts';
 import type { PortRange } from './ports/port-plan.ts';
 
-export function readHostFacts(route: RouteSocket, defaultMtu: number): HostFacts {
+export function readHostFacts(route: RouteSocket, { mtu, hostId }: Pick<NetworkConfig, 'mtu' | 'hostId'>): HostFacts {
   return {
     ipv6: existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6'),
-    defaultMtu: defaultMtu || 1500,
+    defaultMtu: mtu || 1500,
     hasLink: (name) => route.link(name) !== undefined,
     linkKind: (name) => route.link(name)?.kind,
-    isOthersBridge: (name, ownMac) => isOthersBridge(route.link(name), ownMac),
-    engineOfBridge: (name) => engineOfBridge(route.links(), name),
+    isOthersBridge: (name, ownMac) => isOthersBridge(route, name, ownMac, hostId),
+    engineOfBridge: (name) => engineOfBridge(route.links(), name, hostId),
     knowsLinkKind: (kind) => knowsLinkKind(route, kind),
   };
 }
 
-function isOthersBridge(link: LinkInfo | undefined, ownMac: string): boolean {
-  return link !== undefined && link.kind === 'bridge' && link.alias !== OWN_ALIAS && link.mac !== ownMac;
+function isOthersBridge(route: RouteSocket, name: string, ownMac: string, id: string): boolean {
+  const link = route.link(name);
+  if (link?.kind !== 'bridge' || link.mac === ownMac) return false;
+  return !hasMark(link) || isInUseByAnother(link, route.links(), id);
 }
 
 /** Asked by trying, on loopback, where none of them can be made: a kernel without the kind says so before it looks. */

@@ -6,7 +6,7 @@ import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { formatSubnet, subnetsOverlap } from '../model/addresses.ts';
 import { newId } from '../model/ids.ts';
 import type { IpamPool, NetworkRecord, NetworkSpec } from '../model/network.ts';
-import { OWN_ALIAS } from './apply/executors.ts';
+import { hasMark } from './plan/own-mark.ts';
 import { runSteps, runTearDown } from './change.ts';
 import { bridgesOf, type NetworkCore } from './core.ts';
 import { clashes, tellNewClashes } from './clashes.ts';
@@ -245,7 +245,7 @@ const enables = (network: NetworkRecord, version: 4 | 6): boolean => (version ==
 
 /** Links of an engine that is the daemon's own, whose addresses are no reason to choose others: what nobody needs of them goes. */
 function ownLinks(route: RouteSocket): ReadonlySet<number> {
-  return new Set(route.links().filter((link) => link.alias === OWN_ALIAS).map((link) => link.index));
+  return new Set(route.links().filter((link) => hasMark(link)).map((link) => link.index));
 }
 
 /** What the default network has where nothing else is said and nobody is there. */

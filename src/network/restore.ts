@@ -9,7 +9,7 @@ import type { LinkInfo } from '../kernel/netlink/route-socket.ts';
 import { isNetns } from '../kernel/netns.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import { OWN_ALIAS } from './apply/executors.ts';
+import { hasMark, isInUseByAnother, isMarkedBy } from './plan/own-mark.ts';
 import { recallWritten } from './container-files.ts';
 import { currentRecords, noteLed, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
@@ -198,15 +198,24 @@ export class Restorer {
     const parents = new Set(table.networks().map((network) => network.options['parent']));
     const veths = new Set(table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)));
     const netnsFiles = new Set(table.sandboxes().map((record) => record.sandbox.netns));
-    const orphans: string[] = [];
+    const [orphans, others]: [string[], string[]] = [[], []];
+    const isOfAnother = (link: LinkInfo) => hasMark(link) && !isMarkedBy(link, config.hostId);
     const links = route.links();
     for (const link of links) {
-      if (link.kind === 'veth' && isHostInterface(link.name, link.mac) && !veths.has(link.name)) orphans.push(link.name);
+      if (link.kind === 'veth' && isHostInterface(link.name, link.mac) && !veths.has(link.name)) {
+        if (isOfAnother(link)) others.push(link.name);
+        else orphans.push(link.name);
+      }
       if (!isOwnLink(link) || bridges.has(link.name) || parents.has(link.name)) continue;
+      if (link.kind === 'vlan' ? isOfAnother(link) : isInUseByAnother(link, links, config.hostId)) {
+        others.push(link.name);
+        continue;
+      }
       const strangers = portsOfOthers(links, link.index).filter((port) => !veths.has(port.name));
       if (strangers.length === 0) orphans.push(link.name);
       else log.warn({ link: link.name, ports: strangers.map((port) => port.name) }, 'an orphaned bridge is left: others have interfaces on it');
     }
+    if (others.length > 0) log.warn({ links: others }, 'interfaces of containers of another data root are left as they are: a daemon with that data root takes them up again, and scripts/uninstall.sh --data-root removes them');
     for (const link of this.#core.adopted.links) {
       if (!bridges.has(link)) this.#reportAll(`what was set on bridge ${link}`, await runTearDown(this.#core, [{ kind: 'release-bridge', link }]));
     }
@@ -239,7 +248,7 @@ export class Restorer {
 /** A bridge or VLAN of ours: by its alias, or for a bridge that was only just made, by its address, which follows from its name. */
 function isOwnLink(link: LinkInfo): boolean {
   if (link.kind !== 'bridge' && link.kind !== 'vlan') return false;
-  if (link.alias === OWN_ALIAS) return true;
+  if (hasMark(link)) return true;
   const id = /^br-([0-9a-f]{12})$/.exec(link.name)?.[1];
   return id !== undefined && link.mac === macFromId(id);
 }

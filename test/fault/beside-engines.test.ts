@@ -83,7 +83,7 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
 
     /** What of theirs is in the kernel: interfaces with their addresses, and all rules but those of our table. */
     const state = (): string => {
-      const ours = new Set((JSON.parse(host.ok('ip', '-j', 'link')) as { ifname: string; ifalias?: string }[]).filter(({ ifalias }) => ifalias === 'causeway').map(({ ifname }) => ifname));
+      const ours = new Set((JSON.parse(host.ok('ip', '-j', 'link')) as { ifname: string; ifalias?: string }[]).filter(({ ifalias }) => ifalias?.startsWith('causeway')).map(({ ifname }) => ifname));
       const links = (JSON.parse(host.ok('ip', '-j', 'address')) as { ifname: string; address: string; master?: string; operstate: string; addr_info: { local: string; scope: string }[] }[])
         .filter(({ ifname }) => ifname !== 'lo' && !ours.has(ifname))
         // A new bridge is UNKNOWN until the kernel has counted its ports.

@@ -4,6 +4,7 @@
  */
 import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
+import { markOf } from '../plan/own-mark.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { AdoptedBridges } from './adopted-bridges.ts';
 import type { Announcer } from './announcer.ts';
@@ -17,6 +18,8 @@ export interface HostDoors {
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
   readonly adopted: AdoptedBridges;
+  /** Of the data root, whose links carry its mark. */
+  readonly id: string;
 }
 
 export class ApplyContext {
@@ -25,6 +28,8 @@ export class ApplyContext {
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
   readonly adopted: AdoptedBridges;
+  readonly id: string;
+  readonly mark: string;
   readonly #host: RouteSocket;
   readonly #sockets = new Map<string, RouteSocket>();
   #pending: Promise<void>[] = [];
@@ -36,6 +41,8 @@ export class ApplyContext {
     this.staleFlows = doors.staleFlows;
     this.announcer = doors.announcer;
     this.adopted = doors.adopted;
+    this.id = doors.id;
+    this.mark = markOf(doors.id);
     this.#host = doors.route;
   }
 

@@ -10,13 +10,11 @@ import { createNetns, deleteNetns } from '../../kernel/netns.ts';
 import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { RESOLVER_ADDRESS } from '../names/zone.ts';
-import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
+import type { IpvlanFlag, IpvlanMode, LinkInfo, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
 import { hostInterfaceMac } from '../plan/interface-name.ts';
+import { isMarkedBy } from '../plan/own-mark.ts';
 import type { StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';
-
-/** Tells our bridges and VLANs from those that somebody else made, which stay when the network goes. */
-export const OWN_ALIAS = 'causeway';
 
 export type Undo = () => void | Promise<void>;
 type Executor<K extends StepKind> = (step: StepOf<K>, context: ApplyContext) => Undo | undefined;
@@ -49,10 +47,10 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     const route = context.route('');
     const existing = route.link(link);
     if (existing) {
-      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }), ...(existing.alias === OWN_ALIAS ? {} : { alias: OWN_ALIAS }) });
+      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }), ...(existing.alias === context.mark ? {} : { alias: context.mark }) });
       return undefined;
     }
-    route.addBridge(link, { mtu, callIptables: filterBridged, alias: OWN_ALIAS, ...(mac === '' ? {} : { mac }) });
+    route.addBridge(link, { mtu, callIptables: filterBridged, alias: context.mark, ...(mac === '' ? {} : { mac }) });
     return () => context.route('').deleteLink(link);
   },
 
@@ -76,7 +74,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     try {
       // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's network, and each
       // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
-      context.route('').setLink(hostLink, { up: true, alias: OWN_ALIAS, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
+      context.route('').setLink(hostLink, { up: true, alias: context.mark, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
     } catch (error) {
       removeHostLink(context, hostLink).catch(() => {});
       throw error;
@@ -97,7 +95,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'create-vlan': ({ link, parent, vlanId }, context) => {
     if (context.route('').link(link)) return undefined;
     context.route('').addVlan({ name: link, parent, vlanId });
-    context.route('').setLink(link, { alias: OWN_ALIAS });
+    context.route('').setLink(link, { alias: context.mark });
     return () => context.route('').deleteLink(link);
   },
 
@@ -115,7 +113,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'delete-own-link': ({ link }, context) => {
-    if (context.route('').link(link)?.alias === OWN_ALIAS) context.later(context.reaper.delete(link));
+    if (isOwn(context, context.route('').link(link))) context.later(context.reaper.delete(link));
     return undefined;
   },
 
@@ -142,7 +140,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'drop-other-addresses': ({ link, keep }, context) => {
     const route = context.route('');
-    if (route.link(link)?.alias !== OWN_ALIAS) return undefined;
+    if (!isOwn(context, route.link(link))) return undefined;
     for (const info of route.addresses(link)) {
       const address = `${info.address}/${info.prefix}`;
       if (info.scope === 'global' && !keep.includes(address)) route.deleteAddress(link, address);
@@ -211,6 +209,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined;
   },
 };
+
+const isOwn = ({ id }: ApplyContext, link: LinkInfo | undefined): boolean => link !== undefined && isMarkedBy(link, id);
 
 /** Throws where it fails now; it is tried again in the background, since nobody will ever have that name again. */
 function removeNetns(netns: string): void {
