@@ -46,18 +46,18 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   const daemon = await askDaemon(config.hosts);
   const bridge = daemon ? bridgeOf(daemon) : defaultBridge(config);
   findings.push(...bridge.findings);
-  if (root) findings.push(...(await attempted('kernel', async () => kernelFeatures())), ...(await otherFirewalls(config, bridge.name)));
+  if (root) findings.push(...(await attempted('kernel', async () => kernelFeatures())), ...(await attempted('other firewalls', () => otherFirewalls(config, bridge.name), 'apt-get install --reinstall libnftables1; nft list ruleset says what cannot be read')));
   if (daemon) findings.push(...unsaid(daemon, findings));
   else if (root) findings.push(...strangers());
   return findings;
 }
 
-/** A check that needs a directory of its own, and cannot have one, says so and keeps no other from being made. */
-async function attempted(subject: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+/** A check that cannot be made (it needs a directory of its own, or a library) says so and keeps no other from being made. */
+async function attempted(subject: string, check: () => Promise<Finding[]>, advice = `make room in ${tmpdir()}, or set TMPDIR to a directory that can be written to`): Promise<Finding[]> {
   try {
     return await check();
   } catch (error) {
-    return [{ level: 'fail', subject, text: `cannot be checked: ${errorMessage(error)}`, advice: `make room in ${tmpdir()}, or set TMPDIR to a directory that can be written to` }];
+    return [{ level: 'fail', subject, text: `cannot be checked: ${errorMessage(error)}`, advice }];
   }
 }
 

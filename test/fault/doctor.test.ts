@@ -90,6 +90,23 @@ test('what a table drops between others that a daemon left behind is said while 
   }
 });
 
+test('a library for rules that cannot be read is named, and keeps no other check from being made', (t) => {
+  const library = /libnftables\.so\.1 .*=> (\S+)/.exec(run('sh', ['-c', 'PATH="$PATH:/sbin:/usr/sbin" ldconfig -p']).out)?.[1];
+  if (library === undefined) return t.skip('libnftables is not where ldconfig looks');
+  const host = Host.create();
+  try {
+    const ran = host.run('unshare', '--mount', 'sh', '-c', `mount --bind /dev/null ${library} && exec ${join(PROJECT, 'bin/causeway')} doctor --json`);
+    const findings = JSON.parse(ran.out) as Finding[];
+    const [finding, ...others] = about(findings, 'other firewalls');
+    assert.deepEqual([finding?.level, others], ['fail', []]);
+    assert.match(finding!.text, /^cannot be checked: .*libnftables/);
+    assert.match(finding!.advice!, /^apt-get install --reinstall libnftables1/);
+    assert.equal(about(findings, 'bridge').length, 1, 'what the kernel can is tried nevertheless');
+  } finally {
+    host.destroy();
+  }
+});
+
 test('why the default bridge is not called as usual is a note, as before a daemon runs', async () => {
   const host = Host.create();
   host.ok('ip', 'link', 'add', 'docker0', 'type', 'bridge');
