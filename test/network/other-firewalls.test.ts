@@ -113,6 +113,29 @@ function scenarios(): void {
       });
     }
 
+    for (const [what, command, drops, words] of [
+      ['before routing, in a table of the user', nft('table inet theirs { chain early { type filter hook prerouting priority -150; ct state established,related accept; iifname "docker0" drop; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "inet theirs early": iifname "docker0" drop\)\. To let them pass: nft -a list chain inet theirs early #/],
+      ["before routing, in iptables' raw table", 'iptables-nft -t raw -A PREROUTING -i br-user -j DROP', ['br-user in', 'br-user out'], /^iptables drops outgoing traffic of containers on br-user \(chain "ip raw PREROUTING": iifname "br-user" drop\)\. To let them pass: iptables -t raw -S PREROUTING #/],
+      ['behind routing', nft('table inet theirs { chain late { type filter hook postrouting priority 0; ct state established accept; oifname "uplink" iifname "docker0" drop; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "inet theirs late": /],
+      ['among the frames of a bridge', nft('table bridge theirs { chain forward { type filter hook forward priority 0; policy drop; }; }'), [], /^nftables drops bridged traffic of containers on docker0, br-user \(chain "bridge theirs forward": policy drop\)/],
+      ['but for some packets in a second', 'iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -m limit --limit 1/hour --limit-burst 1 -j ACCEPT', undefined, /^iptables drops outgoing traffic and connections to published ports of containers on docker0, br-user /],
+    ] as const) {
+      test(`what is dropped elsewhere than on the way is named with the place to look at: ${what}`, async () => {
+        assert.equal(run('sh', '-c', command).code, 0, command);
+        try {
+          if (drops !== undefined) assert.deepEqual(await closed(), drops);
+          const warnings = (await lab.service.hostWarnings()).filter((text) => text.includes(' drops '));
+          assert.equal(warnings.length, 1, warnings.join('\n'));
+          assert.match(warnings[0]!, words);
+          const [, advice = ''] = warnings[0]!.split('To let them pass: ');
+          assert.equal(run('sh', '-c', advice).code, 0, advice);
+          assert.deepEqual((await doctor(false)).map(({ level }) => level), [advice.includes(' -I ') ? 'ok' : 'warn'], 'it is a cure, or none that a program can know');
+        } finally {
+          for (const table of ['bridge theirs', 'ip raw']) run('sh', '-c', `nft delete table ${table} 2>/dev/null`);
+        }
+      });
+    }
+
     test('the doctor says the same, and where way will be made that it will', async () => {
       for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       const [warning, ...others] = await doctor(false);

@@ -17,6 +17,8 @@ export interface ProbePacket {
   /** By a published port: connection tracking knows it as translated. It is the first of its flow. */
   readonly translated: boolean;
   readonly mark: number;
+  /** A frame from one container to its neighbour. */
+  readonly bridged?: boolean;
 }
 
 export type Verdict = { readonly kind: 'accept' | 'drop' | 'return' } | { readonly kind: 'jump' | 'goto'; readonly target: string };
@@ -27,9 +29,12 @@ export interface FilterRule {
   readonly text: string;
 }
 
-/** One chain at the forward hook, with what it can jump to. */
+export type Hook = 'prerouting' | 'forward' | 'postrouting';
+
+/** One chain at a hook that forwarded packets meet, with what it can jump to. */
 export interface Filter {
-  readonly family: 'ip' | 'ip6' | 'inet';
+  readonly family: 'ip' | 'ip6' | 'inet' | 'bridge'; // bridge: frames between containers of one network
+  readonly hook: Hook;
   readonly table: string;
   /** What wrote it: nft, or iptables of one kind. */
   readonly writer: 'nft' | 'iptables' | 'iptables-legacy';
@@ -67,13 +72,14 @@ export class Effort {
 
 /** What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known. */
 export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort): Promise<Stop | undefined> {
-  if (filter.family !== 'inet' && filter.family !== packet.family) return undefined;
+  if (packet.bridged ? filter.family !== 'bridge' : filter.family !== 'inet' && filter.family !== packet.family) return undefined;
+  const seen = seenBy(filter, packet);
   const walk = async (chain: string, depth: number): Promise<Stop | 'accept' | undefined> => {
     for (const rule of filter.chains.get(chain) ?? []) {
       if (effort.spent || depth > MAX_DEPTH) return 'accept';
       effort.step();
       if (effort.work.isDue) await effort.work.pause();
-      const verdict = rule.verdict(packet);
+      const verdict = rule.verdict(seen);
       switch (verdict?.kind) {
         case 'accept':
           return 'accept';
@@ -96,6 +102,16 @@ export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort
   const end = await walk(filter.base, 0);
   if (end === 'accept') return undefined;
   return end ?? (filter.policy === 'drop' ? { filter, chain: filter.base, by: 'policy drop' } : undefined);
+}
+
+const [DSTNAT, SRCNAT] = [-100, 100];
+
+/** What a chain knows of a packet that is forwarded: before routing not yet where it leaves nor where it is led, behind it not any more by whom it was marked. */
+function seenBy({ hook, priority }: Filter, packet: ProbePacket): ProbePacket {
+  if (hook === 'forward') return packet;
+  if (hook === 'postrouting') return { ...packet, mark: 0, saddr: priority >= SRCNAT ? '' : packet.saddr };
+  const isLed = priority > DSTNAT;
+  return { ...packet, mark: 0, oifname: '', daddr: packet.translated && !isLed ? '' : packet.daddr, translated: packet.translated && isLed };
 }
 
 /** What of a match is known: yes, no, or not at all. */

@@ -27,6 +27,8 @@ export interface ForeignDrop {
   readonly bridges: readonly string[];
   readonly outgoing: boolean;
   readonly published: boolean;
+  /** From one container to another of its network. */
+  readonly between: boolean;
   /** What to do about it, as a command. */
   readonly advice: string;
 }
@@ -86,8 +88,9 @@ function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed
     chains: [...chains],
     by: stop.by,
     bridges,
-    outgoing: probed.some(({ outgoing }) => outgoing),
+    outgoing: probed.some(({ outgoing, packet }) => outgoing && !packet.bridged),
     published: probed.some(({ outgoing }) => !outgoing),
+    between: probed.some(({ packet }) => packet.bridged),
     advice: adviceFor(stop, bridges, { direct: probed.some(({ outgoing, packet }) => !outgoing && !packet.translated), marked }),
   };
 }
@@ -103,6 +106,7 @@ function packetsOf({ bridge, ipv4, ipv6, translated }: ProbedNetwork, { uplink, 
   const mark = marked ? WAY_MARK : 0;
   return ([['ip', ipv4], ['ip6', ipv6]] as const).filter(([, address]) => address !== '').flatMap(([family, address]): Probed[] => [
     { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, mark } },
+    { bridge, outgoing: true, packet: { family, iifname: '', oifname: '', saddr: '', daddr: '', translated: false, mark: 0, bridged: true } },
     { bridge, outgoing: false, packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark } },
   ]);
 }
@@ -125,10 +129,12 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
   const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
   const iptables = filter.family === 'ip6' ? program.replace('ip', 'ip6') : program;
   // One for all networks, also those that come, where packets are marked: before that priority none is.
-  const byMark = marked && filter.priority > WAY_PRIORITY;
+  const byMark = marked && filter.hook === 'forward' && filter.family !== 'bridge' && filter.priority > WAY_PRIORITY;
   const matches = byMark ? [`-m mark --mark 0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`] : bridges.flatMap((bridge) => [`-i ${bridge}`, `-o ${bridge}`]);
   const table = filter.table === 'filter' ? '' : `-t ${filter.table} `;
   const insert = (into: string) => matches.map((match) => `${iptables} ${table}-I ${into} ${match} -j ACCEPT`).join('; ');
+  // Nothing there tells what is for containers from what is not: the rule itself has to be changed.
+  if (filter.hook !== 'forward' || filter.family === 'bridge') return lookAt(stop, iptables);
   switch (programOf(stop)) {
     case 'ufw':
       return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
@@ -148,13 +154,18 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
       return `nft ${shellWord(`insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept`)}`;
     }
     default:
-      return insert('FORWARD');
+      return insert(filter.base);
   }
 }
 
+function lookAt({ filter, chain, by }: Stop, iptables: string): string {
+  const change = `change ${by === 'policy drop' ? 'its policy' : 'this rule'}, for packets of containers do not carry the mark there`;
+  return filter.writer === 'nft' ? `nft -a list chain ${filter.family} ${shellWord(filter.table)} ${shellWord(chain)} # ${change}` : `${iptables} -t ${filter.table} -S ${shellWord(chain)} # ${change}`;
+}
+
 /** As `info` and the doctor say it. */
-export function sentenceOf({ program, chains, by, bridges, outgoing, published }: ForeignDrop): string {
-  const what = [...(outgoing ? ['outgoing traffic'] : []), ...(published ? ['connections to published ports'] : [])].join(' and ');
+export function sentenceOf({ program, chains, by, bridges, outgoing, published, between }: ForeignDrop): string {
+  const what = [...(outgoing ? ['outgoing traffic'] : []), ...(published ? ['connections to published ports'] : []), ...(between ? ['bridged traffic'] : [])].join(' and ');
   return `${program} drops ${what} of containers on ${bridges.join(', ')} (chain "${chains.join('", "')}": ${by})`;
 }
 

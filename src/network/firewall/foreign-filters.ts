@@ -1,9 +1,9 @@
-/** The forward chains of others on this host, in the order in which packets meet them. */
+/** The chains of others on this host that forwarded packets meet, in the order in which packets meet them. */
 import { errorMessage, systemError } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import type { NftFamily } from '../../kernel/nftables/batch.ts';
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
-import type { Effort, Filter, FilterRule } from './filter-model.ts';
+import type { Effort, Filter, FilterRule, Hook } from './filter-model.ts';
 import { HostPrograms } from './host-program.ts';
 import { parseLongListing } from './iptables-listing.ts';
 import { iptablesRule } from './iptables-rules.ts';
@@ -18,7 +18,9 @@ export const MAX_RULES = 20_000;
 const ASKING = new HostPrograms();
 const SMALL_TABLE = 2_000; // rules; of a larger table only the chains that count are read
 
-/** A chain at the forward hook whose rules are not known. */
+const ORDER: readonly Hook[] = ['prerouting', 'forward', 'postrouting'];
+
+/** A chain whose rules are not known. */
 export interface Unread {
   /** 'iptables-legacy (chain "ip filter FORWARD")' */
   readonly what: string;
@@ -58,21 +60,27 @@ export async function foreignFilters(reader: RulesetReader, legacy: readonly Leg
   const others = chains.filter((chain) => !(chain.family === FAMILY && chain.table === TABLE));
   const room: Room = { rules: MAX_RULES };
   const found: (Filter | Unread)[] = [];
-  for (const base of others.filter((chain) => chain.hook === 'forward' && isFiltered(chain))) {
+  for (const base of others.filter((chain) => isFiltered(chain))) {
     found.push(await nftFilter(reader, base, room, effort).catch((error: unknown) => unread(base, errorMessage(error).split('\n')[0]!)));
   }
-  for (const { family, table, listed } of legacy) found.push(await iptablesFilter(listed, 'iptables-legacy', family, table, room, effort));
+  for (const { family, table, listed } of legacy) {
+    for (const hook of LEGACY_HOOKS[table] ?? (['forward'] as const)) found.push(await iptablesFilter(listed, 'iptables-legacy', { family, table, hook }, room, effort));
+  }
   const filters = found.filter((one): one is Filter => 'chains' in one);
   return {
-    filters: filters.toSorted((a, b) => a.priority - b.priority),
+    filters: filters.toSorted((a, b) => ORDER.indexOf(a.hook) - ORDER.indexOf(b.hook) || a.priority - b.priority),
     unread: found.filter((one): one is Unread => 'why' in one),
     chainNames: [...others.map(({ name }) => name), ...filters.flatMap((filter) => (filter.writer === 'iptables-legacy' ? [...filter.chains.keys()] : []))],
   };
 }
 
-const isFiltered = ({ family }: ListedChain): boolean => family === 'ip' || family === 'ip6' || family === 'inet';
+/** In `bridge` only what goes from one port to another: the rest is not of containers among themselves, and meets the others too. */
+const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
+  ((family === 'ip' || family === 'ip6' || family === 'inet') && HOOKS.has(hook) && (hook === 'forward' || type === 'filter')) || (family === 'bridge' && hook === 'forward');
+const HOOKS = new Set(['prerouting', 'forward', 'postrouting']);
+const LEGACY_HOOKS: Readonly<Record<string, readonly Hook[]>> = { raw: ['prerouting'], mangle: ['prerouting', 'forward', 'postrouting'] };
 
-const writerOf = ({ family, table, name }: ListedChain): Filter['writer'] => (family !== 'inet' && name === 'FORWARD' && table in IPTABLES_PRIORITY ? 'iptables' : 'nft');
+const writerOf = ({ family, table, name, hook }: ListedChain): Filter['writer'] => ((family === 'ip' || family === 'ip6') && name === hook?.toUpperCase() && table in IPTABLES_PRIORITY ? 'iptables' : 'nft');
 
 function unread({ family, table, name, ...base }: ListedChain, why: string, writer: Filter['writer'] = writerOf({ family, table, name, ...base })): Unread {
   return { what: `${writer === 'nft' ? 'nftables' : writer} (chain "${family} ${table} ${name}")`, why };
@@ -88,7 +96,7 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
   const opaque = listed.some(({ expr = [] }) => expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'));
   const isOwn = isOfIptables(base, listed);
   const text = opaque && isOwn ? await listing(ASKING, 'nft', family as IptablesFamily, table) : undefined;
-  if (text !== undefined && text !== 'incompatible') return iptablesFilter(text, 'iptables', family as IptablesFamily, table, room, effort);
+  if (text !== undefined && text !== 'incompatible') return iptablesFilter(text, 'iptables', { family: family as IptablesFamily, table, hook: base.hook as Hook }, room, effort);
   const chains = new Map<string, FilterRule[]>();
   for (const { chain, expr = [] } of listed) {
     const rules = chains.get(chain);
@@ -96,7 +104,7 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
     else chains.set(chain, [nftRule(expr, sets.of)]);
     await effort.work.pauseIfDue();
   }
-  return { family: family as Filter['family'], table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
+  return { family: family as Filter['family'], hook: base.hook as Hook, table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
 }
 
 /** The rules that packets can meet from a base chain on; undefined where they are too many. */
@@ -133,8 +141,8 @@ async function readRules(reader: RulesetReader, command: string): Promise<Listed
   }
 }
 
-async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' | 'iptables-legacy', family: IptablesFamily, table: string, room: Room, effort: Effort): Promise<Filter | Unread> {
-  const base = { family, table, name: 'FORWARD' };
+async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' | 'iptables-legacy', { family, table, hook }: { readonly family: IptablesFamily; readonly table: string; readonly hook: Hook }, room: Room, effort: Effort): Promise<Filter | Unread> {
+  const base = { family, table, name: hook.toUpperCase() };
   if (listed instanceof Error) return unread(base, listed.message, writer);
   const count = lineCount(listed.text, room.rules);
   if (listed.cut || count > room.rules) return unread(base, TOO_MANY, writer);
@@ -148,7 +156,7 @@ async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' |
     else chains.set(chain, [rule]);
     await effort.work.pauseIfDue();
   }
-  return { family, table, writer, base: 'FORWARD', priority: IPTABLES_PRIORITY[table] ?? 0, policy: policies.get('FORWARD') === 'DROP' ? 'drop' : 'accept', chains };
+  return { family, hook, table, writer, base: base.name, priority: IPTABLES_PRIORITY[table] ?? 0, policy: policies.get(base.name) === 'DROP' ? 'drop' : 'accept', chains };
 }
 
 /** It stops counting above `limit`. */

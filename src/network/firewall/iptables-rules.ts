@@ -44,8 +44,6 @@ function known({ option, values }: Condition, packet: ProbePacket): Known {
   switch (option) {
     case '-m':
     case '--comment':
-    case '--limit':
-    case '--limit-burst':
       return true;
     case '-i':
       return matchesInterface(value, packet.iifname);

@@ -7,13 +7,13 @@ import { USER_CHAIN } from './forward-place.ts';
 import { rulesIn, type Expression, type ListedChain, type ListedRule } from './nft-listing.ts';
 import { targetsOf } from './nft-rules.ts';
 
-/** The priority of the forward chain of each of its tables. */
-export const IPTABLES_PRIORITY: Readonly<Record<string, number>> = { mangle: -150, filter: 0, security: 50 };
+/** The priority of the chains of each of its tables that forwarded packets meet. */
+export const IPTABLES_PRIORITY: Readonly<Record<string, number>> = { raw: -300, mangle: -150, filter: 0, security: 50 };
 const SMALL_TABLE = 2_000; // rules; of a larger one only the base chain is read
 
 /** Chains of one table, of which `base` is the one at the hook; `rules` those that were read. */
 export function isOfIptables(base: ListedChain, rules: readonly ListedRule[]): boolean {
-  if (base.family === 'inet' || base.name !== 'FORWARD' || IPTABLES_PRIORITY[base.table] !== (base.prio ?? 0)) return false;
+  if ((base.family !== 'ip' && base.family !== 'ip6') || base.name !== base.hook?.toUpperCase() || IPTABLES_PRIORITY[base.table] !== (base.prio ?? 0)) return false;
   const byChain = new Map<string, ListedRule[]>();
   for (const rule of rules) {
     const list = byChain.get(rule.chain);

@@ -10,6 +10,7 @@ export interface ListedChain {
   readonly table: string;
   readonly name: string;
   readonly hook?: string;
+  readonly type?: string;
   readonly prio?: number;
   readonly policy?: string;
 }

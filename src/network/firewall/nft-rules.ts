@@ -19,7 +19,7 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
         if ('match' in one && !matches(one['match'] as Match, packet, sets)) return undefined;
         const extension = one['xt'] as { type?: string; name?: string } | undefined;
         if (extension?.type === 'match' && extension.name !== 'comment') return undefined; // nft does not show what it asks
-        if ('limit' in one && ((one['limit'] as { inv?: boolean }).inv ?? false)) return undefined;
+        if ('limit' in one) return undefined; // what is said of some packets in a second is not said of all
         const found = 'vmap' in one ? lookUp(one['vmap'] as { key?: unknown; data?: unknown }, packet, sets) : verdictOf(one);
         if (found) return found;
       }
