@@ -1,6 +1,7 @@
 /** What is said of other firewalls on the host is what becomes of packets, for each network, and what is advised helps. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { daemonConfig } from '../../src/daemon/daemon-config.ts';
 import { examineHost } from '../../src/daemon/doctor-checks.ts';
@@ -274,6 +275,33 @@ function scenarios(): void {
         }
       });
     }
+
+    test('bridges whose zone waits for a reload of firewalld need nothing but that', async (t) => {
+      const missing = missingFirewall('firewalld');
+      if (missing !== undefined) return t.skip(missing);
+      // One that does not run, whatever this machine has.
+      const path = process.env['PATH'];
+      writeFileSync(join(lab.dir, 'firewall-cmd'), '#!/bin/sh\nexit 252\n', { mode: 0o755 });
+      process.env['PATH'] = `${lab.dir}:${path}`;
+      const zones = join(lab.dir, 'zones');
+      mkdirSync(join(zones, 'zones'), { recursive: true });
+      assert.equal(run('mount', '--bind', zones, '/etc/firewalld').code, 0);
+      try {
+        assert.equal(run('sh', '-c', nft('table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; ct state established accept; reject; }; }')).code, 0);
+        const advised = async () => {
+          for (const end = Date.now() + 20_000; Date.now() < end && (await said()).length === 0; ); // while way is being made there is no advice
+          return (await said()).map(({ advice }) => advice).join();
+        };
+        assert.match(await advised(), /--zone=trusted/);
+        writeFileSync(join(zones, 'zones/causeway.xml'), '<zone><interface name="docker0"/><interface name="br-user"/></zone>');
+        run('nft', 'add chain inet firewalld news');
+        assert.equal(await advised(), 'firewall-cmd --reload');
+      } finally {
+        run('nft', 'delete table inet firewalld');
+        run('umount', '/etc/firewalld');
+        process.env['PATH'] = path;
+      }
+    });
 
     test('what others save of the mark and restore has nothing of ours', async () => {
       // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss its value.

@@ -5,6 +5,7 @@
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../plan/link-name.ts';
 import { Effort, stopOf, type ProbePacket, type Stop } from './filter-model.ts';
+import { isInFile } from './firewalld-zone.ts';
 import { foreignFilters, type LegacyTable, type Unread } from './foreign-filters.ts';
 import { WAY_MARK, WAY_PRIORITY } from './ruleset.ts';
 
@@ -139,6 +140,8 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
     case 'ufw':
       return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
     case 'firewalld':
+      // A zone of ours that holds them waits for nothing else; the zone trusted would open servers of the host to containers.
+      if (marked && names.every(isInFile)) return 'firewall-cmd --reload';
       return [
         `firewall-cmd --permanent --zone=trusted ${bridges.map((bridge) => `--change-interface=${bridge}`).join(' ')}`,
         ...(direct ? ['firewall-cmd --permanent --new-policy=to-containers', ...['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'].map((what) => `firewall-cmd --permanent --policy=to-containers ${what}`)] : []),
