@@ -88,7 +88,8 @@ export class Firewall {
     const batch = this.#prepared ?? (this.#copy && this.#batchOf(this.#copy, elements()));
     this.#prepared = undefined;
     const bridged = this.#bridgedCopy && this.#batchOf(this.#bridgedCopy, []);
-    return [batch, bridged].map((one) => one !== undefined && this.#write(one)).includes(true);
+    const written = [batch, bridged].map((one) => one !== undefined && this.#write(one)).includes(true);
+    return written && batch !== undefined; // the small one alone is no table to say of that it is back
   }
 
   #write(batch: PreparedBatch): boolean {
