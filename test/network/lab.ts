@@ -305,8 +305,8 @@ const plain = (address: string): string => address.replace(/^::ffff:/, '');
 const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** What a server at the address says of the client, or '' where nobody answers. Does not block this process. */
-export async function askTcp(netns: string | undefined, address: string, port: number, options: { source?: string } = {}): Promise<string> {
-  const args = ['curl', '-s', '-g', '--max-time', '1', ...(options.source ? ['--interface', options.source] : []), `http://${bracket(address)}:${port}/`];
+export async function askTcp(netns: string | undefined, address: string, port: number, options: { source?: string; seconds?: number } = {}): Promise<string> {
+  const args = ['curl', '-s', '-g', '--max-time', String(options.seconds ?? 1), ...(options.source ? ['--interface', options.source] : []), `http://${bracket(address)}:${port}/`];
   return (await runIn(netns, args)).trim();
 }
 

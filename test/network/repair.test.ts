@@ -34,7 +34,7 @@ function scenarios(): void {
       assert.ok(Date.now() - start < 10_000, `not repaired; repaired: ${repairs.map((repair) => repair.what).join('; ')}`);
       await sleep(5);
     }
-    assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8080, { seconds: 10 }), '172.18.0.1');
   }
 
   test('own changes are not taken for drift', async () => {
