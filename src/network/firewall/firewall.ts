@@ -6,6 +6,7 @@ import { errorMessage, systemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { addToNewSet, NftSocket, prepareBatch, type ElementChange, type PreparedBatch } from '../../kernel/nftables/batch.ts';
+import { knowsFamily } from '../../kernel/nftables/family-probe.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
@@ -45,7 +46,7 @@ export class Firewall {
     this.#log = options.log;
     this.#netns = options.netns;
     this.#context = openContext(options.netns);
-    const bridged = this.#knowsBridged(this.#context);
+    const bridged = knowsFamily(this.#socket(), BRIDGED_FAMILY, `${TABLE}-probe`);
     if (!bridged) this.#log.warn({}, 'the kernel has no nftables rules for bridges (CONFIG_NF_TABLES_BRIDGE): containers of a network with enable_icc=false can reach each other with tagged frames');
     this.#options = { ...options.ruleset, bridged };
     this.#tables = bridged ? [`${FAMILY} ${TABLE}`, `${BRIDGED_FAMILY} ${TABLE}`] : [`${FAMILY} ${TABLE}`];
@@ -160,15 +161,6 @@ export class Firewall {
 
   #listRules(): string {
     return this.#withContext((context) => this.#tables.map((table) => listRules(context, table)).join(''));
-  }
-
-  #knowsBridged(context: RulesetContext): boolean {
-    try {
-      context.run(`add table ${BRIDGED_FAMILY} ${TABLE}-probe\ndelete table ${BRIDGED_FAMILY} ${TABLE}-probe\n`);
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   /** The commands that delete our tables, there or not. */
