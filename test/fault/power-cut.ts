@@ -17,7 +17,7 @@ export const DISKS = {
 
 export class Disk {
   readonly #dir = mkdtempSync(join(tmpdir(), 'causeway-disk-'));
-  readonly #file = join(this.#dir, 'disk');
+  #file = join(this.#dir, 'disk');
   readonly #cut = join(this.#dir, 'cut');
   readonly #journal: boolean;
 
@@ -41,7 +41,9 @@ export class Disk {
 
   /** The machine is back. */
   restore(at: string): void {
-    check(run('umount', [at]));
+    check(run('umount', ['-l', at]));
+    // Not onto the old file: mount namespaces of others may have it for a while yet, and with the last of them the kernel writes to it once more.
+    this.#file = join(this.#dir, 'restored');
     copyFileSync(this.#cut, this.#file, constants.COPYFILE_FICLONE);
     const fsck = run('e2fsck', ['-fy', this.#file]);
     assert.ok(fsck.code < 4, fsck.out);

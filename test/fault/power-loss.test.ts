@@ -4,10 +4,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { processState } from '../../src/kernel/process.ts';
 import { check, run } from '../harness/host.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
 import { Disk, DISKS, NO_DISKS as skip } from './power-cut.ts';
 import { ownCgroupParent, removeCgroupParent } from './traces.ts';
+
+/** Power goes at one moment, and a copy of the disk takes longer: nothing is written meanwhile. */
+async function holdStill(engine: TestEngine): Promise<void> {
+  for (const pid of engine.processes()) process.kill(pid, 'SIGSTOP');
+  await until('all processes stand still', () => engine.processes().every((pid) => !['R', 'S', 'D'].includes(processState(pid) ?? 'Z')));
+}
 
 /** Nothing that ran is there any more, nor what lived in memory. */
 async function loseAllProcesses(engine: TestEngine): Promise<void> {
@@ -61,6 +68,7 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       const before = seen(engine);
       engine.ok('network', 'rm', 'gone');
       const networks = inOrder(engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'));
+      await holdStill(engine);
       disk.cut(at);
       await loseAllProcesses(engine);
       disk.restore(at);
