@@ -37,6 +37,7 @@ export async function courseOf(stage: Stage, operation: Operation): Promise<Cour
   rmSync(output, { force: true });
   stage.engine.order({ mode: 'list', output });
   const reply = await operation.call(stage);
+  if (operation.goesOn && done(reply)) await operation.settled?.(stage);
   stage.engine.order(undefined);
   if (!done(reply)) throw new Error(`${operation.name}: ${reply.status} ${reply.body}`);
   await operation.settled?.(stage);
@@ -55,6 +56,7 @@ export async function failAt(stage: Stage, operation: Operation, course: Course,
   await operation.prepare(stage);
   engine.order({ mode: 'fault', name: visit.name, n: visit.n, errno });
   const reply = await Promise.race([operation.call(stage), sleep(60_000)]);
+  if (operation.goesOn && reply && done(reply)) await operation.settled?.(stage);
   engine.order(undefined);
   if (reply === undefined) throw new Error('no answer within 60 s');
   if (reply.status === 0) throw new Error('the daemon cut the connection');

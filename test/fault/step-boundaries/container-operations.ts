@@ -194,6 +194,7 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
       return nextDaemon(world, () => void (pid && process.kill(pid, 'SIGKILL')));
     },
     settled: (world) => until('web runs again', async () => (await statusOf(world)) === 'running'),
+    goesOn: true,
     repeated: [],
     check: answers,
     clean: cleared,

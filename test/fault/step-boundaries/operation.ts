@@ -23,6 +23,8 @@ export interface Operation {
   beforeRepeat?(world: World): Promise<void>;
   /** Waits for what goes on after the reply. */
   settled?(world: World): Promise<void>;
+  /** What it does goes on when it has answered, until it is settled: faults are looked for in that too. */
+  readonly goesOn?: true;
   /** States that a cut may also leave: each leads from `prepare` to one, all in the API's own terms. */
   readonly between?: readonly ((world: World) => Promise<unknown>)[];
   /** Throws unless what the operation is for works. */
