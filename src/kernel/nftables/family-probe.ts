@@ -5,13 +5,11 @@ import type { NftSocket } from './batch.ts';
 import * as protocol from './protocol.ts';
 import type { NftFamily } from './protocol.ts';
 
-const NFTA_TABLE_NAME = 1;
-
 /** By making a table called `name` and deleting it in one transaction. */
 export function knowsFamily(socket: NftSocket, family: NftFamily, name: string): boolean {
   try {
     socket.runMessages((batch) => {
-      const table = (type: number, flags: number): void => batch.message(`probe for ${family}`, type, flags, family, () => batch.writer.attributeString(NFTA_TABLE_NAME, name));
+      const table = (type: number, flags: number): void => batch.message(`probe for ${family}`, type, flags, family, () => batch.writer.attributeString(protocol.NFTA_TABLE_NAME, name));
       table(protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE);
       table(protocol.NFT_MSG_DELTABLE, 0);
     });

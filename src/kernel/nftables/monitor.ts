@@ -4,7 +4,7 @@ import type { FdWatch } from '../fd-watch.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NftSocket } from './batch.ts';
-import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN, NFT_MSG_NEWRULE } from './protocol.ts';
+import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN, NFT_MSG_NEWRULE, NFTA_TABLE_NAME } from './protocol.ts';
 
 export interface RulesetNews {
   /** The ruleset's number after the change (NftSocket.generation). */
@@ -28,7 +28,6 @@ const RECEIVE = 'receive ruleset news';
 const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
-const NFTA_TABLE_NAME = 1;
 const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024; // a flush of a large ruleset names every rule
 
 export class RulesetMonitor {

@@ -5,6 +5,8 @@ export const NFNL_SUBSYS_NFTABLES = 10;
 export const NFNLGRP_NFTABLES = 7;
 
 const nft = (message: number) => (NFNL_SUBSYS_NFTABLES << 8) | message;
+/** In messages about tables; the same number names the table in those about chains, sets and rules. */
+export const NFTA_TABLE_NAME = 1;
 export const NFT_MSG_NEWTABLE = nft(0);
 export const NFT_MSG_DELTABLE = nft(2);
 export const NFT_MSG_NEWCHAIN = nft(3);

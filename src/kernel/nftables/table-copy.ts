@@ -19,7 +19,7 @@ export interface TableCopy {
   readonly rules: readonly Attributes[];
 }
 
-const NFTA_TABLE_NAME = 1; // the table's name is attribute 1 of chains, sets and rules too
+const { NFTA_TABLE_NAME } = protocol;
 const NFTA_CHAIN_PARTS = new Set([1, 3, 4, 5, 7, 12]); // table, name, hook, policy, type, user data
 const NFTA_SET_PARTS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 18]); // all but what the kernel gives out itself
 const NFTA_RULE_PARTS = new Set([1, 2, 4, 7]); // table, chain, expressions, user data
