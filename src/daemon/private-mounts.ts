@@ -13,7 +13,7 @@ import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { protectNullDevice } from '../kernel/null-device.ts';
-import { execve, hasOurNamespace, hasOurRoot, processName } from '../kernel/process.ts';
+import { execve, hasOurNamespace, hasOurRoot, processName, unlessEnded } from '../kernel/process.ts';
 
 const MARKER = 'CAUSEWAY_MOUNTS';
 
@@ -69,10 +69,10 @@ function findHolder(execRoot: string): string | undefined {
  */
 function holdsOurs(pid: string, execRoot: string): boolean {
   if (!inOurWorld(pid)) return false;
-  const id = unlessGone(() => readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8'));
+  const id = unlessEnded(() => readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8'));
   if (id === undefined) return false;
   // What is no number is from before it was written there.
-  return NAMESPACE.test(id) ? id === unlessGone(() => readlinkSync(`/proc/${pid}/ns/mnt`)) : processName(Number(pid)) === 'conmon';
+  return NAMESPACE.test(id) ? id === unlessEnded(() => readlinkSync(`/proc/${pid}/ns/mnt`)) : processName(Number(pid)) === 'conmon';
 }
 
 const NAMESPACE = /^mnt:\[\d+\]$/;
@@ -83,15 +83,6 @@ function inOurWorld(pid: string): boolean {
     return hasOurRoot(pid) && hasOurNamespace(pid, 'user');
   } catch {
     return false; // it has ended, or its root cannot be looked at
-  }
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
-    throw error;
   }
 }
 
@@ -135,7 +126,7 @@ function showOnlyV1Cgroups(execRoot: string): void {
 function markNamespace(execRoot: string): void {
   const file = idFile(execRoot);
   const namespace = readlinkSync('/proc/self/ns/mnt');
-  if (unlessGone(() => readFileSync(file, 'utf8')) === namespace) return;
+  if (unlessEnded(() => readFileSync(file, 'utf8')) === namespace) return;
   mkdirSync(dirname(file), { recursive: true });
   mount({ source: 'causeway', target: dirname(file), type: 'tmpfs', data: 'mode=700,size=16k' });
   writeFileSync(file, namespace);

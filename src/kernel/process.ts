@@ -1,5 +1,6 @@
 /** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { errorCode } from '../base/errors.ts';
 import { setInherited } from './descriptors.ts';
 import { errnoNumber, check, KernelError } from './errors.ts';
 import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
@@ -133,4 +134,14 @@ export function hasOurRoot(pid: number | string): boolean {
 /** Whether it is in our namespace of that kind. @throws as hasOurRoot does */
 export function hasOurNamespace(pid: number | string, kind: 'pid' | 'user'): boolean {
   return readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`);
+}
+
+/** What a look at a process gives; undefined where it has ended. @throws what else the look fails with */
+export function unlessEnded<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { cgroupsOfProcess } from '../kernel/cgroup.ts';
-import { hasOurNamespace, hasOurRoot, processIds, processParent, processStartTime, processState } from '../kernel/process.ts';
+import { hasOurNamespace, hasOurRoot, processIds, processParent, processStartTime, processState, unlessEnded } from '../kernel/process.ts';
 import { childrenOf } from '../kernel/process-tree.ts';
 
 export interface FoundProcesses {
@@ -97,13 +97,4 @@ function oldestChild(conmonPid: number): number | undefined {
 /** None where it has ended. */
 function argumentsOf(pid: number | string): string[] {
   return unlessEnded(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')) ?? [];
-}
-
-function unlessEnded<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '')) return undefined;
-    throw error;
-  }
 }
