@@ -51,6 +51,13 @@ test('--iptables=false leaves rules of others alone, unless the way through them
   assert.deepEqual([examined('--iptables=false', '--firewall-integration=false').notes, examined('--iptables=true').notes], [[], []]);
 });
 
+test('--ip6tables=false leaves rules of ip6tables alone, and says so', () => {
+  const ways = (...argv: string[]) => [read(...argv).firewallIntegration, read(...argv).ip6tablesWay];
+  assert.deepEqual([ways(), ways('--ip6tables=false'), ways('--ip6tables=false', '--firewall-integration=true'), ways('--ip6tables=true', '--iptables=false')], [[true, true], [true, false], [true, true], [false, true]]);
+  assert.match(examined('--ip6tables=false').notes.join(), /^--ip6tables=false: no way is made for containers in rules of ip6tables /);
+  for (const other of ['--iptables=false', '--firewall-integration=false']) assert.doesNotMatch(examined('--ip6tables=false', other).notes.join(), /ip6tables/);
+});
+
 test('--validate says what a start would refuse on this host, and what would only fail later', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   try {

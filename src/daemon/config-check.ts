@@ -128,8 +128,10 @@ function checkRegistry(registry: string): void {
 }
 
 /** What an option does that its name does not say; the daemon logs it too. */
-export function integrationNotes({ integrationUnsaid }: DaemonConfig): string[] {
-  return integrationUnsaid ? ['--iptables=false turns --firewall-integration off: no way is made for containers in other firewalls of this host; --firewall-integration=true makes it'] : [];
+export function integrationNotes({ integrationUnsaid, firewallIntegration, ip6tablesWay }: DaemonConfig): string[] {
+  if (integrationUnsaid) return ['--iptables=false turns --firewall-integration off: no way is made for containers in other firewalls of this host; --firewall-integration=true makes it'];
+  if (!firewallIntegration || ip6tablesWay) return [];
+  return ['--ip6tables=false: no way is made for containers in rules of ip6tables and ufw about IPv6 (in those of iptables, and in firewalld, whose zones are of both versions, it is); --firewall-integration=true makes it'];
 }
 
 /** As Docker, a pool inside another one is passed over. */

@@ -28,6 +28,7 @@ export interface DaemonConfig {
   readonly hostGatewayIp: string;
   readonly ipForward: boolean;
   readonly firewallIntegration: boolean;
+  readonly ip6tablesWay: boolean; // false: rules of ip6tables are left alone
   readonly integrationUnsaid: boolean; // off because of --iptables=false
   readonly inputPolicy: boolean;
   readonly ipMasq: boolean;

@@ -56,6 +56,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     ipForward: switches['ip-forward'] ?? true,
     // Who told Docker to leave iptables alone wants no rule of ours there that opens what his own close.
     firewallIntegration: switches['firewall-integration'] ?? switches['iptables'] ?? true,
+    ip6tablesWay: switches['firewall-integration'] ?? switches['ip6tables'] ?? true,
     integrationUnsaid: switches['firewall-integration'] === undefined && switches['iptables'] === false,
     inputPolicy: switches['respect-input-policy'] ?? false,
     ipMasq: switches['ip-masq'] ?? true,

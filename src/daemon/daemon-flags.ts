@@ -55,7 +55,7 @@ export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('ip-masq', 'switch', 'Masquerade on the default bridge (default true)'),
   option('host-gateway-ip', 'text', 'IP that "host-gateway" of --add-host resolves to (default: the bridge)'),
   option('userland-proxy', 'switch', 'Accepted for compatibility: no proxy processes are ever used'),
-  option('ip6tables', 'switch', 'Accepted for compatibility: the table has the rules of both families'),
+  option('ip6tables', 'switch', 'false: no way is made in rules of ip6tables, as with --iptables=false for both versions of IP; ours are in an nftables table of our own'),
   option('iptables', 'switch', 'false: nothing is done to rules of iptables, as with --firewall-integration=false; ours are in an nftables table of our own'),
   option('live-restore', 'switch', 'Leave containers running when the daemon ends (default true)'),
   option('links-follow-names', 'switch', 'Links follow a source that is removed and created again under its name (default false)'),

@@ -142,6 +142,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       ipMasq: config.ipMasq,
       ipForward: config.ipForward,
       firewallIntegration: config.firewallIntegration,
+      ip6tablesWay: config.ip6tablesWay,
       inputPolicy: config.inputPolicy,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

@@ -10,7 +10,7 @@ import { RulesetContext } from '../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
 import { strangerWarnings } from '../network/firewall/dropped-strangers.ts';
 import { hasMark } from '../network/plan/own-mark.ts';
-import { foreignDrops, markWarning, sentenceOf, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
+import { foreignDrops, markWarning, sentenceOf, type ForeignDrop, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
 import { uplinkOf } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE, isBridgeNotice } from '../network/default-bridge.ts';
@@ -223,7 +223,7 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
     const others: Finding[] = [...unknown, ...(marked ? markUsers.map(markWarning) : [])].map((text) => ({ level: 'warn', subject, text }));
     if (drops.length === 0) return others.length > 0 ? [way, ...others] : [way, { level: 'ok', subject, text: 'none drops traffic of containers' }];
     return [way, ...others, ...drops.map((drop): Finding => {
-      if (config.firewallIntegration && !running && drop.program !== 'nftables') return { level: 'note', subject, text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
+      if (!running && willMakeWay(config, drop)) return { level: 'note', subject, text: `${sentenceOf(drop)}: the daemon makes way for them when it starts` };
       return { level: 'warn', subject, text: sentenceOf(drop), advice: drop.advice };
     })];
   } finally {
@@ -231,6 +231,12 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
     reader.close();
     context.close();
   }
+}
+
+/** Of what is dropped in chains of both families only one may get its way. */
+function willMakeWay({ firewallIntegration, ip6tablesWay }: DaemonConfig, { program, chains }: ForeignDrop): boolean {
+  if (!firewallIntegration || program === 'nftables') return false;
+  return ip6tablesWay || program === 'firewalld' || !chains.some((chain) => chain.startsWith('ip6 '));
 }
 
 /** What a table that outlives its daemon drops; one that runs says so itself. */

@@ -74,7 +74,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ports: createPortAllocator(table),
     firewall,
     foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks()), uplink: uplinkOf(route), marked: config.firewallIntegration })),
-    way: new WayMaker({ enabled: config.firewallIntegration, givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
+    way: new WayMaker({ enabled: config.firewallIntegration, families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'], givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
     facts: readHostFacts(route, config),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),

@@ -63,7 +63,8 @@ On Linux a packet passes the rules of *all* who wrote some: an accept of one end
 is forwarded unless they are told otherwise, and so would everything that containers send and get. So the daemon **makes way** for what its own rules let through
 ([who can reach whom](isolation.md) stays as it is), by the other firewall's own means, and keeps it made: after a reload of that firewall, a flush, a reboot.
 \`--firewall-integration=false\` (\`"firewall-integration": false\` in \`daemon.json\`) turns this off and takes it away; so does
-\`--iptables=false\` (a \`daemon.json\` of Docker's may have it) where that is not given.
+\`--iptables=false\` (a \`daemon.json\` of Docker's may have it) where that is not given. \`--ip6tables=false\` alone leaves rules of ip6tables as they are, ufw's about IPv6 among them, and takes ours away there: where these drop what is
+forwarded, containers have IPv4 only. (The zone in firewalld is of both versions, as with Docker.)
 
 Paths that are open behind each, over IPv4 and IPv6, as it comes and after its reload, a restart of the daemon and a flush of its rules:
 

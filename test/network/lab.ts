@@ -183,6 +183,7 @@ export class Lab {
       ipMasq: true,
       ipForward: true,
       firewallIntegration: true,
+      ip6tablesWay: true,
       inputPolicy: false,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

@@ -219,6 +219,25 @@ function scenarios(): void {
       }
     });
 
+    test('with --ip6tables=false way is made for IPv4 alone, and what was there for IPv6 goes', async () => {
+      const chains = (program: string) => run(program, '-S').out.split('\n').filter((line) => line.includes('CAUSEWAY')).length;
+      for (const command of [...iptables('-P FORWARD DROP'), 'ip6tables-nft -P FORWARD DROP']) assert.equal(run('sh', '-c', command).code, 0);
+      await lab.restart();
+      assert.ok(chains('iptables-nft') > 0 && chains('ip6tables-nft') > 0);
+      Object.assign(lab.config, { ip6tablesWay: false });
+      try {
+        await lab.restart();
+        assert.ok(chains('iptables-nft') > 0);
+        assert.equal(chains('ip6tables-nft'), 0);
+        assert.equal(run('ip6tables-nft', '-A', 'FORWARD', '-s', '2001:db8::7', '-j', 'DROP').code, 0);
+        assert.equal(run('iptables-nft', '-F', 'FORWARD').code, 0);
+        await eventually([]);
+        assert.equal(chains('ip6tables-nft'), 0, 'a change of theirs is no reason to write there');
+      } finally {
+        Object.assign(lab.config, { ip6tablesWay: true });
+      }
+    });
+
     test("a chain of the user's that is called like ours is left alone, and that is said", async () => {
       for (const command of iptables('-N CAUSEWAY-FORWARD', '-A CAUSEWAY-FORWARD -s 198.51.100.7 -j LOG', '-P FORWARD DROP')) assert.equal(run('sh', '-c', command).code, 0);
       await lab.restart();

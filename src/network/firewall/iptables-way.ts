@@ -22,10 +22,11 @@ const PLACES: readonly (readonly [IptablesKind, IptablesFamily])[] = [
   ['legacy', 'ip6'],
 ];
 
-/** What packets of containers in general look like. */
+/** What packets of containers in general look like, and in whose rules they get their way. */
 export interface Ordinary {
   readonly bridges: readonly string[];
   readonly uplinks: readonly string[];
+  readonly families: readonly IptablesFamily[];
 }
 
 /** As it was read; `text` is what the older kind's program printed of it, `base` is the chain in nftables' tables. */
@@ -53,6 +54,7 @@ export class SettledPlaces {
 /** In the namespace of this process. Returns what was done, in words. */
 export async function makeIptablesWay(reader: RulesetReader, programs: HostPrograms, ordinary: Ordinary, settled: SettledPlaces): Promise<string[]> {
   const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
+    if (!ordinary.families.includes(family)) return planRemoval(state);
     const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
     if (seen !== undefined && settled.has(seen)) return undefined;
     const place = await findPlace(programs, state, kind, family, ordinary);
@@ -64,16 +66,19 @@ export async function makeIptablesWay(reader: RulesetReader, programs: HostProgr
     const now = await nftState(reader, family);
     return JSON.stringify(now) === JSON.stringify(state) ? script : now && plan(now, kind, family);
   };
-  return change(reader, programs, plan, (name, script) =>
-    script.includes(JUMP_CHAIN) ? `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}` : `rules of ${name} did not lead to ${USER_CHAIN}: what is for containers meets it now`,
-  );
+  return change(reader, programs, plan, (name, script, family) => {
+    if (!ordinary.families.includes(family)) return removed(name);
+    return script.includes(JUMP_CHAIN) ? `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}` : `rules of ${name} did not lead to ${USER_CHAIN}: what is for containers meets it now`;
+  });
 }
+
+const removed = (name: string): string => `${JUMP_CHAIN} of ${name} is removed`;
 
 export async function removeIptablesWay(reader: RulesetReader, programs: HostPrograms): Promise<string[]> {
-  return change(reader, programs, async (state) => planRemoval(state), (name) => `${JUMP_CHAIN} of ${name} is removed`);
+  return change(reader, programs, async (state) => planRemoval(state), removed);
 }
 
-async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string, script: string) => string): Promise<string[]> {
+async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string, script: string, family: IptablesFamily) => string): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
@@ -83,7 +88,7 @@ async function change(reader: RulesetReader, programs: HostPrograms, plan: (stat
       const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
       await restore(programs, kind, family, script);
-      done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`, script));
+      done.push(words(`${programOf(family)} (${kind === 'nft' ? 'nf_tables' : 'legacy'})`, script, family));
     } catch (error) {
       errors.push(error); // the other family is not to suffer from it
     }

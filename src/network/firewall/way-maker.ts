@@ -12,7 +12,7 @@ import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { isInFile, makeFirewalldWay, ReloadLimit, removeFirewalldWay } from './firewalld-zone.ts';
 import { HostPrograms } from './host-program.ts';
 import { GivenUpBridges } from './given-up-bridges.ts';
-import { hasLegacyTable, makeIptablesWay, removeIptablesWay, SettledPlaces } from './iptables-way.ts';
+import { hasLegacyTable, makeIptablesWay, removeIptablesWay, SettledPlaces, type IptablesFamily } from './iptables-way.ts';
 
 const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
 /** How long anybody waits who has something else to do. What is not made by then goes on by itself. */
@@ -23,6 +23,8 @@ type Works = Partial<Record<Firewalls, () => Promise<string[]>>>;
 
 interface WayMakerOptions {
   readonly enabled: boolean;
+  /** Of iptables: nothing of ours stays in rules of another one. */
+  readonly families: readonly IptablesFamily[];
   readonly log: Log;
   readonly context: () => RulesetContext;
   readonly reader: () => RulesetReader;
@@ -70,7 +72,7 @@ export class WayMaker {
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
     return this.#run({
-      iptables: () => makeIptablesWay(this.#reader(), this.#programs, { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks() }, this.#settled),
+      iptables: () => makeIptablesWay(this.#reader(), this.#programs, { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks(), families: this.#options.families }, this.#settled),
       firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone),
     });
   }
