@@ -2,7 +2,9 @@
 import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { parseSubnet, subnetsOverlap } from '../model/addresses.ts';
 import type { NetworkRecord } from '../model/network.ts';
+import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 import { hasMark } from './plan/own-mark.ts';
+import type { NetworkConfig } from './contract.ts';
 import type { NetworkCore } from './core.ts';
 import { portsOfOthers } from './default-bridge.ts';
 import { foreignBridges } from './plan/other-engines.ts';
@@ -25,7 +27,7 @@ export function tellNewClashes(core: NetworkCore): Clash[] {
 
 const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 
-export function clashes({ table, route }: NetworkCore): Clash[] {
+export function clashes({ table, route, config }: NetworkCore): Clash[] {
   const links = route.links();
   const isOurs = (name: string) => table.isBridge(name);
   return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
@@ -34,7 +36,7 @@ export function clashes({ table, route }: NetworkCore): Clash[] {
     const ports = bridge ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined) : [];
     return [
       ...texts.map((what): Clash => ({ network, what })),
-      ...strangePorts(network, ports.map((port) => port.name)),
+      ...strangePorts(network, ports.map((port) => port.name), config),
       // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
       ...(network.predefined && bridge && hasMark(bridge) ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
     ];
@@ -44,10 +46,16 @@ export function clashes({ table, route }: NetworkCore): Clash[] {
 const isDockerPort = (name: string): boolean => /^veth[0-9a-f]{7}$/.test(name);
 const about = (network: NetworkRecord, names: readonly string[]): string[] => names.map((name) => `${network.id} ${name}`);
 
-function strangePorts(network: NetworkRecord, ports: readonly string[]): Clash[] {
+/** How a network comes to another bridge. */
+function otherBridge(network: NetworkRecord, { bridgeName }: Pick<NetworkConfig, 'bridgeName'>): string {
+  if (!network.predefined) return `remove the network and create it again with another bridge (-o ${BRIDGE_OPTION.name}=NAME)`;
+  return bridgeName === '' ? 'start the daemon with --default-bridge-name' : 'start the daemon with another --bridge, or without it';
+}
+
+function strangePorts(network: NetworkRecord, ports: readonly string[], config: NetworkConfig): Clash[] {
   const names = ports.filter(isDockerPort);
   if (names.length === 0) return [];
-  const what = `another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): both give out its addresses; start the daemon with --default-bridge-name and stop the other engine's containers on it`;
+  const what = `another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): both give out its addresses; ${otherBridge(network, config)}, or stop the other engine's containers on it`;
   return [{ network, what, about: about(network, names) }];
 }
 

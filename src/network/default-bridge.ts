@@ -14,7 +14,7 @@ import { hasMark, isInUseByAnother } from './plan/own-mark.ts';
 import { foreignBridgeComplaint, foreignBridges } from './plan/other-engines.ts';
 
 export const DOCKER_BRIDGE = 'docker0';
-export const BRIDGE_BESIDE_DOCKER = 'causeway0';
+const BESIDE_DOCKER = 'causeway'; // 0, or the next that nobody has
 
 type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'> & Partial<Pick<NetworkConfig, 'hostId'>>;
 
@@ -26,12 +26,22 @@ export interface DefaultBridge {
   readonly notice: string;
 }
 
+interface Known {
+  /** The bridge that containers live on, '' = none. It keeps its name until they have ended: two bridges with one subnet would cut them off. */
+  readonly inUse: string;
+  /** Bridges of the networks that users made, with the names of those. */
+  readonly holders: ReadonlyMap<string, string>;
+}
+
+const NOTHING_KNOWN: Known = { inUse: '', holders: new Map() };
+
 /**
- * `inUse`: the bridge that containers live on, '' = none. It keeps its name until they have ended: two bridges with one subnet would cut them off.
  * @throws conflict where the name is somebody else's, with the way out
  */
-export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], inUse = ''): DefaultBridge {
+export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], { inUse, holders }: Known = NOTHING_KNOWN): DefaultBridge {
   const { bridgeName, defaultBridgeName, dockerInstalled, hostId } = config;
+  refuseHeld('--bridge', bridgeName, holders);
+  refuseHeld('--default-bridge-name', defaultBridgeName, holders);
   if (bridgeName !== '') {
     const engine = engineOfBridge(links, bridgeName, hostId);
     if (engine !== undefined) throw conflict(`${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`);
@@ -39,19 +49,31 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
   }
   const isTaken = (name: string) => links.some((link) => link.name === name && (!hasMark(link) || isAnothers(link, links, hostId)));
   const foreign = isTaken(DOCKER_BRIDGE);
-  const beside = defaultBridgeName === '' && (foreign || dockerInstalled);
-  if (beside && inUse === DOCKER_BRIDGE && !foreign) {
-    return { name: DOCKER_BRIDGE, besideDocker: false, notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${BRIDGE_BESIDE_DOCKER} once no container runs on it at a start of the daemon` };
+  const holder = holders.get(DOCKER_BRIDGE);
+  const beside = defaultBridgeName === '' && (foreign || dockerInstalled || holder !== undefined);
+  const free = (): string => {
+    const isFree = (name: string) => !holders.has(name) && !isTaken(name);
+    if (new RegExp(`^${BESIDE_DOCKER}\\d+$`).test(inUse) && isFree(inUse)) return inUse;
+    for (let number = 0; ; number++) if (isFree(`${BESIDE_DOCKER}${number}`)) return `${BESIDE_DOCKER}${number}`;
+  };
+  if (beside && inUse === DOCKER_BRIDGE && !foreign && holder === undefined) {
+    return { name: DOCKER_BRIDGE, besideDocker: false, notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${free()} once no container runs on it at a start of the daemon` };
   }
   // Who takes Docker's own name takes its place: a dockerd that comes later would use that bridge with the subnet that it has.
   const besideDocker = (foreign || dockerInstalled) && defaultBridgeName !== DOCKER_BRIDGE;
-  const name = defaultBridgeName || (beside ? BRIDGE_BESIDE_DOCKER : DOCKER_BRIDGE);
+  const name = defaultBridgeName || (beside ? free() : DOCKER_BRIDGE);
   if (isTaken(name)) {
     const orUse = engineOfBridge(links, name, hostId) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
     throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`);
   }
-  const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : 'Docker is installed on this host';
-  return { name, besideDocker, notice: beside ? `${why}: the bridge of the default network is called ${name} and has a subnet of its own (--default-bridge-name chooses another name)` : '' };
+  const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : dockerInstalled ? 'Docker is installed on this host' : `network ${holder} has the bridge ${DOCKER_BRIDGE}`;
+  const subnet = besideDocker ? ' and has a subnet of its own' : '';
+  return { name, besideDocker, notice: beside ? `${why}: the bridge of the default network is called ${name}${subnet} (--default-bridge-name chooses another name)` : '' };
+}
+
+function refuseHeld(flag: string, name: string, holders: ReadonlyMap<string, string>): void {
+  const holder = name === '' ? undefined : holders.get(name);
+  if (holder !== undefined) throw conflict(`network ${holder} has the bridge ${name}: choose another for the default network with ${flag}, or start the daemon without that and remove network ${holder} first`);
 }
 
 /** Whether a warning of `info` only says that: nothing is wrong then. */

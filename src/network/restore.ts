@@ -93,7 +93,8 @@ export class Restorer {
     const { config, route, log } = this.#core;
     const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
     const inUse = previous !== undefined && this.#isInUse(previous, stored, live);
-    const bridge = chooseDefaultBridge(config, route.links(), inUse ? previous.bridgeName : '');
+    const holders = new Map(stored.networks.filter(({ predefined, bridgeName }) => !predefined && bridgeName !== '').map(({ bridgeName, name }) => [bridgeName, name]));
+    const bridge = chooseDefaultBridge(config, route.links(), { inUse: inUse ? previous.bridgeName : '', holders });
     if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
     this.#core.bridgeNotice = bridge.notice;
     const own = this.#ownAddresses(bridge.name, previous);

@@ -135,7 +135,7 @@ among forwarded packets: it is taken off first. Calico's and Cilium's default ma
 
 Both may run on the same host, in any order; neither is touched, and neither touches what is ours (test/fault/beside-engines.test.ts runs Docker 20.10, Docker 28 and podman beside the daemon under traffic):
 
-- Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name, and leaves the subnet clear of Docker's.
+- Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` (where that is taken \`causeway1\`, and so on) and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name, and leaves the subnet clear of Docker's.
 - dockerd sets the policy of iptables' FORWARD chain to DROP. Our containers pass it as they pass ufw.
 - What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
 - Where it is the daemon that turned IP forwarding on, bridges and veths that these make later send and get what their makers' rules let pass; what was there before stays closed, as it was ([firewall.md](firewall.md)).

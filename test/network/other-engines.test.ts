@@ -116,6 +116,40 @@ function theirs(): void {
     assert.equal(lab.network('bridge').pools[0]?.subnet, '172.24.0.0/16', "Docker's own subnet is left to it");
   });
 
+  test('is installed, or gone, where a network of a user has the name that the default bridge would take: it takes another', async () => {
+    lab = await Lab.start();
+    const named = (name: string) => ({ options: { 'com.docker.network.bridge.name': name } });
+    await lab.createNetwork('mine', named('causeway0'));
+    const config = lab.config as { dockerInstalled: boolean; defaultBridgeName: string };
+    config.dockerInstalled = true;
+    await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'causeway1');
+    const web = await lab.join('web', ['bridge']);
+    await lab.service.removeNetwork(lab.network('mine').id);
+    await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'causeway1', 'while containers live on it');
+    await lab.createNetwork('other', named('docker0'));
+    await lab.service.leave(web.containerId);
+    config.dockerInstalled = false;
+    await lab.restart();
+    assert.equal(lab.network('bridge').bridgeName, 'causeway0');
+    assert.match((await lab.service.hostWarnings()).join('\n'), /^network other has the bridge docker0: the bridge of the default network is called causeway0 \(/m);
+    config.defaultBridgeName = 'docker0';
+    await assert.rejects(lab.restart(), { kind: 'conflict', message: 'network other has the bridge docker0: choose another for the default network with --default-bridge-name, or start the daemon without that and remove network other first' });
+    config.defaultBridgeName = '';
+    await lab.restart();
+  });
+
+  test('on the bridge of a network that a user made is named with what moves that network', async () => {
+    lab = await Lab.start({ dockerInstalled: true });
+    await lab.createNetwork('mine', { options: { 'com.docker.network.bridge.name': 'docker0' } });
+    container('docker0', 'veth0a1b2c3', '172.17');
+    const [clash] = (await lab.service.hostWarnings()).filter((text) => text.includes('veth0a1b2c3'));
+    assert.match(clash!, /^another engine has interfaces on docker0, the bridge of network mine \(veth0a1b2c3\): .*; remove the network and create it again with another bridge \(-o com\.docker\.network\.bridge\.name=NAME\), or stop/);
+    await lab.service.removeNetwork(lab.network('mine').id);
+    assert.doesNotMatch((await lab.service.hostWarnings()).join('\n'), /veth0a1b2c3/);
+  });
+
   test("on a bridge of ours is not cut off: the bridge stays, and what shares it is named", async () => {
     lab = await Lab.start();
     container('docker0', 'veth0a1b2c3', '172.17');
