@@ -8,7 +8,9 @@ import { RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../kernel/netns.ts';
 import { RulesetContext } from '../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
-import { strangerWarnings } from '../network/firewall/dropped-strangers.ts';
+import { strangerWarnings, unmarkedWarnings } from '../network/firewall/dropped-strangers.ts';
+import { openVersions } from '../network/firewall/lost-table.ts';
+import { FORWARDING } from '../network/host-facts.ts';
 import { hasMark } from '../network/plan/own-mark.ts';
 import { foreignDrops, markWarning, sentenceOf, type ForeignDrop, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
@@ -24,7 +26,7 @@ import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
 import { askDaemon, type RunningDaemon } from './running-daemon.ts';
 import { runtimeTable } from './runtime-choice.ts';
-import { examineState } from './state-report.ts';
+import { examineState, stateDirectory } from './state-report.ts';
 import { examineDirectory } from './unwritable.ts';
 
 export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
@@ -48,7 +50,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   findings.push(...bridge.findings);
   if (root) findings.push(...(await attempted('kernel', async () => kernelFeatures())), ...(await attempted('other firewalls', () => otherFirewalls(config, bridge.name), 'apt-get install --reinstall libnftables1; nft list ruleset says what cannot be read')));
   if (daemon) findings.push(...unsaid(daemon, findings));
-  else if (root) findings.push(...strangers());
+  else if (root) findings.push(...strangers(config));
   return findings;
 }
 
@@ -239,17 +241,23 @@ function willMakeWay({ firewallIntegration, ip6tablesWay }: DaemonConfig, { prog
   return ip6tablesWay || program === 'firewalld' || !chains.some((chain) => chain.startsWith('ip6 '));
 }
 
-/** What a table that outlives its daemon drops; one that runs says so itself. */
-function strangers(): Finding[] {
+/** What a table that outlives its daemon does to others, and what its loss does; one that runs says so itself. */
+function strangers({ dataRoot }: DaemonConfig): Finding[] {
   let context: RulesetContext | undefined;
   try {
     context = RulesetContext.open();
-    return strangerWarnings(context).map((text) => ({ level: 'warn', subject: 'forwarding', text }));
+    const counted = [...strangerWarnings(context), ...unmarkedWarnings(context)].map((text): Finding => ({ level: 'warn', subject: 'forwarding', text }));
+    return [...openVersions(context, stateDirectory(dataRoot)).map(openFinding), ...counted];
   } catch {
     return []; // that nftables cannot be asked is said by the checks of the kernel
   } finally {
     context?.close();
   }
+}
+
+function openFinding(version: 4 | 6): Finding {
+  const text = `this host forwards IPv${version} between all of its interfaces: a daemon turned that on for its containers, and its rules that close it to others were deleted (nft flush ruleset, or a reload of nftables.service) while none runs`;
+  return { level: 'warn', subject: 'forwarding', text, advice: `start the daemon, which writes its rules again; or, where no containers are to go on: sysctl -w ${FORWARDING[version]}=0` };
 }
 
 /** Whether a daemon's table is there that marks what passes. */

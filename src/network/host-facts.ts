@@ -108,7 +108,7 @@ export function readFlag(name: string): boolean | undefined {
   }
 }
 
-const FORWARDING = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const;
+export const FORWARDING = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const;
 
 /** False also where there is no IPv6. */
 export function isForwardingOff(version: 4 | 6): boolean {

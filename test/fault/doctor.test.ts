@@ -77,15 +77,41 @@ describe('directories that cannot be written to', () => {
   });
 });
 
-test('what a table drops between others that a daemon left behind is said while none runs, with the way out', () => {
+test('what a table drops between others that a daemon left behind, and whose mark it takes, is said while none runs, with the way out', () => {
   const host = Host.create();
   try {
-    const rules = `${renderRuleset()}add element inet causeway dropped { ipv4 . "uplink" . "br0" counter packets 5 bytes 300, ipv6 . "br0" . "up,link" counter packets 7 bytes 300 }\n`;
+    const rules = `${renderRuleset()}add element inet causeway dropped { ipv4 . "uplink" . "br0" counter packets 5 bytes 300, ipv6 . "br0" . "up,link" counter packets 7 bytes 300 }\nadd element inet causeway unmarked { ipv4 . "uplink" . "br0" counter packets 9 bytes 300 }\n`;
     check(run('nsenter', [`--net=${host.netns}`, 'nft', '-f', '-'], rules));
     const said = about(examine(host), 'forwarding').map(({ level, text }) => `${level} ${text}`);
     assert.match(said[0]!, /^warn packets from br0 to up,link are dropped \(IPv6, 7 in the last hour\).*net\.ipv6\.conf\.all\.forwarding = 1 in/);
     assert.match(said[1]!, /^warn packets from uplink to br0 are dropped \(IPv4, 5 in the last hour\).*nft 'add rule inet causeway user iifname "uplink" oifname "br0" accept';.*net\.ipv4\.ip_forward = 1 in/);
+    assert.match(said[2]!, /^warn packets from uplink to br0 come with the bit 0x8000000 in their mark \(IPv4, 9 in the last hour\)/);
+    assert.equal(said.length, 3);
   } finally {
+    host.destroy();
+  }
+});
+
+test('a host that forwards for everybody, because the rules of a daemon that has ended were deleted, is named with the way out', async () => {
+  const host = Host.create();
+  for (const name of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) host.sysctl(name, '0');
+  const engine = await TestEngine.start({ host, flags: ['--ipv6', '--bip6', 'fd00:9::1/64'] });
+  const open = () => about(examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot), 'forwarding');
+  try {
+    await engine.stop();
+    assert.deepEqual(open(), [], 'its rules stay');
+    for (const [loss, versions] of [['flush table inet causeway', [4, 6]], ['delete element inet causeway strangers { ipv6 }', [6]], ['flush ruleset', [4, 6]]] as const) {
+      host.ok('nft', loss);
+      assert.deepEqual(open().map(({ level, text }) => `${level} ${text.slice(0, text.indexOf(':'))}`), versions.map((version) => `warn this host forwards IPv${version} between all of its interfaces`), loss);
+      await engine.boot();
+      assert.deepEqual(open(), [], 'a daemon writes them again');
+      await engine.stop();
+    }
+    host.ok('nft', 'flush ruleset');
+    for (const { advice } of open()) host.ok('sh', '-c', advice!.slice(advice!.indexOf('sysctl -w')));
+    assert.deepEqual(open(), []);
+  } finally {
+    await engine.destroy();
     host.destroy();
   }
 });

@@ -103,8 +103,10 @@ interfaces are dropped. What comes from or goes to a bridge or veth that was mad
 when forwarding was turned on (\`earlier\`) did not forward then, and stay closed, whatever they are called; what else comes later, as the interface of a VPN, is closed too. That it was the daemon, and what was there, is on the disk and in the
 table before forwarding is turned on: there is no moment without, and a table that is lost while no daemon runs comes back as it was. Where an interface's own switch (\`net.ipv4.conf.IFNAME.forwarding\`) was on, what comes in there passes (\`routers4\`).
 What was dropped in the last hour is in \`dropped\`; \`docker info\` and \`causeway doctor\` say between which interfaces, and how to let it pass: a rule in \`user\`, or, from the next boot on, \`net.ipv4.ip_forward = 1\` in a file in /etc/sysctl.d:
-on a host that forwards already when the daemon starts nothing is dropped. Whoever deletes
-the table by hand while no daemon runs turns forwarding off first, as \`scripts/uninstall.sh\` does.
+on a host that forwards already when the daemon starts nothing is dropped. Forwarding stays on when the daemon ends, as with Docker and
+podman: containers that go on need it, and whoever came to need it meanwhile (another engine, a VPN) found it on and left no trace. The table stays with it, so nobody else is forwarded. Whoever deletes
+the table by hand while no daemon runs (\`nft flush ruleset\`, a reload of \`nftables.service\`) turns forwarding off first, as \`scripts/uninstall.sh\` does: else this host forwards for everybody until the next start of the daemon,
+which \`causeway doctor\` says. While the daemon runs, the table is put back.
 
 Where this host has other firewalls, \`way-begin\` marks what passed here, by which they let it through ([firewalls.md](firewalls.md)); \`--firewall-integration=false\` leaves
 these two chains out. The bit (0x8000000) is in a packet's mark in the forward hook only.

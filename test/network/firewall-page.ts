@@ -140,6 +140,8 @@ Both may run on the same host, in any order; neither is touched, and neither tou
 - What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
 - Where it is the daemon that turned IP forwarding on, bridges and veths that these make later send and get what their makers' rules let pass; what was there before stays closed, as it was ([firewall.md](firewall.md)).
 - \`--firewall-integration=false\` leaves Docker's DROP in our way. What \`causeway doctor\` then advises for \`DOCKER-USER\` lets our containers reach Docker's, published or not, and has to be repeated after a reboot: the default needs neither.
+- IP forwarding that the daemon turned on stays on when it ends, also without containers, as Docker's and podman's does: whoever came to need it meanwhile found it on, and left no trace of that. It stays closed to what is not of containers, as the table does
+  ([firewall.md](firewall.md)). \`scripts/uninstall.sh\` turns it off, unless others have made bridges or veths since.
 - Ports are one namespace: who publishes second is told that the port is taken.
 `;
 }

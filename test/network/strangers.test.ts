@@ -69,6 +69,15 @@ function scenarios(): void {
     assert.deepEqual(await passes(lan), [false, false], 'and the note is there again');
   });
 
+  test('do not pass after the daemon has ended with nothing left that needs forwarding, which stays on', async () => {
+    const lan = guest('lan0');
+    const engine = await start();
+    await engine.withoutEngine(async () => {
+      assert.ok(isOn(FORWARD), 'who came to need it meanwhile would have left no trace');
+      assert.deepEqual(await passes(lan), [false, false]);
+    });
+  });
+
   test('have no moment in which they pass: what was there is on the disk and the table is written before forwarding is turned on', async () => {
     guest('lan0');
     const seen: string[] = [];
