@@ -79,12 +79,14 @@ export function endExecs(note: ContainerNote): void {
 function findConmon(note: ContainerNote): WatchedProcess | undefined {
   const noted = readPid(conmonPidFile(note.bundle));
   const conmon = noted === undefined ? undefined : heldConmon(noted, note.id);
-  // A number that nobody has is that of a conmon that has ended.
-  if (conmon || (noted !== undefined && processState(noted) === undefined)) return conmon;
+  // A number that nobody has, or only what init has not collected yet, is that of a conmon that has ended.
+  if (conmon || (noted !== undefined && hasEnded(noted))) return conmon;
   // Stopped before it could say its number, or another number stands there.
   const pid = findMonitors().get(note.id);
   return pid === undefined ? undefined : heldConmon(pid, note.id);
 }
+
+const hasEnded = (pid: number): boolean => ['Z', 'X', undefined].includes(processState(pid));
 
 function entries(directory: string): string[] {
   try {

@@ -1,13 +1,16 @@
 /** Whether conmon and a runtime work on this machine. */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
+import { processState } from '../kernel/process.ts';
 import { missingProgram } from './conmon.ts';
 import { removeCgroupWhenEmpty } from './container-cgroup.ts';
 import { createError } from './runtime-errors.ts';
 import type { Operations } from './operation.ts';
 import { runQuickly } from './quick-program.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
+
+const PROBE = 'causeway-probe-';
 
 /**
  * Undefined, or the reason why not. Asks the runtime for a container whose program does not exist: one that complains about
@@ -17,7 +20,8 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
   const { conmonPath, stateDir } = options;
   if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
   if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.packageName));
-  const id = `causeway-probe-${process.pid}`;
+  for (const left of leftProbes(stateDir)) await removeProbe(program, stateDir, left);
+  const id = `${PROBE}${process.pid}`;
   const bundle = join(stateDir, id);
   const rootfs = join(bundle, 'rootfs');
   mkdirSync(join(rootfs, 'proc'), { recursive: true });
@@ -34,10 +38,19 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
     const { output } = await program.run(['create', '--bundle', bundle, id]);
     return createError(output, '/causeway-probe').exitCode === 127 ? undefined : output;
   } finally {
-    await program.delete(id);
-    await removeCgroupWhenEmpty(`/causeway/${id}`);
-    for (const directory of [program.stateDirectory(id), bundle]) rmSync(directory, { recursive: true, force: true });
+    await removeProbe(program, stateDir, id);
   }
+}
+
+async function removeProbe(program: RuntimeProgram, stateDir: string, id: string): Promise<void> {
+  await program.delete(id);
+  await removeCgroupWhenEmpty(`/causeway/${id}`);
+  for (const directory of [program.stateDirectory(id), join(stateDir, id)]) rmSync(directory, { recursive: true, force: true });
+}
+
+/** Of processes that were ended in the middle of theirs. */
+function leftProbes(stateDir: string): string[] {
+  return readdirSync(stateDir).filter((name) => name.startsWith(PROBE) && processState(Number(name.slice(PROBE.length))) === undefined);
 }
 
 /** Path and version line of each ('' where it cannot be run, or does not answer), and conmon's. */

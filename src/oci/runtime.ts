@@ -430,10 +430,11 @@ export class Runtime {
   /** Teardown of what may be half there. Never rejects: see Leftovers. */
   #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
     const live = this.#live.get(id);
+    const monitorEnded = live?.conmon.alive === false; // seen, so that nobody has to look for it
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
-    return this.#leftovers.remove(id, [...leftoversOf(note, program, this.#patience), ...(options.keepExit ? [] : this.#notesOf(id))]);
+    return this.#leftovers.remove(id, [...leftoversOf(note, program, this.#patience, { monitorEnded }), ...(options.keepExit ? [] : this.#notesOf(id))]);
   }
 
   #notesOf(id: string): Leftover[] {

@@ -1,7 +1,8 @@
 /** Containers of busybox under conmon with both runtimes: output, input, terminals, exec, ends, and what a restart finds. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
@@ -302,6 +303,30 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     assert.ok(kib('RssFile') < 3000, `${kib('RssFile')} KiB of files are resident in conmon`);
     await place.runtime.delete(id, { force: true });
     assert.deepEqual(remains(place, id), []);
+  });
+
+  test('what a probe left that was ended in the middle goes with the next one', async () => {
+    const left = join(place.directory, 'state/causeway-probe-99999999');
+    mkdirSync(join(left, 'rootfs/dev'), { recursive: true });
+    assert.equal(await place.runtime.probe(), undefined);
+    assert.ok(!existsSync(left));
+  });
+
+  test('the end of a container costs no look at every process of the host', async () => {
+    const MANY = 1 << 20;
+    const others = Array.from({ length: 8 }, () => spawn('sleep', ['1000', ...Array.from({ length: 8 }, () => '0'.repeat(MANY / 64))]));
+    const readBytes = (): number => Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'latin1'))![1]);
+    try {
+      const { id, exited } = await createIn(place, 'true');
+      const before = readBytes();
+      await place.runtime.start(id);
+      await exited;
+      await place.runtime.delete(id);
+      assert.ok(readBytes() - before < MANY, 'the command lines of others were read');
+      assert.deepEqual(remains(place, id), []);
+    } finally {
+      for (const other of others) other.kill();
+    }
   });
 
   test('conmon killed: the container is ended and reported', async () => {
