@@ -49,8 +49,8 @@ function faultsOf(visits: readonly Visit[]): Fault[] {
 function chosen({ name }: Operation, faults: readonly Fault[]): readonly Fault[] {
   if (FULL || ONLY !== undefined) return faults;
   const sample = SAMPLED.some((operation) => operation.name === name) ? Array.from({ length: SAMPLE.faults }, (_, index) => faults[(SEED * 31 + Math.floor((index * faults.length) / SAMPLE.faults)) % faults.length]!) : [];
-  const found = FOUND.filter(({ operation }) => operation === name).map(({ door, errno }) => {
-    const fault = faults.find((one) => one.visit.name.startsWith(door) && one.errno === errno);
+  const found = FOUND.filter(({ operation }) => operation === name).map(({ door, n, errno }) => {
+    const fault = faults.find(({ visit, errno: error }) => visit.name.startsWith(door) && (n ?? visit.n) === visit.n && error === errno);
     assert.ok(fault, `${name} no longer goes through ${door}: correct injected/found.ts`);
     return fault;
   });

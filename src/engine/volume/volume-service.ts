@@ -109,7 +109,7 @@ export class VolumeService {
         await this.#store.put('volumes', name, record);
       } catch (error) {
         // Empty, or from before: a directory with something in it is not ours to delete.
-        await rmdir(mountpoint).then(() => rmdir(join(this.#root, name))).catch(() => {});
+        for (const directory of [mountpoint, dirname(mountpoint)]) await rmdir(directory).catch(() => {});
         throw error;
       }
       this.#volumes.set(name, record);
@@ -122,13 +122,14 @@ export class VolumeService {
   async #makeDirectory(mountpoint: string): Promise<void> {
     const own = dirname(mountpoint);
     await mkdir(this.#root, { recursive: true, mode: 0o701 });
-    await mkdir(own, 0o701).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-      await this.#sources.lookThrough(own);
-    });
-    await mkdir(mountpoint, 0o701).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
+    const isNew = await makeOne(own);
+    if (!isNew) await this.#sources.lookThrough(own);
+    try {
+      await makeOne(mountpoint);
+    } catch (error) {
+      if (isNew) await rmdir(own).catch(() => {});
+      throw error;
+    }
   }
 
   async remove(name: string, force: boolean): Promise<void> {
@@ -254,4 +255,15 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
   if (['1', 'true', 't'].includes(text)) return true;
   if (['0', 'false', 'f'].includes(text)) return false;
   throw invalid(`invalid filter '${name}=[${values.join(' ')}]'`);
+}
+
+/** False: there was something of that name. */
+function makeOne(directory: string): Promise<boolean> {
+  return mkdir(directory, 0o701).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      return false;
+    },
+  );
 }

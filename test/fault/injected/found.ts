@@ -3,6 +3,8 @@ export interface FoundFault {
   readonly operation: string;
   /** How the visit's name begins. */
   readonly door: string;
+  /** Which visit of that name; 1. */
+  readonly n?: number;
   readonly errno: string;
 }
 
@@ -36,4 +38,6 @@ export const FOUND: readonly FoundFault[] = [
   { operation: 'network connect', door: 'c.send@Firewall.change<change-elements', errno: 'ENOMEM' },
   // An archive was called invalid, in Node's words, because there was no descriptor.
   { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
+  // The volume's own directory stayed where the one in it could not be made.
+  { operation: 'volume create', door: 'fs.mkdir@makeOne<#makeDirectory', n: 2, errno: 'ENOSPC' },
 ];
