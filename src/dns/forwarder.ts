@@ -20,8 +20,8 @@ const MAX_IN_FLIGHT = 1024;
  * Asked so recently that a quick server may answer them all in one go: others would wait behind these answers, in the server's
  * socket (whose default room is for 277 questions) and in our turns.
  */
-const MAX_FRESH = 32;
-const FRESH_MS = 50;
+const MAX_FRESH = 8;
+const FRESH_MS = 12;
 const MAX_WAITING = 1024;
 /** Of questions, whether asked or waiting. */
 const MAX_BYTES = 1 << 20;
