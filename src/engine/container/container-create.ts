@@ -1,9 +1,7 @@
 /** `create`: decides everything, then makes the rootfs and the record; a failure leaves nothing behind. */
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
-import { syncDirectories } from '../../base/sync-directories.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
@@ -65,7 +63,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         await rootfs.create(id, image);
         undo.push('root filesystem', () => rootfs.remove(id));
         // The disk works while the rest is thought out.
-        const settled = Promise.all([rootfs.settle(id), syncDirectories(dirname(paths.dir), config.dataRoot)]);
+        const settled = rootfs.settle(id);
         settled.catch(() => {});
         const mounts = await resolveMounts(merged, { sources: context.sources, volumes: volumesFor(context, id, undo), findContainer: (ref) => findOther(context, ref) });
         await fillVolumes(context, id, mounts);

@@ -2,6 +2,7 @@
  * `start`: rootfs, network, runtime, in that order, under the container's lock, with an undo for each. Whatever fails, the
  * container is as before and says why in its state.
  */
+import { mkdir } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { formatTimeNs } from '../../base/clock.ts';
 import { CausewayError, conflict, errorKind, errorMessage, invalid, notFound, notImplemented, notModified } from '../../base/errors.ts';
@@ -76,6 +77,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
   const record = await settingUpNetworking(() => resolveNetworks(context, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(context, record);
   const paths = containerPaths(config.dataRoot, record.id);
+  await mkdir(paths.dir, { recursive: true, mode: 0o710 }); // a power cut may have taken it: `create` does not wait for the disk to have it
   const linked = checkLinks(context, record);
   const wanted = runtimeMounts(context, record);
   const fileSources = await answeringSources(context, record, wanted);
