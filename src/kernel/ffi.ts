@@ -7,6 +7,7 @@
  * koffi checks: integers are cut to their width silently.
  */
 import koffi from 'koffi';
+import { errorMessage, systemError } from '../base/errors.ts';
 
 type Bytes = Uint8Array | null;
 
@@ -294,10 +295,21 @@ let nftables: NftablesLibrary | undefined;
 
 /** libnftables, loaded when first asked for: a process that never writes a ruleset (the resolver) does not pay for it. */
 export function libnftables(): NftablesLibrary {
-  if (nftables) return nftables;
-  const library = koffi.load('libnftables.so.1');
+  return (nftables ??= loadNftables());
+}
+
+/** @throws with what its user can do: a package that was never installed, was taken away, or is damaged. */
+function loadNftables(): NftablesLibrary {
+  try {
+    return nftablesOf(koffi.load('libnftables.so.1'));
+  } catch (error) {
+    throw systemError(`libnftables.so.1 cannot be used (${errorMessage(error)}): it is in the package libnftables1 (apt-get install --reinstall libnftables1)`, error);
+  }
+}
+
+function nftablesOf(library: ReturnType<typeof koffi.load>): NftablesLibrary {
   const runCommands = library.func('int nft_run_cmd_from_buffer(void *, str)');
-  nftables = {
+  return {
     contextNew: library.func('void *nft_ctx_new(uint32_t)'),
     contextFree: library.func('void nft_ctx_free(void *)'),
     bufferOutput: library.func('int nft_ctx_buffer_output(void *)'),
@@ -309,7 +321,6 @@ export function libnftables(): NftablesLibrary {
     runCommandsAside: (context, commands) =>
       new Promise((resolve, reject) => runCommands.async(context, commands, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)))),
   };
-  return nftables;
 }
 
 export interface SeccompLibrary {

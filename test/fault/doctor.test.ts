@@ -24,6 +24,7 @@ function examine(host: Host, ...flags: string[]): Finding[] {
   }
 }
 
+const nftablesLibrary = (): string | undefined => /libnftables\.so\.1 .*=> (\S+)/.exec(run('sh', ['-c', 'PATH="$PATH:/sbin:/usr/sbin" ldconfig -p']).out)?.[1];
 const about = (findings: readonly Finding[], subject: string): Finding[] => findings.filter((one) => one.subject === subject);
 
 describe('directories that cannot be written to', () => {
@@ -117,7 +118,7 @@ test('a host that forwards for everybody, because the rules of a daemon that has
 });
 
 test('a library for rules that cannot be read is named, and keeps no other check from being made', (t) => {
-  const library = /libnftables\.so\.1 .*=> (\S+)/.exec(run('sh', ['-c', 'PATH="$PATH:/sbin:/usr/sbin" ldconfig -p']).out)?.[1];
+  const library = nftablesLibrary();
   if (library === undefined) return t.skip('libnftables is not where ldconfig looks');
   const host = Host.create();
   try {
@@ -130,6 +131,23 @@ test('a library for rules that cannot be read is named, and keeps no other check
     assert.equal(about(findings, 'bridge').length, 1, 'what the kernel can is tried nevertheless');
   } finally {
     host.destroy();
+  }
+});
+
+test('a daemon that cannot load the library for rules names the package and how to get it', (t) => {
+  const library = nftablesLibrary();
+  if (library === undefined) return t.skip('libnftables is not where ldconfig looks');
+  const host = Host.create();
+  const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
+  try {
+    const flags = ['-H', `unix://${dir}/api.sock`, '--config-file', '/dev/null', '--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')];
+    const ran = host.run('unshare', '--mount', 'sh', '-c', `mount --bind /dev/null ${library} && exec timeout 30 ${join(PROJECT, 'bin/causeway')} daemon ${flags.join(' ')}`);
+    assert.equal(ran.code, 1, ran.err);
+    assert.match(ran.err.trim().split('\n').at(-1)!, /libnftables\.so\.1 cannot be used \(.*\): it is in the package libnftables1 \(apt-get install --reinstall libnftables1\)$/);
+    assert.equal(run('pgrep', ['-f', dir]).out, '', 'no process is left');
+  } finally {
+    host.destroy();
+    rmSync(dir, { recursive: true, force: true });
   }
 });
 
