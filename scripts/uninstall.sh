@@ -23,8 +23,17 @@ done
 case $data_root$exec_root in /*) ;; *) fail "--data-root and --exec-root are absolute paths" ;; esac
 for dir in "$data_root" "$exec_root"; do
   # They are emptied by name: whatever else they might be, they are the daemon's.
-  [ ! -e "$dir" ] || [ -e "$dir/state" ] || [ -e "$dir/oci" ] || [ -e "$dir/netns" ] || [ -z "$(ls -A "$dir")" ] || fail "$dir does not look like a directory of the engine: name the right one with --data-root or --exec-root"
+  [ ! -e "$dir" ] || [ -e "$dir/state" ] || [ -e "$dir/oci" ] || [ -e "$dir/netns" ] || [ -z "$(ls -A "$dir" | grep -vx lost+found)" ] || fail "$dir does not look like a directory of the engine: name the right one with --data-root or --exec-root"
 done
+# A disk of its own, or a link to another place, is the user's: removing it fails, or leaves what it leads to.
+remove() {
+  if [ -e "$1" ] && { [ -L "$1" ] || mountpoint -q "$1"; }; then
+    find "$1/" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+    say "$1 is a mount point or a link: it is emptied, and left"
+  else
+    rm -rf "$1"
+  fi
+}
 host=${host:-unix://$exec_root/causeway.sock}
 causeway=$(cd "$(dirname "$0")/.." && pwd)/bin/causeway
 
@@ -86,9 +95,9 @@ if [ "$(noted host 2>/dev/null)" = "$boot $(readlink /proc/self/ns/net)" ]; then
   for family in 4 6; do
     grep -qx "ipv$family" "$note" || continue
     switch=net/ipv4/ip_forward; [ $family = 4 ] || switch=net/ipv6/conf/all/forwarding
-    later=$(came_later $family | tr '\n' ' ')
+    later=$(came_later $family | paste -s -d ' ')
     if [ -n "$later" ]; then
-      [ "$(cat /proc/sys/$switch)" = 0 ] || { open=1; say "IPv$family is still forwarded, because of what others made since the daemon turned that on ($later): without its rules this host forwards between all interfaces. To end that: sysctl -w $switch=0"; }
+      [ "$(cat /proc/sys/$switch)" = 0 ] || { open=1; say "IPv$family is still forwarded, because of what others made since the daemon turned that on ($later): without its rules this host forwards between all interfaces. To end that once they need it no more: sysctl -w $switch=0"; }
       continue
     fi
     echo 0 >/proc/sys/$switch
@@ -121,15 +130,15 @@ if [ -n "$changed" ]; then
   ! firewall-cmd --state >/dev/null 2>&1 || firewall-cmd --reload >/dev/null
 fi
 
-rm -rf "$exec_root"
+remove "$exec_root"
 # Of containers that were; one that is not empty cannot be removed.
 [ -z "$is_default" ] || rmdir /sys/fs/cgroup/causeway /sys/fs/cgroup/*/causeway 2>/dev/null || :
 if [ -n "$purge" ]; then
   say "removing images, volumes and settings"
-  rm -rf "$data_root"
+  remove "$data_root"
   [ -z "$is_default" ] || rm -rf /etc/causeway
 else
-  [ ! -e "$data_root" ] || say "images and volumes are left in $data_root$([ -z "$is_default" ] || echo ', settings in /etc/causeway'): --purge removes them"
+  [ ! -e "$data_root" ] || say "images and volumes are left in $data_root$([ -z "$is_default" ] || [ ! -e /etc/causeway ] || echo ', settings in /etc/causeway'): --purge removes them"
 fi
 [ -z "$is_default" ] || [ ! -L /usr/local/bin/causeway ] || rm -f /usr/local/bin/causeway
 say "done. Packages that setup.sh installed are still there; the checkout can be deleted"

@@ -1,7 +1,7 @@
 /** The daemon as a service: systemd takes its unit, is told when it serves, and nobody else hears of that; what the uninstaller leaves. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -66,7 +66,7 @@ test('the uninstaller leaves nothing of ours on the host but what is asked for a
   assert.equal(first.code, 0, first.err);
   assert.deepEqual(engine!.host.ok('ip', '-o', 'link').split('\n').filter((line) => line !== '').map((line) => line.split(': ')[1]), ['lo', 'br-early', 'br-others']);
   // Others may count on it by now.
-  assert.match(first.out, /IPv4 is still forwarded, because of what others made since the daemon turned that on \(br-others \).*To end that: sysctl -w net\/ipv4\/ip_forward=0\n/);
+  assert.match(first.out, /IPv4 is still forwarded, because of what others made since the daemon turned that on \(br-others\).*To end that once they need it no more: sysctl -w net\/ipv4\/ip_forward=0\n/);
   assert.deepEqual(forwarding(), ['1', '1', '1']);
   assert.equal(engine!.host.ok('nft', 'list', 'ruleset').trim(), 'table inet others {\n}');
   assert.deepEqual(engine!.processes(), []);
@@ -76,6 +76,25 @@ test('the uninstaller leaves nothing of ours on the host but what is asked for a
   assert.equal(second.code, 0, second.err);
   assert.deepEqual(forwarding(), ['0', '0', '1'], 'as it was before the daemon');
   assert.equal(existsSync(engine!.dataRoot), false);
+});
+
+test('the uninstaller empties a directory that is a file system of its own or a link, leaves it, and goes on', () => {
+  const [disk, linked, exec] = ['disk', 'linked', 'exec-disk'].map((name) => join(dir, name)) as [string, string, string];
+  for (const path of [disk, exec]) assert.equal(run('sh', ['-c', `mkdir ${path} && mount -t tmpfs cwt ${path}`]).code, 0);
+  try {
+    for (const path of [`${disk}/state`, `${disk}/.hidden`, `${disk}/lost+found`, `${exec}/netns`]) mkdirSync(path);
+    symlinkSync(disk, linked);
+    for (const dataRoot of [linked, disk]) {
+      // Twice: what is left is still known for the engine's.
+      const { code, out, err } = host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), '--purge', '--data-root', dataRoot, '--exec-root', exec);
+      assert.deepEqual([code, err], [0, '']);
+      assert.match(out, new RegExp(`${dataRoot} is a mount point or a link: it is emptied, and left`));
+      assert.deepEqual([readdirSync(disk), readdirSync(exec)], [['lost+found'], []]);
+      assert.match(out, /uninstall: done/);
+    }
+  } finally {
+    for (const path of [disk, exec]) run('umount', [path]);
+  }
 });
 
 test('the uninstaller takes no other directory for one of ours', () => {
