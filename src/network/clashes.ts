@@ -1,6 +1,8 @@
 /** What others on this host have that is a network's of ours too: told in the log once, and by `info` as long as it is so. */
-import type { LinkInfo, RouteSocket } from '../kernel/netlink/route-socket.ts';
-import { parseSubnet, subnetsOverlap } from '../model/addresses.ts';
+import { isKernelError } from '../kernel/errors.ts';
+import { RT_TABLE_MAIN, type LinkInfo, type RouteInfo, type RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { BRIDGE_OPTION } from './plan/bridge-options.ts';
 import { hasMark } from './plan/own-mark.ts';
@@ -31,7 +33,7 @@ export function clashes({ table, route, config }: NetworkCore): Clash[] {
   const links = route.links();
   const isOurs = (name: string) => table.isBridge(name);
   return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
-    const texts = [...engineSubnets(network, route, isOurs), ...hostSubnets(network, links, route, isOurs)];
+    const texts = [...engineSubnets(network, route, isOurs), ...hostSubnets(network, links, route, isOurs), ...ledElsewhere(network, table.endpoints(network.id), links, route)];
     const bridge = links.find((link) => link.name === network.bridgeName);
     const ports = bridge ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined) : [];
     return [
@@ -79,8 +81,38 @@ function engineSubnets(network: NetworkRecord, route: RouteSocket, isOurs: (name
   );
 }
 
+const wayOutOf = (network: NetworkRecord): string => (network.predefined ? 'give it another subnet with --bip' : 'remove the network and create it again with another --subnet');
+
+/** Where a route of somebody else, or a rule before the main table, takes what is for containers. One of them is asked for: routes are about subnets. */
+function ledElsewhere(network: NetworkRecord, endpoints: readonly Endpoint[], links: readonly LinkInfo[], route: RouteSocket): string[] {
+  const bridge = links.find((link) => link.name === network.bridgeName);
+  if (!bridge?.up || endpoints.length === 0) return [];
+  const onBridge = route.addresses(bridge.name).map(({ address, prefix }) => parseSubnet(`${address}/${prefix}`)!);
+  return (['ipv4', 'ipv6'] as const).flatMap((version): string[] => {
+    const address = endpoints.find((endpoint) => endpoint[version] !== '')?.[version];
+    if (address === undefined || !onBridge.some((subnet) => subnetContains(subnet, address))) return [];
+    const way = wayTo(address, route);
+    if (way?.linkIndex === bridge.index) return [];
+    const to = way ? `to ${links.find(({ index }) => index === way.linkIndex)?.name ?? 'another interface'}, by a route of ${way.table === RT_TABLE_MAIN ? 'the main table' : `the table ${way.table}`}` : 'nowhere';
+    const { subnet } = network.pools.find((pool) => subnetContains(parseSubnet(pool.subnet)!, address)) ?? { subnet: address };
+    const first = way?.table === RT_TABLE_MAIN ? '' : `, or have the main table asked first: ip ${version === 'ipv6' ? '-6 ' : ''}rule add pref 1 to ${subnet} lookup main`;
+    return [`packets to ${address} of network ${network.name} do not go to its bridge ${bridge.name} but ${to}: ${wayOutOf(network)}${first}`];
+  });
+}
+
+/** Undefined where there is none. */
+function wayTo(address: string, route: RouteSocket): RouteInfo | undefined {
+  try {
+    const way = route.routeTo(address);
+    return way.type === 'unicast' ? way : undefined;
+  } catch (error) {
+    if (isKernelError(error)) return undefined;
+    throw error;
+  }
+}
+
 function hostSubnets(network: NetworkRecord, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): string[] {
-  const wayOut = network.predefined ? 'give it another subnet with --bip' : 'remove the network and create it again with another --subnet';
+  const wayOut = wayOutOf(network);
   return clashesWithHost(network, links, route, isOurs).map(
     ({ subnet, holder, address }) => `network ${network.name} has the subnet ${subnet}, and so has ${holder} of this host (${address}): traffic goes to one of the two; ${wayOut}`,
   );

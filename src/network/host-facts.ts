@@ -4,7 +4,7 @@ import { runProgram } from '../base/program.ts';
 import type { Log } from '../base/log.ts';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
-import type { RouteSocket } from '../kernel/netlink/route-socket.ts';
+import { RT_TABLE_MAIN, type RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../model/addresses.ts';
 import type { NetworkConfig } from './contract.ts';
@@ -54,10 +54,10 @@ export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, othe
     const subnet = parseSubnet(text);
     if (subnet && subnet.prefix > 0) to.set(formatSubnet(subnet), subnet);
   };
-  for (const { destination, gateway, linkIndex } of route.routes()) {
+  for (const { destination, gateway, linkIndex, table } of route.routes({ table: 'all' })) {
     if (except.has(linkIndex)) continue;
-    // Without a gateway and over a link: the others are on it. (A blackhole has no link.)
-    if (destination !== undefined) add(gateway === undefined && linkIndex !== 0 ? own : routed, destination);
+    // Without a gateway and over a link: the others are on it. (A blackhole has no link.) Other tables are those of VPNs, and count for what rules send there.
+    if (destination !== undefined) add(table === RT_TABLE_MAIN && gateway === undefined && linkIndex !== 0 ? own : routed, destination);
   }
   for (const address of resolvConf.nameservers) add(own, `${address}/${address.includes(':') ? 128 : 32}`);
   return { own: [...own.values(), ...others.own], routed: [...routed.values(), ...others.routed] };

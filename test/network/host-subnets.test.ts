@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Log } from '../../src/base/log.ts';
 import { enterTestHost } from './inside.ts';
-import { Lab, run } from './lab.ts';
+import { askTcp, Lab, run } from './lab.ts';
 
 if (enterTestHost(import.meta.url)) describe("the host's own subnets", scenarios);
 
@@ -26,7 +26,17 @@ function scenarios(): void {
     await lab?.stop();
     lab = undefined;
     run('ip', 'link', 'del', 'lan0');
+    run('ip', 'link', 'del', 'vpn0');
+    while (run('ip', 'rule', 'del', 'lookup', '100').code === 0 || run('ip', 'rule', 'del', 'pref', '1').code === 0);
   });
+
+  /** As a VPN does that has a table of routes of its own, which is asked before the main one. */
+  const addVpn = (...subnets: string[]) => {
+    run('ip', 'link', 'add', 'vpn0', 'type', 'bridge');
+    run('ip', 'link', 'set', 'vpn0', 'up');
+    for (const subnet of subnets) run('ip', 'route', 'add', subnet, 'dev', 'vpn0', 'table', '100');
+    run('ip', 'rule', 'add', 'pref', '5270', 'lookup', '100');
+  };
 
   test('are not taken for the default network, which has 172.17.0.0/16 only where nobody else has it', async () => {
     addLan();
@@ -66,5 +76,41 @@ function scenarios(): void {
     assert.equal(subnet(), '172.17.0.0/16');
     assert.match(await warnings(), OVERLAP);
     assert.match(warned.join('\n'), OVERLAP);
+  });
+
+  test('that a table of routes of somebody else leads elsewhere are passed over while others are left', async () => {
+    addVpn('172.17.0.0/16', '172.18.0.0/15');
+    lab = await Lab.start({}, log);
+    assert.equal(subnet(), '172.20.0.0/16');
+    await lab.createNetwork('net');
+    assert.equal(lab.network('net').pools[0]!.subnet, '172.21.0.0/16');
+  });
+
+  test('that are led elsewhere by a route say so, with what helps', async () => {
+    lab = await Lab.start({}, log);
+    const web = await lab.join('web', ['bridge']);
+    assert.doesNotMatch(await warnings(), /do not go to its bridge/);
+    addVpn('172.17.0.0/16');
+    const [said = ''] = (await lab.service.hostWarnings()).filter((text) => text.includes('do not go to its bridge'));
+    assert.match(said, /^packets to 172\.17\.0\.2 of network bridge do not go to its bridge docker0 but to vpn0, by a route of the table 100: give it another subnet with --bip, or have the main table asked first: ip rule add /);
+    lab.serveTcp(web.netns, 80);
+    assert.equal(await askTcp(undefined, '172.17.0.2', 80), '', 'it is as it says');
+    const [, advice = ''] = said.split(' asked first: ');
+    assert.equal(run('sh', '-c', advice).code, 0, advice);
+    assert.doesNotMatch(await warnings(), /do not go to its bridge/);
+    assert.notEqual(await askTcp(undefined, '172.17.0.2', 80), '');
+  });
+
+  test('of which a part is led elsewhere say so where a container is in it', async () => {
+    lab = await Lab.start({}, log);
+    await lab.createNetwork('net');
+    await lab.join('web', ['net']);
+    addVpn();
+    run('ip', 'route', 'add', '172.18.0.0/29', 'dev', 'vpn0');
+    assert.match(await warnings(), /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but to vpn0, by a route of the main table: remove the network and create it again with another --subnet$/m);
+    run('ip', 'route', 'replace', 'blackhole', '172.18.0.0/29');
+    run('ip', 'route', 'del', '172.18.0.0/29', 'dev', 'vpn0');
+    assert.match(await warnings(), /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but nowhere: /m);
+    run('ip', 'route', 'del', 'blackhole', '172.18.0.0/29');
   });
 }

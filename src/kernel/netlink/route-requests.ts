@@ -7,7 +7,9 @@ import type { RouteChannel } from './route-channel.ts';
 const RTPROT_BOOT = 3;
 const RTPROT_STATIC = 4;
 const RTNH_F_ONLINK = 4;
-const RT_TABLE_MAIN = 254;
+export const RT_TABLE_MAIN = 254;
+const RT_TABLE_LOCAL = 255;
+const RTM_F_LOOKUP_TABLE = 0x1000;
 
 export interface Route {
   /** '10.0.0.0/8'; absent = default. */
@@ -31,8 +33,15 @@ export interface Route {
 
 export interface RouteFilter {
   readonly version?: 4 | 6;
-  readonly table?: number;
+  /** 'all': also those that only rules lead to, but not the kernel's own of local addresses. */
+  readonly table?: number | 'all';
   readonly link?: string;
+}
+
+/** As what a forwarded packet is, where that is given: rules may ask for it. */
+export interface RouteQuestion {
+  readonly from: string;
+  readonly linkIndex: number;
 }
 
 export function listRoutes(channel: RouteChannel, filter: RouteFilter): address.RouteInfo[] {
@@ -48,12 +57,12 @@ export function listRoutes(channel: RouteChannel, filter: RouteFilter): address.
       type: address.RTM_GETROUTE,
       content: (writer) => {
         writer.raw(header);
-        writer.attributeU32(address.RTA_TABLE, table);
+        if (table !== 'all') writer.attributeU32(address.RTA_TABLE, table);
         if (linkIndex) writer.attributeU32(address.RTA_OIF, linkIndex);
       },
       visit: (_, payload) => {
         const route = address.parseRoute(payload);
-        if (route?.table === table && (linkIndex === 0 || route.linkIndex === linkIndex)) routes.push(route);
+        if (route && (table === 'all' ? route.table !== RT_TABLE_LOCAL : route.table === table) && (linkIndex === 0 || route.linkIndex === linkIndex)) routes.push(route);
       },
       restart: () => (routes = []),
       emptyCode: 'ENOENT', // a table that nobody has used yet
@@ -62,12 +71,15 @@ export function listRoutes(channel: RouteChannel, filter: RouteFilter): address.
   });
 }
 
-export function findRoute(channel: RouteChannel, destination: string): address.RouteInfo {
+export function findRoute(channel: RouteChannel, destination: string, packet?: RouteQuestion): address.RouteInfo {
   const operation = `find the route to ${destination}`;
   const bytes = ipBytes(destination);
+  const source = packet && ipBytes(packet.from);
   const header = Buffer.alloc(12);
   header[0] = familyOf(bytes);
   header[1] = bytes.length * 8;
+  header[2] = source ? source.length * 8 : 0;
+  header.writeUInt32LE(RTM_F_LOOKUP_TABLE, 8);
   let found: address.RouteInfo | undefined;
   channel.read(
     operation,
@@ -75,6 +87,8 @@ export function findRoute(channel: RouteChannel, destination: string): address.R
     (writer) => {
       writer.raw(header);
       writer.attribute(address.RTA_DST, bytes);
+      if (source) writer.attribute(address.RTA_SRC, source);
+      if (packet) writer.attributeU32(address.RTA_IIF, packet.linkIndex);
     },
     (payload) => (found = address.parseRoute(payload)),
   );

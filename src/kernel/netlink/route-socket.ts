@@ -13,6 +13,7 @@ import { RouteChannel, RTEXT_FILTER_SKIP_STATS } from './route-channel.ts';
 import * as routeRequests from './route-requests.ts';
 
 export type { AddressInfo, NeighbourInfo, RouteInfo } from './address-codec.ts';
+export { RT_TABLE_MAIN } from './route-requests.ts';
 export type { AddressOptions } from './address-requests.ts';
 export type { IpvlanFlag, IpvlanMode, LinkInfo, LinkStatistics, MacvlanMode } from './link-codec.ts';
 export type { BridgeOptions, ChildLink, LinkChange, NewLink, VethOptions, VxlanOptions } from './link-requests.ts';
@@ -152,9 +153,9 @@ export class RouteSocket {
     routeRequests.requestRoute(this.#channel, { verb: 'delete', type: address.RTM_DELROUTE, flags: 0, route });
   }
 
-  /** The route that a packet to this address would take, or a KernelError (ENETUNREACH, EHOSTUNREACH). */
-  routeTo(destination: string): address.RouteInfo {
-    return routeRequests.findRoute(this.#channel, destination);
+  /** The route that a packet to this address would take: one of this host's own, or `packet`. Or a KernelError (ENETUNREACH, EHOSTUNREACH). */
+  routeTo(destination: string, packet?: routeRequests.RouteQuestion): address.RouteInfo {
+    return routeRequests.findRoute(this.#channel, destination, packet);
   }
 
   // ---- neighbours
