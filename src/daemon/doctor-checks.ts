@@ -14,7 +14,7 @@ import { FORWARDING } from '../network/host-facts.ts';
 import { hasMark } from '../network/plan/own-mark.ts';
 import { foreignDrops, markWarning, sentenceOf, type ForeignDrop, type ProbedNetwork } from '../network/firewall/foreign-chains.ts';
 import { readLegacyTables } from '../network/firewall/foreign-filters.ts';
-import { uplinkOf } from '../network/foreign-drops.ts';
+import { withUplinks } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE, isBridgeNotice } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
@@ -220,7 +220,7 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
     // One that runs may have been told otherwise than the doctor; one that has ended makes way when it starts.
     const running = networkIsManaged();
     const marked = running ? hasWay(context) : config.firewallIntegration;
-    const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), { uplink: uplinkOf(route), marked, legacy: await readLegacyTables() });
+    const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), { marked, legacy: await readLegacyTables() });
     const way: Finding = { level: 'ok', subject: 'firewall integration', text: `${marked ? 'on' : 'off'}${running ? '' : ' (with these options)'}: ${marked ? 'way is made in ufw, firewalld and iptables for what passes our own rules' : 'rules of other firewalls decide about containers too'}` };
     const others: Finding[] = [...unknown, ...(marked ? markUsers.map(markWarning) : [])].map((text) => ({ level: 'warn', subject, text }));
     if (drops.length === 0) return others.length > 0 ? [way, ...others] : [way, { level: 'ok', subject, text: 'none drops traffic of containers' }];
@@ -269,6 +269,6 @@ function networksOf(route: RouteSocket, bridge: string): ProbedNetwork[] {
   const addresses = route.addresses();
   const of = (index: number, version: number) => addresses.find((info) => info.linkIndex === index && info.scope === 'global' && info.address.includes(':') === (version === 6))?.address ?? '';
   const bridges = route.links().filter((link) => link.kind === 'bridge' && (link.name === bridge || hasMark(link)));
-  if (bridges.length === 0) return [{ bridge, ipv4: '172.17.0.1', ipv6: '', translated: true }];
-  return bridges.map(({ name, index }) => ({ bridge: name, ipv4: of(index, 4), ipv6: of(index, 6), translated: true }));
+  if (bridges.length === 0) return withUplinks([{ bridge, ipv4: '172.17.0.1', ipv6: '', translated: true }], route);
+  return withUplinks(bridges.map(({ name, index }) => ({ bridge: name, ipv4: of(index, 4), ipv6: of(index, 6), translated: true })), route);
 }

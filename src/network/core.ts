@@ -13,7 +13,7 @@ import type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 import { Departures } from './departures.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { ForeignRules } from './foreign-rules.ts';
-import { probedNetworks, uplinkOf, uplinksOf } from './foreign-drops.ts';
+import { probedNetworks, uplinksOf } from './foreign-drops.ts';
 import { WayMaker } from './firewall/way-maker.ts';
 import { readHostFacts } from './host-facts.ts';
 import { Ipam } from './ipam/ipam.ts';
@@ -73,8 +73,8 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
     ports: createPortAllocator(table),
     firewall,
-    foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks()), uplink: uplinkOf(route), marked: config.firewallIntegration })),
-    way: new WayMaker({ enabled: config.firewallIntegration, families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'], givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route) }),
+    foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks(), route), marked: config.firewallIntegration })),
+    way: new WayMaker({ enabled: config.firewallIntegration, families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'], givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route, table.networks()) }),
     facts: readHostFacts(route, config),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     departures: new Departures(log),

@@ -8,7 +8,6 @@ import type { RulesetReader } from '../kernel/nftables/ruleset-reader.ts';
 
 export interface ForeignQuestion {
   readonly networks: readonly ProbedNetwork[];
-  readonly uplink: string;
   readonly marked: boolean;
 }
 

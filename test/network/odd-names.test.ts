@@ -77,9 +77,9 @@ function names(): void {
 
 async function advice(): Promise<void> {
   const bridges = ["q'; touch /tmp/x; '", 'd$(id)', 'plain'].map((name) => name.replaceAll(/[ /]/g, ''));
-  const probed = bridges.map((bridge, at) => ({ bridge, ipv4: `10.9.${at}.1`, ipv6: '', translated: true }));
+  const probed = bridges.map((bridge, at) => ({ bridge, ipv4: `10.9.${at}.1`, ipv6: '', translated: true, uplink4: 'eth0', uplink6: '' }));
   const reader = RulesetReader.open();
-  const said = async () => (await foreignDrops(reader, probed, { uplink: 'eth0', marked: false, legacy: [] })).drops.map((drop) => drop.advice);
+  const said = async () => (await foreignDrops(reader, probed, { marked: false, legacy: [] })).drops.map((drop) => drop.advice);
   try {
     for (const setUp of [`nft 'table inet theirs { chain f { type filter hook forward priority 10; policy drop; }; }'`, 'iptables-nft -P FORWARD DROP']) {
       sh(setUp);

@@ -114,6 +114,25 @@ function scenarios(): void {
       });
     }
 
+    for (const [what, routes, undo, rules, expected] of [
+      ['by an interface without a gateway', ['ip route replace default dev uplink'], ['ip route replace default via 192.0.2.2'], ['oifname "uplink" accept', 'iifname "uplink" accept'], []],
+      ['by a VPN that leads all elsewhere by routes of its own', ['ip route add 0.0.0.0/1 dev vpn0', 'ip route add 128.0.0.0/1 dev vpn0'], ['ip route del 0.0.0.0/1 dev vpn0', 'ip route del 128.0.0.0/1 dev vpn0'], ['oifname "vpn0" accept', 'iifname "vpn0" accept'], []],
+      ['by a VPN for one network, by a rule of routing', ['ip route add default dev vpn0 table 100', 'ip rule add iif docker0 lookup 100'], ['ip rule del iif docker0 lookup 100', 'ip route del default dev vpn0 table 100'], ['oifname "vpn0" accept', 'iifname "vpn0" accept'], ['br-user in', 'br-user out']],
+    ] as const) {
+      test(`packets are those that leave where containers' do: ${what}`, async () => {
+        run('sh', '-c', 'ip link add vpn0 type bridge; ip address add 10.99.0.1/30 dev vpn0; ip link set vpn0 up');
+        try {
+          for (const command of [...routes, theirs('drop', ...rules)]) assert.equal(run('sh', '-c', command).code, 0, command);
+          assert.deepEqual([...new Set((await said()).flatMap((one) => one.drops))].sort(), expected);
+          const fromDoctor = (await doctor(false)).filter(({ level }) => level === 'warn').map(({ text }) => text);
+          assert.deepEqual(fromDoctor.map((text) => text.includes('docker0')), expected.length === 0 ? [] : [false], fromDoctor.join());
+        } finally {
+          for (const command of undo) run('sh', '-c', command);
+          run('ip', 'link', 'del', 'vpn0');
+        }
+      });
+    }
+
     for (const [what, command, drops, words] of [
       ['before routing, in a table of the user', nft('table inet theirs { chain early { type filter hook prerouting priority -150; ct state established,related accept; iifname "docker0" drop; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "inet theirs early": iifname "docker0" drop\)\. To let them pass: nft -a list chain inet theirs early #/],
       ["before routing, in iptables' raw table", 'iptables-nft -t raw -A PREROUTING -i br-user -j DROP', ['br-user in', 'br-user out'], /^iptables drops outgoing traffic of containers on br-user \(chain "ip raw PREROUTING": iifname "br-user" drop\)\. To let them pass: iptables -t raw -S PREROUTING #/],

@@ -17,6 +17,9 @@ export interface ProbedNetwork {
   readonly ipv6: string;
   /** Published ports are translated: false on routed networks. */
   readonly translated: boolean;
+  /** The interface by which its packets leave for elsewhere; '' where that is not known. */
+  readonly uplink4: string;
+  readonly uplink6: string;
 }
 
 export interface ForeignDrop {
@@ -54,13 +57,12 @@ const MAX_STEPS = 2_000_000; // two seconds of processor time
 const MARK_USERS = [['Calico', /^cali-/], ['Cilium', /^(OLD_)?CILIUM_/]] as const;
 
 /**
- * In the namespace of this process. `uplink` is where packets of containers leave; `marked`: way is made for them (way-maker.ts). Takes its time, in which others get
- * their turns.
+ * In the namespace of this process. `marked`: way is made for packets of containers (way-maker.ts). Takes its time, in which others get their turns.
  */
 export async function foreignDrops(
   reader: RulesetReader,
   networks: readonly ProbedNetwork[],
-  options: { readonly uplink: string; readonly marked: boolean; readonly legacy: readonly LegacyTable[] },
+  options: { readonly marked: boolean; readonly legacy: readonly LegacyTable[] },
 ): Promise<ForeignFindings> {
   const effort = new Effort(MAX_STEPS);
   const { filters, unread, chainNames } = await foreignFilters(reader, options.legacy, effort);
@@ -103,9 +105,9 @@ function unknownOf(unread: readonly Unread[], bridges: readonly string[]): strin
   ];
 }
 
-function packetsOf({ bridge, ipv4, ipv6, translated }: ProbedNetwork, { uplink, marked }: { readonly uplink: string; readonly marked: boolean }): Probed[] {
+function packetsOf({ bridge, ipv4, ipv6, translated, uplink4, uplink6 }: ProbedNetwork, { marked }: { readonly marked: boolean }): Probed[] {
   const mark = marked ? WAY_MARK : 0;
-  return ([['ip', ipv4], ['ip6', ipv6]] as const).filter(([, address]) => address !== '').flatMap(([family, address]): Probed[] => [
+  return ([['ip', ipv4, uplink4], ['ip6', ipv6, uplink6]] as const).filter(([, address]) => address !== '').flatMap(([family, address, uplink]): Probed[] => [
     { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, mark } },
     { bridge, outgoing: true, packet: { family, iifname: '', oifname: '', saddr: '', daddr: '', translated: false, mark: 0, bridged: true } },
     { bridge, outgoing: false, packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark } },
