@@ -26,6 +26,11 @@ export class Host {
     return host;
   }
 
+  /** One that there is, which its maker ends. */
+  static named(name: string): Host {
+    return new Host(name);
+  }
+
   get netns(): string {
     return `/run/netns/${this.name}`;
   }

@@ -4,6 +4,7 @@
  */
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { check, testEnvironment, type Host, type Ran } from './host.ts';
@@ -67,8 +68,12 @@ export class OtherEngine {
     this.#daemon.once('exit', () => (ended = true));
     await until(`${this.name} answers`, () => {
       if (ended) throw new Error(`${this.name} did not start:\n${readFileSync(at('log'), 'utf8').slice(-2000)}`);
-      return this.client('version').code === 0;
+      return this.#answers(); // without holding up this process, which may answer requests meanwhile
     }, 60_000);
+  }
+
+  #answers(): Promise<boolean> {
+    return new Promise((resolve) => get({ socketPath: join(this.dir, 'sock'), path: '/_ping' }, (response) => resolve(response.resume().statusCode === 200)).once('error', () => resolve(false)));
   }
 
   async stop(): Promise<void> {

@@ -19,6 +19,18 @@ export const PATHS = [
 export const PHASES = ['before', 'after their reload', 'after a restart of the daemon', 'after a flush'] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** Of containers of another engine beside ours, over IPv4. */
+export const THEIR_PATHS = [
+  'another host to a published port of theirs',
+  'this host to a published port of theirs',
+  'our container to a published port of theirs',
+  'their container to a published port of ours',
+  'their container to another host',
+] as const;
+
+/** Who comes second finds the other with containers that run. */
+export const BESIDE = ['Docker 20.10, there first', 'Docker 20.10, later', 'Docker 28, there first', 'Docker 28, later', 'podman, there first', 'podman, later'] as const;
+
 /** Paths that were open over both versions, by 'FIREWALL PHASE'. */
 export const FOUND = new Map<string, readonly string[]>();
 
@@ -47,10 +59,13 @@ export const commandsOf = (purpose: string): readonly (readonly string[])[] => C
 
 const block = (purpose: string, index: number): string => COMMANDS[purpose]![index]!.map((command) => `    ${command}\n`).join('');
 
-function tableOf(names: readonly string[], found: (name: string, path: string) => boolean): string {
-  const rows = PATHS.map((path) => `| ${path} | ${names.map((name) => (found(name, path) ? 'yes' : '-')).join(' | ')} |`);
+function tableOf(names: readonly string[], found: (name: string, path: string) => boolean, paths: readonly string[] = PATHS): string {
+  const rows = paths.map((path) => `| ${path} | ${names.map((name) => (found(name, path) ? 'yes' : '-')).join(' | ')} |`);
   return `| | ${names.join(' | ')} |\n|---|${names.map(() => '---').join('|')}|\n${rows.join('\n')}\n`;
 }
+
+/** Beside other engines; of what paths-beside-engines.test.ts finds. */
+export const besideTable = (found: (name: string, path: string) => boolean): string => tableOf(BESIDE, found, [...PATHS, ...THEIR_PATHS]);
 
 export function renderPage(names: readonly string[]): string {
   const inAll = (name: string, path: string) => PHASES.every((phase) => FOUND.get(`${name} ${phase}`)?.includes(path));
@@ -69,7 +84,7 @@ forwarded, containers have IPv4 only. (The zone in firewalld is of both versions
 Paths that are open behind each, over IPv4 and IPv6, as it comes and after its reload, a restart of the daemon and a flush of its rules:
 
 ${tableOf(names, inAll)}
-Through a reload of ufw or firewalld 100 requests a second from outside and to outside were made; none failed. firewalld itself lets no new connections through for the second
+Through a reload of ufw or firewalld 200 requests a second from outside and to outside were made, half of them over IPv6; none failed. firewalld itself lets no new connections through for the second
 that its reload takes: TCP tries again.
 
 With \`--firewall-integration=false\` (bridged packets pass the filters too here, \`net.bridge.bridge-nf-call-iptables=1\`):
@@ -133,8 +148,11 @@ among forwarded packets: it is taken off first. Calico's and Cilium's default ma
 
 ## Beside Docker or podman
 
-Both may run on the same host, in any order; neither is touched, and neither touches what is ours (test/fault/beside-engines.test.ts runs Docker 20.10, Docker 28 and podman beside the daemon under traffic):
+Both may run on the same host, in any order; neither is touched, and neither touches what is ours (test/fault/beside-engines.test.ts runs Docker 20.10, Docker 28 and podman beside the daemon under traffic).
+Paths that are open beside each, as both come, after its reload (dockerd is started again, \`podman network reload --all\`), a restart of the daemon and a flush of iptables' filters and our table: over IPv4 and IPv6, those of their
+containers over IPv4 and, as a flush takes their rules too, till then. test/network/paths-beside-engines.test.ts tries each, with 200 requests a second to and from ours through the reload:
 
+${besideTable(() => true)}
 - Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` (where that is taken \`causeway1\`, and so on) and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name, and leaves the subnet clear of Docker's.
 - dockerd sets the policy of iptables' FORWARD chain to DROP. Our containers pass it as they pass ufw.
 - What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
