@@ -30,6 +30,11 @@ test('systemd finds nothing wrong with the unit', (t) => {
   assert.deepEqual([code, (out + err).split('\n').filter((line) => line.includes('causeway'))], [0, []]);
 });
 
+test('at a boot the unit comes after Docker, which closes what is forwarded only where it is the one that turns forwarding on', () => {
+  const after = /^After=(.*)$/m.exec(readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8'))?.[1]?.split(' ') ?? [];
+  for (const unit of ['docker.service', 'snap.docker.dockerd.service']) assert.ok(after.includes(unit), unit);
+});
+
 test('who waits for the service is told when it serves, and no container has the address', async () => {
   const address = join(dir, 'notify');
   const listener = spawn('python3', ['-c', 'import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nprint("bound",flush=True)\nprint(s.recv(100).decode(),flush=True)', address], { stdio: ['ignore', 'pipe', 'inherit'] });

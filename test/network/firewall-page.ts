@@ -84,6 +84,8 @@ forwarded, containers have IPv4 only. (The zone in firewalld is of both versions
 Paths that are open behind each, over IPv4 and IPv6, as it comes and after its reload, a restart of the daemon and a flush of its rules:
 
 ${tableOf(names, inAll)}
+IPv6 is that of networks that have it (\`--ipv6\` of \`network create\`, and of the daemon for the default bridge). \`ps\` shows \`[::]:8080\` for containers without it as well, which the daemon serves as a program of the host: what ufw and firewalld do with that port is [below](#with-ufw).
+
 Through a reload of ufw or firewalld 200 requests a second from outside and to outside were made, half of them over IPv6; none failed. firewalld itself lets no new connections through for the second
 that its reload takes: TCP tries again.
 
@@ -113,8 +115,8 @@ is none. The kind of iptables is that which the rules are in, nftables' or the o
   What drops packets of containers in general (all routed ones, all on an interface of the default route, all UDP) is passed, and with it what stands behind it.
 - Rules of yours that count in any case go into the chain \`user\` of our table ([firewall.md](firewall.md)), or into \`DOCKER-USER\` as with Docker: if that chain exists, it is asked first, also where FORWARD accepts everything or firewalld decides (a second rule, at the top of FORWARD, leads there
   where no rule of Docker's or yours does).
-- \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too. Only a port that the daemon itself serves is the input chain's: that of a container without IPv6 at the host's IPv6 addresses ([paths.md](paths.md)), which ufw and
-  firewalld close until \`ufw allow 8080\` or \`firewall-cmd --add-port=8080/tcp\`, and which is there while the daemon runs. Networks with \`--ipv6\` have no such ports.
+- \`ufw deny 8080\` does not close a published port, as with Docker. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, behind firewalld too. Only a port that the daemon itself serves is the input chain's: that of a container without IPv6 at the host's IPv6 addresses ([paths.md](paths.md)), which ufw,
+  firewalld and tables of yours close until \`ufw allow 8080\` or \`firewall-cmd --add-port=8080/tcp\`, and which is there while the daemon runs. Networks with \`--ipv6\` have no such ports.
 - What containers send to the host itself is ufw's as before: \`ufw allow in on docker0\` opens it.
 
 With \`--firewall-integration=false\`, let all through that is routed:
@@ -131,6 +133,8 @@ A bridge that you have put into another zone stays there, and a zone or policy o
 is left alone (the daemon then says that it could make no way). Bridges that are given up leave the zone; with \`--firewall-integration=false\` all of it goes, also while firewalld does not run, and also the copies (\`.old\`) that firewalld keeps of it. Which are in it:
 
 ${block('firewalld, with the mode', 0)}
+Where no other interface is in a zone by name (Debian without NetworkManager), \`firewall-cmd\` says at every change of the default zone that "you most likely need to use --zone=causeway". You do not: what comes from other hosts is in the default zone as before, this one is of the bridges alone.
+
 Servers of the host itself are not open to containers by it, unlike with Docker's zone: open one with \`--add-service\` or \`--add-port\` in this zone, or all of them (published ports need nothing):
 
 ${block('firewalld, with the mode', 1)}
@@ -146,6 +150,8 @@ among forwarded packets: it is taken off first. Calico's and Cilium's default ma
 
     ${OWN_RULE}
 
+It counts at once, until that table is loaded anew: write the rule (\`meta mark and 0x8000000 != 0 accept\`, at the top of the chain) into the file that it comes from as well, such as /etc/nftables.conf.
+
 ## Beside Docker or podman
 
 Both may run on the same host, in any order; neither is touched, and neither touches what is ours (test/fault/beside-engines.test.ts runs Docker 20.10, Docker 28 and podman beside the daemon under traffic).
@@ -154,10 +160,11 @@ containers over IPv4 and, as a flush takes their rules too, till then. test/netw
 
 ${besideTable(() => true)}
 - Where Docker is installed (a package, the snap, a unit \`docker.service\` that starts dockerd) or runs, the default bridge is called \`causeway0\` (where that is taken \`causeway1\`, and so on) and has a subnet that Docker does not use: dockerd takes any \`docker0\` for its own. \`--default-bridge-name\` chooses another name, and leaves the subnet clear of Docker's.
-- dockerd sets the policy of iptables' FORWARD chain to DROP. Our containers pass it as they pass ufw.
-- What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
+- dockerd sets the policy of iptables' FORWARD chain to DROP, if it is dockerd that turns IP forwarding on. Our containers pass it as they pass ufw. Where our daemon was first the policy stays ACCEPT, as wherever forwarding was on before Docker: Docker 28 closes
+  its containers by other rules too, but an older one (20.10) leaves ports that are not published open to hosts that have a route to them. \`iptables -P FORWARD DROP\` closes them. At a boot our unit for systemd waits for Docker's, so there Docker is first.
+- What goes to their bridges is never let through by us: their rules decide, and where they have none (podman, and Docker 20.10 with a FORWARD policy of ACCEPT) our containers reach theirs directly. Their containers reach ours by published ports only.
 - Where it is the daemon that turned IP forwarding on, bridges and veths that these make later send and get what their makers' rules let pass; what was there before stays closed, as it was ([firewall.md](firewall.md)).
-- \`--firewall-integration=false\` leaves Docker's DROP in our way. What \`causeway doctor\` then advises for \`DOCKER-USER\` lets our containers reach Docker's, published or not, and has to be repeated after a reboot: the default needs neither.
+- \`--firewall-integration=false\` leaves Docker's DROP in our way. What \`causeway doctor\` then advises for \`DOCKER-USER\` lets our containers reach Docker's, published or not (not those of Docker 28, which drops that earlier), and has to be repeated after a reboot: the default needs neither.
 - IP forwarding that the daemon turned on stays on when it ends, also without containers, as Docker's and podman's does: whoever came to need it meanwhile found it on, and left no trace of that. It stays closed to what is not of containers, as the table does
   ([firewall.md](firewall.md)). \`scripts/uninstall.sh\` turns it off, unless others have made bridges or veths since.
 - Ports are one namespace: who publishes second is told that the port is taken.

@@ -151,7 +151,7 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
       ].join('; ');
     case 'Docker':
       // What is accepted there is not asked by Docker's own rules any more.
-      return `${insert('DOCKER-USER')} # they reach Docker's containers then, too; with --firewall-integration=true Docker's rules decide about that`;
+      return `${insert('DOCKER-USER')} # they reach containers of a Docker before 28 then, too; with --firewall-integration=true Docker's rules decide about that`;
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
       if (byMark) return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
