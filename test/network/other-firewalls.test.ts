@@ -137,6 +137,8 @@ function scenarios(): void {
       ['before routing, in a table of the user', nft('table inet theirs { chain early { type filter hook prerouting priority -150; ct state established,related accept; iifname "docker0" drop; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "inet theirs early": iifname "docker0" drop\)\. To let them pass: nft -a list chain inet theirs early #/],
       ["before routing, in iptables' raw table", 'iptables-nft -t raw -A PREROUTING -i br-user -j DROP', ['br-user in', 'br-user out'], /^iptables drops outgoing traffic of containers on br-user \(chain "ip raw PREROUTING": iifname "br-user" drop\)\. To let them pass: iptables -t raw -S PREROUTING #/],
       ['behind routing', nft('table inet theirs { chain late { type filter hook postrouting priority 0; ct state established accept; oifname "uplink" iifname "docker0" drop; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "inet theirs late": /],
+      ['in a chain of type nat, before a packet is led', nft('table inet theirs { chain early { type nat hook prerouting priority -101; iifname "uplink" ip saddr 203.0.113.0/24 accept; iifname "uplink" drop; }; }'), ['br-user in', 'docker0 in'], /^nftables drops connections to published ports of containers on docker0, br-user \(chain "inet theirs early": iifname "uplink" drop\)\. To let them pass: nft -a list chain inet theirs early #/],
+      ['in a chain of type nat behind routing, but for what it translates', nft('table ip theirs { chain late { type nat hook postrouting priority 90; policy drop; iifname "br-user" masquerade; oifname "br-user" accept; oifname "docker0" accept; }; }'), ['docker0 out'], /^nftables drops outgoing traffic of containers on docker0 \(chain "ip theirs late": policy drop\)/],
       ['among the frames of a bridge', nft('table bridge theirs { chain forward { type filter hook forward priority 0; policy drop; }; }'), [], /^nftables drops bridged traffic of containers on docker0, br-user \(chain "bridge theirs forward": policy drop\)/],
       ['but for some packets in a second', 'iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -m limit --limit 1/hour --limit-burst 1 -j ACCEPT', undefined, /^iptables drops outgoing traffic and connections to published ports of containers on docker0, br-user /],
     ] as const) {
@@ -155,6 +157,15 @@ function scenarios(): void {
         }
       });
     }
+
+    test('chains of type nat that ours leave nothing to, or that pass what is not special, are no reason to warn', async () => {
+      for (const rules of ['chain pre { type nat hook prerouting priority -99; iifname "uplink" drop; }', 'chain post { type nat hook postrouting priority 101; oifname "uplink" drop; }', 'chain pre { type nat hook prerouting priority -101; tcp dport 25 drop; ip saddr 203.0.113.7 drop; }']) {
+        assert.equal(run('sh', '-c', nft(`table inet theirs { ${rules}; }`)).code, 0);
+        assert.deepEqual(await closed(), [], rules);
+        assert.deepEqual(await said(), [], rules);
+        clear();
+      }
+    });
 
     test('the doctor says the same, and where way will be made that it will', async () => {
       for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);

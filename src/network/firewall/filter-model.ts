@@ -16,6 +16,8 @@ export interface ProbePacket {
   readonly daddr: string;
   /** By a published port: connection tracking knows it as translated. It is the first of its flow. */
   readonly translated: boolean;
+  /** Our table gives it another source behind routing. */
+  readonly masqueraded?: boolean;
   readonly mark: number;
   /** A frame from one container to its neighbour. */
   readonly bridged?: boolean;
@@ -41,6 +43,8 @@ export interface Filter {
   readonly base: string;
   readonly priority: number;
   readonly policy: 'accept' | 'drop';
+  /** A chain of type nat: the first packet of a flow meets those, by their priorities, until one has translated it. */
+  readonly isNat?: boolean;
   readonly chains: ReadonlyMap<string, readonly FilterRule[]>;
 }
 
@@ -73,6 +77,7 @@ export class Effort {
 /** What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known. */
 export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort): Promise<Stop | undefined> {
   if (packet.bridged ? filter.family !== 'bridge' : filter.family !== 'inet' && filter.family !== packet.family) return undefined;
+  if (isTranslatedBefore(filter, packet)) return undefined;
   const seen = seenBy(filter, packet);
   const walk = async (chain: string, depth: number): Promise<Stop | 'accept' | undefined> => {
     for (const rule of filter.chains.get(chain) ?? []) {
@@ -106,11 +111,17 @@ export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort
 
 const [DSTNAT, SRCNAT] = [-100, 100];
 
+/** By ours. Where the priority is the same, the table that was written last comes first, which nobody can see: then it is taken to be met. */
+function isTranslatedBefore({ isNat, hook, priority }: Filter, packet: ProbePacket): boolean {
+  if (!isNat) return false;
+  return hook === 'prerouting' ? packet.translated && priority > DSTNAT : packet.masqueraded === true && priority > SRCNAT;
+}
+
 /** What a chain knows of a packet that is forwarded: before routing not yet where it leaves nor where it is led, behind it not any more by whom it was marked. */
-function seenBy({ hook, priority }: Filter, packet: ProbePacket): ProbePacket {
+function seenBy({ hook, priority, isNat = false }: Filter, packet: ProbePacket): ProbePacket {
   if (hook === 'forward') return packet;
-  if (hook === 'postrouting') return { ...packet, mark: 0, saddr: priority >= SRCNAT ? '' : packet.saddr };
-  const isLed = priority > DSTNAT;
+  if (hook === 'postrouting') return { ...packet, mark: 0, saddr: priority >= SRCNAT && !isNat ? '' : packet.saddr };
+  const isLed = priority > DSTNAT && !isNat;
   return { ...packet, mark: 0, oifname: '', daddr: packet.translated && !isLed ? '' : packet.daddr, translated: packet.translated && isLed };
 }
 

@@ -108,7 +108,7 @@ function unknownOf(unread: readonly Unread[], bridges: readonly string[]): strin
 function packetsOf({ bridge, ipv4, ipv6, translated, uplink4, uplink6 }: ProbedNetwork, { marked }: { readonly marked: boolean }): Probed[] {
   const mark = marked ? WAY_MARK : 0;
   return ([['ip', ipv4, uplink4], ['ip6', ipv6, uplink6]] as const).filter(([, address]) => address !== '').flatMap(([family, address, uplink]): Probed[] => [
-    { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, mark } },
+    { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, masqueraded: translated, mark } },
     { bridge, outgoing: true, packet: { family, iifname: '', oifname: '', saddr: '', daddr: '', translated: false, mark: 0, bridged: true } },
     { bridge, outgoing: false, packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark } },
   ]);

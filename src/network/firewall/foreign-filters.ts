@@ -60,7 +60,9 @@ export async function foreignFilters(reader: RulesetReader, legacy: readonly Leg
   const others = chains.filter((chain) => !(chain.family === FAMILY && chain.table === TABLE));
   const room: Room = { rules: MAX_RULES };
   const found: (Filter | Unread)[] = [];
-  for (const base of others.filter((chain) => isFiltered(chain))) {
+  // What translates is read last: the room is for what filters.
+  for (const base of others.filter((chain) => isFiltered(chain)).toSorted((a, b) => Number(isNat(a)) - Number(isNat(b)))) {
+    if (!canDrop(reader, base)) continue;
     found.push(await nftFilter(reader, base, room, effort).catch((error: unknown) => unread(base, errorMessage(error).split('\n')[0]!)));
   }
   for (const { family, table, listed } of legacy) {
@@ -76,7 +78,11 @@ export async function foreignFilters(reader: RulesetReader, legacy: readonly Leg
 
 /** In `bridge` only what goes from one port to another: the rest is not of containers among themselves, and meets the others too. */
 const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
-  ((family === 'ip' || family === 'ip6' || family === 'inet') && HOOKS.has(hook) && (hook === 'forward' || type === 'filter')) || (family === 'bridge' && hook === 'forward');
+  ((family === 'ip' || family === 'ip6' || family === 'inet') && HOOKS.has(hook) && (hook === 'forward' || type === 'filter' || isNat({ hook, type }))) || (family === 'bridge' && hook === 'forward');
+/** iptables lets nobody drop in its own nat tables, which may be the largest there are: a large one of that name is taken for its own. */
+const canDrop = (reader: RulesetReader, { family, table, name, hook, type }: ListedChain): boolean =>
+  type !== 'nat' || table !== 'nat' || name !== hook?.toUpperCase() || reader.countRules({ family: family as NftFamily, table }, SMALL_TABLE) <= SMALL_TABLE;
+const isNat = ({ hook, type }: Pick<ListedChain, 'hook' | 'type'>): boolean => type === 'nat' && (hook === 'prerouting' || hook === 'postrouting');
 const HOOKS = new Set(['prerouting', 'forward', 'postrouting']);
 const LEGACY_HOOKS: Readonly<Record<string, readonly Hook[]>> = { raw: ['prerouting'], mangle: ['prerouting', 'forward', 'postrouting'] };
 
@@ -104,7 +110,7 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
     else chains.set(chain, [nftRule(expr, sets.of)]);
     await effort.work.pauseIfDue();
   }
-  return { family: family as Filter['family'], hook: base.hook as Hook, table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', chains };
+  return { family: family as Filter['family'], hook: base.hook as Hook, table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', ...(base.type === 'nat' ? { isNat: true } : {}), chains };
 }
 
 /** The rules that packets can meet from a base chain on; undefined where they are too many. */

@@ -37,8 +37,15 @@ export function targetsOf(expressions: readonly Expression[], sets: SetReader): 
   });
 }
 
+/** Which ends the chain, and the asking of others of its type. */
+function translates(expression: Expression): boolean {
+  const target = (expression['xt'] as { type?: string; name?: string } | undefined)?.name ?? '';
+  return TRANSLATIONS.some((kind) => kind in expression || kind.toUpperCase() === target);
+}
+const TRANSLATIONS = ['dnat', 'snat', 'masquerade', 'redirect', 'netmap'] as const;
+
 function verdictOf(expression: Expression): Verdict | undefined {
-  if ('accept' in expression) return { kind: 'accept' };
+  if ('accept' in expression || translates(expression)) return { kind: 'accept' };
   if ('return' in expression) return { kind: 'return' };
   if ('drop' in expression || 'reject' in expression || (expression['xt'] as { name?: string } | undefined)?.name === 'REJECT') return { kind: 'drop' };
   for (const kind of ['jump', 'goto'] as const) {
