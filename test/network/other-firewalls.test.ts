@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { daemonConfig } from '../../src/daemon/daemon-config.ts';
 import { examineHost } from '../../src/daemon/doctor-checks.ts';
+import { foreignDrops } from '../../src/network/firewall/foreign-chains.ts';
+import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
 import { missingFirewall } from '../harness/host-firewall.ts';
 import { OWN_RULE } from './firewall-page.ts';
 import { enterTestHost } from './inside.ts';
@@ -175,6 +177,20 @@ function scenarios(): void {
       assert.deepEqual((await doctor(true)).map(({ level, advice }) => [level, advice]), [['note', undefined]]);
       assert.equal(run('sh', '-c', warning!.advice!).code, 0);
       assert.deepEqual((await doctor(false)).map(({ level }) => level), ['ok']);
+    });
+
+    test('networks are named in one order, whoever asks: the doctor leaves out what it has said already', async () => {
+      for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
+      const networks = ['br-b', 'causeway0', 'br-a'].map((bridge, n) => ({ bridge, ipv4: `172.2${n}.0.1`, ipv6: '', translated: true, uplink4: 'uplink', uplink6: '' }));
+      const reader = RulesetReader.open();
+      try {
+        for (const asked of [networks, networks.toReversed()]) {
+          const { drops } = await foreignDrops(reader, asked, { marked: false, legacy: [] });
+          assert.deepEqual(drops.map(({ bridges }) => bridges), [['causeway0', 'br-a', 'br-b']]);
+        }
+      } finally {
+        reader.close();
+      }
     });
 
     test("iptables' own tables, which nft does not show", async (t) => {

@@ -68,7 +68,7 @@ export async function foreignDrops(
   const { filters, unread, chainNames } = await foreignFilters(reader, options.legacy, effort);
   const groups = new Map<string, { stop: Stop; probed: Probed[]; chains: Set<string> }>();
   const open = new Set<string>(); // bridges that the effort did not suffice for
-  for (const probed of networks.flatMap((network) => packetsOf(network, options))) {
+  for (const probed of networks.toSorted(inOneOrder).flatMap((network) => packetsOf(network, options))) {
     for (const filter of filters) {
       const stop = await stopOf(filter, probed.packet, effort);
       if (effort.spent) open.add(probed.bridge);
@@ -82,6 +82,11 @@ export async function foreignDrops(
     }
   }
   return { drops: [...groups.values()].map((group) => dropOf(group, options.marked)), unknown: unknownOf(unread, [...open]), markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(([program]) => program) };
+}
+
+/** Networks come by their interfaces or by their ids; what is said of them is the same then. The default network's bridge first, and those that have names. */
+function inOneOrder({ bridge: one }: ProbedNetwork, { bridge: other }: ProbedNetwork): number {
+  return Number(one.startsWith('br-')) - Number(other.startsWith('br-')) || (one < other ? -1 : 1);
 }
 
 function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> }, marked: boolean): ForeignDrop {
