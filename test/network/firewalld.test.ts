@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HostFirewall, missingFirewall, must, shell } from '../harness/host-firewall.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab } from './lab.ts';
+import { Packets } from './packets.ts';
 
 if (enterTestHost(import.meta.url)) describe('what is ours in firewalld', { skip: missingFirewall('firewalld') ?? false }, zones);
 
@@ -78,6 +79,44 @@ function zones(): void {
     Object.assign(lab.config, { firewallIntegration: false });
     await lab.restart();
     await eventually(() => FILES.flatMap((file) => [file, `${file}.old`]).filter((file) => existsSync(file)), (found) => assert.deepEqual(found, []));
+  });
+
+  test("a policy of the user's that decides before ours, and the panic mode, are named with what helps", async () => {
+    lab = await Lab.start();
+    const outside = lab.otherHost();
+    must('ip route add default via 192.0.2.2');
+    const packets = new Packets();
+    try {
+      packets.serveTcp(outside, 8000, '192.0.2.2');
+      const { netns } = await lab.join('client', ['bridge']);
+      const isOpen = async () => (await packets.ask({ from: netns, protocol: 'tcp', to: '192.0.2.2', port: 8000, patienceMs: 600 })) !== '';
+      const advices = async () => (await lab!.service.hostWarnings()).filter((text) => text.startsWith('firewalld drops ')).map((text) => text.split('. To let them pass: ')[1]!);
+      await inBoth(['docker0']);
+      await eventually(isOpen, (open) => assert.ok(open));
+      const policy = (...options: string[]) => options.map((option) => `firewall-cmd --permanent --policy=before_deny ${option}`);
+      for (const command of ['firewall-cmd --permanent --new-policy=before_deny', ...policy('--add-ingress-zone=ANY', '--add-egress-zone=ANY', '--set-target=DROP', '--set-priority=-100'), 'firewall-cmd --reload']) must(command);
+      assert.equal(await isOpen(), false);
+      const [advice = '', ...others] = await advices();
+      assert.deepEqual(others, []);
+      assert.match(advice, / # the policy before_deny decides before /);
+      must(advice);
+      assert.ok(await isOpen());
+      must('firewall-cmd --panic-on');
+      assert.equal(await isOpen(), false);
+      assert.deepEqual(await advices(), ['firewall-cmd --panic-off']);
+      must('firewall-cmd --panic-off');
+      assert.ok(await isOpen());
+      assert.deepEqual(await advices(), []);
+      // Without ways of ours there is none to be put first.
+      must('firewall-cmd --permanent --zone=trusted --change-interface=docker0');
+      Object.assign(lab.config, { firewallIntegration: false });
+      await lab.restart();
+      await eventually(advices, (found) => assert.match(found.join(), /^firewall-cmd --permanent --info-policy=before_deny # change /));
+    } finally {
+      packets.close();
+      must('firewall-cmd --permanent --delete-policy=before_deny; firewall-cmd --permanent --zone=trusted --remove-interface=docker0; firewall-cmd --reload');
+      shell('ip route del default');
+    }
   });
 
   test('what the user calls as we call ours is left alone, and that is said', async () => {

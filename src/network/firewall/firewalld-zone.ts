@@ -13,7 +13,7 @@ import type { GivenUpBridges } from './given-up-bridges.ts';
 import { interfaceOf, leadsTo, listChains, listRules } from './nft-listing.ts';
 
 export const ZONE = 'causeway';
-const POLICIES = [
+export const POLICIES = [
   { name: 'causeway-to', ingress: 'ANY', egress: ZONE },
   { name: 'causeway-from', ingress: ZONE, egress: 'ANY' },
 ] as const;
@@ -95,6 +95,12 @@ function staleIn({ zones }: ZoneState, bridges: readonly string[], gone: GivenUp
 /** Whether our zone has a bridge permanently: where firewalld does not run, only that is left of it. */
 export function isInFile(bridge: string): boolean {
   return readIfThere(fileOf('zone', ZONE))?.includes(`<interface name="${bridge}"`) ?? false;
+}
+
+/** Which of policies is asked first, as it is configured; undefined where there is none of that name. */
+export function policyPriority(name: string): number | undefined {
+  const text = readIfThere(fileOf('policy', name)) ?? readIfThere(fileOf('policy', name, '/usr/lib/firewalld'));
+  return text === undefined ? undefined : Number(/<policy\b[^>]*\bpriority="(-?\d+)"/.exec(text)?.[1] ?? -1);
 }
 
 /** Where firewalld does not run, its permanent configuration would bring it back. What the user calls alike stays. */

@@ -5,7 +5,7 @@
 import type { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../plan/link-name.ts';
 import { Effort, stopOf, type ProbePacket, type Stop } from './filter-model.ts';
-import { isInFile } from './firewalld-zone.ts';
+import { firewalldAdvice, firewalldCause, isOfFirewalld } from './firewalld-advice.ts';
 import { foreignFilters, type LegacyTable, type Unread } from './foreign-filters.ts';
 import { WAY_MARK, WAY_PRIORITY } from './ruleset.ts';
 
@@ -74,7 +74,7 @@ export async function foreignDrops(
       if (effort.spent) open.add(probed.bridge);
       if (!stop) continue;
       const program = programOf(stop);
-      const key = program === 'ufw' || program === 'firewalld' ? program : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
+      const key = program === 'ufw' ? program : program === 'firewalld' ? `${program} ${firewalldCause(stop)}` : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
       const group = groups.get(key) ?? { stop, probed: [], chains: new Set() };
       group.probed.push(probed);
       group.chains.add(`${filter.family} ${filter.table} ${stop.chain}`);
@@ -120,8 +120,9 @@ function packetsOf({ bridge, ipv4, ipv6, translated, uplink4, uplink6 }: ProbedN
 }
 
 /** By its own chain, or for a policy by the chains that it set beside it. */
-function programOf({ filter, chain, by }: Stop): ForeignDrop['program'] {
-  if (filter.table === 'firewalld') return 'firewalld';
+function programOf(stop: Stop): ForeignDrop['program'] {
+  const { filter, chain, by } = stop;
+  if (isOfFirewalld(stop)) return 'firewalld';
   if (filter.writer === 'nft') return 'nftables';
   const names = by === 'policy drop' || chain === filter.base ? [...filter.chains.keys()] : [chain];
   if (names.some((name) => /^(FWD|FORWARD)_/.test(name))) return 'firewalld';
@@ -142,18 +143,12 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
   const table = filter.table === 'filter' ? '' : `-t ${filter.table} `;
   const insert = (into: string) => matches.map((match) => `${iptables} ${table}-I ${into} ${match} -j ACCEPT`).join('; ');
   // Nothing there tells what is for containers from what is not: the rule itself has to be changed.
-  if (filter.hook !== 'forward' || filter.family === 'bridge') return lookAt(stop, iptables);
+  if (!isOfFirewalld(stop) && (filter.hook !== 'forward' || filter.family === 'bridge')) return lookAt(stop, iptables);
   switch (programOf(stop)) {
     case 'ufw':
       return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
     case 'firewalld':
-      // A zone of ours that holds them waits for nothing else; the zone trusted would open servers of the host to containers.
-      if (marked && names.every(isInFile)) return 'firewall-cmd --reload';
-      return [
-        `firewall-cmd --permanent --zone=trusted ${bridges.map((bridge) => `--change-interface=${bridge}`).join(' ')}`,
-        ...(direct ? ['firewall-cmd --permanent --new-policy=to-containers', ...['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'].map((what) => `firewall-cmd --permanent --policy=to-containers ${what}`)] : []),
-        'firewall-cmd --reload',
-      ].join('; ');
+      return firewalldAdvice(stop, names, bridges, { direct, marked });
     case 'Docker':
       // What is accepted there is not asked by Docker's own rules any more.
       return `${insert('DOCKER-USER')} # they reach containers of a Docker before 28 then, too; with --firewall-integration=true Docker's rules decide about that`;
