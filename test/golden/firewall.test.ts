@@ -100,7 +100,8 @@ never touched. What somebody takes out of ours is put back at once.
 
 If the host did not forward packets before, the daemon turned that on for its containers, and **nobody else becomes a router's customer by that** (\`strangers\`): packets between other
 interfaces are dropped. What comes from or goes to a bridge or veth that was made *later* passes: podman, Docker, libvirt or Incus made it for guests of theirs, and their own rules judge. Those that were there
-when forwarding was turned on (\`earlier\`) did not forward then, and stay closed, whatever they are called; what else comes later, as the interface of a VPN, is closed too. That it was the daemon, and what was there, is on the disk and in the
+when forwarding was turned on (\`earlier\`) did not forward then, and stay closed, whatever they are called; what else comes later, as the interface of a VPN, is closed too. What goes from port to port of one bridge is not forwarded, and passes also where
+\`net.bridge.bridge-nf-call-iptables\` shows it to these rules (\`bridged\`). That it was the daemon, and what was there, is on the disk and in the
 table before forwarding is turned on: there is no moment without, and a table that is lost while no daemon runs comes back as it was. Where an interface's own switch (\`net.ipv4.conf.IFNAME.forwarding\`) was on, what comes in there passes (\`routers4\`).
 What was dropped in the last hour is in \`dropped\`; \`docker info\` and \`causeway doctor\` say between which interfaces, and how to let it pass: a rule in \`user\`, or, from the next boot on, \`net.ipv4.ip_forward = 1\` in a file in /etc/sysctl.d:
 on a host that forwards already when the daemon starts nothing is dropped. Forwarding stays on when the daemon ends, as with Docker and

@@ -132,7 +132,7 @@ export function foreignContainer(options: { netns: string; bridge: string; port:
     there.addAddress('eth0', `${address}/16`);
     there.addRoute({ gateway });
     if (!prefix6) return netns;
-    there.addAddress('eth0', `${prefix6}::2/64`, { noDad: true });
+    there.addAddress('eth0', `${prefix6}::${address.split('.').at(-1)}/64`, { noDad: true });
     there.addRoute({ gateway: `${prefix6}::1` });
   } finally {
     here.close();

@@ -147,6 +147,19 @@ function scenarios(): void {
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '192.0.2.2');
   });
 
+  test('pass from port to port of one bridge that was there, which is no forwarding, also where frames meet the filters of IP', async () => {
+    for (const family of ['ip', 'ip6']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${family}tables`, '1');
+    const lan = guest('lan0');
+    made.push(foreignContainer({ netns: '/run/strangers-second', bridge: 'lan0', port: 'p-second', gateway: '10.77.0.1', address: '10.77.0.3', prefix6: '2001:db8:77' }));
+    const engine = await start();
+    await engine.createNetwork('six', { enableIpv6: true });
+    const neighbours = () => Promise.all(['10.77.0.3', '2001:db8:77::3'].map((address) => askTcp(lan, address, 80)));
+    assert.deepEqual(await neighbours(), ['10.77.0.2', '2001:db8:77::2']);
+    assert.deepEqual(await passes(lan), [false, false], 'what is routed does not');
+    await engine.withoutEngine(async () => sh('nft flush ruleset'));
+    assert.deepEqual(await neighbours(), ['10.77.0.2', '2001:db8:77::2']);
+  });
+
   test('pass where an interface forwarded by a switch of its own', async () => {
     guest('lan0');
     for (const link of ['uplink', 'lan0']) writeFileSync(`/proc/sys/net/ipv4/conf/${link}/forwarding`, '1');

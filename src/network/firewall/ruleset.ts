@@ -166,6 +166,8 @@ const CHAINS: readonly Chain[] = [
       'meta iifkind "veth" meta nfproto . iifname != @earlier accept',
       'meta oifkind "veth" meta nfproto . oifname != @earlier accept',
       'meta nfproto ipv4 iifname @routers4 accept',
+      // br_netfilter shows frames of all bridges here, with the bridge as both interfaces.
+      'meta iifkind "bridge" iifname . oifname @bridged accept',
       count(DROPPED),
       'drop',
     ],

@@ -26,6 +26,7 @@ export const SETS: Readonly<Record<SetName, SetSchema>> = {
   trusted: { key: ['ifname', 'ifname'], comment: 'host interface . bridge whose published ports it may reach directly' },
   strangers: { key: ['nf_proto'], data: 'verdict', comment: 'forwarded traffic that is not of containers' },
   earlier: { key: ['nf_proto', 'ifname'], comment: 'bridges and veths that were there when the engine turned forwarding on' },
+  bridged: { key: ['ifname', 'ifname'], comment: 'from port to port of what was a bridge then: that is no forwarding' },
   routers4: { key: ['ifname'], comment: 'interfaces whose packets were forwarded before that' },
   'other-engines': { key: ['ifname'], comment: 'bridges of other engines: what containers send there is for their rules to decide' },
   masqueraded: { key: ['nf_proto', 'ifname'], comment: 'networks that leave with the address of the host' },

@@ -13,6 +13,7 @@ export type SetName =
   | 'inbound'
   | 'strangers'
   | 'earlier'
+  | 'bridged'
   | 'routers4'
   | 'other-engines'
   | 'publish4'

@@ -46,6 +46,8 @@ export function hostElements(policy: FirewallPolicy): Element[] {
       { set: 'strangers', key: `ipv${version}`, value: policy.closed[version] ? 'goto strangers' : 'accept' },
       ...(policy.closed[version]?.earlier ?? []).map((name): Element => ({ set: 'earlier', key: `ipv${version} . ${name}` })),
     ]),
+    // Not asked whether they are bridges: the rule asks.
+    ...[...new Set([...(policy.closed[4]?.earlier ?? []), ...(policy.closed[6]?.earlier ?? [])])].map((name): Element => ({ set: 'bridged', key: `${name} . ${name}` })),
     ...(policy.closed[4]?.routers ?? []).map((key): Element => ({ set: 'routers4', key })),
     ...(policy.others ?? []).map(({ name }): Element => ({ set: 'other-engines', key: name })),
   ];
