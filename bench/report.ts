@@ -77,7 +77,7 @@ function cell(row: Row, sample: Sample | undefined): string {
   return `${formatNumber(value)} ${row.unit}`;
 }
 
-export function formatNumber(value: number): string {
+function formatNumber(value: number): string {
   if (value >= 10_000) return Math.round(value).toLocaleString('en').replaceAll(',', ' ');
   if (value >= 100) return value.toFixed(0);
   if (value >= 10) return value.toFixed(1);

@@ -48,7 +48,7 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
-export class SandboxError extends Error {}
+class SandboxError extends Error {}
 
 export class Sandbox {
   /** A directory for files; removed with it. */

@@ -49,7 +49,7 @@ export async function playNetworks(stage: Stage): Promise<void> {
   stage.check(welcomePage(inside.out, 'and its neighbours by name'));
 }
 
-export function networkNames(listing: string): string[] {
+function networkNames(listing: string): string[] {
   return listing.split('\n').slice(1).map((line) => line.split(/\s+/)[1] ?? '');
 }
 

@@ -15,7 +15,7 @@ export interface ImageReference {
 
 /** 'host:5000/team/app:1.0@sha256:...' in its parts; throws "invalid reference format". */
 export function parseImageReference(text: string): ImageReference {
-  const [beforeDigest = '', digest = ''] = splitOnce(text, '@');
+  const [beforeDigest, digest = ''] = splitOnce(text, '@');
   const colon = beforeDigest.lastIndexOf(':');
   const hasTag = colon > beforeDigest.lastIndexOf('/');
   const name = hasTag ? beforeDigest.slice(0, colon) : beforeDigest;
@@ -33,7 +33,7 @@ function splitOnce(text: string, separator: string): [string, string?] {
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-export function formatImageReference({ name, tag, digest }: ImageReference): string {
+function formatImageReference({ name, tag, digest }: ImageReference): string {
   return `${name}${tag === '' ? '' : `:${tag}`}${digest === '' ? '' : `@${digest}`}`;
 }
 

@@ -1,7 +1,7 @@
 /** What a HostConfig.NetworkMode says. */
 
 export const isHost = (mode: string) => mode === 'host';
-export const isNone = (mode: string) => mode === 'none';
+const isNone = (mode: string) => mode === 'none';
 export const isBridge = (mode: string) => mode === 'bridge';
 export const isContainer = (mode: string) => mode.startsWith('container:');
 

@@ -45,7 +45,7 @@ function progressText(current: number, total: number): string {
 }
 
 /** Four significant digits at most, decimal units: '12.34MB'. */
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = bytes;
   let unit = 0;

@@ -6,7 +6,7 @@ export type StreamName = OutputFrame['stream'] | 'system';
 
 const STREAM_BYTE: Readonly<Record<StreamName, number>> = { stdout: 1, stderr: 2, system: 3 };
 
-export function frameHeader(stream: StreamName, sizeBytes: number): Buffer {
+function frameHeader(stream: StreamName, sizeBytes: number): Buffer {
   const header = Buffer.alloc(8);
   header[0] = STREAM_BYTE[stream];
   header.writeUInt32BE(sizeBytes, 4);

@@ -65,7 +65,7 @@ function sysctlComplaints(sysctls: string | undefined): string[] {
 }
 
 /** An Ethernet address in the spellings that Go takes. */
-export function isMac(text: string): boolean {
+function isMac(text: string): boolean {
   return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) || /^([0-9a-f]{2}-){5}[0-9a-f]{2}$/i.test(text) || /^([0-9a-f]{4}\.){2}[0-9a-f]{4}$/i.test(text);
 }
 

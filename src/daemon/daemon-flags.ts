@@ -24,7 +24,7 @@ const option = (flag: string, kind: Kind, help: string, extra: { short?: string;
   ...(extra.short === undefined ? {} : { short: extra.short }),
 });
 
-export const DAEMON_OPTIONS: readonly OptionDefinition[] = [
+const DAEMON_OPTIONS: readonly OptionDefinition[] = [
   option('host', 'list', 'Daemon socket(s) to listen on (unix:///path, tcp://address:port)', { short: 'H', key: 'hosts' }),
   option('group', 'text', 'Group for the unix socket (default "docker" where it exists)', { short: 'G' }),
   option('data-root', 'text', 'Root directory of persistent state (default "/var/lib/causeway")'),

@@ -26,7 +26,7 @@ export function osRelease(): OsRelease {
 }
 
 /** Docker's architecture names. */
-export function machineArchitecture(): string {
+function machineArchitecture(): string {
   return ({ x64: 'x86_64', arm64: 'aarch64', arm: 'armv7l' } as Record<string, string>)[arch()] ?? arch();
 }
 

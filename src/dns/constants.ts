@@ -3,8 +3,6 @@
 export const HEADER_BYTES = 12;
 export const MAX_NAME_BYTES = 255;
 export const MAX_LABEL_BYTES = 63;
-/** What fits into a UDP answer for a client that did not say otherwise. */
-export const CLASSIC_UDP_BYTES = 512;
 
 export const RecordType = {
   A: 1,

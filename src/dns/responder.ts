@@ -16,7 +16,7 @@ export const DROP = 0;
 export const FORWARD = -1;
 
 /** The UDP size that we say we take, and the most that an answer of ours has. */
-export const OUR_UDP_BYTES = 4096;
+const OUR_UDP_BYTES = 4096;
 const OPT_BYTES = 11;
 const MAX_CACHED = 1024; // a container that asks for every type there is must not fill our memory
 const POINTER_TO_QUESTION = 0xc000 | HEADER_BYTES;

@@ -227,7 +227,7 @@ export function createEngine(deps: EngineDeps) {
         images.publishImageEvent(context, 'push', ref, ref);
       },
       tag: async (ref: string, target: string) => {
-        await deps.images.tag(ref, target);
+        deps.images.tag(ref, target);
         images.publishImageEvent(context, 'tag', deps.images.get(ref).id, target);
       },
       removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(context, ref, options),

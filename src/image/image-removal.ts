@@ -149,7 +149,7 @@ function chains(catalog: ImageCatalog, id: string): [chain: string, diffId: stri
 }
 
 /** OCI chain ids: what a stack of layers is called, lowest first. */
-export function chainIds(diffIds: readonly string[]): string[] {
+function chainIds(diffIds: readonly string[]): string[] {
   const result: string[] = [];
   for (const diffId of diffIds) {
     const below = result.at(-1);

@@ -62,7 +62,7 @@ interface IndexJson {
   readonly compressed: Readonly<Record<string, string>>;
 }
 
-export const storedImageShape: Shape<StoredImage> = object<StoredImage>({
+const storedImageShape: Shape<StoredImage> = object<StoredImage>({
   id: digest,
   manifest: matching(/^(|sha256:[0-9a-f]{64})$/, 'a digest'),
   parent: text,

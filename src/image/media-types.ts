@@ -12,7 +12,7 @@ export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
-export const LAYER_TYPE: Readonly<Record<'none' | 'gzip' | 'zstd', string>> = {
+const LAYER_TYPE: Readonly<Record<'none' | 'gzip' | 'zstd', string>> = {
   none: OCI_LAYER,
   gzip: `${OCI_LAYER}+gzip`,
   zstd: `${OCI_LAYER}+zstd`,

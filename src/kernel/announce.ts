@@ -2,6 +2,7 @@
  * "This address is at this MAC now": a gratuitous ARP (IPv4) or an unsolicited neighbour advertisement (IPv6), so that
  * neighbours that remember a former owner send to the new one at once instead of when their entry has aged.
  */
+import { errorMessage } from '../base/errors.ts';
 import { closeFd } from './descriptors.ts';
 import { check, errnoNumber, KernelError } from './errors.ts';
 import { sendto, sendtoOnThread, socket } from './ffi.ts';
@@ -35,7 +36,7 @@ export function announceAddressBeside(netns: string | undefined, ifname: string,
     sendtoOnThread(fd, frame, frame.length, 0, to, to.length, (failure, result) => {
       closeFd(fd);
       // errno is the thread's, and lost.
-      if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? '')));
+      if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), errorMessage(failure ?? '')));
       else resolve();
     });
   });
@@ -65,7 +66,7 @@ function prepare(netns: string | undefined, ifname: string, ip: string, mac: str
 }
 
 /** An ARP request for the own address, which every host that has an entry takes as news (RFC 5227, section 3). */
-export function gratuitousArp(address: Buffer, mac: Buffer): Buffer {
+function gratuitousArp(address: Buffer, mac: Buffer): Buffer {
   const ethernet = Buffer.concat([BROADCAST, mac, u16(ETH_P_ARP)]);
   const types = Buffer.from([0, 1, 8, 0, 6, 4, 0, 1]); // Ethernet, IPv4, their lengths, request
   return Buffer.concat([ethernet, types, mac, address, Buffer.alloc(6), address]);

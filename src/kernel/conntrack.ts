@@ -15,7 +15,7 @@ import { NF_HEADER_BYTES } from './nftables/protocol.ts';
 import { AF_INET, AF_INET6, ipText } from './socket-address.ts';
 import { readSysctl } from './sysctl.ts';
 
-export type { Flow, FlowEnd, FlowFilter, FlowProtocol } from './conntrack-filter.ts';
+export type { Flow, FlowFilter } from './conntrack-filter.ts';
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 const CT_NEW = NFNL_SUBSYS_CTNETLINK << 8;

@@ -27,9 +27,6 @@ export const strerror: (errno: number) => string = libc.func('str strerror(int)'
 
 // Files and descriptors
 export const open: (path: string, flags: number, mode: number) => number = libc.func('int open(str, int, int)');
-export const openat: (dirFd: number, path: string, flags: number, mode: number) => number = libc.func(
-  'int openat(int, str, int, int)',
-);
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int, int, int64_t)');
 export const fallocate: (fd: number, mode: number, offset: number, length: number) => number = libc.func(
@@ -39,7 +36,6 @@ export const flock: (fd: number, operation: number) => number = libc.func('int f
 export const read: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t read(int, void *, size_t)');
 export const write: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t write(int, const void *, size_t)');
 export const fchdir: (fd: number) => number = libc.func('int fchdir(int)');
-export const chdir: (path: string) => number = libc.func('int chdir(str)');
 export const chroot: (path: string) => number = libc.func('int chroot(str)');
 
 // Names and paths as bytes that end in NUL: what a container calls its files need not be UTF-8.
@@ -167,9 +163,6 @@ export const getsockname: (fd: number, address: Uint8Array, size: Uint8Array) =>
 export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: number) => number = libc.func(
   'int setsockopt(int, int, int, const void *, uint32_t)',
 );
-export const getsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: Uint8Array) => number = libc.func(
-  'int getsockopt(int, int, int, void *, void *)',
-);
 export const send: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
   'int64_t send(int, const void *, size_t, int)',
 );
@@ -225,9 +218,6 @@ export const eventfd: (initial: number, flags: number) => number = libc.func('in
 // Processes
 export const execve: (path: string, argv: (string | null)[], env: (string | null)[]) => number = libc.func(
   'int execve(str, str *, str *)',
-);
-export const prctl: (option: number, second: number, third: number, fourth: number, fifth: number) => number = libc.func(
-  'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
 );
 /** `handler` 0 is SIG_DFL, 1 is SIG_IGN. */
 export const signal: (signal: number, handler: number) => number = libc.func('intptr_t signal(int, intptr_t)');

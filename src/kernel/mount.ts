@@ -22,9 +22,9 @@ export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
 export const MS_NOEXEC = 8;
 export const MS_REMOUNT = 32;
-export const MS_BIND = 4096;
+const MS_BIND = 4096;
 export const MS_MOVE = 8192;
-export const MS_REC = 16384;
+const MS_REC = 16384;
 
 // The same numbers on every architecture: system calls from 424 on share one table.
 const SYS_OPEN_TREE = 428;
@@ -76,9 +76,6 @@ export function mount(request: { source?: string; target: string; type?: string;
 export function unmount(target: string, options: { detach?: boolean } = {}): void {
   check(umount2(target, options.detach ? MNT_DETACH : 0), `unmount ${target}`);
 }
-
-/** Same as `unmount`, under the system call's name. */
-export const umount = unmount;
 
 /** How mounts and unmounts under `target` travel to and from its peers. */
 export function setPropagation(target: string, propagation: Propagation): void {
@@ -174,7 +171,7 @@ export function mountOverlay(layers: OverlayLayers): void {
 }
 
 /** Escapes what overlayfs's option parser splits at. Exported for the test. */
-export function escapeLower(path: string): string {
+function escapeLower(path: string): string {
   return path.replace(/[\\:,]/g, (character) => `\\${character}`);
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../base/errors.ts';
 import { setInherited } from './descriptors.ts';
 import { errnoNumber, check, KernelError } from './errors.ts';
-import { errnoOfLastCall, execve as execveCall, prctl, signal, unshare } from './ffi.ts';
+import { errnoOfLastCall, execve as execveCall, signal, unshare } from './ffi.ts';
 
 const SIGPIPE = 13;
 const SIGXFSZ = 25;
@@ -21,25 +21,6 @@ export function execve(path: string, argv: readonly string[], env: Readonly<Reco
   const error = new KernelError(`execute ${path}`, errnoOfLastCall());
   for (const [number, handler] of before) signal(number, handler);
   throw error;
-}
-
-const PR_SET_PDEATHSIG = 1;
-const PR_SET_CHILD_SUBREAPER = 36;
-const PR_SET_NO_NEW_PRIVS = 38;
-
-/** From here on no program that this process executes gains privileges (set-uid bits, file capabilities). For good. */
-export function setNoNewPrivs(): void {
-  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'set no_new_privs');
-}
-
-/** Orphans among this process's descendants become its children instead of init's. */
-export function setChildSubreaper(on: boolean): void {
-  check(prctl(PR_SET_CHILD_SUBREAPER, Number(on), 0, 0, 0), 'set child subreaper');
-}
-
-/** The signal that this process gets when the thread that started it ends; 0 = none. */
-export function setParentDeathSignal(number: number): void {
-  check(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0), 'set parent death signal');
 }
 
 const CLONE_NEWNS = 0x20000;

@@ -23,7 +23,7 @@ const health = object<HealthState>({
   log: list(object<HealthProbe>({ start: text, end: text, exitCode: number, output: text })),
 });
 
-export const endpointSpecShape = object<EndpointSpec>({
+const endpointSpecShape = object<EndpointSpec>({
   aliases: texts,
   links: texts,
   ipv4: address,
@@ -36,9 +36,9 @@ export const endpointSpecShape = object<EndpointSpec>({
 
 export const connectionShape = object<Connection>({ networkId: text, networkName: text, ifname: optional(text), spec: endpointSpecShape });
 
-export const linkShape = object<Link>({ sourceId: text, sourceName: text, alias: text });
+const linkShape = object<Link>({ sourceId: text, sourceName: text, alias: text });
 
-export const publishedPortShape = object<PublishedPort>({ port: portNumber, protocol: oneOf('tcp', 'udp', 'sctp'), hostIp: address, hostPort: portNumber });
+const publishedPortShape = object<PublishedPort>({ port: portNumber, protocol: oneOf('tcp', 'udp', 'sctp'), hostIp: address, hostPort: portNumber });
 
 export const portBindingsShape: Shape<Readonly<Record<string, readonly PortBinding[]>>> = map(list(object<PortBinding>({ hostIp: text, hostPort: text })), portText);
 

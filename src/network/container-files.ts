@@ -122,7 +122,10 @@ function updateHosts(record: SandboxRecord, texts: FileTexts, log: Log): string 
   const current = readContainerText(request.files.hosts);
   if ('unread' in current) {
     const facts = { container: sandbox.containerId, file: request.files.hosts };
-    if (current.unread === 'held') return void log.warn(facts, 'the container\'s /etc/hosts is kept by a lease of one of its processes: it is brought up to date later');
+    if (current.unread === 'held') {
+      log.warn(facts, 'the container\'s /etc/hosts is kept by a lease of one of its processes: it is brought up to date later');
+      return undefined;
+    }
     // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
     log.warn({ ...facts, maxBytes: MAX_TEXT_BYTES, maxLines: MAX_TEXT_LINES }, 'the container\'s /etc/hosts is too long to be kept up to date: it is left as it is');
     return written.hosts;
@@ -212,7 +215,7 @@ export function livingSharers(record: SandboxRecord): number[] {
 }
 
 /** A process id may have been given to another since: its network namespace tells. */
-export function isOf(record: SandboxRecord, pid: number): boolean {
+function isOf(record: SandboxRecord, pid: number): boolean {
   if (pid === 0) return false;
   if (record.sandbox.netns === '') return true;
   try {

@@ -32,9 +32,9 @@ import type { KnownContainer } from './resolution.ts';
 import { Restorer } from './restore.ts';
 import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps, joinSteps } from './sandbox-steps.ts';
 
-export type { NetworkConfig, NetworkStore, Resolver, ResolverChange, StoreChange } from './contract.ts';
+export type { NetworkConfig, NetworkStore, Resolver, ResolverChange } from './contract.ts';
 export type { NetworkServiceDeps } from './core.ts';
-export type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
+export type { JoinRequest, Sandbox, SandboxRecord } from './plan/sandbox.ts';
 export type { Repair, Warning } from './repair.ts';
 export type { KnownContainer } from './resolution.ts';
 

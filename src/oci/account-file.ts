@@ -9,9 +9,9 @@ import { errorCode, systemError, type CausewayError } from '../base/errors.ts';
 import { openRegularFile, whenNotLeased } from '../kernel/regular-file.ts';
 
 /** A directory service of 150,000 people comes to this. */
-export const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** A group with 100,000 members. */
-export const MAX_LINE_BYTES = 1024 * 1024;
+const MAX_LINE_BYTES = 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
 /** What `eachRecord` calls: true ends the reading. */

@@ -34,7 +34,7 @@ export function capabilitiesOfMask(hexMask: string): readonly string[] {
 }
 
 /** 'CAP_NET_ADMIN' for 'net_admin', 'NET_ADMIN' and 'CAP_NET_ADMIN'; 'ALL' for 'all'. Unknown: kind `invalid`, Docker's text. */
-export function normalizeCapability(text: string): string {
+function normalizeCapability(text: string): string {
   const upper = text.toUpperCase();
   if (upper === 'ALL' || upper === 'CAP_ALL') return 'ALL';
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;

@@ -8,7 +8,7 @@ import type { MountPoint } from '../model/mount.ts';
 import type { OciMount } from './oci-spec.ts';
 
 export const INIT_PATH = '/sbin/docker-init';
-export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
 export interface MountRequest {
   readonly mounts: readonly MountPoint[];

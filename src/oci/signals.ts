@@ -2,7 +2,6 @@
 import { constants } from 'node:os';
 import { invalid } from '../base/errors.ts';
 
-export const SIGTERM = 15;
 export const SIGKILL = 9;
 
 const RT_MIN = 34;

@@ -1,5 +1,4 @@
 /** Version, info, events, disk usage and registry logins as Docker's API spells them. */
-import * as v from 'valibot';
 import type { ContainerSummaryJson } from './container-summary.ts';
 import { fields, text } from './go-fields.ts';
 import type { ImageSummaryJson } from './image.ts';
@@ -14,8 +13,6 @@ export const authSchema = fields({
   identitytoken: text(),
   registrytoken: text(),
 });
-
-export type AuthRequest = v.InferOutput<typeof authSchema>;
 
 export interface VersionJson {
   Platform: { Name: string };
@@ -49,8 +46,4 @@ export interface DiskUsageJson {
   Containers: readonly ContainerSummaryJson[] | null;
   Volumes: readonly VolumeJson[] | null;
   BuildCache: readonly object[] | null;
-}
-
-export interface ErrorJson {
-  message: string;
 }

@@ -66,7 +66,7 @@ const BRIDGE: NetworkRecord = {
   predefined: true,
 };
 
-export const BUSYBOX: ImageRecord = {
+const BUSYBOX: ImageRecord = {
   id: `sha256:${'a'.repeat(64)}`,
   createdAt: '2025-01-01T00:00:00Z',
   author: '',
@@ -502,7 +502,7 @@ export class MemoryBackend implements Backend {
   }
 }
 
-export const FACTS: SystemFacts = {
+const FACTS: SystemFacts = {
   id: 'ID',
   name: 'testhost',
   version: '0.1.0',

@@ -1,10 +1,10 @@
 /** Answers of an engine with some containers, images, networks and volumes, as Docker's API gives them. */
 const NOW_S = Math.floor(Date.now() / 1000);
 export const WEB = 'f0'.repeat(32);
-export const DB = `${'0123456789ab'.repeat(5)}cdef`;
-export const JOB = `${'abcdef012345'.repeat(5)}6789`;
+const DB = `${'0123456789ab'.repeat(5)}cdef`;
+const JOB = `${'abcdef012345'.repeat(5)}6789`;
 export const IMAGE = `sha256:${'1a2b3c4d'.repeat(8)}`;
-export const OTHER_IMAGE = `sha256:${'9f8e7d6c'.repeat(8)}`;
+const OTHER_IMAGE = `sha256:${'9f8e7d6c'.repeat(8)}`;
 export const NET = 'beef'.repeat(16);
 
 const port = (PrivatePort: number, Type = 'tcp', IP?: string, PublicPort?: number) => ({

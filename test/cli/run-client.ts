@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
-export const DOCKER = '/usr/local/bin/docker';
+const DOCKER = '/usr/local/bin/docker';
 export const hasDocker = existsSync(DOCKER);
 
 export interface Outcome {

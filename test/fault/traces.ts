@@ -34,7 +34,7 @@ export function traces(engine: TestEngine, cgroupParent: string, dataRoot = engi
 }
 
 /** The traces' difference, '' when there is none: '+' is new, '-' is gone. */
-export function difference(before: Traces, after: Traces): string {
+function difference(before: Traces, after: Traces): string {
   const old = new Set(before.lines);
   const now = new Set(after.lines);
   return [...after.lines.filter((line) => !old.has(line)).map((line) => `+ ${line}`), ...before.lines.filter((line) => !now.has(line)).map((line) => `- ${line}`)].join('\n');
@@ -57,7 +57,7 @@ function links(engine: TestEngine): string[] {
 }
 
 /** One line for each table, chain, rule and element; handles and counters are no content. */
-export function firewall(engine: TestEngine): string[] {
+function firewall(engine: TestEngine): string[] {
   const { nftables } = JSON.parse(engine.host.ok('nft', '-j', 'list', 'ruleset')) as { nftables: Record<string, Record<string, unknown>>[] };
   return nftables.flatMap((item) => {
     const [kind, body] = Object.entries(item)[0]!;
@@ -111,7 +111,7 @@ function cgroupRoots(): string[] {
 }
 
 /** Mounts under our directories, in the daemon's mount namespace, or while there is no daemon in that of what it left. */
-export function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[] {
+function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[] {
   const holder = namespaceHolder(engine);
   if (holder === undefined) return [];
   return readText(`/proc/${holder}/mountinfo`).split('\n').map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(engine.dir) || point.startsWith(dataRoot)).map((point) => `mount ${point.replace(dataRoot, '/data').replace(engine.dir, '')}`);

@@ -106,7 +106,7 @@ function signature(what: string): string {
 }
 
 /** The smallest input found that goes wrong in the same way. */
-export function smallest(target: Target, input: Input, what: string): Input {
+function smallest(target: Target, input: Input, what: string): Input {
   const wanted = signature(what);
   let best = input;
   for (let rounds = 0, went = true; went && rounds < 40; rounds++) {

@@ -45,7 +45,7 @@ export class Random {
 }
 
 /** Names that mean something to JavaScript, to C, to a shell, to a path, to a pattern: where a program takes text for something else. */
-export const HOSTILE_TEXTS: readonly string[] = [
+const HOSTILE_TEXTS: readonly string[] = [
   '', ' ', '\0', 'a\0b', '\n', '\r\n', '\t', '\x1b[2J', '\u{1f433}', '\ud800', '\udfff', '\u202e', '\ufeff', '\u0130', 'ß', 'é', '%00', '%s%n%d', '%', '%zz', '${x}', '$(id)', '`id`',
   '__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'length', 'then', 'null', 'undefined', 'NaN', 'true', 'false', '[object Object]',
   '.', '..', '/', '//', '../../../../etc/passwd', '/proc/self/mem', '/dev/null', './-', '-', '--', '-rf', '--help', '\\', "'", '"', "';--", '*', '?', '[', ']', '[z-a]', '(', '(a+)+$', '|', '&', '#', ';', ':', '::', '@', '=', ',',

@@ -13,7 +13,7 @@ import { until } from './test-engine.ts';
 export type OtherEngineName = 'dockerd' | 'dockerd 28' | 'podman';
 
 /** Where a newer Docker was unpacked (its usr/bin and usr/sbin): it is in no release of Debian that the tests run on. */
-export const NEWER_DOCKER = process.env['CAUSEWAY_TEST_DOCKER28'] ?? '/opt/docker28';
+const NEWER_DOCKER = process.env['CAUSEWAY_TEST_DOCKER28'] ?? '/opt/docker28';
 
 /** Why an engine cannot be had here; undefined where it can. */
 export function missing(name: OtherEngineName): string | undefined {

@@ -216,5 +216,3 @@ export async function until(what: string, test: () => boolean | Promise<boolean>
   for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(20)) if (await test()) return;
   throw new Error(`not within ${timeoutMs} ms: ${what}`);
 }
-
-export { run };

@@ -31,7 +31,7 @@ import {
 } from '../../src/network/service.ts';
 
 /** A store in memory: what was committed is what a new service would load. JSON, as a real one keeps it. */
-export class MemoryStore implements NetworkStore {
+class MemoryStore implements NetworkStore {
   readonly networks = new Map<string, string>();
   readonly sandboxes = new Map<string, string>();
   failNext: Error | undefined;
@@ -60,7 +60,7 @@ export class MemoryStore implements NetworkStore {
 }
 
 /** Keeps what a resolver would answer from. */
-export class RecordedResolver implements Resolver {
+class RecordedResolver implements Resolver {
   readonly zones = new Map<string, Extract<ResolverChange, { op: 'put-network' }>['zone']>();
   readonly views = new Map<string, Extract<ResolverChange, { op: 'put-sandbox' }>['view']>();
   failNext: Error | undefined;

@@ -2,7 +2,7 @@
 import { ipBytes } from '../../src/kernel/socket-address.ts';
 
 export const IPPROTO_ICMP = 1;
-export const IPPROTO_UDP = 17;
+const IPPROTO_UDP = 17;
 export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
 
@@ -39,7 +39,7 @@ const CRC32C = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-export function crc32c(bytes: Uint8Array): number {
+function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (crc >>> 8) ^ CRC32C[(crc ^ byte) & 255]!;
   return ~crc >>> 0;

@@ -19,7 +19,7 @@ let prepared = false;
  * crun 1.8 refuses a hybrid machine. This thread, and what it starts, gets a mount namespace with the v1 hierarchies alone.
  * (Unmounting the v2 one would leave its mount point, and crun would fill that with directories.)
  */
-export function leaveHybridCgroups(): void {
+function leaveHybridCgroups(): void {
   if (prepared || process.getuid?.() !== 0) return;
   prepared = true;
   const controllers = new Set(cgroupMode() === 'hybrid' ? cgroupMounts().controllers.values() : []);

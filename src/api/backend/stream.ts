@@ -1,5 +1,4 @@
 /** What attach, logs and exec need of an engine. */
-import type { Duplex } from 'node:stream';
 
 /**
  * A live connection to a container's or exec's stdio. `output` frames come in the order they were written; the
@@ -78,6 +77,3 @@ export interface StreamBackend {
   execInspect(id: string): Promise<ExecView>;
   execResize(id: string, rows: number, columns: number): Promise<void>;
 }
-
-/** A marker for handlers that take over the connection. */
-export type Hijacked = Duplex;

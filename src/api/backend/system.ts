@@ -1,5 +1,11 @@
 import type { EngineEvent } from '../../model/event.ts';
-import type { Filters } from './container.ts';
+import type { ArchiveBackend } from './archive.ts';
+import type { ContainerLifecycle, ContainerPorts, ContainerQueries, Filters } from './container.ts';
+import type { ImageBackend } from './image.ts';
+import type { NameBackend } from './names.ts';
+import type { NetworkBackend } from './network.ts';
+import type { StreamBackend } from './stream.ts';
+import type { VolumeBackend } from './volume.ts';
 
 export interface SystemFacts {
   readonly id: string;
@@ -50,12 +56,12 @@ export interface SystemBackend {
 
 /** Everything the api needs; the daemon hands it over. */
 export interface Backend {
-  readonly containers: import('./container.ts').ContainerLifecycle & import('./container.ts').ContainerQueries & import('./container.ts').ContainerPorts;
-  readonly streams: import('./stream.ts').StreamBackend;
-  readonly archives: import('./archive.ts').ArchiveBackend;
-  readonly networks: import('./network.ts').NetworkBackend;
-  readonly names: import('./names.ts').NameBackend;
-  readonly images: import('./image.ts').ImageBackend;
-  readonly volumes: import('./volume.ts').VolumeBackend;
+  readonly containers: ContainerLifecycle & ContainerQueries & ContainerPorts;
+  readonly streams: StreamBackend;
+  readonly archives: ArchiveBackend;
+  readonly networks: NetworkBackend;
+  readonly names: NameBackend;
+  readonly images: ImageBackend;
+  readonly volumes: VolumeBackend;
   readonly system: SystemBackend;
 }

@@ -69,7 +69,7 @@ function toProcessSpec(request: CreateRequest): ProcessSpec {
   };
 }
 
-export function toHealthcheck(check: HealthcheckRequest): Healthcheck {
+function toHealthcheck(check: HealthcheckRequest): Healthcheck {
   return {
     test: check.Test,
     intervalNs: check.Interval,

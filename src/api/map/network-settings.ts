@@ -139,7 +139,7 @@ export function hostnameOf({ record }: ContainerView): string {
 }
 
 /** Ports of the live endpoints: published ones with their host sides, exposed ones with null. */
-export function portMap(view: ContainerView): PortMapJson {
+function portMap(view: ContainerView): PortMapJson {
   const wired = view.endpoints.filter((endpoint) => endpoint.ifname !== '');
   if (wired.length === 0) return {};
   const ports: PortMapJson = {};

@@ -173,7 +173,7 @@ export class ApiClient {
   }
 }
 
-export function queryString(query: Query | undefined): string {
+function queryString(query: Query | undefined): string {
   const parts: string[] = [];
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;

@@ -1,7 +1,7 @@
 /** Where the daemon is: -H, CAUSEWAY_HOST, DOCKER_HOST, or the default socket, in Docker's notation. */
 import { StatusError } from '../command/status-error.ts';
 
-export const DEFAULT_HOST = 'unix:///run/causeway/causeway.sock';
+const DEFAULT_HOST = 'unix:///run/causeway/causeway.sock';
 const DEFAULT_TCP_PORT = 2375;
 
 export type Endpoint =

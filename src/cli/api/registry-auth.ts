@@ -49,7 +49,7 @@ export function configuredDetachKeys(): string {
 }
 
 /** docker.io is filed under Docker Hub's URL. */
-export const registryKey = (domain: string): string => (domain === 'docker.io' || domain === 'index.docker.io' ? DOCKER_HUB : domain);
+const registryKey = (domain: string): string => (domain === 'docker.io' || domain === 'index.docker.io' ? DOCKER_HUB : domain);
 
 const hostOf = (key: string) => key.replace(/^https?:\/\//, '').split('/')[0];
 

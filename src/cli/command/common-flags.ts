@@ -2,7 +2,7 @@
 import type { Flag } from './flag-set.ts';
 import * as type from './flag-types.ts';
 
-export const FORMAT_HELP = `Format output using a custom template:
+const FORMAT_HELP = `Format output using a custom template:
 'table':            Print output in table format with column headers (default)
 'table TEMPLATE':   Print output in table format using the given Go template
 'json':             Print in JSON format

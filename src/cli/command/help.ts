@@ -8,7 +8,7 @@ import { PROGRAM } from './program-name.ts';
 const DEFAULT_WIDTH = 80;
 
 /** The terminal's width on standard input, as Docker measures it; 80 elsewhere. */
-export function helpWidth(): number {
+function helpWidth(): number {
   if (!isatty(0)) return DEFAULT_WIDTH;
   const columns = new WriteStream(0).columns;
   return columns > 0 ? columns : DEFAULT_WIDTH;
@@ -60,7 +60,7 @@ export function rootHelp(
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
 
 /** Flags sorted by name in two columns, the second wrapped. The first character column holds the shorthand. */
-export function flagTable(flags: readonly Flag[], width: number): string {
+function flagTable(flags: readonly Flag[], width: number): string {
   const rows = flags
     .filter((flag) => !flag.hidden)
     .toSorted(byName)

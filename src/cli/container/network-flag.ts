@@ -19,7 +19,7 @@ export const attachmentTo = (target: string): NetworkAttachment => ({
   target, aliases: [], links: [], driverOptions: {}, ipv4: '', ipv6: '', linkLocalIps: [], mac: '', gatewayPriority: 0,
 });
 
-export function parseNetworkFlag(value: string): NetworkAttachment {
+function parseNetworkFlag(value: string): NetworkAttachment {
   const attachment = attachmentTo('');
   if (!/\w+=\w+(,\w+=\w+)*/.test(value)) {
     attachment.target = value;

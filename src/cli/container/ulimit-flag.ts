@@ -12,7 +12,7 @@ const NAMES = new Set([
   'core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack',
 ]);
 
-export function parseUlimit(value: string): Ulimit {
+function parseUlimit(value: string): Ulimit {
   const [name, limits] = cut(value, '=');
   if (limits === undefined) throw new Error(`invalid ulimit argument: ${value}`);
   if (!NAMES.has(name)) throw new Error(`invalid ulimit type: ${name}`);

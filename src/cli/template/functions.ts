@@ -14,7 +14,7 @@ function length(value: unknown): number {
   throw new Error(`len of type ${typeName(value)}`);
 }
 
-export function typeName(value: unknown): string {
+function typeName(value: unknown): string {
   if (value === undefined || value === null) return 'nil';
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'bool';

@@ -93,10 +93,10 @@ export function printValue(value: unknown): string {
   if (typeof value === 'object') {
     return `map[${sortedEntries(value as PlainMap).map(([key, item]) => `${key}:${printValue(item)}`).join(' ')}]`;
   }
-  return String(value);
+  return String(value as string | boolean | bigint | symbol);
 }
 
-export function printNumber(value: number): string {
+function printNumber(value: number): string {
   if (Number.isInteger(value)) return Math.abs(value) >= 1e21 ? value.toExponential().replace(/e\+?(-?)(\d)$/, 'e+$1$2') : String(value);
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
 }

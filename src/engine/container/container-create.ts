@@ -21,7 +21,7 @@ import { rememberNames } from './known-names.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
-export const NEW_STATE: ContainerState = {
+const NEW_STATE: ContainerState = {
   status: 'created',
   pid: 0,
   exitCode: 0,

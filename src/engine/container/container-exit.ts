@@ -89,7 +89,7 @@ async function storeEnd(context: EngineContext, id: string): Promise<void> {
  * Network, runtime and rootfs of a run; goes on past failures, says what they were and tries again what failed. `keepNetwork`: it is
  * started again, and others share its network.
  */
-export async function takeDown(context: EngineContext, record: ContainerRecord, { keepNetwork = false } = {}): Promise<void> {
+async function takeDown(context: EngineContext, record: ContainerRecord, { keepNetwork = false } = {}): Promise<void> {
   const { id } = record;
   const endpoints = keepNetwork ? [] : (context.network.sandbox(id)?.endpoints ?? []);
   const part = (what: string, work: () => unknown): Promise<void> => settlePart(context, id, what, work);

@@ -208,7 +208,7 @@ function checkLinks(context: EngineContext, record: ContainerRecord): LinkedSour
   return linked;
 }
 
-export function joinRequest(context: EngineContext, record: ContainerRecord, linked: readonly LinkedSource[]): Parameters<EngineContext['network']['join']>[0] {
+function joinRequest(context: EngineContext, record: ContainerRecord, linked: readonly LinkedSource[]): Parameters<EngineContext['network']['join']>[0] {
   const { connection, process, host } = record.spec;
   const paths = containerPaths(context.config.dataRoot, record.id);
   const kind = networkModeKind(connection.networkMode);

@@ -83,5 +83,5 @@ async function untilOver(context: EngineContext, id: string, signal: AbortSignal
 export async function resizeContainer(context: EngineContext, ref: string, rows: number, columns: number): Promise<void> {
   const record = context.table.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
-  await context.runtime.resize(record.id, rows, columns);
+  context.runtime.resize(record.id, rows, columns);
 }

@@ -8,9 +8,9 @@ import { parsePort } from '../../model/port.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { isUp } from './container-stop.ts';
 
-export const FOLLOW_LABEL = 'causeway.links.follow';
+const FOLLOW_LABEL = 'causeway.links.follow';
 
-export function followsNames(context: EngineContext, recipient: ContainerRecord): boolean {
+function followsNames(context: EngineContext, recipient: ContainerRecord): boolean {
   const label = recipient.spec.labels[FOLLOW_LABEL];
   return label === undefined || label === '' ? context.config.linksFollowNames : /^(1|t|true)$/i.test(label);
 }

@@ -4,6 +4,7 @@
  * The kernel works on a request while it is being sent, so the answer waits when `send` returns and nothing here ever
  * blocks; a receive timeout turns the answer that does not come (it never happened) into an error instead of a hang.
  */
+import { errorMessage } from '../../base/errors.ts';
 import { closeFd } from '../descriptors.ts';
 import { check, errnoNumber, KernelError } from '../errors.ts';
 import { watchReadable, type FdWatch } from '../fd-watch.ts';
@@ -123,7 +124,7 @@ export class NetlinkSocket {
     this.#countSent(bytes, operation);
     return new Promise((resolve, reject) =>
       sendOnThread(this.fd, bytes, bytes.length, 0, (failure, result) => {
-        if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), String(failure ?? ''))); // its errno is the other thread's
+        if (failure || result < 0) reject(new KernelError(operation, errnoNumber('EIO'), errorMessage(failure ?? ''))); // its errno is the other thread's
         else resolve();
       }),
     );

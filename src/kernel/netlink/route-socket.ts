@@ -12,12 +12,9 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message
 import { RouteChannel, RTEXT_FILTER_SKIP_STATS } from './route-channel.ts';
 import * as routeRequests from './route-requests.ts';
 
-export type { AddressInfo, NeighbourInfo, RouteInfo } from './address-codec.ts';
+export type { RouteInfo } from './address-codec.ts';
 export { RT_TABLE_MAIN } from './route-requests.ts';
-export type { AddressOptions } from './address-requests.ts';
 export type { IpvlanFlag, IpvlanMode, LinkInfo, LinkStatistics, MacvlanMode } from './link-codec.ts';
-export type { BridgeOptions, ChildLink, LinkChange, NewLink, VethOptions, VxlanOptions } from './link-requests.ts';
-export type { Route } from './route-requests.ts';
 
 export class RouteSocket {
   readonly #channel: RouteChannel;

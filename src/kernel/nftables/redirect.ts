@@ -14,7 +14,7 @@ import { u16Field } from './elements.ts';
 import * as rule from './expressions.ts';
 import * as protocol from './protocol.ts';
 
-export const REDIRECT_TABLE = 'causeway-dns';
+const REDIRECT_TABLE = 'causeway-dns';
 const CHAIN = 'output';
 const NF_INET_LOCAL_OUT = 3;
 const PRIORITY = -350; // before connection tracking (-200) and before the container's own rules

@@ -15,7 +15,7 @@ export interface DroppedStrangers {
 const SHOWN = 10;
 const ELEMENT = /ipv([46]) \. "([^"\n]+)" \. "([^"\n]+)" [^,}]*?counter packets (\d+)/g;
 
-export function parseDropped(listing: string): DroppedStrangers[] {
+function parseDropped(listing: string): DroppedStrangers[] {
   return [...listing.matchAll(ELEMENT)].map(([, version, from = '', to = '', packets]) => ({ version: version === '6' ? 6 : 4, from, to, packets: Number(packets) }));
 }
 

@@ -12,7 +12,7 @@ import type { HostPrograms } from './host-program.ts';
 import type { GivenUpBridges } from './given-up-bridges.ts';
 import { interfaceOf, leadsTo, listChains, listRules } from './nft-listing.ts';
 
-export const ZONE = 'causeway';
+const ZONE = 'causeway';
 export const POLICIES = [
   { name: 'causeway-to', ingress: 'ANY', egress: ZONE },
   { name: 'causeway-from', ingress: ZONE, egress: 'ANY' },

@@ -137,7 +137,7 @@ export class AddressPool {
  * What no host may have: the network and broadcast addresses, and IPv6's subnet-router anycast address; but all of a
  * point-to-point or single-address subnet can be used (RFC 3021, RFC 6164).
  */
-export function unusableOffsets(subnet: Subnet): bigint[] {
+function unusableOffsets(subnet: Subnet): bigint[] {
   const size = subnet.last - subnet.first + 1n;
   if (size <= 2n) return [];
   return subnet.version === 4 ? [0n, size - 1n] : [0n];

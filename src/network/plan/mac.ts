@@ -19,9 +19,3 @@ export function macFor(ipv4: string, id: string): string {
 export function macFromId(id: string): string {
   return formatMac([0x02, 0x42, ...[0, 2, 4, 6].map((at) => Number.parseInt(id.slice(at, at + 2), 16))]);
 }
-
-const MAC_PATTERN = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
-
-export function isMac(text: string): boolean {
-  return MAC_PATTERN.test(text);
-}

@@ -83,7 +83,7 @@ export interface Answered {
 }
 
 /** The answer, or its beginning where it has no end. */
-export function send(world: World, { method, path, headers, body }: Asked, agent?: Agent): Promise<Answered | 'silent' | 'cut'> {
+function send(world: World, { method, path, headers, body }: Asked, agent?: Agent): Promise<Answered | 'silent' | 'cut'> {
   return new Promise((resolve) => {
     const outgoing = request({ socketPath: world.engine.socket, method, path, headers: body === '' ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) }, agent: agent ?? false });
     const end = (answer: Answered | 'silent' | 'cut'): void => {
