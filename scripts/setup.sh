@@ -22,7 +22,7 @@ case $purpose in
   run) ;;
   demo) packages="$packages mmdebstrap curl iputils-ping" ;;
   test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal e2fsprogs
-    iptables ufw firewalld dbus podman netavark" ;;
+    iptables ipset ufw firewalld dbus podman netavark" ;;
   bench) packages="$packages runc mmdebstrap busybox-static curl iputils-ping docker.io iptables podman netavark aardvark-dns dnsperf iperf3 wrk nginx-light jq python3-minimal" ;;
   *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
 esac

@@ -1,5 +1,6 @@
 /** docs/firewalls.md: the tables that firewalls.test.ts finds are printed into it. */
 import { fileURLToPath } from 'node:url';
+import { banTable } from './ban-cases.ts';
 
 export const PATHS = [
   'another host to a published port, default bridge',
@@ -153,6 +154,15 @@ among forwarded packets: it is taken off first. Calico's and Cilium's default ma
 
 It counts at once, until that table is loaded anew: write the rule (\`meta mark and 0x8000000 != 0 accept\`, at the top of the chain) into the file that it comes from as well, such as /etc/nftables.conf.
 
+## Bans, and zones that let nothing in
+
+A published port is led to its container before the host's input chains see anything, and firewalld lets through whatever was led somewhere (\`ct status dnat accept\`, before it asks for zones). So, as with Docker, what closes a host to a client there does not close published ports, also on an
+interface in the zone \`drop\` or \`block\`. With [\`--respect-input-policy\`](ports.md#ports-and-the-hosts-input-policy) it does, and a port that is opened in that zone (\`firewall-cmd --zone=drop --add-port=8080/tcp\`) is open. Bans before routing and on the way hold in any case: there the port of a
+packet is the container's already, so that rules name addresses only. For fail2ban that is \`chain = DOCKER-USER\` with \`banaction = iptables-allports\`, once that chain is there (\`iptables -N DOCKER-USER\`).
+
+Which of these close a published port to a client (test/network/bans.test.ts tries each with the real programs, over IPv4):
+
+${banTable()}
 ## Beside Docker or podman
 
 Both may run on the same host, in any order; neither is touched, and neither touches what is ours (test/fault/beside-engines.test.ts runs Docker 20.10, Docker 28 and podman beside the daemon under traffic).
