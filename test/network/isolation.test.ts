@@ -7,164 +7,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
-import type { Sandbox } from '../../src/network/service.ts';
 import { HostFirewall, missingFirewall } from '../harness/host-firewall.ts';
 import { enterTestHost } from './inside.ts';
-import { Lab, run } from './lab.ts';
+import { ALLOWED, DIRECT, eachCell, LOOPBACK_PORT, LOOPBACK_SERVICE, type Network, NETWORKS, OTHERS, type Path, type Place, PLACES, SERVICE, SOURCES, TO_HOST, tryCell, UNPUBLISHED, World } from './isolation-world.ts';
+import { run } from './lab.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
-import { Packets, type Question } from './packets.ts';
-
-const NETWORKS = ['default', 'a', 'b', 'inside', 'quiet', 'routed', 'open'] as const;
-type Network = (typeof NETWORKS)[number];
-const SOURCES = [...NETWORKS, 'host', 'outside'] as const;
-type Source = (typeof SOURCES)[number];
-
-type Path = 'published' | 'unpublished' | 'ping' | 'host port' | 'own gateway' | 'other gateways' | 'uplink';
-const TO_CONTAINER: readonly Path[] = ['published', 'unpublished', 'ping', 'host port'];
-const TO_HOST: readonly Path[] = ['own gateway', 'other gateways', 'uplink'];
-const DIRECT: readonly Path[] = ['published', 'unpublished', 'ping'];
-
-const NONE: readonly Path[] = [];
-const ALL = TO_CONTAINER;
-const MAPPED: readonly Path[] = ['host port'];
-const OPENED: readonly Path[] = ['published', 'ping'];
-
-/** What is not named must not get through. */
-const ALLOWED: Readonly<Record<Source, Readonly<Record<Network | 'host', readonly Path[]>>>> = {
-  default: { default: ALL, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, host: TO_HOST },
-  a: { default: MAPPED, a: ALL, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, host: TO_HOST },
-  b: { default: MAPPED, a: MAPPED, b: ALL, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, host: TO_HOST },
-  inside: { default: NONE, a: NONE, b: NONE, inside: DIRECT, quiet: NONE, routed: NONE, open: NONE, host: ['own gateway'] },
-  quiet: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, host: TO_HOST },
-  routed: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: DIRECT, open: MAPPED, host: TO_HOST },
-  open: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, host: TO_HOST },
-  host: { default: ALL, a: ALL, b: ALL, inside: DIRECT, quiet: ALL, routed: DIRECT, open: ALL, host: NONE },
-  outside: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, host: ['other gateways', 'uplink'] },
-};
-
-/** Ports: of containers published and not, of the host's own servers. */
-const PUBLISHED = 80;
-const UNPUBLISHED = 81;
-const SERVICE = 9000;
-
-interface Probe {
-  readonly path: Path;
-  readonly question: Question;
-}
-
-class World {
-  readonly packets = new Packets();
-  readonly servers = new Map<Network, { sandbox: Sandbox; hostPort: number }>();
-  readonly clients = new Map<Network, Sandbox>();
-  readonly lab: Lab;
-  readonly outside: string;
-  readonly version: 4 | 6;
-
-  private constructor(lab: Lab, version: 4 | 6) {
-    this.lab = lab;
-    this.version = version;
-    this.outside = lab.otherHost();
-  }
-
-  static async build(version: 4 | 6): Promise<World> {
-    const lab = await Lab.start({
-      ipv6: true,
-      addressPools: [
-        { base: '10.210.0.0/16', size: 24 },
-        { base: 'fd00:210::/48', size: 64 },
-      ],
-    });
-    const world = new World(lab, version);
-    const option = (name: string, value: string) => ({ [`com.docker.network.bridge.${name}`]: value });
-    const modes = (mode: string) => ({ ...option('gateway_mode_ipv4', mode), ...option('gateway_mode_ipv6', mode) });
-    await lab.createNetwork('a', { enableIpv6: true });
-    await lab.createNetwork('b', { enableIpv6: true });
-    await lab.createNetwork('inside', { enableIpv6: true, internal: true });
-    await lab.createNetwork('quiet', { enableIpv6: true, options: option('enable_icc', 'false') });
-    await lab.createNetwork('routed', { enableIpv6: true, options: modes('routed') });
-    await lab.createNetwork('open', { enableIpv6: true, options: modes('nat-unprotected') });
-    let hostPort = 8000;
-    for (const name of NETWORKS) {
-      hostPort++;
-      const network = name === 'default' ? 'bridge' : name;
-      const bindings = [{ hostIp: '', hostPort: String(hostPort) }];
-      const more = name === 'b' ? [{ hostIp: world.loopback, hostPort: String(LOOPBACK_PORT) }] : [];
-      const server = await lab.join(`${name}-server`, [network], { portBindings: { [`${PUBLISHED}/tcp`]: bindings, [`${PUBLISHED}/udp`]: [...bindings, ...more] } });
-      world.servers.set(name, { sandbox: server, hostPort });
-      world.clients.set(name, await lab.join(`${name}-client`, [network]));
-      for (const port of [PUBLISHED, UNPUBLISHED]) world.#serve(server.netns, port, version === 4 ? '0.0.0.0' : '::');
-    }
-    // No route leads out of an internal network. A container with CAP_NET_ADMIN makes itself one, so that does not count.
-    for (const sandbox of [world.servers.get('inside')!.sandbox, world.clients.get('inside')!]) {
-      run('nsenter', `--net=${sandbox.netns}`, 'ip', `-${version}`, 'route', 'add', 'default', 'via', world.gateway('inside'));
-    }
-    world.packets.serveUdp(undefined, LOOPBACK_SERVICE, world.loopback);
-    // One server an address: a datagram is answered from where it was sent to.
-    for (const address of [world.uplink, ...NETWORKS.map((name) => world.gateway(name))]) world.#serve(undefined, SERVICE, address);
-    return world;
-  }
-
-  get uplink(): string {
-    return this.version === 4 ? '192.0.2.1' : '2001:db8::1';
-  }
-
-  get loopback(): string {
-    return this.version === 4 ? '127.0.0.1' : '::1';
-  }
-
-  get outsideAddress(): string {
-    return this.version === 4 ? '192.0.2.2' : '2001:db8::2';
-  }
-
-  gateway(name: Network): string {
-    const { pools } = this.lab.network(name === 'default' ? 'bridge' : name);
-    return pools.map((pool) => pool.gateway).find((address) => address.includes(':') === (this.version === 6))!;
-  }
-
-  address(sandbox: Sandbox): string {
-    return this.version === 4 ? sandbox.endpoints[0]!.ipv4 : sandbox.endpoints[0]!.ipv6;
-  }
-
-  netns(source: Source): string | undefined {
-    return source === 'host' ? undefined : source === 'outside' ? this.outside : this.clients.get(source)!.netns;
-  }
-
-  #serve(netns: string | undefined, port: number, address: string): void {
-    this.packets.serveTcp(netns, port, address);
-    this.packets.serveUdp(netns, port, address);
-  }
-
-  /** Every packet that a cell stands for: tcp and udp each, to each address of the host that leads there. */
-  probes(source: Source, target: Network | 'host'): Probe[] {
-    const from = this.netns(source);
-    const both = (path: Path, to: string, port: number): Probe[] => (['tcp', 'udp'] as const).map((protocol) => ({ path, question: { from, protocol, to, port } }));
-    const ping = (path: Path, to: string): Probe => ({ path, question: { from, protocol: 'icmp', to } });
-    const isContainer = source !== 'host' && source !== 'outside';
-    if (target === 'host') {
-      const visit = (path: Path, to: string) => [...both(path, to, SERVICE), ping(path, to)];
-      if (source === 'host') return [];
-      return [
-        ...(isContainer ? visit('own gateway', this.gateway(source)) : []),
-        ...visit('other gateways', this.gateway(source === 'b' ? 'a' : 'b')),
-        ...visit('uplink', this.uplink),
-      ];
-    }
-    const { sandbox, hostPort } = this.servers.get(target)!;
-    const to = this.address(sandbox);
-    const hostAddresses = new Set([this.uplink, this.gateway(target), ...(isContainer ? [this.gateway(source)] : [])]);
-    return [
-      ...both('published', to, PUBLISHED),
-      ...both('unpublished', to, UNPUBLISHED),
-      ping('ping', to),
-      ...[...hostAddresses].flatMap((address) => both('host port', address, hostPort)),
-    ];
-  }
-
-  async stop(): Promise<void> {
-    this.packets.close();
-    await this.lab.stop();
-  }
-}
 
 function linkIndex(netns: string | undefined, name: string): number {
   const route = RouteSocket.open(netns);
@@ -186,36 +33,19 @@ function bridgeLinkLocal(bridge: string): string {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const described = ({ protocol, to, port }: Question) => `${protocol} ${to}${port === undefined ? '' : ` port ${port}`}`;
-
-/** The paths that got through, as a whole; one of which only some packets did is told with what they were. */
-async function tryCell(world: World, source: Source, target: Network | 'host'): Promise<string[]> {
-  const outcomes = await Promise.all(world.probes(source, target).map(async ({ path, question }) => ({ path, question, through: (await world.packets.ask(question)) !== '' })));
-  const paths = [...new Set(outcomes.map(({ path }) => path))];
-  return paths.flatMap((path) => {
-    const mine = outcomes.filter((outcome) => outcome.path === path);
-    const through = mine.filter((outcome) => outcome.through);
-    if (through.length === mine.length) return [path];
-    return through.length === 0 ? [] : [`of ${path} only ${through.map(({ question }) => described(question)).join(', ')}`];
-  });
-}
-
 function table(version: 4 | 6): void {
   let world: World;
   const results = new Map<string, string[]>();
 
   before(async () => {
     world = await World.build(version);
-    await Promise.all(SOURCES.map(async (source) => {
-      for (const target of [...NETWORKS, 'host'] as const) results.set(`${source} > ${target}`, []);
-      await Promise.all(([...NETWORKS, 'host'] as const).map(async (target) => results.set(`${source} > ${target}`, await tryCell(world, source, target))));
-    }));
+    await eachCell([...PLACES, 'host'], async (source, target) => results.set(`${source} > ${target}`, await tryCell(world, source, target)));
   });
   after(() => world.stop());
 
   for (const source of SOURCES) {
     test(`from ${source}`, () => {
-      const found = Object.fromEntries([...NETWORKS, 'host'].map((target) => [target, results.get(`${source} > ${target}`)]));
+      const found = Object.fromEntries([...PLACES, 'host'].map((target) => [target, results.get(`${source} > ${target}`)]));
       assert.deepEqual(found, ALLOWED[source]);
     });
   }
@@ -268,12 +98,12 @@ function table(version: 4 | 6): void {
       await firewall.start();
       try {
         for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) if ((await tryCell(world, 'outside', 'routed')).length > 0 && (await tryCell(world, 'a', 'b')).length > 0) break;
-        await Promise.all(
-          SOURCES.flatMap((source) => [
-            ...NETWORKS.map(async (target) => assert.deepEqual(await tryCell(world, source, target), ALLOWED[source][target], `${source} > ${target}`)),
-            tryCell(world, source, 'host').then((through) => assert.deepEqual(through.filter((path) => !path.startsWith('of ') && !ALLOWED[source].host.includes(path as Path)), [], `${source} > host`)),
-          ]),
-        );
+        await eachCell(NETWORKS, async (source, target) => assert.deepEqual(await tryCell(world, source, target), ALLOWED[source][target], `${source} > ${target}`));
+        // No way is made to what is not ours.
+        await eachCell([...OTHERS, 'host'], async (source, target) => {
+          const through = await tryCell(world, source, target);
+          assert.deepEqual(through.filter((path) => !path.startsWith('of ') && !ALLOWED[source][target].includes(path as Path)), [], `${source} > ${target}`);
+        });
       } finally {
         await firewall.stop();
       }
@@ -286,15 +116,12 @@ function table(version: 4 | 6): void {
       const expected: Arrived = { 'a as its own': version === 4 ? ['container', 'loopback server'] : ['container'], 'a as the host': version === 4 ? [] : ['container'] };
       const arrived = await tryMadeUp(world, expected);
       for (const [name, goals] of Object.entries(expected)) assert.deepEqual(goals.filter((goal) => !arrived[name]!.includes(goal)), [], name);
-      const closed = await Promise.all(
-        SOURCES.flatMap((source) =>
-          NETWORKS.map(async (target) => {
-            const through = await tryCell(world, source, target);
-            return DIRECT.filter((path) => !through.includes(path)).map((path) => `${source} > ${target}: ${path}`);
-          }),
-        ),
-      );
-      assert.deepEqual(closed.flat(), []);
+      const closed: string[] = [];
+      await eachCell(PLACES, async (source, target) => {
+        const through = await tryCell(world, source, target);
+        closed.push(...DIRECT.filter((path) => !through.includes(path)).map((path) => `${source} > ${target}: ${path}`));
+      });
+      assert.deepEqual(closed, []);
     });
   });
 }
@@ -306,8 +133,6 @@ const GOALS = ['container', 'host port', 'host server', 'loopback port', 'loopba
 type Goal = (typeof GOALS)[number];
 type Arrived = Readonly<Record<string, readonly Goal[]>>; // by 'SENDER as CLAIM'
 
-const LOOPBACK_PORT = 8100;
-const LOOPBACK_SERVICE = 9001;
 const TO_ANYBODY: readonly Goal[] = ['host port', 'host server'];
 
 const madeUp = (version: 4 | 6): Arrived => ({
@@ -369,7 +194,7 @@ async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
   return arrived;
 }
 
-const DESCRIPTIONS: Readonly<Record<Network, string>> = {
+const DESCRIPTIONS: Readonly<Record<Place, string>> = {
   default: 'the default bridge',
   a: 'a network of the user\'s',
   b: 'another one',
@@ -377,11 +202,13 @@ const DESCRIPTIONS: Readonly<Record<Network, string>> = {
   quiet: 'a network with `com.docker.network.bridge.enable_icc=false`',
   routed: 'a network with `gateway_mode_ipv4=routed` (and ipv6)',
   open: 'a network with `gateway_mode_ipv4=nat-unprotected` (and ipv6)',
+  earlier: 'a bridge of another engine that was there when the daemon turned IP forwarding on, with published ports and no rule that closes anything',
+  later: 'the same, made afterwards ([firewall.md](firewall.md))',
 };
 
 /** The table as documentation; UPDATE_GOLDEN=1 writes it. */
 function renderPage(): string {
-  const rows = SOURCES.map((source) => `| **${source}** | ${NETWORKS.map((target) => ALLOWED[source][target].join(', ') || '-').join(' | ')} |`);
+  const rows = SOURCES.map((source) => `| **${source}** | ${PLACES.map((target) => ALLOWED[source][target].join(', ') || '-').join(' | ')} |`);
   const toHost = SOURCES.filter((source) => source !== 'host').map((source) => {
     const cells = TO_HOST.map((path) => (ALLOWED[source].host.includes(path) ? 'yes' : source === 'outside' && path === 'own gateway' ? '' : '-'));
     return `| **${source}** | ${cells.join(' | ')} |`;
@@ -391,7 +218,7 @@ function renderPage(): string {
 Generated by test/network/isolation.test.ts, which tries every cell with real packets, over IPv4 and over IPv6; do not edit.
 
 - **host**: the host itself; **outside**: another machine that routes the containers' addresses to the host
-${NETWORKS.map((name) => `- **${name}**: ${DESCRIPTIONS[name]}`).join('\n')}
+${PLACES.map((name) => `- **${name}**: ${DESCRIPTIONS[name]}`).join('\n')}
 
 ## Containers
 
@@ -399,8 +226,8 @@ Rows are where a packet comes from, columns the network of the container that it
 container at its own address, with and without \`-p\`, TCP and UDP; *ping*: its own address; *host port*: the published port, TCP and
 UDP, at the host's address on its uplink and at the gateway addresses of both networks. A dash: nothing.
 
-| from \\ to | ${NETWORKS.join(' | ')} |
-|---|${NETWORKS.map(() => '---').join('|')}|
+| from \\ to | ${PLACES.join(' | ')} |
+|---|${PLACES.map(() => '---').join('|')}|
 ${rows.join('\n')}
 
 Containers of one network reach each other's every port, unless the network forbids it; links then open exactly what their sources expose.
