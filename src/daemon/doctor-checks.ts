@@ -36,7 +36,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     root ? { level: 'ok', subject: 'privileges', text: 'root' } : { level: 'fail', subject: 'privileges', text: 'not root', advice: 'run as root: sudo causeway doctor' },
     ...programs(),
     cgroups(),
-    ...(await attempted('runtime', () => runtimes(config))),
+    ...(await attempted('runtime', () => runtimes(config, root))),
     forwarding(),
     bridgeFilter(),
     openFiles(),
@@ -119,7 +119,7 @@ function cgroups(): Finding {
   return { level: 'ok', subject: 'cgroups', text: mode };
 }
 
-async function runtimes(config: DaemonConfig): Promise<Finding[]> {
+async function runtimes(config: DaemonConfig, root: boolean): Promise<Finding[]> {
   const table = runtimeTable(config.runtimes);
   if (Object.keys(table).length === 0) return [{ level: 'fail', subject: 'runtime', text: 'neither crun nor runc is installed', advice: 'apt-get install crun' }];
   const stateDir = mkdtempSync(join(tmpdir(), 'causeway-doctor-'));
@@ -128,8 +128,13 @@ async function runtimes(config: DaemonConfig): Promise<Finding[]> {
     const { runtimes: found } = await runtime.version();
     const findings: Finding[] = [];
     for (const [name, { path, version }] of Object.entries(found)) {
-      const problem = await runtime.probe(name);
       const subject = `runtime ${name}`;
+      if (!root) {
+        // It would make a container.
+        findings.push({ level: 'note', subject, text: `${path}, ${version}: whether it works is not known`, advice: 'run as root: sudo causeway doctor' });
+        continue;
+      }
+      const problem = await runtime.probe(name);
       if (problem === undefined) findings.push({ level: 'ok', subject, text: `${path}, ${version}` });
       // The daemon works in a mount namespace without the mount that crun complains of.
       else if (/hybrid/.test(problem)) findings.push({ level: 'note', subject, text: `${path}: works in the daemon's own mount namespace, not in this one (${problem.trim()})` });

@@ -203,3 +203,20 @@ describe('a daemon that runs', () => {
     assert.match(engine.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'db'), /^10\.91\.0\./);
   });
 });
+
+test('who is not root is told to ask as root, not to install what is there', () => {
+  const host = Host.create();
+  try {
+    // May read the checkout, wherever it is.
+    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+    const { out } = host.run('setpriv', ...nobody, join(PROJECT, 'bin/causeway'), 'doctor', '--json', '--config-file', '/dev/null', '--exec-root', '/run/causeway-nobody', '--data-root', '/var/lib/causeway-nobody');
+    const runtimes = (JSON.parse(out) as Finding[]).filter(({ subject }) => subject.startsWith('runtime '));
+    assert.ok(runtimes.length > 0);
+    for (const { subject, level, text, advice } of runtimes) {
+      assert.deepEqual([level, advice], ['note', 'run as root: sudo causeway doctor'], `${subject}: ${text}`);
+      assert.match(text, /^\/\S+, \S.*: whether it works is not known$/);
+    }
+  } finally {
+    host.destroy();
+  }
+});
