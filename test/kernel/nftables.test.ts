@@ -5,6 +5,7 @@ import { isKernelError } from '../../src/kernel/errors.ts';
 import { netlinkTraffic } from '../../src/kernel/netlink/netlink-socket.ts';
 import { addToNewSet, concatenate, interfaceNameField, markField, NftSocket, u16Field, type SetElement } from '../../src/kernel/nftables/batch.ts';
 import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
+import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
 import { readTable, writeTable } from '../../src/kernel/nftables/table-copy.ts';
 import { ipBytes } from '../../src/kernel/socket-address.ts';
 import { nft, run, throwawayDirectory, throwawayNetns } from './throwaway.ts';
@@ -278,4 +279,23 @@ test('a table that goes or changes while it is copied is never copied in part', 
   const always = disturbed(() => ruleset.run('add rule inet torn first tcp dport 4 drop'));
   assert.equal(readTable(always, 'inet', 'torn'), undefined, 'not while others change it all the time');
   ruleset.run('delete table inet torn');
+});
+
+test('what a thread lists meanwhile does not change what is listed here', async () => {
+  const rules = (count: number, ...protocols: string[]) => Array.from({ length: count }, (_, at) => `meta l4proto ${protocols[at % protocols.length]} accept;`).join(' ');
+  ruleset.run(`table inet here { chain c { ${rules(200, 'icmp', 'ipv6-icmp')} }; }; table inet aside { chain c { ${rules(4000, 'tcp', 'udp', 'sctp')} }; }`);
+  const reader = RulesetReader.open(netns);
+  try {
+    const whole = ruleset.list('list table inet here');
+    let isOver = false;
+    const listing = reader.list('list table inet aside').finally(() => (isOver = true));
+    while (!isOver) {
+      assert.equal(ruleset.list('list table inet here'), whole);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal((await listing).filter((entry) => 'rule' in entry).length, 4000);
+  } finally {
+    reader.close();
+    ruleset.run('delete table inet here; delete table inet aside');
+  }
 });

@@ -5,7 +5,7 @@
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import { LongWork } from '../../base/long-work.ts';
 import { NftSocket } from './batch.ts';
-import { NFT_MSG_GETRULE, type NftFamily } from './protocol.ts';
+import { NFT_MSG_GETRULE, NFT_MSG_GETSETELEM, type NftFamily } from './protocol.ts';
 import { RulesetContext } from './ruleset.ts';
 
 /** { rule: … } or { chain: … }, as in libnftables-json(5). */
@@ -13,15 +13,19 @@ export type ListedEntry = Readonly<Record<string, unknown>>;
 
 const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
 const RULE = '{"rule":'; // never inside of a string, where each quote has a backslash
 const PART_CHARACTERS = 64 * 1024;
 /** Before it, reading rules of iptables called libxtables, which no two threads may use at once. */
 const FIRST_FOR_THREADS = [1, 0, 6] as const;
 
+/** One thread at a time: as text, rules of iptables are listed by libxtables, whatever the release. */
+const listing = new KeyedLock();
+
 export class RulesetReader {
   readonly #context: RulesetContext;
   readonly #netns: string | undefined;
-  readonly #lock = new KeyedLock();
   #inThread: boolean | undefined;
   #closed = false;
 
@@ -39,12 +43,12 @@ export class RulesetReader {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    void this.#lock.run('', async () => this.#context.close());
+    void listing.run('', async () => this.#context.close());
   }
 
   /** What a list command prints, without the elements of sets unless `elements`. Throws KernelError, ENOENT where there is no such thing. */
   async list(command: string, options: { readonly elements?: boolean } = {}): Promise<ListedEntry[]> {
-    const text = await this.#lock.run('', async () => {
+    const text = await listing.run('', async () => {
       this.#inThread ??= isForThreads(this.#context.list('list tables', { json: true }));
       const asked = { json: true, terse: !options.elements } as const;
       return this.#inThread ? this.#context.printAside(command, asked) : this.#context.print(command, asked);
@@ -54,22 +58,31 @@ export class RulesetReader {
 
   /** How many rules a table has, or one chain of it; it stops counting above `limit`. */
   countRules({ family, table, chain }: { readonly family: NftFamily; readonly table: string; readonly chain?: string }, limit: number): number {
+    return this.#sum('count rules', NFT_MSG_GETRULE, family, [[NFTA_RULE_TABLE, table], ...(chain === undefined ? [] : [[NFTA_RULE_CHAIN, chain] as const])], () => 1, limit);
+  }
+
+  /** How many bytes the kernel says about the elements of a set or map, some dozens for each; it stops above `limit`. */
+  sizeOfSet({ family, table, set }: { readonly family: NftFamily; readonly table: string; readonly set: string }, limit: number): number {
+    return this.#sum('measure a set', NFT_MSG_GETSETELEM, family, [[NFTA_SET_ELEM_LIST_TABLE, table], [NFTA_SET_ELEM_LIST_SET, set]], (payload) => payload.length, limit);
+  }
+
+  #sum(operation: string, type: number, family: NftFamily, of: readonly (readonly [attribute: number, name: string])[], weight: (payload: Buffer) => number, limit: number): number {
     const enough = new Error('enough');
-    let count = 0;
+    let sum = 0;
     const socket = NftSocket.open(this.#netns); // one of its own: the rest of the answer goes with it
     try {
-      socket.dumpMessages('count rules', NFT_MSG_GETRULE, family, (writer) => {
-        writer.attributeString(NFTA_RULE_TABLE, table);
-        if (chain !== undefined) writer.attributeString(NFTA_RULE_CHAIN, chain);
-      }, () => {
-        if (++count > limit) throw enough;
-      }, () => (count = 0));
+      socket.dumpMessages(operation, type, family, (writer) => {
+        for (const [attribute, name] of of) writer.attributeString(attribute, name);
+      }, (payload) => {
+        sum += weight(payload);
+        if (sum > limit) throw enough;
+      }, () => (sum = 0));
     } catch (error) {
       if (error !== enough) throw error;
     } finally {
       socket.close();
     }
-    return count;
+    return sum;
   }
 }
 

@@ -9,6 +9,7 @@ import { runInNetns } from '../netns.ts';
 
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
 const NFT_CTX_OUTPUT_HANDLE = 1 << 3;
+const NFT_CTX_OUTPUT_NUMERIC_PROTO = 1 << 7;
 const NFT_CTX_OUTPUT_TERSE = 1 << 11; // sets without their elements
 
 export interface ListOptions {
@@ -69,10 +70,13 @@ export class RulesetContext {
     return this.#execute(command, flagsOf(options));
   }
 
-  /** The same in a thread; nothing else may be asked of the context, and it must stay open, until it settles. */
+  /**
+   * The same in a thread; nothing else may be asked of the context, and it must stay open, until it settles. Protocols are numbers: for their names libraries before
+   * 1.0.9 ask getprotobynumber, whose one answer for all threads would be taken for the protocol of a rule that is listed here at the same time.
+   */
   async printAside(command: string, options: ListOptions): Promise<string> {
-    if (options.json) refuseWhatIsNoText(command, await this.#executeAside(command, flagsOf({ ...options, json: false })));
-    return this.#executeAside(command, flagsOf(options));
+    if (options.json) refuseWhatIsNoText(command, await this.#executeAside(command, flagsOf({ ...options, json: false }) | NFT_CTX_OUTPUT_NUMERIC_PROTO));
+    return this.#executeAside(command, flagsOf(options) | NFT_CTX_OUTPUT_NUMERIC_PROTO);
   }
 
   async #executeAside(commands: string, flags: number): Promise<string> {
