@@ -97,7 +97,7 @@ A program of another firewall that does not answer (it is stopped, or waits for 
 five minutes at last, and the warnings of \`docker info\` say so meanwhile.
 
 \`causeway doctor\` and the warnings of \`docker info\` say what of which network is dropped, by which program and rule, and what to do in that program's own words. They
-follow a packet of each network through all chains before routing, on the way and behind it (those of type nat too), jumps, sets and maps, and a frame through those of the family bridge. What rules ask beyond interfaces, addresses, marks and the state of a connection (a port, a rate) is taken for something special,
+follow a packet of each network through all chains before routing, on the way and behind it (those of type nat too), jumps, sets and maps, and a frame through those of the family bridge. What rules ask beyond interfaces, addresses, protocols, marks and the state of a connection (a port, a rate, a set of some thousand elements) is taken for something special,
 which a packet in general does not have. By which interface packets leave is asked of the kernel for each network: a VPN and rules of routing count. Rules are read again after news of rules or of networks. Where forwarded packets can meet more than 20,000 of them, both say that these were not evaluated.
 
 Commands on this page say \`docker0\` and \`br-web\`. What the bridge of the default network is called on this host (beside Docker \`causeway0\`) says the first of these commands; bridges of other networks are

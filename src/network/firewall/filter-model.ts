@@ -3,7 +3,7 @@
  * address elsewhere, a counter) is taken to be nothing special: a rule for something special does not meet it, one for all but something special does.
  */
 import { LongWork } from '../../base/long-work.ts';
-import { parseSubnet, subnetContains } from '../../model/addresses.ts';
+import { ipToBigint, ipVersion, parseSubnet, subnetContains } from '../../model/addresses.ts';
 
 export interface ProbePacket {
   readonly family: 'ip' | 'ip6';
@@ -144,4 +144,11 @@ export function matchesAddress(pattern: string, address: string): Known {
   if (!subnet) return undefined;
   if (address === '') return subnet.prefix === 0 ? true : undefined;
   return subnetContains(subnet, address);
+}
+
+/** '10.0.0.5' to '10.0.0.9' */
+export function matchesAddressRange([first, last]: readonly [string, string], address: string): Known {
+  if (address === '') return undefined;
+  const version = ipVersion(address);
+  return ipVersion(first) === version && ipVersion(last) === version ? ipToBigint(first) <= ipToBigint(address) && ipToBigint(address) <= ipToBigint(last) : undefined;
 }

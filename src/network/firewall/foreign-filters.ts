@@ -16,6 +16,7 @@ import { FAMILY, TABLE } from './schema.ts';
 /** Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of megabytes. */
 export const MAX_RULES = 20_000;
 const ASKING = new HostPrograms();
+const LONG_SET = 65_536; // bytes, of a thousand elements or two
 const SMALL_TABLE = 2_000; // rules; of a larger table only the chains that count are read
 
 const ORDER: readonly Hook[] = ['prerouting', 'forward', 'postrouting'];
@@ -172,7 +173,7 @@ function lineCount(text: string, limit: number): number {
   return count;
 }
 
-/** Sets that tell interfaces apart; those of addresses may be long, and are for something special. */
+/** Sets that tell interfaces or addresses apart. Long ones are lists of somebody's enemies, and for something special. */
 class Sets {
   readonly #known = new Map<string, readonly unknown[] | undefined>();
   readonly #reader: RulesetReader;
@@ -189,10 +190,20 @@ class Sets {
 
   /** Reads those that a rule asks. */
   async learn(expressions: readonly Expression[]): Promise<void> {
-    for (const name of expressions.flatMap((one) => setsOfInterfaces(one))) if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
+    for (const name of expressions.flatMap((one) => setsAsked(one))) if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
+  }
+
+  #isLong(set: string): boolean {
+    try {
+      return this.#reader.sizeOfSet({ family: this.#family as NftFamily, table: this.#table, set }, LONG_SET) > LONG_SET;
+    } catch (error) {
+      if (!isKernelError(error)) throw error;
+      return true; // it cannot be read at all
+    }
   }
 
   async #read(name: string): Promise<readonly unknown[] | undefined> {
+    if (this.#isLong(name)) return undefined;
     for (const kind of ['set', 'map'] as const) {
       try {
         const entries = await this.#reader.list(`list ${kind} ${this.#family} ${word(this.#table)} ${word(name)}`, { elements: true });
@@ -206,8 +217,8 @@ class Sets {
   }
 }
 
-function setsOfInterfaces(expression: Expression): string[] {
+function setsAsked(expression: Expression): string[] {
   const { left, right } = (expression['match'] ?? {}) as { left?: unknown; right?: unknown };
   const { key, data } = (expression['vmap'] ?? {}) as { key?: unknown; data?: unknown };
-  return ([[left, right], [key, data]] as const).flatMap(([what, set]) => (typeof set === 'string' && set.startsWith('@') && /"(iifname|oifname|iif|oif)"/.test(JSON.stringify(what)) ? [set.slice(1)] : []));
+  return ([[left, right], [key, data]] as const).flatMap(([what, set]) => (typeof set === 'string' && set.startsWith('@') && /"(iifname|oifname|iif|oif|saddr|daddr)"/.test(JSON.stringify(what)) ? [set.slice(1)] : []));
 }

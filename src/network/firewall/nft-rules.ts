@@ -1,5 +1,5 @@
 /** Rules as libnftables lists them, to be evaluated. */
-import { matchesAddress, matchesInterface, meets, type FilterRule, type Known, type ProbePacket, type Verdict } from './filter-model.ts';
+import { matchesAddress, matchesAddressRange, matchesInterface, meets, type FilterRule, type Known, type ProbePacket, type Verdict } from './filter-model.ts';
 import type { Expression } from './nft-listing.ts';
 
 /** The elements of a named set or map; undefined where they are not known. */
@@ -106,14 +106,19 @@ function isValue(right: unknown, left: unknown, packet: ProbePacket): Known {
     case 'protocol':
       return right === packet.family;
     case 'l4proto':
-      return right === 'tcp' || right === 6;
+      return isProtocol(right, packet);
     default:
   }
+  if (payload?.field === 'protocol' || payload?.field === 'nexthdr') return isProtocol(right, packet);
   if (payload?.field !== 'saddr' && payload?.field !== 'daddr') return undefined;
   const address = payload.field === 'saddr' ? packet.saddr : packet.daddr;
+  const { range } = (right ?? {}) as { range?: readonly [string, string] };
+  if (range) return matchesAddressRange(range, address);
   const prefix = (right as { prefix?: { addr?: string; len?: number } } | null)?.prefix;
   return prefix ? matchesAddress(`${prefix.addr}/${prefix.len}`, address) : typeof right === 'string' ? matchesAddress(right, address) : undefined;
 }
+
+const isProtocol = (right: unknown, { protocol }: ProbePacket): boolean => (protocol === 'udp' ? right === 'udp' || right === 17 : right === 'tcp' || right === 6);
 
 const pairsOf = (data: unknown, sets: SetReader): readonly unknown[] => (typeof data === 'string' ? sets(data.slice(1)) : (data as { set?: readonly unknown[] } | undefined)?.set) ?? [];
 
