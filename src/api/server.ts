@@ -6,6 +6,8 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { Socket } from 'node:net';
 import { beginActivity } from '../base/activity.ts';
 import { errorKind, errorMessage } from '../base/errors.ts';
+import { StartError } from '../model/start-error.ts';
+import type { ErrorJson } from '../wire/system.ts';
 import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
 import { Call } from './call.ts';
@@ -49,7 +51,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, search, asked } = splitUrl(request.url ?? '/');
     const match = path === undefined ? undefined : routes.find(request.method ?? 'GET', path);
-    if (!match) return request.method === 'OPTIONS' ? void response.end() : sendError(response, 404, 'page not found');
+    if (!match) return request.method === 'OPTIONS' ? void response.end() : sendError(response, 404, { message: 'page not found' });
     let call: Call | undefined;
     const end = beginActivity(`${request.method} ${path!.slice(0, 200)}`);
     try {
@@ -97,16 +99,17 @@ function fail(error: unknown, response: ServerResponse, call: Call | undefined, 
     response.end(`${explain(errorMessage(error))}\n`);
     return;
   }
-  sendError(response, status, explain(errorMessage(error)), call?.bodyRefused);
+  const exitCode = error instanceof StartError && error.exitCode !== 128 ? { exitCode: error.exitCode } : {};
+  sendError(response, status, { message: explain(errorMessage(error)), ...exitCode }, call?.bodyRefused);
 }
 
-function sendError(response: ServerResponse, status: number, message: string, unread = false): void {
+function sendError(response: ServerResponse, status: number, error: ErrorJson, unread = false): void {
   if (status === 304) {
     response.writeHead(304);
     response.end();
     return;
   }
-  const body = Buffer.from(`${JSON.stringify({ message })}\n`);
+  const body = Buffer.from(`${JSON.stringify(error)}\n`);
   response.removeHeader('Content-Encoding');
   if (unread) response.setHeader('Connection', 'close');
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });

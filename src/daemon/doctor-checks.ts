@@ -18,6 +18,7 @@ import { withUplinks } from '../network/foreign-drops.ts';
 import { chooseDefaultBridge, DOCKER_BRIDGE, isBridgeNotice } from '../network/default-bridge.ts';
 import { silentLog } from '../base/log.ts';
 import { Runtime } from '../oci/runtime.ts';
+import { isAboutHybridCgroups } from '../oci/runtime-errors.ts';
 import { examineConfig } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { networkIsManaged } from './instance-lock.ts';
@@ -137,7 +138,7 @@ async function runtimes(config: DaemonConfig, root: boolean): Promise<Finding[]>
       const problem = await runtime.probe(name);
       if (problem === undefined) findings.push({ level: 'ok', subject, text: `${path}, ${version}` });
       // The daemon works in a mount namespace without the mount that crun complains of.
-      else if (/hybrid/.test(problem)) findings.push({ level: 'note', subject, text: `${path}: works in the daemon's own mount namespace, not in this one (${problem.trim()})` });
+      else if (isAboutHybridCgroups(problem)) findings.push({ level: 'note', subject, text: `${path}: works in the daemon's own mount namespace, not in this one (${problem.trim()})` });
       else findings.push({ level: 'warn', subject, text: `${path}: ${problem.trim()}`, advice: `apt-get install --reinstall ${name}` });
     }
     return findings;

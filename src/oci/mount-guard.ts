@@ -6,8 +6,9 @@
  */
 import { isKernelError } from '../kernel/errors.ts';
 import { filesThere, mountsOfProcess, restrictMounts, type ForeignMount, type MountRestriction } from '../kernel/foreign-mounts.ts';
+import type { StartError } from '../model/start-error.ts';
 import type { OciMount, OciSpec } from './oci-spec.ts';
-import { createError, type StartError } from './runtime-errors.ts';
+import { createError } from './runtime-errors.ts';
 
 /** Files of /proc that a mount may cover: they inform, nothing is decided by them. runc's list. */
 const COVERABLE = ['cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled'].map(

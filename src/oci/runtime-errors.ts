@@ -1,20 +1,8 @@
 /**
  * What a runtime says when a container or an exec does not start, in Docker's words, with the kind and the exit code that
- * Docker's client derives from them: 127 where the program is not there, 126 where it may not be executed.
+ * follow from it. Nothing else reads what a runtime says.
  */
-import { CausewayError } from '../base/errors.ts';
-
-export class StartError extends CausewayError {
-  /** What the container's state shows: 127, 126, or 128 for anything else. */
-  readonly exitCode: 126 | 127 | 128;
-
-  constructor(message: string, exitCode: 126 | 127 | 128) {
-    // Docker answers 400 where the fault is in what the user asked to run.
-    super(exitCode === 128 ? 'system' : 'invalid', message);
-    this.name = 'StartError';
-    this.exitCode = exitCode;
-  }
-}
+import { StartError } from '../model/start-error.ts';
 
 /** The runtime's complaint alone: without time stamps, log fields and levels, one line. */
 export function plainMessage(text: string): string {
@@ -41,17 +29,18 @@ const INIT = 'error during container init: ';
 /** Why create failed. `program` is what the container was to run. */
 export function createError(text: string, program: string): StartError {
   const { complaint, ofProgram } = complaintOf(text, program);
-  return classify(`${CREATE}${PROCESS}${ofProgram ? INIT : ''}${complaint}: unknown`);
+  return startError(`${CREATE}${PROCESS}${ofProgram ? INIT : ''}`, complaint);
 }
 
 /** Why an exec failed: the same cases, worded as Docker words them for exec. */
 export function execError(text: string, program: string): StartError {
-  return classify(`${EXEC}${PROCESS}${complaintOf(text, program).complaint}: unknown`);
+  return startError(`${EXEC}${PROCESS}`, complaintOf(text, program).complaint);
 }
 
-// The exit code and the last words follow from the text alone, as they do in Docker: its client reads them the same way.
-function classify(message: string): StartError {
-  const has = (part: string) => message.toLowerCase().includes(part);
+// The exit code and the last words follow from the runtime's own, as they do in Docker.
+function startError(before: string, complaint: string): StartError {
+  const message = `${before}${complaint}: unknown`;
+  const has = (part: string) => complaint.toLowerCase().includes(part);
   if (has('permission denied')) return new StartError(message, 126);
   if (has('is a directory')) return new StartError(`${message}: permission denied`, 126);
   if (has('not a directory')) {
@@ -61,6 +50,9 @@ function classify(message: string): StartError {
   if (has('executable file not found') || has('no such file or directory')) return new StartError(message, 127);
   return new StartError(message, 128);
 }
+
+/** Whether crun will not work because of a cgroup hierarchy beside the one that it uses. */
+export const isAboutHybridCgroups = (text: string): boolean => /hybrid mode/i.test(text);
 
 /** The complaint in runc's words, for crun too; `ofProgram`: it is about the program that was to run. */
 function complaintOf(text: string, program: string): { complaint: string; ofProgram: boolean } {
@@ -81,7 +73,7 @@ function complaintOf(text: string, program: string): { complaint: string; ofProg
     const reason = refused === 'operation not permitted' ? 'is a directory' : refused;
     return about(/not a directory|no such file/.test(reason) ? `stat ${program}: ${reason}` : reason);
   }
-  if (/hybrid mode/i.test(message)) {
+  if (isAboutHybridCgroups(message)) {
     return { complaint: `${message} (use runc, or run where /sys/fs/cgroup/unified is not mounted)`, ofProgram: false };
   }
   return { complaint: message || 'the runtime gave no reason', ofProgram: false };

@@ -47,3 +47,9 @@ export interface DiskUsageJson {
   Volumes: readonly VolumeJson[] | null;
   BuildCache: readonly object[] | null;
 }
+
+export interface ErrorJson {
+  message: string;
+  /** Beside Docker's: of a start that the runtime refused, 127 where there is no such program and 126 where it may not be executed. */
+  exitCode?: number;
+}

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { conflict } from '../../src/base/errors.ts';
+import { StartError } from '../../src/model/start-error.ts';
 import { serve } from './serve.ts';
 
 test('says what it is, whatever is asked', async (t) => {
@@ -202,4 +204,22 @@ test('files', async (t) => {
     'commit c {"repo":"mine","tag":"latest","comment":"hi","author":"","pause":true,"changes":["ENV X=\\"1 \\\\\\"2\\\\\\"\\"","CMD [\\"a b\\"]","EXPOSE 80"]}',
   );
   assert.equal((await call('POST', '/commit?container=c', 'null')).status, 201);
+});
+
+test('what a start ends with is told where the runtime knows it', async (t) => {
+  const { call, backend } = await serve(t);
+  const { json } = await call('POST', '/containers/create', { Image: 'busybox' });
+  const refusals = [new StartError('exec: "x": no such program', 127), new StartError('exec: "/etc": a directory', 126), new StartError('the runtime gave no reason', 128), conflict('no such program')];
+  const told: unknown[] = [];
+  for (const error of refusals) {
+    backend.containers.start = () => Promise.reject(error);
+    const answer = await call('POST', `/containers/${json.Id}/start`);
+    told.push([answer.status, answer.json]);
+  }
+  assert.deepEqual(told, [
+    [400, { message: 'exec: "x": no such program', exitCode: 127 }],
+    [400, { message: 'exec: "/etc": a directory', exitCode: 126 }],
+    [500, { message: 'the runtime gave no reason' }],
+    [409, { message: 'no such program' }],
+  ]);
 });

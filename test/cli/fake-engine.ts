@@ -11,6 +11,8 @@ import { join } from 'node:path';
 export interface Asked {
   readonly method: string;
   readonly path: string;
+  /** Of the API; empty where the path has none. */
+  readonly version: string;
   readonly query: URLSearchParams;
   readonly body: string;
   readonly raw: Buffer;
@@ -66,11 +68,11 @@ export class FakeEngine {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://engine');
-    const path = url.pathname.replace(/^\/v1\.\d+/, '');
+    const [, version = '', path = ''] = /^(?:\/v(1\.\d+))?(.*)$/.exec(url.pathname) ?? [];
     const chunks: Buffer[] = [];
     if (!isHijack(path)) for await (const chunk of request) chunks.push(chunk as Buffer);
     const raw = Buffer.concat(chunks);
-    const asked: Asked = { method: request.method ?? '', path, query: url.searchParams, body: raw.toString(), raw, headers: request.headers };
+    const asked: Asked = { method: request.method ?? '', path, version, query: url.searchParams, body: raw.toString(), raw, headers: request.headers };
     this.asked.push(asked);
     const answer = this.#answers.get(`${asked.method} ${path}`);
     if (typeof answer === 'function') answer(asked, response, this);

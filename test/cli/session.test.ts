@@ -14,7 +14,7 @@ class Container {
   attached: Socket | undefined;
   #waiter: ServerResponse | undefined;
   readonly play: (container: Container) => void;
-  startAnswer: [number, string] | undefined;
+  startAnswer: [status: number, message: string, exitCode?: number] | undefined;
 
   constructor(play: (container: Container) => void) {
     this.play = play;
@@ -37,7 +37,7 @@ class Container {
     engine.set(`POST /containers/${ID}/kill`, empty());
     engine.set(`POST /containers/${ID}/resize`, empty(200));
     engine.set(`POST /containers/${ID}/start`, (asked, response) => {
-      if (this.startAnswer) return sendJson(response, this.startAnswer[0], { message: this.startAnswer[1] });
+      if (this.startAnswer) return sendJson(response, this.startAnswer[0], { message: this.startAnswer[1], exitCode: this.startAnswer[2] });
       response.writeHead(204).end();
       this.play(this);
     });
@@ -128,10 +128,14 @@ describe('attached containers', () => {
     ['exec: "nosuch": executable file not found in $PATH', 127],
     ['exec: "/etc": permission denied', 126],
     ['driver failed programming external connectivity', 125],
+    // What counts is what the engine knows, not what its sentence has in it.
+    ['exec: "/opt/permission denied/x": no such file', 127],
+    ['error mounting "/etc/passwd" to rootfs at "/bin": not a directory', 127],
+    ['network "no such file or directory" is gone', 125],
   ] as const) {
     it(`end with ${code} when the start fails: ${message}`, async () => {
       const container = new Container(() => {});
-      container.startAnswer = [400, message];
+      container.startAnswer = code === 125 ? [400, message] : [400, message, code];
       container.serve(engine);
       const outcome = await run(['busybox', 'nosuch']);
       assert.equal(outcome.code, code);
@@ -185,8 +189,20 @@ describe('attached containers', () => {
       stderr: "Unable to find image 'busybox:latest' locally\nlatest: Pulling from library/busybox\nStatus: Downloaded newer image for busybox:latest\n",
     });
     engine.set('POST /containers/create', refuse(404, 'network nosuch not found'));
+    engine.set('GET /images/busybox/json', {});
     const { stderr } = await run(['--network', 'nosuch', 'busybox']);
     assert.match(stderr, /^causeway: Error response from daemon: network nosuch not found\n/);
+  });
+
+  it('speak an older version with a daemon that knows no newer one', async () => {
+    engine.set('GET /networks', (asked, response) => {
+      response.setHeader('Api-Version', '1.44');
+      if (asked.version === '1.44') sendJson(response, 200, []);
+      else sendJson(response, 400, { message: 'this daemon says it in words of its own' });
+    });
+    const { code, stderr } = await runCausewayClient(['network', 'ls', '-q'], { host: engine.host });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(engine.calls('GET /networks').map(({ version }) => version), ['1.51', '1.44']);
   });
 
   it('survive a daemon that goes away, and say so', async () => {

@@ -116,6 +116,7 @@ describe('a container that cannot start', () => {
       engine.docker('run', '-d', '--name', 'refused', ...args);
       assert.equal(engine.ok('inspect', '-f', '{{.State.ExitCode}}', 'refused'), String(code), args.join(' '));
       engine.ok('rm', 'refused');
+      assert.equal(engine.causeway('run', '--rm', ...args).code, code, args.join(' '));
     }
   });
 

@@ -5,6 +5,7 @@
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { ErrorJson } from '../../wire/system.ts';
 import { StatusError } from '../command/status-error.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -16,8 +17,8 @@ export class ApiError extends StatusError {
   /** What the daemon said, without the words that say that it was the daemon. */
   readonly detail: string;
 
-  constructor(status: number, detail: string) {
-    super(`Error response from daemon: ${detail}`);
+  constructor(status: number, detail: string, runExitCode?: number) {
+    super(`Error response from daemon: ${detail}`, 1, runExitCode);
     this.status = status;
     this.detail = detail;
   }
@@ -64,9 +65,9 @@ export class ApiClient {
   async send(method: string, path: string, init: RequestInit = {}): Promise<IncomingMessage> {
     const response = await this.#sendOnce(method, path, init);
     if ((response.statusCode ?? 0) < 400) return response;
-    const detail = await errorDetail(response, path);
-    if (this.#fallBack(response.statusCode, detail) && init.stream === undefined) return this.send(method, path, init);
-    throw new ApiError(response.statusCode ?? 0, detail);
+    const error = await refusal(response, path);
+    if (this.#fallBack(response) && init.stream === undefined) return this.send(method, path, init);
+    throw error;
   }
 
   async json<T>(method: string, path: string, init: RequestInit = {}): Promise<T> {
@@ -100,9 +101,9 @@ export class ApiClient {
     });
     if ('socket' in answer && 'head' in answer) return answer;
     if ((answer.statusCode ?? 0) < 400) throw new StatusError(`unable to upgrade to tcp, received ${answer.statusCode}`);
-    const detail = await errorDetail(answer, path);
-    if (this.#fallBack(answer.statusCode, detail)) return this.hijack(path, init);
-    throw new ApiError(answer.statusCode ?? 0, detail);
+    const error = await refusal(answer, path);
+    if (this.#fallBack(answer)) return this.hijack(path, init);
+    throw error;
   }
 
   /** Closes the connections that are idle. */
@@ -151,11 +152,11 @@ export class ApiClient {
     return { request: httpRequest(options), payload };
   }
 
-  /** An older daemon names the newest version it speaks; true if there is one to try. */
-  #fallBack(status: number | undefined, detail: string): boolean {
-    const supported = status === 400 && /client version \S+ is too new\. Maximum supported API version is (\d+\.\d+)/.exec(detail)?.[1];
-    if (!supported || supported === this.#version) return false;
-    this.#version = supported;
+  /** Each answer names the newest version that the daemon speaks; true if it refused a newer one, and there is that to try. */
+  #fallBack({ statusCode, headers }: IncomingMessage): boolean {
+    const newest = headers['api-version'];
+    if (statusCode !== 400 || typeof newest !== 'string' || !isOlder(newest, this.#version)) return false;
+    this.#version = newest;
     return true;
   }
 
@@ -166,7 +167,7 @@ export class ApiClient {
       return new StatusError(`Cannot connect to the Causeway daemon at ${host}. Is the causeway daemon running?`);
     }
     if (code === 'EACCES' || code === 'EPERM') {
-      return new StatusError(`permission denied while trying to connect to the Causeway daemon socket at ${host}`);
+      return new StatusError(`permission denied while trying to connect to the Causeway daemon socket at ${host}`, 1, 126);
     }
     if (code === 'ECONNRESET' || code === 'EPIPE') return new StatusError(`error during connect: the daemon at ${host} closed the connection`);
     return new StatusError(`error during connect: ${error.message}`);
@@ -189,14 +190,22 @@ export async function readText(stream: Readable): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-async function errorDetail(response: IncomingMessage, path: string): Promise<string> {
+/** What the daemon's answer says, and what it ends `run` with where it knows that. */
+async function refusal(response: IncomingMessage, path: string): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
   const body = await readText(response);
   try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === 'string' && message !== '') return message.trim();
+    const { message, exitCode } = JSON.parse(body) as { [K in keyof ErrorJson]?: unknown };
+    if (typeof message === 'string' && message !== '') return new ApiError(status, message.trim(), typeof exitCode === 'number' ? exitCode : undefined);
   } catch {
-    if (body.trim() !== '' && !body.includes('<html')) return body.trim();
+    if (body.trim() !== '' && !body.includes('<html')) return new ApiError(status, body.trim());
   }
-  const status = `${response.statusCode} ${response.statusMessage ?? ''}`.trim();
-  return `request returned ${status} for API route ${path}, check if the server supports the requested API version`;
+  const told = `${status} ${response.statusMessage ?? ''}`.trim();
+  return new ApiError(status, `request returned ${told} for API route ${path}, check if the server supports the requested API version`);
+}
+
+/** '1.44' is older than '1.51'. */
+function isOlder(version: string, than: string): boolean {
+  const [[major = 0, minor = 0], [thanMajor = 0, thanMinor = 0]] = [version, than].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }

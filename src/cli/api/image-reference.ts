@@ -62,5 +62,8 @@ export function familiarReference(reference: ImageReference): string {
 export const withDefaultTag = (reference: ImageReference): ImageReference =>
   reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: 'latest' } : reference;
 
+/** Its place in the API: slashes of its name stay. */
+export const imagePath = (name: string): string => `/images/${name.split('/').map(encodeURIComponent).join('/')}`;
+
 /** True for an image ID, which is no name. */
 export const isImageId = (text: string): boolean => /^(?:sha256:)?[a-f0-9]{64}$/.test(text);

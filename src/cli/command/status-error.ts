@@ -5,13 +5,21 @@
  */
 export class StatusError extends Error {
   readonly exitCode: number;
+  /** What `run` ends with: 127 where something is not there, 126 where it may not be used, 125 for everything else. */
+  readonly runExitCode: number;
 
-  constructor(message: string, exitCode = 1) {
+  constructor(message: string, exitCode = 1, runExitCode = 125) {
     super(message);
     this.name = 'StatusError';
     this.exitCode = exitCode;
+    this.runExitCode = runExitCode;
   }
 }
+
+const RUN_EXIT_CODES: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, EISDIR: 126 };
+
+/** What `run` ends with where a file here or the daemon's socket cannot be opened. */
+export const runExitCodeOf = (error: unknown): number => RUN_EXIT_CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 125;
 
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /** `pull`, `push`, `load`, `save`: images on their way in and out. */
 import { isatty } from 'node:tty';
-import { familiarName, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { familiarName, imagePath, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
 import { platformQuery } from '../api/platform.ts';
 import { authHeader } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
@@ -61,7 +61,7 @@ export const pushCommand: Command = {
     const reference = allTags ? given : withDefaultTag(given);
     if (!allTags && given.tag === undefined && !flags.bool('quiet')) printLine('Using default tag: latest');
     const name = familiarName(reference);
-    const response = await client.send('POST', `/images/${name.split('/').map(encodeURIComponent).join('/')}/push`, {
+    const response = await client.send('POST', `${imagePath(name)}/push`, {
       query: { tag: allTags ? undefined : reference.tag, platform: platformQuery(flags.string('platform')) },
       headers: await authHeader(reference.domain),
     });
@@ -125,7 +125,7 @@ export const tagCommand: Command = {
       throw new StatusError(`Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${(error as Error).message}`);
     }
     if (reference.digest !== undefined) throw new StatusError('refusing to create a tag with a digest reference');
-    await client.done('POST', `/images/${source.split('/').map(encodeURIComponent).join('/')}/tag`, {
+    await client.done('POST', `${imagePath(source)}/tag`, {
       query: { repo: familiarName(reference), tag: reference.tag },
     });
   },

@@ -1,5 +1,6 @@
 /** `rmi`, `image prune`, `history` */
 import { isNotFound } from '../api/client.ts';
+import { imagePath } from '../api/image-reference.ts';
 import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
@@ -16,8 +17,6 @@ interface Deletion {
   readonly Untagged?: string;
   readonly Deleted?: string;
 }
-
-const imagePath = (name: string) => `/images/${name.split('/').map(encodeURIComponent).join('/')}`;
 
 export const rmiCommand: Command = {
   use: 'rmi [OPTIONS] IMAGE [IMAGE...]',

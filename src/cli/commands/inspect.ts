@@ -1,18 +1,19 @@
 /** `inspect`, and the `inspect` of containers, images, networks and volumes. */
 import { isNotFound, type ApiClient } from '../api/client.ts';
+import { imagePath } from '../api/image-reference.ts';
 import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
-import { InspectOutput, type InspectedObject } from '../format/inspect-output.ts';
+import { InspectOutput, TemplateFailure, type InspectedObject } from '../format/inspect-output.ts';
 import { print } from '../terminal/output.ts';
 
 type Kind = 'container' | 'image' | 'network' | 'volume';
 
 const kinds: Readonly<Record<Kind, { path: (name: string) => string; type: string }>> = {
   container: { path: (name) => `/containers/${encodeURIComponent(name)}/json`, type: 'container.InspectResponse' },
-  image: { path: (name) => `/images/${name.split('/').map(encodeURIComponent).join('/')}/json`, type: 'image.InspectResponse' },
+  image: { path: (name) => `${imagePath(name)}/json`, type: 'image.InspectResponse' },
   network: { path: (name) => `/networks/${encodeURIComponent(name)}`, type: 'network.Inspect' },
   volume: { path: (name) => `/volumes/${encodeURIComponent(name)}`, type: 'volume.Volume' },
 };
@@ -44,8 +45,7 @@ async function inspectAll(names: readonly string[], format: string, fetch: (name
       output.add(await fetch(name));
     } catch (error) {
       failures.push(errorText(error));
-      // A template that fails on one object fails on all.
-      if (errorText(error).startsWith('template parsing error')) break;
+      if (error instanceof TemplateFailure) break;
     }
   }
   print(output.text());

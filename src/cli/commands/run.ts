@@ -1,9 +1,9 @@
 /** `run`: create, attach, start, and stay until it ends. */
-import { ApiError, type ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../api/client.ts';
 import { configuredDetachKeys } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
-import { errorText, StatusError } from '../command/status-error.ts';
+import { StatusError } from '../command/status-error.ts';
 import { AttachSession, requireTerminal } from '../container/attach-session.ts';
 import { containerFlags, creationFlags } from '../container/create-flags.ts';
 import { createRequest, type CreateRequest } from '../container/create-request.ts';
@@ -100,10 +100,4 @@ async function runAttached(client: ApiClient, id: string, { config, autoRemove }
   if (status !== 0) throw new StatusError('', status);
 }
 
-/** 127: no such program; 126: it cannot be run; 125: everything else that the engine refuses. */
-function startFailure(error: unknown): StatusError {
-  const text = error instanceof ApiError ? error.detail : errorText(error);
-  if (/executable file not found|no such file or directory/.test(text)) return failure(error, 'run', 127);
-  if (/permission denied|is a directory/.test(text)) return failure(error, 'run', 126);
-  return failure(error, 'run');
-}
+const startFailure = (error: unknown): StatusError => failure(error, 'run', error instanceof StatusError ? error.runExitCode : 125);

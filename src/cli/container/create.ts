@@ -1,11 +1,11 @@
 /** Creating a container: pulls the image if it must, keeps the ID file. */
 import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs';
-import { ApiError, type ApiClient } from '../api/client.ts';
-import { familiarReference, isImageId, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { isNotFound, type ApiClient } from '../api/client.ts';
+import { familiarReference, imagePath, isImageId, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
 import { checkPlatform } from '../api/platform.ts';
 import type { FlagSet } from '../command/flag-set.ts';
 import { PROGRAM } from '../command/program-name.ts';
-import { errorText, StatusError } from '../command/status-error.ts';
+import { errorText, runExitCodeOf, StatusError } from '../command/status-error.ts';
 import { complain } from '../terminal/output.ts';
 import type { CreateRequest } from './create-request.ts';
 import { terminalSize } from './terminal-size.ts';
@@ -46,8 +46,7 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
     try {
       created = await create();
     } catch (error) {
-      const missing = error instanceof ApiError && error.status === 404 && /no such image/i.test(error.detail);
-      if (!missing || !reference || flags.string('pull') !== 'missing') throw error;
+      if (!reference || flags.string('pull') !== 'missing' || !isNotFound(error) || (await hasImage(client, image))) throw error;
       if (!flags.bool('quiet')) complain(`Unable to find image '${familiarReference(reference)}' locally`);
       await pull();
       created = await create();
@@ -57,6 +56,17 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
     return created.Id;
   } catch (error) {
     idFile.remove();
+    throw error;
+  }
+}
+
+/** What a create misses may as well be a network, or another container. */
+async function hasImage(client: ApiClient, image: string): Promise<boolean> {
+  try {
+    await client.done('GET', `${imagePath(image)}/json`);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
     throw error;
   }
 }
@@ -85,7 +95,7 @@ function openIdFile(path: string): { write(id: string): void; remove(): void } {
   try {
     fd = openSync(path, 'wx', 0o666);
   } catch (error) {
-    throw new Error(`failed to create the container ID file: ${goFileError(error, 'open', path)}`);
+    throw new StatusError(`failed to create the container ID file: ${goFileError(error, 'open', path)}`, 1, runExitCodeOf(error));
   }
   return {
     write(id) {

@@ -14,6 +14,9 @@ export interface InspectedObject {
   readonly type: string;
 }
 
+/** One that fails on one object fails on all. */
+export class TemplateFailure extends StatusError {}
+
 export class InspectOutput {
   readonly #template: Template | undefined;
   readonly #asJson: boolean;
@@ -26,11 +29,11 @@ export class InspectOutput {
       this.#template = format === '' || this.#asJson ? undefined : new Template(format);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      throw new StatusError(`template parsing error: ${error.message}`, 64);
+      throw new TemplateFailure(`template parsing error: ${error.message}`, 64);
     }
   }
 
-  /** Throws StatusError if the template does not fit the object. */
+  /** Throws TemplateFailure if the template does not fit the object. */
   add({ raw, type }: InspectedObject): void {
     if (!this.#template) {
       this.#raw.push(raw.trim());
@@ -46,7 +49,7 @@ export class InspectOutput {
         line = this.#template.execute(json, { missingKeyFails: true });
       } catch (second) {
         if (!(second instanceof TemplateError)) throw second;
-        throw new StatusError(`template parsing error: ${second.message}`);
+        throw new TemplateFailure(`template parsing error: ${second.message}`);
       }
     }
     this.#text += `${line}\n`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
-import { StartError } from '../../oci/runtime-errors.ts';
+import { StartError } from '../../model/start-error.ts';
 import { buildExecProcess } from '../../oci/spec.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
