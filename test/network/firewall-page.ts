@@ -130,6 +130,7 @@ ${block('ufw, without the mode', 1)}
 
 Nothing is to be done. The daemon makes a zone \`causeway\` with the bridges in it and two policies, \`causeway-to\` and \`causeway-from\`, all of it permanent; the first time that takes one reload of
 firewalld, some seconds in which containers wait for it, and which drops what was configured at runtime only (\`firewall-cmd\` without \`--permanent\`; \`--runtime-to-permanent\` keeps it). The daemon reloads once in ten minutes at most.
+Whoever has it reloaded, firewalld empties iptables' tables too, whatever \`FlushAllOnReload\` says: dockerd puts its rules back by itself, \`podman network reload --all\` those of podman; rules of your own belong into firewalld.
 Policies of yours that firewalld asks before ours (\`--set-priority\` below -1) count for containers too: where one drops what they send or get, \`causeway doctor\` names it, and how to have ours asked first.
 A bridge that you have put into another zone stays there, and a zone or policy of yours with one of these names
 is left alone (the daemon then says that it could make no way). Bridges that are given up leave the zone; with \`--firewall-integration=false\` all of it goes, also while firewalld does not run, and also the copies (\`.old\`) that firewalld keeps of it. Which are in it:
