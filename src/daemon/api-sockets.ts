@@ -45,9 +45,9 @@ export async function listenOn(makeServer: () => HttpServer, hosts: readonly str
       } else {
         await freeSocketPath(path);
         await listen(server, { path }, host);
-        restrict(path, group);
       }
       servers.push({ server, path });
+      if (path !== undefined) restrict(path, group);
     }
   } catch (error) {
     await close();

@@ -1,4 +1,5 @@
 /** What others on this host have that is a network's of ours too: told in the log once, and by `info` as long as it is so. */
+import { errorMessage } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { RT_TABLE_MAIN, type LinkInfo, type RouteInfo, type RouteSocket } from '../kernel/netlink/route-socket.ts';
 import { parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
@@ -18,9 +19,15 @@ export interface Clash {
   readonly about?: readonly string[];
 }
 
-/** Those that are new since it was last asked, each of them in the log. */
+/** Those that are new since it was last asked, each of them in the log. Nobody's change fails because it cannot be told just now. */
 export function tellNewClashes(core: NetworkCore): Clash[] {
-  const found = clashes(core);
+  let found: Clash[];
+  try {
+    found = clashes(core);
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'whether networks clash with what else is on this host cannot be told just now');
+    return [];
+  }
   const fresh = found.filter((clash) => keysOf(clash).some((key) => !core.toldClashes.has(key)));
   core.toldClashes = new Set(found.flatMap(keysOf));
   for (const { network, what } of fresh) core.log.warn({ network: network.name }, what);

@@ -145,7 +145,8 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     },
     call: ({ api }) => api.call('POST', '/containers/source/rename?name=renamed'),
     repeated: [404],
-    check: ({ engine }) => void assert.match(engine.ok('exec', 'web', 'cat', '/etc/hosts'), /\sbase [0-9a-f]{12} renamed\n/),
+    // A file that could not be written just then is written a moment later.
+    check: ({ engine }) => until('the hosts file follows', () => /\sbase [0-9a-f]{12} renamed\n/.test(engine.ok('exec', 'web', 'cat', '/etc/hosts')), 30_000),
     clean: cleared,
   },
   {
