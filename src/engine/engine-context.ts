@@ -1,6 +1,5 @@
 /** What the use-cases share. Built once by `createEngine`; every part has one owner. */
 import type { Clock } from '../base/clock.ts';
-import type { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { Archives } from '../image/archives.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -46,8 +45,7 @@ export interface EngineContext {
   readonly config: EngineConfig;
   readonly clock: Clock;
   readonly log: Log;
-  readonly lock: KeyedLock; // by container id
-  readonly table: ContainerTable;
+  readonly containers: ContainerTable;
   /** Containers whose records cannot be read, by id: nothing of them is touched. */
   readonly setAside: ReadonlyMap<string, AsideRecord>;
   readonly names: NameReservations;

@@ -7,7 +7,6 @@ import { noteActivity } from '../base/activity.ts';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
-import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { EndpointSpec } from '../model/endpoint.ts';
@@ -42,7 +41,7 @@ import { HealthMonitor } from './container/health-monitor.ts';
 import { healthProbes } from './container/health-probes.ts';
 import { RestartTimers } from './container/restart-policy.ts';
 import type { EngineConfig, EngineContext } from './engine-context.ts';
-import { createExec, startExec } from './exec/exec-service.ts';
+import { createExec, runExec, startExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
@@ -52,6 +51,7 @@ import { EventBus } from './system/event-bus.ts';
 import { eventPredicate } from './system/event-filter.ts';
 import { countContainers, type HostFacts } from './system/system-facts.ts';
 import { VolumeService } from './volume/volume-service.ts';
+import { volumeUsers } from './volume/volume-users.ts';
 
 export interface EngineDeps {
   readonly config: EngineConfig;
@@ -86,13 +86,14 @@ export function createEngine(deps: EngineDeps) {
     deps.store.setUnknownAside([...new Set(there)].filter((id) => /^[0-9a-f]{64}$/.test(id) && !table.get(id) && !deps.store.aside().some((one) => one.key === id)));
   }
   const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
-  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, sources: deps.sources, events, clock: deps.clock });
+  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, users: volumeUsers(table, setAside), sources: deps.sources, events, clock: deps.clock });
+  const { network, runtime, clock, log } = deps;
+  const probes = healthProbes({ containers: table, network, events, clock, log, exec: (...of) => runExec({ containers: table, network, runtime }, ...of) });
   const context: EngineContext = {
     config: deps.config,
     clock: deps.clock,
     log: deps.log,
-    lock: new KeyedLock(),
-    table,
+    containers: table,
     setAside,
     names: new NameReservations(table),
     images: deps.images,
@@ -108,17 +109,8 @@ export function createEngine(deps: EngineDeps) {
     copies: new RunningCopies(),
     execs: new ExecTable(),
     restarts: new RestartTimers(),
-    health: new HealthMonitor(),
+    health: new HealthMonitor(probes),
   };
-  volumes.setUsers({
-    // A container that is being removed holds its volumes no longer.
-    usersOf: (volume) => [
-      ...table.all().filter((record) => record.state.status !== 'removing' && record.mounts.some((mount) => mount.name === volume)).map((record) => record.id),
-      // Nobody knows what one that cannot be read mounts: a volume that it so much as names is kept for it.
-      ...[...setAside.values()].filter(({ content }) => content.includes(volume)).map(({ key }) => key),
-    ],
-  });
-  context.health.setRunner(healthProbes(context));
   deps.network.onRepair(({ networkId, networkName, what }) => {
     events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
   });

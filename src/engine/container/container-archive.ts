@@ -30,12 +30,12 @@ function networkFiles(context: EngineContext, record: ContainerRecord): RootMoun
 }
 
 export function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   return withRootfs(context, record, (root) => context.archives.stat(viewOf(context, record, root), path));
 }
 
 export function getContainerArchive(context: EngineContext, ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   return streamFrom(context, record, (root) => context.archives.get(viewOf(context, record, root), path), (result) => result.tar);
 }
 
@@ -46,7 +46,7 @@ export async function putContainerArchive(
   tar: Readable,
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   await withRootfs(context, record, async (root) => {
     context.copies.add(record.id, tar);
     const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
@@ -61,7 +61,7 @@ export async function putContainerArchive(
 }
 
 export async function exportContainer(context: EngineContext, ref: string): Promise<Readable> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const result = await streamFrom(context, record, async (root) => ({ tar: await exportRootfs(root, record.name) }), ({ tar }) => tar);
   publishContainerEvent(context.events, record, 'export');
   return result.tar;
@@ -80,7 +80,7 @@ function streamFrom<T>(context: EngineContext, record: ContainerRecord, open: (r
 }
 
 export async function containerChanges(context: EngineContext, ref: string): Promise<{ kind: 0 | 1 | 2; path: string }[]> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const own = new Set(record.mounts.map((mount) => mount.destination));
   return (await context.rootfs.changes(record.id)).filter((change) => !own.has(change.path));
 }
@@ -90,7 +90,7 @@ export async function commitContainer(
   ref: string,
   options: { repo: string; tag: string; comment: string; author: string; pause: boolean; changes: readonly string[] },
 ): Promise<string> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const base = context.images.byId(record.imageId);
   if (!base) throw notFound(`No such image: ${record.imageId}`);
   const pause = options.pause && isUp(record) && record.state.status !== 'paused';

@@ -33,7 +33,7 @@ const NEW_STATE: ContainerState = {
 };
 
 export async function createContainer(context: EngineContext, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
-  const { config, images, table, names, network, rootfs } = context;
+  const { config, images, containers, names, network, rootfs } = context;
   const image = images.get(asked.image);
   checkImageShare(asked.image, image.config);
   const id = newId();
@@ -86,7 +86,7 @@ export async function createContainer(context: EngineContext, wantedName: string
         undo.push('names', () => network.forget(id));
         await settled;
         const kept = context.volumes.keeping(mounts.map((mount) => mount.name));
-        await table.saveWith(record, kept.changes);
+        await containers.add(record, kept.changes);
         kept.done();
         publishContainerEvent(context.events, record, 'create');
         return record;
@@ -132,7 +132,7 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
   let hostname = spec.process.hostname;
   if (kind === 'container') {
     // One that is not there is refused at start, as Docker does it.
-    const joined = context.table.tryFind(joinedContainerRef(networkMode));
+    const joined = context.containers.tryFind(joinedContainerRef(networkMode));
     if (joined) mode = `container:${joined.id}`;
     hostname = joined?.spec.process.hostname ?? shortId(id);
   } else if (hostname === '') {
@@ -158,7 +158,7 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
 
 /** Another container that this one needs. Not `notFound`: clients would take that for a missing image and pull it. */
 function findOther(context: EngineContext, ref: string, what = ''): ContainerRecord {
-  const found = context.table.tryFind(ref);
+  const found = context.containers.tryFind(ref);
   if (!found) throw invalid(`${what}No such container: ${ref}`);
   return found;
 }

@@ -11,6 +11,7 @@ import type { EngineContext } from '../engine-context.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
 import { networkModeKind } from './network-mode.ts';
+import type { Held } from './held.ts';
 import { saveAfterNetwork } from './save-after-network.ts';
 
 export interface PortChange {
@@ -20,9 +21,8 @@ export interface PortChange {
 }
 
 export function addPorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
+  return context.containers.locked(ref, async (held) => {
+    const { id, record } = held;
     checkPublishes(record);
     const wanted = parseBindings(bindings).filter((port) => port.bindings.length > 0);
     if (wanted.length === 0) throw invalid('no ports specified');
@@ -30,11 +30,11 @@ export function addPorts(context: EngineContext, ref: string, bindings: PortBind
       const present = record.spec.connection.portBindings;
       const [repeated] = repeatedBindings(present, wanted);
       if (repeated !== undefined) throw conflict(`container ${record.name} publishes ${repeated} already`);
-      await saveBindings(context, record, withBindings(present, wanted));
+      await held.save((now) => withPortBindings(now, withBindings(present, wanted)));
       return { running: false, ports: [] };
     }
     const ports = await context.network.publish(id, wanted);
-    await saveAsNetwork(context, record);
+    await saveAsNetwork(context, held);
     publishContainerEvent(context.events, record, 'publish', { ports: describePorts(ports) });
     return { running: true, ports };
   });
@@ -42,23 +42,22 @@ export function addPorts(context: EngineContext, ref: string, bindings: PortBind
 
 /** A binding without host port or address names whatever is published of its container port. All that is named exists, or nothing is done. */
 export function removePorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
+  return context.containers.locked(ref, async (held) => {
+    const { id, record } = held;
     checkPublishes(record);
     const named = parseBindings(bindings).filter((port) => port.bindings.length > 0);
     if (named.length === 0) throw invalid('no ports specified');
     if (!isUp(record)) {
       const { bindings: left, missing } = withoutBindings(record.spec.connection.portBindings, named);
       refuseMissing(record, missing);
-      await saveBindings(context, record, left);
+      await held.save((now) => withPortBindings(now, left));
       return { running: false, ports: [] };
     }
     const published = (context.network.sandbox(id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published);
     const { found, missing } = namedPublished(published, named);
     refuseMissing(record, missing);
     await context.network.unpublish(id, found);
-    await saveAsNetwork(context, record);
+    await saveAsNetwork(context, held);
     publishContainerEvent(context.events, record, 'unpublish', { ports: describePorts(found) });
     return { running: true, ports: found };
   });
@@ -77,13 +76,9 @@ function checkPublishes(record: ContainerRecord): void {
 }
 
 /** What is to be published as the network has it now. */
-async function saveAsNetwork(context: EngineContext, record: ContainerRecord): Promise<void> {
-  const portBindings = context.network.request(record.id)?.portBindings;
-  if (portBindings) await saveAfterNetwork(context, withPortBindings(record, portBindings));
-}
-
-async function saveBindings(context: EngineContext, record: ContainerRecord, portBindings: PortBindings): Promise<void> {
-  await context.table.save(withPortBindings(record, portBindings));
+async function saveAsNetwork(context: EngineContext, held: Held): Promise<void> {
+  const portBindings = context.network.request(held.id)?.portBindings;
+  if (portBindings) await saveAfterNetwork(context, held, (record) => withPortBindings(record, portBindings));
 }
 
 export function withPortBindings(record: ContainerRecord, portBindings: PortBindings): ContainerRecord {

@@ -9,6 +9,7 @@ import { containerPaths } from './container-paths.ts';
 import { endRun, isUp } from './container-stop.ts';
 import { lockToEnd } from './ending-lock.ts';
 import { setLiveLinks } from './followed-links.ts';
+import type { Held } from './held.ts';
 import { releaseNetwork } from './shared-network.ts';
 
 export async function removeContainer(
@@ -17,7 +18,7 @@ export async function removeContainer(
   options: { force: boolean; volumes: boolean; link: boolean },
 ): Promise<void> {
   if (options.link) return removeLink(context, ref);
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const { id } = record;
   if (record.state.status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
   if (isUp(record) || record.state.status === 'restarting') {
@@ -27,47 +28,44 @@ export async function removeContainer(
       throw conflict(`cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`);
     }
   }
-  if (!options.force) return context.lock.run(id, () => removeStopped(context, id, options));
+  if (!options.force) return context.containers.lockedEvenIfGone(id, (held) => removeStopped(context, held, options));
   for (;;) {
     context.restarts.forget(id);
-    const now = context.table.get(id);
+    const now = context.containers.get(id);
     if (now && isUp(now)) await endRun(context, now, { signal: 'SIGKILL', timeoutS: 0 });
-    const removed = await lockToEnd(context, id, async () => {
-      const last = context.table.get(id);
-      if (last && isUp(last)) return false; // a start that was under way came first
-      await removeStopped(context, id, options);
+    const removed = await lockToEnd(context, id, async (held) => {
+      if (held && isUp(held.record)) return false; // a start that was under way came first
+      await removeStopped(context, held, options);
       return true;
     });
     if (removed) return;
   }
 }
 
-async function removeStopped(context: EngineContext, id: string, options: { volumes: boolean }): Promise<void> {
-  const record = context.table.get(id);
-  if (!record) return;
+async function removeStopped(context: EngineContext, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
+  if (!held) return;
+  const { record } = held;
   if (isUp(record)) throw conflict(`cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`);
-  await removeUnlocked(context, id, { volumes: options.volumes });
+  await removeHeld(context, held, { volumes: options.volumes });
 }
 
 /**
- * Removes a container that does not run; the caller holds its lock. The record goes first, and with the same commit its volumes are given
+ * Removes a container that does not run. The record goes first, and with the same commit its volumes are given
  * up: what is left of one that is gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
  */
-export async function removeUnlocked(context: EngineContext, id: string, options: { volumes: boolean }): Promise<void> {
-  const record = context.table.get(id);
-  if (!record) return;
+export async function removeHeld(context: EngineContext, held: Held, options: { volumes: boolean }): Promise<void> {
+  const { id, record } = held;
   context.restarts.forget(id);
   context.health.forget(id);
-  const removing: ContainerRecord = { ...record, state: { ...record.state, status: 'removing' } };
-  context.table.replace(removing);
+  const removing = held.update((now) => ({ ...now, state: { ...now.state, status: 'removing' } }));
   const volumes = options.volumes ? volumesThatGo(context, removing) : [];
   try {
     if (context.network.sandbox(id)) await releaseNetwork(context, record); // it was to start again, with others in its network
     const givenUp = context.volumes.givingUp(volumes, id);
-    await context.table.removeWith(id, givenUp.changes);
+    await held.remove(givenUp.changes);
     givenUp.done();
   } catch (error) {
-    context.table.replace(record);
+    held.update((now) => ({ ...now, state: record.state }));
     throw error;
   }
   const { dir } = containerPaths(context.config.dataRoot, id);
@@ -108,18 +106,18 @@ async function removeGivenUp(context: EngineContext, name: string): Promise<void
 async function removeLink(context: EngineContext, ref: string): Promise<void> {
   const name = ref.replace(/^\//, '');
   const slash = name.indexOf('/');
-  const recipient = slash < 0 ? undefined : context.table.byName(name.slice(0, slash));
+  const recipient = slash < 0 ? undefined : context.containers.byName(name.slice(0, slash));
   const alias = name.slice(slash + 1);
   if (!recipient?.links.some((link) => link.alias === alias)) {
-    const record = context.table.find(ref);
+    const record = context.containers.find(ref);
     throw conflict(`Conflict, cannot remove the default link name of the container: /${record.name}`);
   }
-  await context.lock.run(recipient.id, async () => {
-    const record = context.table.find(recipient.id);
+  await context.containers.locked(recipient.id, async (held) => {
+    const { record } = held;
     // Of several that share the alias, the one that the name leads to.
-    const gone = record.links.find((link) => link.alias === alias && context.table.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
+    const gone = record.links.find((link) => link.alias === alias && context.containers.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
     const links = record.links.filter((link) => link.alias !== alias || link.sourceId !== gone?.sourceId);
-    await context.table.save({ ...record, links });
+    await held.save((now) => ({ ...now, links }));
     if (isUp(record)) await setLiveLinks(context, record.id, links);
   });
 }

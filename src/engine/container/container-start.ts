@@ -21,7 +21,8 @@ import { subpathOf } from '../volume/container-mounts.ts';
 import { findNetwork } from '../network/network-lookup.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
 import { bundleOf, cgroupsPathOf, containerPaths, sharedMemoryOf, subpathsOf } from './container-paths.ts';
-import { removeUnlocked } from './container-remove.ts';
+import { removeHeld } from './container-remove.ts';
+import type { Held } from './held.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { linkEnvironment } from './link-environment.ts';
@@ -32,35 +33,34 @@ import { networkOwnerId, publishNetworkBack, releaseNetwork } from './shared-net
 
 /** The user's `start`. @throws notModified when it runs already */
 export function startContainer(context: EngineContext, ref: string): Promise<void> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
+  return context.containers.locked(ref, async (held) => {
+    const { record } = held;
     if (record.state.status === 'running') throw notModified(`container ${record.name} is already running`);
     if (record.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
     if (record.state.status === 'removing' || record.state.status === 'dead') {
       throw conflict('container is marked for removal and cannot be started');
     }
-    context.restarts.forget(id);
-    await startUnlocked(context, { ...record, stoppedByUser: false, restartCount: 0 });
+    context.restarts.forget(held.id);
+    held.update((now) => ({ ...now, stoppedByUser: false, restartCount: 0 }));
+    await startHeld(context, held);
   });
 }
 
-/** Starts under a lock that the caller holds. */
-export async function startUnlocked(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function startHeld(context: EngineContext, held: Held): Promise<void> {
+  const { id } = held;
   try {
     await withUndo(
-      (undo) => bringUp(context, record, undo),
-      (failure) => context.log.warn({ container: record.id, step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start'),
+      (undo) => bringUp(context, held, undo),
+      (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start'),
     );
   } catch (error) {
-    context.attaches.abandon(record.id);
-    const warn = (what: string) => (more: unknown) => context.log.warn({ container: record.id, error: errorMessage(more) }, what);
+    context.attaches.abandon(id);
+    const warn = (what: string) => (more: unknown) => context.log.warn({ container: id, error: errorMessage(more) }, what);
     // Left as it was over a restart that now has failed, before the network had its turn.
-    if (context.network.sandbox(record.id)) await releaseNetwork(context, record).catch(warn('network of a failed start'));
-    const failed = withFailure(record, error);
-    context.table.replace(failed);
-    await context.table.save(failed).catch(warn('storing that a start failed')); // the disk may be full, which is why it did
-    if (record.spec.host.autoRemove) await removeUnlocked(context, record.id, { volumes: true }).catch(warn('auto-remove failed'));
+    if (context.network.sandbox(id)) await releaseNetwork(context, held.record).catch(warn('network of a failed start'));
+    const failed = held.update((record) => withFailure(record, error));
+    await held.save().catch(warn('storing that a start failed')); // the disk may be full, which is why it did
+    if (failed.spec.host.autoRemove) await removeHeld(context, held, { volumes: true }).catch(warn('auto-remove failed'));
     throw error;
   }
 }
@@ -71,8 +71,9 @@ function withFailure(record: ContainerRecord, error: unknown): ContainerRecord {
   return { ...record, state: { ...record.state, status: record.state.status === 'restarting' ? 'exited' : record.state.status, pid: 0, exitCode, error: message } };
 }
 
-async function bringUp(context: EngineContext, asked: ContainerRecord, undo: UndoStack): Promise<void> {
-  const { config, network, rootfs, runtime, table } = context;
+async function bringUp(context: EngineContext, held: Held, undo: UndoStack): Promise<void> {
+  const { config, network, rootfs, runtime } = context;
+  const asked = held.record;
   const joined = networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(context, asked) : undefined;
   const record = await settingUpNetworking(() => resolveNetworks(context, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(context, record);
@@ -135,14 +136,16 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
 
   const startedAt = formatTimeNs(context.clock.nowNs());
   const connections = record.connections.map((one) => withInterface(one, sandbox?.endpoints.find(({ networkId }) => networkId === one.networkId)));
-  const running: ContainerRecord = {
-    ...record,
-    connections,
-    state: { ...record.state, status: 'running', pid, exitCode: 0, error: '', oomKilled: false, startedAt, health: context.health.initialState(record) },
-  };
+  const { spec: startedSpec, networkOwnerId: ownerId } = record;
   // Saved before the process runs: a daemon that dies between the two finds a container to adopt, not an orphan.
-  await table.save(running);
-  undo.push('state', () => table.replace(asked));
+  const running = await held.save((now) => ({
+    ...now,
+    spec: startedSpec,
+    ...(ownerId === undefined ? {} : { networkOwnerId: ownerId }),
+    connections,
+    state: { ...now.state, status: 'running', pid, exitCode: 0, error: '', oomKilled: false, startedAt, health: context.health.initialState(record) },
+  }));
+  undo.push('state', () => void held.update(() => asked));
   await runtime.start(record.id);
   for (const endpoint of joinedAnew) {
     publishNetworkEvent(context.events, 'connect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: record.id });
@@ -155,7 +158,7 @@ async function bringUp(context: EngineContext, asked: ContainerRecord, undo: Und
 /** The directory that is to be /dev/shm; null: the runtime makes one of the container's own. */
 function shareMemory(context: EngineContext, record: ContainerRecord, undo: UndoStack): string | null {
   const { ipcMode, shmSizeBytes } = record.spec.host;
-  if (ipcMode.startsWith('container:')) return sharedMemoryOf(context, context.table.find(ipcMode.slice('container:'.length)).id);
+  if (ipcMode.startsWith('container:')) return sharedMemoryOf(context, context.containers.find(ipcMode.slice('container:'.length)).id);
   if (ipcMode !== 'shareable') return null;
   const directory = sharedMemoryOf(context, record.id);
   mountSharedMemory(directory, shmSizeBytes);
@@ -198,7 +201,7 @@ function checkLinks(context: EngineContext, record: ContainerRecord): LinkedSour
   if (networkModeKind(record.spec.connection.networkMode) !== 'bridge') return [];
   const linked: LinkedSource[] = [];
   for (const link of record.links) {
-    const source = context.table.get(link.sourceId);
+    const source = context.containers.get(link.sourceId);
     if (!source) continue;
     if (source.state.status !== 'running' && source.state.status !== 'paused') {
       throw invalid(`Cannot link to a non running container: /${source.name} AS /${record.name}/${link.alias}`);
@@ -251,7 +254,7 @@ function sharing(record: ContainerRecord, owner: ContainerRecord): ContainerReco
 }
 
 function runningJoined(context: EngineContext, record: ContainerRecord, ref: string): ContainerRecord {
-  const joined = context.table.tryFind(ref);
+  const joined = context.containers.tryFind(ref);
   if (!joined) throw notFound(`joining network namespace of container: No such container: ${ref}`);
   if (joined.id === record.id) throw invalid('cannot join own network namespace');
   if (joined.state.status === 'restarting') {

@@ -5,7 +5,7 @@ import { cgroupsPathOf } from './container-paths.ts';
 import { isUp } from './container-stop.ts';
 
 export async function readStats(context: EngineContext, ref: string) {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const { id, name } = record;
   if (!isUp(record)) return { id, name, stats: null };
   const usage = readContainerUsage(cgroupsPathOf(context, record));

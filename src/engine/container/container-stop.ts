@@ -22,11 +22,11 @@ export interface StopOptions {
 }
 
 export async function stopContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (record.state.status === 'restarting') return stopRestarting(context, record.id);
   if (!isUp(record)) throw notModified(`container ${record.name} is not running`);
   await endRun(context, record, options);
-  publishContainerEvent(context.events, context.table.get(record.id) ?? record, 'stop');
+  publishContainerEvent(context.events, context.containers.get(record.id) ?? record, 'stop');
 }
 
 export function isUp(record: ContainerRecord): boolean {
@@ -35,17 +35,15 @@ export function isUp(record: ContainerRecord): boolean {
 
 /** A restart that waits for its delay is simply not made. */
 export async function stopRestarting(context: EngineContext, id: string): Promise<void> {
-  await lockToEnd(context, id, async () => {
+  await lockToEnd(context, id, async (held) => {
     context.restarts.forget(id);
-    const record = context.table.get(id);
-    if (record?.state.status === 'restarting') {
-      const stopped: ContainerRecord = { ...record, stoppedByUser: true, state: { ...record.state, status: 'exited' } };
-      await context.table.save(stopped);
+    if (held?.record.state.status === 'restarting') {
+      const stopped = await held.save((record) => ({ ...record, stoppedByUser: true, state: { ...record.state, status: 'exited' } }));
       // Others share its network, which was to be there when it starts again.
       if (context.network.sandbox(id) && !context.restarts.isRestartedByUser(id)) await releaseNetwork(context, stopped);
     }
   });
-  const now = context.table.get(id);
+  const now = context.containers.get(id);
   if (now && isUp(now)) await endRun(context, now, {}); // it was just being started
 }
 
@@ -56,13 +54,11 @@ export async function stopRestarting(context: EngineContext, id: string): Promis
 export async function endRun(context: EngineContext, record: ContainerRecord, options: StopOptions, why: { keep?: boolean; byDaemon?: boolean } = {}): Promise<void> {
   const { id } = record;
   let exited: Promise<unknown> | undefined;
-  await lockToEnd(context, id, async () => {
-    const now = context.table.get(id);
-    if (!now || !isUp(now)) return;
+  await lockToEnd(context, id, async (held) => {
+    if (!held || !isUp(held.record)) return;
     exited = context.waits.next(id, 'exit');
     if (why.byDaemon) return;
-    const host = why.keep ? { ...now.spec.host, autoRemove: false } : now.spec.host;
-    await context.table.save({ ...now, stoppedByUser: true, spec: { ...now.spec, host } });
+    await held.save((now) => ({ ...now, stoppedByUser: true, spec: why.keep ? { ...now.spec, host: { ...now.spec.host, autoRemove: false } } : now.spec }));
   });
   if (!exited) return; // it ended by itself meanwhile
   const signal = parseSignal(options.signal || record.spec.process.stopSignal || 'SIGTERM');
@@ -78,7 +74,7 @@ export async function endRun(context: EngineContext, record: ContainerRecord, op
 }
 
 async function signalContainer(context: EngineContext, record: ContainerRecord, signal: number): Promise<void> {
-  const now = context.table.get(record.id);
+  const now = context.containers.get(record.id);
   if (!now || !isUp(now)) return;
   publishContainerEvent(context.events, now, 'kill', { signal: String(signal) });
   await context.runtime.kill(record.id, signal);
@@ -87,46 +83,41 @@ async function signalContainer(context: EngineContext, record: ContainerRecord, 
 }
 
 export async function killContainer(context: EngineContext, ref: string, signalName: string): Promise<void> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const signal = parseSignal(signalName || 'SIGKILL');
   if (record.state.status === 'restarting') return stopRestarting(context, record.id);
   if (!isUp(record)) throw conflict(`cannot kill container: ${ref}: container ${record.id} is not running`);
   const stopSignal = parseSignal(record.spec.process.stopSignal || 'SIGTERM');
   if (signal !== 9 && signal !== stopSignal) return signalContainer(context, record, signal);
   // The user ended it: the restart policy must not bring it back.
-  await lockToEnd(context, record.id, async () => {
-    const now = context.table.get(record.id);
-    if (now && isUp(now)) await context.table.save({ ...now, stoppedByUser: true });
+  await lockToEnd(context, record.id, async (held) => {
+    if (held && isUp(held.record)) await held.save((now) => ({ ...now, stoppedByUser: true }));
   });
   if (signal !== 9) return signalContainer(context, record, signal);
   const exited = context.waits.next(record.id, 'exit');
   await signalContainer(context, record, 9);
-  const now = context.table.get(record.id);
+  const now = context.containers.get(record.id);
   if (now && isUp(now)) await within(exited, killPatienceMs(context));
 }
 
 export function pauseContainer(context: EngineContext, ref: string): Promise<void> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
-    if (!isUp(record)) throw conflict(`container ${id} is not running`);
-    if (record.state.status === 'paused') throw conflict(`container ${id} is already paused`);
+  return context.containers.locked(ref, async (held) => {
+    const { id } = held;
+    if (!isUp(held.record)) throw conflict(`container ${id} is not running`);
+    if (held.record.state.status === 'paused') throw conflict(`container ${id} is already paused`);
     await context.runtime.pause(id);
-    const paused: ContainerRecord = { ...record, state: { ...record.state, status: 'paused' } };
-    await context.table.save(paused);
+    const paused = await held.save((record) => ({ ...record, state: { ...record.state, status: 'paused' } }));
     context.health.forget(id);
     publishContainerEvent(context.events, paused, 'pause');
   });
 }
 
 export function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
-    if (record.state.status !== 'paused') throw conflict(`container ${id} is not paused`);
+  return context.containers.locked(ref, async (held) => {
+    const { id } = held;
+    if (held.record.state.status !== 'paused') throw conflict(`container ${id} is not paused`);
     await context.runtime.resume(id);
-    const running: ContainerRecord = { ...record, state: { ...record.state, status: 'running' } };
-    await context.table.save(running);
+    const running = await held.save((record) => ({ ...record, state: { ...record.state, status: 'running' } }));
     context.health.watch(running);
     publishContainerEvent(context.events, running, 'unpause');
   });

@@ -29,7 +29,7 @@ type Session = Pick<RuntimeSession, 'output' | 'writeStdin' | 'closeStdin' | 'de
 type AttachedSession = Session & { readonly stdinOnce: boolean };
 
 export async function attachContainer(context: EngineContext, ref: string, options: AttachOptions): Promise<AttachedSession> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before attach`);
   if (record.state.status === 'restarting') throw conflict(`container ${ref} is restarting, wait until the container is running`);
   const { tty, openStdin, stdinOnce } = record.spec.process;
@@ -64,7 +64,7 @@ export async function readContainerLogs(
   options: LogOptions,
   signal: AbortSignal,
 ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
   if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
   const follow = options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
@@ -77,11 +77,11 @@ export async function readContainerLogs(
 async function untilOver(context: EngineContext, id: string, signal: AbortSignal): Promise<void> {
   do {
     await context.waits.next(id, 'exit', signal).catch(() => {});
-  } while (!signal.aborted && context.table.get(id)?.state.status === 'restarting');
+  } while (!signal.aborted && context.containers.get(id)?.state.status === 'restarting');
 }
 
 export async function resizeContainer(context: EngineContext, ref: string, rows: number, columns: number): Promise<void> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   context.runtime.resize(record.id, rows, columns);
 }

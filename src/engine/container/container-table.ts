@@ -1,16 +1,28 @@
 /**
- * The containers, in memory and in the store. A record is replaced whole; `save` resolves when the new one is durable
- * and readers see it from then on. Names, link names and id prefixes are looked up here and nowhere else.
+ * The containers, in memory and in the store. A record is replaced whole, and only by who holds the container's lock: `locked` gives a
+ * `Held`, which is the one way to write. Names, link names and id prefixes are looked up here and nowhere else.
  */
-import { invalid, notFound } from '../../base/errors.ts';
+import { invalid, notFound, systemError } from '../../base/errors.ts';
+import { KeyedLock } from '../../base/keyed-lock.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { HealthState } from '../../model/health.ts';
 import type { Change, Store } from '../../store/store.ts';
+import { HeldContainer, type Held, type RecordChange, type RecordWriter } from './held.ts';
 
 export class ContainerTable {
   readonly #store: Store;
+  readonly #lock = new KeyedLock();
   readonly #records = new Map<string, ContainerRecord>();
   readonly #idByName = new Map<string, string>();
+  readonly #writer: RecordWriter = {
+    current: (id) => {
+      const record = this.#records.get(id);
+      if (!record) throw notFound(`No such container: ${id}`);
+      return record;
+    },
+    replace: (record) => this.#set(record),
+    commit: (changes) => this.#store.commit([...changes]),
+    drop: (id) => this.#drop(id),
+  };
 
   constructor(store: Store) {
     this.#store = store;
@@ -71,49 +83,61 @@ export class ContainerTable {
     return this.all().filter((record) => record.links.some((link) => link.sourceId === sourceId));
   }
 
-  async save(...given: ContainerRecord[]): Promise<void> {
-    const records = given.map((record) => this.#withHealth(record));
-    await this.#store.commit(records.map((record) => ({ table: 'containers', key: record.id, value: record })));
+  /** A new container, in one commit with what else has to be true from then on. */
+  async add(record: ContainerRecord, together: readonly Change[] = []): Promise<void> {
+    if (this.#records.has(record.id)) throw systemError(`container ${record.id} exists already`);
+    await this.#writer.commit([{ table: 'containers', key: record.id, value: record }, ...together]);
+    this.#set(record);
+  }
+
+  /** Works on one container while nobody else does. @throws notFound, also when it has gone by the time it is our turn */
+  async locked<T>(ref: string, work: (held: Held) => Promise<T>): Promise<T> {
+    const { id } = this.find(ref);
+    return this.lockedEvenIfGone(id, (held) => {
+      if (!held) throw notFound(`No such container: ${id}`);
+      return work(held);
+    });
+  }
+
+  /** The same for what is to be done, or left, when the container is gone by then. */
+  async lockedEvenIfGone<T>(id: string, work: (held: Held | undefined) => Promise<T>): Promise<T> {
+    return this.#lock.run(id, async () => {
+      if (!this.#records.has(id)) return work(undefined);
+      const held = new HeldContainer(id, this.#writer);
+      try {
+        return await work(held);
+      } finally {
+        held.release();
+      }
+    });
+  }
+
+  /** Several containers, locked in an order in which nobody waits for each other; those that have gone are left out. */
+  async lockedAll<T>(ids: readonly string[], work: (held: ReadonlyMap<string, Held>) => Promise<T>): Promise<T> {
+    return this.#lock.runAll(ids, async () => {
+      const held = new Map(ids.filter((id) => this.#records.has(id)).map((id) => [id, new HeldContainer(id, this.#writer)]));
+      try {
+        return await work(held);
+      } finally {
+        for (const one of held.values()) one.release();
+      }
+    });
+  }
+
+  /** Changes of several containers as one commit: no crash leaves them apart. */
+  async saveTogether(changes: readonly { readonly held: Held; readonly change: RecordChange }[]): Promise<void> {
+    const records = changes.map(({ held, change }) => change(held.record));
+    await this.#writer.commit(records.map((record) => ({ table: 'containers', key: record.id, value: record })));
     for (const record of records) this.#set(record);
   }
 
-  /** One commit with what else has to be true from then on. */
-  async saveWith(given: ContainerRecord, changes: readonly Change[]): Promise<void> {
-    const record = this.#withHealth(given);
-    await this.#store.commit([{ table: 'containers', key: record.id, value: record }, ...changes]);
-    this.#set(record);
-  }
-
-  /** In memory only: for what need not survive a crash. */
-  replace(record: ContainerRecord): void {
-    this.#set(record);
-  }
-
-  /** One commit with what else has to be true from then on. */
-  async removeWith(id: string, changes: readonly Change[]): Promise<void> {
-    await this.#store.commit([{ table: 'containers', key: id, value: undefined }, ...changes]);
+  #drop(id: string): void {
     const record = this.#records.get(id);
     this.#records.delete(id);
     if (record && this.#idByName.get(record.name) === id) this.#idByName.delete(record.name);
   }
 
-  /** What its probes found while whoever writes the record was at work with an older copy: they write without its lock. */
-  #withHealth(record: ContainerRecord): ContainerRecord {
-    const { state } = record;
-    const present = this.#records.get(record.id)?.state;
-    const sameRun = present !== undefined && present.pid === state.pid && state.pid !== 0 && present.startedAt === state.startedAt;
-    return sameRun && present.health !== state.health ? { ...record, state: { ...state, health: present.health } } : record;
-  }
-
-  /** In memory only, until the record is saved next: probes are not worth a durable write each. Nothing where that run is over. */
-  setHealth(record: ContainerRecord, health: HealthState): void {
-    const present = this.#records.get(record.id);
-    if (present?.state.pid !== record.state.pid || present.state.startedAt !== record.state.startedAt) return;
-    this.#records.set(record.id, { ...present, state: { ...present.state, health } });
-  }
-
-  #set(given: ContainerRecord): void {
-    const record = this.#withHealth(given); // once more: the commit took its time
+  #set(record: ContainerRecord): void {
     const before = this.#records.get(record.id);
     if (before && before.name !== record.name && this.#idByName.get(before.name) === record.id) this.#idByName.delete(before.name);
     this.#records.set(record.id, record);

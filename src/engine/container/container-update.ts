@@ -1,5 +1,5 @@
 /** `update`: limits of a container that may be running, and its restart policy. */
-import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
+import type { RestartPolicy } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
 import { buildResources } from '../../oci/resources.ts';
@@ -15,18 +15,15 @@ export interface ContainerUpdate {
 }
 
 export function updateContainer(context: EngineContext, ref: string, changes: ContainerUpdate): Promise<{ warnings: string[] }> {
-  const { id } = context.table.find(ref);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
-    const { host } = record.spec;
+  return context.containers.locked(ref, async (held) => {
+    const { host } = held.record.spec;
     const policy = changes.restartPolicy ?? host.restartPolicy;
     checkRestartPolicy(policy, host.autoRemove);
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
-    const updated: ContainerRecord = { ...record, spec: { ...record.spec, host: { ...host, resources, restartPolicy: policy } } };
-    if (isUp(record) && Object.keys(limits).length > 0) await context.runtime.update(id, buildResources(limits));
-    await context.table.save(updated);
+    if (isUp(held.record) && Object.keys(limits).length > 0) await context.runtime.update(held.id, buildResources(limits));
+    const updated = await held.save((now) => ({ ...now, spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } } }));
     publishContainerEvent(context.events, updated, 'update');
     return { warnings };
   });

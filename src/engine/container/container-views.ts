@@ -38,7 +38,7 @@ export interface ContainerView {
 }
 
 export async function inspectContainer(context: EngineContext, ref: string, options: { size: boolean }): Promise<ContainerView> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const missing = context.rootfs.missing(record.id, record.imageId);
   return { ...(await viewOf(context, record, options.size)), ...(missing === undefined ? {} : { missing }) };
 }
@@ -48,13 +48,13 @@ async function viewOf(context: EngineContext, record: ContainerRecord, size: boo
   const sandbox = context.network.sandbox(id);
   const owner = networkOwnerId(context, record);
   const filesOf = owner ?? id;
-  const networkLost = owner !== undefined && isUp(record) && !context.network.sandbox(owner) ? (context.table.get(owner)?.name ?? shortId(owner)) : undefined;
+  const networkLost = owner !== undefined && isUp(record) && !context.network.sandbox(owner) ? (context.containers.get(owner)?.name ?? shortId(owner)) : undefined;
   const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, filesOf);
   const current = imageNamed(context, record.spec.image);
   const sizes = size ? await context.rootfs.sizeBytes(id) : undefined;
   return {
     record,
-    names: context.table.namesOf(record),
+    names: context.containers.namesOf(record),
     // A tag that moved on to another image no longer names what this container runs.
     imageRef: current?.id === record.imageId ? record.spec.image : record.imageId,
     endpoints: sandbox?.endpoints ?? [],
@@ -89,14 +89,14 @@ export async function listContainers(
 ): Promise<ContainerView[]> {
   const { filters } = options;
   const matches = await containerPredicate(filters, {
-    find: (ref) => context.table.find(ref),
-    namesOf: (record) => context.table.namesOf(record),
+    find: (ref) => context.containers.find(ref),
+    namesOf: (record) => context.containers.namesOf(record),
     publishedOf: (record) => (context.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
     imageIds: (ref) => imageAndDescendants(context, ref),
   });
   // Asking for a state, an exit code, or the last N means all containers.
   const all = options.all || options.limit > 0 || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
-  const candidates = context.table
+  const candidates = context.containers
     .all()
     .filter((record) => record.state.status !== 'removing' || filters['status']?.includes('removing'))
     .filter((record) => all || isUp(record) || record.state.status === 'restarting');
@@ -131,7 +131,7 @@ export async function waitContainer(
   condition: 'not-running' | 'next-exit' | 'removed',
   signal: AbortSignal,
 ): Promise<{ exited: Promise<Exit> }> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (condition === 'removed') return { exited: context.waits.next(record.id, 'removal', signal) };
   const runs = isUp(record) || record.state.status === 'restarting';
   if (condition === 'not-running' && !runs) return { exited: Promise.resolve({ exitCode: record.state.exitCode, error: record.state.error }) };
@@ -139,7 +139,7 @@ export async function waitContainer(
 }
 
 export async function topContainer(context: EngineContext, ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   const words = (psArgs || '-ef').trim().split(/\s+/);
@@ -168,7 +168,7 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
   const deleted: string[] = [];
   let spaceReclaimedBytes = 0;
-  for (const record of context.table.all()) {
+  for (const record of context.containers.all()) {
     if (isUp(record) || record.state.status === 'restarting' || record.state.status === 'removing') continue;
     if (Date.parse(record.createdAt) > untilMs) continue;
     if (!matchesLabels(record.spec.labels, filters['label'] ?? []) || !lacksLabels(record.spec.labels, filters['label!'] ?? [])) continue;
@@ -191,12 +191,12 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
 export async function withRootfs<T>(context: EngineContext, record: ContainerRecord, work: (root: string) => Promise<T>): Promise<T> {
   const { id } = record;
   if (isUp(record)) return work(context.rootfs.mount(id));
-  return context.lock.run(id, async () => {
+  return context.containers.locked(id, async (held) => {
     const root = context.rootfs.mount(id);
     try {
       return await work(root);
     } finally {
-      if (!isUp(context.table.get(id) ?? record)) await settlePart(context, id, 'unmounting the file system of a container', () => context.rootfs.unmount(id));
+      if (!isUp(held.record)) await settlePart(context, held, 'unmounting the file system of a container', () => context.rootfs.unmount(id));
     }
   });
 }

@@ -17,14 +17,12 @@ function followsNames(context: EngineContext, recipient: ContainerRecord): boole
 
 /** To be called when a container has got a name, and its lock is free: lost links of that name lead to it from now on. */
 export async function followName(context: EngineContext, source: ContainerRecord): Promise<void> {
-  const lost = (link: Link) => link.sourceName === source.name && !context.table.get(link.sourceId);
-  for (const { id } of context.table.all().filter((record) => record.id !== source.id && record.links.some(lost) && followsNames(context, record))) {
-    await context.lock.run(id, async () => {
-      const record = context.table.get(id);
-      if (!record || context.table.byName(source.name)?.id !== source.id) return;
-      const links = record.links.map((link) => (lost(link) ? { ...link, sourceId: source.id } : link));
-      await context.table.save({ ...record, links });
-      if (isUp(record)) await setLiveLinks(context, record.id, links);
+  const lost = (link: Link) => link.sourceName === source.name && !context.containers.get(link.sourceId);
+  for (const { id } of context.containers.all().filter((record) => record.id !== source.id && record.links.some(lost) && followsNames(context, record))) {
+    await context.containers.lockedEvenIfGone(id, async (held) => {
+      if (!held || context.containers.byName(source.name)?.id !== source.id) return;
+      const { links } = await held.save((record) => ({ ...record, links: record.links.map((link) => (lost(link) ? { ...link, sourceId: source.id } : link)) }));
+      if (isUp(held.record)) await setLiveLinks(context, id, links);
       context.log.info({ container: id, source: source.id }, 'a link follows its source');
     });
   }
@@ -32,9 +30,9 @@ export async function followName(context: EngineContext, source: ContainerRecord
 
 /** When the daemon starts: links that a daemon before it had no time to lead on. */
 export async function followLostLinks(context: EngineContext): Promise<void> {
-  for (const { links } of context.table.all()) {
+  for (const { links } of context.containers.all()) {
     for (const { sourceId, sourceName } of links) {
-      const source = context.table.get(sourceId) ? undefined : context.table.byName(sourceName);
+      const source = context.containers.get(sourceId) ? undefined : context.containers.byName(sourceName);
       if (source) await followName(context, source);
     }
   }
@@ -43,7 +41,7 @@ export async function followLostLinks(context: EngineContext): Promise<void> {
 /** Tells the network of a running container's links; those that lead nowhere have nothing there. */
 export async function setLiveLinks(context: EngineContext, id: string, links: readonly Link[]): Promise<void> {
   const live = links.flatMap((link) => {
-    const source = context.table.get(link.sourceId);
+    const source = context.containers.get(link.sourceId);
     return source ? [{ ...link, ports: source.spec.connection.exposedPorts.map(parsePort) }] : [];
   });
   await context.network.setLinks(id, live);

@@ -35,10 +35,12 @@ test('a clock that is set does not end the start period, and does not make it lo
   const nowNs = (): bigint => BigInt(wallMs) * 1_000_000n;
   const inPeriod: Healthcheck = { ...check, intervalNs: 1e9, startIntervalNs: 1e9, startPeriodNs: 600e9 };
   const healthOf = async (startedMsAgo: number, stepMs: number): Promise<HealthState> => {
-    const monitor = new HealthMonitor();
     const startedAt = formatTimeNs(nowNs() - BigInt(startedMsAgo) * 1_000_000n);
     let record = { id: 'x', spec: { process: { healthcheck: inPeriod } }, state: { pid: 1, startedAt, health: starting } } as unknown as ContainerRecord;
-    monitor.setRunner({ probe: async () => ({ exitCode: 1, output: '' }), record: () => record, changed: (next) => (record = next), nowNs });
+    const change = async (_id: string, next: (now: ContainerRecord) => HealthState | undefined): Promise<void> => {
+      record = { ...record, state: { ...record.state, health: next(record) ?? record.state.health } };
+    };
+    const monitor = new HealthMonitor({ probe: async () => ({ exitCode: 1, output: '' }), record: () => record, change, nowNs });
     monitor.watch(record);
     wallMs += stepMs;
     for (let probes = 0; probes < 5; probes++) {

@@ -19,18 +19,21 @@ export interface ProbeRunner {
   /** Runs the probe to its end, or kills it after the timeout; `output` is the beginning of what it printed. */
   probe(record: ContainerRecord, cmd: readonly string[], timeoutMs: number): Promise<{ exitCode: number; output: string }>;
   record(id: string): ContainerRecord | undefined;
-  /** Keeps the new state and tells the world when `status` changed. */
-  changed(record: ContainerRecord, before: HealthState): void;
+  /**
+   * Keeps what `next` makes of the record as it is when nobody else works on the container, and tells the world when `status` changed.
+   * Nothing where it is gone by then, or `next` has nothing to say.
+   */
+  change(id: string, next: (now: ContainerRecord) => HealthState | undefined): Promise<void>;
   nowNs(): bigint;
 }
 
 export class HealthMonitor {
-  #runner: ProbeRunner | undefined;
+  readonly #runner: ProbeRunner;
   readonly #timers = new Map<string, LongTimer>();
   /** Until when failures do not count, on the clock that nobody sets. */
   readonly #startPeriods = new Map<string, number>();
 
-  setRunner(runner: ProbeRunner): void {
+  constructor(runner: ProbeRunner) {
     this.#runner = runner;
   }
 
@@ -44,7 +47,7 @@ export class HealthMonitor {
     if (!check || !probeCommand(record)) return;
     const startPeriodMs = check.startPeriodNs / NS_PER_MS;
     // It may have been running for long, under an earlier daemon.
-    const passedMs = Number(this.#runner?.nowNs() ?? 0n) / NS_PER_MS - Date.parse(record.state.startedAt);
+    const passedMs = Number(this.#runner.nowNs()) / NS_PER_MS - Date.parse(record.state.startedAt);
     this.#startPeriods.set(record.id, monotonicMs() + Math.min(startPeriodMs, Math.max(0, startPeriodMs - passedMs)));
     this.#schedule(record, check);
   }
@@ -73,8 +76,8 @@ export class HealthMonitor {
 
   async #run(id: string, check: Healthcheck): Promise<void> {
     const runner = this.#runner;
-    const record = runner?.record(id);
-    if (!runner || !record) return;
+    const record = runner.record(id);
+    if (!record) return;
     const timer = this.#timers.get(id);
     noteActivity(`health probe of ${record.name}`);
     const start = formatTimeNs(runner.nowNs());
@@ -82,15 +85,14 @@ export class HealthMonitor {
     const result = await runner
       .probe(record, probeCommand(record)!, timeoutMs)
       .catch((error: unknown) => ({ exitCode: -1, output: errorMessage(error).slice(0, MAX_COMPLAINT_CHARACTERS) }));
-    // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
-    if (this.#timers.get(id) !== timer) return;
-    const now = runner.record(id);
-    if (!now?.state.health || now.state.pid === 0) return;
     const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output };
-    const health = nextHealth(now.state.health, probe, check, this.#inStartPeriod(id));
-    const next = { ...now, state: { ...now.state, health } };
-    runner.changed(next, now.state.health);
-    this.#schedule(next, check);
+    await runner.change(id, (now) => {
+      // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
+      if (this.#timers.get(id) !== timer || !now.state.health || now.state.pid === 0) return undefined;
+      const health = nextHealth(now.state.health, probe, check, this.#inStartPeriod(id));
+      this.#schedule({ ...now, state: { ...now.state, health } }, check);
+      return health;
+    });
   }
 }
 

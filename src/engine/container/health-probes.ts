@@ -1,20 +1,33 @@
 /** Runs health probes as execs and keeps the beginning of what they say. */
 import { CappedText } from '../../base/capped-text.ts';
+import type { Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { afterMs } from '../../base/long-timer.ts';
+import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
-import type { EngineContext } from '../engine-context.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
-import { runExec } from '../exec/exec-service.ts';
+import type { ExecSpec } from '../exec/exec-table.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
+import type { ContainerTable } from './container-table.ts';
 import type { ProbeRunner } from './health-monitor.ts';
 
 const MAX_OUTPUT_BYTES = 4096;
 
-export function healthProbes(context: EngineContext): ProbeRunner {
+export interface ProbeNeeds {
+  readonly containers: Pick<ContainerTable, 'get' | 'lockedEvenIfGone'>;
+  readonly network: { setHealth(containerId: string, healthy: boolean): Promise<void> };
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly log: Log;
+  exec(record: ContainerRecord, execId: string, spec: ExecSpec, options: { attach: boolean; consoleSize: null; startTimeoutMs: number }): Promise<ExecHandle>;
+}
+
+export function healthProbes(needs: ProbeNeeds): ProbeRunner {
   return {
-    nowNs: () => context.clock.nowNs(),
-    record: (id) => context.table.get(id),
+    nowNs: () => needs.clock.nowNs(),
+    record: (id) => needs.containers.get(id),
     async probe(record, cmd, timeoutMs) {
       const spec = { cmd, env: [], user: '', workingDir: '', tty: false, privileged: false, attachStdin: false, attachStdout: true, attachStderr: true, detachKeys: '', consoleSize: null };
       // The time runs from here: a runtime that hangs is a probe that does.
@@ -26,7 +39,7 @@ export function healthProbes(context: EngineContext): ProbeRunner {
       });
       const exceeded = (output: string) => ({ exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` });
       try {
-        handle = await runExec(context, record, newId(), spec, { attach: true, consoleSize: null, startTimeoutMs: timeoutMs });
+        handle = await needs.exec(record, newId(), spec, { attach: true, consoleSize: null, startTimeoutMs: timeoutMs });
         const said = new CappedText(MAX_OUTPUT_BYTES);
         for await (const { data } of handle.session!.output) said.push(data);
         const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
@@ -39,21 +52,20 @@ export function healthProbes(context: EngineContext): ProbeRunner {
         timer.clear();
       }
     },
-    changed(record, before) {
-      // Probes are not worth a durable write each; a change of status is.
-      const changed = record.state.health?.status !== before.status;
-      context.table.setHealth(record, record.state.health!);
-      if (!changed) return;
-      publishContainerEvent(context.events, record, `health_status: ${record.state.health?.status}`);
-      void context.network.setHealth(record.id, record.state.health?.status !== 'unhealthy').catch((error: unknown) =>
-        context.log.warn({ container: record.id, error: errorMessage(error) }, 'names of an unhealthy container'),
-      );
-      void context.lock
-        .run(record.id, async () => {
-          const now = context.table.get(record.id);
-          if (now) await context.table.save(now);
-        })
-        .catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'saving a health state'));
-    },
+    change: (id, next) =>
+      needs.containers.lockedEvenIfGone(id, async (held) => {
+        if (!held) return;
+        const before = held.record.state.health?.status;
+        const health = next(held.record);
+        if (!health) return;
+        // Probes are not worth a durable write each; a change of status is.
+        const record = held.update((now) => ({ ...now, state: { ...now.state, health } }));
+        if (health.status === before) return;
+        publishContainerEvent(needs.events, record, `health_status: ${health.status}`);
+        const warn = (what: string) => (error: unknown) => needs.log.warn({ container: id, error: errorMessage(error) }, what);
+        // Not waited for: a resolver that does not answer must not keep the lock.
+        void needs.network.setHealth(id, health.status !== 'unhealthy').catch(warn('names of an unhealthy container'));
+        await held.save().catch(warn('saving a health state'));
+      }),
   };
 }

@@ -3,14 +3,20 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { parsePort } from '../../model/port.ts';
 import { linkVariables } from '../../network/links/variables.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { Sandbox } from '../../network/service.ts';
+import type { ContainerTable } from './container-table.ts';
+
+export interface LinkSources {
+  readonly containers: Pick<ContainerTable, 'get'>;
+  readonly network: { sandbox(containerId: string): Sandbox | undefined };
+}
 
 /** As things are now: a source that does not run has no address to tell, and is left out. */
-export function linkEnvironment(context: EngineContext, recipient: ContainerRecord): string[] {
-  if (recipient.links.length === 0 || !onDefaultBridge(context, recipient.id)) return [];
+export function linkEnvironment(sources: LinkSources, recipient: ContainerRecord): string[] {
+  if (recipient.links.length === 0 || !onDefaultBridge(sources, recipient.id)) return [];
   return recipient.links.flatMap(({ alias, sourceId }) => {
-    const source = context.table.get(sourceId);
-    const endpoint = onDefaultBridge(context, sourceId);
+    const source = sources.containers.get(sourceId);
+    const endpoint = onDefaultBridge(sources, sourceId);
     if (!source || !endpoint) return [];
     return linkVariables({
       alias,
@@ -22,6 +28,6 @@ export function linkEnvironment(context: EngineContext, recipient: ContainerReco
   });
 }
 
-function onDefaultBridge(context: EngineContext, containerId: string): Endpoint | undefined {
-  return context.network.sandbox(containerId)?.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
+function onDefaultBridge(sources: LinkSources, containerId: string): Endpoint | undefined {
+  return sources.network.sandbox(containerId)?.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
 }

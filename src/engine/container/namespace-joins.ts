@@ -30,7 +30,7 @@ export function joinTargets(context: EngineContext, record: ContainerRecord): Na
 
 function runningContainer(context: EngineContext, record: ContainerRecord, mode: string, kind: string): ContainerRecord {
   const ref = mode.slice('container:'.length);
-  const other = context.table.find(ref);
+  const other = context.containers.find(ref);
   if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);
   if (other.state.status !== 'running' && other.state.status !== 'paused') {
     throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);

@@ -2,17 +2,18 @@
 import { tryAgainLater } from '../../base/again.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { EngineContext } from '../engine-context.ts';
+import type { Held } from './held.ts';
 
-/** One part of it, under the container's lock. The others follow whatever becomes of it, and what failed is tried again, unless the container runs by then. */
-export async function settlePart(context: EngineContext, id: string, what: string, part: () => unknown): Promise<void> {
+/** One part of it. The others follow whatever becomes of it, and what failed is tried again, unless the container runs by then; it may be gone by then. */
+export async function settlePart(context: EngineContext, held: Held, what: string, part: (held: Held | undefined) => unknown): Promise<void> {
+  const { id } = held;
   try {
-    await part();
+    await part(held);
   } catch (error) {
     context.log.warn({ container: id, error: errorMessage(error) }, `${what} failed and is tried again`);
     const again = (): Promise<void> =>
-      context.lock.run(id, async () => {
-        const now = context.table.get(id);
-        if (!now || now.state.pid === 0) await part();
+      context.containers.lockedEvenIfGone(id, async (now) => {
+        if (!now || now.record.state.pid === 0) await part(now);
       });
     tryAgainLater(again, (last) => context.log.error({ container: id, error: errorMessage(last) }, `${what} failed; it is completed when the daemon starts again`));
   }

@@ -17,7 +17,7 @@ export function networkOwnerId(context: EngineContext, record: ContainerRecord):
   let next: ContainerRecord | undefined = record;
   for (let step = 0; next && step < MAX_STEPS && networkModeKind(next.spec.connection.networkMode) === 'container'; step++) {
     owner = joinedContainerRef(next.spec.connection.networkMode);
-    next = context.table.tryFind(owner);
+    next = context.containers.tryFind(owner);
     owner = next?.id ?? owner;
   }
   return owner;
@@ -25,7 +25,7 @@ export function networkOwnerId(context: EngineContext, record: ContainerRecord):
 
 /** Running containers that share this one's network. */
 export function sharersOf(context: EngineContext, id: string): ContainerRecord[] {
-  return context.table.all().filter((record) => record.state.pid !== 0 && record.id !== id && networkOwnerId(context, record) === id);
+  return context.containers.all().filter((record) => record.state.pid !== 0 && record.id !== id && networkOwnerId(context, record) === id);
 }
 
 /** The end of a container's own networking; what others need of it is kept. */

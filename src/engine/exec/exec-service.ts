@@ -5,12 +5,12 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
 import { StartError } from '../../model/start-error.ts';
 import { buildExecProcess } from '../../oci/spec.ts';
-import type { ExecHandle } from '../../oci/runtime.ts';
+import type { ExecHandle, ExecRequest } from '../../oci/runtime.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { resolveUser } from '../../oci/user.ts';
 import { publishContainerEvent } from '../container/container-events.ts';
 import { processEnvironment } from '../container/image-defaults.ts';
-import { linkEnvironment } from '../container/link-environment.ts';
+import { linkEnvironment, type LinkSources } from '../container/link-environment.ts';
 import type { EngineContext } from '../engine-context.ts';
 import type { ExecEntry, ExecSpec } from './exec-table.ts';
 
@@ -25,7 +25,7 @@ export async function createExec(context: EngineContext, ref: string, spec: Exec
 }
 
 function runningContainer(context: EngineContext, ref: string): ContainerRecord {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before exec`);
   if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
@@ -55,7 +55,7 @@ export async function startExec(
   void handle.exited.then((exitCode) => {
     entry.exitCode = exitCode;
     entry.handle = null;
-    publishContainerEvent(context.events, context.table.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
+    publishContainerEvent(context.events, context.containers.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
   });
   return handle.session && endingAfter(handle.session, handle.exited);
 }
@@ -75,15 +75,19 @@ function endingAfter(session: RuntimeSession, exited: Promise<number>): RuntimeS
   };
 }
 
+export interface ExecNeeds extends LinkSources {
+  readonly runtime: { exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> };
+}
+
 /** Runs `spec` in the container; also what health probes use. */
 export async function runExec(
-  context: EngineContext,
+  needs: ExecNeeds,
   record: ContainerRecord,
   execId: string,
   spec: ExecSpec,
   options: { attach: boolean; consoleSize: readonly [number, number] | null; startTimeoutMs?: number },
 ): Promise<ExecHandle> {
-  const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, linkEnvironment(context, record));
+  const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, linkEnvironment(needs, record));
   const env = mergeOver(base, spec.env);
   const process = buildExecProcess({
     record,
@@ -95,7 +99,7 @@ export async function runExec(
     privileged: spec.privileged,
     consoleSize: options.consoleSize,
   });
-  return context.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach, ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }) });
+  return needs.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach, ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }) });
 }
 
 function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {

@@ -20,7 +20,7 @@ export interface ImageView {
 }
 
 export function viewImage(context: EngineContext, record: ImageRecord): ImageView {
-  const containers = context.table.all().filter((container) => container.imageId === record.id).length;
+  const containers = context.containers.all().filter((container) => container.imageId === record.id).length;
   return { record, containers, graph: graphOf(context, record) };
 }
 
@@ -82,7 +82,7 @@ export async function importImage(
 /** Who was made from an image. */
 function imageUsers(context: EngineContext) {
   return (imageId: string) =>
-    context.table.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
+    context.containers.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
 }
 
 export async function removeImage(

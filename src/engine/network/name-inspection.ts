@@ -49,7 +49,7 @@ export async function networkNames(context: EngineContext, names: NameInspector,
   const zone = networks.find((one) => one.id === network.id);
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const nameOf = (id: string) => context.network.networks().find((one) => one.id === id)?.name ?? id;
-  const containers = context.table.all().flatMap((record) => {
+  const containers = context.containers.all().flatMap((record) => {
     const view = sandboxes.find((one) => one.id === context.network.sandbox(record.id)?.id);
     if (!view) return [];
     return {
@@ -77,7 +77,7 @@ const RESOLVER_PATIENCE = 100; // pauses
 
 /** A running container's questions (with those of all that share its network) until it ends or the signal aborts. A reader that is too slow misses some. */
 export async function followQueries(context: EngineContext, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
-  const record = context.table.find(ref);
+  const record = context.containers.find(ref);
   const sandbox = context.network.sandbox(networkOwnerId(context, record) ?? record.id);
   if (!isUp(record)) throw conflict(`container ${record.name} is not running`);
   if (!sandbox || !sandbox.endpoints.some((endpoint) => endpoint.dnsNames.length > 0)) {

@@ -6,6 +6,7 @@ import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { PoolUsage } from '../../network/ipam/ipam.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
+import type { Held, RecordChange } from '../container/held.ts';
 import { rememberNames } from '../container/known-names.ts';
 import { networkModeKind, withInterface } from '../container/network-mode.ts';
 import { saveAfterNetwork } from '../container/save-after-network.ts';
@@ -33,7 +34,7 @@ export async function removeNetwork(context: EngineContext, ref: string): Promis
   const active = context.network.endpoints(record.id);
   if (active.length > 0) {
     // Docker's: the names of containers, the ids of their endpoints.
-    const list = active.map((endpoint) => `name:"${context.table.get(endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`).join(', ');
+    const list = active.map((endpoint) => `name:"${context.containers.get(endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`).join(', ');
     throw forbidden(`error while removing network: network ${record.name} has active endpoints (${list})`);
   }
   await context.network.removeNetwork(record.id);
@@ -47,7 +48,7 @@ export function inspectNetwork(context: EngineContext, ref: string): NetworkView
 function viewNetwork(context: EngineContext, record: NetworkRecord): NetworkView {
   const endpoints = context.network.endpoints(record.id).map((endpoint) => ({
     ...endpoint,
-    containerName: context.table.get(endpoint.containerId)?.name ?? '',
+    containerName: context.containers.get(endpoint.containerId)?.name ?? '',
   }));
   return { record, endpoints, pools: poolsOf(context, record) };
 }
@@ -87,17 +88,15 @@ export async function pruneNetworks(context: EngineContext, filters: Filters): P
 }
 
 export function connectContainer(context: EngineContext, networkRef: string, containerRef: string, spec: EndpointSpec): Promise<void> {
-  const { id } = context.table.find(containerRef);
-  return context.lock.run(id, async () => {
-    const record = context.table.find(id);
+  return context.containers.locked(containerRef, async (held) => {
+    const { id, record } = held;
     const network = findNetwork(context.network, networkRef);
     checkConnectable(context, record, network);
     const connection: Connection = { networkId: network.id, networkName: network.name, spec };
     context.network.checkConnection(connection);
     // Also while it is started again, if others share its network.
     const endpoint = context.network.sandbox(id) ? await context.network.connect(id, connection) : undefined;
-    const connected = { ...record, connections: [...record.connections, withInterface(connection, endpoint)] };
-    await saveChange(context, connected, endpoint !== undefined);
+    await saveChange(context, held, (now) => ({ ...now, connections: [...now.connections, withInterface(connection, endpoint)] }), endpoint !== undefined);
     if (endpoint) publishNetworkEvent(context.events, 'connect', network, { container: id });
   });
 }
@@ -125,15 +124,15 @@ function checkConnectable(context: EngineContext, record: ContainerRecord, netwo
 
 export async function disconnectContainer(context: EngineContext, networkRef: string, containerRef: string, force: boolean): Promise<void> {
   const network = force ? tryFindNetwork(context.network, networkRef) : findNetwork(context.network, networkRef);
-  const found = context.table.tryFind(containerRef);
+  const found = context.containers.tryFind(containerRef);
   if (!found) {
-    if (!force) context.table.find(containerRef);
+    if (!force) context.containers.find(containerRef);
     if (!network) findNetwork(context.network, networkRef);
     return;
   }
   const { id } = found;
-  await context.lock.run(id, async () => {
-    const record = context.table.find(id);
+  await context.containers.locked(id, async (held) => {
+    const { record } = held;
     if (record.state.status === 'removing' || record.state.status === 'dead') throw removing(record);
     if (network?.driver === 'host' && networkModeKind(record.spec.connection.networkMode) === 'host') {
       throw invalid('cannot disconnect container from host network - container was created in host network mode');
@@ -144,16 +143,14 @@ export async function disconnectContainer(context: EngineContext, networkRef: st
     const live = network && context.network.sandbox(id) !== undefined;
     if (!wanted) throw forbidden(`container ${id} is not connected to ${live ? '' : 'the '}network ${network?.name ?? networkRef}`);
     if (live) await context.network.disconnect(id, network.id);
-    const left: ContainerRecord = { ...record, connections: record.connections.filter((one) => one !== wanted) };
-    await saveChange(context, left, live === true);
+    await saveChange(context, held, (now) => ({ ...now, connections: now.connections.filter((one) => one.networkId !== wanted.networkId || one.networkName !== wanted.networkName) }), live === true);
     if (live) publishNetworkEvent(context.events, 'disconnect', network, { container: id });
   });
 }
 
 /** `done`: the network has made and stored the change. */
-async function saveChange(context: EngineContext, record: ContainerRecord, done: boolean): Promise<void> {
-  if (!done) await context.table.save(record);
-  else await saveAfterNetwork(context, record);
+async function saveChange(context: EngineContext, held: Held, change: RecordChange, done: boolean): Promise<void> {
+  const record = done ? await saveAfterNetwork(context, held, change) : await held.save(change);
   await rememberNames(context, record).catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'names of a container'));
 }
 

@@ -35,19 +35,16 @@ export class VolumeService {
   readonly #clock: Clock;
   readonly #lock = new KeyedLock();
   readonly #volumes = new Map<string, VolumeRecord>();
-  #users: VolumeUsers = { usersOf: () => [] };
+  readonly #users: VolumeUsers;
 
-  constructor(deps: { store: Store; root: string; sources: MountSources; events: EventBus; clock: Clock }) {
+  constructor(deps: { store: Store; root: string; users: VolumeUsers; sources: MountSources; events: EventBus; clock: Clock }) {
     this.#store = deps.store;
     this.#root = deps.root;
+    this.#users = deps.users;
     this.#sources = deps.sources;
     this.#events = deps.events;
     this.#clock = deps.clock;
     for (const record of deps.store.values<VolumeRecord>('volumes')) this.#volumes.set(record.name, record);
-  }
-
-  setUsers(users: VolumeUsers): void {
-    this.#users = users;
   }
 
   get(name: string): VolumeRecord | undefined {

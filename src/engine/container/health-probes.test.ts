@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { HealthState } from '../../model/health.ts';
+import type { Store } from '../../store/store.ts';
+import { EventBus } from '../system/event-bus.ts';
+import { ContainerTable } from './container-table.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { healthProbes } from './health-probes.ts';
+
+const healthcheck = { test: ['CMD', 'true'], intervalNs: 1e9, timeoutNs: 0, startPeriodNs: 0, startIntervalNs: 0, retries: 1 };
+const healthy: HealthState = { status: 'healthy', failingStreak: 0, log: [] };
+const record = { id: 'id', name: 'web', links: [], spec: { image: 'i', labels: {}, process: { healthcheck } }, state: { status: 'running', pid: 7, startedAt: 'now', health: healthy } } as unknown as ContainerRecord;
+
+const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A container that is watched, whose probe fails; what the world is told of it; and what lets that probe begin. */
+async function watched(t: import('node:test').TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told: string[] = [];
+  const stored: string[] = [];
+  const store = { values: () => [], commit: async (changes: readonly { value: ContainerRecord }[]) => void stored.push(changes[0]!.value.state.health!.status) };
+  const containers = new ContainerTable(store as unknown as Store);
+  await containers.add(record);
+  const events = new EventBus(systemClock);
+  events.listen(({ action }) => told.push(action));
+  const network = { setHealth: async (_id: string, isHealthy: boolean) => void told.push(`dns: ${isHealthy ? 'healthy' : 'unhealthy'}`) };
+  const exec = async () => ({ pid: 8, session: { output: [] }, exited: Promise.resolve(1), kill: () => {} });
+  const monitor = new HealthMonitor(healthProbes({ containers, network, events, clock: systemClock, log: silentLog, exec: exec as never }));
+  t.after(() => monitor.forgetAll());
+  monitor.watch(record);
+  const probe = async (): Promise<void> => {
+    t.mock.timers.tick(1000);
+    await aTurn();
+    await aTurn();
+  };
+  return { containers, told, stored, monitor, probe, shown: () => containers.find('web').state.health!.status };
+}
+
+test('event, names and inspect say the same of a container that somebody else is changing', async (t) => {
+  const { containers, told, stored, probe, shown } = await watched(t);
+  let goOn!: () => void;
+  const changed = containers.locked('web', async (held) => {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    await held.save((now) => ({ ...now, name: 'renamed' }));
+  });
+  await aTurn();
+  await probe();
+  assert.deepEqual([told, shown()], [[], 'healthy'], 'all of it waits, or none');
+  goOn();
+  await changed;
+  await aTurn();
+  assert.deepEqual(told, ['health_status: unhealthy', 'dns: unhealthy']);
+  const { name, state } = containers.get('id')!;
+  assert.deepEqual([name, state.health!.status, stored.at(-1)], ['renamed', 'unhealthy', 'unhealthy']);
+});
+
+test('a probe says nothing of a run that ended, or was paused, before its turn came', async (t) => {
+  const { containers, told, monitor, probe, shown } = await watched(t);
+  let goOn!: () => void;
+  const ended = containers.locked('web', async (held) => {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    monitor.forget('id');
+    held.update((now) => ({ ...now, state: { ...now.state, pid: 9, startedAt: 'later' } }));
+  });
+  await aTurn();
+  await probe();
+  goOn();
+  await ended;
+  await aTurn();
+  assert.deepEqual([told, shown()], [[], 'healthy']);
+});
