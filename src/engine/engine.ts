@@ -3,33 +3,34 @@
  * declare; each method here is one line, the work is in the rooms' files.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { noteActivity } from '../base/activity.ts';
 import type { Readable } from 'node:stream';
+import { noteActivity } from '../base/activity.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { ContainerSpec } from '../model/container.ts';
-import type { EndpointSpec } from '../model/endpoint.ts';
-import type { NetworkSpec } from '../model/network.ts';
 import type { Archives } from '../image/archives.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
+import type { ContainerSpec } from '../model/container.ts';
+import type { EndpointSpec } from '../model/endpoint.ts';
+import type { NetworkSpec } from '../model/network.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
+import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
+import { mountSubpath, unmountSubpaths } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
-import * as archive from './container/container-archive.ts';
 import { AttachHub } from './container/attach-hub.ts';
+import * as archive from './container/container-archive.ts';
 import { createContainer } from './container/container-create.ts';
 import { handleExit } from './container/container-exit.ts';
 import { NameReservations } from './container/container-name.ts';
 import { addPorts, removePorts } from './container/container-ports.ts';
-import { removeContainer } from './container/container-remove.ts';
+import { removeContainer, removeHeld } from './container/container-remove.ts';
 import { renameContainer } from './container/container-rename.ts';
 import { restartContainer } from './container/container-restart.ts';
-import { RunningCopies } from './container/running-copies.ts';
-import { startContainer } from './container/container-start.ts';
+import { startContainer, startHeld } from './container/container-start.ts';
 import { readStats } from './container/container-stats.ts';
 import * as stop from './container/container-stop.ts';
 import * as streams from './container/container-streams.ts';
@@ -39,8 +40,11 @@ import * as views from './container/container-views.ts';
 import { ExitWaits } from './container/exit-waits.ts';
 import { HealthMonitor } from './container/health-monitor.ts';
 import { healthProbes } from './container/health-probes.ts';
+import type { Held } from './container/held.ts';
 import { RestartTimers } from './container/restart-policy.ts';
-import type { EngineConfig, EngineContext } from './engine-context.ts';
+import { RunFiles } from './container/run-files.ts';
+import { RunningCopies } from './container/running-copies.ts';
+import type { EngineConfig } from './engine-config.ts';
 import { createExec, runExec, startExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
@@ -87,22 +91,24 @@ export function createEngine(deps: EngineDeps) {
   }
   const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
   const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, users: volumeUsers(table, setAside), sources: deps.sources, events, clock: deps.clock });
-  const { network, runtime, clock, log } = deps;
+  const { config, clock, log, rootfs, runtime, network, sources, archives } = deps;
+  const files = new RunFiles({ config, containers: table, volumes, sources, mounts: { mountSharedMemory, unmountSharedMemory, mountSubpath, unmountSubpaths } });
   const probes = healthProbes({ containers: table, network, events, clock, log, exec: (...of) => runExec({ containers: table, network, runtime }, ...of) });
-  const context: EngineContext = {
-    config: deps.config,
-    clock: deps.clock,
-    log: deps.log,
+  const base = {
+    config,
+    clock,
+    log,
     containers: table,
     setAside,
     names: new NameReservations(table),
     images: deps.images,
-    rootfs: deps.rootfs,
-    runtime: deps.runtime,
-    network: deps.network,
+    rootfs,
+    runtime,
+    network,
     volumes,
-    sources: deps.sources,
-    archives: deps.archives,
+    sources,
+    files,
+    archives,
     events,
     waits: new ExitWaits(),
     attaches: new AttachHub(),
@@ -111,6 +117,9 @@ export function createEngine(deps: EngineDeps) {
     restarts: new RestartTimers(),
     health: new HealthMonitor(probes),
   };
+  const starting = { ...base, removeAfterRun: (held: Held) => removeHeld(base, held, { volumes: true }) };
+  /** Everything; each use-case takes of it what it declares. */
+  const parts = { ...starting, start: (held: Held) => startHeld(starting, held) };
   deps.network.onRepair(({ networkId, networkName, what }) => {
     events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
   });
@@ -119,29 +128,28 @@ export function createEngine(deps: EngineDeps) {
   });
   deps.runtime.onExit((id, exit) => {
     noteActivity(`exit of ${id}`);
-    handleExit(context, id, exit).catch((error: unknown) => context.log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+    handleExit(parts, id, exit).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
 
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({ record, refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length, sizeBytes: -1 });
 
   return {
-    context,
     /** Adopts what lives, then starts what restart policies ask for (without waiting for that). */
     async restore(): Promise<void> {
-      await restoreContainers(context);
-      void startWithDaemon(context);
+      await restoreContainers(parts);
+      void startWithDaemon(parts);
     },
     /** Stops acting; containers go on. */
     quiesce(): void {
-      context.restarts.end();
-      context.health.forgetAll();
+      parts.restarts.end();
+      parts.health.forgetAll();
     },
     /** Ends every container, as no user's wish: policies start them again with the next daemon. */
     async stopAll(timeoutS: number): Promise<void> {
-      context.restarts.end();
+      parts.restarts.end();
       await Promise.all(
         table.all().filter(stop.isUp).map((record) =>
-          stop.endRun(context, record, { timeoutS }, { byDaemon: true }).catch((error: unknown) =>
+          stop.endRun(parts, record, { timeoutS }, { byDaemon: true }).catch((error: unknown) =>
             deps.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
           ),
         ),
@@ -150,83 +158,83 @@ export function createEngine(deps: EngineDeps) {
     runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
 
     containers: {
-      create: (name: string, spec: ContainerSpec) => createContainer(context, name, spec),
-      start: (ref: string) => startContainer(context, ref),
-      stop: (ref: string, options: stop.StopOptions) => stop.stopContainer(context, ref, options),
-      restart: (ref: string, options: stop.StopOptions) => restartContainer(context, ref, options),
-      kill: (ref: string, signal: string) => stop.killContainer(context, ref, signal),
-      pause: (ref: string) => stop.pauseContainer(context, ref),
-      unpause: (ref: string) => stop.unpauseContainer(context, ref),
-      remove: (ref: string, options: { force: boolean; volumes: boolean; link: boolean }) => removeContainer(context, ref, options),
-      rename: (ref: string, name: string) => renameContainer(context, ref, name),
-      update: (ref: string, changes: ContainerUpdate) => updateContainer(context, ref, changes),
-      inspect: (ref: string, options: { size: boolean }) => views.inspectContainer(context, ref, options),
-      list: (options: Parameters<typeof views.listContainers>[1]) => views.listContainers(context, options),
-      wait: (ref: string, condition: Parameters<typeof views.waitContainer>[2], signal: AbortSignal) => views.waitContainer(context, ref, condition, signal),
-      top: (ref: string, psArgs: string) => views.topContainer(context, ref, psArgs),
-      stats: (ref: string) => readStats(context, ref),
-      changes: (ref: string) => archive.containerChanges(context, ref),
-      prune: (filters: Filters) => views.pruneContainers(context, filters),
-      addPorts: (ref: string, bindings: PortBindings) => addPorts(context, ref, bindings),
-      removePorts: (ref: string, bindings: PortBindings) => removePorts(context, ref, bindings),
+      create: (name: string, spec: ContainerSpec) => createContainer(parts, name, spec),
+      start: (ref: string) => startContainer(parts, ref),
+      stop: (ref: string, options: stop.StopOptions) => stop.stopContainer(parts, ref, options),
+      restart: (ref: string, options: stop.StopOptions) => restartContainer(parts, ref, options),
+      kill: (ref: string, signal: string) => stop.killContainer(parts, ref, signal),
+      pause: (ref: string) => stop.pauseContainer(parts, ref),
+      unpause: (ref: string) => stop.unpauseContainer(parts, ref),
+      remove: (ref: string, options: { force: boolean; volumes: boolean; link: boolean }) => removeContainer(parts, ref, options),
+      rename: (ref: string, name: string) => renameContainer(parts, ref, name),
+      update: (ref: string, changes: ContainerUpdate) => updateContainer(parts, ref, changes),
+      inspect: (ref: string, options: { size: boolean }) => views.inspectContainer(parts, ref, options),
+      list: (options: Parameters<typeof views.listContainers>[1]) => views.listContainers(parts, options),
+      wait: (ref: string, condition: Parameters<typeof views.waitContainer>[2], signal: AbortSignal) => views.waitContainer(parts, ref, condition, signal),
+      top: (ref: string, psArgs: string) => views.topContainer(parts, ref, psArgs),
+      stats: (ref: string) => readStats(parts, ref),
+      changes: (ref: string) => archive.containerChanges(parts, ref),
+      prune: (filters: Filters) => views.pruneContainers(parts, filters),
+      addPorts: (ref: string, bindings: PortBindings) => addPorts(parts, ref, bindings),
+      removePorts: (ref: string, bindings: PortBindings) => removePorts(parts, ref, bindings),
     },
     streams: {
-      attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(context, ref, options),
-      logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) => streams.readContainerLogs(context, ref, options, signal),
-      resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(context, ref, rows, columns),
-      execCreate: (ref: string, spec: ExecSpec) => createExec(context, ref, spec),
+      attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(parts, ref, options),
+      logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) => streams.readContainerLogs(parts, ref, options, signal),
+      resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(parts, ref, rows, columns),
+      execCreate: (ref: string, spec: ExecSpec) => createExec(parts, ref, spec),
       execStart: async (id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }) => {
-        const session = await startExec(context, id, options);
-        return session && Object.assign(session, { tty: context.execs.find(id).spec.tty });
+        const session = await startExec(parts, id, options);
+        return session && Object.assign(session, { tty: parts.execs.find(id).spec.tty });
       },
       execInspect: async (id: string) => {
-        const entry = context.execs.find(id);
+        const entry = parts.execs.find(id);
         return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
       },
-      execResize: async (id: string, rows: number, columns: number) => context.execs.find(id).handle?.resize(rows, columns),
+      execResize: async (id: string, rows: number, columns: number) => parts.execs.find(id).handle?.resize(rows, columns),
     },
     archives: {
-      statPath: (ref: string, path: string) => archive.statContainerPath(context, ref, path),
-      getArchive: (ref: string, path: string) => archive.getContainerArchive(context, ref, path),
+      statPath: (ref: string, path: string) => archive.statContainerPath(parts, ref, path),
+      getArchive: (ref: string, path: string) => archive.getContainerArchive(parts, ref, path),
       putArchive: (ref: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean }) =>
-        archive.putContainerArchive(context, ref, path, tar, options),
-      exportRootfs: (ref: string) => archive.exportContainer(context, ref),
-      commit: (ref: string, options: Parameters<typeof archive.commitContainer>[2]) => archive.commitContainer(context, ref, options),
+        archive.putContainerArchive(parts, ref, path, tar, options),
+      exportRootfs: (ref: string) => archive.exportContainer(parts, ref),
+      commit: (ref: string, options: Parameters<typeof archive.commitContainer>[2]) => archive.commitContainer(parts, ref, options),
     },
     networks: {
-      createNetwork: (spec: NetworkSpec) => networks.createNetwork(context, spec),
-      removeNetwork: (ref: string) => networks.removeNetwork(context, ref),
-      inspectNetwork: async (ref: string) => networks.inspectNetwork(context, ref),
-      listNetworks: async (filters: Filters) => networks.listNetworks(context, filters),
-      connect: (ref: string, container: string, spec: EndpointSpec) => networks.connectContainer(context, ref, container, spec),
-      disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(context, ref, container, force),
-      pruneNetworks: (filters: Filters) => networks.pruneNetworks(context, filters),
+      createNetwork: (spec: NetworkSpec) => networks.createNetwork(parts, spec),
+      removeNetwork: (ref: string) => networks.removeNetwork(parts, ref),
+      inspectNetwork: async (ref: string) => networks.inspectNetwork(parts, ref),
+      listNetworks: async (filters: Filters) => networks.listNetworks(parts, filters),
+      connect: (ref: string, container: string, spec: EndpointSpec) => networks.connectContainer(parts, ref, container, spec),
+      disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(parts, ref, container, force),
+      pruneNetworks: (filters: Filters) => networks.pruneNetworks(parts, filters),
     },
     names: {
-      networkNames: (ref: string) => networkNames(context, deps.names, ref),
-      followQueries: (ref: string, signal: AbortSignal) => followQueries(context, deps.names, ref, signal),
+      networkNames: (ref: string) => networkNames(parts, deps.names, ref),
+      followQueries: (ref: string, signal: AbortSignal) => followQueries(parts, deps.names, ref, signal),
     },
     images: {
-      listImages: async (options: { all: boolean; filters: Filters }) => images.listImages(context, options),
-      inspectImage: async (ref: string) => images.viewImage(context, deps.images.get(ref)),
+      listImages: async (options: { all: boolean; filters: Filters }) => images.listImages(parts, options),
+      inspectImage: async (ref: string) => images.viewImage(parts, deps.images.get(ref)),
       pull: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
         await deps.images.pull(ref, auth, platform, report, signal);
         const id = deps.images.find(ref)?.id;
-        if (id !== undefined) images.publishImageEvent(context, 'pull', ref, ref);
+        if (id !== undefined) images.publishImageEvent(parts, 'pull', ref, ref);
       },
       push: async (ref: string, auth: Auth, report: Report, signal: AbortSignal) => {
         await deps.images.push(ref, auth, report, signal);
-        images.publishImageEvent(context, 'push', ref, ref);
+        images.publishImageEvent(parts, 'push', ref, ref);
       },
       tag: async (ref: string, target: string) => {
         deps.images.tag(ref, target);
-        images.publishImageEvent(context, 'tag', deps.images.get(ref).id, target);
+        images.publishImageEvent(parts, 'tag', deps.images.get(ref).id, target);
       },
-      removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(context, ref, options),
-      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) => images.importImage(context, source, options, signal),
+      removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(parts, ref, options),
+      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) => images.importImage(parts, source, options, signal),
       loadImages: async (source: Readable, report: Report, signal?: AbortSignal) => void (await deps.images.load(source, report, signal)),
       saveImages: (refs: readonly string[]) => deps.images.save(refs),
-      pruneImages: (filters: Filters) => images.pruneImages(context, filters),
+      pruneImages: (filters: Filters) => images.pruneImages(parts, filters),
     },
     volumes: {
       createVolume: async (spec: Parameters<VolumeService['create']>[0]) => volumeView(await volumes.create(spec)),

@@ -9,62 +9,82 @@ import { formatTimeNs } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
-import { followLostLinks, setLiveLinks } from './container/followed-links.ts';
-import { withPortBindings } from './container/container-ports.ts';
-import { handleExit, restartAfterExit, type RuntimeExit } from './container/container-exit.ts';
+import type { NetworkService } from '../network/service.ts';
+import type { AsideRecord } from '../store/aside.ts';
+import { handleExit, restartAfterExit, type ExitNeeds, type RestartLaterNeeds, type RuntimeExit } from './container/container-exit.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
-import { removeHeld } from './container/container-remove.ts';
-import { startHeld } from './container/container-start.ts';
+import { withPortBindings } from './container/container-ports.ts';
 import { isUp } from './container/container-stop.ts';
+import type { ContainerTable } from './container/container-table.ts';
+import { followLostLinks, setLiveLinks, type FollowNeeds } from './container/followed-links.ts';
+import type { HealthMonitor } from './container/health-monitor.ts';
 import type { Held } from './container/held.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
+import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import { settlePart } from './container/settle-part.ts';
 import { networkOwnerId, releaseNetwork } from './container/shared-network.ts';
-import { shouldStartWithDaemon } from './container/restart-policy.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineConfig } from './engine-config.ts';
+import type { KnownContainers, LiveNetwork, RootfsRecovery, RunNetwork, RuntimeRecovery } from './ports.ts';
+import type { VolumeService } from './volume/volume-service.ts';
+
+export type RestoreNeeds = ExitNeeds & FollowNeeds & {
+  readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot' | 'cgroupParent' | 'defaultRuntime'>;
+  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get'>;
+  /** Containers whose records cannot be read, by id: nothing of them is touched. */
+  readonly setAside: ReadonlyMap<string, AsideRecord>;
+  readonly network: Pick<NetworkService, 'restore'> & Pick<RunNetwork, 'setHealth'> & Pick<LiveNetwork, 'request' | 'rename'> & Pick<KnownContainers, 'remember'>;
+  readonly rootfs: RootfsRecovery;
+  readonly runtime: RuntimeRecovery;
+  readonly volumes: Pick<VolumeService, 'settle'>;
+  readonly health: Pick<HealthMonitor, 'watch'>;
+};
+
+export type StartWithDaemonNeeds = RestartLaterNeeds & {
+  readonly containers: Pick<ContainerTable, 'all'>;
+};
 
 const RECOVERY_ATTEMPTS = 4;
 const RECOVERY_PAUSE_MS = 250;
 
-export async function restoreContainers(context: EngineContext): Promise<void> {
-  const { containers, runtime } = context;
+export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
+  const { containers, runtime } = needs;
   const missed = new Map<string, RuntimeExit>();
   const live = new Map<string, number>();
   await Promise.all(
     containers.all().filter(isUp).map(async (record) => {
-      const found = await recovered(context, record);
+      const found = await recovered(needs, record);
       if (found.running) live.set(record.id, found.pid);
       else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
     }),
   );
-  const unread = await runningUnread(context);
-  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id) && !context.setAside.has(id)).map((id) => dropHalfStarted(context, id)));
+  const unread = await runningUnread(needs);
+  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id) && !needs.setAside.has(id)).map((id) => dropHalfStarted(needs, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   // So are those of containers that do not run, and whose network others live in.
-  const owners = [...live.keys()].flatMap((id) => networkOwnerId(context, containers.find(id)) ?? []);
-  await context.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), containers.all().map(knownContainer));
+  const owners = [...live.keys()].flatMap((id) => networkOwnerId(containers, containers.find(id)) ?? []);
+  await needs.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), containers.all().map(knownContainer));
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
-  await unmountLeftovers(context);
-  for (const [id, pid] of live) await containers.lockedEvenIfGone(id, async (held) => held && adopt(context, held, pid));
-  for (const [id, exit] of missed) await handleExit(context, id, exit);
+  await unmountLeftovers(needs);
+  for (const [id, pid] of live) await containers.lockedEvenIfGone(id, async (held) => held && adopt(needs, held, pid));
+  for (const [id, exit] of missed) await handleExit(needs, id, exit);
   for (const { id } of containers.all()) {
     await containers.lockedEvenIfGone(id, async (held) => {
-      if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && context.network.sandbox(id)) await releaseNetwork(context, held.record);
+      if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && needs.network.sandbox(id)) await releaseNetwork(needs, held.record);
     });
   }
-  await finishRemovals(context);
-  await followLostLinks(context);
-  await removeOrphans(context);
+  await finishRemovals(needs);
+  await followLostLinks(needs);
+  await removeOrphans(needs);
 }
 
 /** What fails for a moment (no descriptor, say) is asked again: a container that runs must not count as one that has ended. */
-async function recovered(context: EngineContext, record: ContainerRecord): ReturnType<EngineContext['runtime']['recover']> {
-  const { runtime, log, clock } = context;
+async function recovered(needs: RestoreNeeds, record: ContainerRecord): ReturnType<RuntimeRecovery['recover']> {
+  const { runtime, log, clock } = needs;
   const { id } = record;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runtime.recover(id, runOf(context, record));
+      return await runtime.recover(id, runOf(needs, record));
     } catch (error) {
       log.warn({ container: id, error: errorMessage(error) }, 'a container could not be recovered');
       if (attempt === RECOVERY_ATTEMPTS) return { running: false, exitCode: 255, oomKilled: false, at: formatTimeNs(clock.nowNs()) };
@@ -74,33 +94,33 @@ async function recovered(context: EngineContext, record: ContainerRecord): Retur
 }
 
 /** What the record says of the run, as the start told the runtime. */
-function runOf(context: EngineContext, record: ContainerRecord): Parameters<EngineContext['runtime']['recover']>[1] {
+function runOf(needs: RestoreNeeds, record: ContainerRecord): Parameters<RuntimeRecovery['recover']>[1] {
   const { tty, openStdin, stdinOnce } = record.spec.process;
-  return { id: record.id, bundle: bundleOf(context, record.id), runtime: record.spec.host.runtime || context.config.defaultRuntime, tty, openStdin, stdinOnce, cgroupsPath: cgroupsPathOf(context, record) };
+  return { id: record.id, bundle: bundleOf(needs.config, record.id), runtime: record.spec.host.runtime || needs.config.defaultRuntime, tty, openStdin, stdinOnce, cgroupsPath: cgroupsPathOf(needs.config, record) };
 }
 
 /** Containers that run and whose records cannot be read: they, and their network, are left as they are. */
-async function runningUnread(context: EngineContext): Promise<string[]> {
+async function runningUnread(needs: RestoreNeeds): Promise<string[]> {
   const running: string[] = [];
-  for (const id of context.setAside.keys()) {
-    const found = await context.runtime.recover(id).catch(() => undefined);
+  for (const id of needs.setAside.keys()) {
+    const found = await needs.runtime.recover(id).catch(() => undefined);
     if (found?.running !== true) continue;
     running.push(id);
-    context.log.error({ container: id, pid: found.pid }, 'a container runs whose record cannot be read: it is left alone, and cannot be worked with until the record is mended');
+    needs.log.error({ container: id, pid: found.pid }, 'a container runs whose record cannot be read: it is left alone, and cannot be worked with until the record is mended');
   }
   return running;
 }
 
 /** A daemon that died while it started a container: the runtime has it, and no record says that it runs. */
-async function dropHalfStarted(context: EngineContext, id: string): Promise<void> {
+async function dropHalfStarted(needs: RestoreNeeds, id: string): Promise<void> {
   try {
-    const record = context.containers.get(id);
-    const { running } = await context.runtime.recover(id, record && runOf(context, record));
-    if (running) await context.runtime.delete(id, { force: true });
-    context.runtime.forgetExit(id);
-    context.log.info({ container: id }, 'a start that was cut off is undone');
+    const record = needs.containers.get(id);
+    const { running } = await needs.runtime.recover(id, record && runOf(needs, record));
+    if (running) await needs.runtime.delete(id, { force: true });
+    needs.runtime.forgetExit(id);
+    needs.log.info({ container: id }, 'a start that was cut off is undone');
   } catch (error) {
-    context.log.warn({ container: id, error: errorMessage(error) }, 'a start that was cut off could not be undone');
+    needs.log.warn({ container: id, error: errorMessage(error) }, 'a start that was cut off could not be undone');
   }
 }
 
@@ -109,97 +129,97 @@ async function dropHalfStarted(context: EngineContext, id: string): Promise<void
  * die between the two. What it is connected to and publishes is what the network says, as its processes live with it; what it is called
  * and what it links to is what the record says, which is saved first.
  */
-async function agree(context: EngineContext, held: Held): Promise<void> {
+async function agree(needs: RestoreNeeds, held: Held): Promise<void> {
   const { id, record } = held;
-  const live = context.network.request(id);
+  const live = needs.network.request(id);
   if (!live) return;
   const ids = (connections: readonly Connection[]) => connections.map((connection) => connection.networkId).join();
   const links = (list: readonly Link[]) => list.map((link) => `${link.sourceId}:${link.alias}`).join();
   if (live.mode === 'networks' && ids(live.connections) !== ids(record.connections)) {
-    context.log.info({ container: record.id }, 'a change of its networks is completed');
-    await rememberNames(context, await held.save((now) => ({ ...now, connections: live.connections })));
+    needs.log.info({ container: record.id }, 'a change of its networks is completed');
+    await rememberNames(needs.network, await held.save((now) => ({ ...now, connections: live.connections })));
   }
   const portBindings = JSON.stringify(live.portBindings);
   if (live.mode === 'networks' && portBindings !== JSON.stringify(record.spec.connection.portBindings)) {
-    context.log.info({ container: record.id }, 'a change of its published ports is completed');
+    needs.log.info({ container: record.id }, 'a change of its published ports is completed');
     await held.save((now) => withPortBindings(now, live.portBindings));
   }
-  if (live.containerName !== record.name) await context.network.rename(record.id, record.name);
-  const wanted = record.links.filter((link) => context.containers.get(link.sourceId));
-  const present = live.links.filter((link) => context.containers.get(link.sourceId));
-  if (links(present) !== links(wanted)) await setLiveLinks(context, record.id, record.links);
+  if (live.containerName !== record.name) await needs.network.rename(record.id, record.name);
+  const wanted = record.links.filter((link) => needs.containers.get(link.sourceId));
+  const present = live.links.filter((link) => needs.containers.get(link.sourceId));
+  if (links(present) !== links(wanted)) await setLiveLinks(needs, record.id, record.links);
 }
 
-async function adopt(context: EngineContext, held: Held, pid: number): Promise<void> {
+async function adopt(needs: RestoreNeeds, held: Held, pid: number): Promise<void> {
   if (!isUp(held.record)) return; // it has ended since it was looked for, and that is dealt with
-  await agree(context, held);
+  await agree(needs, held);
   const { id } = held;
   // A daemon that died between saving `running` and starting left a container that was only created.
-  const status = context.runtime.isPaused(id) ? 'paused' : 'running';
+  const status = needs.runtime.isPaused(id) ? 'paused' : 'running';
   // A stop that a daemon's end cut off has not happened: policies count again.
   const adopted = held.update((record) => ({ ...record, stoppedByUser: false, state: { ...record.state, pid, status } }));
-  if (adopted.state.health?.status === 'unhealthy') await context.network.setHealth(id, false);
-  context.health.watch(adopted);
-  context.log.info({ container: id, name: adopted.name, pid }, 'adopted a running container');
+  if (adopted.state.health?.status === 'unhealthy') await needs.network.setHealth(id, false);
+  needs.health.watch(adopted);
+  needs.log.info({ container: id, name: adopted.name, pid }, 'adopted a running container');
 }
 
-async function finishRemovals(context: EngineContext): Promise<void> {
-  for (const record of context.containers.all()) {
+async function finishRemovals(needs: RestoreNeeds): Promise<void> {
+  for (const record of needs.containers.all()) {
     const half = record.state.status === 'removing' || record.state.status === 'dead';
     const ended = record.spec.host.autoRemove && record.state.status === 'exited';
     if (!half && !ended) continue;
-    await context.containers.lockedEvenIfGone(record.id, async (held) => held && removeHeld(context, held, { volumes: true })).catch((error: unknown) =>
-      context.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
+    await needs.containers.lockedEvenIfGone(record.id, async (held) => held && needs.removeAfterRun(held)).catch((error: unknown) =>
+      needs.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
     );
   }
 }
 
 /** Directories of containers that never became a record: a create that was cut off. And files that were being written. */
-async function removeOrphans(context: EngineContext): Promise<void> {
-  const dir = join(context.config.dataRoot, 'containers');
-  for (const { id, imageId } of context.containers.all()) {
-    if (context.rootfs.relink(id, imageId)) context.log.warn({ container: id, image: imageId }, 'the file system of a container had lost its image, and has it again');
+async function removeOrphans(needs: RestoreNeeds): Promise<void> {
+  const dir = join(needs.config.dataRoot, 'containers');
+  for (const { id, imageId } of needs.containers.all()) {
+    if (needs.rootfs.relink(id, imageId)) needs.log.warn({ container: id, image: imageId }, 'the file system of a container had lost its image, and has it again');
   }
-  const known = new Set([...context.containers.all().map((record) => record.id), ...context.setAside.keys()]);
+  const known = new Set([...needs.containers.all().map((record) => record.id), ...needs.setAside.keys()]);
   for (const id of await readdir(dir).catch(() => [])) {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
     else for (const name of await readdir(join(dir, id)).catch(() => [])) if (name.endsWith('.next')) await rm(join(dir, id, name), { force: true });
   }
-  await context.rootfs.retain(known);
-  const report = (error: unknown): void => context.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled');
-  await context.volumes.settle(report).catch(report);
+  await needs.rootfs.retain(known);
+  const report = (error: unknown): void => needs.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled');
+  await needs.volumes.settle(report).catch(report);
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */
-async function unmountLeftovers(context: EngineContext): Promise<void> {
-  for (const { id } of context.containers.all().filter((record) => !isUp(record))) {
-    await context.containers.lockedEvenIfGone(id, async (held) => held && settlePart(context, held, 'unmounting the file system of a container', () => context.rootfs.unmount(id)));
+async function unmountLeftovers(needs: RestoreNeeds): Promise<void> {
+  for (const { id } of needs.containers.all().filter((record) => !isUp(record))) {
+    await needs.containers.lockedEvenIfGone(id, async (held) => held && settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id)));
   }
 }
 
 const START_TURN_MS = 10_000;
 
 /** Starts what should run; those that join another container's network come after it. */
-export async function startWithDaemon(context: EngineContext): Promise<void> {
-  const due = context.containers.all().filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
+export async function startWithDaemon(needs: StartWithDaemonNeeds): Promise<void> {
+  const due = needs.containers.all().filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
   const rank = (record: ContainerRecord): number => {
     const mode = record.spec.connection.networkMode;
     const needs = new Set([...record.links.map((link) => link.sourceId), ...(networkModeKind(mode) === 'container' ? [joinedContainerRef(mode)] : [])]);
     return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
   };
   for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
-    const started = startNow(context, record).catch((error: unknown) => context.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
+    const started = startNow(needs, record).catch((error: unknown) => needs.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
     // One that hangs does not keep the others from starting.
     await within(started, START_TURN_MS);
   }
 }
 
 /** A restart that was under way when the daemon ended is one: what keeps it from starting is tried again, as its policy says. */
-function startNow(context: EngineContext, record: ContainerRecord): Promise<void> {
-  if (record.state.status === 'restarting') return restartAfterExit(context, record.id);
-  return context.containers.lockedEvenIfGone(record.id, async (held) => {
+function startNow(needs: StartWithDaemonNeeds, record: ContainerRecord): Promise<void> {
+  if (record.state.status === 'restarting') return restartAfterExit(needs, record.id);
+  return needs.containers.lockedEvenIfGone(record.id, async (held) => {
     if (!held || isUp(held.record)) return;
     held.update((now) => ({ ...now, stoppedByUser: false }));
-    await startHeld(context, held);
+    await needs.start(held);
   });
 }

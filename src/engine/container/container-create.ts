@@ -1,25 +1,48 @@
 /** `create`: decides everything, then makes the rootfs and the record; a failure leaves nothing behind. */
 import { mkdir, rm } from 'node:fs/promises';
-import { formatTimeNs, ZERO_TIME } from '../../base/clock.ts';
+import { formatTimeNs, ZERO_TIME, type Clock } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
-import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
-import type { MountPoint } from '../../model/mount.ts';
-import { newId, shortId } from '../../model/ids.ts';
 import { copyUp } from '../../image/copy-up.ts';
+import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
+import { newId, shortId } from '../../model/ids.ts';
+import type { MountPoint } from '../../model/mount.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
+import type { MountSources } from '../../oci/mount-sources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
 import { checkConfinement } from '../../oci/spec-check.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { ContainerRootfs, Images, KnownContainers, Networks } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { resolveMounts, subpathOf, type MountContext } from '../volume/container-mounts.ts';
+import type { VolumeService } from '../volume/volume-service.ts';
 import { publishContainerEvent } from './container-events.ts';
+import type { NameReservations } from './container-name.ts';
 import { containerPaths } from './container-paths.ts';
-import { followName } from './followed-links.ts';
-import { checkLogOptions } from './log-options.ts';
+import type { ContainerTable } from './container-table.ts';
+import { followName, type FollowNeeds } from './followed-links.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
+import { checkLogOptions } from './log-options.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
+
+type Volumes = Pick<VolumeService, 'create' | 'remove' | 'keeping' | 'get'>;
+
+export type CreateNeeds = FollowNeeds & {
+  readonly config: Pick<EngineConfig, 'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'logDriver' | 'logOptions'>;
+  readonly containers: Pick<ContainerTable, 'add' | 'tryFind'>;
+  readonly names: Pick<NameReservations, 'reserve'>;
+  readonly images: Pick<Images, 'get'>;
+  readonly rootfs: Pick<ContainerRootfs, 'create' | 'settle' | 'mount' | 'unmount' | 'remove'>;
+  readonly network: KnownContainers & Pick<Networks, 'networks'>;
+  readonly volumes: Volumes;
+  readonly sources: Pick<MountSources, 'look' | 'lookThrough' | 'isThere' | 'make'>;
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly log: Log;
+};
 
 const NEW_STATE: ContainerState = {
   status: 'created',
@@ -32,15 +55,15 @@ const NEW_STATE: ContainerState = {
   health: null,
 };
 
-export async function createContainer(context: EngineContext, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
-  const { config, images, containers, names, network, rootfs } = context;
+export async function createContainer(needs: CreateNeeds, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
+  const { config, images, containers, names, network, rootfs } = needs;
   const image = images.get(asked.image);
   checkImageShare(asked.image, image.config);
   const id = newId();
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
   const { limits, warnings } = possibleLimits(asked.host.resources);
   const wanted = mergeImage(asked, image.config);
-  const merged = completeSpec(context, { ...wanted, host: { ...wanted.host, resources: limits } }, id);
+  const merged = completeSpec(needs, { ...wanted, host: { ...wanted.host, resources: limits } }, id);
   checkLogOptions(merged.host.logConfig.config);
   const { path, args } = commandOf(merged.process);
   checkConfinement(merged);
@@ -50,7 +73,7 @@ export async function createContainer(context: EngineContext, wantedName: string
   }
   const { name, release } = names.reserve(wantedName, id);
   try {
-    const links = resolveLinks(context, merged);
+    const links = resolveLinks(needs, merged);
     const connections = connectionsOf(merged.connection, network);
     for (const connection of connections) {
       if (connection.networkId !== '') network.checkConnection(connection);
@@ -65,12 +88,12 @@ export async function createContainer(context: EngineContext, wantedName: string
         // The disk works while the rest is thought out.
         const settled = rootfs.settle(id);
         settled.catch(() => {});
-        const mounts = await resolveMounts(merged, { sources: context.sources, volumes: volumesFor(context, id, undo), findContainer: (ref) => findOther(context, ref) });
-        await fillVolumes(context, id, mounts);
+        const mounts = await resolveMounts(merged, { sources: needs.sources, volumes: volumesFor(needs.volumes, id, undo), findContainer: (ref) => findOther(needs, ref) });
+        await fillVolumes(needs, id, mounts);
         const record: ContainerRecord = {
           id,
           name,
-          createdAt: formatTimeNs(context.clock.nowNs()),
+          createdAt: formatTimeNs(needs.clock.nowNs()),
           imageId: image.id,
           spec: merged,
           path,
@@ -82,18 +105,18 @@ export async function createContainer(context: EngineContext, wantedName: string
           connections,
           links,
         };
-        await rememberNames(context, record);
+        await rememberNames(needs.network, record);
         undo.push('names', () => network.forget(id));
         await settled;
-        const kept = context.volumes.keeping(mounts.map((mount) => mount.name));
+        const kept = needs.volumes.keeping(mounts.map((mount) => mount.name));
         await containers.add(record, kept.changes);
         kept.done();
-        publishContainerEvent(context.events, record, 'create');
+        publishContainerEvent(needs.events, record, 'create');
         return record;
       },
-      (failure) => context.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
+      (failure) => needs.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
-    await followName(context, created).catch((error: unknown) => context.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
+    await followName(needs, created).catch((error: unknown) => needs.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
     return { id, warnings: [...warnings, ...oddPortWarnings(image.config)] };
   } finally {
     release();
@@ -101,7 +124,7 @@ export async function createContainer(context: EngineContext, wantedName: string
 }
 
 /** Volumes that are made for the container go with it if it cannot be made, each from the moment it is there. */
-function volumesFor({ volumes }: EngineContext, id: string, undo: UndoStack): MountContext['volumes'] {
+function volumesFor(volumes: Volumes, id: string, undo: UndoStack): MountContext['volumes'] {
   return {
     create: async (spec) => {
       const volume = await volumes.create({ ...spec, madeFor: id });
@@ -112,33 +135,33 @@ function volumesFor({ volumes }: EngineContext, id: string, undo: UndoStack): Mo
 }
 
 /** Empty volumes get what the image has at their place. */
-async function fillVolumes(context: EngineContext, id: string, mounts: readonly MountPoint[]): Promise<void> {
+async function fillVolumes(needs: Pick<CreateNeeds, 'sources' | 'volumes' | 'rootfs'>, id: string, mounts: readonly MountPoint[]): Promise<void> {
   const wanted = mounts.filter((mount) => mount.type === 'volume' && !mount.noCopy);
   if (wanted.length === 0) return;
-  for (const mount of wanted) await context.sources.lookThrough(subpathOf(mount, context.volumes).source); // so that none is looked into that does not answer
-  const root = context.rootfs.mount(id);
+  for (const mount of wanted) await needs.sources.lookThrough(subpathOf(mount, needs.volumes).source); // so that none is looked into that does not answer
+  const root = needs.rootfs.mount(id);
   try {
-    for (const mount of wanted) await copyUp(root, { ...subpathOf(mount, context.volumes), destination: mount.destination, readonly: false });
+    for (const mount of wanted) await copyUp(root, { ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: false });
   } finally {
-    context.rootfs.unmount(id);
+    needs.rootfs.unmount(id);
   }
 }
 
 /** Fills in what only the engine knows: hostname, the joined container's id, defaults of the daemon. */
-function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): ContainerSpec {
+function completeSpec(needs: Pick<CreateNeeds, 'config' | 'containers'>, spec: ContainerSpec, id: string): ContainerSpec {
   const { networkMode } = spec.connection;
   const kind = networkModeKind(networkMode);
   let mode = networkMode === '' ? 'default' : networkMode;
   let hostname = spec.process.hostname;
   if (kind === 'container') {
     // One that is not there is refused at start, as Docker does it.
-    const joined = context.containers.tryFind(joinedContainerRef(networkMode));
+    const joined = needs.containers.tryFind(joinedContainerRef(networkMode));
     if (joined) mode = `container:${joined.id}`;
     hostname = joined?.spec.process.hostname ?? shortId(id);
   } else if (hostname === '') {
-    hostname = kind === 'host' || spec.host.utsMode === 'host' ? context.config.hostname : shortId(id);
+    hostname = kind === 'host' || spec.host.utsMode === 'host' ? needs.config.hostname : shortId(id);
   }
-  const logType = spec.host.logConfig.type || context.config.logDriver;
+  const logType = spec.host.logConfig.type || needs.config.logDriver;
   if (!['json-file', 'local', 'none', 'k8s-file'].includes(logType)) {
     throw invalid(`logger: no log driver named '${logType}' is registered`);
   }
@@ -148,31 +171,31 @@ function completeSpec(context: EngineContext, spec: ContainerSpec, id: string): 
     host: {
       ...spec.host,
       runtime: spec.host.runtime,
-      shmSizeBytes: spec.host.shmSizeBytes || context.config.shmSizeBytes,
+      shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
       // The daemon's options are of its own driver.
-      logConfig: { type: logType, config: { ...(logType === context.config.logDriver ? context.config.logOptions : {}), ...spec.host.logConfig.config } },
+      logConfig: { type: logType, config: { ...(logType === needs.config.logDriver ? needs.config.logOptions : {}), ...spec.host.logConfig.config } },
     },
     connection: { ...spec.connection, networkMode: mode },
   };
 }
 
 /** Another container that this one needs. Not `notFound`: clients would take that for a missing image and pull it. */
-function findOther(context: EngineContext, ref: string, what = ''): ContainerRecord {
-  const found = context.containers.tryFind(ref);
+function findOther(needs: Pick<CreateNeeds, 'containers'>, ref: string, what = ''): ContainerRecord {
+  const found = needs.containers.tryFind(ref);
   if (!found) throw invalid(`${what}No such container: ${ref}`);
   return found;
 }
 
 /** Links of a container on the default bridge; elsewhere HostConfig.Links says nothing. */
-function resolveLinks(context: EngineContext, spec: ContainerSpec): Link[] {
+function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpec): Link[] {
   const kind = networkModeKind(spec.connection.networkMode);
   if (kind === 'user' || spec.connection.links.length === 0) return [];
   const links = spec.connection.links.map((text) => {
     const { source: ref, alias } = parseLink(text);
-    let source = findOther(context, ref, `could not get container for ${ref}: `);
+    let source = findOther(needs, ref, `could not get container for ${ref}: `);
     const through = source.spec.connection.networkMode;
     if (networkModeKind(through) === 'container') {
-      source = findOther(context, joinedContainerRef(through));
+      source = findOther(needs, joinedContainerRef(through));
     }
     if (networkModeKind(source.spec.connection.networkMode) === 'host') {
       throw invalid('conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');

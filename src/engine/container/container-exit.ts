@@ -1,17 +1,45 @@
 /** What happens when a container's process has ended: everything of its run is taken down, then its policies decide. */
-import { formatTimeNs } from '../../base/clock.ts';
+import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
-import { unmountSharedMemory } from '../../oci/shared-memory.ts';
+import type { ExecTable } from '../exec/exec-table.ts';
+import { driverOf } from '../network/network-lookup.ts';
+import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
-import { sharedMemoryOf } from './container-paths.ts';
-import { removeHeld } from './container-remove.ts';
-import { shouldRestart } from './restart-policy.ts';
-import { driverOf, startHeld } from './container-start.ts';
+import type { StartHeld } from './container-start.ts';
+import type { ContainerTable } from './container-table.ts';
+import type { ExitWaits } from './exit-waits.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 import type { Held } from './held.ts';
-import { settlePart } from './settle-part.ts';
-import { releaseNetwork, sharerEnded, sharersOf } from './shared-network.ts';
+import { shouldRestart, type RestartTimers } from './restart-policy.ts';
+import type { RunFiles } from './run-files.ts';
+import { settlePart, type SettleNeeds } from './settle-part.ts';
+import { releaseNetwork, sharerEnded, sharersOf, type ReleaseNeeds } from './shared-network.ts';
+
+export type TakeDownNeeds = ReleaseNeeds & SettleNeeds & {
+  readonly network: Pick<Networks, 'networks'>;
+  readonly rootfs: Pick<ContainerRootfs, 'unmount'>;
+  readonly runtime: Pick<RunRuntime, 'delete' | 'forgetExit'>;
+  readonly files: Pick<RunFiles, 'unmountSharedMemory'>;
+};
+
+export type RestartLaterNeeds = SettleNeeds & {
+  readonly containers: Pick<ContainerTable, 'get'>;
+  readonly runtime: Pick<RunRuntime, 'forgetExit'>;
+  readonly restarts: Pick<RestartTimers, 'schedule'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly start: StartHeld;
+};
+
+export type ExitNeeds = TakeDownNeeds & RestartLaterNeeds & {
+  readonly restarts: Pick<RestartTimers, 'ended' | 'isRestartedByUser'>;
+  readonly health: Pick<HealthMonitor, 'forget'>;
+  readonly execs: Pick<ExecTable, 'containerEnded'>;
+  readonly waits: Pick<ExitWaits, 'exited'>;
+  removeAfterRun(held: Held): Promise<void>;
+};
 
 export interface RuntimeExit {
   readonly code: number;
@@ -20,32 +48,32 @@ export interface RuntimeExit {
 }
 
 /** Called by the runtime for every exit, and at restore for those that were missed. */
-export function handleExit(context: EngineContext, id: string, exit: RuntimeExit): Promise<void> {
-  return context.containers.lockedEvenIfGone(id, async (held) => {
+export function handleExit(needs: ExitNeeds, id: string, exit: RuntimeExit): Promise<void> {
+  return needs.containers.lockedEvenIfGone(id, async (held) => {
     if (!held || held.record.state.pid === 0) return; // already dealt with: a start that failed, a removal
-    await settleExit(context, held, exit);
+    await settleExit(needs, held, exit);
   });
 }
 
-async function settleExit(context: EngineContext, held: Held, exit: RuntimeExit): Promise<void> {
+async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Promise<void> {
   const { id, record } = held;
-  context.health.forget(id);
-  context.execs.containerEnded(id);
-  if (exit.oomKilled) publishContainerEvent(context.events, record, 'oom');
+  needs.health.forget(id);
+  needs.execs.containerEnded(id);
+  if (exit.oomKilled) publishContainerEvent(needs.events, record, 'oom');
   // A container that ran long enough has proved itself: its count begins anew.
-  const restart = !context.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
-  const comesBack = (restart || context.restarts.isRestartedByUser(id)) && sharersOf(context, id).length > 0;
-  await takeDown(context, held, { keepNetwork: comesBack });
+  const restart = !needs.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
+  const comesBack = (restart || needs.restarts.isRestartedByUser(id)) && sharersOf(needs.containers, id).length > 0;
+  await takeDown(needs, held, { keepNetwork: comesBack });
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
-  publishContainerEvent(context.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
+  publishContainerEvent(needs.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
   // From here on it has ended for everybody, whether or not that can be stored just now.
   const ended = held.update((now) => endedRecord(now, exit, restart));
-  if (!restart && record.spec.host.autoRemove) return settleRemoval(context, held);
-  await settlePart(context, held, 'storing how a container ended', (now) => storeEnd(context, id, now));
-  await settlePart(context, held, 'releasing a shared network', () => sharerEnded(context, ended));
-  context.waits.exited(id, { exitCode: exit.code, error: '' });
-  if (restart) context.restarts.schedule(id, ranMs, () => void restartAfterExit(context, id));
+  if (!restart && record.spec.host.autoRemove) return settleRemoval(needs, held);
+  await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
+  await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
+  needs.waits.exited(id, { exitCode: exit.code, error: '' });
+  if (restart) needs.restarts.schedule(id, ranMs, () => void restartAfterExit(needs, id));
 }
 
 function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolean): ContainerRecord {
@@ -66,70 +94,70 @@ function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolea
 }
 
 /** Nobody will read the ended state from the store: the removal is the next commit. */
-async function settleRemoval(context: EngineContext, held: Held): Promise<void> {
+async function settleRemoval(needs: ExitNeeds, held: Held): Promise<void> {
   const { id, record: ended } = held;
-  await settlePart(context, held, 'releasing a shared network', () => sharerEnded(context, ended));
-  context.waits.exited(id, { exitCode: ended.state.exitCode, error: '' });
-  await settlePart(context, held, 'removing a container that has ended', async (now) => {
-    if (now) await removeHeld(context, now, { volumes: true });
-    context.runtime.forgetExit(id);
+  await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
+  needs.waits.exited(id, { exitCode: ended.state.exitCode, error: '' });
+  await settlePart(needs, held, 'removing a container that has ended', async (now) => {
+    if (now) await needs.removeAfterRun(now);
+    needs.runtime.forgetExit(id);
   });
 }
 
 /** Until that is done, the runtime knows how it ended: a daemon that dies first leaves it to the next one. */
-async function storeEnd(context: EngineContext, id: string, held: Held | undefined): Promise<void> {
+async function storeEnd(needs: { readonly runtime: Pick<RunRuntime, 'forgetExit'> }, id: string, held: Held | undefined): Promise<void> {
   if (held && held.record.state.pid !== 0) return; // it runs again
   await held?.save();
-  context.runtime.forgetExit(id);
+  needs.runtime.forgetExit(id);
 }
 
 /**
  * Network, runtime and rootfs of a run; goes on past failures, says what they were and tries again what failed. `keepNetwork`: it is
  * started again, and others share its network.
  */
-async function takeDown(context: EngineContext, held: Held, { keepNetwork = false } = {}): Promise<void> {
+async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): Promise<void> {
   const { id, record } = held;
-  const endpoints = keepNetwork ? [] : (context.network.sandbox(id)?.endpoints ?? []);
-  const part = (what: string, work: () => unknown): Promise<void> => settlePart(context, held, what, work);
+  const endpoints = keepNetwork ? [] : (needs.network.sandbox(id)?.endpoints ?? []);
+  const part = (what: string, work: () => unknown): Promise<void> => settlePart(needs, held, what, work);
   await Promise.all([
-    keepNetwork ? undefined : part('taking the network of a container down', () => releaseNetwork(context, record)),
+    keepNetwork ? undefined : part('taking the network of a container down', () => releaseNetwork(needs, record)),
     // The rootfs can only go once the runtime has let go of it.
-    part('deleting a container from the runtime', () => context.runtime.delete(id, { force: true, keepExit: true })).then(() =>
+    part('deleting a container from the runtime', () => needs.runtime.delete(id, { force: true, keepExit: true })).then(() =>
       Promise.all([
-        part('unmounting the file system of a container', () => context.rootfs.unmount(id)),
-        part('unmounting the shared memory of a container', () => unmountSharedMemory(sharedMemoryOf(context, id))),
+        part('unmounting the file system of a container', () => needs.rootfs.unmount(id)),
+        part('unmounting the shared memory of a container', () => needs.files.unmountSharedMemory(id)),
       ]),
     ),
   ]);
   for (const endpoint of endpoints) {
-    publishNetworkEvent(context.events, 'disconnect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(context, endpoint.networkId) }, { container: id });
+    publishNetworkEvent(needs.events, 'disconnect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(needs.network, endpoint.networkId) }, { container: id });
   }
 }
 
 /** What its policy asks for, unless it has been started, stopped or removed meanwhile. */
-export async function restartAfterExit(context: EngineContext, id: string): Promise<void> {
-  await context.containers.lockedEvenIfGone(id, async (held) => {
+export async function restartAfterExit(needs: RestartLaterNeeds, id: string): Promise<void> {
+  await needs.containers.lockedEvenIfGone(id, async (held) => {
     if (held?.record.state.status !== 'restarting') return;
     try {
-      await startHeld(context, held);
+      await needs.start(held);
     } catch (error) {
-      context.log.warn({ container: id, error: errorMessage(error) }, 'restart failed');
-      await retryLater(context, id, held);
+      needs.log.warn({ container: id, error: errorMessage(error) }, 'restart failed');
+      await retryLater(needs, id, held);
     }
   });
 }
 
 /** A restart that could not even start counts as one more failed run. */
-async function retryLater(context: EngineContext, id: string, held: Held): Promise<void> {
-  const record = context.containers.get(id);
+async function retryLater(needs: RestartLaterNeeds, id: string, held: Held): Promise<void> {
+  const record = needs.containers.get(id);
   if (!record || record.stoppedByUser) return; // gone: with --rm, a start that fails removes it
   const exit = { exitCode: record.state.exitCode || 128, stoppedByUser: false, restartCount: record.restartCount };
   if (!shouldRestart(record.spec.host.restartPolicy, exit)) return;
   held.update((now) => ({
     ...now,
     restartCount: now.restartCount + 1,
-    state: { ...now.state, status: 'restarting', finishedAt: formatTimeNs(context.clock.nowNs()) },
+    state: { ...now.state, status: 'restarting', finishedAt: formatTimeNs(needs.clock.nowNs()) },
   }));
-  await settlePart(context, held, 'storing that a container restarts', (now) => storeEnd(context, id, now));
-  context.restarts.schedule(id, 0, () => void restartAfterExit(context, id));
+  await settlePart(needs, held, 'storing that a container restarts', (now) => storeEnd(needs, id, now));
+  needs.restarts.schedule(id, 0, () => void restartAfterExit(needs, id));
 }

@@ -1,6 +1,6 @@
 import { join, posix } from 'node:path';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
 
 /** Where a container's own files are, under the data root. */
 export interface ContainerPaths {
@@ -23,21 +23,21 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
 }
 
 /** What the runtime needs of a run: on a file system that a reboot empties, and that is not full when the disk is. */
-export function bundleOf(context: EngineContext, id: string): string {
-  return join(context.config.execRoot, 'bundles', id);
+export function bundleOf(config: Pick<EngineConfig, 'execRoot'>, id: string): string {
+  return join(config.execRoot, 'bundles', id);
 }
 
 /** Where /dev/shm of a container that shares it is mounted. */
-export function sharedMemoryOf(context: EngineContext, id: string): string {
-  return join(context.config.execRoot, 'shm', id);
+export function sharedMemoryOf(config: Pick<EngineConfig, 'execRoot'>, id: string): string {
+  return join(config.execRoot, 'shm', id);
 }
 
 /** Where what is wanted of its volumes is mounted while it is made. */
-export function subpathsOf(context: EngineContext, id: string): string {
-  return join(context.config.execRoot, 'subpaths', id);
+export function subpathsOf(config: Pick<EngineConfig, 'execRoot'>, id: string): string {
+  return join(config.execRoot, 'subpaths', id);
 }
 
 /** A parent is taken from the root, as runc does it, however it is written: 'x' and '../../x' are '/x'. */
-export function cgroupsPathOf(context: EngineContext, record: Pick<ContainerRecord, 'id' | 'spec'>): string {
-  return posix.resolve('/', record.spec.host.cgroupParent || context.config.cgroupParent, record.id);
+export function cgroupsPathOf(config: Pick<EngineConfig, 'cgroupParent'>, record: Pick<ContainerRecord, 'id' | 'spec'>): string {
+  return posix.resolve('/', record.spec.host.cgroupParent || config.cgroupParent, record.id);
 }

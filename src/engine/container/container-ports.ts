@@ -7,12 +7,21 @@ import { bracketed } from '../../model/addresses.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { formatPort, type PublishedPort } from '../../model/port.ts';
 import { namedPublished, parseBindings, repeatedBindings, withBindings, withoutBindings, type PortBindings } from '../../network/ports/port-edit.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { LiveNetwork } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
-import { networkModeKind } from './network-mode.ts';
+import type { ContainerTable } from './container-table.ts';
 import type { Held } from './held.ts';
+import { networkModeKind } from './network-mode.ts';
 import { saveAfterNetwork } from './save-after-network.ts';
+import type { SettleNeeds } from './settle-part.ts';
+
+export type PortNeeds = SettleNeeds & {
+  readonly containers: Pick<ContainerTable, 'locked'>;
+  readonly network: Pick<LiveNetwork, 'sandbox' | 'request' | 'publish' | 'unpublish'>;
+  readonly events: EventBus;
+};
 
 export interface PortChange {
   /** Whether it is in effect now; else with the next start. */
@@ -20,8 +29,8 @@ export interface PortChange {
   readonly ports: readonly PublishedPort[];
 }
 
-export function addPorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
-  return context.containers.locked(ref, async (held) => {
+export function addPorts(needs: PortNeeds, ref: string, bindings: PortBindings): Promise<PortChange> {
+  return needs.containers.locked(ref, async (held) => {
     const { id, record } = held;
     checkPublishes(record);
     const wanted = parseBindings(bindings).filter((port) => port.bindings.length > 0);
@@ -33,16 +42,16 @@ export function addPorts(context: EngineContext, ref: string, bindings: PortBind
       await held.save((now) => withPortBindings(now, withBindings(present, wanted)));
       return { running: false, ports: [] };
     }
-    const ports = await context.network.publish(id, wanted);
-    await saveAsNetwork(context, held);
-    publishContainerEvent(context.events, record, 'publish', { ports: describePorts(ports) });
+    const ports = await needs.network.publish(id, wanted);
+    await saveAsNetwork(needs, held);
+    publishContainerEvent(needs.events, record, 'publish', { ports: describePorts(ports) });
     return { running: true, ports };
   });
 }
 
 /** A binding without host port or address names whatever is published of its container port. All that is named exists, or nothing is done. */
-export function removePorts(context: EngineContext, ref: string, bindings: PortBindings): Promise<PortChange> {
-  return context.containers.locked(ref, async (held) => {
+export function removePorts(needs: PortNeeds, ref: string, bindings: PortBindings): Promise<PortChange> {
+  return needs.containers.locked(ref, async (held) => {
     const { id, record } = held;
     checkPublishes(record);
     const named = parseBindings(bindings).filter((port) => port.bindings.length > 0);
@@ -53,12 +62,12 @@ export function removePorts(context: EngineContext, ref: string, bindings: PortB
       await held.save((now) => withPortBindings(now, left));
       return { running: false, ports: [] };
     }
-    const published = (context.network.sandbox(id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published);
+    const published = (needs.network.sandbox(id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published);
     const { found, missing } = namedPublished(published, named);
     refuseMissing(record, missing);
-    await context.network.unpublish(id, found);
-    await saveAsNetwork(context, held);
-    publishContainerEvent(context.events, record, 'unpublish', { ports: describePorts(found) });
+    await needs.network.unpublish(id, found);
+    await saveAsNetwork(needs, held);
+    publishContainerEvent(needs.events, record, 'unpublish', { ports: describePorts(found) });
     return { running: true, ports: found };
   });
 }
@@ -76,9 +85,9 @@ function checkPublishes(record: ContainerRecord): void {
 }
 
 /** What is to be published as the network has it now. */
-async function saveAsNetwork(context: EngineContext, held: Held): Promise<void> {
-  const portBindings = context.network.request(held.id)?.portBindings;
-  if (portBindings) await saveAfterNetwork(context, held, (record) => withPortBindings(record, portBindings));
+async function saveAsNetwork(needs: PortNeeds, held: Held): Promise<void> {
+  const portBindings = needs.network.request(held.id)?.portBindings;
+  if (portBindings) await saveAfterNetwork(needs, held, (record) => withPortBindings(record, portBindings));
 }
 
 export function withPortBindings(record: ContainerRecord, portBindings: PortBindings): ContainerRecord {

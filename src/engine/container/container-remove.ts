@@ -2,23 +2,51 @@
 import { rm } from 'node:fs/promises';
 import { tryAgainLater } from '../../base/again.ts';
 import { conflict, errorMessage } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { ExecTable } from '../exec/exec-table.ts';
+import type { ContainerRootfs, KnownContainers } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
+import type { VolumeService } from '../volume/volume-service.ts';
+import type { AttachHub } from './attach-hub.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
-import { endRun, isUp } from './container-stop.ts';
+import { endRun, isUp, type StopNeeds } from './container-stop.ts';
+import type { ContainerTable } from './container-table.ts';
 import { lockToEnd } from './ending-lock.ts';
-import { setLiveLinks } from './followed-links.ts';
+import type { ExitWaits } from './exit-waits.ts';
+import { setLiveLinks, type LiveLinkNeeds } from './followed-links.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 import type { Held } from './held.ts';
-import { releaseNetwork } from './shared-network.ts';
+import type { RestartTimers } from './restart-policy.ts';
+import { releaseNetwork, type ReleaseNeeds } from './shared-network.ts';
+
+export type RemoveHeldNeeds = ReleaseNeeds & {
+  readonly config: Pick<EngineConfig, 'dataRoot'>;
+  readonly network: Pick<KnownContainers, 'forget'>;
+  readonly rootfs: Pick<ContainerRootfs, 'remove'>;
+  readonly volumes: Pick<VolumeService, 'get' | 'isUsed' | 'givingUp' | 'remove'>;
+  readonly restarts: Pick<RestartTimers, 'forget'>;
+  readonly health: Pick<HealthMonitor, 'forget'>;
+  readonly attaches: Pick<AttachHub, 'abandon'>;
+  readonly execs: Pick<ExecTable, 'containerRemoved'>;
+  readonly waits: Pick<ExitWaits, 'removed'>;
+  readonly events: EventBus;
+  readonly log: Log;
+};
+
+export type RemoveNeeds = RemoveHeldNeeds & StopNeeds & LiveLinkNeeds & {
+  readonly containers: Pick<ContainerTable, 'byName' | 'locked'>;
+};
 
 export async function removeContainer(
-  context: EngineContext,
+  needs: RemoveNeeds,
   ref: string,
   options: { force: boolean; volumes: boolean; link: boolean },
 ): Promise<void> {
-  if (options.link) return removeLink(context, ref);
-  const record = context.containers.find(ref);
+  if (options.link) return removeLink(needs, ref);
+  const record = needs.containers.find(ref);
   const { id } = record;
   if (record.state.status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
   if (isUp(record) || record.state.status === 'restarting') {
@@ -28,96 +56,96 @@ export async function removeContainer(
       throw conflict(`cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`);
     }
   }
-  if (!options.force) return context.containers.lockedEvenIfGone(id, (held) => removeStopped(context, held, options));
+  if (!options.force) return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs, held, options));
   for (;;) {
-    context.restarts.forget(id);
-    const now = context.containers.get(id);
-    if (now && isUp(now)) await endRun(context, now, { signal: 'SIGKILL', timeoutS: 0 });
-    const removed = await lockToEnd(context, id, async (held) => {
+    needs.restarts.forget(id);
+    const now = needs.containers.get(id);
+    if (now && isUp(now)) await endRun(needs, now, { signal: 'SIGKILL', timeoutS: 0 });
+    const removed = await lockToEnd(needs, id, async (held) => {
       if (held && isUp(held.record)) return false; // a start that was under way came first
-      await removeStopped(context, held, options);
+      await removeStopped(needs, held, options);
       return true;
     });
     if (removed) return;
   }
 }
 
-async function removeStopped(context: EngineContext, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
+async function removeStopped(needs: RemoveHeldNeeds, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
   if (!held) return;
   const { record } = held;
   if (isUp(record)) throw conflict(`cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`);
-  await removeHeld(context, held, { volumes: options.volumes });
+  await removeHeld(needs, held, { volumes: options.volumes });
 }
 
 /**
  * Removes a container that does not run. The record goes first, and with the same commit its volumes are given
  * up: what is left of one that is gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
  */
-export async function removeHeld(context: EngineContext, held: Held, options: { volumes: boolean }): Promise<void> {
+export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { volumes: boolean }): Promise<void> {
   const { id, record } = held;
-  context.restarts.forget(id);
-  context.health.forget(id);
+  needs.restarts.forget(id);
+  needs.health.forget(id);
   const removing = held.update((now) => ({ ...now, state: { ...now.state, status: 'removing' } }));
-  const volumes = options.volumes ? volumesThatGo(context, removing) : [];
+  const volumes = options.volumes ? volumesThatGo(needs, removing) : [];
   try {
-    if (context.network.sandbox(id)) await releaseNetwork(context, record); // it was to start again, with others in its network
-    const givenUp = context.volumes.givingUp(volumes, id);
+    if (needs.network.sandbox(id)) await releaseNetwork(needs, record); // it was to start again, with others in its network
+    const givenUp = needs.volumes.givingUp(volumes, id);
     await held.remove(givenUp.changes);
     givenUp.done();
   } catch (error) {
     held.update((now) => ({ ...now, state: record.state }));
     throw error;
   }
-  const { dir } = containerPaths(context.config.dataRoot, id);
+  const { dir } = containerPaths(needs.config.dataRoot, id);
   const leftovers = [
-    () => context.network.forget(id),
-    () => context.rootfs.remove(id),
+    () => needs.network.forget(id),
+    () => needs.rootfs.remove(id),
     () => rm(dir, { recursive: true, force: true }),
-    ...volumes.map((name) => () => removeGivenUp(context, name)),
+    ...volumes.map((name) => () => removeGivenUp(needs, name)),
   ];
-  await Promise.all(leftovers.map((remove) => removeLeftover(context, id, remove)));
-  context.attaches.abandon(id);
-  context.execs.containerRemoved(id);
-  publishContainerEvent(context.events, record, 'destroy');
-  context.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
+  await Promise.all(leftovers.map((remove) => removeLeftover(needs, id, remove)));
+  needs.attaches.abandon(id);
+  needs.execs.containerRemoved(id);
+  publishContainerEvent(needs.events, record, 'destroy');
+  needs.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
 }
 
 /** Nobody can be told any more that it failed: it is tried again in the background. */
-async function removeLeftover(context: EngineContext, id: string, remove: () => Promise<void>): Promise<void> {
+async function removeLeftover(needs: RemoveHeldNeeds, id: string, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
   } catch (error) {
-    context.log.debug({ container: id, error: errorMessage(error) }, 'a part of a removed container stays for now');
-    tryAgainLater(remove, (last) => context.log.warn({ container: id, error: errorMessage(last) }, 'what is left of a removed container stays until the daemon starts again'));
+    needs.log.debug({ container: id, error: errorMessage(error) }, 'a part of a removed container stays for now');
+    tryAgainLater(remove, (last) => needs.log.warn({ container: id, error: errorMessage(last) }, 'what is left of a removed container stays until the daemon starts again'));
   }
 }
 
 /** Volumes that came with the container and that no other one uses. */
-function volumesThatGo(context: EngineContext, removing: ContainerRecord): string[] {
-  return removing.mounts.filter(({ type, name }) => type === 'volume' && context.volumes.get(name)?.anonymous === true && !context.volumes.isUsed(name)).map(({ name }) => name);
+function volumesThatGo(needs: RemoveHeldNeeds, removing: ContainerRecord): string[] {
+  return removing.mounts.filter(({ type, name }) => type === 'volume' && needs.volumes.get(name)?.anonymous === true && !needs.volumes.isUsed(name)).map(({ name }) => name);
 }
 
 /** Unless somebody has come to use it meanwhile, which also stores that it stays. */
-async function removeGivenUp(context: EngineContext, name: string): Promise<void> {
-  if (!context.volumes.isUsed(name)) await context.volumes.remove(name, true);
+async function removeGivenUp(needs: RemoveHeldNeeds, name: string): Promise<void> {
+  if (!needs.volumes.isUsed(name)) await needs.volumes.remove(name, true);
 }
 
 /** `rm --link web/db`: the recipient forgets the link, also one that leads nowhere any more; its source is not touched. */
-async function removeLink(context: EngineContext, ref: string): Promise<void> {
+async function removeLink(needs: RemoveNeeds, ref: string): Promise<void> {
   const name = ref.replace(/^\//, '');
   const slash = name.indexOf('/');
-  const recipient = slash < 0 ? undefined : context.containers.byName(name.slice(0, slash));
+  const recipient = slash < 0 ? undefined : needs.containers.byName(name.slice(0, slash));
   const alias = name.slice(slash + 1);
   if (!recipient?.links.some((link) => link.alias === alias)) {
-    const record = context.containers.find(ref);
+    const record = needs.containers.find(ref);
     throw conflict(`Conflict, cannot remove the default link name of the container: /${record.name}`);
   }
-  await context.containers.locked(recipient.id, async (held) => {
+  await needs.containers.locked(recipient.id, async (held) => {
     const { record } = held;
     // Of several that share the alias, the one that the name leads to.
-    const gone = record.links.find((link) => link.alias === alias && context.containers.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
+    const gone = record.links.find((link) => link.alias === alias && needs.containers.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
     const links = record.links.filter((link) => link.alias !== alias || link.sourceId !== gone?.sourceId);
     await held.save((now) => ({ ...now, links }));
-    if (isUp(record)) await setLiveLinks(context, record.id, links);
+    if (isUp(record)) await setLiveLinks(needs, record.id, links);
   });
 }

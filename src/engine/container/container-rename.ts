@@ -1,14 +1,26 @@
 /** `rename`: the container's name, and every name that follows from it (link names, DNS, hosts files). */
 import { errorMessage, invalid, notFound } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
-import { followName } from './followed-links.ts';
+import type { LiveNetwork } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
+import type { NameReservations } from './container-name.ts';
+import type { ContainerTable } from './container-table.ts';
+import { followName, type FollowNeeds } from './followed-links.ts';
 import type { Held } from './held.ts';
 
-export async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {
+export type RenameNeeds = FollowNeeds & {
+  readonly containers: Pick<ContainerTable, 'find' | 'recipientsOf' | 'lockedAll' | 'saveTogether'>;
+  readonly names: Pick<NameReservations, 'reserve'>;
+  readonly network: Pick<LiveNetwork, 'rename'>;
+  readonly events: EventBus;
+  readonly log: Log;
+};
+
+export async function renameContainer(needs: RenameNeeds, ref: string, wanted: string): Promise<void> {
   if (wanted === '') throw invalid('Neither old nor new names may be empty');
-  const { containers } = context;
+  const { containers } = needs;
   const { id } = containers.find(ref);
   const recipientIds = (): string[] => containers.recipientsOf(id).map((recipient) => recipient.id).filter((one) => one !== id);
   let renamed: ContainerRecord | undefined;
@@ -18,30 +30,30 @@ export async function renameContainer(context: EngineContext, ref: string, wante
       const subject = held.get(id);
       if (!subject) throw notFound(`No such container: ${id}`);
       const recipients = recipientIds().map((recipient) => held.get(recipient));
-      return recipients.every((one) => one !== undefined) ? renameHeld(context, subject, recipients, wanted) : undefined;
+      return recipients.every((one) => one !== undefined) ? renameHeld(needs, subject, recipients, wanted) : undefined;
     });
   }
-  await followName(context, renamed);
+  await followName(needs, renamed);
 }
 
-async function renameHeld(context: EngineContext, subject: Held, recipients: readonly Held[], wanted: string): Promise<ContainerRecord> {
+async function renameHeld(needs: RenameNeeds, subject: Held, recipients: readonly Held[], wanted: string): Promise<ContainerRecord> {
   const { id } = subject;
   const before = subject.record.name;
   const name = wanted.replace(/^\//, '');
   if (name === before) throw invalid('Renaming a container with the same name as its current name');
-  const { release } = context.names.reserve(name, id);
+  const { release } = needs.names.reserve(name, id);
   try {
-    await saveName(context, subject, recipients, name);
+    await saveName(needs, subject, recipients, name);
     try {
-      await context.network.rename(id, name);
+      await needs.network.rename(id, name);
     } catch (error) {
-      await saveName(context, subject, recipients, before);
-      await context.network.rename(id, before).catch((failure: unknown) =>
-        context.log.warn({ container: id, error: errorMessage(failure) }, 'undo of a failed rename'),
+      await saveName(needs, subject, recipients, before);
+      await needs.network.rename(id, before).catch((failure: unknown) =>
+        needs.log.warn({ container: id, error: errorMessage(failure) }, 'undo of a failed rename'),
       );
       throw error;
     }
-    publishContainerEvent(context.events, subject.record, 'rename', { oldName: `/${before}` });
+    publishContainerEvent(needs.events, subject.record, 'rename', { oldName: `/${before}` });
     return subject.record;
   } finally {
     release();
@@ -49,8 +61,8 @@ async function renameHeld(context: EngineContext, subject: Held, recipients: rea
 }
 
 /** The links that lead here show the name; one commit, so that no crash leaves them apart. */
-async function saveName(context: EngineContext, subject: Held, recipients: readonly Held[], name: string): Promise<void> {
-  await context.containers.saveTogether([
+async function saveName(needs: RenameNeeds, subject: Held, recipients: readonly Held[], name: string): Promise<void> {
+  await needs.containers.saveTogether([
     { held: subject, change: (record) => ({ ...record, name }) },
     ...recipients.map((held) => ({
       held,

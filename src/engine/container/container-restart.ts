@@ -1,26 +1,35 @@
 /** The user's `restart`: a stop and a start, of which the policies see nothing. */
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
-import { startHeld } from './container-start.ts';
-import { endRun, isUp, stopRestarting, type StopOptions } from './container-stop.ts';
+import type { StartHeld } from './container-start.ts';
+import { endRun, isUp, stopRestarting, type StopNeeds, type StopOptions } from './container-stop.ts';
+import type { ContainerTable } from './container-table.ts';
+import type { RestartTimers } from './restart-policy.ts';
 
-export async function restartContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
-  const { id } = context.containers.find(ref);
-  const record = context.containers.find(id);
-  await context.restarts.duringRestart(id, () => stopAndStart(context, record, options));
-  publishContainerEvent(context.events, context.containers.find(id), 'restart');
+export type RestartNeeds = StopNeeds & {
+  readonly containers: Pick<ContainerTable, 'find' | 'locked'>;
+  readonly restarts: Pick<RestartTimers, 'duringRestart'>;
+  readonly events: EventBus;
+  readonly start: StartHeld;
+};
+
+export async function restartContainer(needs: RestartNeeds, ref: string, options: StopOptions): Promise<void> {
+  const { id } = needs.containers.find(ref);
+  const record = needs.containers.find(id);
+  await needs.restarts.duringRestart(id, () => stopAndStart(needs, record, options));
+  publishContainerEvent(needs.events, needs.containers.find(id), 'restart');
 }
 
-async function stopAndStart(context: EngineContext, record: ContainerRecord, options: StopOptions): Promise<void> {
+async function stopAndStart(needs: RestartNeeds, record: ContainerRecord, options: StopOptions): Promise<void> {
   const { id } = record;
-  if (record.state.status === 'restarting') await stopRestarting(context, id);
+  if (record.state.status === 'restarting') await stopRestarting(needs, id);
   // With --rm the exit would remove it, and there would be nothing to start: Docker keeps it too.
-  else if (isUp(record)) await endRun(context, record, options, { keep: true });
-  await context.containers.locked(id, async (held) => {
+  else if (isUp(record)) await endRun(needs, record, options, { keep: true });
+  await needs.containers.locked(id, async (held) => {
     if (isUp(held.record)) return;
     held.update((stopped) => ({ ...restoreAutoRemove(stopped, record), stoppedByUser: false, restartCount: 0 }));
-    await startHeld(context, held);
+    await needs.start(held);
   });
 }
 

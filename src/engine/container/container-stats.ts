@@ -1,13 +1,21 @@
 /** One sample of a container's use of the machine. */
 import { readContainerUsage } from '../../oci/container-usage.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { LiveNetwork } from '../ports.ts';
 import { cgroupsPathOf } from './container-paths.ts';
 import { isUp } from './container-stop.ts';
+import type { ContainerTable } from './container-table.ts';
 
-export async function readStats(context: EngineContext, ref: string) {
-  const record = context.containers.find(ref);
+export interface StatsNeeds {
+  readonly config: Pick<EngineConfig, 'cgroupParent'>;
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly network: Pick<LiveNetwork, 'statistics'>;
+}
+
+export async function readStats(needs: StatsNeeds, ref: string) {
+  const record = needs.containers.find(ref);
   const { id, name } = record;
   if (!isUp(record)) return { id, name, stats: null };
-  const usage = readContainerUsage(cgroupsPathOf(context, record));
-  return { id, name, stats: { ...usage, networks: context.network.statistics(id) } };
+  const usage = readContainerUsage(cgroupsPathOf(needs.config, record));
+  return { id, name, stats: { ...usage, networks: needs.network.statistics(id) } };
 }

@@ -3,28 +3,36 @@ import type { RestartPolicy } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
 import { buildResources } from '../../oci/resources.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { LiveRuntime } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
+import type { ContainerTable } from './container-table.ts';
 import { checkTogether } from './resource-limits.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
+
+export interface UpdateNeeds {
+  readonly containers: Pick<ContainerTable, 'locked'>;
+  readonly runtime: Pick<LiveRuntime, 'update'>;
+  readonly events: EventBus;
+}
 
 export interface ContainerUpdate {
   readonly resources: Partial<ResourceSpec>;
   readonly restartPolicy?: RestartPolicy;
 }
 
-export function updateContainer(context: EngineContext, ref: string, changes: ContainerUpdate): Promise<{ warnings: string[] }> {
-  return context.containers.locked(ref, async (held) => {
+export function updateContainer(needs: UpdateNeeds, ref: string, changes: ContainerUpdate): Promise<{ warnings: string[] }> {
+  return needs.containers.locked(ref, async (held) => {
     const { host } = held.record.spec;
     const policy = changes.restartPolicy ?? host.restartPolicy;
     checkRestartPolicy(policy, host.autoRemove);
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
-    if (isUp(held.record) && Object.keys(limits).length > 0) await context.runtime.update(held.id, buildResources(limits));
+    if (isUp(held.record) && Object.keys(limits).length > 0) await needs.runtime.update(held.id, buildResources(limits));
     const updated = await held.save((now) => ({ ...now, spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } } }));
-    publishContainerEvent(context.events, updated, 'update');
+    publishContainerEvent(needs.events, updated, 'update');
     return { warnings };
   });
 }

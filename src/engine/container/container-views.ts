@@ -1,20 +1,56 @@
 /** Containers as users see them: list, inspect, wait, top, prune. */
-import { runProgram } from '../../base/program.ts';
+import type { Clock } from '../../base/clock.ts';
 import { conflict, errorKind, errorMessage, invalid, systemError } from '../../base/errors.ts';
 import { filterFairly } from '../../base/fair-filter.ts';
+import type { Log } from '../../base/log.ts';
+import { runProgram } from '../../base/program.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { ExecTable } from '../exec/exec-table.ts';
+import type { ContainerRootfs, Images, LiveNetwork, LiveRuntime } from '../ports.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { containerPredicate } from './container-filters.ts';
 import { containerPaths } from './container-paths.ts';
-import { removeContainer } from './container-remove.ts';
+import { removeContainer, type RemoveNeeds } from './container-remove.ts';
 import { isUp } from './container-stop.ts';
-import type { Exit } from './exit-waits.ts';
-import { settlePart } from './settle-part.ts';
+import type { ContainerTable } from './container-table.ts';
+import type { Exit, ExitWaits } from './exit-waits.ts';
+import { settlePart, type SettleNeeds } from './settle-part.ts';
 import { networkOwnerId } from './shared-network.ts';
+
+export interface ViewNeeds {
+  readonly config: Pick<EngineConfig, 'dataRoot'>;
+  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'namesOf' | 'tryFind'>;
+  readonly images: Pick<Images, 'find' | 'list'>;
+  readonly network: Pick<LiveNetwork, 'sandbox'>;
+  readonly rootfs: Pick<ContainerRootfs, 'missing' | 'sizeBytes' | 'graph'>;
+  readonly execs: Pick<ExecTable, 'runningIn'>;
+  readonly log: Log;
+}
+
+export interface WaitNeeds {
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly waits: Pick<ExitWaits, 'next'>;
+}
+
+export interface TopNeeds {
+  readonly config: Pick<EngineConfig, 'patience'>;
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly runtime: Pick<LiveRuntime, 'processes'>;
+}
+
+export type PruneNeeds = RemoveNeeds & {
+  readonly rootfs: Pick<ContainerRootfs, 'sizeBytes'>;
+  readonly clock: Clock;
+};
+
+export type RootNeeds = SettleNeeds & {
+  readonly containers: Pick<ContainerTable, 'locked'>;
+  readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
+};
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -37,66 +73,66 @@ export interface ContainerView {
   readonly sizeRootFsBytes?: number;
 }
 
-export async function inspectContainer(context: EngineContext, ref: string, options: { size: boolean }): Promise<ContainerView> {
-  const record = context.containers.find(ref);
-  const missing = context.rootfs.missing(record.id, record.imageId);
-  return { ...(await viewOf(context, record, options.size)), ...(missing === undefined ? {} : { missing }) };
+export async function inspectContainer(needs: ViewNeeds, ref: string, options: { size: boolean }): Promise<ContainerView> {
+  const record = needs.containers.find(ref);
+  const missing = needs.rootfs.missing(record.id, record.imageId);
+  return { ...(await viewOf(needs, record, options.size)), ...(missing === undefined ? {} : { missing }) };
 }
 
-async function viewOf(context: EngineContext, record: ContainerRecord, size: boolean): Promise<ContainerView> {
+async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean): Promise<ContainerView> {
   const { id } = record;
-  const sandbox = context.network.sandbox(id);
-  const owner = networkOwnerId(context, record);
+  const sandbox = needs.network.sandbox(id);
+  const owner = networkOwnerId(needs.containers, record);
   const filesOf = owner ?? id;
-  const networkLost = owner !== undefined && isUp(record) && !context.network.sandbox(owner) ? (context.containers.get(owner)?.name ?? shortId(owner)) : undefined;
-  const { hosts, hostname, resolvConf } = containerPaths(context.config.dataRoot, filesOf);
-  const current = imageNamed(context, record.spec.image);
-  const sizes = size ? await context.rootfs.sizeBytes(id) : undefined;
+  const networkLost = owner !== undefined && isUp(record) && !needs.network.sandbox(owner) ? (needs.containers.get(owner)?.name ?? shortId(owner)) : undefined;
+  const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, filesOf);
+  const current = imageNamed(needs, record.spec.image);
+  const sizes = size ? await needs.rootfs.sizeBytes(id) : undefined;
   return {
     record,
-    names: context.containers.namesOf(record),
+    names: needs.containers.namesOf(record),
     // A tag that moved on to another image no longer names what this container runs.
     imageRef: current?.id === record.imageId ? record.spec.image : record.imageId,
     endpoints: sandbox?.endpoints ?? [],
     sandboxId: sandbox?.id ?? '',
     sandboxKey: sandbox?.netns ?? '',
     ...(networkLost === undefined ? {} : { networkLost }),
-    execIds: context.execs.runningIn(id),
-    paths: { hosts, hostname, resolvConf, log: containerPaths(context.config.dataRoot, id).log },
-    graph: context.rootfs.graph(id),
+    execIds: needs.execs.runningIn(id),
+    paths: { hosts, hostname, resolvConf, log: containerPaths(needs.config.dataRoot, id).log },
+    graph: needs.rootfs.graph(id),
     platform: 'linux',
     ...(sizes === undefined ? {} : { sizeRwBytes: sizes.own, sizeRootFsBytes: sizes.withImage }),
   };
 }
 
-function bareView(context: EngineContext, record: ContainerRecord): ContainerView {
-  const { hosts, hostname, resolvConf, log } = containerPaths(context.config.dataRoot, record.id);
+function bareView(needs: Pick<ViewNeeds, 'config'>, record: ContainerRecord): ContainerView {
+  const { hosts, hostname, resolvConf, log } = containerPaths(needs.config.dataRoot, record.id);
   const paths = { hosts, hostname, resolvConf, log };
   return { record, names: [record.name], imageRef: record.imageId, endpoints: [], sandboxId: '', sandboxKey: '', execIds: [], paths, graph: {}, platform: 'linux' };
 }
 
-function imageNamed(context: EngineContext, ref: string): { readonly id: string } | undefined {
+function imageNamed(needs: Pick<ViewNeeds, 'images'>, ref: string): { readonly id: string } | undefined {
   try {
-    return context.images.find(ref);
+    return needs.images.find(ref);
   } catch {
     return undefined; // no reference at all, or an image that cannot be read: the list goes on
   }
 }
 
 export async function listContainers(
-  context: EngineContext,
+  needs: ViewNeeds,
   options: { all: boolean; limit: number; size: boolean; filters: Filters },
 ): Promise<ContainerView[]> {
   const { filters } = options;
   const matches = await containerPredicate(filters, {
-    find: (ref) => context.containers.find(ref),
-    namesOf: (record) => context.containers.namesOf(record),
-    publishedOf: (record) => (context.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
-    imageIds: (ref) => imageAndDescendants(context, ref),
+    find: (ref) => needs.containers.find(ref),
+    namesOf: (record) => needs.containers.namesOf(record),
+    publishedOf: (record) => (needs.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
+    imageIds: (ref) => imageAndDescendants(needs, ref),
   });
   // Asking for a state, an exit code, or the last N means all containers.
   const all = options.all || options.limit > 0 || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
-  const candidates = context.containers
+  const candidates = needs.containers
     .all()
     .filter((record) => record.state.status !== 'removing' || filters['status']?.includes('removing'))
     .filter((record) => all || isUp(record) || record.state.status === 'restarting');
@@ -104,10 +140,10 @@ export async function listContainers(
   const limited = options.limit > 0 ? chosen.slice(0, options.limit) : chosen;
   return Promise.all(
     limited.map((record) =>
-      viewOf(context, record, options.size).catch((error: unknown): ContainerView => {
+      viewOf(needs, record, options.size).catch((error: unknown): ContainerView => {
         // It is listed with what is known: one container must not take the list from everybody.
-        context.log.error({ container: record.id, error: errorMessage(error) }, 'a container cannot be shown whole');
-        return bareView(context, record);
+        needs.log.error({ container: record.id, error: errorMessage(error) }, 'a container cannot be shown whole');
+        return bareView(needs, record);
       }),
     ),
   );
@@ -118,34 +154,34 @@ function compareTimes(a: string, b: string): number {
   return Date.parse(a) - Date.parse(b) || (a.padEnd(30, '0') < b.padEnd(30, '0') ? -1 : 1);
 }
 
-function imageAndDescendants(context: EngineContext, ref: string): string[] {
-  const image = context.images.find(ref);
+function imageAndDescendants(needs: Pick<ViewNeeds, 'images'>, ref: string): string[] {
+  const image = needs.images.find(ref);
   if (!image) return [];
   const descends = (diffIds: readonly string[]): boolean => image.diffIds.every((layer, index) => diffIds[index] === layer);
-  return context.images.list().filter((other) => other.id === image.id || descends(other.diffIds)).map((other) => other.id);
+  return needs.images.list().filter((other) => other.id === image.id || descends(other.diffIds)).map((other) => other.id);
 }
 
 export async function waitContainer(
-  context: EngineContext,
+  needs: WaitNeeds,
   ref: string,
   condition: 'not-running' | 'next-exit' | 'removed',
   signal: AbortSignal,
 ): Promise<{ exited: Promise<Exit> }> {
-  const record = context.containers.find(ref);
-  if (condition === 'removed') return { exited: context.waits.next(record.id, 'removal', signal) };
+  const record = needs.containers.find(ref);
+  if (condition === 'removed') return { exited: needs.waits.next(record.id, 'removal', signal) };
   const runs = isUp(record) || record.state.status === 'restarting';
   if (condition === 'not-running' && !runs) return { exited: Promise.resolve({ exitCode: record.state.exitCode, error: record.state.error }) };
-  return { exited: context.waits.next(record.id, 'exit', signal) };
+  return { exited: needs.waits.next(record.id, 'exit', signal) };
 }
 
-export async function topContainer(context: EngineContext, ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }> {
-  const record = context.containers.find(ref);
+export async function topContainer(needs: TopNeeds, ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }> {
+  const record = needs.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   const words = (psArgs || '-ef').trim().split(/\s+/);
-  const pids = new Set(context.runtime.processes(record.id));
+  const pids = new Set(needs.runtime.processes(record.id));
   // It reads what each process of the host says of itself; one that is stuck in the kernel holds that up.
-  const result = await runProgram('ps', words, { timeoutMs: context.config.patience.conmonMs });
+  const result = await runProgram('ps', words, { timeoutMs: needs.config.patience.conmonMs });
   if (result.code !== 0) throw systemError(`ps: ${result.stderr.trim() || `exit status ${result.code}`}`);
   const [header = '', ...lines] = result.stdout.trimEnd().split('\n');
   const titles = header.trim().split(/\s+/);
@@ -163,18 +199,18 @@ function splitColumns(line: string, count: number): string[] {
   return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
 }
 
-export async function pruneContainers(context: EngineContext, filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
+export async function pruneContainers(needs: PruneNeeds, filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
   for (const name of Object.keys(filters)) if (!['until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
-  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const deleted: string[] = [];
   let spaceReclaimedBytes = 0;
-  for (const record of context.containers.all()) {
+  for (const record of needs.containers.all()) {
     if (isUp(record) || record.state.status === 'restarting' || record.state.status === 'removing') continue;
     if (Date.parse(record.createdAt) > untilMs) continue;
     if (!matchesLabels(record.spec.labels, filters['label'] ?? []) || !lacksLabels(record.spec.labels, filters['label!'] ?? [])) continue;
-    const sizeBytes = await context.rootfs.sizeBytes(record.id).then((sizes) => sizes.own, () => 0);
+    const sizeBytes = await needs.rootfs.sizeBytes(record.id).then((sizes) => sizes.own, () => 0);
     try {
-      await removeContainer(context, record.id, { force: false, volumes: false, link: false });
+      await removeContainer(needs, record.id, { force: false, volumes: false, link: false });
     } catch (error) {
       // Started again or removed by somebody else since we looked.
       if (errorKind(error) === 'conflict' || errorKind(error) === 'notFound') continue;
@@ -183,20 +219,20 @@ export async function pruneContainers(context: EngineContext, filters: Filters):
     deleted.push(record.id);
     spaceReclaimedBytes += sizeBytes;
   }
-  context.events.publish({ type: 'container', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+  needs.events.publish({ type: 'container', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
   return { deleted, spaceReclaimedBytes };
 }
 
 /** The directory under which a container's files are found. That of a stopped one is mounted for as long as `work` takes. */
-export async function withRootfs<T>(context: EngineContext, record: ContainerRecord, work: (root: string) => Promise<T>): Promise<T> {
+export async function withRootfs<T>(needs: RootNeeds, record: ContainerRecord, work: (root: string) => Promise<T>): Promise<T> {
   const { id } = record;
-  if (isUp(record)) return work(context.rootfs.mount(id));
-  return context.containers.locked(id, async (held) => {
-    const root = context.rootfs.mount(id);
+  if (isUp(record)) return work(needs.rootfs.mount(id));
+  return needs.containers.locked(id, async (held) => {
+    const root = needs.rootfs.mount(id);
     try {
       return await work(root);
     } finally {
-      if (!isUp(held.record)) await settlePart(context, held, 'unmounting the file system of a container', () => context.rootfs.unmount(id));
+      if (!isUp(held.record)) await settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id));
     }
   });
 }

@@ -2,20 +2,30 @@
  * The container's lock for what ends it: stop, kill, rm -f. An operation that holds the lock because a program under us hangs, or because a client
  * neither reads nor leaves, gets a moment; then it is ended with an error, and so is each that follows before our turn comes.
  */
-import type { EngineContext } from '../engine-context.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { RunRuntime } from '../ports.ts';
+import type { ContainerTable } from './container-table.ts';
 import type { Held } from './held.ts';
+import type { RunningCopies } from './running-copies.ts';
+
+export interface EndingNeeds {
+  readonly config: Pick<EngineConfig, 'patience'>;
+  readonly containers: Pick<ContainerTable, 'lockedEvenIfGone'>;
+  readonly runtime: Pick<RunRuntime, 'interrupt'>;
+  readonly copies: Pick<RunningCopies, 'interrupt'>;
+}
 
 const AGAIN_MS = 100;
 
-export async function lockToEnd<T>(context: EngineContext, id: string, work: (held: Held | undefined) => Promise<T>): Promise<T> {
+export async function lockToEnd<T>(needs: EndingNeeds, id: string, work: (held: Held | undefined) => Promise<T>): Promise<T> {
   const why = 'before somebody who ends the container lost patience';
   let timer = setTimeout(function hurry() {
-    context.runtime.interrupt(id, why);
-    context.copies.interrupt(id);
+    needs.runtime.interrupt(id, why);
+    needs.copies.interrupt(id);
     timer = setTimeout(hurry, AGAIN_MS);
-  }, context.config.patience.graceMs);
+  }, needs.config.patience.graceMs);
   try {
-    return await context.containers.lockedEvenIfGone(id, (held) => {
+    return await needs.containers.lockedEvenIfGone(id, (held) => {
       clearTimeout(timer);
       return work(held);
     });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Healthcheck, HealthState } from '../../model/health.ts';
 import { formatTimeNs } from '../../base/clock.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import type { Healthcheck, HealthState } from '../../model/health.ts';
 import { HealthMonitor, nextHealth } from './health-monitor.ts';
 
 const check: Healthcheck = { test: ['CMD', 'true'], intervalNs: 0, timeoutNs: 0, startPeriodNs: 1, startIntervalNs: 0, retries: 3 };

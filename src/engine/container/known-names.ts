@@ -1,11 +1,11 @@
 /** Tells the network room which names exist, also those of containers that do not run. */
 import type { ContainerRecord } from '../../model/container.ts';
 import type { KnownContainer } from '../../network/service.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { KnownContainers } from '../ports.ts';
 
 /** To be called whenever a container's name or wanted connections have changed. */
-export function rememberNames(context: EngineContext, record: ContainerRecord): Promise<void> {
-  return context.network.remember(knownContainer(record));
+export function rememberNames(network: Pick<KnownContainers, 'remember'>, record: ContainerRecord): Promise<void> {
+  return network.remember(knownContainer(record));
 }
 
 export function knownContainer(record: ContainerRecord): KnownContainer {

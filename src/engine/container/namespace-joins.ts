@@ -1,7 +1,7 @@
 /** ipc, pid and uts modes: whose namespaces a container shares. */
 import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { ContainerTable } from './container-table.ts';
 
 export type NamespaceTarget = 'host' | 'private' | { readonly path: string };
 
@@ -11,11 +11,11 @@ export interface NamespaceTargets {
   readonly uts: NamespaceTarget;
 }
 
-export function joinTargets(context: EngineContext, record: ContainerRecord): NamespaceTargets {
+export function joinTargets(containers: Pick<ContainerTable, 'find'>, record: ContainerRecord): NamespaceTargets {
   const { ipcMode, pidMode, utsMode } = record.spec.host;
   let ipc: NamespaceTarget = ipcMode === 'host' ? 'host' : 'private';
   if (ipcMode.startsWith('container:')) {
-    const other = runningContainer(context, record, ipcMode, 'IPC');
+    const other = runningContainer(containers, record, ipcMode, 'IPC');
     if (other.spec.host.ipcMode === 'private' || other.spec.host.ipcMode === 'none') {
       throw invalid(`cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
     }
@@ -23,14 +23,14 @@ export function joinTargets(context: EngineContext, record: ContainerRecord): Na
   }
   let pid: NamespaceTarget = pidMode === 'host' ? 'host' : 'private';
   if (pidMode.startsWith('container:')) {
-    pid = { path: `/proc/${runningContainer(context, record, pidMode, 'PID').state.pid}/ns/pid` };
+    pid = { path: `/proc/${runningContainer(containers, record, pidMode, 'PID').state.pid}/ns/pid` };
   }
   return { ipc, pid, uts: utsMode === 'host' ? 'host' : 'private' };
 }
 
-function runningContainer(context: EngineContext, record: ContainerRecord, mode: string, kind: string): ContainerRecord {
+function runningContainer(containers: Pick<ContainerTable, 'find'>, record: ContainerRecord, mode: string, kind: string): ContainerRecord {
   const ref = mode.slice('container:'.length);
-  const other = context.containers.find(ref);
+  const other = containers.find(ref);
   if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);
   if (other.state.status !== 'running' && other.state.status !== 'paused') {
     throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);

@@ -2,30 +2,44 @@
 import { join } from 'node:path';
 import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { newId } from '../../model/ids.ts';
 import { StartError } from '../../model/start-error.ts';
-import { buildExecProcess } from '../../oci/spec.ts';
-import type { ExecHandle, ExecRequest } from '../../oci/runtime.ts';
+import { newId } from '../../model/ids.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
+import type { ExecHandle } from '../../oci/runtime.ts';
+import { buildExecProcess } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
 import { publishContainerEvent } from '../container/container-events.ts';
+import type { ContainerTable } from '../container/container-table.ts';
 import { processEnvironment } from '../container/image-defaults.ts';
 import { linkEnvironment, type LinkSources } from '../container/link-environment.ts';
-import type { EngineContext } from '../engine-context.ts';
-import type { ExecEntry, ExecSpec } from './exec-table.ts';
+import type { LiveRuntime } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
+import type { ExecEntry, ExecSpec, ExecTable } from './exec-table.ts';
 
-export async function createExec(context: EngineContext, ref: string, spec: ExecSpec): Promise<string> {
-  const record = runningContainer(context, ref);
+export interface CreateExecNeeds {
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly execs: Pick<ExecTable, 'add'>;
+  readonly events: EventBus;
+}
+
+export type StartExecNeeds = ExecNeeds & {
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly execs: Pick<ExecTable, 'begin'>;
+  readonly events: EventBus;
+};
+
+export async function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec): Promise<string> {
+  const record = runningContainer(needs, ref);
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
   await execUser(record, spec); // an unknown user is refused now, not when it is started
   const entry: ExecEntry = { id: newId(), containerId: record.id, spec, started: false, exitCode: null, pid: 0, handle: null };
-  context.execs.add(entry);
-  publishContainerEvent(context.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
+  needs.execs.add(entry);
+  publishContainerEvent(needs.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
   return entry.id;
 }
 
-function runningContainer(context: EngineContext, ref: string): ContainerRecord {
-  const record = context.containers.find(ref);
+function runningContainer(needs: { readonly containers: Pick<ContainerTable, 'find'> }, ref: string): ContainerRecord {
+  const record = needs.containers.find(ref);
   if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before exec`);
   if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
@@ -34,16 +48,16 @@ function runningContainer(context: EngineContext, ref: string): ContainerRecord 
 
 /** Starts an exec; the session is null when nothing is to be attached. */
 export async function startExec(
-  context: EngineContext,
+  needs: StartExecNeeds,
   id: string,
   options: { detach: boolean; consoleSize: readonly [number, number] | null },
 ): Promise<RuntimeSession | null> {
-  const entry = context.execs.begin(id);
+  const entry = needs.execs.begin(id);
   let record: ContainerRecord;
   let handle: ExecHandle;
   try {
-    record = runningContainer(context, entry.containerId);
-    handle = await runExec(context, record, entry.id, entry.spec, { attach: !options.detach, consoleSize: options.consoleSize ?? entry.spec.consoleSize });
+    record = runningContainer(needs, entry.containerId);
+    handle = await runExec(needs, record, entry.id, entry.spec, { attach: !options.detach, consoleSize: options.consoleSize ?? entry.spec.consoleSize });
   } catch (error) {
     // Docker's exit codes for what could not be started.
     entry.exitCode = error instanceof StartError && error.exitCode === 127 ? 127 : 126;
@@ -51,11 +65,11 @@ export async function startExec(
   }
   entry.handle = handle;
   entry.pid = handle.pid;
-  publishContainerEvent(context.events, record, `exec_start: ${entry.spec.cmd.join(' ')}`, { execID: id });
+  publishContainerEvent(needs.events, record, `exec_start: ${entry.spec.cmd.join(' ')}`, { execID: id });
   void handle.exited.then((exitCode) => {
     entry.exitCode = exitCode;
     entry.handle = null;
-    publishContainerEvent(context.events, context.containers.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
+    publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
   });
   return handle.session && endingAfter(handle.session, handle.exited);
 }
@@ -76,7 +90,7 @@ function endingAfter(session: RuntimeSession, exited: Promise<number>): RuntimeS
 }
 
 export interface ExecNeeds extends LinkSources {
-  readonly runtime: { exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> };
+  readonly runtime: Pick<LiveRuntime, 'exec'>;
 }
 
 /** Runs `spec` in the container; also what health probes use. */

@@ -1,15 +1,27 @@
 /** Images as users work with them: the store is the image room's, who uses them is the containers'. */
 import type { Readable } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import { filterFairly } from '../../base/fair-filter.ts';
 import type { TextMatcher } from '../../base/linear-match.ts';
+import type { Log } from '../../base/log.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { isUp } from '../container/container-stop.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { ContainerTable } from '../container/container-table.ts';
+import type { Images } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { booleanFilter } from '../volume/volume-service.ts';
 import { anyNamePattern } from './name-pattern.ts';
+
+export interface ImageNeeds {
+  readonly images: Images;
+  readonly containers: Pick<ContainerTable, 'all'>;
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -19,36 +31,36 @@ export interface ImageView {
   readonly graph: Readonly<Record<string, string>>;
 }
 
-export function viewImage(context: EngineContext, record: ImageRecord): ImageView {
-  const containers = context.containers.all().filter((container) => container.imageId === record.id).length;
-  return { record, containers, graph: graphOf(context, record) };
+export function viewImage(needs: ImageNeeds, record: ImageRecord): ImageView {
+  const containers = needs.containers.all().filter((container) => container.imageId === record.id).length;
+  return { record, containers, graph: graphOf(needs, record) };
 }
 
-function graphOf(context: EngineContext, record: ImageRecord): ImageView['graph'] {
+function graphOf(needs: ImageNeeds, record: ImageRecord): ImageView['graph'] {
   try {
-    return context.images.graph(record);
+    return needs.images.graph(record);
   } catch (error) {
-    context.log.error({ image: record.id, error: errorMessage(error) }, 'the layers of an image cannot be shown');
+    needs.log.error({ image: record.id, error: errorMessage(error) }, 'the layers of an image cannot be shown');
     return {};
   }
 }
 
-export function publishImageEvent(context: EngineContext, action: string, id: string, name: string): void {
-  const labels = context.images.find(id)?.config.labels ?? {};
-  context.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
+export function publishImageEvent(needs: ImageNeeds, action: string, id: string, name: string): void {
+  const labels = needs.images.find(id)?.config.labels ?? {};
+  needs.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
 }
 
-export async function listImages(context: EngineContext, options: { all: boolean; filters: Filters }): Promise<ImageView[]> {
+export async function listImages(needs: ImageNeeds, options: { all: boolean; filters: Filters }): Promise<ImageView[]> {
   const { filters } = options;
   const known = new Set(['before', 'dangling', 'label', 'reference', 'since', 'until']);
   for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
   const dangling = booleanFilter(filters, 'dangling');
-  const bound = (name: string): ImageRecord[] => (filters[name] ?? []).map((ref) => context.images.get(ref));
+  const bound = (name: string): ImageRecord[] => (filters[name] ?? []).map((ref) => needs.images.get(ref));
   const references = filters['reference']?.length ? await anyNamePattern(filters['reference']) : undefined;
   const [before, since] = [bound('before'), bound('since')];
-  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const named: ImageRecord[] = [];
-  await filterFairly(context.images.list(), (image) => {
+  await filterFairly(needs.images.list(), (image) => {
     const restricted = references ? restrictTags(image, references) : image;
     return restricted !== undefined && named.push(restricted) > 0;
   });
@@ -58,7 +70,7 @@ export async function listImages(context: EngineContext, options: { all: boolean
     .filter((image) => before.every((other) => image.createdAt < other.createdAt) && since.every((other) => image.createdAt > other.createdAt))
     .filter((image) => Date.parse(image.createdAt) <= untilMs)
     .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
-    .map((image) => viewImage(context, image));
+    .map((image) => viewImage(needs, image));
 }
 
 /** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */
@@ -69,47 +81,47 @@ function restrictTags(image: ImageRecord, matches: TextMatcher): ImageRecord | u
 }
 
 export async function importImage(
-  context: EngineContext,
+  needs: ImageNeeds,
   source: Readable,
   options: { ref: string; message: string; changes: readonly string[]; platform: string },
   signal?: AbortSignal,
 ): Promise<string> {
-  const id = await context.images.importTar(source, options, signal);
-  publishImageEvent(context, 'import', id, options.ref || id);
+  const id = await needs.images.importTar(source, options, signal);
+  publishImageEvent(needs, 'import', id, options.ref || id);
   return id;
 }
 
 /** Who was made from an image. */
-function imageUsers(context: EngineContext) {
+function imageUsers(needs: ImageNeeds) {
   return (imageId: string) =>
-    context.containers.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
+    needs.containers.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
 }
 
 export async function removeImage(
-  context: EngineContext,
+  needs: ImageNeeds,
   ref: string,
   options: { force: boolean; prune: boolean },
 ): Promise<{ untagged?: string; deleted?: string }[]> {
-  const before = context.images.get(ref);
-  const result = context.images.untagOrRemove(ref, { ...options, users: imageUsers(context) });
+  const before = needs.images.get(ref);
+  const result = needs.images.untagOrRemove(ref, { ...options, users: imageUsers(needs) });
   for (const { untagged, deleted } of result) {
-    if (untagged !== undefined) publishImageEvent(context, 'untag', before.id, before.id);
-    if (deleted === before.id) publishImageEvent(context, 'delete', before.id, before.id);
+    if (untagged !== undefined) publishImageEvent(needs, 'untag', before.id, before.id);
+    if (deleted === before.id) publishImageEvent(needs, 'delete', before.id, before.id);
   }
   return result;
 }
 
-export async function pruneImages(context: EngineContext, filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }> {
+export async function pruneImages(needs: ImageNeeds, filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }> {
   for (const name of Object.keys(filters)) if (!['dangling', 'until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
   const danglingOnly = booleanFilter(filters, 'dangling') !== false;
-  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], context.clock.now());
+  const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const labelled = (image: ImageRecord): boolean =>
     matchesLabels(image.config.labels, filters['label'] ?? []) && lacksLabels(image.config.labels, filters['label!'] ?? []);
-  const { removed: deleted, spaceReclaimedBytes } = context.images.prune({
+  const { removed: deleted, spaceReclaimedBytes } = needs.images.prune({
     all: !danglingOnly,
     accept: (image) => Date.parse(image.createdAt) <= untilMs && labelled(image),
-    users: imageUsers(context),
+    users: imageUsers(needs),
   });
-  context.events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+  needs.events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
   return { deleted, spaceReclaimedBytes };
 }

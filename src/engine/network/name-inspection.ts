@@ -1,9 +1,17 @@
 /** What the embedded DNS says, asked of the resolver itself: not what it should say by our own tables. */
 import { conflict, invalid } from '../../base/errors.ts';
-import { networkOwnerId } from '../container/shared-network.ts';
 import { isUp } from '../container/container-stop.ts';
-import type { EngineContext } from '../engine-context.ts';
+import type { ContainerTable } from '../container/container-table.ts';
+import type { ExitWaits } from '../container/exit-waits.ts';
+import { networkOwnerId } from '../container/shared-network.ts';
+import type { Networks, LiveNetwork } from '../ports.ts';
 import { findNetwork } from './network-lookup.ts';
+
+export interface NameNeeds {
+  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'tryFind'>;
+  readonly network: Pick<LiveNetwork, 'sandbox'> & Pick<Networks, 'networks'>;
+  readonly waits: Pick<ExitWaits, 'next'>;
+}
 
 /** The resolver, as far as it can be looked into. The daemon hands in the real thing. */
 export interface NameInspector {
@@ -42,15 +50,15 @@ export interface NameQuery {
   readonly durationMs: number;
 }
 
-export async function networkNames(context: EngineContext, names: NameInspector, ref: string) {
-  const network = findNetwork(context.network, ref);
+export async function networkNames(needs: NameNeeds, names: NameInspector, ref: string) {
+  const network = findNetwork(needs.network, ref);
   if (network.predefined || network.configOnly) throw invalid(`network ${network.name} has no DNS of its own: names on it are those of links, in /etc/hosts`);
   const { networks, sandboxes } = await names.dump({ network: network.id });
   const zone = networks.find((one) => one.id === network.id);
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  const nameOf = (id: string) => context.network.networks().find((one) => one.id === id)?.name ?? id;
-  const containers = context.containers.all().flatMap((record) => {
-    const view = sandboxes.find((one) => one.id === context.network.sandbox(record.id)?.id);
+  const nameOf = (id: string) => needs.network.networks().find((one) => one.id === id)?.name ?? id;
+  const containers = needs.containers.all().flatMap((record) => {
+    const view = sandboxes.find((one) => one.id === needs.network.sandbox(record.id)?.id);
     if (!view) return [];
     return {
       containerId: record.id,
@@ -76,9 +84,9 @@ const RESOLVER_PAUSE_MS = 50;
 const RESOLVER_PATIENCE = 100; // pauses
 
 /** A running container's questions (with those of all that share its network) until it ends or the signal aborts. A reader that is too slow misses some. */
-export async function followQueries(context: EngineContext, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
-  const record = context.containers.find(ref);
-  const sandbox = context.network.sandbox(networkOwnerId(context, record) ?? record.id);
+export async function followQueries(needs: NameNeeds, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
+  const record = needs.containers.find(ref);
+  const sandbox = needs.network.sandbox(networkOwnerId(needs.containers, record) ?? record.id);
   if (!isUp(record)) throw conflict(`container ${record.name} is not running`);
   if (!sandbox || !sandbox.endpoints.some((endpoint) => endpoint.dnsNames.length > 0)) {
     throw conflict(`container ${record.name} has no embedded DNS: it is on no network of the user's`);
@@ -105,7 +113,7 @@ export async function followQueries(context: EngineContext, names: NameInspector
     setTimeout(() => void follow().catch(() => again(patience - 1)), RESOLVER_PAUSE_MS);
   };
   await follow();
-  context.waits.next(record.id, 'exit', over.signal).then(end, () => {});
+  needs.waits.next(record.id, 'exit', over.signal).then(end, () => {});
   if (signal.aborted) end();
   signal.addEventListener('abort', end, { once: true });
   return (async function* () {

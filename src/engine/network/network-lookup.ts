@@ -24,6 +24,10 @@ export function findOneNetwork(source: NetworkSource, ref: string): NetworkRecor
   return found;
 }
 
+export function driverOf(source: NetworkSource, networkId: string): string {
+  return source.networks().find((network) => network.id === networkId)?.driver ?? 'bridge';
+}
+
 function findByName(source: NetworkSource, ref: string, ambiguous: (count: number) => string): NetworkRecord | undefined {
   const networks = source.networks();
   const exact = networks.find((network) => network.id === ref) ?? networks.find((network) => network.name === ref);

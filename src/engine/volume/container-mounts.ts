@@ -13,7 +13,7 @@ const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave
 
 export interface MountContext {
   readonly volumes: Pick<VolumeService, 'create'>;
-  readonly sources: MountSources;
+  readonly sources: Pick<MountSources, 'look' | 'isThere' | 'make'>;
   findContainer(ref: string): ContainerRecord;
 }
 
@@ -134,7 +134,7 @@ function tmpfsPoint(destination: string, tmpfsOptions: string, rw: boolean): Mou
 }
 
 /** The subpath of a mount as its source and the path inside: older records have the two in one. */
-export function subpathOf(mount: MountPoint, volumes: VolumeService): { source: string; subpath: string } {
+export function subpathOf(mount: MountPoint, volumes: Pick<VolumeService, 'get'>): { source: string; subpath: string } {
   const { source, subpath = '' } = mount;
   const mountpoint = mount.type === 'volume' ? volumes.get(mount.name)?.mountpoint : undefined;
   if (subpath !== '' || mountpoint === undefined || !source.startsWith(`${mountpoint}/`)) return { source, subpath };

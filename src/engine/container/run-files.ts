@@ -1,0 +1,98 @@
+/** What a run needs of file systems beside its root: sources of mounts that answer, paths inside of volumes, shared memory. */
+import { isAbsolute } from 'node:path';
+import { notImplemented } from '../../base/errors.ts';
+import type { UndoStack } from '../../base/undo.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+import type { MountPoint } from '../../model/mount.ts';
+import type { MountSources } from '../../oci/mount-sources.ts';
+import type { EngineConfig } from '../engine-config.ts';
+import type { RunMounts } from '../ports.ts';
+import { subpathOf } from '../volume/container-mounts.ts';
+import type { VolumeService } from '../volume/volume-service.ts';
+import { sharedMemoryOf, subpathsOf } from './container-paths.ts';
+import type { ContainerTable } from './container-table.ts';
+
+export interface RunFileNeeds {
+  readonly config: Pick<EngineConfig, 'execRoot'>;
+  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly volumes: Pick<VolumeService, 'get'>;
+  readonly sources: Pick<MountSources, 'lookThrough' | 'filesAmong'>;
+  readonly mounts: RunMounts;
+}
+
+export interface PreparedMounts {
+  readonly mounts: readonly MountPoint[];
+  /** Sources among them that are no directories. */
+  readonly fileSources: ReadonlySet<string>;
+}
+
+export class RunFiles {
+  readonly #needs: RunFileNeeds;
+
+  constructor(needs: RunFileNeeds) {
+    this.#needs = needs;
+  }
+
+  /** What the runtime is to mount. All that is to be looked at of the host is there, or absent, before anything begins: where it does not answer, nobody waits for the runtime. */
+  async prepare(record: ContainerRecord): Promise<PreparedMounts> {
+    const mounts = this.#runtimeMounts(record);
+    return { mounts, fileSources: await this.#answeringSources(record, mounts) };
+  }
+
+  /** Of a volume of which only a path is wanted, that path as it is now, at a place of ours until the container has it. */
+  mountSubpaths(record: ContainerRecord, prepared: PreparedMounts, undo: UndoStack): PreparedMounts {
+    const directory = subpathsOf(this.#needs.config, record.id);
+    const fileSources = new Set(prepared.fileSources);
+    this.unmountSubpaths(record.id); // of a start that a crash cut off
+    undo.push('subpaths', () => this.unmountSubpaths(record.id));
+    const mounts = prepared.mounts.map((mount) => {
+      const { source, subpath } = subpathOf(mount, this.#needs.volumes);
+      if (subpath === '') return mount;
+      const { place, isFile } = this.#needs.mounts.mountSubpath(directory, source, subpath);
+      if (isFile) fileSources.add(place);
+      return { ...mount, source: place };
+    });
+    return { mounts, fileSources };
+  }
+
+  unmountSubpaths(id: string): void {
+    this.#needs.mounts.unmountSubpaths(subpathsOf(this.#needs.config, id));
+  }
+
+  /** The directory that is to be /dev/shm; null: the runtime makes one of the container's own. */
+  shareMemory(record: ContainerRecord, undo: UndoStack): string | null {
+    const { config, containers, mounts } = this.#needs;
+    const { ipcMode, shmSizeBytes } = record.spec.host;
+    if (ipcMode.startsWith('container:')) return sharedMemoryOf(config, containers.find(ipcMode.slice('container:'.length)).id);
+    if (ipcMode !== 'shareable') return null;
+    const directory = sharedMemoryOf(config, record.id);
+    mounts.mountSharedMemory(directory, shmSizeBytes);
+    undo.push('shared memory', () => mounts.unmountSharedMemory(directory));
+    return directory;
+  }
+
+  unmountSharedMemory(id: string): void {
+    this.#needs.mounts.unmountSharedMemory(sharedMemoryOf(this.#needs.config, id));
+  }
+
+  /** Volumes with type and device options are mounted by the runtime, for each container: nothing stays mounted between runs. */
+  #runtimeMounts(record: ContainerRecord): MountPoint[] {
+    return record.mounts.map((mount) => {
+      const options = mount.type === 'volume' ? this.#needs.volumes.get(mount.name)?.options : undefined;
+      const device = options?.['device'];
+      if (options === undefined || device === undefined) return mount;
+      const type = options['type'] ?? 'none';
+      if (type === 'tmpfs') return { ...mount, type: 'tmpfs', source: '', tmpfsOptions: options['o'] ?? '' };
+      if (type === 'none' || type === 'bind') return { ...mount, type: 'bind', source: device };
+      throw notImplemented(`error while mounting volume '${mount.name}': volumes of type ${type} are not supported: use type none with o=bind, or tmpfs`);
+    });
+  }
+
+  async #answeringSources(record: ContainerRecord, mounts: readonly MountPoint[]): Promise<ReadonlySet<string>> {
+    const { sources: host, volumes } = this.#needs;
+    const sources = mounts.filter(({ type }) => type !== 'tmpfs').map((mount) => subpathOf(mount, volumes).source);
+    await Promise.all(mounts.map((mount) => subpathOf(mount, volumes)).filter(({ subpath }) => subpath !== '').map(({ source }) => host.lookThrough(source)));
+    const devices = record.spec.host.resources.devices.map(({ pathOnHost }) => pathOnHost).filter((path) => isAbsolute(path) && !path.startsWith('/dev/'));
+    return new Set(await host.filesAmong([...new Set([...sources, ...devices])]));
+  }
+}
