@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
+import { makeRecord } from '../../../test/oci/fixture.ts';
+import type { ContainerRecord } from '../../model/container.ts';
+
+let engine: EngineOnFakes;
+beforeEach(() => void (engine = new EngineOnFakes()));
+afterEach(() => engine.close());
+
+const ALWAYS = { restartPolicy: { name: 'always', maximumRetryCount: 0 } };
+const running = (host: object = {}): Promise<ContainerRecord> => engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
+test('an exit takes the run down, is stored, and whoever waits is told, in that order', async () => {
+  const { id } = await running();
+  let toldAfter: string[] = [];
+  const waited = engine.parts.waits.next(id, 'exit').then((exit) => {
+    toldAfter = [...engine.calls];
+    return exit;
+  });
+  await engine.exit(id, 7);
+  assert.deepEqual(await waited, { exitCode: 7, error: '' });
+  assert.ok(toldAfter.includes('store'));
+  assert.deepEqual(engine.leftOf(id), []);
+  assert.deepEqual(engine.events, ['network disconnect', 'die']);
+  const { state } = engine.stored.get(id)!;
+  assert.deepEqual([state.status, state.pid, state.exitCode], ['exited', 0, 7]);
+});
+
+const PARTS = ['network.leave', 'runtime.delete', 'rootfs.unmount', 'files.unmountSharedMemory', 'store'];
+for (const part of PARTS) {
+  test(`an exit whose ${part} fails goes on with the rest, and does that again a second later`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { id } = await running();
+    const waited = engine.parts.waits.next(id, 'exit');
+    engine.fail(part);
+    await engine.exit(id, 0);
+    await waited;
+    assert.deepEqual([engine.record(id).state.status, engine.events], ['exited', ['network disconnect', 'die']]);
+    for (const other of PARTS) assert.ok(engine.calls.includes(other), `${other} is done all the same`);
+    engine.mend();
+    engine.calls.length = 0;
+    t.mock.timers.tick(1000);
+    await engine.idle(id);
+    assert.ok(engine.calls.includes(part));
+    assert.deepEqual([engine.leftOf(id), engine.stored.get(id)!.state.status], [[], 'exited']);
+  });
+}
+
+test('what is still to be done of an exit is left when the container runs again by then', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running();
+  engine.fail('rootfs.unmount');
+  await engine.exit(id, 0);
+  engine.mend();
+  await engine.start(id);
+  t.mock.timers.tick(1000);
+  await engine.idle(id);
+  assert.deepEqual(engine.leftOf(id), ['network', 'root file system', 'runtime']);
+});
+
+test('an exit that has been dealt with is none', async () => {
+  const { id } = await running();
+  await engine.exit(id, 0);
+  engine.events.length = 0;
+  await engine.exit(id, 1);
+  assert.deepEqual([engine.events, engine.record(id).state.exitCode], [[], 0]);
+});
+
+test('a policy starts it again after its delay, and counts', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running(ALWAYS);
+  await engine.exit(id, 1);
+  assert.deepEqual([engine.record(id).state.status, engine.stored.get(id)!.state.status, engine.leftOf(id)], ['restarting', 'restarting', []]);
+  t.mock.timers.tick(100);
+  await engine.idle(id);
+  assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 1]);
+});
+
+test('a restart that cannot start counts too, and is tried again after the next delay', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running(ALWAYS);
+  await engine.exit(id, 1);
+  engine.fail('network.join');
+  t.mock.timers.tick(100);
+  await engine.idle(id);
+  assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount, engine.leftOf(id)], ['restarting', 2, []]);
+  engine.mend();
+  t.mock.timers.tick(200);
+  await engine.idle(id);
+  assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 2]);
+});
+
+test('a restart does not come when the user has removed the container before its delay was over', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running(ALWAYS);
+  await engine.exit(id, 1);
+  await engine.parts.containers.locked(id, (held) => engine.parts.removeAfterRun(held));
+  engine.calls.length = 0;
+  t.mock.timers.tick(60_000);
+  await engine.idle(id);
+  assert.deepEqual(engine.calls, []);
+});
+
+test('with --rm the container goes with its run; what of it cannot go now goes later, and nobody waits for that', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running({ autoRemove: true });
+  const waited = engine.parts.waits.next(id, 'removal');
+  engine.fail('rootfs.remove');
+  const again = new Promise<void>((resolve) => engine.during('rootfs.remove', async () => engine.during('rootfs.remove', async () => resolve())));
+  await engine.exit(id, 5);
+  assert.deepEqual(await waited, { exitCode: 5, error: '' });
+  assert.deepEqual([engine.stored.size, engine.events], [0, ['network disconnect', 'die', 'destroy']]);
+  engine.mend();
+  t.mock.timers.tick(1000);
+  await again;
+});
+
+test('a removal with --rm that cannot be stored is done again; until then the container has ended', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running({ autoRemove: true });
+  engine.fail('store');
+  await engine.exit(id, 0);
+  assert.equal(engine.record(id).state.status, 'exited');
+  engine.mend();
+  t.mock.timers.tick(1000);
+  await engine.idle(id);
+  assert.deepEqual([engine.stored.size, engine.events.at(-1)], [0, 'destroy']);
+});
+
+test('the network of a container that comes back stays for those who share it', async () => {
+  const { id } = await running(ALWAYS);
+  const sharer = makeRecord('true', { record: { name: 'sharer' } });
+  await engine.addRunning({ ...sharer, spec: { ...sharer.spec, connection: { ...sharer.spec.connection, networkMode: `container:${id}` } } });
+  await engine.exit(id, 1);
+  assert.deepEqual([engine.leftOf(id), engine.events], [['network'], ['die']]);
+  engine.parts.restarts.forget(id);
+});
