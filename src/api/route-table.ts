@@ -17,12 +17,19 @@ export interface Match {
   readonly name: string;
 }
 
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+}
+
 export class RouteTable {
+  readonly #added: Route[] = [];
   readonly #fixed = new Map<string, Handler>();
   readonly #open = new Map<string, OpenRoute[]>(); // by method and first segment
 
   /** `path` is '/containers/json' or '/containers/:name/json'. */
   add(method: string, path: string, handler: Handler): void {
+    this.#added.push({ method, path });
     const at = path.indexOf(':');
     if (at === -1) {
       this.#fixed.set(`${method} ${path}`, handler);
@@ -34,6 +41,11 @@ export class RouteTable {
     const routes = [...(this.#open.get(key) ?? []), route];
     routes.sort((a, b) => b.tail.length - a.tail.length || b.head.length - a.head.length);
     this.#open.set(key, routes);
+  }
+
+  /** Every route that was added. Tests hold descriptions of the API against it. */
+  list(): readonly Route[] {
+    return this.#added;
   }
 
   /** `path` is decoded and without its version. */
