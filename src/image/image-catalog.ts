@@ -12,23 +12,16 @@ import type { ImageRecord } from '../model/image.ts';
 import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
-import { fileCompression, readDecompressed } from './compression.ts';
 import { acceptImageConfig, parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
-import { LayerStore, type PendingLayer } from './layer-store.ts';
+import { LayerStore } from './layer-store.ts';
+import { unpackLayer } from './unpack-layer.ts';
+import { Pins } from './pins.ts';
 import { neededContent } from './needed-content.ts';
 import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
 import { damageOf } from './storage-errors.ts';
-
-/** What an operation has brought in and the index does not name yet. */
-export class Pins {
-  /** Aborts when nobody waits for it any more. */
-  signal: AbortSignal | undefined;
-  readonly blobs = new Set<string>();
-  readonly layers = new Map<string, StoredLayer>();
-}
 
 export interface NewImage {
   readonly config: Buffer | string;
@@ -245,7 +238,7 @@ export class ImageCatalog {
   /** Unpacks a layer from its blob unless it is there, checks it against `diffId` if one is given, and pins both. */
   async unpackBlob(blob: string, diffId: string | undefined, pins: Pins, report?: (blobBytes: number) => void): Promise<string> {
     pins.blobs.add(blob);
-    if (diffId === undefined) return await this.#unpack(blob, diffId, pins, report);
+    if (diffId === undefined) return await unpackLayer(this, blob, diffId, pins, report);
     // Two images that are pulled at once often share layers: the second waits for the first.
     return await this.#unpacking.run(diffId, async () => {
       const known = this.knownLayer(diffId);
@@ -253,7 +246,7 @@ export class ImageCatalog {
         pins.layers.set(diffId, known);
         return diffId;
       }
-      return await this.#unpack(blob, diffId, pins, report);
+      return await unpackLayer(this, blob, diffId, pins, report);
     });
   }
 
@@ -272,27 +265,6 @@ export class ImageCatalog {
       if (pinned) return pinned;
     }
     return undefined;
-  }
-
-  async #unpack(blob: string, expected: string | undefined, pins: Pins, report?: (blobBytes: number) => void) {
-    const path = this.blobs.path(blob);
-    let pending: PendingLayer;
-    if ((await fileCompression(path)) === 'none') {
-      // It was hashed when it was written: its digest is the diff id.
-      pending = await this.layers.unpackFile(path, blob, undefined, pins.signal);
-      report?.(pending.tarBytes);
-    } else {
-      const { stream, file } = await readDecompressed(path);
-      pending = await this.layers.unpack(stream, report && (() => report(file.bytesRead)), pins.signal);
-    }
-    if (expected !== undefined && pending.diffId !== expected) {
-      await pending.discard();
-      throw systemError("layers from manifest don't match image configuration");
-    }
-    const { diffId, sizeBytes, tarBytes } = pending;
-    pins.layers.set(diffId, { sizeBytes, tarBytes, settled: false });
-    await pending.keep();
-    return diffId;
   }
 
   /**
@@ -388,7 +360,7 @@ export class ImageCatalog {
     this.layers.remove(diffId);
     await this.pinned(async (pins) => {
       pins.blobs.add(blob);
-      await this.#unpack(blob, diffId, pins);
+      await unpackLayer(this, blob, diffId, pins);
     });
     this.log.info({ layer: diffId }, 'unpacked a layer again');
   }

@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { conflict, errorMessage, invalid, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { kill as killProcess, processState } from '../kernel/process.ts';
@@ -21,8 +21,8 @@ import { leftoversOf } from './container-leftovers.ts';
 import { clearUnfinishedNotes, noteAnew, notedIds, readNote, removeNote, writeNote, type ContainerNote } from './container-note.ts';
 import { forkedConmon, WatchedProcess } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
-import { ExitDirectory } from './exit-directory.ts';
 import { findProcesses, monitorsAtStart } from './find-processes.ts';
+import { LiveContainers, UNKNOWN_EXIT_CODE, type ContainerExit, type Live } from './live-containers.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -36,7 +36,6 @@ import { probeRuntime, versionsOf } from './runtime-probe.ts';
 import { RuntimeProgram } from './runtime-program.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
-import { endSilentConmon } from './silent-conmon.ts';
 import { serializeSpec } from './spec.ts';
 import { StdioConnection } from './stdio-connection.ts';
 
@@ -55,39 +54,15 @@ export interface RuntimeOptions {
   readonly patience?: Patience;
 }
 
-export interface ContainerExit {
-  readonly code: number;
-  readonly oomKilled: boolean;
-  readonly at: string; // RFC 3339
-}
-
 export type Recovered =
   | { readonly running: true; readonly pid: number }
   | { readonly running: false; readonly exitCode: number; readonly oomKilled: boolean; readonly at: string };
-
-interface Live {
-  readonly note: ContainerNote;
-  readonly program: RuntimeProgram;
-  readonly conmon: WatchedProcess;
-  process: WatchedProcess | undefined; // the container's first
-  joined: Promise<void>; // it is in its group
-  exit: ContainerExit | undefined;
-  lostExitCode: number | undefined; // when conmon was killed because it did not say
-  readonly execs: Set<Promise<unknown>>; // that have not ended
-  readonly stdio: Set<StdioConnection>; // one open, and deaf ones
-  readonly exited: Promise<void>;
-  readonly markExited: () => void;
-}
-
-const UNKNOWN_EXIT_CODE = 255; // reported when conmon itself was killed and took the exit code with it
 
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #log: Log;
   readonly #programs = new Map<string, RuntimeProgram>();
-  readonly #live = new Map<string, Live>();
-  readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
-  readonly #exits: ExitDirectory;
+  readonly #live: LiveContainers;
   readonly #seccomp: SeccompCache;
   readonly #patience: Patience;
   readonly #operations: Operations;
@@ -107,7 +82,7 @@ export class Runtime {
       this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log, operations: this.#operations, patience: this.#patience }));
     }
     clearUnfinishedNotes(join(options.stateDir, 'containers'));
-    this.#exits = new ExitDirectory(join(options.stateDir, 'exits'), (id) => this.#noticeExit(id));
+    this.#live = new LiveContainers({ exitsDirectory: join(options.stateDir, 'exits'), operations: this.#operations, patience: this.#patience, log: options.log });
   }
 
   /** Refuses with StartError (exitCode 126, 127 or 128) where the runtime refuses; leaves nothing behind then. */
@@ -120,7 +95,7 @@ export class Runtime {
     if (!program.installed) throw missingProgram(program.path, program.packageName);
     const note: ContainerNote = { id, bundle, runtime: program.name, tty, openStdin, stdinOnce, cgroupsPath: spec.linux.cgroupsPath };
     await this.#leftovers.clear(id);
-    this.#exits.forget(id);
+    this.#live.exits.forget(id);
     writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
       mkdirSync(bundle, { recursive: true, mode: 0o700 });
@@ -139,14 +114,14 @@ export class Runtime {
     const { id, bundle, spec } = request;
     const { pid: startedPid, reports } = startConmon({
       conmonPath: this.#options.conmonPath,
-      args: conmonArguments(request, program, this.#exits.path),
+      args: conmonArguments(request, program, this.#live.exits.path),
       cwd: bundle,
       env: environment(),
     });
     operation.watch(startedPid, 'conmon');
     const conmon = await forkedConmon(startedPid, conmonPidFile(bundle), id);
     if (conmon) operation.watch(conmon.pid, 'conmon');
-    const live = conmon && this.#track(note, program, conmon);
+    const live = conmon && this.#live.track(note, program, conmon);
     const report = await reports.next();
     reports.close();
     if (live === undefined || report === undefined || report.data <= 0) {
@@ -154,7 +129,7 @@ export class Runtime {
       await live?.conmon.ended;
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
-    this.#setProcess(live, report.data);
+    this.#live.setProcess(live, report.data);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are seen to meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
@@ -162,14 +137,14 @@ export class Runtime {
 
   /** Lets the process go. A process that has ended meanwhile has its exit notice; no error. */
   async start(id: string): Promise<void> {
-    const live = this.#get(id);
+    const live = this.#live.get(id);
     await live.joined;
     if (live.exit !== undefined) return;
     if (!(await live.program.start(id, live.process!))) this.#log.warn({ id }, 'the container ended before it was started');
   }
 
   async kill(id: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
-    const live = this.#get(id);
+    const live = this.#live.get(id);
     live.process?.signal(signal);
     if (options.all) for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
     // A frozen process does not die of a signal before it thaws.
@@ -183,19 +158,19 @@ export class Runtime {
 
   /** Lets frozen processes go without asking the runtime. */
   thaw(id: string): void {
-    thaw(this.#get(id).note.cgroupsPath);
+    thaw(this.#live.get(id).note.cgroupsPath);
   }
 
   async pause(id: string): Promise<void> {
-    await this.#command(this.#get(id), 'pause container', ['pause', id]);
+    await this.#command(this.#live.get(id), 'pause container', ['pause', id]);
   }
 
   async resume(id: string): Promise<void> {
-    await this.#command(this.#get(id), 'resume container', ['resume', id]);
+    await this.#command(this.#live.get(id), 'resume container', ['resume', id]);
   }
 
   async update(id: string, resources: OciResources): Promise<void> {
-    const live = this.#get(id);
+    const live = this.#live.get(id);
     const file = join(live.note.bundle, 'resources.json');
     writeFileSync(file, JSON.stringify(withoutLiftedQuota(live.note.cgroupsPath, resources)));
     try {
@@ -210,7 +185,7 @@ export class Runtime {
    * `keepExit` how it ended can still be recovered, until `forgetExit`.
    */
   async delete(id: string, options: { force?: boolean; keepExit?: boolean } = {}): Promise<void> {
-    const live = this.#live.get(id);
+    const live = this.#live.find(id);
     if (live === undefined) {
       const note = readNote(this.#noteFile(id));
       if (note) await this.#discard(id, note, this.#program(note.runtime), options);
@@ -243,7 +218,7 @@ export class Runtime {
 
   /** Whether its processes are frozen. */
   isPaused(id: string): boolean {
-    return isFrozen(this.#get(id).note.cgroupsPath);
+    return isFrozen(this.#live.get(id).note.cgroupsPath);
   }
 
   /**
@@ -251,7 +226,7 @@ export class Runtime {
    * end the process's stdin.
    */
   attach(id: string, options: { stdin?: boolean } = {}): Promise<RuntimeSession> {
-    const live = this.#get(id);
+    const live = this.#live.get(id);
     const { tty, openStdin, stdinOnce, bundle } = live.note;
     if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
     for (const old of live.stdio) if (old.closed) live.stdio.delete(old);
@@ -264,11 +239,11 @@ export class Runtime {
   }
 
   resize(id: string, rows: number, columns: number): void {
-    writeControl(this.#get(id).note.bundle, rows, columns);
+    writeControl(this.#live.get(id).note.bundle, rows, columns);
   }
 
   async exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> {
-    const live = this.#get(id);
+    const live = this.#live.get(id);
     if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
     const handle = await startExec({
       ...request,
@@ -283,12 +258,12 @@ export class Runtime {
 
   /** Every process in the container, by the host's numbers. */
   processes(id: string): number[] {
-    return containerPids(this.#get(id).note.cgroupsPath);
+    return containerPids(this.#live.get(id).note.cgroupsPath);
   }
 
   /** Called once for each container that ends, as soon as conmon says so. Of one that ended while no daemon ran, `recover` tells. */
   onExit(listener: (id: string, exit: ContainerExit) => void): void {
-    this.#listeners.push(listener);
+    this.#live.onExit(listener);
   }
 
   /**
@@ -296,7 +271,7 @@ export class Runtime {
    * `forgetExit`). `recorded`: what its record says of the run, where that is known.
    */
   async recover(id: string, recorded?: ContainerNote): Promise<Recovered> {
-    const known = this.#live.get(id);
+    const known = this.#live.find(id);
     if (known?.process) return known.exit ? ended(known.exit) : { running: true, pid: known.process.pid };
     const note = readNote(this.#noteFile(id)) ?? noteAnew(this.#noteFile(id), id, recorded, { programs: this.#programs.values(), monitors: this.#monitors, log: this.#log });
     const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
@@ -310,13 +285,13 @@ export class Runtime {
       await this.#discard(id, note, program, { keepExit: true });
       return gone;
     }
-    if (found && this.#exits.read(id) === undefined) {
-      const live = this.#track(note, program, new WatchedProcess(found.conmonPid));
-      this.#setProcess(live, found.pid);
+    if (found && this.#live.exits.read(id) === undefined) {
+      const live = this.#live.track(note, program, new WatchedProcess(found.conmonPid));
+      this.#live.setProcess(live, found.pid);
       settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) => this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'));
       return { running: true, pid: found.pid };
     }
-    const notice = await missedExit(note, this.#exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
+    const notice = await missedExit(note, this.#live.exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
     const exit = notice ? { ...notice, oomKilled: wasOomKilled(note, notice.code) } : undefined;
     await this.#discard(id, note, program, { keepExit: true });
     return exit ? ended(exit) : gone;
@@ -340,14 +315,8 @@ export class Runtime {
   /** Lets go of everything; containers run on. */
   close(): void {
     this.#operations.endAll('before the engine ended');
-    this.#exits.close();
+    this.#live.close();
     this.#leftovers.close();
-    for (const live of this.#live.values()) {
-      live.conmon.release();
-      live.process?.release();
-      for (const connection of live.stdio) connection.close();
-    }
-    this.#live.clear();
     for (const program of this.#programs.values()) program.close();
   }
 
@@ -359,67 +328,8 @@ export class Runtime {
     return program;
   }
 
-  #get(id: string): Live {
-    const live = this.#live.get(id);
-    if (live === undefined) throw notFound(`no such container in the runtime: ${id}`);
-    return live;
-  }
-
   #noteFile(id: string): string {
     return join(this.#options.stateDir, 'containers', `${id}.json`);
-  }
-
-  #track(note: ContainerNote, program: RuntimeProgram, conmon: WatchedProcess): Live {
-    let markExited!: () => void;
-    const exited = new Promise<void>((resolve) => (markExited = resolve));
-    const live: Live = { note, program, conmon, process: undefined, joined: Promise.resolve(), exit: undefined, lostExitCode: undefined, execs: new Set(), stdio: new Set(), exited, markExited };
-    this.#live.set(note.id, live);
-    conmon.ended.then(() => this.#conmonEnded(live)).catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
-    return live;
-  }
-
-  #setProcess(live: Live, pid: number): void {
-    const process = (live.process = new WatchedProcess(pid));
-    const settled = process.ended.then(async () => {
-      for (const connection of live.stdio) connection.takeRest();
-      const ended = { container: live.note.id, process, conmon: live.conmon, said: Promise.race([live.exited, live.conmon.ended]) };
-      live.lostExitCode = await endSilentConmon(ended, this.#patience.conmonMs, this.#log);
-    });
-    settled.catch((error: unknown) => this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'));
-  }
-
-  // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
-  #conmonEnded(live: Live): void {
-    const { id } = live.note;
-    if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;
-    if (this.#exits.readOrLater(id) !== undefined) return this.#noticeExit(id);
-    this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
-    live.process.signal(SIGKILL);
-    void live.process.ended.then(() => this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }));
-  }
-
-  #noticeExit(id: string): void {
-    const live = this.#live.get(id);
-    if (live === undefined || live.exit !== undefined) return;
-    const notice = this.#exits.readOrLater(id);
-    if (notice === undefined || notice === 'later') return;
-    this.#finish(live, { ...notice, oomKilled: wasOomKilled(live.note, notice.code) });
-  }
-
-  #finish(live: Live, exit: ContainerExit): void {
-    if (live.exit !== undefined) return;
-    live.exit = exit;
-    this.#operations.endSoon(live.note.id);
-    // conmon has closed its ends: what is not read yet is still in ours. Only the deaf ones would never know.
-    for (const connection of live.stdio) if (!connection.open) connection.close();
-    live.markExited();
-    for (const listener of this.#listeners) {
-      try {
-        listener(live.note.id, exit);
-      } catch (error) {
-        this.#log.error({ error, id: live.note.id }, 'a listener for exits failed');
-      }
-    }
   }
 
   async #command(live: Live, what: string, args: readonly string[]): Promise<void> {
@@ -429,17 +339,14 @@ export class Runtime {
 
   /** Teardown of what may be half there. Never rejects: see Leftovers. */
   #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
-    const live = this.#live.get(id);
-    const monitorEnded = live?.conmon.alive === false; // seen, so that nobody has to look for it
-    this.#live.delete(id);
-    live?.conmon.release();
-    live?.process?.release();
+    const monitorEnded = this.#live.find(id)?.conmon.alive === false; // seen, so that nobody has to look for it
+    this.#live.release(id);
     return this.#leftovers.remove(id, [...leftoversOf(note, program, this.#patience, { monitorEnded }), ...(options.keepExit ? [] : this.#notesOf(id))]);
   }
 
   #notesOf(id: string): Leftover[] {
     return [
-      { what: 'exit notice', remove: () => this.#exits.forget(id) },
+      { what: 'exit notice', remove: () => this.#live.exits.forget(id) },
       { what: 'note', remove: () => removeNote(this.#noteFile(id)), last: true },
     ];
   }

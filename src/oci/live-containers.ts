@@ -1,0 +1,159 @@
+/**
+ * The containers whose processes this daemon watches: from the moment their conmon is there until everything of them is removed. Each tells
+ * once that it has ended, by conmon's notice, or by the end of conmon where that was killed and could give none.
+ */
+import { errorMessage, notFound } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { ContainerNote } from './container-note.ts';
+import { WatchedProcess } from './container-process.ts';
+import { ExitDirectory } from './exit-directory.ts';
+import { wasOomKilled } from './missed-exit.ts';
+import type { Operations } from './operation.ts';
+import type { Patience } from './patience.ts';
+import type { RuntimeProgram } from './runtime-program.ts';
+import { SIGKILL } from './signals.ts';
+import { endSilentConmon } from './silent-conmon.ts';
+import type { StdioConnection } from './stdio-connection.ts';
+
+export interface ContainerExit {
+  readonly code: number;
+  readonly oomKilled: boolean;
+  readonly at: string; // RFC 3339
+}
+
+export interface Live {
+  readonly note: ContainerNote;
+  readonly program: RuntimeProgram;
+  readonly conmon: WatchedProcess;
+  process: WatchedProcess | undefined; // the container's first
+  joined: Promise<void>; // it is in its group
+  exit: ContainerExit | undefined;
+  lostExitCode: number | undefined; // when conmon was killed because it did not say
+  readonly execs: Set<Promise<unknown>>; // that have not ended
+  readonly stdio: Set<StdioConnection>; // one open, and deaf ones
+  readonly exited: Promise<void>;
+  readonly markExited: () => void;
+}
+
+/** Reported when conmon itself was killed and took the exit code with it. */
+export const UNKNOWN_EXIT_CODE = 255;
+
+export class LiveContainers {
+  readonly exits: ExitDirectory;
+  readonly #operations: Operations;
+  readonly #patience: Patience;
+  readonly #log: Log;
+  readonly #live = new Map<string, Live>();
+  readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
+
+  constructor(deps: { exitsDirectory: string; operations: Operations; patience: Patience; log: Log }) {
+    this.#operations = deps.operations;
+    this.#patience = deps.patience;
+    this.#log = deps.log;
+    this.exits = new ExitDirectory(deps.exitsDirectory, (id) => this.#noticeExit(id));
+  }
+
+  has(id: string): boolean {
+    return this.#live.has(id);
+  }
+
+  find(id: string): Live | undefined {
+    return this.#live.get(id);
+  }
+
+  /** @throws notFound */
+  get(id: string): Live {
+    const live = this.#live.get(id);
+    if (live === undefined) throw notFound(`no such container in the runtime: ${id}`);
+    return live;
+  }
+
+  onExit(listener: (id: string, exit: ContainerExit) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Watches the conmon of a container from here on. */
+  track(note: ContainerNote, program: RuntimeProgram, conmon: WatchedProcess): Live {
+    let markExited!: () => void;
+    const exited = new Promise<void>((resolve) => (markExited = resolve));
+    const live: Live = {
+      note,
+      program,
+      conmon,
+      process: undefined,
+      joined: Promise.resolve(),
+      exit: undefined,
+      lostExitCode: undefined,
+      execs: new Set(),
+      stdio: new Set(),
+      exited,
+      markExited,
+    };
+    this.#live.set(note.id, live);
+    conmon.ended.then(() => this.#conmonEnded(live)).catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
+    return live;
+  }
+
+  /** Its first process. */
+  setProcess(live: Live, pid: number): void {
+    const process = (live.process = new WatchedProcess(pid));
+    const settled = process.ended.then(async () => {
+      for (const connection of live.stdio) connection.takeRest();
+      const ended = { container: live.note.id, process, conmon: live.conmon, said: Promise.race([live.exited, live.conmon.ended]) };
+      live.lostExitCode = await endSilentConmon(ended, this.#patience.conmonMs, this.#log);
+    });
+    settled.catch((error: unknown) => this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'));
+  }
+
+  /** Watches it no more; its processes go on. Absent is fine. */
+  release(id: string): void {
+    const live = this.#live.get(id);
+    this.#live.delete(id);
+    live?.conmon.release();
+    live?.process?.release();
+  }
+
+  close(): void {
+    this.exits.close();
+    for (const [id, live] of this.#live) {
+      this.release(id);
+      for (const connection of live.stdio) connection.close();
+    }
+  }
+
+  // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
+  #conmonEnded(live: Live): void {
+    const { id } = live.note;
+    if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;
+    if (this.exits.readOrLater(id) !== undefined) return this.#noticeExit(id);
+    this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
+    live.process.signal(SIGKILL);
+    void live.process.ended.then(() =>
+      this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }),
+    );
+  }
+
+  #noticeExit(id: string): void {
+    const live = this.#live.get(id);
+    if (live === undefined || live.exit !== undefined) return;
+    const notice = this.exits.readOrLater(id);
+    if (notice === undefined || notice === 'later') return;
+    this.#finish(live, { ...notice, oomKilled: wasOomKilled(live.note, notice.code) });
+  }
+
+  #finish(live: Live, exit: ContainerExit): void {
+    if (live.exit !== undefined) return;
+    live.exit = exit;
+    this.#operations.endSoon(live.note.id);
+    // conmon has closed its ends: what is not read yet is still in ours. Only the deaf ones would never know.
+    for (const connection of live.stdio) if (!connection.open) connection.close();
+    live.markExited();
+    for (const listener of this.#listeners) {
+      try {
+        listener(live.note.id, exit);
+      } catch (error) {
+        this.#log.error({ error, id: live.note.id }, 'a listener for exits failed');
+      }
+    }
+  }
+}
