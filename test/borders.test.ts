@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, PURE_BECAUSE, PURE_NETWORK_PARTS, MAY_OPEN_TREES, ROOT_CHANGES, TREE_OPENS } from './borders.ts';
+import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_READ_SENTENCES, PURE_BECAUSE, PURE_NETWORK_PARTS, MAY_OPEN_TREES, ROOT_CHANGES, SENTENCES_READ, TREE_OPENS } from './borders.ts';
 import { MAY_JOIN_TREES, treePathsIn } from './tree-paths.ts';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
@@ -43,6 +43,14 @@ test('the pure parts of network import only base, model and each other', () => {
   assert.deepEqual(crossings, []);
   const impure = files.filter((path) => pure(path) && !path.endsWith('.test.ts')).filter((path) => /from 'node:(fs|child_process|dgram|http)/.test(readFileSync(join(src, path), 'utf8')));
   assert.deepEqual(impure, [], PURE_BECAUSE);
+});
+
+test('no error of ours is known by its words', () => {
+  for (const bad of ["error.message.startsWith('x')", '/x/.test(errorMessage(error))', '/x/.exec((error as Error).message)', "errorMessage(error).includes('x')", "errorMessage(error) === 'x'", '/x/.test(error.detail)', "errorText(error).startsWith('x')"]) assert.match(bad, SENTENCES_READ);
+  for (const good of ['errorCode(error) === x', 'text.includes(x)', 'errorMessage(error)', "codes.includes(error.code)", "stderr.includes('x')"]) assert.doesNotMatch(good, SENTENCES_READ);
+  const found = files.filter((path) => !path.endsWith('.test.ts')).flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').filter((line) => SENTENCES_READ.test(line)).map((line) => ({ path, line: line.trim() })));
+  assert.deepEqual(found.filter(({ path }) => !(path in MAY_READ_SENTENCES)), [], 'give the error what it knows: a class, a kind, a cause with a code');
+  assert.deepEqual(Object.keys(MAY_READ_SENTENCES).filter((file) => !found.some(({ path }) => path === file)), [], 'these need no leave any more');
 });
 
 test('nothing makes every promise of the daemon slower', () => {

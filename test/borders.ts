@@ -40,5 +40,19 @@ export const MAY_CHANGE_ROOT: readonly string[] = ['kernel/ffi.ts', 'kernel/moun
 export const TREE_OPENS =
   /\b(?:openFd|openSync|open|readFileSync|writeFileSync|appendFileSync|createReadStream|createWriteStream|readFile|writeFile|copyFile|copyFileSync)\((?![^\n]*\bO_(?:PATH|DIRECTORY|NONBLOCK)\b)[^\n]*(?:\bhostPath\b|\/proc\/self\/fd\/|\bmerged(?:Dir)?\b|\bupper(?:Dir)?\b|\bmountpoint\b|\bfiles\.(?:hosts|resolvConf)\b|\bbeneath\b|\/root\/)/;
 
+/** A sentence of an error that is looked into for what it means. What an error knows stands in its kind, its code, its class. */
+export const SENTENCES_READ =
+  /(?:\b\w*[mM]essage|\bdetail|errorMessage\([^()]*\)|errorText\([^()]*\))\)?\.(?:includes|startsWith|endsWith|match|search|indexOf)\(|\.(?:test|exec)\((?:\([^()]*\)\.|\w+\.)?(?:\w*[mM]essage\b|detail|errorMessage\(|errorText\()|(?<!typeof )(?:\bmessage|errorMessage\([^()]*\)) [!=]== '[^']/;
+
+/** Whose sentences they are. */
+export const MAY_READ_SENTENCES: Readonly<Record<string, string>> = {
+  'base/host-errors.ts': "Node's, of files, programs and sockets",
+  'daemon/daemon-flags.ts': "those of Node's parseArgs, which name the flag nowhere else",
+  'image/load-images.ts': "those of tar-stream and zlib, which have no codes",
+  'image/registry/transport.ts': "those of OpenSSL and of Node's HTTP client",
+  'oci/runtime-errors.ts': 'those of crun and runc',
+  'wire/parse-body.ts': "those of V8's JSON.parse",
+};
+
 /** Who may, and why that holds up nobody. */
 export const MAY_OPEN_TREES: Readonly<Record<string, string>> = { 'kernel/silent-mounts.ts': 'in a child, which is there to wait' };

@@ -6,7 +6,7 @@ export interface ApiOptions {
   readonly version: string; // of the engine, for the Server header
   readonly cgroupVersion?: '1' | '2'; // decides defaults of new containers; '2' when absent
   readonly defaultRuntime?: string; // shown where a container names none; 'runc' when absent
-  /** What a user reads instead of an error's message: with the way out where somebody knows one. */
-  readonly explain?: (message: string) => string;
+  /** What a user reads of an error instead of its message: with the way out where somebody knows one. */
+  readonly explain?: (error: unknown) => string;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
 }

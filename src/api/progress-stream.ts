@@ -23,7 +23,7 @@ export async function streamProgress(call: Call, work: (report: (message: Progre
   } catch (error) {
     if (!response.headersSent) throw error;
     call.log.debug({ path: call.loggedPath, error: errorMessage(error) }, 'work failed after its first line of progress');
-    const message = (call.options.explain ?? String)(errorMessage(error));
+    const message = (call.options.explain ?? errorMessage)(error);
     response.write(`${JSON.stringify({ errorDetail: { message }, error: message } satisfies ProgressJson)}\r\n`);
   }
   if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });

@@ -59,7 +59,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
       call = new Call({ request, response, backend, options, version, name: match.name, search });
       await match.handler(call);
     } catch (error) {
-      fail(error, response, call, { asked, explain: options.explain ?? String });
+      fail(error, response, call, { asked, explain: options.explain ?? errorMessage });
     } finally {
       end();
     }
@@ -86,7 +86,7 @@ function decodePath(path: string): string | undefined {
   }
 }
 
-function fail(error: unknown, response: ServerResponse, call: Call | undefined, { asked, explain }: { readonly asked: string; readonly explain: (message: string) => string }): void {
+function fail(error: unknown, response: ServerResponse, call: Call | undefined, { asked, explain }: { readonly asked: string; readonly explain: (error: unknown) => string }): void {
   const status = HTTP_STATUS[errorKind(error)];
   call?.logFailure(error, status);
   if (response.headersSent || response.destroyed) {
@@ -96,11 +96,11 @@ function fail(error: unknown, response: ServerResponse, call: Call | undefined, 
   }
   if (asked !== '' && olderThan(versionNumber(asked), '1.24')) {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
-    response.end(`${explain(errorMessage(error))}\n`);
+    response.end(`${explain(error)}\n`);
     return;
   }
   const exitCode = error instanceof StartError && error.exitCode !== 128 ? { exitCode: error.exitCode } : {};
-  sendError(response, status, { message: explain(errorMessage(error)), ...exitCode }, call?.bodyRefused);
+  sendError(response, status, { message: explain(error), ...exitCode }, call?.bodyRefused);
 }
 
 function sendError(response: ServerResponse, status: number, error: ErrorJson, unread = false): void {

@@ -2,7 +2,7 @@
  * Errors with a kind. Every error that may reach a user is a CausewayError: its message is the sentence the user reads
  * (Docker's own words where Docker has them) and its kind decides the HTTP status, in one place, in `api`.
  */
-import { hostErrorSentence } from './host-errors.ts';
+import { hostErrorSentence, hostFailure } from './host-errors.ts';
 
 export type ErrorKind =
   | 'invalid' // the request is wrong: 400
@@ -50,6 +50,34 @@ export function errorMessage(error: unknown): string {
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The first of these errno names that it failed with underneath, however many errors were put around that. */
+export function codeBeneath(error: unknown, codes: readonly string[]): string | undefined {
+  return causesOf(error).map(errorCode).find((code) => code !== undefined && codes.includes(code));
+}
+
+/** The error, its cause, that one's cause and so on; where several were collected, each with its own. */
+export function causesOf(error: unknown): unknown[] {
+  if (typeof error !== 'object' || error === null) return [];
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
+  return [error, ...causes.flatMap(causesOf)];
+}
+
+/** An error on its way from one thread or process to another. */
+export interface ToldError {
+  readonly kind: ErrorKind;
+  readonly message: string;
+  /** Errno names, the outermost first. */
+  readonly codes: readonly string[];
+}
+
+export function tellError(error: unknown): ToldError {
+  return { kind: errorKind(error), message: errorMessage(error), codes: causesOf(error).map(errorCode).filter((code) => code !== undefined) };
+}
+
+export function toldError({ kind, message, codes }: ToldError): CausewayError {
+  return new CausewayError(kind, message, codes.length === 0 ? {} : { cause: new AggregateError(codes.map((code) => hostFailure(code))) });
 }
 
 /** Throws what was collected while a teardown went on to its end: nothing, the one error, or one that names them all. */

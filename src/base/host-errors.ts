@@ -32,6 +32,17 @@ const REASONS: Readonly<Record<string, string>> = {
 /** 'no space left on device' for 'ENOSPC'; the name itself where there are no words. */
 export const hostReason = (code: string): string => REASONS[code] ?? code;
 
+/** The errno name that a program means by the last words of its complaint; undefined where they are none of these. */
+export function hostCodeOf(complaint: string): string | undefined {
+  const words = complaint.trim().toLowerCase();
+  return Object.keys(REASONS).find((code) => words.endsWith(REASONS[code]!));
+}
+
+/** A cause for an error of ours: what the host refused, known by other means than an error of Node's, and where. */
+export function hostFailure(code: string, path?: string, cause?: unknown): Error & { readonly code: string; readonly path: string | undefined } {
+  return Object.assign(new Error(hostReason(code), { cause }), { code, path });
+}
+
 interface HostError extends Error {
   readonly code?: unknown;
   readonly syscall?: unknown;
@@ -43,8 +54,14 @@ interface HostError extends Error {
 export function hostErrorSentence(error: Error): string | undefined {
   const { code, syscall, path, dest } = error as HostError;
   if (typeof code !== 'string' || typeof syscall !== 'string' || !error.message.startsWith(`${code}: `)) return undefined;
-  const told = /^[A-Z0-9]+: (.*?), \w+/.exec(error.message)?.[1] ?? code;
   const call = syscall === 'scandir' ? 'open' : syscall; // a name that only Node has
   const what = [call, ...[path, dest].filter((item) => typeof item === 'string')].join(' ');
-  return `${what}: ${Object.hasOwn(REASONS, code) ? REASONS[code] : told}`;
+  return `${what}: ${nodeReason(error) ?? code}`;
+}
+
+/** 'no such file or directory' for an error of Node's about the host. */
+export function nodeReason(error: Error): string | undefined {
+  const { code } = error as HostError;
+  if (typeof code === 'string' && Object.hasOwn(REASONS, code)) return REASONS[code];
+  return /^[A-Z0-9]+: (.*?), \w+/.exec(error.message)?.[1];
 }

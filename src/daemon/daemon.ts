@@ -226,7 +226,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   await resolver.settle();
 
   const closeSockets = await listenOn(
-    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1', explain: (message) => nameUnwritable(message, roots(config)) }),
+    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1', explain: (error) => nameUnwritable(error, roots(config)) }),
     config.hosts,
     config.socketGroup,
     log,

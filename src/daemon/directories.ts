@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
+import { nodeReason } from '../base/host-errors.ts';
 
 /**
  * Makes a directory with its parents; one that is there stays. Step by step: Node's own recursive mkdir never ends where the
@@ -24,8 +25,7 @@ export function makeDirectory(path: string, mode = 0o755): void {
   }
 }
 
-/** "ENOTDIR: not a directory, mkdir '/x'" without Node's frame. */
 function refusal(path: string, error: unknown): Error {
-  const reason = /^E[A-Z]+: (.*), \w+ '/.exec((error as Error).message)?.[1] ?? errorMessage(error);
+  const reason = nodeReason(error as Error) ?? errorMessage(error);
   return systemError(`cannot make the directory ${path}: ${reason}`, error);
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorCode } from '../base/errors.ts';
+import { codeBeneath, errorCode, errorMessage } from '../base/errors.ts';
 import { hostReason } from '../base/host-errors.ts';
 import type { Finding } from './finding.ts';
 
@@ -44,9 +44,10 @@ export function whyUnwritable(directory: string): string | undefined {
 }
 
 /** What a call was refused with, and behind it which directory is in that state, where one is: the reason alone does not say what to make room in. */
-export function nameUnwritable(message: string, directories: Directories): string {
-  const code = Object.keys(WAYS_OUT).find((one) => message.includes(hostReason(one)));
-  if (code === undefined || message.includes('cannot be written to')) return message;
+export function nameUnwritable(error: unknown, directories: Directories): string {
+  const message = errorMessage(error);
+  const code = codeBeneath(error, Object.keys(WAYS_OUT));
+  if (code === undefined) return message;
   for (const [flag, directory] of Object.entries(directories)) {
     if (whyUnwritable(directory) === code) return `${message}: ${directory} (${flag}) cannot be written to: ${WAYS_OUT[code]}${code === 'ENOSPC' ? ' (causeway system df and causeway system prune are for what images, containers and volumes take)' : ''}`;
   }

@@ -5,7 +5,7 @@
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { errorKind, errorMessage } from '../base/errors.ts';
+import { tellError } from '../base/errors.ts';
 import { NEWS_FD, ORDER_FD, type ArchiveNews, type ArchiveOrder } from './archive-messages.ts';
 import { extractionTarget, getArchive, placeMounts, statPath, type ArchiveRoot } from './archive.ts';
 import { TarExtraction } from './tar-extraction.ts';
@@ -46,7 +46,7 @@ function extractInput(target: ExtractionTarget): void {
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    say({ news: 'failed', kind: errorKind(error), message: errorMessage(error) });
+    say({ news: 'failed', ...tellError(error) });
     process.exit(1);
   },
 );

@@ -1,5 +1,5 @@
 /** What the daemon and a process that reads or writes one archive for it say to each other: one order, then news, a line of JSON each. */
-import type { ErrorKind } from '../base/errors.ts';
+import type { ToldError } from '../base/errors.ts';
 import type { ArchiveRoot, PathStat, PutOptions } from './archive.ts';
 
 export type ArchiveOrder =
@@ -12,7 +12,7 @@ export type ArchiveNews =
   /** What was asked for is found; `stat` is absent where an archive is put. */
   | { readonly news: 'found'; readonly stat?: PathStat }
   | { readonly news: 'done' }
-  | { readonly news: 'failed'; readonly kind: ErrorKind; readonly message: string };
+  | ({ readonly news: 'failed' } & ToldError);
 
 /** The process's descriptors; the archive is its standard input, or output. */
 export const ORDER_FD = 3;

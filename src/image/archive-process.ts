@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CausewayError, errorCode, systemError } from '../base/errors.ts';
+import { errorCode, systemError, toldError } from '../base/errors.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
 import { kill } from '../kernel/process.ts';
 import type { SilentMounts, TouchingChild } from '../kernel/silent-mounts.ts';
@@ -57,7 +57,7 @@ export class ArchiveProcess implements TouchingChild<void> {
       if (said.news === 'found') find(said.stat);
     };
     this.done = this.#listen(news.readFd).then(() => {
-      if (last?.news === 'failed') throw new CausewayError(last.kind, last.message);
+      if (last?.news === 'failed') throw toldError(last);
       if (last?.news !== 'done') throw systemError('the process that reads or writes the archive has ended');
     });
     this.#found = Promise.race([found, this.done.then(() => found)]);

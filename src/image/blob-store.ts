@@ -9,6 +9,7 @@ import { open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { errorCode, invalid, systemError } from '../base/errors.ts';
 import { syncDirectories } from '../base/sync-directories.ts';
+import { LayerMismatchError } from './mismatch-errors.ts';
 import { storageError } from './storage-errors.ts';
 
 export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
@@ -171,7 +172,7 @@ export class BlobWriter {
     if (!file) throw systemError('the blob is closed');
     const digest = `sha256:${this.#hash.digest('hex')}`;
     if (expectedDigest !== undefined && digest !== expectedDigest) {
-      throw systemError(`filesystem layer verification failed for digest ${expectedDigest}`);
+      throw new LayerMismatchError(expectedDigest);
     }
     pins.add(digest);
     try {

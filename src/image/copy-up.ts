@@ -2,6 +2,7 @@
 import { chmodSync, chownSync, fstatSync, utimesSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { errorKind, systemError } from '../base/errors.ts';
+import { hostCodeOf, hostFailure, hostReason } from '../base/host-errors.ts';
 import { startConfined } from '../kernel/confined-program.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
@@ -79,6 +80,7 @@ async function copy(from: number, to: number, path: string): Promise<void> {
   }
   const complaint = await said.end;
   if ((await childEnd(pid)) === 0) return;
-  const full = /No space left on device/.test(complaint) ? 'no space left on device' : complaint;
-  throw systemError(`failed to copy ${path} into its volume: ${full}`);
+  const code = hostCodeOf(complaint);
+  const reason = code === 'ENOSPC' ? hostReason(code) : complaint;
+  throw systemError(`failed to copy ${path} into its volume: ${reason}`, code && hostFailure(code));
 }

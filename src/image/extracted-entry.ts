@@ -1,5 +1,6 @@
 /** What an archive's entry says of the file that is made of it: its place, its times, its attributes, and words for what fails. */
 import { CausewayError, errorCode, errorMessage, invalid, systemError } from '../base/errors.ts';
+import { nodeReason } from '../base/host-errors.ts';
 import { KernelError } from '../kernel/errors.ts';
 import { asText, pathComponents } from '../kernel/root-path.ts';
 import type { FileTime } from '../kernel/tree-writer.ts';
@@ -50,7 +51,7 @@ export function* entryXattrs({ pax }: TarEntry): Generator<[name: string, value:
 export function extractionError(path: string, error: unknown): unknown {
   if (error instanceof CausewayError && !(error instanceof KernelError)) return error;
   const operation = error instanceof KernelError ? error.operation : ((error as NodeJS.ErrnoException).syscall ?? 'write');
-  const reason = error instanceof KernelError ? error.reason : (/^E[A-Z]+: ([^,]+)/.exec((error as Error).message)?.[1] ?? errorMessage(error));
+  const reason = error instanceof KernelError ? error.reason : (nodeReason(error as Error) ?? errorMessage(error));
   const words = `${operation} ${path}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
   const full = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
   return systemError(full ? words : `Error processing tar file(exit status 1): ${words}`, error);

@@ -1,5 +1,5 @@
 /** What the daemon's thread and those that extract say to each other; `job` is which archive. */
-import type { ErrorKind } from '../base/errors.ts';
+import type { ToldError } from '../base/errors.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
 export type ExtractionOrder =
@@ -12,4 +12,4 @@ export type ExtractionOrder =
 export type ExtractionNews =
   | { readonly job: number; readonly taken: number }
   /** The last of a job. `failure` is absent where all went well or the job was abandoned. */
-  | { readonly job: number; readonly failure?: { readonly kind: ErrorKind; readonly message: string } };
+  | { readonly job: number; readonly failure?: ToldError };

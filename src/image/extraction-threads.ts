@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Readable } from 'node:stream';
-import { CausewayError, systemError } from '../base/errors.ts';
+import { systemError, toldError, type CausewayError } from '../base/errors.ts';
 import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
@@ -87,7 +87,7 @@ class ExtractionThread {
     if ('taken' in news) return job?.taken(news.taken);
     this.#jobs.delete(news.job);
     const { failure } = news;
-    job?.finish(failure && new CausewayError(failure.kind, failure.message));
+    job?.finish(failure && toldError(failure));
     if (this.load === 0) this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
   }
 

@@ -1,7 +1,7 @@
 /** The entry of a thread that extracts archives: several at a time, a chunk of each in turn. A disk that stalls holds up this thread and no other. */
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { errorKind, errorMessage, type ErrorKind } from '../base/errors.ts';
+import { tellError, type ToldError } from '../base/errors.ts';
 import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
 import { TarExtraction } from './tar-extraction.ts';
 
@@ -51,11 +51,11 @@ function attempt(job: number, work: () => void): void {
   try {
     work();
   } catch (error) {
-    close(job, { kind: errorKind(error), message: errorMessage(error) });
+    close(job, tellError(error));
   }
 }
 
-function close(job: number, failure?: { kind: ErrorKind; message: string }): void {
+function close(job: number, failure?: ToldError): void {
   jobs.get(job)?.abandon();
   jobs.delete(job);
   say(failure ? { job, failure } : { job });

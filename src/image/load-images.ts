@@ -15,6 +15,7 @@ import type { ImageCatalog } from './image-catalog.ts';
 import type { Pins } from './pins.ts';
 import { acceptImageConfig } from './image-config.ts';
 import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
+import { DiffIdMismatchError } from './mismatch-errors.ts';
 import { HOST_PLATFORM, rankPlatform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
 import { familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from './reference.ts';
@@ -206,7 +207,7 @@ async function loadOne(catalog: ImageCatalog, image: ArchivedImage, pins: Pins, 
     try {
       await catalog.unpackBlob(image.layers[i]!, diffId, pins, throttle(progress, total));
     } catch (error) {
-      if (error instanceof CausewayError && error.message.startsWith('layers from manifest')) {
+      if (error instanceof DiffIdMismatchError) {
         throw systemError(`invalid diffID for layer ${i}: expected ${JSON.stringify(diffId)}`, error);
       }
       throw error;

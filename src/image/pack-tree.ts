@@ -8,6 +8,7 @@ import { Socket } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { systemError } from '../base/errors.ts';
+import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { startConfined } from '../kernel/confined-program.ts';
 import { openNamedFile, whenNotLeased } from '../kernel/regular-file.ts';
 import { readLink, type RootPath } from '../kernel/root-path.ts';
@@ -44,7 +45,11 @@ export function packDirectory(directory: number, options: { trustedAttributes?: 
     await pipeline(stdout, output, { end: false });
     const code = await childEnd(pid);
     // 1: a file changed or went away while it was read, which a running container's files do.
-    if (code > 1) throw systemError(`Error processing tar file(exit status ${code}): ${(await complaint) || 'tar gave no reason'}`);
+    if (code > 1) {
+      const reason = await complaint;
+      const errno = hostCodeOf(reason);
+      throw systemError(`Error processing tar file(exit status ${code}): ${reason || 'tar gave no reason'}`, errno && hostFailure(errno));
+    }
     output.end();
   };
   run().catch((error: unknown) => {

@@ -4,14 +4,16 @@
  * Docker's.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CausewayError, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { CausewayError, codeBeneath, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
 import { digestOf, MAX_DOCUMENT_BYTES, type BlobWriter } from './blob-store.ts';
+import { allOrFirstFailure } from './first-failure.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import type { Pins } from './pins.ts';
 import { acceptImageConfig } from './image-config.ts';
 import { Limiter } from './limiter.ts';
 import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
+import { LayerMismatchError } from './mismatch-errors.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
 import { familiarName, familiarReference, formatReference, parseReference, type ImageReference } from './reference.ts';
@@ -157,13 +159,7 @@ class Pull {
       seen.add(layer.digest);
       work.push(this.#layer(layer, diffIds[i]!));
     }
-    const failed = (await Promise.allSettled(work.map((one) => one.catch((error: unknown) => {
-      this.#stop.abort();
-      throw error;
-    })))).filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
-    // The first that failed stopped the others; those only say that they were stopped.
-    const cause = failed.find((error) => !/context canceled|aborted/.test(errorMessage(error))) ?? failed[0];
-    if (cause !== undefined) throw cause;
+    await allOrFirstFailure(work, this.#stop);
   }
 
   async #layer(layer: Descriptor, diffId: string): Promise<void> {
@@ -220,7 +216,7 @@ class Pull {
   #isWorthAnotherTry(error: unknown): boolean {
     if (this.#signal.aborted) return false;
     if (error instanceof RegistryError) return error.status >= 500 || error.status === 429;
-    return !/no space left on device|quota exceeded|verification failed|read-only file system/.test(errorMessage(error));
+    return !(error instanceof LayerMismatchError) && codeBeneath(error, ['ENOSPC', 'EDQUOT', 'EROFS']) === undefined;
   }
 
   async #transfer(layer: Descriptor, id: string, writer: BlobWriter): Promise<void> {
@@ -230,7 +226,7 @@ class Pull {
     const progress = throttle((current) => this.#report({ status: 'Downloading', progressDetail: { current, total }, id }), total);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       await writer.write(chunk);
-      if (writer.sizeBytes > total) throw systemError(`filesystem layer verification failed for digest ${layer.digest}`);
+      if (writer.sizeBytes > total) throw new LayerMismatchError(layer.digest);
       progress(writer.sizeBytes);
     }
     if (writer.sizeBytes < total) throw systemError('unexpected EOF');

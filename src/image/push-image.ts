@@ -6,18 +6,19 @@ import { createReadStream } from 'node:fs';
 import { pipeline, Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
-import { errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
+import { invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { digestOf } from './blob-store.ts';
 import { fileCompression } from './compression.ts';
+import { allOrFirstFailure } from './first-failure.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import type { Pins } from './pins.ts';
 import { Limiter } from './limiter.ts';
 import { DOCKER_CONFIG, DOCKER_LAYER_GZIP, DOCKER_MANIFEST, isIndex, layerMediaType, OCI_CONFIG, OCI_MANIFEST, parseManifest, type Descriptor } from './media-types.ts';
 import { throttle, type Report } from './progress.ts';
 import { familiarName, familiarReference, formatReference, parseReference, repositoryOf, type ImageReference } from './reference.ts';
-import type { RegistryAuth } from './registry/authorizer.ts';
+import { NoCredentialsError, type RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
 import { RegistryError } from './registry/registry-error.ts';
 
@@ -119,15 +120,7 @@ class Push {
     for (const layer of [...list].reverse()) {
       if (!sent.has(layer.diffId)) sent.set(layer.diffId, this.#uploads.run(() => this.#layer(layer), () => this.#state('Waiting', layer.diffId)));
     }
-    const work = [...sent.values()].map((one) =>
-      one.catch((error: unknown) => {
-        this.#stop.abort();
-        throw error;
-      }),
-    );
-    const failed = (await Promise.allSettled(work)).filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
-    const cause = failed.find((error) => !/context canceled|aborted/.test(errorMessage(error))) ?? failed[0];
-    if (cause !== undefined) throw cause;
+    await allOrFirstFailure([...sent.values()], this.#stop);
     return await Promise.all(list.map(({ diffId }) => sent.get(diffId)!));
   }
 
@@ -179,7 +172,7 @@ class Push {
         return 'Pushed';
       } catch (error) {
         const refused = error instanceof RegistryError && error.status < 500 && error.status !== 429;
-        if (attempt === ATTEMPTS || refused || this.#signal.aborted || errorMessage(error).includes('no basic auth credentials')) throw error;
+        if (attempt === ATTEMPTS || refused || this.#signal.aborted || error instanceof NoCredentialsError || (error as Error).cause instanceof NoCredentialsError) throw error;
         this.#catalog.log.warn({ error, blob: digest, attempt }, 'an upload broke off');
         await sleep(attempt * 1000, undefined, { signal: this.#signal });
       }

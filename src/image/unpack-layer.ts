@@ -1,8 +1,8 @@
 /** A layer, from its blob to a directory. */
-import { systemError } from '../base/errors.ts';
 import type { BlobStore } from './blob-store.ts';
 import { fileCompression, readDecompressed } from './compression.ts';
 import type { LayerStore, PendingLayer } from './layer-store.ts';
+import { DiffIdMismatchError } from './mismatch-errors.ts';
 import type { Pins } from './pins.ts';
 
 interface Stores {
@@ -30,7 +30,7 @@ export async function unpackLayer(
   }
   if (expected !== undefined && pending.diffId !== expected) {
     await pending.discard();
-    throw systemError("layers from manifest don't match image configuration");
+    throw new DiffIdMismatchError();
   }
   const { diffId, sizeBytes, tarBytes } = pending;
   pins.layers.set(diffId, { sizeBytes, tarBytes, settled: false });

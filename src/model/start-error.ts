@@ -7,9 +7,9 @@ export type StartExitCode = 126 | 127 | 128;
 export class StartError extends CausewayError {
   readonly exitCode: StartExitCode;
 
-  constructor(message: string, exitCode: StartExitCode) {
+  constructor(message: string, exitCode: StartExitCode, cause?: unknown) {
     // Docker answers 400 where the fault is in what the user asked to run.
-    super(exitCode === 128 ? 'system' : 'invalid', message);
+    super(exitCode === 128 ? 'system' : 'invalid', message, { cause });
     this.name = 'StartError';
     this.exitCode = exitCode;
   }

@@ -3,6 +3,7 @@
  * are strangers', and may not answer at all: small programs do this, whose time is bounded (kernel/silent-mounts.ts).
  */
 import { invalid, systemError } from '../base/errors.ts';
+import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { mountPoints } from '../kernel/mount.ts';
 import { SilentMountError, type SilentMounts } from '../kernel/silent-mounts.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
@@ -60,7 +61,7 @@ export class MountSources {
     if (code === 0) return output === 'directory' ? 'directory' : 'file';
     const reason = reasonOf(output);
     if (reason === 'no such file or directory') return 'absent';
-    throw systemError(`stat ${path}: ${reason}`);
+    throw systemError(`stat ${path}: ${reason}`, failureOf(reason));
   }
 
   /**
@@ -71,7 +72,7 @@ export class MountSources {
     try {
       if ((await this.look(path)) !== 'absent') return;
       const { code, output } = await this.#run(path, '/bin/mkdir', ['--parents', '--', path]);
-      if (code !== 0) throw systemError(`mkdir ${/cannot create directory '(.*)': [^:]*$/s.exec(output)?.[1] ?? path}: ${reasonOf(output)}`);
+      if (code !== 0) throw systemError(`mkdir ${/cannot create directory '(.*)': [^:]*$/s.exec(output)?.[1] ?? path}: ${reasonOf(output)}`, failureOf(output));
     } catch (error) {
       if (error instanceof SilentMountError) throw error;
       throw invalid(`error while creating mount source path '${path}': ${(error as Error).message}`, error);
@@ -85,6 +86,11 @@ export class MountSources {
       return { pid, done };
     });
   }
+}
+
+function failureOf(complaint: string): Error | undefined {
+  const code = hostCodeOf(complaint);
+  return code === undefined ? undefined : hostFailure(code);
 }
 
 /** The last part of what a program of coreutils complains of, as Go writes it. */

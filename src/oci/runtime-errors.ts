@@ -2,6 +2,7 @@
  * What a runtime says when a container or an exec does not start, in Docker's words, with the kind and the exit code that
  * follow from it. Nothing else reads what a runtime says.
  */
+import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { StartError } from '../model/start-error.ts';
 
 /** The runtime's complaint alone: without time stamps, log fields and levels, one line. */
@@ -40,15 +41,17 @@ export function execError(text: string, program: string): StartError {
 // The exit code and the last words follow from the runtime's own, as they do in Docker.
 function startError(before: string, complaint: string): StartError {
   const message = `${before}${complaint}: unknown`;
+  const code = hostCodeOf(complaint);
+  const cause = code && hostFailure(code);
   const has = (part: string) => complaint.toLowerCase().includes(part);
-  if (has('permission denied')) return new StartError(message, 126);
-  if (has('is a directory')) return new StartError(`${message}: permission denied`, 126);
+  if (has('permission denied')) return new StartError(message, 126, cause);
+  if (has('is a directory')) return new StartError(`${message}: permission denied`, 126, cause);
   if (has('not a directory')) {
     const hint = 'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
-    return new StartError(`${message}: ${hint}`, 127);
+    return new StartError(`${message}: ${hint}`, 127, cause);
   }
-  if (has('executable file not found') || has('no such file or directory')) return new StartError(message, 127);
-  return new StartError(message, 128);
+  if (has('executable file not found') || has('no such file or directory')) return new StartError(message, 127, cause);
+  return new StartError(message, 128, cause);
 }
 
 /** Whether crun will not work because of a cgroup hierarchy beside the one that it uses. */

@@ -10,6 +10,7 @@
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../base/errors.ts';
+import { hostFailure, hostReason } from '../base/host-errors.ts';
 import { allocateBlocks } from '../kernel/disk-blocks.ts';
 import { isKernelError, type KernelError } from '../kernel/errors.ts';
 
@@ -73,11 +74,11 @@ export class StateRoom {
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     const { size } = fstatSync(fd);
     const room = new StateRoom(dir, fd);
-    const reason = room.#extend([size + STEP_BYTES, size + RESERVE_BYTES.making, Math.max(size, FIRST_BYTES)], FIRST_BYTES);
-    if (reason === undefined || size > 0) return room;
+    const failure = room.#extend([size + STEP_BYTES, size + RESERVE_BYTES.making, Math.max(size, FIRST_BYTES)], FIRST_BYTES);
+    if (failure === undefined || size > 0) return room;
     room.close();
     for (const name of ['data.mdb', 'lock.mdb']) rmSync(join(dir, name));
-    throw systemError(reason);
+    throw refusal(failure, path);
   }
 
   /**
@@ -89,7 +90,7 @@ export class StateRoom {
     if (this.#waiting === 0) {
       const taken = this.#take(need, use());
       if (typeof taken === 'number') return this.#run(taken, commit);
-      if (this.#running.size === 0) throw systemError(taken);
+      if (this.#running.size === 0) throw refusal(taken, this.#dir);
     }
     this.#waiting += 1;
     const turn = this.#queue.then(async () => {
@@ -108,7 +109,7 @@ export class StateRoom {
   /** For a commit that nothing goes beside of. */
   writeAtOnce(need: Need, use: FileUse, commit: () => void): void {
     const taken = this.#take(need, use);
-    if (typeof taken === 'string') throw systemError(taken);
+    if (typeof taken !== 'number') throw refusal(taken, this.#dir);
     try {
       commit();
     } finally {
@@ -120,7 +121,7 @@ export class StateRoom {
     for (;;) {
       const taken = this.#take(need, use());
       if (typeof taken === 'number') return taken;
-      if (this.#running.size === 0) throw systemError(taken);
+      if (this.#running.size === 0) throw refusal(taken, this.#dir);
       await Promise.allSettled(this.#running);
     }
   }
@@ -137,13 +138,13 @@ export class StateRoom {
   }
 
   /** The bytes that were taken, or why there are none. */
-  #take(need: Need, use: FileUse): number | string {
+  #take(need: Need, use: FileUse): number | Failure {
     const bytes = pagesOf(need, use) * use.pageBytes;
     const end = (use.lastPage + 1) * use.pageBytes + this.#pending + bytes;
     const kept = RESERVE_BYTES[need.for];
     const all = RESERVE_BYTES.making;
-    const reason = this.#extend([end + all + STEP_BYTES, end + all, end + kept], bytes);
-    if (reason !== undefined) return reason;
+    const failure = this.#extend([end + all + STEP_BYTES, end + all, end + kept], bytes);
+    if (failure !== undefined) return failure;
     this.#pending += bytes;
     return bytes;
   }
@@ -156,9 +157,9 @@ export class StateRoom {
    * Takes blocks up to the first of these ends that can be had. The second will do, and then nothing is asked for; the third must be.
    * Where blocks promise nothing, so many bytes have to be free. The result is why it is not so.
    */
-  #extend(ends: readonly [number, number, number], bytes: number): string | undefined {
+  #extend(ends: readonly [number, number, number], bytes: number): Failure | undefined {
     if (this.#promised && this.#allocated >= ends[1]) return undefined;
-    let reason = '';
+    let failure: Failure | undefined;
     for (const end of this.#promised ? ends : []) {
       if (this.#allocated >= end) return undefined;
       try {
@@ -167,13 +168,13 @@ export class StateRoom {
         return undefined;
       } catch (error) {
         if (!isKernelError(error)) throw error;
-        reason = inWords(error);
+        failure = error;
         if (error.code === 'EOPNOTSUPP') this.#promised = false;
       }
     }
-    if (this.#promised) return reason;
+    if (this.#promised) return failure;
     const { bavail, bsize } = statfsSync(this.#dir);
-    return bavail * bsize < bytes + RESERVE_BYTES.making ? 'no space left on device' : undefined;
+    return bavail * bsize < bytes + RESERVE_BYTES.making ? { code: 'ENOSPC', reason: hostReason('ENOSPC') } : undefined;
   }
 }
 
@@ -193,7 +194,7 @@ function takeLockBlocks(path: string): void {
     allocateLock(fd, isNew);
   } catch (error) {
     if (isNew) rmSync(path);
-    throw isKernelError(error) ? systemError(inWords(error)) : error;
+    throw isKernelError(error) ? refusal(error, path) : error;
   } finally {
     closeSync(fd);
   }
@@ -209,5 +210,7 @@ function allocateLock(fd: number, isNew: boolean): void {
   }
 }
 
+type Failure = Pick<KernelError, 'code' | 'reason'>;
+
 /** As the rest of the engine says it: 'no space left on device'. */
-const inWords = ({ reason }: KernelError): string => reason.charAt(0).toLowerCase() + reason.slice(1);
+const refusal = ({ code, reason }: Failure, path: string): Error => systemError(reason.charAt(0).toLowerCase() + reason.slice(1), hostFailure(code, path));

@@ -8,6 +8,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase, type Transaction } from 'lmdb';
 import { errorMessage, systemError } from '../base/errors.ts';
+import { hostFailure, hostReason } from '../base/host-errors.ts';
 import type { Log } from '../base/log.ts';
 import { damageOf } from './file-check.ts';
 import { readCopy, writeCopy, type StateCopy, type StoredRecord } from './state-copy.ts';
@@ -269,7 +270,8 @@ export class Store {
       });
       this.#copySoon();
     } catch (error) {
-      throw systemError(`cannot write the state: ${await reasonOf(error)}`, error);
+      const cause = await causeOf(error);
+      throw systemError(`cannot write the state: ${isFull(cause) ? hostReason('ENOSPC') : errorMessage(cause)}`, isFull(cause) ? hostFailure('ENOSPC', this.#path, cause) : cause);
     }
   }
 
@@ -342,9 +344,9 @@ function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
 }
 
 /** lmdb says "Commit failed (see commitError for details)", and has the details in a promise. */
-async function reasonOf(error: unknown): Promise<string> {
+async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<unknown> };
-  const cause: unknown = commitError === undefined ? error : await commitError.then(() => error, (reason: unknown) => reason);
-  const message = errorMessage(cause);
-  return (cause as { code?: unknown }).code === ENOSPC ? 'no space left on device' : message;
+  return commitError === undefined ? error : commitError.then(() => error, (reason: unknown) => reason);
 }
+
+const isFull = (cause: unknown): boolean => (cause as { code?: unknown }).code === ENOSPC;

@@ -1,5 +1,5 @@
 /** From the bytes of a request to a checked value; errors are Docker's sentences, of kind `invalid`. */
-import { parseJsonText } from '../base/json-text.ts';
+import { NestingError, parseJsonText } from '../base/json-text.ts';
 import * as v from 'valibot';
 import { invalid } from '../base/errors.ts';
 import { formatNumber, isGoInteger } from '../base/go-integer.ts';
@@ -20,7 +20,8 @@ export function parseJson(body: string): unknown {
   try {
     return parseJsonText(body);
   } catch (error) {
-    throw invalid(describeSyntaxError(body, (error as Error).message));
+    const { message } = error as Error;
+    throw invalid(error instanceof NestingError ? `invalid JSON: ${message}` : describeSyntaxError(body, message));
   }
 }
 
@@ -57,7 +58,6 @@ function goType(issue: v.BaseIssue<unknown>): string {
 
 /** Node says where; Go says what. The sentence is Go's as far as it can be told from the text. */
 function describeSyntaxError(body: string, nodeMessage: string): string {
-  if (nodeMessage.startsWith('nested')) return `invalid JSON: ${nodeMessage}`;
   if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return 'invalid JSON: unexpected EOF';
   const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
   if (position >= body.trimEnd().length) return 'invalid JSON: unexpected EOF';

@@ -2,7 +2,7 @@
  * Logging in to a registry: what a 401 asks for (basic credentials, or a token from a token server) is fetched and kept for
  * the requests that follow.
  */
-import { systemError, unauthorized } from '../../base/errors.ts';
+import { CausewayError, systemError } from '../../base/errors.ts';
 import { parseChallenges, type Challenge } from './challenges.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
 import { redirectTarget, type ExchangeResponse, type Transport } from './transport.ts';
@@ -13,6 +13,14 @@ export interface RegistryAuth {
   readonly identityToken: string;
   readonly registryToken: string;
   readonly serverAddress: string;
+}
+
+/** The registry wants a name and a password, and there are none. */
+export class NoCredentialsError extends CausewayError {
+  constructor() {
+    super('unauthorized', 'no basic auth credentials');
+    this.name = 'NoCredentialsError';
+  }
 }
 
 export class Authorizer {
@@ -54,7 +62,7 @@ export class Authorizer {
   }
 
   #basic(): string {
-    if (!this.#auth || this.#auth.username === '') throw unauthorized('no basic auth credentials');
+    if (!this.#auth || this.#auth.username === '') throw new NoCredentialsError();
     return `Basic ${Buffer.from(`${this.#auth.username}:${this.#auth.password}`).toString('base64')}`;
   }
 

@@ -1,8 +1,8 @@
 /** One repository of one registry, spoken to by the distribution protocol (version 2). */
-import { CausewayError, errorKind, errorMessage, systemError } from '../../base/errors.ts';
+import { CausewayError, systemError } from '../../base/errors.ts';
 import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
-import { Authorizer, type RegistryAuth } from './authorizer.ts';
+import { Authorizer, NoCredentialsError, type RegistryAuth } from './authorizer.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
 import { describe, isLoopback, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
 import type { Readable } from 'node:stream';
@@ -110,9 +110,9 @@ export class RegistryClient {
       answered = await this.#authorizer.answer(response, used, request.signal);
     } catch (error) {
       response.body.resume();
-      if (errorMessage(error) !== 'no basic auth credentials') throw error;
-      const { message } = describe(request.method === 'GET' ? 'HEAD' : request.method, request.url, new Error(errorMessage(error)));
-      throw new CausewayError(errorKind(error), message, { cause: error });
+      if (!(error instanceof NoCredentialsError)) throw error;
+      const { message } = describe(request.method === 'GET' ? 'HEAD' : request.method, request.url, new Error(error.message));
+      throw new CausewayError(error.kind, message, { cause: error });
     }
     if (!answered) return response;
     response.body.resume();

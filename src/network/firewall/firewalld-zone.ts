@@ -6,7 +6,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { monotonicMs } from '../../base/clock.ts';
-import { errorMessage, systemError } from '../../base/errors.ts';
+import { systemError } from '../../base/errors.ts';
+import type { ProgramResult } from '../../base/program.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import type { HostPrograms } from './host-program.ts';
 import type { GivenUpBridges } from './given-up-bridges.ts';
@@ -197,9 +198,9 @@ const policyXml = ({ name, ingress, egress }: (typeof POLICIES)[number]): string
 /** One that has another zone by now stays there. */
 async function assign(programs: HostPrograms, scope: readonly string[], bridges: readonly string[]): Promise<void> {
   if (bridges.length === 0) return;
-  await tell(programs, ...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--add-interface=${bridge}`)).catch((error: unknown) => {
-    if (!errorMessage(error).includes('ZONE_CONFLICT')) throw error;
-  });
+  const args = [...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--add-interface=${bridge}`)];
+  const result = await programs.run('firewall-cmd', args);
+  if (!result?.stderr.includes('ZONE_CONFLICT')) checkTold(result, args);
 }
 
 async function remove(programs: HostPrograms, scope: readonly string[], bridges: readonly string[]): Promise<void> {
@@ -217,7 +218,10 @@ async function askList(programs: HostPrograms, ...args: string[]): Promise<strin
 }
 
 async function tell(programs: HostPrograms, ...args: string[]): Promise<void> {
-  const result = await programs.run('firewall-cmd', args);
+  checkTold(await programs.run('firewall-cmd', args), args);
+}
+
+function checkTold(result: ProgramResult | undefined, args: readonly string[]): void {
   if (!result) throw systemError('firewall-cmd is not installed');
   if (result.code !== 0) throw systemError(`firewall-cmd ${args.join(' ')}: ${result.stderr.trim().slice(0, 500)}`);
 }
