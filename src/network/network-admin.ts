@@ -184,7 +184,7 @@ export class NetworkAdmin {
         table.putNetwork(record);
         undo.push('network table', () => (table.removeNetwork(id), resolution.removed(id)));
         await this.#prepareHost(record);
-        runSteps(this.#core, driver.createNetwork(record, this.#core.facts), undo);
+        runSteps(this.#core, driver.createNetwork(record, this.#core.facts, previous), undo);
         // At start the whole table is written at once, and the default network is only one part of it.
         if (!predefined) {
           const add = networkElements(record, policy);

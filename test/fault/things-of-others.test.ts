@@ -1,6 +1,5 @@
 /**
  * Of whatever kind a thing is, the daemon takes away only what it made: here others put one of each beside ours, named as ours are where that can be, and ours come and go.
- * Addresses on a bridge that the daemon made are the one exception: a start leaves there what its network says.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -40,7 +39,7 @@ describe('what others made stays as it is, while ours start, break, are repaired
     engine.importFixtures();
     const { host, dataRoot, execRoot } = engine;
     const commands = `ip link add br-0123456789ab up type bridge; ip address add 10.98.0.1/16 dev br-0123456789ab; ip link add veth0a1b2c3 up type veth peer name theirs0; ip link set veth0a1b2c3 master br-0123456789ab
-      ip link add tap0 type veth peer name tap1; ip link set tap0 master docker0; ip address add 10.99.0.1/32 dev lo
+      ip link add tap0 type veth peer name tap1; ip link set tap0 master docker0; ip address add 10.99.0.1/32 dev lo; ip address add 10.98.200.1/24 dev docker0; ip address add 10.98.201.1/32 dev docker0
       ip link set docker0 up; ip route add 10.55.0.0/16 via 172.17.0.9 dev docker0; ip route add blackhole 10.56.0.0/16; ip route add default via 10.98.0.9 dev br-0123456789ab table 77
       ip rule add fwmark 77 table 77; ip -6 rule add fwmark 77 table 77; ip neigh add 172.17.0.200 lladdr 02:00:00:00:00:77 dev docker0 nud permanent
       nft add table inet theirs; nft 'add chain inet theirs forward { type filter hook forward priority 10; }'; iptables -N THEIRS; iptables -A THEIRS -s 198.51.100.7 -j DROP; iptables -A FORWARD -j THEIRS`;

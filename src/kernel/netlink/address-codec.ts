@@ -17,6 +17,7 @@ export const IFA_LOCAL = 2;
 export const IFA_LABEL = 3;
 export const IFA_BROADCAST = 4;
 export const IFA_FLAGS = 8;
+export const IFA_PROTO = 11;
 export const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_TENTATIVE = 0x40;
@@ -59,6 +60,8 @@ export interface AddressInfo {
   readonly tentative: boolean;
   /** IPv6: somebody else has it. */
   readonly duplicate: boolean;
+  /** Who gave it, as a number; 0 where nobody said (and before Linux 5.18). */
+  readonly origin: number;
 }
 
 export function parseAddress(payload: Buffer): AddressInfo | undefined {
@@ -81,6 +84,7 @@ export function parseAddress(payload: Buffer): AddressInfo | undefined {
     ...(broadcast?.length === 4 ? { broadcast: ipText(broadcast) } : {}),
     tentative: (flags & IFA_F_TENTATIVE) !== 0,
     duplicate: (flags & IFA_F_DADFAILED) !== 0,
+    origin: attributes.get(IFA_PROTO)?.[0] ?? 0,
   };
 }
 

@@ -17,6 +17,8 @@ export interface AddressOptions {
   readonly label?: string;
   /** Without the route to the subnet that comes with an address. */
   readonly noPrefixRoute?: boolean;
+  /** Who gives it, as a number; lost before Linux 5.18. */
+  readonly origin?: number;
   /** Change the one that is there instead of EEXIST. */
   readonly replace?: boolean;
 }
@@ -60,6 +62,7 @@ export function requestAddress(
     if (broadcast) writer.attribute(address.IFA_BROADCAST, broadcast);
     if (options.label !== undefined) writer.attributeString(address.IFA_LABEL, options.label);
     if (bits !== 0) writer.attributeU32(address.IFA_FLAGS, bits);
+    if (options.origin !== undefined) writer.attributeU8(address.IFA_PROTO, options.origin);
   });
 }
 

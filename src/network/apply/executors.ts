@@ -12,7 +12,7 @@ import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { RESOLVER_ADDRESS } from '../names/zone.ts';
 import type { IpvlanFlag, IpvlanMode, LinkInfo, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
 import { hostInterfaceMac } from '../plan/interface-name.ts';
-import { isMarkedBy } from '../plan/own-mark.ts';
+import { isMarkedBy, OWN_ADDRESS } from '../plan/own-mark.ts';
 import type { StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';
 
@@ -130,7 +130,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'add-address': ({ netns, link, address }, context) => {
     try {
       // Addresses are ours to give out: nobody else can have one, so waiting for duplicates would only cost a second.
-      context.route(netns).addAddress(link, address, { noDad: true });
+      context.route(netns).addAddress(link, address, { noDad: true, origin: OWN_ADDRESS });
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
       return undefined;
@@ -138,12 +138,13 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return () => context.route(netns).deleteAddress(link, address);
   },
 
-  'drop-other-addresses': ({ link, keep }, context) => {
+  'drop-earlier-addresses': ({ link, keep, earlier }, context) => {
     const route = context.route('');
     if (!isOwn(context, route.link(link))) return undefined;
     for (const info of route.addresses(link)) {
       const address = `${info.address}/${info.prefix}`;
-      if (info.scope === 'global' && !keep.includes(address)) route.deleteAddress(link, address);
+      const isOurs = info.origin === OWN_ADDRESS || earlier.includes(address);
+      if (isOurs && !keep.includes(address)) route.deleteAddress(link, address);
     }
     return undefined;
   },

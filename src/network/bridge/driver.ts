@@ -30,7 +30,7 @@ export const bridgeDriver: NetworkDriver = {
     return { v4: gatewayOf(network, 4), v6: gatewayOf(network, 6) };
   },
 
-  createNetwork(network, facts) {
+  createNetwork(network, facts, previous) {
     const mac = macFromId(network.id);
     if (facts.isOthersBridge(network.bridgeName, mac)) return [adoption(network)];
     const options = parseBridgeOptions(network);
@@ -54,7 +54,7 @@ export const bridgeDriver: NetworkDriver = {
       steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
     }
     const addresses = bridgeAddresses(network);
-    steps.push({ kind: 'drop-other-addresses', link, keep: addresses });
+    steps.push({ kind: 'drop-earlier-addresses', link, keep: addresses, earlier: previous ? bridgeAddresses(previous) : [] });
     for (const address of addresses) steps.push({ kind: 'add-address', netns: HOST, link, address });
     steps.push({ kind: 'raise-link', netns: HOST, link });
     return steps;

@@ -139,6 +139,7 @@ const fileOf = (kind: Kind, name: string, directory = CONFIGURATION): string => 
 function removeFiles(): string[] {
   const own = PARTS.map(([kind, name]) => fileOf(kind, name)).filter((file) => readIfThere(file)?.includes(WHOSE));
   for (const file of own) rmSync(file);
+  for (const [kind, name] of PARTS) rmSync(`${fileOf(kind, name)}.new`, { force: true }); // of a daemon that was killed while it wrote
   return own.length === 0 ? [] : [`firewalld: the zone ${ZONE} is removed from its configuration`];
 }
 

@@ -38,8 +38,8 @@ export interface NetworkDriver {
   hostLink(spec: NetworkSpec, networkId: string): string;
   /** Names an endpoint's interface on the host; '' where there is none. */
   endpointHostLink(endpointId: string): string;
-  /** What makes the network exist; repeatable. */
-  createNetwork(network: NetworkRecord, facts: HostFacts): Step[];
+  /** What makes the network exist; repeatable. `previous`: as it was before, where it has changed. */
+  createNetwork(network: NetworkRecord, facts: HostFacts, previous?: NetworkRecord): Step[];
   /** `others`: the networks that stay. */
   removeNetwork(network: NetworkRecord, others: readonly NetworkRecord[]): Step[];
   /** The gateways of a network for its containers; '' where it does not lead out. With several pools: for one that has this address. */

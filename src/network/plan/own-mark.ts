@@ -9,6 +9,9 @@ interface Marked {
 
 const MARK = 'causeway';
 
+/** The same on an address, as `ip address` shows it (proto 0xca); before Linux 5.18 the kernel does not keep it. */
+export const OWN_ADDRESS = 0xca;
+
 export const markOf = (id: string): string => `${MARK}:${id}`;
 
 /** Of whatever data root. */

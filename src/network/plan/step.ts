@@ -53,8 +53,8 @@ export type Step =
   | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
   | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'delete-own-link'; readonly link: string } // on the host, and only if the engine made it
-  /** Takes other global addresses off a bridge that the engine made: those of an earlier configuration. */
-  | { readonly kind: 'drop-other-addresses'; readonly link: string; readonly keep: readonly string[] }
+  /** Takes the engine's own addresses of an earlier configuration off a bridge that it made: by its mark on them, and those that are known to be its own. */
+  | { readonly kind: 'drop-earlier-addresses'; readonly link: string; readonly keep: readonly string[]; readonly earlier: readonly string[] }
   | { readonly kind: 'raise-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'set-hairpin'; readonly hostLink: string; readonly on: boolean }
   | { readonly kind: 'add-address'; readonly netns: string; readonly link: string; readonly address: string } // with its prefix
