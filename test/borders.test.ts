@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_READ_SENTENCES, PURE_BECAUSE, PURE_NETWORK_PARTS, MAY_OPEN_TREES, ROOT_CHANGES, SENTENCES_READ, TREE_OPENS } from './borders.ts';
+import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_READ_SENTENCES, MAY_OPEN_TREES, NETWORK_LAYERS, ROOT_CHANGES, SENTENCES_READ, TREE_OPENS } from './borders.ts';
 import { MAY_JOIN_TREES, treePathsIn } from './tree-paths.ts';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
@@ -34,15 +34,40 @@ test('rooms import only what their border allows, type imports counted', () => {
   assert.deepEqual(crossings, []);
 });
 
-test('the pure parts of network import only base, model and each other', () => {
-  const pure = (path: string): boolean => PURE_NETWORK_PARTS.some((part) => path.startsWith(`network/${part}/`));
+const layerNames = Object.keys(NETWORK_LAYERS).toSorted((a, b) => b.length - a.length);
+const inNetwork = (path: string): boolean => path.startsWith('network/');
+/** Undefined: a file that is loose at the root of network. */
+const layerOf = (path: string): string | undefined => layerNames.find((name) => path === `network/${name}` || path.startsWith(`network/${name}/`));
+const isTest = (path: string): boolean => path.endsWith('.test.ts');
+
+test('each file of network is in a layer, and layers import only what they may', () => {
+  assert.deepEqual(files.filter((path) => inNetwork(path) && layerOf(path) === undefined), [], 'network has layers (test/borders.ts): which one is it part of?');
   const crossings = imports
-    .filter(({ from }) => pure(from) && !from.endsWith('.test.ts'))
-    .filter(({ to }) => !pure(to) && !['base', 'model'].includes(roomOf(to)))
-    .map(({ from, to }) => `${from} imports ${to}: ${PURE_BECAUSE}`);
+    .filter(({ from, to }) => inNetwork(from) && inNetwork(to) && !isTest(from) && layerOf(from) !== layerOf(to))
+    .filter(({ from, to }) => !NETWORK_LAYERS[layerOf(from)!]!.mayImport.includes(layerOf(to)!))
+    .map(({ from, to }) => `${from} imports ${to}: ${NETWORK_LAYERS[layerOf(from)!]!.because}`);
   assert.deepEqual(crossings, []);
-  const impure = files.filter((path) => pure(path) && !path.endsWith('.test.ts')).filter((path) => /from 'node:(fs|child_process|dgram|http)/.test(readFileSync(join(src, path), 'utf8')));
-  assert.deepEqual(impure, [], PURE_BECAUSE);
+});
+
+test('the pure layers of network reach neither the kernel nor the disk', () => {
+  const pure = files.filter((path) => inNetwork(path) && !isTest(path) && !NETWORK_LAYERS[layerOf(path)!]?.acts);
+  const crossings = imports.filter(({ from, to }) => pure.includes(from) && !inNetwork(to) && !['base', 'model'].includes(roomOf(to))).map(({ from, to }) => `${from} imports ${to}`);
+  assert.deepEqual(crossings, [], 'what is decided must be testable without a kernel');
+  const impure = pure.filter((path) => /from 'node:(fs|child_process|dgram|http)/.test(readFileSync(join(src, path), 'utf8')));
+  assert.deepEqual(impure, [], 'what is decided must be testable without a disk');
+});
+
+const opens = (path: string, pattern: RegExp): boolean => files.includes(path) && readFileSync(join(src, path), 'utf8').split('\n').some((line) => pattern.test(line));
+
+test('a border that nothing crosses any more is taken off the table', () => {
+  const code = imports.filter(({ from }) => !isTest(from));
+  const rooms = Object.entries(BORDERS).flatMap(([room, { mayImport }]) => mayImport.filter((to) => !code.some((one) => roomOf(one.from) === room && roomOf(one.to) === to)).map((to) => `${room} imports nothing of ${to}`));
+  const layers = Object.entries(NETWORK_LAYERS).flatMap(([layer, { mayImport }]) => [
+    ...(files.some((path) => layerOf(path) === layer) ? [] : [`${layer} has no files`]),
+    ...mayImport.filter((to) => !code.some((one) => layerOf(one.from) === layer && layerOf(one.to) === to)).map((to) => `${layer} imports nothing of ${to}`),
+  ]);
+  const doors = [...MAY_CHANGE_ROOT.filter((path) => !opens(path, ROOT_CHANGES)), ...Object.keys(MAY_OPEN_TREES).filter((path) => !opens(path, TREE_OPENS))];
+  assert.deepEqual([...rooms, ...layers, ...doors], []);
 });
 
 test('no error of ours is known by its words', () => {

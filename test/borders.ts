@@ -10,19 +10,50 @@ export const BORDERS: Readonly<Record<string, Border>> = {
   wire: { mayImport: ['base'], because: "Docker's shapes must not leak into the domain, nor the domain into them" },
   kernel: { mayImport: ['base'], because: 'the only door to the kernel knows nothing of containers' },
   dns: { mayImport: ['base'], because: 'the resolver is a process of its own that must stay small and outlive the daemon' },
-  store: { mayImport: ['base', 'model', 'kernel'], because: 'it keeps records, it does not decide' },
+  store: { mayImport: ['base', 'kernel'], because: 'it keeps records, it does not decide' },
   image: { mayImport: ['base', 'model', 'kernel'], because: 'images know nothing of running containers' },
   oci: { mayImport: ['base', 'model', 'kernel'], because: 'the runtime is told everything, it looks nothing up' },
   network: { mayImport: ['base', 'model', 'kernel'], because: 'networking is usable without images, runtime or API' },
   engine: { mayImport: ['base', 'model', 'network', 'oci', 'image', 'store'], because: 'use-cases never touch the kernel or the wire themselves' },
   api: { mayImport: ['base', 'model', 'wire'], because: 'it declares the backend that it needs; it must not know who answers' },
   cli: { mayImport: ['base', 'wire'], because: 'it speaks HTTP to the daemon and nothing else' },
-  daemon: { mayImport: ['base', 'model', 'wire', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'], because: 'the composition root wires everything but the command line' },
+  daemon: { mayImport: ['base', 'model', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'], because: 'the composition root wires everything but the command line' },
 };
 
-/** Parts of network that are pure: only base, model and each other. */
-export const PURE_NETWORK_PARTS: readonly string[] = ['plan', 'ipam', 'names', 'links', 'ports'];
-export const PURE_BECAUSE = 'what is decided must be testable without a kernel';
+/** A layer of network: a folder, or a file at its root. */
+export interface Layer {
+  readonly mayImport: readonly string[]; // other layers of network
+  /** Reaches the kernel, the disk or a clock. Layers that do not are pure: of other rooms they import base and model only. */
+  readonly acts?: true;
+  readonly because: string;
+}
+
+/** From the bottom up. A file belongs to the layer with the longest name that it is in. */
+export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
+  interfaces: { mayImport: [], because: 'names, addresses and marks of interfaces: how they are told apart' },
+  ipam: { mayImport: [], because: 'addresses are given out without a look at who gets them' },
+  links: { mayImport: [], because: 'what a link says and which variables it makes' },
+  ports: { mayImport: [], because: 'which host port is whose is a decision; the sockets are in ports/held' },
+  hosts: { mayImport: [], because: 'the text of a hosts file' },
+  table: { mayImport: ['interfaces'], because: 'the endpoint table is what all else is a projection of' },
+  'firewall/facts': { mayImport: [], because: 'what the firewall is told, as values; text and bytes come later' },
+  plan: { mayImport: ['interfaces', 'ipam', 'links', 'table', 'firewall/facts'], because: 'what is to be done, as steps and elements; the drivers are part of it' },
+  dns: { mayImport: ['links', 'table', 'plan', 'contract.ts'], because: 'zones and views are projections; the resolver is told by operations' },
+  'contract.ts': { mayImport: ['table', 'dns'], because: 'what the room asks of those who use it' },
+  files: { mayImport: ['hosts', 'table', 'dns'], acts: true, because: 'writes the three files of a container' },
+  firewall: { mayImport: ['interfaces', 'plan', 'firewall/facts'], acts: true, because: 'our own table' },
+  'firewall/others': { mayImport: ['interfaces', 'plan', 'firewall'], acts: true, because: 'reads what the other firewalls of the host do' },
+  'firewall/way': { mayImport: ['firewall/others'], acts: true, because: 'changes what the other firewalls of the host do' },
+  host: { mayImport: ['interfaces', 'ipam', 'ports', 'dns', 'plan', 'contract.ts', 'firewall'], acts: true, because: 'what is read of the host, and the few switches that are set there' },
+  'ports/held': { mayImport: ['ports', 'table', 'host'], acts: true, because: 'sockets that hold host ports, and the relays behind them' },
+  apply: { mayImport: ['interfaces', 'plan', 'dns', 'firewall'], acts: true, because: 'runs steps; it knows nothing of why they are to be done' },
+  operations: {
+    mayImport: ['interfaces', 'ipam', 'ports', 'ports/held', 'table', 'firewall/facts', 'plan', 'dns', 'contract.ts', 'files', 'firewall', 'firewall/others', 'firewall/way', 'host', 'apply'],
+    acts: true,
+    because: 'join, leave, connect, publish, restore, repair: they bring the layers together',
+  },
+  'service.ts': { mayImport: ['operations', 'table', 'plan', 'dns', 'ipam', 'ports', 'files', 'host', 'contract.ts'], acts: true, because: 'the door' },
+};
 
 /** Names that say nothing about what is inside. */
 export const BANNED_FILE_NAMES: readonly string[] = ['index.ts', 'utils.ts', 'util.ts', 'helpers.ts', 'common.ts', 'misc.ts'];

@@ -3,8 +3,8 @@ import { containerShape, networkShape, volumeShape } from '../model/record-shape
 import type { ContainerRecord } from '../model/container.ts';
 import type { VolumeRecord } from '../model/mount.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import { sandboxShape } from '../network/plan/sandbox-shape.ts';
-import type { SandboxRecord } from '../network/plan/sandbox.ts';
+import { sandboxShape } from '../network/table/sandbox-shape.ts';
+import type { SandboxRecord } from '../network/table/sandbox.ts';
 import type { StoreOptions } from '../store/store.ts';
 
 export const RECORD_SHAPES: NonNullable<StoreOptions['shapes']> = {

@@ -1,7 +1,7 @@
 /** What the network room needs from outside: its configuration, a place to keep things, a resolver. */
 import type { NetworkRecord } from '../model/network.ts';
-import type { NetworkZone, SandboxView } from './names/zone.ts';
-import type { SandboxRecord } from './plan/sandbox.ts';
+import type { NetworkZone, SandboxView } from './dns/zone.ts';
+import type { SandboxRecord } from './table/sandbox.ts';
 
 export interface NetworkConfig {
   readonly hostId: string; // the same for ever; what unique local addresses follow from

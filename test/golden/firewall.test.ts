@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Firewall } from '../../src/network/firewall/firewall.ts';
 import { renderRuleset, rulesetVersion } from '../../src/network/firewall/ruleset.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { elementKey } from '../../src/network/plan/element.ts';
+import { elementKey } from '../../src/network/firewall/facts/element.ts';
 import { enterTestHost } from '../network/inside.ts';
 import { Lab } from '../network/lab.ts';
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { netlinkTraffic } from '../../src/kernel/netlink/netlink-socket.ts';
 import { parseListing } from '../../src/kernel/nftables/ruleset-reader.ts';
-import { MAX_RULES } from '../../src/network/firewall/foreign-filters.ts';
+import { MAX_RULES } from '../../src/network/firewall/others/foreign-filters.ts';
 import { callApi } from '../harness/call-api.ts';
 import { run as runProgram } from '../harness/host.ts';
 import { TestEngine } from '../harness/test-engine.ts';

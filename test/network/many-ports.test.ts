@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { Firewall } from '../../src/network/firewall/firewall.ts';
-import type { Element } from '../../src/network/plan/element.ts';
+import type { Element } from '../../src/network/firewall/facts/element.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 

@@ -1,7 +1,7 @@
 /** Names of interfaces that the kernel takes and nft's language, shells or JSON do not: refused where they would be made, lived with where they are. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { foreignDrops } from '../../src/network/firewall/foreign-chains.ts';
+import { foreignDrops } from '../../src/network/firewall/others/foreign-chains.ts';
 import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
 import type { NetworkRecord } from '../../src/model/network.ts';
 import { enterTestHost } from './inside.ts';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Log } from '../../src/base/log.ts';
 import { deleteNetns } from '../../src/kernel/netns.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
-import { hostInterfaceMac } from '../../src/network/plan/interface-name.ts';
+import { hostInterfaceMac } from '../../src/network/interfaces/interface-name.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, foreignContainer, Lab, run } from './lab.ts';
 

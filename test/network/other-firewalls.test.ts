@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { daemonConfig } from '../../src/daemon/daemon-config.ts';
 import { examineHost } from '../../src/daemon/doctor-checks.ts';
-import { foreignDrops } from '../../src/network/firewall/foreign-chains.ts';
+import { foreignDrops } from '../../src/network/firewall/others/foreign-chains.ts';
 import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
 import { missingFirewall } from '../harness/host-firewall.ts';
 import { OWN_RULE } from './firewall-page.ts';

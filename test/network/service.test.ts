@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { createNetns } from '../../src/kernel/netns.ts';
-import { hostInterfaceMac } from '../../src/network/plan/interface-name.ts';
+import { hostInterfaceMac } from '../../src/network/interfaces/interface-name.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';

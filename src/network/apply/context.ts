@@ -4,7 +4,7 @@
  */
 import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
-import { markOf } from '../plan/own-mark.ts';
+import { markOf } from '../interfaces/own-mark.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { AdoptedBridges } from './adopted-bridges.ts';
 import type { Announcer } from './announcer.ts';

@@ -1,7 +1,7 @@
 /** What the kernel counted in the last hour. Most of all: what was dropped between interfaces that are not ours, because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor. */
 import { isKernelError } from '../../kernel/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
-import { shellWord } from '../plan/link-name.ts';
+import { shellWord } from '../interfaces/link-name.ts';
 import { DROPPED, UNMARKED, USER_CHAIN, WAY_MARK } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bigintToIp } from '../../model/addresses.ts';
-import type { Element } from '../plan/element.ts';
+import type { Element } from './facts/element.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames } from './ruleset.ts';
 import { SETS, type FieldType } from './schema.ts';

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { invalid } from '../../base/errors.ts';
 import { bigintToIp, ipToBigint } from '../../model/addresses.ts';
 import type { SetElement, Verdict } from '../../kernel/nftables/batch.ts';
-import type { Element, SetName } from '../plan/element.ts';
+import type { Element, SetName } from './facts/element.ts';
 import { SETS, type FieldType } from './schema.ts';
 
 const SIZE_BYTES: Readonly<Record<FieldType, number>> = {

@@ -10,7 +10,7 @@ import { knowsFamily } from '../../kernel/nftables/family-probe.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
-import { diffElements, type Element, type ElementDiff, type SetName } from '../plan/element.ts';
+import { diffElements, type Element, type ElementDiff, type SetName } from './facts/element.ts';
 import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
 import { groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';

@@ -10,8 +10,8 @@
  *   right for those is their makers' business, while what was there before did not forward.
  */
 import { createHash } from 'node:crypto';
-import type { Element, SetName } from '../plan/element.ts';
-import { isReadableByNft } from '../plan/link-name.ts';
+import type { Element, SetName } from './facts/element.ts';
+import { isReadableByNft } from '../interfaces/link-name.ts';
 import { renderBridged } from './bridged.ts';
 import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
 

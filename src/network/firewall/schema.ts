@@ -2,7 +2,7 @@
  * The types of our sets and maps: one list from which the ruleset's text and the bytes of an element are both made, so
  * that they cannot disagree. All are hash tables: an element costs the same whatever is there already.
  */
-import type { SetName } from '../plan/element.ts';
+import type { SetName } from './facts/element.ts';
 
 export type FieldType = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'nf_proto';
 

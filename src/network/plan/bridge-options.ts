@@ -6,7 +6,7 @@ import { invalid } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
-import { isEncodable, linkNameComplaint } from './link-name.ts';
+import { isEncodable, linkNameComplaint } from '../interfaces/link-name.ts';
 
 export const GATEWAY_MODES = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const;
 export type GatewayMode = (typeof GATEWAY_MODES)[number];

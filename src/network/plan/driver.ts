@@ -1,7 +1,7 @@
 /**
- * The contract of a network driver: a folder beside this one. A driver knows how a network and an endpoint of its kind
+ * The contract of a network driver: a folder in drivers/. A driver knows how a network and an endpoint of its kind
  * look in the kernel and says so in steps; it touches nothing itself. To add one, write the folder and list it in
- * drivers.ts.
+ * drivers/registry.ts.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';

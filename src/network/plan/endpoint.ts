@@ -3,11 +3,11 @@ import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
-import { dnsNamesFor } from '../names/dns-names.ts';
+import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
 import type { NetworkDriver } from './driver.ts';
-import { nextInterfaceName } from './interface-name.ts';
-import { macFor } from './mac.ts';
+import { nextInterfaceName } from '../interfaces/interface-name.ts';
+import { macFor } from '../interfaces/mac.ts';
 
 export interface EndpointInput {
   readonly id: string;

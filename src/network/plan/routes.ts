@@ -1,6 +1,6 @@
 /** Default routes as a consequence of which endpoints a sandbox has. */
 import type { Endpoint } from '../../model/endpoint.ts';
-import { chooseGateways } from './gateway.ts';
+import { chooseGateways } from '../table/gateway.ts';
 import type { Step } from './step.ts';
 
 /** What takes a running namespace from the default routes of `before` to those of `after`. `present`: whose interface is there. */

@@ -3,7 +3,7 @@
  * does not compile if a kind is missing there. `netns` is the path of a namespace; '' is the host's.
  */
 import type { Protocol } from '../../model/port.ts';
-import type { ElementDiff } from './element.ts';
+import type { ElementDiff } from '../firewall/facts/element.ts';
 
 export type Step =
   | { readonly kind: 'create-netns'; readonly netns: string }

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { parseSubnet } from '../../../src/model/addresses.ts';
 import { parsePort } from '../../../src/model/port.ts';
-import { parseExtraHosts } from '../../../src/network/names/extra-hosts.ts';
-import { mergeUserLines } from '../../../src/network/names/user-lines.ts';
-import { parseResolvConf, renderResolvConf } from '../../../src/network/names/resolv-conf.ts';
+import { parseExtraHosts } from '../../../src/network/hosts/extra-hosts.ts';
+import { mergeUserLines } from '../../../src/network/hosts/user-lines.ts';
+import { parseResolvConf, renderResolvConf } from '../../../src/network/dns/resolv-conf.ts';
 import { parseBindings } from '../../../src/network/ports/port-edit.ts';
 import { LogParser } from '../../../src/oci/log-parser.ts';
 import { createError, execError, plainMessage } from '../../../src/oci/runtime-errors.ts';

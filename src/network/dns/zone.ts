@@ -1,0 +1,160 @@
+/**
+ * What the embedded DNS answers, as a projection of the endpoint table: a zone for each network, and for each sandbox
+ * the view of them that its resolver serves. Both are plain values, replaced whole. The dns room declares the same shapes.
+ */
+import { canonicalIp } from '../../model/addresses.ts';
+import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
+import type { Port } from '../../model/port.ts';
+import { parseLink } from '../links/parse-link.ts';
+import { foldName, nameOfSource } from '../table/dns-names.ts';
+import { serviceNames } from './service-names.ts';
+
+export interface NetworkZone {
+  readonly id: string;
+  readonly name: string; // of the network: 'db.net' is 'db' in the zone 'net'
+  readonly ttlS: number;
+  /** By lower-case name. One without addresses belongs to a container that does not run: it is answered, never forwarded. */
+  readonly names: Readonly<Record<string, NameAnswers>>;
+  readonly ptr: Readonly<Record<string, string>>; // canonical address -> 'test2.net'
+}
+
+export interface NameAnswers {
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
+  /** Where there are any: what `_http._tcp.NAME` is answered with. */
+  readonly services?: readonly ServiceTarget[];
+}
+
+export interface ServiceTarget {
+  readonly service: string; // '_80._tcp'
+  readonly target: string; // a name of that one container: 'web.net'
+  readonly port: number;
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
+}
+
+export interface Upstream {
+  readonly address: string;
+  readonly port: number;
+  readonly from: 'host' | 'container'; // whose network namespace the query leaves from
+}
+
+export interface SandboxView {
+  readonly id: string;
+  readonly netns: string; // path of the namespace
+  readonly port: number; // of 127.0.0.11 in it, udp and tcp
+  readonly networks: readonly string[]; // zone ids, in the order they are looked in
+  /** Private names (links): on each network that the link was asked for, the name that it stands for. */
+  readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
+  readonly upstreams: readonly Upstream[];
+  readonly forward: boolean;
+  /** Unknown names of one label are answered empty instead of forwarded; see `keepsBareNames`. */
+  readonly keepBareNames?: boolean;
+  readonly queryLog?: boolean;
+}
+
+export const RESOLVER_ADDRESS = '127.0.0.11';
+
+/** `ports`: what the container exposes. */
+type ZoneEndpoint = Pick<Endpoint, 'containerId' | 'ipv4' | 'ipv6' | 'dnsNames'> & { readonly ports?: readonly Port[] };
+
+export interface ZoneInput {
+  readonly network: { readonly id: string; readonly name: string };
+  readonly ttlS: number;
+  readonly endpoints: readonly ZoneEndpoint[]; // of running containers on this network
+  /** Names of containers that are connected to it and do not run. */
+  readonly knownNames?: Iterable<string>;
+  /** Containers whose health check fails: left out of a name that others, healthy ones, share. */
+  readonly unhealthy?: ReadonlySet<string>;
+}
+
+export function projectZone(input: ZoneInput): NetworkZone {
+  const { network, endpoints } = input;
+  const holders = new Map<string, ZoneEndpoint[]>();
+  for (const name of input.knownNames ?? []) holders.set(foldName(name), []);
+  const ptr = emptyRecord<string>();
+  for (const endpoint of endpoints) {
+    for (const name of new Set(endpoint.dnsNames.map(foldName))) {
+      const list = holders.get(name);
+      if (list) list.push(endpoint);
+      else holders.set(name, [endpoint]);
+    }
+    const [first] = endpoint.dnsNames;
+    if (first === undefined) continue;
+    for (const address of endpointAddresses(endpoint)) ptr[canonicalIp(address)] = `${first}.${network.name}`;
+  }
+  const names = emptyRecord<NameAnswers>();
+  for (const [name, list] of holders) {
+    const answering = withoutUnhealthy(list, input.unhealthy);
+    const services = answering.flatMap((endpoint) => servicesOf(endpoint, network.name));
+    names[name] = { a: addressesOf(answering, 'ipv4'), aaaa: addressesOf(answering, 'ipv6'), ...(services.length > 0 ? { services } : {}) };
+  }
+  return { id: network.id, name: network.name, ttlS: input.ttlS, names, ptr };
+}
+
+type ViewEndpoint = Pick<Endpoint, 'networkId' | 'spec'>;
+
+export interface ViewInput {
+  readonly sandbox: { readonly id: string; readonly netns: string; readonly port: number };
+  readonly endpoints: readonly ViewEndpoint[]; // of the sandbox on networks with a zone, in lookup order
+  /** True when no network of the sandbox leads out: all are internal, or there is none. */
+  readonly isolated: boolean;
+  /** The container's own --dns, else the daemon's, else the host's resolv.conf: see `chooseUpstreams`. */
+  readonly upstreams: readonly Upstream[];
+  readonly keepBareNames?: boolean;
+  readonly queryLog?: boolean;
+}
+
+/** From an internal network nothing is forwarded, whoever the servers are: a name that is asked elsewhere is a way out. */
+export function projectView(input: ViewInput): SandboxView {
+  const upstreams = input.isolated ? [] : input.upstreams;
+  const aliases = emptyRecord<{ network: string; name: string }[]>();
+  for (const { networkId, spec } of input.endpoints) {
+    for (const link of spec.links) {
+      const { source, alias } = parseLink(link);
+      (aliases[foldName(alias)] ??= []).push({ network: networkId, name: nameOfSource(source) });
+    }
+  }
+  return {
+    id: input.sandbox.id,
+    netns: input.sandbox.netns,
+    port: input.sandbox.port,
+    networks: [...new Set(input.endpoints.map((endpoint) => endpoint.networkId))],
+    aliases,
+    upstreams,
+    forward: upstreams.length > 0,
+    ...(input.keepBareNames ? { keepBareNames: true } : {}),
+    ...(input.queryLog ? { queryLog: true } : {}),
+  };
+}
+
+/** Each exposed port by its number and, if it has one, by the name of its service. */
+function servicesOf({ dnsNames, ports = [], ipv4, ipv6 }: ZoneEndpoint, networkName: string): ServiceTarget[] {
+  const [name] = dnsNames;
+  if (name === undefined) return [];
+  const addresses = (address: string) => (address === '' ? [] : [canonicalIp(address)]);
+  return ports.flatMap((port) =>
+    serviceNames(port).map((service) => ({
+      service: `_${service}._${port.protocol}`,
+      target: `${name}.${networkName}`,
+      port: port.port,
+      a: addresses(ipv4),
+      aaaa: addresses(ipv6),
+    })),
+  );
+}
+
+function withoutUnhealthy(list: readonly ZoneEndpoint[], unhealthy: ReadonlySet<string> | undefined): readonly ZoneEndpoint[] {
+  if (!unhealthy || list.length < 2) return list;
+  const healthy = list.filter((endpoint) => !unhealthy.has(endpoint.containerId));
+  return healthy.length > 0 ? healthy : list;
+}
+
+function addressesOf(list: readonly ZoneEndpoint[], field: 'ipv4' | 'ipv6'): string[] {
+  return [...new Set(list.map((endpoint) => endpoint[field]).filter((address) => address !== '').map(canonicalIp))];
+}
+
+/** Without a prototype: a container may be named 'constructor' or '__proto__'. */
+function emptyRecord<V>(): Record<string, V> {
+  return Object.create(null) as Record<string, V>;
+}

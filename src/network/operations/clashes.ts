@@ -1,0 +1,156 @@
+/** What others on this host have that is a network's of ours too: told in the log once, and by `info` as long as it is so. */
+import { errorMessage } from '../../base/errors.ts';
+import { isKernelError } from '../../kernel/errors.ts';
+import { RT_TABLE_MAIN, type LinkInfo, type RouteInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
+import { parseSubnet, subnetContains, subnetsOverlap } from '../../model/addresses.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { NetworkRecord } from '../../model/network.ts';
+import { BRIDGE_OPTION } from '../plan/bridge-options.ts';
+import { hasMark } from '../interfaces/own-mark.ts';
+import type { NetworkConfig } from '../contract.ts';
+import type { NetworkCore } from './core.ts';
+import { portsOfOthers } from '../host/default-bridge.ts';
+import { foreignBridges } from '../interfaces/other-engines.ts';
+
+export interface Clash {
+  readonly network: NetworkRecord;
+  readonly what: string; // a sentence
+  /** What it is about, where the sentence names several: it is new where one of these is. */
+  readonly about?: readonly string[];
+}
+
+/** Those that are new since it was last asked, each of them in the log. Nobody's change fails because it cannot be told just now. */
+export function tellNewClashes(core: NetworkCore): Clash[] {
+  let found: Clash[];
+  try {
+    found = clashes(core);
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'whether networks clash with what else is on this host cannot be told just now');
+    return [];
+  }
+  const fresh = found.filter((clash) => keysOf(clash).some((key) => !core.toldClashes.has(key)));
+  core.toldClashes = new Set(found.flatMap(keysOf));
+  for (const { network, what } of fresh) core.log.warn({ network: network.name }, what);
+  return fresh;
+}
+
+const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
+
+export function clashes({ table, route, config }: NetworkCore): Clash[] {
+  const links = route.links();
+  const isOurs = (name: string) => table.isBridge(name);
+  return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
+    const texts = [...engineSubnets(network, route, isOurs), ...hostSubnets(network, links, route, isOurs), ...ledElsewhere(network, table.endpoints(network.id), links, route)];
+    const bridge = links.find((link) => link.name === network.bridgeName);
+    const ports = bridge ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined) : [];
+    return [
+      ...texts.map((what): Clash => ({ network, what })),
+      ...strangePorts(network, ports.map((port) => port.name), config),
+      // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
+      ...(network.predefined && bridge && hasMark(bridge) ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
+    ];
+  });
+}
+
+const isDockerPort = (name: string): boolean => /^veth[0-9a-f]{7}$/.test(name);
+const about = (network: NetworkRecord, names: readonly string[]): string[] => names.map((name) => `${network.id} ${name}`);
+
+/** How a network comes to another bridge. */
+function otherBridge(network: NetworkRecord, { bridgeName }: Pick<NetworkConfig, 'bridgeName'>): string {
+  if (!network.predefined) return `remove the network and create it again with another bridge (-o ${BRIDGE_OPTION.name}=NAME)`;
+  return bridgeName === '' ? 'start the daemon with --default-bridge-name' : 'start the daemon with another --bridge, or without it';
+}
+
+function strangePorts(network: NetworkRecord, ports: readonly string[], config: NetworkConfig): Clash[] {
+  const names = ports.filter(isDockerPort);
+  if (names.length === 0) return [];
+  const what = `another engine has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): both give out its addresses; ${otherBridge(network, config)}, or stop the other engine's containers on it`;
+  return [{ network, what, about: about(network, names) }];
+}
+
+function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[] {
+  const names = ports.map((port) => port.name).filter((name) => !isDockerPort(name));
+  if (names.length === 0) return [];
+  return [{ network, what: `somebody else has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): whoever is there is a neighbour of its containers`, about: about(network, names) }];
+}
+
+function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
+  const own = network.pools.map((pool) => pool.gateway);
+  const others = route.addresses(network.bridgeName).filter((info) => info.scope === 'global' && !own.includes(info.address)).map((info) => `${info.address}/${info.prefix}`);
+  if (others.length === 0) return [];
+  const what = `somebody else gave ${network.bridgeName}, the bridge of network ${network.name}, the address ${others.join(' and ')}: an engine that takes it for its own gives out addresses there; start the daemon with --default-bridge-name, or take the address away`;
+  return [{ network, what, about: about(network, others) }];
+}
+
+function engineSubnets(network: NetworkRecord, route: RouteSocket, isOurs: (name: string) => boolean): string[] {
+  return clashesWithOthers(network, route, isOurs).map(
+    ({ subnet, holder, engine }) => `network ${network.name} has the subnet ${subnet}, and so has ${holder} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
+  );
+}
+
+const wayOutOf = (network: NetworkRecord): string => (network.predefined ? 'give it another subnet with --bip' : 'remove the network and create it again with another --subnet');
+
+/** Where a route of somebody else, or a rule before the main table, takes what is for containers. One of them is asked for: routes are about subnets. */
+function ledElsewhere(network: NetworkRecord, endpoints: readonly Endpoint[], links: readonly LinkInfo[], route: RouteSocket): string[] {
+  const bridge = links.find((link) => link.name === network.bridgeName);
+  if (!bridge?.up || endpoints.length === 0) return [];
+  const onBridge = route.addresses(bridge.name).map(({ address, prefix }) => parseSubnet(`${address}/${prefix}`)!);
+  return (['ipv4', 'ipv6'] as const).flatMap((version): string[] => {
+    const address = endpoints.find((endpoint) => endpoint[version] !== '')?.[version];
+    if (address === undefined || !onBridge.some((subnet) => subnetContains(subnet, address))) return [];
+    const way = wayTo(address, route);
+    if (way?.linkIndex === bridge.index) return [];
+    const to = way ? `to ${links.find(({ index }) => index === way.linkIndex)?.name ?? 'another interface'}, by a route of ${way.table === RT_TABLE_MAIN ? 'the main table' : `the table ${way.table}`}` : 'nowhere';
+    const { subnet } = network.pools.find((pool) => subnetContains(parseSubnet(pool.subnet)!, address)) ?? { subnet: address };
+    const first = way?.table === RT_TABLE_MAIN ? '' : `, or have the main table asked first: ip ${version === 'ipv6' ? '-6 ' : ''}rule add pref 1 to ${subnet} lookup main`;
+    return [`packets to ${address} of network ${network.name} do not go to its bridge ${bridge.name} but ${to}: ${wayOutOf(network)}${first}`];
+  });
+}
+
+/** Undefined where there is none. */
+function wayTo(address: string, route: RouteSocket): RouteInfo | undefined {
+  try {
+    const way = route.routeTo(address);
+    return way.type === 'unicast' ? way : undefined;
+  } catch (error) {
+    if (isKernelError(error)) return undefined;
+    throw error;
+  }
+}
+
+function hostSubnets(network: NetworkRecord, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): string[] {
+  const wayOut = wayOutOf(network);
+  return clashesWithHost(network, links, route, isOurs).map(
+    ({ subnet, holder, address }) => `network ${network.name} has the subnet ${subnet}, and so has ${holder} of this host (${address}): traffic goes to one of the two; ${wayOut}`,
+  );
+}
+
+interface SubnetClash {
+  readonly subnet: string;
+  readonly holder: string;
+  readonly address: string;
+}
+
+/** Subnets of a network that a bridge of another engine has too. */
+export function clashesWithOthers(network: Pick<NetworkRecord, 'pools'>, route: RouteSocket, isOurs: (name: string) => boolean): (SubnetClash & { engine: string })[] {
+  const links = route.links();
+  const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
+  return overlaps(network, links.filter(({ name }) => engines.has(name)), route).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
+}
+
+/** Subnets of a network that an interface of the host's own is in. */
+export function clashesWithHost(network: Pick<NetworkRecord, 'pools'>, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): SubnetClash[] {
+  const engines = new Set(foreignBridges(links, isOurs).map(({ name }) => name));
+  return overlaps(network, links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)), route);
+}
+
+/** One for each of the network's subnets. */
+function overlaps({ pools }: Pick<NetworkRecord, 'pools'>, holders: readonly LinkInfo[], route: RouteSocket): SubnetClash[] {
+  const names = new Map(holders.map((link) => [link.index, link.name]));
+  const theirs = route.addresses().filter((info) => info.scope === 'global' && names.has(info.linkIndex));
+  return pools.flatMap(({ subnet }): SubnetClash[] => {
+    const own = parseSubnet(subnet);
+    const clash = own && theirs.find(({ address, prefix }) => subnetsOverlap(own, parseSubnet(`${address}/${prefix}`)!));
+    return clash ? [{ subnet, holder: names.get(clash.linkIndex)!, address: `${clash.address}/${clash.prefix}` }] : [];
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Interfaces on their way out. The kernel takes its time over each, which nobody has to wait for: the container's names,
+ * ports and rules are gone already. But its address must not have two owners on one bridge: who gets the address next
+ * waits for the last one's interface to be gone, and so does the removal of the network.
+ */
+import { errorMessage } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
+
+export class Departures {
+  readonly #log: Log;
+  readonly #byAddress = new Map<string, Promise<void>>(); // 'network address'
+  readonly #all = new Map<Promise<void>, ReadonlySet<string>>(); // to the networks concerned
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** `gone` resolves to what failed. */
+  add(endpoints: readonly Endpoint[], gone: Promise<unknown[]>): void {
+    const departure = gone.then((errors) => {
+      for (const error of errors) this.#log.warn({ error: errorMessage(error) }, 'an interface of a stopped container could not be removed');
+      this.#all.delete(departure);
+      for (const key of keys) if (this.#byAddress.get(key) === departure) this.#byAddress.delete(key);
+    });
+    const keys = endpoints.flatMap(keysOf);
+    for (const key of keys) this.#byAddress.set(key, departure);
+    this.#all.set(departure, new Set(endpoints.map((endpoint) => endpoint.networkId)));
+  }
+
+  /** Undefined where nothing has to be waited for, so that the common case stays synchronous. */
+  of(endpoints: readonly Endpoint[]): Promise<unknown> | undefined {
+    const waiting = new Set(endpoints.flatMap(keysOf).flatMap((key) => this.#byAddress.get(key) ?? []));
+    return waiting.size === 0 ? undefined : Promise.all(waiting);
+  }
+
+  async fromNetwork(networkId: string): Promise<void> {
+    await Promise.all([...this.#all].flatMap(([departure, networks]) => (networks.has(networkId) ? [departure] : [])));
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all(this.#all.keys());
+  }
+}
+
+function keysOf(endpoint: Endpoint): string[] {
+  return endpointAddresses(endpoint).map((address) => `${endpoint.networkId} ${address}`);
+}

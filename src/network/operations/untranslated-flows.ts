@@ -1,0 +1,63 @@
+/**
+ * Flows that began while the firewall table was gone. Connection tracking remembers that their addresses were not translated,
+ * and would keep it so: the client of a published port that tries again would never come through.
+ */
+import { errorMessage } from '../../base/errors.ts';
+import { deleteFlows, relaxFlows, type Flow } from '../../kernel/conntrack.ts';
+import { endpointAddresses } from '../../model/endpoint.ts';
+import type { Protocol } from '../../model/port.ts';
+import type { NetworkCore } from './core.ts';
+import { reaches } from '../plan/firewall-elements.ts';
+
+const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked anew with its next packet. */
+export function forgetUntranslated(core: NetworkCore): void {
+  try {
+    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
+    deleteFlows({ answered: false, where: strays(core) });
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
+  }
+}
+
+function strays(core: NetworkCore): (flow: Flow) => boolean {
+  const own = new Set(core.route.addresses().map((info) => info.address));
+  const containers = containerAddresses(core);
+  const led = new Set<string>();
+  for (const { sandbox } of core.table.sandboxes()) {
+    for (const { ipv4, ipv6, published } of sandbox.endpoints) {
+      for (const port of published) {
+        for (const version of [4, 6] as const) {
+          if ((version === 4 ? ipv4 : ipv6) !== '' && reaches(port, version)) led.add(portOf(version, PROTOCOL_NUMBERS[port.protocol], port.hostPort));
+        }
+      }
+    }
+  }
+  return (flow) => {
+    const { original, reply, version, protocol } = flow;
+    if (reply.source !== original.destination || reply.destination !== original.source) return false;
+    if (own.has(original.destination)) return led.has(portOf(version, protocol, original.destinationPort));
+    return containers.has(original.source) && !containers.has(original.destination);
+  };
+}
+
+/**
+ * Connections of containers that lived through a moment without the table. The kernel starts their windows anew from the next packet
+ * that it sees; if an acknowledgement was lost just then, it takes the one that is sent again for invalid, for ever, and the connection
+ * stands still. So they are no longer held to windows.
+ */
+export async function keepAlive(core: NetworkCore): Promise<void> {
+  const containers = containerAddresses(core);
+  try {
+    await relaxFlows({ where: ({ answered, original, reply }) => answered && (containers.has(original.source) || containers.has(reply.source)) });
+  } catch (error) {
+    core.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
+  }
+}
+
+function containerAddresses(core: NetworkCore): Set<string> {
+  return new Set(core.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(endpointAddresses)));
+}
+
+const portOf = (version: number, protocol: number, port: number): string => `${version} ${protocol} ${port}`;

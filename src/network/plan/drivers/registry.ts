@@ -1,0 +1,16 @@
+/** The drivers there are. */
+import { notFound } from '../../../base/errors.ts';
+import { bridgeDriver } from './bridge/driver.ts';
+import { hostDriver } from './host/driver.ts';
+import { ipvlanDriver, macvlanDriver } from './macvlan/driver.ts';
+import { noneDriver } from './none/driver.ts';
+import type { NetworkDriver } from '../driver.ts';
+
+const DRIVERS = new Map([bridgeDriver, hostDriver, noneDriver, macvlanDriver, ipvlanDriver].map((driver) => [driver.name, driver]));
+
+/** Throws `notFound` in Docker's words. */
+export function driverNamed(name: string): NetworkDriver {
+  const driver = DRIVERS.get(name === '' ? 'bridge' : name);
+  if (!driver) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+  return driver;
+}
