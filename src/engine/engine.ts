@@ -127,9 +127,12 @@ export function createEngine(deps: EngineDeps) {
   deps.network.onWarning(({ networkId, networkName, what }) => {
     events.publish({ type: 'network', action: 'warning', actorId: networkId, attributes: { name: networkName, warning: what } });
   });
+  // Before the network is restored nothing may be asked of it.
+  let markRestored!: () => void;
+  const restored = new Promise<void>((resolve) => (markRestored = resolve));
   deps.runtime.onExit((id, exit) => {
     noteActivity(`exit of ${id}`);
-    handleExit(parts, id, exit).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+    restored.then(() => handleExit(parts, id, exit)).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
 
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({ record, refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length, sizeBytes: -1 });
@@ -138,6 +141,7 @@ export function createEngine(deps: EngineDeps) {
     /** Adopts what lives, then starts what restart policies ask for (without waiting for that). */
     async restore(): Promise<void> {
       await restoreContainers(parts);
+      markRestored();
       void startWithDaemon(parts);
     },
     /** Stops acting; containers go on. */

@@ -62,7 +62,10 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
   await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id) && !needs.setAside.has(id)).map((id) => dropHalfStarted(needs, id)));
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   // So are those of containers that do not run, and whose network others live in.
-  const owners = [...live.keys()].flatMap((id) => networkOwnerId(containers, containers.find(id)) ?? []);
+  const owners = [...live.keys()].flatMap((id) => {
+    const record = containers.get(id);
+    return (record && networkOwnerId(containers, record)) ?? [];
+  });
   await needs.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), containers.all().map(knownContainer));
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
   await unmountLeftovers(needs);

@@ -110,6 +110,15 @@ export class EngineOnFakes {
     return Object.entries(left).filter(([, there]) => there).map(([name]) => name);
   }
 
+  /** The store's. */
+  async commit(changes: readonly Change[]): Promise<void> {
+    await this.#call('store');
+    for (const { key, value } of changes) {
+      if (value === undefined) this.stored.delete(key);
+      else this.stored.set(key, value as ContainerRecord);
+    }
+  }
+
   async #call(name: string): Promise<void> {
     this.calls.push(name);
     const happens = this.#meanwhile.get(name);
@@ -131,16 +140,6 @@ export class EngineOnFakes {
   #makeParts() {
     const events = new EventBus(systemClock);
     events.listen(({ type, action }) => this.events.push(type === 'container' ? action : `${type} ${action}`));
-    const store = {
-      values: () => [],
-      commit: async (changes: readonly Change[]) => {
-        await this.#call('store');
-        for (const { key, value } of changes) {
-          if (value === undefined) this.stored.delete(key);
-          else this.stored.set(key, value as ContainerRecord);
-        }
-      },
-    };
     const base = {
       config: {
         dataRoot: join(this.dir, 'data'),
@@ -156,7 +155,7 @@ export class EngineOnFakes {
       clock: systemClock,
       log: silentLog,
       events,
-      containers: new ContainerTable(store as unknown as Store),
+      containers: new ContainerTable({ values: () => [], commit: (changes: readonly Change[]) => this.commit(changes) } as unknown as Store),
       setAside: new Map<string, AsideRecord>(),
       network: this.#network(),
       runtime: this.#runtime(),
