@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { commitImage, type CommitRequest } from './commit-image.ts';
 import { ImageCatalog } from './image-catalog.ts';
+import { ImageMounts } from './image-mounts.ts';
 import { hasChildren, removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
 import { loadImages } from './load-images.ts';
@@ -28,10 +29,10 @@ export interface ImageStoreOptions {
 }
 
 export class ImageStore {
-  /** For the rootfs store of the same room. */
+  /** These two for the rootfs store of the same room. */
   readonly catalog: ImageCatalog;
+  readonly mounts = new ImageMounts();
   readonly #registries: RegistryOptions;
-  #isMounted: (imageId: string) => boolean = () => false;
 
   private constructor(catalog: ImageCatalog, registries: RegistryOptions) {
     this.catalog = catalog;
@@ -127,7 +128,7 @@ export class ImageStore {
     options: { force: boolean; prune: boolean; users: (imageId: string) => readonly ImageUser[] },
   ): RemovedItem[] {
     const record = this.get(ref);
-    return this.catalog.atOnce(() => removeImage(this.catalog, ref, record.id, { ...options, isMounted: this.#isMounted }));
+    return this.catalog.atOnce(() => removeImage(this.catalog, ref, record.id, { ...options, isMounted: (imageId) => this.mounts.has(imageId) }));
   }
 
   /**
@@ -165,14 +166,9 @@ export class ImageStore {
     return sizeBytes;
   }
 
-  /** The rootfs store says which images its containers stand on; hidden ones that none does are dropped. */
-  setMountedBy(isMounted: (imageId: string) => boolean): void {
-    this.#isMounted = isMounted;
-    this.dropHidden();
-  }
-
+  /** Hidden images on which no container stands any more are dropped. */
   dropHidden(): void {
-    const hidden = [...this.catalog.state.images.values()].filter((image) => image.hidden && !this.#isMounted(image.id));
+    const hidden = [...this.catalog.state.images.values()].filter((image) => image.hidden && !this.mounts.has(image.id));
     if (hidden.length > 0) this.catalog.forget(hidden.map((image) => image.id));
   }
 

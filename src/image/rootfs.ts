@@ -32,7 +32,6 @@ export class RootfsStore {
   readonly #images: ImageStore;
   readonly #log: Log;
   readonly #imageOf = new Map<string, string>();
-  readonly #users = new Map<string, number>(); // containers by image id
   readonly #unlinked = new Set<string>();
   readonly #sweeps = new Set<Promise<void>>();
 
@@ -58,13 +57,13 @@ export class RootfsStore {
       if (imageId === undefined) store.#unlinked.add(name);
       else store.#note(name, imageId);
     }
-    images.setMountedBy((imageId) => (store.#users.get(imageId) ?? 0) > 0);
+    images.dropHidden();
     return store;
   }
 
   #note(containerId: string, imageId: string): void {
     this.#imageOf.set(containerId, imageId);
-    this.#users.set(imageId, (this.#users.get(imageId) ?? 0) + 1);
+    this.#images.mounts.add(imageId, containerId);
   }
 
   #path(containerId: string, ...names: string[]): string {
@@ -164,13 +163,7 @@ export class RootfsStore {
     const imageId = this.#imageOf.get(containerId);
     if (imageId === undefined) return;
     this.#imageOf.delete(containerId);
-    const left = (this.#users.get(imageId) ?? 1) - 1;
-    if (left > 0) {
-      this.#users.set(imageId, left);
-      return;
-    }
-    this.#users.delete(imageId);
-    this.#images.dropHidden();
+    if (this.#images.mounts.remove(imageId, containerId)) this.#images.dropHidden();
   }
 
   #discard(containerId: string): void {
