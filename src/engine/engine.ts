@@ -25,7 +25,7 @@ import type { Store } from '../store/store.ts';
 import { AttachHub } from './container/attach-hub.ts';
 import * as archive from './container/container-archive.ts';
 import { createContainer } from './container/container-create.ts';
-import { handleExit } from './container/container-exit.ts';
+import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { NameReservations } from './container/container-name.ts';
 import { addPorts, removePorts } from './container/container-ports.ts';
 import { removeContainer, removeHeld } from './container/container-remove.ts';
@@ -118,9 +118,10 @@ export function createEngine(deps: EngineDeps) {
     restarts: new RestartTimers(),
     health: new HealthMonitor(probes),
   };
-  const starting = { ...base, removeAfterRun: (held: Held) => removeHeld(base, held, { volumes: true }) };
-  /** Everything; each use-case takes of it what it declares. */
-  const parts = { ...starting, start: (held: Held) => startHeld(starting, held) };
+  // Each use-case takes of these what it declares.
+  const starting = { ...base, remove: (held: Held, options: { volumes: boolean }) => removeHeld(base, held, options) };
+  const exiting = { ...starting, start: (held: Held) => startHeld(starting, held) };
+  const parts = { ...exiting, handleExit: (id: string, exit: RuntimeExit) => handleExit(exiting, id, exit) };
   deps.network.onRepair(({ networkId, networkName, what }) => {
     events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
   });
@@ -132,7 +133,7 @@ export function createEngine(deps: EngineDeps) {
   const restored = new Promise<void>((resolve) => (markRestored = resolve));
   deps.runtime.onExit((id, exit) => {
     noteActivity(`exit of ${id}`);
-    restored.then(() => handleExit(parts, id, exit)).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+    restored.then(() => parts.handleExit(id, exit)).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
 
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({ record, refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length, sizeBytes: -1 });

@@ -1,6 +1,6 @@
 /**
- * What the use-cases ask of the rooms below, by purpose. A use-case takes of these what it needs and no more, so that a test gives it
- * just that; `createEngine` has the real things.
+ * What the use-cases need of the rooms below, by purpose, at most ten methods each. A use-case declares which of them it uses, so a test
+ * has to give it no more than that; `createEngine` passes the real ones.
  */
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';
@@ -15,6 +15,9 @@ export type LiveNetwork = Pick<NetworkService, 'sandbox' | 'request' | 'connect'
 
 /** Which containers exist, also those that do not run: their names, and the addresses that they asked for. */
 export type KnownContainers = Pick<NetworkService, 'remember' | 'forget' | 'checkConnection'>;
+
+/** What is done with the network when a daemon starts. */
+export type NetworkRecovery = Pick<NetworkService, 'restore' | 'sandbox' | 'request' | 'rename' | 'setHealth' | 'setLinks' | 'remember' | 'leave' | 'park' | 'releaseParked'>;
 
 /** The networks themselves. */
 export type Networks = Pick<NetworkService, 'networks' | 'endpoints' | 'createNetwork' | 'removeNetwork' | 'poolUsage'>;

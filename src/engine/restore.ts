@@ -5,15 +5,15 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatTimeNs } from '../base/clock.ts';
+import { formatTimeNs, type Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
-import type { NetworkService } from '../network/service.ts';
 import type { AsideRecord } from '../store/aside.ts';
-import { handleExit, restartAfterExit, type ExitNeeds, type RestartLaterNeeds, type RuntimeExit } from './container/container-exit.ts';
+import { restartAfterExit, type HandleExit, type RestartLaterNeeds, type RuntimeExit } from './container/container-exit.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { withPortBindings } from './container/container-ports.ts';
+import type { RemoveHeld } from './container/container-remove.ts';
 import { isUp } from './container/container-stop.ts';
 import type { ContainerTable } from './container/container-table.ts';
 import { followLostLinks, setLiveLinks, type FollowNeeds } from './container/followed-links.ts';
@@ -22,22 +22,25 @@ import type { Held } from './container/held.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
 import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
 import { shouldStartWithDaemon } from './container/restart-policy.ts';
-import { settlePart } from './container/settle-part.ts';
-import { networkOwnerId, releaseNetwork } from './container/shared-network.ts';
+import { settlePart, type SettleNeeds } from './container/settle-part.ts';
+import { networkOwnerId, releaseNetwork, type ReleaseNeeds } from './container/shared-network.ts';
 import type { EngineConfig } from './engine-config.ts';
-import type { KnownContainers, LiveNetwork, RootfsRecovery, RunNetwork, RuntimeRecovery } from './ports.ts';
+import type { NetworkRecovery, RootfsRecovery, RuntimeRecovery } from './ports.ts';
 import type { VolumeService } from './volume/volume-service.ts';
 
-export type RestoreNeeds = ExitNeeds & FollowNeeds & {
+export type RestoreNeeds = ReleaseNeeds & SettleNeeds & FollowNeeds & {
   readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot' | 'cgroupParent' | 'defaultRuntime'>;
-  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get'>;
+  readonly containers: Pick<ContainerTable, 'all' | 'get'>;
   /** Containers whose records cannot be read, by id: nothing of them is touched. */
   readonly setAside: ReadonlyMap<string, AsideRecord>;
-  readonly network: Pick<NetworkService, 'restore'> & Pick<RunNetwork, 'setHealth'> & Pick<LiveNetwork, 'request' | 'rename'> & Pick<KnownContainers, 'remember'>;
+  readonly network: NetworkRecovery;
   readonly rootfs: RootfsRecovery;
   readonly runtime: RuntimeRecovery;
   readonly volumes: Pick<VolumeService, 'settle'>;
   readonly health: Pick<HealthMonitor, 'watch'>;
+  readonly clock: Clock;
+  readonly handleExit: HandleExit;
+  readonly remove: RemoveHeld;
 };
 
 export type StartWithDaemonNeeds = RestartLaterNeeds & {
@@ -70,7 +73,7 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
   await unmountLeftovers(needs);
   for (const [id, pid] of live) await containers.lockedEvenIfGone(id, async (held) => held && adopt(needs, held, pid));
-  for (const [id, exit] of missed) await handleExit(needs, id, exit);
+  for (const [id, exit] of missed) await needs.handleExit(id, exit);
   for (const { id } of containers.all()) {
     await containers.lockedEvenIfGone(id, async (held) => {
       if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && needs.network.sandbox(id)) await releaseNetwork(needs, held.record);
@@ -171,7 +174,7 @@ async function finishRemovals(needs: RestoreNeeds): Promise<void> {
     const half = record.state.status === 'removing' || record.state.status === 'dead';
     const ended = record.spec.host.autoRemove && record.state.status === 'exited';
     if (!half && !ended) continue;
-    await needs.containers.lockedEvenIfGone(record.id, async (held) => held && needs.removeAfterRun(held)).catch((error: unknown) =>
+    await needs.containers.lockedEvenIfGone(record.id, async (held) => held && needs.remove(held, { volumes: true })).catch((error: unknown) =>
       needs.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
     );
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { AttachHub } from '../../src/engine/container/attach-hub.ts';
-import { handleExit } from '../../src/engine/container/container-exit.ts';
+import { handleExit, type RuntimeExit } from '../../src/engine/container/container-exit.ts';
 import { removeHeld } from '../../src/engine/container/container-remove.ts';
 import { startHeld } from '../../src/engine/container/container-start.ts';
 import { ContainerTable } from '../../src/engine/container/container-table.ts';
@@ -92,7 +92,7 @@ export class EngineOnFakes {
 
   /** The process of a container ends, and the engine hears of it. */
   exit(id: string, code: number): Promise<void> {
-    return handleExit(this.parts, id, { code, oomKilled: false, at: new Date().toISOString() });
+    return this.parts.handleExit(id, { code, oomKilled: false, at: new Date().toISOString() });
   }
 
   record(id: string): ContainerRecord {
@@ -178,8 +178,9 @@ export class EngineOnFakes {
       execs: new ExecTable(),
       restarts: new RestartTimers(),
     };
-    const starting = { ...base, removeAfterRun: (held: Held) => removeHeld(base, held, { volumes: true }) };
-    return { ...starting, start: (held: Held) => startHeld(starting, held) };
+    const starting = { ...base, remove: (held: Held, options: { volumes: boolean }) => removeHeld(base, held, options) };
+    const exiting = { ...starting, start: (held: Held) => startHeld(starting, held) };
+    return { ...exiting, handleExit: (id: string, exit: RuntimeExit) => handleExit(exiting, id, exit) };
   }
 
   #network() {

@@ -94,7 +94,7 @@ test('a restart does not come when the user has removed the container before its
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running(ALWAYS);
   await engine.exit(id, 1);
-  await engine.parts.containers.locked(id, (held) => engine.parts.removeAfterRun(held));
+  await engine.parts.containers.locked(id, (held) => engine.parts.remove(held, { volumes: true }));
   engine.calls.length = 0;
   t.mock.timers.tick(60_000);
   await engine.idle(id);

@@ -7,6 +7,7 @@ import type { ExecTable } from '../exec/exec-table.ts';
 import { driverOf } from '../network/network-lookup.ts';
 import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import type { RemoveHeld } from './container-remove.ts';
 import type { StartHeld } from './container-start.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
@@ -38,7 +39,7 @@ export type ExitNeeds = TakeDownNeeds & RestartLaterNeeds & {
   readonly health: Pick<HealthMonitor, 'forget'>;
   readonly execs: Pick<ExecTable, 'containerEnded'>;
   readonly waits: Pick<ExitWaits, 'exited'>;
-  removeAfterRun(held: Held): Promise<void>;
+  readonly remove: RemoveHeld;
 };
 
 export interface RuntimeExit {
@@ -46,6 +47,9 @@ export interface RuntimeExit {
   readonly oomKilled: boolean;
   readonly at: string;
 }
+
+/** How an exit is settled by who has heard of it. */
+export type HandleExit = (id: string, exit: RuntimeExit) => Promise<void>;
 
 /** Called by the runtime for every exit, and at restore for those that were missed. */
 export function handleExit(needs: ExitNeeds, id: string, exit: RuntimeExit): Promise<void> {
@@ -99,7 +103,7 @@ async function settleRemoval(needs: ExitNeeds, held: Held): Promise<void> {
   await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
   needs.waits.exited(id, { exitCode: ended.state.exitCode, error: '' });
   await settlePart(needs, held, 'removing a container that has ended', async (now) => {
-    if (now) await needs.removeAfterRun(now);
+    if (now) await needs.remove(now, { volumes: true });
     needs.runtime.forgetExit(id);
   });
 }

@@ -36,8 +36,12 @@ export type RemoveHeldNeeds = ReleaseNeeds & {
   readonly log: Log;
 };
 
-export type RemoveNeeds = RemoveHeldNeeds & StopNeeds & LiveLinkNeeds & {
+/** How a container is removed whose lock is held. */
+export type RemoveHeld = (held: Held, options: { volumes: boolean }) => Promise<void>;
+
+export type RemoveNeeds = StopNeeds & LiveLinkNeeds & {
   readonly containers: Pick<ContainerTable, 'byName' | 'locked'>;
+  readonly remove: RemoveHeld;
 };
 
 export async function removeContainer(
@@ -56,25 +60,25 @@ export async function removeContainer(
       throw conflict(`cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`);
     }
   }
-  if (!options.force) return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs, held, options));
+  if (!options.force) return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs.remove, held, options));
   for (;;) {
     needs.restarts.forget(id);
     const now = needs.containers.get(id);
     if (now && isUp(now)) await endRun(needs, now, { signal: 'SIGKILL', timeoutS: 0 });
     const removed = await lockToEnd(needs, id, async (held) => {
       if (held && isUp(held.record)) return false; // a start that was under way came first
-      await removeStopped(needs, held, options);
+      await removeStopped(needs.remove, held, options);
       return true;
     });
     if (removed) return;
   }
 }
 
-async function removeStopped(needs: RemoveHeldNeeds, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
+async function removeStopped(remove: RemoveHeld, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
   if (!held) return;
   const { record } = held;
   if (isUp(record)) throw conflict(`cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`);
-  await removeHeld(needs, held, { volumes: options.volumes });
+  await remove(held, { volumes: options.volumes });
 }
 
 /**

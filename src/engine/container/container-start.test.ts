@@ -128,7 +128,7 @@ test('an exit that comes while the start is under way is settled after it', asyn
 
 test('what was removed before its turn came is not started', async () => {
   const { id } = await container();
-  const removed = engine.parts.containers.locked(id, (held) => engine.parts.removeAfterRun(held));
+  const removed = engine.parts.containers.locked(id, (held) => engine.parts.remove(held, { volumes: true }));
   await assert.rejects(startContainer(engine.parts, id), { kind: 'notFound', message: `No such container: ${id}` });
   await removed;
   assert.equal(engine.calls.includes('rootfs.mount'), false);

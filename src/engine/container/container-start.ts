@@ -20,6 +20,7 @@ import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
 import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
 import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
+import type { RemoveHeld } from './container-remove.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Held } from './held.ts';
@@ -47,10 +48,10 @@ export interface StartNeeds {
   readonly clock: Clock;
   readonly log: Log;
   /** With --rm, a container that cannot be started goes. */
-  removeAfterRun(held: Held): Promise<void>;
+  readonly remove: RemoveHeld;
 }
 
-/** How others start a container whose lock they have. */
+/** How a container is started whose lock is held. */
 export type StartHeld = (held: Held) => Promise<void>;
 
 export interface UserStartNeeds {
@@ -88,7 +89,7 @@ export async function startHeld(needs: StartNeeds, held: Held): Promise<void> {
     if (needs.network.sandbox(id)) await releaseNetwork(needs, held.record).catch(warn('network of a failed start'));
     const failed = held.update((record) => withFailure(record, error));
     await held.save().catch(warn('storing that a start failed')); // the disk may be full, which is why it did
-    if (failed.spec.host.autoRemove) await needs.removeAfterRun(held).catch(warn('auto-remove failed'));
+    if (failed.spec.host.autoRemove) await needs.remove(held, { volumes: true }).catch(warn('auto-remove failed'));
     throw error;
   }
 }

@@ -81,7 +81,7 @@ test('a write that fails leaves the record as it was', async () => {
   assert.equal(table.find('web').name, 'web');
 });
 
-test('who has let go of the lock writes no more', async () => {
+test('a lock that was released writes no more', async () => {
   const { table } = await tableWith('web');
   let kept!: Held;
   await table.locked('web', async (held) => void (kept = held));
@@ -90,7 +90,7 @@ test('who has let go of the lock writes no more', async () => {
   await assert.rejects(kept.remove([]), /not held any more/);
 });
 
-test('who waits for a container that is removed meanwhile is told that it has gone', async () => {
+test('waiting for the lock of a container that is removed meanwhile ends with not found', async () => {
   const { table } = await tableWith('web');
   const removed = table.locked('web', (held) => held.remove([]));
   const refused = assert.rejects(table.locked('web', async () => {}), /No such container: id-of-web/);

@@ -1,6 +1,6 @@
 /**
- * A container's lock as a value. Who has one is alone with the container: `record` is always the present one, and a change is made of that,
- * never of a copy from before an `await`. What has to be done under the lock takes a `Held`, so that it cannot be done without.
+ * A container's lock as a value. While it is held nothing else works on the container: `record` is always the current record, and each change
+ * is computed from it, never from a copy taken before an `await`. A function that needs the lock takes a `Held`, so a call without it does not compile.
  */
 import { systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -61,7 +61,7 @@ export class HeldContainer implements Held {
     this.#writer.drop(this.id);
   }
 
-  /** The lock is let go: whatever still has this cannot write any more. */
+  /** The lock is released: a reference that is still kept cannot write any more. */
   release(): void {
     this.#released = true;
   }
