@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BANNED_FILE_NAMES, BORDERS, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_READ_SENTENCES, MAY_OPEN_TREES, NETWORK_LAYERS, ROOT_CHANGES, SENTENCES_READ, TREE_OPENS } from './borders.ts';
+import { BANNED_FILE_NAMES, BORDERS, DRIVER_NAMES, MAX_FILE_LINES, MAY_CHANGE_ROOT, MAY_READ_SENTENCES, MAY_OPEN_TREES, NETWORK_LAYERS, ROOT_CHANGES, SENTENCES_READ, TREE_OPENS } from './borders.ts';
 import { MAY_JOIN_TREES, treePathsIn } from './tree-paths.ts';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
@@ -76,6 +76,14 @@ test('no error of ours is known by its words', () => {
   const found = files.filter((path) => !path.endsWith('.test.ts')).flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').filter((line) => SENTENCES_READ.test(line)).map((line) => ({ path, line: line.trim() })));
   assert.deepEqual(found.filter(({ path }) => !(path in MAY_READ_SENTENCES)), [], 'give the error what it knows: a class, a kind, a cause with a code');
   assert.deepEqual(Object.keys(MAY_READ_SENTENCES).filter((file) => !found.some(({ path }) => path === file)), [], 'these need no leave any more');
+});
+
+test('what a network is, its driver says: nobody in network asks for the name of one', () => {
+  for (const bad of ["network.driver === 'bridge'", "({ driver }) => driver !== 'null'", "driverNamed('bridge').createNetwork(x)"]) assert.match(bad, DRIVER_NAMES);
+  for (const good of ["spec.ipam.driver === 'null'", "link.kind === 'bridge'", "spec.driver === 'overlay'", 'driverNamed(network.driver)']) assert.doesNotMatch(good, DRIVER_NAMES);
+  const asking = files.filter((path) => inNetwork(path) && !path.startsWith('network/plan/drivers/') && !isTest(path));
+  const found = asking.flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').filter((line) => DRIVER_NAMES.test(line)).map((line) => `${path}: ${line.trim()}`));
+  assert.deepEqual(found, [], 'ask its policy (network/plan/network-policy.ts)');
 });
 
 test('nothing makes every promise of the daemon slower', () => {

@@ -24,6 +24,7 @@ import { leaveSandbox } from './operations/leave.ts';
 import { dnsNamesFor } from './table/dns-names.ts';
 import { publishMore, unpublish } from './operations/publish.ts';
 import { NetworkAdmin } from './operations/networks.ts';
+import { namespaceOn } from './plan/network-policy.ts';
 import { assignPublished, publishedOf } from './table/published.ts';
 import type { JoinLink, JoinRequest, Sandbox, SandboxRecord } from './table/sandbox.ts';
 import type { WantedPort } from './ports/port-request.ts';
@@ -288,7 +289,7 @@ export class NetworkService {
       const published = publishedOf(sandbox.endpoints);
       const rest = sandbox.endpoints.filter((candidate) => candidate.id !== endpoint.id);
       // Without the network that is none, others can be connected.
-      const mode = network.driver === 'null' ? 'networks' : request.mode;
+      const mode = namespaceOn(network) === 'none' ? 'networks' : request.mode;
       const disconnected: JoinRequest = { ...request, mode, connections: request.connections.filter((connection) => connection.networkId !== networkId) };
       const next = withEndpoints(this.#core, { ...record, request: disconnected, sandbox: { ...sandbox, mode } }, assignPublished(rest, published));
       this.#rememberAgain(disconnected, request, undo);
@@ -417,8 +418,8 @@ export class NetworkService {
 
   #allotConnection(containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
     const { sandbox, request } = this.#record(containerId);
-    if (sandbox.mode === 'host' || network.driver === 'host') throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
-    if (sandbox.mode === 'none' || !driverNamed(network.driver).connectable) {
+    if (sandbox.mode === 'host' || namespaceOn(network) === 'host') throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
+    if (sandbox.mode === 'none' || !driverNamed(network.driver).policy.connectable) {
       throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
     }
     if (this.#core.table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseSubnet, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkSpec } from '../../model/network.ts';
+import { needsGateway } from '../plan/network-policy.ts';
 import { Ipam, SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from './ipam.ts';
 
 const UNUSED = { own: [], routed: [] };
@@ -26,7 +27,7 @@ function create(ipam: Ipam, id: string, wanted: NetworkSpec, own: Subnet[] = [])
 }
 
 test('networks without a subnet get the default pools in order, with the first address as gateway', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   assert.deepEqual(create(ipam, 'bridge', spec([{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }])), [
     { subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} },
   ]);
@@ -50,7 +51,7 @@ test('IPv6: a unique local /64, alone or beside IPv4', () => {
 });
 
 test('a range, a gateway of its own and auxiliary addresses', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   const pools = create(
     ipam,
     'back',
@@ -67,7 +68,7 @@ test('a range, a gateway of its own and auxiliary addresses', () => {
 });
 
 test('the words of a full network, of a stranger address and of a taken one', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'tiny', spec([{ subnet: '10.67.0.0/30' }]));
   assert.equal(ipam.take('tiny', 4), '10.67.0.2');
   assert.throws(() => ipam.take('tiny', 4), { message: "no available IPv4 addresses on this network's address pools: tiny (tiny)" });
@@ -84,14 +85,14 @@ test('the words of a full network, of a stranger address and of a taken one', ()
 });
 
 test('several pools of a network are used one after the other', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'two', spec([{ subnet: '10.1.0.0/30' }, { subnet: '10.2.0.0/30' }], { driver: 'macvlan', options: { parent: 'eth0' } }));
   assert.deepEqual([ipam.take('two', 4), ipam.take('two', 4)], ['10.1.0.2', '10.2.0.2']);
   assert.throws(() => ipam.take('two', 4), { kind: 'system' });
 });
 
 test('peers: /31, /32 and /127', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   const [peer] = create(ipam, 'p31', spec([{ subnet: '10.0.0.2/31' }]));
   assert.deepEqual([peer!.gateway, ipam.take('p31', 4)], ['10.0.0.2', '10.0.0.3']);
   const macvlan = { driver: 'macvlan', internal: true };
@@ -102,7 +103,7 @@ test('peers: /31, /32 and /127', () => {
 });
 
 test('refusals in Docker\'s words', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'back', spec([{ subnet: '10.66.0.0/24' }]));
   const refuses = (pools: Partial<IpamPool>[], kind: string, message: string, change: Partial<NetworkSpec> = {}) =>
     assert.throws(() => ipam.choosePools(spec(pools, change), UNUSED), { kind, message });
@@ -141,7 +142,7 @@ test('refusals in Docker\'s words', () => {
 });
 
 test('without pools: host, none and the null driver', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'host', spec([], { ipam: { driver: 'null', options: null, pools: [] } }));
   assert.equal(ipam.take('host', 4), '');
 });
@@ -186,7 +187,7 @@ test('a network that is made again has the subnet that it had, unless somebody h
 });
 
 test('small subnets by an option', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   const small = (size: string) => spec([], { ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION]: size }, pools: [] } });
   assert.equal(create(ipam, 'a', small('28'))[0]!.subnet, '172.17.0.0/28');
   assert.equal(create(ipam, 'b', small('28'))[0]!.subnet, '172.17.0.16/28');
@@ -199,7 +200,7 @@ test('small subnets by an option', () => {
 });
 
 test('an address asked for with --ip is kept while its container is stopped', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'net', spec([{ subnet: '10.1.0.0/29' }]));
   ipam.take('net', 4, '10.1.0.2');
   ipam.reserve('net', '10.1.0.2', 'container');
@@ -211,7 +212,7 @@ test('an address asked for with --ip is kept while its container is stopped', ()
 });
 
 test('no gateway where nobody would use it', () => {
-  const ipam = new Ipam({ pools: [] });
+  const ipam = new Ipam({ pools: [], needsGateway });
   const gateway = (change: Partial<NetworkSpec>) => ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), UNUSED)[0]!.gateway;
   assert.equal(gateway({ internal: true }), '10.1.0.1');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }), '');

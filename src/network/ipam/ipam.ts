@@ -38,12 +38,14 @@ export interface PoolUsage {
 export class Ipam {
   readonly #sources: Readonly<Record<4 | 6, readonly ParsedSource[]>>;
   readonly #networks = new Map<string, OpenNetwork>();
+  readonly #needsGateway: (spec: NetworkSpec, version: 4 | 6) => boolean;
 
   /**
    * `pools`: [] for Docker's. IPv6 networks get a /64 of a unique local /48 derived from `hostId` where `pools` has no
-   * IPv6 source. Throws `invalid` for a pool that cannot be cut.
+   * IPv6 source. `needsGateway`: false for networks whose gateway address nobody would use. Throws `invalid` for a pool that cannot be cut.
    */
-  constructor(options: { pools: readonly SubnetSource[]; hostId?: string }) {
+  constructor(options: { pools: readonly SubnetSource[]; hostId?: string; needsGateway?: (spec: NetworkSpec, version: 4 | 6) => boolean }) {
+    this.#needsGateway = options.needsGateway ?? (() => true);
     const own4 = parseSources(options.pools, 4);
     const own6 = parseSources(options.pools, 6);
     this.#sources = {
@@ -73,7 +75,7 @@ export class Ipam {
         const subnet = pool.subnet === '' ? (this.#reuse(earlier, version) ?? this.#chooseSubnet(spec, version, { own: [...host.own, ...subnets], routed: host.routed })) : parseSubnet(pool.subnet)!;
         if (pool.subnet !== '') this.#refuseOverlap(subnet, subnets);
         subnets.push(subnet);
-        chosen.push(fillPool(pool, subnet, needsGateway(spec, version)));
+        chosen.push(fillPool(pool, subnet, this.#needsGateway(spec, version)));
       }
     }
     return chosen;
@@ -228,14 +230,6 @@ function nullPools(spec: NetworkSpec): IpamPool[] {
     if (pool.ipRange !== '') throw invalid('null ipam driver does not handle specific address subpool requests');
   }
   return [];
-}
-
-/** Docker's rule, by driver, for networks whose gateway address nobody would use. */
-function needsGateway(spec: NetworkSpec, version: 4 | 6): boolean {
-  if (spec.driver === 'macvlan' || spec.driver === 'ipvlan') return !spec.internal && Boolean(spec.options['parent']) && !/^l3s?$/.test(spec.options['ipvlan_mode'] ?? '');
-  const mode = spec.options[`com.docker.network.bridge.gateway_mode_ipv${version}`];
-  const inhibited = /^(1|t|true)$/i.test(spec.options['com.docker.network.bridge.inhibit_ipv4'] ?? '');
-  return mode !== 'isolated' && !(version === 4 && spec.internal && inhibited);
 }
 
 /** Spells a pool canonically, finds its gateway (the first address that can be chosen) and checks that nothing is named twice. */

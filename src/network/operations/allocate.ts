@@ -151,7 +151,7 @@ export function publishPorts(
 }
 
 function publishes(core: NetworkCore, endpoint: Endpoint): boolean {
-  return driverNamed(networkOf(core, endpoint.networkId).driver).publishes;
+  return driverNamed(networkOf(core, endpoint.networkId).driver).policy.publishes;
 }
 
 function optionsOf(core: NetworkCore, endpoint: Endpoint): BridgeOptions {

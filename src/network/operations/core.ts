@@ -20,6 +20,7 @@ import { Ipam } from '../ipam/ipam.ts';
 import { LateFiles } from '../files/late-files.ts';
 import type { HostFacts } from '../plan/driver.ts';
 import type { FirewallPolicy } from '../plan/firewall-elements.ts';
+import { guardedBridge, needsGateway } from '../plan/network-policy.ts';
 import { NetworkTable } from '../table/table.ts';
 import type { PortAllocator } from '../ports/allocator.ts';
 import { createPortAllocator } from '../ports/held/held-ports.ts';
@@ -70,7 +71,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     announcer: new Announcer(log),
     id: config.hostId,
     adopted: new AdoptedBridges(join(config.stateDir, 'adopted-bridges'), log),
-    ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId }),
+    ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId, needsGateway }),
     ports: createPortAllocator(table),
     firewall,
     foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks(), route), marked: config.firewallIntegration })),
@@ -87,9 +88,9 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
   };
 }
 
-/** Of the bridge networks that there are. */
+/** Those by which networks pass our firewall. */
 export function bridgesOf({ table }: NetworkCore): string[] {
-  return table.networks().filter(({ driver, bridgeName, configOnly }) => driver === 'bridge' && bridgeName !== '' && !configOnly).map(({ bridgeName }) => bridgeName);
+  return table.networks().map((network) => guardedBridge(network)).filter((bridge) => bridge !== '');
 }
 
 export function networkOf(core: NetworkCore, id: string): NetworkRecord {

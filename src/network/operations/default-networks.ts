@@ -7,6 +7,7 @@ import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkRecord, type NetworkSpec
 import type { NetworkConfig } from '../contract.ts';
 import { DOCKER_BRIDGE, type DefaultBridge } from '../host/default-bridge.ts';
 import { Ipam } from '../ipam/ipam.ts';
+import { needsGateway } from '../plan/network-policy.ts';
 import { BRIDGE_OPTION } from '../plan/bridge-options.ts';
 
 const DEFAULT_BIP = '172.17.0.1/16';
@@ -45,7 +46,7 @@ export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBrid
 export function checkDefaultBridge(config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>): void {
   const spec = defaultBridgeSpec(config, { name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE, besideDocker: false });
   checkBridgeSpec(spec, { linkKind: () => undefined, engineOfBridge: () => undefined });
-  new Ipam({ pools: config.addressPools }).choosePools(spec, { own: [], routed: [] });
+  new Ipam({ pools: config.addressPools, needsGateway }).choosePools(spec, { own: [], routed: [] });
 }
 
 /** The subnet of the bridge's own address, or else all that containers may be given. */

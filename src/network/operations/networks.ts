@@ -12,7 +12,8 @@ import { bridgesOf, type NetworkCore } from './core.ts';
 import { clashes, tellNewClashes } from './clashes.ts';
 import { DEFAULT_SUBNET, dockerSubnets } from '../host/default-bridge.ts';
 import { hasNames } from '../table/dns-names.ts';
-import { driverNamed } from '../plan/drivers/registry.ts';
+import { driverNamed, findDriver } from '../plan/drivers/registry.ts';
+import { guardedBridge, keepsNeighboursApart, needsForwarding } from '../plan/network-policy.ts';
 import { Forwarding } from './forwarding.ts';
 import { loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } from '../host/host-facts.ts';
 import { strangerWarnings, unmarkedWarnings } from '../firewall/dropped-strangers.ts';
@@ -39,7 +40,7 @@ export class NetworkAdmin {
     if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network `);
     if (asked.name.trim() === '') throw invalid('invalid name: name is empty');
     if (table.networks().some((network) => network.name === asked.name)) throw conflict(`network with name ${asked.name} already exists`);
-    const wanted = withDefaultOptions(asked, this.#core.config.networkOptions[asked.driver || 'bridge'] ?? {});
+    const wanted = withDefaultOptions(asked, this.#core.config.networkOptions[findDriver(asked.driver)?.name ?? asked.driver] ?? {});
     const warnings = checkNetworkSpec(wanted);
     if (wanted.configOnly) return { record: await this.#storeConfigOnly(wanted), warnings };
     const driver = driverNamed(wanted.driver);
@@ -120,7 +121,7 @@ export class NetworkAdmin {
   /** Turns forwarding on again where networks need it and somebody turned it off; true if that was so. */
   async restoreForwarding(): Promise<boolean> {
     if (!this.#core.config.ipForward) return false;
-    const needing = this.#core.table.networks().filter((network) => network.driver === 'bridge' && !network.configOnly && !network.internal);
+    const needing = this.#core.table.networks().filter((network) => needsForwarding(network));
     return this.forwarding.need(([4, 6] as const).filter((version) => needing.some((network) => enables(network, version))));
   }
 
@@ -132,7 +133,7 @@ export class NetworkAdmin {
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
     warnings.push(...clashes(this.#core).map(({ what }) => what), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()), ...unmarkedWarnings(this.#core.firewall.context()));
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
-    const separates = table.networks().some((network) => network.driver === 'bridge' && networkElements(network, this.#core.policy).some((element) => element.value === 'goto holes'));
+    const separates = table.networks().some((network) => guardedBridge(network) !== '' && keepsNeighboursApart(network));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
       warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
     }
@@ -229,10 +230,8 @@ export class NetworkAdmin {
 
   /** Forwarding for what leads out; bridged packets through the IP hooks for what keeps neighbours apart. */
   async #prepareHost(network: NetworkRecord): Promise<void> {
-    if (network.driver !== 'bridge') return;
-    const elements = networkElements(network, this.#core.policy);
-    if (elements.some((element) => element.value === 'goto holes')) await loadBridgeNetfilter(this.#core.log);
-    if (!this.#core.config.ipForward || network.internal) return;
+    if (guardedBridge(network) !== '' && keepsNeighboursApart(network)) await loadBridgeNetfilter(this.#core.log);
+    if (!this.#core.config.ipForward || !needsForwarding(network)) return;
     this.forwarding.need(([4, 6] as const).filter((version) => enables(network, version)));
   }
 

@@ -7,6 +7,7 @@ import { errorMessage, systemError } from '../../base/errors.ts';
 import { FairTurns } from '../../base/fair-turns.ts';
 import { renderFiles, updateFiles, writeNewFiles, type FileFacts } from '../files/container-files.ts';
 import type { NetworkCore } from './core.ts';
+import { isDefaultBridge } from '../plan/network-policy.ts';
 import { readReachableResolvConf, readResolvConf } from '../host/host-facts.ts';
 
 /** Makes a container's files say what the table says; new ones are written, those of a running container replaced. What the container itself holds up comes later. */
@@ -56,7 +57,7 @@ function refreshLater(core: NetworkCore, containerId: string): void {
 
 function fileFacts(core: NetworkCore): FileFacts {
   const { config, facts, table } = core;
-  const bridge = table.networks().find((network) => network.predefined && network.driver === 'bridge');
+  const bridge = table.networks().find((network) => isDefaultBridge(network));
   const gateways = config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
   return {
     ipv6: facts.ipv6,

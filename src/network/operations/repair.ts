@@ -15,6 +15,7 @@ import { currentRecords, runSteps } from './change.ts';
 import { tellNewClashes } from './clashes.ts';
 import { bridgesOf, type NetworkCore } from './core.ts';
 import { driverNamed } from '../plan/drivers/registry.ts';
+import { guardedBridge } from '../plan/network-policy.ts';
 import { TABLE } from '../firewall/schema.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { followOtherBridges, othersCount } from './other-bridges.ts';
@@ -365,15 +366,15 @@ export class Repairer {
     }
   }
 
-  /** What a bridge network lacks on the host, as a sentence. */
+  /** What a network with a bridge lacks on the host, as a sentence. */
   #lacks(network: NetworkRecord): string | undefined {
-    if (network.driver !== 'bridge' || network.bridgeName === '' || network.configOnly) return undefined;
+    if (guardedBridge(network) === '') return undefined;
     const { route, facts } = this.#core;
     const link = route.link(network.bridgeName);
     if (!link) return `bridge ${network.bridgeName} was deleted and is made anew`;
     if (!link.up) return `bridge ${network.bridgeName} was set down and is up again`;
     const present = new Set(route.addresses(network.bridgeName).map((info) => `${info.address}/${info.prefix}`));
-    const wanted = driverNamed('bridge').createNetwork(network, facts).flatMap((step) => (step.kind === 'add-address' ? [step.address] : step.kind === 'adopt-bridge' ? step.addresses : []));
+    const wanted = driverNamed(network.driver).createNetwork(network, facts).flatMap((step) => (step.kind === 'add-address' ? [step.address] : step.kind === 'adopt-bridge' ? step.addresses : []));
     const gone = wanted.filter((address) => !present.has(address));
     return gone.length > 0 ? `bridge ${network.bridgeName} lost ${gone.join(' and ')} and has it again` : undefined;
   }

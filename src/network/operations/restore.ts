@@ -25,6 +25,7 @@ import { groupChange } from '../plan/port-group.ts';
 import { publishedOf } from '../table/published.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { refreshOthers } from './refresh-files.ts';
+import { isDefaultBridge } from '../plan/network-policy.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
 
 type Stored = ReturnType<NetworkCore['store']['load']>;
@@ -42,7 +43,7 @@ export class Restorer {
     const { store, table, ipam, firewall, log } = this.#core;
     const stored = store.load();
     for (const network of stored.networks) {
-      if (network.predefined && network.driver === 'bridge') continue; // made anew from the configuration
+      if (isDefaultBridge(network)) continue; // made anew from the configuration
       try {
         ipam.open(network);
         table.putNetwork(network);
@@ -91,7 +92,7 @@ export class Restorer {
 
   async #establishDefault(stored: Stored, live: ReadonlySet<string>): Promise<void> {
     const { config, route, log } = this.#core;
-    const previous = stored.networks.find((network) => network.predefined && network.driver === 'bridge');
+    const previous = stored.networks.find((network) => isDefaultBridge(network));
     const inUse = previous !== undefined && this.#isInUse(previous, stored, live);
     const holders = new Map(stored.networks.filter(({ predefined, bridgeName }) => !predefined && bridgeName !== '').map(({ bridgeName, name }) => [bridgeName, name]));
     const bridge = chooseDefaultBridge(config, route.links(), { inUse: inUse ? previous.bridgeName : '', holders });

@@ -28,10 +28,25 @@ export interface Attachment {
   readonly netns: string;
 }
 
+/** What its networks are to those who know no drivers (network-policy.ts): nobody else asks for a driver's name. */
+export interface DriverPolicy {
+  /** Whether containers can be connected to several of its networks, and to one while they run: whether they have an interface there. */
+  readonly connectable: boolean;
+  /** Whether a published port can be forwarded to an endpoint of it. */
+  readonly publishes: boolean;
+  /** Whether what its containers send passes the host, which has to forward it, and our firewall: by a bridge, which each network has. */
+  readonly firewalled: boolean;
+  /** Whose namespace containers on it have: one of their own, the host's, or one without any network. */
+  readonly namespace: 'own' | 'host' | 'none';
+  /** Whether the containers of a network reach each other by links only. */
+  separates(network: Pick<NetworkSpec, 'options'>): boolean;
+  /** Whether a network takes an address of its pool for a gateway: Docker's rule. */
+  needsGateway(spec: NetworkSpec, version: 4 | 6): boolean;
+}
+
 export interface NetworkDriver {
   readonly name: string;
-  /** Whether containers can be connected to several of its networks, and to one while they run. */
-  readonly connectable: boolean;
+  readonly policy: DriverPolicy;
   /** Refuses what the driver cannot do, in Docker's words, beside the networks that are there; gives warnings for what has no effect. */
   check(spec: NetworkSpec, facts: HostFacts, others: readonly NetworkRecord[]): string[];
   /** The host's interface for a new network; '' for drivers without one. */
@@ -46,6 +61,4 @@ export interface NetworkDriver {
   gateways(network: NetworkRecord, addresses?: { readonly ipv4: string; readonly ipv6: string }): { v4: string; v6: string };
   attach(attachment: Attachment, facts: HostFacts): Step[];
   detach(attachment: Attachment): Step[];
-  /** Whether a published port can be led to an endpoint of it. */
-  readonly publishes: boolean;
 }

@@ -26,7 +26,7 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
   const { id, network, driver, connection, container, ipv4, ipv6 } = input;
   const { spec } = connection;
   const gateways = driver.gateways(network, { ipv4, ipv6 });
-  const hasInterface = driver.connectable;
+  const hasInterface = driver.policy.connectable;
   return {
     id,
     networkId: network.id,

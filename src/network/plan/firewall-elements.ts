@@ -8,6 +8,7 @@ import type { NetworkRecord } from '../../model/network.ts';
 import type { PublishedPort } from '../../model/port.ts';
 import { parseBridgeOptions, type BridgeOptions } from './bridge-options.ts';
 import type { Element } from '../firewall/facts/element.ts';
+import { guardedBridge, keepsNeighboursApart, type FindDriver } from './network-policy.ts';
 import { linkedSources } from './linked-sources.ts';
 import type { ForeignBridge } from '../interfaces/other-engines.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
@@ -53,13 +54,13 @@ export function hostElements(policy: FirewallPolicy): Element[] {
   ];
 }
 
-export function networkElements(network: NetworkRecord, policy: FirewallPolicy): Element[] {
-  if (network.driver !== 'bridge' || network.bridgeName === '' || network.configOnly) return [];
+export function networkElements(network: NetworkRecord, policy: FirewallPolicy, find?: FindDriver): Element[] {
+  const bridge = guardedBridge(network, find);
+  if (bridge === '') return [];
   const options = parseBridgeOptions(network);
-  const bridge = network.bridgeName;
   const elements: Element[] = [
     { set: 'bridges', key: bridge },
-    { set: 'neighbours', key: `${bridge} . ${bridge}`, value: options.icc ? 'accept' : 'goto holes' },
+    { set: 'neighbours', key: `${bridge} . ${bridge}`, value: keepsNeighboursApart(network, find) ? 'goto holes' : 'accept' },
   ];
   if (network.internal) elements.push({ set: 'internal', key: bridge });
   else for (const name of options.trustedInterfaces) elements.push({ set: 'trusted', key: `${name} . ${bridge}` });

@@ -3,11 +3,10 @@
  * another container's tomorrow. Pure, over the endpoint table.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
-import type { NetworkRecord } from '../../model/network.ts';
 import type { Port } from '../../model/port.ts';
 import { parseLink } from '../links/parse-link.ts';
 import { foldName, nameOfSource } from '../table/dns-names.ts';
-import { parseBridgeOptions } from './bridge-options.ts';
+import { keepsNeighboursApart } from './network-policy.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { NetworkTable } from '../table/table.ts';
 
@@ -21,7 +20,7 @@ export interface LinkedSource {
 export function linkedSources(record: SandboxRecord, table: NetworkTable): LinkedSource[] {
   return record.sandbox.endpoints.flatMap((from) => {
     const network = table.network(from.networkId);
-    if (!network || !keepsApart(network)) return [];
+    if (!network || !keepsNeighboursApart(network)) return [];
     return network.predefined ? linkedById(record, from, table) : linkedByName(from, table);
   });
 }
@@ -47,13 +46,9 @@ export function recipientsOf(containerId: string, networkIds: Iterable<string>, 
   const ids = new Set(table.recipients(containerId).map((record) => record.sandbox.containerId));
   for (const networkId of new Set(networkIds)) {
     const network = table.network(networkId);
-    if (!network || network.predefined || !keepsApart(network)) continue;
+    if (!network || network.predefined || !keepsNeighboursApart(network)) continue;
     for (const endpoint of table.endpoints(networkId)) if (endpoint.spec.links.length > 0) ids.add(endpoint.containerId);
   }
   ids.delete(containerId);
   return [...ids];
-}
-
-function keepsApart(network: NetworkRecord): boolean {
-  return network.driver === 'bridge' && !parseBridgeOptions(network).icc;
 }

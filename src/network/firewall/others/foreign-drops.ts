@@ -4,6 +4,7 @@ import type { RouteInfo, RouteSocket } from '../../../kernel/netlink/route-socke
 import { bigintToIp, ipToBigint } from '../../../model/addresses.ts';
 import type { NetworkRecord } from '../../../model/network.ts';
 import type { ProbedNetwork } from './foreign-chains.ts';
+import { guardedBridge } from '../../plan/network-policy.ts';
 import { parseBridgeOptions } from '../../plan/bridge-options.ts';
 
 /** A network without what the routes of this host say about it. */
@@ -11,7 +12,7 @@ export type KnownNetwork = Omit<ProbedNetwork, 'uplink4' | 'uplink6'>;
 
 /** Networks whose containers go out and are reached: what is internal stays inside of its bridge. */
 export function probedNetworks(networks: readonly NetworkRecord[], route: RouteSocket): ProbedNetwork[] {
-  const known = networks.filter((network) => network.driver === 'bridge' && network.bridgeName !== '' && !network.configOnly && !network.internal).map((network): KnownNetwork => {
+  const known = networks.filter((network) => guardedBridge(network) !== '' && !network.internal).map((network): KnownNetwork => {
     const addresses = network.pools.map(({ gateway, subnet }) => gateway || subnet.split('/')[0]!);
     const { mode4 } = parseBridgeOptions(network);
     return {

@@ -8,9 +8,15 @@ import type { NetworkDriver } from '../driver.ts';
 
 const DRIVERS = new Map([bridgeDriver, hostDriver, noneDriver, macvlanDriver, ipvlanDriver].map((driver) => [driver.name, driver]));
 
+const DEFAULT_DRIVER = bridgeDriver;
+
+export function findDriver(name: string): NetworkDriver | undefined {
+  return name === '' ? DEFAULT_DRIVER : DRIVERS.get(name);
+}
+
 /** Throws `notFound` in Docker's words. */
 export function driverNamed(name: string): NetworkDriver {
-  const driver = DRIVERS.get(name === '' ? 'bridge' : name);
+  const driver = findDriver(name);
   if (!driver) throw notFound(`plugin ${JSON.stringify(name)} not found`);
   return driver;
 }

@@ -1,6 +1,6 @@
 /** Networks as Linux bridges, containers on them by veth pairs. The driver of the default network. */
 import { parseSubnet, subnetContains } from '../../../../model/addresses.ts';
-import type { NetworkRecord } from '../../../../model/network.ts';
+import type { NetworkRecord, NetworkSpec } from '../../../../model/network.ts';
 import { addressSteps, sysctlOf } from '../../address-steps.ts';
 import { BRIDGE_OPTION, parseBridgeOptions, unknownOptionWarnings } from '../../bridge-options.ts';
 import type { NetworkDriver } from '../../driver.ts';
@@ -14,8 +14,14 @@ const HOST = '';
 
 export const bridgeDriver: NetworkDriver = {
   name: 'bridge',
-  connectable: true,
-  publishes: true,
+  policy: {
+    connectable: true,
+    publishes: true,
+    firewalled: true,
+    namespace: 'own',
+    separates: (network) => !parseBridgeOptions(network).icc,
+    needsGateway: gatewayNeeded,
+  },
 
   check(spec, facts) {
     checkBridgeSpec(spec, facts);
@@ -88,6 +94,12 @@ export const bridgeDriver: NetworkDriver = {
 
   detach: ({ endpoint }) => [{ kind: 'delete-link', netns: HOST, link: endpoint.hostIfname }],
 };
+
+/** Not where nobody would use it. */
+function gatewayNeeded(spec: NetworkSpec, version: 4 | 6): boolean {
+  const { mode4, mode6, inhibitIpv4 } = parseBridgeOptions(spec);
+  return (version === 4 ? mode4 : mode6) !== 'isolated' && !(version === 4 && spec.internal && inhibitIpv4);
+}
 
 /** A bridge of somebody else's stays as it is but for what containers cannot do without. */
 function adoption(network: NetworkRecord): StepOf<'adopt-bridge'> {

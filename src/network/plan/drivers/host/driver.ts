@@ -4,8 +4,7 @@ import type { NetworkDriver } from '../../driver.ts';
 
 export const hostDriver: NetworkDriver = {
   name: 'host',
-  connectable: false,
-  publishes: false,
+  policy: { connectable: false, publishes: false, firewalled: false, namespace: 'host', separates: () => false, needsGateway: () => true },
   check: () => {
     throw forbidden('only one instance of "host" network is allowed');
   },

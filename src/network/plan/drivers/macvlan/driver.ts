@@ -20,8 +20,14 @@ function parentDriver(kind: ParentKind): NetworkDriver {
   const mtuOf = (network: NetworkRecord) => parseBridgeOptions(network).mtu;
   return {
     name: kind.name,
-    connectable: true,
-    publishes: false,
+    policy: {
+      connectable: true,
+      publishes: false,
+      firewalled: false,
+      namespace: 'own',
+      separates: () => false,
+      needsGateway: (spec) => leadsOut(spec) && !isRouted(IPVLAN, spec),
+    },
 
     check: (spec, facts, others) => checkParentSpec(kind, spec, facts, others),
 

@@ -4,8 +4,7 @@ import type { NetworkDriver } from '../../driver.ts';
 
 export const noneDriver: NetworkDriver = {
   name: 'null',
-  connectable: false,
-  publishes: false,
+  policy: { connectable: false, publishes: false, firewalled: false, namespace: 'none', separates: () => false, needsGateway: () => true },
   check: () => {
     throw forbidden('only one instance of "null" network is allowed');
   },
