@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-const PAGES = ['CONTRIBUTING.md', 'SECURITY.md', 'ARCHITECTURE.md', 'README.md', 'README.zh-CN.md'];
+const PAGES = ['CONTRIBUTING.md', 'SECURITY.md', 'ARCHITECTURE.md', 'docs/decisions.md', 'docs/testing.md', 'README.md', 'README.zh-CN.md'];
 const GITHUB = readdirSync(join(root, '.github'), { recursive: true, encoding: 'utf8' }).map((path) => join('.github', path)).filter((path) => /\.(md|yml)$/.test(path));
 const FOLDERS = ['src', 'test', 'docs', 'scripts', 'bench', 'demo', 'packaging', 'bin', '.github'];
 
@@ -35,6 +35,14 @@ test('CONTRIBUTING.md names files that are there', () => {
   assert.ok(paths.length > 60, `only ${paths.length} paths were found in it`);
   assert.deepEqual(paths.filter((path) => !existsSync(join(root, path))), []);
   assert.deepEqual(pathsIn('`src/none.ts`, `src`, `test/x` `NO.md` `a/b` `x`'), ['src/none.ts', 'src', 'test/x', 'NO.md']);
+});
+
+test('ARCHITECTURE.md, the decisions and the page about tests name files that are there', () => {
+  for (const page of ['ARCHITECTURE.md', 'docs/decisions.md', 'docs/testing.md']) {
+    const files = [...read(page).matchAll(/`([\w-]+(?:\/[\w.-]+)+\.(?:ts|mjs|sh))`/g)].map((match) => match[1]!);
+    assert.ok(files.length > 2, page);
+    assert.deepEqual(files.filter((path) => !existsSync(join(root, path)) && !existsSync(join(root, 'src', path))), [], page);
+  }
 });
 
 test('each of its answers has in it what it says to look for', () => {

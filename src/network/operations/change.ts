@@ -19,7 +19,7 @@ import { closedHoleSteps, openedPortSteps } from '../plan/sandbox-steps.ts';
 
 export interface SandboxChange {
   readonly containerId: string;
-  /** The row as it will be; absent = none. */
+  /** The row as it will be; leave.ts is for rows that go. */
   readonly next: SandboxRecord;
   readonly steps: readonly Step[];
 }
