@@ -37,7 +37,7 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
   hosts: { mayImport: [], because: 'the text of a hosts file' },
   table: { mayImport: ['interfaces'], because: 'the endpoint table is what all else is a projection of' },
   'firewall/facts': { mayImport: [], because: 'what the firewall is told, as values; text and bytes come later' },
-  plan: { mayImport: ['interfaces', 'ipam', 'links', 'table', 'firewall/facts'], because: 'what is to be done, as steps and elements; the drivers are part of it' },
+  plan: { mayImport: ['interfaces', 'ipam', 'links', 'table', 'firewall/facts'], because: 'what is to be done, as steps and facts; the drivers are part of it' },
   dns: { mayImport: ['links', 'table', 'plan', 'contract.ts'], because: 'zones and views are projections; the resolver is told by operations' },
   'contract.ts': { mayImport: ['table', 'dns'], because: 'what the room asks of those who use it' },
   files: { mayImport: ['hosts', 'table', 'dns'], acts: true, because: 'writes the three files of a container' },

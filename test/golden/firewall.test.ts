@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Firewall } from '../../src/network/firewall/firewall.ts';
-import { renderRuleset, rulesetVersion } from '../../src/network/firewall/ruleset.ts';
+import { elementText, renderRuleset, rulesetVersion } from '../../src/network/firewall/ruleset.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { elementKey } from '../../src/network/firewall/facts/element.ts';
 import { enterTestHost } from '../network/inside.ts';
@@ -149,7 +149,7 @@ function page(): void {
         const lines = firewall
           .elements()
           .toSorted((a, b) => (elementKey(a) < elementKey(b) ? -1 : 1))
-          .map((element) => `${element.set.padEnd(13)} ${element.key}${element.value === undefined ? '' : ` : ${element.value}`}`);
+          .map((element) => `${element.set.padEnd(13)} ${elementText(element)}`);
         const shown = common ? lines.filter((line) => !common!.has(line)) : lines;
         common ??= new Set(lines);
         generated += `\n### ${configuration.title}\n\n${configuration.text}\n\n${elementsSection(shown)}`;

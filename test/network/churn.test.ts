@@ -8,8 +8,8 @@ import { describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { Firewall } from '../../src/network/firewall/firewall.ts';
-import { elementKey } from '../../src/network/firewall/facts/element.ts';
-import { desiredElements } from '../../src/network/plan/firewall-elements.ts';
+import { elementKey, elementsOf } from '../../src/network/firewall/facts/element.ts';
+import { desiredFacts } from '../../src/network/plan/firewall-facts.ts';
 import { NetworkTable } from '../../src/network/table/table.ts';
 import type { JoinRequest } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
@@ -93,7 +93,7 @@ function compare(lab: Lab): void {
   const firewall = new Firewall({ log: silentLog });
   const inKernel = firewall.elements();
   firewall.close();
-  const wanted = desiredElements(table, { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true });
+  const wanted = elementsOf(desiredFacts(table, { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true }));
   const text = (list: typeof wanted) => [...new Set(list.map((one) => `${elementKey(one)} ${one.value ?? ''}`))].toSorted();
   assert.deepEqual(text(inKernel), text(wanted));
 

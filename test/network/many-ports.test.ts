@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { Firewall } from '../../src/network/firewall/firewall.ts';
-import type { Element } from '../../src/network/firewall/facts/element.ts';
+import type { Fact } from '../../src/network/firewall/facts/fact.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
@@ -40,7 +40,7 @@ function scenarios(): void {
     lab.serveTcp(many.netns, 1_999);
     assert.equal(await askTcp(undefined, '127.0.0.1', 10_999), '172.17.0.1');
     const firewall = new Firewall({ log: silentLog });
-    const extra = Array.from({ length: 10_000 }, (_, index): Element => ({ set: 'publish-any4', key: `udp . ${20_000 + index}`, value: '172.17.0.2 . 80' }));
+    const extra = Array.from({ length: 10_000 }, (_, index): Fact => ({ kind: 'publish', version: 4, protocol: 'udp', hostIp: '', hostPort: 20_000 + index, target: { address: '172.17.0.2', port: 80 }, origin: { kind: 'host' } }));
     try {
       firewall.change({ add: extra, remove: [] });
       assert.equal(chains(), none);

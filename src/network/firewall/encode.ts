@@ -1,9 +1,9 @@
-/** Elements between their text ('tcp . 8080') and the bytes that the kernel keeps. */
+/** Elements between their fields and the bytes that the kernel keeps. */
 import { isIPv4 } from 'node:net';
 import { invalid } from '../../base/errors.ts';
 import { bigintToIp, ipToBigint } from '../../model/addresses.ts';
 import type { SetElement, Verdict } from '../../kernel/nftables/batch.ts';
-import type { Element, SetName } from './facts/element.ts';
+import type { Element, ElementVerdict, Field, SetName } from './facts/element.ts';
 import { SETS, type FieldType } from './schema.ts';
 
 const SIZE_BYTES: Readonly<Record<FieldType, number>> = {
@@ -22,20 +22,20 @@ export function encodeElement(element: Element): SetElement {
   const schema = SETS[element.set];
   const key = encodeFields(schema.key, element.key);
   if (schema.data === undefined) return { key };
-  const value = element.value ?? '';
-  return { key, data: schema.data === 'verdict' ? encodeVerdict(value) : encodeFields(schema.data, value) };
+  const { value = [] } = element;
+  return { key, data: typeof value === 'string' ? encodeVerdict(value) : encodeFields(schema.data === 'verdict' ? [] : schema.data, value) };
 }
 
-/** The text of an element as the kernel listed it. */
+/** An element as the kernel listed it. */
 export function decodeElement(set: SetName, encoded: SetElement): Element {
   const schema = SETS[set];
   const key = decodeFields(schema.key, encoded.key);
   if (encoded.data === undefined || schema.data === undefined) return { set, key };
   if (Buffer.isBuffer(encoded.data)) {
-    return { set, key, value: schema.data === 'verdict' ? '' : decodeFields(schema.data, encoded.data) };
+    return { set, key, value: schema.data === 'verdict' ? [] : decodeFields(schema.data, encoded.data) };
   }
   const { verdict, chain } = encoded.data;
-  return { set, key, value: chain ? `${verdict} ${chain}` : verdict };
+  return { set, key, value: (chain ? `${verdict} ${chain}` : verdict) as ElementVerdict };
 }
 
 // A concatenation pads each field to whole 32-bit registers; a lone field has its own length.
@@ -44,14 +44,14 @@ function paddedSize(type: FieldType, alone: boolean): number {
   return alone ? size : Math.ceil(size / 4) * 4;
 }
 
-function encodeFields(types: readonly FieldType[], text: string): Buffer {
-  const parts = types.length === 1 ? [text] : text.split(' . ');
-  if (parts.length !== types.length) throw invalid(`firewall element ${JSON.stringify(text)} does not have ${types.length} parts`);
-  return Buffer.concat(types.map((type, index) => encodeField(type, parts[index]!, paddedSize(type, types.length === 1))));
+function encodeFields(types: readonly FieldType[], fields: readonly Field[]): Buffer {
+  if (fields.length !== types.length) throw invalid(`firewall element ${JSON.stringify(fields)} does not have ${types.length} parts`);
+  return Buffer.concat(types.map((type, index) => encodeField(type, fields[index]!, paddedSize(type, types.length === 1))));
 }
 
-function encodeField(type: FieldType, text: string, sizeBytes: number): Buffer {
+function encodeField(type: FieldType, field: Field, sizeBytes: number): Buffer {
   const bytes = Buffer.alloc(sizeBytes);
+  const text = String(field);
   switch (type) {
     case 'ifname':
       if (Buffer.byteLength(text) > 15) throw invalid(`interface name ${text} is longer than 15 bytes`);
@@ -65,7 +65,7 @@ function encodeField(type: FieldType, text: string, sizeBytes: number): Buffer {
       bytes[0] = lookUp(PROTOCOLS, text);
       break;
     case 'inet_service':
-      bytes.writeUInt16BE(Number(text));
+      bytes.writeUInt16BE(Number(field));
       break;
     case 'nf_proto':
       bytes[0] = lookUp(FAMILIES, text);
@@ -79,24 +79,24 @@ function encodeIp(text: string): Buffer {
   return Buffer.from(ipToBigint(text).toString(16).padStart(32, '0'), 'hex');
 }
 
-function encodeVerdict(text: string): Verdict {
+function encodeVerdict(text: ElementVerdict): Verdict {
   const [verdict = '', chain] = text.split(' ');
   if (verdict === 'accept' || verdict === 'drop' || verdict === 'return') return { verdict };
   if ((verdict === 'goto' || verdict === 'jump') && chain) return { verdict, chain };
   throw invalid(`unknown firewall verdict ${JSON.stringify(text)}`);
 }
 
-function decodeFields(types: readonly FieldType[], bytes: Buffer): string {
-  const parts: string[] = [];
+function decodeFields(types: readonly FieldType[], bytes: Buffer): Field[] {
+  const fields: Field[] = [];
   let offset = 0;
   for (const type of types) {
-    parts.push(decodeField(type, bytes.subarray(offset, offset + SIZE_BYTES[type])));
+    fields.push(decodeField(type, bytes.subarray(offset, offset + SIZE_BYTES[type])));
     offset += paddedSize(type, types.length === 1);
   }
-  return parts.join(' . ');
+  return fields;
 }
 
-function decodeField(type: FieldType, bytes: Buffer): string {
+function decodeField(type: FieldType, bytes: Buffer): Field {
   switch (type) {
     case 'ifname':
       return bytes.toString('utf8').replace(/\0.*$/s, '');
@@ -107,7 +107,7 @@ function decodeField(type: FieldType, bytes: Buffer): string {
     case 'inet_proto':
       return nameOf(PROTOCOLS, bytes[0]!);
     case 'inet_service':
-      return String(bytes.readUInt16BE());
+      return bytes.readUInt16BE();
     case 'nf_proto':
       return nameOf(FAMILIES, bytes[0]!);
   }

@@ -10,10 +10,11 @@ import { knowsFamily } from '../../kernel/nftables/family-probe.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
-import { diffElements, type Element, type ElementDiff, type SetName } from './facts/element.ts';
+import { diffElements, type ElementDiff, type FactDiff } from './facts/diff.ts';
+import { elementsOf, type Element, type SetName } from './facts/element.ts';
 import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
-import { groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
+import { elementText, groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 // Making it ready takes 2 us an element, which nobody should notice.
@@ -66,14 +67,14 @@ export class Firewall {
       this.#copyTable();
       const diff = diffElements(this.elements(), elements);
       if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
-      this.change(diff);
+      this.#commit(diff);
       return 'corrected';
     }
     const odd = new Set(elements.filter((element) => !isReadableElement(element)));
     this.#run(`${this.#removal()}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
     if (odd.size > 0) {
-      this.#log.warn({ elements: [...odd].map(({ key }) => key) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
-      this.change({ add: [...odd], remove: [] }); // as bytes, in the same turn
+      this.#log.warn({ elements: [...odd].map(elementText) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
+      this.#commit({ add: [...odd], remove: [] }); // as bytes, in the same turn
     }
     this.#rules = this.#listRules();
     this.#copyTable();
@@ -172,7 +173,11 @@ export class Firewall {
   doubted: () => void = () => {};
 
   /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
-  change(diff: ElementDiff): void {
+  change({ add, remove }: FactDiff): void {
+    this.#commit({ add: elementsOf(add), remove: elementsOf(remove) });
+  }
+
+  #commit(diff: ElementDiff): void {
     this.#prepared = undefined;
     const changes: ElementChange[] = [];
     for (const [op, list] of [

@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import type { Element, SetName } from './facts/element.ts';
 import { isReadableByNft } from '../interfaces/link-name.ts';
 import { renderBridged } from './bridged.ts';
-import { FAMILY, SETS, TABLE, type FieldType } from './schema.ts';
+import { FAMILY, SETS, TABLE } from './schema.ts';
 
 /** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
 export const INPUT_GROUP = 22054;
@@ -319,8 +319,8 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
 export function renderElements(elements: readonly Element[]): string {
   const commands = [...groupBySet(elements)].map(([set, members]) => {
     const list = members.map((element) => {
-      const key = quoteNames(SETS[set].key, element.key);
-      return element.value === undefined ? key : `${key} : ${element.value}`;
+      const key = element.key.map((field, index) => (SETS[set].key[index] === 'ifname' ? `"${field}"` : field)).join(' . ');
+      return element.value === undefined ? key : `${key} : ${valueText(element.value)}`;
     });
     return `add element ${FAMILY} ${TABLE} ${set} { ${list.join(', ')} }\n`;
   });
@@ -329,9 +329,7 @@ export function renderElements(elements: readonly Element[]): string {
 
 /** Whether nft's language can name its interfaces. */
 export function isReadableElement({ set, key }: Element): boolean {
-  const types = SETS[set].key;
-  const parts = types.length === 1 ? [key] : key.split(' . ');
-  return parts.every((part, index) => types[index] !== 'ifname' || isReadableByNft(part));
+  return key.every((field, index) => SETS[set].key[index] !== 'ifname' || isReadableByNft(String(field)));
 }
 
 /** Elements of one set belong in one message. */
@@ -345,10 +343,12 @@ export function groupBySet(elements: readonly Element[]): Map<SetName, Element[]
   return groups;
 }
 
-function quoteNames(types: readonly FieldType[], text: string): string {
-  const parts = types.length === 1 ? [text] : text.split(' . ');
-  return parts.map((part, index) => (types[index] === 'ifname' ? `"${part}"` : part)).join(' . ');
+/** As nft prints it: 'tcp . 8080 : 172.17.0.2 . 80'. */
+export function elementText({ key, value }: Element): string {
+  return `${key.join(' . ')}${value === undefined ? '' : ` : ${valueText(value)}`}`;
 }
+
+const valueText = (value: NonNullable<Element['value']>): string => (typeof value === 'string' ? value : value.join(' . '));
 
 /** What `list chain` printed of the user's chain: the rules in it, and which version of the ruleset it belongs to. */
 export function parseUserChain(listing: string): { version: string; rules: string[] } {

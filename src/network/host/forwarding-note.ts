@@ -8,7 +8,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, readlinkSync, renameSync,
 import { dirname } from 'node:path';
 import { errorCode, errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { ClosedHost, FirewallPolicy } from '../plan/firewall-elements.ts';
+import type { ClosedHost, FirewallPolicy } from '../plan/firewall-facts.ts';
 
 export type Closed = FirewallPolicy['closed'];
 

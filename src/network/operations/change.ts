@@ -9,8 +9,9 @@ import { ApplyContext } from '../apply/context.ts';
 import type { ResolverChange, StoreChange } from '../contract.ts';
 import type { NetworkCore } from './core.ts';
 import { readResolvConf } from '../host/host-facts.ts';
-import { diffElements, type Element } from '../firewall/facts/element.ts';
-import { linkElements, reaches, sandboxElements } from '../plan/firewall-elements.ts';
+import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
+import type { Fact } from '../firewall/facts/fact.ts';
+import { factsOfLinks, factsOfSandbox, reaches } from '../plan/firewall-facts.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from '../plan/step.ts';
@@ -40,14 +41,14 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
     if (elementsInDoubt) core.firewall.doubted();
     return revert(core, { next, touched, published });
   });
-  const before = elementsAround(core, touched);
+  const before = factsAround(core, touched);
   table.putSandbox(next);
   undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
 
   runSteps(core, change.steps, undo);
-  const diff = diffElements(before, elementsAround(core, touched));
+  const diff = diffFacts(before, factsAround(core, touched));
   elementsInDoubt = true;
-  if (diff.add.length + diff.remove.length > 0) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
+  if (!isEmptyDiff(diff)) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   elementsInDoubt = false;
   noteLed(core, next);
   refreshFiles(core, containerId);
@@ -123,14 +124,14 @@ export async function completeTearDown(core: NetworkCore, what: string, steps: r
   for (const error of await runTearDown(core, steps)) core.log.warn({ error: errorMessage(error) }, what);
 }
 
-/** The firewall elements of containers and of the links that lead to them. */
-export function elementsAround(core: NetworkCore, containerIds: readonly string[]): Element[] {
+/** What the firewall is told of containers and of the links that lead to them. */
+export function factsAround(core: NetworkCore, containerIds: readonly string[]): Fact[] {
   const { table, policy } = core;
   const records = new Map<string, SandboxRecord>();
   for (const id of containerIds) {
     for (const record of [table.sandbox(id), ...table.recipients(id)]) if (record) records.set(record.sandbox.containerId, record);
   }
-  return [...records.values()].flatMap((record) => [...sandboxElements(record, table, policy), ...linkElements(record, table)]);
+  return [...records.values()].flatMap((record) => [...factsOfSandbox(record, table, policy), ...factsOfLinks(record, table)]);
 }
 
 export function currentRecords(core: NetworkCore, containerIds: readonly string[]): SandboxRecord[] {

@@ -19,7 +19,7 @@ import { readHostFacts } from '../host/host-facts.ts';
 import { Ipam } from '../ipam/ipam.ts';
 import { LateFiles } from '../files/late-files.ts';
 import type { HostFacts } from '../plan/driver.ts';
-import type { FirewallPolicy } from '../plan/firewall-elements.ts';
+import type { FirewallPolicy } from '../plan/firewall-facts.ts';
 import { guardedBridge, needsGateway } from '../plan/network-policy.ts';
 import { NetworkTable } from '../table/table.ts';
 import type { PortAllocator } from '../ports/allocator.ts';

@@ -7,8 +7,9 @@ import { hasMark } from '../interfaces/own-mark.ts';
 import type { NetworkCore } from './core.ts';
 import { ForwardingNoteFile, joinClosed, type Closed } from '../host/forwarding-note.ts';
 import { forwardsByItself, isForwardingOff, listensToRouters, turnForwardingOn } from '../host/host-facts.ts';
-import { diffElements, type Element } from '../firewall/facts/element.ts';
-import { hostElements, type ClosedHost, type FirewallPolicy } from '../plan/firewall-elements.ts';
+import { diffFacts } from '../firewall/facts/diff.ts';
+import type { Element } from '../firewall/facts/element.ts';
+import { factsOfHost, type ClosedHost, type FirewallPolicy } from '../plan/firewall-facts.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
 import { isEncodable } from '../interfaces/link-name.ts';
 import type { LinkInfo } from '../../kernel/netlink/route-socket.ts';
@@ -53,7 +54,7 @@ export class Forwarding {
   #closeAndTurnOn(policy: FirewallPolicy): void {
     const core = this.#core;
     try {
-      core.firewall.change(diffElements(hostElements(core.policy), hostElements(policy)));
+      core.firewall.change(diffFacts(factsOfHost(core.policy), factsOfHost(policy)));
       core.policy = policy;
       this.#turnOn();
     } finally {
@@ -107,13 +108,13 @@ export class Forwarding {
     const { firewall } = this.#core;
     const elements = (set: Element['set']) => firewall.elementsOf(set) ?? [];
     const earlier = firewall.elementsOf('earlier');
-    const dropped = elements('strangers').filter(({ value }) => value !== 'accept').map(({ key }) => (key === 'ipv6' ? 6 : 4));
+    const dropped = elements('strangers').filter(({ value }) => value !== 'accept').map(({ key }) => (key[0] === 'ipv6' ? 6 : 4));
     // A table without that set dropped all but what was other engines'.
-    const others = earlier === undefined ? new Set(elements('other-engines').map(({ key }) => key)) : undefined;
+    const others = earlier === undefined ? new Set(elements('other-engines').map(nameIn)) : undefined;
     let closed: Closed = {};
     for (const version of dropped) {
       const there = others ? this.#snapshot(this.#core.route.links().filter((link) => !isOurs(link) && !others.has(link.name)), version).earlier : namesOf(earlier ?? [], version);
-      closed = joinClosed(closed, { [version]: { earlier: there, routers: version === 4 ? elements('routers4').map(({ key }) => key) : [] } });
+      closed = joinClosed(closed, { [version]: { earlier: there, routers: version === 4 ? elements('routers4').map(nameIn) : [] } });
     }
     return closed;
   }
@@ -125,6 +126,8 @@ function isOurs(link: LinkInfo): boolean {
 }
 
 function namesOf(elements: readonly Element[], version: 4 | 6): string[] {
-  const prefix = `ipv${version} . `;
-  return elements.filter(({ key }) => key.startsWith(prefix)).map(({ key }) => key.slice(prefix.length));
+  return elements.filter(({ key }) => key[0] === `ipv${version}`).map(nameIn);
 }
+
+/** The interface that an element is about. */
+const nameIn = ({ key }: Element): string => String(key.at(-1));

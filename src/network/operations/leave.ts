@@ -4,10 +4,10 @@
  */
 import { throwCollected } from '../../base/errors.ts';
 import { releaseAddresses } from './allocate.ts';
-import { beginTearDown, currentRecords, elementsAround, viewChange } from './change.ts';
+import { beginTearDown, currentRecords, factsAround, viewChange } from './change.ts';
 import type { ResolverChange } from '../contract.ts';
 import type { NetworkCore } from './core.ts';
-import { diffElements } from '../firewall/facts/element.ts';
+import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from '../plan/step.ts';
@@ -20,7 +20,7 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   const { sandbox } = record;
   const { containerId } = sandbox;
   const recipients = recipientsOf(containerId, sandbox.endpoints.map((endpoint) => endpoint.networkId), table);
-  const before = elementsAround(core, [containerId, ...recipients]);
+  const before = factsAround(core, [containerId, ...recipients]);
   if (park) table.putSandbox(parked(record));
   else table.removeSandbox(containerId);
   const errors: unknown[] = [];
@@ -45,9 +45,9 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
     Promise.resolve(work).catch((error: unknown) => void errors.push(error)),
   );
 
-  const diff = diffElements(before, elementsAround(core, recipients));
+  const diff = diffFacts(before, factsAround(core, recipients));
   const steps: Step[] = [];
-  if (diff.add.length + diff.remove.length > 0) steps.push({ kind: 'change-elements', diff });
+  if (!isEmptyDiff(diff)) steps.push({ kind: 'change-elements', diff });
   const tearDown = beginTearDown(core, [...steps, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);
   departures.add(sandbox.endpoints, tearDown.settled);

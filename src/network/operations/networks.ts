@@ -19,7 +19,7 @@ import { loadBridgeNetfilter, readFlag, readReachableResolvConf, hostSubnets } f
 import { strangerWarnings, unmarkedWarnings } from '../firewall/dropped-strangers.ts';
 import { markWarning, sentenceOf, type ForeignDrop } from '../firewall/others/foreign-chains.ts';
 import type { HostSubnets } from '../ipam/default-pools.ts';
-import { networkElements } from '../plan/firewall-elements.ts';
+import { factsOfNetwork } from '../plan/firewall-facts.ts';
 import { strayWarnings } from '../table/strays.ts';
 import { checkNetworkSpec, completeSpec, refuseRemovalInUse, withDefaultOptions } from '../plan/spec-check.ts';
 import type { Step } from '../plan/step.ts';
@@ -95,7 +95,7 @@ export class NetworkAdmin {
       hasNames(network) ? resolver.apply([{ op: 'remove-network', id: network.id }]) : undefined,
       stored ? undefined : store.commit({ removeNetworks: [network.id] }),
     ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
-    const remove = networkElements(network, policy);
+    const remove = factsOfNetwork(network, policy);
     // While loopback addresses are routed on somebody's bridge, our rules are what keeps its neighbours from the host's: they go last.
     const steps: Step[] = network.bridgeName === '' ? [] : [{ kind: 'release-bridge', link: network.bridgeName }];
     if (remove.length > 0) steps.push({ kind: 'change-elements', diff: { add: [], remove } });
@@ -188,7 +188,7 @@ export class NetworkAdmin {
         runSteps(this.#core, driver.createNetwork(record, this.#core.facts, previous), undo);
         // At start the whole table is written at once, and the default network is only one part of it.
         if (!predefined) {
-          const add = networkElements(record, policy);
+          const add = factsOfNetwork(record, policy);
           if (add.length > 0) runSteps(this.#core, [{ kind: 'change-elements', diff: { add, remove: [] } }], undo);
         }
         if (hasNames(record)) {

@@ -1,7 +1,7 @@
 /** Which bridges of other engines there are now, for the firewall: only asked where way is made for our packets. */
 import type { NetworkCore } from './core.ts';
-import { diffElements } from '../firewall/facts/element.ts';
-import { hostElements, type FirewallPolicy } from '../plan/firewall-elements.ts';
+import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
+import { factsOfHost, type FirewallPolicy } from '../plan/firewall-facts.ts';
 import { isEncodable } from '../interfaces/link-name.ts';
 import { foreignBridges } from '../interfaces/other-engines.ts';
 
@@ -27,8 +27,8 @@ export function othersCount({ config }: NetworkCore): boolean {
 
 /** Makes the policy and the firewall follow. */
 export function followOtherBridges(core: NetworkCore): void {
-  const before = hostElements(core.policy);
+  const before = factsOfHost(core.policy);
   core.policy = policyWithOthers(core, core.policy);
-  const diff = diffElements(before, hostElements(core.policy));
-  if (diff.add.length + diff.remove.length > 0) core.firewall.change(diff);
+  const diff = diffFacts(before, factsOfHost(core.policy));
+  if (!isEmptyDiff(diff)) core.firewall.change(diff);
 }

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import type { Port } from '../../model/port.ts';
-import { elementsAround } from './change.ts';
+import { factsAround } from './change.ts';
 import { renderFiles } from '../files/container-files.ts';
 import type { ResolverChange } from '../contract.ts';
 import type { NetworkCore } from './core.ts';
@@ -16,8 +16,9 @@ import { predefinedRecord } from './default-networks.ts';
 import { linkVariables } from '../links/variables.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseResolvConf } from '../dns/resolv-conf.ts';
-import { diffElements, elementKey, type Element } from '../firewall/facts/element.ts';
-import { desiredElements, hostElements, networkElements } from '../plan/firewall-elements.ts';
+import { diffFacts } from '../firewall/facts/diff.ts';
+import { elementKey, elementOf, elementsOf, type Element } from '../firewall/facts/element.ts';
+import { desiredFacts, factsOfHost, factsOfNetwork } from '../plan/firewall-facts.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { NetworkTable } from '../table/table.ts';
@@ -111,7 +112,7 @@ class System {
 
   constructor() {
     for (const one of NETWORKS) this.table.putNetwork(one);
-    for (const element of [...hostElements(POLICY), ...NETWORKS.flatMap((one) => networkElements(one, POLICY))]) this.elements.set(elementKey(element), element);
+    for (const element of elementsOf([...factsOfHost(POLICY), ...NETWORKS.flatMap((one) => factsOfNetwork(one, POLICY))])) this.elements.set(elementKey(element), element);
     this.#tell(this.resolution.zoneChanges(USERS));
   }
 
@@ -122,12 +123,12 @@ class System {
     const networkIds = [previous, next].flatMap((one) => one?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId);
     const touched = [id, ...recipientsOf(id, networkIds, this.table)];
     const core = { table: this.table } as NetworkCore;
-    const before = elementsAround(core, touched);
+    const before = factsAround(core, touched);
     if (next) this.table.putSandbox(next);
     else this.table.removeSandbox(id);
-    const diff = diffElements(before, elementsAround(core, touched));
-    for (const element of diff.remove) this.elements.delete(elementKey(element));
-    for (const element of diff.add) this.elements.set(elementKey(element), element);
+    const diff = diffFacts(before, factsAround(core, touched));
+    for (const fact of diff.remove) this.elements.delete(elementKey(elementOf(fact)));
+    for (const element of elementsOf(diff.add)) this.elements.set(elementKey(element), element);
     this.resolution.remember({ containerId: id, containerName: container.name, hostname: id.slice(0, 12), connections: connectionsOf(container) });
     this.#tell(this.resolution.containerChanges(id));
   }
@@ -261,7 +262,7 @@ test('after any sequence of operations names, hosts files, variables and element
 function compare(system: System, all: readonly Container[]): void {
   // Elements: kept by differences, and projected anew; the holes also as the model has them.
   const keys = (elements: Iterable<Element>) => [...new Set([...elements].map((element) => `${elementKey(element)} ${element.value ?? ''}`))].toSorted();
-  assert.deepEqual(keys(system.elements.values()), keys(desiredElements(system.table, POLICY)));
+  assert.deepEqual(keys(system.elements.values()), keys(elementsOf(desiredFacts(system.table, POLICY))));
   assert.deepEqual([...system.elements.keys()].filter((key) => key.startsWith('holes')).toSorted(), [...expectedHoles(all)].toSorted());
 
   for (const networkId of USERS) {

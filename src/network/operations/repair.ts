@@ -19,7 +19,8 @@ import { guardedBridge } from '../plan/network-policy.ts';
 import { TABLE } from '../firewall/schema.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { followOtherBridges, othersCount } from './other-bridges.ts';
-import { desiredElements } from '../plan/firewall-elements.ts';
+import { elementsOf } from '../firewall/facts/element.ts';
+import { desiredFacts } from '../plan/firewall-facts.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
 import { groupChange } from '../plan/port-group.ts';
 import { planRoutes } from '../plan/routes.ts';
@@ -173,7 +174,7 @@ export class Repairer {
   /** Without our table nothing is led anywhere or kept apart: it is written at once, and looked at closely later. */
   #putTableBack(): void {
     const { firewall, table, policy } = this.#core;
-    if (!firewall.putBack(() => desiredElements(table, policy))) return;
+    if (!firewall.putBack(() => elementsOf(desiredFacts(table, policy)))) return;
     this.#settleFlows();
     this.#report(undefined, TABLE_WRITTEN);
   }
@@ -199,7 +200,7 @@ export class Repairer {
     this.#preparing = setTimeout(() => {
       this.#preparing = undefined;
       const { firewall, table, policy, busy } = this.#core;
-      if (busy.size === 0) firewall.prepare(desiredElements(table, policy));
+      if (busy.size === 0) firewall.prepare(elementsOf(desiredFacts(table, policy)));
       else this.#prepareSoon();
     }, PREPARE_MS).unref();
   }
@@ -282,7 +283,7 @@ export class Repairer {
 
   #checkRules(): void {
     const { firewall, table, policy } = this.#core;
-    const done = firewall.install(desiredElements(table, policy));
+    const done = firewall.install(elementsOf(desiredFacts(table, policy)));
     this.#prepareSoon();
     if (done === 'written') {
       this.#settleFlows();

@@ -18,7 +18,8 @@ import { chooseDefaultBridge, electAddress, overlapsDocker, portsOfOthers, type 
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { policyWithOthers } from './other-bridges.ts';
-import { desiredElements } from '../plan/firewall-elements.ts';
+import { elementsOf } from '../firewall/facts/element.ts';
+import { desiredFacts } from '../plan/firewall-facts.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
 import { macFromId } from '../interfaces/mac.ts';
 import { groupChange } from '../plan/port-group.ts';
@@ -65,7 +66,7 @@ export class Restorer {
     );
     await this.#removeOrphans();
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
-    firewall.install(desiredElements(table, this.#core.policy));
+    firewall.install(elementsOf(desiredFacts(table, this.#core.policy)));
     this.#admin.forwarding.carryOut();
     tellNewClashes(this.#core);
     for (const record of adopted) noteLed(this.#core, record);

@@ -7,7 +7,7 @@ import { deleteFlows, relaxFlows, type Flow } from '../../kernel/conntrack.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import type { Protocol } from '../../model/port.ts';
 import type { NetworkCore } from './core.ts';
-import { reaches } from '../plan/firewall-elements.ts';
+import { reaches } from '../plan/firewall-facts.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../model/network.ts';
 import type { DriverPolicy, NetworkDriver } from './driver.ts';
 import { findDriver } from './drivers/registry.ts';
-import { networkElements } from './firewall-elements.ts';
+import { factsOfNetwork } from './firewall-facts.ts';
 import { guardedBridge, isDefaultBridge, keepsNeighboursApart, namespaceOn, needsForwarding, needsGateway } from './network-policy.ts';
 
 const QUIET: DriverPolicy = { connectable: true, publishes: false, firewalled: false, namespace: 'own', separates: () => false, needsGateway: () => true };
@@ -19,9 +19,9 @@ test('a driver whose packets pass the host has its bridges in the firewall, is f
   assert.equal(needsForwarding(NETWORK, find), true);
   assert.equal(needsForwarding({ ...NETWORK, internal: true }, find), false);
   assert.equal(isDefaultBridge({ ...NETWORK, predefined: true }, find), true);
-  const verdicts = (network: NetworkRecord) => networkElements(network, HOST, find).filter(({ set }) => set === 'neighbours').map(({ value }) => value);
+  const verdicts = (network: NetworkRecord) => factsOfNetwork(network, HOST, find).flatMap((fact) => (fact.kind === 'neighbours' ? [fact.verdict] : []));
   assert.deepEqual(verdicts(NETWORK), ['accept']);
-  assert.deepEqual(verdicts({ ...NETWORK, options: { apart: 'yes' } }), ['goto holes']);
+  assert.deepEqual(verdicts({ ...NETWORK, options: { apart: 'yes' } }), ['holes']);
   assert.equal(guardedBridge({ ...NETWORK, configOnly: true }, find), '');
 });
 
@@ -30,7 +30,7 @@ test('one whose packets do not is no business of the firewall, whatever interfac
   assert.equal(guardedBridge(NETWORK, find), '');
   assert.equal(needsForwarding(NETWORK, find), false);
   assert.equal(keepsNeighboursApart(NETWORK, find), false);
-  assert.deepEqual(networkElements(NETWORK, HOST, find), []);
+  assert.deepEqual(factsOfNetwork(NETWORK, HOST, find), []);
   assert.equal(isDefaultBridge({ ...NETWORK, predefined: true }, find), false);
   assert.equal(namespaceOn(NETWORK, find), 'none');
   assert.deepEqual([needsGateway(NETWORK, 4, find), needsGateway(NETWORK, 6, find)], [false, true]);

@@ -3,7 +3,7 @@ import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
 import { driverNamed } from './drivers/registry.ts';
 import type { HostFacts } from './driver.ts';
-import type { ElementDiff, SetName } from '../firewall/facts/element.ts';
+import type { FactDiff } from '../firewall/facts/diff.ts';
 import { planRoutes } from './routes.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from './step.ts';
@@ -93,33 +93,26 @@ export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: read
   );
 }
 
-const PUBLISHED_SETS = new Set<SetName>(['publish4', 'publish6', 'publish-any4', 'publish-any6']);
-
 /**
  * Flows that came to a port before the kernel led it to the container, and would never be led there: of a client that does not stop
  * sending datagrams, of one whose first packet met the port while it was only held. For when the elements are in place.
  */
-export function openedPortSteps(diff: ElementDiff): Step[] {
+export function openedPortSteps(diff: FactDiff): Step[] {
   const steps = new Map<string, { kind: 'forget-unled-flows'; protocol: Protocol; hostIp: string; ports: number[] }>();
-  for (const { set, key } of diff.add) {
-    if (!PUBLISHED_SETS.has(set)) continue;
-    const parts = key.split(' . ');
-    const [hostIp = '', protocol, port] = parts.length === 3 ? parts : ['', ...parts];
+  for (const fact of diff.add) {
+    if (fact.kind !== 'publish') continue;
+    const { protocol, hostIp, hostPort } = fact;
     const step = steps.get(`${protocol} ${hostIp}`);
-    if (step) step.ports.push(Number(port));
-    else steps.set(`${protocol} ${hostIp}`, { kind: 'forget-unled-flows', protocol: protocol as Protocol, hostIp, ports: [Number(port)] });
+    if (step) step.ports.push(hostPort);
+    else steps.set(`${protocol} ${hostIp}`, { kind: 'forget-unled-flows', protocol, hostIp, ports: [hostPort] });
   }
   return [...steps.values()];
 }
 
 /** A hole that closes, closes for what goes through it already. */
-export function closedHoleSteps(diff: ElementDiff): Step[] {
+export function closedHoleSteps(diff: FactDiff): Step[] {
   const pairs = new Map<string, Step>();
-  for (const { set, key } of diff.remove) {
-    if (set !== 'holes4' && set !== 'holes6') continue;
-    const [from = '', to = ''] = key.split(' . ');
-    pairs.set(`${from} ${to}`, { kind: 'forget-pair-flows', from, to });
-  }
+  for (const fact of diff.remove) if (fact.kind === 'hole') pairs.set(`${fact.from} ${fact.to}`, { kind: 'forget-pair-flows', from: fact.from, to: fact.to });
   return [...pairs.values()];
 }
 

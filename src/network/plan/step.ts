@@ -3,7 +3,7 @@
  * does not compile if a kind is missing there. `netns` is the path of a namespace; '' is the host's.
  */
 import type { Protocol } from '../../model/port.ts';
-import type { ElementDiff } from '../firewall/facts/element.ts';
+import type { FactDiff } from '../firewall/facts/diff.ts';
 
 export type Step =
   | { readonly kind: 'create-netns'; readonly netns: string }
@@ -75,7 +75,7 @@ export type Step =
       readonly address: string;
       readonly mac: string;
     }
-  | { readonly kind: 'change-elements'; readonly diff: ElementDiff }
+  | { readonly kind: 'change-elements'; readonly diff: FactDiff }
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
   | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }
   /** Tracked connections to host ports that end at the host. `hostIp`: '' = any of its addresses. */

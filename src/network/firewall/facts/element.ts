@@ -1,7 +1,9 @@
 /**
- * Elements of our nftables sets and maps, as people write them: key 'tcp . 8080', value '172.17.0.2 . 80'. They are the
- * only part of the firewall that changes while the engine runs.
+ * Facts as elements of our nftables sets and maps: fields, in the order of the set's type (schema.ts). Text is made of them where
+ * the ruleset is written, bytes in encode.ts.
  */
+import type { Fact, IpVersion } from './fact.ts';
+
 export type SetName =
   | 'bridges'
   | 'internal'
@@ -34,33 +36,74 @@ export type SetName =
   | 'holes4'
   | 'holes6';
 
+/** Names, addresses, protocols and families as words, ports as numbers. */
+export type Field = string | number;
+
+/** In nft's words. */
+export type ElementVerdict = 'accept' | 'drop' | 'return' | `goto ${string}` | `jump ${string}`;
+
 export interface Element {
   readonly set: SetName;
-  readonly key: string;
-  readonly value?: string; // maps only
+  readonly key: readonly Field[];
+  readonly value?: readonly Field[] | ElementVerdict; // maps only
 }
 
-/** One text per element, so that lists of them can be compared. */
-export function elementKey(element: Element): string {
-  return `${element.set} ${element.key}`;
+/** Equal for elements that cannot both be in their set. */
+export function elementKey({ set, key }: Element): string {
+  return `${set} ${key.join(' . ')}`;
 }
 
-export interface ElementDiff {
-  readonly add: readonly Element[];
-  readonly remove: readonly Element[];
+export function elementsOf(facts: readonly Fact[]): Element[] {
+  return facts.map(elementOf);
 }
 
-/** What turns `before` into `after`. A map key whose value changed is in both lists: the old goes before the new comes. */
-export function diffElements(before: Iterable<Element>, after: Iterable<Element>): ElementDiff {
-  const old = new Map<string, Element>();
-  for (const element of before) old.set(elementKey(element), element);
-  const wanted = new Map<string, Element>();
-  for (const element of after) wanted.set(elementKey(element), element);
-  const add: Element[] = [];
-  for (const [key, element] of wanted) {
-    const known = old.get(key);
-    if (known && known.value === element.value) old.delete(key);
-    else add.push(element);
+const family = (version: IpVersion): string => `ipv${version}`;
+
+/** The element that a fact stands for. */
+export function elementOf(fact: Fact): Element {
+  switch (fact.kind) {
+    case 'bridge':
+      return { set: 'bridges', key: [fact.bridge] };
+    case 'internal':
+      return { set: 'internal', key: [fact.bridge] };
+    case 'neighbours':
+      return { set: 'neighbours', key: [fact.bridge, fact.bridge], value: fact.verdict === 'holes' ? 'goto holes' : 'accept' };
+    case 'inbound':
+      return { set: 'inbound', key: [family(fact.version), fact.bridge], value: fact.verdict === 'drop' ? 'drop' : `goto ${fact.verdict}` };
+    case 'trusted':
+      return { set: 'trusted', key: [fact.from, fact.bridge] };
+    case 'masquerade':
+      return { set: 'masqueraded', key: [family(fact.version), fact.bridge] };
+    case 'source':
+      return { set: `source${fact.version}`, key: [fact.bridge], value: [fact.address] };
+    case 'strangers':
+      return { set: 'strangers', key: [family(fact.version)], value: fact.verdict === 'closed' ? 'goto strangers' : 'accept' };
+    case 'earlier':
+      return { set: 'earlier', key: [family(fact.version), fact.name] };
+    case 'bridged':
+      return { set: 'bridged', key: [fact.name, fact.name] };
+    case 'router':
+      return { set: 'routers4', key: [fact.name] };
+    case 'other-engine':
+      return { set: 'other-engines', key: [fact.bridge] };
+    case 'publish': {
+      const value = [fact.target.address, fact.target.port];
+      const port = [fact.protocol, fact.hostPort];
+      return fact.hostIp === '' ? { set: `publish-any${fact.version}`, key: port, value } : { set: `publish${fact.version}`, key: [fact.hostIp, ...port], value };
+    }
+    case 'input': {
+      const port = [fact.protocol, fact.hostPort];
+      return fact.hostIp === '' ? { set: 'input-any', key: [family(fact.version), ...port] } : { set: `input${fact.version}`, key: [fact.hostIp, ...port] };
+    }
+    case 'open':
+      return { set: `open${fact.version}`, key: [fact.address, fact.protocol, fact.port] };
+    case 'detour':
+      return { set: `detour${fact.version}`, key: [fact.address, fact.bridge] };
+    case 'hairpin':
+      return { set: `hairpin${fact.version}`, key: [fact.address, fact.address] };
+    case 'astride':
+      return { set: `astride${fact.version}`, key: [fact.bridge, fact.address] };
+    case 'hole':
+      return { set: `holes${fact.version}`, key: [fact.from, fact.to, fact.protocol, fact.port] };
   }
-  return { add, remove: [...old.values()] };
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { diffElements, elementKey, type Element } from './element.ts';
+import { diffElements } from './diff.ts';
+import { elementKey, type Element } from './element.ts';
 
 const element: fc.Arbitrary<Element> = fc.record({
   set: fc.constantFrom('publish-any4', 'open4'),
-  key: fc.constantFrom('tcp . 1', 'tcp . 2', 'udp . 1'),
-  value: fc.constantFrom('172.17.0.2 . 80', '172.17.0.3 . 80'),
+  key: fc.constantFrom(['tcp', 1], ['tcp', 2], ['udp', 1]),
+  value: fc.constantFrom(['172.17.0.2', 80], ['172.17.0.3', 80]),
 });
 
 test('a difference, applied, gives what was wanted, and touches nothing that was right', () => {
