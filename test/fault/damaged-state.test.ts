@@ -73,6 +73,8 @@ describe('a record that cannot be read', () => {
     writeFileSync(join(engine.dataRoot, 'rootfs/containers', idOf('bad'), 'diff/file'), 'kept');
     engine.ok('network', 'create', 'badnet');
     engine.ok('volume', 'create', 'badvolume');
+    engine.ok('run', '-d', '--name', 'both', '--network', 'badnet', 'busybox', 'sleep', '1000');
+    engine.ok('network', 'connect', 'net', 'both');
     const keys = { containers: idOf('bad'), networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'badnet'), volumes: 'badvolume' };
     await engine.stop();
     const whole = new Map<string, Buffer>();
@@ -86,7 +88,10 @@ describe('a record that cannot be read', () => {
     await engine.boot();
     listsAnswer();
     served();
-    assert.match(engine.ok('ps', '--format', '{{.Names}}'), /^runs$/);
+    assert.deepEqual(engine.ok('ps', '--format', '{{.Names}}').split('\n').sort(), ['both', 'runs']);
+    // Its other network is not touched, and is its way out now.
+    engine.ok('exec', 'both', 'ping', '-c', '1', '-W', '5', 'runs');
+    assert.equal(engine.ok('exec', 'both', 'sh', '-c', "ip route | awk '/default/ { print $3 }'"), engine.ok('network', 'inspect', '-f', '{{range .IPAM.Config}}{{.Gateway}}{{end}}', 'net'));
     assert.equal(engine.ok('ps', '-aq', '-f', 'name=^bad$'), '');
     const said = [warnings(), doctor(), engine.log];
     for (const [name, key] of Object.entries({ ...keys, sandboxes: 'f'.repeat(64) })) {
@@ -107,6 +112,9 @@ describe('a record that cannot be read', () => {
     assert.equal(warnings().includes('set aside'), false, warnings());
     assert.match(doctor(), /ok +state: /);
     assert.equal(idOf('bad'), keys.containers);
+    engine.ok('restart', '-t', '0', 'both');
+    assert.deepEqual(Object.keys(JSON.parse(engine.ok('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'both')) as object).sort(), ['badnet', 'net']);
+    engine.ok('rm', '-f', 'both');
     engine.ok('network', 'rm', 'badnet');
     engine.ok('volume', 'rm', 'badvolume');
     engine.ok('rm', '-v', 'bad');

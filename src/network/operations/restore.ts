@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { tryAgainLater } from '../../base/again.ts';
 import { errorMessage } from '../../base/errors.ts';
+import { UndoStack } from '../../base/undo.ts';
 import type { LinkInfo } from '../../kernel/netlink/route-socket.ts';
 import { isNetns } from '../../kernel/netns.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -27,7 +28,10 @@ import { publishedOf } from '../table/published.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { refreshOthers } from './refresh-files.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
+import { planRoutes } from '../plan/routes.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
+import { runSteps } from './change.ts';
+import { withEndpoints } from './allocate.ts';
 
 type Stored = ReturnType<NetworkCore['store']['load']>;
 
@@ -59,7 +63,10 @@ export class Restorer {
     }
     const adopted: SandboxRecord[] = [];
     const dead: SandboxRecord[] = [];
-    for (const record of stored.sandboxes) (live.has(record.sandbox.containerId) && this.#isWhole(record) ? adopted : dead).push(record);
+    for (const record of stored.sandboxes) {
+      if (live.has(record.sandbox.containerId) && hasNamespace(record)) adopted.push(this.#withoutLostNetworks(record));
+      else dead.push(record);
+    }
     for (const record of adopted) this.#adopt(record);
     await Promise.all(
       dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
@@ -129,10 +136,20 @@ export class Restorer {
     return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0 ? { ...previous, pools: [] } : previous;
   }
 
-  #isWhole(record: SandboxRecord): boolean {
-    const { table } = this.#core;
-    if (record.sandbox.endpoints.some((endpoint) => !table.network(endpoint.networkId))) return false;
-    return record.sandbox.netns === '' || isNetns(record.sandbox.netns);
+  /** A network whose record cannot be read takes its interfaces along, and nobody's other networks. */
+  #withoutLostNetworks(record: SandboxRecord): SandboxRecord {
+    const { table, log } = this.#core;
+    const { netns, endpoints, containerId } = record.sandbox;
+    const kept = endpoints.filter(({ networkId }) => table.network(networkId));
+    if (kept.length === endpoints.length) return record;
+    const lost = endpoints.filter(({ networkId }) => !table.network(networkId)).map(({ networkName }) => networkName);
+    log.error({ container: containerId, networks: lost }, 'a running container goes on without networks that cannot be restored: restart the container when they are there again');
+    try {
+      runSteps(this.#core, planRoutes(netns, endpoints, kept), new UndoStack());
+    } catch (error) {
+      log.error({ container: containerId, error: errorMessage(error) }, 'the default route of a running container that has lost a network');
+    }
+    return withEndpoints(this.#core, record, kept);
   }
 
   /**
@@ -263,3 +280,5 @@ function readIfThere(directory: string): string[] {
     return [];
   }
 }
+
+const hasNamespace = ({ sandbox }: SandboxRecord): boolean => sandbox.netns === '' || isNetns(sandbox.netns);
