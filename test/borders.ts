@@ -16,7 +16,7 @@ export const BORDERS: Readonly<Record<string, Border>> = {
   network: { mayImport: ['base', 'model', 'kernel'], because: 'networking is usable without images, runtime or API' },
   engine: { mayImport: ['base', 'model', 'network', 'oci', 'image', 'store'], because: 'use-cases never touch the kernel or the wire themselves' },
   api: { mayImport: ['base', 'model', 'wire'], because: 'it declares the backend that it needs; it must not know who answers' },
-  cli: { mayImport: ['base', 'wire'], because: 'it speaks HTTP to the daemon and nothing else' },
+  cli: { mayImport: ['base', 'model', 'wire'], because: 'it speaks HTTP to the daemon and nothing else; what people write is read by the rules of model, as in the daemon' },
   daemon: { mayImport: ['base', 'model', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'], because: 'the composition root wires everything but the command line' },
 };
 

@@ -1,26 +1,20 @@
 /** How the container is confined and what it takes of the host. Returns warnings for the response. */
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
-import { invalid } from '../base/errors.ts';
+import { errorMessage, invalid } from '../base/errors.ts';
+import { normalizeCapability } from '../model/capability.ts';
+import { parseExtraHost } from '../model/extra-host.ts';
+import { parseSecurityOptions } from '../model/security-options.ts';
 import type { HostConfigRequest, UpdateRequest } from '../wire/container-create.ts';
 import { isHost } from './network-mode.ts';
 import { validateMount, validateTmpfsTarget } from './validate-mounts.ts';
 import { validateResources } from './validate-resources.ts';
-import { parseExtraHost } from '../model/extra-host.ts';
+import { toPortBindings } from './map/port-bindings.ts';
 import { refuseSplit } from './one-word.ts';
 
 const MAX_NAME_BYTES = 255;
 /** PATH_MAX without room for the hierarchy's mount point and the container's own name. */
 const MAX_CGROUP_PARENT_BYTES = 3500;
-
-const CAPABILITIES = new Set(
-  (
-    'AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK ' +
-    'IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP ' +
-    'SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME ' +
-    'SYS_TTY_CONFIG WAKE_ALARM'
-  ).split(' '),
-);
 
 export function validateHost(host: HostConfigRequest): string[] {
   if (host.AutoRemove && host.RestartPolicy.Name !== '' && host.RestartPolicy.Name !== 'no') {
@@ -32,7 +26,7 @@ export function validateHost(host: HostConfigRequest): string[] {
   for (const domain of host.DnsSearch) refuseSplit('DNS search domain', domain);
   for (const option of host.DnsOptions) refuseSplit('DNS option', option);
   for (const link of host.Links) refuseSplit('link', link);
-  validatePortBindings(host.PortBindings);
+  toPortBindings(host.PortBindings);
   validateRestartPolicy(host.RestartPolicy);
   validateCapabilities('CapAdd', host.CapAdd ?? []);
   validateCapabilities('CapDrop', host.CapDrop ?? []);
@@ -81,7 +75,7 @@ function validateModes(host: HostConfigRequest): void {
     throw invalid(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   }
   if (!/^(|private|host)$/.test(host.CgroupnsMode)) throw invalid(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
-  for (const option of host.SecurityOpt ?? []) validateSecurityOption(option);
+  parseSecurityOptions(host.SecurityOpt ?? []);
 }
 
 /** A limit that would not be kept is refused. */
@@ -100,36 +94,12 @@ function validateCgroupParent(parent: string): void {
   if (Buffer.byteLength(parent) > MAX_CGROUP_PARENT_BYTES) throw complain('file name too long');
 }
 
-function validateSecurityOption(option: string): void {
-  if (option === 'no-new-privileges' || option === 'writable-cgroups' || option === 'disable') return;
-  const split = /^([^=:]+)[=:](.*)$/s.exec(option);
-  if (!split) throw invalid(`invalid --security-opt 1: ${JSON.stringify(option)}`);
-  const [, key = '', value = ''] = split;
-  const isBoolean = /^(1|t|true|0|f|false)$/i.test(value);
-  if (key === 'label' || key === 'apparmor' || key === 'seccomp') return;
-  if ((key === 'no-new-privileges' || key === 'writable-cgroups') && isBoolean) return;
-  throw invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
-}
-
-function validatePortBindings(bindings: HostConfigRequest['PortBindings']): void {
-  for (const [port, hostPorts] of Object.entries(bindings)) {
-    const number = port.split('/')[0]!;
-    if (!isPortNumber(number)) throw invalid(`invalid port specification: ${JSON.stringify(number)}`);
-    for (const { HostPort } of hostPorts) {
-      const [first = '', last = first] = (HostPort.split('/')[0] ?? '').split('-');
-      const valid = HostPort === '' || (isPortNumber(first) && isPortNumber(last) && Number(first) <= Number(last));
-      if (!valid) throw invalid(`invalid port specification: ${JSON.stringify(HostPort)}`);
-    }
-  }
-}
-
-function isPortNumber(text: string): boolean {
-  return /^\d{1,5}$/.test(text) && Number(text) <= 65535;
-}
-
 function validateCapabilities(field: string, names: readonly string[]): void {
   for (const name of names) {
-    const bare = name.toUpperCase().replace(/^CAP_/, '');
-    if (bare !== 'ALL' && !CAPABILITIES.has(bare)) throw invalid(`invalid ${field}: unknown capability: "CAP_${bare}"`);
+    try {
+      normalizeCapability(name);
+    } catch (error) {
+      throw invalid(`invalid ${field}: ${errorMessage(error)}`);
+    }
   }
 }

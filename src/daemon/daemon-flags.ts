@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorCode, errorMessage, invalid } from '../base/errors.ts';
+import { readGoBoolean } from '../base/go-boolean.ts';
 
 type Kind = 'text' | 'list' | 'switch' | 'number';
 
@@ -136,7 +137,7 @@ function store(result: Collected, definition: OptionDefinition, values: readonly
     throw invalid(`invalid argument "${last}" for "${where}": expected ${kind === 'switch' ? 'true or false' : 'a number'}`);
   };
   if (kind === 'list') result.lists[flag] = [...values];
-  else if (kind === 'switch') result.switches[flag] = /^(1|t|true)$/i.test(last) || (!/^(0|f|false)$/i.test(last) && refuse());
+  else if (kind === 'switch') result.switches[flag] = readGoBoolean(last) ?? refuse();
   else if (kind === 'number' && !/^\d+$/.test(last)) refuse();
   else result.texts[flag] = last;
 }

@@ -1,7 +1,7 @@
 import type { ImageRecord } from '../model/image.ts';
+import { familiarReference, parseReference } from '../model/image-reference.ts';
 import { EMPTY_IMAGE_CONFIG } from './image-config.ts';
 import type { StoredImage } from './index-file.ts';
-import { familiarReference, parseReference } from './reference.ts';
 
 /** An image whose configuration cannot be read, as far as the index knows it. */
 export function bareRecord(id: string, references: readonly string[], stored: StoredImage | undefined): ImageRecord {

@@ -9,6 +9,7 @@ import { errorMessage, systemError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
+import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
 import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
@@ -20,7 +21,6 @@ import { LayerStore } from './layer-store.ts';
 import { unpackLayer } from './unpack-layer.ts';
 import { Pins } from './pins.ts';
 import { neededContent } from './needed-content.ts';
-import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './reference.ts';
 import { damageOf } from './storage-errors.ts';
 
 export interface NewImage {

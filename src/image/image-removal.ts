@@ -1,9 +1,9 @@
 /** `docker rmi`: what may be removed and what is only untagged. Rules, order and words are Docker's. */
 import { conflict } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
+import { familiarReference, formatReference, parseReference, repositoryOf, withDefaultTag } from '../model/image-reference.ts';
 import { digestOf } from './blob-store.ts';
 import type { ImageCatalog } from './image-catalog.ts';
-import { familiarReference, formatReference, parseReference, repositoryOf, withDefaultTag } from './reference.ts';
 
 export interface ImageUser {
   readonly id: string; // the container's

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { errorKind, invalid, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
+import { formatReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
 import { commitImage, type CommitRequest } from './commit-image.ts';
 import { ImageCatalog } from './image-catalog.ts';
 import { ImageMounts } from './image-mounts.ts';
@@ -19,7 +20,6 @@ import { pushImage } from './push-image.ts';
 import { checkLogin } from './registry-login.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import type { RegistryOptions } from './registry/registry-client.ts';
-import { formatReference, parseReference, withDefaultTag } from './reference.ts';
 import { saveImages } from './save-images.ts';
 
 export interface ImageStoreOptions {

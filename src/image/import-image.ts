@@ -3,13 +3,13 @@ import type { Readable } from 'node:stream';
 import { formatTimeNs, systemClock } from '../base/clock.ts';
 import { invalid } from '../base/errors.ts';
 import type { ImageConfig } from '../model/image.ts';
+import { formatReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompress, detectCompression, readHead } from './compression.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { acceptImageConfig, EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
 import { parsePlatform, type Platform } from './platform.ts';
-import { formatReference, parseReference, withDefaultTag } from './reference.ts';
 
 export interface ImportOptions {
   readonly ref: string; // '' = no name

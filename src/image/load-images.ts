@@ -9,6 +9,7 @@ import { extract } from 'tar-stream';
 import { CausewayError, invalid, systemError } from '../base/errors.ts';
 import { parseJsonText } from '../base/json-text.ts';
 import { shortId } from '../model/ids.ts';
+import { familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from '../model/image-reference.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -18,7 +19,6 @@ import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
 import { DiffIdMismatchError } from './mismatch-errors.ts';
 import { HOST_PLATFORM, rankPlatform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
-import { familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from './reference.ts';
 import { TarFilter } from './tar-filter.ts';
 
 const MAX_FILES = 100_000;

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, codeBeneath, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
+import { familiarName, familiarReference, formatReference, parseReference, type ImageReference } from '../model/image-reference.ts';
 import { digestOf, MAX_DOCUMENT_BYTES, type BlobWriter } from './blob-store.ts';
 import { allOrFirstFailure } from './first-failure.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -16,7 +17,6 @@ import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-
 import { LayerMismatchError } from './mismatch-errors.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
 import { throttle, type Report } from './progress.ts';
-import { familiarName, familiarReference, formatReference, parseReference, type ImageReference } from './reference.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
 import { RegistryError } from './registry/registry-error.ts';

@@ -5,11 +5,11 @@
 import { Readable } from 'node:stream';
 import { notFound, systemError } from '../base/errors.ts';
 import type { ImageRecord } from '../model/image.ts';
+import { familiarName, familiarReference, formatReference, parseAnyReference, parseReference, repositoryOf, type ImageReference } from '../model/image-reference.ts';
 import { digestHex, digestOf } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, type Descriptor } from './media-types.ts';
-import { familiarName, familiarReference, formatReference, parseAnyReference, parseReference, repositoryOf, type ImageReference } from './reference.ts';
 import { formatTarHeader, padding, TAR_BLOCK } from './tar-headers.ts';
 
 interface Selection {

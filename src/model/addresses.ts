@@ -30,12 +30,17 @@ export function canonicalIp(text: string): string {
   return version === 0 ? text : bigintToIp(ipToBigint(text), version);
 }
 
-/** Parses '10.0.0.0/24'; host bits may be set. Returns undefined for anything else. */
+/** '0.0.0.0' and '::', however they are spelled. */
+export function isUnspecified(text: string): boolean {
+  return ipVersion(text) !== 0 && ipToBigint(text) === 0n;
+}
+
 /** With the brackets that an IPv6 address needs before a port; what is no IPv6 address stays as it is. */
 export function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
+/** Parses '10.0.0.0/24'; host bits may be set. Returns undefined for anything else. */
 export function parseSubnet(text: string): Subnet | undefined {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
   if (!match) return undefined;

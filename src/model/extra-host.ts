@@ -13,7 +13,7 @@ export function parseExtraHost(text: string): ExtraHost {
   if (!match) throw invalid(`bad format for add-host: ${JSON.stringify(text)}`);
   const [, name, value] = match as unknown as [string, string, string];
   if (value === 'host-gateway') return { name, address: value };
-  const address = value.replace(/^\[(.*)\]$/, '$1');
-  if (ipVersion(address) === 0) throw invalid(`invalid IP address in add-host: ${JSON.stringify(value)}`);
+  const address = value.replace(/^\[(.+)\]$/, '$1');
+  if (ipVersion(address) === 0) throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
   return { name, address };
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../base/errors.ts';
+import { canonicalIp, ipVersion } from './addresses.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -33,6 +34,30 @@ export function tryParsePort(text: string): Port | undefined {
   const port = Number(match?.[1]);
   if (!match || port > 65535) return undefined;
   return { port, protocol: (match[2]?.toLowerCase() ?? 'tcp') as Protocol };
+}
+
+/** The port of a binding. @throws invalid in Docker's words */
+export function parseBoundPort(text: string): Port {
+  const port = tryParsePort(text);
+  if (port) return port;
+  const number = text.split('/')[0]!;
+  throw invalid(parsePortRange(number) ? `invalid port: ${text}` : `invalid port specification: ${JSON.stringify(number)}`);
+}
+
+/** '8080' or '8000-8010', each up to 65535; undefined for anything else. */
+export function parsePortRange(text: string): { readonly first: number; readonly last: number } | undefined {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? first);
+  return match && last <= 65535 && first <= last ? { first, last } : undefined;
+}
+
+/** The host side of a binding; port 0 is one that is chosen. Throws `invalid` in Docker's words. */
+export function parseBinding({ hostIp, hostPort }: PortBinding): { readonly hostIp: string; readonly first: number; readonly last: number } {
+  if (hostIp !== '' && ipVersion(hostIp) === 0) throw invalid(`invalid IP address: ${hostIp}`);
+  const range = hostPort === '' ? { first: 0, last: 0 } : parsePortRange(hostPort);
+  if (!range || (range.first === 0 && range.last !== 0)) throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`);
+  return { hostIp: hostIp === '' ? '' : canonicalIp(hostIp), ...range };
 }
 
 export function formatPort(port: Port): string {

@@ -7,7 +7,7 @@ import { hostFacts, type HostFacts } from './host-facts.ts';
 import { mergeTmpfsOptions } from './mounts.ts';
 import { buildRlimits } from './resources.ts';
 import { parseSeccomp } from './seccomp.ts';
-import { parseSecurityOptions } from './security-options.ts';
+import { parseSecurityOptions } from '../model/security-options.ts';
 import { parseSignal } from './signals.ts';
 
 /** Throws kind `invalid` with Docker's text. Does not look at the machine's devices or the image's users: start does. */

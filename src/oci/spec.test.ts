@@ -7,7 +7,7 @@ import type { HostFacts } from './host-facts.ts';
 import { mergeTmpfsOptions } from './mounts.ts';
 import { createError, execError, plainMessage } from './runtime-errors.ts';
 import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
-import { parseSecurityOptions } from './security-options.ts';
+import { parseSecurityOptions } from '../model/security-options.ts';
 import { buildRlimits, buildResources } from './resources.ts';
 import { buildExecProcess, serializeSpec } from './spec.ts';
 import { checkConfinement } from './spec-check.ts';

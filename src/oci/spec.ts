@@ -12,7 +12,7 @@ import { buildMounts, INIT_PATH, rootfsPropagation } from './mounts.ts';
 import type { OciNamespace, OciProcess, OciSeccomp, OciSpec } from './oci-spec.ts';
 import { buildResources, buildRlimits, UNLIMITED, type Ulimit } from './resources.ts';
 import { defaultSeccomp, olderThan, parseSeccomp } from './seccomp.ts';
-import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
+import { parseSecurityOptions, type SecurityOptions } from '../model/security-options.ts';
 
 /** What Docker hides from a container; `inspect` shows these where the user gave none. */
 export const MASKED_PATHS: readonly string[] = [

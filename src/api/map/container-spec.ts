@@ -1,19 +1,19 @@
 /** A checked create request (already made one of the newest API version) -> the engine's ContainerSpec, defaults filled in. */
 import type { ContainerSpec, HostSpec, ProcessSpec, RestartPolicy } from '../../model/container.ts';
 import type { ConnectionSpec } from '../../model/container.ts';
-import type { EndpointSpec } from '../../model/endpoint.ts';
 import type { Healthcheck } from '../../model/health.ts';
 import type { MountSpec } from '../../model/mount.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { formatPort, parsePort } from '../../model/port.ts';
 import type {
   CreateRequest,
-  EndpointSettingsRequest,
   HealthcheckRequest,
   HostConfigRequest,
   MountRequest,
   UpdateRequest,
 } from '../../wire/container-create.ts';
+import { toEndpointSpec } from './endpoint-spec.ts';
+import { toPortBindings } from './port-bindings.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
@@ -218,15 +218,12 @@ function toMountSpec(mount: MountRequest): MountSpec {
 function toConnectionSpec(request: CreateRequest): ConnectionSpec {
   const { HostConfig: host, NetworkingConfig: networking } = request;
   const networks = Object.entries(networking.EndpointsConfig).map(([name, endpoint]) => [name, toEndpointSpec(endpoint)] as const);
-  const bindings = Object.entries(host.PortBindings).map(
-    ([port, hostPorts]) => [canonicalPort(port), hostPorts.map(({ HostIp, HostPort }) => ({ hostIp: HostIp, hostPort: HostPort }))] as const,
-  );
   return {
     networkMode: request.NetworkDisabled ? 'none' : host.NetworkMode,
     networks: request.NetworkDisabled ? {} : Object.fromEntries(networks),
     links: host.Links,
     exposedPorts: request.ExposedPorts.map(canonicalPort),
-    portBindings: Object.fromEntries(bindings),
+    portBindings: toPortBindings(host.PortBindings),
     publishAllPorts: host.PublishAllPorts,
     dns: host.Dns,
     dnsSearch: host.DnsSearch,
@@ -239,18 +236,4 @@ function toConnectionSpec(request: CreateRequest): ConnectionSpec {
 /** '80' -> '80/tcp'; refuses what is no port. */
 function canonicalPort(text: string): string {
   return formatPort(parsePort(text));
-}
-
-export function toEndpointSpec(endpoint: EndpointSettingsRequest): EndpointSpec {
-  const ipam = endpoint.IPAMConfig;
-  return {
-    aliases: endpoint.Aliases,
-    links: endpoint.Links,
-    ipv4: ipam?.IPv4Address ?? '',
-    ipv6: ipam?.IPv6Address ?? '',
-    linkLocalIps: ipam?.LinkLocalIPs ?? [],
-    mac: endpoint.MacAddress,
-    driverOpts: endpoint.DriverOpts,
-    gwPriority: endpoint.GwPriority,
-  };
 }

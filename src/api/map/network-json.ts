@@ -1,5 +1,6 @@
 /** Networks between Docker's JSON and the engine's model. */
 import { invalid } from '../../base/errors.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import { formatSubnet, parseSubnet } from '../../model/addresses.ts';
 import type { NetworkSpec } from '../../model/network.ts';
 import type { EndpointResourceJson, IpamPoolJson, NetworkCreateRequest, NetworkJson, NetworkStatusJson } from '../../wire/network.ts';
@@ -44,8 +45,8 @@ function readFamily(field: boolean | null | undefined, options: Record<string, s
   }
   const value = options[option];
   if (value === undefined) return fallback;
-  if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+  const read = readGoBoolean(value);
+  if (read !== undefined) return read;
   throw invalid(`driver-opt ${JSON.stringify(option)} is not a valid bool`);
 }
 

@@ -3,14 +3,13 @@ import { ZERO_TIME } from '../../base/clock.ts';
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
-import { comparePorts, formatPort, parsePort, type PublishedPort } from '../../model/port.ts';
+import { comparePorts, formatPort, parsePort, tryParsePort, type PublishedPort } from '../../model/port.ts';
 import type { EndpointSettingsJson, NetworkSettingsJson, PortMapJson } from '../../wire/container-inspect.ts';
 import type { PortJson } from '../../wire/container-summary.ts';
 import type { ContainerView } from '../backend/container.ts';
 import { isUserDefined } from '../network-mode.ts';
 import { olderThan } from '../versions.ts';
 
-const PORT_PATTERN = /^\d{1,5}(\/(tcp|udp|sctp))?$/i;
 
 export function toNetworkSettings(view: ContainerView, version: number): NetworkSettingsJson {
   const networks: Record<string, EndpointSettingsJson> = {};
@@ -156,7 +155,7 @@ export function addPublished(ports: PortMapJson, published: readonly PublishedPo
 /** The list's flat form, in the order the CLI shows. */
 export function portList(view: ContainerView): PortJson[] {
   // An image may declare what is no port.
-  const known = Object.entries(portMap(view)).filter(([text]) => PORT_PATTERN.test(text));
+  const known = Object.entries(portMap(view)).filter(([text]) => tryParsePort(text) !== undefined);
   const ports = known.sort(([a], [b]) => comparePorts(parsePort(a), parsePort(b)));
   return ports.flatMap(([text, bindings]): PortJson[] => {
     const { port, protocol } = parsePort(text);

@@ -1,10 +1,11 @@
 /** Networks. */
 import { invalid, notFound } from '../../base/errors.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../../wire/network.ts';
 import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
-import { toEndpointSpec } from '../map/container-spec.ts';
+import { toEndpointSpec } from '../map/endpoint-spec.ts';
 import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
 import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -35,7 +36,7 @@ async function listNetworks(call: Call): Promise<void> {
 
 async function inspectNetwork(call: Call): Promise<void> {
   const verbose = call.query.text('verbose');
-  if (verbose !== '' && !/^(1|t|true|0|f|false)$/i.test(verbose)) {
+  if (verbose !== '' && readGoBoolean(verbose) === undefined) {
     throw invalid(`invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`);
   }
   const scope = call.query.text('scope');

@@ -3,6 +3,7 @@
  * flag held before (undefined the first time) and throws with the reason, in Go's and Docker's words.
  */
 import { parseDurationNs } from '../format/duration.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import { parseRamBytes } from '../format/size.ts';
 
 export interface FlagType {
@@ -18,12 +19,9 @@ export interface FlagType {
   set(raw: string, before: unknown, check: ((value: string) => string) | undefined): unknown;
 }
 
-const TRUE_WORDS = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
-const FALSE_WORDS = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
-
 export function parseGoBool(raw: string): boolean {
-  if (TRUE_WORDS.has(raw)) return true;
-  if (FALSE_WORDS.has(raw)) return false;
+  const read = readGoBoolean(raw);
+  if (read !== undefined) return read;
   throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(raw)}: invalid syntax`);
 }
 

@@ -1,7 +1,7 @@
 /** `export`, `commit`: what a container's filesystem becomes. */
+import { familiarName, parseReference } from '../../model/image-reference.ts';
 import type { Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
-import { familiarName, parseImageReference } from '../api/image-reference.ts';
 import { printLine } from '../terminal/output.ts';
 import { checkOutput, saveStream } from '../terminal/stream-out.ts';
 
@@ -32,11 +32,11 @@ export const commitCommand: Command = {
   ],
   async run({ flags, args, client }) {
     const [container = '', name = ''] = args;
-    const reference = name === '' ? undefined : parseImageReference(name);
+    const reference = name === '' ? undefined : parseReference(name);
     const query = {
       container,
       repo: reference && (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
-      tag: reference ? (reference.tag ?? 'latest') : undefined,
+      tag: reference ? reference.tag || 'latest' : undefined,
       comment: flags.string('message') || undefined,
       author: flags.string('author') || undefined,
       changes: flags.list('change'),

@@ -1,6 +1,7 @@
 /** `pull`, `push`, `load`, `save`: images on their way in and out. */
 import { isatty } from 'node:tty';
-import { familiarName, imagePath, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { familiarName, formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
+import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
 import { authHeader } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
@@ -28,14 +29,14 @@ export const pullCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     const name = args[0] ?? '';
-    const given = parseImageReference(name);
+    const given = parseReference(name);
     const allTags = flags.bool('all-tags');
-    if (allTags && (given.tag !== undefined || given.digest !== undefined)) throw new StatusError("tag can't be used with --all-tags/-a");
+    if (allTags && (given.tag !== '' || given.digest !== '')) throw new StatusError("tag can't be used with --all-tags/-a");
     const reference = withDefaultTag(given);
     const quiet = flags.bool('quiet');
-    if (!allTags && given.tag === undefined && given.digest === undefined && !quiet) printLine('Using default tag: latest');
+    if (!allTags && given.tag === '' && given.digest === '' && !quiet) printLine('Using default tag: latest');
     await pullImage(client, name, { platform: flags.string('platform'), quiet, allTags });
-    const full = `${reference.domain}/${reference.path}${reference.tag ? `:${reference.tag}` : ''}${reference.digest ? `@${reference.digest}` : ''}`;
+    const full = formatReference(reference);
     printLine(allTags ? `${reference.domain}/${reference.path}` : full);
   },
 };
@@ -55,18 +56,18 @@ export const pushCommand: Command = {
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Suppress verbose output' },
   ],
   async run({ flags, args, client }: Call) {
-    const given = parseImageReference(args[0] ?? '');
+    const given = parseReference(args[0] ?? '');
     const allTags = flags.bool('all-tags');
-    if (allTags && (given.tag !== undefined || given.digest !== undefined)) throw new StatusError('tag can\'t be used with --all-tags/-a');
+    if (allTags && (given.tag !== '' || given.digest !== '')) throw new StatusError('tag can\'t be used with --all-tags/-a');
     const reference = allTags ? given : withDefaultTag(given);
-    if (!allTags && given.tag === undefined && !flags.bool('quiet')) printLine('Using default tag: latest');
+    if (!allTags && given.tag === '' && !flags.bool('quiet')) printLine('Using default tag: latest');
     const name = familiarName(reference);
     const response = await client.send('POST', `${imagePath(name)}/push`, {
-      query: { tag: allTags ? undefined : reference.tag, platform: platformQuery(flags.string('platform')) },
+      query: { tag: allTags ? undefined : reference.tag || undefined, platform: platformQuery(flags.string('platform')) },
       headers: await authHeader(reference.domain),
     });
     await showProgress(response, { quiet: flags.bool('quiet') });
-    if (flags.bool('quiet')) printLine(`${reference.domain}/${reference.path}${reference.tag ? `:${reference.tag}` : ''}`);
+    if (flags.bool('quiet')) printLine(formatReference({ ...reference, digest: '' }));
   },
 };
 
@@ -120,11 +121,11 @@ export const tagCommand: Command = {
     const [source = '', target = ''] = args;
     let reference;
     try {
-      reference = withDefaultTag(parseImageReference(target));
+      reference = withDefaultTag(parseReference(target));
     } catch (error) {
       throw new StatusError(`Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${(error as Error).message}`);
     }
-    if (reference.digest !== undefined) throw new StatusError('refusing to create a tag with a digest reference');
+    if (reference.digest !== '') throw new StatusError('refusing to create a tag with a digest reference');
     await client.done('POST', `${imagePath(source)}/tag`, {
       query: { repo: familiarName(reference), tag: reference.tag },
     });

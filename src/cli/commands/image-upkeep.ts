@@ -1,6 +1,6 @@
 /** `rmi`, `image prune`, `history` */
 import { isNotFound } from '../api/client.ts';
-import { imagePath } from '../api/image-reference.ts';
+import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';

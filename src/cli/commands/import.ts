@@ -1,8 +1,8 @@
 /** `import` */
 import { createReadStream, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { familiarName, parseReference } from '../../model/image-reference.ts';
 import type { Call, Command } from '../command/command.ts';
-import { familiarName, parseImageReference } from '../api/image-reference.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
 import { goFileError } from '../container/variable-file.ts';
@@ -26,12 +26,12 @@ async function run({ flags, args, client }: Call): Promise<void> {
   let stream: Readable | undefined;
   if (source === '-') stream = process.stdin;
   else if (!/^(https?|ftp):\/\//.test(source)) stream = openForReading(source);
-  if (name) parseImageReference(name);
-  const reference = name ? parseImageReference(name) : undefined;
+  if (name) parseReference(name);
+  const reference = name ? parseReference(name) : undefined;
   const query = {
     fromSrc: stream ? '-' : source,
     repo: reference && (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
-    tag: reference?.tag,
+    tag: reference?.tag || undefined,
     message: flags.string('message') || undefined,
     changes: flags.list('change'),
     platform: flags.string('platform') || undefined,

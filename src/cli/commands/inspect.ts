@@ -1,6 +1,6 @@
 /** `inspect`, and the `inspect` of containers, images, networks and volumes. */
 import { isNotFound, type ApiClient } from '../api/client.ts';
-import { imagePath } from '../api/image-reference.ts';
+import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
 import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';

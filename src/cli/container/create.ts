@@ -1,7 +1,8 @@
 /** Creating a container: pulls the image if it must, keeps the ID file. */
 import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs';
+import { familiarReference, parseAnyReference, withDefaultTag } from '../../model/image-reference.ts';
 import { isNotFound, type ApiClient } from '../api/client.ts';
-import { familiarReference, imagePath, isImageId, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
+import { imagePath } from '../api/image-path.ts';
 import { checkPlatform } from '../api/platform.ts';
 import type { FlagSet } from '../command/flag-set.ts';
 import { PROGRAM } from '../command/program-name.ts';
@@ -25,7 +26,8 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
   const { config, hostConfig, endpoints } = request;
   warnOfDanger(flags);
   const image = config.Image;
-  const reference = isImageId(image) ? undefined : withDefaultTag(parseImageReference(image));
+  const named = parseAnyReference(image);
+  const reference = named.kind === 'id' ? undefined : withDefaultTag(named.name);
   checkPlatformFlag(flags.string('platform'));
   const idFile = openIdFile(flags.string('cidfile'));
   try {

@@ -1,5 +1,6 @@
 /** Checks of single flag values, with Docker's sentences. Each returns the value in the form that the API takes. */
-import { isIP } from 'node:net';
+import { ipVersion } from '../../model/addresses.ts';
+import { parseExtraHost } from '../../model/extra-host.ts';
 import { parseGoInteger } from '../command/flag-types.ts';
 import { parseRamBytes } from '../format/size.ts';
 
@@ -47,17 +48,13 @@ export function checkDeviceCgroupRule(value: string): string {
 
 export function checkIp(value: string): string {
   const address = value.trim();
-  if (isIP(address) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
+  if (ipVersion(address) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
   return address;
 }
 
 /** name:ip or name=ip; the API wants the colon, and no brackets around an IPv6 address. */
 export function checkExtraHost(value: string): string {
-  const [name, rest] = value.includes('=') ? cut(value, '=') : cut(value, ':');
-  if (rest === undefined || name === '' || name.includes(':')) throw new Error(`bad format for add-host: ${JSON.stringify(value)}`);
-  if (rest === 'host-gateway') return `${name}:${rest}`;
-  const address = /^\[.+\]$/.test(rest) ? rest.slice(1, -1) : rest;
-  if (isIP(address) === 0) throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+  const { name, address } = parseExtraHost(value);
   return `${name}:${address}`;
 }
 

@@ -1,6 +1,6 @@
 /** Rows of `ps`. */
 import { isIPv6 } from 'node:net';
-import { familiarReference, parseImageReference } from '../api/image-reference.ts';
+import { familiarReference, parseReference } from '../../model/image-reference.ts';
 import { humanDuration } from '../format/duration.ts';
 import { ellipsis, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
@@ -89,7 +89,7 @@ function imageName({ Image, ImageID }: ContainerSummary, truncate: boolean): str
   if (!truncate) return Image;
   if (shortId(ImageID) === shortId(Image)) return shortId(ImageID);
   try {
-    return familiarReference({ ...parseImageReference(Image), digest: undefined });
+    return familiarReference({ ...parseReference(Image), digest: '' });
   } catch {
     return Image;
   }

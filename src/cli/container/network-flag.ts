@@ -1,5 +1,6 @@
 /** --network NAME, or name=NAME,alias=web,ip=10.0.0.5,mac-address=...,driver-opt=k=v,gw-priority=1 */
 import type { FlagType } from '../command/flag-types.ts';
+import { parseMac } from '../../model/mac.ts';
 import { splitCsv } from '../format/csv.ts';
 import { cut } from './flag-checks.ts';
 
@@ -90,6 +91,6 @@ export function endpointSettings(attachment: NetworkAttachment): Record<string, 
 
 export function checkMac(mac: string): string {
   const plain = mac.trim();
-  if (!/^([0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\2){4}[0-9a-f]{2}$/i.test(plain)) throw new Error(`${mac} is not a valid mac address`);
+  if (parseMac(plain) === undefined) throw new Error(`${mac} is not a valid mac address`);
   return plain;
 }

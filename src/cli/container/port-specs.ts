@@ -1,5 +1,6 @@
 /** -p and --expose in Docker's notation: [ip:][hostPort[-hostPort]]:containerPort[-containerPort][/protocol] */
-import { isIP } from 'node:net';
+import { ipVersion } from '../../model/addresses.ts';
+import { parsePortRange } from '../../model/port.ts';
 
 export interface PortBinding {
   readonly HostIp: string;
@@ -38,22 +39,22 @@ function parseSpec(raw: string): { port: string; binding: PortBinding }[] {
     if (!ip.endsWith(']')) throw new Error(`invalid IP address ${ip}: address ${ip}:: missing ']' in address`);
     ip = ip.slice(1, -1);
   }
-  if (ip !== '' && isIP(ip) === 0) throw new Error(`invalid IP address: ${ip}`);
+  if (ip !== '' && ipVersion(ip) === 0) throw new Error(`invalid IP address: ${ip}`);
   if (container === '') throw new Error(`no port specified: ${raw}<empty>`);
-  const inside = tryRange(container);
+  const inside = parsePortRange(container);
   if (!inside) throw new Error(`invalid containerPort: ${container}`);
-  const outside = hostPort === '' ? undefined : tryRange(hostPort);
+  const outside = hostPort === '' ? undefined : parsePortRange(hostPort);
   if (hostPort !== '' && !outside) throw new Error(`invalid hostPort: ${hostPort}`);
-  const size = inside[1] - inside[0];
+  const size = inside.last - inside.first;
   // A range on the host for one port inside: any one of them will do.
-  const choice = outside !== undefined && size === 0 && outside[1] > outside[0];
-  if (outside && !choice && outside[1] - outside[0] !== size) {
+  const choice = outside !== undefined && size === 0 && outside.last > outside.first;
+  if (outside && !choice && outside.last - outside.first !== size) {
     throw new Error(`invalid ranges specified for container and host Ports: ${container} and ${hostPort}`);
   }
   if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) throw new Error(`invalid proto: ${protocol}`);
   return Array.from({ length: size + 1 }, (_, offset) => ({
-    port: `${inside[0] + offset}/${protocol.toLowerCase()}`,
-    binding: { HostIp: ip, HostPort: !outside ? '' : choice ? `${outside[0]}-${outside[1]}` : String(outside[0] + offset) },
+    port: `${inside.first + offset}/${protocol.toLowerCase()}`,
+    binding: { HostIp: ip, HostPort: !outside ? '' : choice ? `${outside.first}-${outside.last}` : String(outside.first + offset) },
   }));
 }
 
@@ -61,13 +62,9 @@ export function parseExpose(specs: readonly string[]): string[] {
   return specs.flatMap((spec) => {
     if (spec.includes(':')) throw new Error(`invalid port format for --expose: ${spec}`);
     const [ports, protocol] = splitProtocol(spec);
-    let range: [number, number];
-    try {
-      range = parsePortRange(ports);
-    } catch (error) {
-      throw new Error(`invalid range format for --expose: ${spec}, error: ${(error as Error).message}`);
-    }
-    return Array.from({ length: range[1] - range[0] + 1 }, (_, offset) => `${range[0] + offset}/${protocol}`);
+    const range = parsePortRange(ports);
+    if (!range) throw new Error(`invalid range format for --expose: ${spec}, error: ${rangeComplaint(ports)}`);
+    return Array.from({ length: range.last - range.first + 1 }, (_, offset) => `${range.first + offset}/${protocol}`);
   });
 }
 
@@ -76,25 +73,14 @@ function splitProtocol(text: string): [ports: string, protocol: string] {
   return ports === '' ? ['', ''] : [ports, protocol === '' ? 'tcp' : protocol];
 }
 
-function tryRange(text: string): [number, number] | undefined {
-  try {
-    return parsePortRange(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function parsePortRange(text: string): [number, number] {
-  if (text === '') throw new Error('empty string specified for ports');
+/** What is wrong with a range, in Go's words. */
+function rangeComplaint(text: string): string {
+  if (text === '') return 'empty string specified for ports';
   const dash = text.indexOf('-');
-  const first = parsePort(dash < 0 ? text : text.slice(0, dash));
-  const last = dash < 0 ? first : parsePort(text.slice(dash + 1));
-  if (last < first) throw new Error(`invalid range specified for port: ${text}`);
-  return [first, last];
-}
-
-function parsePort(text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
-  if (Number(text) > 65535) throw new Error(`strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`);
-  return Number(text);
+  const numbers = dash < 0 ? [text] : [text.slice(0, dash), text.slice(dash + 1)];
+  for (const number of numbers) {
+    if (!/^\d+$/.test(number)) return `strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`;
+    if (Number(number) > 65535) return `strconv.ParseUint: parsing ${JSON.stringify(number)}: value out of range`;
+  }
+  return `invalid range specified for port: ${text}`;
 }

@@ -1,6 +1,6 @@
 /** Pulling an image, with the credentials for its registry and progress shown. */
+import { familiarName, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import type { ApiClient } from '../api/client.ts';
-import { familiarName, parseImageReference, withDefaultTag } from '../api/image-reference.ts';
 import { authHeader } from '../api/registry-auth.ts';
 import { showProgress } from '../terminal/json-progress.ts';
 
@@ -13,10 +13,10 @@ export interface PullOptions {
 }
 
 export async function pullImage(client: ApiClient, image: string, options: PullOptions = {}): Promise<void> {
-  const reference = withDefaultTag(parseImageReference(image));
+  const reference = withDefaultTag(parseReference(image));
   const query = {
     fromImage: reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`,
-    tag: options.allTags ? undefined : (reference.digest ?? reference.tag),
+    tag: options.allTags ? undefined : reference.digest || reference.tag || undefined,
     platform: options.platform || undefined,
   };
   const response = await client.send('POST', '/images/create', { query, headers: await authHeader(reference.domain) });

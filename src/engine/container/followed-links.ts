@@ -4,6 +4,7 @@
  * link leads to whoever has the name next.
  */
 import type { Log } from '../../base/log.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import type { ContainerRecord, Link } from '../../model/container.ts';
 import { parsePort } from '../../model/port.ts';
 import type { EngineConfig } from '../engine-config.ts';
@@ -26,7 +27,7 @@ const FOLLOW_LABEL = 'causeway.links.follow';
 
 function followsNames(needs: Pick<FollowNeeds, 'config'>, recipient: ContainerRecord): boolean {
   const label = recipient.spec.labels[FOLLOW_LABEL];
-  return label === undefined || label === '' ? needs.config.linksFollowNames : /^(1|t|true)$/i.test(label);
+  return label === undefined || label === '' ? needs.config.linksFollowNames : readGoBoolean(label) === true;
 }
 
 /** To be called when a container has got a name, and its lock is free: lost links of that name lead to it from now on. */

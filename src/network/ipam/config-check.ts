@@ -1,5 +1,6 @@
 /** Refuses a network's address configuration that contradicts itself, in Docker's words, all faults in one error. */
 import { invalid } from '../../base/errors.ts';
+import { joinFaults } from '../../model/faults.ts';
 import { poolFaults } from '../../model/ipam-check.ts';
 import type { NetworkSpec } from '../../model/network.ts';
 
@@ -8,10 +9,4 @@ export function checkIpamConfig(spec: NetworkSpec): void {
   const named = spec.ipam.pools.filter((pool) => pool.subnet !== '' || pool.ipRange !== '' || pool.gateway !== '' || Object.keys(pool.auxAddresses).length > 0);
   const faults = named.flatMap((pool) => poolFaults(pool, spec.enableIpv6));
   if (faults.length > 0) throw invalid(`invalid network config:\n${joinFaults(faults)}`);
-}
-
-/** Docker's list of faults: one stands alone, more become bullets. */
-export function joinFaults(faults: readonly string[]): string {
-  if (faults.length === 1) return faults[0]!.trim();
-  return faults.map((fault) => `* ${fault.replaceAll('\n', '\n\t')}`).join('\n');
 }

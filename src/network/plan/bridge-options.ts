@@ -4,6 +4,7 @@
  */
 import { invalid } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import { ipVersion } from '../../model/addresses.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { isEncodable, linkNameComplaint } from '../interfaces/link-name.ts';
@@ -56,19 +57,19 @@ export interface BridgeOptions {
 export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): BridgeOptions {
   const get = (name: string) => network.options[name] ?? '';
   return {
-    icc: readBoolean(get(BRIDGE_OPTION.icc), true),
-    masquerade: readBoolean(get(BRIDGE_OPTION.masquerade), true),
+    icc: readGoBoolean(get(BRIDGE_OPTION.icc)) ?? true,
+    masquerade: readGoBoolean(get(BRIDGE_OPTION.masquerade)) ?? true,
     hostBindingIp: readAddress(get(BRIDGE_OPTION.hostBindingIp)),
     mode4: readMode(get(BRIDGE_OPTION.mode4)),
     mode6: readMode(get(BRIDGE_OPTION.mode6)),
-    inhibitIpv4: readBoolean(get(BRIDGE_OPTION.inhibitIpv4), false),
+    inhibitIpv4: readGoBoolean(get(BRIDGE_OPTION.inhibitIpv4)) ?? false,
     trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter(isEncodable),
     mtu: readNumber(get(BRIDGE_OPTION.mtu)) ?? 0,
     ifnamePrefix: PREFIX.test(get(BRIDGE_OPTION.ifnamePrefix)) ? get(BRIDGE_OPTION.ifnamePrefix) : 'eth',
     source4: readAddress(get(BRIDGE_OPTION.source4), 4),
     source6: readAddress(get(BRIDGE_OPTION.source6), 6),
     dnsTtlS: readNumber(get(BRIDGE_OPTION.dnsTtlS)),
-    dnsHealthyOnly: readBoolean(get(BRIDGE_OPTION.dnsHealthyOnly), false),
+    dnsHealthyOnly: readGoBoolean(get(BRIDGE_OPTION.dnsHealthyOnly)) ?? false,
   };
 }
 
@@ -92,7 +93,7 @@ const known = new Set<string>(Object.values(BRIDGE_OPTION));
 const isKnown = (name: string): boolean => known.has(name);
 
 // The texts are those of Go's parsers, which Docker shows as they are.
-const notBoolean = (text: string) => (readBoolean(text, undefined) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax` : undefined);
+const notBoolean = (text: string) => (readGoBoolean(text) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax` : undefined);
 const notNumber = (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
 const notMode = (text: string) => (isMode(text) ? undefined : `unknown gateway mode ${text}`);
 const notAddress = (version?: 4 | 6) => (text: string) =>
@@ -118,13 +119,6 @@ const COMPLAINTS: Readonly<Record<string, (text: string) => string | undefined>>
 };
 
 const PREFIX = /^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/;
-
-/** What Go's strconv.ParseBool takes. */
-export function readBoolean<T>(text: string, fallback: T): boolean | T {
-  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
-  return fallback;
-}
 
 function readNumber(text: string): number | undefined {
   return /^\+?\d{1,9}$/.test(text) ? Number(text) : undefined;

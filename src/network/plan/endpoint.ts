@@ -3,6 +3,7 @@ import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
+import { parseMac } from '../../model/mac.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
 import type { NetworkDriver } from './driver.ts';
@@ -34,7 +35,7 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
     containerId: container.id,
     ifname: hasInterface ? interfaceName(input) : '',
     hostIfname: driver.endpointHostLink(id),
-    mac: hasInterface ? (input.mac || macFor(ipv4, id)).toLowerCase().replaceAll('-', ':') : '',
+    mac: hasInterface ? input.mac === '' ? macFor(ipv4, id) : (parseMac(input.mac) ?? input.mac) : '',
     ipv4,
     prefix4: prefixOf(network, ipv4),
     ipv6,

@@ -3,9 +3,10 @@
  * configuration-only network gives to those that are made from it.
  */
 import { forbidden, invalid, notFound } from '../../base/errors.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from '../ipam/ipam.ts';
-import { BRIDGE_OPTION, readBoolean } from './bridge-options.ts';
+import { BRIDGE_OPTION } from './bridge-options.ts';
 
 const IPAM_OPTIONS = new Set([SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6]);
 const NO_MANAGER = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
@@ -59,7 +60,7 @@ export function withDefaultOptions(spec: NetworkSpec, defaults: Readonly<Record<
     if (name in options || (version && givenFamilies.includes(version))) continue;
     options[name] = value;
     if (!version) continue;
-    const on = readBoolean(value, undefined);
+    const on = readGoBoolean(value);
     if (on === undefined) throw invalid(`driver-opt ${JSON.stringify(name)} is not a valid bool`);
     if (version === 4) enableIpv4 = on;
     else enableIpv6 = on;

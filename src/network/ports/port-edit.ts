@@ -3,8 +3,8 @@
  * goes by, published ports are what became of them.
  */
 import { bracketed, canonicalIp } from '../../model/addresses.ts';
-import { formatPort, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';
-import { parseBinding, type WantedPort } from './port-request.ts';
+import { formatPort, parseBinding, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';
+import type { WantedPort } from './port-request.ts';
 
 /** By '80/tcp'. */
 export type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;

@@ -1,7 +1,6 @@
 /** What the user asked to publish, checked and brought into the order and the groups that ports are taken in. */
-import { invalid } from '../../base/errors.ts';
 import { canonicalIp, ipVersion } from '../../model/addresses.ts';
-import { comparePorts, formatPort, parsePort, type Port, type PortBinding } from '../../model/port.ts';
+import { comparePorts, formatPort, parseBinding, parseBoundPort, type Port, type PortBinding } from '../../model/port.ts';
 
 /** A port of the container and where it is to be published; without bindings only when all exposed ports are. */
 export interface WantedPort {
@@ -38,7 +37,7 @@ export function wantedPorts(
   const wanted = new Map<string, { port: Port; bindings: PortBinding[] }>();
   for (const port of exposedPorts) wanted.set(formatPort(port), { port, bindings: [] });
   for (const [text, bindings] of Object.entries(portBindings)) {
-    const port = parseContainerPort(text);
+    const port = parseBoundPort(text);
     for (const binding of bindings) parseBinding(binding);
     const key = formatPort(port);
     const entry = wanted.get(key) ?? { port, bindings: [] };
@@ -46,27 +45,6 @@ export function wantedPorts(
     wanted.set(key, entry);
   }
   return [...wanted.values()].toSorted((a, b) => comparePorts(a.port, b.port));
-}
-
-function parseContainerPort(text: string): Port {
-  try {
-    return parsePort(text);
-  } catch {
-    throw invalid(`invalid port specification: ${JSON.stringify(text.split('/')[0])}`);
-  }
-}
-
-/** The host side of a binding; port 0 is one that is chosen. Throws `invalid` in Docker's words. */
-export function parseBinding(binding: PortBinding): { readonly hostIp: string; readonly first: number; readonly last: number } {
-  const { hostIp, hostPort } = binding;
-  if (hostIp !== '' && ipVersion(hostIp) === 0) throw invalid(`invalid IP address: ${hostIp}`);
-  const match = /^(?:(\d{1,5})(?:-(\d{1,5}))?)?$/.exec(hostPort);
-  const first = Number(match?.[1] ?? 0);
-  const last = Number(match?.[2] ?? first);
-  if (!match || first > 65535 || last > 65535 || last < first || (first === 0 && last !== 0)) {
-    throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`);
-  }
-  return { hostIp: hostIp === '' ? '' : canonicalIp(hostIp), first, last };
 }
 
 /**

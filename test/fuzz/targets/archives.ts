@@ -3,7 +3,7 @@ import { applyChanges } from '../../../src/image/dockerfile-changes.ts';
 import { EMPTY_IMAGE_CONFIG, formatImageConfig, parseImageConfig } from '../../../src/image/image-config.ts';
 import { isIndex, parseManifest } from '../../../src/image/media-types.ts';
 import { formatPlatform, HOST_PLATFORM, parsePlatform, rankPlatform } from '../../../src/image/platform.ts';
-import { describeReference, formatReference, parseReference, withDefaultTag } from '../../../src/image/reference.ts';
+import { describeReference, formatReference, parseReference, withDefaultTag } from '../../../src/model/image-reference.ts';
 import { parseChallenges } from '../../../src/image/registry/challenges.ts';
 import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from '../../../src/image/tar-headers.ts';
 import { TarReader, type TarVisitor } from '../../../src/image/tar-reader.ts';

@@ -4,7 +4,7 @@ import { entries, groups } from '../../../src/cli/command/catalog.ts';
 import type { Command } from '../../../src/cli/command/command.ts';
 import { FlagError, FlagSet } from '../../../src/cli/command/flag-set.ts';
 import { StatusError } from '../../../src/cli/command/status-error.ts';
-import { parseImageReference } from '../../../src/cli/api/image-reference.ts';
+import { parseReference } from '../../../src/model/image-reference.ts';
 import { createRequest } from '../../../src/cli/container/create-request.ts';
 import { Demultiplexer } from '../../../src/cli/container/demultiplexer.ts';
 import { splitCsv } from '../../../src/cli/format/csv.ts';
@@ -111,7 +111,7 @@ export const cliTargets: readonly Target[] = [
     refusals: [Error, FlagError, StatusError],
     make: (random) => mutateText(random, ['1h2m', '10.5s', '1g', '512kb', 'a,"b,c"', '2024-01-01', '{"a":[1,{"b":2}]}', 'localhost:5000/x:y'], ['"', ',', 'h', 'ms', 'µs', 'g', '.', '-', '{', '[']),
     read(input) {
-      for (const parse of [parseDurationNs, parseRamBytes, splitCsv, parseTimestamp, parseImageReference, indentJson] as readonly ((text: string) => unknown)[]) {
+      for (const parse of [parseDurationNs, parseRamBytes, splitCsv, parseTimestamp, parseReference, indentJson] as readonly ((text: string) => unknown)[]) {
         try {
           parse(input as string);
         } catch (error) {

@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import { adaptCreate } from '../../../src/api/create-by-version.ts';
 import { configChanges } from '../../../src/api/map/config-changes.ts';
-import { toContainerSpec, toEndpointSpec, toResourceChanges, toRestartPolicy } from '../../../src/api/map/container-spec.ts';
+import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../../../src/api/map/container-spec.ts';
+import { toEndpointSpec } from '../../../src/api/map/endpoint-spec.ts';
 import { toNetworkSpec } from '../../../src/api/map/network-json.ts';
 import { validateConfig } from '../../../src/api/validate-config.ts';
 import { validateEndpoint, validateEndpoints } from '../../../src/api/validate-endpoint.ts';

@@ -9,7 +9,7 @@ import { parseBindings } from '../../../src/network/ports/port-edit.ts';
 import { LogParser } from '../../../src/oci/log-parser.ts';
 import { createError, execError, plainMessage } from '../../../src/oci/runtime-errors.ts';
 import { parseSeccomp } from '../../../src/oci/seccomp.ts';
-import { parseSecurityOptions } from '../../../src/oci/security-options.ts';
+import { parseSecurityOptions } from '../../../src/model/security-options.ts';
 import { parseSignal } from '../../../src/oci/signals.ts';
 import { parseFilters, readFilters } from '../../../src/api/filters.ts';
 import { DetachScanner, parseDetachKeys } from '../../../src/api/detach-keys.ts';

@@ -1,5 +1,6 @@
 /** --security-opt, read once: 'no-new-privileges', 'seccomp=...', 'apparmor=...', 'label=...', 'writable-cgroups=...'. */
 import { invalid } from '../base/errors.ts';
+import { readGoBoolean } from '../base/go-boolean.ts';
 
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
@@ -30,7 +31,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     // 'key=value' is today's form, 'key:value' the old one; a profile's JSON has colons of its own.
     const separator = option.includes('=') ? '=' : ':';
     const at = option.indexOf(separator);
-    if (at < 0) throw invalid(`invalid --security-opt 1: "${option}"`);
+    if (at < 0) throw invalid(`invalid --security-opt 1: ${JSON.stringify(option)}`);
     const key = option.slice(0, at);
     const value = option.slice(at + 1);
     switch (key) {
@@ -50,14 +51,14 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         writableCgroups = parseBoolean(value, option);
         break;
       default:
-        throw invalid(`invalid --security-opt 2: "${option}"`);
+        throw invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
     }
   }
   return { noNewPrivileges, seccomp, apparmor, labels, writableCgroups };
 }
 
 function parseBoolean(value: string, option: string): boolean {
-  if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
-  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
-  throw invalid(`invalid --security-opt 2: "${option}"`);
+  const read = readGoBoolean(value);
+  if (read === undefined) throw invalid(`invalid --security-opt 2: ${JSON.stringify(option)}`);
+  return read;
 }
