@@ -165,7 +165,7 @@ test('attach: a slow reader holds nothing up but itself, and gets everything', a
   const attached = await hijacked(served, '/containers/c/attach?stream=1&stdout=1');
   attached.socket.pause();
   await served.call('POST', '/containers/c/start');
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal((await served.call('POST', '/containers/c/wait')).json.StatusCode, 0, 'it ends, whatever the reader does');
   attached.socket.resume();
   const data = await attached.end();
   assert.equal(demultiplex(data).reduce((sum, { text }) => sum + text.length, 0), 20_000_000);

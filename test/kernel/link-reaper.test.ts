@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LinkReaper } from '../../src/kernel/netlink/link-reaper.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { eventually, ip, throwawayDirectory, throwawayNetns } from './throwaway.ts';
@@ -64,9 +63,9 @@ test('closed while the kernel is at work, it leaves no descriptor behind', async
   };
   await deleteAndClose(); // what the process itself opens once
   await eventually(() => it.routes.link('veth0') === undefined);
-  await sleep(200);
+  // One of the first may still be open: of five rounds none is to stay.
   const before = openDescriptors();
   for (let round = 0; round < 5; round++) await deleteAndClose();
-  await eventually(() => openDescriptors() === before);
+  await eventually(() => openDescriptors() <= before);
   it.close();
 });

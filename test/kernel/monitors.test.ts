@@ -34,9 +34,12 @@ test('route monitor: links, addresses and routes of its namespace only, ours tol
   assert.ok(!news.some((item) => item.type === 'link' && item.link.name === 'elsewhere'));
   monitor.close();
   const count = news.length;
+  const later: RouteNews[] = [];
+  const second = RouteMonitor.open({ netns, listener: (items) => later.push(...items) });
   routes.addBridge('br1');
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(news.length, count);
+  await eventually(() => later.some((item) => item.type === 'link' && item.link.name === 'br1'));
+  assert.equal(news.length, count, 'one that is closed does not hear what another hears');
+  second.close();
   routes.close();
 });
 

@@ -187,8 +187,7 @@ async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
   route.close();
   const isThere = ({ text }: { text: string }) => packets.seen(text) !== undefined;
   const wanted = sent.filter(({ name, goal }) => expected[name]?.includes(goal));
-  for (const until = Date.now() + 5_000; Date.now() < until && !wanted.every(isThere); ) await sleep(20);
-  await sleep(200);
+  await packets.arrive(wanted.map(({ text }) => text), 5_000);
   const arrived: Record<string, Goal[]> = Object.fromEntries(senders.flatMap(({ name }) => CLAIMS.map((claim) => [`${name} as ${claim}`, []])));
   for (const one of sent) if (isThere(one)) arrived[one.name]!.push(one.goal);
   return arrived;

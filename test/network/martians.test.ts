@@ -41,7 +41,6 @@ const V6: Martians = {
   comeIn: ['::127.0.0.1', '::ffff:127.0.0.1'],
 };
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function family(version: 4 | 6): void {
   const martians = version === 4 ? V4 : V6;
@@ -86,8 +85,7 @@ function family(version: 4 | 6): void {
     const destinations = martians.destinations.map((destination) => send(destination, own, destination, PORT));
     // Sent last: when these are there, the others were, if they could be.
     const control = goals.map(([goal, [to, port]]) => send(goal, own, to, port));
-    for (const until = Date.now() + 10_000; Date.now() < until && !control.every(({ text }) => packets.seen(text)); ) await sleep(20);
-    await sleep(100);
+    await packets.arrive(control.map(({ text }) => text));
     const arrived = (list: { name: string; text: string }[]) => list.filter(({ text }) => packets.seen(text) !== undefined).map(({ name }) => name);
     return { sources: arrived(sources), destinations: arrived(destinations), control: arrived(control) };
   };

@@ -3,6 +3,7 @@
  * packets can be on their way at once, so a whole table of who reaches whom takes no longer than one answer that does
  * not come. SCTP is spoken by hand (an INIT and its INIT ACK), as a kernel may track and translate it without having it.
  */
+import { EventEmitter, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { DatagramBatch } from '../../src/kernel/datagram.ts';
 import { check, isKernelError } from '../../src/kernel/errors.ts';
@@ -40,6 +41,8 @@ export interface Question {
 }
 
 const UNANSWERED_MS = 2_500;
+/** Turns of the event loop in which no socket had anything new. A socket that had its share of a turn is read on in the next. */
+const QUIET_TURNS = 5;
 const AGAIN_MS = 700; // datagrams may be lost; TCP tries again by itself
 
 const EINPROGRESS = 115;
@@ -53,11 +56,34 @@ export class Packets {
   /** Answered, and not yet acknowledged: one whose caller went with its network would keep this process for minutes. */
   readonly #clients = new Set<Socket>();
   readonly #seen = new Map<string, string>();
+  readonly #heard = new EventEmitter().setMaxListeners(0);
   #lastId = 20_000;
 
   /** What of the datagrams with that text came to a UDP server of ours: the source that it had there. */
   seen(text: string): string | undefined {
     return this.#seen.get(text);
+  }
+
+  /**
+   * Waits until all of these texts have come, and then until everything that came before them is read: the kernel keeps the order of what is
+   * injected in one go, but each socket is read by itself. False: some did not come.
+   */
+  async arrive(texts: readonly string[], patienceMs = 10_000): Promise<boolean> {
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), patienceMs);
+    const all = (): boolean => texts.every((text) => this.#seen.has(text));
+    while (!all() && !over.signal.aborted) await once(this.#heard, 'packet', { signal: over.signal }).catch(() => {});
+    clearTimeout(timer);
+    for (let quiet = 0, known = this.#seen.size; quiet < QUIET_TURNS; quiet = this.#seen.size === known ? quiet + 1 : 0) {
+      known = this.#seen.size;
+      await new Promise(setImmediate);
+    }
+    return all();
+  }
+
+  #note(text: string, source: string): void {
+    this.#seen.set(text, source);
+    this.#heard.emit('packet');
   }
 
   /** Without `answer`, each is told its address. */
@@ -78,7 +104,7 @@ export class Packets {
       for (let slot = 0; slot < count; slot++) {
         const source = batch.source(slot).address;
         const { buffer, length } = batch.packet(slot);
-        this.#seen.set(buffer.toString('utf8', 0, length), source);
+        this.#note(buffer.toString('utf8', 0, length), source);
         batch.queueReply(slot, buffer.write(answer ?? source));
       }
       batch.send(fd);
@@ -93,7 +119,7 @@ export class Packets {
       const count = batch.recv(fd);
       for (let slot = 0; slot < count; slot++) {
         const { buffer, length } = batch.packet(slot);
-        this.#seen.set(buffer.toString('utf8', 0, length), batch.source(slot).address);
+        this.#note(buffer.toString('utf8', 0, length), batch.source(slot).address);
       }
     });
   }
@@ -199,7 +225,7 @@ export class Packets {
     this.#watch(fd, () => {
       for (let size = recvPacket(fd, buffer); size !== undefined; size = recvPacket(fd, buffer)) {
         const text = /<[^<>]+>$/.exec(buffer.toString('latin1', 0, size))?.[0];
-        if (text) this.#seen.set(text, link);
+        if (text) this.#note(text, link);
       }
     });
   }

@@ -94,9 +94,6 @@ function scenarios(): void {
   };
   const sendAll = (from: string, toMac: string, destination: (version: 4 | 6) => string): Map<string, string> =>
     new Map(([4, 6] as const).flatMap((version) => Object.entries(WRAPPINGS).map(([name, wrapping]) => [`IPv${version} behind ${name}`, send(from, toMac, version, destination(version), wrapping)])));
-  const arrive = async (texts: readonly string[]): Promise<void> => {
-    for (const until = Date.now() + 10_000; Date.now() < until && !texts.every((text) => packets.seen(text)); ) await sleep(5);
-  };
   const arrived = (sent: Map<string, string>): string[] => [...sent].filter(([, text]) => packets.seen(text)).map(([name]) => name);
   /** ARP passes everywhere: once it is there, so is what was sent before it, if it can be. */
   const sendLast = (network: string): string => {
@@ -109,9 +106,7 @@ function scenarios(): void {
   const reached = async (network: string): Promise<string[]> => {
     const sent = sendAll(`${network} sender`, macOf(`${network} neighbour`), (version) => addressOf(`${network} neighbour`, version));
     const last = sendLast(network);
-    await arrive([last]);
-    assert.ok(packets.seen(last), 'ARP passes');
-    await sleep(100);
+    assert.ok(await packets.arrive([last]), 'ARP passes');
     return arrived(sent);
   };
   const ALL = ([4, 6] as const).flatMap((version) => Object.keys(WRAPPINGS).map((name) => `IPv${version} behind ${name}`));
@@ -142,8 +137,7 @@ function scenarios(): void {
     for (const piece of fragments(whole)) packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(mac), macBytes(macOf(from)), u16(IPV4), piece]));
     sent.set('in fragments', text);
     const last = sendLast(network);
-    await arrive([last]);
-    await sleep(100);
+    assert.ok(await packets.arrive([last]), 'ARP passes');
     return arrived(sent);
   };
 
@@ -163,9 +157,7 @@ function scenarios(): void {
       const [text, last] = [`<frame ${++round}>`, `<frame ${++round}>`];
       inject('', ip(version), encodeUdp({ source, destination, sourcePort: 1, destinationPort: PORT, text }));
       inject(last, ARP, Buffer.alloc(28));
-      await arrive([last]);
-      assert.ok(packets.seen(last), 'ARP passes');
-      await sleep(100);
+      assert.ok(await packets.arrive([last]), 'ARP passes');
       assert.equal(packets.seen(text), undefined, `IPv${version} on ${network}`);
     }
   });
@@ -189,9 +181,7 @@ function scenarios(): void {
     ];
     const sent = goals.map(([from, network, destination]) => sendAll(from, bridgeMac(network), destination));
     const last = ([4, 6] as const).map((version) => send('loud sender', bridgeMac('loud'), version, version === 4 ? '192.0.2.2' : '2001:db8::2', () => u16(ip(version))));
-    await arrive(last);
-    assert.ok(last.every((text) => packets.seen(text)), 'the control arrives');
-    await sleep(100);
+    assert.ok(await packets.arrive(last), 'the control arrives');
     assert.deepEqual(sent.flatMap(arrived), []);
   });
 
