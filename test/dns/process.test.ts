@@ -250,8 +250,9 @@ describe('the resolver as a process', () => {
       const { silentLog } = await import(${JSON.stringify(join(root, 'src/base/log.ts'))});
       const link = new ResolverLink({ program: ${JSON.stringify(program)}, execRoot: ${JSON.stringify(execRoot)}, log: silentLog });
       await link.start();
-      process.kill(link.pid, 'SIGKILL'); // so that the next is this process's own child
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const killed = link.pid;
+      process.kill(killed, 'SIGKILL'); // so that the next is this process's own child
+      while (link.pid === 0 || link.pid === killed) await new Promise((resolve) => setTimeout(resolve, 5));
       await link.apply([{ op: 'put-network', zone: { id: 'net', name: 'net', ttlS: 5, names: { db: { a: ['172.18.0.7'], aaaa: [] } }, ptr: {} } },
         { op: 'put-sandbox', view: ${JSON.stringify(view('one', host.netns))} }]);
       console.log(link.pid);
@@ -285,15 +286,15 @@ describe('the resolver as a process', () => {
         assert.deepEqual(texts(answer), [known ? '172.18.0.7' : '9.9.9.9']);
       }
     });
-    await sleep(100);
+    await until('the clients are at work', () => asked > 50);
     const upgraded = newLink({ version: 'next' });
     await upgraded.start();
     assert.notEqual(upgraded.pid, pid);
     tcp.socket.write(TcpClient.frame(encodeMessage(question(1, 'db', 1))));
-    await sleep(200);
+    const before = asked;
+    await until('they go on', () => asked > before + 50);
     running = false;
     await Promise.all(clients);
-    assert.ok(asked > 100, `${asked} queries`);
     await until('the old one ends', () => !alive(pid));
     // Its clients over TCP were told to come again, and find the new one.
     await until('closed', () => tcp.closed);
@@ -331,15 +332,25 @@ describe('the resolver as a process', () => {
     await assert.rejects(last.apply([{ op: 'remove-network', id: 'net' }]), /shut down/);
   });
 
-  test('with nobody to serve and no daemon it ends by itself; with a container it stays', async () => {
+  test('with nobody to serve and no daemon it ends by itself; with a container it stays', async (t) => {
     const brief = newLink({ idleMs: 1000 });
     await brief.start();
     const idle = brief.pid;
-    await sleep(2500);
+    // Another one that has neither ends meanwhile, and is idle for a shorter time than this one.
+    const otherEnds = async (): Promise<void> => {
+      const other = newLink({ idleMs: 1000, execRoot: otherRoot });
+      await other.start();
+      const { pid: otherPid } = other;
+      await other.close();
+      await until('the other one ends by itself', () => !alive(otherPid));
+    };
+    const otherRoot = mkdtempSync(join(tmpdir(), 'causeway-dns-idle-'));
+    t.after(() => rmSync(otherRoot, { recursive: true }));
+    await otherEnds();
     assert.ok(alive(idle)); // a daemon is there
     await brief.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
     await brief.close();
-    await sleep(2500);
+    await otherEnds();
     assert.ok(alive(idle)); // a container is there
     const again = newLink();
     await again.start();
