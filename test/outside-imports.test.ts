@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { NETWORK_LAYERS } from './borders.ts';
 import { BUILT_INS, PACKAGES, PURE_BUILT_INS, PURE_ROOMS } from './outside-imports.ts';
 
 interface Outside {
@@ -27,6 +28,9 @@ const src = join(dirname(fileURLToPath(import.meta.url)), '../src');
 const code = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
 const outside = code.flatMap((path) => importsFromOutside(path, readFileSync(join(src, path), 'utf8')));
 const roomOf = (path: string): string => path.split('/')[0]!;
+const layers = Object.keys(NETWORK_LAYERS).toSorted((a, b) => b.length - a.length);
+const layerOf = (path: string): string | undefined => layers.find((layer) => path.startsWith(`network/${layer}/`) || path === `network/${layer}`);
+const isPure = (path: string): boolean => PURE_ROOMS.includes(roomOf(path)) || (roomOf(path) === 'network' && !NETWORK_LAYERS[layerOf(path) ?? '']?.acts);
 const isBuiltIn = (name: string): boolean => name.startsWith('node:');
 /** 'lmdb' of 'lmdb/native.js', '@a/b' of '@a/b/c'. */
 const packageOf = (name: string): string => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
@@ -50,7 +54,7 @@ test('packages of npm and built-ins of Node are imported by the rooms that they 
 
 test('pure code takes of Node only what computes', () => {
   const refused = outside
-    .filter(({ from, name }) => PURE_ROOMS.includes(roomOf(from)) && isBuiltIn(name))
+    .filter(({ from, name }) => isPure(from) && isBuiltIn(name))
     .filter(({ name, names }) => names.length === 0 || !names.every((one) => PURE_BUILT_INS[name.slice(5)]?.includes(one)))
     .map(({ from, name, names }) => `${from} imports ${names.join(', ')} from ${name}`);
   assert.deepEqual(refused, [], 'what is decided must be testable without a kernel, a disk and a network');

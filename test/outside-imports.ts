@@ -24,7 +24,7 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
   'readline/promises': { rooms: ['cli'], because: 'only the command line has a terminal' },
 };
 
-/** Rooms that compute and touch nothing outside of the process. */
+/** Rooms that compute and touch nothing outside of the process, as the pure layers of network do (NETWORK_LAYERS in borders.ts). */
 export const PURE_ROOMS: readonly string[] = ['model', 'wire'];
 
 /** What they may import of Node, by name. */
