@@ -52,7 +52,7 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
     acts: true,
     because: 'join, leave, connect, publish, restore, repair: they bring the layers together',
   },
-  'service.ts': { mayImport: ['operations', 'table', 'plan', 'dns', 'ipam', 'ports', 'files', 'host', 'contract.ts'], acts: true, because: 'the door' },
+  'service.ts': { mayImport: ['operations', 'table', 'dns', 'ipam', 'contract.ts'], acts: true, because: 'the door: it puts the parts together that consumers declare' },
 };
 
 /** A driver is told by its name. Overlay is not one of ours: only its refusal knows it. */

@@ -18,7 +18,7 @@ import { ImageStore } from '../image/image-store.ts';
 import { RootfsStore } from '../image/rootfs.ts';
 import { SilentMounts } from '../kernel/silent-mounts.ts';
 import type { NetworkRecord } from '../model/network.ts';
-import { NetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
+import { createNetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
 import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
@@ -114,7 +114,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   // Without containers nobody needs it; with them it serves until the next daemon comes.
   undo.push('resolver', async () => resolver.close({ quit: await resolver.servesNobody() }));
   await resolver.start();
-  const network = new NetworkService({
+  const network = createNetworkService({
     config: {
       hostId: id,
       execRoot: config.execRoot,

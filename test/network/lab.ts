@@ -18,7 +18,8 @@ import { newId } from '../../src/model/ids.ts';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord, type NetworkSpec } from '../../src/model/network.ts';
 import type { Connection } from '../../src/model/container.ts';
 import {
-  NetworkService,
+  createNetworkService,
+  type NetworkService,
   type JoinRequest,
   type KnownContainer,
   type NetworkConfig,
@@ -200,7 +201,7 @@ export class Lab {
   }
 
   #newService(): NetworkService {
-    const service = new NetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
+    const service = createNetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
     service.onRepair((repair) => this.repairs.push(repair));
     return service;
   }

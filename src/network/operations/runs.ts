@@ -1,0 +1,136 @@
+import { conflict, errorMessage } from '../../base/errors.ts';
+import type { KeyedLock } from '../../base/keyed-lock.ts';
+import { RouteSocket, type LinkStatistics } from '../../kernel/netlink/route-socket.ts';
+import { livingSharers } from '../files/container-files.ts';
+import { joinSteps } from '../plan/sandbox-steps.ts';
+import type { JoinRequest, Sandbox, SandboxRecord } from '../table/sandbox.ts';
+import { allotSandbox } from './allocate.ts';
+import { applyChange } from './change.ts';
+import { exclusively, runningRecord } from './container-locks.ts';
+import type { NetworkCore } from './core.ts';
+import { rememberAgain } from './known-containers.ts';
+import { leaveSandbox } from './leave.ts';
+
+/** The networking of containers from the start of a run to its end. */
+export interface Runs {
+  /** Undefined also where there is but a namespace that is kept for others. */
+  sandbox(containerId: string): Sandbox | undefined;
+  /** A running container as its network knows it: name, connections and links as they are now. */
+  request(containerId: string): JoinRequest | undefined;
+  /** Makes a container's namespace with all its connections, ports, names and files; one that was kept for others is used again. */
+  join(request: JoinRequest): Promise<Sandbox>;
+  /**
+   * The container starts again and finds its networking as it left it, since others share it. Connections stay as they are;
+   * the rest is as the request says.
+   */
+  rejoin(request: JoinRequest): Promise<Sandbox>;
+  /** Takes a container's networking down, all of it, whatever fails on the way; nothing there is fine. */
+  leave(containerId: string): Promise<void>;
+  /**
+   * The container has ended, and others share its namespace: all of its networking goes but the namespace, into which it comes
+   * back with the next `join`.
+   */
+  park(containerId: string): Promise<void>;
+  /** The last of those who shared the namespace has ended: where it was kept for them only, it goes. */
+  releaseParked(containerId: string): Promise<void>;
+  /** The runtime made the container: from now on its files can only be changed where it has them mounted. */
+  containerStarted(containerId: string, pid: number): Promise<void>;
+  /** Another container, with a process `pid`, shares the network of this one, and has the same files mounted. */
+  filesShared(containerId: string, pid: number): Promise<void>;
+  /** Counters of a container's interfaces, as the container sees them. */
+  statistics(containerId: string): Record<string, LinkStatistics>;
+}
+
+export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
+  return {
+    sandbox(containerId: string): Sandbox | undefined {
+      return runningSandbox(core, containerId);
+    },
+
+    request(containerId: string): JoinRequest | undefined {
+      const record = core.table.sandbox(containerId);
+      return record?.parked ? undefined : record?.request;
+    },
+
+    async join(request: JoinRequest): Promise<Sandbox> {
+      return exclusively(core, locks, request.containerId, async (undo) => {
+        const { table, facts, resolution, departures } = core;
+        const kept = table.sandbox(request.containerId);
+        if (kept && !kept.parked) throw conflict(`container ${request.containerId} has a network sandbox already`);
+        const next = allotSandbox(core, request, undo, kept);
+        const departing = departures.of(next.sandbox.endpoints);
+        if (departing) await departing;
+        resolution.remember(request);
+        await applyChange(core, undo, { containerId: request.containerId, next, steps: joinSteps(next, kept, table, facts) });
+        return next.sandbox;
+      });
+    },
+
+    async rejoin(request: JoinRequest): Promise<Sandbox> {
+      return exclusively(core, locks, request.containerId, async (undo) => {
+        const record = runningRecord(core, request.containerId);
+        const next: SandboxRecord = { ...record, pid: 0, request: { ...request, connections: record.request.connections } };
+        rememberAgain(core, next.request, record.request, undo);
+        await applyChange(core, undo, { containerId: request.containerId, next, steps: [] });
+        return record.sandbox;
+      });
+    },
+
+    async leave(containerId: string): Promise<void> {
+      await locks.run(containerId, async () => {
+        const record = core.table.sandbox(containerId);
+        if (record) await leaveSandbox(core, record, { park: false });
+      });
+    },
+
+    async park(containerId: string): Promise<void> {
+      await locks.run(containerId, async () => {
+        const record = core.table.sandbox(containerId);
+        if (record && !record.parked) await leaveSandbox(core, record, { park: record.sandbox.netns !== '' });
+      });
+    },
+
+    async releaseParked(containerId: string): Promise<void> {
+      await locks.run(containerId, async () => {
+        const record = core.table.sandbox(containerId);
+        if (record?.parked) await leaveSandbox(core, record, { park: false });
+      });
+    },
+
+    async containerStarted(containerId: string, pid: number): Promise<void> {
+      const record = core.table.sandbox(containerId);
+      if (record) noteProcess(core, { ...record, pid, sharers: livingSharers(record) });
+    },
+
+    async filesShared(containerId: string, pid: number): Promise<void> {
+      const record = core.table.sandbox(containerId);
+      if (record) noteProcess(core, { ...record, sharers: [...livingSharers(record), pid] });
+    },
+
+    statistics(containerId: string): Record<string, LinkStatistics> {
+      const sandbox = runningSandbox(core, containerId);
+      if (!sandbox || sandbox.netns === '') return {};
+      const socket = RouteSocket.open(sandbox.netns);
+      try {
+        const named = sandbox.endpoints.filter((endpoint) => endpoint.ifname !== '');
+        return Object.fromEntries(named.map((endpoint) => [endpoint.ifname, socket.statistics(endpoint.ifname)]));
+      } finally {
+        socket.close();
+      }
+    },
+  };
+}
+
+function noteProcess(core: NetworkCore, next: SandboxRecord): void {
+  const { table, store, log } = core;
+  table.putSandbox(next);
+  // Nobody has to wait for the disk: without it, files are only replaced in another way after a crash.
+  store
+    .commit({ putSandboxes: [next] })
+    .catch((error: unknown) => log.warn({ container: next.sandbox.containerId, error: errorMessage(error) }, 'process id not stored'));
+}
+
+function runningSandbox({ table }: NetworkCore, containerId: string): Sandbox | undefined {
+  const record = table.sandbox(containerId);
+  return record?.parked ? undefined : record?.sandbox;
+}
