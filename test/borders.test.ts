@@ -56,7 +56,14 @@ test('the pure layers of network import only base, model and each other', () => 
   // What they may take of Node is in outside-imports.test.ts.
 });
 
-const opens = (path: string, pattern: RegExp): boolean => files.includes(path) && readFileSync(join(src, path), 'utf8').split('\n').some((line) => pattern.test(line));
+/** A file's statements, each on a line of its own however many it takes there: what is looked for does not depend on how it is set. */
+const statementsOf = (path: string): string[] =>
+  readFileSync(join(src, path), 'utf8')
+    .replace(/^\s*(?:\/\/|\/?\*).*$/gm, '')
+    .split(/(?<=[;{}])[ \t]*\n/)
+    .map((statement) => statement.replace(/\s*\n\s*/g, ' ').trim());
+
+const opens = (path: string, pattern: RegExp): boolean => files.includes(path) && statementsOf(path).some((line) => pattern.test(line));
 
 test('a border that nothing crosses any more is taken off the table', () => {
   const code = imports.filter(({ from }) => !isTest(from));
@@ -72,7 +79,7 @@ test('a border that nothing crosses any more is taken off the table', () => {
 test('no error of ours is known by its words', () => {
   for (const bad of ["error.message.startsWith('x')", '/x/.test(errorMessage(error))', '/x/.exec((error as Error).message)', "errorMessage(error).includes('x')", "errorMessage(error) === 'x'", '/x/.test(error.detail)', "errorText(error).startsWith('x')"]) assert.match(bad, SENTENCES_READ);
   for (const good of ['errorCode(error) === x', 'text.includes(x)', 'errorMessage(error)', "codes.includes(error.code)", "stderr.includes('x')"]) assert.doesNotMatch(good, SENTENCES_READ);
-  const found = files.filter((path) => !path.endsWith('.test.ts')).flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').filter((line) => SENTENCES_READ.test(line)).map((line) => ({ path, line: line.trim() })));
+  const found = files.filter((path) => !path.endsWith('.test.ts')).flatMap((path) => statementsOf(path).filter((line) => SENTENCES_READ.test(line)).map((line) => ({ path, line: line.trim() })));
   assert.deepEqual(found.filter(({ path }) => !(path in MAY_READ_SENTENCES)), [], 'give the error what it knows: a class, a kind, a cause with a code');
   assert.deepEqual(Object.keys(MAY_READ_SENTENCES).filter((file) => !found.some(({ path }) => path === file)), [], 'these need no leave any more');
 });
@@ -81,7 +88,7 @@ test('what a network is, its driver says: nobody in network asks for the name of
   for (const bad of ["network.driver === 'bridge'", "({ driver }) => driver !== 'null'", "driverNamed('bridge').createNetwork(x)"]) assert.match(bad, DRIVER_NAMES);
   for (const good of ["spec.ipam.driver === 'null'", "link.kind === 'bridge'", "spec.driver === 'overlay'", 'driverNamed(network.driver)']) assert.doesNotMatch(good, DRIVER_NAMES);
   const asking = files.filter((path) => inNetwork(path) && !path.startsWith('network/plan/drivers/') && !isTest(path));
-  const found = asking.flatMap((path) => readFileSync(join(src, path), 'utf8').split('\n').filter((line) => DRIVER_NAMES.test(line)).map((line) => `${path}: ${line.trim()}`));
+  const found = asking.flatMap((path) => statementsOf(path).filter((line) => DRIVER_NAMES.test(line)).map((line) => `${path}: ${line.trim()}`));
   assert.deepEqual(found, [], 'ask its policy (network/plan/network-policy.ts)');
 });
 
@@ -125,7 +132,7 @@ test('files stay small enough to be read', () => {
   assert.deepEqual(large, []);
 });
 
-const code = files.filter((path) => !path.endsWith('.test.ts')).map((path) => ({ path, text: readFileSync(join(src, path), 'utf8') }));
+const code = files.filter((path) => !path.endsWith('.test.ts')).map((path) => ({ path, statements: statementsOf(path) }));
 
 /** Each is a way by which a path of a container could be followed from the host's root. */
 const TREE_PATHS = [
@@ -140,7 +147,7 @@ const OTHER_PATHS = ['join(directory, name)', '`${root}`', "join(dataRoot, 'laye
 test("no path is put together from a container's tree but where nothing of it is on the way", () => {
   for (const bad of TREE_PATHS) assert.notDeepEqual(treePathsIn(bad), [], bad);
   for (const good of OTHER_PATHS) assert.deepEqual(treePathsIn(good), [], good);
-  const found = code.flatMap(({ path, text }) => treePathsIn(text).map((treePath) => ({ path, ...treePath })));
+  const found = code.flatMap(({ path, statements }) => treePathsIn(statements.join('\n')).map((treePath) => ({ path, ...treePath })));
   const refused = found.filter(({ path, from }) => MAY_JOIN_TREES[path]?.from !== from).map(({ path, text }) => `${path}: ${text}`);
   assert.deepEqual(refused, [], 'resolve it by a descriptor (kernel/root-path.ts), or say in test/tree-paths.ts why nothing of a container is on the way');
   assert.deepEqual(Object.keys(MAY_JOIN_TREES).filter((file) => !found.some(({ path }) => path === file)), [], 'these need no leave any more');
@@ -148,13 +155,13 @@ test("no path is put together from a container's tree but where nothing of it is
 
 test('no program gets a tree as its root', () => {
   for (const bad of ['chroot(root)', "spawn('chroot', [root])", 'exec chroot "$root"']) assert.match(bad, ROOT_CHANGES);
-  const found = code.filter(({ path }) => !MAY_CHANGE_ROOT.includes(path)).flatMap(({ path, text }) => text.split('\n').filter((line) => ROOT_CHANGES.test(line)).map((line) => `${path}: ${line.trim()}`));
+  const found = code.filter(({ path }) => !MAY_CHANGE_ROOT.includes(path)).flatMap(({ path, statements }) => statements.filter((line) => ROOT_CHANGES.test(line)).map((line) => `${path}: ${line.trim()}`));
   assert.deepEqual(found, []);
 });
 
 test('files of containers are opened by one door, which a lease does not hold up', () => {
   for (const bad of ['openFd(found.hostPath)', 'openFd(`/proc/self/fd/${place}`, O_RDONLY)', 'writeFileSync(beneath, text)', 'readFileSync(request.files.hosts)', "openSync(record.files.hosts, 'r+')"]) assert.match(bad, TREE_OPENS);
   for (const good of ['openFd(found.hostPath, O_DIRECTORY)', 'openFd(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK)', 'openSync(beneath, constants.O_WRONLY | constants.O_NONBLOCK)']) assert.doesNotMatch(good, TREE_OPENS);
-  const found = code.filter(({ path }) => !(path in MAY_OPEN_TREES)).flatMap(({ path, text }) => text.split('\n').filter((line) => TREE_OPENS.test(line)).map((line) => `${path}: ${line.trim()}`));
+  const found = code.filter(({ path }) => !(path in MAY_OPEN_TREES)).flatMap(({ path, statements }) => statements.filter((line) => TREE_OPENS.test(line)).map((line) => `${path}: ${line.trim()}`));
   assert.deepEqual(found, [], 'a lease on the file would silence the engine: kernel/regular-file.ts opens it');
 });
