@@ -21,6 +21,14 @@ export interface PublishedPort extends Port {
   readonly hostPort: number;
 }
 
+/** The host's side of it: what is held, and what a client comes to. */
+export type HostPort = Pick<PublishedPort, 'protocol' | 'hostIp' | 'hostPort'>;
+
+/** Equal for what is published alike. */
+export function publishedKey(port: PublishedPort): string {
+  return `${port.protocol} ${port.hostIp} ${port.hostPort} ${port.port}`;
+}
+
 /** Parses '80/tcp', '80' (tcp). @throws invalid */
 export function parsePort(text: string): Port {
   const port = tryParsePort(text);

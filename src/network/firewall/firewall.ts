@@ -67,14 +67,14 @@ export class Firewall {
       this.#copyTable();
       const diff = diffElements(this.elements(), elements);
       if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
-      this.#commit(diff);
+      this.#send(diff);
       return 'corrected';
     }
     const odd = new Set(elements.filter((element) => !isReadableElement(element)));
     this.#run(`${this.#removal()}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
     if (odd.size > 0) {
       this.#log.warn({ elements: [...odd].map(elementText) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
-      this.#commit({ add: [...odd], remove: [] }); // as bytes, in the same turn
+      this.#send({ add: [...odd], remove: [] }); // as bytes, in the same turn
     }
     this.#rules = this.#listRules();
     this.#copyTable();
@@ -174,10 +174,10 @@ export class Firewall {
 
   /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
   change({ add, remove }: FactDiff): void {
-    this.#commit({ add: elementsOf(add), remove: elementsOf(remove) });
+    this.#send({ add: elementsOf(add), remove: elementsOf(remove) });
   }
 
-  #commit(diff: ElementDiff): void {
+  #send(diff: ElementDiff): void {
     this.#prepared = undefined;
     const changes: ElementChange[] = [];
     for (const [op, list] of [

@@ -134,7 +134,7 @@ export function publishPorts(
   const mapped6 = mode6 !== undefined && mode6 !== 'routed' && core.facts.ipv6;
   if (!mapped4 && !mapped6) return routed;
   // Held for the sandbox, not the endpoint: they stay the same ones when another endpoint takes them over.
-  const owner = { containerId: request.containerId, containerName: request.containerName, endpointId: sandboxId, ipv4: gateway.ipv4, ipv6: v6?.ipv6 ?? '' };
+  const owner = { containerId: request.containerId, containerName: request.containerName, sandboxId, ipv4: gateway.ipv4, ipv6: v6?.ipv6 ?? '' };
   try {
     const published = core.ports.publish(owner, mapped.filter((port) => port.bindings.length > 0 || request.publishAllPorts), {
       publishAll: request.publishAllPorts,

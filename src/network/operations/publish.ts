@@ -4,11 +4,11 @@
  */
 import { conflict } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
-import type { PublishedPort } from '../../model/port.ts';
+import { publishedKey, type PublishedPort } from '../../model/port.ts';
 import { publishPorts, withEndpoints } from './allocate.ts';
 import { applyChange, completeTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { assignPublished, portKey, publishedOf } from '../table/published.ts';
+import { assignPublished, publishedOf } from '../table/published.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { withBindings, withoutPublished, type PortBindings } from '../ports/port-edit.ts';
 import type { WantedPort } from '../ports/port-request.ts';
@@ -23,10 +23,10 @@ export async function publishMore(core: NetworkCore, record: SandboxRecord, want
 }
 
 export async function unpublish(core: NetworkCore, record: SandboxRecord, ports: readonly PublishedPort[], undo: UndoStack): Promise<void> {
-  const gone = new Set(ports.map(portKey));
+  const gone = new Set(ports.map(publishedKey));
   const published = publishedOf(record.sandbox.endpoints);
-  const rest = published.filter((port) => !gone.has(portKey(port)));
-  const removed = published.filter((port) => gone.has(portKey(port)));
+  const rest = published.filter((port) => !gone.has(publishedKey(port)));
+  const removed = published.filter((port) => gone.has(publishedKey(port)));
   await setPublished(core, record, { published: rest, bindings: withoutPublished(record.request.portBindings, removed, rest) }, undo);
   // The sockets go first: a relay ends what goes through it, and what the kernel led to the container is answered by nobody.
   undo.release();

@@ -176,7 +176,7 @@ export class Restorer {
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
-    const owner = { containerId: sandbox.containerId, containerName: request.containerName, endpointId: sandbox.id, ipv4: gateway?.ipv4 ?? '', ipv6: gateway?.ipv6 ?? '' };
+    const owner = { containerId: sandbox.containerId, containerName: request.containerName, sandboxId: sandbox.id, ipv4: gateway?.ipv4 ?? '', ipv6: gateway?.ipv6 ?? '' };
     try {
       for (const lost of ports.adopt(owner, published)) {
         log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { PortBinding, Protocol, PublishedPort } from '../../model/port.ts';
+import type { HostPort, PortBinding, PublishedPort } from '../../model/port.ts';
 import { parsePort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { PortAllocator, type PortAllocatorOptions } from './allocator.ts';
@@ -14,7 +14,7 @@ class FakeHost {
   readonly broken = new Map<string, string>();
   attempts = 0;
 
-  hold(protocol: Protocol, address: string, port: number): { close(): void } {
+  hold({ protocol, hostIp: address, hostPort: port }: HostPort): { close(): void } {
     this.attempts++;
     const key = `${protocol} ${address} ${port}`;
     const code = this.broken.get(address);
@@ -29,7 +29,7 @@ class FakeHost {
   }
 }
 
-const owner = (name: string): PortOwner => ({ containerId: `id-${name}`, containerName: name, endpointId: `ep-${name}`, ipv4: '172.17.0.2' });
+const owner = (name: string): PortOwner => ({ containerId: `id-${name}`, containerName: name, sandboxId: `ep-${name}`, ipv4: '172.17.0.2' });
 const OPTIONS: PublishOptions = { publishAll: false, defaultHostIp: '0.0.0.0', ipv6: true };
 const wants = (bindings: Record<string, PortBinding[]>, exposed: string[] = []) => wantedPorts(exposed.map(parsePort), bindings);
 const on = (hostPort: string, hostIp = ''): PortBinding => ({ hostIp, hostPort });
@@ -76,7 +76,7 @@ test('a port of another container is refused, with the name of who has it', () =
   assert.throws(clash(on('8080', '127.0.0.1')), { message });
   ports.rename('id-web', 'www');
   assert.throws(clash(on('8080')), /held by container www$/);
-  assert.equal(ports.holderOf('tcp', '127.0.0.1', 8080)?.containerName, 'www');
+  assert.equal(ports.holderOf({ protocol: 'tcp', hostIp: '127.0.0.1', hostPort: 8080 })?.containerName, 'www');
   assert.equal(host.held.size, 2);
   // Another protocol, another address.
   ports.publish(owner('udp'), wants({ '80/udp': [on('8080')] }), OPTIONS);
@@ -86,7 +86,7 @@ test('a port of another container is refused, with the name of who has it', () =
 });
 
 test('a port of a foreign program is refused, with the program', () => {
-  const { host, ports } = setUp({ describeHolder: ({ port }) => (port === 80 ? { pid: 123, program: 'nginx' } : undefined) });
+  const { host, ports } = setUp({ describeHolder: ({ hostPort }) => (hostPort === 80 ? { pid: 123, program: 'nginx' } : undefined) });
   host.foreign.add('tcp :: 80').add('tcp 0.0.0.0 81');
   assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS), {
     kind: 'system',
@@ -263,7 +263,7 @@ test('ten thousand ports', () => {
 
 test('relays are told whether the kernel leads their ports, those of the endpoint and no others', () => {
   const told: string[] = [];
-  const holder = { hold: (_protocol: Protocol, address: string, port: number) => ({ close: () => {}, ...(address === '::' ? { setLed: (led: boolean) => void told.push(`${port} ${led}`) } : {}) }) };
+  const holder = { hold: ({ hostIp: address, hostPort: port }: HostPort) => ({ close: () => {}, ...(address === '::' ? { setLed: (led: boolean) => void told.push(`${port} ${led}`) } : {}) }) };
   const { ports } = setUp({ holder });
   ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8081')] }), OPTIONS);
   ports.publish(owner('db'), wants({ '80/tcp': [on('8082')] }), OPTIONS);

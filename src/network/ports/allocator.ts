@@ -6,14 +6,14 @@
  */
 import { errorCode, errorMessage, systemError, type CausewayError } from '../../base/errors.ts';
 import { bracketed, ipVersion } from '../../model/addresses.ts';
-import type { Protocol, PublishedPort } from '../../model/port.ts';
+import { publishedKey, type HostPort, type PublishedPort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
 import { PortTable, type PortEntry, type PortHold } from './port-table.ts';
 
 /** Binds a host port so that nobody else can; throws with code EADDRINUSE where somebody has. */
 export interface PortHolder {
-  hold(protocol: Protocol, address: string, port: number): PortHold;
+  hold(port: HostPort): PortHold;
 }
 
 export type PortRange = readonly [first: number, last: number];
@@ -25,7 +25,7 @@ export interface PortAllocatorOptions {
   /** What is not to be chosen from it (net.ipv4.ip_local_reserved_ports). */
   readonly reserved?: () => readonly PortRange[];
   /** Who in the system has a port that is none of ours. */
-  readonly describeHolder?: (port: { readonly protocol: Protocol; readonly address: string; readonly port: number }) => { readonly pid: number; readonly program: string } | undefined;
+  readonly describeHolder?: (port: HostPort) => { readonly pid: number; readonly program: string } | undefined;
 }
 
 export class PortAllocator {
@@ -41,7 +41,7 @@ export class PortAllocator {
   /**
    * Holds what is wanted and returns it in Docker's order: fixed ports before ranges, then by container port,
    * protocol and address. Throws `invalid` for what cannot be parsed and `system` when a port is taken; then holds
-   * nothing that it did not hold before. May be called again for an endpoint to publish more.
+   * nothing that it did not hold before. May be called again for a sandbox to publish more.
    */
   publish(owner: PortOwner, wanted: readonly WantedPort[], options: PublishOptions): PublishedPort[] {
     const groups = expandBindings(wanted, options);
@@ -56,10 +56,10 @@ export class PortAllocator {
     return held.map((entry) => entry.published);
   }
 
-  /** Lets go of all ports of an endpoint, or of the named ones. What is not held is ignored. */
-  release(endpointId: string, ports?: readonly PublishedPort[]): void {
+  /** Lets go of all ports of a sandbox, or of the named ones. What is not held is ignored. */
+  release(sandboxId: string, ports?: readonly PublishedPort[]): void {
     const named = ports && new Set(ports.map(publishedKey));
-    for (const entry of this.#table.ofEndpoint(endpointId)) {
+    for (const entry of this.#table.ofSandbox(sandboxId)) {
       if (named && !named.has(publishedKey(entry.published))) continue;
       this.#table.remove(entry);
       entry.hold?.close();
@@ -71,14 +71,14 @@ export class PortAllocator {
    * still listed as the container's, since its packets still go there; those are returned.
    */
   adopt(owner: string | PortOwner, ports: readonly PublishedPort[]): PublishedPort[] {
-    const known: PortOwner = typeof owner === 'string' ? { containerId: '', containerName: '', endpointId: owner } : owner;
-    const adopted = new Set(this.#table.ofEndpoint(known.endpointId).map((entry) => publishedKey(entry.published)));
+    const known: PortOwner = typeof owner === 'string' ? { containerId: '', containerName: '', sandboxId: owner } : owner;
+    const adopted = new Set(this.#table.ofSandbox(known.sandboxId).map((entry) => publishedKey(entry.published)));
     const lost: PublishedPort[] = [];
     for (const published of ports) {
       if (adopted.has(publishedKey(published))) continue;
       let hold: PortEntry['hold'];
       try {
-        hold = this.#options.holder.hold(published.protocol, published.hostIp, published.hostPort);
+        hold = this.#options.holder.hold(published);
       } catch {
         lost.push(published);
       }
@@ -87,9 +87,9 @@ export class PortAllocator {
     return lost;
   }
 
-  /** Whether the kernel leads the IPv6 ports of an endpoint to it, or only the relay does. */
-  setLed(endpointId: string, led: boolean): void {
-    for (const entry of this.#table.ofEndpoint(endpointId)) entry.hold?.setLed?.(led);
+  /** Whether the kernel leads the IPv6 ports of a sandbox to it, or only the relay does. */
+  setLed(sandboxId: string, led: boolean): void {
+    for (const entry of this.#table.ofSandbox(sandboxId)) entry.hold?.setLed?.(led);
   }
 
   /** Keeps the names in refusals right. */
@@ -98,15 +98,15 @@ export class PortAllocator {
   }
 
   /** Who of ours has a port. */
-  holderOf(protocol: Protocol, hostIp: string, hostPort: number): PortOwner | undefined {
-    return this.#table.conflict(protocol, hostIp, hostPort)?.owner;
+  holderOf(port: HostPort): PortOwner | undefined {
+    return this.#table.conflict(port)?.owner;
   }
 
   #publishGroup(owner: PortOwner, group: BindingGroup): PortEntry[] {
     const { first, last } = group;
     if (first === last && first !== 0) return this.#holdAll(owner, group, first, true);
     for (const port of this.#candidates(group)) {
-      if (group.addresses.some((address) => this.#table.conflict(group.port.protocol, address, port))) continue;
+      if (group.addresses.some((address) => this.#table.conflict({ protocol: group.port.protocol, hostIp: address, hostPort: port }))) continue;
       try {
         const entries = this.#holdAll(owner, group, port, false);
         this.#lastChosen.set(rangeKey(group), port);
@@ -135,22 +135,22 @@ export class PortAllocator {
   /** `named`: whether a refusal says who has the port, which takes a look at every process. */
   #holdAll(owner: PortOwner, group: BindingGroup, hostPort: number, named: boolean): PortEntry[] {
     const { protocol, port } = group.port;
-    for (const address of group.addresses) {
-      const other = this.#table.conflict(protocol, address, hostPort);
+    for (const hostIp of group.addresses) {
+      const other = this.#table.conflict({ protocol, hostIp, hostPort });
       if (other) throw allocatedError(other);
     }
     const entries: PortEntry[] = [];
     for (const hostIp of group.addresses) {
+      const published = { hostIp, hostPort, port, protocol };
       try {
-        const hold = this.#options.holder.hold(protocol, hostIp, hostPort);
-        const entry = { owner, published: { hostIp, hostPort, port, protocol }, hold };
+        const entry = { owner, published, hold: this.#options.holder.hold(published) };
         entries.push(entry);
         this.#table.add(entry);
       } catch (error) {
         if (hostIp === '::' && group.impliesIpv6 && LACKS_IPV6.has(errorCode(error) ?? '')) continue;
         for (const entry of entries) this.#table.remove(entry);
         for (const entry of entries) entry.hold?.close();
-        throw this.#bindError(owner, { hostIp, hostPort, port, protocol }, error, named);
+        throw this.#bindError(owner, published, error, named);
       }
     }
     return entries;
@@ -158,9 +158,8 @@ export class PortAllocator {
 
   /** Somebody else has the port, or it cannot be bound at all. */
   #bindError(owner: PortOwner, published: PublishedPort, cause: unknown, named: boolean): CausewayError {
-    const { protocol, hostIp, hostPort } = published;
     const inUse = errorCode(cause) === 'EADDRINUSE';
-    const found = inUse && named ? this.#options.describeHolder?.({ protocol, address: hostIp, port: hostPort }) : undefined;
+    const found = inUse && named ? this.#options.describeHolder?.(published) : undefined;
     const reason = inUse ? 'address already in use' : (BIND_REASONS[errorCode(cause) ?? ''] ?? errorMessage(cause));
     const who = found ? `: held by ${found.program} (pid ${found.pid})` : '';
     return systemError(`failed to bind host port for ${describeBinding(owner, published)}: ${reason}${who}`, cause);
@@ -197,5 +196,3 @@ function describeBinding(owner: PortOwner, published: PublishedPort): string {
 }
 
 const rangeKey = (group: BindingGroup): string => `${group.addresses[0]} ${group.port.protocol} ${group.first}-${group.last}`;
-
-const publishedKey = (port: PublishedPort): string => `${port.protocol} ${port.hostIp} ${port.hostPort} ${port.port}`;

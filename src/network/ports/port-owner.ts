@@ -2,7 +2,7 @@
 export interface PortOwner {
   readonly containerId: string;
   readonly containerName: string;
-  readonly endpointId: string;
+  readonly sandboxId: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
 }

@@ -1,5 +1,5 @@
-/** The host ports in use by containers, found by number and by endpoint in constant time. */
-import type { Protocol, PublishedPort } from '../../model/port.ts';
+/** The host ports in use by containers, found by number and by sandbox in constant time. */
+import type { HostPort, Protocol, PublishedPort } from '../../model/port.ts';
 import type { PortOwner } from './port-owner.ts';
 import { addressesClash } from './port-request.ts';
 
@@ -18,24 +18,24 @@ export interface PortEntry {
 
 export class PortTable {
   readonly #byNumber = new Map<string, Set<PortEntry>>();
-  readonly #byEndpoint = new Map<string, Set<PortEntry>>();
+  readonly #bySandbox = new Map<string, Set<PortEntry>>();
 
   add(entry: PortEntry): void {
     push(this.#byNumber, numberKey(entry.published.protocol, entry.published.hostPort), entry);
-    push(this.#byEndpoint, entry.owner.endpointId, entry);
+    push(this.#bySandbox, entry.owner.sandboxId, entry);
   }
 
   remove(entry: PortEntry): void {
     pull(this.#byNumber, numberKey(entry.published.protocol, entry.published.hostPort), entry);
-    pull(this.#byEndpoint, entry.owner.endpointId, entry);
+    pull(this.#bySandbox, entry.owner.sandboxId, entry);
   }
 
-  ofEndpoint(endpointId: string): PortEntry[] {
-    return [...(this.#byEndpoint.get(endpointId) ?? [])];
+  ofSandbox(sandboxId: string): PortEntry[] {
+    return [...(this.#bySandbox.get(sandboxId) ?? [])];
   }
 
   /** The entry that stands in the way of an address: the same one, or either is all addresses of that IP version. */
-  conflict(protocol: Protocol, hostIp: string, hostPort: number): PortEntry | undefined {
+  conflict({ protocol, hostIp, hostPort }: HostPort): PortEntry | undefined {
     for (const entry of this.#byNumber.get(numberKey(protocol, hostPort)) ?? []) {
       if (addressesClash(entry.published.hostIp, hostIp)) return entry;
     }
@@ -43,7 +43,7 @@ export class PortTable {
   }
 
   rename(containerId: string, containerName: string): void {
-    for (const entries of this.#byEndpoint.values()) {
+    for (const entries of this.#bySandbox.values()) {
       for (const entry of entries) {
         if (entry.owner.containerId === containerId) entry.owner = { ...entry.owner, containerName };
       }

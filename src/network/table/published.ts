@@ -1,6 +1,6 @@
 /** Which endpoint of a sandbox its published ports lead to: the one with the default route of the port's family. */
 import type { Endpoint } from '../../model/endpoint.ts';
-import type { PublishedPort } from '../../model/port.ts';
+import { publishedKey, type PublishedPort } from '../../model/port.ts';
 import { chooseGateways } from './gateway.ts';
 
 /** The endpoints with `ports` where they belong, and nowhere else. Endpoints that keep theirs are the same objects. */
@@ -23,9 +23,5 @@ export function publishedOf(endpoints: readonly Endpoint[]): PublishedPort[] {
 }
 
 function samePorts(a: readonly PublishedPort[], b: readonly PublishedPort[]): boolean {
-  return a.length === b.length && a.every((port, index) => portKey(port) === portKey(b[index]!));
-}
-
-export function portKey(port: PublishedPort): string {
-  return `${port.protocol} ${port.hostIp} ${port.hostPort} ${port.port}`;
+  return a.length === b.length && a.every((port, index) => publishedKey(port) === publishedKey(b[index]!));
 }

@@ -4,7 +4,7 @@
  */
 import { portHolder } from '../../../kernel/port-holder.ts';
 import { closeFd, holdPort } from '../../../kernel/socket.ts';
-import type { Protocol } from '../../../model/port.ts';
+import type { HostPort } from '../../../model/port.ts';
 import { ephemeralPorts, reservedPorts } from '../../host/host-facts.ts';
 import type { NetworkTable } from '../../table/table.ts';
 import { PortAllocator } from '../allocator.ts';
@@ -14,17 +14,18 @@ import { relayUdp } from './udp-relay.ts';
 export function createPortAllocator(table: NetworkTable): PortAllocator {
   const allocator: PortAllocator = new PortAllocator({
     holder: {
-      hold(protocol, address, port) {
-        const target = (arrival: Arrival) => (isInternal(arrival, table) ? undefined : targetOf(allocator, table, { protocol, address, port }));
-        if (address.includes(':') && protocol === 'tcp') return relayTcp(address, port, target);
-        if (address.includes(':') && protocol === 'udp') return relayUdp(address, port, target);
-        const fd = holdPort({ protocol, address, port });
+      hold(port) {
+        const { protocol, hostIp, hostPort } = port;
+        const target = (arrival: Arrival) => (isInternal(arrival, table) ? undefined : targetOf(allocator, table, port));
+        if (hostIp.includes(':') && protocol === 'tcp') return relayTcp(hostIp, hostPort, target);
+        if (hostIp.includes(':') && protocol === 'udp') return relayUdp(hostIp, hostPort, target);
+        const fd = holdPort({ protocol, address: hostIp, port: hostPort });
         return { close: () => closeFd(fd) };
       },
     },
     ephemeral: ephemeralPorts,
     reserved: reservedPorts,
-    describeHolder: portHolder,
+    describeHolder: ({ protocol, hostIp, hostPort }) => portHolder({ protocol, address: hostIp, port: hostPort }),
   });
   return allocator;
 }
@@ -37,13 +38,13 @@ function isInternal({ address, link }: Arrival, table: NetworkTable): boolean {
 }
 
 /** Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's networks. */
-function targetOf(allocator: PortAllocator, table: NetworkTable, host: { protocol: Protocol; address: string; port: number }): RelayTarget | undefined {
-  const owner = allocator.holderOf(host.protocol, host.address, host.port);
+function targetOf(allocator: PortAllocator, table: NetworkTable, host: HostPort): RelayTarget | undefined {
+  const owner = allocator.holderOf(host);
   const endpoints = (owner && table.sandbox(owner.containerId)?.sandbox.endpoints) ?? [];
   for (const endpoint of endpoints) {
     for (const published of endpoint.published) {
-      if (published.protocol !== host.protocol || published.hostIp !== host.address || published.hostPort !== host.port) continue;
-      const address = host.address.includes(':') ? endpoint.ipv6 || endpoint.ipv4 : endpoint.ipv4;
+      if (published.protocol !== host.protocol || published.hostIp !== host.hostIp || published.hostPort !== host.hostPort) continue;
+      const address = host.hostIp.includes(':') ? endpoint.ipv6 || endpoint.ipv4 : endpoint.ipv4;
       return address === '' ? undefined : { address, port: published.port };
     }
   }
