@@ -15,6 +15,9 @@ say() { echo "setup: $1"; }
 command -v node >/dev/null || fail "Node.js is not installed: version 20.12 or newer is needed (https://nodejs.org)"
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 12) ? 0 : 1)' ||
   fail "Node.js $(node -v) is too old: version 20.12 or newer is needed"
+# npm test begins with npm run check, whose programs need more than the engine does.
+[ "$purpose" != test ] || node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 1)' ||
+  fail "Node.js $(node -v) is too old for the checks of npm test: 20.19, 22.12 or newer is needed (the tests alone run with this one: node scripts/run-tests.mjs)"
 
 # The engine itself; then what makes the demo's images; then the oracles and clients of the tests; then the competition.
 packages="crun conmon nftables libnftables1 iproute2 util-linux tar zstd tini procps"
