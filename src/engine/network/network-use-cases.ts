@@ -7,6 +7,7 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { PoolUsage } from '../../network/ipam/ipam.ts';
+import { namespaceOn } from '../../network/plan/network-policy.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { Held, RecordChange } from '../container/held.ts';
@@ -122,13 +123,13 @@ export function connectContainer(needs: ConnectNeeds, networkRef: string, contai
 
 function checkConnectable(needs: Pick<ConnectNeeds, 'network'>, record: ContainerRecord, network: NetworkRecord): void {
   const kind = networkModeKind(record.spec.connection.networkMode);
-  if (kind !== 'host' && network.driver === 'host') {
+  if (kind !== 'host' && namespaceOn(network) === 'host') {
     throw invalid('cannot connect container to host network - container must be created in host network mode');
   }
   if (kind === 'container' || kind === 'host') {
     throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
   }
-  const none = (one: NetworkRecord | undefined) => one?.driver === 'null' && !one.configOnly;
+  const none = (one: NetworkRecord | undefined) => one !== undefined && namespaceOn(one) === 'none' && !one.configOnly;
   const networks = needs.network.networks();
   if (none(network) || record.connections.some((one) => none(networks.find(({ id }) => id === one.networkId)))) {
     throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
@@ -153,7 +154,7 @@ export async function disconnectContainer(needs: ConnectNeeds, networkRef: strin
   await needs.containers.locked(id, async (held) => {
     const { record } = held;
     if (record.state.status === 'removing' || record.state.status === 'dead') throw removing(record);
-    if (network?.driver === 'host' && networkModeKind(record.spec.connection.networkMode) === 'host') {
+    if (network && namespaceOn(network) === 'host' && networkModeKind(record.spec.connection.networkMode) === 'host') {
       throw invalid('cannot disconnect container from host network - container was created in host network mode');
     }
     // A network that is gone may still be wanted by a container that does not run.

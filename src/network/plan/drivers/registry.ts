@@ -20,3 +20,7 @@ export function driverNamed(name: string): NetworkDriver {
   if (!driver) throw notFound(`plugin ${JSON.stringify(name)} not found`);
   return driver;
 }
+
+export function drivers(): NetworkDriver[] {
+  return [...DRIVERS.values()];
+}
