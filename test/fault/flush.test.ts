@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Host } from '../harness/host.ts';
-import { PROJECT, sleep, TestEngine, until } from '../harness/test-engine.ts';
+import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
 
 const FLUSHES = 20;
 
@@ -41,15 +41,19 @@ async function seenWhile(harms: readonly (() => void)[], address = '192.0.2.1', 
   programs.push(client);
   let out = '';
   client.stdout!.on('data', (data: Buffer) => (out += data.toString()));
-  await sleep(500);
+  const requests = async (more: number): Promise<void> => {
+    const enough = out.length + more;
+    await until(`${more} more requests`, () => out.length >= enough);
+  };
+  await requests(50);
   for (const harm of harms) {
     harm();
     await until('the table is back', () => engine.host.run('nft', 'list', 'table', 'inet', 'causeway').code === 0);
-    await sleep(150);
+    await requests(30);
   }
   client.stdin!.end();
   await once(client, 'exit');
-  return JSON.parse(out) as Seen;
+  return JSON.parse(out.slice(out.indexOf('\n'))) as Seen;
 }
 
 function check(seen: Seen, say: (text: string) => void): void {

@@ -1,5 +1,5 @@
 // client.mjs HOST HTTP-PORT ECHO-PORT: 200 requests a second, and some connections through which data goes without end.
-// Until its input ends; then it waits for what is open and prints what it saw as JSON.
+// Until its input ends; then it waits for what is open and prints what it saw as JSON. Before that it prints a point for each request that has ended.
 import { connect } from 'node:net';
 
 const [host, httpPort, echoPort] = process.argv.slice(2);
@@ -36,6 +36,7 @@ function request() {
     socket.destroy();
     open--;
     clearTimeout(timer);
+    process.stdout.write('.');
     const tookMs = Date.now() - began;
     if (failure !== '') seen.failed.push(failure);
     else if (tookMs > 900) seen.slow++; // the first packet was lost and sent again
@@ -57,6 +58,6 @@ process.stdin.resume().on('end', () => {
     const done = open === 0 && (seen.echoed >= seen.sent || seen.echoError !== '');
     if (!done && Date.now() < until) return;
     clearInterval(finish);
-    process.stdout.write(`${JSON.stringify(seen)}\n`, () => process.exit(0));
+    process.stdout.write(`\n${JSON.stringify(seen)}\n`, () => process.exit(0));
   }, 10);
 });
