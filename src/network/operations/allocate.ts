@@ -27,7 +27,7 @@ export function checkConnection(core: NetworkCore, connection: Connection): void
 }
 
 /** `kept`: what there is of the sandbox already, since others share its namespace. */
-export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack, kept: SandboxRecord | undefined): SandboxRecord {
+export function allocateSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack, kept: SandboxRecord | undefined): SandboxRecord {
   const id = kept?.id ?? newId();
   const ordered = request.connections
     .map((connection) => {
@@ -38,8 +38,8 @@ export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: Undo
     .toSorted((a, b) => compareAsBefore(a.connection, b.connection) || compareForGateway(a, b));
   refuseSameNames(request);
   const endpoints: Endpoint[] = [];
-  for (const { connection } of ordered) endpoints.push(allotEndpoint(core, request, connection, endpoints, undo));
-  const ports = allotPorts(core, { sandboxId: id, request, endpoints, held: [] }, undo);
+  for (const { connection } of ordered) endpoints.push(allocateEndpoint(core, request, connection, endpoints, undo));
+  const ports = allocatePorts(core, { sandboxId: id, request, endpoints, held: [] }, undo);
   const netns = request.mode === 'host' ? '' : `${core.config.execRoot}/netns/${id.slice(0, 12)}`;
   const bare: SandboxRecord = {
     id,
@@ -53,7 +53,7 @@ export function allotSandbox(core: NetworkCore, request: JoinRequest, undo: Undo
   return withEndpoints(core, bare, assignPublished(endpoints, ports));
 }
 
-export function allotEndpoint(core: NetworkCore, request: JoinRequest, connection: Connection, others: readonly Endpoint[], undo: UndoStack): Endpoint {
+export function allocateEndpoint(core: NetworkCore, request: JoinRequest, connection: Connection, others: readonly Endpoint[], undo: UndoStack): Endpoint {
   checkConnection(core, connection);
   const network = networkOf(core, connection.networkId);
   const { spec } = connection;
@@ -98,7 +98,7 @@ function refuseSameNames({ connections }: JoinRequest): void {
 }
 
 /** The ports that a sandbox has once one of its endpoints leads out: those that it holds, or else new ones. */
-export function allotPorts(
+export function allocatePorts(
   core: NetworkCore,
   input: { sandboxId: string; request: JoinRequest; endpoints: readonly Endpoint[]; held: readonly PublishedPort[] },
   undo: UndoStack,

@@ -12,7 +12,7 @@ import type { WantedPort } from '../ports/port-request.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
 import { assignPublished, publishedOf } from '../table/published.ts';
 import type { JoinLink, JoinRequest, SandboxRecord } from '../table/sandbox.ts';
-import { allotEndpoint, allotPorts, releaseAddresses, withEndpoints } from './allocate.ts';
+import { allocateEndpoint, allocatePorts, releaseAddresses, withEndpoints } from './allocate.ts';
 import { applyChange, completeTearDown } from './change.ts';
 import { exclusively, runningRecord } from './container-locks.ts';
 import { networkOf, type NetworkCore } from './core.ts';
@@ -42,14 +42,14 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
   return {
     async connect(containerId: string, connection: Connection): Promise<Endpoint> {
       return exclusively(core, locks, containerId, async (undo) => {
-        const { table, facts, departures } = core;
+        const { table, facts, pendingRemovals } = core;
         const network = networkOf(core, connection.networkId);
-        const added = allotConnection(core, containerId, connection, network, undo);
-        await departures.of([added]);
+        const added = allocateConnection(core, containerId, connection, network, undo);
+        await pendingRemovals.of([added]);
         const record = runningRecord(core, containerId);
         const { sandbox, request } = record;
         const endpoints = [...sandbox.endpoints, added];
-        const ports = allotPorts(core, { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) }, undo);
+        const ports = allocatePorts(core, { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) }, undo);
         const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
         const next = withEndpoints(core, { ...record, request: connected }, assignPublished(endpoints, ports));
         const endpoint = next.sandbox.endpoints.at(-1)!;
@@ -131,12 +131,12 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
   };
 }
 
-function allotConnection(core: NetworkCore, containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
+function allocateConnection(core: NetworkCore, containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
   const { sandbox, request } = runningRecord(core, containerId);
   if (sandbox.mode === 'host' || namespaceOn(network) === 'host') throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
   if (sandbox.mode === 'none' || !driverNamed(network.driver).policy.connectable) {
     throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   if (core.table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
-  return allotEndpoint(core, request, connection, sandbox.endpoints, undo);
+  return allocateEndpoint(core, request, connection, sandbox.endpoints, undo);
 }

@@ -1,4 +1,4 @@
-/** What the parts of the network room share: the table, what is allotted, the doors to kernel, store and resolver. */
+/** What the parts of the network room share: the table, what is allocated, the doors to kernel, store and resolver. */
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
@@ -10,7 +10,7 @@ import { Announcer } from '../apply/announcer.ts';
 import type { HostDoors } from '../apply/context.ts';
 import { StaleFlows } from '../apply/stale-flows.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from '../contract.ts';
-import { Departures } from './pending-removals.ts';
+import { PendingRemovals } from './pending-removals.ts';
 import { Firewall } from '../firewall/firewall.ts';
 import { ForeignRules } from '../firewall/others/foreign-rules.ts';
 import { probedNetworks, uplinksOf } from '../firewall/others/foreign-drops.ts';
@@ -39,7 +39,7 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly ports: PortAllocator;
   readonly facts: HostFacts;
   readonly resolution: Resolution;
-  readonly departures: Departures;
+  readonly pendingRemovals: PendingRemovals;
   readonly lateFiles: LateFiles;
   /** Through other firewalls of the host. */
   readonly way: WayMaker;
@@ -78,7 +78,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     way: new WayMaker({ enabled: config.firewallIntegration, families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'], givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route, table.networks()) }),
     facts: readHostFacts(route, config),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
-    departures: new Departures(log),
+    pendingRemovals: new PendingRemovals(log),
     lateFiles: new LateFiles(),
     busy: new Set(),
     leftOut: new Set(),

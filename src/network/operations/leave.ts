@@ -16,7 +16,7 @@ import { leaveSteps } from '../plan/sandbox-steps.ts';
 
 /** Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those who share it stay. */
 export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { park }: { park: boolean }): Promise<void> {
-  const { table, resolver, resolution, store, ports, departures } = core;
+  const { table, resolver, resolution, store, ports, pendingRemovals } = core;
   const { sandbox } = record;
   const { containerId } = sandbox;
   const recipients = recipientsOf(containerId, sandbox.endpoints.map((endpoint) => endpoint.networkId), table);
@@ -50,7 +50,7 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   if (!isEmptyDiff(diff)) steps.push({ kind: 'change-elements', diff });
   const tearDown = beginTearDown(core, [...steps, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);
-  departures.add(sandbox.endpoints, tearDown.settled);
+  pendingRemovals.add(sandbox.endpoints, tearDown.settled);
   // Nobody else gets the addresses while files of others lead to them.
   await refreshed;
   ports.release(sandbox.id);

@@ -68,7 +68,7 @@ export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pi
       hostServers?.close();
       inputGate?.close();
       core.lateFiles.close();
-      await core.departures.settle();
+      await core.pendingRemovals.settle();
       for (const record of core.table.sandboxes()) core.ports.release(record.id);
       // Where nobody is left who needs it, nothing of ours stays in rules of others.
       if (core.table.sandboxes().length === 0) await core.way.patiently(core.way.remove({ permanent: false }));

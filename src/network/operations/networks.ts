@@ -86,7 +86,7 @@ export class NetworkAdmin {
 
   /** Takes a network out of everything, whatever fails on the way. `stored`: the store knows that it is gone. */
   async destroy(network: NetworkRecord, { stored = false } = {}): Promise<void> {
-    const { table, ipam, resolver, store, policy, departures } = this.#core;
+    const { table, ipam, resolver, store, policy, pendingRemovals } = this.#core;
     table.removeNetwork(network.id);
     this.#core.resolution.removed(network.id);
     this.#core.announcer.forgetNetwork(network.id);
@@ -100,7 +100,7 @@ export class NetworkAdmin {
     const steps: Step[] = network.bridgeName === '' ? [] : [{ kind: 'release-bridge', link: network.bridgeName }];
     if (remove.length > 0) steps.push({ kind: 'change-elements', diff: { add: [], remove } });
     if (!network.configOnly) steps.push(...this.#removeSteps(network));
-    await departures.fromNetwork(network.id);
+    await pendingRemovals.fromNetwork(network.id);
     errors.push(...(await runTearDown(this.#core, steps)));
     ipam.close(network.id);
     await Promise.all(pending);

@@ -7,7 +7,7 @@ import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 
-export class Departures {
+export class PendingRemovals {
   readonly #log: Log;
   readonly #byAddress = new Map<string, Promise<void>>(); // 'network address'
   readonly #all = new Map<Promise<void>, ReadonlySet<string>>(); // to the networks concerned
@@ -18,14 +18,14 @@ export class Departures {
 
   /** `gone` resolves to what failed. */
   add(endpoints: readonly Endpoint[], gone: Promise<unknown[]>): void {
-    const departure = gone.then((errors) => {
+    const removal = gone.then((errors) => {
       for (const error of errors) this.#log.warn({ error: errorMessage(error) }, 'an interface of a stopped container could not be removed');
-      this.#all.delete(departure);
-      for (const key of keys) if (this.#byAddress.get(key) === departure) this.#byAddress.delete(key);
+      this.#all.delete(removal);
+      for (const key of keys) if (this.#byAddress.get(key) === removal) this.#byAddress.delete(key);
     });
     const keys = endpoints.flatMap(keysOf);
-    for (const key of keys) this.#byAddress.set(key, departure);
-    this.#all.set(departure, new Set(endpoints.map((endpoint) => endpoint.networkId)));
+    for (const key of keys) this.#byAddress.set(key, removal);
+    this.#all.set(removal, new Set(endpoints.map((endpoint) => endpoint.networkId)));
   }
 
   /** Undefined where nothing has to be waited for, so that the common case stays synchronous. */
@@ -35,7 +35,7 @@ export class Departures {
   }
 
   async fromNetwork(networkId: string): Promise<void> {
-    await Promise.all([...this.#all].flatMap(([departure, networks]) => (networks.has(networkId) ? [departure] : [])));
+    await Promise.all([...this.#all].flatMap(([removal, networks]) => (networks.has(networkId) ? [removal] : [])));
   }
 
   async settle(): Promise<void> {

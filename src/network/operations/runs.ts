@@ -4,7 +4,7 @@ import { RouteSocket, type LinkStatistics } from '../../kernel/netlink/route-soc
 import { livingSharers } from '../files/container-files.ts';
 import { joinSteps } from '../plan/sandbox-steps.ts';
 import type { JoinRequest, Sandbox, SandboxRecord } from '../table/sandbox.ts';
-import { allotSandbox } from './allocate.ts';
+import { allocateSandbox } from './allocate.ts';
 import { applyChange } from './change.ts';
 import { exclusively, runningRecord } from './container-locks.ts';
 import type { NetworkCore } from './core.ts';
@@ -54,12 +54,12 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
 
     async join(request: JoinRequest): Promise<Sandbox> {
       return exclusively(core, locks, request.containerId, async (undo) => {
-        const { table, facts, resolution, departures } = core;
+        const { table, facts, resolution, pendingRemovals } = core;
         const kept = table.sandbox(request.containerId);
         if (kept && !kept.parked) throw conflict(`container ${request.containerId} has a network sandbox already`);
-        const next = allotSandbox(core, request, undo, kept);
-        const departing = departures.of(next.sandbox.endpoints);
-        if (departing) await departing;
+        const next = allocateSandbox(core, request, undo, kept);
+        const pending = pendingRemovals.of(next.sandbox.endpoints);
+        if (pending) await pending;
         resolution.remember(request);
         await applyChange(core, undo, { containerId: request.containerId, next, steps: joinSteps(next, kept, table, facts) });
         return next.sandbox;

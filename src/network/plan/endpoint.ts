@@ -1,4 +1,4 @@
-/** An endpoint from what was asked for and what was allotted. */
+/** An endpoint from what was asked for and what was allocated. */
 import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
