@@ -1,6 +1,6 @@
 /** The body of POST /containers/create, of update and of commit: what Docker clients send. */
 import * as v from 'valibot';
-import { command, fields, flag, integer, keySet, list, optionalFields, optionalFlag, optionalInteger, optionalTexts, text, textMap, texts } from './go-fields.ts';
+import { command, fields, flag, integer, keySet, list, optionalFields, optionalFlag, optionalInteger, optionalTexts, text, textMap, texts, type Sent } from './go-fields.ts';
 
 const nanoseconds = () => integer(0, 'time.Duration');
 
@@ -176,6 +176,15 @@ export const createRequestSchema = fields({
 });
 
 export const updateRequestSchema = fields({ ...resourceEntries, RestartPolicy: restartPolicySchema });
+
+/** What clients send. */
+export type CreateBody = Sent<typeof createRequestSchema>;
+export type HostConfigBody = Sent<typeof hostConfigSchema>;
+export type EndpointSettingsBody = Sent<typeof endpointSettingsSchema>;
+export type MountBody = Sent<typeof mountSchema>;
+/** One that is still being put together. */
+export type MountDraft = v.InferInput<typeof mountSchema>;
+export type UpdateBody = Sent<typeof updateRequestSchema>;
 
 export type CreateRequest = v.InferOutput<typeof createRequestSchema>;
 export type ConfigRequest = v.InferOutput<typeof configSchema>;

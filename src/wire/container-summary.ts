@@ -40,3 +40,17 @@ export interface TopResponseJson {
   Processes: readonly (readonly string[])[];
   Titles: readonly string[];
 }
+
+export interface UpdateResponseJson {
+  Warnings: readonly string[] | null;
+}
+
+export interface ContainerChangeJson {
+  Path: string;
+  Kind: number;
+}
+
+export interface ContainersPrunedJson {
+  ContainersDeleted: readonly string[] | null;
+  SpaceReclaimed: number;
+}

@@ -1,6 +1,6 @@
 /** Exec instances as Docker's API spells them. */
 import * as v from 'valibot';
-import { fields, flag, integer, text, texts } from './go-fields.ts';
+import { fields, flag, integer, text, texts, type Sent } from './go-fields.ts';
 
 const consoleSizeSchema = v.nullish(v.array(integer(0, 'uint')), null);
 
@@ -20,6 +20,9 @@ export const execCreateSchema = fields({
 });
 
 export const execStartSchema = fields({ Detach: flag(), Tty: flag(), ConsoleSize: consoleSizeSchema });
+
+export type ExecCreateBody = Sent<typeof execCreateSchema>;
+export type ExecStartBody = Sent<typeof execStartSchema>;
 
 export interface ExecInspectJson {
   ID: string;

@@ -29,10 +29,17 @@ export const command = () =>
     v.transform((value): readonly string[] | null => (typeof value === 'string' ? [value] : value)),
   );
 
+/** What a client may send where this schema reads: every field may be left out, or null. */
+export type Sent<S extends v.GenericSchema> = Unchanging<v.InferInput<S>>;
+
+type Unchanging<T> = T extends readonly (infer I)[] ? readonly Unchanging<I>[] : T extends object ? { readonly [K in keyof T]: Unchanging<T[K]> } : T;
+
+type FieldsSchema<E extends v.ObjectEntries> = v.GenericSchema<{ -readonly [K in keyof E]?: v.InferInput<E[K]> }, v.InferOutput<v.ObjectSchema<E, undefined>>>;
+
 /** An object whose field names match whatever their case; exact names win. */
-export function fields<const E extends v.ObjectEntries>(entries: E) {
+export function fields<const E extends v.ObjectEntries>(entries: E): FieldsSchema<E> {
   const byLowerCase = new Map(Object.keys(entries).map((name) => [name.toLowerCase(), name]));
-  return v.pipe(
+  const schema = v.pipe(
     v.unknown(),
     v.check((input) => !Array.isArray(input)), // valibot takes a list for an object
     v.transform((input) => {
@@ -49,6 +56,8 @@ export function fields<const E extends v.ObjectEntries>(entries: E) {
     }),
     v.object(entries),
   );
+  // It takes whatever there is; what is refused is refused by the object behind.
+  return schema as unknown as FieldsSchema<E>;
 }
 
 /** The same for an object that may be absent. */

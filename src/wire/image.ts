@@ -54,3 +54,13 @@ export interface ProgressJson {
   errorDetail?: { message: string };
   error?: string;
 }
+
+export interface ImageDeleteJson {
+  Untagged?: string;
+  Deleted?: string;
+}
+
+export interface ImagesPrunedJson {
+  ImagesDeleted: readonly ImageDeleteJson[] | null;
+  SpaceReclaimed: number;
+}

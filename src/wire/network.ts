@@ -1,7 +1,7 @@
 /** Networks as Docker's API spells them. */
 import * as v from 'valibot';
 import { endpointSettingsSchema } from './container-create.ts';
-import { fields, flag, list, optionalFields, optionalFlag, text, textMap } from './go-fields.ts';
+import { fields, flag, list, optionalFields, optionalFlag, text, textMap, type Sent } from './go-fields.ts';
 
 export const networkCreateSchema = fields({
   Name: text(),
@@ -30,6 +30,11 @@ export const networkConnectSchema = fields({
 });
 
 export const networkDisconnectSchema = fields({ Container: text(), Force: flag() });
+
+/** What clients send. */
+export type NetworkCreateBody = Sent<typeof networkCreateSchema>;
+export type NetworkConnectBody = Sent<typeof networkConnectSchema>;
+export type NetworkDisconnectBody = Sent<typeof networkDisconnectSchema>;
 
 export type NetworkCreateRequest = v.InferOutput<typeof networkCreateSchema>;
 
@@ -71,4 +76,13 @@ export interface NetworkJson {
   Options: Readonly<Record<string, string>> | null;
   Labels: Readonly<Record<string, string>>;
   Status?: NetworkStatusJson;
+}
+
+export interface NetworkCreateResponseJson {
+  Id: string;
+  Warning: string;
+}
+
+export interface NetworksPrunedJson {
+  NetworksDeleted: readonly string[] | null;
 }

@@ -1,6 +1,6 @@
 /** Version, info, events, disk usage and registry logins as Docker's API spells them. */
 import type { ContainerSummaryJson } from './container-summary.ts';
-import { fields, text } from './go-fields.ts';
+import { fields, text, type Sent } from './go-fields.ts';
 import type { ImageSummaryJson } from './image.ts';
 import type { VolumeJson } from './volume.ts';
 
@@ -13,6 +13,8 @@ export const authSchema = fields({
   identitytoken: text(),
   registrytoken: text(),
 });
+
+export type AuthBody = Sent<typeof authSchema>;
 
 export interface VersionJson {
   Platform: { Name: string };
@@ -52,4 +54,14 @@ export interface ErrorJson {
   message: string;
   /** Beside Docker's: of a start that the runtime refused, 127 where there is no such program and 126 where it may not be executed. */
   exitCode?: number;
+}
+
+export interface AuthResponseJson {
+  Status: string;
+  IdentityToken?: string;
+}
+
+/** What was made and has nothing but its name to tell. */
+export interface IdJson {
+  Id: string;
 }

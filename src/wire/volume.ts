@@ -1,6 +1,6 @@
 /** Volumes as Docker's API spells them. */
 import * as v from 'valibot';
-import { fields, text, textMap } from './go-fields.ts';
+import { fields, text, textMap, type Sent } from './go-fields.ts';
 
 export const volumeCreateSchema = fields({
   Name: text(),
@@ -9,6 +9,8 @@ export const volumeCreateSchema = fields({
   Labels: textMap(),
   ClusterVolumeSpec: v.nullish(v.unknown(), null),
 });
+
+export type VolumeCreateBody = Sent<typeof volumeCreateSchema>;
 
 export interface VolumeJson {
   CreatedAt?: string;
@@ -19,4 +21,14 @@ export interface VolumeJson {
   Options: Readonly<Record<string, string>> | null;
   Scope: string;
   UsageData?: { RefCount: number; Size: number };
+}
+
+export interface VolumesJson {
+  Volumes: readonly VolumeJson[] | null;
+  Warnings: readonly string[] | null;
+}
+
+export interface VolumesPrunedJson {
+  VolumesDeleted: readonly string[] | null;
+  SpaceReclaimed: number;
 }

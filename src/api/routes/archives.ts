@@ -2,6 +2,7 @@
 import { invalid, notFound } from '../../base/errors.ts';
 import { configSchema } from '../../wire/container-create.ts';
 import { parseBody } from '../../wire/parse-body.ts';
+import type { IdJson } from '../../wire/system.ts';
 import type { PathStat } from '../backend/archive.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { repoTagReference } from '../image-reference.ts';
@@ -71,5 +72,5 @@ async function commitContainer(call: Call): Promise<void> {
     // A config in the body weighs less than `changes`: both become Dockerfile lines, in that order.
     changes: [...(config ? configChanges(config) : []), ...query.texts('changes')],
   });
-  call.reply(201, { Id: id });
+  call.reply(201, { Id: id } satisfies IdJson);
 }

@@ -2,7 +2,7 @@
 import { CausewayError, errorKind, errorMessage, invalid, notFound, notImplemented } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
-import type { CreateResponseJson, TopResponseJson, WaitResponseJson } from '../../wire/container-summary.ts';
+import type { CreateResponseJson, TopResponseJson, WaitResponseJson, ContainerChangeJson, ContainersPrunedJson, UpdateResponseJson } from '../../wire/container-summary.ts';
 import type { WaitCondition } from '../backend/container.ts';
 import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
@@ -179,7 +179,7 @@ async function updateContainer(call: Call): Promise<void> {
     resources: toResourceChanges(request),
     ...(restartPolicy ? { restartPolicy } : {}),
   });
-  call.reply(200, { Warnings: [...warnings, ...updated.warnings] });
+  call.reply(200, { Warnings: [...warnings, ...updated.warnings] } satisfies UpdateResponseJson);
 }
 
 async function removeContainer(call: Call): Promise<void> {
@@ -195,10 +195,10 @@ async function topContainer(call: Call): Promise<void> {
 
 async function containerChanges(call: Call): Promise<void> {
   const changes = await call.backend.containers.changes(call.name);
-  call.reply(200, changes.length > 0 ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path })) : null);
+  call.reply(200, changes.length > 0 ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path }) satisfies ContainerChangeJson) : null);
 }
 
 async function pruneContainers(call: Call): Promise<void> {
   const report = await call.backend.containers.prune(readFilters('containersPrune', call.query.text('filters')));
-  call.reply(200, { ContainersDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes });
+  call.reply(200, { ContainersDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes } satisfies ContainersPrunedJson);
 }

@@ -1,6 +1,7 @@
 /** Commands run in a running container. */
 import { errorKind, errorMessage, invalid } from '../../base/errors.ts';
 import { execCreateSchema, execStartSchema, type ExecInspectJson } from '../../wire/exec.ts';
+import type { IdJson } from '../../wire/system.ts';
 import { finishConnection, runSession } from '../attached-stream.ts';
 import type { AttachSession } from '../backend/stream.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
@@ -34,7 +35,7 @@ async function createExec(call: Call): Promise<void> {
     detachKeys: request.DetachKeys,
     consoleSize: consoleSize(call, request.ConsoleSize),
   });
-  call.reply(201, { Id: id });
+  call.reply(201, { Id: id } satisfies IdJson);
 }
 
 function consoleSize(call: Call, size: readonly number[] | null): readonly [number, number] | null {

@@ -2,7 +2,7 @@
 import { invalid, notFound } from '../../base/errors.ts';
 import { readGoBoolean } from '../../base/go-boolean.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
-import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../../wire/network.ts';
+import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema, type NetworkCreateResponseJson, type NetworksPrunedJson } from '../../wire/network.ts';
 import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toEndpointSpec } from '../map/endpoint-spec.ts';
@@ -54,7 +54,7 @@ async function createNetwork(call: Call): Promise<void> {
   const spec = toNetworkSpec(request);
   validateNetwork(spec);
   const { id, warnings } = await call.backend.networks.createNetwork(spec);
-  call.reply(201, { Id: id, Warning: warnings.join('\n') });
+  call.reply(201, { Id: id, Warning: warnings.join('\n') } satisfies NetworkCreateResponseJson);
 }
 
 async function connectNetwork(call: Call): Promise<void> {
@@ -80,5 +80,5 @@ async function removeNetwork(call: Call): Promise<void> {
 
 async function pruneNetworks(call: Call): Promise<void> {
   const names = await call.backend.networks.pruneNetworks(readFilters('networksPrune', call.query.text('filters')));
-  call.reply(200, { NetworksDeleted: names.length > 0 ? names : null });
+  call.reply(200, { NetworksDeleted: names.length > 0 ? names : null } satisfies NetworksPrunedJson);
 }

@@ -1,7 +1,7 @@
 /** Ping, version, info, events, disk usage, logins. */
 import { invalid } from '../../base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
-import { authSchema, type DiskUsageJson } from '../../wire/system.ts';
+import { authSchema, type DiskUsageJson, type AuthResponseJson } from '../../wire/system.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toContainerSummary } from '../map/container-json.ts';
@@ -91,5 +91,5 @@ async function login(call: Call): Promise<void> {
     password: auth.password,
     serverAddress: auth.serveraddress,
   });
-  call.reply(200, { IdentityToken: identityToken, Status: status });
+  call.reply(200, { IdentityToken: identityToken, Status: status } satisfies AuthResponseJson);
 }

@@ -1,6 +1,6 @@
 /** Volumes. */
 import { notImplemented } from '../../base/errors.ts';
-import { volumeCreateSchema, type VolumeJson } from '../../wire/volume.ts';
+import { volumeCreateSchema, type VolumeJson, type VolumesJson, type VolumesPrunedJson } from '../../wire/volume.ts';
 import type { VolumeView } from '../backend/volume.ts';
 import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
@@ -33,7 +33,7 @@ export function toVolumeJson(view: VolumeView, withUsage: boolean): VolumeJson {
 
 async function listVolumes(call: Call): Promise<void> {
   const views = await call.backend.volumes.listVolumes(readFilters('volumes', call.query.text('filters')));
-  call.reply(200, { Volumes: listEntries(call, views, (view) => toVolumeJson(view, false)), Warnings: null });
+  call.reply(200, { Volumes: listEntries(call, views, (view) => toVolumeJson(view, false)), Warnings: null } satisfies VolumesJson);
 }
 
 async function inspectVolume(call: Call): Promise<void> {
@@ -63,5 +63,5 @@ async function pruneVolumes(call: Call): Promise<void> {
   // Named volumes have been spared since 1.42, unless all=true says otherwise.
   if (call.olderThan('1.42')) filters['all'] = ['true'];
   const report = await call.backend.volumes.pruneVolumes(filters);
-  call.reply(200, { VolumesDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes });
+  call.reply(200, { VolumesDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes } satisfies VolumesPrunedJson);
 }

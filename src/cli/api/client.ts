@@ -6,6 +6,7 @@ import { Agent, request as httpRequest, type IncomingMessage, type RequestOption
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { ErrorJson } from '../../wire/system.ts';
+import type { RequestBody } from '../../wire/request-body.ts';
 import { StatusError } from '../command/status-error.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -31,7 +32,7 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
 export interface RequestInit {
   readonly query?: Query;
   /** Sent as JSON. */
-  readonly body?: unknown;
+  readonly body?: RequestBody | null;
   /** Sent as it is; ends when it ends. */
   readonly stream?: Readable;
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
 /** `attach` */
+import type { ContainerJson } from '../../wire/container-inspect.ts';
 import { configuredDetachKeys } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
@@ -22,18 +23,12 @@ export const attachCommand: Command = {
   run,
 };
 
-interface Inspected {
-  readonly Id: string;
-  readonly Config: { readonly Tty: boolean; readonly OpenStdin: boolean };
-  readonly State: { readonly Running: boolean; readonly Paused: boolean; readonly Restarting: boolean };
-}
-
 async function run({ flags, args, client }: Call): Promise<void> {
   const keys = flags.string('detach-keys');
   if (keys !== '') parseDetachKeys(keys);
   const path = `/containers/${encodeURIComponent(args[0] ?? '')}`;
   const inspect = async () => {
-    const container = await client.json<Inspected>('GET', `${path}/json`);
+    const container = await client.json<ContainerJson>('GET', `${path}/json`);
     if (!container.State.Running) throw new StatusError('You cannot attach to a stopped container, start it first');
     if (container.State.Paused) throw new StatusError('You cannot attach to a paused container, unpause it first');
     if (container.State.Restarting) throw new StatusError('You cannot attach to a restarting container, wait until it is running');

@@ -1,4 +1,6 @@
 /** `port`, `top`, `diff` */
+import type { ContainerJson } from '../../wire/container-inspect.ts';
+import type { ContainerChangeJson, TopResponseJson } from '../../wire/container-summary.ts';
 import { isNotFound } from '../api/client.ts';
 import type { Command } from '../command/command.ts';
 import { StatusError } from '../command/status-error.ts';
@@ -7,8 +9,6 @@ import { naturalOrder } from '../format/natural-order.ts';
 import { layoutColumns } from '../format/table.ts';
 import { print } from '../terminal/output.ts';
 import { changeWithoutSpec, portChange } from './port-change.ts';
-
-type Ports = Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
 
 export const portCommand: Command = {
   use: 'port CONTAINER [PRIVATE_PORT[/PROTO]]',
@@ -21,7 +21,7 @@ export const portCommand: Command = {
   async run({ args, client, path }) {
     const [container = '', wanted] = args;
     const { NetworkSettings } = await client
-      .json<{ NetworkSettings: { Ports: Ports | null } }>('GET', `/containers/${encodeURIComponent(container)}/json`)
+      .json<ContainerJson>('GET', `/containers/${encodeURIComponent(container)}/json`)
       .catch((error: unknown) => {
         throw isNotFound(error) ? (changeWithoutSpec(path, args) ?? error) : error;
       });
@@ -54,7 +54,7 @@ export const topCommand: Command = {
   async run({ args, client }) {
     const [container = '', ...options] = args;
     const query = { ps_args: options.length > 0 ? options.join(' ') : undefined };
-    const { Titles, Processes } = await client.json<{ Titles: string[] | null; Processes: string[][] | null }>(
+    const { Titles, Processes } = await client.json<TopResponseJson>(
       'GET', `/containers/${encodeURIComponent(container)}/top`, { query },
     );
     const rows = [Titles ?? [], ...(Processes ?? [])].map((row) => `${row.join('\t')}\n`).join('');
@@ -72,7 +72,7 @@ export const diffCommand: Command = {
   flags: [],
   async run({ args, client }) {
     if (args[0] === '') throw new StatusError('Container name cannot be empty');
-    const changes = await client.json<{ Path: string; Kind: number }[] | null>('GET', `/containers/${encodeURIComponent(args[0] ?? '')}/changes`);
+    const changes = await client.json<ContainerChangeJson[] | null>('GET', `/containers/${encodeURIComponent(args[0] ?? '')}/changes`);
     print((changes ?? []).map(({ Kind, Path }) => `${CHANGES[Kind] ?? ''} ${Path}\n`).join(''));
   },
 };

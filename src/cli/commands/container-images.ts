@@ -1,5 +1,6 @@
 /** `export`, `commit`: what a container's filesystem becomes. */
 import { familiarName, parseReference } from '../../model/image-reference.ts';
+import type { IdJson } from '../../wire/system.ts';
 import type { Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
 import { printLine } from '../terminal/output.ts';
@@ -42,7 +43,7 @@ export const commitCommand: Command = {
       changes: flags.list('change'),
       pause: flags.bool('pause') ? undefined : false,
     };
-    const { Id } = await client.json<{ Id: string }>('POST', '/commit', { query, body: null });
+    const { Id } = await client.json<IdJson>('POST', '/commit', { query, body: null });
     printLine(Id);
   },
 };

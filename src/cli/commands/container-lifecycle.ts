@@ -1,4 +1,5 @@
 /** Commands that do one thing to each container named: stop, kill, rm, pause... */
+import type { WaitResponseJson } from '../../wire/container-summary.ts';
 import { isNotFound, type ApiClient, type Query } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
@@ -150,7 +151,7 @@ export const waitCommand: Command = {
   flags: [],
   run: ({ args, client }) =>
     forEachContainer(args, async (name) => {
-      const result = await client.json<{ StatusCode: number; Error?: { Message: string } | null }>('POST', `/containers/${encodeURIComponent(name)}/wait`);
+      const result = await client.json<WaitResponseJson>('POST', `/containers/${encodeURIComponent(name)}/wait`);
       if (result.Error) throw new StatusError(result.Error.Message);
       return String(result.StatusCode);
     }),

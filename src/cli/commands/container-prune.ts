@@ -1,4 +1,5 @@
 /** `container prune` */
+import type { ContainersPrunedJson } from '../../wire/container-summary.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -17,7 +18,7 @@ export const containerPruneCommand: Command = {
   async run({ flags, client }: Call) {
     const warning = 'WARNING! This will remove all stopped containers.\nAre you sure you want to continue?';
     if (!flags.bool('force') && !(await confirm(warning))) return;
-    const { ContainersDeleted, SpaceReclaimed } = await client.json<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>(
+    const { ContainersDeleted, SpaceReclaimed } = await client.json<ContainersPrunedJson>(
       'POST', '/containers/prune', { query: { filters: filtersQuery(flags.filters('filter')) } },
     );
     const deleted = ContainersDeleted ?? [];

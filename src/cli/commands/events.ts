@@ -1,4 +1,5 @@
 /** `events` */
+import type { EventJson } from '../../wire/system.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filterFlag, filtersQuery, INSPECT_FORMAT_HELP } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -23,13 +24,8 @@ export const eventsCommand: Command = {
   run,
 };
 
-interface Event {
-  readonly Type: string;
-  readonly Action: string;
-  readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> | null };
-  readonly time: number;
-  readonly timeNano: bigint;
-}
+/** Nanoseconds since 1970 are more than a double can say. */
+type Event = Omit<EventJson, 'timeNano'> & { readonly timeNano: bigint };
 
 async function run({ flags, client }: Call): Promise<void> {
   const template = eventTemplate(flags.string('format'));

@@ -1,4 +1,5 @@
 /** `rmi`, `image prune`, `history` */
+import type { ImageDeleteJson, ImageHistoryJson, ImagesPrunedJson } from '../../wire/image.ts';
 import { isNotFound } from '../api/client.ts';
 import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
@@ -12,11 +13,6 @@ import { rfc3339 } from '../format/timestamp.ts';
 import { humanSize } from '../format/size.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { complain, print, printLine } from '../terminal/output.ts';
-
-interface Deletion {
-  readonly Untagged?: string;
-  readonly Deleted?: string;
-}
 
 export const rmiCommand: Command = {
   use: 'rmi [OPTIONS] IMAGE [IMAGE...]',
@@ -35,7 +31,7 @@ export const rmiCommand: Command = {
     let fatal = false;
     for (const name of args) {
       try {
-        for (const { Deleted, Untagged } of await client.json<Deletion[]>('DELETE', imagePath(name), { query })) {
+        for (const { Deleted, Untagged } of await client.json<ImageDeleteJson[]>('DELETE', imagePath(name), { query })) {
           printLine(Deleted ? `Deleted: ${Deleted}` : `Untagged: ${Untagged ?? ''}`);
         }
       } catch (error) {
@@ -67,7 +63,7 @@ export const imagePruneCommand: Command = {
     const all = flags.bool('all');
     if (!flags.bool('force') && !(await confirm(all ? ALL_WARNING : DANGLING_WARNING))) return;
     const filters = { ...flags.filters('filter'), dangling: { [String(!all)]: true } };
-    const { ImagesDeleted, SpaceReclaimed } = await client.json<{ ImagesDeleted: Deletion[] | null; SpaceReclaimed: number }>(
+    const { ImagesDeleted, SpaceReclaimed } = await client.json<ImagesPrunedJson>(
       'POST', '/images/prune', { query: { filters: filtersQuery(filters) } },
     );
     if (ImagesDeleted && ImagesDeleted.length > 0) {
@@ -77,14 +73,6 @@ export const imagePruneCommand: Command = {
   },
 };
 
-interface HistoryItem {
-  readonly Id: string;
-  readonly Created: number;
-  readonly CreatedBy: string;
-  readonly Size: number;
-  readonly Comment: string;
-}
-
 const historyShape: ListShape = {
   type: '*image.historyContext',
   headers: { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' },
@@ -93,7 +81,7 @@ const historyShape: ListShape = {
 /** Images of reproducible builds carry a date before this, which says nothing. */
 const EPOCH_S = Date.UTC(2000, 0, 1) / 1000;
 
-function historyRow(item: HistoryItem, truncate: boolean, human: boolean): Row {
+function historyRow(item: ImageHistoryJson, truncate: boolean, human: boolean): Row {
   const createdAt = () => rfc3339(item.Created);
   return {
     Comment: () => item.Comment,
@@ -122,7 +110,7 @@ export const historyCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     const human = flags.bool('human');
-    const items = await client.json<HistoryItem[]>('GET', `${imagePath(args[0] ?? '')}/history`, { query: { platform: platformQuery(flags.string('platform')) } });
+    const items = await client.json<ImageHistoryJson[]>('GET', `${imagePath(args[0] ?? '')}/history`, { query: { platform: platformQuery(flags.string('platform')) } });
     const wanted = flags.string('format');
     const columns = `table {{.ID}}\\t{{.${human ? 'CreatedSince' : 'CreatedAt'}}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}`;
     const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.ID}}' : columns;

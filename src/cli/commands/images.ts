@@ -1,9 +1,10 @@
 /** `images`, `image ls` */
 import type { Call, Command } from '../command/command.ts';
+import type { ImageSummaryJson } from '../../wire/image.ts';
 import { filterFlag, filtersQuery, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { formatList } from '../format/list-output.ts';
-import { imageFormat, imageRows, imageShape, type ImageSummary } from '../image/listing.ts';
+import { imageFormat, imageRows, imageShape } from '../image/listing.ts';
 import { print } from '../terminal/output.ts';
 
 export const imagesCommand: Command = {
@@ -27,7 +28,7 @@ export const imageLsCommand: Command = { ...imagesCommand, use: 'ls [OPTIONS] [R
 async function run({ flags, args, client }: Call): Promise<void> {
   const filters = { ...flags.filters('filter') };
   if (args[0] !== undefined) filters['reference'] = { ...filters['reference'], [args[0]]: true };
-  const images = await client.json<ImageSummary[]>('GET', '/images/json', {
+  const images = await client.json<ImageSummaryJson[]>('GET', '/images/json', {
     query: { all: flags.bool('all') || undefined, filters: filtersQuery(filters) },
   });
   const quiet = flags.bool('quiet');

@@ -1,6 +1,7 @@
 /** `login`, `logout` */
 import { createInterface } from 'node:readline';
 import { ReadStream } from 'node:tty';
+import type { AuthResponseJson } from '../../wire/system.ts';
 import { readText } from '../api/client.ts';
 import { DOCKER_HUB, findCredentials, forgetCredentials, ownConfigPath, saveCredentials } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
@@ -42,7 +43,7 @@ async function login({ flags, args, client }: Call): Promise<void> {
       ({ username, password } = { username: known.username, password: known.password });
     } else [username, password] = await ask(username, password);
   }
-  const { Status, IdentityToken } = await client.json<{ Status: string; IdentityToken?: string }>('POST', '/auth', {
+  const { Status, IdentityToken } = await client.json<AuthResponseJson>('POST', '/auth', {
     body: { username, password, serveraddress: server },
   });
   saveCredentials(server, { username, password, ...(IdentityToken ? { identitytoken: IdentityToken } : {}) });

@@ -1,4 +1,5 @@
 /** `logs` */
+import type { ContainerJson } from '../../wire/container-inspect.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
 import { Demultiplexer } from '../container/demultiplexer.ts';
@@ -43,7 +44,7 @@ async function run({ flags, args, client }: Call): Promise<void> {
     until: time('until'),
     tail: flags.string('tail'),
   };
-  const { Config } = await client.json<{ Config: { Tty: boolean } }>('GET', `${path}/json`);
+  const { Config } = await client.json<ContainerJson>('GET', `${path}/json`);
   const response = await client.send('GET', `${path}/logs`, { query });
   const frames = new Demultiplexer(writeAll);
   for await (const chunk of response) {

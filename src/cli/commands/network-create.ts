@@ -1,5 +1,6 @@
 /** `network create` */
 import { isIP } from 'node:net';
+import type { NetworkCreateBody, NetworkCreateResponseJson } from '../../wire/network.ts';
 import { ApiError, type ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
@@ -44,8 +45,8 @@ interface Pool {
 async function run({ flags, args, client }: Call): Promise<void> {
   const pools = groupPools(flags.list('subnet'), flags.list('ip-range'), flags.list('gateway'), flags.map('aux-address'));
   const configFrom = flags.string('config-from');
-  const body = {
-    Name: args[0],
+  const body: NetworkCreateBody = {
+    Name: args[0] ?? '',
     Driver: flags.string('driver'),
     Options: flags.map('opt'),
     IPAM: { Driver: flags.string('ipam-driver'), Config: pools, Options: flags.map('ipam-opt') },
@@ -59,8 +60,8 @@ async function run({ flags, args, client }: Call): Promise<void> {
     ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
     Labels: pairs(flags.list('label')),
   };
-  const { Id, Warning: warning } = await client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', { body }).catch(async (error: unknown) => {
-    throw await withDrivers(error, body.Driver, client);
+  const { Id, Warning: warning } = await client.json<NetworkCreateResponseJson>('POST', '/networks/create', { body }).catch(async (error: unknown) => {
+    throw await withDrivers(error, flags.string('driver'), client);
   });
   // Docker's own client passes over it in silence.
   for (const line of (warning ?? '').split('\n')) if (line !== '') complain(`WARNING: ${line}`);

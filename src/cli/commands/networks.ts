@@ -1,4 +1,5 @@
 /** `network ls`, `rm`, `connect`, `disconnect`, `prune` */
+import type { NetworkJson, NetworksPrunedJson } from '../../wire/network.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filterFlag, filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -10,18 +11,6 @@ import { naturalOrder } from '../format/natural-order.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { complain, print, printLine } from '../terminal/output.ts';
 
-interface Network {
-  readonly Id: string;
-  readonly Name: string;
-  readonly Driver: string;
-  readonly Scope: string;
-  readonly EnableIPv4?: boolean;
-  readonly EnableIPv6: boolean;
-  readonly Internal: boolean;
-  readonly Created: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
-}
-
 const shape: ListShape = {
   type: '*network.networkContext',
   headers: {
@@ -29,7 +18,7 @@ const shape: ListShape = {
   },
 };
 
-function networkRow(network: Network, truncate: boolean): Row {
+function networkRow(network: NetworkJson, truncate: boolean): Row {
   return {
     CreatedAt: () => goTimeExact(network.Created),
     Driver: () => network.Driver,
@@ -70,7 +59,7 @@ export const listCommand: Command = {
 const COLUMNS = 'table {{.ID}}\\t{{.Name}}\\t{{.Driver}}\\t{{.Scope}}';
 
 async function list({ flags, client }: Call): Promise<void> {
-  const networks = await client.json<Network[]>('GET', '/networks', { query: { filters: filtersQuery(flags.filters('filter')) } });
+  const networks = await client.json<NetworkJson[]>('GET', '/networks', { query: { filters: filtersQuery(flags.filters('filter')) } });
   const sorted = networks.toSorted((a, b) => naturalOrder(a.Name, b.Name));
   const wanted = flags.string('format');
   const format = flags.bool('quiet') ? '{{.ID}}' : wanted === '' || wanted === 'table' ? COLUMNS : wanted;
@@ -157,7 +146,7 @@ export const pruneCommand: Command = {
   async run({ flags, client }) {
     const warning = 'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
     if (!flags.bool('force') && !(await confirm(warning))) return;
-    const { NetworksDeleted } = await client.json<{ NetworksDeleted: string[] | null }>('POST', '/networks/prune', {
+    const { NetworksDeleted } = await client.json<NetworksPrunedJson>('POST', '/networks/prune', {
       query: { filters: filtersQuery(flags.filters('filter')) },
     });
     if (NetworksDeleted && NetworksDeleted.length > 0) print(`Deleted Networks:\n${NetworksDeleted.join('\n')}\n\n`);

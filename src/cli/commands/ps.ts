@@ -1,8 +1,9 @@
 /** `ps`, `container ls` */
 import type { Call, Command } from '../command/command.ts';
+import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import { filterFlag, filtersQuery, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
-import { containerFormat, containerRow, containerShape, type ContainerSummary } from '../container/listing.ts';
+import { containerFormat, containerRow, containerShape } from '../container/listing.ts';
 import { formatList } from '../format/list-output.ts';
 import { MethodSet } from '../template/go-value.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
@@ -39,13 +40,14 @@ async function run({ flags, client }: Call): Promise<void> {
     size: size || undefined,
     filters: filtersQuery(flags.filters('filter')),
   };
-  const containers = await client.json<ContainerSummary[]>('GET', '/containers/json', { query });
+  const containers = await client.json<ContainerSummaryJson[]>('GET', '/containers/json', { query });
   const format = containerFormat(flags.string('format'), flags.bool('quiet'), flags.bool('size'));
   print(formatList(containerShape, format, containers.map((container) => containerRow(container, !flags.bool('no-trunc')))));
 }
 
-const NOTHING: ContainerSummary = {
+const NOTHING: ContainerSummaryJson = {
   Id: '', Names: [], Image: '', ImageID: '', Command: '', Created: 0, Ports: [], Labels: {}, State: '', Status: '',
+  HostConfig: {}, NetworkSettings: { Networks: {} }, Mounts: [],
 };
 
 /** A wrong format is refused before anything is asked, even where there is no container to show. */

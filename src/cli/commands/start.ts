@@ -1,4 +1,5 @@
 /** `start` */
+import type { ContainerJson } from '../../wire/container-inspect.ts';
 import type { ApiClient } from '../api/client.ts';
 import { configuredDetachKeys } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
@@ -46,14 +47,8 @@ async function startAll(client: ApiClient, names: readonly string[]): Promise<vo
   if (failed.length > 0) throw new StatusError(`Error: failed to start containers: ${failed.join(', ')}`);
 }
 
-interface Inspected {
-  readonly Id: string;
-  readonly Config: { readonly Tty: boolean; readonly OpenStdin: boolean };
-  readonly HostConfig: { readonly AutoRemove: boolean };
-}
-
 async function startAttached(client: ApiClient, name: string, interactive: boolean, keys: string): Promise<void> {
-  const { Id, Config, HostConfig } = await client.json<Inspected>('GET', `/containers/${encodeURIComponent(name)}/json`);
+  const { Id, Config, HostConfig } = await client.json<ContainerJson>('GET', `/containers/${encodeURIComponent(name)}/json`);
   const stdin = interactive && Config.OpenStdin;
   requireTerminal(stdin, Config.Tty);
   if (!Config.Tty) proxySignals(client, Id);

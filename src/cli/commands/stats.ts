@@ -1,4 +1,5 @@
 /** `stats`: once, or redrawn twice a second from a stream for each container. */
+import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import type { ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';
@@ -82,7 +83,7 @@ class Collection {
   }
 
   async addAll(all: boolean): Promise<void> {
-    const containers = await this.#client.json<{ Id: string }[]>('GET', '/containers/json', { query: { all: all || undefined } });
+    const containers = await this.#client.json<ContainerSummaryJson[]>('GET', '/containers/json', { query: { all: all || undefined } });
     for (const { Id } of containers) this.add(Id);
   }
 

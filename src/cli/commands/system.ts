@@ -1,24 +1,22 @@
 /** `system df`, `system prune` */
+import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
+import type { VolumeJson } from '../../wire/volume.ts';
+import type { DiskUsageJson } from '../../wire/system.ts';
 import type { ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
-import { containerRow, containerShape, type ContainerSummary } from '../container/listing.ts';
+import { containerRow, containerShape } from '../container/listing.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
-import { imageRows, imageShape, type ImageSummary } from '../image/listing.ts';
+import { imageRows, imageShape } from '../image/listing.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { print, printLine } from '../terminal/output.ts';
-import { volumeRow, volumeShape, type Volume } from './volumes.ts';
+import { volumeRow, volumeShape } from './volumes.ts';
 
-interface DiskUsage {
-  readonly LayersSize?: number;
-  readonly Images?: readonly ImageSummary[] | null;
-  readonly Containers?: readonly ContainerSummary[] | null;
-  readonly Volumes?: readonly Volume[] | null;
-  readonly BuildCache?: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null;
-}
+/** Of build caches only other engines tell. */
+type DiskUsage = Omit<DiskUsageJson, 'BuildCache'> & { readonly BuildCache?: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null };
 
 const shape: ListShape = {
   type: '*formatter.diskUsageImagesContext',
@@ -51,10 +49,10 @@ function usageRows(usage: DiskUsage): Row[] {
   const cache = usage.BuildCache ?? [];
   const usedImages = sum(images.filter(({ Containers }) => Containers !== 0).map(({ Size, SharedSize }) => (Size === -1 || SharedSize === -1 ? 0 : Size - SharedSize)));
   const layers = usage.LayersSize ?? 0;
-  const isActive = ({ State }: ContainerSummary) => /running|paused|restarting/.test(State);
+  const isActive = ({ State }: ContainerSummaryJson) => /running|paused|restarting/.test(State);
   const containerSize = sum(containers.map(({ SizeRw }) => SizeRw ?? 0));
   const idle = sum(containers.filter((container) => !isActive(container)).map(({ SizeRw }) => SizeRw ?? 0));
-  const volumeSize = (list: readonly Volume[]) => sum(list.map(({ UsageData }) => Math.max(0, UsageData?.Size ?? 0)));
+  const volumeSize = (list: readonly VolumeJson[]) => sum(list.map(({ UsageData }) => Math.max(0, UsageData?.Size ?? 0)));
   const unusedVolumes = volumes.filter(({ UsageData }) => UsageData?.RefCount === 0);
   const cacheSize = sum(cache.map(({ Size, Shared }) => (Shared ? 0 : Size)));
   const reclaimableCache = sum(cache.filter(({ InUse, Shared }) => !InUse && !Shared).map(({ Size }) => Size));

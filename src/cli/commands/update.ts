@@ -1,4 +1,6 @@
 /** `update` */
+import type { UpdateBody } from '../../wire/container-create.ts';
+import type { UpdateResponseJson } from '../../wire/container-summary.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
@@ -33,7 +35,7 @@ export const updateCommand: Command = {
 
 async function run({ flags: given, args, client }: Call): Promise<void> {
   if (!flags.some(({ name }) => given.changed(name))) throw new StatusError('you must provide one or more flags when using this command');
-  const body = {
+  const body: UpdateBody = {
     BlkioWeight: given.number('blkio-weight'),
     CpusetCpus: given.string('cpuset-cpus'),
     CpusetMems: given.string('cpuset-mems'),
@@ -53,7 +55,7 @@ async function run({ flags: given, args, client }: Call): Promise<void> {
   const failures: string[] = [];
   for (const name of args) {
     try {
-      const { Warnings } = await client.json<{ Warnings?: string[] | null }>('POST', `/containers/${encodeURIComponent(name)}/update`, { body });
+      const { Warnings } = await client.json<UpdateResponseJson>('POST', `/containers/${encodeURIComponent(name)}/update`, { body });
       printLine(name);
       warnings.push(...(Warnings ?? []));
     } catch (error) {

@@ -1,5 +1,6 @@
 /** `version` */
 import { arch, platform } from 'node:os';
+import type { VersionJson } from '../../wire/system.ts';
 import { API_VERSION } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';
@@ -17,20 +18,6 @@ export const versionCommand: Command = {
   run,
 };
 
-interface ServerVersion {
-  readonly Version: string;
-  readonly ApiVersion: string;
-  readonly MinAPIVersion: string;
-  readonly GitCommit: string;
-  readonly Os: string;
-  readonly Arch: string;
-  readonly KernelVersion?: string;
-  readonly BuildTime?: string;
-  readonly GoVersion?: string;
-  readonly Platform?: { readonly Name: string };
-  readonly Components?: readonly { readonly Name: string; readonly Version: string; readonly Details?: Readonly<Record<string, string>> | null }[] | null;
-}
-
 const ARCH: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 async function run({ flags, client }: Call): Promise<void> {
@@ -47,10 +34,10 @@ async function run({ flags, client }: Call): Promise<void> {
   };
   const format = flags.string('format');
   const template = format === '' ? undefined : parse(format);
-  let server: ServerVersion | undefined;
+  let server: VersionJson | undefined;
   let failure: unknown;
   try {
-    server = await client.json<ServerVersion>('GET', '/version');
+    server = await client.json<VersionJson>('GET', '/version');
   } catch (error) {
     failure = error;
   }
@@ -86,7 +73,7 @@ function clientText(own: { Version: string; GitCommit: string; NodeVersion: stri
   ], ' ', 19)}`;
 }
 
-function serverText(server: ServerVersion): string {
+function serverText(server: VersionJson): string {
   const components = server.Components ?? [];
   const engine = components.find(({ Name }) => Name === 'Engine')?.Details ?? {};
   const name = server.Platform?.Name ? ` ${server.Platform.Name}` : '';

@@ -1,4 +1,5 @@
 /** `volume create`, `ls`, `rm`, `prune` */
+import type { VolumeJson, VolumesJson, VolumesPrunedJson } from '../../wire/volume.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filterFlag, filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
@@ -11,15 +12,6 @@ import { humanSize } from '../format/size.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { print, printLine } from '../terminal/output.ts';
 
-export interface Volume {
-  readonly Name: string;
-  readonly Driver: string;
-  readonly Mountpoint: string;
-  readonly Scope: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
-  readonly UsageData?: { readonly Size: number; readonly RefCount: number } | null;
-}
-
 export const volumeShape: ListShape = {
   type: '*formatter.volumeContext',
   headers: {
@@ -28,7 +20,7 @@ export const volumeShape: ListShape = {
   },
 };
 
-export function volumeRow(volume: Volume): Row {
+export function volumeRow(volume: VolumeJson): Row {
   const usage = volume.UsageData;
   return {
     Availability: () => 'N/A',
@@ -57,7 +49,7 @@ export const volumeCreateCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     if (args[0] !== undefined && flags.string('name') !== '') throw new StatusError('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
-    const { Name } = await client.json<Volume>('POST', '/volumes/create', {
+    const { Name } = await client.json<VolumeJson>('POST', '/volumes/create', {
       body: {
         Name: args[0] ?? flags.string('name'), Driver: flags.string('driver'), DriverOpts: flags.map('opt'), Labels: pairs(flags.list('label')),
       },
@@ -77,7 +69,7 @@ export const volumeLsCommand: Command = {
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Only display volume names' },
   ],
   async run({ flags, client }: Call) {
-    const { Volumes } = await client.json<{ Volumes: Volume[] | null }>('GET', '/volumes', { query: { filters: filtersQuery(flags.filters('filter')) } });
+    const { Volumes } = await client.json<VolumesJson>('GET', '/volumes', { query: { filters: filtersQuery(flags.filters('filter')) } });
     const wanted = flags.string('format');
     const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.Name}}' : 'table {{.Driver}}\\t{{.Name}}';
     const sorted = (Volumes ?? []).toSorted((a, b) => naturalOrder(a.Name, b.Name));
@@ -125,7 +117,7 @@ export const volumePruneCommand: Command = {
       filters['all'] = { true: true };
     }
     if (!flags.bool('force') && !(await confirm(flags.bool('all') ? ALL_WARNING : ANONYMOUS_WARNING))) return;
-    const { VolumesDeleted, SpaceReclaimed } = await client.json<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }>(
+    const { VolumesDeleted, SpaceReclaimed } = await client.json<VolumesPrunedJson>(
       'POST', '/volumes/prune', { query: { filters: filtersQuery(filters) } },
     );
     const deleted = VolumesDeleted ?? [];

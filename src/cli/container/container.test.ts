@@ -85,8 +85,8 @@ describe('a container as it is asked for', () => {
   });
 
   it('attaches what -a says, output by default', () => {
-    assert.deepEqual(['AttachStdin', 'AttachStdout', 'AttachStderr'].map((key) => request('img').config[key]), [false, true, true]);
-    assert.deepEqual(['AttachStdin', 'AttachStdout', 'AttachStderr'].map((key) => request('-a', 'STDERR', '-i', 'img').config[key]), [true, false, true]);
+    assert.deepEqual((['AttachStdin', 'AttachStdout', 'AttachStderr'] as const).map((key) => request('img').config[key]), [false, true, true]);
+    assert.deepEqual((['AttachStdin', 'AttachStdout', 'AttachStderr'] as const).map((key) => request('-a', 'STDERR', '-i', 'img').config[key]), [true, false, true]);
   });
 
   it('has mounts', () => {

@@ -1,15 +1,16 @@
 /** From flags to the body of POST /containers/create. Throws with Docker's sentence for what cannot be. */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
+import type { CreateBody, EndpointSettingsBody, HostConfigBody, MountBody, UpdateBody } from '../../wire/container-create.ts';
 import type { FlagSet } from '../command/flag-set.ts';
 import { parseRamBytes } from '../format/size.ts';
 import { cut } from './flag-checks.ts';
-import type { Mount } from './mount-flag.ts';
 import { attachmentTo, checkMac, endpointSettings, isUserDefined, type NetworkAttachment } from './network-flag.ts';
 import { parseExpose, parsePublish } from './port-specs.ts';
 import { goFileError, readVariableFile } from './variable-file.ts';
 
-export interface ContainerConfig {
+/** What `run` changes and looks at is there in any case. */
+export interface ContainerConfig extends Omit<CreateBody, 'HostConfig' | 'NetworkingConfig'> {
   AttachStdin: boolean;
   AttachStdout: boolean;
   AttachStderr: boolean;
@@ -17,13 +18,12 @@ export interface ContainerConfig {
   readonly OpenStdin: boolean;
   StdinOnce: boolean;
   readonly Image: string;
-  readonly [field: string]: unknown;
 }
 
 export interface CreateRequest {
   readonly config: ContainerConfig;
-  readonly hostConfig: Record<string, unknown>;
-  readonly endpoints: Record<string, unknown>;
+  readonly hostConfig: HostConfigBody;
+  readonly endpoints: Readonly<Record<string, EndpointSettingsBody>>;
   readonly autoRemove: boolean;
 }
 
@@ -81,7 +81,7 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     StopTimeout: flags.changed('stop-timeout') ? flags.number('stop-timeout') : undefined,
   };
   const networks = flags.objects<NetworkAttachment>('network');
-  const hostConfig: Record<string, unknown> = {
+  const hostConfig: HostConfigBody = {
     Binds: orNull(binds),
     ContainerIDFile: flags.string('cidfile'),
     LogConfig: { Type: flags.string('log-driver'), Config: logOptions },
@@ -116,7 +116,7 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     Runtime: flags.string('runtime') || undefined,
     Isolation: flags.string('isolation'),
     Annotations: flags.changed('annotation') ? flags.map('annotation') : undefined,
-    Mounts: flags.changed('mount') ? flags.objects<Mount>('mount') : undefined,
+    Mounts: flags.changed('mount') ? flags.objects<MountBody>('mount') : undefined,
     Init: flags.changed('init') ? flags.bool('init') : undefined,
     ...(unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     ...resources(flags),
@@ -130,7 +130,7 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
   return { config, hostConfig, endpoints: networkEndpoints(flags, networks), autoRemove };
 }
 
-function resources(flags: FlagSet): Record<string, unknown> {
+function resources(flags: FlagSet): UpdateBody {
   return {
     CpuShares: flags.number('cpu-shares'),
     Memory: flags.number('memory'),
@@ -150,7 +150,7 @@ function resources(flags: FlagSet): Record<string, unknown> {
     DeviceCgroupRules: orNull(flags.list('device-cgroup-rule')),
     MemoryReservation: flags.number('memory-reservation'),
     MemorySwap: flags.number('memory-swap'),
-    Ulimits: flags.objects('ulimit'),
+    Ulimits: flags.objects<NonNullable<UpdateBody['Ulimits']>[number]>('ulimit'),
   };
 }
 
@@ -196,7 +196,7 @@ export function parseRestartPolicy(text: string): { Name: string; MaximumRetryCo
   return { Name: name, MaximumRetryCount: Number(count ?? 0) };
 }
 
-function parseDevice(text: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
+function parseDevice(text: string): NonNullable<HostConfigBody['Devices']>[number] {
   const parts = text.split(':');
   const isMode = (word: string | undefined) => word !== undefined && /^[rwm]{1,3}$/.test(word) && new Set(word).size === word.length;
   if (parts.length > 3 || parts[0] === '') throw new Error(`bad format for path: ${text}`);
@@ -244,7 +244,7 @@ function storageOptions(options: readonly string[]): Record<string, string> | un
 
 const HEALTH_TIMES = ['health-interval', 'health-timeout', 'health-start-period', 'health-start-interval'] as const;
 
-function healthCheck(flags: FlagSet): Record<string, unknown> | undefined {
+function healthCheck(flags: FlagSet): CreateBody['Healthcheck'] {
   const [interval, timeout, startPeriod, startInterval] = HEALTH_TIMES.map((name) => flags.number(name));
   const command = flags.string('health-cmd');
   const retries = flags.number('health-retries');
@@ -268,8 +268,8 @@ function healthCheck(flags: FlagSet): Record<string, unknown> | undefined {
 }
 
 /** --ip, --network-alias and their like belong to the first network. */
-function networkEndpoints(flags: FlagSet, networks: readonly NetworkAttachment[]): Record<string, unknown> {
-  const endpoints: Record<string, unknown> = {};
+function networkEndpoints(flags: FlagSet, networks: readonly NetworkAttachment[]): Record<string, EndpointSettingsBody> {
+  const endpoints: Record<string, EndpointSettingsBody> = {};
   const wanted = networks.length === 0 ? [attachmentTo('default')] : networks;
   for (const [index, network] of wanted.entries()) {
     const settings = endpointSettings(index === 0 ? withContainerFlags(network, flags) : network);

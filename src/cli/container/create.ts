@@ -1,6 +1,7 @@
 /** Creating a container: pulls the image if it must, keeps the ID file. */
 import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs';
 import { familiarReference, parseAnyReference, withDefaultTag } from '../../model/image-reference.ts';
+import type { CreateResponseJson } from '../../wire/container-summary.ts';
 import { isNotFound, type ApiClient } from '../api/client.ts';
 import { imagePath } from '../api/image-path.ts';
 import { checkPlatform } from '../api/platform.ts';
@@ -43,7 +44,7 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
       NetworkingConfig: { EndpointsConfig: endpoints },
     };
     const query = { name: flags.string('name') || undefined, platform: flags.string('platform') || undefined };
-    const create = () => client.json<{ Id: string; Warnings?: string[] | null }>('POST', '/containers/create', { query, body });
+    const create = () => client.json<CreateResponseJson>('POST', '/containers/create', { query, body });
     let created;
     try {
       created = await create();

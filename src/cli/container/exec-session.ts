@@ -1,24 +1,22 @@
 /** One command run inside a container, from its request to its exit code. */
+import type { ExecCreateBody, ExecInspectJson } from '../../wire/exec.ts';
+import type { IdJson } from '../../wire/system.ts';
 import type { ApiClient } from '../api/client.ts';
 import { StatusError } from '../command/status-error.ts';
 import { AttachSession } from './attach-session.ts';
 import { followTerminalSize, terminalSize } from './terminal-size.ts';
 
-export interface ExecRequest {
+/** What the session looks at is there in any case. */
+export interface ExecRequest extends ExecCreateBody {
   readonly AttachStdin: boolean;
   readonly AttachStdout: boolean;
   readonly AttachStderr: boolean;
   readonly Tty: boolean;
-  readonly Cmd: readonly string[];
-  readonly Env: readonly string[];
-  readonly User: string;
-  readonly WorkingDir: string;
-  readonly Privileged: boolean;
   readonly DetachKeys: string;
 }
 
 export async function createExec(client: ApiClient, container: string, request: ExecRequest): Promise<string> {
-  const { Id } = await client.json<{ Id: string }>('POST', `/containers/${encodeURIComponent(container)}/exec`, {
+  const { Id } = await client.json<IdJson>('POST', `/containers/${encodeURIComponent(container)}/exec`, {
     body: { ...request, ConsoleSize: consoleSize(request.Tty) },
   });
   return Id;
@@ -39,6 +37,6 @@ export async function runExec(client: ApiClient, execId: string, request: ExecRe
   });
   if (request.Tty && terminalSize()) followTerminalSize(client, `/exec/${execId}`);
   if ((await session.ended) === 'detached') throw new StatusError('read escape sequence');
-  const { ExitCode } = await client.json<{ ExitCode: number | null }>('GET', `/exec/${execId}/json`);
+  const { ExitCode } = await client.json<ExecInspectJson>('GET', `/exec/${execId}/json`);
   if (ExitCode) throw new StatusError('', ExitCode);
 }

@@ -1,4 +1,5 @@
 /** Waiting for a container to exit, or to be removed as well. */
+import type { WaitResponseJson } from '../../wire/container-summary.ts';
 import type { ApiClient } from '../api/client.ts';
 import { readText } from '../api/client.ts';
 import { complain } from '../terminal/output.ts';
@@ -13,7 +14,7 @@ export async function watchExit(client: ApiClient, containerId: string, conditio
   const response = await client.send('POST', `/containers/${containerId}/wait`, { query: { condition } });
   const status = readText(response).then(
     (text) => {
-      const { StatusCode, Error: failure } = JSON.parse(text) as { StatusCode: number; Error?: { Message: string } | null };
+      const { StatusCode, Error: failure } = JSON.parse(text) as WaitResponseJson;
       if (!failure) return StatusCode;
       complain(`Error waiting for container: ${failure.Message}`);
       return 125;

@@ -1,34 +1,11 @@
 /** Rows of `ps`. */
 import { isIPv6 } from 'node:net';
 import { familiarReference, parseReference } from '../../model/image-reference.ts';
+import type { ContainerSummaryJson, PortJson } from '../../wire/container-summary.ts';
 import { humanDuration } from '../format/duration.ts';
 import { ellipsis, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
 import { NilPointer } from '../template/go-value.ts';
-
-export interface PortSummary {
-  readonly IP?: string;
-  readonly PrivatePort: number;
-  readonly PublicPort?: number;
-  readonly Type: string;
-}
-
-export interface ContainerSummary {
-  readonly Id: string;
-  readonly Names: readonly string[] | null;
-  readonly Image: string;
-  readonly ImageID: string;
-  readonly Command: string;
-  readonly Created: number;
-  readonly Ports: readonly PortSummary[] | null;
-  readonly SizeRw?: number;
-  readonly SizeRootFs?: number;
-  readonly Labels: Readonly<Record<string, string>> | null;
-  readonly State: string;
-  readonly Status: string;
-  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, unknown>> | null } | null;
-  readonly Mounts?: readonly { readonly Name?: string; readonly Source: string; readonly Driver?: string }[] | null;
-}
 
 export const containerShape: ListShape = {
   type: '*formatter.ContainerContext',
@@ -52,7 +29,7 @@ export function containerFormat(format: string, quiet: boolean, size: boolean): 
   return quiet ? '{{.ID}}' : format;
 }
 
-export function containerRow(container: ContainerSummary, truncate: boolean): Row {
+export function containerRow(container: ContainerSummaryJson, truncate: boolean): Row {
   const created = new Date(container.Created * 1000);
   const mounts = container.Mounts ?? [];
   return {
@@ -84,7 +61,7 @@ function containerNames(names: readonly string[], truncate: boolean): string {
   return (truncate ? plain.filter((name) => !name.includes('/')).slice(0, 1) : plain).join(',');
 }
 
-function imageName({ Image, ImageID }: ContainerSummary, truncate: boolean): string {
+function imageName({ Image, ImageID }: ContainerSummaryJson, truncate: boolean): string {
   if (Image === '') return '<no image>';
   if (!truncate) return Image;
   if (shortId(ImageID) === shortId(Image)) return shortId(ImageID);
@@ -98,7 +75,7 @@ function imageName({ Image, ImageID }: ContainerSummary, truncate: boolean): str
 export const joinHostPort = (ip: string, port: string | number) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 /** Ports that are the same outside and inside are shown as ranges, the others one by one behind them. */
-export function displayPorts(ports: readonly PortSummary[]): string {
+export function displayPorts(ports: readonly PortJson[]): string {
   const groups = new Map<string, { first: number; last: number }>();
   const order: string[] = [];
   const result: string[] = [];
@@ -133,7 +110,7 @@ export function displayPorts(ports: readonly PortSummary[]): string {
   return [...result, ...mapped].join(', ');
 }
 
-function comparePorts(a: PortSummary, b: PortSummary): number {
+function comparePorts(a: PortJson, b: PortJson): number {
   if (a.PrivatePort !== b.PrivatePort) return a.PrivatePort - b.PrivatePort;
   const [ipA, ipB] = [a.IP ?? '', b.IP ?? ''];
   if (ipA !== ipB) return ipA < ipB ? -1 : 1;

@@ -1,33 +1,22 @@
 /** --mount type=bind,src=/a,dst=/b,ro */
 import { resolve } from 'node:path';
+import type { MountDraft } from '../../wire/container-create.ts';
 import { parseGoBool, type FlagType } from '../command/flag-types.ts';
 import { splitCsv } from '../format/csv.ts';
 import { parseRamBytes } from '../format/size.ts';
 import { cut } from './flag-checks.ts';
 
-export interface Mount {
-  Type: string;
-  Source?: string;
-  Target: string;
-  ReadOnly?: boolean;
-  Consistency?: string;
-  BindOptions?: Record<string, unknown>;
-  VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string>; Subpath?: string; DriverConfig?: { Name?: string; Options?: Record<string, string> } };
-  ImageOptions?: { Subpath: string };
-  TmpfsOptions?: { SizeBytes?: number; Mode?: number };
-}
-
 const MAY_STAND_ALONE = ['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive', 'bind-create-src'];
 
-export function parseMount(text: string): Mount {
+export function parseMount(text: string): MountDraft {
   if (text === '') throw new Error('EOF');
-  const mount: Mount = { Type: 'volume', Target: '' };
+  const mount: MountDraft = { Type: 'volume', Target: '' };
   for (const field of splitCsv(text)) setField(mount, field);
   checkMount(mount);
   return mount;
 }
 
-function setField(mount: Mount, field: string): void {
+function setField(mount: MountDraft, field: string): void {
   const [word, given] = cut(field, '=');
   const key = word.toLowerCase();
   if (given === undefined && !MAY_STAND_ALONE.includes(key)) throw new Error(`invalid field '${field}' must be a key=value pair`);
@@ -71,7 +60,7 @@ function setField(mount: Mount, field: string): void {
   }
 }
 
-function setRecursive(mount: Mount, key: string, value: string): void {
+function setRecursive(mount: MountDraft, key: string, value: string): void {
   const options = (mount.BindOptions ??= {});
   if (value === 'disabled') options['NonRecursive'] = true;
   else if (value === 'writable') options['ReadOnlyNonRecursive'] = true;
@@ -81,12 +70,12 @@ function setRecursive(mount: Mount, key: string, value: string): void {
   }
 }
 
-function addPair(target: Record<string, string>, pair: string): void {
+function addPair(target: Record<string, string | null | undefined>, pair: string): void {
   const [key, value] = cut(pair, '=');
   target[key] = value ?? '';
 }
 
-function checkMount(mount: Mount): void {
+function checkMount(mount: MountDraft): void {
   if (mount.Type === '') throw new Error('type is required');
   if (mount.Target === '') throw new Error('target is required');
   const mixed = (options: unknown, name: string, type: string) => {
@@ -107,5 +96,5 @@ function checkMount(mount: Mount): void {
 export const mountType: FlagType = {
   label: 'mount',
   zero: [],
-  set: (raw, before) => [...((before as Mount[] | undefined) ?? []), parseMount(raw)],
+  set: (raw, before) => [...((before as MountDraft[] | undefined) ?? []), parseMount(raw)],
 };

@@ -1,4 +1,5 @@
 /** --network NAME, or name=NAME,alias=web,ip=10.0.0.5,mac-address=...,driver-opt=k=v,gw-priority=1 */
+import type { EndpointSettingsBody } from '../../wire/container-create.ts';
 import type { FlagType } from '../command/flag-types.ts';
 import { parseMac } from '../../model/mac.ts';
 import { splitCsv } from '../format/csv.ts';
@@ -68,25 +69,27 @@ const PREDEFINED = new Set(['', 'default', 'bridge', 'host', 'none', 'nat']);
 export const isUserDefined = (network: string): boolean => !PREDEFINED.has(network) && !network.startsWith('container:');
 
 /** The endpoint as the API takes it; an empty object if nothing was asked for. */
-export function endpointSettings(attachment: NetworkAttachment): Record<string, unknown> {
+export function endpointSettings(attachment: NetworkAttachment): EndpointSettingsBody {
   if (attachment.target.trim() === '') throw new Error('no name set for network');
   if (!isUserDefined(attachment.target)) {
     if (attachment.aliases.length > 0) throw new Error('network-scoped aliases are only supported for user-defined networks');
     if (attachment.links.length > 0) throw new Error('links are only supported for user-defined networks');
   }
-  const settings: Record<string, unknown> = {};
-  if (attachment.aliases.length > 0) settings['Aliases'] = attachment.aliases;
-  if (attachment.links.length > 0) settings['Links'] = attachment.links;
-  if (Object.keys(attachment.driverOptions).length > 0) settings['DriverOpts'] = attachment.driverOptions;
-  if (attachment.gatewayPriority !== 0) settings['GwPriority'] = attachment.gatewayPriority;
-  const ipam: Record<string, unknown> = {};
+  const { aliases, links, driverOptions, gatewayPriority, ipv4, ipv6, linkLocalIps, mac } = attachment;
   // The daemon checks addresses: it knows the network.
-  if (attachment.ipv4 !== '') ipam['IPv4Address'] = attachment.ipv4;
-  if (attachment.ipv6 !== '') ipam['IPv6Address'] = attachment.ipv6;
-  if (attachment.linkLocalIps.length > 0) ipam['LinkLocalIPs'] = attachment.linkLocalIps;
-  if (Object.keys(ipam).length > 0) settings['IPAMConfig'] = ipam;
-  if (attachment.mac !== '') settings['MacAddress'] = checkMac(attachment.mac);
-  return settings;
+  const ipam = {
+    ...(ipv4 !== '' && { IPv4Address: ipv4 }),
+    ...(ipv6 !== '' && { IPv6Address: ipv6 }),
+    ...(linkLocalIps.length > 0 && { LinkLocalIPs: linkLocalIps }),
+  };
+  return {
+    ...(aliases.length > 0 && { Aliases: aliases }),
+    ...(links.length > 0 && { Links: links }),
+    ...(Object.keys(driverOptions).length > 0 && { DriverOpts: driverOptions }),
+    ...(gatewayPriority !== 0 && { GwPriority: gatewayPriority }),
+    ...(Object.keys(ipam).length > 0 && { IPAMConfig: ipam }),
+    ...(mac !== '' && { MacAddress: checkMac(mac) }),
+  };
 }
 
 export function checkMac(mac: string): string {

@@ -1,14 +1,10 @@
 /** -p and --expose in Docker's notation: [ip:][hostPort[-hostPort]]:containerPort[-containerPort][/protocol] */
 import { ipVersion } from '../../model/addresses.ts';
 import { parsePortRange } from '../../model/port.ts';
-
-export interface PortBinding {
-  readonly HostIp: string;
-  readonly HostPort: string;
-}
+import type { PortBindingJson } from '../../wire/container-inspect.ts';
 
 /** Ports by "80/tcp". */
-export type PortBindings = Record<string, PortBinding[]>;
+export type PortBindings = Record<string, PortBindingJson[]>;
 
 export function parsePublish(specs: readonly string[]): PortBindings {
   const bindings: PortBindings = {};
@@ -29,7 +25,7 @@ function longToShort(spec: string): string {
   return `${fields['published'] ?? ''}:${fields['target'] ?? ''}/${fields['protocol']}`;
 }
 
-function parseSpec(raw: string): { port: string; binding: PortBinding }[] {
+function parseSpec(raw: string): { port: string; binding: PortBindingJson }[] {
   const parts = raw.split(':');
   const last = parts.pop() ?? '';
   const hostPort = parts.pop() ?? '';

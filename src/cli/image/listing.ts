@@ -1,18 +1,8 @@
 /** Rows of `images`: one for each tag, or digest, of an image. */
+import type { ImageSummaryJson } from '../../wire/image.ts';
 import { humanDuration } from '../format/duration.ts';
 import { goTime, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
-
-export interface ImageSummary {
-  readonly Id: string;
-  readonly RepoTags: readonly string[] | null;
-  readonly RepoDigests: readonly string[] | null;
-  readonly Created: number;
-  readonly Size: number;
-  readonly SharedSize: number;
-  readonly Containers: number;
-  readonly Labels?: Readonly<Record<string, string>> | null;
-}
 
 export const imageShape: ListShape = {
   type: '*formatter.imageContext',
@@ -46,7 +36,7 @@ function splitTag(reference: string): [string, string] {
 }
 
 /** Without --digests one row a tag; with it a row for each pair of a tag and a digest of the same repository. */
-function namesOf(image: ImageSummary, digests: boolean): Name[] {
+function namesOf(image: ImageSummaryJson, digests: boolean): Name[] {
   const tags = new Map<string, string[]>();
   for (const reference of image.RepoTags ?? []) {
     const [repository, tag] = splitTag(reference);
@@ -72,11 +62,11 @@ function namesOf(image: ImageSummary, digests: boolean): Name[] {
   return names.length > 0 ? names : [{ repository: '<none>', tag: '<none>', digest: '<none>' }];
 }
 
-export function imageRows(images: readonly ImageSummary[], options: { truncate: boolean; digests: boolean }): Row[] {
+export function imageRows(images: readonly ImageSummaryJson[], options: { truncate: boolean; digests: boolean }): Row[] {
   return images.flatMap((image) => namesOf(image, options.digests).map((name) => imageRow(image, name, options.truncate)));
 }
 
-function imageRow(image: ImageSummary, { repository, tag, digest }: Name, truncate: boolean): Row {
+function imageRow(image: ImageSummaryJson, { repository, tag, digest }: Name, truncate: boolean): Row {
   const created = new Date(image.Created * 1000);
   const known = (size: number) => (size === -1 || size === undefined ? 'N/A' : humanSize(size));
   return {
