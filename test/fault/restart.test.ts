@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { sleep, TestEngine, until } from '../harness/test-engine.ts';
+import { TestEngine, until } from '../harness/test-engine.ts';
 import { assertUntouched, cgroups, ownCgroupParent, processes, removeCgroupParent, traces, type Traces } from './traces.ts';
 
 /** Ends with 7 when it is told to. */
@@ -113,7 +113,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const follower = engine.host.spawn('docker', ['-H', engine.url, 'logs', '-f', 'counter'], { stdio: ['ignore', 'pipe', 'ignore'] });
       const attached = engine.host.spawn('docker', ['-H', engine.url, 'attach', '--no-stdin', 'counter'], { stdio: ['ignore', 'pipe', 'ignore'] });
       const left = [follower, attached].map((client) => (client.stdout!.resume(), once(client, 'exit')));
-      await sleep(300);
+      await Promise.all([follower, attached].map((client) => once(client.stdout!, 'data')));
       const before = counted(engine, 'counter');
 
       await engine.stop(signal);
@@ -122,9 +122,10 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       assert.match(page(engine, 8081), /Welcome to nginx/);
       assert.match(resolve(engine, pids.get('one')!, 'second'), new RegExp(addresses.get('two')!.match(/net=([\d.]+)/)![1]!.replaceAll('.', '\\.')));
       assert.match(engine.host.run('nsenter', '-t', String(pids.get('web')), '-m', 'cat', '/etc/hosts').out, /\sdatabase [0-9a-f]{12} db\n/);
+      const monitors = [...ending.values()].map(parentOf);
       for (const [name, pid] of ending) process.kill(pid, name === 'succeeding' ? 'SIGHUP' : 'SIGTERM');
       await until('they have ended', () => [...ending.values()].every((pid) => !lives(pid)));
-      await sleep(500);
+      await until('their monitors have written how, and ended', () => monitors.every((pid) => !lives(pid)));
 
       await engine.boot();
       for (const name of lasting) {
@@ -268,6 +269,12 @@ describe('--live-restore=false', () => {
     await assertUntouched(engine, parent, empty, 'an adopted container');
   });
 });
+
+/** Of a container's first process: its conmon. */
+function parentOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^PPid:\s+(\d+)$/m.exec(status)![1]);
+}
 
 function lives(pid: number): boolean {
   try {
