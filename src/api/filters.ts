@@ -1,7 +1,7 @@
 /** The `filters` parameter: {"status":{"running":true}} and, from old clients, {"status":["running"]}. */
 import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';
-import type { Filters } from './backend/container.ts';
+import type { Filters } from '../model/filters.ts';
 
 export function parseFilters(text: string): Filters {
   if (text === '') return {};

@@ -15,6 +15,7 @@ import type { RootfsStore } from '../image/rootfs.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { EndpointSpec } from '../model/endpoint.ts';
 import type { NetworkSpec } from '../model/network.ts';
+import type { Filters } from '../model/filters.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
@@ -54,7 +55,7 @@ import * as networks from './network/network-use-cases.ts';
 import { restoreContainers, startWithDaemon } from './restore.ts';
 import { EventBus } from './system/event-bus.ts';
 import { eventPredicate } from './system/event-filter.ts';
-import { countContainers, type HostFacts } from './system/system-facts.ts';
+import { countContainers, type HostSummary } from './system/system-facts.ts';
 import { VolumeService } from './volume/volume-service.ts';
 import { volumeUsers } from './volume/volume-users.ts';
 
@@ -70,10 +71,9 @@ export interface EngineDeps {
   readonly archives: Archives;
   readonly network: NetworkService;
   readonly names: NameInspector;
-  readonly hostFacts: () => Promise<HostFacts>;
+  readonly hostFacts: () => Promise<HostSummary>;
 }
 
-type Filters = Readonly<Record<string, readonly string[]>>;
 type Auth = Parameters<ImageStore['pull']>[1];
 type Report = Parameters<ImageStore['pull']>[3];
 

@@ -1,7 +1,7 @@
 /** Devices of a container: which nodes are made in its /dev, and which may be opened (the cgroup's device rules). */
 import { invalid } from '../base/errors.ts';
 import type { DeviceSpec } from '../model/resources.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { ConfinementFacts } from './host-facts.ts';
 import type { OciDevice, OciDeviceRule } from './oci-spec.ts';
 
 const character = (major: number, minor: number, allow = true): OciDeviceRule => ({ allow, type: 'c', major, minor, access: 'rwm' });
@@ -24,7 +24,7 @@ export interface DeviceRequest {
   readonly rules: readonly string[]; // --device-cgroup-rule
 }
 
-export function resolveDevices(request: DeviceRequest, host: HostFacts): { devices: OciDevice[]; rules: OciDeviceRule[] } {
+export function resolveDevices(request: DeviceRequest, host: ConfinementFacts): { devices: OciDevice[]; rules: OciDeviceRule[] } {
   if (request.privileged) {
     const byPath = new Map(host.allDevices().map((device) => [device.path, device]));
     for (const wanted of request.devices) for (const device of devicesOf(wanted, host)) byPath.set(device.path, device);
@@ -48,7 +48,7 @@ export function resolveDevices(request: DeviceRequest, host: HostFacts): { devic
   return { devices, rules };
 }
 
-function devicesOf(wanted: DeviceSpec, host: HostFacts): OciDevice[] {
+function devicesOf(wanted: DeviceSpec, host: ConfinementFacts): OciDevice[] {
   const target = wanted.pathInContainer || wanted.pathOnHost;
   return host.devicesAt(wanted.pathOnHost).map((device) => ({
     ...device,

@@ -7,7 +7,7 @@ import { capabilitiesOfMask } from './capabilities.ts';
 import type { OciDevice } from './oci-spec.ts';
 import { goArchitecture } from './seccomp.ts';
 
-export interface HostFacts {
+export interface ConfinementFacts {
   readonly architecture: string; // Go's name: 'amd64'
   readonly kernelRelease: string; // '6.1.0-18-amd64'
   readonly capabilities: readonly string[]; // that this process may hand on
@@ -19,9 +19,9 @@ export interface HostFacts {
   allDevices(): readonly OciDevice[];
 }
 
-let facts: HostFacts | undefined;
+let facts: ConfinementFacts | undefined;
 
-export function hostFacts(): HostFacts {
+export function hostFacts(): ConfinementFacts {
   facts ??= {
     architecture: goArchitecture(process.arch),
     kernelRelease: release(),

@@ -3,7 +3,7 @@ import type { ContainerSpec } from '../model/container.ts';
 import { checkAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { parseDeviceRule } from './devices.ts';
-import { hostFacts, type HostFacts } from './host-facts.ts';
+import { hostFacts, type ConfinementFacts } from './host-facts.ts';
 import { mergeTmpfsOptions } from './mounts.ts';
 import { buildRlimits } from './resources.ts';
 import { parseSeccomp } from './seccomp.ts';
@@ -11,7 +11,7 @@ import { parseSecurityOptions } from '../model/security-options.ts';
 import { parseSignal } from './signals.ts';
 
 /** Throws kind `invalid` with Docker's text. Does not look at the machine's devices or the image's users: start does. */
-export function checkConfinement(spec: ContainerSpec, host: HostFacts = hostFacts()): void {
+export function checkConfinement(spec: ContainerSpec, host: ConfinementFacts = hostFacts()): void {
   const { capAdd, capDrop, privileged, securityOpt, resources, tmpfs } = spec.host;
   checkAnnotations(spec.host.annotations);
   const security = parseSecurityOptions(securityOpt);

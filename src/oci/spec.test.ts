@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { makeRecord, makeSpec } from '../../test/oci/fixture.ts';
 import { capabilitiesOfMask, DEFAULT_CAPABILITIES, resolveCapabilities } from './capabilities.ts';
 import { parseDeviceRule } from './devices.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { ConfinementFacts } from './host-facts.ts';
 import { mergeTmpfsOptions } from './mounts.ts';
 import { createError, execError, plainMessage } from './runtime-errors.ts';
 import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
@@ -13,7 +13,7 @@ import { buildExecProcess, serializeSpec } from './spec.ts';
 import { checkConfinement } from './spec-check.ts';
 
 const all = capabilitiesOfMask('1ffffffffff');
-const host: HostFacts = {
+const host: ConfinementFacts = {
   architecture: 'amd64',
   kernelRelease: '6.1.0-18-amd64',
   capabilities: all,

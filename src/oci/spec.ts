@@ -7,7 +7,7 @@ import type { MountPoint } from '../model/mount.ts';
 import { harmlessAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
-import { hostFacts, type HostFacts } from './host-facts.ts';
+import { hostFacts, type ConfinementFacts } from './host-facts.ts';
 import { buildMounts, INIT_PATH, rootfsPropagation } from './mounts.ts';
 import type { OciNamespace, OciProcess, OciSeccomp, OciSpec } from './oci-spec.ts';
 import { buildResources, buildRlimits, UNLIMITED, type Ulimit } from './resources.ts';
@@ -61,7 +61,7 @@ export interface SpecInput {
   /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
   readonly shmDir?: string | null;
   readonly defaultUlimits?: readonly Ulimit[];
-  readonly host?: HostFacts;
+  readonly host?: ConfinementFacts;
 }
 
 /** Refuses with kind `invalid` and Docker's text: unknown capabilities, ulimits, security options, tmpfs options, profiles. */
@@ -140,7 +140,7 @@ export interface ExecProcessInput {
   readonly privileged: boolean;
   readonly user: SpecUser;
   readonly consoleSize?: readonly [number, number] | null;
-  readonly host?: HostFacts;
+  readonly host?: ConfinementFacts;
 }
 
 /** The process of an exec: the container's confinement; --privileged adds every capability and, as with Docker, nothing else. */
@@ -169,7 +169,7 @@ function terminalSize(rows: number, columns: number): { height: number; width: n
   return { height: Math.min(rows, 65_535), width: Math.min(columns, 65_535) };
 }
 
-function capabilitiesOf(record: ContainerRecord, host: HostFacts): readonly string[] {
+function capabilitiesOf(record: ContainerRecord, host: ConfinementFacts): readonly string[] {
   const { privileged, capAdd, capDrop } = record.spec.host;
   return resolveCapabilities({ privileged, add: capAdd, drop: capDrop, available: host.capabilities });
 }
@@ -178,7 +178,7 @@ function seccompOf(
   privileged: boolean,
   security: SecurityOptions,
   capabilities: readonly string[],
-  host: HostFacts,
+  host: ConfinementFacts,
 ): OciSeccomp | undefined {
   // --privileged means no profile only as long as none is asked for.
   const wanted = security.seccomp ?? (privileged ? 'unconfined' : 'builtin');

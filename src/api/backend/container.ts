@@ -3,6 +3,7 @@ import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { PortBinding, PublishedPort } from '../../model/port.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
+import type { Filters } from '../../model/filters.ts';
 
 export interface ContainerView {
   readonly record: ContainerRecord;
@@ -32,8 +33,6 @@ export interface ContainerListOptions {
   /** Docker's filters, as parsed: 'status' -> ['running'], 'label' -> ['a=b'], ... Unknown names are the engine's to refuse. */
   readonly filters: Filters;
 }
-
-export type Filters = Readonly<Record<string, readonly string[]>>;
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 

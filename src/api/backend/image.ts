@@ -1,7 +1,7 @@
 /** What the image routes need of an engine. */
 import type { Readable } from 'node:stream';
 import type { ImageRecord } from '../../model/image.ts';
-import type { Filters } from './container.ts';
+import type { Filters } from '../../model/filters.ts';
 
 export interface RegistryAuth {
   readonly username: string;

@@ -1,4 +1,6 @@
 /** What the routes about names need of an engine. */
+import type { NameQuery } from '../../model/name-query.ts';
+
 export interface NetworkNames {
   readonly networkId: string;
   readonly networkName: string;
@@ -18,18 +20,6 @@ export interface NetworkNames {
     readonly forward: boolean;
     readonly servers: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
   }[];
-}
-
-export interface NameQuery {
-  readonly time: string;
-  readonly protocol: 'udp' | 'tcp';
-  readonly name: string;
-  readonly type: string;
-  readonly code: string;
-  readonly answers: number;
-  readonly server?: string;
-  readonly problem?: string;
-  readonly durationMs: number;
 }
 
 export interface NameBackend {

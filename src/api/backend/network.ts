@@ -1,7 +1,7 @@
 /** What the network routes need of an engine. `ref` is a name, an id or a unique id prefix. */
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
-import type { Filters } from './container.ts';
+import type { Filters } from '../../model/filters.ts';
 
 /** How full one subnet is. */
 export interface PoolUsage {

@@ -1,6 +1,7 @@
 import type { EngineEvent } from '../../model/event.ts';
+import type { Filters } from '../../model/filters.ts';
 import type { ArchiveBackend } from './archive.ts';
-import type { ContainerLifecycle, ContainerPorts, ContainerQueries, Filters } from './container.ts';
+import type { ContainerLifecycle, ContainerPorts, ContainerQueries } from './container.ts';
 import type { ImageBackend } from './image.ts';
 import type { NameBackend } from './names.ts';
 import type { NetworkBackend } from './network.ts';

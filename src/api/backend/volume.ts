@@ -1,5 +1,5 @@
 import type { VolumeRecord } from '../../model/mount.ts';
-import type { Filters } from './container.ts';
+import type { Filters } from '../../model/filters.ts';
 
 export interface VolumeView {
   readonly record: VolumeRecord;

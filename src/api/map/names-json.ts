@@ -1,5 +1,6 @@
 import type { NameQueryJson, NetworkNamesJson } from '../../wire/names.ts';
-import type { NameQuery, NetworkNames } from '../backend/names.ts';
+import type { NameQuery } from '../../model/name-query.ts';
+import type { NetworkNames } from '../backend/names.ts';
 
 export function toNetworkNamesJson(names: NetworkNames): NetworkNamesJson {
   return {

@@ -3,9 +3,8 @@ import { invalid } from '../../base/errors.ts';
 import { anyPattern } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parsePort, type PublishedPort } from '../../model/port.ts';
+import type { Filters } from '../../model/filters.ts';
 import { matchesLabels } from '../system/label-filter.ts';
-
-type Filters = Readonly<Record<string, readonly string[]>>;
 
 const KNOWN = new Set(['ancestor', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume']);
 const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);

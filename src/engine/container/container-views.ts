@@ -7,6 +7,7 @@ import { runProgram } from '../../base/program.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
+import type { Filters } from '../../model/filters.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
 import type { ContainerRootfs, Images, LiveNetwork, LiveRuntime } from '../ports.ts';
@@ -51,8 +52,6 @@ export type RootNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'locked'>;
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
 };
-
-type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface ContainerView {
   readonly record: ContainerRecord;

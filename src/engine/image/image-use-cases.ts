@@ -6,6 +6,7 @@ import { filterFairly } from '../../base/fair-filter.ts';
 import type { TextMatcher } from '../../base/linear-match.ts';
 import type { Log } from '../../base/log.ts';
 import type { ImageRecord } from '../../model/image.ts';
+import type { Filters } from '../../model/filters.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { Images } from '../ports.ts';
@@ -22,8 +23,6 @@ export interface ImageNeeds {
   readonly clock: Clock;
   readonly log: Log;
 }
-
-type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface ImageView {
   readonly record: ImageRecord;

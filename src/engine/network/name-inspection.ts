@@ -1,5 +1,6 @@
 /** What the embedded DNS says, asked of the resolver itself: not what it should say by our own tables. */
 import { conflict, invalid } from '../../base/errors.ts';
+import type { NameQuery } from '../../model/name-query.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { ExitWaits } from '../container/exit-waits.ts';
@@ -36,18 +37,6 @@ interface ResolverView {
   readonly forward: boolean;
   readonly upstreams: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
   readonly answers: readonly { readonly name: string; readonly network: string; readonly addresses: readonly string[]; readonly alias: boolean }[];
-}
-
-export interface NameQuery {
-  readonly time: string;
-  readonly protocol: 'udp' | 'tcp';
-  readonly name: string;
-  readonly type: string;
-  readonly code: string;
-  readonly answers: number;
-  readonly server?: string;
-  readonly problem?: string;
-  readonly durationMs: number;
 }
 
 export async function networkNames(needs: NameNeeds, names: NameInspector, ref: string) {

@@ -2,10 +2,10 @@
 import { invalid } from '../../base/errors.ts';
 import { anyPattern } from '../../base/linear-match.ts';
 import type { NetworkRecord } from '../../model/network.ts';
+import type { Filters } from '../../model/filters.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 
-type Filters = Readonly<Record<string, readonly string[]>>;
 type NetworkPredicate = (network: NetworkRecord) => boolean;
 
 /** `isUsed`: whether a container is connected to it and runs. Throws `invalid` in Docker's words. */

@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import type { Filters } from '../../model/filters.ts';
 import type { PoolUsage } from '../../network/ipam/ipam.ts';
 import { namespaceOn } from '../../network/plan/network-policy.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
@@ -33,8 +34,6 @@ export type ConnectNeeds = SettleNeeds & {
   readonly network: Pick<Networks, 'networks'> & Pick<LiveNetwork, 'sandbox' | 'connect' | 'disconnect'> & Pick<KnownContainers, 'remember' | 'checkConnection'>;
   readonly events: EventBus;
 };
-
-type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface NetworkView {
   readonly record: NetworkRecord;

@@ -1,12 +1,13 @@
 /** Docker's filters for events. */
 import { invalid } from '../../base/errors.ts';
 import type { EngineEvent } from '../../model/event.ts';
+import type { Filters } from '../../model/filters.ts';
 import type { EventPredicate } from './event-bus.ts';
 import { matchesLabels } from './label-filter.ts';
 
 const KNOWN = new Set(['config', 'container', 'daemon', 'event', 'image', 'label', 'network', 'node', 'plugin', 'scope', 'secret', 'service', 'type', 'volume']);
 
-export function eventPredicate(filters: Readonly<Record<string, readonly string[]>>): EventPredicate {
+export function eventPredicate(filters: Filters): EventPredicate {
   for (const name of Object.keys(filters)) {
     if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
   }

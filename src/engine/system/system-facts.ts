@@ -2,7 +2,7 @@
 import type { ContainerTable } from '../container/container-table.ts';
 import type { ImageStore } from '../../image/image-store.ts';
 
-export interface HostFacts {
+export interface HostSummary {
   readonly id: string;
   readonly name: string;
   readonly version: string;

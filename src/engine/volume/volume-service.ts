@@ -13,12 +13,11 @@ import { syncDirectories } from '../../base/sync-directories.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
 import { newId } from '../../model/ids.ts';
 import type { VolumeRecord } from '../../model/mount.ts';
+import type { Filters } from '../../model/filters.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import type { Change, Store } from '../../store/store.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
-
-type Filters = Readonly<Record<string, readonly string[]>>;
 
 export interface VolumeUsers {
   /** Ids of the containers that have the volume among their mounts. */
