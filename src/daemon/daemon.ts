@@ -35,7 +35,7 @@ import { preparePrivateMounts } from './private-mounts.ts';
 import { RECORD_SHAPES } from './record-shapes.ts';
 import { withWayOut } from './start-failure.ts';
 import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
-import { ResolverLink } from './resolver-link.ts';
+import { ResolverProcess } from './resolver-process.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
 import { takeServiceManager } from './service-manager.ts';
 import { nameUnwritable, type Directories } from './unwritable.ts';
@@ -104,7 +104,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('runtime', () => runtime.close());
   const defaultRuntime = await chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
 
-  const resolver = new ResolverLink({
+  const resolver = new ResolverProcess({
     program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
     execRoot: config.execRoot,
     answerTimeoutMs: patience.resolverMs,

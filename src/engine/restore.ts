@@ -135,7 +135,7 @@ async function dropHalfStarted(needs: RestoreNeeds, id: string): Promise<void> {
  * die between the two. What it is connected to and publishes is what the network says, as its processes live with it; what it is called
  * and what it links to is what the record says, which is saved first.
  */
-async function agree(needs: RestoreNeeds, held: Held): Promise<void> {
+async function reconcile(needs: RestoreNeeds, held: Held): Promise<void> {
   const { id, record } = held;
   const live = needs.network.request(id);
   if (!live) return;
@@ -158,7 +158,7 @@ async function agree(needs: RestoreNeeds, held: Held): Promise<void> {
 
 async function adopt(needs: RestoreNeeds, held: Held, pid: number): Promise<void> {
   if (!isUp(held.record)) return; // it has ended since it was looked for, and that is dealt with
-  await agree(needs, held);
+  await reconcile(needs, held);
   const { id } = held;
   // A daemon that died between saving `running` and starting left a container that was only created.
   const status = needs.runtime.isPaused(id) ? 'paused' : 'running';

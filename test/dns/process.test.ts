@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { silentLog } from '../../src/base/log.ts';
-import { ResolverLink, type ResolverLinkOptions } from '../../src/daemon/resolver-link.ts';
+import { ResolverProcess, type ResolverProcessOptions } from '../../src/daemon/resolver-process.ts';
 import type { QueryEvent } from '../../src/dns/query-log.ts';
 import { Host, testEnvironment } from '../harness/host.ts';
 import { encodeMessage, question } from '../../src/dns/message.ts';
@@ -23,9 +23,9 @@ describe('the resolver as a process', () => {
   const execRoot = mkdtempSync(join(tmpdir(), 'causeway-dns-'));
   // As it ships: one file. Beside node_modules, because koffi stays outside of the bundle.
   const program = join(root, 'node_modules', '.cache', `dns-test-${process.pid}.mjs`);
-  const links: ResolverLink[] = [];
-  const newLink = (options: Partial<ResolverLinkOptions> = {}): ResolverLink => {
-    const link = new ResolverLink({ program, execRoot, log: silentLog, ...options });
+  const links: ResolverProcess[] = [];
+  const newLink = (options: Partial<ResolverProcessOptions> = {}): ResolverProcess => {
+    const link = new ResolverProcess({ program, execRoot, log: silentLog, ...options });
     links.push(link);
     return link;
   };
@@ -246,9 +246,9 @@ describe('the resolver as a process', () => {
 
   test('kill -9 of a daemon and everything in its process group does not reach it', async () => {
     const script = `
-      const { ResolverLink } = await import(${JSON.stringify(join(root, 'src/daemon/resolver-link.ts'))});
+      const { ResolverProcess } = await import(${JSON.stringify(join(root, 'src/daemon/resolver-process.ts'))});
       const { silentLog } = await import(${JSON.stringify(join(root, 'src/base/log.ts'))});
-      const link = new ResolverLink({ program: ${JSON.stringify(program)}, execRoot: ${JSON.stringify(execRoot)}, log: silentLog });
+      const link = new ResolverProcess({ program: ${JSON.stringify(program)}, execRoot: ${JSON.stringify(execRoot)}, log: silentLog });
       await link.start();
       const killed = link.pid;
       process.kill(killed, 'SIGKILL'); // so that the next is this process's own child

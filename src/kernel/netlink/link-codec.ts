@@ -90,7 +90,7 @@ function modeName(modes: Readonly<Record<string, number>>, value: number | undef
 }
 
 /** Reads the payload of an RTM_NEWLINK or RTM_DELLINK (of family AF_UNSPEC); undefined if it is too short to be one. */
-export function parseLink(payload: Buffer): LinkInfo | undefined {
+export function parseInterface(payload: Buffer): LinkInfo | undefined {
   if (payload.length < 16) return undefined;
   const attributes = readAttributes(payload, 16);
   const mac = attributes.get(IFLA_ADDRESS);

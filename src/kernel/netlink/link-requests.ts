@@ -90,7 +90,7 @@ export function listLinks(channel: RouteChannel): link.LinkInfo[] {
       writer.attributeU32(link.IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     },
     visit: (type, payload) => {
-      const info = type === link.RTM_NEWLINK ? link.parseLink(payload) : undefined;
+      const info = type === link.RTM_NEWLINK ? link.parseInterface(payload) : undefined;
       if (info) links.push(info);
     },
     restart: () => (links = []),

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { attributeText, attributeU32, attributeU32BE, eachAttribute, NetlinkWriter, readAttributes, readMessages } from './message.ts';
 import { parseAddress, parseNeighbour, parseRoute } from './address-codec.ts';
-import { parseLink, parseStatistics } from './link-codec.ts';
+import { parseInterface, parseStatistics } from './link-codec.ts';
 import { readError } from './netlink-socket.ts';
 import { parseRouteNews } from './route-monitor.ts';
 import { parseFlow } from '../conntrack.ts';
@@ -106,7 +106,7 @@ test('readers survive any bytes', () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(0xffff), fc.nat(0x3ff), (bytes, kind, flags) => {
       const buffer = Buffer.from(bytes);
       for (const message of readMessages(buffer)) assert.ok(message.payload.length <= buffer.length);
-      parseLink(buffer);
+      parseInterface(buffer);
       parseAddress(buffer);
       parseRoute(buffer);
       parseNeighbour(buffer);

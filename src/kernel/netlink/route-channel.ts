@@ -109,7 +109,7 @@ export class RouteChannel {
   indexOf(name: string, operation = `find link ${name}`): number {
     if (name === 'lo') return 1; // in every namespace, always
     let index: number | undefined;
-    this.getLink(name, RTEXT_FILTER_SKIP_STATS, (payload) => (index = link.parseLink(payload)?.index));
+    this.getLink(name, RTEXT_FILTER_SKIP_STATS, (payload) => (index = link.parseInterface(payload)?.index));
     if (index === undefined) throw new KernelError(operation, errnoNumber('ENODEV'), `no link named ${name}`);
     return index;
   }

@@ -87,7 +87,7 @@ export function parseRouteNews(message: NetlinkMessage): RouteNews | undefined {
     case link.RTM_NEWLINK:
     case link.RTM_DELLINK: {
       // Family AF_BRIDGE: a port joined or left; the plain message says so too.
-      const info = payload[0] === 0 ? link.parseLink(payload) : undefined;
+      const info = payload[0] === 0 ? link.parseInterface(payload) : undefined;
       return info && { type: 'link', removed: type === link.RTM_DELLINK, link: info, portId };
     }
     case address.RTM_NEWADDR:

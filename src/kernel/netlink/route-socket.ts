@@ -2,7 +2,7 @@
  * Links, addresses, routes and neighbours of one network namespace. Requests are synchronous and take effect when they
  * return; a refusal is a KernelError with the kernel's own words. Measured: a link looked up by name 8 us, an address or route
  * 10-15 us, a veth pair with its peer in another namespace 0.5 ms and a link deleted 15-25 ms (both the kernel's own time:
- * it waits for its readers; link-reaper.ts does that aside), where an `ip` process takes 2-3 ms for each.
+ * it waits for its readers; interface-reaper.ts does that aside), where an `ip` process takes 2-3 ms for each.
  */
 import * as address from './address-codec.ts';
 import * as addressRequests from './address-requests.ts';
@@ -59,7 +59,7 @@ export class RouteSocket {
   /** Undefined if there is none of that name (or index) here. */
   link(name: string | number): link.LinkInfo | undefined {
     let found: link.LinkInfo | undefined;
-    this.#channel.getLink(name, RTEXT_FILTER_SKIP_STATS, (payload) => (found = link.parseLink(payload)));
+    this.#channel.getLink(name, RTEXT_FILTER_SKIP_STATS, (payload) => (found = link.parseInterface(payload)));
     return found;
   }
 

@@ -2,7 +2,7 @@
  * What executors work with: one netlink socket a namespace, opened at first use and kept for the operation; and what is done
  * beside the operation, because the kernel takes long over it.
  */
-import type { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
+import type { InterfaceReaper } from '../../kernel/netlink/interface-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import { markOf } from '../interfaces/own-mark.ts';
 import type { Firewall } from '../firewall/firewall.ts';
@@ -14,7 +14,7 @@ import type { StaleFlows } from './stale-flows.ts';
 export interface HostDoors {
   readonly route: RouteSocket;
   readonly firewall: Firewall;
-  readonly reaper: LinkReaper;
+  readonly reaper: InterfaceReaper;
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
   readonly adopted: AdoptedBridges;
@@ -24,7 +24,7 @@ export interface HostDoors {
 
 export class ApplyContext {
   readonly firewall: Firewall;
-  readonly reaper: LinkReaper;
+  readonly reaper: InterfaceReaper;
   readonly staleFlows: StaleFlows;
   readonly announcer: Announcer;
   readonly adopted: AdoptedBridges;

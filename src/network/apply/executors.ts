@@ -65,7 +65,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     const create = () => context.route('').addVeth({ name: hostLink, mac: hostInterfaceMac(hostLink), peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, group });
     try {
       if (ipv6 === undefined) create();
-      else bornWith(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
+      else withNamespaceDefault(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
     } catch (error) {
       if (isKernelError(error, 'EXFULL')) throw conflict(`bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`);
       if (isKernelError(error, 'EEXIST')) throw conflict(`the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`);
@@ -205,7 +205,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     return undefined;
   },
 
-  'forget-led-flows': ({ protocol, address, ports }) => {
+  'forget-forwarded-flows': ({ protocol, address, ports }) => {
     deleteFlows({ protocol, destinationPorts: new Set(ports), replySource: address });
     return undefined;
   },
@@ -245,7 +245,7 @@ function refusedSysctl(error: unknown, name: string, value: string): unknown {
  * Runs `create` while new interfaces begin with a setting. Set afterwards, the kernel's lock for all that is routing would be needed
  * (the defaults need none), and the kernel waits for it by trying over and over: 10 ms on a busy host.
  */
-function bornWith(netns: string, name: string, value: string, create: () => void): void {
+function withNamespaceDefault(netns: string, name: string, value: string, create: () => void): void {
   let before: string;
   try {
     before = readSysctl(name, netns);

@@ -26,17 +26,17 @@ export interface KnownContainer {
 }
 
 /** What the resolver was last told of one container on one network. */
-interface Said {
+interface AnnouncedNames {
   readonly names: readonly string[]; // folded
   readonly addresses: readonly string[];
   readonly first: string; // the name that its addresses resolve back to
 }
 
 class ZoneIndex {
-  readonly said = new Map<string, Said>(); // by container id
+  readonly said = new Map<string, AnnouncedNames>(); // by container id
   readonly #holders = new Map<string, Set<string>>(); // name -> container ids
 
-  set(containerId: string, now: Said | undefined): void {
+  set(containerId: string, now: AnnouncedNames | undefined): void {
     for (const name of this.said.get(containerId)?.names ?? []) {
       const holders = this.#holders.get(name);
       holders?.delete(containerId);
@@ -121,7 +121,7 @@ export class Resolution {
       if (!network) continue;
       const last = index.said.get(containerId);
       const now = this.#now(network, containerId);
-      if (sameSaid(last, now)) continue;
+      if (sameNames(last, now)) continue;
       index.set(containerId, now);
       changes.push(this.#patch(network, index, new Set([...(last?.names ?? []), ...(now?.names ?? [])]), [...(last?.addresses ?? []), ...(now?.addresses ?? [])]));
     }
@@ -191,7 +191,7 @@ export class Resolution {
     return { ...endpoint, ports: this.#table.sandbox(endpoint.containerId)?.request.exposedPorts ?? [] };
   }
 
-  #now(network: NetworkRecord, containerId: string): Said | undefined {
+  #now(network: NetworkRecord, containerId: string): AnnouncedNames | undefined {
     const endpoint = this.#table.endpoint(network.id, containerId);
     const known = this.#known.get(containerId);
     const connection = known?.connections.find((one) => one.networkId === network.id);
@@ -207,7 +207,7 @@ export class Resolution {
   }
 }
 
-function sameSaid(a: Said | undefined, b: Said | undefined): boolean {
+function sameNames(a: AnnouncedNames | undefined, b: AnnouncedNames | undefined): boolean {
   if (!a || !b) return a === b;
   const same = (one: readonly string[], other: readonly string[]) => one.length === other.length && one.every((text, index) => text === other[index]);
   return a.first === b.first && same(a.names, b.names) && same(a.addresses, b.addresses);

@@ -151,7 +151,7 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
     if (noted.length === 0) return stored;
     const { containerId } = record.sandbox;
     try {
-      if (isOf(record, record.pid)) settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
+      if (isProcessOf(record, record.pid)) settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
     } catch (error) {
       log.debug({ container: containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
     }
@@ -184,7 +184,7 @@ let canReplace: boolean | undefined;
 function replaceFile(record: SandboxRecord, path: string, target: string, text: string, log: Log): void {
   canReplace ??= canReplaceMountedFile();
   // The container itself may have ended while others share its network.
-  const [pid, ...sharers] = [...(isOf(record, record.pid) ? [record.pid] : []), ...livingSharers(record)];
+  const [pid, ...sharers] = [...(isProcessOf(record, record.pid) ? [record.pid] : []), ...livingSharers(record)];
   // Before Linux 6.5 only one of those that share a file could be given another: they see the same one change.
   if (pid !== undefined && (canReplace || sharers.length === 0)) {
     const file = (of: number): MountedFile => ({ mountNamespace: `/proc/${of}/ns/mnt`, target, path });
@@ -204,11 +204,11 @@ function replaceFile(record: SandboxRecord, path: string, target: string, text: 
 
 /** Processes of other containers that share the network and still run. */
 export function livingSharers(record: SandboxRecord): number[] {
-  return (record.sharers ?? []).filter((pid) => isOf(record, pid));
+  return (record.sharers ?? []).filter((pid) => isProcessOf(record, pid));
 }
 
 /** A process id may have been given to another since: its network namespace tells. */
-function isOf(record: SandboxRecord, pid: number): boolean {
+function isProcessOf(record: SandboxRecord, pid: number): boolean {
   if (pid === 0) return false;
   if (record.sandbox.netns === '') return true;
   try {

@@ -50,7 +50,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   elementsInDoubt = true;
   if (!isEmptyDiff(diff)) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   elementsInDoubt = false;
-  noteLed(core, next);
+  noteForwarded(core, next);
   refreshFiles(core, containerId);
 
   published = true;
@@ -60,8 +60,8 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
 }
 
 /** Tells the relays of a sandbox whether the kernel leads its IPv6 ports to it. */
-export function noteLed(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
-  core.ports.setLed(id, sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))));
+export function noteForwarded(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
+  core.ports.setForwarded(id, sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))));
 }
 
 async function revert(
@@ -70,7 +70,7 @@ async function revert(
 ): Promise<void> {
   const { containerId } = state.next.sandbox;
   const current = core.table.sandbox(containerId);
-  if (current) noteLed(core, current);
+  if (current) noteForwarded(core, current);
   await refreshOthers(core, state.touched);
   if (!state.published) return;
   const known = core.table.sandbox(containerId) !== undefined;

@@ -1,7 +1,7 @@
 /** What the parts of the network room share: the table, what is allocated, the doors to kernel, store and resolver. */
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { LinkReaper } from '../../kernel/netlink/link-reaper.ts';
+import { InterfaceReaper } from '../../kernel/netlink/interface-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import { notFound } from '../../base/errors.ts';
 import type { NetworkRecord } from '../../model/network.ts';
@@ -66,7 +66,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ...deps,
     table,
     route,
-    reaper: LinkReaper.open(),
+    reaper: InterfaceReaper.open(),
     staleFlows: new StaleFlows(log),
     announcer: new Announcer(log),
     id: config.hostId,

@@ -12,7 +12,7 @@ import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { hasMark, isInUseByAnother, isMarkedBy } from '../interfaces/own-mark.ts';
 import { recallWritten } from '../files/container-files.ts';
-import { currentRecords, noteLed, runTearDown } from './change.ts';
+import { currentRecords, noteForwarded, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { clashesWithHost, clashesWithOthers, tellNewClashes } from './clashes.ts';
 import { chooseDefaultBridge, electAddress, overlapsDocker, portsOfOthers, type DefaultBridge } from '../host/default-bridge.ts';
@@ -76,7 +76,7 @@ export class Restorer {
     firewall.install(elementsOf(desiredFacts(table, this.#core.policy)));
     this.#admin.forwarding.carryOut();
     tellNewClashes(this.#core);
-    for (const record of adopted) noteLed(this.#core, record);
+    for (const record of adopted) noteForwarded(this.#core, record);
     await refreshOthers(this.#core, adopted.map((record) => record.sandbox.containerId));
     await store.commit({
       removeSandboxes: dead.map((record) => record.sandbox.containerId),

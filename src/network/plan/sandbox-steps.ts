@@ -88,7 +88,7 @@ export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: read
   return addresses.flatMap((address) =>
     (['tcp', 'udp', 'sctp'] as const).flatMap((protocol): Step[] => {
       const led = ports.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
-      return led.length === 0 ? [] : [{ kind: 'forget-led-flows', protocol, address, ports: led }];
+      return led.length === 0 ? [] : [{ kind: 'forget-forwarded-flows', protocol, address, ports: led }];
     }),
   );
 }

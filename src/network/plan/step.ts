@@ -81,7 +81,7 @@ export type Step =
   /** Tracked connections to host ports that end at the host. `hostIp`: '' = any of its addresses. */
   | { readonly kind: 'forget-unled-flows'; readonly protocol: Protocol; readonly hostIp: string; readonly ports: readonly number[] }
   /** Tracked connections to host ports that a container's address answers. */
-  | { readonly kind: 'forget-led-flows'; readonly protocol: Protocol; readonly address: string; readonly ports: readonly number[] };
+  | { readonly kind: 'forget-forwarded-flows'; readonly protocol: Protocol; readonly address: string; readonly ports: readonly number[] };
 
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Step & { readonly kind: K };

@@ -263,11 +263,11 @@ test('ten thousand ports', () => {
 
 test('relays are told whether the kernel leads their ports, those of the endpoint and no others', () => {
   const told: string[] = [];
-  const holder = { hold: ({ hostIp: address, hostPort: port }: HostPort) => ({ close: () => {}, ...(address === '::' ? { setLed: (led: boolean) => void told.push(`${port} ${led}`) } : {}) }) };
+  const holder = { hold: ({ hostIp: address, hostPort: port }: HostPort) => ({ close: () => {}, ...(address === '::' ? { setForwarded: (forwarded: boolean) => void told.push(`${port} ${forwarded}`) } : {}) }) };
   const { ports } = setUp({ holder });
   ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8081')] }), OPTIONS);
   ports.publish(owner('db'), wants({ '80/tcp': [on('8082')] }), OPTIONS);
-  ports.setLed('ep-web', true);
-  ports.setLed('ep-web', false);
+  ports.setForwarded('ep-web', true);
+  ports.setForwarded('ep-web', false);
   assert.deepEqual(told, ['8080 true', '8081 true', '8080 false', '8081 false']);
 });

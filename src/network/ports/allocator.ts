@@ -88,8 +88,8 @@ export class PortAllocator {
   }
 
   /** Whether the kernel leads the IPv6 ports of a sandbox to it, or only the relay does. */
-  setLed(sandboxId: string, led: boolean): void {
-    for (const entry of this.#table.ofSandbox(sandboxId)) entry.hold?.setLed?.(led);
+  setForwarded(sandboxId: string, forwarded: boolean): void {
+    for (const entry of this.#table.ofSandbox(sandboxId)) entry.hold?.setForwarded?.(forwarded);
   }
 
   /** Keeps the names in refusals right. */

@@ -7,7 +7,7 @@ import { addressesClash } from './port-request.ts';
 export interface PortHold {
   close(): void;
   /** Whether the kernel itself leads what comes to the container, but for what cannot be forwarded. */
-  setLed?(led: boolean): void;
+  setForwarded?(forwarded: boolean): void;
 }
 
 export interface PortEntry {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseFlow } from '../../../src/kernel/conntrack.ts';
 import { parseAddress, parseNeighbour, parseRoute } from '../../../src/kernel/netlink/address-codec.ts';
-import { parseLink, parseStatistics } from '../../../src/kernel/netlink/link-codec.ts';
+import { parseInterface, parseStatistics } from '../../../src/kernel/netlink/link-codec.ts';
 import { NLMSG_DONE, NLMSG_ERROR, readAttributes, readMessages } from '../../../src/kernel/netlink/message.ts';
 import { readError } from '../../../src/kernel/netlink/netlink-socket.ts';
 import { parseRouteNews } from '../../../src/kernel/netlink/route-monitor.ts';
@@ -36,7 +36,7 @@ export const netlinkTargets: readonly Target[] = [
   target('netlink routes', samples('route', 'error'), (message) => {
     if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) return void readError(message, 'ask');
     parseRouteNews(message);
-    for (const parse of [parseLink, parseAddress, parseRoute, parseNeighbour]) parse(message.payload);
+    for (const parse of [parseInterface, parseAddress, parseRoute, parseNeighbour]) parse(message.payload);
     const statistics = message.payload.length >= 16 ? readAttributes(message.payload, 16).get(STATS64) : undefined;
     if (statistics && statistics.length >= 64) parseStatistics(statistics);
   }),

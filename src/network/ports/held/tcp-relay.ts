@@ -23,7 +23,7 @@ export type TargetLookup = (arrival: Arrival) => RelayTarget | undefined;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Takes the port at once (KernelError EADDRINUSE if somebody has it) and serves it from the next turn of the loop on. */
-export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void; setLed(led: boolean): void } {
+export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void; setForwarded(led: boolean): void } {
   const fd = openTcpListener({ address, port });
   let server: Server | undefined;
   let closed = false;
@@ -39,7 +39,7 @@ export function relayTcp(address: string, port: number, target: TargetLookup): {
   let filtered = false;
   return {
     // What the kernel leads to the container must not be answered here while the firewall table is away: a reset would end it.
-    setLed: (led) => {
+    setForwarded: (led) => {
       if (closed || led === filtered) return;
       if (led) filtered = keepUnforwardable(fd);
       else {

@@ -21,7 +21,7 @@ import { isKernelError } from '../kernel/errors.ts';
 import { kill, processesWritingTo, processState } from '../kernel/process.ts';
 import { HeldSockets } from './held-sockets.ts';
 
-export interface ResolverLinkOptions {
+export interface ResolverProcessOptions {
   /** The resolver's program: dist/dns.mjs, or src/daemon/dns-main.ts while developing. */
   readonly program: string;
   readonly execRoot: string;
@@ -44,8 +44,8 @@ const SIGKILL = 9;
 /** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--no-warnings'];
 
-export class ResolverLink {
-  readonly #options: ResolverLinkOptions;
+export class ResolverProcess {
+  readonly #options: ResolverProcessOptions;
   readonly #log: Log;
   readonly #socketPath: string;
   readonly #answerTimeoutMs: number;
@@ -62,7 +62,7 @@ export class ResolverLink {
   #failures = new Map<string, string>();
   readonly #held = new HeldSockets();
 
-  constructor(options: ResolverLinkOptions) {
+  constructor(options: ResolverProcessOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
@@ -282,7 +282,7 @@ export class ResolverLink {
     const fresh = identity.networks + identity.sandboxes === 0;
     // One that serves already is told what we know and keeps the rest, until `settle`.
     const op = fresh || this.#settled ? 'replace-all' : 'apply';
-    if (fresh) await this.#bequeath(client, identity);
+    if (fresh) await this.#passIdentity(client, identity);
     const result = await client.request({ op, changes: this.#everything() }, this.#answerTimeoutMs);
     this.#report(result.failures);
     this.#client = client;
@@ -292,7 +292,7 @@ export class ResolverLink {
   }
 
   /** A new process goes on with the sockets of the one that died. If it cannot, it and they are given up, and all begins anew. */
-  async #bequeath(client: ControlClient, identity: ResolverIdentity): Promise<void> {
+  async #passIdentity(client: ControlClient, identity: ResolverIdentity): Promise<void> {
     const state = this.#held.handOver(this.#zones.values(), this.#views);
     if (state === undefined) return;
     try {

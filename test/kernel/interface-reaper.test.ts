@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import test from 'node:test';
-import { LinkReaper } from '../../src/kernel/netlink/link-reaper.ts';
+import { InterfaceReaper } from '../../src/kernel/netlink/interface-reaper.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { eventually, ip, throwawayDirectory, throwawayNetns } from './throwaway.ts';
 
@@ -25,7 +25,7 @@ function place() {
 
 test('a link and its peer are out of sight when the deletion resolves; its name can be used at once', async () => {
   const it = place();
-  const reaper = LinkReaper.open(it.host);
+  const reaper = InterfaceReaper.open(it.host);
   for (let round = 0; round < 10; round++) {
     it.connect('veth0', 'eth0');
     await reaper.delete('veth0');
@@ -40,7 +40,7 @@ test('a link and its peer are out of sight when the deletion resolves; its name 
 
 test('many that are asked for at once or one after another all go; the others stay', async () => {
   const it = place();
-  const reaper = LinkReaper.open(it.host);
+  const reaper = InterfaceReaper.open(it.host);
   for (let index = 0; index < 12; index++) it.connect(`veth${index}`, `eth${index}`);
   const first = [0, 1, 2, 3].map((index) => reaper.delete(`veth${index}`));
   await new Promise(setImmediate);
@@ -56,7 +56,7 @@ test('many that are asked for at once or one after another all go; the others st
 test('closed while the kernel is at work, it leaves no descriptor behind', async () => {
   const it = place();
   const deleteAndClose = async () => {
-    const reaper = LinkReaper.open(it.host);
+    const reaper = InterfaceReaper.open(it.host);
     it.connect('veth0', 'eth0');
     await reaper.delete('veth0');
     reaper.close();

@@ -30,7 +30,7 @@ interface Lane {
   batch: readonly Waiting[]; // in flight; empty = free
 }
 
-export class LinkReaper {
+export class InterfaceReaper {
   readonly #netns: string | undefined;
   readonly #lanes: readonly Lane[];
   #waiting: Waiting[] = [];
@@ -43,8 +43,8 @@ export class LinkReaper {
   }
 
   /** Opens in the namespace at the path and stays in it. */
-  static open(netns?: string): LinkReaper {
-    return new LinkReaper(netns);
+  static open(netns?: string): InterfaceReaper {
+    return new InterfaceReaper(netns);
   }
 
   /** Resolves when nobody sees the link any more; one that is not there is fine. A veth takes its peer along. */
@@ -106,7 +106,7 @@ export class LinkReaper {
   #heard({ type, payload }: NetlinkMessage): void {
     // A bridge reports its ports' departure in a family of its own, before the link is gone.
     if (type !== link.RTM_DELLINK || payload[0] !== AF_UNSPEC) return;
-    const name = link.parseLink(payload)?.name;
+    const name = link.parseInterface(payload)?.name;
     for (const lane of this.#lanes) for (const one of lane.batch) if (one.name === name) one.resolve();
   }
 }
