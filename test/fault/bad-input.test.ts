@@ -127,6 +127,14 @@ describe('a container that cannot start', () => {
     engine.ok('rm', created.Id);
   });
 
+  test('may spell hardware addresses and host ports in all ways that Docker takes', () => {
+    const body = { Image: 'busybox', Cmd: ['cat', '/sys/class/net/eth0/address'], HostConfig: { NetworkMode: 'user-net', PortBindings: { '80/tcp': [{ HostPort: '8091/tcp' }] } }, NetworkingConfig: { EndpointsConfig: { 'user-net': { MacAddress: '0242.AC11.0099' } } } };
+    const created = JSON.parse(engine.shell(`curl -s --unix-socket ${engine.socket} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}' http://x/containers/create`).out) as { Id: string };
+    assert.equal(engine.ok('start', '-a', created.Id), '02:42:ac:11:00:99');
+    assert.equal(engine.ok('inspect', '-f', '{{json .HostConfig.PortBindings}}', created.Id), '{"80/tcp":[{"HostIp":"","HostPort":"8091"}]}');
+    engine.ok('rm', created.Id);
+  });
+
   test('stays as it was made, says why, starts once the reason is gone, and goes without a trace', async () => {
     const failed = engine.docker('run', '-d', '--name', 'late', '-p', '8080:80', 'nginx');
     assert.equal(failed.code, 125);
