@@ -14,7 +14,8 @@ const lab = await Lab.start();
 try {
   const { id } = await lab.createNetwork('crowded');
   const guests: string[] = [];
-  for (let number = 0; number < GUESTS; number++) guests.push((await lab.join(`guest${number}`, ['bridge'])).containerId);
+  for (let number = 0; number < GUESTS; number++)
+    guests.push((await lab.join(`guest${number}`, ['bridge'])).containerId);
   let present = 0;
   const timeAt = async (endpoints: number, runs: number): Promise<number> => {
     for (; present < endpoints; present++) await lab.join(`c${present}`, ['crowded']);

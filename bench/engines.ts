@@ -12,14 +12,17 @@ export const ENGINE_NAMES = ['causeway', 'previous', 'dockerd', 'podman'] as con
 /** Another checkout of Causeway, built: what a change costs is seen in one run. */
 const PREVIOUS = process.env['CAUSEWAY_PREVIOUS'] ?? '';
 /** Those that are measured unless told otherwise. */
-export const USUAL_ENGINES: readonly EngineName[] = ENGINE_NAMES.filter((name) => name !== 'previous' || PREVIOUS !== '');
+export const USUAL_ENGINES: readonly EngineName[] = ENGINE_NAMES.filter(
+  (name) => name !== 'previous' || PREVIOUS !== '',
+);
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET. */
 const COMMANDS: Readonly<Record<EngineName, string>> = {
   causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID" --default-bridge-name docker0`,
   previous: `exec '${PREVIOUS}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,
-  dockerd: 'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
+  dockerd:
+    'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
   // As Debian has it: crun, netavark and aardvark-dns.
   podman: [
     'mkdir -p /etc/containers',
@@ -58,17 +61,26 @@ export class Engine {
     });
     made(sandbox);
     const engine = new Engine(name, sandbox);
-    const found = await sandbox.shell(PROGRAMS[name].map((program) => `command -v ${program} >/dev/null || ls /usr/lib/podman/${program} >/dev/null`).join(' && '));
+    const found = await sandbox.shell(
+      PROGRAMS[name]
+        .map((program) => `command -v ${program} >/dev/null || ls /usr/lib/podman/${program} >/dev/null`)
+        .join(' && '),
+    );
     if (found.code !== 0) throw new Error(`${name} is not installed (scripts/setup.sh bench)`);
     const log = join(sandbox.dir, 'engine.log');
-    const daemon = sandbox.spawn('sh', ['-c', `exec >"${log}" 2>&1\n${COMMANDS[name]}`], 'ignore', { DIR: sandbox.dir, ID: sandbox.id, SOCKET: engine.#socket });
+    const daemon = sandbox.spawn('sh', ['-c', `exec >"${log}" 2>&1\n${COMMANDS[name]}`], 'ignore', {
+      DIR: sandbox.dir,
+      ID: sandbox.id,
+      SOCKET: engine.#socket,
+    });
     await engine.#answering(daemon, log);
     return engine;
   }
 
   async #answering(daemon: ChildProcess, log: string): Promise<void> {
     for (const end = Date.now() + 60_000; !(await this.#ping()); await pause(50)) {
-      if (daemon.exitCode !== null || Date.now() > end) throw new Error(`${this.name} did not start:\n${(await collect(spawn('tail', ['-n', '20', log]))).both}`);
+      if (daemon.exitCode !== null || Date.now() > end)
+        throw new Error(`${this.name} did not start:\n${(await collect(spawn('tail', ['-n', '20', log]))).both}`);
     }
   }
 
@@ -84,7 +96,11 @@ export class Engine {
 
   /** The docker client, the same for all. */
   async docker(...args: string[]): Promise<CommandResult & { seconds: number }> {
-    const env = { ...plainEnvironment(), DOCKER_HOST: `unix://${this.#socket}`, DOCKER_CONFIG: join(this.sandbox.dir, 'client') };
+    const env = {
+      ...plainEnvironment(),
+      DOCKER_HOST: `unix://${this.#socket}`,
+      DOCKER_CONFIG: join(this.sandbox.dir, 'client'),
+    };
     const started = process.hrtime.bigint();
     const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
     let seconds = 0;
@@ -105,7 +121,10 @@ export class Engine {
 
   async #must(args: string[]): Promise<CommandResult & { seconds: number }> {
     const result = await this.docker(...args);
-    if (result.code !== 0) throw new Error(`docker ${args.slice(0, 6).join(' ')}: ${result.err.trim().split('\n')[0] ?? ''} (exit ${result.code})`);
+    if (result.code !== 0)
+      throw new Error(
+        `docker ${args.slice(0, 6).join(' ')}: ${result.err.trim().split('\n')[0] ?? ''} (exit ${result.code})`,
+      );
     return result;
   }
 
@@ -114,18 +133,22 @@ export class Engine {
     return new Promise((resolve, reject) => {
       const started = process.hrtime.bigint();
       const text = body === undefined ? '' : JSON.stringify(body);
-      const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      const call = request({ socketPath: this.#socket, method, path: `/v1.41${path}`, headers, timeout: 60_000 }, (response) => {
-        let received = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
-        response.once('end', () => {
-          const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-          // podman answers some calls with a word where Docker says nothing.
-          const answer: unknown = /^\s*[{[]/.test(received) ? JSON.parse(received) : undefined;
-          if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${received.trim()}`));
-          else resolve({ seconds, answer });
-        });
-      });
+      const headers =
+        body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      const call = request(
+        { socketPath: this.#socket, method, path: `/v1.41${path}`, headers, timeout: 60_000 },
+        (response) => {
+          let received = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
+          response.once('end', () => {
+            const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+            // podman answers some calls with a word where Docker says nothing.
+            const answer: unknown = /^\s*[{[]/.test(received) ? JSON.parse(received) : undefined;
+            if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${received.trim()}`));
+            else resolve({ seconds, answer });
+          });
+        },
+      );
       call.once('error', reject).end(text);
     });
   }

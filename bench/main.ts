@@ -27,9 +27,26 @@ import { connections, requests, throughput } from './scenarios/traffic.ts';
 
 /** At rest comes first: before anybody has worked. */
 const SCENARIOS: readonly Scenario[] = [
-  rest, run, runOnUserNetwork, programs, files, networkLife, networkCalls, hundredPorts, crowd, names, nameFlood, throughput, requests, connections,
+  rest,
+  run,
+  runOnUserNetwork,
+  programs,
+  files,
+  networkLife,
+  networkCalls,
+  hundredPorts,
+  crowd,
+  names,
+  nameFlood,
+  throughput,
+  requests,
+  connections,
   // What leaves the engines larger than they were comes last.
-  crowdedNames, fiveHundred, connectionsAmongMany, thousandPorts, crowdedNetwork,
+  crowdedNames,
+  fiveHundred,
+  connectionsAmongMany,
+  thousandPorts,
+  crowdedNetwork,
 ];
 
 const sandboxes: Sandbox[] = [];
@@ -64,14 +81,20 @@ async function main(): Promise<number> {
       await importImage(engine);
       if (interruptedBy) throw new Interrupted();
     }
-    const versions = Object.fromEntries(await Promise.all(engines.map(async (engine) => [engine.name, await engine.version()] as const)));
+    const versions = Object.fromEntries(
+      await Promise.all(engines.map(async (engine) => [engine.name, await engine.version()] as const)),
+    );
     const collected = new Map<string, Partial<Record<EngineName, Sample>>>();
-    for (const scenario of SCENARIOS) if (scenario.rows.some((row) => options.rows.has(row))) await play(scenario, engines, options, collected);
-    const results = ROWS.filter((row) => options.rows.has(row.name)).map((row) => judge(row, collected.get(row.name) ?? {}));
+    for (const scenario of SCENARIOS)
+      if (scenario.rows.some((row) => options.rows.has(row))) await play(scenario, engines, options, collected);
+    const results = ROWS.filter((row) => options.rows.has(row.name)).map((row) =>
+      judge(row, collected.get(row.name) ?? {}),
+    );
     await report(results, engines, options, versions);
     return results.some((result) => result.met === false) ? 1 : 0;
   } catch (error) {
-    if (interruptedBy === undefined) process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (interruptedBy === undefined)
+      process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
     await Promise.all(sandboxes.map((sandbox) => sandbox.destroy()));
@@ -79,7 +102,12 @@ async function main(): Promise<number> {
 }
 
 /** All runs of one scenario on all engines, in turns. What fails on one engine does not keep the others from being measured. */
-async function play(scenario: Scenario, engines: readonly Engine[], options: BenchOptions, collected: Map<string, Partial<Record<EngineName, Sample>>>): Promise<void> {
+async function play(
+  scenario: Scenario,
+  engines: readonly Engine[],
+  options: BenchOptions,
+  collected: Map<string, Partial<Record<EngineName, Sample>>>,
+): Promise<void> {
   progress(scenario.rows.join(', '));
   const values = new Map<Engine, Record<string, number[]>>(engines.map((engine) => [engine, {}]));
   const failures = new Map<Engine, string>();
@@ -91,32 +119,52 @@ async function play(scenario: Scenario, engines: readonly Engine[], options: Ben
       failures.set(engine, error instanceof Error ? error.message : String(error));
     });
   };
-  if (scenario.only) for (const engine of engines) if (!scenario.only.engines.includes(engine.name)) failures.set(engine, scenario.only.because);
+  if (scenario.only)
+    for (const engine of engines)
+      if (!scenario.only.engines.includes(engine.name)) failures.set(engine, scenario.only.because);
   for (const engine of engines) await attempt(engine, async () => scenario.prepare?.(engine));
-  if (scenario.warmUp) for (const engine of engines) await attempt(engine, async () => void (await scenario.measure(engine, options)));
+  if (scenario.warmUp)
+    for (const engine of engines) await attempt(engine, async () => void (await scenario.measure(engine, options)));
   for (let turn = 0; turn < (options.quick ? scenario.quickRuns : scenario.runs); turn++) {
     for (const engine of engines) {
       await attempt(engine, async () => {
         const into = values.get(engine)!;
-        for (const [row, value] of Object.entries(await scenario.measure(engine, options))) (into[row] ??= []).push(value);
+        for (const [row, value] of Object.entries(await scenario.measure(engine, options)))
+          (into[row] ??= []).push(value);
       });
     }
   }
   for (const engine of engines) await scenario.finish?.(engine).catch(() => undefined);
   for (const row of scenario.rows) {
-    const samples = Object.fromEntries(engines.map((engine) => {
-      const error = failures.get(engine);
-      const measured = values.get(engine)?.[row] ?? [];
-      return [engine.name, { values: measured, ...(error === undefined ? {} : { error }) }];
-    }));
+    const samples = Object.fromEntries(
+      engines.map((engine) => {
+        const error = failures.get(engine);
+        const measured = values.get(engine)?.[row] ?? [];
+        return [engine.name, { values: measured, ...(error === undefined ? {} : { error }) }];
+      }),
+    );
     collected.set(row, samples);
   }
 }
 
-async function report(results: readonly RowResult[], engines: readonly Engine[], options: BenchOptions, versions: Readonly<Record<string, string>>): Promise<void> {
-  const facts = { at: new Date().toISOString(), quick: options.quick, machine: machineFacts(), versions: { ...versions, client: clientVersion(), node: process.version } };
-  process.stdout.write(`\n${engines.map((engine) => `${engine.name} ${versions[engine.name]}`).join(', ')}; docker client ${facts.versions.client}\n`);
-  process.stdout.write(`${facts.machine.cpus} x ${facts.machine.cpu}, Linux ${facts.machine.kernel}, load ${facts.machine.load.join(' ')}\n\n`);
+async function report(
+  results: readonly RowResult[],
+  engines: readonly Engine[],
+  options: BenchOptions,
+  versions: Readonly<Record<string, string>>,
+): Promise<void> {
+  const facts = {
+    at: new Date().toISOString(),
+    quick: options.quick,
+    machine: machineFacts(),
+    versions: { ...versions, client: clientVersion(), node: process.version },
+  };
+  process.stdout.write(
+    `\n${engines.map((engine) => `${engine.name} ${versions[engine.name]}`).join(', ')}; docker client ${facts.versions.client}\n`,
+  );
+  process.stdout.write(
+    `${facts.machine.cpus} x ${facts.machine.cpu}, Linux ${facts.machine.kernel}, load ${facts.machine.load.join(' ')}\n\n`,
+  );
   process.stdout.write(`${table(results, options.engines)}\n`);
   const short = results.filter((result) => result.met === false);
   const shortOf = (prefix: string): boolean => options.profile || short.some(({ row }) => row.name.startsWith(prefix));
@@ -126,13 +174,21 @@ async function report(results: readonly RowResult[], engines: readonly Engine[],
   for (const profile of profiles) process.stdout.write(`\n${profileTable(profile)}\n`);
   const causeway = engines.find(({ name }) => name === 'causeway');
   if (causeway && shortOf('memory')) process.stdout.write(`\n${memoryTable(causeway)}\n`);
-  if (short.length > 0) process.stdout.write(`\n${short.length} short of the goal: ${short.map(({ row }) => row.name).join(', ')}\n`);
+  if (short.length > 0)
+    process.stdout.write(`\n${short.length} short of the goal: ${short.map(({ row }) => row.name).join(', ')}\n`);
   if (options.jsonPath === undefined) return;
   mkdirSync(dirname(options.jsonPath), { recursive: true });
   writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles }));
 }
 
-function machineFacts(): { cpu: string; cpus: number; memoryMb: number; kernel: string; system: string; load: string[] } {
+function machineFacts(): {
+  cpu: string;
+  cpus: number;
+  memoryMb: number;
+  kernel: string;
+  system: string;
+  load: string[];
+} {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cpus: cpus().length,

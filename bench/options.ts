@@ -46,7 +46,13 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
     return 'help';
   }
   return {
-    rows: new Set(choose('row', values.rows, ROWS.map((row) => row.name))),
+    rows: new Set(
+      choose(
+        'row',
+        values.rows,
+        ROWS.map((row) => row.name),
+      ),
+    ),
     engines: values.engines === undefined ? USUAL_ENGINES : choose('engine', values.engines, ENGINE_NAMES),
     quick: values.quick,
     profile: values.profile,

@@ -24,7 +24,10 @@ export async function profileRun(engines: readonly Engine[], runs: number): Prom
     return {
       client: client(engine),
       create: async () => {
-        const { seconds, answer } = await engine.call('POST', '/containers/create', { Image: 'busybox', Cmd: ['true'] });
+        const { seconds, answer } = await engine.call('POST', '/containers/create', {
+          Image: 'busybox',
+          Cmd: ['true'],
+        });
         id = String(answer.Id);
         return seconds;
       },
@@ -43,9 +46,12 @@ export async function profileNetworks(engines: readonly Engine[], runs: number):
   }
   const result = await profile('the network commands', engines, runs, (engine) => ({
     client: client(engine),
-    create: async () => (await engine.call('POST', '/networks/create', { Name: 'bench-net', Driver: 'bridge' })).seconds,
-    connect: async () => (await engine.call('POST', '/networks/bench-net/connect', { Container: 'bench-guest' })).seconds,
-    disconnect: async () => (await engine.call('POST', '/networks/bench-net/disconnect', { Container: 'bench-guest' })).seconds,
+    create: async () =>
+      (await engine.call('POST', '/networks/create', { Name: 'bench-net', Driver: 'bridge' })).seconds,
+    connect: async () =>
+      (await engine.call('POST', '/networks/bench-net/connect', { Container: 'bench-guest' })).seconds,
+    disconnect: async () =>
+      (await engine.call('POST', '/networks/bench-net/disconnect', { Container: 'bench-guest' })).seconds,
     remove: async () => (await engine.call('DELETE', '/networks/bench-net')).seconds,
   }));
   for (const engine of engines) {
@@ -55,23 +61,44 @@ export async function profileNetworks(engines: readonly Engine[], runs: number):
   return result;
 }
 
-async function profile(title: string, engines: readonly Engine[], runs: number, phasesOf: (engine: Engine) => Phases): Promise<Profile> {
-  const subjects = engines.map((engine) => ({ name: engine.name, phases: Object.entries(phasesOf(engine)), samples: new Map<string, number[]>() }));
+async function profile(
+  title: string,
+  engines: readonly Engine[],
+  runs: number,
+  phasesOf: (engine: Engine) => Phases,
+): Promise<Profile> {
+  const subjects = engines.map((engine) => ({
+    name: engine.name,
+    phases: Object.entries(phasesOf(engine)),
+    samples: new Map<string, number[]>(),
+  }));
   for (let run = 0; run < runs; run++) {
     for (const { phases, samples } of subjects) {
       for (const [name, measure] of phases) samples.set(name, [...(samples.get(name) ?? []), await measure()]);
     }
   }
   const phases = subjects[0]?.phases.map(([name]) => name) ?? [];
-  return { title, phases, engines: Object.fromEntries(subjects.map(({ name, samples }) => [name, phases.map((phase) => median(samples.get(phase) ?? []))])) };
+  return {
+    title,
+    phases,
+    engines: Object.fromEntries(
+      subjects.map(({ name, samples }) => [name, phases.map((phase) => median(samples.get(phase) ?? []))]),
+    ),
+  };
 }
 
 export function profileTable({ title, phases, engines }: Profile): string {
-  const line = (name: string, cells: readonly string[]): string => `  ${name.padEnd(10)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+  const line = (name: string, cells: readonly string[]): string =>
+    `  ${name.padEnd(10)}${cells.map((cell) => cell.padStart(12)).join('')}`;
   return [
     `Where the time of ${title} goes (ms; client: its start and one question):`,
     line('', phases),
-    ...Object.entries(engines).map(([name, seconds]) => line(name, seconds.map((value) => (value * 1000).toFixed(1)))),
+    ...Object.entries(engines).map(([name, seconds]) =>
+      line(
+        name,
+        seconds.map((value) => (value * 1000).toFixed(1)),
+      ),
+    ),
   ].join('\n');
 }
 

@@ -14,7 +14,10 @@ test('the median of odd and even counts', () => {
 
 test('a ratio is judged against dockerd, a value against itself', () => {
   assert.equal(judge(lower, { causeway: { values: [0.1, 0.1, 0.1] }, dockerd: { values: [0.3, 0.3, 0.3] } }).met, true);
-  assert.equal(judge(lower, { causeway: { values: [0.2, 0.2, 0.2] }, dockerd: { values: [0.3, 0.3, 0.3] } }).met, false);
+  assert.equal(
+    judge(lower, { causeway: { values: [0.2, 0.2, 0.2] }, dockerd: { values: [0.3, 0.3, 0.3] } }).met,
+    false,
+  );
   assert.equal(judge(higher, { causeway: { values: [12] }, dockerd: { values: [10] } }).met, true);
   assert.equal(judge(memory, { causeway: { values: [131] } }).met, false);
   assert.equal(judge(memory, { causeway: { values: [129] } }).met, true);
@@ -34,7 +37,13 @@ test('without dockerd there is no verdict on a ratio; what failed on our side fa
 
 test('the table marks what falls short, and says why something was not measured', () => {
   const text = table(
-    [judge(lower, { causeway: { values: [0.2] }, dockerd: { values: [0.3] }, podman: { values: [], error: 'it would not' } })],
+    [
+      judge(lower, {
+        causeway: { values: [0.2] },
+        dockerd: { values: [0.3] },
+        podman: { values: [], error: 'it would not' },
+      }),
+    ],
     ['causeway', 'dockerd', 'podman'],
   );
   assert.match(text, /run\s+0\.200 s\s+0\.300 s\s+-\s+0\.67\s+<= 0\.40\s+SHORT/);

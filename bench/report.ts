@@ -36,7 +36,10 @@ export function judge(row: Row, samples: RowResult['samples']): RowResult {
   if (goal !== undefined && samples.causeway?.error !== undefined) return { row, samples, met: false };
   if (reached === undefined || wanted === undefined) return { row, samples, ...(ratio === undefined ? {} : { ratio }) };
   const met = row.better === 'lower' ? reached <= wanted : reached >= wanted;
-  const even = !met && Math.abs(reached / wanted - 1) <= Math.max(spread(samples.causeway), 'ratio' in goal! ? spread(samples.dockerd) : 0);
+  const even =
+    !met &&
+    Math.abs(reached / wanted - 1) <=
+      Math.max(spread(samples.causeway), 'ratio' in goal! ? spread(samples.dockerd) : 0);
   return { row, samples, ...(ratio === undefined ? {} : { ratio }), met: met || even, even };
 }
 
@@ -62,13 +65,25 @@ export function table(results: readonly RowResult[], engines: readonly EngineNam
   ]);
   const rows = [head, ...body];
   const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string => row.map((text, column) => (column === 0 || column === head.length - 1 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join('   ').trimEnd();
-  const errors = results.flatMap((result) => engines.flatMap((engine) => {
-    const error = result.samples[engine]?.error;
-    return error === undefined ? [] : [`  ${result.row.name} on ${engine}: ${error}`];
-  }));
-  const even = results.some((result) => result.even === true) ? ['', 'even: apart from the goal by less than the runs of one engine differ among themselves.'] : [];
-  return [line(head), ...body.map(line), ...even, ...(errors.length > 0 ? ['', 'Not measured:', ...errors] : [])].join('\n');
+  const line = (row: readonly string[]): string =>
+    row
+      .map((text, column) =>
+        column === 0 || column === head.length - 1 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!),
+      )
+      .join('   ')
+      .trimEnd();
+  const errors = results.flatMap((result) =>
+    engines.flatMap((engine) => {
+      const error = result.samples[engine]?.error;
+      return error === undefined ? [] : [`  ${result.row.name} on ${engine}: ${error}`];
+    }),
+  );
+  const even = results.some((result) => result.even === true)
+    ? ['', 'even: apart from the goal by less than the runs of one engine differ among themselves.']
+    : [];
+  return [line(head), ...body.map(line), ...even, ...(errors.length > 0 ? ['', 'Not measured:', ...errors] : [])].join(
+    '\n',
+  );
 }
 
 function cell(row: Row, sample: Sample | undefined): string {
@@ -93,7 +108,9 @@ function goalText({ goal, better, unit }: Row): string {
 export function asJson(results: readonly RowResult[], facts: object): string {
   const rows = results.map(({ row, samples, ratio, met, even }) => ({
     ...row,
-    engines: Object.fromEntries(Object.entries(samples).map(([engine, sample]) => [engine, { median: valueOf(sample) ?? null, ...sample }])),
+    engines: Object.fromEntries(
+      Object.entries(samples).map(([engine, sample]) => [engine, { median: valueOf(sample) ?? null, ...sample }]),
+    ),
     ratio: ratio ?? null,
     met: met ?? null,
     even: even ?? null,

@@ -8,12 +8,25 @@ export interface Expectation {
   readonly seen: string;
 }
 
-export const expectation = (what: string, holds: boolean, seen: string): Expectation => ({ what, holds, seen: seen.trim() });
+export const expectation = (what: string, holds: boolean, seen: string): Expectation => ({
+  what,
+  holds,
+  seen: seen.trim(),
+});
 
 export const isFullId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text.trim());
 
 /** The variables that a link brings: the source's address, port and protocol, and its own environment. */
-export function linkVariables(environment: string, link: { alias: string; recipient: string; address: string; port: number; sourceEnvironment: Readonly<Record<string, string>> }): Expectation[] {
+export function linkVariables(
+  environment: string,
+  link: {
+    alias: string;
+    recipient: string;
+    address: string;
+    port: number;
+    sourceEnvironment: Readonly<Record<string, string>>;
+  },
+): Expectation[] {
   const { alias, recipient, address, port } = link;
   const prefix = alias.toUpperCase().replaceAll('-', '_');
   const url = `tcp://${address}:${port}`;
@@ -24,7 +37,9 @@ export function linkVariables(environment: string, link: { alias: string; recipi
     [`${prefix}_PORT_${port}_TCP_PROTO`]: 'tcp',
     [`${prefix}_PORT_${port}_TCP_PORT`]: String(port),
     [`${prefix}_PORT_${port}_TCP_ADDR`]: address,
-    ...Object.fromEntries(Object.entries(link.sourceEnvironment).map(([name, value]) => [`${prefix}_ENV_${name}`, value])),
+    ...Object.fromEntries(
+      Object.entries(link.sourceEnvironment).map(([name, value]) => [`${prefix}_ENV_${name}`, value]),
+    ),
   };
   const lines = environment.split('\n').map((line) => line.trim());
   return Object.entries(expected).map(([name, value]) => {
@@ -58,8 +73,16 @@ export function nameUnknown(code: number, output: string, name: string, who: str
 /** The embedded DNS at 127.0.0.11 gave this address for this name. */
 export function nameAnswered(lookup: string, name: string, address: string): Expectation[] {
   return [
-    expectation('the answer comes from the embedded DNS at 127.0.0.11', /Server:\s+127\.0\.0\.11\b/.test(lookup), lookup),
-    expectation(`${name} is ${address}`, new RegExp(`Name:\\s+${name}\\s+Address: ${address.replaceAll('.', '\\.')}(\\s|$)`).test(lookup), lookup),
+    expectation(
+      'the answer comes from the embedded DNS at 127.0.0.11',
+      /Server:\s+127\.0\.0\.11\b/.test(lookup),
+      lookup,
+    ),
+    expectation(
+      `${name} is ${address}`,
+      new RegExp(`Name:\\s+${name}\\s+Address: ${address.replaceAll('.', '\\.')}(\\s|$)`).test(lookup),
+      lookup,
+    ),
   ];
 }
 
@@ -67,8 +90,16 @@ export function resolverConfigured(resolvConf: string): Expectation[] {
   const lines = resolvConf.split('\n').map((line) => line.trim());
   const servers = lines.filter((line) => line.startsWith('nameserver '));
   return [
-    expectation('the only name server is 127.0.0.11', servers.length === 1 && servers[0] === 'nameserver 127.0.0.11', resolvConf),
-    expectation('names without dots are asked for as they are (ndots:0)', lines.some((line) => /^options .*ndots:0/.test(line)), resolvConf),
+    expectation(
+      'the only name server is 127.0.0.11',
+      servers.length === 1 && servers[0] === 'nameserver 127.0.0.11',
+      resolvConf,
+    ),
+    expectation(
+      'names without dots are asked for as they are (ndots:0)',
+      lines.some((line) => /^options .*ndots:0/.test(line)),
+      resolvConf,
+    ),
   ];
 }
 
@@ -76,9 +107,14 @@ export function resolverConfigured(resolvConf: string): Expectation[] {
 export function pageFromDatabase(page: string, databaseAddress: string): Expectation[] {
   const row = /PostgreSQL (\S+).* at (\S+) says: (\d+) databases/.exec(page);
   return [
-    expectation('the page is the application\'s', page.includes('Hello world!'), page),
-    expectation(`it holds a row that PostgreSQL at ${databaseAddress} gave`, row?.[2] === databaseAddress && Number(row[3]) > 0, page),
+    expectation("the page is the application's", page.includes('Hello world!'), page),
+    expectation(
+      `it holds a row that PostgreSQL at ${databaseAddress} gave`,
+      row?.[2] === databaseAddress && Number(row[3]) > 0,
+      page,
+    ),
   ];
 }
 
-export const welcomePage = (page: string, what: string): Expectation => expectation(what, page.includes('Welcome to nginx!'), page);
+export const welcomePage = (page: string, what: string): Expectation =>
+  expectation(what, page.includes('Welcome to nginx!'), page);

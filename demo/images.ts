@@ -21,12 +21,19 @@ export interface DemoImages {
 
 /** Builds them where the cache has them not. `started` is told of the child, to be ended with us. */
 export async function prepareImages(cacheDir: string, started: (child: ChildProcess) => void): Promise<DemoImages> {
-  const build = spawn('sh', [join(PROJECT, 'demo/images/build.sh'), cacheDir], { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env: plainEnvironment() });
+  const build = spawn('sh', [join(PROJECT, 'demo/images/build.sh'), cacheDir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    env: plainEnvironment(),
+  });
   started(build);
   const built = await collect(build, { timeoutMs: 15 * 60_000 });
   if (built.code !== 0) throw new Error(`the demo's images could not be built (exit ${built.code})`);
   const tarPath = built.out.trim();
-  const [listing, layerDigest] = await Promise.all([collect(spawn('tar', ['-tf', tarPath], { stdio: ['ignore', 'pipe', 'inherit'] })), sha256(tarPath)]);
+  const [listing, layerDigest] = await Promise.all([
+    collect(spawn('tar', ['-tf', tarPath], { stdio: ['ignore', 'pipe', 'inherit'] })),
+    sha256(tarPath),
+  ]);
   const postgresVersion = /^\.\/usr\/lib\/postgresql\/(\d+)\/$/m.exec(listing.out)?.[1];
   if (postgresVersion === undefined) throw new Error(`${tarPath} holds no PostgreSQL`);
   return { tarPath, layerDigest, postgresVersion };
@@ -36,9 +43,25 @@ export async function prepareImages(cacheDir: string, started: (child: ChildProc
 function configurations(images: DemoImages): Readonly<Record<string, object>> {
   const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   return {
-    'training/postgres:latest': { Env: [path, `PG_VERSION=${images.postgresVersion}`], ExposedPorts: { '5432/tcp': {} }, Cmd: ['start-postgres'], StopSignal: 'SIGINT' },
-    'training/webapp:latest': { Env: [path], ExposedPorts: { '5000/tcp': {} }, WorkingDir: '/opt/webapp', Cmd: ['python3', 'app.py'], StopSignal: 'SIGINT' },
-    'nginx:latest': { Env: [path], ExposedPorts: { '80/tcp': {} }, Cmd: ['nginx', '-g', 'daemon off;'], StopSignal: 'SIGQUIT' },
+    'training/postgres:latest': {
+      Env: [path, `PG_VERSION=${images.postgresVersion}`],
+      ExposedPorts: { '5432/tcp': {} },
+      Cmd: ['start-postgres'],
+      StopSignal: 'SIGINT',
+    },
+    'training/webapp:latest': {
+      Env: [path],
+      ExposedPorts: { '5000/tcp': {} },
+      WorkingDir: '/opt/webapp',
+      Cmd: ['python3', 'app.py'],
+      StopSignal: 'SIGINT',
+    },
+    'nginx:latest': {
+      Env: [path],
+      ExposedPorts: { '80/tcp': {} },
+      Cmd: ['nginx', '-g', 'daemon off;'],
+      StopSignal: 'SIGQUIT',
+    },
     'centos:v1': { Env: [path], Cmd: ['idle'] },
   };
 }
@@ -66,7 +89,9 @@ export async function writeImageArchive(images: DemoImages, target: Writable): P
   const source = createReadStream(images.tarPath, { highWaterMark: 1 << 20 });
   await new Promise<void>((resolve, reject) => {
     target.once('finish', resolve).once('error', reject).once('close', resolve);
-    const entry = archive.entry({ name: `${layer}/layer.tar`, size: statSync(images.tarPath).size }, (error) => (error ? reject(error) : archive.finalize()));
+    const entry = archive.entry({ name: `${layer}/layer.tar`, size: statSync(images.tarPath).size }, (error) =>
+      error ? reject(error) : archive.finalize(),
+    );
     source.once('error', reject).pipe(entry);
   }).finally(() => source.destroy());
 }

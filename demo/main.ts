@@ -42,7 +42,10 @@ process.on('uncaughtException', (error) => {
 
 async function main(): Promise<number> {
   try {
-    const preparing = prepareImages(process.env['CAUSEWAY_DEMO_CACHE'] ?? join(PROJECT, '.cache/images'), (child) => (building = child));
+    const preparing = prepareImages(
+      process.env['CAUSEWAY_DEMO_CACHE'] ?? join(PROJECT, '.cache/images'),
+      (child) => (building = child),
+    );
     preparing.catch(() => undefined);
     sandbox = await Sandbox.create({ purpose: 'demo', files: availableMemoryBytes() > 2 ** 31 ? 'memory' : 'disk' });
     if (interruptedBy) throw new Interrupted();
@@ -83,12 +86,18 @@ async function startDaemon(where: Sandbox): Promise<ChildProcess> {
   const log = join(where.dir, 'daemon.log');
   const command = `exec '${PROJECT}/causeway' daemon --data-root '${where.dir}/data' --cgroup-parent /${where.id} --default-bridge-name docker0 >>'${log}' 2>&1`;
   const daemon = where.spawn('sh', ['-c', command]);
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 20_000; ;) {
     // The socket's file may be there before anybody listens.
-    const answer = await where.run('curl', ['-s', '--unix-socket', '/run/causeway/causeway.sock', 'http://localhost/_ping']);
+    const answer = await where.run('curl', [
+      '-s',
+      '--unix-socket',
+      '/run/causeway/causeway.sock',
+      'http://localhost/_ping',
+    ]);
     if (answer.out === 'OK') return daemon;
     if (interruptedBy) throw new Interrupted();
-    if (daemon.exitCode !== null || Date.now() > end) throw new Error(`the engine did not start:\n${(await where.run('tail', ['-n', '20', log])).both}`);
+    if (daemon.exitCode !== null || Date.now() > end)
+      throw new Error(`the engine did not start:\n${(await where.run('tail', ['-n', '20', log])).both}`);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }

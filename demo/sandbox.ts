@@ -64,11 +64,19 @@ export class Sandbox {
     this.id = `causeway-${options.purpose}-${pidNamespace()}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.dir = options.files === 'disk' ? join(PARENT, this.id) : '/run/sandbox';
     // What is there already is the machine's own.
-    this.#cgroups = [this.id, ...(options.cgroups ?? []).filter((name) => !hierarchies().some((dir) => existsSync(join(dir, name))))];
+    this.#cgroups = [
+      this.id,
+      ...(options.cgroups ?? []).filter((name) => !hierarchies().some((dir) => existsSync(join(dir, name)))),
+    ];
     if (options.files === 'disk') mkdirSync(this.dir);
     const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
     // A session of its own: Ctrl-C in the terminal reaches us alone, and we end things in order.
-    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options, this.dir, this.#cgroups)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: plainEnvironment(), cwd: '/' });
+    this.#holder = spawn('unshare', [...flags, '--', 'sh', '-c', initScript(options, this.dir, this.#cgroups)], {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: plainEnvironment(),
+      cwd: '/',
+    });
     this.#holder.stdin?.on('error', () => undefined);
     this.#ended = new Promise((resolve) => {
       this.#holder.once('error', () => resolve());
@@ -95,18 +103,31 @@ export class Sandbox {
         if (text.includes('ready')) resolve();
       });
       this.#holder.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
-      const fail = (): void => reject(new SandboxError(`the sandbox could not be made: ${said.trim() || 'unshare failed'}`));
+      const fail = (): void =>
+        reject(new SandboxError(`the sandbox could not be made: ${said.trim() || 'unshare failed'}`));
       this.#holder.once('error', fail);
       this.#holder.once('exit', fail);
     });
-    this.#initPid = Number(readFileSync(`/proc/${this.#holder.pid}/task/${this.#holder.pid}/children`, 'utf8').trim().split(' ')[0]);
+    this.#initPid = Number(
+      readFileSync(`/proc/${this.#holder.pid}/task/${this.#holder.pid}/children`, 'utf8').trim().split(' ')[0],
+    );
     if (!this.#initPid) throw new SandboxError('the sandbox ended at once');
   }
 
   /** Starts a program inside. The child is `nsenter`, which passes on the exit code but not signals. */
-  spawn(file: string, args: readonly string[], stdio: StdioOptions = 'ignore', env: Readonly<Record<string, string>> = {}): ChildProcess {
+  spawn(
+    file: string,
+    args: readonly string[],
+    stdio: StdioOptions = 'ignore',
+    env: Readonly<Record<string, string>> = {},
+  ): ChildProcess {
     const enter = ['--target', String(this.#initPid), '--net', '--mount', '--pid', '--', file, ...args];
-    return spawn('nsenter', enter, { detached: true, stdio, cwd: '/', env: { ...plainEnvironment(), TMPDIR: join(this.dir, 'tmp'), ...env } });
+    return spawn('nsenter', enter, {
+      detached: true,
+      stdio,
+      cwd: '/',
+      env: { ...plainEnvironment(), TMPDIR: join(this.dir, 'tmp'), ...env },
+    });
   }
 
   /** Runs a program inside to its end. */
@@ -129,7 +150,8 @@ export class Sandbox {
 
   /** Signals what `spawn` started: the program itself, behind its `nsenter`. */
   signal(child: ChildProcess, signal: NodeJS.Signals): void {
-    if (child.pid !== undefined && child.exitCode === null) for (const pid of childrenOf(child.pid)) killQuietly(pid, signal);
+    if (child.pid !== undefined && child.exitCode === null)
+      for (const pid of childrenOf(child.pid)) killQuietly(pid, signal);
   }
 
   /** Ends everything inside and removes what it left; may be called again. */
@@ -183,7 +205,11 @@ function initScript(options: SandboxOptions, dir: string, cgroups: readonly stri
     // Where it is a symbolic link into /run, that file is not there any more.
     'resolv=$(readlink -m /etc/resolv.conf); mkdir -p "${resolv%/*}"; [ -e "$resolv" ] || : >"$resolv"',
     `echo nameserver ${NAME_SERVER} >${dir}/resolv.conf; mount --bind ${dir}/resolv.conf "$resolv"`,
-    ...(options.withoutUnifiedCgroup === true ? ['if grep -q . /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null; then umount -l /sys/fs/cgroup/unified; fi'] : []),
+    ...(options.withoutUnifiedCgroup === true
+      ? [
+          'if grep -q . /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null; then umount -l /sys/fs/cgroup/unified; fi',
+        ]
+      : []),
     'echo ready',
     `exec tini -- sh -c '${keeper.join('; ')}' ${KEEPER} >/dev/null 2>&1`,
   ];
@@ -220,7 +246,8 @@ export function collect(child: ChildProcess, options: CommandOptions = {}): Prom
 /** NODE_EXTRA_CA_CERTS makes every start of Node read a bundle of certificates that nothing here needs. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'DOCKER_HOST', 'DOCKER_CONTEXT', 'CAUSEWAY_HOST']) delete env[name];
+  for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'DOCKER_HOST', 'DOCKER_CONTEXT', 'CAUSEWAY_HOST'])
+    delete env[name];
   return env;
 }
 
@@ -285,7 +312,9 @@ function list(dir: string): string[] {
 }
 
 function allPids(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 function childrenOf(pid: number): number[] {

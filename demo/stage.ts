@@ -23,7 +23,11 @@ export class Stage {
   }
 
   /** Types a command on the sandbox's shell and shows what it printed. */
-  async type(command: string, why: string, options: CommandOptions & { patienceMs?: number; until?: (result: CommandResult) => boolean } = {}): Promise<CommandResult> {
+  async type(
+    command: string,
+    why: string,
+    options: CommandOptions & { patienceMs?: number; until?: (result: CommandResult) => boolean } = {},
+  ): Promise<CommandResult> {
     if (this.#ended) throw new Interrupted();
     this.#print(`\n${this.#paint('1', `$ ${command}`)}\n`);
     const result = await this.#run(command, options);
@@ -41,8 +45,11 @@ export class Stage {
   }
 
   /** Until `until` holds or patience ends: a server that was just started may need a moment before it answers. */
-  async #run(command: string, options: CommandOptions & { patienceMs?: number; until?: (result: CommandResult) => boolean }): Promise<CommandResult> {
-    for (const end = Date.now() + (options.patienceMs ?? 0); ; ) {
+  async #run(
+    command: string,
+    options: CommandOptions & { patienceMs?: number; until?: (result: CommandResult) => boolean },
+  ): Promise<CommandResult> {
+    for (const end = Date.now() + (options.patienceMs ?? 0); ;) {
       const result = await this.sandbox.shell(command, { ...options, env: { ...this.#environment(), ...options.env } });
       if (options.until === undefined || options.until(result) || Date.now() > end || this.#ended) return result;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -60,7 +67,9 @@ export class Stage {
         this.#print(`  ${this.#paint('32', 'ok')}  ${what}\n`);
       } else {
         this.#failed.push(what);
-        this.#print(`  ${this.#paint('1;31', 'NOT OK')}  ${what}\n${wrap(`seen: ${seen || '(nothing)'}`, '          ')}\n`);
+        this.#print(
+          `  ${this.#paint('1;31', 'NOT OK')}  ${what}\n${wrap(`seen: ${seen || '(nothing)'}`, '          ')}\n`,
+        );
       }
     }
   }
@@ -78,7 +87,9 @@ export class Stage {
   summary(seconds: number): boolean {
     const good = this.#checked - this.#failed.length;
     const all = this.#failed.length === 0 && this.#checked > 0;
-    this.#print(`\n${this.#paint(all ? '1;32' : '1;31', `${good} of ${this.#checked} verified`)} in ${seconds.toFixed(1)} s\n`);
+    this.#print(
+      `\n${this.#paint(all ? '1;32' : '1;31', `${good} of ${this.#checked} verified`)} in ${seconds.toFixed(1)} s\n`,
+    );
     for (const what of this.#failed) this.#print(`  not verified: ${what}\n`);
     return all;
   }

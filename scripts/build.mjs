@@ -106,7 +106,9 @@ for (const outcome of await Promise.allSettled(builds)) {
   }
   failed = true;
   const { errors, message } = outcome.reason;
-  const lines = errors ? await esbuild.formatMessages(errors, { kind: 'error', color: process.stderr.isTTY }) : [message];
+  const lines = errors
+    ? await esbuild.formatMessages(errors, { kind: 'error', color: process.stderr.isTTY })
+    : [message];
   console.error(`build failed: ${lines.join('')}`);
 }
 process.exit(failed ? 1 : 0);

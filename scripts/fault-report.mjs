@@ -26,19 +26,31 @@ const SHARES = {
 };
 
 /** Every test file that records a result has a full form. */
-const recording = readdirSync('test', { recursive: true }).map((name) => join('test', name)).filter((path) => path.endsWith('.test.ts') && readFileSync(path, 'utf8').includes('recordResult('));
-const files = [...Object.keys(SHARES).filter((file) => recording.includes(file)), ...recording.filter((file) => !(file in SHARES)).sort()];
+const recording = readdirSync('test', { recursive: true })
+  .map((name) => join('test', name))
+  .filter((path) => path.endsWith('.test.ts') && readFileSync(path, 'utf8').includes('recordResult('));
+const files = [
+  ...Object.keys(SHARES).filter((file) => recording.includes(file)),
+  ...recording.filter((file) => !(file in SHARES)).sort(),
+];
 
-const { values, positionals } = parseArgs({ options: { minutes: { type: 'string' }, page: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { minutes: { type: 'string' }, page: { type: 'boolean' } },
+  allowPositionals: true,
+});
 const seconds = Number(values.minutes ?? 'NaN') * 60;
-if (values.minutes !== undefined && !(seconds > 0)) throw new Error(`--minutes ${values.minutes}: a number of minutes is needed`);
+if (values.minutes !== undefined && !(seconds > 0))
+  throw new Error(`--minutes ${values.minutes}: a number of minutes is needed`);
 let failed = false;
 
 async function runFile(file) {
   console.log(`=== ${file}`);
   const env = { ...process.env, CAUSEWAY_FAULT_FULL: '1' };
   if (seconds > 0) env.CAUSEWAY_PART_SECONDS = String(Math.round(seconds * (SHARES[file] ?? 0.05)));
-  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=spec', file], { stdio: 'inherit', env });
+  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=spec', file], {
+    stdio: 'inherit',
+    env,
+  });
   const code = await new Promise((resolve) => child.once('close', resolve));
   if (code !== 0) failed = true;
 }
@@ -55,19 +67,36 @@ if (!values.page) {
   if (positionals.length === 0) rmSync(RESULTS, { recursive: true, force: true });
   const wanted = positionals.length > 0 ? positionals : files;
   const alone = (file) => /silence/i.test(readFileSync(file, 'utf8'));
-  await runAll(wanted.filter((file) => !alone(file)), AT_A_TIME);
+  await runAll(
+    wanted.filter((file) => !alone(file)),
+    AT_A_TIME,
+  );
   await runAll(wanted.filter(alone), 1);
 }
 
-const results = existsSync(RESULTS) ? readdirSync(RESULTS).sort().map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8'))) : [];
+const results = existsSync(RESULTS)
+  ? readdirSync(RESULTS)
+      .sort()
+      .map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8')))
+  : [];
 const totals = {};
-for (const { counts } of results) for (const [what, count] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + count;
-const violations = results.flatMap((result) => result.violations.map((text) => `${result.part}: ${text.split('\n')[0]}`));
+for (const { counts } of results)
+  for (const [what, count] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + count;
+const violations = results.flatMap((result) =>
+  result.violations.map((text) => `${result.part}: ${text.split('\n')[0]}`),
+);
 const shown = (value) => (typeof value === 'number' ? value.toLocaleString('en-US') : value.replaceAll('|', '\\|'));
 const row = (cells) => `| ${cells.map(shown).join(' | ')} |`;
-const table = (head, rows) => [row(head), row(head.map((_, index) => (index === 0 ? '---' : '--:'))), ...rows.map(row), ''];
+const table = (head, rows) => [
+  row(head),
+  row(head.map((_, index) => (index === 0 ? '---' : '--:'))),
+  ...rows.map(row),
+  '',
+];
 
-const parts = [...new Set(results.map((result) => result.part))].map((part) => results.filter((result) => result.part === part));
+const parts = [...new Set(results.map((result) => result.part))].map((part) =>
+  results.filter((result) => result.part === part),
+);
 const page = [
   '# Reliability',
   '',
@@ -78,7 +107,20 @@ const page = [
   ...(violations.length > 0 ? [''] : []),
   ...parts.flatMap((list) => {
     const columns = [...new Set(list.flatMap((result) => Object.keys(result.counts)))];
-    return [`## ${list[0].part}`, '', list[0].about, '', ...table(['', ...columns, 'violations'], list.map((result) => [result.item, ...columns.map((column) => result.counts[column] ?? 0), result.violations.length]))];
+    return [
+      `## ${list[0].part}`,
+      '',
+      list[0].about,
+      '',
+      ...table(
+        ['', ...columns, 'violations'],
+        list.map((result) => [
+          result.item,
+          ...columns.map((column) => result.counts[column] ?? 0),
+          result.violations.length,
+        ]),
+      ),
+    ];
   }),
 ].join('\n');
 writeFileSync('docs/reliability.md', `${page.trimEnd()}\n`);

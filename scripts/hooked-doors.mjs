@@ -15,12 +15,19 @@ const DOORS = {
 export const hookedDoors = (root) => ({
   name: 'hooked-doors',
   setup(build) {
-    build.onResolve({ filter: /^(node:(fs|fs\/promises|child_process|net|http)|koffi|lmdb)$/ }, ({ path, importer, namespace }) =>
-      namespace === 'file' && importer.startsWith(join(root, 'src/')) ? { path, namespace: 'hooked' } : { path, external: true },
+    build.onResolve(
+      { filter: /^(node:(fs|fs\/promises|child_process|net|http)|koffi|lmdb)$/ },
+      ({ path, importer, namespace }) =>
+        namespace === 'file' && importer.startsWith(join(root, 'src/'))
+          ? { path, namespace: 'hooked' }
+          : { path, external: true },
     );
     build.onLoad({ filter: /.*/, namespace: 'hooked' }, async ({ path }) => {
       const [file, hook, name] = DOORS[path];
-      const names = path === 'koffi' ? [] : Object.keys(await import(path)).filter((key) => key !== 'default' && key !== 'module.exports');
+      const names =
+        path === 'koffi'
+          ? []
+          : Object.keys(await import(path)).filter((key) => key !== 'default' && key !== 'module.exports');
       return {
         resolveDir: root,
         contents: [

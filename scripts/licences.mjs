@@ -28,7 +28,10 @@ function packages() {
 function rows(use) {
   const lines = packages()
     .filter((one) => one.use === use)
-    .map(({ name, version, licence, optional }) => `| ${name} | ${version} | ${licence} |${optional ? ' one platform only' : ''} |`);
+    .map(
+      ({ name, version, licence, optional }) =>
+        `| ${name} | ${version} | ${licence} |${optional ? ' one platform only' : ''} |`,
+    );
   return [...new Set(lines)].sort().join('\n');
 }
 

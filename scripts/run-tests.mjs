@@ -15,12 +15,34 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 function testsUnder(dir) {
   if (!existsSync(dir)) return [];
   if (statSync(dir).isFile()) return [dir];
-  return readdirSync(dir, { recursive: true }).map((name) => join(dir, name)).filter((path) => path.endsWith('.test.ts')).sort();
+  return readdirSync(dir, { recursive: true })
+    .map((name) => join(dir, name))
+    .filter((path) => path.endsWith('.test.ts'))
+    .sort();
 }
 
 const FILE_MINUTES = 15;
-const ORDER = ['kernel', 'network', 'dns', 'oci', 'image', 'api', 'cli', 'golden', 'compat', 'security', 'fuzz', 'fault'];
-const groups = { unit: [...testsUnder('src'), ...testsUnder('bench'), ...testsUnder('test').filter((path) => dirname(path) === 'test')] };
+const ORDER = [
+  'kernel',
+  'network',
+  'dns',
+  'oci',
+  'image',
+  'api',
+  'cli',
+  'golden',
+  'compat',
+  'security',
+  'fuzz',
+  'fault',
+];
+const groups = {
+  unit: [
+    ...testsUnder('src'),
+    ...testsUnder('bench'),
+    ...testsUnder('test').filter((path) => dirname(path) === 'test'),
+  ],
+};
 for (const name of ORDER) groups[name] = testsUnder(join('test', name));
 
 /** They look at the whole machine before and after, or fill it: nothing else runs meanwhile. */
@@ -34,7 +56,7 @@ const times = [];
 const queue = [];
 for (const name of runs) {
   const files = groups[name] ?? testsUnder(name);
-  if (files.length === 0 && wanted.length > 0) console.error(`no tests at ${name}`), (totals.fail += 1);
+  if (files.length === 0 && wanted.length > 0) (console.error(`no tests at ${name}`), (totals.fail += 1));
   if (name === 'unit') await runFiles(name, files, LANES);
   else queue.push(...files);
 }
@@ -46,17 +68,26 @@ const lane = async () => {
 await Promise.all(Array.from({ length: LANES }, lane));
 for (const file of alone) await runFiles(file, [file], 1);
 times.sort((a, b) => b.seconds - a.seconds);
-console.log(`\nlongest: ${times.slice(0, 12).map(({ name, seconds }) => `${name} ${seconds} s`).join(', ')}`);
+console.log(
+  `\nlongest: ${times
+    .slice(0, 12)
+    .map(({ name, seconds }) => `${name} ${seconds} s`)
+    .join(', ')}`,
+);
 console.log(`\n${totals.pass} passed, ${totals.fail} failed, ${totals.skipped} skipped`);
 process.exit(totals.fail === 0 && totals.pass > 0 ? 0 : 1);
 
 /** One run of node's test runner. One that does not end in FILE_MINUTES has failed; what it had printed by then is shown. */
 async function runFiles(name, files, concurrency) {
   const began = Date.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: FILE_MINUTES * 60_000,
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: FILE_MINUTES * 60_000,
+    },
+  );
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (part) => (out += part));
   const [status, signal] = await new Promise((resolve) => child.once('close', (...ended) => resolve(ended)));
@@ -67,9 +98,17 @@ async function runFiles(name, files, concurrency) {
   totals.pass += count('pass');
   totals.fail += failed;
   totals.skipped += count('skipped') + count('todo');
-  console.log(`\n${name}: ${count('pass')} passed${failed ? `, ${failed} FAILED` : ''} in ${seconds} s${signal ? ` (ended with ${signal})` : ''}`);
+  console.log(
+    `\n${name}: ${count('pass')} passed${failed ? `, ${failed} FAILED` : ''} in ${seconds} s${signal ? ` (ended with ${signal})` : ''}`,
+  );
   // What a test prints (counts, measurements) is worth seeing; of the results only what failed.
-  const notes = out.split('\n').filter((line) => /^\s*# (?!Subtest|tests |suites |pass |fail |cancelled |skipped 0|todo |duration_ms )/.test(line) || /^\s*# skip(?!ped 0)/i.test(line));
+  const notes = out
+    .split('\n')
+    .filter(
+      (line) =>
+        /^\s*# (?!Subtest|tests |suites |pass |fail |cancelled |skipped 0|todo |duration_ms )/.test(line) ||
+        /^\s*# skip(?!ped 0)/i.test(line),
+    );
   if (notes.length > 0) console.log(notes.join('\n'));
   if (failed) console.log(out);
 }

@@ -9,15 +9,31 @@ export const BORDERS: Readonly<Record<string, Border>> = {
   model: { mayImport: ['base'], because: 'records are plain values: no I/O, no wire, no kernel' },
   wire: { mayImport: ['base'], because: "Docker's shapes must not leak into the domain, nor the domain into them" },
   kernel: { mayImport: ['base'], because: 'the only door to the kernel knows nothing of containers' },
-  dns: { mayImport: ['base'], because: 'the resolver is a process of its own that must stay small and outlive the daemon' },
+  dns: {
+    mayImport: ['base'],
+    because: 'the resolver is a process of its own that must stay small and outlive the daemon',
+  },
   store: { mayImport: ['base', 'kernel'], because: 'it keeps records, it does not decide' },
   image: { mayImport: ['base', 'model', 'kernel'], because: 'images know nothing of running containers' },
   oci: { mayImport: ['base', 'model', 'kernel'], because: 'the runtime is told everything, it looks nothing up' },
   network: { mayImport: ['base', 'model', 'kernel'], because: 'networking is usable without images, runtime or API' },
-  engine: { mayImport: ['base', 'model', 'network', 'oci', 'image', 'store'], because: 'use-cases never touch the kernel or the wire themselves' },
-  api: { mayImport: ['base', 'model', 'wire'], because: 'it declares the backend that it needs; it must not know who answers' },
-  cli: { mayImport: ['base', 'model', 'wire'], because: 'it speaks HTTP to the daemon and nothing else; what people write is read by the rules of model, as in the daemon' },
-  daemon: { mayImport: ['base', 'model', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'], because: 'the composition root wires everything but the command line' },
+  engine: {
+    mayImport: ['base', 'model', 'network', 'oci', 'image', 'store'],
+    because: 'use-cases never touch the kernel or the wire themselves',
+  },
+  api: {
+    mayImport: ['base', 'model', 'wire'],
+    because: 'it declares the backend that it needs; it must not know who answers',
+  },
+  cli: {
+    mayImport: ['base', 'model', 'wire'],
+    because:
+      'it speaks HTTP to the daemon and nothing else; what people write is read by the rules of model, as in the daemon',
+  },
+  daemon: {
+    mayImport: ['base', 'model', 'kernel', 'dns', 'store', 'image', 'oci', 'network', 'engine', 'api'],
+    because: 'the composition root wires everything but the command line',
+  },
 };
 
 /** A layer of network: a folder, or a file at its root. */
@@ -37,35 +53,93 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
   hosts: { mayImport: [], because: 'the text of a hosts file' },
   table: { mayImport: ['interfaces'], because: 'the endpoint table is what all else is a projection of' },
   'firewall/facts': { mayImport: [], because: 'what the firewall is told, as values; text and bytes come later' },
-  plan: { mayImport: ['interfaces', 'ipam', 'links', 'table', 'firewall/facts'], because: 'what is to be done, as steps and facts; the drivers are part of it' },
-  dns: { mayImport: ['links', 'table', 'plan', 'contract.ts'], because: 'zones and views are projections; the resolver is told by operations' },
+  plan: {
+    mayImport: ['interfaces', 'ipam', 'links', 'table', 'firewall/facts'],
+    because: 'what is to be done, as steps and facts; the drivers are part of it',
+  },
+  dns: {
+    mayImport: ['links', 'table', 'plan', 'contract.ts'],
+    because: 'zones and views are projections; the resolver is told by operations',
+  },
   'contract.ts': { mayImport: ['table', 'dns'], because: 'what the room asks of those who use it' },
   files: { mayImport: ['hosts', 'table', 'dns'], acts: true, because: 'writes the three files of a container' },
   firewall: { mayImport: ['interfaces', 'plan', 'firewall/facts'], acts: true, because: 'our own table' },
-  'firewall/others': { mayImport: ['interfaces', 'plan', 'firewall'], acts: true, because: 'reads what the other firewalls of the host do' },
-  'firewall/way': { mayImport: ['firewall/others'], acts: true, because: 'changes what the other firewalls of the host do' },
-  host: { mayImport: ['interfaces', 'ipam', 'ports', 'dns', 'plan', 'contract.ts', 'firewall'], acts: true, because: 'what is read of the host, and the few switches that are set there' },
-  'ports/held': { mayImport: ['ports', 'table', 'host'], acts: true, because: 'sockets that hold host ports, and the relays behind them' },
-  apply: { mayImport: ['interfaces', 'plan', 'dns', 'firewall'], acts: true, because: 'runs steps; it knows nothing of why they are to be done' },
+  'firewall/others': {
+    mayImport: ['interfaces', 'plan', 'firewall'],
+    acts: true,
+    because: 'reads what the other firewalls of the host do',
+  },
+  'firewall/way': {
+    mayImport: ['firewall/others'],
+    acts: true,
+    because: 'changes what the other firewalls of the host do',
+  },
+  host: {
+    mayImport: ['interfaces', 'ipam', 'ports', 'dns', 'plan', 'contract.ts', 'firewall'],
+    acts: true,
+    because: 'what is read of the host, and the few switches that are set there',
+  },
+  'ports/held': {
+    mayImport: ['ports', 'table', 'host'],
+    acts: true,
+    because: 'sockets that hold host ports, and the relays behind them',
+  },
+  apply: {
+    mayImport: ['interfaces', 'plan', 'dns', 'firewall'],
+    acts: true,
+    because: 'runs steps; it knows nothing of why they are to be done',
+  },
   operations: {
-    mayImport: ['interfaces', 'ipam', 'ports', 'ports/held', 'table', 'firewall/facts', 'plan', 'dns', 'contract.ts', 'files', 'firewall', 'firewall/others', 'firewall/way', 'host', 'apply'],
+    mayImport: [
+      'interfaces',
+      'ipam',
+      'ports',
+      'ports/held',
+      'table',
+      'firewall/facts',
+      'plan',
+      'dns',
+      'contract.ts',
+      'files',
+      'firewall',
+      'firewall/others',
+      'firewall/way',
+      'host',
+      'apply',
+    ],
     acts: true,
     because: 'join, leave, connect, publish, restore, repair: they bring the layers together',
   },
-  'service.ts': { mayImport: ['operations', 'table', 'dns', 'ipam', 'contract.ts'], acts: true, because: 'the door: it puts the parts together that consumers declare' },
+  'service.ts': {
+    mayImport: ['operations', 'table', 'dns', 'ipam', 'contract.ts'],
+    acts: true,
+    because: 'the door: it puts the parts together that consumers declare',
+  },
 };
 
 /** A driver is told by its name. Overlay is not one of ours: only its refusal knows it. */
 export const DRIVER_NAMES = /(?<!ipam\.)\bdriver\b\)?\s*[!=]==\s*'(?!overlay)|\b(?:driverNamed|findDriver)\('/;
 
 /** Names that say nothing about what is inside. */
-export const BANNED_FILE_NAMES: readonly string[] = ['index.ts', 'utils.ts', 'util.ts', 'helpers.ts', 'common.ts', 'misc.ts'];
+export const BANNED_FILE_NAMES: readonly string[] = [
+  'index.ts',
+  'utils.ts',
+  'util.ts',
+  'helpers.ts',
+  'common.ts',
+  'misc.ts',
+];
 
 export const MAX_FILE_LINES = 450;
 
 /** Programs that would take a tree as their root; only the confined ones are started with one (kernel/confined-program.ts). */
-export const ROOT_CHANGES = /\bchroot\(|\bpivotRoot\(|\/s?bin\/chroot\b|\b(?:spawn|exec|run)\w*\(\s*['"`]chroot['"`]|\bexec chroot\b/;
-export const MAY_CHANGE_ROOT: readonly string[] = ['kernel/ffi.ts', 'kernel/mount-namespace.ts', 'kernel/confined-program.ts'];
+export const ROOT_CHANGES =
+  /\bchroot\(|\bpivotRoot\(|\/s?bin\/chroot\b|\b(?:spawn|exec|run)\w*\(\s*['"`]chroot['"`]|\bexec chroot\b/;
+export const MAY_CHANGE_ROOT: readonly string[] = [
+  'kernel/ffi.ts',
+  'kernel/mount-namespace.ts',
+  'kernel/confined-program.ts',
+];
 
 /**
  * A process of a container may hold a lease on a file of its own: whoever opens that for reading or writing waits in the kernel, up to 45 s, if he does
@@ -82,11 +156,13 @@ export const SENTENCES_READ =
 export const MAY_READ_SENTENCES: Readonly<Record<string, string>> = {
   'base/host-errors.ts': "Node's, of files, programs and sockets",
   'daemon/daemon-flags.ts': "those of Node's parseArgs, which name the flag nowhere else",
-  'image/load-images.ts': "those of tar-stream and zlib, which have no codes",
+  'image/load-images.ts': 'those of tar-stream and zlib, which have no codes',
   'image/registry/transport.ts': "those of OpenSSL and of Node's HTTP client",
   'oci/runtime-errors.ts': 'those of crun and runc',
   'wire/parse-body.ts': "those of V8's JSON.parse",
 };
 
 /** Who may, and why that holds up nobody. */
-export const MAY_OPEN_TREES: Readonly<Record<string, string>> = { 'kernel/silent-mounts.ts': 'in a child, which is there to wait' };
+export const MAY_OPEN_TREES: Readonly<Record<string, string>> = {
+  'kernel/silent-mounts.ts': 'in a child, which is there to wait',
+};

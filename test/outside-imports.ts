@@ -12,9 +12,18 @@ export const PACKAGES: Readonly<Record<string, { readonly rooms: readonly string
 
 /** Which rooms may import a built-in of Node that starts programs, threads or servers, or owns the terminal. */
 export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly string[]; readonly because: string }>> = {
-  child_process: { rooms: ['base', 'image', 'cli', 'daemon'], because: 'programs are started by base/program.ts or kernel/spawn.ts, which end what does not answer' },
-  worker_threads: { rooms: ['image'], because: 'a thread has a second copy of all code; only the extraction of archives is worth it' },
-  http: { rooms: ['api', 'image', 'cli', 'daemon'], because: 'the API, the registry client and the clients of the API speak HTTP' },
+  child_process: {
+    rooms: ['base', 'image', 'cli', 'daemon'],
+    because: 'programs are started by base/program.ts or kernel/spawn.ts, which end what does not answer',
+  },
+  worker_threads: {
+    rooms: ['image'],
+    because: 'a thread has a second copy of all code; only the extraction of archives is worth it',
+  },
+  http: {
+    rooms: ['api', 'image', 'cli', 'daemon'],
+    because: 'the API, the registry client and the clients of the API speak HTTP',
+  },
   https: { rooms: ['api', 'image'], because: 'the API, the registry client and the clients of the API speak HTTP' },
   tls: { rooms: ['image'], because: 'only registries are spoken to with TLS' },
   dgram: { rooms: ['network'], because: 'the relay for UDP of published ports; other sockets are made in kernel' },

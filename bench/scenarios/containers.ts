@@ -16,7 +16,9 @@ export const runOnUserNetwork: Scenario = {
   quickRuns: 3,
   warmUp: true,
   prepare: async (engine) => void (await engine.ok('network', 'create', 'bench-run')),
-  measure: async (engine) => ({ 'run-user-network': await engine.timed('run', '--rm', '--network', 'bench-run', 'busybox', 'true') }),
+  measure: async (engine) => ({
+    'run-user-network': await engine.timed('run', '--rm', '--network', 'bench-run', 'busybox', 'true'),
+  }),
   finish: async (engine) => void (await engine.docker('network', 'rm', 'bench-run')),
 };
 

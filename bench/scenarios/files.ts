@@ -26,7 +26,8 @@ export const files: Scenario = {
   async prepare(engine) {
     const dir = join(engine.sandbox.dir, 'small');
     mkdirSync(dir);
-    for (let index = 0; index < SMALL_FILES; index++) writeFileSync(join(dir, `file-${index}`), `line ${index}\n`.repeat(20));
+    for (let index = 0; index < SMALL_FILES; index++)
+      writeFileSync(join(dir, `file-${index}`), `line ${index}\n`.repeat(20));
     const make = [BIG, BIG_QUICK].map(({ name, mb }) => `head -c ${mb}M /dev/zero >"$0"/${name}`);
     await engine.sandbox.run('sh', ['-c', ['mkdir "$0"/out', ...make].join('; '), engine.sandbox.dir]);
   },

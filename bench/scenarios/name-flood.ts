@@ -17,10 +17,25 @@ const nameServer = async (engine: Engine, container: string): Promise<string> =>
 
 /** The median of one question after the other, in ms; none may be lost. */
 async function neighbour(engine: Engine, settings: Settings): Promise<number> {
-  const args = ['-s', await nameServer(engine, 'bench-quiet'), '-d', join(engine.sandbox.dir, 'flood-queries'), '-v', '-q', '1', '-Q', '200', '-l', settings.quick ? '1' : '3'];
-  const ran = await engine.sandbox.run('nsenter', [await engine.networkOf('bench-quiet'), 'dnsperf', ...args], { timeoutMs: 60_000 });
+  const args = [
+    '-s',
+    await nameServer(engine, 'bench-quiet'),
+    '-d',
+    join(engine.sandbox.dir, 'flood-queries'),
+    '-v',
+    '-q',
+    '1',
+    '-Q',
+    '200',
+    '-l',
+    settings.quick ? '1' : '3',
+  ];
+  const ran = await engine.sandbox.run('nsenter', [await engine.networkOf('bench-quiet'), 'dnsperf', ...args], {
+    timeoutMs: 60_000,
+  });
   const lost = /Queries lost:\s+(\d+)/.exec(ran.out)?.[1];
-  if (ran.code !== 0 || lost === undefined) throw new Error(`dnsperf: ${ran.both.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
+  if (ran.code !== 0 || lost === undefined)
+    throw new Error(`dnsperf: ${ran.both.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
   if (lost !== '0') throw new Error(`${lost} questions of the neighbour were lost`);
   return median([...ran.out.matchAll(/^> NOERROR \S+ \S+ ([\d.]+)$/gm)].map(([, seconds]) => Number(seconds) * 1000));
 }
@@ -32,13 +47,29 @@ export const nameFlood: Scenario = {
   warmUp: false,
   async prepare(engine) {
     await engine.ok('network', 'create', NETWORK);
-    for (const name of CONTAINERS) await engine.ok('run', '-d', '--name', name, '--network', NETWORK, 'busybox', 'sleep', '100000');
+    for (const name of CONTAINERS)
+      await engine.ok('run', '-d', '--name', name, '--network', NETWORK, 'busybox', 'sleep', '100000');
     writeFileSync(join(engine.sandbox.dir, 'flood-queries'), 'bench-named A\n');
   },
   async measure(engine, settings) {
     const quiet = await neighbour(engine, settings);
-    const args = ['-s', await nameServer(engine, 'bench-floods'), '-d', join(engine.sandbox.dir, 'flood-queries'), '-q', '2000', '-c', '2', '-l', String(FLOOD_LIMIT_S)];
-    const flood = engine.sandbox.spawn('nsenter', [await engine.networkOf('bench-floods'), 'dnsperf', ...args], 'ignore');
+    const args = [
+      '-s',
+      await nameServer(engine, 'bench-floods'),
+      '-d',
+      join(engine.sandbox.dir, 'flood-queries'),
+      '-q',
+      '2000',
+      '-c',
+      '2',
+      '-l',
+      String(FLOOD_LIMIT_S),
+    ];
+    const flood = engine.sandbox.spawn(
+      'nsenter',
+      [await engine.networkOf('bench-floods'), 'dnsperf', ...args],
+      'ignore',
+    );
     try {
       const flooded = await neighbour(engine, settings);
       if (flood.exitCode !== null) throw new Error('the flood ended by itself');

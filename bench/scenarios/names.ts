@@ -7,14 +7,17 @@ import type { Scenario, Settings } from '../scenario.ts';
 
 /** Runs a program of the machine in a container's network and gives what it printed. */
 async function inside(engine: Engine, container: string, file: string, ...args: string[]): Promise<string> {
-  const ran = await engine.sandbox.run('nsenter', [await engine.networkOf(container), file, ...args], { timeoutMs: 60_000 });
+  const ran = await engine.sandbox.run('nsenter', [await engine.networkOf(container), file, ...args], {
+    timeoutMs: 60_000,
+  });
   if (ran.code !== 0) throw new Error(`${file}: ${ran.both.trim().split('\n').slice(-3).join(' ')} (exit ${ran.code})`);
   return ran.out;
 }
 
 async function begin(engine: Engine): Promise<void> {
   await engine.ok('network', 'create', 'bench-dns');
-  for (const name of ['bench-asks', 'bench-named']) await engine.ok('run', '-d', '--name', name, '--network', 'bench-dns', 'busybox', 'sleep', '100000');
+  for (const name of ['bench-asks', 'bench-named'])
+    await engine.ok('run', '-d', '--name', name, '--network', 'bench-dns', 'busybox', 'sleep', '100000');
   writeFileSync(join(engine.sandbox.dir, 'queries'), 'bench-named A\n');
 }
 
@@ -36,11 +39,16 @@ async function askMuch(engine: Engine, settings: Settings): Promise<{ perSecond:
   const resolvConf = await engine.ok('exec', 'bench-asks', 'cat', '/etc/resolv.conf');
   const server = /^nameserver (\S+)/m.exec(resolvConf)?.[1];
   if (server === undefined) throw new Error('no name server in the container');
-  const ask = (...args: string[]): Promise<string> => inside(engine, 'bench-asks', 'dnsperf', '-s', server, '-d', join(engine.sandbox.dir, 'queries'), ...args);
+  const ask = (...args: string[]): Promise<string> =>
+    inside(engine, 'bench-asks', 'dnsperf', '-s', server, '-d', join(engine.sandbox.dir, 'queries'), ...args);
   const flood = await ask('-l', settings.quick ? '1' : '3');
   const trickle = await ask('-l', '1', '-Q', '1000');
-  if (!/NOERROR \d+ \(100\.00%\)/.test(flood)) throw new Error(`not every query was answered well: ${/Response codes:.*/.exec(flood)?.[0] ?? flood}`);
-  return { perSecond: Number(/Queries per second:\s+([\d.]+)/.exec(flood)?.[1]), latencyMs: Number(/Average Latency \(s\):\s+([\d.]+)/.exec(trickle)?.[1]) * 1000 };
+  if (!/NOERROR \d+ \(100\.00%\)/.test(flood))
+    throw new Error(`not every query was answered well: ${/Response codes:.*/.exec(flood)?.[0] ?? flood}`);
+  return {
+    perSecond: Number(/Queries per second:\s+([\d.]+)/.exec(flood)?.[1]),
+    latencyMs: Number(/Average Latency \(s\):\s+([\d.]+)/.exec(trickle)?.[1]) * 1000,
+  };
 }
 
 export const names: Scenario = {
@@ -65,7 +73,11 @@ export const crowdedNames: Scenario = {
   async measure(engine, settings) {
     const { perSecond, latencyMs } = await askMuch(engine, settings);
     const memory = memoryOfResolver(engine);
-    return { 'dns-queries-200': perSecond, 'dns-latency-200': latencyMs, ...(memory === undefined ? {} : { 'memory-resolver-200': memory }) };
+    return {
+      'dns-queries-200': perSecond,
+      'dns-latency-200': latencyMs,
+      ...(memory === undefined ? {} : { 'memory-resolver-200': memory }),
+    };
   },
   finish: end,
 };
@@ -85,7 +97,12 @@ export const fiveHundred: Scenario = {
 };
 
 /** Those that answer names in a process of their own. */
-const RESOLVERS: Readonly<Record<EngineName, string>> = { causeway: 'causeway-dns', previous: 'causeway-dns', dockerd: '', podman: 'aardvark-dns' };
+const RESOLVERS: Readonly<Record<EngineName, string>> = {
+  causeway: 'causeway-dns',
+  previous: 'causeway-dns',
+  dockerd: '',
+  podman: 'aardvark-dns',
+};
 
 function memoryOfResolver(engine: Engine): number | undefined {
   const name = RESOLVERS[engine.name];

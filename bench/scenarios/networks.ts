@@ -18,7 +18,12 @@ export const networkLife: Scenario = {
     const connect = await engine.timed('network', 'connect', 'bench-net', 'bench-guest');
     const disconnect = await engine.timed('network', 'disconnect', 'bench-net', 'bench-guest');
     const remove = await engine.timed('network', 'rm', 'bench-net');
-    return { 'network-create': create, 'network-connect': connect, 'network-disconnect': disconnect, 'network-rm': remove };
+    return {
+      'network-create': create,
+      'network-connect': connect,
+      'network-disconnect': disconnect,
+      'network-rm': remove,
+    };
   },
   async finish(engine) {
     await engine.remove('bench-guest');
@@ -34,12 +39,18 @@ export const networkCalls: Scenario = {
   warmUp: true,
   prepare: (engine) => networkLife.prepare!(engine),
   async measure(engine) {
-    const ms = async (method: string, path: string, body?: object): Promise<number> => (await engine.call(method, path, body)).seconds * 1000;
+    const ms = async (method: string, path: string, body?: object): Promise<number> =>
+      (await engine.call(method, path, body)).seconds * 1000;
     const create = await ms('POST', '/networks/create', { Name: 'bench-net', Driver: 'bridge' });
     const connect = await ms('POST', '/networks/bench-net/connect', { Container: 'bench-guest' });
     const disconnect = await ms('POST', '/networks/bench-net/disconnect', { Container: 'bench-guest' });
     const remove = await ms('DELETE', '/networks/bench-net');
-    return { 'api-network-create': create, 'api-network-connect': connect, 'api-network-disconnect': disconnect, 'api-network-rm': remove };
+    return {
+      'api-network-create': create,
+      'api-network-connect': connect,
+      'api-network-disconnect': disconnect,
+      'api-network-rm': remove,
+    };
   },
   finish: (engine) => networkLife.finish!(engine),
 };
@@ -53,8 +64,22 @@ export const crowdedNetwork: Scenario = {
   warmUp: false,
   async measure(engine) {
     const script = join(PROJECT, 'bench/crowded-network.ts');
-    const ran = await engine.sandbox.run('unshare', ['--net', '--mount', '--propagation', 'private', process.execPath, '--import', import.meta.resolve('tsx'), script], { timeoutMs: 300_000 });
-    if (ran.code !== 0) throw new Error(`crowded-network: ${ran.err.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
+    const ran = await engine.sandbox.run(
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        '--propagation',
+        'private',
+        process.execPath,
+        '--import',
+        import.meta.resolve('tsx'),
+        script,
+      ],
+      { timeoutMs: 300_000 },
+    );
+    if (ran.code !== 0)
+      throw new Error(`crowded-network: ${ran.err.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
     const { few, many } = JSON.parse(ran.out) as { few: number; many: number };
     return { 'connect-at-10': few, 'connect-at-1000': many, 'connect-growth': many / few };
   },

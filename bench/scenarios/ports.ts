@@ -10,7 +10,17 @@ const manyPorts = (count: number, range: string, runs: number): Scenario => ({
   warmUp: false,
   async measure(engine) {
     const before = memoryOf(engine.sandbox.processes()).rssMb;
-    const seconds = await engine.timed('run', '-d', '--name', 'bench-ports', '-p', `${range}:${range}`, 'busybox', 'sleep', '100000');
+    const seconds = await engine.timed(
+      'run',
+      '-d',
+      '--name',
+      'bench-ports',
+      '-p',
+      `${range}:${range}`,
+      'busybox',
+      'sleep',
+      '100000',
+    );
     const after = memoryOf(engine.sandbox.processes()).rssMb;
     await engine.remove('bench-ports');
     return { [`run-${count}-ports`]: seconds, [`memory-${count}-ports`]: Math.max(0, after - before) };
@@ -28,8 +38,28 @@ export const connectionsAmongMany: Scenario = {
   quickRuns: 1,
   warmUp: false,
   async prepare(engine) {
-    await engine.ok('run', '-d', '--name', 'bench-many-1', '-p', '20000-20999:20000-20999', 'busybox', 'sleep', '100000');
-    await engine.ok('run', '-d', '--name', 'bench-many-2', '-p', '21000-21998:21000-21998', 'busybox', 'sleep', '100000');
+    await engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'bench-many-1',
+      '-p',
+      '20000-20999:20000-20999',
+      'busybox',
+      'sleep',
+      '100000',
+    );
+    await engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'bench-many-2',
+      '-p',
+      '21000-21998:21000-21998',
+      'busybox',
+      'sleep',
+      '100000',
+    );
     await serveConnections(engine);
   },
   measure: async (engine, settings) => ({ 'connections-2000-ports': await connectionsPerSecond(engine, settings) }),

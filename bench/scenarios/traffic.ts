@@ -14,11 +14,28 @@ export const throughput: Scenario = {
   async prepare(engine) {
     await engine.ok('network', 'create', 'bench-flow');
     await engine.ok('run', '-d', '--name', 'bench-source', '--network', 'bench-flow', 'busybox', 'sleep', '100000');
-    await engine.ok('run', '-d', '--name', 'bench-sink', '--network', 'bench-flow', '-p', '5201:5201', 'busybox', 'sleep', '100000');
+    await engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'bench-sink',
+      '--network',
+      'bench-flow',
+      '-p',
+      '5201:5201',
+      'busybox',
+      'sleep',
+      '100000',
+    );
   },
   async measure(engine, settings) {
     const source = await engine.networkOf('bench-source');
-    const between = await flow(engine, ['nsenter', source, 'iperf3'], await engine.addressOf('bench-sink', 'bench-flow'), settings);
+    const between = await flow(
+      engine,
+      ['nsenter', source, 'iperf3'],
+      await engine.addressOf('bench-sink', 'bench-flow'),
+      settings,
+    );
     const published = await flow(engine, ['iperf3'], '127.0.0.1', settings);
     return { 'throughput-containers': between, 'throughput-published': published };
   },
@@ -30,12 +47,21 @@ export const throughput: Scenario = {
 
 /** Gbit/s from a client to a server in the sink's network that serves one client and ends. */
 async function flow(engine: Engine, client: readonly string[], address: string, settings: Settings): Promise<number> {
-  const server = engine.sandbox.spawn('nsenter', [await engine.networkOf('bench-sink'), 'iperf3', '-s', '-1', '-p', '5201', '--forceflush'], ['ignore', 'pipe', 'ignore']);
+  const server = engine.sandbox.spawn(
+    'nsenter',
+    [await engine.networkOf('bench-sink'), 'iperf3', '-s', '-1', '-p', '5201', '--forceflush'],
+    ['ignore', 'pipe', 'ignore'],
+  );
   try {
     await saying(server, 'listening');
-    const ran = await engine.sandbox.run(client[0]!, [...client.slice(1), '-c', address, '-p', '5201', '-J', '-t', settings.quick ? '1' : '2'], { timeoutMs: 30_000 });
+    const ran = await engine.sandbox.run(
+      client[0]!,
+      [...client.slice(1), '-c', address, '-p', '5201', '-J', '-t', settings.quick ? '1' : '2'],
+      { timeoutMs: 30_000 },
+    );
     const report = JSON.parse(ran.out) as { error?: string; end?: { sum_received?: { bits_per_second: number } } };
-    if (report.error !== undefined || report.end?.sum_received === undefined) throw new Error(`iperf3 to ${address}: ${report.error ?? 'no result'}`);
+    if (report.error !== undefined || report.end?.sum_received === undefined)
+      throw new Error(`iperf3 to ${address}: ${report.error ?? 'no result'}`);
     return report.end.sum_received.bits_per_second / 1e9;
   } finally {
     engine.sandbox.signal(server, 'SIGKILL');
@@ -55,13 +81,24 @@ const servers = new Map<Engine, ReturnType<Engine['sandbox']['spawn']>>();
 /** A container with a published port, and a server in it that answers connections with one byte. */
 export async function serveConnections(engine: Engine): Promise<void> {
   await engine.ok('run', '-d', '--name', 'bench-server', '-p', '8100:8100', 'busybox', 'sleep', '100000');
-  const server = engine.sandbox.spawn('nsenter', [await engine.networkOf('bench-server'), process.execPath, PEER, 'serve', '8100'], ['ignore', 'pipe', 'ignore']);
+  const server = engine.sandbox.spawn(
+    'nsenter',
+    [await engine.networkOf('bench-server'), process.execPath, PEER, 'serve', '8100'],
+    ['ignore', 'pipe', 'ignore'],
+  );
   servers.set(engine, server);
   await saying(server, 'listening');
 }
 
 export async function connectionsPerSecond(engine: Engine, settings: Settings): Promise<number> {
-  const ran = await engine.sandbox.run(process.execPath, [PEER, 'connect', '127.0.0.1', '8100', settings.quick ? '1' : '2', '16']);
+  const ran = await engine.sandbox.run(process.execPath, [
+    PEER,
+    'connect',
+    '127.0.0.1',
+    '8100',
+    settings.quick ? '1' : '2',
+    '16',
+  ]);
   const { perSecond, failed } = JSON.parse(ran.out) as { perSecond: number; failed: number };
   if (failed > 0) throw new Error(`${failed} connections failed`);
   return perSecond;
@@ -114,13 +151,30 @@ export const requests: Scenario = {
     await engine.ok('run', '-d', '--name', 'bench-nginx', '-p', '8080:80', 'busybox', 'sleep', '100000');
     const config = join(engine.sandbox.dir, 'nginx.conf');
     writeFileSync(config, NGINX(engine.sandbox.dir));
-    servers.set(engine, engine.sandbox.spawn('nsenter', [await engine.networkOf('bench-nginx'), 'nginx', '-c', config], 'ignore'));
-    for (const end = Date.now() + 10_000; !(await fromOtherHost(engine, 'curl', '-sf', '-m', '1', `http://${PUBLISHED}/`)).out.includes('served'); await pause(50)) {
+    servers.set(
+      engine,
+      engine.sandbox.spawn('nsenter', [await engine.networkOf('bench-nginx'), 'nginx', '-c', config], 'ignore'),
+    );
+    for (
+      const end = Date.now() + 10_000;
+      !(await fromOtherHost(engine, 'curl', '-sf', '-m', '1', `http://${PUBLISHED}/`)).out.includes('served');
+      await pause(50)
+    ) {
       if (Date.now() > end) throw new Error('nginx does not answer');
     }
   },
   async measure(engine, settings) {
-    const ran = await fromOtherHost(engine, 'wrk', '-t', '1', '-c', '32', '-d', settings.quick ? '1s' : '3s', `http://${PUBLISHED}/`);
+    const ran = await fromOtherHost(
+      engine,
+      'wrk',
+      '-t',
+      '1',
+      '-c',
+      '32',
+      '-d',
+      settings.quick ? '1s' : '3s',
+      `http://${PUBLISHED}/`,
+    );
     const perSecond = /Requests\/sec:\s+([\d.]+)/.exec(ran.out)?.[1];
     if (perSecond === undefined || /Socket errors|Non-2xx/.test(ran.out)) throw new Error(`wrk: ${ran.both.trim()}`);
     return { requests: Number(perSecond) };
@@ -136,4 +190,5 @@ export const requests: Scenario = {
 
 const PUBLISHED = '198.51.100.1:8080';
 
-const fromOtherHost = (engine: Engine, file: string, ...args: string[]) => engine.sandbox.run('nsenter', ['--net=/run/netns/bench-peer', file, ...args], { timeoutMs: 30_000 });
+const fromOtherHost = (engine: Engine, file: string, ...args: string[]) =>
+  engine.sandbox.run('nsenter', ['--net=/run/netns/bench-peer', file, ...args], { timeoutMs: 30_000 });

@@ -29,8 +29,19 @@ test('a client that leaves in the middle of the output lets go of what is read f
       letGo();
     }
   })();
-  const session = { tty: false, output, writeStdin: async () => {}, closeStdin: async () => {}, detach: () => wake?.() } as unknown as AttachSession;
-  const running = runSession({ socket, input: new SocketInput(socket, []) } as Parameters<typeof runSession>[0], session, { stdin: false, stdout: true, stderr: true, detachKeys: Buffer.alloc(0) }, silentLog);
+  const session = {
+    tty: false,
+    output,
+    writeStdin: async () => {},
+    closeStdin: async () => {},
+    detach: () => wake?.(),
+  } as unknown as AttachSession;
+  const running = runSession(
+    { socket, input: new SocketInput(socket, []) } as Parameters<typeof runSession>[0],
+    session,
+    { stdin: false, stdout: true, stderr: true, detachKeys: Buffer.alloc(0) },
+    silentLog,
+  );
   await once(client, 'data');
   client.destroy();
   await running;

@@ -20,7 +20,12 @@ export interface StreamOptions {
   readonly detachKeys: Buffer;
 }
 
-export async function runSession(connection: HijackedConnection, session: AttachSession, options: StreamOptions, log: Log): Promise<void> {
+export async function runSession(
+  connection: HijackedConnection,
+  session: AttachSession,
+  options: StreamOptions,
+  log: Log,
+): Promise<void> {
   const { socket } = connection;
   if (socket.destroyed) return session.detach();
   let leave!: () => void;
@@ -47,7 +52,12 @@ export async function runSession(connection: HijackedConnection, session: Attach
   }
 }
 
-async function pumpOutput(socket: Socket, session: AttachSession, options: StreamOptions, left: Promise<void>): Promise<void> {
+async function pumpOutput(
+  socket: Socket,
+  session: AttachSession,
+  options: StreamOptions,
+  left: Promise<void>,
+): Promise<void> {
   const frames = session.output[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -77,7 +87,12 @@ function drained(socket: Socket): Promise<void> {
   });
 }
 
-async function pumpInput(connection: HijackedConnection, session: AttachSession, options: StreamOptions, detach: () => void): Promise<void> {
+async function pumpInput(
+  connection: HijackedConnection,
+  session: AttachSession,
+  options: StreamOptions,
+  detach: () => void,
+): Promise<void> {
   if (!options.stdin) {
     connection.input.discard();
     return;

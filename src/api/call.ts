@@ -77,7 +77,11 @@ export class Call {
   }
 
   /** The body as checked JSON; `typeName` is Docker's name for it. An empty body is an empty object. */
-  async json<const S extends v.GenericSchema>(schema: S, typeName: string, options: BodyBound = {}): Promise<v.InferOutput<S>> {
+  async json<const S extends v.GenericSchema>(
+    schema: S,
+    typeName: string,
+    options: BodyBound = {},
+  ): Promise<v.InferOutput<S>> {
     const body = await this.jsonText(options);
     return body === '' ? checkValue(schema, typeName, {}) : parseBody(schema, typeName, body);
   }

@@ -32,21 +32,26 @@ export function adaptCreate(request: CreateRequest, version: number, cgroupVersi
   if (older('1.44')) {
     if (request.Healthcheck) request.Healthcheck.StartInterval = 0;
     for (const mount of host.Mounts) {
-      if (mount.BindOptions?.ReadOnlyForceRecursive) throw invalid('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
+      if (mount.BindOptions?.ReadOnlyForceRecursive)
+        throw invalid('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
     }
     const names = Object.keys(networking.EndpointsConfig);
-    if (names.length > 1) throw invalid(`Container cannot be created with multiple network endpoints: ${names.join(', ')}`);
+    if (names.length > 1)
+      throw invalid(`Container cannot be created with multiple network endpoints: ${names.join(', ')}`);
   }
   if (older('1.45') && host.Mounts.some((mount) => (mount.VolumeOptions?.Subpath ?? '') !== '')) {
     throw invalid('VolumeOptions.Subpath needs API v1.45 or newer');
   }
   if (older('1.48')) {
     for (const endpoint of Object.values(networking.EndpointsConfig)) endpoint.GwPriority = 0;
-    if (host.Mounts.some((mount) => mount.Type === 'image')) throw invalid('Mount type "Image" needs API v1.48 or newer');
+    if (host.Mounts.some((mount) => mount.Type === 'image'))
+      throw invalid('Mount type "Image" needs API v1.48 or newer');
   }
-  return [volumeDriverWarning(request, version), moveMacAddress(request, version), moveSysctls(request, version)].filter(
-    (warning) => warning !== '',
-  );
+  return [
+    volumeDriverWarning(request, version),
+    moveMacAddress(request, version),
+    moveSysctls(request, version),
+  ].filter((warning) => warning !== '');
 }
 
 /** 'default' is the bridge, here and as a key of EndpointsConfig. */
@@ -70,7 +75,9 @@ function refuseForeignMountOptions({ HostConfig: host }: CreateRequest): void {
 
 function volumeDriverWarning({ HostConfig: host }: CreateRequest, version: number): string {
   if (host.VolumeDriver === '' || olderThan(version, '1.48')) return '';
-  const ambiguous = host.Mounts.some((mount) => mount.Type === 'volume' && (mount.VolumeOptions?.DriverConfig?.Name ?? '') === '');
+  const ambiguous = host.Mounts.some(
+    (mount) => mount.Type === 'volume' && (mount.VolumeOptions?.DriverConfig?.Name ?? '') === '',
+  );
   return ambiguous
     ? "WARNING: the container-wide volume-driver configuration is ignored for volumes specified via 'mount'. Use '--mount type=volume,volume-driver=...' instead"
     : '';
@@ -100,7 +107,9 @@ function moveMacAddress(request: CreateRequest, version: number): string {
     }
     if (endpoint.MacAddress === '') endpoint.MacAddress = mac;
     else if (endpoint.MacAddress !== mac) {
-      throw invalid('the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty');
+      throw invalid(
+        'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+      );
     }
   }
   request.MacAddress = '';
@@ -119,12 +128,16 @@ function moveSysctls(request: CreateRequest, version: number): string {
     if (!parts) continue;
     if (!endpoint) {
       if (!olderThan(version, '1.48')) {
-        throw invalid(`interface specific sysctl setting ${JSON.stringify(name)} must be supplied using driver option '${SYSCTL_OPTION}'`);
+        throw invalid(
+          `interface specific sysctl setting ${JSON.stringify(name)} must be supplied using driver option '${SYSCTL_OPTION}'`,
+        );
       }
       endpoint = mainEndpoint(request, version);
     }
     if (parts[3] !== 'eth0') {
-      throw invalid(`unable to determine network endpoint for sysctl ${name}, use driver option '${SYSCTL_OPTION}' to set per-interface sysctls`);
+      throw invalid(
+        `unable to determine network endpoint for sysctl ${name}, use driver option '${SYSCTL_OPTION}' to set per-interface sysctls`,
+      );
     }
     moved.push(name);
     options.push(`net.${parts[1]}.${parts[2]}.IFNAME.${parts[4]}=${value}`);

@@ -11,6 +11,9 @@ export function encodeJson(value: unknown): string {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     // Hardly ever: only then is every part looked at.
-    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${MARK}${part}` : part)).replace(MARKED, '$1');
+    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${MARK}${part}` : part)).replace(
+      MARKED,
+      '$1',
+    );
   }
 }

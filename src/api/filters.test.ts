@@ -6,7 +6,8 @@ test('both spellings of filters', () => {
   assert.deepEqual(parseFilters(''), {});
   assert.deepEqual(parseFilters('{"label":{"a=b":true,"c":true}}'), { label: ['a=b', 'c'] });
   assert.deepEqual(parseFilters('{"label":["a=b","c","c"],"status":null}'), { label: ['a=b', 'c'], status: [] });
-  for (const bad of ['{', '[]', '"x"', '{"a":"b"}', '{"a":[1]}', '{"a":{"b":1}}']) assert.throws(() => parseFilters(bad), /^CausewayError: invalid filter$/, bad);
+  for (const bad of ['{', '[]', '"x"', '{"a":"b"}', '{"a":[1]}', '{"a":{"b":1}}'])
+    assert.throws(() => parseFilters(bad), /^CausewayError: invalid filter$/, bad);
 });
 
 test('names are checked by route', () => {

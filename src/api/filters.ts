@@ -28,12 +28,12 @@ function filterValues(values: unknown): string[] {
 }
 
 const ACCEPTED = {
-  containers: 'ancestor before exited expose health id is-task isolation label name network publish since status volume',
+  containers:
+    'ancestor before exited expose health id is-task isolation label name network publish since status volume',
   images: 'before dangling label label! reference since until',
   networks: 'dangling driver id label name scope type',
   volumes: 'dangling driver label name',
-  events:
-    'config container daemon event image label network node plugin scope secret service type volume',
+  events: 'config container daemon event image label network node plugin scope secret service type volume',
   containersPrune: 'label label! until',
   imagesPrune: 'dangling label label! until',
   networksPrune: 'label label! until',

@@ -6,9 +6,18 @@ const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 test('names in their parts', () => {
   assert.deepEqual(parseImageReference('busybox'), { name: 'busybox', tag: '', digest: '' });
-  assert.deepEqual(parseImageReference('localhost:5000/a/b_c:1.0'), { name: 'localhost:5000/a/b_c', tag: '1.0', digest: '' });
-  assert.deepEqual(parseImageReference(`REG.example/app@${DIGEST}`), { name: 'REG.example/app', tag: '', digest: DIGEST });
-  for (const bad of ['', 'a//b', 'a:', 'a:b:c', '-a', 'a@sha256:12', 'a b', 'a/']) assert.throws(() => parseImageReference(bad), /invalid reference format/, bad);
+  assert.deepEqual(parseImageReference('localhost:5000/a/b_c:1.0'), {
+    name: 'localhost:5000/a/b_c',
+    tag: '1.0',
+    digest: '',
+  });
+  assert.deepEqual(parseImageReference(`REG.example/app@${DIGEST}`), {
+    name: 'REG.example/app',
+    tag: '',
+    digest: DIGEST,
+  });
+  for (const bad of ['', 'a//b', 'a:', 'a:b:c', '-a', 'a@sha256:12', 'a b', 'a/'])
+    assert.throws(() => parseImageReference(bad), /invalid reference format/, bad);
   assert.throws(() => parseImageReference('Busybox'), /repository name \(Busybox\) must be lowercase/);
 });
 

@@ -2,7 +2,8 @@
 import { forbidden, invalid } from '../base/errors.ts';
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const DOMAIN = '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?';
+const DOMAIN =
+  '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?';
 const NAME = new RegExp(`^(?:${DOMAIN}/)?${COMPONENT}(?:/${COMPONENT})*$`);
 const TAG = /^[\w][\w.-]{0,127}$/;
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$/;
@@ -23,8 +24,10 @@ export function parseImageReference(text: string): ImageReference {
   if (NAME.test(name.toLowerCase()) && !NAME.test(name) && /[A-Z]/.test(name)) {
     throw invalid(`invalid reference format: repository name (${name}) must be lowercase`);
   }
-  if (!NAME.test(name) || (hasTag && !TAG.test(tag)) || (text.includes('@') && !DIGEST.test(digest))) throw invalid('invalid reference format');
-  if (/^[0-9a-f]{64}$/.test(name)) throw invalid(`invalid repository name (${name}), cannot specify 64-byte hexadecimal strings`);
+  if (!NAME.test(name) || (hasTag && !TAG.test(tag)) || (text.includes('@') && !DIGEST.test(digest)))
+    throw invalid('invalid reference format');
+  if (/^[0-9a-f]{64}$/.test(name))
+    throw invalid(`invalid repository name (${name}), cannot specify 64-byte hexadecimal strings`);
   return { name, tag, digest };
 }
 

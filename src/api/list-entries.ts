@@ -6,7 +6,12 @@ import type { Call } from './call.ts';
  * A list's entries as JSON. One that cannot be shown whole is shown as `bare` has it, or left out, and the log says why: it must
  * not take the list from everybody.
  */
-export function listEntries<V, J>(call: Pick<Call, 'log'>, views: readonly V[], toJson: (view: V) => J, bare?: (view: V) => V): J[] {
+export function listEntries<V, J>(
+  call: Pick<Call, 'log'>,
+  views: readonly V[],
+  toJson: (view: V) => J,
+  bare?: (view: V) => V,
+): J[] {
   return views.flatMap((view) => {
     for (const shown of bare ? [() => toJson(view), () => toJson(bare(view))] : [() => toJson(view)]) {
       try {

@@ -4,5 +4,6 @@ import { invalid } from '../base/errors.ts';
 const isSplit = (text: string): boolean => /[\s\p{Cc}]/u.test(text);
 
 export function refuseSplit(what: string, text: string): void {
-  if (isSplit(text)) throw invalid(`invalid ${what} ${JSON.stringify(text)}: it must have no white space and no control characters`);
+  if (isSplit(text))
+    throw invalid(`invalid ${what} ${JSON.stringify(text)}: it must have no white space and no control characters`);
 }

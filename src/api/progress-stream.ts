@@ -9,7 +9,10 @@ import type { Call } from './call.ts';
 
 const MAX_UNREAD_BYTES = 256 * 1024;
 
-export async function streamProgress(call: Call, work: (report: (message: ProgressMessage) => void) => Promise<void>): Promise<void> {
+export async function streamProgress(
+  call: Call,
+  work: (report: (message: ProgressMessage) => void) => Promise<void>,
+): Promise<void> {
   const { response } = call;
   const report = (message: ProgressMessage) => {
     if (response.destroyed) return;
@@ -22,7 +25,10 @@ export async function streamProgress(call: Call, work: (report: (message: Progre
     await work(report);
   } catch (error) {
     if (!response.headersSent) throw error;
-    call.log.debug({ path: call.loggedPath, error: errorMessage(error) }, 'work failed after its first line of progress');
+    call.log.debug(
+      { path: call.loggedPath, error: errorMessage(error) },
+      'work failed after its first line of progress',
+    );
     const message = (call.options.explain ?? errorMessage)(error);
     response.write(`${JSON.stringify({ errorDetail: { message }, error: message } satisfies ProgressJson)}\r\n`);
   }

@@ -41,7 +41,8 @@ export class Query {
     const value = this.text(name);
     if (!/^-?\d+$/.test(value)) throw invalid(`invalid resize ${what} ${JSON.stringify(value)}: invalid syntax`);
     const size = Number(value);
-    if (size < 0 || size > 0xffffffff) throw invalid(`invalid resize ${what} ${JSON.stringify(value)}: value out of range`);
+    if (size < 0 || size > 0xffffffff)
+      throw invalid(`invalid resize ${what} ${JSON.stringify(value)}: value out of range`);
     return size;
   }
 }

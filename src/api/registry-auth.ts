@@ -16,7 +16,8 @@ export function readRegistryAuth(header: string | string[] | undefined): Registr
       registryToken: auth.registrytoken,
       serverAddress: auth.serveraddress,
     };
-    const empty = read.username === '' && read.password === '' && read.identityToken === '' && read.registryToken === '';
+    const empty =
+      read.username === '' && read.password === '' && read.identityToken === '' && read.registryToken === '';
     return empty ? null : read;
   } catch {
     return null;

@@ -6,7 +6,8 @@ import { createRoutes } from './routes/all.ts';
 test('the longest tail wins, and names may hold slashes', () => {
   const table = new RouteTable();
   const seen: string[] = [];
-  for (const path of ['/a', '/a/json', '/a/:name', '/a/:name/json', '/a/:name/b/json']) table.add('GET', path, () => void seen.push(path));
+  for (const path of ['/a', '/a/json', '/a/:name', '/a/:name/json', '/a/:name/b/json'])
+    table.add('GET', path, () => void seen.push(path));
   const find = (path: string) => {
     const match = table.find('GET', path);
     void match?.handler(undefined as never);

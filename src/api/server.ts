@@ -51,7 +51,10 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, search, asked } = splitUrl(request.url ?? '/');
     const match = path === undefined ? undefined : routes.find(request.method ?? 'GET', path);
-    if (!match) return request.method === 'OPTIONS' ? void response.end() : sendError(response, 404, { message: 'page not found' });
+    if (!match)
+      return request.method === 'OPTIONS'
+        ? void response.end()
+        : sendError(response, 404, { message: 'page not found' });
     let call: Call | undefined;
     const end = beginActivity(`${request.method} ${path!.slice(0, 200)}`);
     try {
@@ -86,7 +89,12 @@ function decodePath(path: string): string | undefined {
   }
 }
 
-function fail(error: unknown, response: ServerResponse, call: Call | undefined, { asked, explain }: { readonly asked: string; readonly explain: (error: unknown) => string }): void {
+function fail(
+  error: unknown,
+  response: ServerResponse,
+  call: Call | undefined,
+  { asked, explain }: { readonly asked: string; readonly explain: (error: unknown) => string },
+): void {
   const status = HTTP_STATUS[errorKind(error)];
   call?.logFailure(error, status);
   if (response.headersSent || response.destroyed) {
@@ -131,5 +139,7 @@ function answerClientError(error: ParseError, socket: Socket): void {
     return;
   }
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status} ${STATUS_CODES[status]}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status} ${STATUS_CODES[status]}`,
+  );
 }

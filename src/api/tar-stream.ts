@@ -7,7 +7,11 @@ import type { Call } from './call.ts';
  * Streams a tar. A failure half way is written behind what was sent, in Docker's form, and then the connection is cut, so that no client takes the
  * rest for whole and who looks into it finds the reason.
  */
-export async function sendTar(call: Call, tar: Readable, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function sendTar(
+  call: Call,
+  tar: Readable,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { response } = call;
   response.writeHead(200, { 'Content-Type': 'application/x-tar', ...headers });
   response.flushHeaders();

@@ -11,7 +11,10 @@ export function parseTimestampNs(value: string, name: string): bigint {
   }
   const rfc = /^(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?)?)(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})?$/i.exec(value);
   const ms = rfc ? Date.parse(`${rfc[1]}${rfc[1]!.includes('T') ? (rfc[3] ?? '') : ''}`) : Number.NaN;
-  if (Number.isNaN(ms)) throw invalid(`invalid value for ${JSON.stringify(name)}: failed to parse value as time or duration: ${JSON.stringify(value)}`);
+  if (Number.isNaN(ms))
+    throw invalid(
+      `invalid value for ${JSON.stringify(name)}: failed to parse value as time or duration: ${JSON.stringify(value)}`,
+    );
   return BigInt(ms) * 1_000_000n + BigInt((rfc?.[2] ?? '').padEnd(9, '0') || '0');
 }
 

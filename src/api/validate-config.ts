@@ -26,7 +26,8 @@ export function validateConfig(config: ConfigRequest): void {
   }
   validateLabels(config.Labels);
   const envBytes = totalBytes(config.Env);
-  if (envBytes > MAX_ENV_BYTES) throw invalid(`the environment is ${envBytes} bytes long: at most ${MAX_ENV_BYTES} reach a program`);
+  if (envBytes > MAX_ENV_BYTES)
+    throw invalid(`the environment is ${envBytes} bytes long: at most ${MAX_ENV_BYTES} reach a program`);
   if (config.Healthcheck) validateHealthcheck(config.Healthcheck);
 }
 

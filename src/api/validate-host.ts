@@ -22,7 +22,8 @@ export function validateHost(host: HostConfigRequest): string[] {
   }
   for (const mount of host.Mounts) validateMount(mount);
   for (const extra of host.ExtraHosts) parseExtraHost(extra);
-  for (const server of host.Dns) if (isIP(server) === 0) throw invalid(`invalid DNS server ${JSON.stringify(server)}: it is not an IP address`);
+  for (const server of host.Dns)
+    if (isIP(server) === 0) throw invalid(`invalid DNS server ${JSON.stringify(server)}: it is not an IP address`);
   for (const domain of host.DnsSearch) refuseSplit('DNS search domain', domain);
   for (const option of host.DnsOptions) refuseSplit('DNS option', option);
   for (const link of host.Links) refuseSplit('link', link);
@@ -33,7 +34,8 @@ export function validateHost(host: HostConfigRequest): string[] {
   if (host.Isolation !== '' && host.Isolation.toLowerCase() !== 'default') {
     throw invalid(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   }
-  if ('' in host.Annotations) throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
+  if ('' in host.Annotations)
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   const warnings = validateResources(host, false);
   validateModes(host);
   validateStorageOptions(host.StorageOpt);
@@ -60,12 +62,15 @@ export function validateRestartPolicy(policy: UpdateRequest['RestartPolicy']): v
       if (retries < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
       return;
     default:
-      throw invalid(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
+      throw invalid(
+        `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+      );
   }
 }
 
 function validateModes(host: HostConfigRequest): void {
-  if (!/^(|none|private|host|shareable|container:.*)$/.test(host.IpcMode)) throw invalid(`invalid IPC mode: ${host.IpcMode}`);
+  if (!/^(|none|private|host|shareable|container:.*)$/.test(host.IpcMode))
+    throw invalid(`invalid IPC mode: ${host.IpcMode}`);
   if (!/^(|host|container:.+)$/.test(host.PidMode)) throw invalid(`invalid PID mode: ${host.PidMode}`);
   validateCgroupParent(host.CgroupParent);
   if (host.ShmSize < 0) throw invalid('SHM size can not be less than 0');
@@ -74,22 +79,29 @@ function validateModes(host: HostConfigRequest): void {
   if (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000) {
     throw invalid(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   }
-  if (!/^(|private|host)$/.test(host.CgroupnsMode)) throw invalid(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
+  if (!/^(|private|host)$/.test(host.CgroupnsMode))
+    throw invalid(`invalid cgroup namespace mode: ${host.CgroupnsMode}`);
   parseSecurityOptions(host.SecurityOpt ?? []);
 }
 
 /** A limit that would not be kept is refused. */
 function validateStorageOptions(options: HostConfigRequest['StorageOpt']): void {
   for (const name of Object.keys(options)) {
-    throw invalid(name === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${name}`);
+    throw invalid(
+      name === 'size'
+        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        : `Unknown option ${name}`,
+    );
   }
 }
 
 /** What no cgroup can be below: the file system takes no such name. */
 function validateCgroupParent(parent: string): void {
-  const complain = (reason: string) => invalid(`invalid cgroup parent ${JSON.stringify(parent.slice(0, 100))}: ${reason}`);
+  const complain = (reason: string) =>
+    invalid(`invalid cgroup parent ${JSON.stringify(parent.slice(0, 100))}: ${reason}`);
   if (/[\0\n]/.test(parent)) throw complain('a NUL byte and a new line are not allowed');
-  if (parent !== '' && posix.resolve('/', parent) === '/') throw complain('it is the root, in which the host has its own processes: name a group below it');
+  if (parent !== '' && posix.resolve('/', parent) === '/')
+    throw complain('it is the root, in which the host has its own processes: name a group below it');
   if (parent.split('/').some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)) throw complain('file name too long');
   if (Buffer.byteLength(parent) > MAX_CGROUP_PARENT_BYTES) throw complain('file name too long');
 }

@@ -8,4 +8,5 @@ export function validateLabels(labels: Readonly<Record<string, string>>): void {
   if (bytes > MAX_LABEL_BYTES) throw invalid(`the labels are ${bytes} bytes long: at most ${MAX_LABEL_BYTES} are kept`);
 }
 
-export const totalBytes = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+export const totalBytes = (texts: readonly string[]): number =>
+  texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);

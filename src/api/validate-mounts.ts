@@ -10,7 +10,8 @@ export function validateMount(mount: MountRequest): void {
   if (mount.Type === 'image') throw notImplemented('This engine does not mount images into containers.');
   if (mount.Type === 'cluster') throw notImplemented('This engine has no cluster volumes.');
   const complaint = mountComplaint(mount);
-  if (complaint !== undefined) throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type)}: ${complaint}`);
+  if (complaint !== undefined)
+    throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type)}: ${complaint}`);
   validateLabels(mount.VolumeOptions?.Labels ?? {});
   if (mount.BindOptions?.ReadOnlyForceRecursive) {
     throw notImplemented('This engine does not mount read-only recursively: leave out ReadOnlyForceRecursive.');
@@ -43,7 +44,8 @@ function mountComplaint(mount: MountRequest): string | undefined {
     case 'tmpfs':
       if (mount.BindOptions) return 'field BindOptions must not be specified';
       if (source !== '') return 'field Source must not be specified';
-      if (mount.TmpfsOptions && mount.TmpfsOptions.SizeBytes < 0) return `invalid tmpfs size ${mount.TmpfsOptions.SizeBytes}: it must not be negative`;
+      if (mount.TmpfsOptions && mount.TmpfsOptions.SizeBytes < 0)
+        return `invalid tmpfs size ${mount.TmpfsOptions.SizeBytes}: it must not be negative`;
       return undefined;
     default:
       return 'mount type unknown';

@@ -4,8 +4,10 @@ import type { CreateRequest } from '../wire/container-create.ts';
 import { isContainer, isHost } from './network-mode.ts';
 
 export const CONFLICT = {
-  containerLinks: "conflicting options: container type network can't be used with links. This would result in undefined behavior",
-  hostLinks: "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  containerLinks:
+    "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+  hostLinks:
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
   dns: 'conflicting options: dns and the network mode',
   hostname: 'conflicting options: hostname and the network mode',
   mac: 'conflicting options: mac-address and the network mode',

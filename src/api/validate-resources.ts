@@ -16,8 +16,10 @@ export function validateResources(resources: ResourcesRequest, update: boolean):
   if (resources.BlkioWeight > 0 && (resources.BlkioWeight < 10 || resources.BlkioWeight > 1000)) {
     throw invalid('Range of blkio weight is from 10 to 1000');
   }
-  if (resources.IOMaximumBandwidth !== 0) throw invalid('invalid option: QoS maximum bandwidth configuration is not supported on linux');
-  if (resources.IOMaximumIOps !== 0) throw invalid('invalid option: QoS maximum IOPs configuration is not supported on linux');
+  if (resources.IOMaximumBandwidth !== 0)
+    throw invalid('invalid option: QoS maximum bandwidth configuration is not supported on linux');
+  if (resources.IOMaximumIOps !== 0)
+    throw invalid('invalid option: QoS maximum IOPs configuration is not supported on linux');
   const warnings: string[] = [];
   if (resources.OomKillDisable === true && resources.Memory === 0 && !update) {
     warnings.push(
@@ -31,8 +33,10 @@ export function validateResources(resources: ResourcesRequest, update: boolean):
 function validateMemory(resources: ResourcesRequest, update: boolean): void {
   const { Memory: memory, MemorySwap: swap, MemoryReservation: reservation, MemorySwappiness: swappiness } = resources;
   if (memory !== 0 && memory < MIN_MEMORY_BYTES) throw invalid('Minimum memory limit allowed is 6MB');
-  if (memory > 0 && swap > 0 && swap < memory) throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
-  if (memory === 0 && swap > 0 && !update) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (memory > 0 && swap > 0 && swap < memory)
+    throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (memory === 0 && swap > 0 && !update)
+    throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (swappiness !== null && swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
     throw invalid(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
   }
@@ -54,18 +58,26 @@ function validateCpu(resources: ResourcesRequest): void {
     throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   }
   if (quota > 0 && quota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  if (quota > MAX_CPU_QUOTA_US) throw invalid(`invalid CPU quota (${quota}): the kernel takes at most ${MAX_CPU_QUOTA_US} microseconds`);
-  if (resources.CpuShares < 0) throw invalid(`invalid CPU shares (${resources.CpuShares}): value must be a positive integer`);
+  if (quota > MAX_CPU_QUOTA_US)
+    throw invalid(`invalid CPU quota (${quota}): the kernel takes at most ${MAX_CPU_QUOTA_US} microseconds`);
+  if (resources.CpuShares < 0)
+    throw invalid(`invalid CPU shares (${resources.CpuShares}): value must be a positive integer`);
   // The words are runc's, with which Docker refuses the start.
   if (resources.CpuShares === 1) throw invalid('the minimum allowed cpu-shares is 2');
   if (resources.CpuShares > 262_144) throw invalid('the maximum allowed cpu-shares is 262144');
-  for (const [name, value] of [['period', CpuRealtimePeriod], ['runtime', CpuRealtimeRuntime]] as const) {
+  for (const [name, value] of [
+    ['period', CpuRealtimePeriod],
+    ['runtime', CpuRealtimeRuntime],
+  ] as const) {
     if (value < 0) throw invalid(`invalid CPU real-time ${name} (${value}): value must be a positive integer`);
   }
   if (CpuRealtimePeriod !== 0 && CpuRealtimeRuntime > CpuRealtimePeriod) {
     throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
   }
-  for (const [name, value] of [['cpus', resources.CpusetCpus], ['mems', resources.CpusetMems]] as const) {
+  for (const [name, value] of [
+    ['cpus', resources.CpusetCpus],
+    ['mems', resources.CpusetMems],
+  ] as const) {
     const set = parseCpuset(value);
     if (typeof set === 'string') throw invalid(`Invalid value ${value} for cpuset ${name}: ${set}`);
   }
@@ -73,8 +85,15 @@ function validateCpu(resources: ResourcesRequest): void {
 
 /** Limits that Docker has and this engine does not: said, never silently dropped. */
 function refuseUnbuilt(resources: ResourcesRequest): void {
-  const { BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } = resources;
-  const perDevice = [BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps];
+  const { BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } =
+    resources;
+  const perDevice = [
+    BlkioWeightDevice,
+    BlkioDeviceReadBps,
+    BlkioDeviceWriteBps,
+    BlkioDeviceReadIOps,
+    BlkioDeviceWriteIOps,
+  ];
   if (perDevice.some((devices) => devices.length > 0)) {
     throw notImplemented('This engine does not limit block I/O per device: leave out the Blkio device settings.');
   }

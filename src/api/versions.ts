@@ -22,7 +22,8 @@ export function negotiateVersion(asked: string): number {
       `client version ${asked} is too old. Minimum supported API version is ${OLDEST_API}, please upgrade your client to a newer version`,
     );
   }
-  if (number > newest) throw invalid(`client version ${asked} is too new. Maximum supported API version is ${NEWEST_API}`);
+  if (number > newest)
+    throw invalid(`client version ${asked} is too new. Maximum supported API version is ${NEWEST_API}`);
   return number;
 }
 

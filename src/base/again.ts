@@ -2,7 +2,11 @@
 export const AGAIN_AFTER_MS: readonly number[] = [1000, 10_000, 60_000];
 
 /** Does again, in the background, what failed and nobody waits for any more. `gaveUp` gets the last failure. Keeps no process alive. */
-export function tryAgainLater(work: () => void | Promise<void>, gaveUp: (error: unknown) => void, afterMs = AGAIN_AFTER_MS): void {
+export function tryAgainLater(
+  work: () => void | Promise<void>,
+  gaveUp: (error: unknown) => void,
+  afterMs = AGAIN_AFTER_MS,
+): void {
   const [nextMs, ...later] = afterMs;
   const attempt = async (): Promise<void> => {
     try {

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import { readBounded } from './bounded-read.ts';
 
 test('the whole of it, however it comes', async () => {
-  for (const pieces of [[], ['a'], ['ab', 'c'], ['x'.repeat(100_000)], ['x'.repeat(100_000), 'y', 'z'.repeat(50_000)]]) {
+  for (const pieces of [
+    [],
+    ['a'],
+    ['ab', 'c'],
+    ['x'.repeat(100_000)],
+    ['x'.repeat(100_000), 'y', 'z'.repeat(50_000)],
+  ]) {
     const read = await readBounded(Readable.from(pieces.map((piece) => Buffer.from(piece))), 200_000);
     assert.equal(read?.toString(), pieces.join(''));
   }

@@ -6,7 +6,13 @@ const MS = 1_000_000n;
 
 function clockwork() {
   const time = { wallMs: 1_700_000_000_000, monotonicNs: 5_000n * MS };
-  return { time, clock: steppingClock(() => time.wallMs, () => time.monotonicNs) };
+  return {
+    time,
+    clock: steppingClock(
+      () => time.wallMs,
+      () => time.monotonicNs,
+    ),
+  };
 }
 
 test('within a millisecond time goes on, and it never goes back while nobody sets the clock', () => {

@@ -28,7 +28,10 @@ export function steppingClock(wallMs: () => number, monotonicNs: () => bigint): 
   };
 }
 
-export const systemClock: Clock = steppingClock(() => Date.now(), () => process.hrtime.bigint());
+export const systemClock: Clock = steppingClock(
+  () => Date.now(),
+  () => process.hrtime.bigint(),
+);
 
 /** RFC 3339 with nanoseconds, as Docker prints times: 2024-05-01T10:00:00.123456789Z. */
 export function formatTimeNs(timeNs: bigint): string {

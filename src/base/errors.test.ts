@@ -19,11 +19,16 @@ test('what the host refused is known through whatever was put around it, another
   assert.equal(codeBeneath(wrapped, ['ENOSPC', 'ENOENT']), 'ENOENT');
   assert.equal(codeBeneath(wrapped, ['ENOSPC']), undefined);
   assert.equal(codeBeneath(systemError('no space left on device'), ['ENOSPC']), undefined);
-  const collected = thrown(() => throwCollected('taking down', [conflict('one'), systemError('two', hostFailure('EROFS'))]));
+  const collected = thrown(() =>
+    throwCollected('taking down', [conflict('one'), systemError('two', hostFailure('EROFS'))]),
+  );
   assert.equal(codeBeneath(collected, ['EROFS']), 'EROFS');
 
   const told = toldError(JSON.parse(JSON.stringify(tellError(collected))) as ReturnType<typeof tellError>);
-  assert.deepEqual([told.kind, errorMessage(told), codeBeneath(told, ['EROFS'])], ['system', 'taking down: one; two', 'EROFS']);
+  assert.deepEqual(
+    [told.kind, errorMessage(told), codeBeneath(told, ['EROFS'])],
+    ['system', 'taking down: one; two', 'EROFS'],
+  );
 });
 
 test('the last words of a program are an errno where they are one', () => {

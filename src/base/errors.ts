@@ -54,7 +54,9 @@ export function errorCode(error: unknown): string | undefined {
 
 /** The first of these errno names that it failed with underneath, however many errors were put around that. */
 export function codeBeneath(error: unknown, codes: readonly string[]): string | undefined {
-  return causesOf(error).map(errorCode).find((code) => code !== undefined && codes.includes(code));
+  return causesOf(error)
+    .map(errorCode)
+    .find((code) => code !== undefined && codes.includes(code));
 }
 
 /** The error, its cause, that one's cause and so on; where several were collected, each with its own. */
@@ -73,11 +75,21 @@ export interface ToldError {
 }
 
 export function tellError(error: unknown): ToldError {
-  return { kind: errorKind(error), message: errorMessage(error), codes: causesOf(error).map(errorCode).filter((code) => code !== undefined) };
+  return {
+    kind: errorKind(error),
+    message: errorMessage(error),
+    codes: causesOf(error)
+      .map(errorCode)
+      .filter((code) => code !== undefined),
+  };
 }
 
 export function toldError({ kind, message, codes }: ToldError): CausewayError {
-  return new CausewayError(kind, message, codes.length === 0 ? {} : { cause: new AggregateError(codes.map((code) => hostFailure(code))) });
+  return new CausewayError(
+    kind,
+    message,
+    codes.length === 0 ? {} : { cause: new AggregateError(codes.map((code) => hostFailure(code))) },
+  );
 }
 
 /** Throws what was collected while a teardown went on to its end: nothing, the one error, or one that names them all. */

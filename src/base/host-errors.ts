@@ -39,7 +39,11 @@ export function hostCodeOf(complaint: string): string | undefined {
 }
 
 /** A cause for an error of ours: what the host refused, known by other means than an error of Node's, and where. */
-export function hostFailure(code: string, path?: string, cause?: unknown): Error & { readonly code: string; readonly path: string | undefined } {
+export function hostFailure(
+  code: string,
+  path?: string,
+  cause?: unknown,
+): Error & { readonly code: string; readonly path: string | undefined } {
   return Object.assign(new Error(hostReason(code), { cause }), { code, path });
 }
 
@@ -53,7 +57,8 @@ interface HostError extends Error {
 /** The sentence; undefined for an error that is none of Node's about the host. */
 export function hostErrorSentence(error: Error): string | undefined {
   const { code, syscall, path, dest } = error as HostError;
-  if (typeof code !== 'string' || typeof syscall !== 'string' || !error.message.startsWith(`${code}: `)) return undefined;
+  if (typeof code !== 'string' || typeof syscall !== 'string' || !error.message.startsWith(`${code}: `))
+    return undefined;
   const call = syscall === 'scandir' ? 'open' : syscall; // a name that only Node has
   const what = [call, ...[path, dest].filter((item) => typeof item === 'string')].join(' ');
   return `${what}: ${nodeReason(error) ?? code}`;

@@ -8,7 +8,8 @@ export class NestingError extends SyntaxError {}
 
 /** As JSON.parse. @throws NestingError where values are nested deeper than 200 */
 export function parseJsonText(text: string): unknown {
-  if (text.length > 2 * MAX_DEPTH && isDeeper(text, MAX_DEPTH)) throw new NestingError(`nested deeper than ${MAX_DEPTH} values`);
+  if (text.length > 2 * MAX_DEPTH && isDeeper(text, MAX_DEPTH))
+    throw new NestingError(`nested deeper than ${MAX_DEPTH} values`);
   return JSON.parse(text) as unknown;
 }
 

@@ -17,7 +17,10 @@ test('work under one key runs in the order it was asked for, one at a time', asy
 
 test('a failure does not block the next in line, and a free key leaves nothing behind', async () => {
   const lock = new KeyedLock();
-  await assert.rejects(lock.run('a', async () => Promise.reject(new Error('boom'))), /boom/);
+  await assert.rejects(
+    lock.run('a', async () => Promise.reject(new Error('boom'))),
+    /boom/,
+  );
   assert.equal(await lock.run('a', async () => 7), 7);
   assert.equal(lock.busy('a'), false);
 });

@@ -24,18 +24,25 @@ test('patterns match as they do in Go', async () => {
     ['(', 'a(b', false],
     ['(', '(', true],
     ['[z-a]', 'z', false],
-  ] as const) assert.equal(await matches(pattern, text), expected, `${pattern} ${text}`);
+  ] as const)
+    assert.equal(await matches(pattern, text), expected, `${pattern} ${text}`);
   assert.equal((await anyPattern(['x+', 'b']))('abc'), true, 'one of several is enough');
   assert.equal((await anyPattern([]))('abc'), false);
 });
 
 test('a pattern for which others try for hours is matched like any other', async () => {
-  for (const pattern of ['^(a+)+$', '^(a|a)*$', '^(a?){20}a{20}$', `^${'a*'.repeat(60)}$`]) assert.equal(await matches(pattern, `${'a'.repeat(60)}!`), false, pattern);
+  for (const pattern of ['^(a+)+$', '^(a|a)*$', '^(a?){20}a{20}$', `^${'a*'.repeat(60)}$`])
+    assert.equal(await matches(pattern, `${'a'.repeat(60)}!`), false, pattern);
 });
 
 test('what repeats too much is refused, however it is written, and any number of plain names is not', async () => {
   const tooLong = { kind: 'invalid', message: /it takes too long to match$/ };
-  for (const patterns of [['(((a{10}){10}){10})'], ['x.'.repeat(5000)], Array.from({ length: 1000 }, (_, i) => `^name[${i}]+$`)]) await assert.rejects(anyPattern(patterns), tooLong);
+  for (const patterns of [
+    ['(((a{10}){10}){10})'],
+    ['x.'.repeat(5000)],
+    Array.from({ length: 1000 }, (_, i) => `^name[${i}]+$`),
+  ])
+    await assert.rejects(anyPattern(patterns), tooLong);
   const names = await anyPattern(Array.from({ length: 20_000 }, (_, i) => `^name-${i}$`));
   assert.equal(names('name-19999'), true);
 });

@@ -17,7 +17,8 @@ export async function anyPattern(patterns: readonly string[]): Promise<TextMatch
   const special = patterns.filter((pattern) => !plainMatcher(pattern));
   const expressions = await compileAll(special);
   const matchers = patterns.map(plainMatcher).filter((matcher) => matcher !== undefined);
-  return (text) => matchers.some((matches) => matches(text)) || expressions.some((matches) => matches(text)) || special.includes(text);
+  return (text) =>
+    matchers.some((matches) => matches(text)) || expressions.some((matches) => matches(text)) || special.includes(text);
 }
 
 /** Without those that are no expressions. @throws invalid for patterns that would take too long */
@@ -42,7 +43,8 @@ function plainMatcher(pattern: string): TextMatcher | undefined {
 /** At most as many states: RE2 itself refuses what repeats more than 1000 times, one repetition in another included. */
 function sizeOf(pattern: string): number {
   let repeats = 1;
-  for (const [, least, most] of pattern.matchAll(/\{(\d{1,6})(?:,(\d{0,6}))?\}/g)) repeats *= Math.max(1, Number(least), Number(most || 0));
+  for (const [, least, most] of pattern.matchAll(/\{(\d{1,6})(?:,(\d{0,6}))?\}/g))
+    repeats *= Math.max(1, Number(least), Number(most || 0));
   return pattern.length * Math.min(repeats, 1000);
 }
 

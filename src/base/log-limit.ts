@@ -40,7 +40,13 @@ export function limitLog(log: Log, nowMs: () => number = () => performance.now()
       inner[level](budget.suppressed > 0 ? { ...fields, suppressed: budget.suppressed } : fields, message);
       budget.suppressed = 0;
     };
-    return { debug: (fields, message) => inner.debug(fields, message), info: say('info'), warn: say('warn'), error: say('error'), child: (bindings) => wrap(inner.child(bindings)) };
+    return {
+      debug: (fields, message) => inner.debug(fields, message),
+      info: say('info'),
+      warn: say('warn'),
+      error: say('error'),
+      child: (bindings) => wrap(inner.child(bindings)),
+    };
   }
 
   return wrap(log);

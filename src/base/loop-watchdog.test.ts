@@ -10,7 +10,7 @@ before(() => (watchdog = new LoopWatchdog((block) => reports.push(block))));
 after(() => watchdog.close());
 
 function block(ms: number): void {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 test('who blocks the loop is named, with what else is under way', async () => {

@@ -21,10 +21,21 @@ export interface ProgramResult {
 export function runProgram(
   file: string,
   args: readonly string[],
-  options: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number; late?: () => void; signal?: AbortSignal } = {},
+  options: {
+    input?: string | Buffer;
+    env?: NodeJS.ProcessEnv;
+    cwd?: string;
+    timeoutMs?: number;
+    late?: () => void;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env: options.env ?? process.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      env: options.env ?? process.env,
+      cwd: options.cwd,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const stdout = new CappedText(MAX_OUTPUT_BYTES);
     const stderr = new CappedText(MAX_COMPLAINT_BYTES);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -48,7 +59,10 @@ export function runProgram(
     signal?.addEventListener('abort', aborted, { once: true });
     child.once('exit', () => signal?.removeEventListener('abort', aborted));
     child.stdin.on('error', () => {}); // the program may end before it has read its input
-    child.on('error', (error) => (clearTimeout(timer), reject(systemError(`cannot run ${file}: ${error.message}`, error))));
+    child.on(
+      'error',
+      (error) => (clearTimeout(timer), reject(systemError(`cannot run ${file}: ${error.message}`, error))),
+    );
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({

@@ -13,5 +13,8 @@ test('no password is shown', () => {
     assert.equal(redactedUrl(new URL(address)), shown);
     assert.equal(redactedUrlText(address), shown);
   }
-  assert.equal(redactedUrlText('from http://me:se@cret@ho st/ and ftp://you:word@x'), 'from http://me:xxxxx@ho st/ and ftp://you:xxxxx@x');
+  assert.equal(
+    redactedUrlText('from http://me:se@cret@ho st/ and ftp://you:word@x'),
+    'from http://me:xxxxx@ho st/ and ftp://you:xxxxx@x',
+  );
 });

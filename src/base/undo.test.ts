@@ -12,13 +12,22 @@ test('unwinding runs steps last-in first-out and goes on past failures', async (
   undo.push('third', async () => void seen.push('third'));
   const failures = await undo.unwind();
   assert.deepEqual(seen, ['third', 'first']);
-  assert.deepEqual(failures.map((failure) => failure.name), ['second']);
+  assert.deepEqual(
+    failures.map((failure) => failure.name),
+    ['second'],
+  );
   assert.equal(undo.size, 0);
 });
 
 test('withUndo keeps the work of a success and reports undo failures of a failure without hiding the error', async () => {
   const seen: string[] = [];
-  assert.equal(await withUndo(async (undo) => (undo.push('x', () => void seen.push('x')), 1), () => {}), 1);
+  assert.equal(
+    await withUndo(
+      async (undo) => (undo.push('x', () => void seen.push('x')), 1),
+      () => {},
+    ),
+    1,
+  );
   assert.deepEqual(seen, []);
   const reported: string[] = [];
   await assert.rejects(

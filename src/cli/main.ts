@@ -21,7 +21,13 @@ const globalFlags: readonly Flag[] = [
   { name: 'context', short: 'c', type: type.string, usage: 'Ignored: there are no contexts', hidden: true },
   { name: 'debug', short: 'D', type: type.bool, usage: 'Enable debug mode: show every request' },
   { name: 'host', short: 'H', type: type.list, usage: 'Daemon socket to connect to' },
-  { name: 'log-level', short: 'l', type: type.string, preset: 'info', usage: 'Set the logging level ("debug", "info", "warn", "error", "fatal")' },
+  {
+    name: 'log-level',
+    short: 'l',
+    type: type.string,
+    preset: 'info',
+    usage: 'Set the logging level ("debug", "info", "warn", "error", "fatal")',
+  },
   { name: 'tls', type: type.bool, usage: 'Use TLS', hidden: true },
   { name: 'tlsverify', type: type.bool, usage: 'Use TLS and verify the remote', hidden: true },
   { name: 'version', short: 'v', type: type.bool, usage: 'Print version information and quit' },
@@ -46,7 +52,9 @@ async function main(argv: readonly string[]): Promise<void> {
   const found = find(globals.args);
   if ('group' in found) return groupUsage(found.group, found.rest);
   if (!('entry' in found)) {
-    throw new StatusError(`${PROGRAM}: unknown command: ${PROGRAM} ${word}\n\nRun '${PROGRAM} --help' for more information`);
+    throw new StatusError(
+      `${PROGRAM}: unknown command: ${PROGRAM} ${word}\n\nRun '${PROGRAM} --help' for more information`,
+    );
   }
   const command = await found.entry.load();
   const flags = new FlagSet(command.flags);
@@ -67,11 +75,20 @@ async function call(command: Command, path: string, flags: FlagSet, globals: Fla
   let client: ApiClient | undefined;
   const connect = () => {
     const hosts = globals.list('host');
-    if (hosts.length > 1) throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
+    if (hosts.length > 1)
+      throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
     const trace = debug ? (line: string) => complain(`DEBU ${line}`) : undefined;
     return (client = new ApiClient(parseEndpoint(chooseHost(hosts[0], process.env)), trace));
   };
-  await command.run({ path, flags, args: flags.args, debug, get client() { return client ?? connect(); } });
+  await command.run({
+    path,
+    flags,
+    args: flags.args,
+    debug,
+    get client() {
+      return client ?? connect();
+    },
+  });
 }
 
 function parseFlags(flags: FlagSet, argv: readonly string[], interspersed: boolean, usage: string, path: string): void {
@@ -83,7 +100,10 @@ function parseFlags(flags: FlagSet, argv: readonly string[], interspersed: boole
   }
 }
 
-type Found = { group: Group; rest: readonly string[] } | { entry: Entry; path: string; rest: readonly string[] } | { nothing: true };
+type Found =
+  | { group: Group; rest: readonly string[] }
+  | { entry: Entry; path: string; rest: readonly string[] }
+  | { nothing: true };
 
 function find(words: readonly string[]): Found {
   const [first = '', second, ...rest] = words;
@@ -105,7 +125,9 @@ async function groupUsage(group: Group, words: readonly string[]): Promise<void>
   const flags = new FlagSet([]);
   parseFlags(flags, words, true, path, path);
   if (flags.args.length > 0 && !flags.helpWanted) {
-    throw new StatusError(`${PROGRAM}: unknown command: ${path} ${flags.args[0]}\n\nUsage:  ${path}\n\nRun '${path} --help' for more information`);
+    throw new StatusError(
+      `${PROGRAM}: unknown command: ${path} ${flags.args[0]}\n\nUsage:  ${path}\n\nRun '${path} --help' for more information`,
+    );
   }
   if (flags.shortHelpUsed) print(SHORT_HELP_NOTE);
   const { groupHelp } = await import('./command/help.ts');
@@ -133,13 +155,19 @@ function checkArguments(command: Command, path: string, usage: string, args: rea
   if (args.length >= least && args.length <= most) return;
   const plural = (count: number) => (count === 1 ? 'argument' : 'arguments');
   const complaint =
-    most === 0 ? 'accepts no arguments'
-    : least === most ? `requires ${least} ${plural(least)}`
-    : most === Infinity ? `requires at least ${least} ${plural(least)}`
-    : least === 0 ? `requires at most ${most} ${plural(most)}`
-    : `requires at least ${least} and at most ${most} ${plural(most)}`;
+    most === 0
+      ? 'accepts no arguments'
+      : least === most
+        ? `requires ${least} ${plural(least)}`
+        : most === Infinity
+          ? `requires at least ${least} ${plural(least)}`
+          : least === 0
+            ? `requires at most ${most} ${plural(most)}`
+            : `requires at least ${least} and at most ${most} ${plural(most)}`;
   const hint = most === Infinity ? 'See' : 'Run';
-  throw new StatusError(`${PROGRAM}: '${path}' ${complaint}\n\nUsage:  ${usage}\n\n${hint} '${path} --help' for more information`);
+  throw new StatusError(
+    `${PROGRAM}: '${path}' ${complaint}\n\nUsage:  ${usage}\n\n${hint} '${path} --help' for more information`,
+  );
 }
 
 function versionLine(): string {

@@ -26,13 +26,23 @@ export async function checkHosts(hosts: readonly string[], group: string): Promi
 }
 
 /** Listens on every host; a socket file that nobody answers on is stale and replaced. Resolves to what closes them. */
-export async function listenOn(makeServer: () => HttpServer, hosts: readonly string[], group: string, log: Log): Promise<() => Promise<void>> {
+export async function listenOn(
+  makeServer: () => HttpServer,
+  hosts: readonly string[],
+  group: string,
+  log: Log,
+): Promise<() => Promise<void>> {
   const servers: { server: HttpServer; path: string | undefined }[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(servers.map(({ server }) => new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    })));
+    await Promise.all(
+      servers.map(
+        ({ server }) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeAllConnections();
+          }),
+      ),
+    );
     for (const { path } of servers) if (path !== undefined) rmSync(path, { force: true });
   };
   try {
@@ -40,7 +50,10 @@ export async function listenOn(makeServer: () => HttpServer, hosts: readonly str
       const server = makeServer();
       const path = socketPath(host);
       if (path === undefined) {
-        log.warn({ host }, 'the API is served over TCP without authentication: whoever reaches it is root on this machine');
+        log.warn(
+          { host },
+          'the API is served over TCP without authentication: whoever reaches it is root on this machine',
+        );
         await listen(server, tcpAddress(host), host);
       } else {
         await freeSocketPath(path);
@@ -69,7 +82,9 @@ function listen(server: Server, where: { path: string } | { host: string; port: 
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const reason = errorCode(error) === 'EADDRINUSE' ? 'address already in use' : error.message;
-      reject(new CausewayError('conflict', `failed to load listeners: can't listen on ${host}: ${reason}`, { cause: error }));
+      reject(
+        new CausewayError('conflict', `failed to load listeners: can't listen on ${host}: ${reason}`, { cause: error }),
+      );
     };
     server.once('error', fail);
     server.listen({ ...where, backlog: BACKLOG }, () => {
@@ -92,13 +107,21 @@ async function socketFile(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-  if (!isSocket) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: a file that is no socket is in the way`);
+  if (!isSocket)
+    throw new CausewayError(
+      'conflict',
+      `failed to load listeners: can't create unix socket ${path}: a file that is no socket is in the way`,
+    );
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => (probe.destroy(), resolve(true)));
     probe.once('error', () => resolve(false));
   });
-  if (answered) throw new CausewayError('conflict', `failed to load listeners: can't create unix socket ${path}: address already in use: another daemon answers on it`);
+  if (answered)
+    throw new CausewayError(
+      'conflict',
+      `failed to load listeners: can't create unix socket ${path}: address already in use: another daemon answers on it`,
+    );
   return true;
 }
 
@@ -111,14 +134,17 @@ function restrict(path: string, group: string): void {
 /** The group of socket files. @throws invalid where the one that was asked for is not there */
 export function socketGroup(group: string): number | undefined {
   const gid = groupId(group || 'docker');
-  if (gid === undefined && group !== '') throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
+  if (gid === undefined && group !== '')
+    throw new CausewayError('invalid', `group ${group} not found: create it (groupadd ${group}) or leave --group away`);
   return gid;
 }
 
 function groupId(name: string): number | undefined {
   if (/^\d+$/.test(name)) return Number(name);
   try {
-    const line = readFileSync('/etc/group', 'utf8').split('\n').find((candidate) => candidate.startsWith(`${name}:`));
+    const line = readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .find((candidate) => candidate.startsWith(`${name}:`));
     return line === undefined ? undefined : Number(line.split(':')[2]);
   } catch (error) {
     throw new CausewayError('system', `cannot read /etc/group: ${errorMessage(error)}`);

@@ -26,12 +26,22 @@ const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8
 /** Throws `invalid`, in dockerd's words where it has them. */
 export function refuseBadValues(config: DaemonConfig): void {
   for (const host of config.hosts) checkHost(host);
-  for (const label of config.labels) if (!label.includes('=')) throw invalid(`invalid argument "${label}" for "--label" flag: bad attribute format: ${label}`);
-  for (const domain of config.dnsSearch) if (domain === '' || /[\s/]/.test(domain)) throw invalid(`invalid argument "${domain}" for "--dns-search" flag: ${domain} is not a valid domain`);
-  for (const option of config.dnsOptions) if (option === '' || /\s/.test(option)) throw invalid(`invalid argument "${option}" for "--dns-opt" flag: ${option} is not one option`);
+  for (const label of config.labels)
+    if (!label.includes('='))
+      throw invalid(`invalid argument "${label}" for "--label" flag: bad attribute format: ${label}`);
+  for (const domain of config.dnsSearch)
+    if (domain === '' || /[\s/]/.test(domain))
+      throw invalid(`invalid argument "${domain}" for "--dns-search" flag: ${domain} is not a valid domain`);
+  for (const option of config.dnsOptions)
+    if (option === '' || /\s/.test(option))
+      throw invalid(`invalid argument "${option}" for "--dns-opt" flag: ${option} is not one option`);
   const gateway = config.hostGatewayIp;
-  if (gateway !== '' && ipVersion(gateway) === 0) throw invalid(`invalid argument "${gateway}" for "--host-gateway-ip" flag: it is not an IP address`);
-  if (LOG_OPTIONS[config.logDriver] === undefined) throw invalid(`failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${Object.keys(LOG_OPTIONS).join(', ')}`);
+  if (gateway !== '' && ipVersion(gateway) === 0)
+    throw invalid(`invalid argument "${gateway}" for "--host-gateway-ip" flag: it is not an IP address`);
+  if (LOG_OPTIONS[config.logDriver] === undefined)
+    throw invalid(
+      `failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${Object.keys(LOG_OPTIONS).join(', ')}`,
+    );
   checkCgroupParent(config.cgroupParent);
   checkBridges(config);
 }
@@ -39,9 +49,12 @@ export function refuseBadValues(config: DaemonConfig): void {
 function checkHost(host: string): void {
   const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
   const port = /^tcp:\/\/(?:[^/:]+|\[[0-9a-fA-F:.]+\]):(\d+)$/.exec(host)?.[1];
-  if (path === undefined && port === undefined) throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) throw invalid(`invalid bind address (${host}): a port is a number from 1 to 65535`);
-  if (path !== undefined && Buffer.byteLength(path) > MAX_SOCKET_PATH) throw invalid(`invalid bind address (${host}): the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
+  if (path === undefined && port === undefined)
+    throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
+    throw invalid(`invalid bind address (${host}): a port is a number from 1 to 65535`);
+  if (path !== undefined && Buffer.byteLength(path) > MAX_SOCKET_PATH)
+    throw invalid(`invalid bind address (${host}): the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
 }
 
 /** A container's own cgroup is below it. */
@@ -54,18 +67,31 @@ function checkCgroupParent(parent: string): void {
 }
 
 function checkBridges(config: DaemonConfig): void {
-  for (const [flag, name] of [['bridge', config.bridgeName], ['default-bridge-name', config.defaultBridgeName]] as const) {
+  for (const [flag, name] of [
+    ['bridge', config.bridgeName],
+    ['default-bridge-name', config.defaultBridgeName],
+  ] as const) {
     const complaint = name === '' ? undefined : linkNameComplaint(name);
     if (complaint !== undefined) throw invalid(`invalid --${flag} "${name}": ${complaint}`);
   }
-  for (const [flag, bip] of [['bip', config.bip], ['bip6', config.bip6]] as const) {
+  for (const [flag, bip] of [
+    ['bip', config.bip],
+    ['bip6', config.bip6],
+  ] as const) {
     const address = bip.slice(0, bip.indexOf('/'));
-    if (bip !== '' && (bip.endsWith('/0') || NO_HOSTS.some((subnet) => subnetContains(subnet, address)))) throw invalid(`invalid --${flag} "${bip}": no bridge can have this address`);
+    if (bip !== '' && (bip.endsWith('/0') || NO_HOSTS.some((subnet) => subnetContains(subnet, address))))
+      throw invalid(`invalid --${flag} "${bip}": no bridge can have this address`);
   }
   if (config.bridgeName === 'none') return;
-  for (const [flag, address, range] of [['default-gateway', config.defaultGateway, config.bip || config.fixedCidr], ['default-gateway-v6', config.defaultGatewayV6, config.bip6 || config.fixedCidrV6]] as const) {
+  for (const [flag, address, range] of [
+    ['default-gateway', config.defaultGateway, config.bip || config.fixedCidr],
+    ['default-gateway-v6', config.defaultGatewayV6, config.bip6 || config.fixedCidrV6],
+  ] as const) {
     const subnet = parseSubnet(range);
-    if (address !== '' && subnet && !subnetContains(subnet, address)) throw invalid(`invalid --${flag} "${address}": the subnet of the default bridge, ${formatSubnet(subnet)}, doesn't contain this address`);
+    if (address !== '' && subnet && !subnetContains(subnet, address))
+      throw invalid(
+        `invalid --${flag} "${address}": the subnet of the default bridge, ${formatSubnet(subnet)}, doesn't contain this address`,
+      );
   }
   try {
     checkDefaultBridge(config);
@@ -92,13 +118,21 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
     }
   };
   attempt(() => void socketGroup(config.socketGroup));
-  if (config.defaultRuntime !== '') attempt(() => void chooseNamedRuntime(runtimeTable(config.runtimes), config.defaultRuntime));
-  for (const [flag, directory] of [['data-root', config.dataRoot], ['exec-root', config.execRoot], ['pidfile', dirname(config.pidFile)]] as const) attempt(() => refuseFileInTheWay(flag, directory));
+  if (config.defaultRuntime !== '')
+    attempt(() => void chooseNamedRuntime(runtimeTable(config.runtimes), config.defaultRuntime));
+  for (const [flag, directory] of [
+    ['data-root', config.dataRoot],
+    ['exec-root', config.execRoot],
+    ['pidfile', dirname(config.pidFile)],
+  ] as const)
+    attempt(() => refuseFileInTheWay(flag, directory));
   for (const registry of config.insecureRegistries) attempt(() => checkRegistry(registry));
   const notes = [...integrationNotes(config), ...poolNotes(config), ...networkOptionFindings(config, attempt)];
   for (const [name, value] of Object.entries(config.logOptions)) {
-    if (!LOG_OPTIONS[config.logDriver]?.includes(name)) problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
-    else if (name === 'max-size' && !/^(-1|\d+(\.\d+)?\s*[kmgt]?b?)$/i.test(value)) problems.push(`invalid value for max-size: ${value}`);
+    if (!LOG_OPTIONS[config.logDriver]?.includes(name))
+      problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
+    else if (name === 'max-size' && !/^(-1|\d+(\.\d+)?\s*[kmgt]?b?)$/i.test(value))
+      problems.push(`invalid value for max-size: ${value}`);
   }
   return { problems, notes };
 }
@@ -107,7 +141,8 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
 function refuseFileInTheWay(flag: string, path: string): void {
   for (let there = path; ; there = dirname(there)) {
     const found = statIfThere(there);
-    if (found && !found.isDirectory()) throw invalid(`invalid --${flag} "${path}": ${there} is a file and no directory`);
+    if (found && !found.isDirectory())
+      throw invalid(`invalid --${flag} "${path}": ${there} is a file and no directory`);
     if (found || there === '/') return;
   }
 }
@@ -122,29 +157,45 @@ function statIfThere(path: string): Stats | undefined {
 }
 
 function checkRegistry(registry: string): void {
-  if (registry.includes('://')) throw invalid(`invalid --insecure-registry "${registry}": insecure registry ${registry} should not contain '://'`);
+  if (registry.includes('://'))
+    throw invalid(`invalid --insecure-registry "${registry}": insecure registry ${registry} should not contain '://'`);
   const isName = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(registry);
-  if (!isName && parseSubnet(registry) === undefined) throw invalid(`invalid --insecure-registry "${registry}": expected HOST, HOST:PORT or a subnet`);
+  if (!isName && parseSubnet(registry) === undefined)
+    throw invalid(`invalid --insecure-registry "${registry}": expected HOST, HOST:PORT or a subnet`);
 }
 
 /** What an option does that its name does not say; the daemon logs it too. */
 export function integrationNotes({ integrationUnsaid, firewallIntegration, ip6tablesWay }: DaemonConfig): string[] {
-  if (integrationUnsaid) return ['--iptables=false turns --firewall-integration off: no way is made for containers in other firewalls of this host; --firewall-integration=true makes it'];
+  if (integrationUnsaid)
+    return [
+      '--iptables=false turns --firewall-integration off: no way is made for containers in other firewalls of this host; --firewall-integration=true makes it',
+    ];
   if (!firewallIntegration || ip6tablesWay) return [];
-  return ['--ip6tables=false: no way is made for containers in rules of ip6tables and ufw about IPv6 (in those of iptables, and in firewalld, whose zones are of both versions, it is); --firewall-integration=true makes it'];
+  return [
+    '--ip6tables=false: no way is made for containers in rules of ip6tables and ufw about IPv6 (in those of iptables, and in firewalld, whose zones are of both versions, it is); --firewall-integration=true makes it',
+  ];
 }
 
 /** As Docker, a pool inside another one is passed over. */
 function poolNotes({ addressPools }: DaemonConfig): string[] {
   const subnets = addressPools.map(({ base }) => parseSubnet(base)!);
   return subnets.flatMap((subnet, index) =>
-    subnets.slice(0, index).filter((other) => subnetsOverlap(subnet, other)).map((other) => `the default address pools ${formatSubnet(other)} and ${formatSubnet(subnet)} overlap: only the larger one, or the first, is used`),
+    subnets
+      .slice(0, index)
+      .filter((other) => subnetsOverlap(subnet, other))
+      .map(
+        (other) =>
+          `the default address pools ${formatSubnet(other)} and ${formatSubnet(subnet)} overlap: only the larger one, or the first, is used`,
+      ),
   );
 }
 
 function networkOptionFindings({ networkOptions }: DaemonConfig, attempt: (work: () => void) => void): string[] {
   return Object.entries(networkOptions).flatMap(([driver, options]) => {
-    if (!['bridge', 'macvlan', 'ipvlan'].includes(driver)) return [`--default-network-opt for "${driver}" has no effect: the drivers with options are bridge, macvlan and ipvlan`];
+    if (!['bridge', 'macvlan', 'ipvlan'].includes(driver))
+      return [
+        `--default-network-opt for "${driver}" has no effect: the drivers with options are bridge, macvlan and ipvlan`,
+      ];
     attempt(() => checkOptions({ options }));
     return unknownOptionWarnings({ options });
   });

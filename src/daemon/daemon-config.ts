@@ -20,12 +20,15 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
   checkBip(bip, texts['fixed-cidr'] ?? '', 4);
   checkBip(texts['bip6'] ?? '', texts['fixed-cidr-v6'] ?? '', 6);
   if (texts['default-gateway-v6'] && !texts['bip6'] && !texts['fixed-cidr-v6']) {
-    throw invalid('--default-gateway-v6 needs --bip6 or --fixed-cidr-v6: it must be in the subnet of the default bridge');
+    throw invalid(
+      '--default-gateway-v6 needs --bip6 or --fixed-cidr-v6: it must be in the subnet of the default bridge',
+    );
   }
   const dns = lists['dns'] ?? [];
   for (const server of dns) if (ipVersion(server) === 0) throw invalid(`${server} is not an ip address`);
   const hostBindingIp = texts['ip'] ?? '0.0.0.0';
-  if (ipVersion(hostBindingIp) === 0) throw invalid(`invalid argument "${hostBindingIp}" for "--ip": it is not an IP address`);
+  if (ipVersion(hostBindingIp) === 0)
+    throw invalid(`invalid argument "${hostBindingIp}" for "--ip": it is not an IP address`);
   const mtu = Number(texts['mtu'] ?? 1500);
   if (mtu !== 0 && (mtu < 68 || mtu > 65535)) throw invalid(`invalid default MTU: ${mtu}`);
   const config: DaemonConfig = {
@@ -87,7 +90,8 @@ function absolute(path: string, name: string): string {
 function checkBip(bip: string, fixedCidr: string, version: 4 | 6): void {
   const names = version === 4 ? ['bip', 'fixed-cidr'] : ['bip6', 'fixed-cidr-v6'];
   for (const [index, text] of [bip, fixedCidr].entries()) {
-    if (text !== '' && parseSubnet(text)?.version !== version) throw invalid(`invalid --${names[index]} "${text}": invalid CIDR address: ${text}`);
+    if (text !== '' && parseSubnet(text)?.version !== version)
+      throw invalid(`invalid --${names[index]} "${text}": invalid CIDR address: ${text}`);
   }
   const bridge = parseSubnet(bip);
   if (fixedCidr !== '' && bridge && !subnetContains(bridge, fixedCidr.split('/')[0]!)) {
@@ -97,7 +101,8 @@ function checkBip(bip: string, fixedCidr: string, version: 4 | 6): void {
 
 function gateway(texts: RawOptions['texts'], flag: string, version: 4 | 6): string {
   const address = texts[flag] ?? '';
-  if (address !== '' && ipVersion(address) !== version) throw invalid(`invalid argument "${address}" for "--${flag}": it is not an IPv${version} address`);
+  if (address !== '' && ipVersion(address) !== version)
+    throw invalid(`invalid argument "${address}" for "--${flag}": it is not an IPv${version} address`);
   return address;
 }
 
@@ -117,8 +122,12 @@ function parsePool(text: string): { base: string; size: number } {
   const { base, size } = fields as { base?: string; size?: string };
   const subnet = parseSubnet(base ?? '');
   const bits = Number(size);
-  if (!subnet || !Number.isInteger(bits)) throw invalid(`invalid default address pool "${text}": expected base=SUBNET,size=PREFIX-LENGTH`);
-  if (bits < subnet.prefix || bits > (subnet.version === 4 ? 32 : 128)) throw invalid(`invalid default address pool "${text}": the size must be between the base's prefix length and ${subnet.version === 4 ? 32 : 128}`);
+  if (!subnet || !Number.isInteger(bits))
+    throw invalid(`invalid default address pool "${text}": expected base=SUBNET,size=PREFIX-LENGTH`);
+  if (bits < subnet.prefix || bits > (subnet.version === 4 ? 32 : 128))
+    throw invalid(
+      `invalid default address pool "${text}": the size must be between the base's prefix length and ${subnet.version === 4 ? 32 : 128}`,
+    );
   return { base: base!, size: bits };
 }
 
@@ -131,5 +140,7 @@ function pair(text: string, name: string): [string, string] {
 function parseBytes(text: string): number {
   const match = /^(\d+)([kmg]?)b?$/i.exec(text);
   if (!match) throw invalid(`invalid size: '${text}'`);
-  return Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g'];
+  return (
+    Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g']
+  );
 }

@@ -44,7 +44,9 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   const log = limitLog(createLog(config.logLevel));
   const ready = takeServiceManager(process.env, log);
   // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
-  process.on('unhandledRejection', (reason) => log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'));
+  process.on('unhandledRejection', (reason) =>
+    log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'),
+  );
   for (const note of integrationNotes(config)) log.info({}, note);
   const undo = new UndoStack();
   const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
@@ -55,7 +57,8 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   } catch (error) {
     // Before room is made by what is undone.
     const explained = withWayOut(error, { ...roots(config), '--pidfile': dirname(config.pidFile) });
-    for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
+    for (const failure of await undo.unwind())
+      log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
     throw explained;
   }
   ready();
@@ -64,7 +67,8 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   // A second signal means now.
   void nextSignal().then(() => process.exit(1));
   if (!config.liveRestore) await engine.stopAll(config.shutdownTimeoutS);
-  for (const failure of await undo.unwind()) log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
+  for (const failure of await undo.unwind())
+    log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
   // Whatever still holds the event loop (a client's stream, a timer) is of no use to anybody now.
   process.exit(0);
 }
@@ -83,9 +87,15 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
   const cgroupMode = preparePrivateMounts(config.execRoot, log);
 
-  const store = Store.open(stateDirectory(config.dataRoot), { shapes: RECORD_SHAPES, log: log.child({ room: 'store' }) });
+  const store = Store.open(stateDirectory(config.dataRoot), {
+    shapes: RECORD_SHAPES,
+    log: log.child({ room: 'store' }),
+  });
   undo.push('state', () => store.close());
-  const images = await ImageStore.open(imageDirectory(config.dataRoot), { log: log.child({ room: 'image' }), insecureRegistries: config.insecureRegistries });
+  const images = await ImageStore.open(imageDirectory(config.dataRoot), {
+    log: log.child({ room: 'image' }),
+    insecureRegistries: config.insecureRegistries,
+  });
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
 
@@ -160,7 +170,11 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     const number = (text: string): string => /\d+\.\d+[^\s,]*/.exec(text)?.[0] ?? text;
     return [
       { name: 'conmon', version: number(conmon), details: {} },
-      ...Object.entries(found).map(([name, one]) => ({ name, version: number(one.version), details: { Path: one.path } })),
+      ...Object.entries(found).map(([name, one]) => ({
+        name,
+        version: number(one.version),
+        details: { Path: one.path },
+      })),
     ];
   };
 
@@ -202,16 +216,27 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       cgroupDriver: 'cgroupfs',
       defaultRuntime,
       runtimes: (await runtimeVersions()).runtimes,
-      storageStatus: [['Backing Filesystem', 'extfs'], ['Supports d_type', 'true']],
+      storageStatus: [
+        ['Backing Filesystem', 'extfs'],
+        ['Supports d_type', 'true'],
+      ],
       // Docker's client shows the last two nowhere else.
-      securityOptions: ['name=seccomp,profile=builtin', ...(cgroupMode === 'v2' ? ['name=cgroupns'] : []), ...(config.firewallIntegration ? ['name=firewall-integration'] : []), ...(config.inputPolicy ? ['name=respect-input-policy'] : [])],
+      securityOptions: [
+        'name=seccomp,profile=builtin',
+        ...(cgroupMode === 'v2' ? ['name=cgroupns'] : []),
+        ...(config.firewallIntegration ? ['name=firewall-integration'] : []),
+        ...(config.inputPolicy ? ['name=respect-input-policy'] : []),
+      ],
       ipForward: flagOf('/proc/sys/net/ipv4/ip_forward'),
       bridgeNfIptables: flagOf('/proc/sys/net/bridge/bridge-nf-call-iptables'),
       bridgeNfIp6tables: flagOf('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),
       debug: config.logLevel === 'debug',
       liveRestore: config.liveRestore,
       logDriver: config.logDriver,
-      firewall: [['firewall-integration', String(config.firewallIntegration)], ['respect-input-policy', String(config.inputPolicy)]],
+      firewall: [
+        ['firewall-integration', String(config.firewallIntegration)],
+        ['respect-input-policy', String(config.inputPolicy)],
+      ],
       warnings: [...stateWarnings(config.dataRoot), ...(await network.hostWarnings())],
       labels: config.labels,
       addressPools: config.addressPools,
@@ -226,7 +251,14 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   await resolver.settle();
 
   const closeSockets = await listenOn(
-    () => createApiServer(engine, { log: log.child({ room: 'api' }), ...build, defaultRuntime, cgroupVersion: cgroupMode === 'v2' ? '2' : '1', explain: (error) => nameUnwritable(error, roots(config)) }),
+    () =>
+      createApiServer(engine, {
+        log: log.child({ room: 'api' }),
+        ...build,
+        defaultRuntime,
+        cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
+        explain: (error) => nameUnwritable(error, roots(config)),
+      }),
     config.hosts,
     config.socketGroup,
     log,
@@ -236,16 +268,26 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   return engine;
 }
 
-const roots = ({ dataRoot, execRoot }: DaemonConfig): Directories => ({ '--data-root': dataRoot, '--exec-root': execRoot });
+const roots = ({ dataRoot, execRoot }: DaemonConfig): Directories => ({
+  '--data-root': dataRoot,
+  '--exec-root': execRoot,
+});
 
 function networkStore(store: Store): NetworkStore {
   return {
-    load: () => ({ networks: store.values<NetworkRecord>('networks'), sandboxes: store.values<SandboxRecord>('sandboxes') }),
+    load: () => ({
+      networks: store.values<NetworkRecord>('networks'),
+      sandboxes: store.values<SandboxRecord>('sandboxes'),
+    }),
     commit: (change) =>
       store.commit([
         ...(change.putNetworks ?? []).map((record): Change => ({ table: 'networks', key: record.id, value: record })),
         ...(change.removeNetworks ?? []).map((key): Change => ({ table: 'networks', key, value: undefined })),
-        ...(change.putSandboxes ?? []).map((record): Change => ({ table: 'sandboxes', key: record.sandbox.containerId, value: record })),
+        ...(change.putSandboxes ?? []).map((record): Change => ({
+          table: 'sandboxes',
+          key: record.sandbox.containerId,
+          value: record,
+        })),
         ...(change.removeSandboxes ?? []).map((key): Change => ({ table: 'sandboxes', key, value: undefined })),
       ]),
   };

@@ -67,16 +67,19 @@ async function main(): Promise<void> {
   }
 
   let aloneSince = performance.now();
-  idle = setInterval(() => {
-    if (control.daemonIsHere) {
-      aloneSince = performance.now();
-      return;
-    }
-    resolver.removeVanished();
-    if (!control.canBeFound) return end('the control socket was removed');
-    if (resolver.sandboxCount > 0) aloneSince = performance.now();
-    if (performance.now() - aloneSince >= idleMs) end('nothing to do');
-  }, Math.min(CHECK_EVERY_MS, idleMs));
+  idle = setInterval(
+    () => {
+      if (control.daemonIsHere) {
+        aloneSince = performance.now();
+        return;
+      }
+      resolver.removeVanished();
+      if (!control.canBeFound) return end('the control socket was removed');
+      if (resolver.sandboxCount > 0) aloneSince = performance.now();
+      if (performance.now() - aloneSince >= idleMs) end('nothing to do');
+    },
+    Math.min(CHECK_EVERY_MS, idleMs),
+  );
 }
 
 /** Goes on with the sockets of the resolver that serves at `path`; undefined if there is none. */

@@ -43,7 +43,7 @@ export function createResolverSockets(log: LineLog): ResolverSockets {
   let ready: number[] = [];
   let next = 0;
   watchReadable(poller.fd, () => {
-    for (let work = 0; work < WORK_PER_WAKE_UP; ) {
+    for (let work = 0; work < WORK_PER_WAKE_UP;) {
       if (next === ready.length) {
         ready = poller.wait(0);
         next = 0;
@@ -58,7 +58,8 @@ export function createResolverSockets(log: LineLog): ResolverSockets {
     }
   });
   return {
-    openUdp: ({ netns, address, port }) => openUdpSocket({ ...inNetns(netns), address, port, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
+    openUdp: ({ netns, address, port }) =>
+      openUdpSocket({ ...inNetns(netns), address, port, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
     connectUdp: ({ netns, address, port }) => connectUdpSocket({ ...inNetns(netns), address, port }),
     send: (fd, message) => void sendPacket(fd, message),
     receive: (fd) => {
@@ -68,7 +69,10 @@ export function createResolverSockets(log: LineLog): ResolverSockets {
     openTcpListener: ({ netns, address, port }) => openTcpListener({ ...inNetns(netns), address, port }),
     openTcp: ({ netns, family }) =>
       runInNetns(netns, () =>
-        check(ffi.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open TCP socket'),
+        check(
+          ffi.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+          'open TCP socket',
+        ),
       ),
     close: closeFd,
     netnsIdentity,
@@ -103,6 +107,7 @@ function wrapBatch(batch: DatagramBatch): Batch {
       if (batch.queued > 0) batch.send(fd);
     },
     // Late answers are few: no batch is worth waiting for.
-    sendTo: (fd, receiver, message) => void ffi.sendto(fd, message, message.length, MSG_DONTWAIT, receiver, receiver.length),
+    sendTo: (fd, receiver, message) =>
+      void ffi.sendto(fd, message, message.length, MSG_DONTWAIT, receiver, receiver.length),
   };
 }

@@ -11,8 +11,22 @@ const CASES: readonly (readonly [string, boolean, Readonly<Record<string, string
   ['a snap', true, { '/snap/docker/2963/bin/dockerd': '', '/snap/docker/current': '-> 2963' }],
   ['a snap that was removed', false, { '/snap/bin/other': '', '/var/snap/docker/common/x': '' }],
   ['a unit', true, { '/usr/lib/systemd/system/docker.service': '[Service]\nExecStart=/opt/docker/dockerd -H fd://\n' }],
-  ['a unit that is masked', false, { '/etc/systemd/system/docker.service': '-> /dev/null', '/usr/lib/systemd/system/docker.service': '[Service]\nExecStart=/usr/bin/dockerd\n' }],
-  ['a unit that starts another engine', false, { '/etc/systemd/system/docker.service': '[Unit]\nDescription=instead of dockerd\n[Service]\nExecStart=/usr/bin/causeway daemon\n' }],
+  [
+    'a unit that is masked',
+    false,
+    {
+      '/etc/systemd/system/docker.service': '-> /dev/null',
+      '/usr/lib/systemd/system/docker.service': '[Service]\nExecStart=/usr/bin/dockerd\n',
+    },
+  ],
+  [
+    'a unit that starts another engine',
+    false,
+    {
+      '/etc/systemd/system/docker.service':
+        '[Unit]\nDescription=instead of dockerd\n[Service]\nExecStart=/usr/bin/causeway daemon\n',
+    },
+  ],
   ['a dockerd that runs', true, { '/run/docker.pid': '812', '/proc/812/comm': 'dockerd\n' }],
   ['a pid file that was left behind', false, { '/run/docker.pid': '812', '/proc/812/comm': 'sshd\n' }],
   ['a pid file of another engine', false, { '/var/run/docker.pid': '9', '/proc/9/comm': 'node\n' }],

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { findProgram } from './host-facts.ts';
 
 const SNAP = '/snap/docker/current';
-const UNIT_DIRECTORIES = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+const UNIT_DIRECTORIES = [
+  '/etc/systemd/system',
+  '/run/systemd/system',
+  '/usr/local/lib/systemd/system',
+  '/usr/lib/systemd/system',
+  '/lib/systemd/system',
+];
 const PID_FILES = ['/run/docker.pid', '/var/run/docker.pid', '/var/snap/docker/current/run/docker.pid'];
 
 export function dockerInstalled(): boolean {
@@ -18,7 +24,9 @@ export function dockerElsewhere(root = '/'): boolean {
 
 /** The first directory that has the unit counts. One that starts another engine under that name, or is masked, is none of Docker's. */
 function hasUnit(root: string): boolean {
-  const text = UNIT_DIRECTORIES.map((directory) => textOf(join(root, directory, 'docker.service'))).find((found) => found !== undefined);
+  const text = UNIT_DIRECTORIES.map((directory) => textOf(join(root, directory, 'docker.service'))).find(
+    (found) => found !== undefined,
+  );
   return text !== undefined && /^\s*Exec\w+=.*\bdockerd\b/m.test(text);
 }
 

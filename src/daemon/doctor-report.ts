@@ -9,7 +9,9 @@ const SIGNS: Record<Finding['level'], string> = { ok: 'ok  ', note: 'note', warn
 /** Prints a line per check; 1 if anything would keep the engine from working. */
 export async function runDoctor(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write('\nUsage:  causeway doctor [DAEMON OPTIONS]\n\nCheck that this host can run containers, and say what to do where it cannot\n\n');
+    process.stdout.write(
+      '\nUsage:  causeway doctor [DAEMON OPTIONS]\n\nCheck that this host can run containers, and say what to do where it cannot\n\n',
+    );
     return 0;
   }
   const json = argv.includes('--json');

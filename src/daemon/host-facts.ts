@@ -61,15 +61,33 @@ export async function engineId(dataRoot: string): Promise<string> {
 }
 
 /** Without what others have mounted there, which may not even answer. */
-function ownDirectoriesBelow(path: string, depth: number, mounted = new Set(mountPoints().map(({ target }) => target))): string[] {
+function ownDirectoriesBelow(
+  path: string,
+  depth: number,
+  mounted = new Set(mountPoints().map(({ target }) => target)),
+): string[] {
   if (depth === 0) return [];
-  const all = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
-  return all.filter((directory) => !mounted.has(directory)).flatMap((directory) => [directory, ...ownDirectoriesBelow(directory, depth - 1, mounted)]);
+  const all = readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(path, name));
+  return all
+    .filter((directory) => !mounted.has(directory))
+    .flatMap((directory) => [directory, ...ownDirectoriesBelow(directory, depth - 1, mounted)]);
 }
 
 /** The first of these programs on the PATH and the usual directories, or undefined. */
 export function findProgram(...names: readonly string[]): string | undefined {
-  const dirs = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/libexec/podman', '/usr/lib/podman'];
+  const dirs = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/usr/local/sbin',
+    '/usr/local/bin',
+    '/usr/sbin',
+    '/usr/bin',
+    '/sbin',
+    '/bin',
+    '/usr/libexec/podman',
+    '/usr/lib/podman',
+  ];
   for (const name of names) {
     for (const dir of dirs) {
       const path = join(dir, name);

@@ -20,7 +20,9 @@ export function takeInstanceLock(path: string): () => void {
     if (!lockFile(fd)) {
       const holder = readFileSync(fd, 'utf8').split(/\s/)[0];
       closeSync(fd);
-      throw conflict(`failed to start daemon, ensure causeway is not running or delete ${path}: ${holder ? `process with PID ${holder}` : 'a process'} is still running`);
+      throw conflict(
+        `failed to start daemon, ensure causeway is not running or delete ${path}: ${holder ? `process with PID ${holder}` : 'a process'} is still running`,
+      );
     }
     // Whoever gave it back meanwhile has removed the file that we opened.
     if (fstatSync(fd).ino !== statSync(path, { throwIfNoEntry: false })?.ino) {
@@ -58,7 +60,9 @@ export function networkIsManaged(): boolean {
 function noDaemon(pid: number): string | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== 0) return 'who is not root';
-    return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') ? undefined : 'in a container';
+    return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user')
+      ? undefined
+      : 'in a container';
   } catch (error) {
     const code = errorCode(error) ?? '';
     if (['ENOENT', 'ESRCH'].includes(code)) return 'who has ended';
@@ -84,7 +88,10 @@ export async function takeNetworkLock(log: Log): Promise<() => void> {
     const holder = unixSocketHolder(`@${NETWORK_SOCKET.slice(1)}`);
     const stranger = holder && noDaemon(holder.pid);
     if (stranger !== undefined) {
-      log.warn({ pid: holder!.pid, program: holder!.program }, `somebody ${stranger} holds the name that says which daemon manages this network`);
+      log.warn(
+        { pid: holder!.pid, program: holder!.program },
+        `somebody ${stranger} holds the name that says which daemon manages this network`,
+      );
       return () => {};
     }
     const who = holder ? ` (PID ${holder.pid})` : '';

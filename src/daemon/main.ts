@@ -19,7 +19,9 @@ async function main(): Promise<number> {
   const config = daemonConfig(options);
   if (options.switches['validate'] === true) return validate(config);
   if (process.getuid?.() !== 0) {
-    throw new Error('causeway daemon needs to be started with root privileges (it makes network namespaces, mounts and firewall rules): try sudo causeway daemon');
+    throw new Error(
+      'causeway daemon needs to be started with root privileges (it makes network namespaces, mounts and firewall rules): try sudo causeway daemon',
+    );
   }
   enterPrivateMounts(config.execRoot);
   await runDaemon(config);

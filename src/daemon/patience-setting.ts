@@ -17,7 +17,12 @@ export function patienceSetting(text = ''): DaemonPatience {
   for (const part of text.split(',').filter((item) => item !== '')) {
     const [name = '', value] = part.split('=');
     const ms = Number(value);
-    if (!Object.hasOwn(DEFAULTS, name) || !(ms > 0)) throw invalid(`CAUSEWAY_PATIENCE: "${part}" is none of ${Object.keys(DEFAULTS).map((known) => `${known}=MILLISECONDS`).join(', ')}`);
+    if (!Object.hasOwn(DEFAULTS, name) || !(ms > 0))
+      throw invalid(
+        `CAUSEWAY_PATIENCE: "${part}" is none of ${Object.keys(DEFAULTS)
+          .map((known) => `${known}=MILLISECONDS`)
+          .join(', ')}`,
+      );
     patience[name] = ms;
   }
   return patience as unknown as DaemonPatience;

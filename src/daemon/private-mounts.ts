@@ -6,7 +6,17 @@
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
  * supported"); in our namespace that v2 mount is left out.
  */
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -72,7 +82,9 @@ function holdsOurs(pid: string, execRoot: string): boolean {
   const id = unlessEnded(() => readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8'));
   if (id === undefined) return false;
   // What is no number is from before it was written there.
-  return NAMESPACE.test(id) ? id === unlessEnded(() => readlinkSync(`/proc/${pid}/ns/mnt`)) : processName(Number(pid)) === 'conmon';
+  return NAMESPACE.test(id)
+    ? id === unlessEnded(() => readlinkSync(`/proc/${pid}/ns/mnt`))
+    : processName(Number(pid)) === 'conmon';
 }
 
 const NAMESPACE = /^mnt:\[\d+\]$/;

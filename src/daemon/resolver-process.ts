@@ -85,7 +85,9 @@ export class ResolverProcess {
     for (const change of changes) this.#remember(change);
     const failures = await this.#send(changes);
     if (failures.length === 0) return;
-    throw systemError(`embedded DNS: ${failures.map(({ op, id, message }) => `${op} ${id.slice(0, 12)}: ${message}`).join('; ')}`);
+    throw systemError(
+      `embedded DNS: ${failures.map(({ op, id, message }) => `${op} ${id.slice(0, 12)}: ${message}`).join('; ')}`,
+    );
   }
 
   /** Everything has been said: the resolver forgets what we have not named. */
@@ -168,8 +170,7 @@ export class ResolverProcess {
     else if (change.op === 'patch-network') {
       const zone = this.#zones.get(change.patch.id);
       if (zone) patchZone(zone, change.patch);
-    }
-    else if (change.op === 'remove-network') this.#zones.delete(change.id);
+    } else if (change.op === 'remove-network') this.#zones.delete(change.id);
     else if (change.op === 'put-sandbox') this.#views.set(change.view.id, change.view);
     else {
       this.#held.release(change.id);
@@ -314,7 +315,7 @@ export class ResolverProcess {
     } catch (error) {
       if (client.ended || isKernelError(error, 'ESRCH', 'EBADF')) return; // it died meanwhile, or has other sockets by now
       this.#mayHold = false;
-      this.#log.warn({ error: errorMessage(error) }, 'cannot keep copies of the resolver\'s sockets');
+      this.#log.warn({ error: errorMessage(error) }, "cannot keep copies of the resolver's sockets");
     }
   }
 
@@ -355,7 +356,11 @@ export class ResolverProcess {
     for (const pid of processesWritingTo(join(this.#options.execRoot, 'dns.log'), 'causeway-dns')) {
       this.#log.error({ pid, state: processState(pid) }, 'the resolver that is there does not answer and is replaced');
       kill(pid, SIGKILL);
-      for (const end = performance.now() + this.#answerTimeoutMs; processState(pid) !== undefined && performance.now() < end; ) await sleep(5);
+      for (
+        const end = performance.now() + this.#answerTimeoutMs;
+        processState(pid) !== undefined && performance.now() < end;
+      )
+        await sleep(5);
     }
   }
 
@@ -387,7 +392,16 @@ export class ResolverProcess {
     try {
       const child = spawn(
         process.execPath,
-        [...NODE_FLAGS, ...loader, program, '--socket', this.#socketPath, ...optional('--version', version), ...optional('--idle-ms', idleMs), ...more],
+        [
+          ...NODE_FLAGS,
+          ...loader,
+          program,
+          '--socket',
+          this.#socketPath,
+          ...optional('--version', version),
+          ...optional('--idle-ms', idleMs),
+          ...more,
+        ],
         { detached: true, cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['ignore', logFd, logFd] },
       );
       child.on('error', (error) => this.#log.error({ error: error.message }, 'cannot start the resolver'));

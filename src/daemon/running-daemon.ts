@@ -32,7 +32,9 @@ export async function askDaemon(hosts: readonly string[]): Promise<RunningDaemon
 
 async function get(socketPath: string, path: string): Promise<unknown> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ socketPath, path, signal: AbortSignal.timeout(PATIENCE_MS) }, resolve).once('error', reject).end();
+    request({ socketPath, path, signal: AbortSignal.timeout(PATIENCE_MS) }, resolve)
+      .once('error', reject)
+      .end();
   });
   return parseJsonText((await readBounded(response, MAX_ANSWER_BYTES))?.toString() ?? '');
 }

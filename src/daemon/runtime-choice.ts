@@ -37,7 +37,11 @@ export async function chooseRuntime(
 
 export function chooseNamedRuntime(table: Readonly<Record<string, string>>, wanted: string): string {
   const path = table[wanted];
-  if (path === undefined) throw invalid(`specified default runtime '${wanted}' does not exist: known are ${Object.keys(table).join(', ') || 'none'}`);
-  if (!existsSync(path)) throw systemError(`specified default runtime '${wanted}': cannot run ${path}: no such program`);
+  if (path === undefined)
+    throw invalid(
+      `specified default runtime '${wanted}' does not exist: known are ${Object.keys(table).join(', ') || 'none'}`,
+    );
+  if (!existsSync(path))
+    throw systemError(`specified default runtime '${wanted}': cannot run ${path}: no such program`);
   return wanted;
 }

@@ -6,10 +6,15 @@ import { WAYS_OUT, whyUnwritable, type Directories } from './unwritable.ts';
 export function withWayOut(error: unknown, directories: Directories): unknown {
   const code = codeBeneath(error, Object.keys(WAYS_OUT));
   if (code === undefined) return error;
-  const places = causesOf(error).map((cause) => (cause as { path?: unknown }).path).filter((path) => typeof path === 'string');
+  const places = causesOf(error)
+    .map((cause) => (cause as { path?: unknown }).path)
+    .filter((path) => typeof path === 'string');
   for (const [flag, directory] of Object.entries(directories)) {
     if (!places.some((place) => place.startsWith(`${directory}/`)) && whyUnwritable(directory) !== code) continue;
-    return systemError(`failed to start daemon: ${directory} cannot be written to (${errorMessage(error)}): ${WAYS_OUT[code]} and start the daemon again, or choose another directory with ${flag}`, error);
+    return systemError(
+      `failed to start daemon: ${directory} cannot be written to (${errorMessage(error)}): ${WAYS_OUT[code]} and start the daemon again, or choose another directory with ${flag}`,
+      error,
+    );
   }
   return error;
 }

@@ -49,7 +49,8 @@ export function nameUnwritable(error: unknown, directories: Directories): string
   const code = codeBeneath(error, Object.keys(WAYS_OUT));
   if (code === undefined) return message;
   for (const [flag, directory] of Object.entries(directories)) {
-    if (whyUnwritable(directory) === code) return `${message}: ${directory} (${flag}) cannot be written to: ${WAYS_OUT[code]}${code === 'ENOSPC' ? ' (causeway system df and causeway system prune are for what images, containers and volumes take)' : ''}`;
+    if (whyUnwritable(directory) === code)
+      return `${message}: ${directory} (${flag}) cannot be written to: ${WAYS_OUT[code]}${code === 'ENOSPC' ? ' (causeway system df and causeway system prune are for what images, containers and volumes take)' : ''}`;
   }
   return message;
 }
@@ -63,13 +64,33 @@ export function examineDirectory(flag: string, directory: string, lowMb: number)
     accessSync(there, constants.W_OK);
     const { bavail, bsize, files, ffree } = statfsSync(there);
     const free = bavail * bsize;
-    if (files > 0 && ffree === 0) return { level: 'fail', subject, text: `no inode is free at ${directory}`, advice: `remove files there, ${orElse}` };
-    if (free < PROBE_BYTES) return { level: 'fail', subject, text: `${directory} is full`, advice: `make room there, ${orElse}` };
+    if (files > 0 && ffree === 0)
+      return {
+        level: 'fail',
+        subject,
+        text: `no inode is free at ${directory}`,
+        advice: `remove files there, ${orElse}`,
+      };
+    if (free < PROBE_BYTES)
+      return { level: 'fail', subject, text: `${directory} is full`, advice: `make room there, ${orElse}` };
     const text = `${Math.floor(free / MEGABYTE)} MB free at ${directory}`;
-    return free < lowMb * MEGABYTE ? { level: 'warn', subject, text, advice: `make room there, ${orElse}` } : { level: 'ok', subject, text };
+    return free < lowMb * MEGABYTE
+      ? { level: 'warn', subject, text, advice: `make room there, ${orElse}` }
+      : { level: 'ok', subject, text };
   } catch (error) {
     const code = errorCode(error) ?? '';
-    if (code === 'EACCES') return { level: 'note', subject, text: `whether ${directory} can be written to is not known`, advice: 'run as root: sudo causeway doctor' };
-    return { level: 'fail', subject, text: `${directory} cannot be written to: ${hostReason(code)}`, advice: `${WAYS_OUT[code] ?? 'make it a directory'}, ${orElse}` };
+    if (code === 'EACCES')
+      return {
+        level: 'note',
+        subject,
+        text: `whether ${directory} can be written to is not known`,
+        advice: 'run as root: sudo causeway doctor',
+      };
+    return {
+      level: 'fail',
+      subject,
+      text: `${directory} cannot be written to: ${hostReason(code)}`,
+      advice: `${WAYS_OUT[code] ?? 'make it a directory'}, ${orElse}`,
+    };
   }
 }

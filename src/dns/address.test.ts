@@ -26,10 +26,14 @@ test('every way to write an address is read, and nothing else', () => {
   assert.equal(hex('::ffff:1.2.3.4'), '00000000000000000000ffff01020304');
   assert.equal(hex('fe80::1%eth0'), 'fe800000000000000000000000000001');
   assert.equal(hex('1:2:3:4:5:6:7::'), '00010002000300040005000600070000');
-  for (const text of ['', '1.2.3', '1.2.3.256', 'db', ':::', '1.2.3.4/24']) assert.equal(addressBytes(text), undefined, text);
+  for (const text of ['', '1.2.3', '1.2.3.256', 'db', ':::', '1.2.3.4/24'])
+    assert.equal(addressBytes(text), undefined, text);
 });
 
 test('reverse names', () => {
   assert.equal(reverseName(addressBytes('172.18.0.3')!), '3.0.18.172.in-addr.arpa');
-  assert.equal(reverseName(addressBytes('fd00::a')!), `a.${'0.'.repeat(29)}d.f.ip6.arpa`.replace('0.d.f', '0.0.d.f').replace('0.0.0.d.f', '0.0.d.f'));
+  assert.equal(
+    reverseName(addressBytes('fd00::a')!),
+    `a.${'0.'.repeat(29)}d.f.ip6.arpa`.replace('0.d.f', '0.0.d.f').replace('0.0.0.d.f', '0.0.d.f'),
+  );
 });

@@ -15,7 +15,8 @@ export function addressBytes(text: string): Uint8Array | undefined {
   const [head, tail] = groups.split('::') as [string, string | undefined];
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const all = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  const all =
+    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
   const bytes = new Uint8Array(16);
   all.forEach((group, index) => {
     const value = Number.parseInt(group, 16);

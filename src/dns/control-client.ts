@@ -8,7 +8,10 @@ const LAST_LOOK_MS = 20;
 
 export class ControlClient {
   readonly #socket: Socket;
-  readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (result: unknown) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }
+  >();
   readonly #closed: Promise<void>;
   #listener: QueryListener | undefined;
   #nextId = 1;

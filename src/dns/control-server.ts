@@ -102,7 +102,12 @@ export class ControlServer {
     );
   }
 
-  #handle(request: ControlRequest, socket: Socket, send: (reply: ControlReply) => void, cleanups: (() => void)[]): unknown {
+  #handle(
+    request: ControlRequest,
+    socket: Socket,
+    send: (reply: ControlReply) => void,
+    cleanups: (() => void)[],
+  ): unknown {
     const { resolver } = this.#options;
     switch (request.op) {
       case 'hello':
@@ -160,7 +165,11 @@ export class ControlServer {
   }
 }
 
-function applied(resolver: Resolver, changes: readonly ResolverChange[], failures: readonly ChangeFailure[]): ApplyResult {
+function applied(
+  resolver: Resolver,
+  changes: readonly ResolverChange[],
+  failures: readonly ChangeFailure[],
+): ApplyResult {
   const put = changes.flatMap((change) => (change.op === 'put-sandbox' ? [change.view.id] : []));
   return { failures, sockets: resolver.socketsOf(put) };
 }

@@ -89,7 +89,8 @@ export class Forwarder implements Party {
 
   /** `query` is a whole question with the client's id, `protocol` how the client asked. Never rejects. */
   forward(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
-    if (this.#closed || !this.hasRoomFor(query.length, view)) return Promise.resolve({ problem: 'too many queries wait for an answer' });
+    if (this.#closed || !this.hasRoomFor(query.length, view))
+      return Promise.resolve({ problem: 'too many queries wait for an answer' });
     this.#bytes += query.length;
     return new Promise((resolve) => {
       this.#waiting.add({ view, query, protocol, deadline: performance.now() + this.#timeoutMs, resolve });
@@ -176,7 +177,8 @@ export class Forwarder implements Party {
         continue;
       }
       const code = result.answer[3]! & 15;
-      if (code !== ResponseCode.SERVFAIL && code !== ResponseCode.REFUSED) return { answer: result.answer, server: name };
+      if (code !== ResponseCode.SERVFAIL && code !== ResponseCode.REFUSED)
+        return { answer: result.answer, server: name };
       last = { answer: result.answer, server: name };
     }
     return last;
@@ -189,7 +191,12 @@ export class Forwarder implements Party {
     return 'problem' in whole ? first : whole;
   }
 
-  async #exchange(server: Upstream, view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<UpstreamResult> {
+  async #exchange(
+    server: Upstream,
+    view: SandboxView,
+    query: Buffer,
+    protocol: 'udp' | 'tcp',
+  ): Promise<UpstreamResult> {
     const exchange = askUpstream(this.#parts.sockets, server, view.netns, query, protocol, this.#timeoutMs);
     this.#open.add(exchange);
     try {

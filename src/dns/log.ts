@@ -14,7 +14,10 @@ export function createLineLog(fd: number): LineLog {
   let unseenBytes = 0;
   const write = (level: string, message: string, fields: object | undefined) => {
     try {
-      unseenBytes += writeSync(fd, `${JSON.stringify({ level, time: new Date().toISOString(), name: 'causeway-dns', ...fields, msg: message })}\n`);
+      unseenBytes += writeSync(
+        fd,
+        `${JSON.stringify({ level, time: new Date().toISOString(), name: 'causeway-dns', ...fields, msg: message })}\n`,
+      );
       if (unseenBytes < LOOK_EVERY_BYTES) return;
       unseenBytes = 0;
       const file = fstatSync(fd);

@@ -7,7 +7,14 @@
 import { addressBytes, formatAddress, reverseName } from './address.ts';
 import { RecordType } from './constants.ts';
 import { foldName } from './name.ts';
-import { patchZone, type NameAddresses, type NetworkZone, type SandboxView, type ServiceTarget, type ZonePatch } from './zone.ts';
+import {
+  patchZone,
+  type NameAddresses,
+  type NetworkZone,
+  type SandboxView,
+  type ServiceTarget,
+  type ZonePatch,
+} from './zone.ts';
 
 /** Addresses in wire form, at hand for the answers. */
 export interface CompiledName {
@@ -109,7 +116,9 @@ export function lookup(
   if (owner === undefined) return undefined;
   // Services of a known name are known too, whatever is asked: there are those that it offers, and no others.
   return lookupName(view, zones, mine, owner, ({ services }) =>
-    any || type === RecordType.SRV ? services.filter((one) => one.service === service).map((target) => ({ type: RecordType.SRV, target })) : [],
+    any || type === RecordType.SRV
+      ? services.filter((one) => one.service === service).map((target) => ({ type: RecordType.SRV, target }))
+      : [],
   );
 }
 

@@ -28,15 +28,27 @@ const record = (name: fc.Arbitrary<string>): fc.Arbitrary<ResourceRecord> =>
       name,
       uint32,
       fc.oneof(
-        fc.record({ type: fc.constant(RecordType.A), data: fc.record({ kind: fc.constant('address' as const), address: address4 }) }),
-        fc.record({ type: fc.constant(RecordType.AAAA), data: fc.record({ kind: fc.constant('address' as const), address: address6 }) }),
+        fc.record({
+          type: fc.constant(RecordType.A),
+          data: fc.record({ kind: fc.constant('address' as const), address: address4 }),
+        }),
+        fc.record({
+          type: fc.constant(RecordType.AAAA),
+          data: fc.record({ kind: fc.constant('address' as const), address: address6 }),
+        }),
         fc.record({
           type: fc.constantFrom(RecordType.PTR, RecordType.CNAME, RecordType.NS),
           data: fc.record({ kind: fc.constant('name' as const), name }),
         }),
         fc.record({
           type: fc.constant(RecordType.SRV),
-          data: fc.record({ kind: fc.constant('service' as const), priority: uint16, weight: uint16, port: uint16, target: name }),
+          data: fc.record({
+            kind: fc.constant('service' as const),
+            priority: uint16,
+            weight: uint16,
+            port: uint16,
+            target: name,
+          }),
         }),
         fc.record({
           type: fc.constant(99),
@@ -66,7 +78,11 @@ const message = (name: fc.Arbitrary<string>): fc.Arbitrary<Message> =>
 
 /** Names are compressed without regard to letter case, so they come back in the case of their first appearance. */
 const fold = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value, (key, inner: unknown) => (['name', 'target'].includes(key) ? String(inner).toLowerCase() : inner)));
+  JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) =>
+      ['name', 'target'].includes(key) ? String(inner).toLowerCase() : inner,
+    ),
+  );
 
 test('a message is what was encoded, whatever bytes its names have', () => {
   fc.assert(
@@ -82,7 +98,10 @@ test('dns-packet reads what we write', () => {
     fc.property(message(hostname), (wanted) => {
       const read = oracle.decode(encodeMessage(wanted));
       assert.equal(read.id, wanted.id);
-      assert.deepEqual(read.questions?.map(({ name }) => name), wanted.questions.map(({ name }) => name));
+      assert.deepEqual(
+        read.questions?.map(({ name }) => name),
+        wanted.questions.map(({ name }) => name),
+      );
       assert.deepEqual(read.answers?.map(ownerAndData), wanted.answers.map(ownerAndData));
       assert.deepEqual(read.additionals?.map(ownerAndData), wanted.additionals.map(ownerAndData));
     }),
@@ -142,7 +161,10 @@ test('bytes that are no message are refused, and nothing else happens', () => {
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), tryDecode), { numRuns: 2000 });
   // Real messages with a few bytes changed reach further in.
-  const damaged = fc.tuple(message(anyName), fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { minLength: 1, maxLength: 6 }));
+  const damaged = fc.tuple(
+    message(anyName),
+    fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+  );
   fc.assert(
     fc.property(damaged, ([whole, changes]) => {
       const bytes = Buffer.from(encodeMessage(whole));
@@ -180,7 +202,10 @@ test('names are text and bytes one to one', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 63 }), { maxLength: 3 }), (labels) => {
       const { name } = readName(wireOf(labels), 0, 0, 1000);
-      assert.deepEqual(nameLabels(name)?.map((bytes) => [...bytes]), labels.map((bytes) => [...bytes]));
+      assert.deepEqual(
+        nameLabels(name)?.map((bytes) => [...bytes]),
+        labels.map((bytes) => [...bytes]),
+      );
     }),
   );
   assert.equal(nameLabels('a..b'), undefined);

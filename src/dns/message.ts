@@ -16,7 +16,13 @@ export interface Question {
 export type RecordData =
   | { readonly kind: 'address'; readonly address: string } // A, AAAA
   | { readonly kind: 'name'; readonly name: string } // PTR, CNAME, NS
-  | { readonly kind: 'service'; readonly priority: number; readonly weight: number; readonly port: number; readonly target: string }
+  | {
+      readonly kind: 'service';
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }; // everything else, untouched
 
 export interface ResourceRecord {
@@ -163,7 +169,8 @@ export function encodeMessage(message: Message): Buffer {
       (message.checkingDisabled ? Flag.CD : 0) |
       (message.rcode & 15),
   );
-  for (const list of [message.questions, message.answers, message.authorities, message.additionals]) writer.uint16(list.length);
+  for (const list of [message.questions, message.answers, message.authorities, message.additionals])
+    writer.uint16(list.length);
   for (const { name, type, class: kind } of message.questions) {
     writer.name(name);
     writer.uint16(type);
@@ -220,7 +227,12 @@ export class MessageWriter {
     if (labels === undefined) throw new MalformedMessage(`not a domain name: ${name}`);
     for (let index = 0; index < labels.length; index++) {
       // Latin-1 keeps bytes apart, and the length byte keeps "a.b" of one label from "a.b" of two.
-      const suffix = foldName(labels.slice(index).map((label) => String.fromCharCode(label.length) + Buffer.from(label).toString('latin1')).join(''));
+      const suffix = foldName(
+        labels
+          .slice(index)
+          .map((label) => String.fromCharCode(label.length) + Buffer.from(label).toString('latin1'))
+          .join(''),
+      );
       const seen = this.#known.get(suffix);
       if (compress && seen !== undefined) {
         this.uint16(0xc000 | seen);
@@ -249,7 +261,10 @@ export class MessageWriter {
       case 'address': {
         const bytes = addressBytes(data.address);
         const wanted = type === RecordType.AAAA ? 16 : 4;
-        if (bytes?.length !== wanted) throw new MalformedMessage(`not an IPv${isIPv6(data.address) || wanted === 16 ? 6 : 4} address: ${data.address}`);
+        if (bytes?.length !== wanted)
+          throw new MalformedMessage(
+            `not an IPv${isIPv6(data.address) || wanted === 16 ? 6 : 4} address: ${data.address}`,
+          );
         this.bytes(bytes);
         return;
       }

@@ -11,7 +11,7 @@ export class MalformedMessage extends Error {}
 /** The offset behind the name at `offset`, or -1 if there is no whole name. Does not follow pointers. */
 export function skipName(data: Uint8Array, offset: number, end: number): number {
   let bytes = 1;
-  for (let at = offset; at < end; ) {
+  for (let at = offset; at < end;) {
     const length = data[at]!;
     if (length === 0) return at + 1;
     if (length >= 0xc0) return at + 2 <= end ? at + 2 : -1;
@@ -29,7 +29,7 @@ export function readName(data: Uint8Array, start: number, offset: number, end: n
   let next = -1;
   let bytes = 1;
   let floor = offset; // pointers must go below this, which makes loops impossible
-  for (let at = offset; ; ) {
+  for (let at = offset; ;) {
     if (at >= end) throw new MalformedMessage('a name runs past the end');
     const length = data[at]!;
     if (length === 0) return { name: labels.join('.'), next: next < 0 ? at + 1 : next };

@@ -91,7 +91,10 @@ export class Resolver {
     switch (change.op) {
       case 'put-network': {
         const { zone } = change;
-        this.#zones.set(zone.id, compileZone(zone, (problem) => this.#log.warn(problem, { network: zone.id })));
+        this.#zones.set(
+          zone.id,
+          compileZone(zone, (problem) => this.#log.warn(problem, { network: zone.id })),
+        );
         changed.add(zone.id);
         return;
       }
@@ -155,7 +158,10 @@ export class Resolver {
   #forget(zones: ReadonlySet<string>): void {
     for (const { responder } of this.#servers.values()) {
       const { networks, aliases } = responder.view;
-      if (networks.some((id) => zones.has(id)) || Object.values(aliases).some((targets) => targets.some(({ network }) => zones.has(network)))) {
+      if (
+        networks.some((id) => zones.has(id)) ||
+        Object.values(aliases).some((targets) => targets.some(({ network }) => zones.has(network)))
+      ) {
         responder.forget();
       }
     }

@@ -40,12 +40,22 @@ function serve(responder: Responder, packet: Uint8Array, options: { tcp?: boolea
   slab.fill(0xee);
   slab.set(packet, SLOT);
   const bytes = responder.answer(slab, SLOT, packet.length, SLOT, !options.tcp, new Query());
-  assert.ok(slab.subarray(0, SLOT).every((byte) => byte === 0xee), 'wrote before its buffer');
-  assert.ok(slab.subarray(2 * SLOT).every((byte) => byte === 0xee), 'wrote behind its buffer');
+  assert.ok(
+    slab.subarray(0, SLOT).every((byte) => byte === 0xee),
+    'wrote before its buffer',
+  );
+  assert.ok(
+    slab.subarray(2 * SLOT).every((byte) => byte === 0xee),
+    'wrote behind its buffer',
+  );
   return bytes > 0 ? Buffer.from(slab.subarray(SLOT, SLOT + bytes)) : bytes;
 }
 
-function ask(name: string, type: number, options: { udpBytes?: number; tcp?: boolean; class?: number; responder?: Responder } = {}): Message | number {
+function ask(
+  name: string,
+  type: number,
+  options: { udpBytes?: number; tcp?: boolean; class?: number; responder?: Responder } = {},
+): Message | number {
   const asked = question(4711, name, type, options);
   const packet = encodeMessage({ ...asked, questions: [{ name, type, class: options.class ?? 1 }] });
   const answer = serve(options.responder ?? new Responder(view, new Map([['n', net]])), packet, options);
@@ -56,7 +66,9 @@ function ask(name: string, type: number, options: { udpBytes?: number; tcp?: boo
 
 const addresses = (message: Message | number): string[] => {
   assert.ok(typeof message !== 'number', `no answer: ${String(message)}`);
-  return message.answers.map(({ data }) => (data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind));
+  return message.answers.map(({ data }) =>
+    data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind,
+  );
 };
 
 test('A, AAAA, PTR and ANY of known names, in any letter case', () => {
@@ -76,9 +88,19 @@ test('A, AAAA, PTR and ANY of known names, in any letter case', () => {
 });
 
 test('known and empty is NOERROR without records, unknown is forwarded', () => {
-  for (const [name, type] of [['web', RecordType.AAAA], ['asleep', RecordType.A], ['db', RecordType.MX], ['db', RecordType.TXT], ['db', 64]] as const) {
+  for (const [name, type] of [
+    ['web', RecordType.AAAA],
+    ['asleep', RecordType.A],
+    ['db', RecordType.MX],
+    ['db', RecordType.TXT],
+    ['db', 64],
+  ] as const) {
     const answer = ask(name, type) as Message;
-    assert.deepEqual([answer.rcode, answer.answers.length, answer.authorities.length], [ResponseCode.NOERROR, 0, 0], `${name} ${type}`);
+    assert.deepEqual(
+      [answer.rcode, answer.answers.length, answer.authorities.length],
+      [ResponseCode.NOERROR, 0, 0],
+      `${name} ${type}`,
+    );
   }
   assert.equal(ask('nobody', RecordType.A), FORWARD);
   assert.equal(ask('', RecordType.NS), FORWARD);
@@ -89,7 +111,10 @@ test('known and empty is NOERROR without records, unknown is forwarded', () => {
 test('shared aliases give all addresses and start with each in turn', () => {
   const responder = new Responder(view, new Map([['n', net]]));
   const rounds = Array.from({ length: 6 }, () => addresses(ask('pool', RecordType.A, { responder })));
-  assert.deepEqual(rounds.map(([first]) => first), ['172.18.0.2', '172.18.0.3', '172.18.0.4', '172.18.0.2', '172.18.0.3', '172.18.0.4']);
+  assert.deepEqual(
+    rounds.map(([first]) => first),
+    ['172.18.0.2', '172.18.0.3', '172.18.0.4', '172.18.0.2', '172.18.0.3', '172.18.0.4'],
+  );
   for (const round of rounds) assert.deepEqual([...round].sort(), names['pool']!.a);
 });
 
@@ -102,7 +127,14 @@ test('service names carry targets, ports and addresses', () => {
       [RecordType.SRV, { kind: 'service', priority: 0, weight: 0, port: 81, target: 'db.net' }],
     ],
   );
-  assert.deepEqual(answer.additionals.map(({ name, type }) => [name, type]), [['web.net', 1], ['db.net', 1], ['db.net', 28]]);
+  assert.deepEqual(
+    answer.additionals.map(({ name, type }) => [name, type]),
+    [
+      ['web.net', 1],
+      ['db.net', 1],
+      ['db.net', 28],
+    ],
+  );
 });
 
 test('UDP answers are cut to what the client takes, TCP answers are not', () => {
@@ -121,7 +153,10 @@ test('UDP answers are cut to what the client takes, TCP answers are not', () => 
 
 test('EDNS: our OPT record comes back, an unknown version is BADVERS', () => {
   const answer = ask('db', RecordType.A, { udpBytes: 1232 }) as Message;
-  assert.deepEqual([answer.additionals.length, answer.additionals[0]!.type, answer.additionals[0]!.class], [1, RecordType.OPT, 4096]);
+  assert.deepEqual(
+    [answer.additionals.length, answer.additionals[0]!.type, answer.additionals[0]!.class],
+    [1, RecordType.OPT, 4096],
+  );
   assert.equal((ask('db', RecordType.A) as Message).additionals.length, 0);
   const asked = question(1, 'db', RecordType.A, { udpBytes: 1232 });
   const later = encodeMessage({ ...asked, additionals: [{ ...asked.additionals[0]!, ttl: 0x00010000 }] });
@@ -163,12 +198,30 @@ test('what is no question gets no answer, or a bare header', () => {
     const answer = serve(responder, change(bytes) ?? bytes) as Buffer;
     return [answer[3]! & 15, answer.length];
   };
-  assert.deepEqual(codeOf((bytes) => void (bytes[2] = 0x28)), [ResponseCode.NOTIMP, 12]); // update
-  assert.deepEqual(codeOf((bytes) => void (bytes[5] = 2)), [ResponseCode.FORMERR, 12]); // two questions
-  assert.deepEqual(codeOf((bytes) => void (bytes[5] = 0)), [ResponseCode.FORMERR, 12]);
-  assert.deepEqual(codeOf((bytes) => void (bytes[12] = 0xc0)), [ResponseCode.FORMERR, 12]); // a pointer
-  assert.deepEqual(codeOf((bytes) => bytes.subarray(0, bytes.length - 1)), [ResponseCode.FORMERR, 12]);
-  assert.deepEqual(codeOf((bytes) => void (bytes[7] = 9)), [ResponseCode.FORMERR, 12]); // records that are not there
+  assert.deepEqual(
+    codeOf((bytes) => void (bytes[2] = 0x28)),
+    [ResponseCode.NOTIMP, 12],
+  ); // update
+  assert.deepEqual(
+    codeOf((bytes) => void (bytes[5] = 2)),
+    [ResponseCode.FORMERR, 12],
+  ); // two questions
+  assert.deepEqual(
+    codeOf((bytes) => void (bytes[5] = 0)),
+    [ResponseCode.FORMERR, 12],
+  );
+  assert.deepEqual(
+    codeOf((bytes) => void (bytes[12] = 0xc0)),
+    [ResponseCode.FORMERR, 12],
+  ); // a pointer
+  assert.deepEqual(
+    codeOf((bytes) => bytes.subarray(0, bytes.length - 1)),
+    [ResponseCode.FORMERR, 12],
+  );
+  assert.deepEqual(
+    codeOf((bytes) => void (bytes[7] = 9)),
+    [ResponseCode.FORMERR, 12],
+  ); // records that are not there
 });
 
 test('no packet crashes it, makes it write outside its buffer, or is answered with more than it can be', () => {
@@ -179,11 +232,13 @@ test('no packet crashes it, makes it write outside its buffer, or is answered wi
     encodeMessage(question(1, 'many', RecordType.A, { udpBytes: 65535 })),
     encodeMessage(question(1, '_web._tcp.web', RecordType.SRV, { udpBytes: 512 })),
   );
-  const damaged = fc.tuple(good, fc.array(fc.tuple(fc.nat(100), fc.nat(255)), { maxLength: 5 })).map(([packet, changes]) => {
-    const bytes = Buffer.from(packet);
-    for (const [at, value] of changes) bytes[at % bytes.length] = value;
-    return bytes;
-  });
+  const damaged = fc
+    .tuple(good, fc.array(fc.tuple(fc.nat(100), fc.nat(255)), { maxLength: 5 }))
+    .map(([packet, changes]) => {
+      const bytes = Buffer.from(packet);
+      for (const [at, value] of changes) bytes[at % bytes.length] = value;
+      return bytes;
+    });
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 100 }), damaged), (packet) => {
       const answer = serve(responder, packet);
@@ -211,7 +266,10 @@ test('questions with equal hashes are told apart', () => {
     seen.set(query.hash, name);
   }
   assert.ok(pair, 'no collision found');
-  const zone = compileZone({ ...net.source, names: { [pair[0]]: { a: ['1.1.1.1'], aaaa: [] }, [pair[1]]: { a: ['2.2.2.2'], aaaa: [] } } });
+  const zone = compileZone({
+    ...net.source,
+    names: { [pair[0]]: { a: ['1.1.1.1'], aaaa: [] }, [pair[1]]: { a: ['2.2.2.2'], aaaa: [] } },
+  });
   const responder = new Responder(view, new Map([['n', zone]]));
   for (let round = 0; round < 2; round++) {
     assert.deepEqual(addresses(ask(pair[0], RecordType.A, { responder })), ['1.1.1.1']);

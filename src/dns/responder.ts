@@ -86,7 +86,11 @@ export class Responder {
     if (local === undefined) return undefined;
     if (this.#cache.size >= MAX_CACHED) this.forget();
     const inClass = query.class === RecordClass.IN || query.class === RecordClass.ANY;
-    const encoded = encodeAnswer(foldedQuestion(data, query), inClass ? local : { ttlS: 0, records: [] }, this.#cache.get(query.hash));
+    const encoded = encodeAnswer(
+      foldedQuestion(data, query),
+      inClass ? local : { ttlS: 0, records: [] },
+      this.#cache.get(query.hash),
+    );
     this.#cache.set(query.hash, encoded);
     return encoded;
   }
@@ -113,7 +117,10 @@ function encodeAnswer(question: Uint8Array, local: LocalAnswer, next: EncodedAns
   for (const record of local.records) {
     if (record.type !== RecordType.SRV) continue;
     const { target, a, aaaa } = record.target;
-    for (const [type, list] of [[RecordType.A, a], [RecordType.AAAA, aaaa]] as const) {
+    for (const [type, list] of [
+      [RecordType.A, a],
+      [RecordType.AAAA, aaaa],
+    ] as const) {
       for (const address of list) {
         // A writer of its own for each: a pointer between them would depend on where the records before them end.
         const one = new MessageWriter();
@@ -124,7 +131,8 @@ function encodeAnswer(question: Uint8Array, local: LocalAnswer, next: EncodedAns
     }
   }
   const types = new Set(local.records.map((record) => record.type));
-  const rotates = local.records.length > 1 && types.size === 1 && (types.has(RecordType.A) || types.has(RecordType.AAAA));
+  const rotates =
+    local.records.length > 1 && types.size === 1 && (types.has(RecordType.A) || types.has(RecordType.AAAA));
   return {
     question,
     records: Uint8Array.from(writer.finish()),

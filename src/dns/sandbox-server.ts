@@ -145,7 +145,8 @@ export class SandboxServer {
         return writeEmptyAnswer(data, query, ResponseCode.NOERROR, true);
       }
     }
-    if (!view.forward || view.upstreams.length === 0) return writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, false);
+    if (!view.forward || view.upstreams.length === 0)
+      return writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, false);
     return this.#forwarder.hasRoomFor(length, view) ? 0 : writeEmptyAnswer(data, query, ResponseCode.SERVFAIL, true);
   }
 

@@ -148,7 +148,8 @@ export class TcpFront implements Party {
   }
 }
 
-const isFull = ({ socket, unanswered }: Connection): boolean => unanswered >= MAX_UNANSWERED || socket.writableLength > PAUSE_UNSENT_BYTES;
+const isFull = ({ socket, unanswered }: Connection): boolean =>
+  unanswered >= MAX_UNANSWERED || socket.writableLength > PAUSE_UNSENT_BYTES;
 
 /** Ends the connection when nothing is owed on it any more. */
 function finish(connection: Connection): void {

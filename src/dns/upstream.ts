@@ -18,9 +18,7 @@ const MAX_WRONG_ANSWERS = 32;
 const ANSWER_WORK = 4;
 
 /** Why there is no answer; `cancelled` when the container went away meanwhile. */
-export type UpstreamResult =
-  | { readonly answer: Buffer }
-  | { readonly problem: string };
+export type UpstreamResult = { readonly answer: Buffer } | { readonly problem: string };
 
 export interface Exchange {
   readonly result: Promise<UpstreamResult>;

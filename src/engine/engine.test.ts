@@ -11,15 +11,27 @@ afterEach(() => fakes.close());
 
 test('an exit that comes while the daemon restores is settled when the network is there again, and not before', async () => {
   const record = makeRecord('true', { record: CONNECTED });
-  const stored = { ...record, state: { ...record.state, status: 'running', pid: 50, startedAt: '2024-01-01T00:00:00Z' } };
+  const stored = {
+    ...record,
+    state: { ...record.state, status: 'running', pid: 50, startedAt: '2024-01-01T00:00:00Z' },
+  };
   fakes.found.set(record.id, { running: true, pid: 50 });
   let ends: () => void = () => {};
   const settled = new Promise<string>((resolve) => fakes.during('store', async () => resolve(fakes.calls.join())));
   const { network, runtime, rootfs } = fakes.parts;
   const engine = createEngine({
     ...fakes.parts,
-    store: { knowsAll: true, aside: () => [], values: (table: string) => (table === 'containers' ? [stored] : []), commit: (changes: readonly Change[]) => fakes.commit(changes) },
-    runtime: { ...runtime, onExit: (listener: (id: string, exit: object) => void) => (ends = () => listener(record.id, { code: 4, oomKilled: false, at: '2024-01-01T00:00:10Z' })) },
+    store: {
+      knowsAll: true,
+      aside: () => [],
+      values: (table: string) => (table === 'containers' ? [stored] : []),
+      commit: (changes: readonly Change[]) => fakes.commit(changes),
+    },
+    runtime: {
+      ...runtime,
+      onExit: (listener: (id: string, exit: object) => void) =>
+        (ends = () => listener(record.id, { code: 4, oomKilled: false, at: '2024-01-01T00:00:10Z' })),
+    },
     network: { ...network, onRepair: () => {}, onWarning: () => {} },
     rootfs: { ...rootfs, ids: () => [] },
   } as unknown as EngineDeps);

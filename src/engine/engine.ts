@@ -88,13 +88,42 @@ export function createEngine(deps: EngineDeps) {
   const table = new ContainerTable(deps.store);
   if (!deps.store.knowsAll) {
     const there = [...deps.runtime.knownIds(), ...deps.rootfs.ids(), ...namesIn(`${deps.config.dataRoot}/containers`)];
-    deps.store.setUnknownAside([...new Set(there)].filter((id) => /^[0-9a-f]{64}$/.test(id) && !table.get(id) && !deps.store.aside().some((one) => one.key === id)));
+    deps.store.setUnknownAside(
+      [...new Set(there)].filter(
+        (id) => /^[0-9a-f]{64}$/.test(id) && !table.get(id) && !deps.store.aside().some((one) => one.key === id),
+      ),
+    );
   }
-  const setAside = new Map(deps.store.aside().filter(({ table: name }) => name === 'containers').map((one) => [one.key, one]));
-  const volumes = new VolumeService({ store: deps.store, root: `${deps.config.dataRoot}/volumes`, users: volumeUsers(table, setAside), sources: deps.sources, events, clock: deps.clock });
+  const setAside = new Map(
+    deps.store
+      .aside()
+      .filter(({ table: name }) => name === 'containers')
+      .map((one) => [one.key, one]),
+  );
+  const volumes = new VolumeService({
+    store: deps.store,
+    root: `${deps.config.dataRoot}/volumes`,
+    users: volumeUsers(table, setAside),
+    sources: deps.sources,
+    events,
+    clock: deps.clock,
+  });
   const { config, clock, log, rootfs, runtime, network, sources, archives } = deps;
-  const files = new RunFiles({ config, containers: table, volumes, sources, mounts: { mountSharedMemory, unmountSharedMemory, mountSubpath, unmountSubpaths } });
-  const probes = healthProbes({ containers: table, network, events, clock, log, exec: (...of) => runExec({ containers: table, network, runtime }, ...of) });
+  const files = new RunFiles({
+    config,
+    containers: table,
+    volumes,
+    sources,
+    mounts: { mountSharedMemory, unmountSharedMemory, mountSubpath, unmountSubpaths },
+  });
+  const probes = healthProbes({
+    containers: table,
+    network,
+    events,
+    clock,
+    log,
+    exec: (...of) => runExec({ containers: table, network, runtime }, ...of),
+  });
   const base = {
     config,
     clock,
@@ -123,20 +152,36 @@ export function createEngine(deps: EngineDeps) {
   const exiting = { ...starting, start: (held: Held) => startHeld(starting, held) };
   const parts = { ...exiting, handleExit: (id: string, exit: RuntimeExit) => handleExit(exiting, id, exit) };
   deps.network.onRepair(({ networkId, networkName, what }) => {
-    events.publish({ type: 'network', action: 'repair', actorId: networkId, attributes: { name: networkName, repaired: what } });
+    events.publish({
+      type: 'network',
+      action: 'repair',
+      actorId: networkId,
+      attributes: { name: networkName, repaired: what },
+    });
   });
   deps.network.onWarning(({ networkId, networkName, what }) => {
-    events.publish({ type: 'network', action: 'warning', actorId: networkId, attributes: { name: networkName, warning: what } });
+    events.publish({
+      type: 'network',
+      action: 'warning',
+      actorId: networkId,
+      attributes: { name: networkName, warning: what },
+    });
   });
   // Before the network is restored nothing may be asked of it.
   let markRestored!: () => void;
   const restored = new Promise<void>((resolve) => (markRestored = resolve));
   deps.runtime.onExit((id, exit) => {
     noteActivity(`exit of ${id}`);
-    restored.then(() => parts.handleExit(id, exit)).catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+    restored
+      .then(() => parts.handleExit(id, exit))
+      .catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
   });
 
-  const volumeView = (record: ReturnType<VolumeService['find']>) => ({ record, refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length, sizeBytes: -1 });
+  const volumeView = (record: ReturnType<VolumeService['find']>) => ({
+    record,
+    refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length,
+    sizeBytes: -1,
+  });
 
   return {
     /** Adopts what lives, then starts what restart policies ask for (without waiting for that). */
@@ -154,14 +199,23 @@ export function createEngine(deps: EngineDeps) {
     async stopAll(timeoutS: number): Promise<void> {
       parts.restarts.end();
       await Promise.all(
-        table.all().filter(stop.isUp).map((record) =>
-          stop.endRun(parts, record, { timeoutS }, { byDaemon: true }).catch((error: unknown) =>
-            deps.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
+        table
+          .all()
+          .filter(stop.isUp)
+          .map((record) =>
+            stop
+              .endRun(parts, record, { timeoutS }, { byDaemon: true })
+              .catch((error: unknown) =>
+                deps.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
+              ),
           ),
-        ),
       );
     },
-    runningIds: (): string[] => table.all().filter(stop.isUp).map((record) => record.id),
+    runningIds: (): string[] =>
+      table
+        .all()
+        .filter(stop.isUp)
+        .map((record) => record.id),
 
     containers: {
       create: (name: string, spec: ContainerSpec) => createContainer(parts, name, spec),
@@ -171,12 +225,14 @@ export function createEngine(deps: EngineDeps) {
       kill: (ref: string, signal: string) => stop.killContainer(parts, ref, signal),
       pause: (ref: string) => stop.pauseContainer(parts, ref),
       unpause: (ref: string) => stop.unpauseContainer(parts, ref),
-      remove: (ref: string, options: { force: boolean; volumes: boolean; link: boolean }) => removeContainer(parts, ref, options),
+      remove: (ref: string, options: { force: boolean; volumes: boolean; link: boolean }) =>
+        removeContainer(parts, ref, options),
       rename: (ref: string, name: string) => renameContainer(parts, ref, name),
       update: (ref: string, changes: ContainerUpdate) => updateContainer(parts, ref, changes),
       inspect: (ref: string, options: { size: boolean }) => views.inspectContainer(parts, ref, options),
       list: (options: Parameters<typeof views.listContainers>[1]) => views.listContainers(parts, options),
-      wait: (ref: string, condition: Parameters<typeof views.waitContainer>[2], signal: AbortSignal) => views.waitContainer(parts, ref, condition, signal),
+      wait: (ref: string, condition: Parameters<typeof views.waitContainer>[2], signal: AbortSignal) =>
+        views.waitContainer(parts, ref, condition, signal),
       top: (ref: string, psArgs: string) => views.topContainer(parts, ref, psArgs),
       stats: (ref: string) => readStats(parts, ref),
       changes: (ref: string) => archive.containerChanges(parts, ref),
@@ -185,11 +241,16 @@ export function createEngine(deps: EngineDeps) {
       removePorts: (ref: string, bindings: PortBindings) => removePorts(parts, ref, bindings),
     },
     streams: {
-      attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) => streams.attachContainer(parts, ref, options),
-      logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) => streams.readContainerLogs(parts, ref, options, signal),
+      attach: (ref: string, options: Parameters<typeof streams.attachContainer>[2]) =>
+        streams.attachContainer(parts, ref, options),
+      logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) =>
+        streams.readContainerLogs(parts, ref, options, signal),
       resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(parts, ref, rows, columns),
       execCreate: (ref: string, spec: ExecSpec) => createExec(parts, ref, spec),
-      execStart: async (id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }) => {
+      execStart: async (
+        id: string,
+        options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null },
+      ) => {
         const session = await startExec(parts, id, options);
         return session && Object.assign(session, { tty: parts.execs.find(id).spec.tty });
       },
@@ -197,23 +258,31 @@ export function createEngine(deps: EngineDeps) {
         const entry = parts.execs.find(id);
         return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
       },
-      execResize: async (id: string, rows: number, columns: number) => parts.execs.find(id).handle?.resize(rows, columns),
+      execResize: async (id: string, rows: number, columns: number) =>
+        parts.execs.find(id).handle?.resize(rows, columns),
     },
     archives: {
       statPath: (ref: string, path: string) => archive.statContainerPath(parts, ref, path),
       getArchive: (ref: string, path: string) => archive.getContainerArchive(parts, ref, path),
-      putArchive: (ref: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean }) =>
-        archive.putContainerArchive(parts, ref, path, tar, options),
+      putArchive: (
+        ref: string,
+        path: string,
+        tar: Readable,
+        options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+      ) => archive.putContainerArchive(parts, ref, path, tar, options),
       exportRootfs: (ref: string) => archive.exportContainer(parts, ref),
-      commit: (ref: string, options: Parameters<typeof archive.commitContainer>[2]) => archive.commitContainer(parts, ref, options),
+      commit: (ref: string, options: Parameters<typeof archive.commitContainer>[2]) =>
+        archive.commitContainer(parts, ref, options),
     },
     networks: {
       createNetwork: (spec: NetworkSpec) => networks.createNetwork(parts, spec),
       removeNetwork: (ref: string) => networks.removeNetwork(parts, ref),
       inspectNetwork: async (ref: string) => networks.inspectNetwork(parts, ref),
       listNetworks: async (filters: Filters) => networks.listNetworks(parts, filters),
-      connect: (ref: string, container: string, spec: EndpointSpec) => networks.connectContainer(parts, ref, container, spec),
-      disconnect: (ref: string, container: string, force: boolean) => networks.disconnectContainer(parts, ref, container, force),
+      connect: (ref: string, container: string, spec: EndpointSpec) =>
+        networks.connectContainer(parts, ref, container, spec),
+      disconnect: (ref: string, container: string, force: boolean) =>
+        networks.disconnectContainer(parts, ref, container, force),
       pruneNetworks: (filters: Filters) => networks.pruneNetworks(parts, filters),
     },
     names: {
@@ -236,9 +305,12 @@ export function createEngine(deps: EngineDeps) {
         deps.images.tag(ref, target);
         images.publishImageEvent(parts, 'tag', deps.images.get(ref).id, target);
       },
-      removeImage: (ref: string, options: { force: boolean; prune: boolean }) => images.removeImage(parts, ref, options),
-      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) => images.importImage(parts, source, options, signal),
-      loadImages: async (source: Readable, report: Report, signal?: AbortSignal) => void (await deps.images.load(source, report, signal)),
+      removeImage: (ref: string, options: { force: boolean; prune: boolean }) =>
+        images.removeImage(parts, ref, options),
+      importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) =>
+        images.importImage(parts, source, options, signal),
+      loadImages: async (source: Readable, report: Report, signal?: AbortSignal) =>
+        void (await deps.images.load(source, report, signal)),
       saveImages: (refs: readonly string[]) => deps.images.save(refs),
       pruneImages: (filters: Filters) => images.pruneImages(parts, filters),
     },
@@ -252,7 +324,10 @@ export function createEngine(deps: EngineDeps) {
     system: {
       facts: async () => ({ ...(await deps.hostFacts()), counts: countContainers(table, deps.images) }),
       events: (options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal) =>
-        events.stream({ sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) }, signal),
+        events.stream(
+          { sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) },
+          signal,
+        ),
       diskUsage: async () => ({ imageBytes: deps.images.layersSizeBytes() }),
       login: (auth: { username: string; password: string; serverAddress: string }) => deps.images.checkLogin(auth),
     },

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 
 test('no interface to a room below has more than ten methods', () => {
   const text = readFileSync(new URL('./ports.ts', import.meta.url), 'utf8');
-  const picks = [...text.matchAll(/export type (\w+) = Pick<\w+, ([^>]*)>;/g)].map(([, name, methods]) => ({ name, count: methods!.split('|').length }));
+  const picks = [...text.matchAll(/export type (\w+) = Pick<\w+, ([^>]*)>;/g)].map(([, name, methods]) => ({
+    name,
+    count: methods!.split('|').length,
+  }));
   assert.ok(picks.length >= 9);
-  assert.deepEqual(picks.filter(({ count }) => count > 10), []);
+  assert.deepEqual(
+    picks.filter(({ count }) => count > 10),
+    [],
+  );
 });

@@ -8,22 +8,43 @@ import type { NetworkService } from '../network/service.ts';
 import type { Runtime } from '../oci/runtime.ts';
 
 /** A container's networking from the start of a run to its end. */
-export type RunNetwork = Pick<NetworkService, 'sandbox' | 'join' | 'rejoin' | 'leave' | 'park' | 'releaseParked' | 'setHealth' | 'containerStarted' | 'filesShared'>;
+export type RunNetwork = Pick<
+  NetworkService,
+  'sandbox' | 'join' | 'rejoin' | 'leave' | 'park' | 'releaseParked' | 'setHealth' | 'containerStarted' | 'filesShared'
+>;
 
 /** Changes of one that is there. */
-export type LiveNetwork = Pick<NetworkService, 'sandbox' | 'request' | 'connect' | 'disconnect' | 'publish' | 'unpublish' | 'setLinks' | 'rename' | 'statistics'>;
+export type LiveNetwork = Pick<
+  NetworkService,
+  'sandbox' | 'request' | 'connect' | 'disconnect' | 'publish' | 'unpublish' | 'setLinks' | 'rename' | 'statistics'
+>;
 
 /** Which containers exist, also those that do not run: their names, and the addresses that they asked for. */
 export type KnownContainers = Pick<NetworkService, 'remember' | 'forget' | 'checkConnection'>;
 
 /** What is done with the network when a daemon starts. */
-export type NetworkRecovery = Pick<NetworkService, 'restore' | 'sandbox' | 'request' | 'rename' | 'setHealth' | 'setLinks' | 'remember' | 'leave' | 'park' | 'releaseParked'>;
+export type NetworkRecovery = Pick<
+  NetworkService,
+  | 'restore'
+  | 'sandbox'
+  | 'request'
+  | 'rename'
+  | 'setHealth'
+  | 'setLinks'
+  | 'remember'
+  | 'leave'
+  | 'park'
+  | 'releaseParked'
+>;
 
 /** The networks themselves. */
 export type Networks = Pick<NetworkService, 'networks' | 'endpoints' | 'createNetwork' | 'removeNetwork' | 'poolUsage'>;
 
 /** A container's process from the start of a run to its end. */
-export type RunRuntime = Pick<Runtime, 'create' | 'start' | 'attach' | 'kill' | 'pause' | 'thaw' | 'resume' | 'interrupt' | 'delete' | 'forgetExit'>;
+export type RunRuntime = Pick<
+  Runtime,
+  'create' | 'start' | 'attach' | 'kill' | 'pause' | 'thaw' | 'resume' | 'interrupt' | 'delete' | 'forgetExit'
+>;
 
 /** What else is done with one that runs. */
 export type LiveRuntime = Pick<Runtime, 'exec' | 'attach' | 'resize' | 'update' | 'processes'>;
@@ -32,12 +53,18 @@ export type LiveRuntime = Pick<Runtime, 'exec' | 'attach' | 'resize' | 'update' 
 export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' | 'delete' | 'forgetExit'>;
 
 /** The root file system of a container. */
-export type ContainerRootfs = Pick<RootfsStore, 'create' | 'settle' | 'mount' | 'unmount' | 'remove' | 'missing' | 'graph' | 'sizeBytes' | 'changes' | 'upperDir'>;
+export type ContainerRootfs = Pick<
+  RootfsStore,
+  'create' | 'settle' | 'mount' | 'unmount' | 'remove' | 'missing' | 'graph' | 'sizeBytes' | 'changes' | 'upperDir'
+>;
 
 /** What there is of them, when a daemon starts. */
 export type RootfsRecovery = Pick<RootfsStore, 'unmount' | 'relink' | 'retain'>;
 
-export type Images = Pick<ImageStore, 'find' | 'get' | 'byId' | 'list' | 'graph' | 'importTar' | 'commitLayer' | 'untagOrRemove' | 'prune'>;
+export type Images = Pick<
+  ImageStore,
+  'find' | 'get' | 'byId' | 'list' | 'graph' | 'importTar' | 'commitLayer' | 'untagOrRemove' | 'prune'
+>;
 
 /** What the engine itself mounts for a run. */
 export interface RunMounts {

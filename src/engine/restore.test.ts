@@ -10,10 +10,15 @@ beforeEach(() => void (engine = new EngineOnFakes()));
 afterEach(() => engine.close());
 
 const ALWAYS = { name: 'always', maximumRetryCount: 0 };
-const ran = (code: number) => ({ running: false, exitCode: code, oomKilled: false, at: '2024-01-01T00:00:10Z' }) as const;
+const ran = (code: number) =>
+  ({ running: false, exitCode: code, oomKilled: false, at: '2024-01-01T00:00:10Z' }) as const;
 
 /** A container as an earlier daemon left it. */
-function left(name: string, state: Partial<ContainerState>, changes: { host?: object; record?: object } = {}): Promise<ContainerRecord> {
+function left(
+  name: string,
+  state: Partial<ContainerState>,
+  changes: { host?: object; record?: object } = {},
+): Promise<ContainerRecord> {
   const record = makeRecord('true', { ...changes, record: { name, ...CONNECTED, ...changes.record } });
   return engine.add({ ...record, state: { ...record.state, startedAt: '2024-01-01T00:00:00Z', ...state } });
 }
@@ -35,7 +40,11 @@ test('what runs is adopted, with its probes; a stop that was cut off has not hap
 
 test('names of a container that was found unhealthy are withdrawn again', async () => {
   await leftRunning('web');
-  const { id } = await left('sick', { status: 'running', pid: 60, health: { status: 'unhealthy', failingStreak: 3, log: [] } });
+  const { id } = await left('sick', {
+    status: 'running',
+    pid: 60,
+    health: { status: 'unhealthy', failingStreak: 3, log: [] },
+  });
   engine.found.set(id, { running: true, pid: 60 });
   await restoreContainers(engine.parts);
   assert.equal(engine.calls.filter((call) => call === 'network.setHealth false').length, 1);
@@ -45,8 +54,13 @@ test('an exit that nobody saw is settled as any other, after the network is ther
   const { id } = await left('web', { status: 'running', pid: 50 });
   engine.found.set(id, ran(3));
   await restoreContainers(engine.parts);
-  assert.deepEqual([engine.stored.get(id)!.state.status, engine.stored.get(id)!.state.exitCode, engine.events], ['exited', 3, ['die']]);
-  assert.ok(engine.calls.findIndex((call) => call.startsWith('network.restore')) < engine.calls.indexOf('runtime.delete'));
+  assert.deepEqual(
+    [engine.stored.get(id)!.state.status, engine.stored.get(id)!.state.exitCode, engine.events],
+    ['exited', 3, ['die']],
+  );
+  assert.ok(
+    engine.calls.findIndex((call) => call.startsWith('network.restore')) < engine.calls.indexOf('runtime.delete'),
+  );
 });
 
 test('a container that cannot be looked for at once is not taken for ended', async (t) => {
@@ -65,7 +79,10 @@ test('a container that ends while the daemon restores is not adopted after that'
   const { id } = await leftRunning('web');
   engine.during('network.restore 1', () => engine.exit(id, 9));
   await restoreContainers(engine.parts);
-  assert.deepEqual([engine.record(id).state.status, engine.record(id).state.pid, engine.calls.includes('health.watch')], ['exited', 0, false]);
+  assert.deepEqual(
+    [engine.record(id).state.status, engine.record(id).state.pid, engine.calls.includes('health.watch')],
+    ['exited', 0, false],
+  );
 });
 
 for (const moment of ['runtime.recover', 'network.restore 1']) {
@@ -88,9 +105,14 @@ test('a start that no record knows is undone in the runtime', async () => {
 test('what a container is connected to is what its network says, its name what the record says', async () => {
   const { id } = await engine.addRunning(makeRecord('true', { record: { name: 'web', ...CONNECTED } }));
   engine.found.set(id, { running: true, pid: 50 });
-  await engine.parts.containers.locked(id, (held) => held.save((now) => ({ ...now, name: 'renamed', connections: [] })));
+  await engine.parts.containers.locked(id, (held) =>
+    held.save((now) => ({ ...now, name: 'renamed', connections: [] })),
+  );
   await restoreContainers(engine.parts);
-  assert.deepEqual(engine.stored.get(id)!.connections.map(({ networkName }) => networkName), ['net']);
+  assert.deepEqual(
+    engine.stored.get(id)!.connections.map(({ networkName }) => networkName),
+    ['net'],
+  );
   assert.ok(engine.calls.includes('network.rename renamed'));
 });
 
@@ -109,8 +131,14 @@ test('a removal that was cut off is finished; one that cannot be does not keep t
 test('a network that nobody is in any more goes, of a container that waits for its restart it stays', async () => {
   const gone = await engine.addRunning(makeRecord('true', { record: { name: 'gone', ...CONNECTED } }));
   const waits = await engine.addRunning(makeRecord('true', { record: { name: 'waits', ...CONNECTED } }));
-  for (const [{ id }, status] of [[gone, 'exited'], [waits, 'restarting']] as const) {
-    await engine.parts.containers.locked(id, async (held) => void held.update((now) => ({ ...now, state: { ...now.state, status, pid: 0 } })));
+  for (const [{ id }, status] of [
+    [gone, 'exited'],
+    [waits, 'restarting'],
+  ] as const) {
+    await engine.parts.containers.locked(
+      id,
+      async (held) => void held.update((now) => ({ ...now, state: { ...now.state, status, pid: 0 } })),
+    );
   }
   await restoreContainers(engine.parts);
   assert.deepEqual([engine.sandboxes.has(gone.id), engine.sandboxes.has(waits.id)], [false, true]);
@@ -118,11 +146,22 @@ test('a network that nobody is in any more goes, of a container that waits for i
 
 test('with the daemon starts what its policy says, sources of links before those that link to them', async () => {
   const started: string[] = [];
-  const parts = { ...engine.parts, start: async (held: { record: ContainerRecord }) => void started.push(held.record.name) };
-  const db = await left('db', { status: 'exited' }, { host: { restartPolicy: ALWAYS }, record: { stoppedByUser: true } });
+  const parts = {
+    ...engine.parts,
+    start: async (held: { record: ContainerRecord }) => void started.push(held.record.name),
+  };
+  const db = await left(
+    'db',
+    { status: 'exited' },
+    { host: { restartPolicy: ALWAYS }, record: { stoppedByUser: true } },
+  );
   const links = [{ sourceId: db.id, sourceName: 'db', alias: 'db' }];
   await left('web', { status: 'restarting' }, { host: { restartPolicy: ALWAYS }, record: { links } });
-  await left('stopped', { status: 'exited' }, { host: { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, record: { stoppedByUser: true } });
+  await left(
+    'stopped',
+    { status: 'exited' },
+    { host: { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, record: { stoppedByUser: true } },
+  );
   await left('new', { status: 'created' }, { host: { restartPolicy: ALWAYS } });
   await startWithDaemon(parts);
   assert.deepEqual(started, ['db', 'web']);

@@ -10,7 +10,12 @@ import { errorMessage } from '../base/errors.ts';
 import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import type { AsideRecord } from '../store/aside.ts';
-import { restartAfterExit, type HandleExit, type RestartLaterNeeds, type RuntimeExit } from './container/container-exit.ts';
+import {
+  restartAfterExit,
+  type HandleExit,
+  type RestartLaterNeeds,
+  type RuntimeExit,
+} from './container/container-exit.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { withPortBindings } from './container/container-ports.ts';
 import type { RemoveHeld } from './container/container-remove.ts';
@@ -28,20 +33,22 @@ import type { EngineConfig } from './engine-config.ts';
 import type { NetworkRecovery, RootfsRecovery, RuntimeRecovery } from './ports.ts';
 import type { VolumeService } from './volume/volume-service.ts';
 
-export type RestoreNeeds = ReleaseNeeds & SettleNeeds & FollowNeeds & {
-  readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot' | 'cgroupParent' | 'defaultRuntime'>;
-  readonly containers: Pick<ContainerTable, 'all' | 'get'>;
-  /** Containers whose records cannot be read, by id: nothing of them is touched. */
-  readonly setAside: ReadonlyMap<string, AsideRecord>;
-  readonly network: NetworkRecovery;
-  readonly rootfs: RootfsRecovery;
-  readonly runtime: RuntimeRecovery;
-  readonly volumes: Pick<VolumeService, 'settle'>;
-  readonly health: Pick<HealthMonitor, 'watch'>;
-  readonly clock: Clock;
-  readonly handleExit: HandleExit;
-  readonly remove: RemoveHeld;
-};
+export type RestoreNeeds = ReleaseNeeds &
+  SettleNeeds &
+  FollowNeeds & {
+    readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot' | 'cgroupParent' | 'defaultRuntime'>;
+    readonly containers: Pick<ContainerTable, 'all' | 'get'>;
+    /** Containers whose records cannot be read, by id: nothing of them is touched. */
+    readonly setAside: ReadonlyMap<string, AsideRecord>;
+    readonly network: NetworkRecovery;
+    readonly rootfs: RootfsRecovery;
+    readonly runtime: RuntimeRecovery;
+    readonly volumes: Pick<VolumeService, 'settle'>;
+    readonly health: Pick<HealthMonitor, 'watch'>;
+    readonly clock: Clock;
+    readonly handleExit: HandleExit;
+    readonly remove: RemoveHeld;
+  };
 
 export type StartWithDaemonNeeds = RestartLaterNeeds & {
   readonly containers: Pick<ContainerTable, 'all'>;
@@ -55,28 +62,40 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
   const missed = new Map<string, RuntimeExit>();
   const live = new Map<string, number>();
   await Promise.all(
-    containers.all().filter(isUp).map(async (record) => {
-      const found = await recovered(needs, record);
-      if (found.running) live.set(record.id, found.pid);
-      else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
-    }),
+    containers
+      .all()
+      .filter(isUp)
+      .map(async (record) => {
+        const found = await recovered(needs, record);
+        if (found.running) live.set(record.id, found.pid);
+        else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
+      }),
   );
   const unread = await runningUnread(needs);
-  await Promise.all(runtime.knownIds().filter((id) => !live.has(id) && !missed.has(id) && !needs.setAside.has(id)).map((id) => dropHalfStarted(needs, id)));
+  await Promise.all(
+    runtime
+      .knownIds()
+      .filter((id) => !live.has(id) && !missed.has(id) && !needs.setAside.has(id))
+      .map((id) => dropHalfStarted(needs, id)),
+  );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   // So are those of containers that do not run, and whose network others live in.
   const owners = [...live.keys()].flatMap((id) => {
     const record = containers.get(id);
     return (record && networkOwnerId(containers, record)) ?? [];
   });
-  await needs.network.restore(new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]), containers.all().map(knownContainer));
+  await needs.network.restore(
+    new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]),
+    containers.all().map(knownContainer),
+  );
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
   await unmountLeftovers(needs);
   for (const [id, pid] of live) await containers.lockedEvenIfGone(id, async (held) => held && adopt(needs, held, pid));
   for (const [id, exit] of missed) await needs.handleExit(id, exit);
   for (const { id } of containers.all()) {
     await containers.lockedEvenIfGone(id, async (held) => {
-      if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && needs.network.sandbox(id)) await releaseNetwork(needs, held.record);
+      if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && needs.network.sandbox(id))
+        await releaseNetwork(needs, held.record);
     });
   }
   await finishRemovals(needs);
@@ -93,7 +112,8 @@ async function recovered(needs: RestoreNeeds, record: ContainerRecord): ReturnTy
       return await runtime.recover(id, runOf(needs, record));
     } catch (error) {
       log.warn({ container: id, error: errorMessage(error) }, 'a container could not be recovered');
-      if (attempt === RECOVERY_ATTEMPTS) return { running: false, exitCode: 255, oomKilled: false, at: formatTimeNs(clock.nowNs()) };
+      if (attempt === RECOVERY_ATTEMPTS)
+        return { running: false, exitCode: 255, oomKilled: false, at: formatTimeNs(clock.nowNs()) };
       await new Promise((resolve) => setTimeout(resolve, RECOVERY_PAUSE_MS));
     }
   }
@@ -102,7 +122,15 @@ async function recovered(needs: RestoreNeeds, record: ContainerRecord): ReturnTy
 /** What the record says of the run, as the start told the runtime. */
 function runOf(needs: RestoreNeeds, record: ContainerRecord): Parameters<RuntimeRecovery['recover']>[1] {
   const { tty, openStdin, stdinOnce } = record.spec.process;
-  return { id: record.id, bundle: bundleOf(needs.config, record.id), runtime: record.spec.host.runtime || needs.config.defaultRuntime, tty, openStdin, stdinOnce, cgroupsPath: cgroupsPathOf(needs.config, record) };
+  return {
+    id: record.id,
+    bundle: bundleOf(needs.config, record.id),
+    runtime: record.spec.host.runtime || needs.config.defaultRuntime,
+    tty,
+    openStdin,
+    stdinOnce,
+    cgroupsPath: cgroupsPathOf(needs.config, record),
+  };
 }
 
 /** Containers that run and whose records cannot be read: they, and their network, are left as they are. */
@@ -112,7 +140,10 @@ async function runningUnread(needs: RestoreNeeds): Promise<string[]> {
     const found = await needs.runtime.recover(id).catch(() => undefined);
     if (found?.running !== true) continue;
     running.push(id);
-    needs.log.error({ container: id, pid: found.pid }, 'a container runs whose record cannot be read: it is left alone, and cannot be worked with until the record is mended');
+    needs.log.error(
+      { container: id, pid: found.pid },
+      'a container runs whose record cannot be read: it is left alone, and cannot be worked with until the record is mended',
+    );
   }
   return running;
 }
@@ -163,7 +194,11 @@ async function adopt(needs: RestoreNeeds, held: Held, pid: number): Promise<void
   // A daemon that died between saving `running` and starting left a container that was only created.
   const status = needs.runtime.isPaused(id) ? 'paused' : 'running';
   // A stop that a daemon's end cut off has not happened: policies count again.
-  const adopted = held.update((record) => ({ ...record, stoppedByUser: false, state: { ...record.state, pid, status } }));
+  const adopted = held.update((record) => ({
+    ...record,
+    stoppedByUser: false,
+    state: { ...record.state, pid, status },
+  }));
   if (adopted.state.health?.status === 'unhealthy') await needs.network.setHealth(id, false);
   needs.health.watch(adopted);
   needs.log.info({ container: id, name: adopted.name, pid }, 'adopted a running container');
@@ -174,9 +209,11 @@ async function finishRemovals(needs: RestoreNeeds): Promise<void> {
     const half = record.state.status === 'removing' || record.state.status === 'dead';
     const ended = record.spec.host.autoRemove && record.state.status === 'exited';
     if (!half && !ended) continue;
-    await needs.containers.lockedEvenIfGone(record.id, async (held) => held && needs.remove(held, { volumes: true })).catch((error: unknown) =>
-      needs.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
-    );
+    await needs.containers
+      .lockedEvenIfGone(record.id, async (held) => held && needs.remove(held, { volumes: true }))
+      .catch((error: unknown) =>
+        needs.log.warn({ container: record.id, error: errorMessage(error) }, 'a removal could not be finished'),
+      );
   }
 }
 
@@ -184,22 +221,33 @@ async function finishRemovals(needs: RestoreNeeds): Promise<void> {
 async function removeOrphans(needs: RestoreNeeds): Promise<void> {
   const dir = join(needs.config.dataRoot, 'containers');
   for (const { id, imageId } of needs.containers.all()) {
-    if (needs.rootfs.relink(id, imageId)) needs.log.warn({ container: id, image: imageId }, 'the file system of a container had lost its image, and has it again');
+    if (needs.rootfs.relink(id, imageId))
+      needs.log.warn(
+        { container: id, image: imageId },
+        'the file system of a container had lost its image, and has it again',
+      );
   }
   const known = new Set([...needs.containers.all().map((record) => record.id), ...needs.setAside.keys()]);
   for (const id of await readdir(dir).catch(() => [])) {
     if (!known.has(id)) await rm(join(dir, id), { recursive: true, force: true });
-    else for (const name of await readdir(join(dir, id)).catch(() => [])) if (name.endsWith('.next')) await rm(join(dir, id, name), { force: true });
+    else
+      for (const name of await readdir(join(dir, id)).catch(() => []))
+        if (name.endsWith('.next')) await rm(join(dir, id, name), { force: true });
   }
   await needs.rootfs.retain(known);
-  const report = (error: unknown): void => needs.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled');
+  const report = (error: unknown): void =>
+    needs.log.warn({ error: errorMessage(error) }, 'volumes that were cut off could not be settled');
   await needs.volumes.settle(report).catch(report);
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */
 async function unmountLeftovers(needs: RestoreNeeds): Promise<void> {
   for (const { id } of needs.containers.all().filter((record) => !isUp(record))) {
-    await needs.containers.lockedEvenIfGone(id, async (held) => held && settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id)));
+    await needs.containers.lockedEvenIfGone(
+      id,
+      async (held) =>
+        held && settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id)),
+    );
   }
 }
 
@@ -207,14 +255,24 @@ const START_TURN_MS = 10_000;
 
 /** Starts what should run; those that join another container's network come after it. */
 export async function startWithDaemon(needs: StartWithDaemonNeeds): Promise<void> {
-  const due = needs.containers.all().filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
+  const due = needs.containers
+    .all()
+    .filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
   const rank = (record: ContainerRecord): number => {
     const mode = record.spec.connection.networkMode;
-    const needs = new Set([...record.links.map((link) => link.sourceId), ...(networkModeKind(mode) === 'container' ? [joinedContainerRef(mode)] : [])]);
+    const needs = new Set([
+      ...record.links.map((link) => link.sourceId),
+      ...(networkModeKind(mode) === 'container' ? [joinedContainerRef(mode)] : []),
+    ]);
     return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
   };
   for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
-    const started = startNow(needs, record).catch((error: unknown) => needs.log.warn({ container: record.id, error: errorMessage(error) }, 'could not start a container with the daemon'));
+    const started = startNow(needs, record).catch((error: unknown) =>
+      needs.log.warn(
+        { container: record.id, error: errorMessage(error) },
+        'could not start a container with the daemon',
+      ),
+    );
     // One that hangs does not keep the others from starting.
     await within(started, START_TURN_MS);
   }

@@ -36,7 +36,8 @@ function extractInput(target: ExtractionTarget): void {
   const extraction = new TarExtraction(target);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   try {
-    for (let size = readSync(0, buffer); size > 0; size = readSync(0, buffer)) extraction.consume(buffer.subarray(0, size));
+    for (let size = readSync(0, buffer); size > 0; size = readSync(0, buffer))
+      extraction.consume(buffer.subarray(0, size));
     extraction.end();
   } finally {
     extraction.abandon();

@@ -36,7 +36,13 @@ export class ArchiveProcess implements TouchingChild<void> {
     const ours = [data[puts ? 'writeFd' : 'readFd'], orders.writeFd, news.readFd];
     try {
       const [input, output] = puts ? [data.readFd, nothing] : [nothing, data.writeFd];
-      this.pid = spawnProgram({ file: process.execPath, args: ['--', ARCHIVE_PROGRAM], env: { PATH: process.env['PATH'] ?? '' }, cwd: '/', fds: [input, output, 2, orders.readFd, news.writeFd] });
+      this.pid = spawnProgram({
+        file: process.execPath,
+        args: ['--', ARCHIVE_PROGRAM],
+        env: { PATH: process.env['PATH'] ?? '' },
+        cwd: '/',
+        fds: [input, output, 2, orders.readFd, news.writeFd],
+      });
     } catch (error) {
       ours.forEach(closeFd);
       throw error;
@@ -45,7 +51,9 @@ export class ArchiveProcess implements TouchingChild<void> {
     }
     this.#data = new Socket({ fd: ours[0]!, readable: !puts, writable: puts });
     this.#data.on('error', () => {}); // whoever pipes is told
-    new Socket({ fd: orders.writeFd, readable: false, writable: true }).on('error', () => {}).end(JSON.stringify(order));
+    new Socket({ fd: orders.writeFd, readable: false, writable: true })
+      .on('error', () => {})
+      .end(JSON.stringify(order));
     let begin: () => void;
     this.#begun = new Promise((resolve) => (begin = resolve));
     let find: (stat: PathStat | undefined) => void;
@@ -123,6 +131,11 @@ export class ArchiveProcess implements TouchingChild<void> {
     this.#data.destroy();
     if (this.#ended) return;
     kill(this.pid, SIGKILL);
-    this.#silent.hear(this, this.done.catch(() => {})).catch(() => {});
+    this.#silent
+      .hear(
+        this,
+        this.done.catch(() => {}),
+      )
+      .catch(() => {});
   }
 }

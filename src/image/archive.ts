@@ -10,7 +10,15 @@ import { borrow } from './borrowed-stream.ts';
 import { breakLeases } from './break-leases.ts';
 import { decompressStream } from './compression.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
-import { evaluateInRoot, pathComponents, placeMounts as placeMountsInRoot, resolveInRoot, type RootMount, type RootPath, type RootView } from '../kernel/root-path.ts';
+import {
+  evaluateInRoot,
+  pathComponents,
+  placeMounts as placeMountsInRoot,
+  resolveInRoot,
+  type RootMount,
+  type RootPath,
+  type RootView,
+} from '../kernel/root-path.ts';
 import { touchBelow } from '../kernel/silent-mounts.ts';
 import { extractTar } from './extract-tar.ts';
 import { goFileMode } from './go-file-mode.ts';
@@ -113,7 +121,9 @@ async function packOne(root: ArchiveRoot, found: RootPath, prefix: string): Prom
 /** Volumes inside a directory that is packed: each is a tree of its own on the host. */
 async function packMountsBelow(root: ArchiveRoot, path: string, prefix: string, parts: Readable[]): Promise<void> {
   const base = path === '/' ? '/' : `${path}/`;
-  const below = (root.mounts ?? []).filter((mount) => `/${pathComponents(mount.destination).join('/')}`.startsWith(base));
+  const below = (root.mounts ?? []).filter((mount) =>
+    `/${pathComponents(mount.destination).join('/')}`.startsWith(base),
+  );
   for (const mount of below) {
     const destination = `/${pathComponents(mount.destination).join('/')}`;
     let found: RootPath;

@@ -6,7 +6,15 @@ import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { leadToServed, type SilentMounts } from '../kernel/silent-mounts.ts';
 import { ARCHIVE_PROGRAM, ArchiveProcess } from './archive-process.ts';
-import { getArchive, placeMounts, putArchive, statPath, type ArchiveRoot, type PathStat, type PutOptions } from './archive.ts';
+import {
+  getArchive,
+  placeMounts,
+  putArchive,
+  statPath,
+  type ArchiveRoot,
+  type PathStat,
+  type PutOptions,
+} from './archive.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 

@@ -55,7 +55,13 @@ export function readAsideImages(root: string): [id: string, AsideImage][] {
     if (!name.endsWith('.json') || !DIGEST_PATTERN.test(id)) continue;
     try {
       const aside = JSON.parse(readFileSync(join(directory, name), 'utf8')) as AsideImage;
-      if (aside.image.id === id && Array.isArray(aside.image.layers) && Array.isArray(aside.references) && typeof aside.layers === 'object') found.push([id, aside]);
+      if (
+        aside.image.id === id &&
+        Array.isArray(aside.image.layers) &&
+        Array.isArray(aside.references) &&
+        typeof aside.layers === 'object'
+      )
+        found.push([id, aside]);
     } catch {
       // As if it were not there.
     }
@@ -75,4 +81,5 @@ export function describeAsideImage(root: string, id: string, { references, reaso
   return `the image ${references[0] ?? id} is not whole (${reason}) and is set aside in ${join(root, 'aside', `${digestHex(id)}.json`)}`;
 }
 
-export const ASIDE_IMAGE_ADVICE = 'pull or load it again, or delete the file and start the daemon again to remove what is left of it';
+export const ASIDE_IMAGE_ADVICE =
+  'pull or load it again, or delete the file and start the daemon again to remove what is left of it';

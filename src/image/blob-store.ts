@@ -60,7 +60,10 @@ export class BlobStore {
   /** A small blob (a config, a manifest) as it is on disk, its digest checked. Refused beyond `MAX_DOCUMENT_BYTES`. */
   async read(digest: string): Promise<Buffer> {
     const { size } = await stat(this.path(digest));
-    if (size > MAX_DOCUMENT_BYTES) throw invalid(`${digest} is ${size} bytes long: of a manifest or an image configuration at most ${MAX_DOCUMENT_BYTES} are taken`);
+    if (size > MAX_DOCUMENT_BYTES)
+      throw invalid(
+        `${digest} is ${size} bytes long: of a manifest or an image configuration at most ${MAX_DOCUMENT_BYTES} are taken`,
+      );
     const content = await readFile(this.path(digest));
     if (digestOf(content) !== digest) throw systemError(`blob ${digest} is damaged on disk`);
     return content;

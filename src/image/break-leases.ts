@@ -39,7 +39,8 @@ function anyLeases(): boolean {
   try {
     const bytes = Buffer.allocUnsafe(LOCKS_READ);
     let size = 0;
-    for (let read = -1; read !== 0 && size < LOCKS_READ; size += read) read = readSync(fd, bytes, size, LOCKS_READ - size, null);
+    for (let read = -1; read !== 0 && size < LOCKS_READ; size += read)
+      read = readSync(fd, bytes, size, LOCKS_READ - size, null);
     return size === LOCKS_READ || bytes.subarray(0, size).includes(' LEASE ');
   } finally {
     closeSync(fd);

@@ -21,7 +21,8 @@ const PROGRAMS = { zstd: ['zstd', '-dcq'], xz: ['xz', '-dcq'], bzip2: ['bzip2', 
 
 export function detectCompression(head: Uint8Array): Compression {
   // zstd also has skippable frames, which pzstd puts first: 0x184D2A50 to 5F.
-  if (head.length >= 4 && (head[0]! & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18) return 'zstd';
+  if (head.length >= 4 && (head[0]! & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18)
+    return 'zstd';
   const found = MAGIC.find(([, bytes]) => bytes.every((byte, i) => head[i] === byte));
   return found?.[0] ?? 'none';
 }
@@ -106,13 +107,19 @@ function gunzip(source: Readable, output: PassThrough): void {
   unzip.pipe(output);
 }
 
-async function runProgram([file, args]: readonly [string, string], source: Readable, output: PassThrough): Promise<void> {
+async function runProgram(
+  [file, args]: readonly [string, string],
+  source: Readable,
+  output: PassThrough,
+): Promise<void> {
   const child = spawn(file, [args], { stdio: ['pipe', 'pipe', 'pipe'] });
   const complaint = new CappedText(4096);
   child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
   const exited = new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(systemError(`cannot run ${file}: ${error.message}`, error)));
-    child.on('close', (code) => (code === 0 ? resolve() : reject(invalid(`${file}: ${complaint.toString().trim() || `exit status ${code}`}`))));
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(invalid(`${file}: ${complaint.toString().trim() || `exit status ${code}`}`)),
+    );
   });
   exited.catch(() => {});
   const feed = pipeline(source, child.stdin);

@@ -73,7 +73,13 @@ async function copy(from: number, to: number, path: string): Promise<void> {
   const said = complaints(readFd);
   let pid: number;
   try {
-    pid = startConfined({ program: 'cp', args: ['--archive', '--', '/from/.', '/to'], from, to, fds: [nothing, nothing, writeFd] });
+    pid = startConfined({
+      program: 'cp',
+      args: ['--archive', '--', '/from/.', '/to'],
+      from,
+      to,
+      fds: [nothing, nothing, writeFd],
+    });
   } finally {
     closeFd(nothing);
     closeFd(writeFd);

@@ -73,7 +73,10 @@ test('the other instructions', () => {
 
 test('what a change cannot be', () => {
   assert.throws(() => apply('RUN true'), { kind: 'invalid', message: 'RUN is not a valid change command' });
-  assert.throws(() => apply('FOO bar'), { kind: 'invalid', message: 'dockerfile parse error on line 1: unknown instruction: FOO' });
+  assert.throws(() => apply('FOO bar'), {
+    kind: 'invalid',
+    message: 'dockerfile parse error on line 1: unknown instruction: FOO',
+  });
   assert.throws(() => apply('CMD'), { kind: 'invalid' });
   assert.deepEqual(apply('# a comment\n\nENV A=\\\n1'), { ...EMPTY_IMAGE_CONFIG, env: ['A=1'] });
 });

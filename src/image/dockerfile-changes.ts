@@ -23,9 +23,14 @@ export function applyChanges(config: ImageConfig, lines: readonly string[]): Ima
     const instruction = ownField(INSTRUCTIONS, word.toLowerCase());
     if (!instruction) {
       const known = ['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL'].includes(word.toUpperCase());
-      throw invalid(known ? `${word.toUpperCase()} is not a valid change command` : `dockerfile parse error on line 1: unknown instruction: ${word}`);
+      throw invalid(
+        known
+          ? `${word.toUpperCase()} is not a valid change command`
+          : `dockerfile parse error on line 1: unknown instruction: ${word}`,
+      );
     }
-    if (rest.trim() === '') throw invalid(`dockerfile parse error on line 1: ${word.toUpperCase()} requires at least one argument`);
+    if (rest.trim() === '')
+      throw invalid(`dockerfile parse error on line 1: ${word.toUpperCase()} requires at least one argument`);
     const context = { original, ...state };
     instruction(draft, rest.trim(), context);
     state.cmdWasSet = context.cmdWasSet;
@@ -58,7 +63,9 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
     for (const [key, value] of pairs('ENV', rest)) draft.env = setVariable(draft.env, key, expand(value, draft.env));
   },
   label(draft, rest) {
-    const added = pairs('LABEL', rest).map(([key, value]) => [expand(key, draft.env), expand(value, draft.env)] as const);
+    const added = pairs('LABEL', rest).map(
+      ([key, value]) => [expand(key, draft.env), expand(value, draft.env)] as const,
+    );
     draft.labels = Object.fromEntries([...Object.entries(draft.labels), ...added]);
   },
   expose(draft, rest) {
@@ -113,10 +120,13 @@ function words(text: string): string[] {
 }
 
 function unquote(word: string): string {
-  return word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs, (_, double?: string, literal?: string, escaped?: string) => {
-    if (double !== undefined) return double.replace(/\\(["\\$])/g, '$1');
-    return literal ?? escaped ?? '';
-  });
+  return word.replace(
+    /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs,
+    (_, double?: string, literal?: string, escaped?: string) => {
+      if (double !== undefined) return double.replace(/\\(["\\$])/g, '$1');
+      return literal ?? escaped ?? '';
+    },
+  );
 }
 
 /** `A=b C="d e"`, or the old form `A b c`. */
@@ -129,7 +139,10 @@ function pairs(instruction: string, rest: string): [key: string, value: string][
   }
   return list.map((word) => {
     const equals = word.indexOf('=');
-    if (equals < 0) throw invalid(`dockerfile parse error on line 1: Syntax error - can't find = in "${word}". Must be of the form: name=value`);
+    if (equals < 0)
+      throw invalid(
+        `dockerfile parse error on line 1: Syntax error - can't find = in "${word}". Must be of the form: name=value`,
+      );
     const key = unquote(word.slice(0, equals));
     if (key === '') throw invalid(`${instruction} names can not be blank`);
     return [key, word.slice(equals + 1)];
@@ -142,12 +155,23 @@ function expand(text: string, env: readonly string[]): string {
   const pattern = /'([^']*)'|\\(.)|"((?:[^"\\]|\\.)*)"|\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))/gs;
   return text.replace(
     pattern,
-    (_, literal?: string, escaped?: string, double?: string, braced?: string, operator?: string, word?: string, plain?: string) => {
+    (
+      _,
+      literal?: string,
+      escaped?: string,
+      double?: string,
+      braced?: string,
+      operator?: string,
+      word?: string,
+      plain?: string,
+    ) => {
       if (literal !== undefined) return literal;
       if (escaped !== undefined) return escaped;
       if (double !== undefined) {
-        return double.replace(/\\(["\\$])|\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))/g, (__, quoted?: string, b?: string, o?: string, w?: string, p?: string) =>
-          quoted ?? substitute(variable(b ?? p ?? ''), o, w),
+        return double.replace(
+          /\\(["\\$])|\$(?:\{(\w+)(?::([-+])([^}]*))?\}|(\w+))/g,
+          (__, quoted?: string, b?: string, o?: string, w?: string, p?: string) =>
+            quoted ?? substitute(variable(b ?? p ?? ''), o, w),
         );
       }
       return substitute(variable(braced ?? plain ?? ''), operator, word);
@@ -168,7 +192,8 @@ function setVariable(env: readonly string[], key: string, value: string): string
 }
 
 function single(instruction: string, rest: string, draft: Draft): string {
-  if (words(rest).length !== 1) throw invalid(`dockerfile parse error on line 1: ${instruction} requires exactly one argument`);
+  if (words(rest).length !== 1)
+    throw invalid(`dockerfile parse error on line 1: ${instruction} requires exactly one argument`);
   return unquote(expand(rest, draft.env));
 }
 
@@ -196,7 +221,8 @@ function duration(name: string, text: string): number {
 
 /** In Go's words; 32 bits, as in Docker. */
 function retries(text: string): number {
-  const wrong = (reason: string) => invalid(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${reason}`);
+  const wrong = (reason: string) =>
+    invalid(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${reason}`);
   if (!/^[+-]?\d+$/.test(text)) throw wrong('invalid syntax');
   const value = Number(text);
   if (value < -(2 ** 31) || value >= 2 ** 31) throw wrong('value out of range');

@@ -12,7 +12,7 @@ export function writeDurably(path: string, content: string, before: () => string
     const file = openSync(beside, 'w', 0o600);
     try {
       const bytes = Buffer.from(content);
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
       fdatasyncSync(file);
     } finally {
       closeSync(file);

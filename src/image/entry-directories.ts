@@ -5,7 +5,14 @@
 import { closeFd, O_DIRECTORY, O_NOFOLLOW, O_PATH, openFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { openBytesInRoot } from '../kernel/open-in-root.ts';
-import { MAX_PATH_BYTES, nameBuffer, openChild, resolveBytes, resolveOrMakeDirectory, type RootView } from '../kernel/root-path.ts';
+import {
+  MAX_PATH_BYTES,
+  nameBuffer,
+  openChild,
+  resolveBytes,
+  resolveOrMakeDirectory,
+  type RootView,
+} from '../kernel/root-path.ts';
 import { makeDirectory } from '../kernel/tree-writer.ts';
 
 /** Close it. */
@@ -28,7 +35,11 @@ export class EntryDirectories {
 
   /** Links are followed inside the tree; what is missing is made. `path` is bytes, absolute, without '..'. */
   findOrMake(path: string): FoundDirectory {
-    return this.#open(path) ?? this.#makeMissing(path) ?? resolveOrMakeDirectory(this.#view, path, (fd, name) => makeDirectory(fd, name, IMPLIED_MODE));
+    return (
+      this.#open(path) ??
+      this.#makeMissing(path) ??
+      resolveOrMakeDirectory(this.#view, path, (fd, name) => makeDirectory(fd, name, IMPLIED_MODE))
+    );
   }
 
   /** @throws notFound */
@@ -38,7 +49,8 @@ export class EntryDirectories {
 
   /** A descriptor for reading of the very directory at the path, never of one that a link leads to. */
   reopen(path: string): number {
-    if (!this.#view.mounts?.length) return openBytesInRoot(this.#rootFd(), nameBuffer(path), { flags: O_DIRECTORY | O_NOFOLLOW });
+    if (!this.#view.mounts?.length)
+      return openBytesInRoot(this.#rootFd(), nameBuffer(path), { flags: O_DIRECTORY | O_NOFOLLOW });
     const found = resolveBytes(this.#view, path, { followLast: false });
     try {
       return openFd(found.hostPath, O_DIRECTORY);

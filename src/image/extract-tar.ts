@@ -13,13 +13,21 @@ const PIECE_BYTES = 64 * 1024;
  * Rejects with the first complaint in Docker's form, and when `signal` aborts: then nothing writes to the tree any more. `tar` is a stream, or the descriptor of a
  * file read from where it stands.
  */
-export async function extractTar(tar: Readable | number, target: ExtractionTarget, signal?: AbortSignal): Promise<void> {
+export async function extractTar(
+  tar: Readable | number,
+  target: ExtractionTarget,
+  signal?: AbortSignal,
+): Promise<void> {
   if (signal?.aborted) throw canceled();
   if (hasExtractionThreads) return extractInThread(tar, target, signal);
   return extractHere(typeof tar === 'number' ? pieces(tar) : tar, target, signal);
 }
 
-async function extractHere(chunks: AsyncIterable<Buffer>, target: ExtractionTarget, signal: AbortSignal | undefined): Promise<void> {
+async function extractHere(
+  chunks: AsyncIterable<Buffer>,
+  target: ExtractionTarget,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const extraction = new TarExtraction(target);
   try {
     for await (const chunk of chunks) {

@@ -14,7 +14,8 @@ export function placeInTree(into: string, name: string): string {
   const parts: string[] = [];
   for (const part of pathComponents(name)) {
     if (part !== '..') parts.push(part);
-    else if (parts.pop() === undefined && into !== '/') throw invalid(`${JSON.stringify(asText(name))} is outside of ${JSON.stringify(asText(into))}`);
+    else if (parts.pop() === undefined && into !== '/')
+      throw invalid(`${JSON.stringify(asText(name))} is outside of ${JSON.stringify(asText(into))}`);
   }
   return parts.length === 0 ? into : `${into === '/' ? '' : into}/${parts.join('/')}`;
 }
@@ -27,7 +28,10 @@ export interface EntryTimes {
 
 export function entryTimes({ header, pax }: TarEntry): EntryTimes {
   const accessed = pax.get('atime') || undefined;
-  return { modified: fileTime(pax.get('mtime') || String(header.mtimeS)), accessed: accessed === undefined ? undefined : fileTime(accessed) };
+  return {
+    modified: fileTime(pax.get('mtime') || String(header.mtimeS)),
+    accessed: accessed === undefined ? undefined : fileTime(accessed),
+  };
 }
 
 const SECONDS_LIMIT = 1n << 62n;
@@ -44,13 +48,15 @@ function fileTime(text: string): FileTime {
 }
 
 export function* entryXattrs({ pax }: TarEntry): Generator<[name: string, value: Buffer]> {
-  for (const [key, value] of pax) if (key.startsWith(XATTR)) yield [key.slice(XATTR.length), Buffer.from(value, 'latin1')];
+  for (const [key, value] of pax)
+    if (key.startsWith(XATTR)) yield [key.slice(XATTR.length), Buffer.from(value, 'latin1')];
 }
 
 /** As Docker words it: 'write /a/b: no space left on device'. */
 export function extractionError(path: string, error: unknown): unknown {
   if (error instanceof CausewayError && !(error instanceof KernelError)) return error;
-  const operation = error instanceof KernelError ? error.operation : ((error as NodeJS.ErrnoException).syscall ?? 'write');
+  const operation =
+    error instanceof KernelError ? error.operation : ((error as NodeJS.ErrnoException).syscall ?? 'write');
   const reason = error instanceof KernelError ? error.reason : (nodeReason(error as Error) ?? errorMessage(error));
   const words = `${operation} ${path}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
   const full = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');

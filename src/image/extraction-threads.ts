@@ -47,7 +47,8 @@ class Job {
   }
 
   async room(): Promise<void> {
-    while (this.#outstanding > WINDOW_BYTES) await Promise.race([this.done, new Promise<void>((resolve) => (this.#wake = resolve))]);
+    while (this.#outstanding > WINDOW_BYTES)
+      await Promise.race([this.done, new Promise<void>((resolve) => (this.#wake = resolve))]);
   }
 
   finish(error?: Error): void {

@@ -9,7 +9,14 @@ import { errorMessage, systemError } from '../base/errors.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
-import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
+import {
+  describeReference,
+  familiarReference,
+  formatReference,
+  parseAnyReference,
+  parseReference,
+  withDefaultTag,
+} from '../model/image-reference.ts';
 import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
@@ -74,8 +81,10 @@ export class ImageCatalog {
         }
         this.#index.update((draft) => {
           draft.images.set(id, aside.image);
-          for (const [diffId, layer] of Object.entries(aside.layers)) if (!draft.layers.has(diffId)) draft.layers.set(diffId, layer);
-          for (const reference of aside.references) if (!draft.references.has(reference)) draft.references.set(reference, id);
+          for (const [diffId, layer] of Object.entries(aside.layers))
+            if (!draft.layers.has(diffId)) draft.layers.set(diffId, layer);
+          for (const reference of aside.references)
+            if (!draft.references.has(reference)) draft.references.set(reference, id);
         });
       }
       this.aside.remove(id);
@@ -231,12 +240,24 @@ export class ImageCatalog {
     try {
       this.collect();
     } catch {
-      tryAgainLater(() => this.collect(), (error) => this.log.warn({ error: errorMessage(error) }, 'cannot remove unused image content: the next change of images tries again'));
+      tryAgainLater(
+        () => this.collect(),
+        (error) =>
+          this.log.warn(
+            { error: errorMessage(error) },
+            'cannot remove unused image content: the next change of images tries again',
+          ),
+      );
     }
   }
 
   /** Unpacks a layer from its blob unless it is there, checks it against `diffId` if one is given, and pins both. */
-  async unpackBlob(blob: string, diffId: string | undefined, pins: Pins, report?: (blobBytes: number) => void): Promise<string> {
+  async unpackBlob(
+    blob: string,
+    diffId: string | undefined,
+    pins: Pins,
+    report?: (blobBytes: number) => void,
+  ): Promise<string> {
     pins.blobs.add(blob);
     if (diffId === undefined) return await unpackLayer(this, blob, diffId, pins, report);
     // Two images that are pulled at once often share layers: the second waits for the first.
@@ -271,12 +292,17 @@ export class ImageCatalog {
    * Names an image whose layers are unpacked and pinned, and gives it the references (whole ones). Durable when it
    * returns. Resolves to the id and to the references that were another image's before.
    */
-  async register(image: NewImage, references: readonly string[], pins: Pins): Promise<{ id: string; moved: { reference: string; from: string }[] }> {
+  async register(
+    image: NewImage,
+    references: readonly string[],
+    pins: Pins,
+  ): Promise<{ id: string; moved: { reference: string; from: string }[] }> {
     const parsed = acceptImageConfig(image.config);
     const { digest: id } = await this.blobs.put(image.config, pins.blobs);
     const manifest = image.manifest === undefined ? undefined : await this.blobs.put(image.manifest, pins.blobs);
     this.layers.checkDepth(parsed.diffIds.length);
-    if (parsed.diffIds.length !== image.layers.length) throw systemError("layers from manifest don't match image configuration");
+    if (parsed.diffIds.length !== image.layers.length)
+      throw systemError("layers from manifest don't match image configuration");
     const moved: { reference: string; from: string }[] = [];
     this.#index.update((draft) => {
       for (const diffId of parsed.diffIds) {
@@ -398,7 +424,8 @@ export class ImageCatalog {
 
   #dropInitLayers(): void {
     for (const name of readdirSync(this.initDirectory())) {
-      if (!this.state.images.has(`sha256:${name}`)) rmSync(join(this.initDirectory(), name), { recursive: true, force: true });
+      if (!this.state.images.has(`sha256:${name}`))
+        rmSync(join(this.initDirectory(), name), { recursive: true, force: true });
     }
   }
 

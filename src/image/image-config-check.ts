@@ -21,11 +21,14 @@ function kindOf(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isAbsent = (value: unknown) => value === undefined || value === null;
 
-const text: Shape = (value, path) => (isAbsent(value) || typeof value === 'string' ? undefined : mismatch(value, path, 'string'));
-const flag: Shape = (value, path) => (isAbsent(value) || typeof value === 'boolean' ? undefined : mismatch(value, path, 'bool'));
+const text: Shape = (value, path) =>
+  isAbsent(value) || typeof value === 'string' ? undefined : mismatch(value, path, 'string');
+const flag: Shape = (value, path) =>
+  isAbsent(value) || typeof value === 'boolean' ? undefined : mismatch(value, path, 'bool');
 
 function whole(type: GoInteger): Shape {
   return (value, path) => {
@@ -81,12 +84,20 @@ function struct(fields: Readonly<Record<string, Shape>>, type: string): Shape {
 }
 
 const texts = list(text, '[]string');
-const nothing: Shape = (value, path) => (isAbsent(value) || isObject(value) ? undefined : mismatch(value, path, 'struct {}'));
+const nothing: Shape = (value, path) =>
+  isAbsent(value) || isObject(value) ? undefined : mismatch(value, path, 'struct {}');
 const command: Shape = (value, path) => (typeof value === 'string' ? undefined : texts(value, path));
 const duration = whole('time.Duration');
 
 const healthcheck = struct(
-  { Test: texts, Interval: duration, Timeout: duration, StartPeriod: duration, StartInterval: duration, Retries: whole('int') },
+  {
+    Test: texts,
+    Interval: duration,
+    Timeout: duration,
+    StartPeriod: duration,
+    StartInterval: duration,
+    Retries: whole('int'),
+  },
   'v1.HealthcheckConfig',
 );
 
@@ -121,7 +132,10 @@ const config = struct(
   'container.Config',
 );
 
-const history = struct({ created: time, author: text, created_by: text, comment: text, empty_layer: flag }, 'v1.History');
+const history = struct(
+  { created: time, author: text, created_by: text, comment: text, empty_layer: flag },
+  'v1.History',
+);
 
 const image = struct(
   {

@@ -39,10 +39,12 @@ export const EMPTY_IMAGE_CONFIG: ImageConfig = {
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 const count = (value: unknown, type: GoInteger) => readGoInteger(value, type) ?? 0;
-const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []);
+const texts = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 const textsOrNull = (value: unknown) => (Array.isArray(value) ? texts(value) : null);
 /** Go's strslice: one text is a list of one. */
 const commandOrNull = (value: unknown) => (typeof value === 'string' ? [value] : textsOrNull(value));
@@ -52,7 +54,9 @@ const keys = (value: unknown) => (isObject(value) ? Object.keys(value) : []);
 export function acceptImageConfig(content: Buffer | string): ParsedImageConfig {
   const bytes = Buffer.byteLength(content);
   if (bytes > MAX_DOCUMENT_BYTES) {
-    throw invalid(`the image configuration is ${bytes} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken: make the image with a shorter command, environment, labels or history`);
+    throw invalid(
+      `the image configuration is ${bytes} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken: make the image with a shorter command, environment, labels or history`,
+    );
   }
   const json = readImageJson(content);
   checkImageConfig(json);

@@ -14,7 +14,10 @@ test('a change after one that was cut off between keeping the old index and writ
   rmSync(previousIndexFile(root), { force: true });
   linkSync(indexFile(root), previousIndexFile(root)); // both are names of one file, and rename does nothing then
   index.update(() => {});
-  assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.new')), []);
+  assert.deepEqual(
+    readdirSync(root).filter((name) => name.endsWith('.new')),
+    [],
+  );
 });
 
 test('a change that is refused because the disk does not say that it has the new name is in the file no more than in memory', (t) => {
@@ -34,7 +37,10 @@ test('a change that is refused because the disk does not say that it has the new
   }
   assert.equal(readFileSync(indexFile(root), 'utf8'), before);
   assert.equal(index.state.compressed.size, 0);
-  assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.new')), []);
+  assert.deepEqual(
+    readdirSync(root).filter((name) => name.endsWith('.new')),
+    [],
+  );
 });
 
 test('changes that belong together are in the file all or none', (t) => {

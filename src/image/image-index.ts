@@ -5,7 +5,14 @@
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { errorCode, systemError } from '../base/errors.ts';
 import { writeDurably } from './durable-file.ts';
-import { formatIndex, indexFile, previousIndexFile, readIndexFile, type IndexDraft, type IndexState } from './index-file.ts';
+import {
+  formatIndex,
+  indexFile,
+  previousIndexFile,
+  readIndexFile,
+  type IndexDraft,
+  type IndexState,
+} from './index-file.ts';
 import { storageError } from './storage-errors.ts';
 
 /** Changes with every boot of the machine. */
@@ -87,12 +94,20 @@ export class ImageIndex {
 
   #write(state: Omit<IndexState, 'bootId'>, bootId = this.#state.bootId): void {
     keepPrevious(this.#root);
-    writeDurably(indexFile(this.#root), formatIndex(state, bootId), () => (this.#stored ? formatIndex(this.#state, this.#state.bootId) : undefined));
+    writeDurably(indexFile(this.#root), formatIndex(state, bootId), () =>
+      this.#stored ? formatIndex(this.#state, this.#state.bootId) : undefined,
+    );
     this.#stored = true;
   }
 }
 
-export const emptyIndex = (bootId: string): IndexState => ({ bootId, images: new Map(), references: new Map(), layers: new Map(), compressed: new Map() });
+export const emptyIndex = (bootId: string): IndexState => ({
+  bootId,
+  images: new Map(),
+  references: new Map(),
+  layers: new Map(),
+  compressed: new Map(),
+});
 
 /** A second name for the file that is about to be replaced: it was durable when it came, so nothing has to be written. */
 function keepPrevious(root: string): void {
@@ -105,6 +120,7 @@ function keepPrevious(root: string): void {
   } catch (error) {
     rmSync(beside, { force: true });
     // The first one replaces none; and a file system without links has no second name.
-    if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '')) throw storageError('link', beside, error);
+    if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? ''))
+      throw storageError('link', beside, error);
   }
 }

@@ -1,7 +1,13 @@
 /** `docker rmi`: what may be removed and what is only untagged. Rules, order and words are Docker's. */
 import { conflict } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
-import { familiarReference, formatReference, parseReference, repositoryOf, withDefaultTag } from '../model/image-reference.ts';
+import {
+  familiarReference,
+  formatReference,
+  parseReference,
+  repositoryOf,
+  withDefaultTag,
+} from '../model/image-reference.ts';
 import { digestOf } from './blob-store.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 
@@ -99,13 +105,15 @@ function findConflict(
   if (hasChildren(catalog, id)) return { message: say(true, 'image has dependent child images'), used: false };
   const users = options.users(id);
   const running = users.find((user) => user.running);
-  if (running) return { message: say(true, `image is being used by running container ${shortId(running.id)}`), used: true };
+  if (running)
+    return { message: say(true, `image is being used by running container ${shortId(running.id)}`), used: true };
   if (!check.soft) return undefined;
   if (check.references && catalog.references(id).length > 0) {
     return { message: say(false, 'image is referenced in multiple repositories'), used: false };
   }
   const stopped = users[0];
-  if (stopped) return { message: say(false, `image is being used by stopped container ${shortId(stopped.id)}`), used: true };
+  if (stopped)
+    return { message: say(false, `image is being used by stopped container ${shortId(stopped.id)}`), used: true };
   return undefined;
 }
 

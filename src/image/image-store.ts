@@ -100,7 +100,13 @@ export class ImageStore {
    * From a registry; a name without tag and digest means all of its tags. Resolves to the images' ids; a signal that
    * aborts ends it and leaves nothing of the image that was under way.
    */
-  pull(ref: string, auth: RegistryAuth | null, platform: string, report: Report, signal?: AbortSignal): Promise<string[]> {
+  pull(
+    ref: string,
+    auth: RegistryAuth | null,
+    platform: string,
+    report: Report,
+    signal?: AbortSignal,
+  ): Promise<string[]> {
     return pullImage(this.catalog, { ref, auth, platform, report, ...(signal ? { signal } : {}) }, this.#registries);
   }
 
@@ -110,7 +116,11 @@ export class ImageStore {
   }
 
   /** Whether a registry takes a name and password. */
-  checkLogin(login: { username: string; password: string; serverAddress: string }): Promise<{ status: string; identityToken: string }> {
+  checkLogin(login: {
+    username: string;
+    password: string;
+    serverAddress: string;
+  }): Promise<{ status: string; identityToken: string }> {
     return checkLogin(login, this.#registries);
   }
 
@@ -128,7 +138,9 @@ export class ImageStore {
     options: { force: boolean; prune: boolean; users: (imageId: string) => readonly ImageUser[] },
   ): RemovedItem[] {
     const record = this.get(ref);
-    return this.catalog.atOnce(() => removeImage(this.catalog, ref, record.id, { ...options, isMounted: (imageId) => this.mounts.has(imageId) }));
+    return this.catalog.atOnce(() =>
+      removeImage(this.catalog, ref, record.id, { ...options, isMounted: (imageId) => this.mounts.has(imageId) }),
+    );
   }
 
   /**
@@ -168,7 +180,9 @@ export class ImageStore {
 
   /** Hidden images on which no container stands any more are dropped. */
   dropHidden(): void {
-    const hidden = [...this.catalog.state.images.values()].filter((image) => image.hidden && !this.mounts.has(image.id));
+    const hidden = [...this.catalog.state.images.values()].filter(
+      (image) => image.hidden && !this.mounts.has(image.id),
+    );
     if (hidden.length > 0) this.catalog.forget(hidden.map((image) => image.id));
   }
 

@@ -19,7 +19,12 @@ export interface ImportOptions {
 }
 
 /** Resolves to the image's id. On failure nothing is left of it. */
-export async function importImage(catalog: ImageCatalog, source: Readable, options: ImportOptions, signal?: AbortSignal): Promise<string> {
+export async function importImage(
+  catalog: ImageCatalog,
+  source: Readable,
+  options: ImportOptions,
+  signal?: AbortSignal,
+): Promise<string> {
   // All that can be refused is, before a byte is read.
   const reference = options.ref === '' ? undefined : withDefaultTag(parseReference(options.ref));
   if (reference && reference.digest !== '') throw invalid('cannot import digest reference');
@@ -41,7 +46,12 @@ export async function importImage(catalog: ImageCatalog, source: Readable, optio
   }, signal);
 }
 
-function describe(message: string, { architecture, variant, os }: Platform, config: ImageConfig, diffId: string): string {
+function describe(
+  message: string,
+  { architecture, variant, os }: Platform,
+  config: ImageConfig,
+  diffId: string,
+): string {
   const createdAt = formatTimeNs(systemClock.nowNs());
   const comment = message === '' ? 'Imported from -' : message;
   return formatImageConfig({

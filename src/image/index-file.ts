@@ -111,7 +111,9 @@ export function readIndexFile(path: string): { readonly state: IndexState } | { 
   }
   const { version } = (json ?? {}) as { version?: unknown };
   if (Number.isInteger(version) && (version as number) > VERSION) {
-    throw systemError(`the image index ${path} has version ${String(version)}: a newer release wrote it, start that one`);
+    throw systemError(
+      `the image index ${path} has version ${String(version)}: a newer release wrote it, start that one`,
+    );
   }
   const complaint = indexShape(json) ?? sumComplaint(content);
   return complaint === undefined ? { state: stateOf(json as IndexJson) } : { damage: complaint };
@@ -120,7 +122,9 @@ export function readIndexFile(path: string): { readonly state: IndexState } | { 
 /** An index of a release that wrote no checksum, or of somebody who took it out to change something by hand, has none to be wrong. */
 function sumComplaint(content: string): string | undefined {
   const match = /,"sha256":"([0-9a-f]*)"\}\s*$/.exec(content);
-  return match === null || sumOf(`${content.slice(0, match.index)}}`) === match[1] ? undefined : 'its checksum is wrong';
+  return match === null || sumOf(`${content.slice(0, match.index)}}`) === match[1]
+    ? undefined
+    : 'its checksum is wrong';
 }
 
 function stateOf(json: IndexJson): IndexState {

@@ -12,11 +12,19 @@ import { readDecompressed } from './compression.ts';
 import { writeDurably } from './durable-file.ts';
 import { parseImageConfig } from './image-config.ts';
 import { currentBootId, emptyIndex } from './image-index.ts';
-import { formatIndex, indexFile, previousIndexFile, readIndexFile, type IndexDraft, type IndexState } from './index-file.ts';
+import {
+  formatIndex,
+  indexFile,
+  previousIndexFile,
+  readIndexFile,
+  type IndexDraft,
+  type IndexState,
+} from './index-file.ts';
 import { isIndex, parseManifest } from './media-types.ts';
 import { treeSizeBytes } from './tree-size.ts';
 
-export const DAMAGED_INDEX_ADVICE = 'see whether images have their names (docker images -a), tag or pull those that lack them, then delete that file';
+export const DAMAGED_INDEX_ADVICE =
+  'see whether images have their names (docker images -a), tag or pull those that lack them, then delete that file';
 
 interface Found {
   readonly configs: Map<string, readonly string[]>; // diff ids by id
@@ -50,19 +58,34 @@ function bootIdIn(path: string): string | undefined {
 
 /** The files in which damaged indexes are kept. */
 export function damagedIndexes(root: string): string[] {
-  return entries(root).filter((name) => name.startsWith('index.json.damaged-')).map((name) => join(root, name));
+  return entries(root)
+    .filter((name) => name.startsWith('index.json.damaged-'))
+    .map((name) => join(root, name));
 }
 
 /** With every image that is whole on the disk. */
 async function complete(root: string, base: IndexState): Promise<IndexDraft> {
-  const draft: IndexDraft = { images: new Map(base.images), references: new Map(base.references), layers: new Map(base.layers), compressed: new Map(base.compressed) };
+  const draft: IndexDraft = {
+    images: new Map(base.images),
+    references: new Map(base.references),
+    layers: new Map(base.layers),
+    compressed: new Map(base.compressed),
+  };
   const found = lookAtBlobs(root);
   const unpacked = (diffId: string): boolean => existsSync(join(root, 'layers', digestHex(diffId)));
   const fresh = [...found.configs].filter(([id, diffIds]) => !base.images.has(id) && diffIds.every(unpacked));
-  const blobOf = await blobsOf(root, fresh.flatMap(([id, diffIds]) => (found.manifests.has(id) ? [] : diffIds)), found, base);
+  const blobOf = await blobsOf(
+    root,
+    fresh.flatMap(([id, diffIds]) => (found.manifests.has(id) ? [] : diffIds)),
+    found,
+    base,
+  );
   for (const [id, diffIds] of fresh) {
     const manifest = found.manifests.get(id);
-    const layers = manifest?.layers.length === diffIds.length ? manifest.layers : diffIds.map((diffId) => blobOf.get(diffId) ?? diffId);
+    const layers =
+      manifest?.layers.length === diffIds.length
+        ? manifest.layers
+        : diffIds.map((diffId) => blobOf.get(diffId) ?? diffId);
     draft.images.set(id, { id, manifest: manifest?.digest ?? '', parent: '', layers, lastTaggedAt: '', hidden: false });
     for (const [i, diffId] of diffIds.entries()) {
       if (draft.layers.has(diffId)) continue;
@@ -80,7 +103,8 @@ function lookAtBlobs(root: string): Found {
     const digest = `sha256:${name}`;
     if (!DIGEST_PATTERN.test(digest)) continue;
     const content = readJson(join(root, 'blobs/sha256', name));
-    if (content === undefined || digestOf(content) !== digest || !takeConfig(found, digest, content)) found.rest.add(digest);
+    if (content === undefined || digestOf(content) !== digest || !takeConfig(found, digest, content))
+      found.rest.add(digest);
   }
   return found;
 }
@@ -94,12 +118,18 @@ function takeConfig(found: Found, digest: string, content: Buffer): boolean {
   }
   const manifest = attempt(() => parseManifest(content));
   if (!manifest) return false;
-  if (!isIndex(manifest)) found.manifests.set(manifest.config.digest, { digest, layers: manifest.layers.map((layer) => layer.digest) });
+  if (!isIndex(manifest))
+    found.manifests.set(manifest.config.digest, { digest, layers: manifest.layers.map((layer) => layer.digest) });
   return true;
 }
 
 /** Which blobs these layers came as, where no manifest says it: the uncompressed ones by their digests, others by what is in them. */
-async function blobsOf(root: string, diffIds: readonly string[], found: Found, base: IndexState): Promise<Map<string, string>> {
+async function blobsOf(
+  root: string,
+  diffIds: readonly string[],
+  found: Found,
+  base: IndexState,
+): Promise<Map<string, string>> {
   const missing = new Set(diffIds);
   const blobs = new Map<string, string>();
   for (const diffId of missing) if (found.rest.has(diffId)) blobs.set(diffId, diffId);

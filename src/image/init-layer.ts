@@ -3,7 +3,19 @@
  * container's own directory, so that they are no change of the container's. What it holds are empty files and
  * directories; a directory that the image has too keeps the image's owner and mode.
  */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 
@@ -25,7 +37,8 @@ export function ensureInitLayer(path: string, layers: readonly string[]): void {
       utimesSync(target, found.atime, found.mtime);
     };
     for (const name of DIRECTORIES) mkdirSync(join(beside, name), { mode: 0o755 });
-    for (const name of FILES) writeFileSync(join(beside, name), '', { mode: name === '.dockerenv' || name === 'dev/console' ? 0o755 : 0o644 });
+    for (const name of FILES)
+      writeFileSync(join(beside, name), '', { mode: name === '.dockerenv' || name === 'dev/console' ? 0o755 : 0o644 });
     if (!lookup(layers, 'etc/mtab')) symlinkSync('/proc/mounts', join(beside, 'etc/mtab'));
     // Times last: making something inside changes them.
     for (const name of [...DIRECTORIES].reverse()) like(name);

@@ -47,7 +47,9 @@ export class LayerDurability {
   settleSoon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.settle().catch((error: unknown) => this.#catalog.log.warn({ error }, 'cannot sync image layers to the disk'));
+      this.settle().catch((error: unknown) =>
+        this.#catalog.log.warn({ error }, 'cannot sync image layers to the disk'),
+      );
     }, DELAY_MS).unref();
   }
 
@@ -76,7 +78,8 @@ export class LayerDurability {
     const sameBoot = this.#catalog.state.bootId === currentBootId();
     if (unsettled.size > 0 && sameBoot) this.settleSoon();
     // Layers that somebody removed from the disk are made again whatever the boot.
-    const doubtful = (diffId: string): boolean => (unsettled.has(diffId) && !sameBoot) || !this.#catalog.layers.has(diffId);
+    const doubtful = (diffId: string): boolean =>
+      (unsettled.has(diffId) && !sameBoot) || !this.#catalog.layers.has(diffId);
     const lost = new Map<string, string>();
     const renewed = new Set<string>();
     for (const image of this.#catalog.state.images.values()) {
@@ -88,7 +91,10 @@ export class LayerDurability {
           await this.#catalog.renewLayer(blob, diffId);
           renewed.add(diffId);
         } catch (error) {
-          lost.set(image.id, `layer ${diffId} is missing, or was not on the disk when the machine went down: ${errorMessage(error)}`);
+          lost.set(
+            image.id,
+            `layer ${diffId} is missing, or was not on the disk when the machine went down: ${errorMessage(error)}`,
+          );
         }
       }
     }

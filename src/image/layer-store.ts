@@ -41,7 +41,8 @@ export class LayerStore {
     this.#staging = join(root, 'unpack');
     this.#trash = join(root, 'trash');
     this.#log = log;
-    for (const directory of [this.#directory, this.#staging, this.#trash]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const directory of [this.#directory, this.#staging, this.#trash])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(this.#staging)) renameSync(join(this.#staging, name), join(this.#trash, name));
     for (const name of readdirSync(this.#trash)) void this.#remove(join(this.#trash, name));
   }
@@ -78,7 +79,11 @@ export class LayerStore {
       tar.destroy();
       throw error;
     });
-    return this.#pending(directory, { diffId: `sha256:${hash.digest('hex')}`, sizeBytes: whiteouts.sizeBytes, tarBytes });
+    return this.#pending(directory, {
+      diffId: `sha256:${hash.digest('hex')}`,
+      sizeBytes: whiteouts.sizeBytes,
+      tarBytes,
+    });
   }
 
   /**
@@ -143,7 +148,14 @@ export class LayerStore {
   /** Never throws: what cannot be removed is tried again later. */
   async #remove(directory: string): Promise<void> {
     await removeTree(directory).catch(() =>
-      tryAgainLater(() => removeTree(directory), (error) => this.#log.warn({ error: errorMessage(error), directory }, 'cannot remove a discarded layer: the next start of the daemon tries again')),
+      tryAgainLater(
+        () => removeTree(directory),
+        (error) =>
+          this.#log.warn(
+            { error: errorMessage(error), directory },
+            'cannot remove a discarded layer: the next start of the daemon tries again',
+          ),
+      ),
     );
   }
 

@@ -9,7 +9,13 @@ import { extract } from 'tar-stream';
 import { CausewayError, invalid, systemError } from '../base/errors.ts';
 import { parseJsonText } from '../base/json-text.ts';
 import { shortId } from '../model/ids.ts';
-import { familiarReference, formatReference, parseReference, withDefaultTag, type ImageReference } from '../model/image-reference.ts';
+import {
+  familiarReference,
+  formatReference,
+  parseReference,
+  withDefaultTag,
+  type ImageReference,
+} from '../model/image-reference.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -53,10 +59,17 @@ interface ArchivedImage {
 }
 
 /** Resolves to the ids of what was loaded. */
-export async function loadImages(catalog: ImageCatalog, source: Readable, report: Report, signal?: AbortSignal): Promise<string[]> {
+export async function loadImages(
+  catalog: ImageCatalog,
+  source: Readable,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<string[]> {
   return await catalog.pinned(async (pins) => {
     const files = await readArchive(catalog, source, pins);
-    const images = files.digest('manifest.json') ? await dockerArchive(catalog, files) : await ociLayout(catalog, files);
+    const images = files.digest('manifest.json')
+      ? await dockerArchive(catalog, files)
+      : await ociLayout(catalog, files);
     const ids: string[] = [];
     for (const image of images) ids.push(await loadOne(catalog, image, pins, report));
     if (images.every((image) => image.tags.length === 0)) {
@@ -76,7 +89,8 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
   pipeline(stream, new TarFilter({ visit: () => undefined }), entries as unknown as Writable, () => {});
   try {
     for await (const entry of entries) {
-      if (++count > MAX_FILES) throw invalid(`the archive holds more than ${MAX_FILES} files: an image has a few for each layer`);
+      if (++count > MAX_FILES)
+        throw invalid(`the archive holds more than ${MAX_FILES} files: an image has a few for each layer`);
       const name = posix.normalize(entry.header.name).replace(/^\/+/, '').replace(/\/$/, '');
       const { type, linkname } = entry.header;
       if (type === 'file' || type === 'contiguous-file') {
@@ -84,7 +98,8 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
         files.digests.set(name, digest);
         continue;
       }
-      if (type === 'symlink' && linkname) files.links.set(name, posix.normalize(posix.join(posix.dirname(name), linkname)));
+      if (type === 'symlink' && linkname)
+        files.links.set(name, posix.normalize(posix.join(posix.dirname(name), linkname)));
       if (type === 'link' && linkname) files.links.set(name, posix.normalize(linkname));
       entry.resume();
     }
@@ -125,13 +140,19 @@ async function dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Promis
 
 /** One image of a manifest.json: names of files, and references; an image without a name has null for RepoTags, or nothing. */
 function manifestItem(entry: unknown): { config: string; layers: readonly string[]; tags: readonly string[] } {
-  const { Config: config, Layers: layers, RepoTags: tags } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
+  const {
+    Config: config,
+    Layers: layers,
+    RepoTags: tags,
+  } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
   if (typeof config !== 'string' || !isTexts(layers)) throw invalid('invalid manifest.json: no Config or Layers');
-  if (tags !== undefined && tags !== null && !isTexts(tags)) throw invalid('invalid manifest.json: RepoTags is no list of names');
+  if (tags !== undefined && tags !== null && !isTexts(tags))
+    throw invalid('invalid manifest.json: RepoTags is no list of names');
   return { config, layers, tags: tags ?? [] };
 }
 
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles): Promise<ArchivedImage[]> {
   const top = files.digest('index.json');
@@ -157,7 +178,11 @@ async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles): Promise<Ar
   return [...images.values()];
 }
 
-async function choosePlatform(catalog: ImageCatalog, files: ArchiveFiles, descriptor: Descriptor): Promise<Descriptor | undefined> {
+async function choosePlatform(
+  catalog: ImageCatalog,
+  files: ArchiveFiles,
+  descriptor: Descriptor,
+): Promise<Descriptor | undefined> {
   const manifest = parseManifest(await blob(catalog, files, descriptor), descriptor.mediaType);
   if (!isIndex(manifest)) return descriptor;
   const rank = (candidate: Descriptor) => {
@@ -175,7 +200,8 @@ function blobName(digest: string): string {
 /** The blob that a descriptor names: what stands under that name must have that digest. */
 function locate(files: ArchiveFiles, descriptor: Descriptor): string {
   const digest = files.need(blobName(descriptor.digest));
-  if (digest !== descriptor.digest) throw invalid(`invalid archive: ${blobName(descriptor.digest)} has the digest ${digest}`);
+  if (digest !== descriptor.digest)
+    throw invalid(`invalid archive: ${blobName(descriptor.digest)} has the digest ${digest}`);
   return digest;
 }
 
@@ -195,7 +221,8 @@ async function loadOne(catalog: ImageCatalog, image: ArchivedImage, pins: Pins, 
   const config = acceptImageConfig(image.config);
   if (config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
   const [expected, actual] = [image.layers.length, config.diffIds.length];
-  if (expected !== actual) throw invalid(`invalid manifest, layers length mismatch: expected ${expected}, got ${actual}`);
+  if (expected !== actual)
+    throw invalid(`invalid manifest, layers length mismatch: expected ${expected}, got ${actual}`);
   for (const [i, diffId] of config.diffIds.entries()) {
     if (catalog.knownLayer(diffId)) {
       await catalog.unpackBlob(image.layers[i]!, diffId, pins);
@@ -216,12 +243,18 @@ async function loadOne(catalog: ImageCatalog, image: ArchivedImage, pins: Pins, 
   }
   const references = image.tags.map(formatReference);
   const manifest = image.manifest === undefined ? {} : { manifest: image.manifest };
-  const { id, moved } = await catalog.register({ config: image.config, layers: image.layers, ...manifest }, references, pins);
+  const { id, moved } = await catalog.register(
+    { config: image.config, layers: image.layers, ...manifest },
+    references,
+    pins,
+  );
   for (const tag of image.tags) {
     const before = moved.find(({ reference }) => reference === formatReference(tag));
     if (before) {
       const name = familiarReference(tag);
-      report({ stream: `The image ${name} already exists, renaming the old one with ID ${before.from} to empty string\n` });
+      report({
+        stream: `The image ${name} already exists, renaming the old one with ID ${before.from} to empty string\n`,
+      });
     }
     report({ stream: `Loaded image: ${familiarReference(tag)}\n` });
   }

@@ -37,21 +37,37 @@ export interface ManifestIndex {
   readonly manifests: readonly Descriptor[];
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function descriptor(value: unknown): Descriptor {
   if (!isObject(value) || typeof value['digest'] !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(value['digest'])) {
     throw invalid('invalid manifest: a descriptor without a sha256 digest');
   }
   const size = value['size'];
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid('invalid manifest: a descriptor without a size');
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw invalid('invalid manifest: a descriptor without a size');
   const platform = value['platform'];
   return {
     mediaType: text(value['mediaType']),
     digest: value['digest'],
     size,
-    ...(isObject(platform) ? { platform: { os: text(platform['os']), architecture: text(platform['architecture']), variant: text(platform['variant']) } } : {}),
-    ...(isObject(value['annotations']) ? { annotations: Object.fromEntries(Object.entries(value['annotations']).map(([name, content]) => [name, text(content)])) } : {}),
+    ...(isObject(platform)
+      ? {
+          platform: {
+            os: text(platform['os']),
+            architecture: text(platform['architecture']),
+            variant: text(platform['variant']),
+          },
+        }
+      : {}),
+    ...(isObject(value['annotations'])
+      ? {
+          annotations: Object.fromEntries(
+            Object.entries(value['annotations']).map(([name, content]) => [name, text(content)]),
+          ),
+        }
+      : {}),
   };
 }
 
@@ -68,12 +84,17 @@ export function parseManifest(content: Buffer, mediaType = ''): Manifest | Manif
   }
   if (!isObject(json)) throw invalid('invalid manifest: no object');
   const declared = typeof json['mediaType'] === 'string' ? json['mediaType'] : mediaType;
-  if (Array.isArray(json['manifests'])) return { mediaType: declared || OCI_INDEX, manifests: json['manifests'].map(descriptor) };
+  if (Array.isArray(json['manifests']))
+    return { mediaType: declared || OCI_INDEX, manifests: json['manifests'].map(descriptor) };
   if (json['schemaVersion'] === 1) {
     throw invalid('Docker Image Format v1 and Docker Image manifest version 2, schema 1 are not supported');
   }
   if (!Array.isArray(json['layers'])) throw invalid('invalid manifest: it has no layers');
-  return { mediaType: declared || OCI_MANIFEST, config: descriptor(json['config']), layers: json['layers'].map(descriptor) };
+  return {
+    mediaType: declared || OCI_MANIFEST,
+    config: descriptor(json['config']),
+    layers: json['layers'].map(descriptor),
+  };
 }
 
 export function isIndex(manifest: Manifest | ManifestIndex): manifest is ManifestIndex {
@@ -82,5 +103,7 @@ export function isIndex(manifest: Manifest | ManifestIndex): manifest is Manifes
 
 /** The media type of a layer blob; undefined where no registry has a name for its form. */
 export function layerMediaType(compression: Compression): string | undefined {
-  return compression === 'none' || compression === 'gzip' || compression === 'zstd' ? LAYER_TYPE[compression] : undefined;
+  return compression === 'none' || compression === 'gzip' || compression === 'zstd'
+    ? LAYER_TYPE[compression]
+    : undefined;
 }

@@ -7,7 +7,11 @@ interface Pinned {
   readonly layers: ReadonlyMap<string, StoredLayer>;
 }
 
-export function neededContent(state: IndexState, aside: readonly AsideImage[], pinned: Iterable<Pinned>): { blobs: Set<string>; layers: Set<string> } {
+export function neededContent(
+  state: IndexState,
+  aside: readonly AsideImage[],
+  pinned: Iterable<Pinned>,
+): { blobs: Set<string>; layers: Set<string> } {
   const blobs = new Set<string>();
   const layers = new Set<string>(state.layers.keys());
   for (const one of aside) for (const diffId of Object.keys(one.layers)) layers.add(diffId);

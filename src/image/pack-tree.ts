@@ -48,7 +48,10 @@ export function packDirectory(directory: number, options: { trustedAttributes?: 
     if (code > 1) {
       const reason = await complaint;
       const errno = hostCodeOf(reason);
-      throw systemError(`Error processing tar file(exit status ${code}): ${reason || 'tar gave no reason'}`, errno && hostFailure(errno));
+      throw systemError(
+        `Error processing tar file(exit status ${code}): ${reason || 'tar gave no reason'}`,
+        errno && hostFailure(errno),
+      );
     }
     output.end();
   };
@@ -66,7 +69,13 @@ function startReading(directory: number, trustedAttributes: boolean) {
   const nothing = openFd('/dev/null');
   let pid: number;
   try {
-    pid = startConfined({ program: 'tar', args: OPTIONS, from: directory, trustedAttributes, fds: [nothing, output.writeFd, errors.writeFd] });
+    pid = startConfined({
+      program: 'tar',
+      args: OPTIONS,
+      from: directory,
+      trustedAttributes,
+      fds: [nothing, output.writeFd, errors.writeFd],
+    });
   } catch (error) {
     closeFd(output.readFd);
     closeFd(errors.readFd);
@@ -74,7 +83,11 @@ function startReading(directory: number, trustedAttributes: boolean) {
   } finally {
     for (const fd of [nothing, output.writeFd, errors.writeFd]) closeFd(fd);
   }
-  return { pid, stdout: new Socket({ fd: output.readFd, readable: true, writable: false }), complaint: complaints(errors.readFd).end };
+  return {
+    pid,
+    stdout: new Socket({ fd: output.readFd, readable: true, writable: false }),
+    complaint: complaints(errors.readFd).end,
+  };
 }
 
 const MAX_COMPLAINT_BYTES = 16 * 1024;
@@ -129,7 +142,15 @@ function headerOf({ stats, fd }: RootPath, name: string, sizeBytes: number): Tar
     gid: Number(stats.gid),
     sizeBytes,
     mtimeS: Number(stats.mtimeNs / 1_000_000_000n),
-    type: stats.isFile() ? '0' : stats.isSymbolicLink() ? '2' : stats.isCharacterDevice() ? '3' : stats.isBlockDevice() ? '4' : '6',
+    type: stats.isFile()
+      ? '0'
+      : stats.isSymbolicLink()
+        ? '2'
+        : stats.isCharacterDevice()
+          ? '3'
+          : stats.isBlockDevice()
+            ? '4'
+            : '6',
     linkName: stats.isSymbolicLink() ? readLink(fd) : '',
     userName: '',
     groupName: '',
@@ -142,7 +163,8 @@ function recordsOf({ stats, fd }: RootPath): PaxRecords {
   const records: PaxRecords = new Map();
   const { mtimeNs } = stats;
   const second = 1_000_000_000n;
-  if (mtimeNs % second !== 0n && mtimeNs > 0n) records.set('mtime', `${mtimeNs / second}.${`${mtimeNs % second}`.padStart(9, '0')}`);
+  if (mtimeNs % second !== 0n && mtimeNs > 0n)
+    records.set('mtime', `${mtimeNs / second}.${`${mtimeNs % second}`.padStart(9, '0')}`);
   for (const [key, value] of readXattrs(fd)) {
     if (!key.startsWith('trusted.')) records.set(`SCHILY.xattr.${key}`, value.toString('latin1'));
   }

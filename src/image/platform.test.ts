@@ -15,7 +15,12 @@ test('platforms as users write them', () => {
 
 test('the best of what is offered', () => {
   const best = (wanted: string, ...offered: string[]) =>
-    offered.filter((one) => rankPlatform(parsePlatform(one), parsePlatform(wanted)) > 0).sort((a, b) => rankPlatform(parsePlatform(b), parsePlatform(wanted)) - rankPlatform(parsePlatform(a), parsePlatform(wanted)))[0];
+    offered
+      .filter((one) => rankPlatform(parsePlatform(one), parsePlatform(wanted)) > 0)
+      .sort(
+        (a, b) =>
+          rankPlatform(parsePlatform(b), parsePlatform(wanted)) - rankPlatform(parsePlatform(a), parsePlatform(wanted)),
+      )[0];
   assert.equal(best('linux/amd64', 'linux/arm64', 'windows/amd64', 'linux/amd64', 'linux/amd64/v3'), 'linux/amd64');
   assert.equal(best('linux/arm64', 'linux/arm/v7', 'linux/arm64/v8'), 'linux/arm64/v8');
   assert.equal(best('linux/arm/v7', 'linux/arm/v5', 'linux/arm/v6', 'linux/arm/v8'), 'linux/arm/v6');

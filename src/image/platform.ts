@@ -10,7 +10,7 @@ export interface Platform {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm64: 'arm64', arm: 'arm' };
 const ALIASES: Readonly<Record<string, readonly [string, string]>> = {
-  'x86_64': ['amd64', ''],
+  x86_64: ['amd64', ''],
   'x86-64': ['amd64', ''],
   i386: ['386', ''],
   aarch64: ['arm64', ''],
@@ -18,7 +18,11 @@ const ALIASES: Readonly<Record<string, readonly [string, string]>> = {
   armel: ['arm', 'v6'],
 };
 
-export const HOST_PLATFORM: Platform = { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch, variant: '' };
+export const HOST_PLATFORM: Platform = {
+  os: 'linux',
+  architecture: ARCHITECTURES[process.arch] ?? process.arch,
+  variant: '',
+};
 
 /** '' is this machine's. */
 export function parsePlatform(text: string): Platform {
@@ -38,11 +42,13 @@ export function parsePlatform(text: string): Platform {
 /** How well an image for `offered` runs where `wanted` is asked for: higher is better, 0 not at all. */
 export function rankPlatform(offered: Platform, wanted: Platform): number {
   if (offered.os !== wanted.os || offered.architecture !== wanted.architecture) return 0;
-  const plain = (platform: Platform) => platform.variant === '' || (platform.architecture === 'arm64' && platform.variant === 'v8');
+  const plain = (platform: Platform) =>
+    platform.variant === '' || (platform.architecture === 'arm64' && platform.variant === 'v8');
   if (offered.variant === wanted.variant || (plain(offered) && plain(wanted))) return 3;
   // An older ARM's programs run on a newer one; without a variant wanted, the newest is taken.
   if (wanted.variant === '') return 1 + Number(offered.variant.slice(1) || 0) / 10;
-  if (offered.architecture === 'arm' && offered.variant < wanted.variant) return 1 + Number(offered.variant.slice(1) || 0) / 10;
+  if (offered.architecture === 'arm' && offered.variant < wanted.variant)
+    return 1 + Number(offered.variant.slice(1) || 0) / 10;
   return plain(offered) ? 0.5 : 0;
 }
 

@@ -6,7 +6,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, codeBeneath, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
-import { familiarName, familiarReference, formatReference, parseReference, type ImageReference } from '../model/image-reference.ts';
+import {
+  familiarName,
+  familiarReference,
+  formatReference,
+  parseReference,
+  type ImageReference,
+} from '../model/image-reference.ts';
 import { digestOf, MAX_DOCUMENT_BYTES, type BlobWriter } from './blob-store.ts';
 import { allOrFirstFailure } from './first-failure.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -35,10 +41,18 @@ const UNPACKS_AT_ONCE = 2;
 const ATTEMPTS = 6;
 
 /** Resolves to the images' ids. */
-export async function pullImage(catalog: ImageCatalog, request: PullRequest, options: RegistryOptions): Promise<string[]> {
+export async function pullImage(
+  catalog: ImageCatalog,
+  request: PullRequest,
+  options: RegistryOptions,
+): Promise<string[]> {
   const name = parseReference(request.ref);
   const platform = parsePlatform(request.platform);
-  const access = { auth: request.auth, actions: 'pull' as const, ...(request.signal ? { signal: request.signal } : {}) };
+  const access = {
+    auth: request.auth,
+    actions: 'pull' as const,
+    ...(request.signal ? { signal: request.signal } : {}),
+  };
   let client: RegistryClient | undefined;
   try {
     client = await RegistryClient.connect(name, access, options);
@@ -48,11 +62,16 @@ export async function pullImage(catalog: ImageCatalog, request: PullRequest, opt
     const ids: string[] = [];
     let isNew = false;
     for (const one of names) {
-      const pulled = await catalog.pinned((pins) => new Pull(catalog, connected, pins, request, one, platform).run(), request.signal);
+      const pulled = await catalog.pinned(
+        (pins) => new Pull(catalog, connected, pins, request, one, platform).run(),
+        request.signal,
+      );
       ids.push(pulled.id);
       isNew ||= pulled.isNew;
     }
-    request.report({ status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarReference(name)}` });
+    request.report({
+      status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarReference(name)}`,
+    });
     return ids;
   } catch (error) {
     if (request.signal?.aborted) throw systemError('context canceled', error);
@@ -67,14 +86,20 @@ function explain(error: unknown, name: ImageReference): unknown {
   if (!(error instanceof RegistryError)) return error;
   switch (error.code) {
     case 'DENIED':
-      return notFound(`pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`, error);
+      return notFound(
+        `pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`,
+        error,
+      );
     case 'MANIFEST_UNKNOWN':
       return notFound(`manifest for ${familiarReference(name)} not found: ${error.message}`, error);
     case 'NAME_UNKNOWN':
       return notFound(`repository ${familiarName(name)} not found: ${error.message}`, error);
     case 'UNAUTHORIZED':
       // A registry that hides what it has says so where the user may not look or there is nothing to see.
-      return notFound(`pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`, error);
+      return notFound(
+        `pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`,
+        error,
+      );
     default:
       return error;
   }
@@ -93,7 +118,14 @@ class Pull {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
-  constructor(catalog: ImageCatalog, client: RegistryClient, pins: Pins, request: PullRequest, name: ImageReference, platform: Platform) {
+  constructor(
+    catalog: ImageCatalog,
+    client: RegistryClient,
+    pins: Pins,
+    request: PullRequest,
+    name: ImageReference,
+    platform: Platform,
+  ) {
     this.#catalog = catalog;
     this.#client = client;
     this.#pins = pins;
@@ -111,8 +143,10 @@ class Pull {
     const { manifest, content } = await this.#choose(top);
     const config = await this.#config(manifest.config);
     const parsed = acceptImageConfig(config);
-    if (parsed.diffIds.length !== manifest.layers.length) throw invalid("layers from manifest don't match image configuration");
-    if (parsed.os !== 'linux') throw systemError(`no matching manifest for ${formatPlatform(this.#platform)}: the image is for ${parsed.os}`);
+    if (parsed.diffIds.length !== manifest.layers.length)
+      throw invalid("layers from manifest don't match image configuration");
+    if (parsed.os !== 'linux')
+      throw systemError(`no matching manifest for ${formatPlatform(this.#platform)}: the image is for ${parsed.os}`);
     const references = [formatReference({ ...name, tag: '', digest: top.digest })];
     if (name.digest === '') references.push(formatReference(name));
     const before = this.#catalog.state.images.get(manifest.config.digest);
@@ -133,7 +167,8 @@ class Pull {
       return rankPlatform({ os, architecture, variant }, this.#platform);
     };
     const [best] = parsed.manifests.filter((candidate) => rank(candidate) > 0).sort((a, b) => rank(b) - rank(a));
-    if (!best) throw notFound(`no matching manifest for ${formatPlatform(this.#platform)} in the manifest list entries`);
+    if (!best)
+      throw notFound(`no matching manifest for ${formatPlatform(this.#platform)} in the manifest list entries`);
     const chosen = await this.#client.manifest(best.digest, this.#signal);
     const manifest = parseManifest(chosen.content, chosen.mediaType);
     if (isIndex(manifest)) throw invalid('invalid manifest list: an entry is a list itself');
@@ -142,7 +177,10 @@ class Pull {
 
   async #config({ digest, size }: Descriptor): Promise<Buffer> {
     if (this.#catalog.blobs.has(digest)) return await this.#catalog.blobs.read(digest);
-    if (size > MAX_DOCUMENT_BYTES) throw invalid(`invalid manifest: the image configuration is ${size} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken`);
+    if (size > MAX_DOCUMENT_BYTES)
+      throw invalid(
+        `invalid manifest: the image configuration is ${size} bytes long, and at most ${MAX_DOCUMENT_BYTES} are taken`,
+      );
     // Neither it nor its length is believed.
     const config = await this.#client.smallBlob(digest, size, this.#signal);
     if (digestOf(config) !== digest) throw systemError(`image config verification failed for digest ${digest}`);
@@ -173,10 +211,16 @@ class Pull {
       return;
     }
     state('Pulling fs layer');
-    await this.#downloads.run(() => this.#catalog.exclusively(layer.digest, () => this.#download(layer, id)), () => state('Waiting'));
+    await this.#downloads.run(
+      () => this.#catalog.exclusively(layer.digest, () => this.#download(layer, id)),
+      () => state('Waiting'),
+    );
     await this.#unpacks.run(async () => {
       const total = layer.size;
-      const progress = throttle((current) => this.#report({ status: 'Extracting', progressDetail: { current, total }, id }), total);
+      const progress = throttle(
+        (current) => this.#report({ status: 'Extracting', progressDetail: { current, total }, id }),
+        total,
+      );
       try {
         await this.#catalog.unpackBlob(layer.digest, diffId, this.#pins, progress);
       } catch (error) {
@@ -223,7 +267,10 @@ class Pull {
     const { stream, offset } = await this.#client.blob(layer.digest, writer.sizeBytes, this.#signal);
     if (offset !== writer.sizeBytes) await writer.restart();
     const total = layer.size;
-    const progress = throttle((current) => this.#report({ status: 'Downloading', progressDetail: { current, total }, id }), total);
+    const progress = throttle(
+      (current) => this.#report({ status: 'Downloading', progressDetail: { current, total }, id }),
+      total,
+    );
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       await writer.write(chunk);
       if (writer.sizeBytes > total) throw new LayerMismatchError(layer.digest);
@@ -232,4 +279,3 @@ class Pull {
     if (writer.sizeBytes < total) throw systemError('unexpected EOF');
   }
 }
-

@@ -9,14 +9,31 @@ import { createGzip } from 'node:zlib';
 import { invalid, notFound, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
 import type { ImageRecord } from '../model/image.ts';
-import { familiarName, familiarReference, formatReference, parseReference, repositoryOf, type ImageReference } from '../model/image-reference.ts';
+import {
+  familiarName,
+  familiarReference,
+  formatReference,
+  parseReference,
+  repositoryOf,
+  type ImageReference,
+} from '../model/image-reference.ts';
 import { digestOf } from './blob-store.ts';
 import { fileCompression } from './compression.ts';
 import { allOrFirstFailure } from './first-failure.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import type { Pins } from './pins.ts';
 import { Limiter } from './limiter.ts';
-import { DOCKER_CONFIG, DOCKER_LAYER_GZIP, DOCKER_MANIFEST, isIndex, layerMediaType, OCI_CONFIG, OCI_MANIFEST, parseManifest, type Descriptor } from './media-types.ts';
+import {
+  DOCKER_CONFIG,
+  DOCKER_LAYER_GZIP,
+  DOCKER_MANIFEST,
+  isIndex,
+  layerMediaType,
+  OCI_CONFIG,
+  OCI_MANIFEST,
+  parseManifest,
+  type Descriptor,
+} from './media-types.ts';
 import { throttle, type Report } from './progress.ts';
 import { NoCredentialsError, type RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
@@ -38,7 +55,11 @@ export async function pushImage(catalog: ImageCatalog, request: PushRequest, opt
   if (name.digest !== '') throw invalid('cannot push a digest reference');
   const tags = tagsOf(catalog, name);
   request.report({ status: `The push refers to repository [${repositoryOf(name)}]` });
-  const access = { auth: request.auth, actions: 'pull,push' as const, ...(request.signal ? { signal: request.signal } : {}) };
+  const access = {
+    auth: request.auth,
+    actions: 'pull,push' as const,
+    ...(request.signal ? { signal: request.signal } : {}),
+  };
   let client: RegistryClient | undefined;
   try {
     client = await RegistryClient.connect(name, access, options);
@@ -57,14 +78,18 @@ export async function pushImage(catalog: ImageCatalog, request: PushRequest, opt
 function tagsOf(catalog: ImageCatalog, name: ImageReference): ImageReference[] {
   if (name.tag !== '') {
     if (!catalog.state.references.has(formatReference(name))) {
-      const others = [...catalog.state.references.keys()].some((reference) => repositoryOf(parseReference(reference)) === repositoryOf(name));
+      const others = [...catalog.state.references.keys()].some(
+        (reference) => repositoryOf(parseReference(reference)) === repositoryOf(name),
+      );
       if (others) throw notFound(`tag does not exist: ${familiarReference(name)}`);
       throw notFound(`An image does not exist locally with the tag: ${familiarName(name)}`);
     }
     return [name];
   }
   const references = [...catalog.state.references.keys()].map((reference) => parseReference(reference));
-  const own = references.filter((reference) => reference.digest === '' && repositoryOf(reference) === repositoryOf(name));
+  const own = references.filter(
+    (reference) => reference.digest === '' && repositoryOf(reference) === repositoryOf(name),
+  );
   if (own.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiarName(name)}`);
   return own;
 }
@@ -99,12 +124,16 @@ class Push {
     if (imageId === undefined) throw notFound(`tag does not exist: ${familiarReference(this.#name)}`);
     const record = this.#catalog.record(imageId);
     const stored = this.#catalog.state.images.get(imageId)!;
-    for (const blob of [imageId, stored.manifest, ...record.layers].filter((digest) => digest !== '')) this.#pins.blobs.add(blob);
+    for (const blob of [imageId, stored.manifest, ...record.layers].filter((digest) => digest !== ''))
+      this.#pins.blobs.add(blob);
     this.#hasManifest = stored.manifest !== '';
     const layers = await this.#layers(record);
     const config = await this.#catalog.blobs.read(imageId);
     await this.#offer({ mediaType: DOCKER_CONFIG, digest: imageId, size: config.length }, () => {});
-    const { content, mediaType } = stored.manifest === '' ? this.#manifest(imageId, config.length, layers) : await this.#storedManifest(stored.manifest);
+    const { content, mediaType } =
+      stored.manifest === ''
+        ? this.#manifest(imageId, config.length, layers)
+        : await this.#storedManifest(stored.manifest);
     await this.#client.putManifest(this.#name.tag, content, mediaType, this.#signal);
     const digest = digestOf(content);
     this.#catalog.setReference(formatReference({ ...this.#name, tag: '', digest }), imageId);
@@ -118,7 +147,14 @@ class Push {
     for (const { diffId } of [...list].reverse()) this.#state('Preparing', diffId);
     const sent = new Map<string, Promise<Descriptor>>();
     for (const layer of [...list].reverse()) {
-      if (!sent.has(layer.diffId)) sent.set(layer.diffId, this.#uploads.run(() => this.#layer(layer), () => this.#state('Waiting', layer.diffId)));
+      if (!sent.has(layer.diffId))
+        sent.set(
+          layer.diffId,
+          this.#uploads.run(
+            () => this.#layer(layer),
+            () => this.#state('Waiting', layer.diffId),
+          ),
+        );
     }
     await allOrFirstFailure([...sent.values()], this.#stop);
     return await Promise.all(list.map(({ diffId }) => sent.get(diffId)!));
@@ -137,7 +173,10 @@ class Push {
     };
     const id = shortId(diffId);
     const total = descriptor.size;
-    const progress = throttle((current) => this.#report({ status: 'Pushing', progressDetail: { current, total }, id }), total);
+    const progress = throttle(
+      (current) => this.#report({ status: 'Pushing', progressDetail: { current, total }, id }),
+      total,
+    );
     const how = await this.#offer(descriptor, progress);
     this.#state(how, diffId);
     return descriptor;
@@ -172,7 +211,14 @@ class Push {
         return 'Pushed';
       } catch (error) {
         const refused = error instanceof RegistryError && error.status < 500 && error.status !== 429;
-        if (attempt === ATTEMPTS || refused || this.#signal.aborted || error instanceof NoCredentialsError || (error as Error).cause instanceof NoCredentialsError) throw error;
+        if (
+          attempt === ATTEMPTS ||
+          refused ||
+          this.#signal.aborted ||
+          error instanceof NoCredentialsError ||
+          (error as Error).cause instanceof NoCredentialsError
+        )
+          throw error;
         this.#catalog.log.warn({ error, blob: digest, attempt }, 'an upload broke off');
         await sleep(attempt * 1000, undefined, { signal: this.#signal });
       }
@@ -205,14 +251,22 @@ class Push {
     return undefined;
   }
 
-  #manifest(imageId: string, configBytes: number, layers: readonly Descriptor[]): { content: Buffer; mediaType: string } {
+  #manifest(
+    imageId: string,
+    configBytes: number,
+    layers: readonly Descriptor[],
+  ): { content: Buffer; mediaType: string } {
     // Docker's own form where every layer is gzip, which all registries and clients know; OCI's where one is not.
     const docker = layers.every((layer) => layer.mediaType.endsWith('+gzip'));
     const content = {
       schemaVersion: 2,
       mediaType: docker ? DOCKER_MANIFEST : OCI_MANIFEST,
       config: { mediaType: docker ? DOCKER_CONFIG : OCI_CONFIG, size: configBytes, digest: imageId },
-      layers: layers.map(({ mediaType, size, digest }) => ({ mediaType: docker ? DOCKER_LAYER_GZIP : mediaType, size, digest })),
+      layers: layers.map(({ mediaType, size, digest }) => ({
+        mediaType: docker ? DOCKER_LAYER_GZIP : mediaType,
+        size,
+        digest,
+      })),
     };
     return { content: Buffer.from(JSON.stringify(content, null, 3)), mediaType: content.mediaType };
   }

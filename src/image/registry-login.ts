@@ -20,7 +20,8 @@ export async function checkLogin(
     const answer = `login attempt to ${redactedUrl(client.base)} failed with status: ${response.status} ${response.statusText}`;
     throw response.status === 401 ? unauthorized(answer) : systemError(answer);
   } catch (error) {
-    if (error instanceof RegistryError && error.status === 401) throw unauthorized(`Get ${JSON.stringify(redactedUrl(client.base))}: ${error.message}`, error);
+    if (error instanceof RegistryError && error.status === 401)
+      throw unauthorized(`Get ${JSON.stringify(redactedUrl(client.base))}: ${error.message}`, error);
     throw error;
   } finally {
     client.close();
@@ -30,6 +31,7 @@ export async function checkLogin(
 /** 'https://index.docker.io/v1/' and 'localhost:5000' as the domain that references of that registry have. */
 function registryDomain(address: string): string {
   const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-  if (host !== '' && !URL.canParse(`https://${host}/v2/`)) throw invalid('invalid registry address: it is no host with or without a port');
+  if (host !== '' && !URL.canParse(`https://${host}/v2/`))
+    throw invalid('invalid registry address: it is no host with or without a port');
   return host === '' || host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
 }

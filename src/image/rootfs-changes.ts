@@ -137,7 +137,8 @@ function isOpaque(directory: string): boolean {
 }
 
 function differs(before: BigIntStats, now: BigIntStats): boolean {
-  if (before.mode !== now.mode || before.uid !== now.uid || before.gid !== now.gid || before.rdev !== now.rdev) return true;
+  if (before.mode !== now.mode || before.uid !== now.uid || before.gid !== now.gid || before.rdev !== now.rdev)
+    return true;
   // A directory's size and time say nothing about what a user did.
   if (now.isDirectory()) return false;
   return before.size !== now.size || !sameTime(before.mtimeNs, now.mtimeNs);

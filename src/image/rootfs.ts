@@ -3,7 +3,19 @@
  * mounting one takes no process and about a millisecond. Which image a container stands on is a symbolic link in its
  * directory: one metadata operation, in order with the rest.
  */
-import { close, constants, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  close,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { tryAgainLater } from '../base/again.ts';
@@ -179,7 +191,14 @@ export class RootfsStore {
 
   #sweep(path: string): void {
     const work = removeTree(path).catch(() =>
-      tryAgainLater(() => removeTree(path), (error) => this.#log.warn({ error: errorMessage(error), path }, 'cannot delete a removed file system: the next start of the daemon tries again')),
+      tryAgainLater(
+        () => removeTree(path),
+        (error) =>
+          this.#log.warn(
+            { error: errorMessage(error), path },
+            'cannot delete a removed file system: the next start of the daemon tries again',
+          ),
+      ),
     );
     this.#sweeps.add(work);
     void work.finally(() => this.#sweeps.delete(work));

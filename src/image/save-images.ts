@@ -5,7 +5,15 @@
 import { Readable } from 'node:stream';
 import { notFound, systemError } from '../base/errors.ts';
 import type { ImageRecord } from '../model/image.ts';
-import { familiarName, familiarReference, formatReference, parseAnyReference, parseReference, repositoryOf, type ImageReference } from '../model/image-reference.ts';
+import {
+  familiarName,
+  familiarReference,
+  formatReference,
+  parseAnyReference,
+  parseReference,
+  repositoryOf,
+  type ImageReference,
+} from '../model/image-reference.ts';
 import { digestHex, digestOf } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -23,7 +31,9 @@ interface Selection {
  */
 export async function saveImages(catalog: ImageCatalog, refs: readonly string[]): Promise<Readable> {
   const selected = select(catalog, refs);
-  const layerBytes = new Map(selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])));
+  const layerBytes = new Map(
+    selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])),
+  );
   const pins = catalog.pin();
   for (const { record } of selected) for (const blob of [record.id, ...record.layers]) pins.blobs.add(blob);
   try {
@@ -33,7 +43,10 @@ export async function saveImages(catalog: ImageCatalog, refs: readonly string[])
     catalog.unpin(pins);
     throw error;
   }
-  const output = Readable.from(archive(catalog, selected, layerBytes), { objectMode: false, highWaterMark: 256 * 1024 });
+  const output = Readable.from(archive(catalog, selected, layerBytes), {
+    objectMode: false,
+    highWaterMark: 256 * 1024,
+  });
   return output.once('close', () => catalog.unpin(pins));
 }
 
@@ -73,7 +86,11 @@ async function* archive(
   for (const name of ['blobs/', 'blobs/sha256/']) yield entry(name, 0, 0, '5');
   for (const { record, tags } of selected) {
     const createdS = Math.max(0, Math.floor((Date.parse(record.createdAt) || 0) / 1000));
-    const layers: Descriptor[] = record.diffIds.map((digest) => ({ mediaType: OCI_LAYER, digest, size: layerBytes.get(digest)! }));
+    const layers: Descriptor[] = record.diffIds.map((digest) => ({
+      mediaType: OCI_LAYER,
+      digest,
+      size: layerBytes.get(digest)!,
+    }));
     for (const [i, { digest, size }] of layers.entries()) {
       if (written.has(digest)) continue;
       written.add(digest);
@@ -83,7 +100,11 @@ async function* archive(
     const config = await catalog.blobs.read(record.id);
     if (!written.has(record.id)) yield file(blobName(record.id), config, createdS);
     written.add(record.id);
-    const platform = { architecture: record.architecture, os: record.os, ...(record.variant ? { variant: record.variant } : {}) };
+    const platform = {
+      architecture: record.architecture,
+      os: record.os,
+      ...(record.variant ? { variant: record.variant } : {}),
+    };
     const manifest = Buffer.from(
       JSON.stringify({
         schemaVersion: 2,
@@ -97,7 +118,10 @@ async function* archive(
     const described = { mediaType: OCI_MANIFEST, digest, size: manifest.length, platform };
     if (tags.length === 0) index.push(described);
     for (const tag of tags) {
-      const annotations = { 'io.containerd.image.name': formatReference(tag), 'org.opencontainers.image.ref.name': tag.tag };
+      const annotations = {
+        'io.containerd.image.name': formatReference(tag),
+        'org.opencontainers.image.ref.name': tag.tag,
+      };
       index.push({ ...described, annotations });
       (repositories[familiarName(tag)] ??= {})[tag.tag] = digestHex(record.diffIds.at(-1) ?? record.id);
     }
@@ -128,7 +152,20 @@ async function* layerContent(catalog: ImageCatalog, blob: string, sizeBytes: num
 
 function entry(name: string, sizeBytes: number, mtimeS: number, type = '0'): Buffer {
   const mode = type === '5' ? 0o755 : 0o644;
-  return formatTarHeader({ name, mode, uid: 0, gid: 0, sizeBytes, mtimeS, type, linkName: '', userName: '', groupName: '', deviceMajor: 0, deviceMinor: 0 });
+  return formatTarHeader({
+    name,
+    mode,
+    uid: 0,
+    gid: 0,
+    sizeBytes,
+    mtimeS,
+    type,
+    linkName: '',
+    userName: '',
+    groupName: '',
+    deviceMajor: 0,
+    deviceMinor: 0,
+  });
 }
 
 function file(name: string, content: Buffer | object, mtimeS = 0): Buffer {

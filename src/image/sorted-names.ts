@@ -25,7 +25,7 @@ export async function sortedNames(names: Iterable<string>, turns: FairTurns): Pr
 
 async function merge(one: readonly string[], other: readonly string[], turns: FairTurns): Promise<string[]> {
   const merged: string[] = [];
-  for (let i = 0, j = 0; i < one.length || j < other.length; ) {
+  for (let i = 0, j = 0; i < one.length || j < other.length;) {
     merged.push(j === other.length || (i < one.length && one[i]! <= other[j]!) ? one[i++]! : other[j++]!);
     if (merged.length % NAMES_A_TURN === 0) await turns.take();
   }

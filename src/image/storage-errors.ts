@@ -6,10 +6,22 @@ export function storageError(operation: string, path: string, error: unknown): C
   if (error instanceof CausewayError) return error;
   const code = errorCode(error) ?? '';
   const reason = hostReason(code);
-  return systemError(`${operation} ${path}: ${reason === code ? errorMessage(error) : reason}`, reason === code ? error : hostFailure(code, path, error));
+  return systemError(
+    `${operation} ${path}: ${reason === code ? errorMessage(error) : reason}`,
+    reason === code ? error : hostFailure(code, path, error),
+  );
 }
 
-const FAULTS_OF_FILES: readonly string[] = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EIO', 'EUCLEAN', 'ERR_STRING_TOO_LONG', 'ERR_FS_FILE_TOO_LARGE'];
+const FAULTS_OF_FILES: readonly string[] = [
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'EIO',
+  'EUCLEAN',
+  'ERR_STRING_TOO_LONG',
+  'ERR_FS_FILE_TOO_LARGE',
+];
 
 /** Whether it says something of the file, or of what stands in it; otherwise it cannot be read just now, and may be well. */
 function isFaultOfFile(error: unknown): boolean {

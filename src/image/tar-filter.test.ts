@@ -37,8 +37,14 @@ const archive = (...entries: Buffer[]) => Buffer.concat([...entries, Buffer.allo
 
 /** Runs it through in pieces of the given size. */
 async function filter(tar: Buffer, visitor: TarVisitor, piece = 7919): Promise<Buffer> {
-  const pieces = Array.from({ length: Math.ceil(tar.length / piece) }, (_, i) => tar.subarray(i * piece, (i + 1) * piece));
-  return await buffer(Readable.from(pieces).pipe(new TarFilter(visitor)).on('error', () => {}));
+  const pieces = Array.from({ length: Math.ceil(tar.length / piece) }, (_, i) =>
+    tar.subarray(i * piece, (i + 1) * piece),
+  );
+  return await buffer(
+    Readable.from(pieces)
+      .pipe(new TarFilter(visitor))
+      .on('error', () => {}),
+  );
 }
 
 async function list(tar: Buffer): Promise<TarEntry[]> {
@@ -48,7 +54,11 @@ async function list(tar: Buffer): Promise<TarEntry[]> {
 }
 
 test('headers come out as they went in, long and binary names and large numbers too', async () => {
-  const names = fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((c) => String.fromCharCode(c)), minLength: 1, maxLength: 300 });
+  const names = fc.string({
+    unit: fc.integer({ min: 1, max: 255 }).map((c) => String.fromCharCode(c)),
+    minLength: 1,
+    maxLength: 300,
+  });
   const numbers = fc.oneof(fc.nat(), fc.maxSafeNat());
   await fc.assert(
     fc.asyncProperty(names, names, numbers, numbers, numbers, async (name, linkName, uid, gid, mtimeS) => {
@@ -82,7 +92,12 @@ test('numbers that octal cannot hold are read in base 256', () => {
 });
 
 test('a stream passes unchanged, whatever the pieces', async () => {
-  const tar = archive(directory('a/'), file('a/b', Buffer.alloc(3000, 'x')), file('c'.repeat(180), 'long'), file('empty', ''));
+  const tar = archive(
+    directory('a/'),
+    file('a/b', Buffer.alloc(3000, 'x')),
+    file('c'.repeat(180), 'long'),
+    file('empty', ''),
+  );
   for (const piece of [1, 511, 512, 513, 100_000]) {
     assert.deepEqual(await filter(tar, { visit: () => undefined }, piece), tar);
   }
@@ -91,8 +106,14 @@ test('a stream passes unchanged, whatever the pieces', async () => {
 test('what is cut off or no archive is refused', async () => {
   const whole = archive(file('a', Buffer.alloc(3000)));
   await assert.rejects(filter(whole.subarray(0, 2000), { visit: () => undefined }), { message: 'unexpected EOF' });
-  await assert.rejects(filter(Buffer.alloc(2048, 'garbage '), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
-  assert.deepEqual(await filter(Buffer.alloc(0), { visit: () => undefined }), Buffer.alloc(1024), 'nothing is an empty archive');
+  await assert.rejects(filter(Buffer.alloc(2048, 'garbage '), { visit: () => undefined }), {
+    message: 'archive/tar: invalid tar header',
+  });
+  assert.deepEqual(
+    await filter(Buffer.alloc(0), { visit: () => undefined }),
+    Buffer.alloc(1024),
+    'nothing is an empty archive',
+  );
   assert.deepEqual(await list(file('a', 'b')), await list(archive(file('a', 'b'))), 'the end blocks may be missing');
 });
 
@@ -108,12 +129,21 @@ test('whiteouts become devices and opaque marks, in any order', async () => {
       directory('again/'),
       file('stays', 'content'),
       file('.wh.stays', ''),
-      file('bad', 'x', new Map([['SCHILY.xattr.trusted.overlay.redirect', '/etc'], ['SCHILY.xattr.user.a', 'b']])),
+      file(
+        'bad',
+        'x',
+        new Map([
+          ['SCHILY.xattr.trusted.overlay.redirect', '/etc'],
+          ['SCHILY.xattr.user.a', 'b'],
+        ]),
+      ),
     ),
     visitor,
   );
   const entries = await list(out);
-  const shown = entries.map(({ header: { name, type }, pax }) => `${type} ${name}${[...pax].map(([k, v]) => ` ${k}=${v}`).join('')}`);
+  const shown = entries.map(
+    ({ header: { name, type }, pax }) => `${type} ${name}${[...pax].map(([k, v]) => ` ${k}=${v}`).join('')}`,
+  );
   assert.deepEqual(shown, [
     '5 d/',
     '3 d/gone',
@@ -130,7 +160,10 @@ test('whiteouts become devices and opaque marks, in any order', async () => {
 
 test('and back again', async () => {
   const device = formatTarHeader(header('./d/gone', { type: '3' }));
-  const opaque = formatTarHeader(header('./o/', { type: '5' }), new Map([['SCHILY.xattr.trusted.overlay.opaque', 'y']]));
+  const opaque = formatTarHeader(
+    header('./o/', { type: '5' }),
+    new Map([['SCHILY.xattr.trusted.overlay.opaque', 'y']]),
+  );
   const real = formatTarHeader(header('./null', { type: '3', deviceMajor: 1, deviceMinor: 3 }));
   const entries = await list(await filter(archive(device, opaque, real, file('./f', 'x')), new OverlayToLayer()));
   assert.deepEqual(
@@ -154,26 +187,47 @@ test('a scan of a file sees what a reader of the stream sees', async (t) => {
     return await scanTar(path, visitor);
   };
   const sizes = [0, 1, 511, 512, 513, 5000, 64 * 1024 - 512, 64 * 1024, 200_000];
-  const tar = archive(...sizes.flatMap((size, i) => [file(`${i}-${'n'.repeat((i * 37) % 200)}`, Buffer.alloc(size, 'x')), directory(`d${i}/`)]));
+  const tar = archive(
+    ...sizes.flatMap((size, i) => [
+      file(`${i}-${'n'.repeat((i * 37) % 200)}`, Buffer.alloc(size, 'x')),
+      directory(`d${i}/`),
+    ]),
+  );
   const seen: Pick<TarEntry, 'header' | 'pax'>[] = [];
   assert.equal(await scan(tar, { visit: ({ header, pax }) => void seen.push({ header, pax }) }), true);
-  assert.deepEqual(seen, (await list(tar)).map(({ header, pax }) => ({ header, pax })));
+  assert.deepEqual(
+    seen,
+    (await list(tar)).map(({ header, pax }) => ({ header, pax })),
+  );
   assert.equal(await scan(archive(file('a', 'b'), file('.wh.x', '')), new LayerToOverlay()), false);
   assert.equal(await scan(file('a', 'b'), new LayerToOverlay()), true, 'without end blocks');
   for (const cut of [100, 600, 3000, tar.length - 100_000]) {
-    await assert.rejects(scan(tar.subarray(0, cut), { visit: () => undefined }), { message: 'unexpected EOF' }, `cut at ${cut}`);
+    await assert.rejects(
+      scan(tar.subarray(0, cut), { visit: () => undefined }),
+      { message: 'unexpected EOF' },
+      `cut at ${cut}`,
+    );
   }
-  await assert.rejects(scan(Buffer.alloc(5000, 'x'), { visit: () => undefined }), { message: 'archive/tar: invalid tar header' });
+  await assert.rejects(scan(Buffer.alloc(5000, 'x'), { visit: () => undefined }), {
+    message: 'archive/tar: invalid tar header',
+  });
 });
 
 test('extension headers without an entry are not kept without end', async () => {
   const one = formatTarHeader(header('x', { type: 'x', sizeBytes: 12 * 1024 * 1024 }));
   const bomb = Buffer.concat([one, Buffer.alloc(12 * 1024 * 1024)]);
-  await assert.rejects(filter(Buffer.concat(Array<Buffer>(8).fill(bomb)), { visit: () => undefined }), { message: 'archive/tar: header field too long' });
+  await assert.rejects(filter(Buffer.concat(Array<Buffer>(8).fill(bomb)), { visit: () => undefined }), {
+    message: 'archive/tar: header field too long',
+  });
 });
 
 test('whatever comes, it is an archive or refused', async () => {
-  const good = archive(directory('a/'), file('n'.repeat(150), Buffer.alloc(700, 'x')), file('.wh.b', ''), file('c', 'y', new Map([['SCHILY.xattr.user.a', 'b']])));
+  const good = archive(
+    directory('a/'),
+    file('n'.repeat(150), Buffer.alloc(700, 'x')),
+    file('.wh.b', ''),
+    file('c', 'y', new Map([['SCHILY.xattr.user.a', 'b']])),
+  );
   const change = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(change, fc.boolean(), async (changes, fixSums) => {
@@ -199,15 +253,31 @@ function fixChecksum(block: Buffer): void {
 }
 
 test('extension records are read as Go reads them: numbers are decimal, a record ends its line, an empty value says nothing', async () => {
-  const extension = (body: string) => Buffer.concat([formatTarHeader(header('p', { type: 'x', sizeBytes: body.length })), Buffer.from(body, 'latin1'), padding(body.length)]);
+  const extension = (body: string) =>
+    Buffer.concat([
+      formatTarHeader(header('p', { type: 'x', sizeBytes: body.length })),
+      Buffer.from(body, 'latin1'),
+      padding(body.length),
+    ]);
   const read = async (body: string): Promise<TarEntry[]> => {
     const seen: TarEntry[] = [];
     await filter(archive(extension(body), file('f', 'abc')), { visit: (entry) => void seen.push(entry) });
     return seen;
   };
   const record = (text: string) => formatPax(new Map([text.split('=') as [string, string]])).toString('latin1');
-  for (const odd of ['size=1e3', 'size=0x10', 'size= 3', 'size=3.0', 'uid=1e3', 'gid=Infinity', 'mtime=1e3', 'size=99999999999999999999']) await assert.rejects(read(record(odd)), /invalid tar header/, odd);
-  for (const odd of ['9 size=3x\n', '0x9 size=3\n', '9 size=3\0', '1e1 size=3\n', '8 a=b\nxx']) await assert.rejects(read(odd), /invalid tar header/, odd);
+  for (const odd of [
+    'size=1e3',
+    'size=0x10',
+    'size= 3',
+    'size=3.0',
+    'uid=1e3',
+    'gid=Infinity',
+    'mtime=1e3',
+    'size=99999999999999999999',
+  ])
+    await assert.rejects(read(record(odd)), /invalid tar header/, odd);
+  for (const odd of ['9 size=3x\n', '0x9 size=3\n', '9 size=3\0', '1e1 size=3\n', '8 a=b\nxx'])
+    await assert.rejects(read(odd), /invalid tar header/, odd);
   const [entry] = await read(`${record('size=')}${record('path=')}${record('uid=')}`);
   assert.deepEqual([entry!.header.name, entry!.header.sizeBytes, entry!.header.uid], ['f', 3, 0]);
   assert.equal((await read(record('size=+3')))[0]!.header.sizeBytes, 3);

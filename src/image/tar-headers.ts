@@ -130,7 +130,8 @@ export function parsePax(body: Buffer): PaxRecords {
     const space = body.indexOf(0x20, at);
     const digits = space < 0 ? '' : body.toString('latin1', at, Math.min(space, at + 20));
     const length = /^\d+$/.test(digits) ? Number(digits) : 0;
-    if (length < 5 || at + length > body.length || body[at + length - 1] !== NEW_LINE) throw invalid('archive/tar: invalid tar header');
+    if (length < 5 || at + length > body.length || body[at + length - 1] !== NEW_LINE)
+      throw invalid('archive/tar: invalid tar header');
     const record = body.toString('latin1', space + 1, at + length - 1);
     const equals = record.indexOf('=');
     if (equals < 1) throw invalid('archive/tar: invalid tar header');
@@ -177,7 +178,10 @@ export function readTarNumber(block: Buffer, offset: number, length: number): nu
     for (let i = offset + 1; i < offset + length; i++) value = value * 256n + BigInt(block[i]!);
     return Number(value);
   }
-  const text = block.toString('latin1', offset, offset + length).replace(/\0.*$/s, '').trim();
+  const text = block
+    .toString('latin1', offset, offset + length)
+    .replace(/\0.*$/s, '')
+    .trim();
   if (text === '') return 0;
   if (!/^[0-7]+$/.test(text)) throw invalid('archive/tar: invalid tar header');
   return Number.parseInt(text, 8);

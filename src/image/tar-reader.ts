@@ -132,8 +132,10 @@ export class TarReader {
     }
     const header = parseTarHeader(block);
     if ('xgLKXNVM'.includes(header.type)) {
-      if (header.sizeBytes > MAX_EXTENSION_BYTES || header.sizeBytes < 0) throw invalid('archive/tar: header field too long');
-      if (this.#raw.length + header.sizeBytes / TAR_BLOCK > MAX_EXTENSION_BLOCKS) throw invalid('archive/tar: header field too long');
+      if (header.sizeBytes > MAX_EXTENSION_BYTES || header.sizeBytes < 0)
+        throw invalid('archive/tar: header field too long');
+      if (this.#raw.length + header.sizeBytes / TAR_BLOCK > MAX_EXTENSION_BLOCKS)
+        throw invalid('archive/tar: header field too long');
       this.#raw.push(Buffer.from(block));
       this.#extension = { type: header.type, parts: [], sizeBytes: header.sizeBytes };
       this.#extensionLeft = Math.ceil(header.sizeBytes / TAR_BLOCK) * TAR_BLOCK;
@@ -176,7 +178,8 @@ export class TarReader {
       gid: number('gid', plain.gid),
       mtimeS: Math.floor(number('mtime', plain.mtimeS, /^-?\d{1,19}(\.\d*)?$/)),
     };
-    if (header.sizeBytes < 0 || !Number.isSafeInteger(header.sizeBytes)) throw invalid('archive/tar: invalid tar header');
+    if (header.sizeBytes < 0 || !Number.isSafeInteger(header.sizeBytes))
+      throw invalid('archive/tar: invalid tar header');
     const verdict = this.#visitor.visit({ header, pax, block });
     if (verdict === undefined) {
       for (const raw of this.#raw) this.#emit(raw);

@@ -21,7 +21,7 @@ export async function scanTar(path: string, visitor: TarVisitor): Promise<boolea
   const window = Buffer.alloc(WINDOW_BYTES);
   const file = await open(path, 'r');
   try {
-    for (let at = 0; unchanged && !reader.ended; ) {
+    for (let at = 0; unchanged && !reader.ended;) {
       const { bytesRead } = await file.read(window, 0, WINDOW_BYTES, at);
       if (bytesRead === 0) break;
       let used = 0;

@@ -74,7 +74,9 @@ export class TreeExtraction implements TarVisitor {
     this.#target = target;
     this.#directoriesOf = new EntryDirectories(target.view);
     this.#into = `/${pathComponents(asBytes(target.into)).join('/')}`;
-    this.#mountPaths = (target.view.mounts ?? []).map((mount) => `/${pathComponents(asBytes(mount.destination)).join('/')}`);
+    this.#mountPaths = (target.view.mounts ?? []).map(
+      (mount) => `/${pathComponents(asBytes(mount.destination)).join('/')}`,
+    );
   }
 
   visit(entry: TarEntry): TarVerdict {
@@ -155,7 +157,8 @@ export class TreeExtraction implements TarVisitor {
 
   /** A volume is no file that could be replaced, and neither is a directory that one is below. */
   #refuseMountPoint(path: string): void {
-    if (this.#mountPaths.some((mount) => mount === path)) throw invalid(`unlinkat ${asText(path)}: device or resource busy`);
+    if (this.#mountPaths.some((mount) => mount === path))
+      throw invalid(`unlinkat ${asText(path)}: device or resource busy`);
   }
 
   #refuseOverwrite(place: Place, isDirectory: boolean): void {
@@ -164,7 +167,9 @@ export class TreeExtraction implements TarVisitor {
     closeFd(fd);
     if (this.#target.noOverwriteDirNonDir && thereIsDirectory !== isDirectory) {
       const [kind, other] = thereIsDirectory ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
-      throw invalid(`cannot overwrite ${kind} ${JSON.stringify(asText(place.path))} with ${other} ${JSON.stringify(this.#target.into)}`);
+      throw invalid(
+        `cannot overwrite ${kind} ${JSON.stringify(asText(place.path))} with ${other} ${JSON.stringify(this.#target.into)}`,
+      );
     }
     if (thereIsDirectory && this.#mountPaths.some((mount) => mount.startsWith(`${place.path}/`))) {
       throw invalid(`unlinkat ${asText(place.path)}: device or resource busy`);
@@ -174,7 +179,8 @@ export class TreeExtraction implements TarVisitor {
   #ownership({ header }: TarEntry): { uid: number; gid: number; mode: number } {
     const { uid, gid } = this.#target.owner ?? header;
     // The highest number means "leave it" to the kernel.
-    if (![uid, gid].every((id) => Number.isInteger(id) && id >= 0 && id < 0xffffffff)) throw invalid('archive/tar: invalid tar header');
+    if (![uid, gid].every((id) => Number.isInteger(id) && id >= 0 && id < 0xffffffff))
+      throw invalid('archive/tar: invalid tar header');
     return { uid, gid, mode: header.mode & 0o7777 };
   }
 
@@ -256,7 +262,9 @@ export class TreeExtraction implements TarVisitor {
     const slash = target.lastIndexOf('/');
     const directory = this.#directoriesOf.find(target.slice(0, slash) || '/');
     try {
-      this.#makeAnew(path, false, ({ parent, name }) => makeHardLink(directory.fd, target.slice(slash + 1), parent.fd, name));
+      this.#makeAnew(path, false, ({ parent, name }) =>
+        makeHardLink(directory.fd, target.slice(slash + 1), parent.fd, name),
+      );
     } finally {
       directory.close();
     }
@@ -270,10 +278,18 @@ export class TreeExtraction implements TarVisitor {
   #node(entry: TarEntry, path: string): void {
     const { type, deviceMajor, deviceMinor } = entry.header;
     const kind = type === '3' ? 'character' : type === '4' ? 'block' : 'fifo';
-    const place = this.#makeAnew(path, false, (at) => (makeNode(at.parent.fd, at.name, kind, deviceMajor, deviceMinor), at));
+    const place = this.#makeAnew(
+      path,
+      false,
+      (at) => (makeNode(at.parent.fd, at.name, kind, deviceMajor, deviceMinor), at),
+    );
     this.#dress(entry, place, (fd) => {
       const stats = fstatSync(fd);
-      return kind === 'character' ? stats.isCharacterDevice() : kind === 'block' ? stats.isBlockDevice() : stats.isFIFO();
+      return kind === 'character'
+        ? stats.isCharacterDevice()
+        : kind === 'block'
+          ? stats.isBlockDevice()
+          : stats.isFIFO();
     });
   }
 
@@ -322,7 +338,8 @@ export class TreeExtraction implements TarVisitor {
 }
 
 function writeAll(fd: number, bytes: Buffer, position: number | null): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
+  for (let at = 0; at < bytes.length;)
+    at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
 }
 
 function writePieces(file: OpenFile, bytes: Buffer): void {
@@ -341,4 +358,3 @@ function writePieces(file: OpenFile, bytes: Buffer): void {
     }
   }
 }
-

@@ -76,7 +76,18 @@ export class LayerToOverlay implements TarVisitor {
       if (seen !== null) this.#opaque.add(target);
       return 'drop';
     }
-    const device: TarHeader = { ...header, name: target, type: '3', mode: 0, uid: 0, gid: 0, sizeBytes: 0, linkName: '', deviceMajor: 0, deviceMinor: 0 };
+    const device: TarHeader = {
+      ...header,
+      name: target,
+      type: '3',
+      mode: 0,
+      uid: 0,
+      gid: 0,
+      sizeBytes: 0,
+      linkName: '',
+      deviceMajor: 0,
+      deviceMinor: 0,
+    };
     return { headers: formatTarHeader(device), dropContent: true };
   }
 
@@ -84,7 +95,9 @@ export class LayerToOverlay implements TarVisitor {
     const entries: Buffer[] = [];
     for (const name of this.#opaque) {
       const header = this.#seen.get(name) ?? implicitDirectory(name);
-      entries.push(formatTarHeader({ ...header, name: name === '' ? './' : `${name}/` }, new Map([[OPAQUE_XATTR, 'y']])));
+      entries.push(
+        formatTarHeader({ ...header, name: name === '' ? './' : `${name}/` }, new Map([[OPAQUE_XATTR, 'y']])),
+      );
     }
     return Buffer.concat(entries);
   }

@@ -30,7 +30,12 @@ export function announceAddress(netns: string | undefined, ifname: string, ip: s
  * The same, without holding up the caller's thread: a bridge hands the frame to every one of its ports before the call returns,
  * at a thousand ports 2 ms for IPv4 and 10 ms for IPv6.
  */
-export function announceAddressBeside(netns: string | undefined, ifname: string, ip: string, mac: string): Promise<void> {
+export function announceAddressBeside(
+  netns: string | undefined,
+  ifname: string,
+  ip: string,
+  mac: string,
+): Promise<void> {
   const { fd, frame, to, operation } = prepare(netns, ifname, ip, mac);
   return new Promise((resolve, reject) => {
     sendtoOnThread(fd, frame, frame.length, 0, to, to.length, (failure, result) => {
@@ -42,10 +47,16 @@ export function announceAddressBeside(netns: string | undefined, ifname: string,
   });
 }
 
-function prepare(netns: string | undefined, ifname: string, ip: string, mac: string): { fd: number; frame: Buffer; to: Buffer; operation: string } {
+function prepare(
+  netns: string | undefined,
+  ifname: string,
+  ip: string,
+  mac: string,
+): { fd: number; frame: Buffer; to: Buffer; operation: string } {
   const operation = `announce ${ip} on ${ifname}`;
   const address = ipBytes(ip);
-  const frame = address.length === 4 ? gratuitousArp(address, macBytes(mac)) : neighbourAdvertisement(address, macBytes(mac));
+  const frame =
+    address.length === 4 ? gratuitousArp(address, macBytes(mac)) : neighbourAdvertisement(address, macBytes(mac));
   const routes = RouteSocket.open(netns);
   let index: number | undefined;
   try {

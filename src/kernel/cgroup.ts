@@ -99,7 +99,11 @@ export function oomKills(path: string): number {
 
 /** The processors and memory nodes that a container can be kept to, as lists; '' where the kernel does not say. */
 export function hostCpuset(): { readonly cpus: string; readonly mems: string } {
-  const list = (name: string) => (cgroupMode() === 'v2' ? file2('', `cpuset.${name}.effective`) : file1('cpuset', '', `cpuset.effective_${name}`))?.trim() ?? '';
+  const list = (name: string) =>
+    (cgroupMode() === 'v2'
+      ? file2('', `cpuset.${name}.effective`)
+      : file1('cpuset', '', `cpuset.effective_${name}`)
+    )?.trim() ?? '';
   return { cpus: list('cpus'), mems: list('mems') };
 }
 
@@ -190,7 +194,8 @@ function readV1(path: string): CgroupStats {
 }
 
 function readIo1(path: string): DeviceIo[] {
-  const first = (...names: string[]) => names.map((name) => file1('blkio', path, name)).find((text) => text?.includes(':')) ?? '';
+  const first = (...names: string[]) =>
+    names.map((name) => file1('blkio', path, name)).find((text) => text?.includes(':')) ?? '';
   const devices = new Map<string, { readBytes: number; writeBytes: number; reads: number; writes: number }>();
   const add = (text: string, read: 'readBytes' | 'reads', write: 'writeBytes' | 'writes') => {
     for (const line of text.split('\n')) {

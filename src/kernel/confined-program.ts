@@ -10,7 +10,14 @@
 import { existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';
 import { check, KernelError } from './errors.ts';
-import { errnoOfLastCall, fchdir, pivotRoot, syscallMoveMount, syscallPathFlags, syscallPathFlagsBuffer } from './ffi.ts';
+import {
+  errnoOfLastCall,
+  fchdir,
+  pivotRoot,
+  syscallMoveMount,
+  syscallPathFlags,
+  syscallPathFlagsBuffer,
+} from './ffi.ts';
 import { runInPrivateCopy } from './mount-namespace.ts';
 import { mount, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT, setPropagation, unmount } from './mount.ts';
 import { spawnProgram } from './spawn.ts';
@@ -53,12 +60,22 @@ export interface ConfinedRequest {
 export function startConfined(request: ConfinedRequest): number {
   const trees: { fd: number; target: string }[] = [];
   try {
-    trees.push({ fd: cloneTree(request.from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC), target: '/from' });
-    if (request.to !== undefined) trees.push({ fd: cloneTree(request.to, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC), target: '/to' });
+    trees.push({
+      fd: cloneTree(request.from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC),
+      target: '/from',
+    });
+    if (request.to !== undefined)
+      trees.push({
+        fd: cloneTree(request.to, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC),
+        target: '/to',
+      });
     const room = (emptyRoom ??= makeRoom());
     return runInPrivateCopy(room, () => {
       for (const { fd, target } of trees) {
-        check(syscallMoveMount(SYS_MOVE_MOUNT, fd, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), `attach a tree at ${target}`);
+        check(
+          syscallMoveMount(SYS_MOVE_MOUNT, fd, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
+          `attach a tree at ${target}`,
+        );
       }
       return spawnProgram({ ...limited(request), env: ENVIRONMENT, cwd: '/', fds: request.fds });
     });
@@ -71,9 +88,15 @@ const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC0' };
 
 /** Behind setpriv, which leaves it the capabilities that it needs and no way to more. */
 function limited(request: ConfinedRequest): { file: string; args: string[] } {
-  const kept = [...(request.to === undefined ? READ_CAPABILITIES : WRITE_CAPABILITIES), ...(request.trustedAttributes ? [TRUSTED_ATTRIBUTES] : [])];
+  const kept = [
+    ...(request.to === undefined ? READ_CAPABILITIES : WRITE_CAPABILITIES),
+    ...(request.trustedAttributes ? [TRUSTED_ATTRIBUTES] : []),
+  ];
   const bounds = `--bounding-set=-all,${kept.map((name) => `+${name}`).join(',')}`;
-  return { file: '/usr/bin/setpriv', args: ['--no-new-privs', '--inh-caps=-all', bounds, '--', `/usr/bin/${request.program}`, ...request.args] };
+  return {
+    file: '/usr/bin/setpriv',
+    args: ['--no-new-privs', '--inh-caps=-all', bounds, '--', `/usr/bin/${request.program}`, ...request.args],
+  };
 }
 
 /** The tree below a descriptor as a mount of its own that is nowhere yet, with what is mounted in it. */
@@ -117,12 +140,21 @@ function makeRoom(): number {
     }
     return runInPrivateCopy(undefined, () => {
       const namespace = openFd('/proc/thread-self/ns/mnt');
-      mount({ source: 'tmpfs', target: '/tmp', type: 'tmpfs', flags: MS_NOSUID | MS_NODEV, data: 'mode=755,size=64k,nr_inodes=64' });
+      mount({
+        source: 'tmpfs',
+        target: '/tmp',
+        type: 'tmpfs',
+        flags: MS_NOSUID | MS_NODEV,
+        data: 'mode=755,size=64k,nr_inodes=64',
+      });
       const at = (name: string) => `/tmp/${name}`;
       for (const name of ['from', 'to', ...sources.map((source) => source.name)]) mkdirSync(at(name));
       for (const { name, target } of links) symlinkSync(target, at(name));
       for (const { name, tree } of sources) {
-        check(syscallMoveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, at(name), MOVE_MOUNT_F_EMPTY_PATH), `attach /${name}`);
+        check(
+          syscallMoveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, at(name), MOVE_MOUNT_F_EMPTY_PATH),
+          `attach /${name}`,
+        );
       }
       const root = openFd('/tmp', O_PATH | O_DIRECTORY);
       try {
@@ -134,7 +166,13 @@ function makeRoom(): number {
         closeFd(root);
       }
       setPropagation('/', 'rprivate');
-      mount({ source: 'tmpfs', target: '/', type: 'tmpfs', flags: MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, data: 'mode=755' });
+      mount({
+        source: 'tmpfs',
+        target: '/',
+        type: 'tmpfs',
+        flags: MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+        data: 'mode=755',
+      });
       return namespace;
     });
   } finally {

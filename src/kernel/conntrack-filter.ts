@@ -134,12 +134,20 @@ function questionsOf(
 // The kernel's comparison of IPv6 addresses is the wrong way round (seen in 6.18): what is equal does not match.
 const ALL_V6: FlowQuestion = { side: 'original', family: AF_INET6 };
 
-const UNANSWERED: readonly FlowQuestion[] = [AF_INET, AF_INET6].map((family) => ({ side: 'original', family: family as AddressFamily, unanswered: true }));
+const UNANSWERED: readonly FlowQuestion[] = [AF_INET, AF_INET6].map((family) => ({
+  side: 'original',
+  family: family as AddressFamily,
+  unanswered: true,
+}));
 
 function portQuestions(protocol: number, ports: ReadonlySet<number> | undefined): FlowQuestion[] | undefined {
   if (ports === undefined || ports.size * 2 > QUESTIONS_MAX) return undefined;
   return [...ports].flatMap((destination) =>
-    ([AF_INET, AF_INET6] as const).map((family) => ({ side: 'original' as const, family, port: { protocol, destination } })),
+    ([AF_INET, AF_INET6] as const).map((family) => ({
+      side: 'original' as const,
+      family,
+      port: { protocol, destination },
+    })),
   );
 }
 
@@ -159,4 +167,9 @@ function canonical(text: string | undefined): string | undefined {
   return text === undefined ? undefined : ipText(ipBytes(text));
 }
 
-const ends = (original: FlowEnd, reply: FlowEnd): string[] => [original.source, original.destination, reply.source, reply.destination];
+const ends = (original: FlowEnd, reply: FlowEnd): string[] => [
+  original.source,
+  original.destination,
+  reply.source,
+  reply.destination,
+];

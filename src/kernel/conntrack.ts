@@ -7,9 +7,23 @@
  * not looked at; a full one is not read whole: the kernel filters by address where it can (Linux 5.8; an older one gives
  * everything), and what comes is filtered here once more.
  */
-import { compileFilter, type CompiledFilter, type Flow, type FlowEnd, type FlowFilter, type FlowQuestion } from './conntrack-filter.ts';
+import {
+  compileFilter,
+  type CompiledFilter,
+  type Flow,
+  type FlowEnd,
+  type FlowFilter,
+  type FlowQuestion,
+} from './conntrack-filter.ts';
 import { isKernelError } from './errors.ts';
-import { eachAttribute, NetlinkWriter, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, readAttributes } from './netlink/message.ts';
+import {
+  eachAttribute,
+  NetlinkWriter,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  readAttributes,
+} from './netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/netlink-socket.ts';
 import { NF_HEADER_BYTES } from './nftables/protocol.ts';
 import { AF_INET, AF_INET6, ipText } from './socket-address.ts';
@@ -63,7 +77,10 @@ export function listFlows(filter: FlowFilter = {}, netns?: string): Flow[] {
 
 /** Deletes the entries that match: how many. By name and id, so that a new flow with the same addresses is not hit. */
 export function deleteFlows(filter: FlowFilter, netns?: string): number {
-  const deleted = withSocket(netns, (socket, count) => list(socket, count, filter).filter((listed) => remove(socket, listed)).length);
+  const deleted = withSocket(
+    netns,
+    (socket, count) => list(socket, count, filter).filter((listed) => remove(socket, listed)).length,
+  );
   return deleted ?? 0;
 }
 
@@ -95,7 +112,11 @@ function relax(socket: NetlinkSocket, flows: readonly ListedFlow[]): number {
     writer.end();
   }
   const first = writer.bytes().readUInt32LE(8);
-  const replies = socket.requestMany(writer, first, flows.map(() => 'relax tracked connection'));
+  const replies = socket.requestMany(
+    writer,
+    first,
+    flows.map(() => 'relax tracked connection'),
+  );
   for (const { error } of replies) if (error && !isKernelError(error, 'ENOENT')) throw error;
   return replies.filter(({ error }) => !error).length;
 }
@@ -116,7 +137,8 @@ function remove(socket: NetlinkSocket, listed: ListedFlow): boolean {
 /** Begins a request about one entry. */
 function beginNamed(writer: NetlinkWriter, socket: NetlinkSocket, type: number, { flow, name }: ListedFlow): void {
   begin(writer, socket, type, NLM_F_ACK, flow.version === 4 ? AF_INET : AF_INET6);
-  for (const [attribute, value] of name) writer.attribute(attribute === CTA_TUPLE_ORIG ? attribute | 0x8000 : attribute, value);
+  for (const [attribute, value] of name)
+    writer.attribute(attribute === CTA_TUPLE_ORIG ? attribute | 0x8000 : attribute, value);
 }
 
 function withSocket<T>(netns: string | undefined, work: (socket: NetlinkSocket, count: number) => T): T | undefined {
@@ -146,7 +168,8 @@ function list(socket: NetlinkSocket, count: number, filter: FlowFilter): ListedF
   // An entry may answer several questions.
   const found = new Map<string, ListedFlow>();
   for (const question of compiled.questions) {
-    for (const listed of dump(socket, compiled, question)) found.set(listed.name.map(([, value]) => value.toString('hex')).join(), listed);
+    for (const listed of dump(socket, compiled, question))
+      found.set(listed.name.map(([, value]) => value.toString('hex')).join(), listed);
   }
   return [...found.values()];
 }
@@ -175,7 +198,10 @@ function dump(socket: NetlinkSocket, filter: CompiledFilter, question: FlowQuest
   return flows;
 }
 
-function writeQuestion(writer: NetlinkWriter, { side, family, source, destination, port, unanswered }: FlowQuestion): void {
+function writeQuestion(
+  writer: NetlinkWriter,
+  { side, family, source, destination, port, unanswered }: FlowQuestion,
+): void {
   if (unanswered) {
     writer.attributeU32BE(CTA_STATUS, 0);
     writer.attributeU32BE(CTA_STATUS_MASK, IPS_SEEN_REPLY);
@@ -222,7 +248,16 @@ export function parseFlow(payload: Buffer): ListedFlow | undefined {
   });
   if (!original || !reply) return undefined;
   const version = original.end.source.includes(':') ? 6 : 4;
-  return { flow: { version, protocol: original.protocol, original: original.end, reply: reply.end, answered: (status & IPS_SEEN_REPLY) !== 0 }, name };
+  return {
+    flow: {
+      version,
+      protocol: original.protocol,
+      original: original.end,
+      reply: reply.end,
+      answered: (status & IPS_SEEN_REPLY) !== 0,
+    },
+    name,
+  };
 }
 
 interface Tuple {
@@ -236,7 +271,8 @@ function parseTuple(value: Buffer): Tuple | undefined {
   const proto = readAttributes(tuple.get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
   const source = ip.get(CTA_IP_SRC[AF_INET]) ?? ip.get(CTA_IP_SRC[AF_INET6]);
   const destination = ip.get(CTA_IP_DST[AF_INET]) ?? ip.get(CTA_IP_DST[AF_INET6]);
-  if (!source || !destination || ![4, 16].includes(source.length) || source.length !== destination.length) return undefined;
+  if (!source || !destination || ![4, 16].includes(source.length) || source.length !== destination.length)
+    return undefined;
   const port = (type: number) => {
     const bytes = proto.get(type);
     return bytes?.length === 2 ? bytes.readUInt16BE(0) : 0;

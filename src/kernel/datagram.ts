@@ -134,7 +134,8 @@ export class DatagramBatch {
 
   /** Puts a datagram of its own into a free slot and queues it; `to` is a sockaddr (inetSockaddr). */
   queueTo(slot: number, payload: Uint8Array, to: Uint8Array): void {
-    if (payload.length > this.slotBytes) throw new RangeError(`datagram of ${payload.length} bytes in a slot of ${this.slotBytes}`);
+    if (payload.length > this.slotBytes)
+      throw new RangeError(`datagram of ${payload.length} bytes in a slot of ${this.slotBytes}`);
     this.#data.set(payload, slot * this.slotBytes);
     this.#names.set(to, slot * NAME_BYTES);
     this.#queue(slot, payload.length, to.length);
@@ -183,5 +184,6 @@ export class DatagramBatch {
   }
 }
 
-const wordsOf = (buffer: Buffer): Uint32Array => new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.byteLength / 4);
+const wordsOf = (buffer: Buffer): Uint32Array =>
+  new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.byteLength / 4);
 const halves = (address: bigint): [number, number] => [Number(address & 0xffffffffn), Number(address >> 32n)];

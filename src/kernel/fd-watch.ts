@@ -35,7 +35,10 @@ export interface WatchedEvents {
   readonly writable?: boolean;
 }
 
-const complete = (events: WatchedEvents) => ({ readable: events.readable ?? false, writable: events.writable ?? false });
+const complete = (events: WatchedEvents) => ({
+  readable: events.readable ?? false,
+  writable: events.writable ?? false,
+});
 
 /** One watch a descriptor: libuv takes no second. Close the watch before the descriptor. */
 export class FdWatch {

@@ -28,18 +28,23 @@ export const strerror: (errno: number) => string = libc.func('str strerror(int)'
 // Files and descriptors
 export const open: (path: string, flags: number, mode: number) => number = libc.func('int open(str, int, int)');
 export const close: (fd: number) => number = libc.func('int close(int)');
-export const fcntl: (fd: number, command: number, argument: number) => number = libc.func('int fcntl(int, int, int64_t)');
+export const fcntl: (fd: number, command: number, argument: number) => number =
+  libc.func('int fcntl(int, int, int64_t)');
 export const fallocate: (fd: number, mode: number, offset: number, length: number) => number = libc.func(
   'int fallocate(int, int, int64_t, int64_t)',
 );
 export const flock: (fd: number, operation: number) => number = libc.func('int flock(int, int)');
 export const read: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t read(int, void *, size_t)');
-export const write: (fd: number, buffer: Bytes, size: number) => number = libc.func('int64_t write(int, const void *, size_t)');
+export const write: (fd: number, buffer: Bytes, size: number) => number = libc.func(
+  'int64_t write(int, const void *, size_t)',
+);
 export const fchdir: (fd: number) => number = libc.func('int fchdir(int)');
 export const chroot: (path: string) => number = libc.func('int chroot(str)');
 
 // Names and paths as bytes that end in NUL: what a container calls its files need not be UTF-8.
-export const mkdirat: (dirFd: number, name: Uint8Array, mode: number) => number = libc.func('int mkdirat(int, const void *, uint32_t)');
+export const mkdirat: (dirFd: number, name: Uint8Array, mode: number) => number = libc.func(
+  'int mkdirat(int, const void *, uint32_t)',
+);
 export const mknodat: (dirFd: number, name: Uint8Array, mode: number, device: number) => number = libc.func(
   'int mknodat(int, const void *, uint32_t, uint64_t)',
 );
@@ -49,17 +54,28 @@ export const openatBytes: (dirFd: number, name: Uint8Array, flags: number, mode:
 export const symlinkat: (target: Uint8Array, dirFd: number, name: Uint8Array) => number = libc.func(
   'int symlinkat(const void *, int, const void *)',
 );
-export const linkat: (oldDirFd: number, oldName: Uint8Array, newDirFd: number, newName: Uint8Array, flags: number) => number =
-  libc.func('int linkat(int, const void *, int, const void *, int)');
+export const linkat: (
+  oldDirFd: number,
+  oldName: Uint8Array,
+  newDirFd: number,
+  newName: Uint8Array,
+  flags: number,
+) => number = libc.func('int linkat(int, const void *, int, const void *, int)');
 export const readlinkat: (dirFd: number, name: Uint8Array, target: Uint8Array, size: number) => number = libc.func(
   'int64_t readlinkat(int, const void *, void *, size_t)',
 );
 export const getxattr: (path: string, name: string, value: Bytes, size: number) => number = libc.func(
   'int64_t getxattr(str, str, void *, size_t)',
 );
-export const listxattr: (path: string, names: Bytes, size: number) => number = libc.func('int64_t listxattr(str, void *, size_t)');
-export const unlinkat: (dirFd: number, name: Uint8Array, flags: number) => number = libc.func('int unlinkat(int, const void *, int)');
-export const fchown: (fd: number, uid: number, gid: number) => number = libc.func('int fchown(int, uint32_t, uint32_t)');
+export const listxattr: (path: string, names: Bytes, size: number) => number = libc.func(
+  'int64_t listxattr(str, void *, size_t)',
+);
+export const unlinkat: (dirFd: number, name: Uint8Array, flags: number) => number = libc.func(
+  'int unlinkat(int, const void *, int)',
+);
+export const fchown: (fd: number, uid: number, gid: number) => number = libc.func(
+  'int fchown(int, uint32_t, uint32_t)',
+);
 export const fchmod: (fd: number, mode: number) => number = libc.func('int fchmod(int, uint32_t)');
 export const fchownat: (dirFd: number, name: Uint8Array, uid: number, gid: number, flags: number) => number = libc.func(
   'int fchownat(int, const void *, uint32_t, uint32_t, int)',
@@ -68,23 +84,28 @@ export const utimensat: (dirFd: number, name: Uint8Array, times: Uint8Array, fla
   'int utimensat(int, const void *, const void *, int)',
 );
 export const futimens: (fd: number, times: Uint8Array) => number = libc.func('int futimens(int, const void *)');
-export const fsetxattr: (fd: number, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number = libc.func(
-  'int fsetxattr(int, const void *, const void *, size_t, int)',
-);
-export const lsetxattr: (path: Uint8Array, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number = libc.func(
-  'int lsetxattr(const void *, const void *, const void *, size_t, int)',
-);
+export const fsetxattr: (fd: number, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number =
+  libc.func('int fsetxattr(int, const void *, const void *, size_t, int)');
+export const lsetxattr: (path: Uint8Array, name: Uint8Array, value: Uint8Array, size: number, flags: number) => number =
+  libc.func('int lsetxattr(const void *, const void *, const void *, size_t, int)');
 
 export const lgetxattr: (path: string, name: string, value: Bytes, size: number) => number = libc.func(
   'int64_t lgetxattr(str, str, void *, size_t)',
 );
 
 // Namespaces and mounts
-export const pivotRoot: (number: number, newRoot: string, putOld: string) => number = libc.func('int64_t syscall(int64_t, str, str)');
+export const pivotRoot: (number: number, newRoot: string, putOld: string) => number = libc.func(
+  'int64_t syscall(int64_t, str, str)',
+);
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int, int)');
 export const unshare: (flags: number) => number = libc.func('int unshare(int)');
-export const mount: (source: string | null, target: string, type: string | null, flags: number, data: string | null) => number =
-  libc.func('int mount(str, str, str, unsigned long, str)');
+export const mount: (
+  source: string | null,
+  target: string,
+  type: string | null,
+  flags: number,
+  data: string | null,
+) => number = libc.func('int mount(str, str, str, unsigned long, str)');
 export const umount2: (target: string, flags: number) => number = libc.func('int umount2(str, int)');
 
 // System calls that older C libraries do not wrap. `syscall` is variadic in C; for integers and pointers the variadic and
@@ -138,21 +159,27 @@ export const syscallPathFlagsBuffer: (
   size: number,
 ) => number = libc.func('int64_t syscall(int64_t, int64_t, str, int64_t, void *, int64_t)');
 
-export const syscallFourInts: (number: number, first: number, second: number, third: number, fourth: number) => number = libc.func(
-  'int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t)',
-);
+export const syscallFourInts: (number: number, first: number, second: number, third: number, fourth: number) => number =
+  libc.func('int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t)');
 export const syscallBpf: (number: number, command: number, attributes: Uint8Array, size: number) => number = libc.func(
   'int64_t syscall(int64_t, int64_t, void *, int64_t)',
 );
 
 // Files
-export const renameat2: (oldDirFd: number, oldPath: string, newDirFd: number, newPath: string, flags: number) => number = libc.func(
-  'int renameat2(int, str, int, str, uint32_t)',
-);
+export const renameat2: (
+  oldDirFd: number,
+  oldPath: string,
+  newDirFd: number,
+  newPath: string,
+  flags: number,
+) => number = libc.func('int renameat2(int, str, int, str, uint32_t)');
 
 // Sockets
-export const socket: (family: number, type: number, protocol: number) => number = libc.func('int socket(int, int, int)');
-export const bind: (fd: number, address: Uint8Array, size: number) => number = libc.func('int bind(int, const void *, uint32_t)');
+export const socket: (family: number, type: number, protocol: number) => number =
+  libc.func('int socket(int, int, int)');
+export const bind: (fd: number, address: Uint8Array, size: number) => number = libc.func(
+  'int bind(int, const void *, uint32_t)',
+);
 export const connect: (fd: number, address: Uint8Array, size: number) => number = libc.func(
   'int connect(int, const void *, uint32_t)',
 );
@@ -160,9 +187,8 @@ export const listen: (fd: number, backlog: number) => number = libc.func('int li
 export const getsockname: (fd: number, address: Uint8Array, size: Uint8Array) => number = libc.func(
   'int getsockname(int, void *, void *)',
 );
-export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: number) => number = libc.func(
-  'int setsockopt(int, int, int, const void *, uint32_t)',
-);
+export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, size: number) => number =
+  libc.func('int setsockopt(int, int, int, const void *, uint32_t)');
 export const send: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
   'int64_t send(int, const void *, size_t, int)',
 );
@@ -198,9 +224,8 @@ export const sendtoOnThread: (
 export const recv: (fd: number, buffer: Uint8Array, size: number, flags: number) => number = libc.func(
   'int64_t recv(int, void *, size_t, int)',
 );
-export const recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number, timeout: null) => number = libc.func(
-  'int recvmmsg(int, void *, uint, int, void *)',
-);
+export const recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number, timeout: null) => number =
+  libc.func('int recvmmsg(int, void *, uint, int, void *)');
 export const sendmmsg: (fd: number, headers: Uint8Array, count: number, flags: number) => number = libc.func(
   'int sendmmsg(int, void *, uint, int)',
 );
@@ -232,7 +257,9 @@ export const posixSpawn: (
   env: (string | null)[],
 ) => number = libc.func('int posix_spawn(_Out_ int *, str, const void *, const void *, str *, str *)');
 export const spawnActionsInit: (actions: Uint8Array) => number = libc.func('int posix_spawn_file_actions_init(void *)');
-export const spawnActionsDestroy: (actions: Uint8Array) => number = libc.func('int posix_spawn_file_actions_destroy(void *)');
+export const spawnActionsDestroy: (actions: Uint8Array) => number = libc.func(
+  'int posix_spawn_file_actions_destroy(void *)',
+);
 export const spawnActionsAddDup2: (actions: Uint8Array, from: number, to: number) => number = libc.func(
   'int posix_spawn_file_actions_adddup2(void *, int, int)',
 );
@@ -249,15 +276,21 @@ export const spawnAttributesSetSignalDefault: (attributes: Uint8Array, set: Uint
 export const spawnAttributesSetSignalMask: (attributes: Uint8Array, set: Uint8Array) => number = libc.func(
   'int posix_spawnattr_setsigmask(void *, const void *)',
 );
-export const waitpid: (pid: number, status: Uint8Array, options: number) => number = libc.func('int waitpid(int, void *, int)');
+export const waitpid: (pid: number, status: Uint8Array, options: number) => number = libc.func(
+  'int waitpid(int, void *, int)',
+);
 export const pipe2: (fds: Uint8Array, flags: number) => number = libc.func('int pipe2(void *, int)');
 export const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)');
 export const memfdCreate: (name: string, flags: number) => number = libc.func('int memfd_create(str, uint)');
 
-export const ifIndexToName: (index: number, name: Uint8Array) => string | null = libc.func('str if_indextoname(uint, void *)');
+export const ifIndexToName: (index: number, name: Uint8Array) => string | null = libc.func(
+  'str if_indextoname(uint, void *)',
+);
 
 // Addresses as text
-export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func('int inet_pton(int, str, void *)');
+export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func(
+  'int inet_pton(int, str, void *)',
+);
 
 /**
  * Where a buffer's bytes are, for structures that hold pointers. Only for buffers that own at least 128 bytes: V8 keeps
@@ -293,7 +326,10 @@ function loadNftables(): NftablesLibrary {
   try {
     return nftablesOf(koffi.load('libnftables.so.1'));
   } catch (error) {
-    throw systemError(`libnftables.so.1 cannot be used (${errorMessage(error)}): it is in the package libnftables1 (apt-get install --reinstall libnftables1)`, error);
+    throw systemError(
+      `libnftables.so.1 cannot be used (${errorMessage(error)}): it is in the package libnftables1 (apt-get install --reinstall libnftables1)`,
+      error,
+    );
   }
 }
 
@@ -309,7 +345,11 @@ function nftablesOf(library: ReturnType<typeof koffi.load>): NftablesLibrary {
     setOutputFlags: library.func('void nft_ctx_output_set_flags(void *, uint)'),
     runCommands,
     runCommandsAside: (context, commands) =>
-      new Promise((resolve, reject) => runCommands.async(context, commands, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)))),
+      new Promise((resolve, reject) =>
+        runCommands.async(context, commands, (error: Error | null, result: number) =>
+          error ? reject(error) : resolve(result),
+        ),
+      ),
   };
 }
 

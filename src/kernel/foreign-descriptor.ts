@@ -14,7 +14,8 @@ export function copyForeignDescriptors(pid: number, fds: readonly number[]): num
   const pidfd = openPidfd(pid);
   const copies: number[] = [];
   try {
-    for (const fd of fds) copies.push(check(syscallThreeInts(SYS_PIDFD_GETFD, pidfd, fd, 0), `copy descriptor ${fd} of process ${pid}`));
+    for (const fd of fds)
+      copies.push(check(syscallThreeInts(SYS_PIDFD_GETFD, pidfd, fd, 0), `copy descriptor ${fd} of process ${pid}`));
     return copies;
   } catch (error) {
     for (const copy of copies) closeFd(copy);

@@ -29,7 +29,8 @@ export function mountsOfProcess(pid: number): ForeignMount[] {
   return mounts;
 }
 
-const unescape = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+const unescape = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 export interface MountRestriction {
   readonly target: string;
@@ -41,9 +42,15 @@ export function restrictMounts(mountNamespace: string, restrictions: readonly Mo
   runInMountNamespace(mountNamespace, () => {
     for (const { target, flags } of restrictions) {
       const attributes = Buffer.alloc(32); // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
-      attributes.writeUInt32LE(flags.reduce((all, flag) => all | ATTRIBUTES[flag], 0), 0);
+      attributes.writeUInt32LE(
+        flags.reduce((all, flag) => all | ATTRIBUTES[flag], 0),
+        0,
+      );
       try {
-        check(syscallPathFlagsBuffer(SYS_MOUNT_SETATTR, AT_FDCWD, target, AT_SYMLINK_NOFOLLOW, attributes, 32), `restrict the mount at ${target}`);
+        check(
+          syscallPathFlagsBuffer(SYS_MOUNT_SETATTR, AT_FDCWD, target, AT_SYMLINK_NOFOLLOW, attributes, 32),
+          `restrict the mount at ${target}`,
+        );
       } catch (error) {
         if (isKernelError(error, 'ENOSYS')) return;
         throw error;
@@ -64,7 +71,10 @@ export function filesThere(mountNamespace: string, paths: readonly string[]): (F
     paths.map((path) => {
       const stats = lstatSync(path, { throwIfNoEntry: false });
       if (stats === undefined) return undefined;
-      return { directory: stats.isDirectory(), device: stats.isCharacterDevice() ? `c ${stats.rdev >>> 8}:${stats.rdev & 0xff}` : '' };
+      return {
+        directory: stats.isDirectory(),
+        device: stats.isCharacterDevice() ? `c ${stats.rdev >>> 8}:${stats.rdev & 0xff}` : '',
+      };
     }),
   );
 }

@@ -41,7 +41,15 @@ const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MNT_DETACH = 2;
 
-export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'rprivate' | 'rslave' | 'rshared' | 'runbindable';
+export type Propagation =
+  | 'private'
+  | 'slave'
+  | 'shared'
+  | 'unbindable'
+  | 'rprivate'
+  | 'rslave'
+  | 'rshared'
+  | 'runbindable';
 
 const propagationFlags: Readonly<Record<Propagation, number>> = {
   unbindable: 1 << 17,
@@ -67,7 +75,13 @@ export function openFilesystem(type: string): number {
 }
 
 /** mount(2). `flags` are MS_* numbers; `data` is the comma-separated option string, at most 4095 bytes. */
-export function mount(request: { source?: string; target: string; type?: string; flags?: number; data?: string }): void {
+export function mount(request: {
+  source?: string;
+  target: string;
+  type?: string;
+  flags?: number;
+  data?: string;
+}): void {
   const { source = 'none', target, type, flags = 0, data } = request;
   check(mountCall(source, target, type ?? null, flags, data ?? null), `mount ${type ?? source} on ${target}`);
 }
@@ -204,7 +218,10 @@ function mountOverlayByLayers(layers: OverlayLayers, operation: string): void {
     const context = check(syscallNameFlags(SYS_FSOPEN, 'overlay', FD_CLOEXEC_FLAG), operation);
     descriptors.push(context);
     const set = (key: string, value: string) =>
-      check(syscallFdConfig(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, key, value, 0), `${operation}: ${key}=${value}`);
+      check(
+        syscallFdConfig(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, key, value, 0),
+        `${operation}: ${key}=${value}`,
+      );
     set('source', 'overlay');
     for (const directory of layers.lower) set('lowerdir+', short(directory));
     if (layers.upper !== undefined) set('upperdir', short(escapeUpper(layers.upper)));

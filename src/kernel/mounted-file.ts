@@ -89,7 +89,8 @@ function settle({ mountNamespace, target, path }: MountedFile): void {
     renameSync(next, path);
   } else if (seen === identity(beneath)) renameSync(beneath, path);
   else if (seen === identity(path)) rmSync(next, { force: true }); // what was replaced last, which sharers may still see
-  else throw new KernelError(`write the file mounted at ${target}`, errnoNumber('ESTALE'), `${path} is not mounted there`);
+  else
+    throw new KernelError(`write the file mounted at ${target}`, errnoNumber('ESTALE'), `${path} is not mounted there`);
 }
 
 function identity(path: string): string | undefined {

@@ -12,7 +12,6 @@ import { check, isKernelError } from './errors.ts';
 import { errnoOfLastCall, setns, unshare } from './ffi.ts';
 import { bindMount, unmount } from './mount.ts';
 
-
 const CLONE_NEWNET = 0x40000000;
 const OWN = '/proc/thread-self/ns/net';
 

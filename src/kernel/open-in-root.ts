@@ -48,7 +48,12 @@ function openHow({ flags = O_PATH, mode = 0, beneath = false, noSymlinks = false
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
-  how.writeBigUInt64LE(BigInt((beneath ? RESOLVE_BENEATH : RESOLVE_IN_ROOT) | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0)), 16);
+  how.writeBigUInt64LE(
+    BigInt(
+      (beneath ? RESOLVE_BENEATH : RESOLVE_IN_ROOT) | RESOLVE_NO_MAGICLINKS | (noSymlinks ? RESOLVE_NO_SYMLINKS : 0),
+    ),
+    16,
+  );
   return how;
 }
 
@@ -56,7 +61,12 @@ function openHow({ flags = O_PATH, mode = 0, beneath = false, noSymlinks = false
  * Runs `work` with a path that names the opened file as long as it runs ('/proc/self/fd/N'), then closes it. `work` may
  * be asynchronous.
  */
-export function withFileInRoot<T>(root: string | number, path: string, work: (file: string) => T, options: OpenInRootOptions = {}): T {
+export function withFileInRoot<T>(
+  root: string | number,
+  path: string,
+  work: (file: string) => T,
+  options: OpenInRootOptions = {},
+): T {
   const fd = openInRoot(root, path, options);
   let later = false;
   try {

@@ -40,7 +40,12 @@ test('a packet with its checksum sums up to nothing, whatever is in it', () => {
       const packet = version === 4 ? v4(protocol, segment) : v6(protocol, segment);
       writeChecksum(packet);
       const [addresses, at] = version === 4 ? [packet.subarray(12, 20), 20] : [packet.subarray(8, 40), 40];
-      const all = Buffer.concat([addresses, Buffer.from([0, protocol, segment.length >> 8, segment.length & 255]), packet.subarray(at), Buffer.alloc(segment.length % 2)]);
+      const all = Buffer.concat([
+        addresses,
+        Buffer.from([0, protocol, segment.length >> 8, segment.length & 255]),
+        packet.subarray(at),
+        Buffer.alloc(segment.length % 2),
+      ]);
       let sum = 0;
       for (let index = 0; index < all.length; index += 2) sum += all.readUInt16BE(index);
       while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);

@@ -17,7 +17,8 @@ export class PacketSender {
   readonly #fds: { readonly v4: number; readonly v6: number };
 
   constructor(netns?: string) {
-    const open = (family: number) => check(socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW), 'open raw socket');
+    const open = (family: number) =>
+      check(socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW), 'open raw socket');
     this.#fds = runInNetns(netns, () => ({ v4: open(AF_INET), v6: open(AF_INET6) }));
   }
 

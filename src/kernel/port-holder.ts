@@ -16,9 +16,16 @@ const TCP_LISTEN = '0A';
  * addresses, on another one, or else one that has a connection from it. Undefined: nobody, or a process that this one may
  * not see (another PID namespace).
  */
-export function portHolder(request: { protocol: 'tcp' | 'udp' | 'sctp'; port: number; address?: string; netns?: string }): PortHolderInfo | undefined {
+export function portHolder(request: {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  port: number;
+  address?: string;
+  netns?: string;
+}): PortHolderInfo | undefined {
   const { protocol, port, address = '0.0.0.0', netns } = request;
-  for (const inodes of runInNetns(netns, () => (protocol === 'sctp' ? [sctpInodes(port)] : socketInodes(protocol, port, address)))) {
+  for (const inodes of runInNetns(netns, () =>
+    protocol === 'sctp' ? [sctpInodes(port)] : socketInodes(protocol, port, address),
+  )) {
     const holder = inodes.size === 0 ? undefined : holderOf(inodes);
     if (holder) return holder;
   }
@@ -28,7 +35,11 @@ export function portHolder(request: { protocol: 'tcp' | 'udp' | 'sctp'; port: nu
 /** The process that listens on a unix socket of this network namespace: a path, or '@name' for an abstract one. */
 export function unixSocketHolder(name: string): PortHolderInfo | undefined {
   // Num RefCount Protocol Flags Type St Inode Path; programs pad abstract names with NULs, which show as '@'.
-  const inodes = new Set(linesOf('/proc/thread-self/net/unix').filter((line) => line[7]?.replace(/@+$/, '') === name).map((line) => line[6]!));
+  const inodes = new Set(
+    linesOf('/proc/thread-self/net/unix')
+      .filter((line) => line[7]?.replace(/@+$/, '') === name)
+      .map((line) => line[6]!),
+  );
   return inodes.size === 0 ? undefined : holderOf(inodes);
 }
 
@@ -41,12 +52,21 @@ function holderOf(inodes: ReadonlySet<string>): PortHolderInfo | undefined {
 
 function sctpInodes(port: number): Set<string> {
   // ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS
-  return new Set(linesOf('/proc/thread-self/net/sctp/eps').filter((line) => Number(line[5]) === port).map((line) => line[7]!));
+  return new Set(
+    linesOf('/proc/thread-self/net/sctp/eps')
+      .filter((line) => Number(line[5]) === port)
+      .map((line) => line[7]!),
+  );
 }
 
 /** Of the sockets that have the port: from the likeliest to be in the way to the least. */
 function socketInodes(protocol: 'tcp' | 'udp', port: number, address: string): Set<string>[] {
-  const [there, everywhere, elsewhere, connected] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()];
+  const [there, everywhere, elsewhere, connected] = [
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+  ];
   const wanted = hexAddress(address);
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   const own = address.includes(':') ? `${protocol}6` : protocol;
@@ -68,13 +88,18 @@ function socketInodes(protocol: 'tcp' | 'udp', port: number, address: string): S
 function hexAddress(address: string): string {
   const bytes = ipBytes(address);
   let text = '';
-  for (let at = 0; at < bytes.length; at += 4) text += bytes.readUInt32LE(at).toString(16).toUpperCase().padStart(8, '0');
+  for (let at = 0; at < bytes.length; at += 4)
+    text += bytes.readUInt32LE(at).toString(16).toUpperCase().padStart(8, '0');
   return text;
 }
 
 function linesOf(file: string): string[][] {
   try {
-    return readFileSync(file, 'utf8').split('\n').slice(1).filter(Boolean).map((line) => line.trim().split(/\s+/));
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .slice(1)
+      .filter(Boolean)
+      .map((line) => line.trim().split(/\s+/));
   } catch {
     return []; // a kernel without the protocol has no such file
   }

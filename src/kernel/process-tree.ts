@@ -35,7 +35,8 @@ export function killTree(root: number): void {
       const all = [...held.keys()].every(hasStopped);
       const before = held.size;
       const family = processIds().map((pid) => [pid, processParent(pid)] as const);
-      for (const pid of held.keys()) for (const [child, parent] of family) if (parent === pid && !held.has(child)) stop(child, pid);
+      for (const pid of held.keys())
+        for (const [child, parent] of family) if (parent === pid && !held.has(child)) stop(child, pid);
       if (all && held.size === before) break;
       Atomics.wait(NOTHING, 0, 0, LOOK_MS);
     }

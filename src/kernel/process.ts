@@ -103,7 +103,9 @@ export function processesWritingTo(file: string, name: string): number[] {
 
 /** All process ids that /proc shows. */
 export function processIds(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 /** Whether it has our root directory. @throws what the look at it fails with: ENOENT and ESRCH where it has ended */

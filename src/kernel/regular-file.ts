@@ -56,7 +56,11 @@ export async function whenNotLeased<T>(file: string, open: () => T, patienceMs =
       return open();
     } catch (error) {
       if (!isKernelError(error, 'EAGAIN')) throw error;
-      if (monotonicMs() >= until) throw systemError(`${file} is kept by a lease of one of its processes: end that process, or try again later`, error);
+      if (monotonicMs() >= until)
+        throw systemError(
+          `${file} is kept by a lease of one of its processes: end that process, or try again later`,
+          error,
+        );
     }
     await new Promise((resolve) => setTimeout(resolve, LEASE_LOOK_MS));
   }

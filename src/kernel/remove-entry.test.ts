@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import fs, { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +87,9 @@ test('who moves a part of the tree away meanwhile does not have something else r
   mkdirSync(join(outside, 'd'), { recursive: true });
   writeFileSync(join(outside, 'file'), '');
   const held = descriptors();
-  onOpen((opened) => void (opened === 190 && renameSync(join(dir, 'moved', ...Array(20).fill('d')), join(outside, 'here'))));
+  onOpen(
+    (opened) => void (opened === 190 && renameSync(join(dir, 'moved', ...Array(20).fill('d')), join(outside, 'here'))),
+  );
   assert.throws(() => removeEntry(root, 'moved'), { code: 'EBUSY' });
   for (const name of ['d', 'file']) assert.ok(existsSync(join(outside, name)));
   assert.equal(descriptors(), held);

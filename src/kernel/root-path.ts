@@ -84,7 +84,10 @@ export const asBytes = (text: string): string => Buffer.from(text).toString('lat
 export const nameBuffer = (bytes: string): Buffer => Buffer.from(`${bytes}\0`, 'latin1');
 
 function logicalPath(steps: readonly Step[]): string {
-  return `/${steps.slice(1).map((step) => step.name).join('/')}`;
+  return `/${steps
+    .slice(1)
+    .map((step) => step.name)
+    .join('/')}`;
 }
 
 function closeAll(steps: readonly Step[]): void {
@@ -190,7 +193,11 @@ export function resolveBytes(view: RootView, path: string, options: { followLast
 }
 
 /** The directory at `path`, a path of bytes; what is missing of it is made by `make`, which gets the parent's descriptor. */
-export function resolveOrMakeDirectory(view: RootView, path: string, make: (parentFd: number, name: string) => void): RootPath {
+export function resolveOrMakeDirectory(
+  view: RootView,
+  path: string,
+  make: (parentFd: number, name: string) => void,
+): RootPath {
   const { steps, missing } = walk(view, path, true);
   try {
     for (const name of missing) {
@@ -244,7 +251,10 @@ export function openMountSource({ source, subpath }: RootMount): number {
 
 /** O_PATH descriptor of what has that name, itself if it is a link. */
 export function openChild(parentFd: number, name: string, flags = 0): number {
-  return check(openatBytes(parentFd, nameBuffer(name), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags, 0), `open ${asText(name)}`);
+  return check(
+    openatBytes(parentFd, nameBuffer(name), O_PATH | O_NOFOLLOW | O_CLOEXEC | flags, 0),
+    `open ${asText(name)}`,
+  );
 }
 
 const mountMaps = new WeakMap<RootView, ReadonlyMap<string, RootMount>>();

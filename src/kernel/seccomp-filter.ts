@@ -56,7 +56,8 @@ export function compileFilter(profile: FilterProfile): Buffer | undefined {
 
 function addArchitecture(library: SeccompLibrary, context: bigint, name: string): void {
   const result = library.addArchitecture(context, library.resolveArchitecture(name));
-  if (result < 0 && errnoName(-result) !== 'EEXIST') throw new KernelError(`add architecture ${name} to a filter`, -result);
+  if (result < 0 && errnoName(-result) !== 'EEXIST')
+    throw new KernelError(`add architecture ${name} to a filter`, -result);
 }
 
 /** Answers with the highest number among the rule's calls. */

@@ -80,7 +80,10 @@ export class SilentMounts {
   }
 
   #inTime(done: Promise<unknown>): Promise<boolean> {
-    return within(done.catch(() => {}), this.#patienceMs);
+    return within(
+      done.catch(() => {}),
+      this.#patienceMs,
+    );
   }
 
   async #turn(path: string): Promise<void> {
@@ -109,7 +112,8 @@ export class SilentMounts {
 export class SilentMountError extends CausewayError {}
 
 export function silentMountError(path: string, place = placeOf(path)): SilentMountError {
-  const what = place.mount === undefined || place.mount === path ? 'its file system' : `the file system at ${place.mount}`;
+  const what =
+    place.mount === undefined || place.mount === path ? 'its file system' : `the file system at ${place.mount}`;
   return new SilentMountError('system', `${path} does not answer: ${what} hangs; unmount it or start its server`);
 }
 
@@ -126,10 +130,13 @@ export function leadToServed(paths: readonly string[]): boolean {
   if (!HAS_SERVED.test(text)) return false;
   const points = parseMountinfo(text);
   const served = points.filter(({ type }) => SERVED.test(type) || type === 'autofs');
-  return served.length > 0 && paths.some((path) => {
-    const { place, real } = follow(path, points);
-    return place.mount !== undefined || served.some(({ target }) => target === real || target.startsWith(`${real}/`));
-  });
+  return (
+    served.length > 0 &&
+    paths.some((path) => {
+      const { place, real } = follow(path, points);
+      return place.mount !== undefined || served.some(({ target }) => target === real || target.startsWith(`${real}/`));
+    })
+  );
 }
 
 /** Waits until all that is mounted below an open directory answers; by its last open descriptor others see for what. @throws SilentMountError for one of the numbers */
@@ -154,8 +161,12 @@ export function mountIdOf(descriptor: number): number {
 /** Of another process, the last one in a file system for which somebody answers, if it has any. The kernel knows the path by itself. */
 function lastOpenFile(pid: number): string {
   try {
-    const numbers = readdirSync(`/proc/${pid}/fd`).map(Number).sort((a, b) => b - a);
-    const paths = numbers.map((number) => readlinkSync(`/proc/${pid}/fd/${number}`)).filter((path) => path.startsWith('/'));
+    const numbers = readdirSync(`/proc/${pid}/fd`)
+      .map(Number)
+      .sort((a, b) => b - a);
+    const paths = numbers
+      .map((number) => readlinkSync(`/proc/${pid}/fd/${number}`))
+      .filter((path) => path.startsWith('/'));
     return paths.find((path) => placeOf(path).mount !== undefined) ?? UNKNOWN;
   } catch {
     return UNKNOWN; // it has ended
@@ -172,7 +183,7 @@ function follow(path: string, points: readonly MountPoint[]): { place: Place; re
   const itself = { key: path, mount: undefined };
   const todo = path.split('/');
   let at = '';
-  for (let links = 0; todo.length > 0 && links < MAX_LINKS; ) {
+  for (let links = 0; todo.length > 0 && links < MAX_LINKS;) {
     const name = todo.shift()!;
     if (name === '' || name === '.') continue;
     if (name === '..') {
@@ -181,7 +192,8 @@ function follow(path: string, points: readonly MountPoint[]): { place: Place; re
     }
     const next = `${at}/${name}`;
     const mount = mounts.get(next);
-    if (mount && SERVED.test(mount.type)) return { place: { key: `mount ${mount.id}`, mount: next, mountId: mount.id }, real: next };
+    if (mount && SERVED.test(mount.type))
+      return { place: { key: `mount ${mount.id}`, mount: next, mountId: mount.id }, real: next };
     if (mount?.type === 'autofs') return { place: itself, real: next }; // a look could mount something
     const target = linkTarget(next);
     if (target === undefined) at = next;

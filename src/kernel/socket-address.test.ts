@@ -5,7 +5,16 @@ import { parseIp, stringifyIp } from 'ip-bigint';
 import { internetChecksum, neighbourAdvertisement } from './announce.ts';
 import { parseIoStat } from './cgroup.ts';
 import { parseMountinfo } from './mount.ts';
-import { inetSockaddr, ipBytes, ipText, macBytes, macText, parsePrefix, parseSockaddr, unixSockaddr } from './socket-address.ts';
+import {
+  inetSockaddr,
+  ipBytes,
+  ipText,
+  macBytes,
+  macText,
+  parsePrefix,
+  parseSockaddr,
+  unixSockaddr,
+} from './socket-address.ts';
 import { sysctlPath } from './sysctl.ts';
 
 test('addresses: text to bytes and back is the canonical text', () => {
@@ -53,7 +62,8 @@ test('names of sysctls', () => {
   assert.equal(sysctlPath('net.ipv4.ip_forward'), '/proc/sys/net/ipv4/ip_forward');
   assert.equal(sysctlPath('net.ipv4.conf.eth0/5.forwarding'), '/proc/sys/net/ipv4/conf/eth0.5/forwarding');
   assert.equal(sysctlPath('net/ipv4/conf/eth0.5/forwarding'), '/proc/sys/net/ipv4/conf/eth0.5/forwarding');
-  for (const bad of ['', 'net..ipv4', 'net/../x', '/etc/passwd', 'a//b']) assert.throws(() => sysctlPath(bad), /sysctl/);
+  for (const bad of ['', 'net..ipv4', 'net/../x', '/etc/passwd', 'a//b'])
+    assert.throws(() => sysctlPath(bad), /sysctl/);
 });
 
 test('mountinfo and io.stat', () => {

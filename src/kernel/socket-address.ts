@@ -59,7 +59,8 @@ export function parsePrefix(text: string): { bytes: Buffer; prefix: number; fami
 
 /** '02:42:ac:11:00:02' as 6 bytes. */
 export function macBytes(text: string): Buffer {
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw new KernelError(`parse MAC address '${text}'`, errnoNumber('EINVAL'));
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text))
+    throw new KernelError(`parse MAC address '${text}'`, errnoNumber('EINVAL'));
   return Buffer.from(text.replaceAll(':', ''), 'hex');
 }
 

@@ -31,13 +31,21 @@ const DROP_ALL: readonly Instruction[] = [set(KEEP_NOTHING), exit];
 // IPv6: the destination is at 24, the source at 8. fe80::/10 is told by ten bits.
 const KEEP_UNFORWARDABLE: readonly Instruction[] = [
   saveContext,
-  loadWord(24), skipUnlessEqual(0, 6),
-  loadWord(28), skipUnlessEqual(0, 4),
-  loadWord(32), skipUnlessEqual(0, 2),
-  loadWord(36), skipIfEqual(1, 5),
-  loadWord(8), shiftRight(22), skipIfEqual(0x3fa, 2),
-  set(KEEP_NOTHING), exit,
-  set(KEEP_ALL), exit,
+  loadWord(24),
+  skipUnlessEqual(0, 6),
+  loadWord(28),
+  skipUnlessEqual(0, 4),
+  loadWord(32),
+  skipUnlessEqual(0, 2),
+  loadWord(36),
+  skipIfEqual(1, 5),
+  loadWord(8),
+  shiftRight(22),
+  skipIfEqual(0x3fa, 2),
+  set(KEEP_NOTHING),
+  exit,
+  set(KEEP_ALL),
+  exit,
 ];
 
 // One program for all sockets: a classic filter (SO_ATTACH_FILTER) is compiled for each, 30-80 us, this is 3 us. null = the

@@ -4,17 +4,7 @@
  */
 import { closeFd } from './descriptors.ts';
 import { check, isKernelError, KernelError } from './errors.ts';
-import {
-  bind,
-  connect,
-  errnoOfLastCall,
-  getsockname,
-  listen,
-  recv,
-  send,
-  setsockopt,
-  socket,
-} from './ffi.ts';
+import { bind, connect, errnoOfLastCall, getsockname, listen, recv, send, setsockopt, socket } from './ffi.ts';
 import { runInNetns } from './netns.ts';
 import { dropAll } from './socket-filter.ts';
 import { AF_INET6, AF_UNIX, familyOf, inetSockaddr, ipBytes, parseSockaddr, unixSockaddr } from './socket-address.ts';
@@ -50,7 +40,8 @@ export function setSocketBuffers(fd: number, sizes: { receiveBytes?: number; sen
   const set = (force: number, plain: number, value: number) => {
     const bytes = Buffer.allocUnsafe(4);
     bytes.writeInt32LE(value, 0);
-    if (setsockopt(fd, SOL_SOCKET, force, bytes, 4) < 0) setSocketInt(fd, SOL_SOCKET, plain, value, 'set socket buffer');
+    if (setsockopt(fd, SOL_SOCKET, force, bytes, 4) < 0)
+      setSocketInt(fd, SOL_SOCKET, plain, value, 'set socket buffer');
   };
   if (sizes.receiveBytes !== undefined) set(SO_RCVBUFFORCE, SO_RCVBUF, sizes.receiveBytes);
   if (sizes.sendBytes !== undefined) set(SO_SNDBUFFORCE, SO_SNDBUF, sizes.sendBytes);
@@ -136,7 +127,8 @@ export function holdPort(request: { netns?: string; protocol: HeldProtocol; addr
 }
 
 function openHolder(protocol: HeldProtocol, address: string): { number: number; speaks: boolean } {
-  if (protocol !== 'sctp') return { number: openSocket(address, protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM), speaks: true };
+  if (protocol !== 'sctp')
+    return { number: openSocket(address, protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM), speaks: true };
   try {
     return { number: openSocket(address, SOCK_STREAM, IPPROTO_SCTP), speaks: true };
   } catch (error) {

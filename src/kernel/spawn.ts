@@ -152,7 +152,10 @@ export function openMemoryFile(name: string): number {
 
 /** Nobody can change the memory file from now on, not even through /proc/PID/exe. */
 export function sealMemoryFile(fd: number): void {
-  const F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8;
+  const F_SEAL_SEAL = 1,
+    F_SEAL_SHRINK = 2,
+    F_SEAL_GROW = 4,
+    F_SEAL_WRITE = 8;
   check(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 'seal a memory file');
 }
 

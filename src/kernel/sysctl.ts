@@ -48,13 +48,19 @@ export function sysctlPath(name: string): string {
 /** The value, without the newline. An unknown name is KernelError ENOENT. */
 export function readSysctl(name: string, netns?: string): string {
   const path = sysctlPath(name);
-  return runInNetns(netns, () => attempt(`read sysctl ${name}`, () => readFileSync(netns === undefined ? path : netnsPath(path), 'utf8').trimEnd()));
+  return runInNetns(netns, () =>
+    attempt(`read sysctl ${name}`, () => readFileSync(netns === undefined ? path : netnsPath(path), 'utf8').trimEnd()),
+  );
 }
 
 export function writeSysctl(name: string, value: string, netns?: string): void {
   const path = sysctlPath(name);
   // 'r+': /proc has nothing to create or cut, and a name that is unknown must not look like a new file.
-  runInNetns(netns, () => attempt(`set sysctl ${name}=${value}`, () => writeFileSync(netns === undefined ? path : netnsPath(path), value, { flag: 'r+' })));
+  runInNetns(netns, () =>
+    attempt(`set sysctl ${name}=${value}`, () =>
+      writeFileSync(netns === undefined ? path : netnsPath(path), value, { flag: 'r+' }),
+    ),
+  );
 }
 
 /** Several at once, for one entry into the namespace. Stops at the first that is refused. */

@@ -35,7 +35,10 @@ const NOTHING = Buffer.from('\0');
 
 /** A new regular file, open for writing. KernelError EEXIST if there is something. */
 export function createFile(directory: number, name: string): number {
-  return check(openatBytes(directory, nameBuffer(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600), 'open');
+  return check(
+    openatBytes(directory, nameBuffer(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600),
+    'open',
+  );
 }
 
 /** A new directory, or the one that is there; for reading. KernelError ENOTDIR if something else is. */
@@ -58,7 +61,13 @@ export function makeHardLink(fromDirectory: number, fromName: string, directory:
   check(linkat(fromDirectory, nameBuffer(fromName), directory, nameBuffer(name), 0), 'link');
 }
 
-export function makeNode(directory: number, name: string, kind: 'character' | 'block' | 'fifo', major: number, minor: number): void {
+export function makeNode(
+  directory: number,
+  name: string,
+  kind: 'character' | 'block' | 'fifo',
+  major: number,
+  minor: number,
+): void {
   const type = kind === 'fifo' ? S_IFIFO : kind === 'block' ? S_IFBLK : S_IFCHR;
   // The kernel's numbers: 12 bits of major, 20 of minor.
   if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff) throw new KernelError('mknod', errnoNumber('EINVAL'));

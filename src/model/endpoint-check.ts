@@ -12,8 +12,10 @@ export function endpointFaults(spec: EndpointSpec, userDefined: boolean): string
   if (spec.mac !== '' && parseMac(spec.mac) === undefined) throw invalid(`invalid MAC address ${spec.mac}`);
   const faults: string[] = [];
   if (!userDefined) {
-    if (spec.ipv4 !== '' || spec.ipv6 !== '') faults.push('user specified IP address is supported on user defined networks only');
-    if (spec.aliases.length > 0) faults.push('network-scoped alias is supported only for containers in user defined networks');
+    if (spec.ipv4 !== '' || spec.ipv6 !== '')
+      faults.push('user specified IP address is supported on user defined networks only');
+    if (spec.aliases.length > 0)
+      faults.push('network-scoped alias is supported only for containers in user defined networks');
   }
   if (spec.ipv4 !== '' && !isHostAddress(spec.ipv4, 4)) faults.push(`invalid IPv4 address: ${spec.ipv4}`);
   if (spec.ipv6 !== '' && !isHostAddress(spec.ipv6, 6)) faults.push(`invalid IPv6 address: ${spec.ipv6}`);
@@ -27,9 +29,11 @@ const isHostAddress = (text: string, version: 4 | 6): boolean => ipVersion(text)
 
 function sysctlFaults(sysctls: string | undefined): string[] {
   return (sysctls?.split(',') ?? []).flatMap((sysctl) => {
-    if (!/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\../.test(sysctl)) return [`unrecognised network interface sysctl '${sysctl}'; ${SYSCTL_FORM}`];
+    if (!/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\../.test(sysctl))
+      return [`unrecognised network interface sysctl '${sysctl}'; ${SYSCTL_FORM}`];
     if (!sysctl.includes('=')) return [`expected sysctl '${sysctl}' to have format name=value`];
-    if (!/^[^.=]*(\.[^.=]+){4}=/.test(sysctl)) return [`expected sysctl '${sysctl.slice(0, sysctl.indexOf('='))}' to have format net.X.Y.IFNAME.Z`];
+    if (!/^[^.=]*(\.[^.=]+){4}=/.test(sysctl))
+      return [`expected sysctl '${sysctl.slice(0, sysctl.indexOf('='))}' to have format net.X.Y.IFNAME.Z`];
     return [];
   });
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { describeReference, familiarReference, formatReference, parseAnyReference, parseReference, withDefaultTag } from './image-reference.ts';
+import {
+  describeReference,
+  familiarReference,
+  formatReference,
+  parseAnyReference,
+  parseReference,
+  withDefaultTag,
+} from './image-reference.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 

@@ -12,7 +12,9 @@ export interface ImageReference {
 }
 
 /** What a user may write where an image is meant: a name, or an id (whole, as 64 hex digits or 'sha256:...'). */
-export type AnyReference = { readonly kind: 'name'; readonly name: ImageReference } | { readonly kind: 'id'; readonly id: string };
+export type AnyReference =
+  | { readonly kind: 'name'; readonly name: ImageReference }
+  | { readonly kind: 'id'; readonly id: string };
 
 const DEFAULT_DOMAIN = 'docker.io';
 const OFFICIAL = 'library/';

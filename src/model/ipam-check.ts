@@ -8,7 +8,8 @@ export function poolFaults(pool: IpamPool, enableIpv6: boolean): string[] {
   if (!subnet) return [`invalid subnet ${pool.subnet}: invalid CIDR block notation`];
   if (subnet.version === 6 && !enableIpv6) return []; // not used, so not judged
   const faults: string[] = [];
-  if (!isMasked(pool.subnet, subnet)) faults.push(`invalid subnet ${pool.subnet}: it should be ${formatSubnet(subnet)}`);
+  if (!isMasked(pool.subnet, subnet))
+    faults.push(`invalid subnet ${pool.subnet}: it should be ${formatSubnet(subnet)}`);
   if (pool.ipRange !== '') faults.push(...rangeFaults(pool.ipRange, pool.subnet, subnet));
   const gatewayFault = addressFault(pool.gateway, pool.subnet, subnet);
   if (gatewayFault) faults.push(`invalid gateway ${pool.gateway}: ${gatewayFault}`);
@@ -22,7 +23,8 @@ export function poolFaults(pool: IpamPool, enableIpv6: boolean): string[] {
 function rangeFaults(text: string, subnetText: string, subnet: Subnet): string[] {
   const range = parseSubnet(text);
   if (!range) return [`invalid ip-range ${text}: invalid CIDR block notation`];
-  if (range.version !== subnet.version) return [`invalid ip-range ${text}: parent subnet is an IPv${subnet.version} block`];
+  if (range.version !== subnet.version)
+    return [`invalid ip-range ${text}: parent subnet is an IPv${subnet.version} block`];
   const faults: string[] = [];
   if (range.prefix < subnet.prefix) {
     faults.push(`invalid ip-range ${text}: CIDR block is bigger than its parent subnet ${subnetText}`);

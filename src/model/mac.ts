@@ -1,4 +1,8 @@
-const SPELLINGS = [/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, /^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i, /^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i];
+const SPELLINGS = [
+  /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i,
+  /^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i,
+  /^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i,
+];
 
 /** '02:42:ac:11:00:02' for an Ethernet address in each of the spellings that Go takes; undefined for what is none. */
 export function parseMac(text: string): string | undefined {

@@ -3,7 +3,11 @@ export interface MountSpec {
   readonly source: string;
   readonly target: string;
   readonly readonly: boolean;
-  readonly bind: { readonly propagation: string; readonly nonRecursive: boolean; readonly createMountpoint: boolean } | null;
+  readonly bind: {
+    readonly propagation: string;
+    readonly nonRecursive: boolean;
+    readonly createMountpoint: boolean;
+  } | null;
   readonly volume: {
     readonly noCopy: boolean;
     readonly labels: Readonly<Record<string, string>>;

@@ -49,7 +49,9 @@ export function parseBoundPort(text: string): Port {
   const port = tryParsePort(text);
   if (port) return port;
   const number = text.split('/')[0]!;
-  throw invalid(parsePortRange(number) ? `invalid port: ${text}` : `invalid port specification: ${JSON.stringify(number)}`);
+  throw invalid(
+    parsePortRange(number) ? `invalid port: ${text}` : `invalid port specification: ${JSON.stringify(number)}`,
+  );
 }
 
 /** '8080' or '8000-8010', each up to 65535; undefined for anything else. */
@@ -61,10 +63,15 @@ export function parsePortRange(text: string): { readonly first: number; readonly
 }
 
 /** The host side of a binding; port 0 is one that is chosen. Throws `invalid` in Docker's words. */
-export function parseBinding({ hostIp, hostPort }: PortBinding): { readonly hostIp: string; readonly first: number; readonly last: number } {
+export function parseBinding({ hostIp, hostPort }: PortBinding): {
+  readonly hostIp: string;
+  readonly first: number;
+  readonly last: number;
+} {
   if (hostIp !== '' && ipVersion(hostIp) === 0) throw invalid(`invalid IP address: ${hostIp}`);
   const range = hostPort === '' ? { first: 0, last: 0 } : parsePortRange(hostPort);
-  if (!range || (range.first === 0 && range.last !== 0)) throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`);
+  if (!range || (range.first === 0 && range.last !== 0))
+    throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`);
   return { hostIp: hostIp === '' ? '' : canonicalIp(hostIp), ...range };
 }
 

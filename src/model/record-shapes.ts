@@ -1,12 +1,39 @@
 /** What stored containers, networks and volumes have to look like for everything that reads them to work. */
-import type { ConnectionSpec, Connection, ContainerRecord, ContainerState, HostSpec, Link, ProcessSpec } from './container.ts';
+import type {
+  ConnectionSpec,
+  Connection,
+  ContainerRecord,
+  ContainerState,
+  HostSpec,
+  Link,
+  ProcessSpec,
+} from './container.ts';
 import type { Endpoint, EndpointSpec } from './endpoint.ts';
 import type { Healthcheck, HealthProbe, HealthState } from './health.ts';
 import type { MountPoint, MountSpec, VolumeRecord } from './mount.ts';
 import type { IpamPool, NetworkRecord } from './network.ts';
 import type { PortBinding, PublishedPort } from './port.ts';
 import type { DeviceSpec, ResourceSpec } from './resources.ts';
-import { address, flag, list, map, matching, nullable, number, object, oneOf, optional, pair, portNumber, portText, subnet, text, time, whole, type Shape } from './shape.ts';
+import {
+  address,
+  flag,
+  list,
+  map,
+  matching,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  pair,
+  portNumber,
+  portText,
+  subnet,
+  text,
+  time,
+  whole,
+  type Shape,
+} from './shape.ts';
 
 const texts = list(text);
 const textMap = map(text);
@@ -15,7 +42,14 @@ const textMap = map(text);
 export const idShape = matching(/^[0-9a-f]{64}$/, 'an id');
 const nameShape = matching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, 'a name');
 
-const healthcheck = object<Healthcheck>({ test: texts, intervalNs: number, timeoutNs: number, startPeriodNs: number, startIntervalNs: number, retries: number });
+const healthcheck = object<Healthcheck>({
+  test: texts,
+  intervalNs: number,
+  timeoutNs: number,
+  startPeriodNs: number,
+  startIntervalNs: number,
+  retries: number,
+});
 
 const health = object<HealthState>({
   status: oneOf('none', 'starting', 'healthy', 'unhealthy'),
@@ -34,13 +68,26 @@ const endpointSpecShape = object<EndpointSpec>({
   gwPriority: number,
 });
 
-export const connectionShape = object<Connection>({ networkId: text, networkName: text, ifname: optional(text), spec: endpointSpecShape });
+export const connectionShape = object<Connection>({
+  networkId: text,
+  networkName: text,
+  ifname: optional(text),
+  spec: endpointSpecShape,
+});
 
 const linkShape = object<Link>({ sourceId: text, sourceName: text, alias: text });
 
-const publishedPortShape = object<PublishedPort>({ port: portNumber, protocol: oneOf('tcp', 'udp', 'sctp'), hostIp: address, hostPort: portNumber });
+const publishedPortShape = object<PublishedPort>({
+  port: portNumber,
+  protocol: oneOf('tcp', 'udp', 'sctp'),
+  hostIp: address,
+  hostPort: portNumber,
+});
 
-export const portBindingsShape: Shape<Readonly<Record<string, readonly PortBinding[]>>> = map(list(object<PortBinding>({ hostIp: text, hostPort: text })), portText);
+export const portBindingsShape: Shape<Readonly<Record<string, readonly PortBinding[]>>> = map(
+  list(object<PortBinding>({ hostIp: text, hostPort: text })),
+  portText,
+);
 
 export const endpointShape = object<Endpoint>({
   id: text,
@@ -107,8 +154,18 @@ const mountSpec = object<MountSpec>({
   source: text,
   target: text,
   readonly: flag,
-  bind: nullable(object<NonNullable<MountSpec['bind']>>({ propagation: text, nonRecursive: flag, createMountpoint: flag })),
-  volume: nullable(object<NonNullable<MountSpec['volume']>>({ noCopy: flag, labels: textMap, driver: text, driverOpts: textMap, subpath: text })),
+  bind: nullable(
+    object<NonNullable<MountSpec['bind']>>({ propagation: text, nonRecursive: flag, createMountpoint: flag }),
+  ),
+  volume: nullable(
+    object<NonNullable<MountSpec['volume']>>({
+      noCopy: flag,
+      labels: textMap,
+      driver: text,
+      driverOpts: textMap,
+      subpath: text,
+    }),
+  ),
   tmpfs: nullable(object<NonNullable<MountSpec['tmpfs']>>({ sizeBytes: number, mode: number })),
 });
 
@@ -119,7 +176,10 @@ const hostSpec = object<HostSpec>({
   volumesFrom: texts,
   volumeDriver: text,
   containerIdFile: text,
-  restartPolicy: object<HostSpec['restartPolicy']>({ name: oneOf('no', 'always', 'on-failure', 'unless-stopped'), maximumRetryCount: number }),
+  restartPolicy: object<HostSpec['restartPolicy']>({
+    name: oneOf('no', 'always', 'on-failure', 'unless-stopped'),
+    maximumRetryCount: number,
+  }),
   autoRemove: flag,
   privileged: flag,
   capAdd: texts,
@@ -227,7 +287,11 @@ export const networkShape = object<NetworkRecord>({
   configFrom: text,
   enableIpv4: flag,
   enableIpv6: flag,
-  ipam: object<NetworkRecord['ipam']>({ driver: text, options: nullable(textMap), pools: list(object<IpamPool>({ subnet: text, ipRange: text, gateway: text, auxAddresses: textMap })) }),
+  ipam: object<NetworkRecord['ipam']>({
+    driver: text,
+    options: nullable(textMap),
+    pools: list(object<IpamPool>({ subnet: text, ipRange: text, gateway: text, auxAddresses: textMap })),
+  }),
   options: textMap,
   labels: textMap,
   pools: list(pool),

@@ -30,7 +30,8 @@ function leaf<T>(says: (value: unknown) => string | undefined): Shape<T> {
   return shape((value) => wrong(says(value)));
 }
 
-const wrong = (what: string | undefined): Complaint | undefined => (what === undefined ? undefined : { path: [], what });
+const wrong = (what: string | undefined): Complaint | undefined =>
+  what === undefined ? undefined : { path: [], what };
 
 const at = (key: string | number, { path, what }: Complaint): Complaint => ({ path: [String(key), ...path], what });
 
@@ -40,9 +41,13 @@ function where(matches: (value: string) => boolean, what: string): Shape<string>
 
 export const text: Shape<string> = where(() => true, 'a text');
 export const flag: Shape<boolean> = leaf((value) => (typeof value === 'boolean' ? undefined : 'not true or false'));
-export const number: Shape<number> = leaf((value) => (typeof value === 'number' && Number.isFinite(value) ? undefined : 'not a number'));
+export const number: Shape<number> = leaf((value) =>
+  typeof value === 'number' && Number.isFinite(value) ? undefined : 'not a number',
+);
 export const whole: Shape<number> = leaf((value) => (Number.isInteger(value) ? undefined : 'not a whole number'));
-export const portNumber: Shape<number> = leaf((value) => (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65535 ? undefined : 'not a port'));
+export const portNumber: Shape<number> = leaf((value) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65535 ? undefined : 'not a port',
+);
 export const time: Shape<string> = where((value) => !Number.isNaN(Date.parse(value)), 'a time');
 /** '' where there is none. */
 export const address: Shape<string> = where((value) => value === '' || ipVersion(value) !== 0, 'an IP address');
@@ -55,7 +60,11 @@ export function matching(pattern: RegExp, what: string): Shape<string> {
 
 export function oneOf<const T extends string>(...values: readonly T[]): Shape<T> {
   const known: ReadonlySet<unknown> = new Set(values);
-  return leaf((value) => (known.has(value) ? undefined : `${typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : 'not a text'}: none of ${values.join(', ')}`));
+  return leaf((value) =>
+    known.has(value)
+      ? undefined
+      : `${typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : 'not a text'}: none of ${values.join(', ')}`,
+  );
 }
 
 export function nullable<T>(inner: Shape<T>): Shape<T | null> {
@@ -82,7 +91,8 @@ export function pair<T>(inner: Shape<T>): Shape<readonly [T, T]> {
   return shape((value) => both.find(value) ?? wrong((value as unknown[]).length === 2 ? undefined : 'not a pair'));
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export function map<T>(inner: Shape<T>, key: Shape<string> = text): Shape<Readonly<Record<string, T>>> {
   return shape((value) => {
@@ -101,7 +111,8 @@ export function object<T extends object>(fields: { readonly [K in keyof T]-?: Sh
     if (!isObject(value)) return wrong('not an object');
     for (const [name, inner] of entries) {
       const complaint = inner.find(value[name]);
-      if (complaint !== undefined) return at(name, value[name] === undefined ? { path: [], what: 'missing' } : complaint);
+      if (complaint !== undefined)
+        return at(name, value[name] === undefined ? { path: [], what: 'missing' } : complaint);
     }
     return undefined;
   });

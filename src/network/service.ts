@@ -63,5 +63,11 @@ export function createNetworkService(deps: NetworkServiceDeps): NetworkService {
       return network.pools.length === 0 ? [] : core.ipam.usage(networkId);
     },
   };
-  return { ...createLifecycle(core, admin, runs), ...networks, ...createKnownContainers(core), ...runs, ...createConnections(core, locks) };
+  return {
+    ...createLifecycle(core, admin, runs),
+    ...networks,
+    ...createKnownContainers(core),
+    ...runs,
+    ...createConnections(core, locks),
+  };
 }

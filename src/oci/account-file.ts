@@ -26,16 +26,20 @@ export interface AccountFile {
 
 /** Shows the fields of each line. A file that is not there, or no regular file, has none. Kind `system` beyond the bounds. */
 export async function eachRecord(file: AccountFile, take: TakeRecord): Promise<void> {
-  const opened = await whenNotLeased(`${file.path} of container ${file.container}`, () => openRegularFile(file.rootfs, file.path));
+  const opened = await whenNotLeased(`${file.path} of container ${file.container}`, () =>
+    openRegularFile(file.rootfs, file.path),
+  );
   if (opened === undefined) return;
   const { fd, stats } = opened;
   try {
-    if (stats.size > MAX_FILE_BYTES) throw tooLong(file, `is ${stats.size} bytes long`, `${MAX_FILE_BYTES} bytes are read`);
+    if (stats.size > MAX_FILE_BYTES)
+      throw tooLong(file, `is ${stats.size} bytes long`, `${MAX_FILE_BYTES} bytes are read`);
     const lines = new LineCutter(file, take);
     const piece = Buffer.allocUnsafe(PIECE_BYTES);
     // The usual file is one piece, from memory: no turn of the loop is spent on it.
     for (let size = readNow(fd, piece), total = size; size > 0 && !lines.enough; total += size) {
-      if (total > MAX_FILE_BYTES) throw tooLong(file, `has more than ${MAX_FILE_BYTES} bytes`, `${MAX_FILE_BYTES} are read`);
+      if (total > MAX_FILE_BYTES)
+        throw tooLong(file, `has more than ${MAX_FILE_BYTES} bytes`, `${MAX_FILE_BYTES} are read`);
       lines.push(piece.subarray(0, size));
       size = total < stats.size || size === PIECE_BYTES ? await readLater(fd, piece) : 0;
     }
@@ -46,7 +50,9 @@ export async function eachRecord(file: AccountFile, take: TakeRecord): Promise<v
 }
 
 function tooLong({ path, container }: AccountFile, what: string, bound: string): CausewayError {
-  return systemError(`${path} of container ${container} ${what}: at most ${bound}; make it shorter to look up users in it`);
+  return systemError(
+    `${path} of container ${container} ${what}: at most ${bound}; make it shorter to look up users in it`,
+  );
 }
 
 const readAsync = promisify(read);
@@ -88,7 +94,12 @@ class LineCutter {
       return;
     }
     this.#rest = Buffer.concat([this.#rest, piece]);
-    if (this.#rest.length > MAX_LINE_BYTES) throw tooLong(this.#file, `has a line of more than ${MAX_LINE_BYTES} bytes`, `${MAX_LINE_BYTES} of a line are read`);
+    if (this.#rest.length > MAX_LINE_BYTES)
+      throw tooLong(
+        this.#file,
+        `has a line of more than ${MAX_LINE_BYTES} bytes`,
+        `${MAX_LINE_BYTES} of a line are read`,
+      );
   }
 
   end(): void {

@@ -13,7 +13,11 @@ export function connectAttach(directory: string): number {
     return connectSeqpacket(`/proc/self/fd/${directoryFd}/attach`);
   } catch (error) {
     // The socket does not block: with the queue of those who wait full, conmon has accepted none for long.
-    if (isKernelError(error, 'EAGAIN')) throw unavailable(`conmon does not accept connections to ${join(directory, 'attach')}: it is stopped or stuck`, error);
+    if (isKernelError(error, 'EAGAIN'))
+      throw unavailable(
+        `conmon does not accept connections to ${join(directory, 'attach')}: it is stopped or stuck`,
+        error,
+      );
     throw error;
   } finally {
     closeFd(directoryFd);
@@ -33,7 +37,9 @@ export function writeControl(directory: string, rows: number, columns: number): 
     writeSync(fd, `1 ${rows} ${columns}\n`);
   } catch (error) {
     if (errorCode(error) !== 'EAGAIN') throw error;
-    throw unavailable(`conmon does not read what the terminal's size is to be (its control pipe ${join(directory, 'ctl')} is full): it is stopped or stuck`);
+    throw unavailable(
+      `conmon does not read what the terminal's size is to be (its control pipe ${join(directory, 'ctl')} is full): it is stopped or stuck`,
+    );
   } finally {
     closeSync(fd);
   }

@@ -21,7 +21,16 @@ export interface CreateRequest {
 export function conmonArguments(request: CreateRequest, program: RuntimeProgram, exitDirectory: string): string[] {
   const { id, bundle, tty, openStdin, stdinOnce } = request;
   const args = ['--api-version', '1', '-c', id, '-u', id, '-r', program.executable(), '-b', bundle];
-  args.push('-p', join(bundle, 'pidfile'), '--conmon-pidfile', conmonPidFile(bundle), '--exit-dir', exitDirectory, '--full-attach', '--no-sync-log');
+  args.push(
+    '-p',
+    join(bundle, 'pidfile'),
+    '--conmon-pidfile',
+    conmonPidFile(bundle),
+    '--exit-dir',
+    exitDirectory,
+    '--full-attach',
+    '--no-sync-log',
+  );
   args.push('-l', logTarget(request.logPath, bundle));
   if (request.logMaxBytes !== undefined) args.push('--log-size-max', String(request.logMaxBytes));
   for (const arg of program.globalArgs) args.push('--runtime-arg', arg);

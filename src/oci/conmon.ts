@@ -63,7 +63,8 @@ export class ReportPipe {
 
   /** The next report; undefined when conmon closed the pipe without one. @throws systemError where it cannot be read */
   async next(): Promise<SyncReport | undefined> {
-    while (this.#reports.length === 0 && !this.#ended && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.#reports.length === 0 && !this.#ended && !this.#closed)
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     if (this.#reports.length === 0 && this.#failure) throw this.#failure;
     return this.#reports.shift();
   }

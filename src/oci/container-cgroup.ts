@@ -83,7 +83,13 @@ function readState(file: string): string {
 function hierarchies(): string[] {
   const { unified, controllers } = cgroupMounts();
   const hidden = hiddenUnified();
-  return [...new Set([...controllers.values(), ...(unified === undefined ? [] : [unified]), ...(hidden === undefined ? [] : [hidden])])];
+  return [
+    ...new Set([
+      ...controllers.values(),
+      ...(unified === undefined ? [] : [unified]),
+      ...(hidden === undefined ? [] : [hidden]),
+    ]),
+  ];
 }
 
 const REMOVAL_ATTEMPTS = 40;
@@ -116,7 +122,9 @@ const isBusy = (error: unknown): boolean => ['EBUSY', 'ENOTEMPTY'].includes(erro
 
 /** Killed and still there: the kernel is busy with them (a dead NFS server, a broken disk). */
 function users(cgroupsPath: string): string {
-  const processes = containerPids(cgroupsPath).slice(0, 5).map((pid) => `${processName(pid) ?? '?'} (pid ${pid}, state ${processState(pid) ?? 'gone'})`);
+  const processes = containerPids(cgroupsPath)
+    .slice(0, 5)
+    .map((pid) => `${processName(pid) ?? '?'} (pid ${pid}, state ${processState(pid) ?? 'gone'})`);
   return processes.length === 0 ? '' : ` by ${processes.join(', ')}: killed, but the kernel does not let them go`;
 }
 

@@ -8,14 +8,22 @@ import { endExecs, endMonitor } from './missed-exit.ts';
 import type { Patience } from './patience.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
 
-export function leftoversOf(note: ContainerNote, program: RuntimeProgram, patience: Patience, { monitorEnded = false } = {}): Leftover[] {
+export function leftoversOf(
+  note: ContainerNote,
+  program: RuntimeProgram,
+  patience: Patience,
+  { monitorEnded = false } = {},
+): Leftover[] {
   return [
     { what: 'monitors of execs', remove: () => endExecs(note) },
     { what: 'processes', remove: () => killLeftovers(note.cgroupsPath) },
     ...(monitorEnded ? [] : [{ what: 'conmon', remove: () => endMonitor(note, patience) }]),
     { what: 'state of the runtime', remove: () => program.delete(note.id) },
     { what: 'cgroup', remove: () => removeCgroupWhenEmpty(note.cgroupsPath) },
-    { what: 'directory of the runtime', remove: () => rmSync(program.stateDirectory(note.id), { recursive: true, force: true }) },
+    {
+      what: 'directory of the runtime',
+      remove: () => rmSync(program.stateDirectory(note.id), { recursive: true, force: true }),
+    },
     { what: 'bundle', remove: () => removeBundle(note.bundle) },
   ];
 }

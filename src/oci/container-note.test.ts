@@ -9,10 +9,26 @@ test('a note that is damaged counts as none, and is put aside', () => {
   const dir = mkdtempSync(join(tmpdir(), 'causeway-'));
   const file = join(dir, 'note.json');
   try {
-    const note = { id: 'a', bundle: '/b', runtime: 'crun', tty: false, openStdin: false, stdinOnce: false, cgroupsPath: '/c/a' };
+    const note = {
+      id: 'a',
+      bundle: '/b',
+      runtime: 'crun',
+      tty: false,
+      openStdin: false,
+      stdinOnce: false,
+      cgroupsPath: '/c/a',
+    };
     writeNote(file, note);
     assert.deepEqual(readNote(file), note);
-    for (const text of ['', '{', 'null', '[]', '{"id":"a"}', JSON.stringify({ ...note, bundle: 7 }), JSON.stringify(note).slice(0, -1)]) {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"id":"a"}',
+      JSON.stringify({ ...note, bundle: 7 }),
+      JSON.stringify(note).slice(0, -1),
+    ]) {
       writeFileSync(file, text);
       assert.equal(readNote(file), undefined, text);
       assert.ok(!existsSync(file) && existsSync(`${file}.damaged`));

@@ -29,12 +29,17 @@ export function writeNote(file: string, note: ContainerNote): void {
 
 /** Notes that a daemon was killed over. */
 export function clearUnfinishedNotes(directory: string): void {
-  for (const name of existsSync(directory) ? readdirSync(directory) : []) if (name.endsWith('.new')) rmSync(join(directory, name), { force: true });
+  for (const name of existsSync(directory) ? readdirSync(directory) : [])
+    if (name.endsWith('.new')) rmSync(join(directory, name), { force: true });
 }
 
 /** The ids of containers of which there are notes. */
 export function notedIds(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)) : [];
+  return existsSync(directory)
+    ? readdirSync(directory)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.slice(0, -5))
+    : [];
 }
 
 /** Undefined: there is none, or what stands there is no note; that is put aside under another name, so that it is in nobody's way. */
@@ -68,14 +73,22 @@ interface Traces {
  * Of a run whose note was damaged or is gone: what its container's record says of it, or where that cannot be read its conmon. Undefined where nothing
  * of the run is there.
  */
-export function noteAnew(file: string, id: string, recorded: ContainerNote | undefined, { programs, monitors, log }: Traces): ContainerNote | undefined {
+export function noteAnew(
+  file: string,
+  id: string,
+  recorded: ContainerNote | undefined,
+  { programs, monitors, log }: Traces,
+): ContainerNote | undefined {
   const monitor = recorded && existsSync(recorded.bundle) ? undefined : monitors().get(id);
   const told = recorded ?? (monitor === undefined ? undefined : toldByMonitor(id, monitor));
   if (!told || (monitor === undefined && !existsSync(told.bundle))) return undefined;
   // The default may be another one than it was when the container was started.
   const runtime = [...programs].find((program) => existsSync(program.stateDirectory(id)))?.name ?? told.runtime;
   const note = { ...told, runtime };
-  log.warn({ container: id, file }, 'the note by which a run of a container is found again was damaged or gone, and is written anew');
+  log.warn(
+    { container: id, file },
+    'the note by which a run of a container is found again was damaged or gone, and is written anew',
+  );
   writeNote(file, note);
   return note;
 }

@@ -9,7 +9,11 @@ import { isConmonOf, readPid } from './find-processes.ts';
  * The conmon that goes on after the one that we started has forked and ended; undefined when there is none (it says why on its
  * sync pipe). It forks so that what its start-up read in is not resident in each of them: 2 MB instead of 4.
  */
-export async function forkedConmon(startedPid: number, pidFile: string, id: string): Promise<WatchedProcess | undefined> {
+export async function forkedConmon(
+  startedPid: number,
+  pidFile: string,
+  id: string,
+): Promise<WatchedProcess | undefined> {
   await new WatchedProcess(startedPid).ended;
   const pid = readPid(pidFile);
   return pid === undefined ? undefined : heldConmon(pid, id);

@@ -16,7 +16,12 @@ export interface ContainerUsage {
     readonly perCpuNs: number[];
     readonly throttled: { readonly periods: number; readonly throttledPeriods: number; readonly throttledNs: number };
   };
-  readonly memory: { readonly usage: number; readonly limit: number; readonly maxUsage: number; readonly stats: Record<string, number> };
+  readonly memory: {
+    readonly usage: number;
+    readonly limit: number;
+    readonly maxUsage: number;
+    readonly stats: Record<string, number>;
+  };
   readonly blkio: { readonly op: string; readonly major: number; readonly minor: number; readonly value: number }[];
 }
 
@@ -34,7 +39,12 @@ export function readContainerUsage(cgroupsPath: string): ContainerUsage {
       perCpuNs: [...cpu.perCpuNs],
       throttled: { periods: cpu.periods, throttledPeriods: cpu.throttledPeriods, throttledNs: cpu.throttledNs },
     },
-    memory: { usage: memory.usageBytes, limit: memory.limitBytes ?? totalmem(), maxUsage: memory.maxUsageBytes, stats: { ...memory.details } },
+    memory: {
+      usage: memory.usageBytes,
+      limit: memory.limitBytes ?? totalmem(),
+      maxUsage: memory.maxUsageBytes,
+      stats: { ...memory.details },
+    },
     blkio: io.flatMap(({ major, minor, readBytes, writeBytes }) => [
       { op: 'read', major, minor, value: readBytes },
       { op: 'write', major, minor, value: writeBytes },

@@ -4,7 +4,13 @@ import type { DeviceSpec } from '../model/resources.ts';
 import type { ConfinementFacts } from './host-facts.ts';
 import type { OciDevice, OciDeviceRule } from './oci-spec.ts';
 
-const character = (major: number, minor: number, allow = true): OciDeviceRule => ({ allow, type: 'c', major, minor, access: 'rwm' });
+const character = (major: number, minor: number, allow = true): OciDeviceRule => ({
+  allow,
+  type: 'c',
+  major,
+  minor,
+  access: 'rwm',
+});
 
 /** The runtime makes these nodes by itself (null, zero, full, random, urandom, tty, ptmx, console) and allows its own rest. */
 const DEFAULT_RULES: readonly OciDeviceRule[] = [
@@ -24,7 +30,10 @@ export interface DeviceRequest {
   readonly rules: readonly string[]; // --device-cgroup-rule
 }
 
-export function resolveDevices(request: DeviceRequest, host: ConfinementFacts): { devices: OciDevice[]; rules: OciDeviceRule[] } {
+export function resolveDevices(
+  request: DeviceRequest,
+  host: ConfinementFacts,
+): { devices: OciDevice[]; rules: OciDeviceRule[] } {
   if (request.privileged) {
     const byPath = new Map(host.allDevices().map((device) => [device.path, device]));
     for (const wanted of request.devices) for (const device of devicesOf(wanted, host)) byPath.set(device.path, device);
@@ -53,7 +62,9 @@ function devicesOf(wanted: DeviceSpec, host: ConfinementFacts): OciDevice[] {
   return host.devicesAt(wanted.pathOnHost).map((device) => ({
     ...device,
     // A directory brings all its devices, each at its place below the target; a single one may have come through a link.
-    path: device.path.startsWith(`${wanted.pathOnHost}/`) ? target + device.path.slice(wanted.pathOnHost.length) : target,
+    path: device.path.startsWith(`${wanted.pathOnHost}/`)
+      ? target + device.path.slice(wanted.pathOnHost.length)
+      : target,
   }));
 }
 
@@ -62,7 +73,8 @@ const MAX_DEVICE_NUMBER = 2 ** 32 - 1;
 /** 'c 1:3 mr', 'a *:* rwm'. Anything else: kind `invalid`, Docker's text. */
 export function parseDeviceRule(text: string): OciDeviceRule {
   const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
-  if (!match || Number(match[2]) > MAX_DEVICE_NUMBER || Number(match[3]) > MAX_DEVICE_NUMBER) throw invalid(`invalid device cgroup rule format: '${text}'`);
+  if (!match || Number(match[2]) > MAX_DEVICE_NUMBER || Number(match[3]) > MAX_DEVICE_NUMBER)
+    throw invalid(`invalid device cgroup rule format: '${text}'`);
   const [, type, major, minor, access] = match;
   return {
     allow: true,

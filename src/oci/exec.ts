@@ -66,7 +66,10 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
   const begun: Begun = {};
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return await start.operations.run({ container: containerId, doing: 'exec', runtime: program.name, timeoutMs }, (operation) => begin(start, operation, begun));
+    return await start.operations.run(
+      { container: containerId, doing: 'exec', runtime: program.name, timeoutMs },
+      (operation) => begin(start, operation, begun),
+    );
   } catch (error) {
     await abandon(begun);
     await removeDirectory(start);
@@ -85,7 +88,12 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
   const { directory, tty, stdin, process: spec } = start;
   const processFile = join(directory, 'process.json');
   writeFileSync(processFile, serializeSpec(spec), { mode: 0o600 });
-  const request = { conmonPath: start.conmonPath, args: conmonArguments(start, processFile), cwd: directory, env: environment() };
+  const request = {
+    conmonPath: start.conmonPath,
+    args: conmonArguments(start, processFile),
+    cwd: directory,
+    env: environment(),
+  };
   const started = (conmon: ReturnType<typeof startConmon>) => {
     begun.conmon = conmon;
     joinContainer(start.cgroupsPath, conmon.pid); // before it starts the runtime, whose process then begins there
@@ -94,12 +102,15 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
     return conmon;
   };
   const stdio = { tty, stdinEnds: stdin && !tty };
-  const conmon = start.attach ? await startAttached(request, directory, stdio, started, begun) : startDetached(request, started);
+  const conmon = start.attach
+    ? await startAttached(request, directory, stdio, started, begun)
+    : startDetached(request, started);
   const connection = begun.connection;
   const session = connection?.join({ stdin: true }) ?? null;
   const watched = new WatchedProcess(conmon.pid);
   const report = await conmon.reports.next();
-  if (report === undefined || report.data <= 0) throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
+  if (report === undefined || report.data <= 0)
+    throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
   begun.pid = report.data;
   const process = new WatchedProcess(report.data);
   await joinContainerIfIn(start.cgroupsPath, report.data);
@@ -107,9 +118,15 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
   process.ended
     .then(async () => {
       connection?.takeRest();
-      lostCode = await endSilentConmon({ container: start.containerId, process, conmon: watched, said: watched.ended }, start.patience.conmonMs, start.log);
+      lostCode = await endSilentConmon(
+        { container: start.containerId, process, conmon: watched, said: watched.ended },
+        start.patience.conmonMs,
+        start.log,
+      );
     })
-    .catch((error: unknown) => start.log.error({ container: start.containerId, error: errorMessage(error) }, 'conmon of an exec that has ended'));
+    .catch((error: unknown) =>
+      start.log.error({ container: start.containerId, error: errorMessage(error) }, 'conmon of an exec that has ended'),
+    );
   const exited = (async () => {
     const last = await conmon.reports.next().catch(() => undefined);
     conmon.reports.close();
@@ -121,7 +138,10 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
     pid: report.data,
     session,
     exited,
-    gone: exited.then(() => removeDirectory(start), () => removeDirectory(start)),
+    gone: exited.then(
+      () => removeDirectory(start),
+      () => removeDirectory(start),
+    ),
     resize: (rows, columns) => writeControl(directory, rows, columns),
     kill: (signal) => process.signal(signal),
   };
@@ -139,13 +159,38 @@ async function abandon({ conmon, connection, pid }: Begun): Promise<void> {
 /** Not in the event loop: hundreds may end at once. */
 async function removeDirectory({ directory, containerId, log }: ExecStart): Promise<void> {
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
-  await remove().catch(() => tryAgainLater(remove, (error) => log.warn({ id: containerId, error: errorMessage(error) }, 'files of an exec stay behind')));
+  await remove().catch(() =>
+    tryAgainLater(remove, (error) =>
+      log.warn({ id: containerId, error: errorMessage(error) }, 'files of an exec stay behind'),
+    ),
+  );
 }
 
 function conmonArguments(start: ExecStart, processFile: string): string[] {
   const { directory, program, tty, stdin } = start;
-  const args = ['--api-version', '1', '--sync', '-e', '-c', start.containerId, '-u', start.execId, '-r', program.executable()];
-  args.push('-b', directory, '-p', join(directory, 'pidfile'), '--exec-process-spec', processFile, '--full-attach', '-l', 'none');
+  const args = [
+    '--api-version',
+    '1',
+    '--sync',
+    '-e',
+    '-c',
+    start.containerId,
+    '-u',
+    start.execId,
+    '-r',
+    program.executable(),
+  ];
+  args.push(
+    '-b',
+    directory,
+    '-p',
+    join(directory, 'pidfile'),
+    '--exec-process-spec',
+    processFile,
+    '--full-attach',
+    '-l',
+    'none',
+  );
   for (const arg of program.globalArgs) args.push('--runtime-arg', arg);
   if (tty) args.push('-t');
   if (stdin) args.push('-i');
@@ -153,7 +198,10 @@ function conmonArguments(start: ExecStart, processFile: string): string[] {
   return args;
 }
 
-function startDetached(request: Parameters<typeof startConmon>[0], started: (conmon: ReturnType<typeof startConmon>) => ReturnType<typeof startConmon>): ReturnType<typeof startConmon> {
+function startDetached(
+  request: Parameters<typeof startConmon>[0],
+  started: (conmon: ReturnType<typeof startConmon>) => ReturnType<typeof startConmon>,
+): ReturnType<typeof startConmon> {
   const start = openPipe();
   try {
     const conmon = started(startConmon({ ...request, pipes: { _OCI_STARTPIPE: start.readFd } }));
@@ -182,7 +230,11 @@ async function startAttached(
     ready = new ReportPipe(attach.readFd);
     let conmon: ReturnType<typeof startConmon>;
     try {
-      conmon = startConmon({ ...request, args: [...request.args, '--exec-attach'], pipes: { _OCI_STARTPIPE: start.readFd, _OCI_ATTACHPIPE: attach.writeFd } });
+      conmon = startConmon({
+        ...request,
+        args: [...request.args, '--exec-attach'],
+        pipes: { _OCI_STARTPIPE: start.readFd, _OCI_ATTACHPIPE: attach.writeFd },
+      });
     } finally {
       closeSync(attach.writeFd);
     }

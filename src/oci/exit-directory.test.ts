@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ExitDirectory } from './exit-directory.ts';
 
-test('what a killed conmon had begun to write is forgotten with its container, and nobody else\'s', (t) => {
+test("what a killed conmon had begun to write is forgotten with its container, and nobody else's", (t) => {
   const path = mkdtempSync(join(tmpdir(), 'causeway-exits-'));
   t.after(() => rmSync(path, { recursive: true }));
   const exits = new ExitDirectory(path, () => {});

@@ -6,7 +6,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { cgroupsOfProcess } from '../kernel/cgroup.ts';
-import { hasOurNamespace, hasOurRoot, processIds, processParent, processStartTime, processState, unlessEnded } from '../kernel/process.ts';
+import {
+  hasOurNamespace,
+  hasOurRoot,
+  processIds,
+  processParent,
+  processStartTime,
+  processState,
+  unlessEnded,
+} from '../kernel/process.ts';
 import { childrenOf } from '../kernel/process-tree.ts';
 
 export interface FoundProcesses {
@@ -18,10 +26,14 @@ export interface FoundProcesses {
  * The container's first process and its conmon, if both live. `monitors`: see findMonitors; asked for only where the files do not lead there.
  * @throws where it cannot be told just now
  */
-export function findProcesses(note: { readonly id: string; readonly bundle: string }, monitors: () => ReadonlyMap<string, number>): FoundProcesses | undefined {
+export function findProcesses(
+  note: { readonly id: string; readonly bundle: string },
+  monitors: () => ReadonlyMap<string, number>,
+): FoundProcesses | undefined {
   const pid = readPid(join(note.bundle, 'pidfile'));
   const parent = pid === undefined ? undefined : processParent(pid);
-  if (pid !== undefined && parent !== undefined && isMonitorOf(parent, note.id)) return processState(pid) === 'Z' ? undefined : { pid, conmonPid: parent };
+  if (pid !== undefined && parent !== undefined && isMonitorOf(parent, note.id))
+    return processState(pid) === 'Z' ? undefined : { pid, conmonPid: parent };
   const conmonPid = monitors().get(note.id);
   const first = conmonPid === undefined ? undefined : oldestChild(conmonPid);
   return first === undefined ? undefined : { pid: first, conmonPid: conmonPid! };
@@ -50,10 +62,20 @@ export function toldByMonitor(id: string, conmonPid: number) {
   const bundle = args[args.indexOf('-b') + 1];
   if (pid === undefined || bundle === undefined || !args.includes('-b')) return undefined;
   // It may have moved into a group below its own.
-  const groups = [...cgroupsOfProcess(pid).values()].flatMap((path) => new RegExp(`^.*/${id}(?=/|$)`).exec(path)?.[0] ?? []);
+  const groups = [...cgroupsOfProcess(pid).values()].flatMap(
+    (path) => new RegExp(`^.*/${id}(?=/|$)`).exec(path)?.[0] ?? [],
+  );
   if (groups[0] === undefined) return undefined;
   const [tty, openStdin] = [args.includes('-t'), args.includes('-i')];
-  return { id, bundle, runtime: '', tty, openStdin, stdinOnce: openStdin && !args.includes('--leave-stdin-open'), cgroupsPath: groups[0] };
+  return {
+    id,
+    bundle,
+    runtime: '',
+    tty,
+    openStdin,
+    stdinOnce: openStdin && !args.includes('--leave-stdin-open'),
+    cgroupsPath: groups[0],
+  };
 }
 
 /** A conmon for the container, or for an exec in it. @throws where it cannot be told just now */

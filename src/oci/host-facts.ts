@@ -25,7 +25,9 @@ export function hostFacts(): ConfinementFacts {
   facts ??= {
     architecture: goArchitecture(process.arch),
     kernelRelease: release(),
-    capabilities: capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'),
+    capabilities: capabilitiesOfMask(
+      /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0',
+    ),
     thermalPaths: findThermalPaths(),
     devicesAt,
     allDevices: () => listDevices('/dev'),
@@ -92,4 +94,3 @@ function toDevice(path: string, stats: Stats): OciDevice | undefined {
 // glibc's gnu_dev_major and gnu_dev_minor; the high halves need more than 32 bits.
 const majorOf = (device: number): number => ((device >>> 8) & 0xfff) | (Math.floor(device / 2 ** 32) & 0xfffff000);
 const minorOf = (device: number): number => (device & 0xff) | ((device >>> 12) & 0xffffff00);
-

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { WatchedProcess } from './container-process.ts';
 
 /** Each that goes on is among `execs` until nothing is left of it. `report` gets what cannot be removed: the end of the container takes that away. */
-export function settleLeftExecs(directory: string, execs: Set<Promise<unknown>>, report: (error: unknown) => void): void {
+export function settleLeftExecs(
+  directory: string,
+  execs: Set<Promise<unknown>>,
+  report: (error: unknown) => void,
+): void {
   const names = listed(directory);
   if (names.length === 0) return;
   let monitors: Map<string, WatchedProcess>;

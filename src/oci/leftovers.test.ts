@@ -31,7 +31,9 @@ test('what failed is tried again in the background', async () => {
   const seen: string[] = [];
   const leftovers = new Leftovers(silentLog, [1, 1]);
   const alive = setInterval(() => {}, 1000); // the timers keep nobody alive
-  await new Promise<void>((resolve) => void leftovers.remove('web', [part('cgroup', seen, 2), { what: 'note', last: true, remove: resolve }]));
+  await new Promise<void>(
+    (resolve) => void leftovers.remove('web', [part('cgroup', seen, 2), { what: 'note', last: true, remove: resolve }]),
+  );
   clearInterval(alive);
   assert.deepEqual(seen, ['cgroup', 'cgroup', 'cgroup']);
 });
@@ -39,7 +41,10 @@ test('what failed is tried again in the background', async () => {
 test('what still cannot be removed refuses what would be made in its place, in a sentence', async () => {
   const leftovers = new Leftovers(silentLog, []);
   await leftovers.remove('web', [part('cgroup', [], 9)]);
-  await assert.rejects(leftovers.clear('web'), { kind: 'system', message: 'what is left of an earlier run cannot be removed: cgroup: cgroup is busy' });
+  await assert.rejects(leftovers.clear('web'), {
+    kind: 'system',
+    message: 'what is left of an earlier run cannot be removed: cgroup: cgroup is busy',
+  });
   await leftovers.clear('other');
 });
 

@@ -67,7 +67,10 @@ export class Leftovers {
       } catch (error) {
         failed.push(part);
         task.failure = `${part.what}: ${errorMessage(error)}`;
-        this.#log.warn({ container: id, what: part.what, error: errorMessage(error) }, 'cannot remove what is left of a container that has ended; it is tried again');
+        this.#log.warn(
+          { container: id, what: part.what, error: errorMessage(error) },
+          'cannot remove what is left of a container that has ended; it is tried again',
+        );
       }
     }
     task.parts = failed;

@@ -90,7 +90,9 @@ export class LiveContainers {
       markExited,
     };
     this.#live.set(note.id, live);
-    conmon.ended.then(() => this.#conmonEnded(live)).catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
+    conmon.ended
+      .then(() => this.#conmonEnded(live))
+      .catch((error: unknown) => this.#log.error({ id: note.id, error: errorMessage(error) }, 'the end of conmon'));
     return live;
   }
 
@@ -99,10 +101,17 @@ export class LiveContainers {
     const process = (live.process = new WatchedProcess(pid));
     const settled = process.ended.then(async () => {
       for (const connection of live.stdio) connection.takeRest();
-      const ended = { container: live.note.id, process, conmon: live.conmon, said: Promise.race([live.exited, live.conmon.ended]) };
+      const ended = {
+        container: live.note.id,
+        process,
+        conmon: live.conmon,
+        said: Promise.race([live.exited, live.conmon.ended]),
+      };
       live.lostExitCode = await endSilentConmon(ended, this.#patience.conmonMs, this.#log);
     });
-    settled.catch((error: unknown) => this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'));
+    settled.catch((error: unknown) =>
+      this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'),
+    );
   }
 
   /** Watches it no more; its processes go on. Absent is fine. */
@@ -129,7 +138,11 @@ export class LiveContainers {
     this.#log.error({ id, conmon: live.conmon.pid }, 'conmon was killed; the container is ended');
     live.process.signal(SIGKILL);
     void live.process.ended.then(() =>
-      this.#finish(live, { code: live.lostExitCode ?? UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() }),
+      this.#finish(live, {
+        code: live.lostExitCode ?? UNKNOWN_EXIT_CODE,
+        oomKilled: false,
+        at: new Date().toISOString(),
+      }),
     );
   }
 

@@ -13,20 +13,33 @@ const path = (name: string) => join(directory, name);
 const ALL: LogReadOptions = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
 
 const stamp = (second: number) => `2024-05-01T10:00:${String(second).padStart(2, '0')}.000000001+02:00`;
-const line = (second: number, text: string, stream = 'stdout', tag = 'F') => `${stamp(second)} ${stream} ${tag} ${text}\n`;
+const line = (second: number, text: string, stream = 'stdout', tag = 'F') =>
+  `${stamp(second)} ${stream} ${tag} ${text}\n`;
 const texts = async (batches: AsyncIterable<readonly LogFrame[]>) => {
   const all: string[] = [];
-  for await (const batch of batches) for (const frame of batch) all.push(`${frame.stream === 'stdout' ? 'o' : 'e'}:${frame.data.toString()}`);
+  for await (const batch of batches)
+    for (const frame of batch) all.push(`${frame.stream === 'stdout' ? 'o' : 'e'}:${frame.data.toString()}`);
   return all;
 };
 
 test('times keep their nanoseconds and their offset', () => {
-  assert.equal(parseTimeNs('2024-05-01T10:00:00.123456789+02:00'), BigInt(Date.UTC(2024, 4, 1, 8)) * 1_000_000n + 123_456_789n);
-  assert.equal(parseTimeNs('1970-01-01T00:00:01.000000000-00:30'), (1801n) * 1_000_000_000n);
+  assert.equal(
+    parseTimeNs('2024-05-01T10:00:00.123456789+02:00'),
+    BigInt(Date.UTC(2024, 4, 1, 8)) * 1_000_000n + 123_456_789n,
+  );
+  assert.equal(parseTimeNs('1970-01-01T00:00:01.000000000-00:30'), 1801n * 1_000_000_000n);
 });
 
 test('lines, pieces of lines and both streams', async () => {
-  writeFileSync(path('a'), line(1, 'one') + line(2, 'par', 'stdout', 'P') + line(2, 'err', 'stderr') + line(3, 'tial') + line(4, '') + line(5, 'open', 'stderr', 'P'));
+  writeFileSync(
+    path('a'),
+    line(1, 'one') +
+      line(2, 'par', 'stdout', 'P') +
+      line(2, 'err', 'stderr') +
+      line(3, 'tial') +
+      line(4, '') +
+      line(5, 'open', 'stderr', 'P'),
+  );
   assert.deepEqual(await texts(readLog(path('a'), ALL)), ['o:one\n', 'e:err\n', 'o:partial\n', 'o:\n', 'e:open']);
   assert.deepEqual(await texts(readLog(path('a'), { ...ALL, stderr: false })), ['o:one\n', 'o:partial\n', 'o:\n']);
   assert.deepEqual(await texts(readLog(path('absent'), ALL)), []);
@@ -37,7 +50,10 @@ test('a line of many pieces comes in frames of 16 KiB', () => {
   const piece = 'x'.repeat(8192);
   const text = line(1, piece, 'stdout', 'P').repeat(5) + line(1, 'end');
   const frames = [...parser.push(Buffer.from(text))];
-  assert.deepEqual(frames.map((frame) => frame.data.length), [16384, 16384, 8192 + 4]);
+  assert.deepEqual(
+    frames.map((frame) => frame.data.length),
+    [16384, 16384, 8192 + 4],
+  );
 });
 
 test('bytes arrive in any portions', () => {
@@ -45,13 +61,22 @@ test('bytes arrive in any portions', () => {
   for (let cut = 0; cut <= text.length; cut++) {
     const parser = new LogParser();
     const frames = [...parser.push(text.subarray(0, cut)), ...parser.push(text.subarray(cut)), ...parser.rest()];
-    assert.deepEqual(frames.map(({ stream, data }) => [stream, data.toString()]), [['stderr', 'grüße\n'], ['stdout', 'bc\n']]);
+    assert.deepEqual(
+      frames.map(({ stream, data }) => [stream, data.toString()]),
+      [
+        ['stderr', 'grüße\n'],
+        ['stdout', 'bc\n'],
+      ],
+    );
   }
 });
 
 test('a torn line is passed over', () => {
   const parser = new LogParser();
-  assert.deepEqual([...parser.push(Buffer.from(`2024-05-01T10\n\n${line(1, 'good')}`))].map(({ data }) => data.toString()), ['good\n']);
+  assert.deepEqual(
+    [...parser.push(Buffer.from(`2024-05-01T10\n\n${line(1, 'good')}`))].map(({ data }) => data.toString()),
+    ['good\n'],
+  );
 });
 
 test('tail counts lines from the end, across reads of the file', async () => {
@@ -76,9 +101,15 @@ test('tail of a line without end holds no more than a piece of it, and what is n
   const probe = setInterval(() => (mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - heapBytes)), 1);
   const sizes = (await texts(readLog(path('g'), { ...ALL, tail: 2 }))).map((text) => text.length - 2);
   clearInterval(probe);
-  assert.equal(sizes.reduce((sum, size) => sum + size), 8000 * 8000 + 4 + 6);
+  assert.equal(
+    sizes.reduce((sum, size) => sum + size),
+    8000 * 8000 + 4 + 6,
+  );
   assert.ok(mostBytes < 64_000_000, `${mostBytes} bytes held`);
-  writeFileSync(path('h'), Buffer.concat([Buffer.from(line(1, 'one')), Buffer.alloc(50_000_000), Buffer.from(`\n${line(2, 'two')}`)]));
+  writeFileSync(
+    path('h'),
+    Buffer.concat([Buffer.from(line(1, 'one')), Buffer.alloc(50_000_000), Buffer.from(`\n${line(2, 'two')}`)]),
+  );
   assert.deepEqual(await texts(readLog(path('h'), ALL)), ['o:one\n', 'o:two\n']);
 });
 
@@ -86,7 +117,10 @@ test('a log that is written all the time leaves others their turn, and comes who
   const file = path('i');
   writeFileSync(file, '');
   const lines = 20_000;
-  const writer = spawn('sh', ['-c', `i=0; while [ $i -lt ${lines} ]; do echo "${line(1, '$i').trimEnd()}"; i=$((i + 1)); done >> ${file}`]);
+  const writer = spawn('sh', [
+    '-c',
+    `i=0; while [ $i -lt ${lines} ]; do echo "${line(1, '$i').trimEnd()}"; i=$((i + 1)); done >> ${file}`,
+  ]);
   const ended = new Promise<void>((resolve) => writer.once('exit', () => resolve()));
   let got = 0;
   const readers = Array.from({ length: 5 }, async () => {
@@ -109,7 +143,8 @@ test('follow: what is appended comes, also after the file was replaced, until th
   const ended = new Promise<void>((resolve) => (end = resolve));
   const got: string[] = [];
   const reader = (async () => {
-    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended })) got.push(...batch.map(({ data }) => data.toString()));
+    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended }))
+      got.push(...batch.map(({ data }) => data.toString()));
   })();
   const until = async (count: number) => {
     while (got.length < count) await new Promise((resolve) => setTimeout(resolve, 2));

@@ -26,7 +26,11 @@ const CHUNK_BYTES = 64 * 1024;
 const turns = new FairTurns();
 
 /** A log that does not exist is an empty one. */
-export async function* readLog(path: string, options: LogReadOptions, control: LogReadControl = {}): AsyncGenerator<readonly LogFrame[]> {
+export async function* readLog(
+  path: string,
+  options: LogReadOptions,
+  control: LogReadControl = {},
+): AsyncGenerator<readonly LogFrame[]> {
   const news = options.follow ? new LogNews(path, options.untilNs, control) : undefined;
   let file: FileHandle | undefined;
   try {
@@ -70,10 +74,13 @@ export async function* readLog(path: string, options: LogReadOptions, control: L
   }
 }
 
-const isPast = (frame: LogFrame, options: LogReadOptions): boolean => options.untilNs > 0n && frame.timeNs > options.untilNs;
+const isPast = (frame: LogFrame, options: LogReadOptions): boolean =>
+  options.untilNs > 0n && frame.timeNs > options.untilNs;
 
 const wanted = (frame: LogFrame, options: LogReadOptions): boolean =>
-  options[frame.stream] && frame.timeNs >= options.sinceNs && (options.untilNs === 0n || frame.timeNs <= options.untilNs);
+  options[frame.stream] &&
+  frame.timeNs >= options.sinceNs &&
+  (options.untilNs === 0n || frame.timeNs <= options.untilNs);
 
 async function openLog(path: string): Promise<FileHandle | undefined> {
   try {

@@ -35,7 +35,10 @@ export class LogNews {
 
   constructor(path: string, untilNs: bigint, control: LogReadControl) {
     this.#path = path;
-    void control.ended?.then(() => this.#end(), () => this.#end());
+    void control.ended?.then(
+      () => this.#end(),
+      () => this.#end(),
+    );
     this.#signal = control.signal;
     this.#signal?.addEventListener('abort', this.#onAbort);
     if (untilNs > 0n) {

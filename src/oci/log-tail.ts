@@ -22,12 +22,16 @@ export async function tailPosition(file: FileHandle, count: number, signal?: Abo
     return false;
   };
   // The last byte is the last line's newline, or as good as one.
-  for (let end = size - 1; end > 0; ) {
+  for (let end = size - 1; end > 0;) {
     const start = Math.max(0, end - PIECE_BYTES);
     const { bytesRead } = await file.read(buffer, 0, Math.min(end - start + HEAD_BYTES, size - start), start);
     if (signal?.aborted) return size;
     const text = buffer.subarray(0, bytesRead);
-    for (let newline = text.lastIndexOf(10, end - start - 1); newline >= 0; newline = newline === 0 ? -1 : text.lastIndexOf(10, newline - 1)) {
+    for (
+      let newline = text.lastIndexOf(10, end - start - 1);
+      newline >= 0;
+      newline = newline === 0 ? -1 : text.lastIndexOf(10, newline - 1)
+    ) {
       if (enough(start + newline + 1, isWhole(text, newline + 1))) return begin;
     }
     if (start === 0 && enough(0, isWhole(text, 0))) return begin;

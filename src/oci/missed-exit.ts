@@ -17,7 +17,11 @@ import { endSilentConmon } from './silent-conmon.ts';
 import { SIGKILL } from './signals.ts';
 
 /** How it ended, as conmon wrote it or as the kernel knows it; undefined where nobody does. conmon is gone then. */
-export async function missedExit(note: ContainerNote, exits: ExitDirectory, options: { appearsWithinMs: number; patience: Patience; log: Log }): Promise<ExitNotice | undefined> {
+export async function missedExit(
+  note: ContainerNote,
+  exits: ExitDirectory,
+  options: { appearsWithinMs: number; patience: Patience; log: Log },
+): Promise<ExitNotice | undefined> {
   const { appearsWithinMs, patience, log } = options;
   for (let waitedMs = 0; ; waitedMs += 10) {
     const notice = exits.read(note.id);
@@ -33,7 +37,11 @@ export async function missedExit(note: ContainerNote, exits: ExitDirectory, opti
     await within(conmon.ended, patience.killMs);
     return undefined;
   }
-  const code = await endSilentConmon({ container: note.id, process: new WatchedProcess(pid), conmon, said: conmon.ended }, patience.conmonMs, log);
+  const code = await endSilentConmon(
+    { container: note.id, process: new WatchedProcess(pid), conmon, said: conmon.ended },
+    patience.conmonMs,
+    log,
+  );
   await within(conmon.ended, patience.killMs);
   return exits.read(note.id) ?? (code === undefined ? undefined : { code, at: new Date().toISOString() });
 }

@@ -5,21 +5,37 @@
  * shows in the container's mount table, and nothing that runs inside can change it any more.
  */
 import { isKernelError } from '../kernel/errors.ts';
-import { filesThere, mountsOfProcess, restrictMounts, type ForeignMount, type MountRestriction } from '../kernel/foreign-mounts.ts';
+import {
+  filesThere,
+  mountsOfProcess,
+  restrictMounts,
+  type ForeignMount,
+  type MountRestriction,
+} from '../kernel/foreign-mounts.ts';
 import type { StartError } from '../model/start-error.ts';
 import type { OciMount, OciSpec } from './oci-spec.ts';
 import { createError } from './runtime-errors.ts';
 
 /** Files of /proc that a mount may cover: they inform, nothing is decided by them. runc's list. */
-const COVERABLE = ['cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled'].map(
-  (name) => `/proc/${name}`,
-);
+const COVERABLE = [
+  'cpuinfo',
+  'diskstats',
+  'meminfo',
+  'stat',
+  'swaps',
+  'uptime',
+  'loadavg',
+  'slabinfo',
+  'sys/kernel/ns_last_pid',
+  'sys/crypto/fips_enabled',
+].map((name) => `/proc/${name}`);
 
 /** A user's mounts that say themselves that they go into /proc. StartError in runc's words. */
 export function checkMountTargets(spec: OciSpec): void {
   for (const mount of spec.mounts) {
     const target = cleaned(mount.destination);
-    if (target.startsWith('/proc/') && !COVERABLE.includes(target)) throw refusal(spec, mount.source, target, 'is inside /proc');
+    if (target.startsWith('/proc/') && !COVERABLE.includes(target))
+      throw refusal(spec, mount.source, target, 'is inside /proc');
   }
 }
 
@@ -38,11 +54,13 @@ function checkProc(spec: OciSpec, mounts: readonly ForeignMount[]): void {
   // A path that is read-only is procfs itself, bound to its own place.
   const readonly = new Set((spec.linux.readonlyPaths ?? []).map(cleaned));
   const covered = new Set([...COVERABLE, ...(spec.linux.maskedPaths ?? [])].map(cleaned));
-  const isOurs = ({ target, root, type }: ForeignMount) => covered.has(target) || (readonly.has(target) && type === 'proc' && `/proc${root}` === target);
+  const isOurs = ({ target, root, type }: ForeignMount) =>
+    covered.has(target) || (readonly.has(target) && type === 'proc' && `/proc${root}` === target);
   const whole = spec.mounts.some((mount) => mount.type === 'bind' && cleaned(mount.destination) === '/proc'); // -v /proc:/proc, with what is mounted in it
   for (const mount of mounts) {
     const { target, root, type } = mount;
-    if (target === '/proc' && (type !== 'proc' || root !== '/')) throw refusal(spec, sourceOf(spec, '/proc'), '/proc', 'is not of type proc');
+    if (target === '/proc' && (type !== 'proc' || root !== '/'))
+      throw refusal(spec, sourceOf(spec, '/proc'), '/proc', 'is not of type proc');
     if (!whole && target.startsWith('/proc/') && !isOurs(mount)) throw refusal(spec, type, target, 'is inside /proc');
   }
 }
@@ -60,11 +78,15 @@ function checkMasks(spec: OciSpec, pid: number): void {
 
 // crun 1.8 makes paths read-only by a bind mount that loses the flags of the one it is taken from, and binds the console without any.
 function restrict(spec: OciSpec, mounts: readonly ForeignMount[], pid: number): void {
-  const readonly = new Set((spec.linux.readonlyPaths ?? []).map(cleaned).filter((path) => /^\/(proc|sys)\//.test(path)));
+  const readonly = new Set(
+    (spec.linux.readonlyPaths ?? []).map(cleaned).filter((path) => /^\/(proc|sys)\//.test(path)),
+  );
   const restrictions: MountRestriction[] = [];
   for (const { target, options } of mounts) {
-    if (readonly.has(target) && !options.includes('noexec')) restrictions.push({ target, flags: ['nosuid', 'nodev', 'noexec'] });
-    if (target === '/dev/console' && !options.includes('noexec')) restrictions.push({ target, flags: ['nosuid', 'noexec'] });
+    if (readonly.has(target) && !options.includes('noexec'))
+      restrictions.push({ target, flags: ['nosuid', 'nodev', 'noexec'] });
+    if (target === '/dev/console' && !options.includes('noexec'))
+      restrictions.push({ target, flags: ['nosuid', 'noexec'] });
   }
   if (restrictions.length === 0) return;
   try {
@@ -75,10 +97,18 @@ function restrict(spec: OciSpec, mounts: readonly ForeignMount[], pid: number): 
   }
 }
 
-const sourceOf = (spec: OciSpec, target: string): string => spec.mounts.findLast((mount: OciMount) => cleaned(mount.destination) === target)?.source ?? '';
+const sourceOf = (spec: OciSpec, target: string): string =>
+  spec.mounts.findLast((mount: OciMount) => cleaned(mount.destination) === target)?.source ?? '';
 
-const cleaned = (path: string): string => `/${path.split('/').filter((part) => part !== '' && part !== '.').join('/')}`;
+const cleaned = (path: string): string =>
+  `/${path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/')}`;
 
 function refusal(spec: OciSpec, source: string, target: string, reason: string): StartError {
-  return createError(`error mounting "${source}" to rootfs at "${target}": "${target}" cannot be mounted because it ${reason}`, spec.process.args[0] ?? '');
+  return createError(
+    `error mounting "${source}" to rootfs at "${target}": "${target}" cannot be mounted because it ${reason}`,
+    spec.process.args[0] ?? '',
+  );
 }

@@ -31,7 +31,9 @@ export class MountSources {
 
   /** Before a tree is walked: that it answers, and whatever is mounted in it. @throws SilentMountError */
   async lookThrough(directory: string): Promise<void> {
-    const inside = mountPoints().filter(({ target }) => target.startsWith(`${directory}/`)).map(({ target }) => target);
+    const inside = mountPoints()
+      .filter(({ target }) => target.startsWith(`${directory}/`))
+      .map(({ target }) => target);
     await Promise.all([...new Set([directory, ...inside])].map((path) => this.#lookIfReached(path)));
   }
 
@@ -57,7 +59,13 @@ export class MountSources {
 
   /** The server itself is asked, not what is remembered of earlier answers. */
   async #ask(path: string): Promise<SourceKind> {
-    const { code, output } = await this.#run(path, '/usr/bin/stat', ['--cached=never', '--dereference', '--format=%F', '--', path]);
+    const { code, output } = await this.#run(path, '/usr/bin/stat', [
+      '--cached=never',
+      '--dereference',
+      '--format=%F',
+      '--',
+      path,
+    ]);
     if (code === 0) return output === 'directory' ? 'directory' : 'file';
     const reason = reasonOf(output);
     if (reason === 'no such file or directory') return 'absent';
@@ -72,7 +80,11 @@ export class MountSources {
     try {
       if ((await this.look(path)) !== 'absent') return;
       const { code, output } = await this.#run(path, '/bin/mkdir', ['--parents', '--', path]);
-      if (code !== 0) throw systemError(`mkdir ${/cannot create directory '(.*)': [^:]*$/s.exec(output)?.[1] ?? path}: ${reasonOf(output)}`, failureOf(output));
+      if (code !== 0)
+        throw systemError(
+          `mkdir ${/cannot create directory '(.*)': [^:]*$/s.exec(output)?.[1] ?? path}: ${reasonOf(output)}`,
+          failureOf(output),
+        );
     } catch (error) {
       if (error instanceof SilentMountError) throw error;
       throw invalid(`error while creating mount source path '${path}': ${(error as Error).message}`, error);

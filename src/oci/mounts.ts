@@ -55,7 +55,8 @@ function systemMounts(request: MountRequest): OciMount[] {
     mountOf('/sys', 'sysfs', 'sysfs', 'nosuid', 'noexec', 'nodev', ...sysfs),
     mountOf('/sys/fs/cgroup', 'cgroup', 'cgroup', ...cgroup, 'nosuid', 'noexec', 'nodev'),
   ];
-  if (request.ipc === 'host') mounts.push(mountOf('/dev/mqueue', 'bind', '/dev/mqueue', 'rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'));
+  if (request.ipc === 'host')
+    mounts.push(mountOf('/dev/mqueue', 'bind', '/dev/mqueue', 'rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'));
   else mounts.push(mountOf('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid', 'noexec', 'nodev'));
   return mounts;
 }
@@ -63,7 +64,8 @@ function systemMounts(request: MountRequest): OciMount[] {
 function shmMounts(request: MountRequest): OciMount[] {
   if (request.ipc === 'none') return [];
   if (request.ipc === 'host') return [mountOf('/dev/shm', 'bind', '/dev/shm', 'rbind', 'rprivate')];
-  if (request.shmDir !== null) return [mountOf('/dev/shm', 'bind', request.shmDir, 'rbind', 'rprivate', 'nosuid', 'noexec', 'nodev')];
+  if (request.shmDir !== null)
+    return [mountOf('/dev/shm', 'bind', request.shmDir, 'rbind', 'rprivate', 'nosuid', 'noexec', 'nodev')];
   const size = request.shmSizeBytes || DEFAULT_SHM_BYTES;
   return [mountOf('/dev/shm', 'tmpfs', 'shm', 'nosuid', 'noexec', 'nodev', 'mode=1777', `size=${size}`)];
 }

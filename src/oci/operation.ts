@@ -48,7 +48,9 @@ export class Operation {
     if (this.failure || this.#over) return;
     const { container, doing } = this.#request;
     const of = container === undefined ? '' : ` of container ${container.slice(0, 12)}`;
-    this.failure = systemError(`${this.#culprit()} did not finish '${doing}'${of} ${why} and was killed${container === undefined ? '' : ADVICE}`);
+    this.failure = systemError(
+      `${this.#culprit()} did not finish '${doing}'${of} ${why} and was killed${container === undefined ? '' : ADVICE}`,
+    );
     for (const { pid } of this.#root) killTreeOrRoot(pid);
     this.#expire();
   }
@@ -79,7 +81,12 @@ function childrenIfSeen(pid: number): number[] {
 }
 
 const ADVICE = ': try again, or remove the container with docker rm -f';
-const STATES: Readonly<Record<string, string>> = { T: 'stopped by a signal', t: 'stopped by a debugger', D: 'waiting in the kernel', Z: 'ended' };
+const STATES: Readonly<Record<string, string>> = {
+  T: 'stopped by a signal',
+  t: 'stopped by a debugger',
+  D: 'waiting in the kernel',
+  Z: 'ended',
+};
 
 export class Operations {
   readonly #patience: Patience;
@@ -99,7 +106,10 @@ export class Operations {
     const result = work(operation);
     // A killed program closes its pipes and `work` fails by itself; one that the kernel does not let go is not waited for.
     const givenUp = operation.expired.then(async () => {
-      await within(result.catch(() => {}), this.#patience.killMs);
+      await within(
+        result.catch(() => {}),
+        this.#patience.killMs,
+      );
       throw operation.failure;
     });
     givenUp.catch(() => {});
@@ -126,7 +136,11 @@ export class Operations {
   endSoon(container: string): void {
     const left = [...(this.#running.get(container) ?? [])];
     const { graceMs } = this.#patience;
-    if (left.length > 0) setTimeout(() => left.forEach((operation) => operation.end(`within ${graceMs / 1000} s after the container ended`)), graceMs);
+    if (left.length > 0)
+      setTimeout(
+        () => left.forEach((operation) => operation.end(`within ${graceMs / 1000} s after the container ended`)),
+        graceMs,
+      );
   }
 
   /** Ends what a container waits for now; `why`: 'before the container was to be removed'. */

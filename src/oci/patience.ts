@@ -15,4 +15,10 @@ export interface Patience {
   readonly mountMs: number;
 }
 
-export const PATIENCE: Patience = { runtimeMs: 120_000, conmonMs: 10_000, killMs: 10_000, graceMs: 5_000, mountMs: 10_000 };
+export const PATIENCE: Patience = {
+  runtimeMs: 120_000,
+  conmonMs: 10_000,
+  killMs: 10_000,
+  graceMs: 5_000,
+  mountMs: 10_000,
+};

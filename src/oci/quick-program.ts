@@ -12,7 +12,11 @@ export interface QuickResult {
 }
 
 /** `started` is told the pid: who bounds the wait can kill it. */
-export async function runQuickly(file: string, args: readonly string[], started: (pid: number) => void = () => {}): Promise<QuickResult> {
+export async function runQuickly(
+  file: string,
+  args: readonly string[],
+  started: (pid: number) => void = () => {},
+): Promise<QuickResult> {
   const { readFd, writeFd } = openPipe({ nonBlockingRead: true });
   const nullFd = openSync('/dev/null', 'r');
   let pid: number;

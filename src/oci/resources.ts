@@ -22,19 +22,24 @@ export function buildResources(spec: Partial<ResourceSpec>, deviceRules?: readon
   const cpu = withoutUndefined({
     shares: positive(spec.cpuShares),
     period: nano === undefined ? positive(spec.cpuPeriodUs) : CPU_PERIOD_US,
-    quota: nano === undefined ? quotaOf(spec.cpuQuotaUs, deviceRules !== undefined) : Math.floor((nano * CPU_PERIOD_US) / 1e9),
+    quota:
+      nano === undefined
+        ? quotaOf(spec.cpuQuotaUs, deviceRules !== undefined)
+        : Math.floor((nano * CPU_PERIOD_US) / 1e9),
     realtimePeriod: positive(spec.cpuRealtimePeriodUs),
     realtimeRuntime: spec.cpuRealtimeRuntimeUs || undefined,
     cpus: spec.cpusetCpus || undefined,
     mems: spec.cpusetMems || undefined,
   });
-  return withoutUndefined({
-    devices: deviceRules,
-    memory,
-    cpu,
-    pids: pidsOf(spec.pidsLimit, deviceRules !== undefined),
-    blockIO: spec.blkioWeight ? { weight: spec.blkioWeight } : undefined,
-  }) ?? {};
+  return (
+    withoutUndefined({
+      devices: deviceRules,
+      memory,
+      cpu,
+      pids: pidsOf(spec.pidsLimit, deviceRules !== undefined),
+      blockIO: spec.blkioWeight ? { weight: spec.blkioWeight } : undefined,
+    }) ?? {}
+  );
 }
 
 // OCI's swap is memory and swap together, as Docker's is; Docker's 0 means as much swap again as memory.
@@ -85,7 +90,8 @@ export const UNLIMITED = 18_446_744_073_709_550_000;
 
 const unlimited = (value: number): number => (value < 0 ? UNLIMITED : value);
 
-const positive = (value: number | undefined): number | undefined => (value !== undefined && value > 0 ? value : undefined);
+const positive = (value: number | undefined): number | undefined =>
+  value !== undefined && value > 0 ? value : undefined;
 
 function withoutUndefined<T extends object>(value: T): T | undefined {
   const entries = Object.entries(value).filter(([, field]) => field !== undefined);

@@ -22,7 +22,8 @@ export function plainMessage(text: string): string {
   return [...new Set(messages)].join(': ');
 }
 
-const CREATE = 'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ';
+const CREATE =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ';
 const EXEC = 'OCI runtime exec failed: exec failed: ';
 const PROCESS = 'unable to start container process: ';
 const INIT = 'error during container init: ';
@@ -47,7 +48,8 @@ function startError(before: string, complaint: string): StartError {
   if (has('permission denied')) return new StartError(message, 126, cause);
   if (has('is a directory')) return new StartError(`${message}: permission denied`, 126, cause);
   if (has('not a directory')) {
-    const hint = 'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+    const hint =
+      'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
     return new StartError(`${message}: ${hint}`, 127, cause);
   }
   if (has('executable file not found') || has('no such file or directory')) return new StartError(message, 127, cause);
@@ -68,7 +70,10 @@ function complaintOf(text: string, program: string): { complaint: string; ofProg
   if (start >= 0) return { complaint: message.slice(start), ofProgram: true };
   const missing = /executable file [`'"]?(.+?)[`'"]? not found/i.exec(message)?.[1];
   if (missing !== undefined) {
-    return about(missing.includes('/') ? `stat ${missing}: no such file or directory` : 'executable file not found in $PATH', missing);
+    return about(
+      missing.includes('/') ? `stat ${missing}: no such file or directory` : 'executable file not found in $PATH',
+      missing,
+    );
   }
   const refused = /^open executable: (.*)$/i.exec(message)?.[1]?.toLowerCase();
   if (refused !== undefined) {

@@ -16,7 +16,10 @@ const PROBE = 'causeway-probe-';
  * Undefined, or the reason why not. Asks the runtime for a container whose program does not exist: one that complains about
  * the program has got through cgroups and namespaces.
  */
-export async function probeRuntime(program: RuntimeProgram, options: { conmonPath: string; stateDir: string }): Promise<string | undefined> {
+export async function probeRuntime(
+  program: RuntimeProgram,
+  options: { conmonPath: string; stateDir: string },
+): Promise<string | undefined> {
   const { conmonPath, stateDir } = options;
   if (!isExecutableFile(conmonPath)) return errorMessage(missingProgram(conmonPath, 'conmon'));
   if (!isExecutableFile(program.path)) return errorMessage(missingProgram(program.path, program.packageName));
@@ -31,7 +34,10 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
     process: { user: { uid: 0, gid: 0 }, args: ['/causeway-probe'], env: ['PATH=/'], cwd: '/' },
     root: { path: rootfs },
     mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
-    linux: { cgroupsPath: `/causeway/${id}`, namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })) },
+    linux: {
+      cgroupsPath: `/causeway/${id}`,
+      namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })),
+    },
   };
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
   try {
@@ -45,22 +51,40 @@ export async function probeRuntime(program: RuntimeProgram, options: { conmonPat
 async function removeProbe(program: RuntimeProgram, stateDir: string, id: string): Promise<void> {
   await program.delete(id);
   await removeCgroupWhenEmpty(`/causeway/${id}`);
-  for (const directory of [program.stateDirectory(id), join(stateDir, id)]) rmSync(directory, { recursive: true, force: true });
+  for (const directory of [program.stateDirectory(id), join(stateDir, id)])
+    rmSync(directory, { recursive: true, force: true });
 }
 
 /** Of processes that were ended in the middle of theirs. */
 function leftProbes(stateDir: string): string[] {
-  return readdirSync(stateDir).filter((name) => name.startsWith(PROBE) && processState(Number(name.slice(PROBE.length))) === undefined);
+  return readdirSync(stateDir).filter(
+    (name) => name.startsWith(PROBE) && processState(Number(name.slice(PROBE.length))) === undefined,
+  );
 }
 
 /** Path and version line of each ('' where it cannot be run, or does not answer), and conmon's. */
-export async function versionsOf(programs: readonly RuntimeProgram[], conmonPath: string, operations: Operations, timeoutMs: number) {
+export async function versionsOf(
+  programs: readonly RuntimeProgram[],
+  conmonPath: string,
+  operations: Operations,
+  timeoutMs: number,
+) {
   const version = (runtime: string, path: string): Promise<string> =>
     operations
-      .run({ container: undefined, doing: '--version', runtime, timeoutMs }, (operation) => runQuickly(path, ['--version'], (pid) => operation.watch(pid, runtime)))
-      .then(({ output }) => output.split('\n')[0] ?? '', () => '');
-  const found = await Promise.all(programs.map(async ({ name, path }) => [name, { path, version: await version(name, path) }] as const));
-  return { runtimes: Object.fromEntries(found) as Record<string, { path: string; version: string }>, conmon: await version('conmon', conmonPath) };
+      .run({ container: undefined, doing: '--version', runtime, timeoutMs }, (operation) =>
+        runQuickly(path, ['--version'], (pid) => operation.watch(pid, runtime)),
+      )
+      .then(
+        ({ output }) => output.split('\n')[0] ?? '',
+        () => '',
+      );
+  const found = await Promise.all(
+    programs.map(async ({ name, path }) => [name, { path, version: await version(name, path) }] as const),
+  );
+  return {
+    runtimes: Object.fromEntries(found) as Record<string, { path: string; version: string }>,
+    conmon: await version('conmon', conmonPath),
+  };
 }
 
 function isExecutableFile(path: string): boolean {

@@ -35,7 +35,14 @@ export class RuntimeProgram {
   readonly #patience: Patience;
   #sealedFd: number | undefined;
 
-  constructor(options: { name: string; path: string; stateRoot: string; log: Log; operations: Operations; patience: Patience }) {
+  constructor(options: {
+    name: string;
+    path: string;
+    stateRoot: string;
+    log: Log;
+    operations: Operations;
+    patience: Patience;
+  }) {
     this.name = options.name;
     this.path = options.path;
     this.stateRoot = options.stateRoot;
@@ -72,11 +79,14 @@ export class RuntimeProgram {
       if (content.subarray(0, 4).toString('latin1') !== '\x7fELF') return this.path; // a script stays what it is
       try {
         const fd = openMemoryFile(this.name);
-        for (let offset = 0; offset < content.length; ) offset += writeSync(fd, content, offset);
+        for (let offset = 0; offset < content.length;) offset += writeSync(fd, content, offset);
         sealMemoryFile(fd);
         this.#sealedFd = fd;
       } catch (error) {
-        this.#log.debug({ error, runtime: this.path }, 'no executable memory files here: the runtime copies itself each time');
+        this.#log.debug(
+          { error, runtime: this.path },
+          'no executable memory files here: the runtime copies itself each time',
+        );
         return this.path;
       }
     }
@@ -105,10 +115,18 @@ export class RuntimeProgram {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
     if (this.flavour === 'crun' && existsSync(fifo)) return startByWriting(fifo);
     if (this.flavour === 'runc' && existsSync(fifo)) {
-      return this.#operations.run({ container: id, doing: 'start', runtime: 'the container\'s first process', timeoutMs: this.#patience.runtimeMs }, (operation) => {
-        operation.watch(process.pid, 'the container\'s first process');
-        return startByReading(fifo, process);
-      });
+      return this.#operations.run(
+        {
+          container: id,
+          doing: 'start',
+          runtime: "the container's first process",
+          timeoutMs: this.#patience.runtimeMs,
+        },
+        (operation) => {
+          operation.watch(process.pid, "the container's first process");
+          return startByReading(fifo, process);
+        },
+      );
     }
     const result = await this.run(['start', id], id);
     if (result.code !== 0) throw systemError(`start container: ${result.output}`);
@@ -124,9 +142,16 @@ export class RuntimeProgram {
     if (existsSync(directory) && !existsSync(join(directory, STATE_FILES[this.flavour]))) {
       try {
         const result = await this.run(['delete', '--force', id], undefined, this.#patience.graceMs);
-        if (result.code !== 0 && existsSync(directory)) this.#log.warn({ container: id, runtime: this.path, output: result.output }, 'the runtime could not delete a container; its state is removed by hand');
+        if (result.code !== 0 && existsSync(directory))
+          this.#log.warn(
+            { container: id, runtime: this.path, output: result.output },
+            'the runtime could not delete a container; its state is removed by hand',
+          );
       } catch (error) {
-        this.#log.warn({ container: id, error: errorMessage(error) }, 'the runtime did not delete a container; its state is removed by hand');
+        this.#log.warn(
+          { container: id, error: errorMessage(error) },
+          'the runtime did not delete a container; its state is removed by hand',
+        );
       }
     }
   }

@@ -16,9 +16,25 @@ import type { RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
-import { checkCgroupsPath, containerPids, isFrozen, joinContainerIfIn, killLeftovers, thaw, withoutLiftedQuota } from './container-cgroup.ts';
+import {
+  checkCgroupsPath,
+  containerPids,
+  isFrozen,
+  joinContainerIfIn,
+  killLeftovers,
+  thaw,
+  withoutLiftedQuota,
+} from './container-cgroup.ts';
 import { leftoversOf } from './container-leftovers.ts';
-import { clearUnfinishedNotes, noteAnew, notedIds, readNote, removeNote, writeNote, type ContainerNote } from './container-note.ts';
+import {
+  clearUnfinishedNotes,
+  noteAnew,
+  notedIds,
+  readNote,
+  removeNote,
+  writeNote,
+  type ContainerNote,
+} from './container-note.ts';
 import { forkedConmon, WatchedProcess } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { findProcesses, monitorsAtStart } from './find-processes.ts';
@@ -79,10 +95,25 @@ export class Runtime {
     for (const [name, path] of Object.entries(options.runtimes)) {
       const stateRoot = join(options.stateDir, 'runtimes', name);
       mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
-      this.#programs.set(name, new RuntimeProgram({ name, path, stateRoot, log: options.log, operations: this.#operations, patience: this.#patience }));
+      this.#programs.set(
+        name,
+        new RuntimeProgram({
+          name,
+          path,
+          stateRoot,
+          log: options.log,
+          operations: this.#operations,
+          patience: this.#patience,
+        }),
+      );
     }
     clearUnfinishedNotes(join(options.stateDir, 'containers'));
-    this.#live = new LiveContainers({ exitsDirectory: join(options.stateDir, 'exits'), operations: this.#operations, patience: this.#patience, log: options.log });
+    this.#live = new LiveContainers({
+      exitsDirectory: join(options.stateDir, 'exits'),
+      operations: this.#operations,
+      patience: this.#patience,
+      log: options.log,
+    });
   }
 
   /** Refuses with StartError (exitCode 126, 127 or 128) where the runtime refuses; leaves nothing behind then. */
@@ -93,14 +124,26 @@ export class Runtime {
     checkMountTargets(spec);
     const program = this.#program(request.runtime);
     if (!program.installed) throw missingProgram(program.path, program.packageName);
-    const note: ContainerNote = { id, bundle, runtime: program.name, tty, openStdin, stdinOnce, cgroupsPath: spec.linux.cgroupsPath };
+    const note: ContainerNote = {
+      id,
+      bundle,
+      runtime: program.name,
+      tty,
+      openStdin,
+      stdinOnce,
+      cgroupsPath: spec.linux.cgroupsPath,
+    };
     await this.#leftovers.clear(id);
     this.#live.exits.forget(id);
     writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
       mkdirSync(bundle, { recursive: true, mode: 0o700 });
       for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
-      writeFileSync(join(bundle, 'config.json'), serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec), { mode: 0o600 });
+      writeFileSync(
+        join(bundle, 'config.json'),
+        serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec),
+        { mode: 0o600 },
+      );
       const what = { container: id, doing: 'create', runtime: program.name, timeoutMs: this.#patience.runtimeMs };
       return { pid: await this.#operations.run(what, (operation) => this.#make(request, note, program, operation)) };
     } catch (error) {
@@ -110,7 +153,12 @@ export class Runtime {
     }
   }
 
-  async #make(request: CreateRequest, note: ContainerNote, program: RuntimeProgram, operation: Operation): Promise<number> {
+  async #make(
+    request: CreateRequest,
+    note: ContainerNote,
+    program: RuntimeProgram,
+    operation: Operation,
+  ): Promise<number> {
     const { id, bundle, spec } = request;
     const { pid: startedPid, reports } = startConmon({
       conmonPath: this.#options.conmonPath,
@@ -140,13 +188,15 @@ export class Runtime {
     const live = this.#live.get(id);
     await live.joined;
     if (live.exit !== undefined) return;
-    if (!(await live.program.start(id, live.process!))) this.#log.warn({ id }, 'the container ended before it was started');
+    if (!(await live.program.start(id, live.process!)))
+      this.#log.warn({ id }, 'the container ended before it was started');
   }
 
   async kill(id: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
     const live = this.#live.get(id);
     live.process?.signal(signal);
-    if (options.all) for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
+    if (options.all)
+      for (const pid of containerPids(live.note.cgroupsPath)) if (pid !== live.process?.pid) killProcess(pid, signal);
     // A frozen process does not die of a signal before it thaws.
     if (signal === SIGKILL && isFrozen(live.note.cgroupsPath)) thaw(live.note.cgroupsPath);
   }
@@ -208,7 +258,9 @@ export class Runtime {
   async #exitOf(live: Live): Promise<void> {
     if (await within(live.exited, this.#patience.conmonMs + this.#patience.killMs)) return;
     const pid = live.process?.pid ?? 0;
-    throw systemError(`container ${live.note.id}: process ${pid} was killed and does not end (state ${processState(pid) ?? 'gone'}): the kernel is busy with it, or a file system that it uses does not answer`);
+    throw systemError(
+      `container ${live.note.id}: process ${pid} was killed and does not end (state ${processState(pid) ?? 'gone'}): the kernel is busy with it, or a file system that it uses does not answer`,
+    );
   }
 
   /** How it ended is stored elsewhere now. */
@@ -250,7 +302,12 @@ export class Runtime {
       containerId: id,
       execId,
       directory: join(live.note.bundle, 'exec', execId),
-      conmonPath: this.#options.conmonPath, program: live.program, cgroupsPath: live.note.cgroupsPath, operations: this.#operations, patience: this.#patience, log: this.#log,
+      conmonPath: this.#options.conmonPath,
+      program: live.program,
+      cgroupsPath: live.note.cgroupsPath,
+      operations: this.#operations,
+      patience: this.#patience,
+      log: this.#log,
     });
     keepUntilEnded(live.execs, handle.gone);
     return handle;
@@ -273,8 +330,19 @@ export class Runtime {
   async recover(id: string, recorded?: ContainerNote): Promise<Recovered> {
     const known = this.#live.find(id);
     if (known?.process) return known.exit ? ended(known.exit) : { running: true, pid: known.process.pid };
-    const note = readNote(this.#noteFile(id)) ?? noteAnew(this.#noteFile(id), id, recorded, { programs: this.#programs.values(), monitors: this.#monitors, log: this.#log });
-    const gone: Recovered = { running: false, exitCode: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() };
+    const note =
+      readNote(this.#noteFile(id)) ??
+      noteAnew(this.#noteFile(id), id, recorded, {
+        programs: this.#programs.values(),
+        monitors: this.#monitors,
+        log: this.#log,
+      });
+    const gone: Recovered = {
+      running: false,
+      exitCode: UNKNOWN_EXIT_CODE,
+      oomKilled: false,
+      at: new Date().toISOString(),
+    };
     if (note === undefined) return gone;
     const program = this.#program(note.runtime);
     const found = findProcesses(note, this.#monitors);
@@ -288,10 +356,16 @@ export class Runtime {
     if (found && this.#live.exits.read(id) === undefined) {
       const live = this.#live.track(note, program, new WatchedProcess(found.conmonPid));
       this.#live.setProcess(live, found.pid);
-      settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) => this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'));
+      settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) =>
+        this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'),
+      );
       return { running: true, pid: found.pid };
     }
-    const notice = await missedExit(note, this.#live.exits, { appearsWithinMs: found ? 2000 : 200, patience: this.#patience, log: this.#log });
+    const notice = await missedExit(note, this.#live.exits, {
+      appearsWithinMs: found ? 2000 : 200,
+      patience: this.#patience,
+      log: this.#log,
+    });
     const exit = notice ? { ...notice, oomKilled: wasOomKilled(note, notice.code) } : undefined;
     await this.#discard(id, note, program, { keepExit: true });
     return exit ? ended(exit) : gone;
@@ -309,7 +383,12 @@ export class Runtime {
 
   /** name -> path and version line ('' where it cannot be run), and conmon's. */
   version(): Promise<{ runtimes: Record<string, { path: string; version: string }>; conmon: string }> {
-    return versionsOf([...this.#programs.values()], this.#options.conmonPath, this.#operations, this.#patience.conmonMs);
+    return versionsOf(
+      [...this.#programs.values()],
+      this.#options.conmonPath,
+      this.#operations,
+      this.#patience.conmonMs,
+    );
   }
 
   /** Lets go of everything; containers run on. */
@@ -338,10 +417,18 @@ export class Runtime {
   }
 
   /** Teardown of what may be half there. Never rejects: see Leftovers. */
-  #discard(id: string, note: ContainerNote, program: RuntimeProgram, options: { keepExit?: boolean } = {}): Promise<void> {
+  #discard(
+    id: string,
+    note: ContainerNote,
+    program: RuntimeProgram,
+    options: { keepExit?: boolean } = {},
+  ): Promise<void> {
     const monitorEnded = this.#live.find(id)?.conmon.alive === false; // seen, so that nobody has to look for it
     this.#live.release(id);
-    return this.#leftovers.remove(id, [...leftoversOf(note, program, this.#patience, { monitorEnded }), ...(options.keepExit ? [] : this.#notesOf(id))]);
+    return this.#leftovers.remove(id, [
+      ...leftoversOf(note, program, this.#patience, { monitorEnded }),
+      ...(options.keepExit ? [] : this.#notesOf(id)),
+    ]);
   }
 
   #notesOf(id: string): Leftover[] {
@@ -352,4 +439,9 @@ export class Runtime {
   }
 }
 
-const ended = (exit: ContainerExit): Recovered => ({ running: false, exitCode: exit.code, oomKilled: exit.oomKilled, at: exit.at });
+const ended = (exit: ContainerExit): Recovered => ({
+  running: false,
+  exitCode: exit.code,
+  oomKilled: exit.oomKilled,
+  at: exit.at,
+});

@@ -35,7 +35,10 @@ export class SeccompCache {
     try {
       return compileFilter(toProfile(seccomp))?.toString('base64') ?? null;
     } catch (error) {
-      this.#log.warn({ error: errorMessage(error) }, 'the seccomp profile is compiled by the runtime, for each container');
+      this.#log.warn(
+        { error: errorMessage(error) },
+        'the seccomp profile is compiled by the runtime, for each container',
+      );
       return null;
     }
   }

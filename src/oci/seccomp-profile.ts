@@ -5,7 +5,11 @@
  */
 import type { OciSeccompArg } from './oci-spec.ts';
 
-const words = (text: string): readonly string[] => text.trim().split(/\s+/).filter((word) => word !== '');
+const words = (text: string): readonly string[] =>
+  text
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '');
 const lines = (text: string): readonly string[] => words(text.replace(/^\s*\/\/.*$/gm, ''));
 
 /** Allowed always, with any arguments. */

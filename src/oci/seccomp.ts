@@ -92,13 +92,20 @@ interface Profile {
   readonly defaultAction?: string;
   readonly defaultErrnoRet?: number | null;
   readonly architectures?: readonly string[] | null;
-  readonly archMap?: readonly { readonly architecture: string; readonly subArchitectures?: readonly string[] | null }[] | null;
+  readonly archMap?:
+    | readonly { readonly architecture: string; readonly subArchitectures?: readonly string[] | null }[]
+    | null;
   readonly flags?: readonly string[] | null;
   readonly syscalls?: readonly ProfileSyscall[] | null;
 }
 
 /** A user's profile in Docker's JSON format, conditions and all. What is wrong with it: kind `invalid`. */
-export function parseSeccomp(json: string, capabilities: readonly string[], architecture: string, kernelRelease: string): OciSeccomp {
+export function parseSeccomp(
+  json: string,
+  capabilities: readonly string[],
+  architecture: string,
+  kernelRelease: string,
+): OciSeccomp {
   let profile: Profile;
   try {
     profile = JSON.parse(json) as Profile;
@@ -110,7 +117,9 @@ export function parseSeccomp(json: string, capabilities: readonly string[], arch
   }
   checkShape(profile as Readonly<Record<string, unknown>>);
   if (profile.architectures?.length && profile.archMap?.length) {
-    throw invalid("both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'");
+    throw invalid(
+      "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'",
+    );
   }
   const native = SECCOMP_ARCHITECTURES[architecture]?.[0];
   const mapped = profile.archMap?.find((entry) => entry.architecture === native);
@@ -132,7 +141,9 @@ export function parseSeccomp(json: string, capabilities: readonly string[], arch
   }
   return {
     defaultAction: profile.defaultAction as SeccompAction,
-    ...(profile.defaultErrnoRet === undefined || profile.defaultErrnoRet === null ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
+    ...(profile.defaultErrnoRet === undefined || profile.defaultErrnoRet === null
+      ? {}
+      : { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: mapped ? [mapped.architecture, ...(mapped.subArchitectures ?? [])] : (profile.architectures ?? []),
     ...(profile.flags?.length ? { flags: profile.flags } : {}),
     syscalls,
@@ -148,7 +159,17 @@ const PROFILE: Shape = {
   architectures: 'texts',
   archMap: [{ architecture: 'text', subArchitectures: 'texts' }],
   flags: 'texts',
-  syscalls: [{ name: 'text', names: 'texts', action: 'text', errnoRet: 'number', args: [{ index: 'number', value: 'number', valueTwo: 'number', op: 'text' }], includes: CONDITION, excludes: CONDITION }],
+  syscalls: [
+    {
+      name: 'text',
+      names: 'texts',
+      action: 'text',
+      errnoRet: 'number',
+      args: [{ index: 'number', value: 'number', valueTwo: 'number', op: 'text' }],
+      includes: CONDITION,
+      excludes: CONDITION,
+    },
+  ],
 };
 
 /** Throws in the words of Go's decoder for what is of another type than the format says; what is absent or null is not there. */
@@ -156,12 +177,15 @@ function checkShape(profile: Readonly<Record<string, unknown>>): void {
   const check = (value: unknown, shape: Shape, path: string): void => {
     const wrong = (type: string): never => {
       const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-      throw invalid(`opening seccomp profile failed: decoding seccomp profile failed: json: cannot unmarshal ${found} into Go struct field ${path} of type ${type}`);
+      throw invalid(
+        `opening seccomp profile failed: decoding seccomp profile failed: json: cannot unmarshal ${found} into Go struct field ${path} of type ${type}`,
+      );
     };
     if (value === undefined || value === null) return;
     if (shape === 'text') return void (typeof value === 'string' || wrong('string'));
     if (shape === 'number') return void (Number.isInteger(value) || wrong('uint'));
-    if (shape === 'texts') return void ((Array.isArray(value) && value.every((item) => typeof item === 'string')) || wrong('[]string'));
+    if (shape === 'texts')
+      return void ((Array.isArray(value) && value.every((item) => typeof item === 'string')) || wrong('[]string'));
     if (Array.isArray(shape)) {
       if (!Array.isArray(value)) return wrong('[]struct');
       for (const item of value as unknown[]) {
@@ -171,7 +195,8 @@ function checkShape(profile: Readonly<Record<string, unknown>>): void {
       return;
     }
     if (typeof value !== 'object' || Array.isArray(value)) return wrong('struct');
-    for (const [field, inner] of Object.entries(shape)) check((value as Record<string, unknown>)[field], inner as Shape, `${path}.${field}`);
+    for (const [field, inner] of Object.entries(shape))
+      check((value as Record<string, unknown>)[field], inner as Shape, `${path}.${field}`);
   };
   check(profile, PROFILE, 'Seccomp');
 }

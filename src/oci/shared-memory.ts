@@ -7,7 +7,13 @@ import { mount, MS_NODEV, MS_NOEXEC, MS_NOSUID, unmount } from '../kernel/mount.
 export function mountSharedMemory(directory: string, sizeBytes: number): void {
   unmountSharedMemory(directory); // of a run that a crash cut off
   mkdirSync(directory, { recursive: true });
-  mount({ source: 'shm', target: directory, type: 'tmpfs', flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, data: `mode=1777,size=${sizeBytes}` });
+  mount({
+    source: 'shm',
+    target: directory,
+    type: 'tmpfs',
+    flags: MS_NOSUID | MS_NODEV | MS_NOEXEC,
+    data: `mode=1777,size=${sizeBytes}`,
+  });
 }
 
 /** What is not there is fine. */

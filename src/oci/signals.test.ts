@@ -11,7 +11,7 @@ test('every way to name a signal', () => {
   assert.equal(parseSignal('64'), 64);
 });
 
-test('what is no signal is refused in Docker\'s words', () => {
+test("what is no signal is refused in Docker's words", () => {
   for (const text of ['NOPE', '0', '65', '-1', 'SIG', 'RTMIN+31', 'RTMAX+1', '']) {
     assert.throws(() => parseSignal(text), { message: `invalid signal: ${text}`, kind: 'invalid' });
   }

@@ -7,7 +7,9 @@ export const SIGKILL = 9;
 const RT_MIN = 34;
 const RT_MAX = 64;
 
-const numbers = new Map<string, number>(Object.entries(constants.signals).map(([name, number]) => [name.slice(3), number]));
+const numbers = new Map<string, number>(
+  Object.entries(constants.signals).map(([name, number]) => [name.slice(3), number]),
+);
 numbers.set('CLD', 17);
 
 /** The signal's number. What is no signal: kind `invalid`, Docker's text ('invalid signal: NOPE'). */

@@ -17,10 +17,20 @@ export interface EndedProcess {
  * Gives conmon its time, then kills it, so that its end tells those who wait. Resolves to the exit code that nobody has asked the kernel for;
  * undefined where conmon spoke, or where it has asked.
  */
-export async function endSilentConmon({ container, process, conmon, said }: EndedProcess, waitMs: number, log: Log): Promise<number | undefined> {
+export async function endSilentConmon(
+  { container, process, conmon, said }: EndedProcess,
+  waitMs: number,
+  log: Log,
+): Promise<number | undefined> {
   if (await within(said, waitMs)) return undefined;
   const code = zombieExitCode(process.pid, conmon.pid);
-  const facts = { container, conmon: conmon.pid, state: processState(conmon.pid), process: process.pid, exitCode: code };
+  const facts = {
+    container,
+    conmon: conmon.pid,
+    state: processState(conmon.pid),
+    process: process.pid,
+    exitCode: code,
+  };
   log.error(facts, `conmon did not say within ${waitMs / 1000} s how the process ended, and is killed`);
   conmon.signal(SIGKILL);
   return code;

@@ -30,13 +30,21 @@ export const MASKED_PATHS: readonly string[] = [
   '/sys/devices/virtual/powercap',
 ];
 
-export const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const READONLY_PATHS: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
 
 /** A namespace of the container's own, the host's, or that of another container (a path as /proc/PID/ns/ipc). */
 export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
 
 /** `home`: what HOME is where `env` does not say it. */
-export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & { readonly home?: string };
+export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & {
+  readonly home?: string;
+};
 
 export interface SpecInput {
   readonly record: ContainerRecord;
@@ -79,7 +87,8 @@ export function buildSpec(input: SpecInput): OciSpec {
   const command = [record.path, ...record.args];
   const seccomp = seccompOf(wanted.privileged, security, capabilities, host);
   const propagation = rootfsPropagation(input.mounts);
-  const ipc = wanted.ipcMode === 'none' ? 'none' : input.ipc === 'host' ? 'host' : input.ipc === 'private' ? 'private' : 'shared';
+  const ipc =
+    wanted.ipcMode === 'none' ? 'none' : input.ipc === 'host' ? 'host' : input.ipc === 'private' ? 'private' : 'shared';
   const [rows, columns] = wanted.consoleSize;
   return {
     ociVersion: '1.0.2',

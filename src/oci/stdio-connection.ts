@@ -135,7 +135,9 @@ export class StdioConnection {
   // Reads while every session has room; with none left, what comes is dropped.
   #regulate(): void {
     if (this.#state !== 'open') return;
-    this.#watch.watch({ readable: ![...this.#sessions].some((session) => (this.#resting ? session.overfull : session.full)) });
+    this.#watch.watch({
+      readable: ![...this.#sessions].some((session) => (this.#resting ? session.overfull : session.full)),
+    });
   }
 
   #write(chunk: Buffer): Promise<void> {
@@ -146,7 +148,11 @@ export class StdioConnection {
 
   // A process that has ended or closed its stdin: as with a pipe that nobody reads, the rest is nobody's.
   async #send(chunk: Buffer): Promise<void> {
-    for (let offset = 0; offset < chunk.length && this.#state === 'open' && !this.#stdinEnded; offset += STDIN_PACKET_BYTES) {
+    for (
+      let offset = 0;
+      offset < chunk.length && this.#state === 'open' && !this.#stdinEnded;
+      offset += STDIN_PACKET_BYTES
+    ) {
       const part = chunk.subarray(offset, offset + STDIN_PACKET_BYTES);
       try {
         while (this.#state === 'open' && !sendPacket(this.#fd, part)) await this.#writable();

@@ -68,10 +68,17 @@ function open(source: string, subpath: string): number {
   } catch (error) {
     const code = errorCode(error);
     if (code === 'EXDEV' || code === 'ELOOP') {
-      throw invalid(`path concatenation escapes the base directory, base: ${JSON.stringify(source)}, subpath: ${JSON.stringify(subpath)}`, error);
+      throw invalid(
+        `path concatenation escapes the base directory, base: ${JSON.stringify(source)}, subpath: ${JSON.stringify(subpath)}`,
+        error,
+      );
     }
-    const reason = error instanceof KernelError ? `${error.reason.charAt(0).toLowerCase()}${error.reason.slice(1)}` : errorMessage(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(`cannot access path ${source}/${subpath}: ${reason}`, error);
+    const reason =
+      error instanceof KernelError
+        ? `${error.reason.charAt(0).toLowerCase()}${error.reason.slice(1)}`
+        : errorMessage(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw notFound(`cannot access path ${source}/${subpath}: ${reason}`, error);
     throw new CausewayError('system', `cannot access path ${source}/${subpath}: ${reason}`, { cause: error });
   }
 }

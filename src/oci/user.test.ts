@@ -17,10 +17,12 @@ function makeRootfs(files: { passwd?: string; group?: string }): string {
   return rootfs;
 }
 
-const look = (rootfs: string, user: string, groupAdd: string[] = []) => resolveUser(rootfs, { user, groupAdd, container: 'web' });
+const look = (rootfs: string, user: string, groupAdd: string[] = []) =>
+  resolveUser(rootfs, { user, groupAdd, container: 'web' });
 
 const usual = makeRootfs({
-  passwd: 'root:x:0:0:root:/root:/bin/sh\n# note\n\nweb:x:33:34:Web:/var/www:/bin/false\n1000:x:0:0::/odd:\nbroken\nback:x:-5:0::/:\n',
+  passwd:
+    'root:x:0:0:root:/root:/bin/sh\n# note\n\nweb:x:33:34:Web:/var/www:/bin/false\n1000:x:0:0::/odd:\nbroken\nback:x:-5:0::/:\n',
   group: 'root:x:0:\nweb:x:34:\nstaff:x:50:web,other\nwheel:x:10:root\n7:x:0:\n',
 });
 const lookUp = (user: string, add: string[] = []) => look(usual, user, add);
@@ -31,7 +33,12 @@ test('by name, by number, with a group, with more groups', async () => {
   assert.deepEqual(await lookUp('33'), { uid: 33, gid: 34, additionalGids: [34, 50], home: '/var/www' });
   assert.deepEqual(await lookUp('web:staff'), { uid: 33, gid: 50, additionalGids: [50], home: '/var/www' });
   assert.deepEqual(await lookUp('2000'), { uid: 2000, gid: 0, additionalGids: [0], home: '/' });
-  assert.deepEqual(await lookUp('2000:2001', ['staff', '9']), { uid: 2000, gid: 2001, additionalGids: [2001, 50, 9], home: '/' });
+  assert.deepEqual(await lookUp('2000:2001', ['staff', '9']), {
+    uid: 2000,
+    gid: 2001,
+    additionalGids: [2001, 50, 9],
+    home: '/',
+  });
   assert.equal((await lookUp(':staff')).gid, 50);
 });
 
@@ -41,9 +48,11 @@ test('a number is a number, whoever is called by it', async () => {
   assert.deepEqual((await lookUp('web', ['7'])).additionalGids, [34, 50, 7]);
 });
 
-test('what is not found, in Docker\'s words', async () => {
+test("what is not found, in Docker's words", async () => {
   await assert.rejects(lookUp('nobody'), { message: 'unable to find user nobody: no matching entries in passwd file' });
-  await assert.rejects(lookUp('web:nogroup'), { message: 'unable to find group nogroup: no matching entries in group file' });
+  await assert.rejects(lookUp('web:nogroup'), {
+    message: 'unable to find group nogroup: no matching entries in group file',
+  });
   await assert.rejects(lookUp('', ['nogroup']), { message: 'Unable to find group nogroup' });
   await assert.rejects(lookUp('2147483648'), { message: 'uids and gids must be in range 0-2147483647' });
   await assert.rejects(lookUp('back'), { message: 'uids and gids must be in range 0-2147483647' });
@@ -78,7 +87,10 @@ test('a FIFO in their place is not opened, and there is nobody in it', async () 
 });
 
 test('a long file is read to its end in pieces, between which others have their turn', async () => {
-  const filler = Array.from({ length: 60_000 }, (_, i) => `user${i}:x:${i + 5000}:100:${'x'.repeat(20)}:/home:/bin/sh\n`).join('');
+  const filler = Array.from(
+    { length: 60_000 },
+    (_, i) => `user${i}:x:${i + 5000}:100:${'x'.repeat(20)}:/home:/bin/sh\n`,
+  ).join('');
   const rootfs = makeRootfs({ passwd: `${filler}last:x:7:8::/last:`, group: `${filler}friends:x:9:first,last\n` });
   let turns = 0;
   const counter = setInterval(() => turns++, 0);
@@ -90,7 +102,10 @@ test('a long file is read to its end in pieces, between which others have their 
 test('beyond the bounds: an error that names the container, the file, its size and the bound', async () => {
   const rootfs = makeRootfs({ passwd: 'web:x:1:1::/:\n' });
   truncateSync(join(rootfs, 'etc/passwd'), 150_000_000);
-  await assert.rejects(look(rootfs, 'web'), { message: '/etc/passwd of container web is 150000000 bytes long: at most 16777216 bytes are read; make it shorter to look up users in it' });
+  await assert.rejects(look(rootfs, 'web'), {
+    message:
+      '/etc/passwd of container web is 150000000 bytes long: at most 16777216 bytes are read; make it shorter to look up users in it',
+  });
   truncateSync(join(rootfs, 'etc/passwd'), 2_000_000);
   await assert.rejects(look(rootfs, 'nobody'), /\/etc\/passwd of container web has a line of more than 1048576 bytes/);
   assert.equal((await look(rootfs, 'web')).uid, 1, 'what stands before it is found');

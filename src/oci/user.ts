@@ -44,7 +44,10 @@ export async function resolveUser(rootfs: string, { user, groupAdd, container }:
     if (gid === undefined) throw systemError(complaint);
     return inRange(gid);
   };
-  const gid = groupPart === '' ? inRange(entry?.gid ?? 0) : gidOf(groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
+  const gid =
+    groupPart === ''
+      ? inRange(entry?.gid ?? 0)
+      : gidOf(groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
   const added = groupAdd.map((group) => gidOf(group, `Unable to find group ${group}`));
   return { uid, gid, additionalGids: [...new Set([gid, ...found.memberOf, ...added])], home: entry?.home || '/' };
 }
@@ -84,7 +87,9 @@ async function findGroups(file: File, names: ReadonlySet<string>, member: string
     if (member === undefined) return byName.size === names.size;
     if (member !== '' && members.split(',').includes(member)) memberOf.push(idOf(gid));
     if (memberOf.length > MAX_GROUPS) {
-      throw systemError(`user ${member} is in more than ${MAX_GROUPS} groups in /etc/group of container ${file.container}: the kernel allows no more`);
+      throw systemError(
+        `user ${member} is in more than ${MAX_GROUPS} groups in /etc/group of container ${file.container}: the kernel allows no more`,
+      );
     }
     return false;
   });

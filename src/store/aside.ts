@@ -4,7 +4,17 @@
  * record again. A file that is deleted is forgotten, and what belongs to it is removed by the next start.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { syncDirectory } from '../base/sync-directories.ts';
 import { dirname, join } from 'node:path';
 import { errorCode, errorMessage } from '../base/errors.ts';
@@ -67,7 +77,7 @@ export class AsideDirectory {
     try {
       const fd = openSync(beside, 'w', 0o600);
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+        for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -94,12 +104,18 @@ export class AsideDirectory {
     const directory = join(this.#path, table);
     let names: string[];
     try {
-      names = readdirSync(directory).filter((name) => name.endsWith('.json')).sort();
+      names = readdirSync(directory)
+        .filter((name) => name.endsWith('.json'))
+        .sort();
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return [];
       throw error;
     }
-    return names.map((name) => ({ key: name.slice(0, -'.json'.length), file: join(directory, name), bytes: readFileSync(join(directory, name)) }));
+    return names.map((name) => ({
+      key: name.slice(0, -'.json'.length),
+      file: join(directory, name),
+      bytes: readFileSync(join(directory, name)),
+    }));
   }
 }
 
@@ -112,6 +128,12 @@ export function describeReplaced({ table, key, file, reason }: Omit<AsideRecord,
 }
 
 export const REPLACED_ADVICE = 'see whether it is as it should be, then delete that file';
-export const ASIDE_ADVICE = 'mend the file and start the daemon again, and it is taken up; delete the file and start the daemon again, and what is left of it is removed';
+export const ASIDE_ADVICE =
+  'mend the file and start the daemon again, and it is taken up; delete the file and start the daemon again, and what is left of it is removed';
 
-const NOUNS: Readonly<Record<string, string>> = { containers: 'container', networks: 'network', sandboxes: 'networking of container', volumes: 'volume' };
+const NOUNS: Readonly<Record<string, string>> = {
+  containers: 'container',
+  networks: 'network',
+  sandboxes: 'networking of container',
+  volumes: 'volume',
+};

@@ -55,12 +55,18 @@ test('a file that is cut off at any place is never mapped: the copy is taken, an
     assert.equal(store.get('networks', 'key10'), undefined);
     assert.equal(store.restoredFrom !== undefined, damage !== undefined);
     await store.close();
-    assert.equal(readdirSync(path).filter((name) => name.startsWith('data.mdb.damaged-')).length, damage === undefined ? 0 : 1);
+    assert.equal(
+      readdirSync(path).filter((name) => name.startsWith('data.mdb.damaged-')).length,
+      damage === undefined ? 0 : 1,
+    );
   }
 });
 
 test('an empty or missing file is one that is damaged where there is a copy, and a new one where there is none', async () => {
-  for (const [name, change] of [['empty', (file: string) => truncateSync(file, 0)], ['missing', (file: string) => rmSync(file)]] as const) {
+  for (const [name, change] of [
+    ['empty', (file: string) => truncateSync(file, 0)],
+    ['missing', (file: string) => rmSync(file)],
+  ] as const) {
     const store = Store.open(damaged(name, change));
     assert.deepEqual(store.get('containers', 'key7'), valueOf(7));
     await store.close();
@@ -81,12 +87,16 @@ test('noise in any page that is in use is seen, and without a copy the way out i
     });
     if (damageOf(join(path, 'data.mdb')) !== undefined) seen += 1;
     const store = Store.open(path); // never a signal, whichever page it is
-    for (let n = 1; n < 40; n += 2) if (n % 5 !== 0) assert.deepEqual(store.get('containers', `key${n}`), valueOf(n), `page ${page}`);
+    for (let n = 1; n < 40; n += 2)
+      if (n % 5 !== 0) assert.deepEqual(store.get('containers', `key${n}`), valueOf(n), `page ${page}`);
     await store.close();
   }
   assert.ok(seen > 10, `${seen} pages`);
   const bare = damaged('bare', (file) => truncateSync(file, 5000), false);
-  assert.throws(() => Store.open(bare), /data\.mdb is damaged \(.*\), and there is no copy of it: bring it back from a backup; or move it away/);
+  assert.throws(
+    () => Store.open(bare),
+    /data\.mdb is damaged \(.*\), and there is no copy of it: bring it back from a backup; or move it away/,
+  );
 });
 
 test('a copy that is not whole is none', async () => {

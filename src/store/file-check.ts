@@ -74,7 +74,7 @@ class FileCheck {
   /** Many pages at once: a read a page would cost a start with a thousand containers more than all the rest. */
   #read(from: number): void {
     const bytes = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, this.#size - from));
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const read = readSync(this.#fd, bytes, done, bytes.length - done, from + done);
       if (read === 0) throw new Damage(`it ends at byte ${from + done}`);
       done += read;
@@ -106,7 +106,14 @@ class FileCheck {
       if (transaction === 0n) return undefined;
     } else if ((page.readUInt16LE(18) & META) === 0 || body.readUInt32LE(0) !== MAGIC) return undefined;
     if (pageBytes < 512 || pageBytes > 65536 || (pageBytes & (pageBytes - 1)) !== 0) return undefined;
-    return { pageBytes, unsynced: (body.readUInt16LE(28) & UNSYNCED) !== 0, boot: body.readBigInt64LE(136), transaction: body.readBigUInt64LE(128), lastPage: body.readBigUInt64LE(120), roots: [body.readBigUInt64LE(24 + 40), body.readBigUInt64LE(72 + 40)] };
+    return {
+      pageBytes,
+      unsynced: (body.readUInt16LE(28) & UNSYNCED) !== 0,
+      boot: body.readBigInt64LE(136),
+      transaction: body.readBigUInt64LE(128),
+      lastPage: body.readBigUInt64LE(120),
+      roots: [body.readBigUInt64LE(24 + 40), body.readBigUInt64LE(72 + 40)],
+    };
   }
 
   #tree(root: bigint, meta: Meta, depth: number): void {
@@ -118,17 +125,20 @@ class FileCheck {
     this.#seen.add(number);
     const page = this.#bytes(number * this.#pageBytes, this.#pageBytes);
     const kind = page.readUInt16LE(18) & (BRANCH | LEAF | OVERFLOW | META);
-    if (page.readBigUInt64LE(0) !== root || (kind !== BRANCH && kind !== LEAF)) throw new Damage(`page ${number} is no page of records`);
+    if (page.readBigUInt64LE(0) !== root || (kind !== BRANCH && kind !== LEAF))
+      throw new Damage(`page ${number} is no page of records`);
     this.#nodes(page, number, kind, meta, depth);
   }
 
   #nodes(page: Buffer, number: number, kind: number, meta: Meta, depth: number): void {
     // Offsets count from behind the header.
     const [lower, upper] = [page.readUInt16LE(20), page.readUInt16LE(22)];
-    if (lower % 2 !== 0 || lower > upper || upper + HEADER > this.#pageBytes) throw new Damage(`page ${number} has no sense`);
+    if (lower % 2 !== 0 || lower > upper || upper + HEADER > this.#pageBytes)
+      throw new Damage(`page ${number} has no sense`);
     for (let i = 0; i < lower / 2; i++) {
       const at = page.readUInt16LE(HEADER + 2 * i) + HEADER;
-      if (at < upper + HEADER || at + 8 > this.#pageBytes) throw new Damage(`page ${number} has a record outside of it`);
+      if (at < upper + HEADER || at + 8 > this.#pageBytes)
+        throw new Damage(`page ${number} has a record outside of it`);
       const flags = page.readUInt16LE(at + 4);
       const keyBytes = page.readUInt16LE(at + 6);
       const low = page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 65536;
@@ -150,11 +160,14 @@ class FileCheck {
 
   #overflow(first: bigint, valueBytes: number, meta: Meta): void {
     const pages = Math.floor((HEADER - 1 + valueBytes) / this.#pageBytes) + 1;
-    if (first < 2n || first + BigInt(pages) - 1n > meta.lastPage) throw new Damage(`a value is on page ${first}, and the last is ${meta.lastPage}`);
+    if (first < 2n || first + BigInt(pages) - 1n > meta.lastPage)
+      throw new Damage(`a value is on page ${first}, and the last is ${meta.lastPage}`);
     const at = Number(first) * this.#pageBytes;
     const header = this.#bytes(at, HEADER);
-    if (header.readBigUInt64LE(0) !== first || (header.readUInt16LE(18) & OVERFLOW) === 0) throw new Damage(`page ${first} is no page of a long value`);
-    if (at + pages * this.#pageBytes > this.#size) throw new Damage(`it ends at byte ${this.#size}, in the middle of a value`);
+    if (header.readBigUInt64LE(0) !== first || (header.readUInt16LE(18) & OVERFLOW) === 0)
+      throw new Damage(`page ${first} is no page of a long value`);
+    if (at + pages * this.#pageBytes > this.#size)
+      throw new Damage(`it ends at byte ${this.#size}, in the middle of a value`);
   }
 }
 

@@ -32,7 +32,10 @@ class Watched {
   }
 }
 
-for (const { count, bytes, most } of [{ count: 20, bytes: 4 * MEGABYTE, most: 1 }, { count: 2000, bytes: 1000, most: 128 }]) {
+for (const { count, bytes, most } of [
+  { count: 20, bytes: 4 * MEGABYTE, most: 1 },
+  { count: 2000, bytes: 1000, most: 128 },
+]) {
   test(`of ${count} records of ${bytes} bytes at most ${most} are copied in one turn of the event loop`, async () => {
     const watched = new Watched();
     await writeCopy(dir, watched.records(count, bytes));
@@ -50,7 +53,9 @@ test('a copy begins with one record, not with all that there is', async () => {
   const held = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
   const before = held();
   const copying = store.copyNow();
-  await Promise.resolve().then(() => {}).then(() => {}); // what it does before it waits for anything
+  await Promise.resolve()
+    .then(() => {})
+    .then(() => {}); // what it does before it waits for anything
   assert.ok(held() - before < 24 * MEGABYTE, `${held() - before} bytes`);
   await copying;
   await store.close();
@@ -59,7 +64,14 @@ test('a copy begins with one record, not with all that there is', async () => {
 test('a copy is of one moment, whatever changes while it is made', async () => {
   const path = join(dir, 'moment');
   const store = Store.open(path);
-  const write = (value: string) => store.commit(Array.from({ length: 20 }, (_, n) => ({ table: n < 10 ? ('networks' as const) : ('volumes' as const), key: `k${n}`, value: value.repeat(300_000) })));
+  const write = (value: string) =>
+    store.commit(
+      Array.from({ length: 20 }, (_, n) => ({
+        table: n < 10 ? ('networks' as const) : ('volumes' as const),
+        key: `k${n}`,
+        value: value.repeat(300_000),
+      })),
+    );
   await write('a');
   const copying = store.copyNow();
   const values = () => new Set(readCopy(path)!.records.map(({ value }) => (value as string)[0]));
@@ -91,8 +103,15 @@ test('the state grows beyond what is mapped while a copy is made', async () => {
 
 test('a copy is taken only when it is whole, and of it what is wanted', async () => {
   const path = copyFile(dir);
-  const records = [{ table: 'meta', key: 'line', value: 'a\nb' }, { table: 'meta', key: 'empty', value: '' }, { table: 'volumes', key: 'ä', value: { long: 'ü'.repeat(300_000) } }];
-  await writeCopy(dir, records.map(({ table, key, value }) => ({ table, key, bytes: Buffer.from(JSON.stringify(value)) })));
+  const records = [
+    { table: 'meta', key: 'line', value: 'a\nb' },
+    { table: 'meta', key: 'empty', value: '' },
+    { table: 'volumes', key: 'ä', value: { long: 'ü'.repeat(300_000) } },
+  ];
+  await writeCopy(
+    dir,
+    records.map(({ table, key, value }) => ({ table, key, bytes: Buffer.from(JSON.stringify(value)) })),
+  );
   assert.deepEqual(readCopy(dir)?.records, records);
   assert.deepEqual(readCopy(dir, ({ key }) => key === 'empty')?.records, [records[1]]);
   const whole = readFileSync(path);

@@ -18,10 +18,19 @@ function numbers(seed: number): (below: number) => number {
 
 test('no commit needs more pages than were seen to, of short and long values, few and many records, in a file that has free pages and in one that has none', async () => {
   const next = numbers(9);
-  const root = open({ path: join(dir, 'bound'), maxDbs: TABLES.length, noMemInit: true, mapSize: 1 << 30, noSync: true });
+  const root = open({
+    path: join(dir, 'bound'),
+    maxDbs: TABLES.length,
+    noMemInit: true,
+    mapSize: 1 << 30,
+    noSync: true,
+  });
   const tables = TABLES.map((name) => root.openDB<unknown, string>({ name, encoding: 'json' }));
   const use = (): FileUse => {
-    const { pageSize: pageBytes, lastPageNumber: lastPage } = root.getStats() as { pageSize: number; lastPageNumber: number };
+    const { pageSize: pageBytes, lastPageNumber: lastPage } = root.getStats() as {
+      pageSize: number;
+      lastPageNumber: number;
+    };
     return { pageBytes, lastPage };
   };
   let closest = 0;

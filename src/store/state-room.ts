@@ -74,7 +74,10 @@ export class StateRoom {
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     const { size } = fstatSync(fd);
     const room = new StateRoom(dir, fd);
-    const failure = room.#extend([size + STEP_BYTES, size + RESERVE_BYTES.making, Math.max(size, FIRST_BYTES)], FIRST_BYTES);
+    const failure = room.#extend(
+      [size + STEP_BYTES, size + RESERVE_BYTES.making, Math.max(size, FIRST_BYTES)],
+      FIRST_BYTES,
+    );
     if (failure === undefined || size > 0) return room;
     room.close();
     for (const name of ['data.mdb', 'lock.mdb']) rmSync(join(dir, name));
@@ -102,7 +105,10 @@ export class StateRoom {
         this.#waiting -= 1;
       }
     });
-    this.#queue = turn.then(() => {}, () => {});
+    this.#queue = turn.then(
+      () => {},
+      () => {},
+    );
     return (await turn).work;
   }
 
@@ -213,4 +219,5 @@ function allocateLock(fd: number, isNew: boolean): void {
 type Failure = Pick<KernelError, 'code' | 'reason'>;
 
 /** As the rest of the engine says it: 'no space left on device'. */
-const refusal = ({ code, reason }: Failure, path: string): Error => systemError(reason.charAt(0).toLowerCase() + reason.slice(1), hostFailure(code, path));
+const refusal = ({ code, reason }: Failure, path: string): Error =>
+  systemError(reason.charAt(0).toLowerCase() + reason.slice(1), hostFailure(code, path));

@@ -49,7 +49,9 @@ test('kill -9 loses nothing that was acknowledged and leaves no half commit', { 
   );
   let acknowledged = 0;
   for (const killAfter of [1, 40, 173]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, String(acknowledged + 1)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', program, String(acknowledged + 1)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let seen = 0;
     let tail = '';
     child.stdout.on('data', (chunk: Buffer) => {

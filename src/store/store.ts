@@ -13,14 +13,22 @@ import type { Log } from '../base/log.ts';
 import { damageOf } from './file-check.ts';
 import { readCopy, writeCopy, type StateCopy, type StoredRecord } from './state-copy.ts';
 import { StateRoom, type FileUse, type Need } from './state-room.ts';
-import { AsideDirectory, ASIDE_ADVICE, describeAside, describeReplaced, readRecord, REPLACED_ADVICE, type AsideRecord, type TableShape } from './aside.ts';
+import {
+  AsideDirectory,
+  ASIDE_ADVICE,
+  describeAside,
+  describeReplaced,
+  readRecord,
+  REPLACED_ADVICE,
+  type AsideRecord,
+  type TableShape,
+} from './aside.ts';
 
 /** lmdb gives errno numbers as codes. */
 const ENOSPC = constants.errno.ENOSPC;
 
 /** At most that much of what happened is unknown to the copy. */
 const COPY_DELAY_MS = 5000;
-
 
 export const TABLES = ['containers', 'networks', 'sandboxes', 'volumes', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -84,7 +92,12 @@ export class Store {
 
   static #map(dir: string, room: StateRoom, options: StoreOptions): Store {
     try {
-      return new Store(open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: options.mapBytes ?? 1 << 30 }), room, dir, options);
+      return new Store(
+        open({ path: dir, maxDbs: TABLES.length, noMemInit: true, mapSize: options.mapBytes ?? 1 << 30 }),
+        room,
+        dir,
+        options,
+      );
     } catch (error) {
       room.close();
       throw error;
@@ -113,13 +126,22 @@ export class Store {
   /** Containers that are there and have no record: the file in their place keeps them from being cleared away. */
   setUnknownAside(ids: readonly string[]): void {
     if (ids.length === 0) return;
-    const bytes = Buffer.from(JSON.stringify({ lost: 'the record of this container was lost with the state; delete this file and start the daemon again to remove what is left of it' }));
-    this.#setAside('containers', ids.map((key) => ({ key, bytes, reason: 'it is lost' })));
+    const bytes = Buffer.from(
+      JSON.stringify({
+        lost: 'the record of this container was lost with the state; delete this file and start the daemon again to remove what is left of it',
+      }),
+    );
+    this.#setAside(
+      'containers',
+      ids.map((key) => ({ key, bytes, reason: 'it is lost' })),
+    );
   }
 
   #fill(copy: StateCopy): void {
     this.restoredFrom = { at: copy.at, file: this.#path };
-    this.#commitAtOnce(copy.records.flatMap(({ table, key, value }) => (isTable(table) ? [{ table, key, value }] : [])));
+    this.#commitAtOnce(
+      copy.records.flatMap(({ table, key, value }) => (isTable(table) ? [{ table, key, value }] : [])),
+    );
   }
 
   /** Sees to a copy of what is there now, soon: a burst of changes is copied once. */
@@ -179,7 +201,11 @@ export class Store {
         else bad.push({ key, bytes, reason: read.reason });
       }
       const restored = bad.length > 0 ? this.#restore(table, bad) : new Map<string, unknown>();
-      if (bad.length > restored.size) this.#setAside(table, bad.filter(({ key }) => !restored.has(key)));
+      if (bad.length > restored.size)
+        this.#setAside(
+          table,
+          bad.filter(({ key }) => !restored.has(key)),
+        );
       this.#looked.add(table);
       return [...good, ...(restored.values() as Iterable<T>)];
     } catch (error) {
@@ -206,15 +232,26 @@ export class Store {
   /** Gives those back that the copy has; by key. */
   #restore(table: TableName, bad: readonly BadRecord[]): Map<string, unknown> {
     const keys = new Set(bad.map(({ key }) => key));
-    const copied = new Map(readCopy(this.#path, (record) => record.table === table && keys.has(record.key))?.records.map(({ key, value }) => [key, value]));
-    const known = bad.filter(({ key }) => copied.has(key) && 'value' in readRecord(Buffer.from(JSON.stringify(copied.get(key))), key, this.#shapes[table]));
+    const copied = new Map(
+      readCopy(this.#path, (record) => record.table === table && keys.has(record.key))?.records.map(
+        ({ key, value }) => [key, value],
+      ),
+    );
+    const known = bad.filter(
+      ({ key }) =>
+        copied.has(key) &&
+        'value' in readRecord(Buffer.from(JSON.stringify(copied.get(key))), key, this.#shapes[table]),
+    );
     if (known.length === 0) return new Map();
     try {
       for (const { key, bytes } of known) this.#replacedDirectory.write(table, key, bytes);
       this.#replacedDirectory.settle(table);
       this.#commitAtOnce(known.map(({ key }) => ({ table, key, value: copied.get(key) })));
     } catch (error) {
-      this.#log?.error({ table, error: errorMessage(error) }, 'what is damaged cannot be replaced by what the copy has');
+      this.#log?.error(
+        { table, error: errorMessage(error) },
+        'what is damaged cannot be replaced by what the copy has',
+      );
       return new Map();
     }
     for (const { key, reason } of known) {
@@ -235,7 +272,8 @@ export class Store {
       // No room, or nowhere to write: they stay where they are, and the next start tries again.
       trouble = `; it cannot be moved: ${errorMessage(error)}`;
     }
-    for (const { key, bytes, reason } of bad) this.#note(table, key, this.#asideDirectory.fileOf(table, key), reason + trouble, bytes);
+    for (const { key, bytes, reason } of bad)
+      this.#note(table, key, this.#asideDirectory.fileOf(table, key), reason + trouble, bytes);
   }
 
   #note(table: TableName, key: string, file: string, reason: string, bytes: Buffer): void {
@@ -257,21 +295,29 @@ export class Store {
   async commit(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     try {
-      await this.#room.write(this.#need(changes), () => this.#fileUse(), async () => {
-        await this.#root.transaction(() => {
-          for (const { table, key, value } of changes) {
-            // Inside a transaction these are synchronous in effect; their promises settle, and fail, with it.
-            const change = value === undefined ? this.#tables[table].remove(key) : this.#tables[table].put(key, value);
-            change.catch(() => {});
-          }
-        });
-        // A resolved transaction is visible, not yet durable.
-        await this.#root.flushed;
-      });
+      await this.#room.write(
+        this.#need(changes),
+        () => this.#fileUse(),
+        async () => {
+          await this.#root.transaction(() => {
+            for (const { table, key, value } of changes) {
+              // Inside a transaction these are synchronous in effect; their promises settle, and fail, with it.
+              const change =
+                value === undefined ? this.#tables[table].remove(key) : this.#tables[table].put(key, value);
+              change.catch(() => {});
+            }
+          });
+          // A resolved transaction is visible, not yet durable.
+          await this.#root.flushed;
+        },
+      );
       this.#copySoon();
     } catch (error) {
       const cause = await causeOf(error);
-      throw systemError(`cannot write the state: ${isFull(cause) ? hostReason('ENOSPC') : errorMessage(cause)}`, isFull(cause) ? hostFailure('ENOSPC', this.#path, cause) : cause);
+      throw systemError(
+        `cannot write the state: ${isFull(cause) ? hostReason('ENOSPC') : errorMessage(cause)}`,
+        isFull(cause) ? hostFailure('ENOSPC', this.#path, cause) : cause,
+      );
     }
   }
 
@@ -297,7 +343,10 @@ export class Store {
   }
 
   #fileUse(): FileUse {
-    const { pageSize: pageBytes, lastPageNumber: lastPage } = this.#root.getStats() as { pageSize: number; lastPageNumber: number };
+    const { pageSize: pageBytes, lastPageNumber: lastPage } = this.#root.getStats() as {
+      pageSize: number;
+      lastPageNumber: number;
+    };
     return { pageBytes, lastPage };
   }
 
@@ -331,7 +380,9 @@ function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
   const copy = readCopy(dir);
   if (!there && !copy) return undefined;
   if (!copy) {
-    throw systemError(`${file} is damaged (${damage}), and there is no copy of it: bring it back from a backup; or move it away, and the daemon starts with nothing and leaves alone what containers and files there are`);
+    throw systemError(
+      `${file} is damaged (${damage}), and there is no copy of it: bring it back from a backup; or move it away, and the daemon starts with nothing and leaves alone what containers and files there are`,
+    );
   }
   const away = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
   if (there) renameSync(file, away);
@@ -346,7 +397,12 @@ function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
 /** lmdb says "Commit failed (see commitError for details)", and has the details in a promise. */
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<unknown> };
-  return commitError === undefined ? error : commitError.then(() => error, (reason: unknown) => reason);
+  return commitError === undefined
+    ? error
+    : commitError.then(
+        () => error,
+        (reason: unknown) => reason,
+      );
 }
 
 const isFull = (cause: unknown): boolean => (cause as { code?: unknown }).code === ENOSPC;

@@ -1,6 +1,21 @@
 /** The body of POST /containers/create, of update and of commit: what Docker clients send. */
 import * as v from 'valibot';
-import { command, fields, flag, integer, keySet, list, optionalFields, optionalFlag, optionalInteger, optionalTexts, text, textMap, texts, type Sent } from './go-fields.ts';
+import {
+  command,
+  fields,
+  flag,
+  integer,
+  keySet,
+  list,
+  optionalFields,
+  optionalFlag,
+  optionalInteger,
+  optionalTexts,
+  text,
+  textMap,
+  texts,
+  type Sent,
+} from './go-fields.ts';
 
 const nanoseconds = () => integer(0, 'time.Duration');
 
@@ -106,7 +121,12 @@ export const mountSchema = fields({
     ReadOnlyNonRecursive: flag(),
     ReadOnlyForceRecursive: flag(),
   }),
-  VolumeOptions: optionalFields({ NoCopy: flag(), Labels: textMap(), DriverConfig: driverConfigSchema, Subpath: text() }),
+  VolumeOptions: optionalFields({
+    NoCopy: flag(),
+    Labels: textMap(),
+    DriverConfig: driverConfigSchema,
+    Subpath: text(),
+  }),
   ImageOptions: optionalFields({ Subpath: text() }),
   TmpfsOptions: optionalFields({ SizeBytes: integer(), Mode: integer(0, 'fs.FileMode') }),
   ClusterOptions: v.nullish(v.unknown(), null),
@@ -166,7 +186,9 @@ const endpointsSchema = v.nullish(v.record(v.string(), v.nullish(endpointSetting
 export const configSchema = fields(configEntries);
 
 /** In lower case: a create request that names none of them has no config at all. */
-export const CONFIG_FIELD_NAMES: ReadonlySet<string> = new Set(Object.keys(configEntries).map((name) => name.toLowerCase()));
+export const CONFIG_FIELD_NAMES: ReadonlySet<string> = new Set(
+  Object.keys(configEntries).map((name) => name.toLowerCase()),
+);
 
 /** Every field of Config stands at the top level of the body, beside HostConfig and NetworkingConfig. */
 export const createRequestSchema = fields({

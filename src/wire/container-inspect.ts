@@ -51,7 +51,12 @@ export interface MountSpecJson {
   Target: string;
   ReadOnly?: boolean;
   BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean };
-  VolumeOptions?: { NoCopy?: boolean; Labels?: TextMap; Subpath?: string; DriverConfig?: { Name?: string; Options?: TextMap } };
+  VolumeOptions?: {
+    NoCopy?: boolean;
+    Labels?: TextMap;
+    Subpath?: string;
+    DriverConfig?: { Name?: string; Options?: TextMap };
+  };
   TmpfsOptions?: { SizeBytes?: number; Mode?: number };
 }
 

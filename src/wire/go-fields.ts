@@ -32,9 +32,16 @@ export const command = () =>
 /** What a client may send where this schema reads: every field may be left out, or null. */
 export type Sent<S extends v.GenericSchema> = Unchanging<v.InferInput<S>>;
 
-type Unchanging<T> = T extends readonly (infer I)[] ? readonly Unchanging<I>[] : T extends object ? { readonly [K in keyof T]: Unchanging<T[K]> } : T;
+type Unchanging<T> = T extends readonly (infer I)[]
+  ? readonly Unchanging<I>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Unchanging<T[K]> }
+    : T;
 
-type FieldsSchema<E extends v.ObjectEntries> = v.GenericSchema<{ -readonly [K in keyof E]?: v.InferInput<E[K]> }, v.InferOutput<v.ObjectSchema<E, undefined>>>;
+type FieldsSchema<E extends v.ObjectEntries> = v.GenericSchema<
+  { -readonly [K in keyof E]?: v.InferInput<E[K]> },
+  v.InferOutput<v.ObjectSchema<E, undefined>>
+>;
 
 /** An object whose field names match whatever their case; exact names win. */
 export function fields<const E extends v.ObjectEntries>(entries: E): FieldsSchema<E> {

@@ -20,10 +20,18 @@ export interface NetworkNamesJson {
     readonly Name: string;
     /** The networks whose names it is answered, by name, in the order in which they are asked. */
     readonly Networks: readonly string[];
-    readonly Aliases: readonly { readonly Alias: string; readonly Network: string; readonly Addresses: readonly string[] }[];
+    readonly Aliases: readonly {
+      readonly Alias: string;
+      readonly Network: string;
+      readonly Addresses: readonly string[];
+    }[];
     /** Whether other names are asked of the servers, in their order. */
     readonly Forward: boolean;
-    readonly Servers: readonly { readonly Address: string; readonly Port: number; readonly From: 'host' | 'container' }[];
+    readonly Servers: readonly {
+      readonly Address: string;
+      readonly Port: number;
+      readonly From: 'host' | 'container';
+    }[];
   }[];
 }
 

@@ -5,11 +5,19 @@ import { invalid } from '../base/errors.ts';
 import { formatNumber, isGoInteger } from '../base/go-integer.ts';
 
 /** Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'). */
-export function parseBody<const S extends v.GenericSchema>(schema: S, typeName: string, body: string): v.InferOutput<S> {
+export function parseBody<const S extends v.GenericSchema>(
+  schema: S,
+  typeName: string,
+  body: string,
+): v.InferOutput<S> {
   return checkValue(schema, typeName, parseJson(body));
 }
 
-export function checkValue<const S extends v.GenericSchema>(schema: S, typeName: string, value: unknown): v.InferOutput<S> {
+export function checkValue<const S extends v.GenericSchema>(
+  schema: S,
+  typeName: string,
+  value: unknown,
+): v.InferOutput<S> {
   const result = v.safeParse(schema, value ?? {}, { abortEarly: true }); // Go reads null as the zero value
   if (result.success) return result.output;
   throw invalid(`invalid JSON: ${describeIssue(result.issues[0], typeName)}`);
@@ -68,7 +76,9 @@ function describeSyntaxError(body: string, nodeMessage: string): string {
     before === '{' || (before === ',' && /property name/i.test(nodeMessage))
       ? 'looking for beginning of object key string'
       : /Expected ','/.test(nodeMessage)
-        ? nodeMessage.includes("']'") ? 'after array element' : 'after object key:value pair'
+        ? nodeMessage.includes("']'")
+          ? 'after array element'
+          : 'after object key:value pair'
         : /Expected ':'/.test(nodeMessage)
           ? 'after object key'
           : 'looking for beginning of value';

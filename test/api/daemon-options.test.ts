@@ -6,12 +6,31 @@ import { TestEngine } from '../harness/test-engine.ts';
 let engine: TestEngine;
 
 before(async () => {
-  engine = await TestEngine.start({ flags: ['--log-driver', 'local', '--log-opt', 'max-size=1m', '--log-level', 'debug', '--firewall-integration=false', '--respect-input-policy'] });
+  engine = await TestEngine.start({
+    flags: [
+      '--log-driver',
+      'local',
+      '--log-opt',
+      'max-size=1m',
+      '--log-level',
+      'debug',
+      '--firewall-integration=false',
+      '--respect-input-policy',
+    ],
+  });
   engine.importFixtures();
 });
 after(() => engine.destroy());
 
-const logConfig = (...options: string[]): unknown => JSON.parse(engine.ok('inspect', '-f', '{{json .HostConfig.LogConfig}}', engine.ok('create', ...options, 'busybox', 'true').trim()));
+const logConfig = (...options: string[]): unknown =>
+  JSON.parse(
+    engine.ok(
+      'inspect',
+      '-f',
+      '{{json .HostConfig.LogConfig}}',
+      engine.ok('create', ...options, 'busybox', 'true').trim(),
+    ),
+  );
 
 test("a container without a logging driver has the daemon's, and the daemon's options of that one", () => {
   assert.deepEqual(logConfig(), { Type: 'local', Config: { 'max-size': '1m' } });

@@ -17,7 +17,11 @@ const options = hasDocker() ? {} : { skip: 'there is no docker client here' };
 
 test('negotiates, and shows version and info', options, async (t) => {
   const { docker } = await serve(t);
-  const version = await docker(['version', '--format', '{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Server.Version}}']);
+  const version = await docker([
+    'version',
+    '--format',
+    '{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Server.Version}}',
+  ]);
   assert.equal(version.stdout.trim(), '1.51 1.24 0.1.0', version.stderr);
   const whole = await docker(['version']);
   assert.match(whole.stdout, /API version: {6}1\.51 \(minimum version 1\.24\)/);
@@ -43,7 +47,10 @@ test('older API versions', options, async (t) => {
   const { docker } = await serve(t);
   for (const version of ['1.24', '1.30', '1.41', '1.43', '1.47']) {
     const env = { DOCKER_API_VERSION: version };
-    const ran = await docker(['run', '-i', '--name', 'c', 'busybox', 'sh', '-c', 'cat; exit 3'], { input: 'hi\n', env });
+    const ran = await docker(['run', '-i', '--name', 'c', 'busybox', 'sh', '-c', 'cat; exit 3'], {
+      input: 'hi\n',
+      env,
+    });
     assert.deepEqual(ran, { code: 3, stdout: 'hi\n', stderr: '' }, version);
     assert.match((await docker(['ps', '-a', '--format', '{{.Names}} {{.Status}}'], { env })).stdout, /^c Exited \(3\)/);
     assert.equal((await docker(['inspect', '-f', '{{.Name}} {{.State.ExitCode}}', 'c'], { env })).stdout, '/c 3\n');
@@ -54,11 +61,30 @@ test('older API versions', options, async (t) => {
 
 test('detached, listed, inspected, attached, stopped, removed', options, async (t) => {
   const { docker } = await serve(t);
-  const started = await docker(['run', '-d', '--name', 'web', '-p', '8080:80', 'busybox', 'sh', '-c', 'echo hello; exec sleep 60']);
+  const started = await docker([
+    'run',
+    '-d',
+    '--name',
+    'web',
+    '-p',
+    '8080:80',
+    'busybox',
+    'sh',
+    '-c',
+    'echo hello; exec sleep 60',
+  ]);
   assert.match(started.stdout, /^[0-9a-f]{64}\n$/, started.stderr);
   const listed = await docker(['ps', '--format', '{{.Names}}|{{.Image}}|{{.Command}}|{{.Status}}|{{.Ports}}']);
-  assert.match(listed.stdout, /^web\|busybox\|"sh -c 'echo hello; …"\|Up (Less than a second|1 second|\d seconds)\|0\.0\.0\.0:8080->80\/tcp\n$/);
-  const inspected = await docker(['inspect', '-f', '{{.State.Running}} {{.NetworkSettings.IPAddress}} {{.HostConfig.NetworkMode}} {{.Config.Image}}', 'web']);
+  assert.match(
+    listed.stdout,
+    /^web\|busybox\|"sh -c 'echo hello; …"\|Up (Less than a second|1 second|\d seconds)\|0\.0\.0\.0:8080->80\/tcp\n$/,
+  );
+  const inspected = await docker([
+    'inspect',
+    '-f',
+    '{{.State.Running}} {{.NetworkSettings.IPAddress}} {{.HostConfig.NetworkMode}} {{.Config.Image}}',
+    'web',
+  ]);
   assert.equal(inspected.stdout, 'true 172.17.0.2 bridge busybox\n', inspected.stderr);
   assert.equal((await docker(['port', 'web'])).stdout, '80/tcp -> 0.0.0.0:8080\n');
   assert.equal((await docker(['logs', 'web'])).stdout, 'hello\n');
@@ -68,7 +94,11 @@ test('detached, listed, inspected, attached, stopped, removed', options, async (
   assert.match(missing.stdout, /executable file not found in \$PATH/);
   const cat = await docker(['exec', '-i', 'web', 'cat'], { input: 'exec input' });
   assert.equal(cat.stdout, 'exec input');
-  assert.equal((await docker(['network', 'inspect', '-f', '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}', 'bridge'])).stdout, 'web 172.17.0.2/16\n');
+  assert.equal(
+    (await docker(['network', 'inspect', '-f', '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}', 'bridge']))
+      .stdout,
+    'web 172.17.0.2/16\n',
+  );
   assert.equal((await docker(['stop', '-t', '1', 'web'])).stdout, 'web\n');
   assert.match((await docker(['ps', '-a', '--format', '{{.Status}}'])).stdout, /^Exited \(137\) /);
   assert.equal((await docker(['rm', 'web'])).stdout, 'web\n');
@@ -82,11 +112,26 @@ test('refuses what contradicts itself', options, async (t) => {
     assert.equal(ran.code, 125);
     assert.ok(ran.stderr.includes(`Error response from daemon: ${sentence}`), ran.stderr);
   };
-  await refuse(['--network', 'container:base', '-p', '80:80'], 'conflicting options: port publishing and the container type network mode');
-  await refuse(['--network', 'container:base', '--add-host', 'a:1.2.3.4'], 'conflicting options: custom host-to-IP mapping and the network mode');
-  await refuse(['--network', 'host', '--link', 'a:b'], "conflicting options: host type networking can't be used with links. This would result in undefined behavior");
-  await refuse(['--ip', '172.17.0.9'], 'invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only');
-  await refuse(['--network', 'net', '--ip', 'banana'], 'invalid config for network net: invalid endpoint settings:\ninvalid IPv4 address: banana');
+  await refuse(
+    ['--network', 'container:base', '-p', '80:80'],
+    'conflicting options: port publishing and the container type network mode',
+  );
+  await refuse(
+    ['--network', 'container:base', '--add-host', 'a:1.2.3.4'],
+    'conflicting options: custom host-to-IP mapping and the network mode',
+  );
+  await refuse(
+    ['--network', 'host', '--link', 'a:b'],
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  );
+  await refuse(
+    ['--ip', '172.17.0.9'],
+    'invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only',
+  );
+  await refuse(
+    ['--network', 'net', '--ip', 'banana'],
+    'invalid config for network net: invalid endpoint settings:\ninvalid IPv4 address: banana',
+  );
   await refuse(['-m', '4m'], 'Minimum memory limit allowed is 6MB');
   assert.equal(backend.specs.length, 0);
   const warned = await docker(['create', '--network', 'host', '-p', '80:80', 'busybox', 'true']);
@@ -95,7 +140,10 @@ test('refuses what contradicts itself', options, async (t) => {
 
 test('pull, images, history, networks, volumes, cp', options, async (t) => {
   const { docker, backend } = await serve(t);
-  assert.match((await docker(['pull', 'busybox'])).stdout, /Status: Downloaded newer image for docker.io\/library\/busybox:latest/);
+  assert.match(
+    (await docker(['pull', 'busybox'])).stdout,
+    /Status: Downloaded newer image for docker.io\/library\/busybox:latest/,
+  );
   assert.match((await docker(['pull', 'broken'])).stderr, /unexpected EOF/);
   assert.match((await docker(['pull', 'missing'])).stderr, /pull access denied for docker.io\/library\/missing:latest/);
   assert.match((await docker(['images'])).stdout, /busybox +latest +a{12} .* 4\.26MB/);
@@ -104,9 +152,15 @@ test('pull, images, history, networks, volumes, cp', options, async (t) => {
   assert.match((await docker(['network', 'ls'])).stdout, /front +bridge +local/);
   assert.equal((await docker(['network', 'rm', 'front'])).stdout, 'front\n');
   assert.equal((await docker(['volume', 'create', 'data'])).stdout, 'data\n');
-  assert.equal((await docker(['volume', 'inspect', '-f', '{{.CreatedAt}} {{.Mountpoint}}', 'data'])).stdout, '2025-01-01T00:00:00Z /v/data\n');
+  assert.equal(
+    (await docker(['volume', 'inspect', '-f', '{{.CreatedAt}} {{.Mountpoint}}', 'data'])).stdout,
+    '2025-01-01T00:00:00Z /v/data\n',
+  );
   assert.match((await docker(['system', 'df'])).stdout, /Images +1 +0 +4\.262MB/);
   assert.match((await docker(['stack', 'ls'])).stderr, /This node is not a swarm manager/);
   assert.match((await docker(['import', '-', 'mine:1'], { input: 'tar' })).stdout, /^sha256:a{64}\n$/);
-  assert.ok(backend.calls.includes('import 3 {"ref":"mine:1","message":"Imported from -","changes":[],"platform":""}'), backend.calls.join('\n'));
+  assert.ok(
+    backend.calls.includes('import 3 {"ref":"mine:1","message":"Imported from -","changes":[],"platform":""}'),
+    backend.calls.join('\n'),
+  );
 });

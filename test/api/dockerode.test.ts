@@ -13,7 +13,13 @@ test('a container from its creation to its removal', async (t) => {
   const docker = new Docker({ socketPath: served.socketPath });
   assert.equal((await docker.ping()).toString(), 'OK');
   assert.equal((await docker.version()).ApiVersion, '1.51');
-  const container = await docker.createContainer({ Image: 'busybox', Cmd: ['cat'], name: 'c', OpenStdin: true, StdinOnce: true });
+  const container = await docker.createContainer({
+    Image: 'busybox',
+    Cmd: ['cat'],
+    name: 'c',
+    OpenStdin: true,
+    StdinOnce: true,
+  });
   const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true });
   const stdout = new PassThrough();
   let text = '';
@@ -47,6 +53,8 @@ test('exec, pull and events', async (t) => {
   assert.equal(Buffer.concat(chunks).subarray(8).toString(), 'hi\n');
   assert.equal((await exec.inspect()).ExitCode, 3);
   const pull = await docker.pull('busybox:latest');
-  const lines = await new Promise<any[]>((resolve, reject) => docker.modem.followProgress(pull, (error: unknown, all: any[]) => (error ? reject(error) : resolve(all))));
+  const lines = await new Promise<any[]>((resolve, reject) =>
+    docker.modem.followProgress(pull, (error: unknown, all: any[]) => (error ? reject(error) : resolve(all))),
+  );
   assert.match(lines.at(-1).status, /^Status: Downloaded/);
 });

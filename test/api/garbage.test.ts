@@ -4,8 +4,22 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { serve } from './serve.ts';
 
-const FIELDS = 'Image Cmd Env Hostname Healthcheck Labels ExposedPorts Volumes StopTimeout HostConfig NetworkingConfig EndpointsConfig PortBindings RestartPolicy Mounts Binds LogConfig Memory NetworkMode IPAM Config Subnet Name Container EndpointConfig IPAMConfig'.split(' ');
-const ROUTES = ['/containers/create', '/containers/c/update', '/containers/c/exec', '/networks/create', '/networks/bridge/connect', '/networks/bridge/disconnect', '/volumes/create', '/exec/x/start', '/auth', '/commit?container=c'];
+const FIELDS =
+  'Image Cmd Env Hostname Healthcheck Labels ExposedPorts Volumes StopTimeout HostConfig NetworkingConfig EndpointsConfig PortBindings RestartPolicy Mounts Binds LogConfig Memory NetworkMode IPAM Config Subnet Name Container EndpointConfig IPAMConfig'.split(
+    ' ',
+  );
+const ROUTES = [
+  '/containers/create',
+  '/containers/c/update',
+  '/containers/c/exec',
+  '/networks/create',
+  '/networks/bridge/connect',
+  '/networks/bridge/disconnect',
+  '/volumes/create',
+  '/exec/x/start',
+  '/auth',
+  '/commit?container=c',
+];
 
 const json = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -22,7 +36,10 @@ test('random bodies', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...ROUTES), json, async (route, body) => {
       const answer = await call('POST', route, JSON.stringify(body));
-      assert.ok(answer.status < 500 || answer.status === 501, `${route} ${JSON.stringify(body)}: ${answer.status} ${answer.text}`);
+      assert.ok(
+        answer.status < 500 || answer.status === 501,
+        `${route} ${JSON.stringify(body)}: ${answer.status} ${answer.text}`,
+      );
       if (answer.status >= 400) assert.equal(typeof answer.json.message, 'string');
     }),
     { numRuns: 400 },
@@ -34,7 +51,10 @@ test('random text', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.string({ minLength: 1 }), async (text) => {
       const answer = await call('POST', '/networks/create', text);
-      assert.ok(answer.status === 400 || answer.status === 201 || answer.status === 403, `${JSON.stringify(text)}: ${answer.status}`);
+      assert.ok(
+        answer.status === 400 || answer.status === 201 || answer.status === 403,
+        `${JSON.stringify(text)}: ${answer.status}`,
+      );
     }),
     { numRuns: 200 },
   );

@@ -35,7 +35,10 @@ test('of thousands of connections that do nothing the oldest go, and the newest,
     silent.push(await connected(served.socketPath));
   }
   while (silent.filter((socket) => socket.closed).length < 200) await sleep(5);
-  assert.deepEqual(silent.slice(-1000).filter((socket) => socket.closed), []);
+  assert.deepEqual(
+    silent.slice(-1000).filter((socket) => socket.closed),
+    [],
+  );
   assert.match(await ping(), /^HTTP\/1\.1 200/);
   letGo();
   assert.equal((await waits).status, 200);
@@ -45,7 +48,11 @@ test('of thousands of connections that do nothing the oldest go, and the newest,
 test('one that has not sent the head of a request within five minutes is closed, one that has is not', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const served = await serve(t);
-  const [silent, half, whole] = await Promise.all([connected(served.socketPath), connected(served.socketPath), connected(served.socketPath)]);
+  const [silent, half, whole] = await Promise.all([
+    connected(served.socketPath),
+    connected(served.socketPath),
+    connected(served.socketPath),
+  ]);
   t.after(() => whole!.destroy());
   half!.write('GET /_ping HTTP/1.1\r\n');
   whole!.write('GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -16,7 +16,10 @@ test('an address that is refused is told without its password, wherever it redir
   t.after(() => web.close());
   const { port } = web.address() as AddressInfo;
   for (const [address, message] of [
-    [`http://me:secret@127.0.0.1:${port}/x`, `failed to GET http://me:xxxxx@127.0.0.1:${port}/x with status 404 Not Found`],
+    [
+      `http://me:secret@127.0.0.1:${port}/x`,
+      `failed to GET http://me:xxxxx@127.0.0.1:${port}/x with status 404 Not Found`,
+    ],
     [`me:secret@127.0.0.1:${port}/x`, `failed to GET http://me:xxxxx@127.0.0.1:${port}/x with status 404 Not Found`],
     ['http://me:secret@127.0.0.1:1/x', 'failed to GET http://me:xxxxx@127.0.0.1:1/x: connect ECONNREFUSED 127.0.0.1:1'],
     ['http://me:secret@[', 'invalid URL: http://me:xxxxx@['],

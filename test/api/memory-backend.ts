@@ -58,7 +58,11 @@ const BRIDGE: NetworkRecord = {
   name: 'bridge',
   driver: 'bridge',
   scope: 'local',
-  ipam: { driver: 'default', options: null, pools: [{ subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} }] },
+  ipam: {
+    driver: 'default',
+    options: null,
+    pools: [{ subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} }],
+  },
   options: { 'com.docker.network.bridge.name': 'docker0' },
   createdAt: '2025-01-02T03:04:05.678901234Z',
   pools: [{ subnet: '172.17.0.0/16', ipRange: '', gateway: '172.17.0.1', auxAddresses: {} }],
@@ -87,7 +91,15 @@ const BUSYBOX: ImageRecord = {
     shell: null,
     onBuild: null,
   },
-  history: [{ createdAt: '2025-01-01T00:00:00Z', createdBy: 'import', comment: 'Imported from -', author: '', emptyLayer: false }],
+  history: [
+    {
+      createdAt: '2025-01-01T00:00:00Z',
+      createdBy: 'import',
+      comment: 'Imported from -',
+      author: '',
+      emptyLayer: false,
+    },
+  ],
   diffIds: [`sha256:${'d'.repeat(64)}`],
   layerSizesBytes: [4_261_502],
   lastTaggedAt: '',
@@ -101,7 +113,10 @@ const BUSYBOX: ImageRecord = {
 
 export class MemoryBackend implements Backend {
   readonly list = new Map<string, Container>();
-  readonly execs = new Map<string, { spec: ExecSpec; containerId: string; exitCode: number | null; running: boolean }>();
+  readonly execs = new Map<
+    string,
+    { spec: ExecSpec; containerId: string; exitCode: number | null; running: boolean }
+  >();
   readonly networkRecords = new Map<string, NetworkRecord>([[BRIDGE.id, BRIDGE]]);
   readonly volumeRecords = new Map<string, VolumeRecord>();
   readonly bus = new EventEmitter();
@@ -152,7 +167,12 @@ export class MemoryBackend implements Backend {
                 dnsNames: [record.name],
                 spec: bridge.spec,
                 published: Object.entries(record.spec.connection.portBindings).flatMap(([port, bindings]) =>
-                  bindings.map((binding) => ({ port: parseInt(port), protocol: 'tcp' as const, hostIp: binding.hostIp || '0.0.0.0', hostPort: Number(binding.hostPort) })),
+                  bindings.map((binding) => ({
+                    port: parseInt(port),
+                    protocol: 'tcp' as const,
+                    hostIp: binding.hostIp || '0.0.0.0',
+                    hostPort: Number(binding.hostPort),
+                  })),
                 ),
               },
             ]
@@ -178,14 +198,39 @@ export class MemoryBackend implements Backend {
         name: name || `auto_${id.slice(0, 6)}`,
         createdAt: new Date().toISOString(),
         imageId: BUSYBOX.id,
-        spec: { ...spec, process: { ...spec.process, env: spec.process.env.length > 0 ? spec.process.env : ['PATH=/bin'], cmd: spec.process.cmd ?? ['sh'] } },
+        spec: {
+          ...spec,
+          process: {
+            ...spec.process,
+            env: spec.process.env.length > 0 ? spec.process.env : ['PATH=/bin'],
+            cmd: spec.process.cmd ?? ['sh'],
+          },
+        },
         path: command[0]!,
         args: command.slice(1),
-        state: { status: 'created', pid: 0, exitCode: 0, error: '', oomKilled: false, startedAt: ZERO_TIME, finishedAt: ZERO_TIME, health: null },
+        state: {
+          status: 'created',
+          pid: 0,
+          exitCode: 0,
+          error: '',
+          oomKilled: false,
+          startedAt: ZERO_TIME,
+          finishedAt: ZERO_TIME,
+          health: null,
+        },
         restartCount: 0,
         stoppedByUser: false,
         mounts: [],
-        connections: mode === 'bridge' ? [{ networkId: BRIDGE.id, networkName: 'bridge', spec: spec.connection.networks['bridge'] ?? EMPTY_ENDPOINT_SPEC }] : [],
+        connections:
+          mode === 'bridge'
+            ? [
+                {
+                  networkId: BRIDGE.id,
+                  networkName: 'bridge',
+                  spec: spec.connection.networks['bridge'] ?? EMPTY_ENDPOINT_SPEC,
+                },
+              ]
+            : [],
         links: [],
       };
       this.list.set(id, { record, frames: [], changed: new EventEmitter().setMaxListeners(0) });
@@ -229,7 +274,8 @@ export class MemoryBackend implements Backend {
     restart: async (ref, options) => void this.calls.push(`restart ${ref} ${JSON.stringify(options)}`),
     kill: async (ref, signal) => {
       const container = this.find(ref);
-      if (container.record.state.status !== 'running') throw conflict(`container ${container.record.id} is not running`);
+      if (container.record.state.status !== 'running')
+        throw conflict(`container ${container.record.id} is not running`);
       container.process?.kill((signal || 'SIGKILL') as NodeJS.Signals);
     },
     pause: async (ref) => this.setState(this.find(ref), { status: 'paused' }),
@@ -237,7 +283,10 @@ export class MemoryBackend implements Backend {
     remove: async (ref, options) => {
       this.calls.push(`remove ${ref} ${JSON.stringify(options)}`);
       const container = this.find(ref);
-      if (container.record.state.status === 'running' && !options.force) throw conflict(`cannot remove container "/${container.record.name}": container is running: stop the container before removing or force remove`);
+      if (container.record.state.status === 'running' && !options.force)
+        throw conflict(
+          `cannot remove container "/${container.record.name}": container is running: stop the container before removing or force remove`,
+        );
       container.process?.kill('SIGKILL');
       this.list.delete(container.record.id);
       container.changed.emit('exit');
@@ -254,11 +303,15 @@ export class MemoryBackend implements Backend {
     inspect: async (ref) => this.view(this.find(ref)),
     list: async (options) => {
       this.calls.push(`list ${JSON.stringify(options)}`);
-      return [...this.list.values()].filter(({ record }) => options.all || record.state.status === 'running').map((container) => this.view(container));
+      return [...this.list.values()]
+        .filter(({ record }) => options.all || record.state.status === 'running')
+        .map((container) => this.view(container));
     },
     wait: async (ref, condition) => {
       const container = this.find(ref);
-      const over = () => container.record.state.status === 'exited' || (condition !== 'next-exit' && condition !== 'removed' && container.record.state.status === 'created');
+      const over = () =>
+        container.record.state.status === 'exited' ||
+        (condition !== 'next-exit' && condition !== 'removed' && container.record.state.status === 'created');
       const exited = (async () => {
         if (!over()) await once(container.changed, 'exit');
         return { exitCode: container.record.state.exitCode, error: '' };
@@ -274,7 +327,11 @@ export class MemoryBackend implements Backend {
     addPorts: async (ref, bindings) => {
       const { record } = await this.containers.inspect(ref, { size: false });
       const ports = Object.entries(bindings).flatMap(([port, list]) =>
-        list.map(({ hostIp, hostPort }) => ({ ...parsePort(port), hostIp: hostIp || '0.0.0.0', hostPort: Number(hostPort) })),
+        list.map(({ hostIp, hostPort }) => ({
+          ...parsePort(port),
+          hostIp: hostIp || '0.0.0.0',
+          hostPort: Number(hostPort),
+        })),
       );
       return { running: record.state.status === 'running', ports };
     },
@@ -312,7 +369,8 @@ export class MemoryBackend implements Backend {
     resize: async (ref, rows, columns) => void this.calls.push(`resize ${ref} ${rows} ${columns}`),
     execCreate: async (ref, spec) => {
       const container = this.find(ref);
-      if (container.record.state.status !== 'running') throw conflict(`container ${container.record.id} is not running`);
+      if (container.record.state.status !== 'running')
+        throw conflict(`container ${container.record.id} is not running`);
       const id = newId();
       this.execs.set(id, { spec, containerId: container.record.id, exitCode: null, running: false });
       return id;
@@ -323,11 +381,14 @@ export class MemoryBackend implements Backend {
       const [failure] = (await Promise.race([once(child, 'spawn').then(() => []), once(child, 'error')])) as [Error?];
       if (failure) {
         exec.exitCode = 127;
-        throw new Error(`OCI runtime exec failed: exec failed: exec: "${exec.spec.cmd[0]}": executable file not found in $PATH: unknown`);
+        throw new Error(
+          `OCI runtime exec failed: exec failed: exec: "${exec.spec.cmd[0]}": executable file not found in $PATH: unknown`,
+        );
       }
       exec.running = true;
       const output = new Output();
-      for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (data: Buffer) => output.push({ stream, data }));
+      for (const stream of ['stdout', 'stderr'] as const)
+        child[stream].on('data', (data: Buffer) => output.push({ stream, data }));
       child.on('close', (code) => {
         exec.exitCode = code;
         exec.running = false;
@@ -339,12 +400,26 @@ export class MemoryBackend implements Backend {
     execInspect: async (id) => {
       const exec = this.execs.get(id);
       if (!exec) throw notFound(`No such exec instance: ${id}`);
-      return { id, containerId: exec.containerId, running: exec.running, exitCode: exec.exitCode, pid: 0, spec: exec.spec, openStdin: exec.spec.attachStdin };
+      return {
+        id,
+        containerId: exec.containerId,
+        running: exec.running,
+        exitCode: exec.exitCode,
+        pid: 0,
+        spec: exec.spec,
+        openStdin: exec.spec.attachStdin,
+      };
     },
     execResize: async (id, rows, columns) => void this.calls.push(`exec-resize ${id} ${rows} ${columns}`),
   };
 
-  #session(child: ChildProcess | undefined, container: Container | undefined, output: Output, tty: boolean, stdinOnce: boolean | undefined): AttachSession {
+  #session(
+    child: ChildProcess | undefined,
+    container: Container | undefined,
+    output: Output,
+    tty: boolean,
+    stdinOnce: boolean | undefined,
+  ): AttachSession {
     const stdin = async () => {
       if (!child && container && !container.process) await once(container.changed, 'start');
       return (child ?? container!.process!).stdin!;
@@ -371,7 +446,10 @@ export class MemoryBackend implements Backend {
       if (path !== '/etc/hosts') throw notFound(`Could not find the file ${path} in container ${ref}`);
       return { name: 'hosts', size: 12, mode: 0o644, mtime: '2025-01-01T00:00:00Z', linkTarget: '' };
     },
-    getArchive: async (ref, path) => ({ stat: await this.archives.statPath(ref, path), tar: Readable.from([Buffer.from('tar bytes')]) }),
+    getArchive: async (ref, path) => ({
+      stat: await this.archives.statPath(ref, path),
+      tar: Readable.from([Buffer.from('tar bytes')]),
+    }),
     putArchive: async (ref, path, tar) => {
       let size = 0;
       for await (const chunk of tar) size += (chunk as Buffer).length;
@@ -387,12 +465,27 @@ export class MemoryBackend implements Backend {
   readonly names: Backend['names'] = {
     networkNames: async (ref) => {
       const { record } = await this.networks.inspectNetwork(ref);
-      const names = [{ name: 'db', a: ['172.18.0.2'], aaaa: [], services: [{ service: '_5432._tcp', target: `db.${record.name}`, port: 5432 }] }];
+      const names = [
+        {
+          name: 'db',
+          a: ['172.18.0.2'],
+          aaaa: [],
+          services: [{ service: '_5432._tcp', target: `db.${record.name}`, port: 5432 }],
+        },
+      ];
       return { networkId: record.id, networkName: record.name, ttlS: 5, names, reverse: [], containers: [] };
     },
     followQueries: async () =>
       (async function* () {
-        const query = { time: '2026-01-01T00:00:00.000Z', protocol: 'udp' as const, name: 'db', type: 'A', code: 'NOERROR', answers: 1, durationMs: 0 };
+        const query = {
+          time: '2026-01-01T00:00:00.000Z',
+          protocol: 'udp' as const,
+          name: 'db',
+          type: 'A',
+          code: 'NOERROR',
+          answers: 1,
+          durationMs: 0,
+        };
         yield* [query, { ...query, name: 'example.com', server: '192.0.2.53:53', durationMs: 12.5 }];
       })(),
   };
@@ -401,21 +494,38 @@ export class MemoryBackend implements Backend {
     createNetwork: async (spec) => {
       const id = newId();
       const { scope: _scope, ...rest } = spec;
-      const pools = spec.ipam.pools.length > 0 ? spec.ipam.pools : [{ subnet: '172.18.0.0/16', ipRange: '', gateway: '172.18.0.1', auxAddresses: {} }];
-      this.networkRecords.set(id, { ...rest, driver: spec.driver || 'bridge', scope: 'local', id, createdAt: new Date().toISOString(), pools, bridgeName: `br-${id.slice(0, 12)}`, predefined: false });
+      const pools =
+        spec.ipam.pools.length > 0
+          ? spec.ipam.pools
+          : [{ subnet: '172.18.0.0/16', ipRange: '', gateway: '172.18.0.1', auxAddresses: {} }];
+      this.networkRecords.set(id, {
+        ...rest,
+        driver: spec.driver || 'bridge',
+        scope: 'local',
+        id,
+        createdAt: new Date().toISOString(),
+        pools,
+        bridgeName: `br-${id.slice(0, 12)}`,
+        predefined: false,
+      });
       return { id, warnings: [] };
     },
     removeNetwork: async (ref) => void this.networkRecords.delete((await this.networks.inspectNetwork(ref)).record.id),
     inspectNetwork: async (ref) => {
-      const record = [...this.networkRecords.values()].find((network) => network.name === ref || network.id.startsWith(ref));
+      const record = [...this.networkRecords.values()].find(
+        (network) => network.name === ref || network.id.startsWith(ref),
+      );
       if (!record) throw notFound(`network ${ref} not found`);
       const endpoints = [...this.list.values()]
-        .flatMap((container) => this.view(container).endpoints.map((endpoint) => ({ ...endpoint, containerName: container.record.name })))
+        .flatMap((container) =>
+          this.view(container).endpoints.map((endpoint) => ({ ...endpoint, containerName: container.record.name })),
+        )
         .filter((endpoint) => endpoint.networkId === record.id);
       return { record, endpoints, pools: [] };
     },
     listNetworks: async () => [...this.networkRecords.values()].map((record) => ({ record, endpoints: [], pools: [] })),
-    connect: async (ref, container, spec) => void this.calls.push(`connect ${ref} ${container} ${JSON.stringify(spec)}`),
+    connect: async (ref, container, spec) =>
+      void this.calls.push(`connect ${ref} ${container} ${JSON.stringify(spec)}`),
     disconnect: async (ref, container, force) => void this.calls.push(`disconnect ${ref} ${container} ${force}`),
     pruneNetworks: async () => [],
   };
@@ -427,7 +537,8 @@ export class MemoryBackend implements Backend {
       return { record: BUSYBOX, containers: 0, graph: {} };
     },
     pull: async (ref, _auth, _platform, report) => {
-      if (ref.includes('missing')) throw notFound(`pull access denied for ${ref}, repository does not exist or may require 'docker login'`);
+      if (ref.includes('missing'))
+        throw notFound(`pull access denied for ${ref}, repository does not exist or may require 'docker login'`);
       report({ status: 'Pulling from library/busybox', id: 'latest' });
       if (ref.includes('broken')) throw new Error('unexpected EOF');
       report({ status: 'Downloading', id: 'abc', progressDetail: { current: 50, total: 100 } });
@@ -454,7 +565,15 @@ export class MemoryBackend implements Backend {
 
   readonly volumes: Backend['volumes'] = {
     createVolume: async (spec) => {
-      const record: VolumeRecord = { name: spec.name || newId(), driver: 'local', createdAt: '2025-01-01T00:00:00.5Z', mountpoint: `/v/${spec.name}`, labels: spec.labels, options: spec.options, anonymous: spec.name === '' };
+      const record: VolumeRecord = {
+        name: spec.name || newId(),
+        driver: 'local',
+        createdAt: '2025-01-01T00:00:00.5Z',
+        mountpoint: `/v/${spec.name}`,
+        labels: spec.labels,
+        options: spec.options,
+        anonymous: spec.name === '',
+      };
       this.volumeRecords.set(record.name, record);
       return { record, refCount: 0, sizeBytes: -1 };
     },

@@ -18,7 +18,11 @@ interface Operation {
   readonly responses: Readonly<Record<string, Schema>>;
 }
 
-const described = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).filter((method) => METHODS.includes(method)).map((method) => `${method.toUpperCase()} ${path}`));
+const described = Object.entries(paths).flatMap(([path, methods]) =>
+  Object.keys(methods)
+    .filter((method) => METHODS.includes(method))
+    .map((method) => `${method.toUpperCase()} ${path}`),
+);
 
 /** The schema of one media type of a response or a body. */
 function schemaOf(part: Schema | undefined, mediaType: string): Schema {
@@ -29,28 +33,49 @@ function schemaOf(part: Schema | undefined, mediaType: string): Schema {
 }
 
 /** Sends a request whose path is a template of the file, and holds the status and each value of the answer against the file. */
-async function ask(call: Served['call'], method: string, template: string, name: string, body?: unknown): Promise<{ status: number; values: unknown[] }> {
+async function ask(
+  call: Served['call'],
+  method: string,
+  template: string,
+  name: string,
+  body?: unknown,
+): Promise<{ status: number; values: unknown[] }> {
   const operation = paths[template]?.[method.toLowerCase()];
   assert.ok(operation, `${method} ${template} is not described`);
   const { status, text, headers } = await call(method, template.replace(/\{\w+\}/, name), body);
   const mediaType = String(headers['content-type']).split(';')[0]!;
   const schema = schemaOf(operation.responses[String(status)], mediaType);
-  const values = (mediaType === 'application/x-ndjson' ? text.trim().split('\n') : [text]).map((one) => JSON.parse(one) as unknown);
+  const values = (mediaType === 'application/x-ndjson' ? text.trim().split('\n') : [text]).map(
+    (one) => JSON.parse(one) as unknown,
+  );
   for (const value of values) assert.deepEqual(schemaFaults(value, schema, root), []);
   // What the server takes is described, too.
-  if (status === 200 && body !== undefined) assert.deepEqual(schemaFaults(body, schemaOf(operation.requestBody, 'application/json'), root), []);
+  if (status === 200 && body !== undefined)
+    assert.deepEqual(schemaFaults(body, schemaOf(operation.requestBody, 'application/json'), root), []);
   return { status, values };
 }
 
 test('every route below /causeway is in docs/openapi.yaml, and every one there is a route', () => {
-  const routes = createRoutes().list().filter(({ path }) => path.startsWith('/causeway/'));
-  assert.deepEqual(routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`).sort(), described.toSorted());
+  const routes = createRoutes()
+    .list()
+    .filter(({ path }) => path.startsWith('/causeway/'));
+  assert.deepEqual(
+    routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`).sort(),
+    described.toSorted(),
+  );
   for (const [path, methods] of Object.entries(paths)) {
     const parameters = (methods['parameters'] as unknown as Schema[]).map((one) => resolveRef(one, root)['name']);
-    assert.deepEqual([...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]), parameters, path);
+    assert.deepEqual(
+      [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]),
+      parameters,
+      path,
+    );
   }
   const info = root['info'] as { version: string; description: string };
-  assert.equal(info.version, (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version);
+  assert.equal(
+    info.version,
+    (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version,
+  );
   assert.ok(info.description.includes(`versions ${OLDEST_API} to ${NEWEST_API}`));
 });
 
@@ -87,7 +112,9 @@ test('changes of published ports are taken and answered as described', async (co
   const template = '/causeway/containers/{name}/ports';
   await call('POST', '/containers/create?name=web', { Image: 'busybox', Cmd: ['true'] });
   for (const method of ['POST', 'DELETE']) {
-    const body = { PortBindings: { '80': [{ HostIp: '127.0.0.1', HostPort: '8080' }], '53/udp': [{ HostPort: '53' }] } };
+    const body = {
+      PortBindings: { '80': [{ HostIp: '127.0.0.1', HostPort: '8080' }], '53/udp': [{ HostPort: '53' }] },
+    };
     assert.equal((await ask(call, method, template, 'web', body)).status, 200);
     assert.equal((await ask(call, method, template, 'web', { PortBindings: { 'http/tcp': [{}] } })).status, 400);
     assert.equal((await ask(call, method, template, 'nobody', { PortBindings: {} })).status, 404);

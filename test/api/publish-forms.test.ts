@@ -9,8 +9,10 @@ let engine: TestEngine;
 
 before(async () => {
   engine = await TestEngine.start();
-  check(engine.shell(`root=$(mktemp -d) && mkdir "$root/bin" && cp "$(command -v busybox)" "$root/bin/" && ln -s busybox "$root/bin/sleep" && \\
-    tar -C "$root" -c . | docker import -c 'EXPOSE 80' -c 'CMD ["sleep","1000"]' - web && rm -r "$root"`));
+  check(
+    engine.shell(`root=$(mktemp -d) && mkdir "$root/bin" && cp "$(command -v busybox)" "$root/bin/" && ln -s busybox "$root/bin/sleep" && \\
+    tar -C "$root" -c . | docker import -c 'EXPOSE 80' -c 'CMD ["sleep","1000"]' - web && rm -r "$root"`),
+  );
   engine.host.ok('ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo');
 });
 after(() => engine.destroy());
@@ -38,7 +40,10 @@ function held(): string[] {
     .toSorted();
 }
 
-const both = (port: string, hostPort: number): string[] => [`${port} -> 0.0.0.0:${hostPort}`, `${port} -> [::]:${hostPort}`];
+const both = (port: string, hostPort: number): string[] => [
+  `${port} -> 0.0.0.0:${hostPort}`,
+  `${port} -> [::]:${hostPort}`,
+];
 
 test('each form publishes what it says, and holds exactly that', () => {
   const forms: readonly (readonly [spec: string, ports: string[], sockets: string[]])[] = [
@@ -56,10 +61,16 @@ test('each form publishes what it says, and holds exactly that', () => {
     ['published=8084,target=81,protocol=udp', both('81/udp', 8084), ['udp 0.0.0.0:8084', 'udp [::]:8084']],
   ];
   const before = new Set(held());
-  during(forms.flatMap(([spec]) => ['-p', spec]), (name) => {
-    assert.deepEqual(portsOf(name).toSorted(), forms.flatMap(([, ports]) => ports).toSorted());
-    assert.deepEqual(held().filter((socket) => !before.has(socket)), forms.flatMap(([, , sockets]) => sockets).toSorted());
-  });
+  during(
+    forms.flatMap(([spec]) => ['-p', spec]),
+    (name) => {
+      assert.deepEqual(portsOf(name).toSorted(), forms.flatMap(([, ports]) => ports).toSorted());
+      assert.deepEqual(
+        held().filter((socket) => !before.has(socket)),
+        forms.flatMap(([, , sockets]) => sockets).toSorted(),
+      );
+    },
+  );
   assert.deepEqual(held(), [...before].toSorted(), 'afterwards');
 });
 
@@ -85,10 +96,17 @@ test('no host port: one of the range that the kernel chooses from, without the r
 });
 
 test('a range to one port: each takes one, past what others have, until none is left', () => {
-  const foreign = engine.host.spawn('node', ['-e', "require('net').createServer().listen(8201, '0.0.0.0', () => console.log('listening'))"], { stdio: 'ignore' });
+  const foreign = engine.host.spawn(
+    'node',
+    ['-e', "require('net').createServer().listen(8201, '0.0.0.0', () => console.log('listening'))"],
+    { stdio: 'ignore' },
+  );
   try {
-    for (const end = Date.now() + 10_000; !engine.host.ok('ss', '-Hlnt').includes(':8201'); ) assert.ok(Date.now() < end, 'the foreign program listens');
-    const chosen = ['one', 'two'].map((name) => portsOf(engine.ok('run', '-d', '--name', name, '-p', '8200-8202:80', 'web') && name)[0]);
+    for (const end = Date.now() + 10_000; !engine.host.ok('ss', '-Hlnt').includes(':8201');)
+      assert.ok(Date.now() < end, 'the foreign program listens');
+    const chosen = ['one', 'two'].map(
+      (name) => portsOf(engine.ok('run', '-d', '--name', name, '-p', '8200-8202:80', 'web') && name)[0],
+    );
     assert.deepEqual(chosen, ['80/tcp -> 0.0.0.0:8200', '80/tcp -> 0.0.0.0:8202']);
     const three = engine.docker('run', '--rm', '-p', '8200-8202:80', 'web', 'true');
     assert.equal(three.code, 125);
@@ -101,7 +119,12 @@ test('a range to one port: each takes one, past what others have, until none is 
 
 test('-P publishes what is exposed, by the image and by --expose, each on its own port', () => {
   const lines = during(['-P', '--expose', '90-91', '--expose', '53/udp'], portsOf);
-  assert.deepEqual([...new Set(lines.map((line) => line.split(' ')[0]))].toSorted(), ['53/udp', '80/tcp', '90/tcp', '91/tcp']);
+  assert.deepEqual([...new Set(lines.map((line) => line.split(' ')[0]))].toSorted(), [
+    '53/udp',
+    '80/tcp',
+    '90/tcp',
+    '91/tcp',
+  ]);
   assert.equal(lines.length, 8); // IPv4 and IPv6
   const numbers = new Set(lines.filter((line) => line.includes('/tcp')).map((line) => /:(\d+)$/.exec(line)![1]));
   assert.equal(numbers.size, 3);
@@ -111,13 +134,19 @@ test('SCTP is published where nobody but the kernel speaks it', () => {
   during(['-p', '8080:80/sctp'], (name) => {
     assert.deepEqual(portsOf(name), both('80/sctp', 8080));
     assert.match(engine.host.ok('nft', 'list', 'map', 'inet', 'causeway', 'publish-any4'), /sctp \. 8080 : /);
-    assert.match(engine.docker('run', '--rm', '-p', '8080:80/sctp', 'web', 'true').err, /Bind for 0\.0\.0\.0:8080 failed: port is already allocated: held by container /);
+    assert.match(
+      engine.docker('run', '--rm', '-p', '8080:80/sctp', 'web', 'true').err,
+      /Bind for 0\.0\.0\.0:8080 failed: port is already allocated: held by container /,
+    );
   });
 });
 
 test('what cannot be meant is refused', () => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['192.0.2.77:8080:80', /failed to bind host port for 192\.0\.2\.77:8080:172\.17\.0\.\d+:80\/tcp: cannot assign requested address/],
+    [
+      '192.0.2.77:8080:80',
+      /failed to bind host port for 192\.0\.2\.77:8080:172\.17\.0\.\d+:80\/tcp: cannot assign requested address/,
+    ],
     ['8080:80/icmp', /invalid proto: icmp|invalid containerPort/i],
     ['8080-8079:80', /invalid|Invalid/],
   ];
@@ -134,7 +163,10 @@ test('a daemon that is killed while it publishes leaves no port taken', async ()
   for (const delayMs of [4, 15, 30, 50]) {
     engine.ok('create', '--name', 'crash', '-p', '9000-9039:9000-9039', 'web');
     const answered = new Promise<boolean>((resolve) => {
-      const start = request({ socketPath: engine.socket, path: '/containers/crash/start', method: 'POST' }, (response) => resolve(response.statusCode === 204));
+      const start = request(
+        { socketPath: engine.socket, path: '/containers/crash/start', method: 'POST' },
+        (response) => resolve(response.statusCode === 204),
+      );
       start.on('error', () => resolve(false));
       start.end();
     });
@@ -153,10 +185,14 @@ test('a daemon that is killed while it publishes leaves no port taken', async ()
   during(['-p', '9000-9039:9000-9039'], (name) => assert.equal(portsOf(name).length, 80));
 });
 
-test('--ip says which address is meant by none, a network\'s host_binding_ipv4 before it', async () => {
+test("--ip says which address is meant by none, a network's host_binding_ipv4 before it", async () => {
   await engine.stop();
   await engine.boot(['--ip', '127.0.0.1']);
-  during(['-p', '8080:80', '-p', '0.0.0.0:8081:81'], (name) => assert.deepEqual(portsOf(name).toSorted(), ['80/tcp -> 127.0.0.1:8080', '81/tcp -> 0.0.0.0:8081']));
+  during(['-p', '8080:80', '-p', '0.0.0.0:8081:81'], (name) =>
+    assert.deepEqual(portsOf(name).toSorted(), ['80/tcp -> 127.0.0.1:8080', '81/tcp -> 0.0.0.0:8081']),
+  );
   engine.ok('network', 'create', '-o', 'com.docker.network.bridge.host_binding_ipv4=127.0.0.2', 'bound');
-  during(['--network', 'bound', '-p', '8080:80'], (name) => assert.deepEqual(portsOf(name), ['80/tcp -> 127.0.0.2:8080']));
+  during(['--network', 'bound', '-p', '8080:80'], (name) =>
+    assert.deepEqual(portsOf(name), ['80/tcp -> 127.0.0.2:8080']),
+  );
 });

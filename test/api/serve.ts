@@ -25,14 +25,22 @@ export interface Served {
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Sends raw bytes; resolves with everything that came back once the server has closed, or `until` is found. */
   raw(text: string, options?: { end?: boolean; until?: string }): Promise<string>;
-  docker(args: readonly string[], options?: { input?: string; env?: Record<string, string> }): Promise<{ code: number; stdout: string; stderr: string }>;
+  docker(
+    args: readonly string[],
+    options?: { input?: string; env?: Record<string, string> },
+  ): Promise<{ code: number; stdout: string; stderr: string }>;
 }
 
 export async function serve(test: TestContext): Promise<Served> {
   const backend = new MemoryBackend();
   const directory = await mkdtemp(join(tmpdir(), 'causeway-api-'));
   const socketPath = join(directory, 'api.sock');
-  const server = createApiServer(backend, { log: silentLog, version: '0.1.0', cgroupVersion: '2', defaultRuntime: 'crun' });
+  const server = createApiServer(backend, {
+    log: silentLog,
+    version: '0.1.0',
+    cgroupVersion: '2',
+    defaultRuntime: 'crun',
+  });
   server.listen(socketPath);
   await once(server, 'listening');
   test.after(async () => {
@@ -49,22 +57,28 @@ export async function serve(test: TestContext): Promise<Served> {
       new Promise((resolve, reject) => {
         const isText = typeof body === 'string';
         const payload = body === undefined ? undefined : isText ? body : JSON.stringify(body);
-        const type = payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) };
-        const outgoing = request({ socketPath, method, path, headers: { ...type, ...headers }, agent: false }, (incoming) => {
-          const chunks: Buffer[] = [];
-          incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-          incoming.on('error', reject);
-          incoming.on('end', () => {
-            const text = Buffer.concat(chunks).toString();
-            let json: unknown;
-            try {
-              json = JSON.parse(text);
-            } catch {
-              json = undefined;
-            }
-            resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json });
-          });
-        });
+        const type =
+          payload === undefined
+            ? {}
+            : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) };
+        const outgoing = request(
+          { socketPath, method, path, headers: { ...type, ...headers }, agent: false },
+          (incoming) => {
+            const chunks: Buffer[] = [];
+            incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+            incoming.on('error', reject);
+            incoming.on('end', () => {
+              const text = Buffer.concat(chunks).toString();
+              let json: unknown;
+              try {
+                json = JSON.parse(text);
+              } catch {
+                json = undefined;
+              }
+              resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json });
+            });
+          },
+        );
         outgoing.on('error', reject);
         outgoing.end(payload);
       }),
@@ -92,7 +106,10 @@ export async function serve(test: TestContext): Promise<Served> {
         const child = execFile(
           'docker',
           [...args],
-          { env: { PATH: process.env['PATH'], HOME: directory, DOCKER_HOST: `unix://${socketPath}`, ...env }, timeout: 20_000 },
+          {
+            env: { PATH: process.env['PATH'], HOME: directory, DOCKER_HOST: `unix://${socketPath}`, ...env },
+            timeout: 20_000,
+          },
           (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
         );
         child.stdin!.on('error', () => {});

@@ -13,7 +13,7 @@ interface Frame {
 
 function demultiplex(data: Buffer): Frame[] {
   const frames: Frame[] = [];
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const size = data.readUInt32BE(at + 4);
     frames.push({ stream: data[at]!, text: data.subarray(at + 8, at + 8 + size).toString() });
     at += 8 + size;
@@ -34,12 +34,18 @@ async function create(served: Served, name: string, body: object): Promise<void>
 }
 
 /** Opens a hijacked connection; `body` collects what comes behind the head. */
-async function hijacked(served: Served, path: string, options: { upgrade?: boolean; early?: string; json?: string } = {}) {
+async function hijacked(
+  served: Served,
+  path: string,
+  options: { upgrade?: boolean; early?: string; json?: string } = {},
+) {
   const { upgrade = true, early = '', json = '' } = options;
   const socket = connect({ path: served.socketPath, allowHalfOpen: true });
   const upgradeLines = upgrade ? 'Connection: Upgrade\r\nUpgrade: tcp\r\n' : '';
   const type = json === '' ? '' : 'Content-Type: application/json\r\n';
-  socket.write(`POST ${path} HTTP/1.1\r\nHost: docker\r\n${upgradeLines}${type}Content-Length: ${json.length}\r\n\r\n${json}${early}`);
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: docker\r\n${upgradeLines}${type}Content-Length: ${json.length}\r\n\r\n${json}${early}`,
+  );
   let received = Buffer.alloc(0);
   let ended = false;
   socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
@@ -65,7 +71,10 @@ test('attach: 101, multiplexed output, half-close ends the process input, output
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['sh', '-c', 'cat; echo done >&2'], OpenStdin: true, StdinOnce: true });
   const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1');
-  assert.match(attached.head, /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/);
+  assert.match(
+    attached.head,
+    /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/,
+  );
   assert.match(attached.head, /Api-Version: 1\.51\r\n/);
   await served.call('POST', '/containers/c/start');
   const input = 'x'.repeat(3_000_000);
@@ -98,7 +107,10 @@ test('attach: only the streams that were asked for', async (t) => {
 test('attach: input sent behind the request, without waiting for the answer, is not lost', async (t) => {
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['cat'], OpenStdin: true, StdinOnce: true });
-  const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', { upgrade: false, early: 'early bird\n' });
+  const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', {
+    upgrade: false,
+    early: 'early bird\n',
+  });
   attached.socket.write('second\n');
   await served.call('POST', '/containers/c/start');
   attached.socket.end();
@@ -108,7 +120,10 @@ test('attach: input sent behind the request, without waiting for the answer, is 
 test('attach: input that looks like requests takes nothing from what comes behind it', async (t) => {
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['cat'], OpenStdin: true, StdinOnce: true });
-  const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', { upgrade: false, early: 'GET /info HTTP/1.1\r\n\r\n'.repeat(100) });
+  const attached = await hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', {
+    upgrade: false,
+    early: 'GET /info HTTP/1.1\r\n\r\n'.repeat(100),
+  });
   attached.socket.write('second\n');
   await served.call('POST', '/containers/c/start');
   attached.socket.end();
@@ -154,7 +169,8 @@ test('attach: a client that is gone is let go of when output finds it gone', asy
   await served.call('POST', '/containers/c/start');
   const attached = await hijacked(served, '/containers/c/attach?stream=1&stdout=1');
   attached.socket.destroy();
-  for (let tries = 0; tries < 100 && !served.backend.calls.includes('detach'); tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; tries < 100 && !served.backend.calls.includes('detach'); tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   assert.ok(served.backend.calls.includes('detach'));
   assert.equal(served.backend.find('c').record.state.status, 'running');
 });
@@ -165,10 +181,17 @@ test('attach: a slow reader holds nothing up but itself, and gets everything', a
   const attached = await hijacked(served, '/containers/c/attach?stream=1&stdout=1');
   attached.socket.pause();
   await served.call('POST', '/containers/c/start');
-  assert.equal((await served.call('POST', '/containers/c/wait')).json.StatusCode, 0, 'it ends, whatever the reader does');
+  assert.equal(
+    (await served.call('POST', '/containers/c/wait')).json.StatusCode,
+    0,
+    'it ends, whatever the reader does',
+  );
   attached.socket.resume();
   const data = await attached.end();
-  assert.equal(demultiplex(data).reduce((sum, { text }) => sum + text.length, 0), 20_000_000);
+  assert.equal(
+    demultiplex(data).reduce((sum, { text }) => sum + text.length, 0),
+    20_000_000,
+  );
 });
 
 test('exec: a JSON body with an upgrade, both ways of failing, detached', async (t) => {
@@ -177,18 +200,29 @@ test('exec: a JSON body with an upgrade, both ways of failing, detached', async 
   assert.equal((await served.call('POST', '/containers/c/exec', { Cmd: ['true'] })).status, 409);
   await served.call('POST', '/containers/c/start');
   assert.equal((await served.call('POST', '/containers/c/exec', {})).json.message, 'No exec command specified');
-  const exec = async (body: object) => (await served.call('POST', '/containers/c/exec', { AttachStdout: true, AttachStderr: true, ...body })).json.Id as string;
+  const exec = async (body: object) =>
+    (await served.call('POST', '/containers/c/exec', { AttachStdout: true, AttachStderr: true, ...body })).json
+      .Id as string;
   const id = await exec({ Cmd: ['cat'], AttachStdin: true });
   const started = await hijacked(served, `/exec/${id}/start`, { json: '{"Detach":false,"Tty":false}' });
-  assert.match(started.head, /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/);
+  assert.match(
+    started.head,
+    /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/,
+  );
   started.socket.end('through');
   assert.deepEqual(joined(await started.end()), { 1: 'through' });
   const inspected = (await served.call('GET', `/exec/${id}/json`)).json;
-  assert.deepEqual([inspected.ExitCode, inspected.Running, inspected.ProcessConfig], [0, false, { tty: false, entrypoint: 'cat', arguments: [], privileged: false }]);
+  assert.deepEqual(
+    [inspected.ExitCode, inspected.Running, inspected.ProcessConfig],
+    [0, false, { tty: false, entrypoint: 'cat', arguments: [], privileged: false }],
+  );
   const missing = await hijacked(served, `/exec/${await exec({ Cmd: ['no-such'] })}/start`, { json: '{}' });
   assert.match(joined(await missing.end())[1]!, /executable file not found in \$PATH: unknown\r\n$/);
   assert.equal((await served.call('POST', '/exec/nope/start', {})).status, 404);
-  assert.equal((await served.call('POST', `/exec/${await exec({ Cmd: ['true'] })}/start`, { Detach: true })).status, 200);
+  assert.equal(
+    (await served.call('POST', `/exec/${await exec({ Cmd: ['true'] })}/start`, { Detach: true })).status,
+    200,
+  );
 });
 
 function open(served: Served, path: string): Promise<IncomingMessage> {
@@ -208,14 +242,22 @@ test('logs: framed, with times, followed to the end', async (t) => {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const frames = demultiplex(Buffer.concat(chunks));
-  assert.deepEqual(frames.map(({ stream }) => stream), [1, 2]);
+  assert.deepEqual(
+    frames.map(({ stream }) => stream),
+    [1, 2],
+  );
   assert.match(frames[0]!.text, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z a\n$/);
 });
 
 test('wait: headers come before the exit', async (t) => {
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['sh', '-c', 'exit 7'] });
-  const outgoing = request({ socketPath: served.socketPath, method: 'POST', path: '/containers/c/wait?condition=next-exit', agent: false });
+  const outgoing = request({
+    socketPath: served.socketPath,
+    method: 'POST',
+    path: '/containers/c/wait?condition=next-exit',
+    agent: false,
+  });
   outgoing.end();
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
   assert.equal(incoming.statusCode, 200);
@@ -230,7 +272,13 @@ test('events: headers at once, lines as they happen, exact nanoseconds, and an e
   const incoming = await open(served, '/events');
   served.backend.emit('container', 'start', 'c'.repeat(64), { image: 'busybox', name: 'c' });
   served.backend.emit('network', 'connect', 'n'.repeat(64), { container: 'c' });
-  served.backend.bus.emit('event', { type: 'image', action: 'tag', actorId: 'sha256:1', attributes: {}, timeNs: 1_700_000_000_123_456_789n });
+  served.backend.bus.emit('event', {
+    type: 'image',
+    action: 'tag',
+    actorId: 'sha256:1',
+    attributes: {},
+    timeNs: 1_700_000_000_123_456_789n,
+  });
   let text = '';
   for await (const chunk of incoming) {
     text += String(chunk);
@@ -238,10 +286,17 @@ test('events: headers at once, lines as they happen, exact nanoseconds, and an e
   }
   const lines = text.trim().split('\n');
   const first = JSON.parse(lines[0]!);
-  assert.deepEqual([first.status, first.id, first.from, first.Type, first.Action, first.scope], ['start', 'c'.repeat(64), 'busybox', 'container', 'start', 'local']);
+  assert.deepEqual(
+    [first.status, first.id, first.from, first.Type, first.Action, first.scope],
+    ['start', 'c'.repeat(64), 'busybox', 'container', 'start', 'local'],
+  );
   assert.deepEqual(JSON.parse(lines[1]!).status, undefined);
-  assert.equal(lines[2], '{"status":"tag","id":"sha256:1","Type":"image","Action":"tag","Actor":{"ID":"sha256:1","Attributes":{}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}');
-  for (let tries = 0; tries < 100 && served.backend.bus.listenerCount('event') > 0; tries += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(
+    lines[2],
+    '{"status":"tag","id":"sha256:1","Type":"image","Action":"tag","Actor":{"ID":"sha256:1","Attributes":{}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}',
+  );
+  for (let tries = 0; tries < 100 && served.backend.bus.listenerCount('event') > 0; tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(served.backend.bus.listenerCount('event'), 0);
 });
 
@@ -260,12 +315,23 @@ test('progress: lines, a late failure on a line of its own, an early one as a st
   const { call } = await serve(t);
   const pulled = await call('POST', '/images/create?fromImage=busybox&tag=latest');
   assert.equal(pulled.headers['content-type'], 'application/json');
-  const lines = pulled.text.trim().split('\r\n').map((line) => JSON.parse(line));
-  assert.deepEqual(lines[1], { status: 'Downloading', id: 'abc', progressDetail: { current: 50, total: 100 }, progress: `[${'='.repeat(25)}>${' '.repeat(24)}]  50B/100B` });
+  const lines = pulled.text
+    .trim()
+    .split('\r\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(lines[1], {
+    status: 'Downloading',
+    id: 'abc',
+    progressDetail: { current: 50, total: 100 },
+    progress: `[${'='.repeat(25)}>${' '.repeat(24)}]  50B/100B`,
+  });
   const broken = (await call('POST', '/images/create?fromImage=broken')).text.trim().split('\r\n');
   assert.deepEqual(JSON.parse(broken.at(-1)!), { errorDetail: { message: 'unexpected EOF' }, error: 'unexpected EOF' });
   const missing = await call('POST', '/images/create?fromImage=missing&tag=1');
-  assert.deepEqual([missing.status, missing.json], [404, { message: "pull access denied for missing:1, repository does not exist or may require 'docker login'" }]);
+  assert.deepEqual(
+    [missing.status, missing.json],
+    [404, { message: "pull access denied for missing:1, repository does not exist or may require 'docker login'" }],
+  );
   assert.equal((await call('POST', '/images/load', 'tar')).text, '{"stream":"Loaded image: busybox:latest\\n"}\r\n');
   assert.equal((await call('POST', '/images/create?fromImage=Bad')).status, 400);
 });

@@ -54,9 +54,16 @@ test('a client that is still sending when it is refused can go on, and read why'
   const failed = new Promise<never>((_, reject) => socket.on('error', reject));
   socket.pause();
   const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`;
-  socket.write(`POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`);
+  socket.write(
+    `POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}`,
+  );
   // Written on, also after the answer is there; only then it is read.
-  for (let more = 0; more < 20; more++) await Promise.race([failed, new Promise((resolve) => setTimeout(() => socket.write(chunk.repeat(2), resolve), 10)), sleep(50)]);
+  for (let more = 0; more < 20; more++)
+    await Promise.race([
+      failed,
+      new Promise((resolve) => setTimeout(() => socket.write(chunk.repeat(2), resolve), 10)),
+      sleep(50),
+    ]);
   let text = '';
   socket.on('data', (part: Buffer) => (text += part.toString())).resume();
   await Promise.race([failed.catch(() => {}), once(socket, 'close')]);
@@ -65,7 +72,13 @@ test('a client that is still sending when it is refused can go on, and read why'
 
 test('unknown routes and methods', async (t) => {
   const { call } = await serve(t);
-  for (const [method, path] of [['GET', '/nothing'], ['GET', '/v1.44/nothing'], ['PUT', '/containers/json'], ['GET', '/containers//json'], ['GET', '/%zz']] as const) {
+  for (const [method, path] of [
+    ['GET', '/nothing'],
+    ['GET', '/v1.44/nothing'],
+    ['PUT', '/containers/json'],
+    ['GET', '/containers//json'],
+    ['GET', '/%zz'],
+  ] as const) {
     const answer = await call(method, path);
     assert.equal(answer.status, 404, path);
     assert.deepEqual(answer.json, { message: 'page not found' });
@@ -84,18 +97,51 @@ test('bodies that are none', async (t) => {
   await refuse('/containers/create', '{"Image": "busybox"} {}', 'unexpected content after JSON');
   await refuse('/containers/create', '{}', 'config cannot be empty in order to create a container');
   await refuse('/containers/create', 'null', 'config cannot be empty in order to create a container');
-  await refuse('/containers/create', '{"Image": 4}', 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Image of type string');
-  await refuse('/containers/create', '{"Image":"a","Env":"x"}', 'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.Env of type []string');
-  await refuse('/containers/create', '{"Image":"a","HostConfig":{"Memory":"1g"}}', 'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.HostConfig.Memory of type int64');
-  await refuse('/containers/create', '[]', 'invalid JSON: json: cannot unmarshal array into Go value of type CreateRequest');
-  await refuse('/containers/create', '{}', "unsupported Content-Type header (text/plain): must be 'application/json'", { 'Content-Type': 'text/plain' });
-  await refuse('/networks/create', '{"Name":"n","IPAM":{"Config":[{"Subnet":1}]}}', 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.IPAM.Config.0.Subnet of type string');
-  await refuse('/networks/create', '{"Name":"n","IPAM":{"Config":[{"Subnet":"10.1.1.1/24"}]}}', 'invalid network config:\ninvalid subnet 10.1.1.1/24: it should be 10.1.1.0/24');
+  await refuse(
+    '/containers/create',
+    '{"Image": 4}',
+    'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Image of type string',
+  );
+  await refuse(
+    '/containers/create',
+    '{"Image":"a","Env":"x"}',
+    'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.Env of type []string',
+  );
+  await refuse(
+    '/containers/create',
+    '{"Image":"a","HostConfig":{"Memory":"1g"}}',
+    'invalid JSON: json: cannot unmarshal string into Go struct field CreateRequest.HostConfig.Memory of type int64',
+  );
+  await refuse(
+    '/containers/create',
+    '[]',
+    'invalid JSON: json: cannot unmarshal array into Go value of type CreateRequest',
+  );
+  await refuse('/containers/create', '{}', "unsupported Content-Type header (text/plain): must be 'application/json'", {
+    'Content-Type': 'text/plain',
+  });
+  await refuse(
+    '/networks/create',
+    '{"Name":"n","IPAM":{"Config":[{"Subnet":1}]}}',
+    'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.IPAM.Config.0.Subnet of type string',
+  );
+  await refuse(
+    '/networks/create',
+    '{"Name":"n","IPAM":{"Config":[{"Subnet":"10.1.1.1/24"}]}}',
+    'invalid network config:\ninvalid subnet 10.1.1.1/24: it should be 10.1.1.0/24',
+  );
 });
 
 test('fields match in any case, nulls are absent, unknown ones are ignored', async (t) => {
   const { call, backend } = await serve(t);
-  const created = await call('POST', '/containers/create?name=/x', { image: 'busybox', CMD: 'true', HostConfig: null, NetworkingConfig: null, Env: null, Nonsense: { a: 1 } });
+  const created = await call('POST', '/containers/create?name=/x', {
+    image: 'busybox',
+    CMD: 'true',
+    HostConfig: null,
+    NetworkingConfig: null,
+    Env: null,
+    Nonsense: { a: 1 },
+  });
   assert.equal(created.status, 201, created.text);
   assert.deepEqual(created.json, { Id: backend.find('x').record.id, Warnings: [] });
   assert.deepEqual(backend.specs[0]!.process.cmd, ['true']);
@@ -109,9 +155,24 @@ test('an error has its status in one place, and nothing beside its message', asy
     ['GET', '/containers/nope/json', 404, 'No such container: nope'],
     ['POST', '/containers/c/kill', 409, ''],
     ['POST', '/containers/c/stop', 304, ''],
-    ['GET', '/swarm', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
-    ['GET', '/services/x', 503, 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'],
-    ['POST', '/build', 501, 'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".'],
+    [
+      'GET',
+      '/swarm',
+      503,
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    ],
+    [
+      'GET',
+      '/services/x',
+      503,
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    ],
+    [
+      'POST',
+      '/build',
+      501,
+      'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".',
+    ],
     ['GET', '/containers/c/attach/ws', 501, ''],
     ['GET', '/distribution/library/busybox/json', 501, ''],
     ['GET', '/plugins/x/json', 404, 'plugin "x" not found'],
@@ -140,7 +201,10 @@ test('names with slashes, encoded or not', async (t) => {
   const { call, backend } = await serve(t);
   await call('DELETE', '/containers/web/db?link=1');
   await call('DELETE', '/v1.44/containers/web%2Fdb?link=true&force=0');
-  assert.deepEqual(backend.calls, ['remove web/db {"force":false,"volumes":false,"link":true}', 'remove web/db {"force":false,"volumes":false,"link":true}']);
+  assert.deepEqual(backend.calls, [
+    'remove web/db {"force":false,"volumes":false,"link":true}',
+    'remove web/db {"force":false,"volumes":false,"link":true}',
+  ]);
   assert.equal((await call('GET', '/images/library/busybox/json')).json.Id, `sha256:${'a'.repeat(64)}`);
 });
 
@@ -151,12 +215,24 @@ test('old versions: what they could not say is dropped, what they expect is ther
     return { answer, spec: backend.specs.at(-1)! };
   };
   const two = { NetworkingConfig: { EndpointsConfig: { a: {}, b: {} } } };
-  assert.equal((await create('1.43', two)).answer.json.message, 'Container cannot be created with multiple network endpoints: a, b');
+  assert.equal(
+    (await create('1.43', two)).answer.json.message,
+    'Container cannot be created with multiple network endpoints: a, b',
+  );
   assert.deepEqual(Object.keys((await create('1.44', two)).spec.connection.networks), ['a', 'b']);
-  assert.equal((await create('1.43', { MacAddress: '02:00:00:00:00:09' })).spec.connection.networks['bridge']!.mac, '02:00:00:00:00:09');
-  assert.equal((await create('1.43', { MacAddress: '02:00:00:00:00:09', HostConfig: { NetworkMode: 'host' } })).answer.json.message, 'conflicting options: mac-address and the network mode');
+  assert.equal(
+    (await create('1.43', { MacAddress: '02:00:00:00:00:09' })).spec.connection.networks['bridge']!.mac,
+    '02:00:00:00:00:09',
+  );
+  assert.equal(
+    (await create('1.43', { MacAddress: '02:00:00:00:00:09', HostConfig: { NetworkMode: 'host' } })).answer.json
+      .message,
+    'conflicting options: mac-address and the network mode',
+  );
   const warned = await create('1.44', { MacAddress: '02:00:00:00:00:09' });
-  assert.deepEqual(warned.answer.json.Warnings, ['The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.']);
+  assert.deepEqual(warned.answer.json.Warnings, [
+    'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.',
+  ]);
   assert.equal((await create('1.39', {})).spec.host.ipcMode, 'shareable');
   assert.equal((await create('1.40', {})).spec.host.ipcMode, 'private');
   assert.equal((await create('1.24', { HostConfig: { AutoRemove: true } })).spec.host.autoRemove, false);
@@ -168,20 +244,36 @@ test('old versions: what they could not say is dropped, what they expect is ther
   await call('POST', '/v1.41/containers/x/restart?signal=INT&t=3');
   await call('POST', '/v1.42/containers/x/restart?signal=INT&t=3');
   await call('POST', '/v1.41/volumes/prune');
-  assert.deepEqual(backend.calls.slice(-3), ['restart x {"timeoutS":3}', 'restart x {"signal":"INT","timeoutS":3}', 'prune-volumes {"all":["true"]}']);
+  assert.deepEqual(backend.calls.slice(-3), [
+    'restart x {"timeoutS":3}',
+    'restart x {"signal":"INT","timeoutS":3}',
+    'prune-volumes {"all":["true"]}',
+  ]);
   assert.equal((await call('GET', '/v1.43/images/json')).json[0].VirtualSize, 4_261_502);
   assert.equal((await call('GET', '/v1.44/images/json')).json[0].VirtualSize, undefined);
   assert.equal((await call('GET', '/v1.50/images/json')).json[0].Containers, -1);
   assert.notEqual((await call('GET', '/v1.49/images/busybox/json')).json.Config.Hostname, undefined);
-  assert.deepEqual((await call('GET', '/v1.50/images/busybox/json')).json.Config, { Env: ['PATH=/bin'], Cmd: ['sh'], WorkingDir: '/' });
+  assert.deepEqual((await call('GET', '/v1.50/images/busybox/json')).json.Config, {
+    Env: ['PATH=/bin'],
+    Cmd: ['sh'],
+    WorkingDir: '/',
+  });
 });
 
 test('platforms', async (t) => {
   const { call } = await serve(t);
   const host = process.arch === 'x64' ? ['linux', 'linux/amd64', 'x86_64', 'linux/x86_64'] : ['linux'];
-  for (const platform of host) assert.equal((await call('POST', `/containers/create?platform=${platform}`, { Image: 'busybox' })).status, 201, platform);
+  for (const platform of host)
+    assert.equal(
+      (await call('POST', `/containers/create?platform=${platform}`, { Image: 'busybox' })).status,
+      201,
+      platform,
+    );
   const other = await call('POST', '/containers/create?platform=linux/s390x', { Image: 'busybox' });
-  assert.deepEqual([other.status, other.json.message], [404, 'image with reference busybox was found but does not provide the specified platform (linux/s390x)']);
+  assert.deepEqual(
+    [other.status, other.json.message],
+    [404, 'image with reference busybox was found but does not provide the specified platform (linux/s390x)'],
+  );
 });
 
 test('files', async (t) => {
@@ -197,7 +289,10 @@ test('files', async (t) => {
   assert.equal(backend.calls.at(-1), 'put c /tmp 100000');
   assert.equal((await call('GET', '/containers/c/export')).text, 'root tar');
   assert.equal((await call('GET', '/images/get?names=a&names=b')).text, 'a,b');
-  const committed = await call('POST', '/commit?container=c&repo=mine&comment=hi&changes=EXPOSE+80', { Cmd: ['a b'], Env: ['X=1 "2"'] });
+  const committed = await call('POST', '/commit?container=c&repo=mine&comment=hi&changes=EXPOSE+80', {
+    Cmd: ['a b'],
+    Env: ['X=1 "2"'],
+  });
   assert.equal(committed.status, 201, committed.text);
   assert.equal(
     backend.calls.at(-1),
@@ -209,7 +304,12 @@ test('files', async (t) => {
 test('what a start ends with is told where the runtime knows it', async (t) => {
   const { call, backend } = await serve(t);
   const { json } = await call('POST', '/containers/create', { Image: 'busybox' });
-  const refusals = [new StartError('exec: "x": no such program', 127), new StartError('exec: "/etc": a directory', 126), new StartError('the runtime gave no reason', 128), conflict('no such program')];
+  const refusals = [
+    new StartError('exec: "x": no such program', 127),
+    new StartError('exec: "/etc": a directory', 126),
+    new StartError('the runtime gave no reason', 128),
+    conflict('no such program'),
+  ];
   const told: unknown[] = [];
   for (const error of refusals) {
     backend.containers.start = () => Promise.reject(error);

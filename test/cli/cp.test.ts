@@ -1,7 +1,17 @@
 /** `cp` against an engine at the wire that serves archives made by tar and keeps those that it gets. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -31,7 +41,8 @@ describe('cp', () => {
     });
     engine.set('PUT /containers/web/archive', (asked, response) => {
       const path = asked.query.get('path') ?? '';
-      if (!existsSync(join(rootfs, path))) return sendJson(response, 404, { message: `Could not find the file ${path} in container web` });
+      if (!existsSync(join(rootfs, path)))
+        return sendJson(response, 404, { message: `Could not find the file ${path} in container web` });
       const unpacked = spawnSync('tar', ['-C', join(rootfs, path), '-x'], { input: asked.raw });
       response.writeHead(unpacked.status === 0 ? 200 : 500).end();
     });
@@ -112,7 +123,10 @@ describe('cp', () => {
     assert.deepEqual(await cp(join(here, 'tree'), 'web:/etc'), fine);
     assert.deepEqual(await cp(join(here, 'tree'), 'web:/etc/renamed'), fine);
     assert.deepEqual(await cp(`${join(here, 'tree')}/.`, 'web:/etc'), fine);
-    assert.deepEqual([inside('etc/tree/deep/leaf'), inside('etc/renamed/deep/leaf'), inside('etc/deep/leaf')], ['leaf\n', 'leaf\n', 'leaf\n']);
+    assert.deepEqual(
+      [inside('etc/tree/deep/leaf'), inside('etc/renamed/deep/leaf'), inside('etc/deep/leaf')],
+      ['leaf\n', 'leaf\n', 'leaf\n'],
+    );
   });
 
   it('streams tar both ways', async () => {
@@ -126,9 +140,18 @@ describe('cp', () => {
   });
 
   it('refuses what cannot be, with the reason', async () => {
-    assert.deepEqual(await cp('web:/nosuch', here), [1, 'Error response from daemon: Could not find the file /nosuch in container web\n']);
-    assert.deepEqual(await cp(join(here, 'nosuch'), 'web:/etc'), [1, `lstat ${join(here, 'nosuch')}: no such file or directory\n`]);
-    assert.deepEqual(await cp('web:/etc', join(here, 'a/b')), [1, `invalid output path: directory "${join(here, 'a')}" does not exist\n`]);
+    assert.deepEqual(await cp('web:/nosuch', here), [
+      1,
+      'Error response from daemon: Could not find the file /nosuch in container web\n',
+    ]);
+    assert.deepEqual(await cp(join(here, 'nosuch'), 'web:/etc'), [
+      1,
+      `lstat ${join(here, 'nosuch')}: no such file or directory\n`,
+    ]);
+    assert.deepEqual(await cp('web:/etc', join(here, 'a/b')), [
+      1,
+      `invalid output path: directory "${join(here, 'a')}" does not exist\n`,
+    ]);
     writeFileSync(join(here, 'file'), '');
     assert.deepEqual(await cp('web:/etc', join(here, 'file')), [1, 'cannot copy directory\n']);
     assert.deepEqual(await cp('web:/etc/hosts', `${join(here, 'none')}/`), [1, 'no such directory\n']);

@@ -72,7 +72,15 @@ export class FakeEngine {
     const chunks: Buffer[] = [];
     if (!isHijack(path)) for await (const chunk of request) chunks.push(chunk as Buffer);
     const raw = Buffer.concat(chunks);
-    const asked: Asked = { method: request.method ?? '', path, version, query: url.searchParams, body: raw.toString(), raw, headers: request.headers };
+    const asked: Asked = {
+      method: request.method ?? '',
+      path,
+      version,
+      query: url.searchParams,
+      body: raw.toString(),
+      raw,
+      headers: request.headers,
+    };
     this.asked.push(asked);
     const answer = this.#answers.get(`${asked.method} ${path}`);
     if (typeof answer === 'function') answer(asked, response, this);
@@ -85,7 +93,12 @@ const isHijack = (path: string) => path.endsWith('/attach');
 
 const DEFAULTS: Readonly<Record<string, Answer>> = {
   'GET /_ping': (_asked, response) => {
-    response.writeHead(200, { 'Api-Version': '1.50', Ostype: 'linux', 'Content-Type': 'text/plain', Server: 'Docker/28.2.2 (linux)' });
+    response.writeHead(200, {
+      'Api-Version': '1.50',
+      Ostype: 'linux',
+      'Content-Type': 'text/plain',
+      Server: 'Docker/28.2.2 (linux)',
+    });
     response.end('OK');
   },
   'HEAD /_ping': (_asked, response) => {
@@ -99,8 +112,14 @@ export function sendJson(response: ServerResponse, status: number, body: object 
   response.end(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`);
 }
 
-export const refuse = (status: number, message: string): Answer => (_asked, response) => sendJson(response, status, { message });
-export const empty = (status = 204): Answer => (_asked, response) => response.writeHead(status).end();
+export const refuse =
+  (status: number, message: string): Answer =>
+  (_asked, response) =>
+    sendJson(response, status, { message });
+export const empty =
+  (status = 204): Answer =>
+  (_asked, response) =>
+    response.writeHead(status).end();
 
 /** Answers 101 and hands the raw connection over. `early` comes in one piece with the answer. */
 export function hijack(response: ServerResponse, multiplexed: boolean, early: Buffer = Buffer.alloc(0)): Socket {

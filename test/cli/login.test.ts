@@ -22,16 +22,29 @@ after(async () => {
 });
 
 const run = (args: readonly string[], input?: string, env: NodeJS.ProcessEnv = {}) =>
-  runCausewayClient(args, { host: engine.host, env: { HOME: home, ...env }, ...(input === undefined ? {} : { input }) });
-const sentAuth = () => JSON.parse(Buffer.from(String(engine.calls('POST /images/create').at(-1)?.headers['x-registry-auth']), 'base64url').toString()) as object;
+  runCausewayClient(args, {
+    host: engine.host,
+    env: { HOME: home, ...env },
+    ...(input === undefined ? {} : { input }),
+  });
+const sentAuth = () =>
+  JSON.parse(
+    Buffer.from(String(engine.calls('POST /images/create').at(-1)?.headers['x-registry-auth']), 'base64url').toString(),
+  ) as object;
 
 it('login keeps what the registry accepted, for its owner only', async () => {
   const outcome = await run(['login', '-u', 'me', '--password-stdin', 'localhost:5000'], 'secret\n');
   assert.equal(outcome.code, 0);
   assert.equal(outcome.stdout, '\nLogin Succeeded\n');
-  assert.deepEqual(JSON.parse(engine.calls('POST /auth')[0]?.body ?? ''), { username: 'me', password: 'secret', serveraddress: 'localhost:5000' });
+  assert.deepEqual(JSON.parse(engine.calls('POST /auth')[0]?.body ?? ''), {
+    username: 'me',
+    password: 'secret',
+    serveraddress: 'localhost:5000',
+  });
   const file = join(home, '.causeway/config.json');
-  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { auths: { 'localhost:5000': { auth: Buffer.from('me:secret').toString('base64') } } });
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), {
+    auths: { 'localhost:5000': { auth: Buffer.from('me:secret').toString('base64') } },
+  });
   assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
@@ -45,15 +58,26 @@ it('pull sends them to that registry, and nothing to others', async () => {
 it("Docker's own file and its credential helpers are asked too", async () => {
   const bin = join(home, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'docker-credential-fake'), '#!/bin/sh\nread server; echo "{\\"Username\\":\\"from\\",\\"Secret\\":\\"$server\\"}"\n');
+  writeFileSync(
+    join(bin, 'docker-credential-fake'),
+    '#!/bin/sh\nread server; echo "{\\"Username\\":\\"from\\",\\"Secret\\":\\"$server\\"}"\n',
+  );
   chmodSync(join(bin, 'docker-credential-fake'), 0o755);
   mkdirSync(join(home, '.docker'));
-  writeFileSync(join(home, '.docker/config.json'), JSON.stringify({
-    auths: { 'https://index.docker.io/v1/': { auth: Buffer.from('hub:word:with:colons').toString('base64') } }, credHelpers: { 'helped.example': 'fake' },
-  }));
+  writeFileSync(
+    join(home, '.docker/config.json'),
+    JSON.stringify({
+      auths: { 'https://index.docker.io/v1/': { auth: Buffer.from('hub:word:with:colons').toString('base64') } },
+      credHelpers: { 'helped.example': 'fake' },
+    }),
+  );
   const env = { PATH: `${bin}:${process.env['PATH']}` };
   await run(['pull', '-q', 'busybox'], undefined, env);
-  assert.deepEqual(sentAuth(), { username: 'hub', password: 'word:with:colons', serveraddress: 'https://index.docker.io/v1/' });
+  assert.deepEqual(sentAuth(), {
+    username: 'hub',
+    password: 'word:with:colons',
+    serveraddress: 'https://index.docker.io/v1/',
+  });
   await run(['pull', '-q', 'helped.example/app'], undefined, env);
   assert.deepEqual(sentAuth(), { username: 'from', password: 'helped.example', serveraddress: 'helped.example' });
 });

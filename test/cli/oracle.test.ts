@@ -9,25 +9,36 @@ import * as fixtures from './fixtures.ts';
 import { actions, lists, templates } from './oracle-cases.ts';
 import { hasDocker, runCausewayClient, runDockerClient, type Outcome } from './run-client.ts';
 
-const raw = (text: string): Answer => (_asked, response) => {
-  response.writeHead(200, { 'Content-Type': 'application/json' });
-  response.end(text);
-};
-const framed = (...frames: Buffer[]): Answer => (_asked, response) => {
-  response.writeHead(200, { 'Content-Type': 'application/vnd.docker.multiplexed-stream' });
-  response.end(Buffer.concat(frames));
-};
+const raw =
+  (text: string): Answer =>
+  (_asked, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(text);
+  };
+const framed =
+  (...frames: Buffer[]): Answer =>
+  (_asked, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/vnd.docker.multiplexed-stream' });
+    response.end(Buffer.concat(frames));
+  };
 const missing = (what: string) => refuse(404, `No such ${what}: nosuch`);
 
 const pulling = (last: object) =>
   [
     { status: 'Pulling from library/busybox', id: 'latest' },
     { status: 'Pulling fs layer', progressDetail: {}, id: 'aaaa' },
-    { status: 'Downloading', progressDetail: { current: 500, total: 1000 }, progress: '[====>  ] 500B/1kB', id: 'aaaa' },
+    {
+      status: 'Downloading',
+      progressDetail: { current: 500, total: 1000 },
+      progress: '[====>  ] 500B/1kB',
+      id: 'aaaa',
+    },
     { status: 'Pull complete', progressDetail: {}, id: 'aaaa' },
     { status: 'Digest: sha256:abcd' },
     last,
-  ].map((line) => `${JSON.stringify(line)}\r\n`).join('');
+  ]
+    .map((line) => `${JSON.stringify(line)}\r\n`)
+    .join('');
 
 const answers: Record<string, Answer> = {
   'GET /containers/json': fixtures.containers,
@@ -50,8 +61,18 @@ const answers: Record<string, Answer> = {
   'GET /images/busybox/json': fixtures.imageInspect,
   'GET /images/busybox/history': fixtures.history,
   'GET /volumes/v10': fixtures.volumes[0] ?? {},
-  'GET /containers/web/top': { Titles: ['PID', 'USER', 'TIME', 'COMMAND'], Processes: [['1', 'root', '0:00', 'python app.py'], ['23456', 'nobody', '1:00', 'sh']] },
-  'GET /containers/web/changes': [{ Path: '/etc', Kind: 0 }, { Path: '/etc/new', Kind: 1 }, { Path: '/tmp/old', Kind: 2 }],
+  'GET /containers/web/top': {
+    Titles: ['PID', 'USER', 'TIME', 'COMMAND'],
+    Processes: [
+      ['1', 'root', '0:00', 'python app.py'],
+      ['23456', 'nobody', '1:00', 'sh'],
+    ],
+  },
+  'GET /containers/web/changes': [
+    { Path: '/etc', Kind: 0 },
+    { Path: '/etc/new', Kind: 1 },
+    { Path: '/tmp/old', Kind: 2 },
+  ],
   'GET /containers/web/stats': fixtures.statistics,
   'GET /containers/web/logs': framed(frame(1, 'one\n'), frame(2, 'oops\n'), frame(1, 'two')),
   // Docker asks by ID, we by the name that was given.
@@ -76,21 +97,32 @@ const answers: Record<string, Answer> = {
   'POST /containers/nosuch/wait': missing('container'),
   'POST /containers/web/exec': { Id: 'ex1' },
   'POST /containers/nosuch/exec': missing('container'),
-  'POST /exec/ex1/start': (_asked, response) => hijack(response, true).end(Buffer.concat([frame(1, 'out\n'), frame(2, 'err\n')])),
+  'POST /exec/ex1/start': (_asked, response) =>
+    hijack(response, true).end(Buffer.concat([frame(1, 'out\n'), frame(2, 'err\n')])),
   'GET /exec/ex1/json': { ID: 'ex1', Running: false, ExitCode: 126 },
   'POST /containers/create': (asked, response) => {
     const { Image } = JSON.parse(asked.body) as { Image: string };
     if (Image === 'nosuch') sendJson(response, 404, { message: 'No such image: nosuch:latest' });
-    else if (Image === 'taken') sendJson(response, 409, { message: 'Conflict. The container name "/web" is already in use' });
+    else if (Image === 'taken')
+      sendJson(response, 409, { message: 'Conflict. The container name "/web" is already in use' });
     else sendJson(response, 201, { Id: fixtures.WEB, Warnings: ['swap is off'] });
   },
   [`POST /containers/${fixtures.WEB}/wait`]: (_asked, response) => response.writeHead(200).flushHeaders(),
-  [`POST /containers/${fixtures.WEB}/start`]: refuse(500, 'driver failed: Bind for 0.0.0.0:80 failed: port is already allocated'),
+  [`POST /containers/${fixtures.WEB}/start`]: refuse(
+    500,
+    'driver failed: Bind for 0.0.0.0:80 failed: port is already allocated',
+  ),
   'POST /images/create': (asked, response) => {
     const image = asked.query.get('fromImage') ?? '';
     if (/denied/.test(image)) return sendJson(response, 404, { message: 'pull access denied for denied' });
     const broken = /broken/.test(image);
-    response.end(pulling(broken ? { errorDetail: { message: 'it broke' }, error: 'it broke' } : { status: 'Status: Downloaded newer image for busybox:latest' }));
+    response.end(
+      pulling(
+        broken
+          ? { errorDetail: { message: 'it broke' }, error: 'it broke' }
+          : { status: 'Status: Downloaded newer image for busybox:latest' },
+      ),
+    );
   },
   'POST /images/load': raw('{"stream":"Loaded image: busybox:latest\\n"}\n'),
   'POST /images/busybox/tag': empty(201),
@@ -127,7 +159,10 @@ describe('one engine, two clients', { skip: hasDocker ? false : 'there is no doc
   const cases = [...lists, ...actions, ...templates.map((template) => ['inspect', '-f', template, 'web'])];
   for (const args of cases.filter((words) => !different.has(words.join(' ')))) {
     it(args.join(' '), { timeout: 60_000 }, async () => {
-      const [docker, ours] = await Promise.all([runDockerClient(args, { host: engine.host }), runCausewayClient(args, { host: engine.host })]);
+      const [docker, ours] = await Promise.all([
+        runDockerClient(args, { host: engine.host }),
+        runCausewayClient(args, { host: engine.host }),
+      ]);
       assert.deepEqual(unbranded(ours), docker);
     });
   }

@@ -18,7 +18,8 @@ after(async () => {
 });
 
 const page = (host: Host, url: string): string => host.run('curl', '-s', '--max-time', '2', url).out.trim();
-const bindings = (name: string) => JSON.parse(engine.ok('inspect', '-f', '{{json .HostConfig.PortBindings}}', name)) as unknown;
+const bindings = (name: string) =>
+  JSON.parse(engine.ok('inspect', '-f', '{{json .HostConfig.PortBindings}}', name)) as unknown;
 const change = (...args: string[]) => {
   const { code, out, err } = engine.causeway('port', ...args);
   return [code, out, err];
@@ -29,27 +30,57 @@ test('a port of a running container is open when the command has answered, and s
   await until('nginx answers', () => page(engine.host, 'http://127.0.0.1:8080/') !== '');
   const since = engine.ok('info', '-f', '{{.SystemTime}}');
 
-  assert.deepEqual(change('add', 'web', '8081:80', '127.0.0.1:8082:80'), [0, '80/tcp -> 0.0.0.0:8081\n80/tcp -> 127.0.0.1:8082\n80/tcp -> [::]:8081\n', '']);
+  assert.deepEqual(change('add', 'web', '8081:80', '127.0.0.1:8082:80'), [
+    0,
+    '80/tcp -> 0.0.0.0:8081\n80/tcp -> 127.0.0.1:8082\n80/tcp -> [::]:8081\n',
+    '',
+  ]);
   for (const url of ['http://192.0.2.1:8081/', 'http://192.0.2.1:8080/']) assert.notEqual(page(outside, url), '', url);
   assert.notEqual(page(engine.host, 'http://127.0.0.1:8082/'), '');
   assert.notEqual(page(engine.host, 'http://[::1]:8081/'), '');
   assert.equal(page(outside, 'http://192.0.2.1:8082/'), '');
-  assert.equal(engine.ok('ps', '--format', '{{.Ports}}'), '0.0.0.0:8080->80/tcp, 0.0.0.0:8081->80/tcp, 127.0.0.1:8082->80/tcp, [::]:8080->80/tcp, [::]:8081->80/tcp');
+  assert.equal(
+    engine.ok('ps', '--format', '{{.Ports}}'),
+    '0.0.0.0:8080->80/tcp, 0.0.0.0:8081->80/tcp, 127.0.0.1:8082->80/tcp, [::]:8080->80/tcp, [::]:8081->80/tcp',
+  );
   assert.match(engine.ok('port', 'web', '80'), /^0\.0\.0\.0:8081$/m);
-  assert.deepEqual(bindings('web'), { '80/tcp': [{ HostIp: '', HostPort: '8080' }, { HostIp: '', HostPort: '8081' }, { HostIp: '127.0.0.1', HostPort: '8082' }] });
+  assert.deepEqual(bindings('web'), {
+    '80/tcp': [
+      { HostIp: '', HostPort: '8080' },
+      { HostIp: '', HostPort: '8081' },
+      { HostIp: '127.0.0.1', HostPort: '8082' },
+    ],
+  });
 
   assert.deepEqual(change('rm', 'web', '8080:80'), [0, '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n', '']);
   assert.equal(page(outside, 'http://192.0.2.1:8080/'), '');
   assert.equal(page(engine.host, 'http://[::1]:8080/'), '');
   engine.ok('run', '-d', '--name', 'heir', '-p', '8080:80', 'nginx');
   engine.ok('rm', '-f', 'heir');
-  const events = engine.ok('events', '--since', since, '--until', '-1s', '--filter', 'container=web', '--format', '{{.Action}} {{index .Actor.Attributes "ports"}}');
-  assert.equal(events, 'publish 0.0.0.0:8081->80/tcp, [::]:8081->80/tcp, 127.0.0.1:8082->80/tcp\nunpublish 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp');
+  const events = engine.ok(
+    'events',
+    '--since',
+    since,
+    '--until',
+    '-1s',
+    '--filter',
+    'container=web',
+    '--format',
+    '{{.Action}} {{index .Actor.Attributes "ports"}}',
+  );
+  assert.equal(
+    events,
+    'publish 0.0.0.0:8081->80/tcp, [::]:8081->80/tcp, 127.0.0.1:8082->80/tcp\nunpublish 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp',
+  );
 });
 
 test('it is there again after a restart of the container, of the daemon, and after a kill of the daemon', async () => {
   const expected = engine.ok('port', 'web');
-  for (const happens of [() => engine.ok('restart', '-t', '0', 'web'), () => engine.restart(), () => engine.restart('SIGKILL')]) {
+  for (const happens of [
+    () => engine.ok('restart', '-t', '0', 'web'),
+    () => engine.restart(),
+    () => engine.restart('SIGKILL'),
+  ]) {
     await happens();
     assert.equal(engine.ok('port', 'web'), expected);
     await until('the added port answers', () => page(outside, 'http://192.0.2.1:8081/') !== '');
@@ -63,9 +94,29 @@ test('it is there again after a restart of the container, of the daemon, and aft
 });
 
 test('a flow through a removed port ends, others go on', async () => {
-  engine.ok('run', '-d', '--name', 'echo', '-p', '7001:7', '-p', '7002:7', 'busybox', 'nc', '-ll', '-p', '7', '-e', 'cat');
-  await until('echo answers', () => outside.shell('(echo hi; sleep 0.2) | busybox nc -w 1 192.0.2.1 7001').out === 'hi\n');
-  const long = (port: number) => outside.spawn('busybox', ['nc', '192.0.2.1', String(port)], { stdio: ['pipe', 'pipe', 'ignore'] });
+  engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'echo',
+    '-p',
+    '7001:7',
+    '-p',
+    '7002:7',
+    'busybox',
+    'nc',
+    '-ll',
+    '-p',
+    '7',
+    '-e',
+    'cat',
+  );
+  await until(
+    'echo answers',
+    () => outside.shell('(echo hi; sleep 0.2) | busybox nc -w 1 192.0.2.1 7001').out === 'hi\n',
+  );
+  const long = (port: number) =>
+    outside.spawn('busybox', ['nc', '192.0.2.1', String(port)], { stdio: ['pipe', 'pipe', 'ignore'] });
   const flows = [long(7001), long(7002)] as const;
   const heard = flows.map((flow) => {
     const said = { text: '', ended: false };
@@ -106,11 +157,16 @@ test('ranges, protocols, chosen ports, and what is named for removal', () => {
   engine.ok('run', '-d', '--name', 'many', 'busybox', 'sleep', '1000');
   assert.equal(change('add', 'many', '9000-9002:90-92', '9053:53/udp', '99')[0], 0);
   const ports = engine.ok('port', 'many').split('\n');
-  for (const line of ['90/tcp -> 0.0.0.0:9000', '92/tcp -> [::]:9002', '53/udp -> 0.0.0.0:9053']) assert.ok(ports.includes(line), line);
+  for (const line of ['90/tcp -> 0.0.0.0:9000', '92/tcp -> [::]:9002', '53/udp -> 0.0.0.0:9053'])
+    assert.ok(ports.includes(line), line);
   assert.match(ports.join('\n'), /^99\/tcp -> 0\.0\.0\.0:\d{5}$/m);
   assert.equal(change('rm', 'many', '0.0.0.0:9000:90')[1], '90/tcp -> 0.0.0.0:9000\n');
   assert.deepEqual((bindings('many') as Record<string, unknown>)['90/tcp'], [{ HostIp: '::', HostPort: '9000' }]);
-  assert.deepEqual(change('rm', 'many', '9001:91', '9053:53', '92'), [1, '', "Error response from daemon: No public port '9053:53/tcp' published for many\n"]);
+  assert.deepEqual(change('rm', 'many', '9001:91', '9053:53', '92'), [
+    1,
+    '',
+    "Error response from daemon: No public port '9053:53/tcp' published for many\n",
+  ]);
   assert.match(engine.ok('port', 'many', '91'), /9001/, 'nothing is done where not all can be');
   assert.equal(change('rm', 'many', '90-92', '53/udp', '99')[0], 0);
   assert.equal(engine.ok('port', 'many'), '');
@@ -118,7 +174,8 @@ test('ranges, protocols, chosen ports, and what is named for removal', () => {
 });
 
 test('what cannot be is refused, in the words of a start, and leaves nothing', async () => {
-  const taken = /driver failed programming external connectivity on endpoint many \([0-9a-f]+\): Bind for 0\.0\.0\.0:8081 failed: port is already allocated: held by container web\n$/;
+  const taken =
+    /driver failed programming external connectivity on endpoint many \([0-9a-f]+\): Bind for 0\.0\.0\.0:8081 failed: port is already allocated: held by container web\n$/;
   const [code, , err] = change('add', 'many', '9100:80', '8081:80');
   assert.equal(code, 1);
   assert.match(String(err), taken);
@@ -127,18 +184,34 @@ test('what cannot be is refused, in the words of a start, and leaves nothing', a
   assert.match(String(change('add', 'web', '8081:80')[2]), /port is already allocated: held by container web/);
   const program = engine.host.spawn('busybox', ['nc', '-l', '-p', '9200'], { stdio: 'ignore' });
   await until('a program listens', () => engine.host.run('ss', '-Hltn', 'sport = :9200').out !== '');
-  assert.match(String(change('add', 'many', '9200:80')[2]), /failed to bind host port for 0\.0\.0\.0:9200:[\d.]+:80\/tcp: address already in use: held by busybox \(pid \d+\)/);
+  assert.match(
+    String(change('add', 'many', '9200:80')[2]),
+    /failed to bind host port for 0\.0\.0\.0:9200:[\d.]+:80\/tcp: address already in use: held by busybox \(pid \d+\)/,
+  );
   program.kill();
   assert.deepEqual(change('add', 'many', '80:x'), [1, '', 'invalid containerPort: x\n']);
   assert.match(String(change('add', 'nobody', '1:1')[2]), /No such container: nobody/);
-  for (const [args, missing] of [[['add', 'web'], 'a SPEC: what to publish, like 8081:80'], [['rm', 'web'], 'a SPEC'], [['add'], 'a CONTAINER and a SPEC']] as const) {
+  for (const [args, missing] of [
+    [['add', 'web'], 'a SPEC: what to publish, like 8081:80'],
+    [['rm', 'web'], 'a SPEC'],
+    [['add'], 'a CONTAINER and a SPEC'],
+  ] as const) {
     const [exit, , said] = change(...args);
     assert.equal(exit, 1);
-    assert.match(String(said), new RegExp(`^causeway: 'causeway port ${args[0]}' needs ${missing}[^]*Usage:  causeway port ${args[0]} CONTAINER SPEC \\[SPEC\\.\\.\\.\\]`));
+    assert.match(
+      String(said),
+      new RegExp(
+        `^causeway: 'causeway port ${args[0]}' needs ${missing}[^]*Usage:  causeway port ${args[0]} CONTAINER SPEC \\[SPEC\\.\\.\\.\\]`,
+      ),
+    );
   }
 
   engine.ok('run', '-d', '--name', 'add', 'busybox', 'sleep', '1000');
-  assert.deepEqual(change('add', '80'), [1, '', "Error: No public port '80' published for add\n"], 'a container may be called add');
+  assert.deepEqual(
+    change('add', '80'),
+    [1, '', "Error: No public port '80' published for add\n"],
+    'a container may be called add',
+  );
   engine.ok('rm', '-f', 'add');
   assert.match(String(change('--help')[1]), /port add CONTAINER SPEC \[SPEC\.\.\.\].*\n.*port rm CONTAINER SPEC/);
 
@@ -162,8 +235,15 @@ test('what cannot be is refused, in the words of a start, and leaves nothing', a
 
 test('of a container that does not run, the next start is changed', () => {
   engine.ok('create', '--name', 'later', '-p', '9400:80', 'nginx');
-  assert.deepEqual(change('add', 'later', '9401:80'), [0, '', 'later is not running: the change is in effect with its next start\n']);
-  assert.deepEqual(change('add', 'later', '9401:80')[2], 'Error response from daemon: container later publishes 9401:80/tcp already\n');
+  assert.deepEqual(change('add', 'later', '9401:80'), [
+    0,
+    '',
+    'later is not running: the change is in effect with its next start\n',
+  ]);
+  assert.deepEqual(
+    change('add', 'later', '9401:80')[2],
+    'Error response from daemon: container later publishes 9401:80/tcp already\n',
+  );
   assert.equal(change('rm', 'later', '9400:80')[0], 0);
   assert.equal(change('rm', 'later', '9400:80')[0], 1);
   engine.ok('start', 'later');
@@ -180,6 +260,13 @@ test("Docker's own port goes on meaning what it means, for containers with these
 test('a network of a driver that Docker has and the engine does not: which ones there are', () => {
   const { code, err } = engine.causeway('network', 'create', '-d', 'overlay', 'net');
   assert.equal(code, 1);
-  assert.match(err, /^Error response from daemon: This node is not a swarm manager[^]*Drivers of networks are bridge, ipvlan and macvlan; the networks host and none are there already\n$/);
-  for (const others of [['-d', 'nosuch', 'net'], ['-d', 'bridge', 'host']]) assert.doesNotMatch(engine.causeway('network', 'create', ...others).err, /Drivers of networks/);
+  assert.match(
+    err,
+    /^Error response from daemon: This node is not a swarm manager[^]*Drivers of networks are bridge, ipvlan and macvlan; the networks host and none are there already\n$/,
+  );
+  for (const others of [
+    ['-d', 'nosuch', 'net'],
+    ['-d', 'bridge', 'host'],
+  ])
+    assert.doesNotMatch(engine.causeway('network', 'create', ...others).err, /Drivers of networks/);
 });

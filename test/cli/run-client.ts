@@ -23,7 +23,10 @@ export interface ClientOptions {
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-export function runCausewayClient(args: readonly string[], options: ClientOptions & { binary: true }): Promise<Outcome & { stdoutBytes: Buffer }>;
+export function runCausewayClient(
+  args: readonly string[],
+  options: ClientOptions & { binary: true },
+): Promise<Outcome & { stdoutBytes: Buffer }>;
 export function runCausewayClient(args: readonly string[], options?: ClientOptions): Promise<Outcome>;
 export function runCausewayClient(args: readonly string[], options: ClientOptions = {}): Promise<Outcome> {
   return runProcess(process.execPath, ['--', join(root, 'dist/cli.cjs'), ...args], options);
@@ -33,11 +36,22 @@ export function runDockerClient(args: readonly string[], options: ClientOptions 
   return runProcess(DOCKER, args, options);
 }
 
-function runProcess(file: string, args: readonly string[], { host, input, env, onStart, binary }: ClientOptions): Promise<Outcome> {
+function runProcess(
+  file: string,
+  args: readonly string[],
+  { host, input, env, onStart, binary }: ClientOptions,
+): Promise<Outcome> {
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
-      env: { ...inherited, TZ: 'UTC', HOME: '/nonexistent', CAUSEWAY_HOST: '', ...(host ? { DOCKER_HOST: host } : {}), ...env },
+      env: {
+        ...inherited,
+        TZ: 'UTC',
+        HOME: '/nonexistent',
+        CAUSEWAY_HOST: '',
+        ...(host ? { DOCKER_HOST: host } : {}),
+        ...env,
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const stdout: Buffer[] = [];
@@ -48,7 +62,12 @@ function runProcess(file: string, args: readonly string[], { host, input, env, o
     child.on('error', reject);
     child.on('close', (code) => {
       const bytes = Buffer.concat(stdout);
-      resolve({ code, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString(), ...(binary ? { stdoutBytes: bytes } : {}) });
+      resolve({
+        code,
+        stdout: bytes.toString(),
+        stderr: Buffer.concat(stderr).toString(),
+        ...(binary ? { stdoutBytes: bytes } : {}),
+      });
     });
     onStart?.(child);
     if (input !== undefined) child.stdin.end(input);
@@ -65,7 +84,10 @@ export interface TerminalOptions {
 }
 
 /** The same in a pseudo-terminal of that size, made by script(1). */
-export function runCausewayInTerminal(args: readonly string[], options: TerminalOptions): Promise<{ code: number | null; output: string }> {
+export function runCausewayInTerminal(
+  args: readonly string[],
+  options: TerminalOptions,
+): Promise<{ code: number | null; output: string }> {
   const quoted = [process.execPath, '--', join(root, 'dist/cli.cjs'), ...args].map((word) => `'${word}'`).join(' ');
   const command = `stty rows ${options.rows} cols ${options.columns}; exec ${quoted}`;
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;

@@ -15,8 +15,12 @@ before(async () => {
 after(() => engine?.destroy());
 
 const unbranded = (text: string) =>
-  text.replaceAll(/^! causeway: /gm, '! docker: ').replaceAll(/causeway (run|network)/g, 'docker $1').replaceAll('causeway: Error', 'docker: Error')
-    .replaceAll(/\n!? ?Run 'docker run --help' for more information(?=\n)/g, '').replaceAll(/\n\n(?=\{ID\}|\$)/g, '\n');
+  text
+    .replaceAll(/^! causeway: /gm, '! docker: ')
+    .replaceAll(/causeway (run|network)/g, 'docker $1')
+    .replaceAll('causeway: Error', 'docker: Error')
+    .replaceAll(/\n!? ?Run 'docker run --help' for more information(?=\n)/g, '')
+    .replaceAll(/\n\n(?=\{ID\}|\$)/g, '\n');
 
 for (const scenario of ['seed-links', 'seed-networks', 'links', 'networks-cli', 'publish']) {
   test(scenario, { timeout: 240_000 }, () => {
@@ -24,7 +28,11 @@ for (const scenario of ['seed-links', 'seed-networks', 'links', 'networks-cli', 
       (text, { docker, here }) => text.replace(docker, () => here),
       readFileSync(join(PROJECT, 'test/compat/docker-20.10', `${scenario}.out`), 'utf8'),
     );
-    const seen = replayScenario(engine, join(PROJECT, 'test/compat/scenarios', `${scenario}.t`), join(PROJECT, 'bin/causeway'));
+    const seen = replayScenario(
+      engine,
+      join(PROJECT, 'test/compat/scenarios', `${scenario}.t`),
+      join(PROJECT, 'bin/causeway'),
+    );
     assert.equal(unbranded(seen), unbranded(expected));
   });
 }

@@ -37,7 +37,8 @@ class Container {
     engine.set(`POST /containers/${ID}/kill`, empty());
     engine.set(`POST /containers/${ID}/resize`, empty(200));
     engine.set(`POST /containers/${ID}/start`, (asked, response) => {
-      if (this.startAnswer) return sendJson(response, this.startAnswer[0], { message: this.startAnswer[1], exitCode: this.startAnswer[2] });
+      if (this.startAnswer)
+        return sendJson(response, this.startAnswer[0], { message: this.startAnswer[1], exitCode: this.startAnswer[2] });
       response.writeHead(204).end();
       this.play(this);
     });
@@ -52,8 +53,10 @@ describe('attached containers', () => {
   afterEach(() => engine.asked.splice(0));
   after(() => engine.stop());
 
-  const run = (args: readonly string[], options: { input?: string | Buffer; onStart?: (child: ChildProcess) => void } = {}) =>
-    runCausewayClient(['run', ...args], { host: engine.host, ...options });
+  const run = (
+    args: readonly string[],
+    options: { input?: string | Buffer; onStart?: (child: ChildProcess) => void } = {},
+  ) => runCausewayClient(['run', ...args], { host: engine.host, ...options });
 
   it('are attached and waited for before they start', async () => {
     new Container((container) => {
@@ -89,7 +92,8 @@ describe('attached containers', () => {
     const line = `${'x'.repeat(1023)}\n`;
     new Container(async (container) => {
       for (let block = 0; block < 80; block++) {
-        if (!container.attached?.write(frame(1, line.repeat(100)))) await new Promise((resolve) => container.attached?.once('drain', resolve));
+        if (!container.attached?.write(frame(1, line.repeat(100))))
+          await new Promise((resolve) => container.attached?.once('drain', resolve));
       }
       container.exit(0);
     }).serve(engine);
@@ -112,7 +116,11 @@ describe('attached containers', () => {
         container.exit(0);
       });
     });
-    assert.deepEqual(await run(['-i', 'busybox', 'wc', '-c'], { input }), { code: 0, stdout: '3000000 bytes\n', stderr: '' });
+    assert.deepEqual(await run(['-i', 'busybox', 'wc', '-c'], { input }), {
+      code: 0,
+      stdout: '3000000 bytes\n',
+      stderr: '',
+    });
   });
 
   it('pass on what the daemon says inside the stream', async () => {
@@ -139,7 +147,10 @@ describe('attached containers', () => {
       container.serve(engine);
       const outcome = await run(['busybox', 'nosuch']);
       assert.equal(outcome.code, code);
-      assert.equal(outcome.stderr, `causeway: Error response from daemon: ${message}\n\nRun 'causeway run --help' for more information\n`);
+      assert.equal(
+        outcome.stderr,
+        `causeway: Error response from daemon: ${message}\n\nRun 'causeway run --help' for more information\n`,
+      );
     });
   }
 
@@ -151,20 +162,27 @@ describe('attached containers', () => {
       if (asked.query.get('signal') === 'TERM') container.exit(143);
     });
     const outcome = await run(['busybox', 'sleep', '1000'], {
-      onStart: (child) => child.stdout?.once('data', () => {
-        child.kill('SIGHUP');
-        setTimeout(() => child.kill('SIGTERM'), 100);
-      }),
+      onStart: (child) =>
+        child.stdout?.once('data', () => {
+          child.kill('SIGHUP');
+          setTimeout(() => child.kill('SIGTERM'), 100);
+        }),
     });
     assert.deepEqual(outcome, { code: 143, stdout: 'ready\n', stderr: '' });
-    assert.deepEqual(engine.calls(`POST /containers/${ID}/kill`).map(({ query }) => query.get('signal')), ['HUP', 'TERM']);
+    assert.deepEqual(
+      engine.calls(`POST /containers/${ID}/kill`).map(({ query }) => query.get('signal')),
+      ['HUP', 'TERM'],
+    );
   });
 
   it('print their ID before they start when they are detached', async () => {
     const container = new Container(() => {});
     container.serve(engine);
     assert.deepEqual(await run(['-d', 'busybox']), { code: 0, stdout: `${ID}\n`, stderr: '' });
-    assert.deepEqual(engine.asked.map(({ path }) => path.split('/').at(-1)), ['create', 'start']);
+    assert.deepEqual(
+      engine.asked.map(({ path }) => path.split('/').at(-1)),
+      ['create', 'start'],
+    );
     container.startAnswer = [500, 'port is already allocated'];
     const refused = await run(['-d', 'busybox']);
     assert.deepEqual([refused.code, refused.stdout], [125, `${ID}\n`]);
@@ -178,15 +196,21 @@ describe('attached containers', () => {
     container.serve(engine);
     let pulled = false;
     engine.set('POST /containers/create', (_asked, response) =>
-      pulled ? sendJson(response, 201, { Id: ID }) : sendJson(response, 404, { message: 'No such image: busybox:latest' }));
+      pulled
+        ? sendJson(response, 201, { Id: ID })
+        : sendJson(response, 404, { message: 'No such image: busybox:latest' }),
+    );
     engine.set('POST /images/create', (_asked, response) => {
       pulled = true;
-      response.end('{"status":"Pulling from library/busybox","id":"latest"}\n{"status":"Status: Downloaded newer image for busybox:latest"}\n');
+      response.end(
+        '{"status":"Pulling from library/busybox","id":"latest"}\n{"status":"Status: Downloaded newer image for busybox:latest"}\n',
+      );
     });
     assert.deepEqual(await run(['busybox']), {
       code: 0,
       stdout: 'hello\n',
-      stderr: "Unable to find image 'busybox:latest' locally\nlatest: Pulling from library/busybox\nStatus: Downloaded newer image for busybox:latest\n",
+      stderr:
+        "Unable to find image 'busybox:latest' locally\nlatest: Pulling from library/busybox\nStatus: Downloaded newer image for busybox:latest\n",
     });
     engine.set('POST /containers/create', refuse(404, 'network nosuch not found'));
     engine.set('GET /images/busybox/json', {});
@@ -202,7 +226,10 @@ describe('attached containers', () => {
     });
     const { code, stderr } = await runCausewayClient(['network', 'ls', '-q'], { host: engine.host });
     assert.deepEqual([code, stderr], [0, '']);
-    assert.deepEqual(engine.calls('GET /networks').map(({ version }) => version), ['1.51', '1.44']);
+    assert.deepEqual(
+      engine.calls('GET /networks').map(({ version }) => version),
+      ['1.51', '1.44'],
+    );
   });
 
   it('survive a daemon that goes away, and say so', async () => {
@@ -231,7 +258,14 @@ describe('a terminal', { skip: spawnSync('script', ['--version']).error ? 'there
     });
     container.serve(engine, false);
     const outcome = await runCausewayInTerminal(['run', '-it', 'busybox', 'sh'], {
-      host: engine.host, rows: 33, columns: 101, when: [['prompt> ', 'ls\r\x03'], ['', '\x10x'], ['', '\x10\x11']],
+      host: engine.host,
+      rows: 33,
+      columns: 101,
+      when: [
+        ['prompt> ', 'ls\r\x03'],
+        ['', '\x10x'],
+        ['', '\x10\x11'],
+      ],
     });
     assert.equal(outcome.code, 0);
     assert.equal(Buffer.concat(typed).toString(), 'ls\r\x03\x10x');
@@ -243,7 +277,12 @@ describe('a terminal', { skip: spawnSync('script', ['--version']).error ? 'there
   it('shows the exit code of a shell', async () => {
     const container = new Container((own) => own.attached?.on('data', () => own.exit(5)));
     container.serve(engine, false, Buffer.from('$ '));
-    const outcome = await runCausewayInTerminal(['run', '-it', '--rm', 'busybox'], { host: engine.host, rows: 24, columns: 80, when: [['$ ', 'exit 5\r']] });
+    const outcome = await runCausewayInTerminal(['run', '-it', '--rm', 'busybox'], {
+      host: engine.host,
+      rows: 24,
+      columns: 80,
+      when: [['$ ', 'exit 5\r']],
+    });
     assert.equal(outcome.code, 5);
   });
 

@@ -65,7 +65,12 @@ before(async () => {
     const dir = join(engine.dir, name);
     mkdirSync(dir);
     writeFileSync(join(dir, 'docker-compose.yml'), text);
-    return (...args: string[]) => check(engine.shell(`cd ${dir} && COMPOSE_HTTP_TIMEOUT=60 docker-compose -p ${name} --ansi never ${args.join(' ')} </dev/null`)).out;
+    return (...args: string[]) =>
+      check(
+        engine.shell(
+          `cd ${dir} && COMPOSE_HTTP_TIMEOUT=60 docker-compose -p ${name} --ansi never ${args.join(' ')} </dev/null`,
+        ),
+      ).out;
   };
   stack = compose('stack', STACK);
   oldStack = compose('old', OLD_STACK);
@@ -85,7 +90,8 @@ test('a stack with networks: names, aliases, addresses, ports, a shared network 
   assert.match(inside('web', 'cat', '/etc/hosts'), /162\.242\.195\.82\tsomehost/);
   assert.match(inside('alone', 'cat', '/etc/resolv.conf'), /search example\.com/);
   assert.throws(() => inside('alone', 'ping', '-c1', '-W1', '10.77.0.10'), 'db is on another network');
-  for (const port of [8080, 8081]) assert.match(check(engine.host.run('curl', '-s', `http://127.0.0.1:${port}/`)).out, /Welcome to nginx/);
+  for (const port of [8080, 8081])
+    assert.match(check(engine.host.run('curl', '-s', `http://127.0.0.1:${port}/`)).out, /Welcome to nginx/);
   assert.match(stack('port', 'web', '80'), /0\.0\.0\.0:8080/);
   assert.match(stack('ps'), /stack_web_1 .* Up .*8080->80\/tcp/);
   await until('db is healthy', () => /stack_db_1 .* Up \(healthy\)/.test(stack('ps')));
@@ -107,11 +113,17 @@ test('a stack of version 1: links on the default bridge, with variables and host
   oldStack('up', '-d');
   const env = oldStack('exec', '-T', 'web', 'env');
   const address = engine.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'old_db_1');
-  for (const line of [`DB_PORT_5432_TCP=tcp://${address}:5432`, `POSTGRES_PORT=tcp://${address}:5432`, 'DB_ENV_PG_VERSION=9.3', 'DB_NAME=/old_web_1/db']) {
+  for (const line of [
+    `DB_PORT_5432_TCP=tcp://${address}:5432`,
+    `POSTGRES_PORT=tcp://${address}:5432`,
+    'DB_ENV_PG_VERSION=9.3',
+    'DB_NAME=/old_web_1/db',
+  ]) {
     assert.ok(env.split('\n').includes(line), `${line} in\n${env}`);
   }
   const hosts = oldStack('exec', '-T', 'web', 'cat', '/etc/hosts');
-  for (const name of ['db', 'postgres', 'old_db_1', 'db_1']) assert.match(hosts, new RegExp(`^${address.replaceAll('.', '\\.')}\t.*\\b${name}\\b`, 'm'));
+  for (const name of ['db', 'postgres', 'old_db_1', 'db_1'])
+    assert.match(hosts, new RegExp(`^${address.replaceAll('.', '\\.')}\t.*\\b${name}\\b`, 'm'));
   assert.match(engine.ok('ps', '--no-trunc', '--format', '{{.Names}}'), /old_web_1\/postgres/);
 });
 

@@ -12,9 +12,16 @@ const refused = (...args: string[]): string => {
 };
 /** 'eth0 10.91.0.2/24', in the order of the interfaces. */
 const interfaces = (name: string): string[] =>
-  docker('exec', name, 'ip', '-o', '-4', 'addr').split('\n').map((line) => line.split(/\s+/)).map((words) => `${words[1]} ${words[3]}`).filter((one) => !one.startsWith('lo'));
+  docker('exec', name, 'ip', '-o', '-4', 'addr')
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .map((words) => `${words[1]} ${words[3]}`)
+    .filter((one) => !one.startsWith('lo'));
 const route = (name: string, version: '-4' | '-6' = '-4'): string =>
-  docker('exec', name, 'ip', version, 'route').split('\n').find((line) => line.startsWith('default'))?.replace(/ *(metric \d+)? *$/, '') ?? '';
+  docker('exec', name, 'ip', version, 'route')
+    .split('\n')
+    .find((line) => line.startsWith('default'))
+    ?.replace(/ *(metric \d+)? *$/, '') ?? '';
 const sleeper = ['busybox', 'sleep', '100000'];
 const veths = (): number => engine.host.run('ip', '-o', 'link', 'show', 'type', 'veth').out.split('\n').length;
 
@@ -34,29 +41,72 @@ const IFNAME = 'com.docker.network.endpoint.ifname';
 
 describe('what a connection can be asked for', () => {
   test('several networks at create, each with its own address, MAC, names, sysctls and interface name', () => {
-    docker('run', '-d', '--name', 'one', '--network', 'b',
-      '--network', `name=a,ip=10.91.0.77,alias=first,alias=second,mac-address=02:00:00:00:00:77,gw-priority=3,driver-opt=${SYSCTLS}=net.ipv4.conf.IFNAME.log_martians=1`,
-      '--network', `name=inside,driver-opt=${IFNAME}=inner`, ...sleeper);
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'one',
+      '--network',
+      'b',
+      '--network',
+      `name=a,ip=10.91.0.77,alias=first,alias=second,mac-address=02:00:00:00:00:77,gw-priority=3,driver-opt=${SYSCTLS}=net.ipv4.conf.IFNAME.log_martians=1`,
+      '--network',
+      `name=inside,driver-opt=${IFNAME}=inner`,
+      ...sleeper,
+    );
     assert.deepEqual(interfaces('one'), ['eth0 10.91.0.77/24', 'eth1 10.92.0.2/24', 'inner 10.94.0.2/24']);
     assert.equal(route('one'), 'default via 10.91.0.1 dev eth0');
-    const values = (name: string) => docker('exec', 'one', 'cat', ...['eth0', 'eth1', 'inner'].map((link) => `/proc/sys/net/ipv4/conf/${link}/${name}`)).split('\n');
+    const values = (name: string) =>
+      docker(
+        'exec',
+        'one',
+        'cat',
+        ...['eth0', 'eth1', 'inner'].map((link) => `/proc/sys/net/ipv4/conf/${link}/${name}`),
+      ).split('\n');
     assert.deepEqual(values('log_martians'), ['1', '0', '0'], 'the client writes ifname in small letters');
     assert.match(docker('exec', 'one', 'ip', 'link', 'show', 'eth0'), /02:00:00:00:00:77/);
     docker('run', '-d', '--name', 'two', '--network', 'a', ...sleeper);
-    for (const name of ['one', 'first', 'second']) assert.match(docker('exec', 'two', 'ping', '-c', '1', '-W', '2', name), /\(10\.91\.0\.77\)/);
+    for (const name of ['one', 'first', 'second'])
+      assert.match(docker('exec', 'two', 'ping', '-c', '1', '-W', '2', name), /\(10\.91\.0\.77\)/);
   });
 
   test('the same for a running container, and the default route follows what is asked for', () => {
     docker('run', '-d', '--name', 'one', '--network', 'dual', ...sleeper);
     docker('run', '-d', '--name', 'peer', '--network', 'b', '--expose', '80', ...sleeper);
-    docker('network', 'connect', '--ip', '10.92.0.50', '--alias', 'bee', '--link', 'peer:pp', '--gw-priority', '1', '--driver-opt', `${SYSCTLS}=net.ipv4.conf.IFNAME.forwarding=0`, '--driver-opt', `${IFNAME}=bee0`, 'b', 'one');
+    docker(
+      'network',
+      'connect',
+      '--ip',
+      '10.92.0.50',
+      '--alias',
+      'bee',
+      '--link',
+      'peer:pp',
+      '--gw-priority',
+      '1',
+      '--driver-opt',
+      `${SYSCTLS}=net.ipv4.conf.IFNAME.forwarding=0`,
+      '--driver-opt',
+      `${IFNAME}=bee0`,
+      'b',
+      'one',
+    );
     assert.deepEqual(interfaces('one'), ['eth0 10.93.0.2/24', 'bee0 10.92.0.50/24']);
-    assert.deepEqual([route('one'), route('one', '-6')], ['default via 10.92.0.1 dev bee0', 'default via fd93::1 dev eth0']);
+    assert.deepEqual(
+      [route('one'), route('one', '-6')],
+      ['default via 10.92.0.1 dev bee0', 'default via fd93::1 dev eth0'],
+    );
     assert.equal(docker('exec', 'one', 'cat', '/proc/sys/net/ipv4/conf/bee0/forwarding'), '0');
     assert.match(docker('exec', 'peer', 'ping', '-c', '1', '-W', '2', 'bee'), /10\.92\.0\.50/);
     assert.match(docker('exec', 'one', 'ping', '-c', '1', '-W', '2', 'pp'), /1 packets received/);
-    const settings = JSON.parse(docker('inspect', '-f', '{{json .NetworkSettings.Networks.b}}', 'one')) as Record<string, unknown>;
-    assert.deepEqual([settings['IPAMConfig'], settings['Links'], settings['Aliases'], settings['GwPriority']], [{ IPv4Address: '10.92.0.50' }, ['peer:pp'], ['bee'], 1]);
+    const settings = JSON.parse(docker('inspect', '-f', '{{json .NetworkSettings.Networks.b}}', 'one')) as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual(
+      [settings['IPAMConfig'], settings['Links'], settings['Aliases'], settings['GwPriority']],
+      [{ IPv4Address: '10.92.0.50' }, ['peer:pp'], ['bee'], 1],
+    );
     docker('network', 'disconnect', 'b', 'one');
     assert.equal(route('one'), 'default via 10.93.0.1 dev eth0');
   });
@@ -64,16 +114,43 @@ describe('what a connection can be asked for', () => {
   test('what cannot be is refused with the name of the fault, and leaves nothing behind', () => {
     docker('run', '-d', '--name', 'one', '--network', 'a', ...sleeper);
     const before = veths();
-    const connect = (option: string, value: string): string => refused('network', 'connect', '--driver-opt', `${option}=${value}`, 'b', 'one');
-    assert.equal(connect(SYSCTLS, 'net.ipv4.conf.IFNAME.nosuch=1'), '/proc/sys/net/ipv4/conf/eth1/nosuch is not a sysctl file');
-    assert.equal(connect(SYSCTLS, 'net.ipv4.conf.IFNAME.forwarding=banana'), "unable to write 'banana' to '/proc/sys/net/ipv4/conf/eth1/forwarding': Invalid argument");
-    assert.match(connect(SYSCTLS, 'net.ipv4.conf.IFNAME.forwarding'), /expected sysctl 'net.ipv4.conf.IFNAME.forwarding' to have format name=value/);
-    assert.match(connect(SYSCTLS, 'net.ipv4.conf.IFNAME.a.b=1'), /expected sysctl 'net.ipv4.conf.IFNAME.a.b' to have format net.X.Y.IFNAME.Z/);
-    assert.match(connect(SYSCTLS, 'net.ipv4.conf.eth1.forwarding=1'), /unrecognised network interface sysctl 'net.ipv4.conf.eth1.forwarding=1'; represent/);
+    const connect = (option: string, value: string): string =>
+      refused('network', 'connect', '--driver-opt', `${option}=${value}`, 'b', 'one');
+    assert.equal(
+      connect(SYSCTLS, 'net.ipv4.conf.IFNAME.nosuch=1'),
+      '/proc/sys/net/ipv4/conf/eth1/nosuch is not a sysctl file',
+    );
+    assert.equal(
+      connect(SYSCTLS, 'net.ipv4.conf.IFNAME.forwarding=banana'),
+      "unable to write 'banana' to '/proc/sys/net/ipv4/conf/eth1/forwarding': Invalid argument",
+    );
+    assert.match(
+      connect(SYSCTLS, 'net.ipv4.conf.IFNAME.forwarding'),
+      /expected sysctl 'net.ipv4.conf.IFNAME.forwarding' to have format name=value/,
+    );
+    assert.match(
+      connect(SYSCTLS, 'net.ipv4.conf.IFNAME.a.b=1'),
+      /expected sysctl 'net.ipv4.conf.IFNAME.a.b' to have format net.X.Y.IFNAME.Z/,
+    );
+    assert.match(
+      connect(SYSCTLS, 'net.ipv4.conf.eth1.forwarding=1'),
+      /unrecognised network interface sysctl 'net.ipv4.conf.eth1.forwarding=1'; represent/,
+    );
     assert.match(connect(IFNAME, 'eth0'), /the container has an interface eth0 already/);
-    for (const name of ['sixteen-bytes-xx', 'a/b', 'lo']) assert.match(connect(IFNAME, name), new RegExp(`invalid interface name "${name}"`));
+    for (const name of ['sixteen-bytes-xx', 'a/b', 'lo'])
+      assert.match(connect(IFNAME, name), new RegExp(`invalid interface name "${name}"`));
     assert.match(refused('network', 'connect', '--ip', '10.92.0.1', 'b', 'one'), /Address already in use/);
-    assert.match(refused('run', '--network', `name=a,driver-opt=${IFNAME}=x0`, '--network', `name=b,driver-opt=${IFNAME}=x0`, ...sleeper), /networks a and b ask for the same interface name "x0"/);
+    assert.match(
+      refused(
+        'run',
+        '--network',
+        `name=a,driver-opt=${IFNAME}=x0`,
+        '--network',
+        `name=b,driver-opt=${IFNAME}=x0`,
+        ...sleeper,
+      ),
+      /networks a and b ask for the same interface name "x0"/,
+    );
     assert.equal(veths(), before);
     assert.deepEqual(interfaces('one'), ['eth0 10.91.0.2/24']);
     docker('network', 'connect', 'b', 'one');
@@ -83,7 +160,17 @@ describe('what a connection can be asked for', () => {
 
 describe('in every state', () => {
   test('interfaces keep names and order over restarts, whatever was connected in between', () => {
-    docker('run', '-d', '--name', 'one', '--network', 'b', '--network', `name=inside,driver-opt=${IFNAME}=inner`, ...sleeper);
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'one',
+      '--network',
+      'b',
+      '--network',
+      `name=inside,driver-opt=${IFNAME}=inner`,
+      ...sleeper,
+    );
     docker('network', 'connect', 'a', 'one');
     assert.deepEqual(interfaces('one'), ['eth0 10.92.0.2/24', 'inner 10.94.0.2/24', 'eth1 10.91.0.2/24']);
     docker('restart', '-t', '0', 'one');
@@ -95,7 +182,11 @@ describe('in every state', () => {
     docker('start', 'one');
     assert.deepEqual(interfaces('one'), ['eth1 10.91.0.2/24', 'inner 10.94.0.2/24', 'eth0 10.93.0.2/24']);
     docker('run', '-d', '--name', 'two', '--network', 'a', '--network', `name=b,driver-opt=${IFNAME}=eth0`, ...sleeper);
-    assert.deepEqual(interfaces('two'), ['eth1 10.91.0.3/24', 'eth0 10.92.0.2/24'], 'a name that was asked for is not given to another');
+    assert.deepEqual(
+      interfaces('two'),
+      ['eth1 10.91.0.3/24', 'eth0 10.92.0.2/24'],
+      'a name that was asked for is not given to another',
+    );
   });
 
   test('paused', () => {
@@ -109,7 +200,20 @@ describe('in every state', () => {
   });
 
   test('waiting to be restarted: it counts with the next run', async () => {
-    docker('run', '-d', '--name', 'one', '--restart', 'always', '--network', 'a', 'busybox', 'sh', '-c', 'ip -o -4 addr; sleep 0.1; exit 1');
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'one',
+      '--restart',
+      'always',
+      '--network',
+      'a',
+      'busybox',
+      'sh',
+      '-c',
+      'ip -o -4 addr; sleep 0.1; exit 1',
+    );
     const state = () => docker('inspect', '-f', '{{.State.Status}}', 'one');
     await until('it waits', () => state() === 'restarting');
     docker('network', 'connect', '--ip', '10.92.0.9', 'b', 'one');
@@ -122,7 +226,10 @@ describe('in every state', () => {
     docker('network', 'create', 'passing');
     docker('create', '--name', 'one', '--network', 'a', ...sleeper);
     docker('network', 'connect', 'passing', 'one');
-    assert.equal(refused('network', 'disconnect', 'b', 'one'), `container ${docker('inspect', '-f', '{{.Id}}', 'one')} is not connected to the network b`);
+    assert.equal(
+      refused('network', 'disconnect', 'b', 'one'),
+      `container ${docker('inspect', '-f', '{{.Id}}', 'one')} is not connected to the network b`,
+    );
     docker('network', 'disconnect', 'a', 'one');
     docker('network', 'rm', 'passing');
     assert.match(refused('start', 'one'), /network passing not found/);
@@ -131,7 +238,19 @@ describe('in every state', () => {
     docker('network', 'connect', 'b', 'one');
     docker('start', 'one');
     assert.deepEqual(interfaces('one'), ['eth0 10.92.0.2/24']);
-    const events = docker('events', '--since', '10m', '--until', '-1s', '--filter', 'type=network', '--filter', `container=${docker('inspect', '-f', '{{.Id}}', 'one')}`, '--format', '{{.Action}}');
+    const events = docker(
+      'events',
+      '--since',
+      '10m',
+      '--until',
+      '-1s',
+      '--filter',
+      'type=network',
+      '--filter',
+      `container=${docker('inspect', '-f', '{{.Id}}', 'one')}`,
+      '--format',
+      '{{.Action}}',
+    );
     assert.doesNotMatch(events, /disconnect/);
   });
 
@@ -139,11 +258,26 @@ describe('in every state', () => {
     docker('run', '-d', '--name', 'host', '--network', 'host', ...sleeper);
     docker('run', '-d', '--name', 'one', '--network', 'none', ...sleeper);
     docker('run', '-d', '--name', 'two', '--network', 'a', ...sleeper);
-    assert.equal(refused('network', 'connect', 'a', 'host'), 'container sharing network namespace with another container or host cannot be connected to any other network');
-    assert.equal(refused('network', 'disconnect', 'host', 'host'), 'cannot disconnect container from host network - container was created in host network mode');
-    assert.equal(refused('network', 'connect', 'host', 'two'), 'cannot connect container to host network - container must be created in host network mode');
-    for (const [network, name] of [['a', 'one'], ['none', 'two']] as const) {
-      assert.equal(refused('network', 'connect', network, name), 'container cannot be connected to multiple networks with one of the networks in private (none) mode');
+    assert.equal(
+      refused('network', 'connect', 'a', 'host'),
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+    assert.equal(
+      refused('network', 'disconnect', 'host', 'host'),
+      'cannot disconnect container from host network - container was created in host network mode',
+    );
+    assert.equal(
+      refused('network', 'connect', 'host', 'two'),
+      'cannot connect container to host network - container must be created in host network mode',
+    );
+    for (const [network, name] of [
+      ['a', 'one'],
+      ['none', 'two'],
+    ] as const) {
+      assert.equal(
+        refused('network', 'connect', network, name),
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      );
     }
     docker('network', 'disconnect', 'none', 'one');
     docker('network', 'connect', 'a', 'one');

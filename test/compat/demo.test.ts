@@ -20,9 +20,13 @@ after(() => machine?.destroy());
 /** All that a demo could leave behind; /var/tmp and the control groups are the whole machine's, so only what bears a demo's name. */
 async function snapshot(): Promise<string[]> {
   const look = [
-    'ip netns', 'ip -o link', 'nft list ruleset',
-     // What was mounted below the machine's own /run when ours covered it comes and goes with others' work.
-    'cut -d" " -f5- /proc/self/mountinfo | grep -v "^/run/."', 'ps -eo args= | grep -vE "^(sh -c|ps|grep|sort) "', 'find /run | sort',
+    'ip netns',
+    'ip -o link',
+    'nft list ruleset',
+    // What was mounted below the machine's own /run when ours covered it comes and goes with others' work.
+    'cut -d" " -f5- /proc/self/mountinfo | grep -v "^/run/."',
+    'ps -eo args= | grep -vE "^(sh -c|ps|grep|sort) "',
+    'find /run | sort',
     'namespace=$(readlink /proc/self/ns/pid | tr -dc 0-9)',
     'find /var/tmp /sys/fs/cgroup -maxdepth 2 -name "causeway-demo-*" | grep -F -- "-$(node -p "($namespace).toString(36)")-"',
   ].join('\n');
@@ -44,7 +48,14 @@ test('the demo verifies everything, exits 0 and leaves nothing behind', async (t
   const ran = await machine.shell(command, { env, timeoutMs: 300_000 });
   const summary = /^(\d+) of (\d+) verified in .*$/m.exec(ran.out);
   assert.ok(summary, ran.both);
-  assert.equal(ran.code, 0, ran.out.split('\n').filter((line) => line.includes('NOT OK')).join('\n'));
+  assert.equal(
+    ran.code,
+    0,
+    ran.out
+      .split('\n')
+      .filter((line) => line.includes('NOT OK'))
+      .join('\n'),
+  );
   assert.equal(summary[1], summary[2]);
   assert.ok(Number(summary[1]) >= 50, summary[0]);
   assert.ok(!ran.both.includes('\x1b'), 'no colours where there is no terminal');
@@ -73,7 +84,9 @@ for (const [moment, seen] of MOMENTS) {
       if (signal === 'SIGINT') assert.equal(code, 130, both);
       // After kill -9 it is the kernel that clears away, when it gets to it.
       const nothing = async (): Promise<boolean> => added(before, await snapshot()).length === 0;
-      await until('nothing is left', nothing, signal === 'SIGINT' ? 1000 : 15_000).catch(async () => assert.deepEqual(added(before, await snapshot()), []));
+      await until('nothing is left', nothing, signal === 'SIGINT' ? 1000 : 15_000).catch(async () =>
+        assert.deepEqual(added(before, await snapshot()), []),
+      );
     });
   }
 }

@@ -17,14 +17,32 @@ const refused = (...args: string[]): string => {
   return ran.err.trim();
 };
 const address = (name: string, version: 4 | 6 = 4): string =>
-  docker('inspect', '-f', version === 4 ? '{{.NetworkSettings.Networks.bridge.IPAddress}}' : '{{.NetworkSettings.Networks.bridge.GlobalIPv6Address}}', name);
+  docker(
+    'inspect',
+    '-f',
+    version === 4
+      ? '{{.NetworkSettings.Networks.bridge.IPAddress}}'
+      : '{{.NetworkSettings.Networks.bridge.GlobalIPv6Address}}',
+    name,
+  );
 const hosts = (name: string): string[] => docker('exec', name, 'cat', '/etc/hosts').split('\n');
-const links = (name: string): string[] => JSON.parse(docker('inspect', '-f', '{{json .HostConfig.Links}}', name)) as string[];
-const reaches = (from: string, ip: string, port: number): boolean => engine.docker('exec', from, 'sh', '-c', `nc -w 1 ${ip} ${port} < /dev/null`).code === 0;
+const links = (name: string): string[] =>
+  JSON.parse(docker('inspect', '-f', '{{json .HostConfig.Links}}', name)) as string[];
+const reaches = (from: string, ip: string, port: number): boolean =>
+  engine.docker('exec', from, 'sh', '-c', `nc -w 1 ${ip} ${port} < /dev/null`).code === 0;
 const web = ['sh', '-c', 'httpd -p 5001 -h /www; exec httpd -f -p 5000 -h /www'];
 
 before(async () => {
-  engine = await TestEngine.start({ flags: ['--icc=false', '--ipv6', '--default-address-pool', 'base=10.70.0.0/16,size=24', '--default-address-pool', 'base=fd00:70::/48,size=64'] });
+  engine = await TestEngine.start({
+    flags: [
+      '--icc=false',
+      '--ipv6',
+      '--default-address-pool',
+      'base=10.70.0.0/16,size=24',
+      '--default-address-pool',
+      'base=fd00:70::/48,size=64',
+    ],
+  });
   engine.importFixtures();
 });
 after(() => engine?.destroy());
@@ -44,10 +62,12 @@ describe('the faults of Docker', () => {
     docker('stop', '-t', '0', 'source');
     docker('run', '-d', '--name', 'thief', 'training/webapp', ...web);
     assert.equal(address('thief'), old[4]);
-    for (const version of [4, 6] as const) assert.ok(!reaches('recipient', old[version], 5000), `IPv${version}: a stranger that inherits the address`);
+    for (const version of [4, 6] as const)
+      assert.ok(!reaches('recipient', old[version], 5000), `IPv${version}: a stranger that inherits the address`);
     docker('start', 'source');
     assert.notEqual(address('source'), old[4]);
-    for (const version of [4, 6] as const) assert.ok(reaches('recipient', address('source', version), 5000), `IPv${version}: the new address`);
+    for (const version of [4, 6] as const)
+      assert.ok(reaches('recipient', address('source', version), 5000), `IPv${version}: the new address`);
     assert.ok(reaches('recipient', 's', 5000), 'by its alias');
     docker('rm', '--link', 'recipient/s');
     assert.ok(!reaches('recipient', address('source'), 5000), 'a link that is removed');
@@ -56,7 +76,10 @@ describe('the faults of Docker', () => {
   test('IPv4 and IPv6 lines are kept apart', () => {
     docker('run', '-d', '--name', 'source', 'training/postgres');
     docker('run', '-d', '--name', 'recipient', '--link', 'source:s', 'busybox', 'sleep', '1000');
-    const lines = () => hosts('recipient').filter((line) => /\ts /.test(line)).map((line) => line.split('\t')[0]);
+    const lines = () =>
+      hosts('recipient')
+        .filter((line) => /\ts /.test(line))
+        .map((line) => line.split('\t')[0]);
     assert.deepEqual(lines(), [address('source'), address('source', 6)]);
     docker('stop', '-t', '0', 'source');
     assert.deepEqual(lines(), []);
@@ -67,8 +90,25 @@ describe('the faults of Docker', () => {
 
   test('links that share an alias, or have the name of another for one, keep their own lines', () => {
     for (const name of ['one', 'two']) docker('run', '-d', '--name', name, 'training/postgres');
-    docker('run', '-d', '--name', 'recipient', '--link', 'one:db', '--link', 'two:db', '--link', 'two:one', 'busybox', 'sleep', '1000');
-    const lines = (alias: string) => hosts('recipient').filter((line) => line.includes(`\t${alias} `) && line.startsWith('172.')).map((line) => line.split('\t')[0]);
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'recipient',
+      '--link',
+      'one:db',
+      '--link',
+      'two:db',
+      '--link',
+      'two:one',
+      'busybox',
+      'sleep',
+      '1000',
+    );
+    const lines = (alias: string) =>
+      hosts('recipient')
+        .filter((line) => line.includes(`\t${alias} `) && line.startsWith('172.'))
+        .map((line) => line.split('\t')[0]);
     assert.deepEqual(lines('db'), [address('one'), address('two')]);
     assert.deepEqual(lines('one'), [address('two')]);
     const two = address('two');
@@ -86,13 +126,25 @@ describe('the faults of Docker', () => {
   });
 });
 
-test('whoever shares the network of the recipient sees the same lines, and a file of the user\'s own stays', async () => {
+test("whoever shares the network of the recipient sees the same lines, and a file of the user's own stays", async () => {
   docker('run', '-d', '--name', 'source', 'training/postgres');
   docker('run', '-d', '--name', 'recipient', '--link', 'source:s', 'busybox', 'sleep', '1000');
   docker('run', '-d', '--name', 'sharer', '--network', 'container:recipient', 'busybox', 'sleep', '1000');
   const mine = join(engine.dir, 'hosts');
   writeFileSync(mine, '10.9.9.9\tmine\n');
-  docker('run', '-d', '--name', 'own', '--network', 'container:recipient', '-v', `${mine}:/etc/hosts`, 'busybox', 'sleep', '1000');
+  docker(
+    'run',
+    '-d',
+    '--name',
+    'own',
+    '--network',
+    'container:recipient',
+    '-v',
+    `${mine}:/etc/hosts`,
+    'busybox',
+    'sleep',
+    '1000',
+  );
   const move = (thief: string) => {
     docker('stop', '-t', '0', 'source');
     docker('run', '-d', '--name', thief, 'busybox', 'sleep', '1000');
@@ -118,11 +170,26 @@ test('whoever shares the network of the recipient sees the same lines, and a fil
 describe('names of links', () => {
   test('serve wherever a container is named, and follow both names', () => {
     const id = docker('run', '-d', '--name', 'db', 'training/postgres', 'sh', '-c', 'echo begun; exec sleep 1000');
-    docker('run', '-d', '--name', 'web', '--link', `${id.slice(0, 12)}:database`, '--link', 'db', 'busybox', 'sleep', '1000');
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'web',
+      '--link',
+      `${id.slice(0, 12)}:database`,
+      '--link',
+      'db',
+      'busybox',
+      'sleep',
+      '1000',
+    );
     assert.equal(docker('inspect', '-f', '{{.Id}}', 'web/database'), id);
     assert.equal(docker('logs', 'web/database'), 'begun');
     assert.equal(docker('exec', 'web/db', 'echo', 'here'), 'here');
-    assert.equal(docker('ps', '--filter', 'name=web/database', '--format', '{{.Names}}', '--no-trunc'), 'db,web/database,web/db');
+    assert.equal(
+      docker('ps', '--filter', 'name=web/database', '--format', '{{.Names}}', '--no-trunc'),
+      'db,web/database,web/db',
+    );
     docker('pause', 'web/db');
     docker('unpause', 'web/db');
     docker('stop', '-t', '0', 'web/database');
@@ -142,10 +209,38 @@ describe('names of links', () => {
     assert.deepEqual(links('site'), ['/store:/site/db']);
   });
 
-  test('variables: what the source exposes and has set; the user\'s own win', () => {
-    docker('run', '-d', '--name', 'db', '--expose', '6000-6001', '--expose', '6000/udp', '-e', 'SECRET=of the source', '-e', 'EMPTY=', 'training/postgres');
-    const environment = docker('run', '--rm', '--name', 'web', '--link', 'db:my-db', '-e', 'MY_DB_PORT=mine', '-e', 'MY_DB_ENV_SECRET=mine too', 'busybox', 'env').split('\n');
-    const value = (name: string) => environment.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));
+  test("variables: what the source exposes and has set; the user's own win", () => {
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'db',
+      '--expose',
+      '6000-6001',
+      '--expose',
+      '6000/udp',
+      '-e',
+      'SECRET=of the source',
+      '-e',
+      'EMPTY=',
+      'training/postgres',
+    );
+    const environment = docker(
+      'run',
+      '--rm',
+      '--name',
+      'web',
+      '--link',
+      'db:my-db',
+      '-e',
+      'MY_DB_PORT=mine',
+      '-e',
+      'MY_DB_ENV_SECRET=mine too',
+      'busybox',
+      'env',
+    ).split('\n');
+    const value = (name: string) =>
+      environment.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));
     assert.deepEqual(value('MY_DB_PORT'), ['mine']);
     assert.deepEqual(value('MY_DB_ENV_SECRET'), ['mine too']);
     assert.deepEqual(value('MY_DB_NAME'), ['/web/my-db']);
@@ -165,12 +260,26 @@ describe('a source that is removed and created again', () => {
     docker('run', '-d', '--name', 'stranger', 'training/webapp', ...web);
     docker('run', '-d', '--name', 'db', 'training/webapp', ...web);
   };
-  const follows = (recipient: string) => hosts(recipient).some((line) => line.startsWith(`${address('db')}\tdb `)) && reaches(recipient, address('db'), 5000);
+  const follows = (recipient: string) =>
+    hosts(recipient).some((line) => line.startsWith(`${address('db')}\tdb `)) &&
+    reaches(recipient, address('db'), 5000);
 
   test('the link ends with its source, but follows the name where the container asks for it', () => {
     docker('run', '-d', '--name', 'db', 'training/postgres');
     docker('run', '-d', '--name', 'plain', '--link', 'db', 'busybox', 'sleep', '1000');
-    docker('run', '-d', '--name', 'follower', '--link', 'db', '--label', 'causeway.links.follow=true', 'busybox', 'sleep', '1000');
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'follower',
+      '--link',
+      'db',
+      '--label',
+      'causeway.links.follow=true',
+      'busybox',
+      'sleep',
+      '1000',
+    );
     recreate();
     assert.ok(!follows('plain'), 'who gets a name does not get the trust that went with it');
     assert.ok(follows('follower'));
@@ -184,12 +293,24 @@ describe('a source that is removed and created again', () => {
     assert.ok(follows('follower'));
   });
 
-  test('with the daemon\'s option every link does, unless the container says no', async () => {
+  test("with the daemon's option every link does, unless the container says no", async () => {
     await engine.stop();
     await engine.boot(['--links-follow-names']);
     docker('run', '-d', '--name', 'db', 'training/postgres');
     docker('run', '-d', '--name', 'follower', '--link', 'db', 'busybox', 'sleep', '1000');
-    docker('run', '-d', '--name', 'plain', '--link', 'db', '--label', 'causeway.links.follow=false', 'busybox', 'sleep', '1000');
+    docker(
+      'run',
+      '-d',
+      '--name',
+      'plain',
+      '--link',
+      'db',
+      '--label',
+      'causeway.links.follow=false',
+      'busybox',
+      'sleep',
+      '1000',
+    );
     recreate();
     assert.ok(follows('follower'));
     assert.ok(!follows('plain'));
@@ -198,7 +319,7 @@ describe('a source that is removed and created again', () => {
   });
 });
 
-test('a link on a network of the user\'s with enable_icc=false opens what its source exposes, one way', () => {
+test("a link on a network of the user's with enable_icc=false opens what its source exposes, one way", () => {
   docker('network', 'create', '-o', 'com.docker.network.bridge.enable_icc=false', 'apart');
   docker('run', '-d', '--name', 'web', '--network', 'apart', '--link', 'db:database', 'training/webapp', ...web);
   docker('run', '-d', '--name', 'db', '--network', 'apart', 'training/webapp', ...web);

@@ -44,11 +44,17 @@ afterEach(() => {
 });
 
 const netnsOf = (container: string): string => `/proc/${docker('inspect', '-f', '{{.State.Pid}}', container)}/ns/net`;
-const address = (container: string, network: string): string => docker('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container);
+const address = (container: string, network: string): string =>
+  docker('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container);
 
 async function resolve(container: string, name: string, type: number = RecordType.A) {
   const message = await ask(netnsOf(container), name, type, { port: 53 });
-  return { code: message.rcode, values: texts(message).toSorted(), types: [...new Set(message.answers.map((record) => record.type))], ttl: message.answers[0]?.ttl };
+  return {
+    code: message.rcode,
+    values: texts(message).toSorted(),
+    types: [...new Set(message.answers.map((record) => record.type))],
+    ttl: message.answers[0]?.ttl,
+  };
 }
 
 test('every type of question about a known name is answered with that type, or empty; nobody else is asked', async () => {
@@ -59,17 +65,41 @@ test('every type of question about a known name is answered with that type, or e
   const web = address('web', 'net');
   assert.deepEqual(await resolve('client', 'WEB'), { code: 0, values: [web], types: [RecordType.A], ttl: 3 });
   assert.deepEqual((await resolve('client', 'web', RecordType.ANY)).types, [RecordType.A]);
-  for (const type of [RecordType.AAAA, RecordType.MX, RecordType.TXT, RecordType.SRV, RecordType.CNAME, RecordType.NS, RecordType.SOA, RecordType.PTR, 65]) {
-    assert.deepEqual(await resolve('client', 'web', type), { code: 0, values: [], types: [], ttl: undefined }, `type ${type}`);
+  for (const type of [
+    RecordType.AAAA,
+    RecordType.MX,
+    RecordType.TXT,
+    RecordType.SRV,
+    RecordType.CNAME,
+    RecordType.NS,
+    RecordType.SOA,
+    RecordType.PTR,
+    65,
+  ]) {
+    assert.deepEqual(
+      await resolve('client', 'web', type),
+      { code: 0, values: [], types: [], ttl: undefined },
+      `type ${type}`,
+    );
   }
-  for (const name of ['asleep', 'sleepy', 'asleep.net', '_80._tcp.asleep', docker('inspect', '-f', '{{slice .Id 0 12}}', 'asleep')]) {
-    for (const type of [RecordType.A, RecordType.AAAA, RecordType.SRV]) assert.deepEqual((await resolve('client', name, type)).code, 0, name);
+  for (const name of [
+    'asleep',
+    'sleepy',
+    'asleep.net',
+    '_80._tcp.asleep',
+    docker('inspect', '-f', '{{slice .Id 0 12}}', 'asleep'),
+  ]) {
+    for (const type of [RecordType.A, RecordType.AAAA, RecordType.SRV])
+      assert.deepEqual((await resolve('client', name, type)).code, 0, name);
   }
   const reversed = `${web.split('.').reverse().join('.')}.in-addr.arpa`;
   assert.deepEqual((await resolve('client', reversed, RecordType.PTR)).values, ['web.net']);
   for (const name of ['_5000._tcp.web', '_5000._tcp.web.net']) {
     const services = await ask(netnsOf('client'), name, RecordType.SRV, { port: 53 });
-    assert.deepEqual(services.answers.map(({ data }) => data.kind === 'service' && `${data.target}:${data.port}`), ['web.net:5000']);
+    assert.deepEqual(
+      services.answers.map(({ data }) => data.kind === 'service' && `${data.target}:${data.port}`),
+      ['web.net:5000'],
+    );
   }
   assert.deepEqual(outside, []);
   assert.equal((await resolve('client', 'nobody')).code, 3);
@@ -80,15 +110,31 @@ test('how long an answer may be kept: by network, else by daemon', async () => {
   docker('network', 'create', '-o', 'causeway.dns_ttl=0', 'quick');
   docker('run', '-d', '--name', 'client', '--network', 'quick', 'busybox', 'sleep', '1000');
   assert.equal((await resolve('client', 'client')).ttl, 0);
-  assert.match(engine.docker('network', 'create', '-o', 'causeway.dns_ttl=soon', 'bad').err, /causeway\.dns_ttl.*not a number/);
+  assert.match(
+    engine.docker('network', 'create', '-o', 'causeway.dns_ttl=soon', 'bad').err,
+    /causeway\.dns_ttl.*not a number/,
+  );
 });
 
-test('with the network\'s option a container whose health check fails is left out of names that healthy ones share', async () => {
+test("with the network's option a container whose health check fails is left out of names that healthy ones share", async () => {
   docker('network', 'create', '-o', 'causeway.dns_healthy_only=true', 'strict');
   docker('network', 'create', 'lax');
   const health = ['--health-cmd', 'test ! -e /ill', '--health-interval', '200ms', '--health-retries', '1'];
   for (const name of ['one', 'two']) {
-    docker('run', '-d', '--name', name, '--network', 'strict', '--network-alias', 'pool', ...health, 'busybox', 'sleep', '1000');
+    docker(
+      'run',
+      '-d',
+      '--name',
+      name,
+      '--network',
+      'strict',
+      '--network-alias',
+      'pool',
+      ...health,
+      'busybox',
+      'sleep',
+      '1000',
+    );
     docker('network', 'connect', '--alias', 'pool', 'lax', name);
   }
   docker('run', '-d', '--name', 'client', '--network', 'strict', 'busybox', 'sleep', '1000');
@@ -96,7 +142,8 @@ test('with the network\'s option a container whose health check fails is left ou
   const pool = async (client = 'client') => (await resolve(client, 'pool')).values.join();
   const both = [address('one', 'strict'), address('two', 'strict')];
   assert.equal(await pool(), both.join());
-  const becomes = (name: string, status: string) => until(`${name} ${status}`, () => docker('inspect', '-f', '{{.State.Health.Status}}', name) === status, 20_000);
+  const becomes = (name: string, status: string) =>
+    until(`${name} ${status}`, () => docker('inspect', '-f', '{{.State.Health.Status}}', name) === status, 20_000);
   docker('exec', 'one', 'touch', '/ill');
   await becomes('one', 'unhealthy');
   await until('one is left out', async () => (await pool()) === both[1]);
@@ -147,18 +194,32 @@ test('network dns: what would be answered, and to whom', async () => {
   line(`${dotted} +PTR +web\\.net +3 +all`);
   line(`site +link +${dotted} +3 +client`);
   line(`\\* +- +asks ${UPSTREAM.replaceAll('.', '\\.')} from the container +- +client`);
-  assert.equal(engine.causeway('network', 'dns', '--format', '{{.Answer}}', 'second').out.split('\n')[0], address('client', 'second'));
-  const json = JSON.parse(engine.host.ok('curl', '-s', '--unix-socket', engine.socket, 'http://x/v1.47/causeway/networks/net/dns')) as NetworkNamesJson;
-  assert.deepEqual(json.Containers.map(({ Name, Networks }) => [Name, ...Networks]), [['client', 'net', 'second'], ['web', 'net']]);
+  assert.equal(
+    engine.causeway('network', 'dns', '--format', '{{.Answer}}', 'second').out.split('\n')[0],
+    address('client', 'second'),
+  );
+  const json = JSON.parse(
+    engine.host.ok('curl', '-s', '--unix-socket', engine.socket, 'http://x/v1.47/causeway/networks/net/dns'),
+  ) as NetworkNamesJson;
+  assert.deepEqual(
+    json.Containers.map(({ Name, Networks }) => [Name, ...Networks]),
+    [
+      ['client', 'net', 'second'],
+      ['web', 'net'],
+    ],
+  );
   assert.match(engine.causeway('network', 'dns', 'bridge').err, /network bridge has no DNS of its own/);
   assert.match(engine.causeway('network', 'dns', 'nowhere').err, /network nowhere not found/);
 });
 
-test('network dns --log: a container\'s questions as they are asked, across the death of the resolver, until it ends', async (context) => {
+test("network dns --log: a container's questions as they are asked, across the death of the resolver, until it ends", async (context) => {
   docker('network', 'create', 'net');
   docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '1000');
   const lines: string[] = [];
-  const program = engine.host.spawn(`${PROJECT}/bin/causeway`, ['network', 'dns', '--log', 'client'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...testEnvironment(), CAUSEWAY_HOST: engine.url } });
+  const program = engine.host.spawn(`${PROJECT}/bin/causeway`, ['network', 'dns', '--log', 'client'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...testEnvironment(), CAUSEWAY_HOST: engine.url },
+  });
   context.after(() => program.kill());
   let rest = '';
   program.stdout!.on('data', (data: Buffer) => {
@@ -191,7 +252,11 @@ test('the query log of a container that shares a network shows what is asked the
   docker('network', 'create', 'net');
   docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '1000');
   docker('run', '-d', '--name', 'guest', '--network', 'container:client', 'busybox', 'sleep', '1000');
-  const program = engine.host.spawn('curl', ['-sN', '--unix-socket', engine.socket, 'http://x/causeway/containers/guest/dns/queries'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = engine.host.spawn(
+    'curl',
+    ['-sN', '--unix-socket', engine.socket, 'http://x/causeway/containers/guest/dns/queries'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   context.after(() => program.kill());
   let text = '';
   program.stdout!.on('data', (data: Buffer) => (text += data.toString()));
@@ -204,7 +269,11 @@ test('the query log of a container that shares a network shows what is asked the
 test('the query log over the API: a line of JSON for each question', async () => {
   docker('network', 'create', 'net');
   docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '1000');
-  const program = engine.host.spawn('curl', ['-sN', '--unix-socket', engine.socket, 'http://x/causeway/containers/client/dns/queries'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = engine.host.spawn(
+    'curl',
+    ['-sN', '--unix-socket', engine.socket, 'http://x/causeway/containers/client/dns/queries'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   let text = '';
   program.stdout!.on('data', (data: Buffer) => (text += data.toString()));
   await until('a question is shown', async () => {
@@ -213,5 +282,18 @@ test('the query log over the API: a line of JSON for each question', async () =>
   });
   program.kill();
   const query = JSON.parse(text.split('\n')[0]!) as NameQueryJson;
-  assert.deepEqual({ ...query, Time: '', DurationMs: 0 }, { Time: '', Protocol: 'udp', Name: 'client', Type: 'A', Code: 'NOERROR', Answers: 1, Server: '', Problem: '', DurationMs: 0 });
+  assert.deepEqual(
+    { ...query, Time: '', DurationMs: 0 },
+    {
+      Time: '',
+      Protocol: 'udp',
+      Name: 'client',
+      Type: 'A',
+      Code: 'NOERROR',
+      Answers: 1,
+      Server: '',
+      Problem: '',
+      DurationMs: 0,
+    },
+  );
 });

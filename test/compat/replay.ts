@@ -27,7 +27,11 @@ export function replayScenario(engine: TestEngine, path: string, docker = 'docke
     const { out, err, code } = sh(line.slice(2).replace(/^docker /, `${docker} `));
     seen += `${line}\n${normalise(out, pools)}`;
     if (!seen.endsWith('\n')) seen += '\n';
-    seen += normalise(err, pools).split('\n').filter(Boolean).map((text) => `! ${text}\n`).join('');
+    seen += normalise(err, pools)
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => `! ${text}\n`)
+      .join('');
     if (code !== 0) seen += `? ${code}\n`;
   }
   clean();
@@ -37,10 +41,13 @@ export function replayScenario(engine: TestEngine, path: string, docker = 'docke
 /** Replaces what differs from run to run: ids, times, MAC addresses, ephemeral ports, subnets out of the default pools. */
 function normalise(text: string, pools: string[]): string {
   return text
-    .replace(/\b(172\.(?:1[89]|2\d|3[01])\.\d+|192\.168\.\d+)\.(\d+)(?:\/(?:16|20))?/g, (_, prefix: string, host: string) => {
-      if (!pools.includes(prefix)) pools.push(prefix);
-      return `{net${pools.indexOf(prefix) + 1}}.${host}`;
-    })
+    .replace(
+      /\b(172\.(?:1[89]|2\d|3[01])\.\d+|192\.168\.\d+)\.(\d+)(?:\/(?:16|20))?/g,
+      (_, prefix: string, host: string) => {
+        if (!pools.includes(prefix)) pools.push(prefix);
+        return `{net${pools.indexOf(prefix) + 1}}.${host}`;
+      },
+    )
     .replace(/\b[0-9a-f]{64}\b/g, '{ID}')
     .replace(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g, '{id}')
     .replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '{mac}')

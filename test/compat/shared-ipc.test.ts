@@ -16,7 +16,10 @@ test('containers that share IPC share /dev/shm, and it goes with its owner', { t
   assert.equal(engine.ok('exec', 'guest', 'cat', '/dev/shm/note'), 'hello');
   assert.match(engine.ok('exec', 'guest', 'df', '-k', '/dev/shm'), /\b8192\b/);
   engine.ok('rm', '-f', 'guest', 'owner');
-  assert.equal(engine.host.run('nsenter', `--mount=/proc/${engine.pid}/ns/mnt`, 'ls', `${engine.execRoot}/shm`).out, '');
+  assert.equal(
+    engine.host.run('nsenter', `--mount=/proc/${engine.pid}/ns/mnt`, 'ls', `${engine.execRoot}/shm`).out,
+    '',
+  );
 });
 
 test('a private /dev/shm cannot be joined', { timeout: 60_000 }, () => {

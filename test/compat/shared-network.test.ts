@@ -11,7 +11,10 @@ import { TestEngine, until } from '../harness/test-engine.ts';
 let engine: TestEngine;
 const docker = (...args: string[]): string => engine.ok(...args);
 const addresses = (name: string): string =>
-  docker('exec', name, 'ip', '-o', '-4', 'addr').split('\n').map((line) => line.split(/\s+/)[3]).join(' ');
+  docker('exec', name, 'ip', '-o', '-4', 'addr')
+    .split('\n')
+    .map((line) => line.split(/\s+/)[3])
+    .join(' ');
 const status = (name: string): string => docker('ps', '--filter', `name=^${name}$`, '--format', '{{.Status}}');
 const namespaces = (): number => readdirSync(join(engine.execRoot, 'netns')).length;
 const get = (url: string): string => engine.host.run('curl', '-s', '--max-time', '2', url).out;
@@ -26,8 +29,34 @@ afterEach(() => void engine.shell('docker rm -f $(docker ps -aq)'));
 
 /** `owner` publishes a port that `web`, which shares its network, serves; `client` is a neighbour, `nested` shares from the one that shares. */
 function cast(...flags: string[]): void {
-  docker('run', '-d', '--name', 'owner', '--network', 'net', '--network-alias', 'site', '-p', '8090:80', ...flags, 'busybox', 'sleep', '100000');
-  docker('run', '-d', '--name', 'web', '--network', 'container:owner', 'busybox', 'sh', '-c', 'mkdir /www; echo here > /www/index.html; exec httpd -f -p 80 -h /www');
+  docker(
+    'run',
+    '-d',
+    '--name',
+    'owner',
+    '--network',
+    'net',
+    '--network-alias',
+    'site',
+    '-p',
+    '8090:80',
+    ...flags,
+    'busybox',
+    'sleep',
+    '100000',
+  );
+  docker(
+    'run',
+    '-d',
+    '--name',
+    'web',
+    '--network',
+    'container:owner',
+    'busybox',
+    'sh',
+    '-c',
+    'mkdir /www; echo here > /www/index.html; exec httpd -f -p 80 -h /www',
+  );
   docker('run', '-d', '--name', 'nested', '--network', 'container:web', 'busybox', 'sleep', '100000');
   docker('run', '-d', '--name', 'client', '--network', 'net', 'busybox', 'sleep', '100000');
 }
@@ -35,8 +64,16 @@ function cast(...flags: string[]): void {
 /** Asks by name and by the published port all the while; gives every answer. */
 async function askDuring(work: () => void | Promise<void>): Promise<string[]> {
   const loop = 'while [ ! -e /tmp/enough ]; do wget -qO- http://site/ || echo failed; done';
-  const inside = engine.host.spawn('env', [`DOCKER_HOST=${engine.url}`, 'docker', 'exec', 'client', 'sh', '-c', `rm -f /tmp/enough; ${loop}`], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const outside = engine.host.spawn('sh', ['-c', 'while :; do curl -s --max-time 2 http://127.0.0.1:8090/ || echo failed; done'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const inside = engine.host.spawn(
+    'env',
+    [`DOCKER_HOST=${engine.url}`, 'docker', 'exec', 'client', 'sh', '-c', `rm -f /tmp/enough; ${loop}`],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const outside = engine.host.spawn(
+    'sh',
+    ['-c', 'while :; do curl -s --max-time 2 http://127.0.0.1:8090/ || echo failed; done'],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   const heard: string[] = [];
   const counts = { inside: 0, outside: 0 };
   inside.stdout!.on('data', (chunk: Buffer) => (counts.inside++, heard.push(...String(chunk).trim().split('\n'))));
@@ -58,19 +95,23 @@ async function askDuring(work: () => void | Promise<void>): Promise<string[]> {
   return heard;
 }
 
-test('a restart: the namespace, the addresses, the names and the ports stay, and nobody misses an answer', { timeout: 120_000 }, async () => {
-  cast();
-  const before = [addresses('web'), docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'owner')];
-  const heard = await askDuring(() => {
-    docker('restart', '-t', '0', 'owner');
-    docker('restart', '-t', '0', 'owner');
-  });
-  assert.deepEqual([...new Set(heard)], ['here']);
-  assert.deepEqual([addresses('web'), docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'owner')], before);
-  assert.equal(addresses('owner'), addresses('web'));
-  assert.equal(docker('exec', 'owner', 'cat', '/etc/hosts'), docker('exec', 'nested', 'cat', '/etc/hosts'));
-  assert.equal(docker('exec', 'owner', 'hostname'), docker('exec', 'nested', 'hostname'));
-});
+test(
+  'a restart: the namespace, the addresses, the names and the ports stay, and nobody misses an answer',
+  { timeout: 120_000 },
+  async () => {
+    cast();
+    const before = [addresses('web'), docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'owner')];
+    const heard = await askDuring(() => {
+      docker('restart', '-t', '0', 'owner');
+      docker('restart', '-t', '0', 'owner');
+    });
+    assert.deepEqual([...new Set(heard)], ['here']);
+    assert.deepEqual([addresses('web'), docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'owner')], before);
+    assert.equal(addresses('owner'), addresses('web'));
+    assert.equal(docker('exec', 'owner', 'cat', '/etc/hosts'), docker('exec', 'nested', 'cat', '/etc/hosts'));
+    assert.equal(docker('exec', 'owner', 'hostname'), docker('exec', 'nested', 'hostname'));
+  },
+);
 
 test('a restart by the restart policy is no different', { timeout: 120_000 }, async () => {
   cast('--restart', 'always');
@@ -82,37 +123,60 @@ test('a restart by the restart policy is no different', { timeout: 120_000 }, as
   assert.deepEqual([...new Set(heard)], ['here']);
 });
 
-test('a stop takes names, addresses and ports; a start brings them back into the same namespace', { timeout: 120_000 }, async () => {
-  cast();
-  const id = docker('inspect', '-f', '{{.Id}}', 'web');
-  docker('stop', '-t', '0', 'owner');
-  assert.equal(addresses('web'), '127.0.0.1/8');
-  assert.equal(addresses('nested'), '127.0.0.1/8');
-  assert.match(status('web'), /^Up .* \(no network: owner is down\)$/);
-  assert.equal(docker('inspect', '-f', '{{.State.Error}}', 'nested'), 'it has no network: that of container owner, which it shares, is down');
-  assert.doesNotMatch(docker('exec', 'web', 'cat', '/etc/hosts'), /10\.80\.0/);
-  assert.notEqual(engine.docker('exec', 'client', 'wget', '-qO-', 'http://site/').code, 0);
-  assert.equal(docker('network', 'inspect', '-f', '{{range .Containers}}{{.Name}} {{end}}', 'net').trim(), 'client');
-  // What it gave back others may have.
-  docker('run', '-d', '--name', 'other', '-p', '8090:80', 'busybox', 'sleep', '1000');
-  docker('rm', '-f', 'other');
+test(
+  'a stop takes names, addresses and ports; a start brings them back into the same namespace',
+  { timeout: 120_000 },
+  async () => {
+    cast();
+    const id = docker('inspect', '-f', '{{.Id}}', 'web');
+    docker('stop', '-t', '0', 'owner');
+    assert.equal(addresses('web'), '127.0.0.1/8');
+    assert.equal(addresses('nested'), '127.0.0.1/8');
+    assert.match(status('web'), /^Up .* \(no network: owner is down\)$/);
+    assert.equal(
+      docker('inspect', '-f', '{{.State.Error}}', 'nested'),
+      'it has no network: that of container owner, which it shares, is down',
+    );
+    assert.doesNotMatch(docker('exec', 'web', 'cat', '/etc/hosts'), /10\.80\.0/);
+    assert.notEqual(engine.docker('exec', 'client', 'wget', '-qO-', 'http://site/').code, 0);
+    assert.equal(docker('network', 'inspect', '-f', '{{range .Containers}}{{.Name}} {{end}}', 'net').trim(), 'client');
+    // What it gave back others may have.
+    docker('run', '-d', '--name', 'other', '-p', '8090:80', 'busybox', 'sleep', '1000');
+    docker('rm', '-f', 'other');
 
-  docker('network', 'create', 'second');
-  docker('network', 'connect', 'second', 'owner');
-  docker('start', 'owner');
-  assert.equal(addresses('web').split(' ').length, 3, 'also the network that it was connected to meanwhile');
-  assert.equal(docker('exec', 'client', 'wget', '-qO-', 'http://site/'), 'here');
-  assert.equal(get('http://127.0.0.1:8090/'), 'here\n');
-  assert.match(docker('exec', 'nested', 'cat', '/etc/hosts'), /10\.80\.0/);
-  assert.equal(engine.docker('exec', 'web', 'ping', '-c', '1', '-W', '1', 'client').code, 0, 'names are resolved again');
-  assert.doesNotMatch(status('web'), /network/);
-  docker('rm', '-f', 'owner');
-  docker('network', 'rm', 'second');
-  const events = (): string[] =>
-    docker('events', '--since', '10m', '--until', '-1s', '--filter', `container=${id}`, '--format', '{{.Action}} {{.Actor.Attributes.containerName}}').split('\n').filter((line) => line.startsWith('network_'));
-  await until('the events say it', () => events().length === 3);
-  assert.deepEqual(events(), ['network_lost owner', 'network_back owner', 'network_lost owner']);
-});
+    docker('network', 'create', 'second');
+    docker('network', 'connect', 'second', 'owner');
+    docker('start', 'owner');
+    assert.equal(addresses('web').split(' ').length, 3, 'also the network that it was connected to meanwhile');
+    assert.equal(docker('exec', 'client', 'wget', '-qO-', 'http://site/'), 'here');
+    assert.equal(get('http://127.0.0.1:8090/'), 'here\n');
+    assert.match(docker('exec', 'nested', 'cat', '/etc/hosts'), /10\.80\.0/);
+    assert.equal(
+      engine.docker('exec', 'web', 'ping', '-c', '1', '-W', '1', 'client').code,
+      0,
+      'names are resolved again',
+    );
+    assert.doesNotMatch(status('web'), /network/);
+    docker('rm', '-f', 'owner');
+    docker('network', 'rm', 'second');
+    const events = (): string[] =>
+      docker(
+        'events',
+        '--since',
+        '10m',
+        '--until',
+        '-1s',
+        '--filter',
+        `container=${id}`,
+        '--format',
+        '{{.Action}} {{.Actor.Attributes.containerName}}',
+      )
+        .split('\n')
+        .filter((line) => line.startsWith('network_'));
+    await until('the events say it', () => events().length === 3);
+    assert.deepEqual(events(), ['network_lost owner', 'network_back owner', 'network_lost owner']);
+  },
+);
 
 test('a removal: the namespace stays until the last one in it has ended', { timeout: 120_000 }, () => {
   const before = namespaces();
@@ -162,7 +226,7 @@ test('a restart that fails takes the network as a stop does', { timeout: 120_000
   assert.equal(docker('exec', 'client', 'wget', '-qO-', 'http://site/'), 'here');
 });
 
-test('what the mode refuses, in Docker\'s words', () => {
+test("what the mode refuses, in Docker's words", () => {
   const refused = (...args: string[]): string => {
     const ran = engine.docker('run', '--rm', '--network', ...args, 'busybox', 'true');
     assert.equal(ran.code, 125, args.join(' '));
@@ -171,19 +235,40 @@ test('what the mode refuses, in Docker\'s words', () => {
   docker('run', '-d', '--name', 'owner', 'busybox', 'sleep', '1000');
   docker('create', '--name', 'cold', 'busybox', 'true');
   const owner = 'container:owner';
-  assert.equal(refused(owner, '-p', '80:80'), 'conflicting options: port publishing and the container type network mode');
+  assert.equal(
+    refused(owner, '-p', '80:80'),
+    'conflicting options: port publishing and the container type network mode',
+  );
   assert.equal(refused(owner, '-P'), 'conflicting options: port publishing and the container type network mode');
-  assert.equal(refused(owner, '--expose', '80'), 'conflicting options: port exposing and the container type network mode');
+  assert.equal(
+    refused(owner, '--expose', '80'),
+    'conflicting options: port exposing and the container type network mode',
+  );
   assert.equal(refused(owner, '--hostname', 'name'), 'conflicting options: hostname and the network mode');
   assert.equal(refused(owner, '--dns', '1.1.1.1'), 'conflicting options: dns and the network mode');
-  assert.equal(refused(owner, '--add-host', 'a:1.2.3.4'), 'conflicting options: custom host-to-IP mapping and the network mode');
-  assert.equal(refused(owner, '--link', 'cold'), "conflicting options: container type network can't be used with links. This would result in undefined behavior");
-  assert.equal(refused('host', '--link', 'cold'), "conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+  assert.equal(
+    refused(owner, '--add-host', 'a:1.2.3.4'),
+    'conflicting options: custom host-to-IP mapping and the network mode',
+  );
+  assert.equal(
+    refused(owner, '--link', 'cold'),
+    "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+  );
+  assert.equal(
+    refused('host', '--link', 'cold'),
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  );
   assert.equal(refused('container:'), 'invalid network mode: invalid container format container:<name|id>');
   assert.equal(refused('container:nobody'), 'joining network namespace of container: No such container: nobody');
-  assert.equal(refused('container:cold'), 'cannot join network namespace of a non running container: container cold is created');
+  assert.equal(
+    refused('container:cold'),
+    'cannot join network namespace of a non running container: container cold is created',
+  );
   docker('network', 'create', 'extra');
   docker('run', '-d', '--name', 'sharer', '--network', owner, 'busybox', 'sleep', '1000');
-  assert.match(engine.docker('network', 'connect', 'extra', 'sharer').err, /container sharing network namespace with another container or host cannot be connected to any other network/);
+  assert.match(
+    engine.docker('network', 'connect', 'extra', 'sharer').err,
+    /container sharing network namespace with another container or host cannot be connected to any other network/,
+  );
   docker('network', 'rm', 'extra');
 });

@@ -7,7 +7,9 @@ import { commandLineClient, playLinks, playNetworks, walkthroughEngine } from '.
 let world: Awaited<ReturnType<typeof walkthroughEngine>>;
 
 before(async () => {
-  world = await walkthroughEngine((engine) => commandLineClient(engine, join(PROJECT, 'causeway'), { CAUSEWAY_HOST: engine.url }));
+  world = await walkthroughEngine((engine) =>
+    commandLineClient(engine, join(PROJECT, 'causeway'), { CAUSEWAY_HOST: engine.url }),
+  );
 });
 after(() => world?.engine.destroy());
 

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { after, before, test } from 'node:test';
 import type { TestEngine } from '../harness/test-engine.ts';
-import { playLinks, playNetworks, walkthroughEngine, type RunRequest, type WalkthroughClient } from '../harness/walkthrough.ts';
+import {
+  playLinks,
+  playNetworks,
+  walkthroughEngine,
+  type RunRequest,
+  type WalkthroughClient,
+} from '../harness/walkthrough.ts';
 
 // dockerode has no types here.
 const { default: Docker } = (await import('dockerode' as string)) as { default: new (options: object) => any };
@@ -30,7 +36,9 @@ function dockerodeClient(engine: TestEngine): WalkthroughClient {
         ...(request.network === undefined ? {} : { NetworkMode: request.network }),
         Links: request.links ?? [],
         PublishAllPorts: request.publishAll === true,
-        PortBindings: Object.fromEntries(Object.entries(request.publish ?? {}).map(([port, hostPort]) => [port, [{ HostPort: hostPort }]])),
+        PortBindings: Object.fromEntries(
+          Object.entries(request.publish ?? {}).map(([port, hostPort]) => [port, [{ HostPort: hostPort }]]),
+        ),
       },
     });
   /** Both streams, taken apart and put together in the order in which they came. */
@@ -46,7 +54,10 @@ function dockerodeClient(engine: TestEngine): WalkthroughClient {
   return {
     async load(write) {
       const archive = new PassThrough();
-      const [answer] = await Promise.all([docker.loadImage(archive, { quiet: 1 }) as Promise<NodeJS.ReadableStream>, write(archive)]);
+      const [answer] = await Promise.all([
+        docker.loadImage(archive, { quiet: 1 }) as Promise<NodeJS.ReadableStream>,
+        write(archive),
+      ]);
       let said = '';
       for await (const chunk of answer) said += String(chunk);
       assert.match(said, /Loaded image: training\/postgres:latest/);
@@ -76,10 +87,15 @@ function dockerodeClient(engine: TestEngine): WalkthroughClient {
     async names() {
       const containers = (await docker.listContainers()) as { Names: string[] }[];
       // The container's own name before those that links give it, as the command lines print them.
-      return containers.map(({ Names }) => Names.map((name) => name.slice(1)).sort((a, b) => a.split('/').length - b.split('/').length).join(','));
+      return containers.map(({ Names }) =>
+        Names.map((name) => name.slice(1))
+          .sort((a, b) => a.split('/').length - b.split('/').length)
+          .join(','),
+      );
     },
     links: async (container) => (await inspect(container)).HostConfig.Links as string[],
-    address: async (container, network) => (await inspect(container)).NetworkSettings.Networks[network].IPAddress as string,
+    address: async (container, network) =>
+      (await inspect(container)).NetworkSettings.Networks[network].IPAddress as string,
     hostPort: async (container, port) => (await inspect(container)).NetworkSettings.Ports[port][0].HostPort as string,
     createNetwork: async (name) => (await docker.createNetwork({ Name: name })).id as string,
     removeNetwork: (name) => docker.getNetwork(name).remove(),

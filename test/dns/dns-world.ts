@@ -40,7 +40,11 @@ export const view = (id: string, netns: string, more: Partial<SandboxView> = {})
 });
 
 /** Sends bytes over UDP from inside the namespace; resolves to the answer, or undefined after `timeoutMs`. */
-export async function exchange(netns: string, packet: Uint8Array, options: { timeoutMs?: number; port?: number } = {}): Promise<Buffer | undefined> {
+export async function exchange(
+  netns: string,
+  packet: Uint8Array,
+  options: { timeoutMs?: number; port?: number } = {},
+): Promise<Buffer | undefined> {
   const socket = createSocket('udp4');
   socket.bind({ fd: openUdpSocket({ netns, address: '127.0.0.1', port: 0 }) });
   const answered = new Promise<Buffer>((resolve, reject) => {
@@ -72,7 +76,9 @@ export async function ask(
 }
 
 export const texts = (message: Message): string[] =>
-  message.answers.map(({ data }) => (data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind));
+  message.answers.map(({ data }) =>
+    data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind,
+  );
 
 /** A TCP connection to the resolver, made inside the namespace. */
 export async function connectTcp(netns: string, port = PORT): Promise<TcpClient> {
@@ -183,7 +189,15 @@ export class FakeServer {
     if (answer === undefined) return [];
     if (Array.isArray(answer)) return answer as Buffer[];
     if (Buffer.isBuffer(answer)) return [answer];
-    return [encodeMessage({ ...query.message, response: true, recursionAvailable: true, additionals: [], ...(answer as Partial<Message>) })];
+    return [
+      encodeMessage({
+        ...query.message,
+        response: true,
+        recursionAvailable: true,
+        additionals: [],
+        ...(answer as Partial<Message>),
+      }),
+    ];
   }
 
   upstream(from: Upstream['from'], address = '127.0.0.1'): Upstream {

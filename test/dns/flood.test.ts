@@ -16,7 +16,10 @@ describe('a container that asks without end', () => {
   const neighbour = Host.create();
   /** The sockets that were answered on, once for each answer. */
   const answered: number[] = [];
-  const counting: ResolverSockets = { ...sockets, batch: { ...sockets.batch, reply: (index, bytes) => reply(index, bytes), flush: (fd) => flush(fd) } };
+  const counting: ResolverSockets = {
+    ...sockets,
+    batch: { ...sockets.batch, reply: (index, bytes) => reply(index, bytes), flush: (fd) => flush(fd) },
+  };
   let replies = 0;
   const reply = (index: number, bytes: number): void => {
     replies += 1;
@@ -31,12 +34,16 @@ describe('a container that asks without end', () => {
   const clients: Socket[] = [];
   const client = (host: Host): Socket => {
     const socket = createSocket('udp4');
-    socket.bind({ fd: openUdpSocket({ netns: host.netns, address: '127.0.0.1', port: 0, receiveBufferBytes: 8 << 20 }) });
+    socket.bind({
+      fd: openUdpSocket({ netns: host.netns, address: '127.0.0.1', port: 0, receiveBufferBytes: 8 << 20 }),
+    });
     clients.push(socket);
     return socket;
   };
   const send = (socket: Socket, name: string, id = 1): Promise<void> =>
-    new Promise((resolve) => socket.send(encodeMessage(question(id, name, 1)), PORT, RESOLVER_ADDRESS, () => resolve()));
+    new Promise((resolve) =>
+      socket.send(encodeMessage(question(id, name, 1)), PORT, RESOLVER_ADDRESS, () => resolve()),
+    );
   const received = (socket: Socket): Promise<Buffer> => new Promise((resolve) => socket.once('message', resolve));
   const fake = (...options: ConstructorParameters<typeof FakeServer>): FakeServer => {
     const server = new FakeServer(...options);
@@ -45,7 +52,10 @@ describe('a container that asks without end', () => {
   };
   const serve = (server?: FakeServer): void => {
     const upstreams = server ? [server.upstream('host')] : [];
-    for (const [id, host] of [['flooding', flooding], ['neighbour', neighbour]] as const) {
+    for (const [id, host] of [
+      ['flooding', flooding],
+      ['neighbour', neighbour],
+    ] as const) {
       assert.deepEqual(resolver.apply([{ op: 'put-sandbox', view: view(id, host.netns, { upstreams }) }]), []);
     }
   };
@@ -62,7 +72,10 @@ describe('a container that asks without end', () => {
     resolver.apply([{ op: 'put-network', zone: zone('net', { db: ['172.18.0.2'] }) }]);
   });
   afterEach(() => {
-    resolver.apply([{ op: 'remove-sandbox', id: 'flooding' }, { op: 'remove-sandbox', id: 'neighbour' }]);
+    resolver.apply([
+      { op: 'remove-sandbox', id: 'flooding' },
+      { op: 'remove-sandbox', id: 'neighbour' },
+    ]);
     for (const server of servers.splice(0)) server.close();
     for (const socket of clients.splice(0)) socket.close();
   });
@@ -88,7 +101,9 @@ describe('a container that asks without end', () => {
   });
 
   test('its unknown names are asked in turn with those of others', async () => {
-    const server = fake(undefined, '127.0.0.1', ({ message }) => ({ answers: [a(message.questions[0]!.name, '1.1.1.1')] }));
+    const server = fake(undefined, '127.0.0.1', ({ message }) => ({
+      answers: [a(message.questions[0]!.name, '1.1.1.1')],
+    }));
     serve(server);
     const [flood, one] = [client(flooding), client(neighbour)];
     resolver.handOver();
@@ -112,7 +127,8 @@ describe('a container that asks without end', () => {
     for (let index = 0; index < 5000; index++) await send(flood, `n${index}.example.com`, index);
     await until('refusals', () => codes.length >= 5000 - 2 * 1024 - 64);
     assert.deepEqual(new Set(codes), new Set([ResponseCode.SERVFAIL]));
-    for (let index = 0; index < 20; index++) assert.deepEqual(texts(await ask(neighbour.netns, 'one.example.com')), ['1.1.1.1']);
+    for (let index = 0; index < 20; index++)
+      assert.deepEqual(texts(await ask(neighbour.netns, 'one.example.com')), ['1.1.1.1']);
     assert.deepEqual(texts(await ask(flooding.netns, 'db')), ['172.18.0.2']); // and its own names
     const asked = server.queries.length - 20;
     assert.ok(asked <= 1024, `${asked} open at once`);
@@ -142,7 +158,9 @@ describe('a container that asks without end', () => {
     const name = 'long.example.com';
     const answers = Array.from({ length: 3500 }, () => a(name, '10.0.0.1'));
     const bytes = encodeMessage({ ...decodeMessage(encodeMessage(question(1, name, 1))), response: true, answers });
-    const long = fake(undefined, '127.0.0.1', (query) => Buffer.concat([query.bytes.subarray(0, 2), bytes.subarray(2)]));
+    const long = fake(undefined, '127.0.0.1', (query) =>
+      Buffer.concat([query.bytes.subarray(0, 2), bytes.subarray(2)]),
+    );
     serve(long);
     const deaf = await connectTcp(flooding.netns);
     deaf.socket.pause();
@@ -181,7 +199,10 @@ describe('a container that asks without end', () => {
       return Array.from({ length: 100 }, () => encodeMessage({ ...message, id: message.id ^ 1, response: true }));
     });
     serve(wrong);
-    assert.equal((await ask(neighbour.netns, 'short.example.com', 1, { timeoutMs: 15_000 })).rcode, ResponseCode.SERVFAIL);
+    assert.equal(
+      (await ask(neighbour.netns, 'short.example.com', 1, { timeoutMs: 15_000 })).rcode,
+      ResponseCode.SERVFAIL,
+    );
     assert.equal((await ask(neighbour.netns, 'long.example.com', 1, { timeoutMs: 15_000 })).truncated, true);
   });
 });

@@ -14,7 +14,7 @@ const batch = new DatagramBatch();
 const fd = openUdpSocket({ netns, address: '127.0.0.1', port: 0 });
 const packet = (index: number) => encodeMessage(question(index & 0xffff, name.replace('*', String(index)), 1));
 const packets = Array.from({ length: name.includes('*') ? 8192 : 1 }, (_, index) => packet(index));
-for (let sent = 0; sent < Number(count); ) {
+for (let sent = 0; sent < Number(count);) {
   for (let slot = 0; slot < batch.slots; slot++) batch.queueTo(slot, packets[sent++ % packets.length]!, to);
   batch.send(fd);
 }

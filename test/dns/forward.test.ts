@@ -6,7 +6,19 @@ import { Resolver } from '../../src/dns/resolver.ts';
 import type { QueryEvent } from '../../src/dns/query-log.ts';
 import type { Upstream } from '../../src/dns/zone.ts';
 import { Host } from '../harness/host.ts';
-import { a, ask, connectTcp, exchange, FakeServer, sockets, TcpClient, testLog, texts, view, zone } from './dns-world.ts';
+import {
+  a,
+  ask,
+  connectTcp,
+  exchange,
+  FakeServer,
+  sockets,
+  TcpClient,
+  testLog,
+  texts,
+  view,
+  zone,
+} from './dns-world.ts';
 
 describe('names that are not ours', () => {
   const host = Host.create();
@@ -18,11 +30,18 @@ describe('names that are not ours', () => {
     return server;
   };
   const use = (upstreams: Upstream[], more = {}): void => {
-    assert.deepEqual(resolver.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams, ...more }) }]), []);
+    assert.deepEqual(
+      resolver.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams, ...more }) }]),
+      [],
+    );
   };
-  const says = (address: string) => ({ message }: { message: Message }) => ({ answers: [a(message.questions[0]!.name, address)] });
+  const says =
+    (address: string) =>
+    ({ message }: { message: Message }) => ({ answers: [a(message.questions[0]!.name, address)] });
   const says600 = ({ message }: { message: Message }) => ({
-    answers: Array.from({ length: 600 }, (_, index) => a(message.questions[0]!.name, `10.0.${index >> 8}.${index & 255}`)),
+    answers: Array.from({ length: 600 }, (_, index) =>
+      a(message.questions[0]!.name, `10.0.${index >> 8}.${index & 255}`),
+    ),
   });
 
   before(() => {
@@ -91,7 +110,10 @@ describe('names that are not ours', () => {
     const startedAt = performance.now();
     use([silent.upstream('host'), closed]);
     const answer = await ask(host.netns, 'example.com', 1, { udpBytes: 1232 });
-    assert.deepEqual([answer.rcode, answer.recursionAvailable, answer.additionals.length], [ResponseCode.SERVFAIL, true, 1]);
+    assert.deepEqual(
+      [answer.rcode, answer.recursionAvailable, answer.additionals.length],
+      [ResponseCode.SERVFAIL, true, 1],
+    );
     assert.ok(performance.now() - startedAt < 1500);
   });
 
@@ -108,9 +130,23 @@ describe('names that are not ours', () => {
   test('an answer is taken only from the server, with the right id, to the question asked', async () => {
     const forged = fake(undefined, '127.0.0.1', ({ message, bytes }) => {
       const right = encodeMessage({ ...message, response: true, answers: [a(message.questions[0]!.name, '1.1.1.1')] });
-      const otherId = encodeMessage({ ...message, id: message.id ^ 1, response: true, answers: [a('example.com', '6.6.6.6')] });
-      const otherName = encodeMessage({ ...message, response: true, questions: [{ name: 'evil.com', type: 1, class: 1 }], answers: [a('evil.com', '6.6.6.6')] });
-      const otherType = encodeMessage({ ...message, response: true, questions: [{ ...message.questions[0]!, type: 28 }] });
+      const otherId = encodeMessage({
+        ...message,
+        id: message.id ^ 1,
+        response: true,
+        answers: [a('example.com', '6.6.6.6')],
+      });
+      const otherName = encodeMessage({
+        ...message,
+        response: true,
+        questions: [{ name: 'evil.com', type: 1, class: 1 }],
+        answers: [a('evil.com', '6.6.6.6')],
+      });
+      const otherType = encodeMessage({
+        ...message,
+        response: true,
+        questions: [{ ...message.questions[0]!, type: 28 }],
+      });
       return [otherId, otherName, otherType, bytes, Buffer.from([0]), right];
     });
     use([forged.upstream('host')]);
@@ -126,7 +162,12 @@ describe('names that are not ours', () => {
   });
 
   test('letter case may come back changed', async () => {
-    use([fake(undefined, '127.0.0.1', ({ message }) => ({ questions: [{ ...message.questions[0]!, name: 'example.com' }], answers: [a('example.com', '1.1.1.1')] })).upstream('host')]);
+    use([
+      fake(undefined, '127.0.0.1', ({ message }) => ({
+        questions: [{ ...message.questions[0]!, name: 'example.com' }],
+        answers: [a('example.com', '1.1.1.1')],
+      })).upstream('host'),
+    ]);
     assert.deepEqual(texts(await ask(host.netns, 'eXample.COM')), ['1.1.1.1']);
   });
 
@@ -143,19 +184,33 @@ describe('names that are not ours', () => {
     assert.equal((await client.waitFor(1))[0]!.answers.length, 600);
     client.socket.destroy();
     // A server without TCP: its cut answer is better than none.
-    const noTcp = fake(undefined, '127.0.0.1', (query) => (query.tcp ? undefined : { ...says('1.1.1.1')(query), truncated: true }));
+    const noTcp = fake(undefined, '127.0.0.1', (query) =>
+      query.tcp ? undefined : { ...says('1.1.1.1')(query), truncated: true },
+    );
     use([noTcp.upstream('host')]);
     const cut = await ask(host.netns, 'example.com');
     assert.deepEqual([cut.truncated, texts(cut)], [true, ['1.1.1.1']]);
   });
 
   test('everything else comes back as the server said it', async () => {
-    const odd = { rcode: ResponseCode.NXDOMAIN, authoritative: true, authenticData: true, authorities: [a('example.com', '9.9.9.9')] };
+    const odd = {
+      rcode: ResponseCode.NXDOMAIN,
+      authoritative: true,
+      authenticData: true,
+      authorities: [a('example.com', '9.9.9.9')],
+    };
     use([fake(undefined, '127.0.0.1', () => odd).upstream('host')]);
     const answer = await ask(host.netns, 'x.example.com', 99);
-    assert.deepEqual([answer.rcode, answer.authoritative, answer.authenticData, answer.authorities.length], [3, true, true, 1]);
+    assert.deepEqual(
+      [answer.rcode, answer.authoritative, answer.authenticData, answer.authorities.length],
+      [3, true, true, 1],
+    );
     // A refusal without a question in it.
-    use([fake(undefined, '127.0.0.1', ({ bytes }) => Buffer.concat([bytes.subarray(0, 2), Buffer.from([0x80, 4, 0, 0, 0, 0, 0, 0, 0, 0])])).upstream('host')]);
+    use([
+      fake(undefined, '127.0.0.1', ({ bytes }) =>
+        Buffer.concat([bytes.subarray(0, 2), Buffer.from([0x80, 4, 0, 0, 0, 0, 0, 0, 0, 0])]),
+      ).upstream('host'),
+    ]);
     assert.equal((await ask(host.netns, 'example.com')).rcode, ResponseCode.NOTIMP);
   });
 
@@ -181,7 +236,9 @@ describe('names that are not ours', () => {
   test('thousands of questions at once to a silent server: each is answered in the end', async () => {
     const server = fake(undefined, '127.0.0.1', () => undefined);
     use([server.upstream('host')]);
-    const answers = await Promise.all(Array.from({ length: 3000 }, (_, index) => ask(host.netns, `n${index}.example.com`, 1, { timeoutMs: 10_000 })));
+    const answers = await Promise.all(
+      Array.from({ length: 3000 }, (_, index) => ask(host.netns, `n${index}.example.com`, 1, { timeoutMs: 10_000 })),
+    );
     assert.ok(answers.every(({ rcode }) => rcode === ResponseCode.SERVFAIL));
     server.answer = says('1.1.1.1');
     assert.deepEqual(texts(await ask(host.netns, 'example.com')), ['1.1.1.1']);
@@ -196,14 +253,22 @@ describe('names that are not ours', () => {
     use([{ address: '127.0.0.1', port: 9, from: 'host' }]);
     await ask(host.netns, 'example.com');
     stop();
-    assert.deepEqual(events.map(({ server: asked, code }) => [asked, code]), [[`127.0.0.1:${server.port}`, 'NOERROR'], ['127.0.0.1:9', 'SERVFAIL']]);
+    assert.deepEqual(
+      events.map(({ server: asked, code }) => [asked, code]),
+      [
+        [`127.0.0.1:${server.port}`, 'NOERROR'],
+        ['127.0.0.1:9', 'SERVFAIL'],
+      ],
+    );
     assert.match(events[1]!.problem ?? '', /ECONNREFUSED/);
   });
 
   test('removing a container ends its questions and closes their sockets in its namespace', async () => {
     const other = Host.create();
     const server = fake(other.netns, '127.0.0.1', () => undefined);
-    resolver.apply([{ op: 'put-sandbox', view: view('two', other.netns, { upstreams: [server.upstream('container')] }) }]);
+    resolver.apply([
+      { op: 'put-sandbox', view: view('two', other.netns, { upstreams: [server.upstream('container')] }) },
+    ]);
     const asked = exchange(other.netns, encodeMessage(question(1, 'example.com', 1)), { timeoutMs: 150 });
     while (server.queries.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     resolver.apply([{ op: 'remove-sandbox', id: 'two' }]);

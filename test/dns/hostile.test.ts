@@ -6,7 +6,19 @@ import { cutMessage } from '../../src/dns/cut.ts';
 import { decodeMessage, encodeMessage, question } from '../../src/dns/message.ts';
 import { Resolver } from '../../src/dns/resolver.ts';
 import { Host } from '../harness/host.ts';
-import { a, ask, connectTcp, exchange, FakeServer, sockets, TcpClient, testLog, texts, view, zone } from './dns-world.ts';
+import {
+  a,
+  ask,
+  connectTcp,
+  exchange,
+  FakeServer,
+  sockets,
+  TcpClient,
+  testLog,
+  texts,
+  view,
+  zone,
+} from './dns-world.ts';
 
 const header = (counts: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(12);
@@ -18,17 +30,34 @@ const asked = Buffer.from(encodeMessage(question(7, 'db', 1)));
 const unknown = Buffer.from(encodeMessage(question(7, 'nobody.example.com', 1)));
 const withCounts = (message: Buffer, counts: readonly number[], ...more: Buffer[]): Buffer =>
   Buffer.concat([header(counts), message.subarray(12), ...more]);
-const record = (owner: number[], data: number): Buffer => Buffer.from([...owner, 0, 1, 0, 1, 0, 0, 0, 0, data >> 8, data & 255]);
+const record = (owner: number[], data: number): Buffer =>
+  Buffer.from([...owner, 0, 1, 0, 1, 0, 0, 0, 0, data >> 8, data & 255]);
 
 const HOSTILE: Readonly<Record<string, Buffer>> = {
   'a name that points to itself': Buffer.concat([header([1, 0, 0, 0]), Buffer.from([0xc0, 12, 0, 1, 0, 1])]),
-  'names that point to each other': Buffer.concat([header([1, 0, 0, 0]), Buffer.from([0xc0, 14, 0xc0, 12, 0, 1, 0, 1])]),
+  'names that point to each other': Buffer.concat([
+    header([1, 0, 0, 0]),
+    Buffer.from([0xc0, 14, 0xc0, 12, 0, 1, 0, 1]),
+  ]),
   'a record whose owner points to itself': withCounts(asked, [1, 0, 0, 1], Buffer.from([0xc0, asked.length, 0, 41])),
-  'a name of 300 bytes': Buffer.concat([header([1, 0, 0, 0]), ...Array.from({ length: 5 }, () => Buffer.concat([Buffer.from([60]), Buffer.alloc(60, 97)])), Buffer.from([0, 0, 1, 0, 1])]),
+  'a name of 300 bytes': Buffer.concat([
+    header([1, 0, 0, 0]),
+    ...Array.from({ length: 5 }, () => Buffer.concat([Buffer.from([60]), Buffer.alloc(60, 97)])),
+    Buffer.from([0, 0, 1, 0, 1]),
+  ]),
   '65,535 questions': withCounts(asked, [65535, 0, 0, 0], ...Array.from({ length: 100 }, () => asked.subarray(12))),
-  'counts that promise 196,605 records': withCounts(asked, [1, 65535, 65535, 65535], ...Array.from({ length: 200 }, () => record([0], 0))),
+  'counts that promise 196,605 records': withCounts(
+    asked,
+    [1, 65535, 65535, 65535],
+    ...Array.from({ length: 200 }, () => record([0], 0)),
+  ),
   'a record longer than the message': withCounts(asked, [1, 0, 0, 1], record([0], 65535)),
-  'two OPT records': withCounts(asked, [1, 0, 0, 2], Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0]), Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0])),
+  'two OPT records': withCounts(
+    asked,
+    [1, 0, 0, 2],
+    Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0]),
+    Buffer.from([0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 0]),
+  ),
   'all bits set': Buffer.alloc(4000, 255),
 };
 /** As long as a message can be: a good question, and records of no meaning behind it. */
@@ -44,7 +73,10 @@ describe('messages made to hurt', () => {
   const use = (...options: ConstructorParameters<typeof FakeServer>): void => {
     const server = new FakeServer(...options);
     servers.push(server);
-    assert.deepEqual(resolver.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams: [server.upstream('host')] }) }]), []);
+    assert.deepEqual(
+      resolver.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams: [server.upstream('host')] }) }]),
+      [],
+    );
   };
   const stillThere = async (): Promise<void> => assert.deepEqual(texts(await ask(host.netns, 'db')), ['172.18.0.2']);
 
@@ -75,7 +107,14 @@ describe('messages made to hurt', () => {
   }
 
   test('a message of 65,535 bytes is answered over TCP, and handed on where the name is not ours; over UDP it is refused', async () => {
-    use(undefined, '127.0.0.1', ({ bytes }) => Buffer.concat([bytes.subarray(0, 2), Buffer.from([0x81, 0x80]), header([1, 0, 0, 0]).subarray(4), bytes.subarray(12, unknown.length)]));
+    use(undefined, '127.0.0.1', ({ bytes }) =>
+      Buffer.concat([
+        bytes.subarray(0, 2),
+        Buffer.from([0x81, 0x80]),
+        header([1, 0, 0, 0]).subarray(4),
+        bytes.subarray(12, unknown.length),
+      ]),
+    );
     const client = await connectTcp(host.netns);
     client.socket.write(Buffer.concat([TcpClient.frame(longest(asked)), TcpClient.frame(longest(unknown))]));
     const answers = await client.waitFor(2);
@@ -90,7 +129,8 @@ describe('messages made to hurt', () => {
       (bytes: Buffer) => longest(Buffer.from(bytes)),
       (bytes: Buffer) => withCounts(bytes, [1, 65535, 65535, 65535]),
       (bytes: Buffer) => withCounts(bytes, [1, 65535, 0, 0], Buffer.alloc(40_000, 0xc0)),
-      (bytes: Buffer) => withCounts(bytes, [1, 3000, 0, 0], ...Array.from({ length: 3000 }, () => record([0xc0, 12], 0))),
+      (bytes: Buffer) =>
+        withCounts(bytes, [1, 3000, 0, 0], ...Array.from({ length: 3000 }, () => record([0xc0, 12], 0))),
     ];
     for (const shape of shapes) {
       use(undefined, '127.0.0.1', ({ bytes, tcp }) => {
@@ -106,17 +146,28 @@ describe('messages made to hurt', () => {
   });
 
   test('any answer can be cut: whole or not, it fits and can be read where it could be before', () => {
-    const good = Buffer.from(encodeMessage({ ...decodeMessage(asked), response: true, answers: Array.from({ length: 60 }, (_, index) => a('db', `10.0.0.${index}`)) }));
+    const good = Buffer.from(
+      encodeMessage({
+        ...decodeMessage(asked),
+        response: true,
+        answers: Array.from({ length: 60 }, (_, index) => a('db', `10.0.0.${index}`)),
+      }),
+    );
     const damage = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 6 });
     fc.assert(
-      fc.property(damage, fc.integer({ min: 512, max: 1400 }), fc.integer({ min: 12, max: good.length }), (changes, limit, length) => {
-        const message = Buffer.from(good.subarray(0, length));
-        for (const [at, byte] of changes) if (at < length) message[at] = byte;
-        const cut = cutMessage(message, limit);
-        assert.ok(cut.length <= limit);
-        if (message.length > limit) assert.ok((cut[2]! & 2) !== 0);
-        if (changes.length === 0 && length === good.length) assert.equal(decodeMessage(cut).id, 7);
-      }),
+      fc.property(
+        damage,
+        fc.integer({ min: 512, max: 1400 }),
+        fc.integer({ min: 12, max: good.length }),
+        (changes, limit, length) => {
+          const message = Buffer.from(good.subarray(0, length));
+          for (const [at, byte] of changes) if (at < length) message[at] = byte;
+          const cut = cutMessage(message, limit);
+          assert.ok(cut.length <= limit);
+          if (message.length > limit) assert.ok((cut[2]! & 2) !== 0);
+          if (changes.length === 0 && length === good.length) assert.equal(decodeMessage(cut).id, 7);
+        },
+      ),
       { numRuns: 5000 },
     );
   });

@@ -37,7 +37,11 @@ describe('the resolver as a process', () => {
       return false;
     }
   };
-  const until = async (what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> => {
+  const until = async (
+    what: string,
+    condition: () => boolean | Promise<boolean>,
+    timeoutMs = 10_000,
+  ): Promise<void> => {
     const deadline = performance.now() + timeoutMs;
     while (!(await condition())) {
       assert.ok(performance.now() < deadline, `never: ${what}`);
@@ -95,9 +99,15 @@ describe('the resolver as a process', () => {
 
   test('real clients: busybox at port 53', async () => {
     await link.apply([{ op: 'put-sandbox', view: view('one', host.netns, { port: 53, forward: false }) }]);
-    assert.match(host.ok('busybox', 'nslookup', '-type=a', 'pool', '127.0.0.11'), /172\.18\.0\.[23]\n[^]*172\.18\.0\.[23]/);
+    assert.match(
+      host.ok('busybox', 'nslookup', '-type=a', 'pool', '127.0.0.11'),
+      /172\.18\.0\.[23]\n[^]*172\.18\.0\.[23]/,
+    );
     assert.match(host.ok('busybox', 'nslookup', '-type=a', 'DB.NET', '127.0.0.11'), /Address: 172\.18\.0\.2/);
-    assert.match(host.run('busybox', 'nslookup', 'asleep', '127.0.0.11').out, /No answer|^Non-authoritative answer:\s*$/m);
+    assert.match(
+      host.run('busybox', 'nslookup', 'asleep', '127.0.0.11').out,
+      /No answer|^Non-authoritative answer:\s*$/m,
+    );
     assert.match(host.run('busybox', 'nslookup', 'nobody', '127.0.0.11').out, /SERVFAIL/);
     await link.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);
   });
@@ -113,7 +123,9 @@ describe('the resolver as a process', () => {
   });
 
   test('a container that asks without end takes no answer from its neighbours, of their names and of others', async (context) => {
-    const server = new FakeServer(undefined, '127.0.0.1', ({ message }) => ({ answers: [a(message.questions[0]!.name, '9.9.9.9')] }));
+    const server = new FakeServer(undefined, '127.0.0.1', ({ message }) => ({
+      answers: [a(message.questions[0]!.name, '9.9.9.9')],
+    }));
     const upstreams = [server.upstream('host')];
     await link.apply([
       { op: 'put-sandbox', view: view('one', host.netns, { upstreams }) },
@@ -131,23 +143,37 @@ describe('the resolver as a process', () => {
     };
     const quiet = [await asks('db'), await asks('example.com')];
     for (const name of ['db', 'n*.example.com']) {
-      const flood = spawn(process.execPath, ['--import', 'tsx', flooder, host.netns, String(PORT), '5000000', name], { env: testEnvironment(), stdio: 'inherit' });
+      const flood = spawn(process.execPath, ['--import', 'tsx', flooder, host.netns, String(PORT), '5000000', name], {
+        env: testEnvironment(),
+        stdio: 'inherit',
+      });
       const ended = new Promise((resolve) => flood.once('exit', resolve));
       try {
-        await until('it floods', () => Number(/Udp: (\d+)/.exec(host.ok('grep', '^Udp: [0-9]', '/proc/net/snmp'))?.[1]) > 2000);
+        await until(
+          'it floods',
+          () => Number(/Udp: (\d+)/.exec(host.ok('grep', '^Udp: [0-9]', '/proc/net/snmp'))?.[1]) > 2000,
+        );
         const flooded = [await asks('db'), await asks('example.com')];
-        context.diagnostic(`a neighbour's median while ${name} is asked without end: own names ${quiet[0]!.toFixed(1)} -> ${flooded[0]!.toFixed(1)} ms, others ${quiet[1]!.toFixed(1)} -> ${flooded[1]!.toFixed(1)} ms`);
+        context.diagnostic(
+          `a neighbour's median while ${name} is asked without end: own names ${quiet[0]!.toFixed(1)} -> ${flooded[0]!.toFixed(1)} ms, others ${quiet[1]!.toFixed(1)} -> ${flooded[1]!.toFixed(1)} ms`,
+        );
       } finally {
         flood.kill('SIGKILL');
         await ended;
       }
     }
     server.close();
-    await link.apply([{ op: 'put-sandbox', view: view('one', host.netns) }, { op: 'put-sandbox', view: view('two', other.netns) }]);
+    await link.apply([
+      { op: 'put-sandbox', view: view('one', host.netns) },
+      { op: 'put-sandbox', view: view('two', other.netns) },
+    ]);
   });
 
   test('what cannot be served is said to whoever asked for it', async () => {
-    await assert.rejects(link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]), /put-sandbox bad.*cwt-none/);
+    await assert.rejects(
+      link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]),
+      /put-sandbox bad.*cwt-none/,
+    );
     await link.apply([{ op: 'remove-sandbox', id: 'bad' }]);
   });
 
@@ -257,12 +283,18 @@ describe('the resolver as a process', () => {
         { op: 'put-sandbox', view: ${JSON.stringify(view('one', host.netns))} }]);
       console.log(link.pid);
       setInterval(() => {}, 1000);`;
-    const daemon = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script], {
-      detached: true,
-      env: testEnvironment(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const line = await new Promise<string>((resolve) => daemon.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+    const daemon = spawn(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script],
+      {
+        detached: true,
+        env: testEnvironment(),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    const line = await new Promise<string>((resolve) =>
+      daemon.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
     process.kill(-daemon.pid!, 'SIGKILL');
     await new Promise((resolve) => daemon.once('exit', resolve));
     for (let index = 0; index < 20; index++) assert.equal(await address('db'), '172.18.0.7');
@@ -271,10 +303,14 @@ describe('the resolver as a process', () => {
   });
 
   test('an upgrade loses no query: the new process goes on with the sockets of the old', async () => {
-    const inside = new FakeServer(host.netns, '127.0.0.1', ({ message }) => ({ answers: [a(message.questions[0]!.name, '9.9.9.9')] }));
+    const inside = new FakeServer(host.netns, '127.0.0.1', ({ message }) => ({
+      answers: [a(message.questions[0]!.name, '9.9.9.9')],
+    }));
     const old = newLink();
     await old.start();
-    await old.apply([{ op: 'put-sandbox', view: view('one', host.netns, { upstreams: [inside.upstream('container')] }) }]);
+    await old.apply([
+      { op: 'put-sandbox', view: view('one', host.netns, { upstreams: [inside.upstream('container')] }) },
+    ]);
     const tcp = await connectTcp(host.netns);
     await old.close();
     let running = true;

@@ -12,13 +12,20 @@ describe('a resolver in the namespaces of containers', () => {
   const first = Host.create();
   const second = Host.create();
   const resolver = new Resolver(sockets, testLog);
-  const netZone = zone('net', { db: ['172.18.0.2'], web: ['172.18.0.3', 'fd00::3'], pool: ['172.18.0.2', '172.18.0.3'], asleep: [] }, { ptr: { '172.18.0.2': 'db.net' } });
+  const netZone = zone(
+    'net',
+    { db: ['172.18.0.2'], web: ['172.18.0.3', 'fd00::3'], pool: ['172.18.0.2', '172.18.0.3'], asleep: [] },
+    { ptr: { '172.18.0.2': 'db.net' } },
+  );
 
   before(() => {
     const failures = resolver.apply([
       { op: 'put-network', zone: netZone },
       { op: 'put-network', zone: zone('other', { hidden: ['172.19.0.2'] }) },
-      { op: 'put-sandbox', view: view('one', first.netns, { aliases: { database: [{ network: 'net', name: 'db' }] }, forward: false }) },
+      {
+        op: 'put-sandbox',
+        view: view('one', first.netns, { aliases: { database: [{ network: 'net', name: 'db' }] }, forward: false }),
+      },
       { op: 'put-sandbox', view: view('two', second.netns, { networks: ['net', 'other'], forward: false }) },
     ]);
     assert.deepEqual(failures, []);
@@ -41,14 +48,19 @@ describe('a resolver in the namespaces of containers', () => {
 
   test('on internal networks unknown names are refused as Docker does: SERVFAIL, no recursion offered', async () => {
     const answer = await ask(first.netns, 'example.com', 1, { udpBytes: 1232 });
-    assert.deepEqual([answer.rcode, answer.recursionAvailable, answer.additionals.length], [ResponseCode.SERVFAIL, false, 1]);
+    assert.deepEqual(
+      [answer.rcode, answer.recursionAvailable, answer.additionals.length],
+      [ResponseCode.SERVFAIL, false, 1],
+    );
     assert.equal((await ask(first.netns, 'asleep')).rcode, ResponseCode.NOERROR);
   });
 
   test('a change is answered the moment that apply returns', async () => {
     for (let round = 0; round < 50; round++) {
       const address = `172.18.1.${round}`;
-      resolver.apply([{ op: 'put-network', zone: { ...netZone, names: { ...netZone.names, moving: { a: [address], aaaa: [] } } } }]);
+      resolver.apply([
+        { op: 'put-network', zone: { ...netZone, names: { ...netZone.names, moving: { a: [address], aaaa: [] } } } },
+      ]);
       assert.deepEqual(texts(await ask(first.netns, 'moving')), [address]);
       assert.deepEqual(texts(await ask(second.netns, 'moving.net')), [address]);
     }
@@ -58,9 +70,14 @@ describe('a resolver in the namespaces of containers', () => {
 
   test('TCP: many questions at once on one connection, in pieces of any size', async () => {
     const client = await connectTcp(first.netns);
-    const packets = ['db', 'web', 'asleep', 'nobody', 'pool'].map((name, index) => TcpClient.frame(encodeMessage(question(100 + index, name, 1))));
+    const packets = ['db', 'web', 'asleep', 'nobody', 'pool'].map((name, index) =>
+      TcpClient.frame(encodeMessage(question(100 + index, name, 1))),
+    );
     client.socket.write(Buffer.concat(packets));
-    assert.deepEqual((await client.waitFor(5)).map(({ id }) => id), [100, 101, 102, 103, 104]);
+    assert.deepEqual(
+      (await client.waitFor(5)).map(({ id }) => id),
+      [100, 101, 102, 103, 104],
+    );
     for (const byte of Buffer.concat(packets)) {
       client.socket.write(Buffer.from([byte]));
       await new Promise((resolve) => setImmediate(resolve));
@@ -81,7 +98,13 @@ describe('a resolver in the namespaces of containers', () => {
     client.socket.write(TcpClient.frame(Buffer.alloc(12)));
     client.socket.write(TcpClient.frame(encodeMessage(question(7, 'db', 1))));
     const answers = await client.waitFor(2);
-    assert.deepEqual(answers.map(({ rcode, id }) => [rcode, id]), [[ResponseCode.FORMERR, 0], [0, 7]]);
+    assert.deepEqual(
+      answers.map(({ rcode, id }) => [rcode, id]),
+      [
+        [ResponseCode.FORMERR, 0],
+        [0, 7],
+      ],
+    );
     client.socket.destroy();
   });
 
@@ -92,7 +115,9 @@ describe('a resolver in the namespaces of containers', () => {
   });
 
   test('a burst is answered whole', async () => {
-    const asked = Array.from({ length: 400 }, (_, index) => ask(index % 2 ? first.netns : second.netns, index % 3 ? 'db' : 'web'));
+    const asked = Array.from({ length: 400 }, (_, index) =>
+      ask(index % 2 ? first.netns : second.netns, index % 3 ? 'db' : 'web'),
+    );
     for (const answer of await Promise.all(asked)) assert.equal(answer.answers.length, 1);
   });
 
@@ -106,15 +131,26 @@ describe('a resolver in the namespaces of containers', () => {
     await ask(first.netns, 'db');
     assert.deepEqual(
       events.map(({ sandbox, name, type, code, answers, protocol }) => [sandbox, name, type, code, answers, protocol]),
-      [['one', 'Pool', 'A', 'NOERROR', 2, 'udp'], ['one', 'nobody', 'AAAA', 'SERVFAIL', 0, 'udp']],
+      [
+        ['one', 'Pool', 'A', 'NOERROR', 2, 'udp'],
+        ['one', 'nobody', 'AAAA', 'SERVFAIL', 0, 'udp'],
+      ],
     );
   });
 
   test('the dump lists what would be answered, and to whom', () => {
     const dump = resolver.dump({ network: 'other' });
-    assert.deepEqual(dump.networks.map(({ id }) => id), ['other']);
-    assert.deepEqual(dump.sandboxes.map(({ id }) => id), ['two']);
-    assert.ok(dump.sandboxes[0]!.answers.some(({ name, addresses }) => name === 'hidden' && addresses[0] === '172.19.0.2'));
+    assert.deepEqual(
+      dump.networks.map(({ id }) => id),
+      ['other'],
+    );
+    assert.deepEqual(
+      dump.sandboxes.map(({ id }) => id),
+      ['two'],
+    );
+    assert.ok(
+      dump.sandboxes[0]!.answers.some(({ name, addresses }) => name === 'hidden' && addresses[0] === '172.19.0.2'),
+    );
     assert.equal(resolver.dump({ sandbox: 'on' }).sandboxes.length, 1);
   });
 
@@ -134,7 +170,10 @@ describe('a resolver in the namespaces of containers', () => {
       { op: 'put-sandbox', view: view('gone', '/run/netns/cwt-none', { forward: false }) },
       { op: 'put-sandbox', view: view('clash', first.netns, { forward: false }) },
     ]);
-    assert.deepEqual(failures.map(({ id }) => id), ['gone', 'clash']);
+    assert.deepEqual(
+      failures.map(({ id }) => id),
+      ['gone', 'clash'],
+    );
     assert.match(failures[0]!.message, /cwt-none/);
     assert.match(failures[1]!.message, /EADDRINUSE/);
     assert.equal(resolver.sandboxCount, 2);

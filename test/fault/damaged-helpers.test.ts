@@ -27,13 +27,33 @@ before(async () => {
 
 after(() => engine?.destroy());
 
-const addressOf = (name: string): string => engine.ok('inspect', '-f', '{{.State.Status}} {{.State.Pid}} {{.NetworkSettings.Networks.bridge.IPAddress}} {{.NetworkSettings.Networks.net.IPAddress}}', name);
+const addressOf = (name: string): string =>
+  engine.ok(
+    'inspect',
+    '-f',
+    '{{.State.Status}} {{.State.Pid}} {{.NetworkSettings.Networks.bridge.IPAddress}} {{.NetworkSettings.Networks.net.IPAddress}}',
+    name,
+  );
 
 /** The plain files of the container, by the directory that has them; its log is its output and none of these. */
 function filesOf(): string[] {
-  const beside = [join(engine.dataRoot, 'containers', id), join(engine.execRoot, 'bundles', id), join(engine.execRoot, 'oci/runtimes/crun', id)];
-  const plain = beside.flatMap((directory) => readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.endsWith('.log')).map(({ name }) => join(directory, name)));
-  return [...plain, join(engine.execRoot, 'oci/containers', `${id}.json`), join(engine.execRoot, 'dns.log'), join(engine.execRoot, 'causeway.pid'), join(engine.dataRoot, 'daemon.pid')];
+  const beside = [
+    join(engine.dataRoot, 'containers', id),
+    join(engine.execRoot, 'bundles', id),
+    join(engine.execRoot, 'oci/runtimes/crun', id),
+  ];
+  const plain = beside.flatMap((directory) =>
+    readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.log'))
+      .map(({ name }) => join(directory, name)),
+  );
+  return [
+    ...plain,
+    join(engine.execRoot, 'oci/containers', `${id}.json`),
+    join(engine.execRoot, 'dns.log'),
+    join(engine.execRoot, 'causeway.pid'),
+    join(engine.dataRoot, 'daemon.pid'),
+  ];
 }
 
 /** Daemons that die, each file damaged while there is none, and as it was for the next. */
@@ -57,7 +77,10 @@ async function damaged(files: readonly string[], damage: (file: string) => void)
 
 test('each file of a container that runs is damaged in turn: it keeps its addresses and its traffic', async () => {
   const files = filesOf();
-  assert.ok(files.some((file) => file.endsWith('/hosts.rendered')) && files.some((file) => file.endsWith('/config.json')), files.join('\n'));
+  assert.ok(
+    files.some((file) => file.endsWith('/hosts.rendered')) && files.some((file) => file.endsWith('/config.json')),
+    files.join('\n'),
+  );
   await damaged(files, (path) => writeFileSync(path, '{damaged'));
 });
 

@@ -15,9 +15,11 @@ const root = (): string => join(engine.dataRoot, 'image');
 const index = (): string => join(root(), 'index.json');
 const previous = (): string => join(root(), 'index.previous.json');
 const kept = (): string[] => readdirSync(root()).filter((name) => name.startsWith('index.json.damaged-'));
-const list = (): string[] => engine.ok('images', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}').split('\n').sort();
+const list = (): string[] =>
+  engine.ok('images', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}').split('\n').sort();
 const ids = (): string[] => [...new Set(engine.ok('images', '-aq', '--no-trunc').split('\n'))].sort();
-const doctor = (): string => engine.host.run(join(import.meta.dirname, '../../bin/causeway'), 'doctor', '--data-root', engine.dataRoot).out;
+const doctor = (): string =>
+  engine.host.run(join(import.meta.dirname, '../../bin/causeway'), 'doctor', '--data-root', engine.dataRoot).out;
 
 before(async () => {
   engine = await TestEngine.start();
@@ -26,7 +28,10 @@ before(async () => {
   engine.ok('run', '--name', 'changed', 'busybox', 'sh', '-c', 'echo new > /file');
   engine.ok('commit', 'changed', 'committed');
   // As from elsewhere: with a manifest and compressed layers.
-  assert.equal(engine.shell(`docker save busybox -o ${engine.dir}/saved.tar && docker load -i ${engine.dir}/saved.tar`).code, 0);
+  assert.equal(
+    engine.shell(`docker save busybox -o ${engine.dir}/saved.tar && docker load -i ${engine.dir}/saved.tar`).code,
+    0,
+  );
   engine.ok('tag', 'busybox', 'last');
   images = list();
   tags = images.map((line) => line.split(' ')[1]!).sort();
@@ -39,8 +44,10 @@ const DAMAGE: Record<string, (file: string) => void> = {
   half: (file) => writeFileSync(file, readFileSync(file).subarray(0, statSync(file).size / 2)),
   garbage: (file) => writeFileSync(file, Buffer.alloc(4096, 0xa5)),
   'not an object': (file) => writeFileSync(file, 'null'),
-  'of the wrong shape': (file) => writeFileSync(file, '{"version":1,"bootId":"x","images":{"x":5},"references":[],"layers":{},"compressed":{}}'),
-  'changed in one letter': (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(/library\/last/, 'library/lasd')),
+  'of the wrong shape': (file) =>
+    writeFileSync(file, '{"version":1,"bootId":"x","images":{"x":5},"references":[],"layers":{},"compressed":{}}'),
+  'changed in one letter': (file) =>
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/library\/last/, 'library/lasd')),
   'a directory': (file) => {
     rmSync(file);
     mkdirSync(file);
@@ -61,7 +68,9 @@ describe('an image index that is', () => {
       const [good, lines] = [readFileSync(index()), [] as string[]];
       writeFileSync(previous(), good);
       damage(index());
-      const store = await ImageStore.open(root(), { log: pino({ level: 'error' }, { write: (line: string) => void lines.push(line) }) });
+      const store = await ImageStore.open(root(), {
+        log: pino({ level: 'error' }, { write: (line: string) => void lines.push(line) }),
+      });
       const names = store.list().flatMap(({ repoTags }) => repoTags);
       store.close();
       const [file] = kept();
@@ -76,7 +85,8 @@ describe('an image index that is', () => {
     DAMAGE['half']!(index());
     await engine.boot();
     const [file] = kept();
-    for (const text of [engine.log, doctor(), engine.ok('info', '-f', '{{range .Warnings}}{{println .}}{{end}}')]) assert.ok(text.includes(join(root(), file!)), text);
+    for (const text of [engine.log, doctor(), engine.ok('info', '-f', '{{range .Warnings}}{{println .}}{{end}}')])
+      assert.ok(text.includes(join(root(), file!)), text);
     assert.deepEqual(list(), images);
     othersLive();
     rmSync(join(root(), file!));
@@ -123,6 +133,8 @@ test('with no index at all images are found again by what is on the disk, can be
   engine.ok('tag', image, 'named:again');
   assert.equal(engine.ok('run', '--rm', 'named:again', 'echo', 'well'), 'well');
   engine.ok('start', 'changed');
-  const saved = engine.shell(`docker save named:again -o ${engine.dir}/again.tar && docker load -i ${engine.dir}/again.tar`);
+  const saved = engine.shell(
+    `docker save named:again -o ${engine.dir}/again.tar && docker load -i ${engine.dir}/again.tar`,
+  );
   assert.equal(saved.code, 0, saved.err);
 });

@@ -38,10 +38,10 @@ const gone = (file: string): void => rmSync(file);
 
 const DAMAGES: Readonly<Record<string, (files: RunFiles) => void>> = {
   'the number of its process is cut off': ({ pidfile }) => cutOff(pidfile),
-  'the number of its process is another\'s': ({ pidfile }) => writeFileSync(pidfile, String(process.pid)),
+  "the number of its process is another's": ({ pidfile }) => writeFileSync(pidfile, String(process.pid)),
   'the number of its process is none': ({ pidfile }) => writeFileSync(pidfile, 'x'),
   'the number of its process is gone': ({ pidfile }) => gone(pidfile),
-  'the number of its monitor is another\'s': ({ conmonPid }) => writeFileSync(conmonPid, String(process.pid)),
+  "the number of its monitor is another's": ({ conmonPid }) => writeFileSync(conmonPid, String(process.pid)),
   'its note is cut off': ({ note }) => cutOff(note),
   'its note is gone': ({ note }) => gone(note),
   'all of them are gone': (files) => Object.values(files).forEach(gone),
@@ -50,17 +50,36 @@ const DAMAGES: Readonly<Record<string, (files: RunFiles) => void>> = {
 describe('a container that runs is taken up by a daemon that starts although', () => {
   for (const [damage, damaged] of Object.entries(DAMAGES)) {
     test(damage, async () => {
-      const id = engine.ok('run', '-d', '-i', '--name', 'web', '-p', '8080:80', 'nginx', 'sh', '-c', 'httpd -p 80 -h /www; read line; echo "read $line"; exit 5');
+      const id = engine.ok(
+        'run',
+        '-d',
+        '-i',
+        '--name',
+        'web',
+        '-p',
+        '8080:80',
+        'nginx',
+        'sh',
+        '-c',
+        'httpd -p 80 -h /www; read line; echo "read $line"; exit 5',
+      );
       const state = (): string => engine.ok('inspect', '-f', '{{.State.Status}} {{.State.Pid}}', 'web');
       const wasState = state();
       await engine.stop('SIGKILL');
-      damaged({ note: join(engine.execRoot, 'oci/containers', `${id}.json`), pidfile: join(engine.execRoot, 'bundles', id, 'pidfile'), conmonPid: join(engine.execRoot, 'bundles', id, 'conmon.pid') });
+      damaged({
+        note: join(engine.execRoot, 'oci/containers', `${id}.json`),
+        pidfile: join(engine.execRoot, 'bundles', id, 'pidfile'),
+        conmonPid: join(engine.execRoot, 'bundles', id, 'conmon.pid'),
+      });
       await engine.boot();
       assert.equal(state(), wasState, engine.log.slice(-1500));
       assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8080/'), /Welcome/);
       assert.equal(engine.ok('exec', 'web', 'echo', 'here'), 'here');
       engine.shell('echo word | docker attach web');
-      await until('it has ended', () => engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'web') === 'exited 5');
+      await until(
+        'it has ended',
+        () => engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'web') === 'exited 5',
+      );
       assert.equal(engine.ok('logs', 'web'), 'read word');
       engine.ok('rm', 'web');
       await assertUntouched(engine, parent, untouched, damage);

@@ -30,7 +30,10 @@ after(async () => {
 });
 
 /** The store's tables, raw, while no daemon has them. Without its copy, unless it is to be kept, nothing takes the place of what is damaged. */
-async function withStore(work: (table: (name: string) => ReturnType<RootDatabase['openDB']>) => void | Promise<void>, { copy = false } = {}): Promise<void> {
+async function withStore(
+  work: (table: (name: string) => ReturnType<RootDatabase['openDB']>) => void | Promise<void>,
+  { copy = false } = {},
+): Promise<void> {
   if (!copy) rmSync(join(engine.dataRoot, 'state/copy.jsonl'), { force: true });
   const root = open({ path: join(engine.dataRoot, 'state'), maxDbs: 12, mapSize: 1 << 30 });
   const tables = new Map<string, ReturnType<RootDatabase['openDB']>>();
@@ -47,16 +50,30 @@ async function withStore(work: (table: (name: string) => ReturnType<RootDatabase
 
 const read = (table: ReturnType<RootDatabase['openDB']>, key: string): Record<string, unknown> =>
   JSON.parse((table.get(key) as Buffer).toString()) as Record<string, unknown>;
-const write = (table: ReturnType<RootDatabase['openDB']>, key: string, text: string): void => void table.putSync(key, Buffer.from(text));
+const write = (table: ReturnType<RootDatabase['openDB']>, key: string, text: string): void =>
+  void table.putSync(key, Buffer.from(text));
 
 const idOf = (name: string): string => engine.ok('inspect', '-f', '{{.Id}}', name);
 const asideFile = (table: string, key: string): string => join(engine.dataRoot, 'state/aside', table, `${key}.json`);
-const served = (): void => assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8080/'), /Welcome/);
+const served = (): void =>
+  assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8080/'), /Welcome/);
 
 /** Every list answers. */
 function listsAnswer(): void {
-  for (const path of ['containers/json', 'containers/json?all=1', 'containers/json?all=1&size=1', 'images/json?all=1', 'networks', 'volumes', 'system/df', 'info', 'events?since=1&until=2']) {
-    const answer = engine.shell(`curl -s -o /dev/null -w '%{http_code}' --unix-socket ${engine.socket} 'http://d/v1.51/${path}'`);
+  for (const path of [
+    'containers/json',
+    'containers/json?all=1',
+    'containers/json?all=1&size=1',
+    'images/json?all=1',
+    'networks',
+    'volumes',
+    'system/df',
+    'info',
+    'events?since=1&until=2',
+  ]) {
+    const answer = engine.shell(
+      `curl -s -o /dev/null -w '%{http_code}' --unix-socket ${engine.socket} 'http://d/v1.51/${path}'`,
+    );
     assert.equal(answer.out, '200', `${path}\n${engine.log.slice(-2000)}`);
   }
 }
@@ -65,7 +82,8 @@ function warnings(): string {
   return engine.ok('info', '-f', '{{range .Warnings}}{{println .}}{{end}}');
 }
 
-const doctor = (): string => engine.host.run(join(import.meta.dirname, '../../bin/causeway'), 'doctor', '--data-root', engine.dataRoot).out;
+const doctor = (): string =>
+  engine.host.run(join(import.meta.dirname, '../../bin/causeway'), 'doctor', '--data-root', engine.dataRoot).out;
 
 describe('a record that cannot be read', () => {
   test('is set aside in each table, is named everywhere, and comes back when it is mended', async () => {
@@ -75,7 +93,11 @@ describe('a record that cannot be read', () => {
     engine.ok('volume', 'create', 'badvolume');
     engine.ok('run', '-d', '--name', 'both', '--network', 'badnet', 'busybox', 'sleep', '1000');
     engine.ok('network', 'connect', 'net', 'both');
-    const keys = { containers: idOf('bad'), networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'badnet'), volumes: 'badvolume' };
+    const keys = {
+      containers: idOf('bad'),
+      networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'badnet'),
+      volumes: 'badvolume',
+    };
     await engine.stop();
     const whole = new Map<string, Buffer>();
     await withStore((table) => {
@@ -91,20 +113,30 @@ describe('a record that cannot be read', () => {
     assert.deepEqual(engine.ok('ps', '--format', '{{.Names}}').split('\n').sort(), ['both', 'runs']);
     // Its other network is not touched, and is its way out now.
     engine.ok('exec', 'both', 'ping', '-c', '1', '-W', '5', 'runs');
-    assert.equal(engine.ok('exec', 'both', 'sh', '-c', "ip route | awk '/default/ { print $3 }'"), engine.ok('network', 'inspect', '-f', '{{range .IPAM.Config}}{{.Gateway}}{{end}}', 'net'));
+    assert.equal(
+      engine.ok('exec', 'both', 'sh', '-c', "ip route | awk '/default/ { print $3 }'"),
+      engine.ok('network', 'inspect', '-f', '{{range .IPAM.Config}}{{.Gateway}}{{end}}', 'net'),
+    );
     assert.equal(engine.ok('ps', '-aq', '-f', 'name=^bad$'), '');
     const said = [warnings(), doctor(), engine.log];
     for (const [name, key] of Object.entries({ ...keys, sandboxes: 'f'.repeat(64) })) {
       assert.ok(existsSync(asideFile(name, key)), `${name} is set aside`);
       for (const text of said) assert.ok(text.includes(asideFile(name, key)), `${name} is named in\n${text}`);
     }
-    assert.deepEqual(readFileSync(asideFile('containers', keys.containers)), whole.get('containers')!.subarray(0, -3), 'nothing of it is lost');
+    assert.deepEqual(
+      readFileSync(asideFile('containers', keys.containers)),
+      whole.get('containers')!.subarray(0, -3),
+      'nothing of it is lost',
+    );
     // What it could need stays.
     assert.match(engine.docker('volume', 'rm', 'bads').err, /volume is in use/);
     engine.ok('volume', 'prune', '-af');
     assert.match(engine.ok('volume', 'ls', '-q'), /^bads$/m);
     await engine.restart();
-    assert.ok(existsSync(join(engine.dataRoot, 'rootfs/containers', keys.containers, 'diff/file')), 'its files are kept');
+    assert.ok(
+      existsSync(join(engine.dataRoot, 'rootfs/containers', keys.containers, 'diff/file')),
+      'its files are kept',
+    );
     await engine.stop();
     for (const [name, bytes] of whole) writeFileSync(asideFile(name, keys[name as keyof typeof keys]), bytes);
     rmSync(asideFile('sandboxes', 'f'.repeat(64)));
@@ -113,7 +145,12 @@ describe('a record that cannot be read', () => {
     assert.match(doctor(), /ok +state: /);
     assert.equal(idOf('bad'), keys.containers);
     engine.ok('restart', '-t', '0', 'both');
-    assert.deepEqual(Object.keys(JSON.parse(engine.ok('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'both')) as object).sort(), ['badnet', 'net']);
+    assert.deepEqual(
+      Object.keys(
+        JSON.parse(engine.ok('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'both')) as object,
+      ).sort(),
+      ['badnet', 'net'],
+    );
     engine.ok('rm', '-f', 'both');
     engine.ok('network', 'rm', 'badnet');
     engine.ok('volume', 'rm', 'badvolume');
@@ -126,9 +163,19 @@ describe('a record that cannot be read', () => {
     engine.ok('volume', 'create', '--label', 'mine=yes', 'copied');
     engine.ok('run', '-d', '--name', 'copied', '--network', 'copied', '-v', 'copied:/data', '-p', '8083:80', 'nginx');
     const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'copied');
-    const keys = { containers: idOf('copied'), networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'copied'), sandboxes: idOf('copied'), volumes: 'copied' };
+    const keys = {
+      containers: idOf('copied'),
+      networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'copied'),
+      sandboxes: idOf('copied'),
+      volumes: 'copied',
+    };
     const seen = (): string[] => [
-      engine.ok('inspect', '-f', '{{.State.Pid}} {{.NetworkSettings.Networks.copied.IPAddress}} {{json .Mounts}}', 'copied'),
+      engine.ok(
+        'inspect',
+        '-f',
+        '{{.State.Pid}} {{.NetworkSettings.Networks.copied.IPAddress}} {{json .Mounts}}',
+        'copied',
+      ),
       engine.ok('network', 'inspect', '-f', '{{json .IPAM}} {{json .Labels}} {{json .Containers}}', 'copied'),
       engine.ok('volume', 'inspect', '-f', '{{json .Labels}} {{.CreatedAt}}', 'copied'),
       engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8083/'),
@@ -136,15 +183,23 @@ describe('a record that cannot be read', () => {
     const before = seen();
     await engine.restart(); // the copy has them
     await engine.stop('SIGKILL');
-    const broken = Object.keys(keys).map((name, index) => (index % 2 ? '{"half":' : JSON.stringify({ id: 7, of: name })));
-    await withStore((table) => Object.entries(keys).forEach(([name, key], index) => write(table(name), key, broken[index]!)), { copy: true });
+    const broken = Object.keys(keys).map((name, index) =>
+      index % 2 ? '{"half":' : JSON.stringify({ id: 7, of: name }),
+    );
+    await withStore(
+      (table) => Object.entries(keys).forEach(([name, key], index) => write(table(name), key, broken[index]!)),
+      { copy: true },
+    );
     await engine.boot();
     listsAnswer();
     assert.deepEqual(seen(), before);
-    const files = Object.entries(keys).map(([name, key]) => join(engine.dataRoot, 'state/replaced', name, `${key}.json`));
+    const files = Object.entries(keys).map(([name, key]) =>
+      join(engine.dataRoot, 'state/replaced', name, `${key}.json`),
+    );
     for (const [index, file] of files.entries()) {
       assert.equal(readFileSync(file, 'utf8'), broken[index]);
-      for (const text of [warnings(), doctor(), engine.log]) assert.ok(text.includes(`took its place; what was there is ${file}`), `${file} is named in\n${text}`);
+      for (const text of [warnings(), doctor(), engine.log])
+        assert.ok(text.includes(`took its place; what was there is ${file}`), `${file} is named in\n${text}`);
     }
     await engine.restart();
     assert.deepEqual(seen(), before, 'it stays');
@@ -156,32 +211,54 @@ describe('a record that cannot be read', () => {
     engine.ok('volume', 'rm', 'copied');
   });
 
-  for (const note of ['there', 'damaged', 'gone']) test(`a container that runs goes on with its network, and deleting the file removes what is left, with the note of its run ${note}`, async () => {
-    engine.ok('run', '-d', '--name', 'hidden', '--network', 'net', '-p', '8081:80', 'nginx');
-    const id = idOf('hidden');
-    const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'hidden');
-    await engine.stop('SIGKILL');
-    await withStore((table) => write(table('containers'), id, 'not JSON'));
-    const noteFile = join(engine.execRoot, 'oci/containers', `${id}.json`);
-    if (note === 'damaged') writeFileSync(noteFile, '{');
-    if (note === 'gone') rmSync(noteFile);
-    await engine.boot();
-    listsAnswer();
-    assert.ok(existsSync(`/proc/${pid}`), 'it is not killed');
-    assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8081/'), /Welcome/);
-    assert.match(engine.log, new RegExp(`${id}.*a container runs whose record cannot be read`));
-    served();
-    await engine.stop();
-    rmSync(asideFile('containers', id));
-    await engine.boot();
-    assert.ok(!existsSync(`/proc/${pid}`), 'nobody knows it any more');
-    assert.ok(!existsSync(join(engine.dataRoot, 'rootfs/containers', id)));
-    assert.equal(engine.host.run('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8081/').out, '');
-  });
+  for (const note of ['there', 'damaged', 'gone'])
+    test(`a container that runs goes on with its network, and deleting the file removes what is left, with the note of its run ${note}`, async () => {
+      engine.ok('run', '-d', '--name', 'hidden', '--network', 'net', '-p', '8081:80', 'nginx');
+      const id = idOf('hidden');
+      const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', 'hidden');
+      await engine.stop('SIGKILL');
+      await withStore((table) => write(table('containers'), id, 'not JSON'));
+      const noteFile = join(engine.execRoot, 'oci/containers', `${id}.json`);
+      if (note === 'damaged') writeFileSync(noteFile, '{');
+      if (note === 'gone') rmSync(noteFile);
+      await engine.boot();
+      listsAnswer();
+      assert.ok(existsSync(`/proc/${pid}`), 'it is not killed');
+      assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8081/'), /Welcome/);
+      assert.match(engine.log, new RegExp(`${id}.*a container runs whose record cannot be read`));
+      served();
+      await engine.stop();
+      rmSync(asideFile('containers', id));
+      await engine.boot();
+      assert.ok(!existsSync(`/proc/${pid}`), 'nobody knows it any more');
+      assert.ok(!existsSync(join(engine.dataRoot, 'rootfs/containers', id)));
+      assert.equal(engine.host.run('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8081/').out, '');
+    });
 
   test('whatever is wrong with any field: the daemon starts and lists answer', async () => {
-    engine.ok('create', '--name', 'model', '--link', 'runs:alias', '--health-cmd', 'true', '-p', '8082:80', '--tmpfs', '/t', '--mount', 'type=volume,src=kept,dst=/x', 'busybox', 'true');
-    const ids: Record<string, string> = { containers: idOf('model'), networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'net'), sandboxes: idOf('runs'), volumes: 'kept' };
+    engine.ok(
+      'create',
+      '--name',
+      'model',
+      '--link',
+      'runs:alias',
+      '--health-cmd',
+      'true',
+      '-p',
+      '8082:80',
+      '--tmpfs',
+      '/t',
+      '--mount',
+      'type=volume,src=kept,dst=/x',
+      'busybox',
+      'true',
+    );
+    const ids: Record<string, string> = {
+      containers: idOf('model'),
+      networks: engine.ok('network', 'inspect', '-f', '{{.Id}}', 'net'),
+      sandboxes: idOf('runs'),
+      volumes: 'kept',
+    };
     await engine.stop();
     let written = 0;
     await withStore((table) => {
@@ -190,9 +267,13 @@ describe('a record that cannot be read', () => {
         for (const [index, variant] of variants(record).entries()) {
           if (index > 5 && index % EVERY !== 0) continue;
           // One that can be read is a network like any other, with the same bridge as the one that it is a copy of.
-          if ((name === 'networks' || name === 'sandboxes') && RECORD_SHAPES[name]!.shape(variant) === undefined) continue;
+          if ((name === 'networks' || name === 'sandboxes') && RECORD_SHAPES[name]!.shape(variant) === undefined)
+            continue;
           const key = name === 'volumes' ? `v${index}` : `${String(index).padStart(8, '0')}${ids[name]!.slice(8)}`;
-          const own = JSON.stringify(variant).replaceAll(name === 'volumes' ? '"kept"' : ids[name]!, name === 'volumes' ? `"${key}"` : key);
+          const own = JSON.stringify(variant).replaceAll(
+            name === 'volumes' ? '"kept"' : ids[name]!,
+            name === 'volumes' ? `"${key}"` : key,
+          );
           write(table(name), key, own);
           written += 1;
         }
@@ -201,13 +282,22 @@ describe('a record that cannot be read', () => {
     await engine.boot();
     listsAnswer();
     served();
-    const aside = TABLES.map((name) => (existsSync(join(engine.dataRoot, 'state/aside', name)) ? readdirSync(join(engine.dataRoot, 'state/aside', name)).length : 0));
-    assert.ok(aside.every((count) => count > 4), `set aside: ${aside.join()}`);
+    const aside = TABLES.map((name) =>
+      existsSync(join(engine.dataRoot, 'state/aside', name))
+        ? readdirSync(join(engine.dataRoot, 'state/aside', name)).length
+        : 0,
+    );
+    assert.ok(
+      aside.every((count) => count > 4),
+      `set aside: ${aside.join()}`,
+    );
     await engine.stop();
     rmSync(join(engine.dataRoot, 'state/aside'), { recursive: true });
     await withStore((table) => {
       for (const name of TABLES) {
-        const made = Array.from(table(name).getKeys()).filter((key) => /^(v\d+|0000\d{4}[0-9a-f]{56})$/.test(String(key)));
+        const made = Array.from(table(name).getKeys()).filter((key) =>
+          /^(v\d+|0000\d{4}[0-9a-f]{56})$/.test(String(key)),
+        );
         for (const key of made) table(name).removeSync(key);
       }
     });
@@ -224,7 +314,12 @@ function variants(record: unknown): unknown[] {
     if (typeof value !== 'object' || value === null) return;
     for (const key of Object.keys(value)) {
       const inner = (value as Record<string, unknown>)[key];
-      const replaced = (changed: unknown): unknown => put(Array.isArray(value) ? value.map((item: unknown, i) => (String(i) === key ? changed : item)) : { ...value, [key]: changed });
+      const replaced = (changed: unknown): unknown =>
+        put(
+          Array.isArray(value)
+            ? value.map((item: unknown, i) => (String(i) === key ? changed : item))
+            : { ...value, [key]: changed },
+        );
       for (const wrong of [undefined, null, typeof inner === 'string' ? 5 : 'nonsense']) results.push(replaced(wrong));
       visit(inner, replaced);
     }
@@ -235,7 +330,8 @@ function variants(record: unknown): unknown[] {
 
 describe('what a record refers to is gone', () => {
   test('an image, a layer, a root filesystem: listed, inspected, removed', async () => {
-    for (const name of ['image-gone', 'rootfs-gone', 'link-gone', 'dir-gone']) engine.ok('create', '--name', name, '-p', '80', 'training/postgres', 'true');
+    for (const name of ['image-gone', 'rootfs-gone', 'link-gone', 'dir-gone'])
+      engine.ok('create', '--name', name, '-p', '80', 'training/postgres', 'true');
     const image = engine.ok('inspect', '-f', '{{.Image}}', 'image-gone').replace('sha256:', '');
     const others = engine.ok('images').split('\n').length;
     const rootfs = join(engine.dataRoot, 'rootfs/containers');
@@ -248,7 +344,11 @@ describe('what a record refers to is gone', () => {
     listsAnswer();
     assert.match(engine.ok('inspect', '-f', '{{.State.Error}}', 'rootfs-gone'), /its file system .* is missing/);
     assert.notEqual(engine.docker('start', 'rootfs-gone').code, 0);
-    assert.equal(engine.ok('cp', 'link-gone:/file', '-').includes('kept'), true, 'its files are there, its image is found again');
+    assert.equal(
+      engine.ok('cp', 'link-gone:/file', '-').includes('kept'),
+      true,
+      'its files are there, its image is found again',
+    );
     const blob = join(engine.dataRoot, 'image/blobs/sha256', image);
     await engine.stop();
     renameSync(blob, `${engine.dir}/blob`);
@@ -256,10 +356,12 @@ describe('what a record refers to is gone', () => {
     listsAnswer();
     served();
     const names = engine.ok('ps', '-a', '--format', '{{.Names}}');
-    for (const name of ['image-gone', 'rootfs-gone', 'link-gone', 'dir-gone', 'runs']) assert.match(names, new RegExp(`^${name}$`, 'm'));
+    for (const name of ['image-gone', 'rootfs-gone', 'link-gone', 'dir-gone', 'runs'])
+      assert.match(names, new RegExp(`^${name}$`, 'm'));
     assert.match(engine.ok('inspect', '-f', '{{.State.Error}}', 'image-gone'), /its image sha256:.* is missing/);
     assert.match(engine.docker('start', 'image-gone').err, /missing/);
-    for (const text of [warnings(), doctor(), engine.log]) assert.match(text, new RegExp(`the image .* is not whole .*aside/${image}\\.json`));
+    for (const text of [warnings(), doctor(), engine.log])
+      assert.match(text, new RegExp(`the image .* is not whole .*aside/${image}\\.json`));
     engine.ok('rm', '-f', 'rootfs-gone', 'dir-gone');
     await engine.stop();
     renameSync(`${engine.dir}/blob`, blob);
@@ -281,7 +383,7 @@ describe('what a record refers to is gone', () => {
   });
 });
 
-test('a name of no record in the directory of what is set aside is in nobody\'s way', async () => {
+test("a name of no record in the directory of what is set aside is in nobody's way", async () => {
   await engine.stop();
   mkdirSync(join(engine.dataRoot, 'state/aside/containers'), { recursive: true });
   writeFileSync(join(engine.dataRoot, 'state/aside/containers/README'), 'x');
@@ -300,7 +402,10 @@ describe('the file of the state', () => {
     engine.ok('run', '-d', '--name', 'newer', 'busybox', 'sleep', '1000');
     const [id, pid] = engine.ok('inspect', '-f', '{{.Id}} {{.State.Pid}}', 'newer').split(' ') as [string, string];
     await engine.stop('SIGKILL');
-    writeFileSync(join(engine.dataRoot, 'state/data.mdb'), readFileSync(join(engine.dataRoot, 'state/data.mdb')).subarray(0, 6000));
+    writeFileSync(
+      join(engine.dataRoot, 'state/data.mdb'),
+      readFileSync(join(engine.dataRoot, 'state/data.mdb')).subarray(0, 6000),
+    );
     writeFileSync(copy, old);
     await engine.boot();
     listsAnswer();
@@ -312,7 +417,10 @@ describe('the file of the state', () => {
       assert.ok(text.includes(asideFile('containers', id)), text);
     }
     await engine.restart();
-    assert.ok(existsSync(`/proc/${pid}`) && existsSync(join(engine.dataRoot, 'rootfs/containers', id)), 'nor by the next one');
+    assert.ok(
+      existsSync(`/proc/${pid}`) && existsSync(join(engine.dataRoot, 'rootfs/containers', id)),
+      'nor by the next one',
+    );
     await engine.stop();
     rmSync(asideFile('containers', id));
     await engine.boot();

@@ -24,8 +24,10 @@ function examine(host: Host, ...flags: string[]): Finding[] {
   }
 }
 
-const nftablesLibrary = (): string | undefined => /libnftables\.so\.1 .*=> (\S+)/.exec(run('sh', ['-c', 'PATH="$PATH:/sbin:/usr/sbin" ldconfig -p']).out)?.[1];
-const about = (findings: readonly Finding[], subject: string): Finding[] => findings.filter((one) => one.subject === subject);
+const nftablesLibrary = (): string | undefined =>
+  /libnftables\.so\.1 .*=> (\S+)/.exec(run('sh', ['-c', 'PATH="$PATH:/sbin:/usr/sbin" ldconfig -p']).out)?.[1];
+const about = (findings: readonly Finding[], subject: string): Finding[] =>
+  findings.filter((one) => one.subject === subject);
 
 describe('directories that cannot be written to', () => {
   let host: Host;
@@ -55,14 +57,25 @@ describe('directories that cannot be written to', () => {
     check(run('mount', ['-o', 'remount,ro', join(dir, 'disk')]));
     for (const flag of ['data', 'exec'] as const) {
       const text = `${root()} cannot be written to: read-only file system`;
-      assert.deepEqual(found(flag), { level: 'fail', subject: `${flag} root`, text, advice: `mount it read-write, or choose another directory with --${flag}-root` });
+      assert.deepEqual(found(flag), {
+        level: 'fail',
+        subject: `${flag} root`,
+        text,
+        advice: `mount it read-write, or choose another directory with --${flag}-root`,
+      });
     }
   });
 
   test('a disk without room', () => {
     const { bavail, bsize } = statfsSync(join(dir, 'disk'));
     writeFileSync(join(dir, 'disk/filler'), Buffer.alloc((bavail - 1) * bsize));
-    for (const flag of ['data', 'exec'] as const) assert.deepEqual(found(flag), { level: 'fail', subject: `${flag} root`, text: `${root()} is full`, advice: `make room there, or choose another directory with --${flag}-root` });
+    for (const flag of ['data', 'exec'] as const)
+      assert.deepEqual(found(flag), {
+        level: 'fail',
+        subject: `${flag} root`,
+        text: `${root()} is full`,
+        advice: `make room there, or choose another directory with --${flag}-root`,
+      });
   });
 
   test('a disk without inodes', () => {
@@ -84,9 +97,18 @@ test('what a table drops between others that a daemon left behind, and whose mar
     const rules = `${renderRuleset()}add element inet causeway dropped { ipv4 . "uplink" . "br0" counter packets 5 bytes 300, ipv6 . "br0" . "up,link" counter packets 7 bytes 300 }\nadd element inet causeway unmarked { ipv4 . "uplink" . "br0" counter packets 9 bytes 300 }\n`;
     check(run('nsenter', [`--net=${host.netns}`, 'nft', '-f', '-'], rules));
     const said = about(examine(host), 'forwarding').map(({ level, text }) => `${level} ${text}`);
-    assert.match(said[0]!, /^warn packets from br0 to up,link are dropped \(IPv6, 7 in the last hour\).*net\.ipv6\.conf\.all\.forwarding = 1 in/);
-    assert.match(said[1]!, /^warn packets from uplink to br0 are dropped \(IPv4, 5 in the last hour\).*nft 'add rule inet causeway user iifname "uplink" oifname "br0" accept';.*net\.ipv4\.ip_forward = 1 in/);
-    assert.match(said[2]!, /^warn packets from uplink to br0 come with the bit 0x8000000 in their mark \(IPv4, 9 in the last hour\)/);
+    assert.match(
+      said[0]!,
+      /^warn packets from br0 to up,link are dropped \(IPv6, 7 in the last hour\).*net\.ipv6\.conf\.all\.forwarding = 1 in/,
+    );
+    assert.match(
+      said[1]!,
+      /^warn packets from uplink to br0 are dropped \(IPv4, 5 in the last hour\).*nft 'add rule inet causeway user iifname "uplink" oifname "br0" accept';.*net\.ipv4\.ip_forward = 1 in/,
+    );
+    assert.match(
+      said[2]!,
+      /^warn packets from uplink to br0 come with the bit 0x8000000 in their mark \(IPv4, 9 in the last hour\)/,
+    );
     assert.equal(said.length, 3);
   } finally {
     host.destroy();
@@ -97,13 +119,25 @@ test('a host that forwards for everybody, because the rules of a daemon that has
   const host = Host.create();
   for (const name of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) host.sysctl(name, '0');
   const engine = await TestEngine.start({ host, flags: ['--ipv6', '--bip6', 'fd00:9::1/64'] });
-  const open = () => about(examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot), 'forwarding');
+  const open = () =>
+    about(
+      examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot),
+      'forwarding',
+    );
   try {
     await engine.stop();
     assert.deepEqual(open(), [], 'its rules stay');
-    for (const [loss, versions] of [['flush table inet causeway', [4, 6]], ['delete element inet causeway strangers { ipv6 }', [6]], ['flush ruleset', [4, 6]]] as const) {
+    for (const [loss, versions] of [
+      ['flush table inet causeway', [4, 6]],
+      ['delete element inet causeway strangers { ipv6 }', [6]],
+      ['flush ruleset', [4, 6]],
+    ] as const) {
       host.ok('nft', loss);
-      assert.deepEqual(open().map(({ level, text }) => `${level} ${text.slice(0, text.indexOf(':'))}`), versions.map((version) => `warn this host forwards IPv${version} between all of its interfaces`), loss);
+      assert.deepEqual(
+        open().map(({ level, text }) => `${level} ${text.slice(0, text.indexOf(':'))}`),
+        versions.map((version) => `warn this host forwards IPv${version} between all of its interfaces`),
+        loss,
+      );
       await engine.boot();
       assert.deepEqual(open(), [], 'a daemon writes them again');
       await engine.stop();
@@ -122,7 +156,13 @@ test('a library for rules that cannot be read is named, and keeps no other check
   if (library === undefined) return t.skip('libnftables is not where ldconfig looks');
   const host = Host.create();
   try {
-    const ran = host.run('unshare', '--mount', 'sh', '-c', `mount --bind /dev/null ${library} && exec ${join(PROJECT, 'bin/causeway')} doctor --json`);
+    const ran = host.run(
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount --bind /dev/null ${library} && exec ${join(PROJECT, 'bin/causeway')} doctor --json`,
+    );
     const findings = JSON.parse(ran.out) as Finding[];
     const [finding, ...others] = about(findings, 'other firewalls');
     assert.deepEqual([finding?.level, others], ['fail', []]);
@@ -140,10 +180,30 @@ test('a daemon that cannot load the library for rules names the package and how 
   const host = Host.create();
   const dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   try {
-    const flags = ['-H', `unix://${dir}/api.sock`, '--config-file', '/dev/null', '--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')];
-    const ran = host.run('unshare', '--mount', 'sh', '-c', `mount --bind /dev/null ${library} && exec timeout 30 ${join(PROJECT, 'bin/causeway')} daemon ${flags.join(' ')}`);
+    const flags = [
+      '-H',
+      `unix://${dir}/api.sock`,
+      '--config-file',
+      '/dev/null',
+      '--data-root',
+      join(dir, 'data'),
+      '--exec-root',
+      join(dir, 'exec'),
+      '--pidfile',
+      join(dir, 'pid'),
+    ];
+    const ran = host.run(
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount --bind /dev/null ${library} && exec timeout 30 ${join(PROJECT, 'bin/causeway')} daemon ${flags.join(' ')}`,
+    );
     assert.equal(ran.code, 1, ran.err);
-    assert.match(ran.err.trim().split('\n').at(-1)!, /libnftables\.so\.1 cannot be used \(.*\): it is in the package libnftables1 \(apt-get install --reinstall libnftables1\)$/);
+    assert.match(
+      ran.err.trim().split('\n').at(-1)!,
+      /libnftables\.so\.1 cannot be used \(.*\): it is in the package libnftables1 \(apt-get install --reinstall libnftables1\)$/,
+    );
     assert.equal(run('pgrep', ['-f', dir]).out, '', 'no process is left');
   } finally {
     host.destroy();
@@ -156,7 +216,10 @@ test('why the default bridge is not called as usual is a note, as before a daemo
   host.ok('ip', 'link', 'add', 'docker0', 'type', 'bridge');
   const engine = await TestEngine.start({ host, flags: ['--default-bridge-name='] });
   try {
-    const notes = () => examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot).filter(({ text }) => text.includes('causeway0')).map(({ level, subject }) => [level, subject]);
+    const notes = () =>
+      examine(host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot)
+        .filter(({ text }) => text.includes('causeway0'))
+        .map(({ level, subject }) => [level, subject]);
     assert.deepEqual(notes(), [['note', 'default bridge']]);
     await engine.stop();
     host.ok('ip', 'link', 'del', 'causeway0');
@@ -177,11 +240,18 @@ describe('a daemon that runs', () => {
   after(() => engine.destroy());
 
   // Not what the daemon was told beside that.
-  const doctor = () => examine(engine.host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot);
+  const doctor = () =>
+    examine(engine.host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot);
 
   test('has the default bridge that info and inspect say, whatever the doctor was not told', () => {
-    assert.deepEqual(about(doctor(), 'default bridge').map(({ level, text }) => [level, text]), [['ok', 'docker0 (of the daemon that runs)']]);
-    assert.equal(engine.ok('network', 'inspect', 'bridge', '-f', '{{index .Options "com.docker.network.bridge.name"}}'), 'docker0');
+    assert.deepEqual(
+      about(doctor(), 'default bridge').map(({ level, text }) => [level, text]),
+      [['ok', 'docker0 (of the daemon that runs)']],
+    );
+    assert.equal(
+      engine.ok('network', 'inspect', 'bridge', '-f', '{{index .Options "com.docker.network.bridge.name"}}'),
+      'docker0',
+    );
     assert.doesNotMatch(engine.causeway('info').err, /the bridge of the default network/);
   });
 
@@ -190,12 +260,27 @@ describe('a daemon that runs', () => {
     engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '1000');
     await engine.stop();
     await engine.boot(['--bip', '10.91.0.1/24']);
-    const sentence = (names: string) => new RegExp(`still has an address of an earlier subnet of network bridge, which has 10\\.91\\.0\\.0/24 now: .*: causeway restart ${names}$`);
-    const said = () => ({ info: engine.causeway('info').err.split('\n').filter((line) => /earlier subnet/.test(line)), doctor: about(doctor(), 'daemon').filter(({ text }) => /earlier subnet/.test(text)) });
+    const sentence = (names: string) =>
+      new RegExp(
+        `still has an address of an earlier subnet of network bridge, which has 10\\.91\\.0\\.0/24 now: .*: causeway restart ${names}$`,
+      );
+    const said = () => ({
+      info: engine
+        .causeway('info')
+        .err.split('\n')
+        .filter((line) => /earlier subnet/.test(line)),
+      doctor: about(doctor(), 'daemon').filter(({ text }) => /earlier subnet/.test(text)),
+    });
     const first = said();
     assert.equal(first.info.length, 1);
-    assert.match(first.info[0]!, /containers (web, db|db, web) still have addresses of an earlier subnet of network bridge, which has 10\.91\.0\.0\/24 now: nobody reaches them there; restart them: causeway restart (web db|db web)$/);
-    assert.deepEqual(first.doctor.map(({ level }) => level), ['warn']);
+    assert.match(
+      first.info[0]!,
+      /containers (web, db|db, web) still have addresses of an earlier subnet of network bridge, which has 10\.91\.0\.0\/24 now: nobody reaches them there; restart them: causeway restart (web db|db web)$/,
+    );
+    assert.deepEqual(
+      first.doctor.map(({ level }) => level),
+      ['warn'],
+    );
     engine.ok('restart', '-t', '0', 'web');
     assert.match(said().info[0]!, sentence('db'));
     engine.ok('restart', '-t', '0', 'db');
@@ -208,8 +293,28 @@ test('who is not root is told to ask as root, not to install what is there', () 
   const host = Host.create();
   try {
     // May read the checkout, wherever it is.
-    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-    const { out } = host.run('setpriv', ...nobody, join(PROJECT, 'bin/causeway'), 'doctor', '--json', '--config-file', '/dev/null', '--exec-root', '/run/causeway-nobody', '--data-root', '/var/lib/causeway-nobody');
+    const nobody = [
+      '--reuid',
+      '65534',
+      '--regid',
+      '65534',
+      '--clear-groups',
+      '--inh-caps=+dac_read_search',
+      '--ambient-caps=+dac_read_search',
+    ];
+    const { out } = host.run(
+      'setpriv',
+      ...nobody,
+      join(PROJECT, 'bin/causeway'),
+      'doctor',
+      '--json',
+      '--config-file',
+      '/dev/null',
+      '--exec-root',
+      '/run/causeway-nobody',
+      '--data-root',
+      '/var/lib/causeway-nobody',
+    );
     const runtimes = (JSON.parse(out) as Finding[]).filter(({ subject }) => subject.startsWith('runtime '));
     assert.ok(runtimes.length > 0);
     for (const { subject, level, text, advice } of runtimes) {

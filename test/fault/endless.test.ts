@@ -53,10 +53,15 @@ interface Answer {
 /** Asks without holding this process up, which the docker command would. */
 function call(method: string, path: string, body?: object | string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: engine.socket, method, path: `/v1.51${path}`, headers: { 'content-type': 'application/json' } }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part)).on('end', () => resolve({ status: response.statusCode!, text: Buffer.concat(parts).toString() }));
-    });
+    const asked = request(
+      { socketPath: engine.socket, method, path: `/v1.51${path}`, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        const parts: Buffer[] = [];
+        response
+          .on('data', (part: Buffer) => parts.push(part))
+          .on('end', () => resolve({ status: response.statusCode!, text: Buffer.concat(parts).toString() }));
+      },
+    );
     asked.on('error', reject);
     asked.end(typeof body === 'string' ? body : body && JSON.stringify(body));
   });
@@ -76,19 +81,50 @@ function open(head: string, reading = true): Socket {
 }
 
 async function openExec(container: string, cmd: readonly string[], reading = true): Promise<Socket> {
-  const id = idOf(await call('POST', `/containers/${container}/exec`, { Cmd: cmd, AttachStdin: true, AttachStdout: true, AttachStderr: true }));
+  const id = idOf(
+    await call('POST', `/containers/${container}/exec`, {
+      Cmd: cmd,
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+    }),
+  );
   const body = '{"Detach":false}';
-  return open(`POST /v1.51/exec/${id}/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`, reading);
+  return open(
+    `POST /v1.51/exec/${id}/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    reading,
+  );
 }
 
 describe('files of a container', () => {
   test('a passwd and a group of 150 MB: exec, start and probes are refused with the file, its size and the bound', async (t) => {
-    const fill = 'yes user:x:1000:1000::/home/user:/bin/sh | head -c 150000000 | tee /etc/group >> /etc/passwd && touch /ready && sleep 10000';
-    engine.ok('run', '-d', '--name', 'big', '--restart', 'always', '--health-cmd', 'true', '--health-interval', '1s', 'busybox', 'sh', '-c', fill);
-    await until('the files are there', async () => (await call('HEAD', '/containers/big/archive?path=/ready')).status === 200, 60_000);
+    const fill =
+      'yes user:x:1000:1000::/home/user:/bin/sh | head -c 150000000 | tee /etc/group >> /etc/passwd && touch /ready && sleep 10000';
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'big',
+      '--restart',
+      'always',
+      '--health-cmd',
+      'true',
+      '--health-interval',
+      '1s',
+      'busybox',
+      'sh',
+      '-c',
+      fill,
+    );
+    await until(
+      'the files are there',
+      async () => (await call('HEAD', '/containers/big/archive?path=/ready')).status === 200,
+      60_000,
+    );
     await sampler.longestSilenceMs();
     const sentence = /\/etc\/passwd of container big is 1500000\d\d bytes long: at most 16777216 bytes are read/;
-    for (const user of ['', 'user', 'nobody', '1000']) assert.match((await call('POST', '/containers/big/exec', { Cmd: ['true'], User: user })).text, sentence);
+    for (const user of ['', 'user', 'nobody', '1000'])
+      assert.match((await call('POST', '/containers/big/exec', { Cmd: ['true'], User: user })).text, sentence);
     await until('a probe said so', async () => sentence.test((await call('GET', '/containers/big/json')).text), 30_000);
     assert.equal((await call('POST', '/containers/big/stop?t=0')).status, 204);
     assert.match((await call('POST', '/containers/big/start')).text, sentence);
@@ -96,9 +132,21 @@ describe('files of a container', () => {
     assert.equal((await call('DELETE', '/containers/big?force=1')).status, 204);
   });
 
-  test('FIFOs in the place of passwd, group and hosts are nobody\'s names, and not waited for', async (t) => {
-    engine.ok('run', '-d', '--name', 'fifo', 'busybox', 'sh', '-c', 'rm /etc/passwd; mkfifo /etc/passwd /etc/group; sleep 10000');
-    await until('they are there', async () => (await call('HEAD', '/containers/fifo/archive?path=/etc/group')).status === 200);
+  test("FIFOs in the place of passwd, group and hosts are nobody's names, and not waited for", async (t) => {
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'fifo',
+      'busybox',
+      'sh',
+      '-c',
+      'rm /etc/passwd; mkfifo /etc/passwd /etc/group; sleep 10000',
+    );
+    await until(
+      'they are there',
+      async () => (await call('HEAD', '/containers/fifo/archive?path=/etc/group')).status === 200,
+    );
     // Nor does the runtime look for the home in it.
     const exec = await openExec('fifo', ['sh', '-c', 'echo home $HOME']);
     const said = await new Promise<string>((resolve) => {
@@ -106,7 +154,10 @@ describe('files of a container', () => {
       exec.on('data', (part: Buffer) => (text += part.toString())).once('end', () => resolve(text));
     });
     assert.match(said, /home \/\n/);
-    assert.match((await call('POST', '/containers/fifo/exec', { Cmd: ['true'], User: 'web' })).text, /unable to find user web/);
+    assert.match(
+      (await call('POST', '/containers/fifo/exec', { Cmd: ['true'], User: 'web' })).text,
+      /unable to find user web/,
+    );
     assert.equal((await call('POST', '/containers/fifo/restart?t=0')).status, 204);
     await assertAnswered(t);
     await call('DELETE', '/containers/fifo?force=1');
@@ -114,10 +165,26 @@ describe('files of a container', () => {
 
   test('a hosts file of 300 MB stays as it is while what it links to comes and goes', async (t) => {
     engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '10000');
-    engine.ok('run', '-d', '--name', 'web', '--link', 'db:database', 'busybox', 'sh', '-c', 'yes 10.9.9.9 mine | head -c 300000000 >> /etc/hosts; touch /ready; sleep 10000');
-    await until('it is there', async () => (await call('HEAD', '/containers/web/archive?path=/ready')).status === 200, 60_000);
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'web',
+      '--link',
+      'db:database',
+      'busybox',
+      'sh',
+      '-c',
+      'yes 10.9.9.9 mine | head -c 300000000 >> /etc/hosts; touch /ready; sleep 10000',
+    );
+    await until(
+      'it is there',
+      async () => (await call('HEAD', '/containers/web/archive?path=/ready')).status === 200,
+      60_000,
+    );
     await sampler.longestSilenceMs();
-    for (let round = 0; round < 2; round++) assert.equal((await call('POST', '/containers/db/restart?t=0')).status, 204);
+    for (let round = 0; round < 2; round++)
+      assert.equal((await call('POST', '/containers/db/restart?t=0')).status, 204);
     engine.ok('network', 'create', 'other');
     engine.ok('network', 'connect', 'other', 'web');
     await assertAnswered(t);
@@ -128,7 +195,9 @@ describe('files of a container', () => {
 
 describe('output', () => {
   test('of an exec, with a reader and without one', async (t) => {
-    const sockets = await Promise.all([true, true, false, false].map((reading) => openExec('quiet', ['yes', 'x'.repeat(1000)], reading)));
+    const sockets = await Promise.all(
+      [true, true, false, false].map((reading) => openExec('quiet', ['yes', 'x'.repeat(1000)], reading)),
+    );
     await sleep(3000);
     await assertAnswered(t);
     for (const socket of sockets) socket.destroy();
@@ -136,8 +205,27 @@ describe('output', () => {
   });
 
   test('of a probe: its beginning is kept, with three dots', async (t) => {
-    engine.ok('run', '-d', '--name', 'probed', '--health-cmd', 'yes ä', '--health-interval', '500ms', '--health-timeout', '2s', 'busybox', 'sleep', '10000');
-    const probes = async () => (JSON.parse((await call('GET', '/containers/probed/json')).text) as { State: { Health: { Log: { Output: string }[] } } }).State.Health.Log;
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'probed',
+      '--health-cmd',
+      'yes ä',
+      '--health-interval',
+      '500ms',
+      '--health-timeout',
+      '2s',
+      'busybox',
+      'sleep',
+      '10000',
+    );
+    const probes = async () =>
+      (
+        JSON.parse((await call('GET', '/containers/probed/json')).text) as {
+          State: { Health: { Log: { Output: string }[] } };
+        }
+      ).State.Health.Log;
     await until('a probe has ended', async () => (await probes()).length > 0, 30_000);
     const said = (await probes())[0]!.Output.replace(/^Health check exceeded timeout \(2000ms\): /, '');
     assert.match(said, /^(ä\n)+.{0,2}\.\.\.$/s);
@@ -148,7 +236,15 @@ describe('output', () => {
   });
 
   test('a line of 100 MB: logs give it, tail finds the line behind it', async (t) => {
-    engine.ok('run', '--name', 'line', 'busybox', 'sh', '-c', 'head -c 100000000 /dev/zero | tr "\\0" x; echo; echo after');
+    engine.ok(
+      'run',
+      '--name',
+      'line',
+      'busybox',
+      'sh',
+      '-c',
+      'head -c 100000000 /dev/zero | tr "\\0" x; echo; echo after',
+    );
     await sampler.longestSilenceMs();
     assert.ok((await call('GET', '/containers/line/logs?stdout=1')).text.length > 100_000_000);
     assert.match((await call('GET', '/containers/line/logs?stdout=1&tail=1')).text, /after\n$/);
@@ -156,30 +252,55 @@ describe('output', () => {
     await call('DELETE', '/containers/line?force=1');
   });
 
-  test('twenty readers of a chatty container\'s logs', async (t) => {
-    const readers = Array.from({ length: 20 }, () => open('GET /v1.51/containers/chatty/logs?follow=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: x\r\n\r\n'));
+  test("twenty readers of a chatty container's logs", async (t) => {
+    const readers = Array.from({ length: 20 }, () =>
+      open('GET /v1.51/containers/chatty/logs?follow=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: x\r\n\r\n'),
+    );
     await sleep(4000);
     await assertAnswered(t);
     for (const socket of readers) socket.destroy();
   });
 
   test('clients that read nothing: attach, logs, events', async (t) => {
-    const heads = ['POST /v1.51/containers/chatty/attach?stream=1&stdout=1', 'GET /v1.51/containers/chatty/logs?follow=1&stdout=1', 'GET /v1.51/events', 'GET /v1.51/containers/quiet/stats'];
-    const sockets = heads.flatMap((head) => Array.from({ length: 5 }, () => open(`${head} HTTP/1.1\r\n${head.startsWith('POST') ? UPGRADE : 'Host: x\r\n'}\r\n`, false)));
+    const heads = [
+      'POST /v1.51/containers/chatty/attach?stream=1&stdout=1',
+      'GET /v1.51/containers/chatty/logs?follow=1&stdout=1',
+      'GET /v1.51/events',
+      'GET /v1.51/containers/quiet/stats',
+    ];
+    const sockets = heads.flatMap((head) =>
+      Array.from({ length: 5 }, () =>
+        open(`${head} HTTP/1.1\r\n${head.startsWith('POST') ? UPGRADE : 'Host: x\r\n'}\r\n`, false),
+      ),
+    );
     await sleep(2000);
     await assertAnswered(t);
     for (const socket of sockets) socket.destroy();
   });
 
   test('180 streams that are cut at once', async (t) => {
-    const heads = ['POST /v1.51/containers/chatty/attach?stream=1&stdout=1&stdin=1', 'GET /v1.51/containers/chatty/logs?follow=1&stdout=1', 'GET /v1.51/containers/quiet/stats'];
+    const heads = [
+      'POST /v1.51/containers/chatty/attach?stream=1&stdout=1&stdin=1',
+      'GET /v1.51/containers/chatty/logs?follow=1&stdout=1',
+      'GET /v1.51/containers/quiet/stats',
+    ];
     const sockets = [
-      ...heads.flatMap((head) => Array.from({ length: 30 }, () => open(`${head} HTTP/1.1\r\n${head.startsWith('POST') ? UPGRADE : 'Host: x\r\n'}\r\n`))),
+      ...heads.flatMap((head) =>
+        Array.from({ length: 30 }, () =>
+          open(`${head} HTTP/1.1\r\n${head.startsWith('POST') ? UPGRADE : 'Host: x\r\n'}\r\n`),
+        ),
+      ),
       ...(await Promise.all(Array.from({ length: 90 }, () => openExec('quiet', ['cat'])))),
     ];
     await sleep(1000);
     for (const socket of sockets) socket.destroy();
-    await until('the execs have ended', async () => (JSON.parse((await call('GET', '/containers/quiet/json')).text) as { ExecIDs: string[] | null }).ExecIDs === null, 60_000);
+    await until(
+      'the execs have ended',
+      async () =>
+        (JSON.parse((await call('GET', '/containers/quiet/json')).text) as { ExecIDs: string[] | null }).ExecIDs ===
+        null,
+      60_000,
+    );
     await assertAnswered(t);
   });
 });
@@ -193,7 +314,14 @@ describe('requests', () => {
       for (let i = 0; i < 1000; i++) {
         const socket = connect(engine.socket);
         socket.write('GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-        answers.push(new Promise((resolve) => socket.once('data', (data) => resolve(String(data).slice(0, 12))).once('error', (error) => resolve(error.message)).once('close', () => resolve('closed'))));
+        answers.push(
+          new Promise((resolve) =>
+            socket
+              .once('data', (data) => resolve(String(data).slice(0, 12)))
+              .once('error', (error) => resolve(error.message))
+              .once('close', () => resolve('closed')),
+          ),
+        );
       }
       await sleep(0);
     } finally {
@@ -207,16 +335,23 @@ describe('requests', () => {
     engine.ok('create', '--name', name, 'busybox');
     engine.ok('network', 'create', name);
     engine.ok('tag', 'busybox', `${'a'.repeat(60)}:b`);
-    const ask = (path: string, filters: object): Promise<Answer> => call('GET', `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`);
-    const found = async (path: string, filters: object): Promise<number> => (JSON.parse((await ask(path, filters)).text) as unknown[]).length;
-    for (const [pattern, count] of [['^(a+)+$', 0], ['^(a+)+-$', 1]] as const) {
+    const ask = (path: string, filters: object): Promise<Answer> =>
+      call('GET', `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`);
+    const found = async (path: string, filters: object): Promise<number> =>
+      (JSON.parse((await ask(path, filters)).text) as unknown[]).length;
+    for (const [pattern, count] of [
+      ['^(a+)+$', 0],
+      ['^(a+)+-$', 1],
+    ] as const) {
       assert.equal(await found('/containers/json', { name: [pattern], status: ['created'] }), count, pattern);
       assert.equal(await found('/networks', { name: [pattern] }), count, pattern);
     }
     assert.equal(await found('/images/json', { reference: [`${'*a'.repeat(30)}c`] }), 0);
     assert.equal(await found('/images/json', { reference: [`${'*a'.repeat(30)}`] }), 1);
-    for (const path of ['/containers/json', '/networks']) assert.match((await ask(path, { name: ['(((.{10}){10}){10})'] })).text, /it takes too long to match/);
-    for (const range of ['1-4000000000', '1-99999']) assert.match((await ask('/containers/json', { expose: [range] })).text, /invalid port/);
+    for (const path of ['/containers/json', '/networks'])
+      assert.match((await ask(path, { name: ['(((.{10}){10}){10})'] })).text, /it takes too long to match/);
+    for (const range of ['1-4000000000', '1-99999'])
+      assert.match((await ask('/containers/json', { expose: [range] })).text, /invalid port/);
     await assertAnswered(t);
     engine.ok('rm', name);
     engine.ok('network', 'rm', name);
@@ -224,7 +359,9 @@ describe('requests', () => {
   });
 
   test('labels of 10 MB are refused with their size and the bound', async (t) => {
-    const labels = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`label${index}`, 'x'.repeat(1_000_000)]));
+    const labels = Object.fromEntries(
+      Array.from({ length: 10 }, (_, index) => [`label${index}`, 'x'.repeat(1_000_000)]),
+    );
     const { status, text } = await call('POST', '/containers/create', { Image: 'busybox', Labels: labels });
     assert.match(text, /the labels are 10000060 bytes long: at most 1048576 are kept/);
     assert.equal(status, 400);
@@ -233,7 +370,12 @@ describe('requests', () => {
 
   test('labels of networks and volumes have the same bound', async (t) => {
     const labels = (bytes: number): Record<string, string> => ({ label: 'x'.repeat(bytes - 'label'.length) });
-    const volume = (bytes: number): object => ({ Image: 'busybox', HostConfig: { Mounts: [{ Type: 'volume', Source: 'labelled', Target: '/x', VolumeOptions: { Labels: labels(bytes) } }] } });
+    const volume = (bytes: number): object => ({
+      Image: 'busybox',
+      HostConfig: {
+        Mounts: [{ Type: 'volume', Source: 'labelled', Target: '/x', VolumeOptions: { Labels: labels(bytes) } }],
+      },
+    });
     const requests = [
       ['/networks/create', (bytes: number): object => ({ Name: 'labelled', Labels: labels(bytes) })],
       ['/volumes/create', (bytes: number): object => ({ Name: 'labelled', Labels: labels(bytes) })],
@@ -251,9 +393,17 @@ describe('requests', () => {
     engine.ok('volume', 'rm', 'labelled');
   });
 
-  for (const [path, bound] of [['/networks/create', 4_194_304], ['/networks/bridge/connect', 1_048_576], ['/containers/create', 16_777_216], ['/containers/quiet/exec', 4_194_304]] as const) {
+  for (const [path, bound] of [
+    ['/networks/create', 4_194_304],
+    ['/networks/bridge/connect', 1_048_576],
+    ['/containers/create', 16_777_216],
+    ['/containers/quiet/exec', 4_194_304],
+  ] as const) {
     test(`a body without end at ${path} gets its answer, and then the connection ends`, async (t) => {
-      const socket = open(`POST /v1.51${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n`, false);
+      const socket = open(
+        `POST /v1.51${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n`,
+        false,
+      );
       let answer = '';
       let over = false;
       socket.on('data', (part: Buffer) => (answer += part.toString()));
@@ -293,26 +443,45 @@ describe('registries', () => {
     const registry = engine.host.spawn(process.execPath, ['-e', REGISTRY], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise((resolve) => registry.stdout!.once('data', resolve));
     t.after(() => registry.kill('SIGKILL'));
-    const pull = async (name: string) => (await call('POST', `/images/create?fromImage=127.0.0.1:5000/x/${name}&tag=latest`)).text;
-    assert.match(await pull('manifest'), /the answer of 127\.0\.0\.1:5000 to \/v2\/x\/manifest\/manifests\/latest is longer than 4194304 bytes/);
+    const pull = async (name: string) =>
+      (await call('POST', `/images/create?fromImage=127.0.0.1:5000/x/${name}&tag=latest`)).text;
+    assert.match(
+      await pull('manifest'),
+      /the answer of 127\.0\.0\.1:5000 to \/v2\/x\/manifest\/manifests\/latest is longer than 4194304 bytes/,
+    );
     assert.match(await pull('config'), /is longer than 1000 bytes/);
     assert.match(await pull('error'), /is longer than 65536 bytes/);
     await assertAnswered(t);
   });
 
   test('an archive whose manifest is endless, and one whose header is', async (t) => {
-    const tar = writeFile(`${engine.dir}/make.sh`, `cd ${engine.dir} && mkdir -p big && truncate -s 100M big/manifest.json && tar -C big -cf manifest.tar manifest.json`);
+    const tar = writeFile(
+      `${engine.dir}/make.sh`,
+      `cd ${engine.dir} && mkdir -p big && truncate -s 100M big/manifest.json && tar -C big -cf manifest.tar manifest.json`,
+    );
     engine.shell(`sh ${tar}`);
-    assert.match(engine.docker('load', '-i', `${engine.dir}/manifest.tar`).err, /is 104857600 bytes long: of a manifest or an image configuration at most 4194304 are taken/);
+    assert.match(
+      engine.docker('load', '-i', `${engine.dir}/manifest.tar`).err,
+      /is 104857600 bytes long: of a manifest or an image configuration at most 4194304 are taken/,
+    );
     const header = Buffer.alloc(512);
     header.write('x', 0);
     header.write('0000644\0', 100);
     header.write('77777777777\0', 124);
     header.write('        x', 148);
     header.write('ustar\x0000', 257);
-    header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
+    header.write(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
     const answer = await new Promise<string>((resolve) => {
-      const socket = open(`POST /v1.51/images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200\r\n`, false);
+      const socket = open(
+        `POST /v1.51/images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200\r\n`,
+        false,
+      );
       let text = '';
       socket.on('data', (part: Buffer) => (text += part.toString())).once('close', () => resolve(text));
       socket.write(header);

@@ -36,8 +36,14 @@ interface Seen {
 }
 
 /** What a client saw while one thing after the other was taken away. */
-async function seenWhile(harms: readonly (() => void)[], address = '192.0.2.1', ports: readonly [string, string] = ['8080', '7000']): Promise<Seen> {
-  const client = outside.spawn(process.execPath, [script('client.mjs'), address, ...ports], { stdio: ['pipe', 'pipe', 'inherit'] });
+async function seenWhile(
+  harms: readonly (() => void)[],
+  address = '192.0.2.1',
+  ports: readonly [string, string] = ['8080', '7000'],
+): Promise<Seen> {
+  const client = outside.spawn(process.execPath, [script('client.mjs'), address, ...ports], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   programs.push(client);
   let out = '';
   client.stdout!.on('data', (data: Buffer) => (out += data.toString()));
@@ -74,23 +80,45 @@ function check(seen: Seen, say: (text: string) => void): void {
 async function serve(name: string, ...options: string[]): Promise<void> {
   engine.ok('run', '-d', '--name', name, ...options, 'busybox', 'sleep', '1000');
   const pid = engine.ok('inspect', '-f', '{{.State.Pid}}', name);
-  const server = engine.host.spawn('nsenter', ['-t', pid, '-n', process.execPath, script('server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = engine.host.spawn('nsenter', ['-t', pid, '-n', process.execPath, script('server.mjs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   programs.push(server);
   await once(server.stdout!, 'data');
 }
 
-test('no request through a published port fails while the ruleset is flushed, and long connections go on', { timeout: 120_000 }, async (t) => {
-  await serve('web', '-p', '8080:80', '-p', '7000:7');
-  engine.host.ok('nft', 'add rule inet causeway user tcp dport 9 drop comment "mine"');
+test(
+  'no request through a published port fails while the ruleset is flushed, and long connections go on',
+  { timeout: 120_000 },
+  async (t) => {
+    await serve('web', '-p', '8080:80', '-p', '7000:7');
+    engine.host.ok('nft', 'add rule inet causeway user tcp dport 9 drop comment "mine"');
 
-  check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', 'flush', 'ruleset'))), (text) => t.diagnostic(text));
-  const invalid = [...engine.host.ok('conntrack', '-S').matchAll(/\binvalid=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
-  t.diagnostic(`${invalid} packets were taken for invalid`);
-  assert.match(engine.host.ok('nft', 'list', 'chain', 'inet', 'causeway', 'user'), /tcp dport 9 drop comment "mine"/);
-  const events = engine.ok('events', '--since', '10m', '--until', '-1s', '--filter', 'event=repair', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.repaired}}');
-  assert.match(events, /^network repair the firewall table was damaged or gone and is written anew$/m);
-  assert.match(engine.log, /the firewall table was damaged or gone and is written anew/);
-});
+    check(
+      await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', 'flush', 'ruleset'))),
+      (text) => t.diagnostic(text),
+    );
+    const invalid = [...engine.host.ok('conntrack', '-S').matchAll(/\binvalid=(\d+)/g)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    t.diagnostic(`${invalid} packets were taken for invalid`);
+    assert.match(engine.host.ok('nft', 'list', 'chain', 'inet', 'causeway', 'user'), /tcp dport 9 drop comment "mine"/);
+    const events = engine.ok(
+      'events',
+      '--since',
+      '10m',
+      '--until',
+      '-1s',
+      '--filter',
+      'event=repair',
+      '--format',
+      '{{.Type}} {{.Action}} {{.Actor.Attributes.repaired}}',
+    );
+    assert.match(events, /^network repair the firewall table was damaged or gone and is written anew$/m);
+    assert.match(engine.log, /the firewall table was damaged or gone and is written anew/);
+  },
+);
 
 test('nor over IPv6', { timeout: 120_000 }, async (t) => {
   engine.host.cable('uplink6', '2001:db8::1/64', outside, 'eth6', '2001:db8::2/64');
@@ -101,11 +129,20 @@ test('nor over IPv6', { timeout: 120_000 }, async (t) => {
   engine.ok('rm', '-f', 'web6');
 });
 
-test('nor when a firewall is reloaded, which flushes all and writes its own tables in one breath', { timeout: 120_000 }, async (t) => {
-  const rules = 'flush ruleset; table inet theirs { chain input { type filter hook input priority 10; policy accept; ct state established,related accept; }; chain forward { type filter hook forward priority 10; policy accept; }; }';
-  check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', rules))), (text) => t.diagnostic(text));
-  await until('our table stands beside theirs', () => /table inet theirs\ntable inet causeway\n/.test(engine.host.ok('nft', 'list', 'tables')));
-});
+test(
+  'nor when a firewall is reloaded, which flushes all and writes its own tables in one breath',
+  { timeout: 120_000 },
+  async (t) => {
+    const rules =
+      'flush ruleset; table inet theirs { chain input { type filter hook input priority 10; policy accept; ct state established,related accept; }; chain forward { type filter hook forward priority 10; policy accept; }; }';
+    check(await seenWhile(Array.from({ length: FLUSHES }, () => () => engine.host.ok('nft', rules))), (text) =>
+      t.diagnostic(text),
+    );
+    await until('our table stands beside theirs', () =>
+      /table inet theirs\ntable inet causeway\n/.test(engine.host.ok('nft', 'list', 'tables')),
+    );
+  },
+);
 
 test('nor when bridge, interface, address and forwarding are taken away', { timeout: 120_000 }, async (t) => {
   const link = engine.host.ok('ip', '-o', 'link', 'show', 'master', 'docker0').split(':')[1]!.trim().split('@')[0]!;
@@ -117,9 +154,35 @@ test('nor when bridge, interface, address and forwarding are taken away', { time
     ['ip', 'link', 'del', link],
     ['sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward'],
   ] as const;
-  check(await seenWhile(harms.map(([file, ...args]) => () => engine.host.ok(file, ...args))), (text) => t.diagnostic(text));
-  const events = engine.ok('events', '--since', '10m', '--until', '-1s', '--filter', 'event=repair', '--format', '{{.Actor.Attributes.name}}: {{.Actor.Attributes.repaired}}');
-  for (const said of ['bridge: bridge docker0 was deleted', 'bridge: bridge docker0 was set down', 'bridge: bridge docker0 lost 172.17.0.1/16', 'on network bridge was deleted', 'on network bridge was taken off', ': IP forwarding was turned off']) {
+  check(
+    await seenWhile(
+      harms.map(
+        ([file, ...args]) =>
+          () =>
+            engine.host.ok(file, ...args),
+      ),
+    ),
+    (text) => t.diagnostic(text),
+  );
+  const events = engine.ok(
+    'events',
+    '--since',
+    '10m',
+    '--until',
+    '-1s',
+    '--filter',
+    'event=repair',
+    '--format',
+    '{{.Actor.Attributes.name}}: {{.Actor.Attributes.repaired}}',
+  );
+  for (const said of [
+    'bridge: bridge docker0 was deleted',
+    'bridge: bridge docker0 was set down',
+    'bridge: bridge docker0 lost 172.17.0.1/16',
+    'on network bridge was deleted',
+    'on network bridge was taken off',
+    ': IP forwarding was turned off',
+  ]) {
     assert.ok(events.includes(said), `${said} is told: ${events}`);
   }
 });

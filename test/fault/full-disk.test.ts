@@ -38,12 +38,18 @@ function fill(leftBytes: number): void {
 }
 
 /** Which directory, and what to do: docker shows it. */
-const WAY_OUT = new RegExp(`no space left on device: ${dataRoot} \\(--data-root\\) cannot be written to: make room there`);
+const WAY_OUT = new RegExp(
+  `no space left on device: ${dataRoot} \\(--data-root\\) cannot be written to: make room there`,
+);
 
 const room = (): void => rmSync(join(disk, 'filler'), { force: true });
 
 test('import and load of what does not fit', async () => {
-  const before = { traces: traces(engine, parent, dataRoot), images: engine.ok('images', '-q', '--no-trunc'), free: free() };
+  const before = {
+    traces: traces(engine, parent, dataRoot),
+    images: engine.ok('images', '-q', '--no-trunc'),
+    free: free(),
+  };
   const source = join(engine.dir, 'big');
   mkdirSync(source);
   check(run('dd', ['if=/dev/urandom', `of=${source}/noise`, 'bs=1M', 'count=40', 'status=none']));
@@ -65,8 +71,12 @@ test('no byte left: every change is refused or done, never half done', async () 
   const before = traces(engine, parent, dataRoot);
   fill(0);
   const answers = [
-    engine.docker('network', 'create', 'full'), engine.docker('create', '--name', 'full', 'busybox', 'true'), engine.docker('volume', 'create', 'full'),
-    engine.docker('run', '--rm', 'busybox', 'true'), engine.docker('rename', 'runs', 'renamed'), engine.docker('tag', 'busybox', 'full:1'),
+    engine.docker('network', 'create', 'full'),
+    engine.docker('create', '--name', 'full', 'busybox', 'true'),
+    engine.docker('volume', 'create', 'full'),
+    engine.docker('run', '--rm', 'busybox', 'true'),
+    engine.docker('rename', 'runs', 'renamed'),
+    engine.docker('tag', 'busybox', 'full:1'),
   ];
   for (const answer of answers) if (answer.code !== 0) assert.match(answer.err, WAY_OUT);
   const done = (index: number): boolean => answers[index]!.code === 0;
@@ -99,5 +109,12 @@ test('a container can be stopped and removed on a full disk, and a daemon that s
   engine.ok('volume', 'rm', 'kept');
   engine.ok('rmi', 'multiport');
   room();
-  assert.deepEqual(traces(engine, parent, dataRoot).lines.filter((line) => /^(cgroup|mount .*merged|process conmon|file (data\/containers|data\/rootfs\/containers|exec\/netns)\/)/.test(line)), []);
+  assert.deepEqual(
+    traces(engine, parent, dataRoot).lines.filter((line) =>
+      /^(cgroup|mount .*merged|process conmon|file (data\/containers|data\/rootfs\/containers|exec\/netns)\/)/.test(
+        line,
+      ),
+    ),
+    [],
+  );
 });

@@ -22,7 +22,10 @@ let clean: Traces;
 
 before(async () => {
   // Hangs at each command that a file in `at/` names, with a child, as a script that waits for something would.
-  writeFileSync(runtime, `#!/bin/bash --norc\nfor word; do [ -e ${tools}/at/"$word" ] && { HANG_MARK=${tools} sleep 1000; exit 1; }; done\nexec /usr/bin/crun "$@"\n`);
+  writeFileSync(
+    runtime,
+    `#!/bin/bash --norc\nfor word; do [ -e ${tools}/at/"$word" ] && { HANG_MARK=${tools} sleep 1000; exit 1; }; done\nexec /usr/bin/crun "$@"\n`,
+  );
   chmodSync(runtime, 0o755);
   mkdirSync(join(tools, 'at'));
   process.env['CAUSEWAY_PATIENCE'] = 'runtimeMs=1500,conmonMs=500,killMs=2000,graceMs=400,resolverMs=800';
@@ -45,7 +48,8 @@ after(async () => {
 // One test that fails does not take the next with it.
 afterEach(() => void engine.docker('rm', '-f', 'subject'));
 
-const api = (method: string, path: string, body?: unknown): Promise<Answer> => callApi(engine.socket, method, path, body, BOUND_MS);
+const api = (method: string, path: string, body?: unknown): Promise<Answer> =>
+  callApi(engine.socket, method, path, body, BOUND_MS);
 
 /** The runtime hangs at `command` while `work` runs. */
 async function hanging<T>(command: string, work: () => Promise<T>): Promise<T> {
@@ -63,9 +67,11 @@ async function whileOthersWork(asked: Promise<Answer>): Promise<Answer> {
   void asked.then(() => (answered = true));
   let rounds = 0;
   do {
-    for (const path of ['/_ping', '/containers/json?all=1', '/info', '/containers/other/json']) assert.equal((await api('GET', path)).status, 200, path);
+    for (const path of ['/_ping', '/containers/json?all=1', '/info', '/containers/other/json'])
+      assert.equal((await api('GET', path)).status, 200, path);
     assert.ok([200, 404].includes((await api('GET', '/containers/subject/json')).status));
-    for (const change of ['pause', 'unpause']) assert.equal((await api('POST', `/containers/other/${change}`)).status, 204);
+    for (const change of ['pause', 'unpause'])
+      assert.equal((await api('POST', `/containers/other/${change}`)).status, 204);
     rounds++;
   } while (!answered);
   assert.ok(rounds > 0);
@@ -73,7 +79,19 @@ async function whileOthersWork(asked: Promise<Answer>): Promise<Answer> {
 }
 
 function subject(...flags: string[]): string {
-  return engine.ok('create', '--name', 'subject', '--runtime', 'hang', '--network', 'net', ...flags, 'busybox', 'sleep', '1000');
+  return engine.ok(
+    'create',
+    '--name',
+    'subject',
+    '--runtime',
+    'hang',
+    '--network',
+    'net',
+    ...flags,
+    'busybox',
+    'sleep',
+    '1000',
+  );
 }
 
 function running(...flags: string[]): string {
@@ -88,13 +106,24 @@ async function removedWithoutTrace(what: string): Promise<void> {
   assert.equal((await api('GET', '/containers/subject/json')).status, 404);
   await assertUntouched(engine, parent, clean, what);
   // What the hanging runtime had started: it does not say on its command line whose it is.
-  await until(`nothing that the runtime started is left: ${what}`, () => processIds().every((pid) => readText(`/proc/${pid}/environ`).split('\0').every((entry) => entry !== `HANG_MARK=${tools}`)));
+  await until(`nothing that the runtime started is left: ${what}`, () =>
+    processIds().every((pid) =>
+      readText(`/proc/${pid}/environ`)
+        .split('\0')
+        .every((entry) => entry !== `HANG_MARK=${tools}`),
+    ),
+  );
 }
 
 /** Named: the program, its number, the container, after how long, the way out. */
 function assertNamed(answer: Answer, program: string, command: string, id: string): void {
   assert.ok(answer.status === 500 || command === 'exec', answer.text); // an attached one has its status before
-  assert.match(answer.text, new RegExp(`${program} \\(pid \\d+.*\\) did not finish '${command}' of container ${id.slice(0, 12)} within 1.5 s and was killed: .*rm -f`));
+  assert.match(
+    answer.text,
+    new RegExp(
+      `${program} \\(pid \\d+.*\\) did not finish '${command}' of container ${id.slice(0, 12)} within 1.5 s and was killed: .*rm -f`,
+    ),
+  );
 }
 
 /** With the word on their command line. */
@@ -104,8 +133,10 @@ function processesWithArgument(word: string): number[] {
 
 /** Its parent may take a while to ask about it. */
 const gone = (pid: number): boolean => ['Z', undefined].includes(processState(pid));
-const resolver = (): number => processesWritingTo(join(engine.execRoot, 'dns.log'), 'causeway-dns').find((pid) => !gone(pid)) ?? 0;
-const conmonOf = (id: string): number => Number(readFileSync(join(engine.execRoot, 'bundles', id, 'conmon.pid'), 'utf8'));
+const resolver = (): number =>
+  processesWritingTo(join(engine.execRoot, 'dns.log'), 'causeway-dns').find((pid) => !gone(pid)) ?? 0;
+const conmonOf = (id: string): number =>
+  Number(readFileSync(join(engine.execRoot, 'bundles', id, 'conmon.pid'), 'utf8'));
 
 for (const status of ['created', 'exited'] as const) {
   test(`a start whose runtime hangs ends with its name; the container is ${status} as before and starts when it works again`, async () => {
@@ -128,14 +159,20 @@ test('rm -f does not wait for a start that hangs', async () => {
     const began = Date.now();
     await removedWithoutTrace('a start that hung and was removed');
     assert.ok(Date.now() - began < BOUND_MS);
-    assert.match((await start).message, /hang \(pid \d+\) did not finish 'create' .* before somebody who ends the container lost patience/);
+    assert.match(
+      (await start).message,
+      /hang \(pid \d+\) did not finish 'create' .* before somebody who ends the container lost patience/,
+    );
   });
 });
 
 for (const command of ['pause', 'update'] as const) {
   test(`${command} with a runtime that hangs ends with its name, and stop, kill and rm -f do not wait for it`, async () => {
     const id = running();
-    const ask = (): Promise<Answer> => (command === 'pause' ? api('POST', '/containers/subject/pause') : api('POST', '/containers/subject/update', { Memory: 64 << 20, MemorySwap: 64 << 20 }));
+    const ask = (): Promise<Answer> =>
+      command === 'pause'
+        ? api('POST', '/containers/subject/pause')
+        : api('POST', '/containers/subject/update', { Memory: 64 << 20, MemorySwap: 64 << 20 });
     await hanging(command, async () => {
       assertNamed(await whileOthersWork(ask()), 'hang', command, id);
       for (const end of ['stop?t=0', 'kill']) {
@@ -190,7 +227,10 @@ test('a probe whose runtime hangs has failed after its own timeout, and the next
   await until('healthy', () => engine.ok('inspect', '-f', '{{.State.Health.Status}}', 'subject') === 'healthy');
   await hanging('exec', async () => {
     await until('unhealthy', () => engine.ok('inspect', '-f', '{{.State.Health.Status}}', 'subject') === 'unhealthy');
-    assert.match(engine.ok('inspect', '-f', '{{range .State.Health.Log}}{{.Output}}{{end}}', 'subject'), /Health check exceeded timeout \(300ms\): hang \(pid \d+/);
+    assert.match(
+      engine.ok('inspect', '-f', '{{range .State.Health.Log}}{{.Output}}{{end}}', 'subject'),
+      /Health check exceeded timeout \(300ms\): hang \(pid \d+/,
+    );
   });
   await until('healthy again', () => engine.ok('inspect', '-f', '{{.State.Health.Status}}', 'subject') === 'healthy');
   await removedWithoutTrace('probes that hung');
@@ -205,7 +245,11 @@ for (const end of ['stop?t=1', 'kill', 'restart?t=1'] as const) {
     const answer = await whileOthersWork(api('POST', `/containers/subject/${end}`));
     assert.equal(answer.status, 204, answer.text);
     assert.ok(gone(conmon));
-    if (end !== 'restart?t=1') assert.match(engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'subject'), end === 'kill' ? /^exited 137$/ : /^exited 143$/);
+    if (end !== 'restart?t=1')
+      assert.match(
+        engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'subject'),
+        end === 'kill' ? /^exited 137$/ : /^exited 143$/,
+      );
     else assert.equal(engine.ok('exec', 'subject', 'echo', 'works'), 'works');
     assert.match(engine.log, /conmon did not say within 0.5 s how the process ended, and is killed/);
     await removedWithoutTrace(`${end} with a stopped conmon`);
@@ -215,14 +259,18 @@ for (const end of ['stop?t=1', 'kill', 'restart?t=1'] as const) {
 test('rm -f of a container whose conmon is stopped, has a stopped exec, and is asked to attach and to resize', async () => {
   const id = running('-i', '-t');
   engine.ok('exec', '-d', 'subject', 'sleep', '500');
-  const conmons = processesWithArgument(id).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'conmon');
+  const conmons = processesWithArgument(id).filter(
+    (pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'conmon',
+  );
   assert.equal(conmons.length, 2);
   for (const pid of conmons) process.kill(pid, 'SIGSTOP');
   const clients = Array.from({ length: 40 }, () => hijack('/containers/subject/attach?stream=1&stdout=1&stdin=1'));
   // Its queue takes some thousand sizes; then it says so.
   let refused = 0;
   for (let round = 0; round < 60 && refused === 0; round++) {
-    const answers = await Promise.all(Array.from({ length: 100 }, () => api('POST', '/containers/subject/resize?h=65535&w=65535')));
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => api('POST', '/containers/subject/resize?h=65535&w=65535')),
+    );
     refused = answers.filter(({ status, message }) => status === 503 && /conmon does not read/.test(message)).length;
   }
   assert.ok(refused > 0, 'a full control pipe is told of, not waited for');
@@ -236,8 +284,14 @@ test('an exec whose conmon is stopped has ended when its process has', async () 
   const asked = api('POST', '/containers/subject/exec', { Cmd: ['sh', '-c', 'sleep 3; exit 7'], AttachStdout: true });
   const exec = (JSON.parse((await asked).text) as { Id: string }).Id;
   const output = api('POST', `/exec/${exec}/start`, { Detach: false });
-  await until('it runs', async () => (JSON.parse((await api('GET', `/exec/${exec}/json`)).text) as { Pid: number }).Pid > 0);
-  process.kill(Number(readFileSync(join(engine.execRoot, 'bundles', id, 'exec', exec, 'conmon.pid'), 'utf8')), 'SIGSTOP');
+  await until(
+    'it runs',
+    async () => (JSON.parse((await api('GET', `/exec/${exec}/json`)).text) as { Pid: number }).Pid > 0,
+  );
+  process.kill(
+    Number(readFileSync(join(engine.execRoot, 'bundles', id, 'exec', exec, 'conmon.pid'), 'utf8')),
+    'SIGSTOP',
+  );
   assert.equal((await whileOthersWork(output)).status, 200);
   assert.equal((JSON.parse((await api('GET', `/exec/${exec}/json`)).text) as { ExitCode: number }).ExitCode, 7);
   await removedWithoutTrace('an exec with a stopped conmon');
@@ -251,9 +305,17 @@ test('a client that reads nothing: its container is held up, others are not; whe
   const killed = (): number => engine.log.split('how the process ended, and is killed').length;
   const before = killed();
   assert.equal((await whileOthersWork(api('POST', '/containers/subject/start'))).status, 204);
-  const log = join(engine.dataRoot, 'containers', engine.ok('inspect', '-f', '{{.Id}}', 'subject'), `${engine.ok('inspect', '-f', '{{.Id}}', 'subject')}.log`);
+  const log = join(
+    engine.dataRoot,
+    'containers',
+    engine.ok('inspect', '-f', '{{.Id}}', 'subject'),
+    `${engine.ok('inspect', '-f', '{{.Id}}', 'subject')}.log`,
+  );
   let size = -1;
-  await until('it is held up', async () => size === (size = statSync(log).size) && size > 0 && (await sleep(100), size === statSync(log).size));
+  await until(
+    'it is held up',
+    async () => size === (size = statSync(log).size) && size > 0 && (await sleep(100), size === statSync(log).size),
+  );
   assert.equal((await whileOthersWork(api('POST', '/containers/subject/stop?t=1'))).status, 204);
   assert.equal(engine.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'subject'), 'exited 137');
   assert.equal(killed(), before, 'conmon was not held up');
@@ -347,7 +409,12 @@ test('a daemon ends in time although a runtime hangs and clients read nothing', 
     client.pause();
     await until('the runtime hangs', () => processesWithArgument(runtime).length > 0);
     const ended = engine.stop();
-    await until('the daemon has ended', () => Promise.race([ended.then(() => true), new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 20))]), BOUND_MS);
+    await until(
+      'the daemon has ended',
+      () =>
+        Promise.race([ended.then(() => true), new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 20))]),
+      BOUND_MS,
+    );
     client.destroy();
   });
   await engine.boot();
@@ -357,6 +424,8 @@ test('a daemon ends in time although a runtime hangs and clients read nothing', 
 function hijack(path: string): Socket {
   const socket = connect(engine.socket);
   socket.on('error', () => {});
-  socket.write(`${path === '/events' ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n`);
+  socket.write(
+    `${path === '/events' ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n`,
+  );
   return socket;
 }

@@ -16,7 +16,9 @@ before(async () => {
   engine = await TestEngine.start();
   engine.importFixtures();
   engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '1000');
-  ids = Array.from({ length: CONTAINERS }, () => engine.ok('run', '-d', '--link', 'db:database', 'busybox', 'sleep', '1000'));
+  ids = Array.from({ length: CONTAINERS }, () =>
+    engine.ok('run', '-d', '--link', 'db:database', 'busybox', 'sleep', '1000'),
+  );
 });
 
 after(() => engine?.destroy());

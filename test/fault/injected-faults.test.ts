@@ -19,17 +19,22 @@ const SEED = Number(process.env['CAUSEWAY_SEED'] ?? 1);
 const ONLY = process.env['CAUSEWAY_OPERATION'];
 /** With CAUSEWAY_OPERATION: only doors with this in their names. */
 const DOOR = process.env['CAUSEWAY_DOOR'] ?? '';
-const OPERATIONS = [...CONTAINER_OPERATIONS, ...OTHER_OPERATIONS].filter(({ name }) => ONLY === undefined || name === ONLY);
+const OPERATIONS = [...CONTAINER_OPERATIONS, ...OTHER_OPERATIONS].filter(
+  ({ name }) => ONLY === undefined || name === ONLY,
+);
 /** Operations of the short form, and faults in each. */
 const SAMPLE = { operations: 3, faults: 3 };
-const SAMPLED = [CONTAINER_OPERATIONS[1]!, ...Array.from({ length: SAMPLE.operations - 1 }, (_, index) => OPERATIONS[(SEED + index * 5) % OPERATIONS.length]!)];
+const SAMPLED = [
+  CONTAINER_OPERATIONS[1]!,
+  ...Array.from({ length: SAMPLE.operations - 1 }, (_, index) => OPERATIONS[(SEED + index * 5) % OPERATIONS.length]!),
+];
 /** A full form that would take longer than this tries each door with one error only, and says how many it left out. */
 const FULL_SECONDS = Number(process.env['CAUSEWAY_FAULT_SECONDS'] ?? 1200);
 
 const ABOUT =
   'Each visit of a door (`test/harness/doors`), whether it changes something or only looks, fails once with each error that has nothing to do with what was asked: ENOSPC, EIO, EMFILE, ENOMEM, EBUSY. ' +
-  'Then the call is refused in a sentence that is not one of Node\'s, and kernel, disk and API are as before it; the same call, without the fault, succeeds and what it is for works. Or it is done all the same, as a whole. ' +
-  'Running containers and their traffic notice nothing, and the daemon\'s log has no surprise. Left out: what the time given to the operation was too short for; each door comes once before any comes with its other errors.';
+  "Then the call is refused in a sentence that is not one of Node's, and kernel, disk and API are as before it; the same call, without the fault, succeeds and what it is for works. Or it is done all the same, as a whole. " +
+  "Running containers and their traffic notice nothing, and the daemon's log has no surprise. Left out: what the time given to the operation was too short for; each door comes once before any comes with its other errors.";
 
 interface Fault {
   readonly visit: Visit;
@@ -41,16 +46,37 @@ function faultsOf(visits: readonly Visit[]): Fault[] {
   const wanted = visits.filter(({ name }) => name.includes(DOOR));
   const groups = [wanted.filter(({ n }) => n === 1), wanted.filter(({ n }) => n > 1)];
   return groups.flatMap((group) => [
-    ...spread(group.flatMap((visit) => errnosFor(visit).slice(0, 1).map((errno) => ({ visit, errno }))), SEED),
-    ...spread(group.flatMap((visit) => errnosFor(visit).slice(1).map((errno) => ({ visit, errno }))), SEED),
+    ...spread(
+      group.flatMap((visit) =>
+        errnosFor(visit)
+          .slice(0, 1)
+          .map((errno) => ({ visit, errno })),
+      ),
+      SEED,
+    ),
+    ...spread(
+      group.flatMap((visit) =>
+        errnosFor(visit)
+          .slice(1)
+          .map((errno) => ({ visit, errno })),
+      ),
+      SEED,
+    ),
   ]);
 }
 
 function chosen({ name }: Operation, faults: readonly Fault[]): readonly Fault[] {
   if (FULL || ONLY !== undefined) return faults;
-  const sample = SAMPLED.some((operation) => operation.name === name) ? Array.from({ length: SAMPLE.faults }, (_, index) => faults[(SEED * 31 + Math.floor((index * faults.length) / SAMPLE.faults)) % faults.length]!) : [];
+  const sample = SAMPLED.some((operation) => operation.name === name)
+    ? Array.from(
+        { length: SAMPLE.faults },
+        (_, index) => faults[(SEED * 31 + Math.floor((index * faults.length) / SAMPLE.faults)) % faults.length]!,
+      )
+    : [];
   const found = FOUND.filter(({ operation }) => operation === name).map(({ door, n, errno }) => {
-    const fault = faults.find(({ visit, errno: error }) => visit.name.startsWith(door) && (n ?? visit.n) === visit.n && error === errno);
+    const fault = faults.find(
+      ({ visit, errno: error }) => visit.name.startsWith(door) && (n ?? visit.n) === visit.n && error === errno,
+    );
     assert.ok(fault, `${name} no longer goes through ${door}: correct injected/found.ts`);
     return fault;
   });
@@ -68,7 +94,12 @@ describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () =>
   before(begin);
   after(() => stage.strike());
 
-  const today = FULL || ONLY !== undefined ? OPERATIONS : OPERATIONS.filter((operation) => SAMPLED.includes(operation) || FOUND.some((found) => found.operation === operation.name));
+  const today =
+    FULL || ONLY !== undefined
+      ? OPERATIONS
+      : OPERATIONS.filter(
+          (operation) => SAMPLED.includes(operation) || FOUND.some((found) => found.operation === operation.name),
+        );
   for (const operation of today) {
     test(operation.name, { timeout: FULL || ONLY !== undefined ? 3_600_000 : 300_000 }, async () => {
       assert.deepEqual(await tryAll(operation), [], `CAUSEWAY_SEED=${SEED} gives the same sample again`);
@@ -97,7 +128,19 @@ describe('a fault in', { skip: process.getuid?.() !== 0 && 'needs root' }, () =>
         await begin();
       }
     }
-    recordResult({ part: 'Injected faults', about: ABOUT, item: operation.name, counts: { doors: course.visits.length, 'faults injected': tried, refused: outcomes.refused, 'done all the same': outcomes['done all the same'], 'faults left out': faults.length - tried }, violations });
+    recordResult({
+      part: 'Injected faults',
+      about: ABOUT,
+      item: operation.name,
+      counts: {
+        doors: course.visits.length,
+        'faults injected': tried,
+        refused: outcomes.refused,
+        'done all the same': outcomes['done all the same'],
+        'faults left out': faults.length - tried,
+      },
+      violations,
+    });
     return violations;
   }
 });

@@ -39,17 +39,35 @@ after(async () => {
 });
 
 function header(name: string, rest: Partial<TarHeader> = {}): Buffer {
-  const plain = { mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeS: 1, type: '0', linkName: '', userName: '', groupName: '', deviceMajor: 0, deviceMinor: 0 };
+  const plain = {
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    sizeBytes: 0,
+    mtimeS: 1,
+    type: '0',
+    linkName: '',
+    userName: '',
+    groupName: '',
+    deviceMajor: 0,
+    deviceMinor: 0,
+  };
   return formatTarHeader({ ...plain, name, ...rest });
 }
 
 function put(container: string, path: string): { body: ClientRequest; status: Promise<string> } {
-  const body = request({ socketPath: engine.socket, method: 'PUT', path: `/containers/${container}/archive?path=${path}&noOverwriteDirNonDir=1` });
+  const body = request({
+    socketPath: engine.socket,
+    method: 'PUT',
+    path: `/containers/${container}/archive?path=${path}&noOverwriteDirNonDir=1`,
+  });
   const status = new Promise<string>((resolve) => {
     body.on('error', (error) => resolve(error.message)).on('close', () => resolve('closed'));
     body.on('response', (response) => {
       let text = '';
-      response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(`${response.statusCode} ${text}`));
+      response
+        .on('data', (chunk: Buffer) => (text += chunk.toString()))
+        .on('end', () => resolve(`${response.statusCode} ${text}`));
     });
   });
   return { body, status };
@@ -66,10 +84,18 @@ async function send(body: ClientRequest, chunks: Iterable<Buffer>): Promise<void
 
 async function answerTimeMs(): Promise<number> {
   const from = performance.now();
-  assert.ok(await new Promise((resolve) => {
-    const ping = request({ socketPath: engine.socket, path: '/_ping' }, (response) => response.resume().on('end', () => resolve(response.statusCode === 200)));
-    ping.on('error', () => resolve(false)).setTimeout(60_000, () => ping.destroy()).end();
-  }), 'it answers');
+  assert.ok(
+    await new Promise((resolve) => {
+      const ping = request({ socketPath: engine.socket, path: '/_ping' }, (response) =>
+        response.resume().on('end', () => resolve(response.statusCode === 200)),
+      );
+      ping
+        .on('error', () => resolve(false))
+        .setTimeout(60_000, () => ping.destroy())
+        .end();
+    }),
+    'it answers',
+  );
   return performance.now() - from;
 }
 
@@ -113,7 +139,10 @@ test('the API answers while a file of 1 GB is copied in', async (t) => {
   const file = join(engine.dir, 'gigabyte');
   writeFileSync(file, '');
   truncateSync(file, 1_000_000_000);
-  const client = engine.host.spawn('docker', ['cp', file, 'big:/tmp/'], { env: { ...process.env, DOCKER_HOST: engine.url }, stdio: 'ignore' });
+  const client = engine.host.spawn('docker', ['cp', file, 'big:/tmp/'], {
+    env: { ...process.env, DOCKER_HOST: engine.url },
+    stdio: 'ignore',
+  });
   const [code] = (await answersDuring(t, '1 GB', once(client, 'exit'))) as [number];
   assert.equal(code, 0);
   assert.match(engine.ok('diff', 'big'), /A \/tmp\/gigabyte/);
@@ -144,7 +173,11 @@ test('an archive that trickles holds up nobody, and goes when its client does', 
   const slow = Array.from({ length: 12 }, () => put('slow', '/tmp'));
   for (const [i, { body }] of slow.entries()) body.write(header(`slow${i}`, { sizeBytes: 1_000_000 }));
   const other = put('slow', '/tmp');
-  await answersDuring(t, 'trickling', Promise.all([send(other.body, [header('quick'), Buffer.alloc(1024)]), other.status]));
+  await answersDuring(
+    t,
+    'trickling',
+    Promise.all([send(other.body, [header('quick'), Buffer.alloc(1024)]), other.status]),
+  );
   assert.equal(await other.status, '200 ');
   for (const { body } of slow) body.destroy();
   await Promise.all(slow.map(({ status }) => status));
@@ -157,17 +190,49 @@ test('a load or an import whose client leaves while it is unpacked ends there, a
   const blobs = store('blobs/sha256').length;
   // One file, made 300,000 times.
   const layer = Buffer.concat([Buffer.alloc(300_000 * 512, header('f')), Buffer.alloc(1024)]);
-  const config = JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } });
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+  });
   const manifest = JSON.stringify([{ Config: 'c.json', Layers: ['l.tar'], RepoTags: ['left:latest'] }]);
-  const file = (name: string, content: Buffer) => Buffer.concat([header(name, { sizeBytes: content.length }), content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
-  const archive = (form: Buffer) => Buffer.concat([file('c.json', Buffer.from(config)), file('l.tar', form), file('manifest.json', Buffer.from(manifest)), Buffer.alloc(1024)]);
-  for (const [path, body] of [['/images/load', archive(layer)], ['/images/load', archive(gzipSync(layer, { level: 1 }))], ['/images/create?fromSrc=-&repo=left', gzipSync(layer, { level: 1 })]] as const) {
-    const call = request({ socketPath: engine.socket, method: 'POST', path, headers: { 'Content-Length': body.length } });
+  const file = (name: string, content: Buffer) =>
+    Buffer.concat([
+      header(name, { sizeBytes: content.length }),
+      content,
+      Buffer.alloc((512 - (content.length % 512)) % 512),
+    ]);
+  const archive = (form: Buffer) =>
+    Buffer.concat([
+      file('c.json', Buffer.from(config)),
+      file('l.tar', form),
+      file('manifest.json', Buffer.from(manifest)),
+      Buffer.alloc(1024),
+    ]);
+  for (const [path, body] of [
+    ['/images/load', archive(layer)],
+    ['/images/load', archive(gzipSync(layer, { level: 1 }))],
+    ['/images/create?fromSrc=-&repo=left', gzipSync(layer, { level: 1 })],
+  ] as const) {
+    const call = request({
+      socketPath: engine.socket,
+      method: 'POST',
+      path,
+      headers: { 'Content-Length': body.length },
+    });
     call.on('error', () => {});
     call.end(body);
-    await until(`${path} is being unpacked`, () => store('unpack').some((name) => readdirSync(join(engine.dataRoot, 'image/unpack', name)).includes('f')), 60_000);
+    await until(
+      `${path} is being unpacked`,
+      () => store('unpack').some((name) => readdirSync(join(engine.dataRoot, 'image/unpack', name)).includes('f')),
+      60_000,
+    );
     call.destroy();
-    await until(`nothing of ${path} is left`, () => store('unpack').length === 0 && store('ingest').length === 0 && store('blobs/sha256').length === blobs, 60_000);
+    await until(
+      `nothing of ${path} is left`,
+      () => store('unpack').length === 0 && store('ingest').length === 0 && store('blobs/sha256').length === blobs,
+      60_000,
+    );
     assert.equal(engine.ok('images', '-q', 'left'), '');
   }
 });

@@ -19,7 +19,13 @@ before(async () => {
   engine.importFixtures();
   engine.ok('run', '-d', '--name', 'db', 'busybox', 'sleep', '1000');
   engine.ok('run', '-d', '--name', 'web', '--link', 'db:database', '-v', 'volume:/volume', 'busybox', 'sleep', '1000');
-  engine.ok('exec', 'web', 'sh', '-c', 'mkdir /dir; for place in /file /dir/a /dir/b /volume/file; do echo "text of $place" > $place; done');
+  engine.ok(
+    'exec',
+    'web',
+    'sh',
+    '-c',
+    'mkdir /dir; for place in /file /dir/a /dir/b /volume/file; do echo "text of $place" > $place; done',
+  );
   pid = Number(engine.ok('inspect', '-f', '{{.State.Pid}}', 'web'));
 });
 
@@ -31,7 +37,9 @@ afterEach(async () => {
 /** What the command prints when processes of the container keep these files until the API has answered somebody else. */
 async function whileKept(paths: readonly string[], command: string): Promise<string> {
   for (const path of paths) leases.push(await Lease.take(path, pid));
-  const child = engine.host.spawn('env', [`DOCKER_HOST=${engine.url}`, 'sh', '-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = engine.host.spawn('env', [`DOCKER_HOST=${engine.url}`, 'sh', '-c', command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let printed = '';
   child.stdout!.on('data', (data: Buffer) => (printed += data.toString()));
   const ended = once(child, 'close');
@@ -51,8 +59,14 @@ for (const path of ['/file', '/volume/file']) {
 
 test('so do its hosts file, a directory and the whole file system, of which several files are kept', async () => {
   assert.match(await whileKept(['/etc/hosts'], 'docker cp web:/etc/hosts - | tar -xO'), /\tdatabase /);
-  assert.equal(await whileKept(['/dir/a', '/dir/b'], 'docker cp web:/dir - | tar -xO'), 'text of /dir/a\ntext of /dir/b\n');
-  assert.equal(await whileKept(['/dir/a', '/file'], 'docker export web | tar -xO dir/a file'), 'text of /dir/a\ntext of /file\n');
+  assert.equal(
+    await whileKept(['/dir/a', '/dir/b'], 'docker cp web:/dir - | tar -xO'),
+    'text of /dir/a\ntext of /dir/b\n',
+  );
+  assert.equal(
+    await whileKept(['/dir/a', '/file'], 'docker export web | tar -xO dir/a file'),
+    'text of /dir/a\ntext of /file\n',
+  );
 });
 
 test('a passwd file that is kept is waited for by who looks users up in it, and by nobody else', async () => {

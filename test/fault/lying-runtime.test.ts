@@ -13,7 +13,7 @@ import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, type Trac
 /** What each says instead of creating a container; `$pidfile` is where its pid should be. */
 const LIES: Readonly<Record<string, string>> = {
   'done, and nothing is': 'exit 0',
-  'garbage, and fails': "printf '\\000\\377{\"level\":[[[' >&2; exit 3",
+  'garbage, and fails': 'printf \'\\000\\377{"level":[[[\' >&2; exit 3',
   'a pid that is none': 'echo nonsense > "$pidfile"; exit 0',
   'a pid that nobody has': 'echo 4194303 > "$pidfile"; exit 0',
   "somebody else's pid": 'cat "$bystander" > "$pidfile"; exit 0',

@@ -22,10 +22,16 @@ after(async () => {
 /** The body is text: JSON.stringify could not write these numbers. */
 function call(method: string, path: string, body = ''): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: engine.socket, method, path, headers: { 'Content-Type': 'application/json' } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-    });
+    const sent = request(
+      { socketPath: engine.socket, method, path, headers: { 'Content-Type': 'application/json' } },
+      (response) => {
+        let text = '';
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => (text += chunk))
+          .on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });
@@ -36,7 +42,8 @@ const BEYOND = '9223372036854775808';
 const RUNS = 'runs';
 type Expected = typeof RUNS | RegExp;
 
-const unmarshal = (what: string, type: string): RegExp => new RegExp(`cannot unmarshal number ${what} into Go struct field .*of type ${type}`);
+const unmarshal = (what: string, type: string): RegExp =>
+  new RegExp(`cannot unmarshal number ${what} into Go struct field .*of type ${type}`);
 const LIMITS: Readonly<Record<string, Expected>> = {
   [`"Memory":${INT64}`]: RUNS,
   [`"Memory":${BEYOND.replace('8', '9')}`]: unmarshal('\\d+', 'int64'),
@@ -73,7 +80,8 @@ const LIMITS: Readonly<Record<string, Expected>> = {
 const HOST: Readonly<Record<string, Expected>> = {
   ...LIMITS,
   '"Ulimits":[{"Name":"nproc","Soft":18446744073709551615,"Hard":1}]': unmarshal('18446744073709551616', 'int64'),
-  '"Ulimits":[{"Name":"nofile","Soft":10,"Hard":5}]': /ulimit soft limit must be less than or equal to hard limit: 10 > 5/,
+  '"Ulimits":[{"Name":"nofile","Soft":10,"Hard":5}]':
+    /ulimit soft limit must be less than or equal to hard limit: 10 > 5/,
   '"Ulimits":[{"Name":"nofile","Soft":-1,"Hard":5}]': /hard limit: soft: -1 \(unlimited\), hard: 5/,
   [`"ShmSize":${INT64}`]: RUNS,
   '"OomScoreAdj":1001': /range for oom score adj is \[-1000, 1000\]/,
@@ -82,11 +90,16 @@ const HOST: Readonly<Record<string, Expected>> = {
   '"ConsoleSize":[18446744073709551615,2]': RUNS,
   '"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":-1}}]': /invalid tmpfs size -1/,
   [`"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":${INT64}}}]`]: RUNS,
-  '"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"Mode":4294967296}}]': unmarshal('4294967296', 'fs.FileMode'),
+  '"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"Mode":4294967296}}]': unmarshal(
+    '4294967296',
+    'fs.FileMode',
+  ),
   '"DeviceCgroupRules":["c 99999999999:1 rwm"]': /invalid device cgroup rule format/,
   '"StorageOpt":{"size":"-1"}': /--storage-opt is supported only for overlay over xfs/,
-  '"LogConfig":{"Type":"json-file","Config":{"max-size":"-5"}}': /failed to initialize logging driver: invalid size: '-5'/,
-  '"LogConfig":{"Type":"json-file","Config":{"max-size":"999999999999999999999g"}}': /max-size must be a positive number/,
+  '"LogConfig":{"Type":"json-file","Config":{"max-size":"-5"}}':
+    /failed to initialize logging driver: invalid size: '-5'/,
+  '"LogConfig":{"Type":"json-file","Config":{"max-size":"999999999999999999999g"}}':
+    /max-size must be a positive number/,
   '"LogConfig":{"Type":"json-file","Config":{"max-file":"-1"}}': /max-file cannot be less than 1/,
   '"CgroupParent":"../../cwt-odd"': RUNS,
   '"CgroupParent":"a/../../cwt-odd"': RUNS,
@@ -99,7 +112,8 @@ const HOST: Readonly<Record<string, Expected>> = {
 const CONFIG: Readonly<Record<string, Expected>> = {
   [`"StopTimeout":${INT64}`]: RUNS,
   '"StopTimeout":1e19': unmarshal('10000000000000000000', 'int'),
-  [`"Healthcheck":{"Test":["CMD","true"],"Interval":${INT64},"Timeout":${INT64},"StartPeriod":${INT64},"Retries":${INT64}}`]: RUNS,
+  [`"Healthcheck":{"Test":["CMD","true"],"Interval":${INT64},"Timeout":${INT64},"StartPeriod":${INT64},"Retries":${INT64}}`]:
+    RUNS,
   '"Healthcheck":{"Test":["CMD","true"],"Interval":1e19}': unmarshal('10000000000000000000', 'time.Duration'),
   '"Healthcheck":{"Test":["CMD","true"],"Interval":1500000000.5}': unmarshal('1500000000.5', 'time.Duration'),
   '"Healthcheck":{"Test":["CMD","true"],"Retries":1e30}': unmarshal('1e30', 'int'),
@@ -147,7 +161,8 @@ test('a container is made with limits that hold, or not made', async () => {
 
 test('an update that cannot be is refused and changes nothing; after one that can be the container starts again', async () => {
   for (const isUp of [false, true]) {
-    const make = () => engine.ok(...(isUp ? ['run', '-d'] : ['create']), '--network', 'none', 'busybox', 'sleep', '1000');
+    const make = () =>
+      engine.ok(...(isUp ? ['run', '-d'] : ['create']), '--network', 'none', 'busybox', 'sleep', '1000');
     const untouched = make();
     const before = engine.ok('inspect', '-f', '{{json .HostConfig}}', untouched);
     for (const [fragment, expected] of Object.entries(LIMITS)) {
@@ -170,10 +185,25 @@ test('an update that cannot be is refused and changes nothing; after one that ca
 });
 
 test('limits of processor time and of processes are lifted while the container runs', () => {
-  engine.ok('run', '-d', '--name', 'limited', '--network', 'none', '--cpu-quota', '50000', '--pids-limit', '10', 'busybox', 'sleep', '1000');
+  engine.ok(
+    'run',
+    '-d',
+    '--name',
+    'limited',
+    '--network',
+    'none',
+    '--cpu-quota',
+    '50000',
+    '--pids-limit',
+    '10',
+    'busybox',
+    'sleep',
+    '1000',
+  );
   engine.ok('update', '--cpu-quota', '-1', 'limited');
   engine.ok('update', '--pids-limit', '-1', 'limited');
-  const read = (v2: string, v1: string) => engine.ok('exec', 'limited', 'sh', '-c', `cat /sys/fs/cgroup/${v2} /sys/fs/cgroup/${v1} 2>/dev/null; true`);
+  const read = (v2: string, v1: string) =>
+    engine.ok('exec', 'limited', 'sh', '-c', `cat /sys/fs/cgroup/${v2} /sys/fs/cgroup/${v1} 2>/dev/null; true`);
   assert.match(read('cpu.max', 'cpu/cpu.cfs_quota_us'), /^(max|-1)\b/);
   assert.match(read('pids.max', 'pids/pids.max'), /^(max|4194304)$/);
   engine.ok('rm', '-f', 'limited');

@@ -9,7 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { check, run } from '../harness/host.ts';
 
-export const NO_DISKS = process.getuid?.() !== 0 ? 'needs root' : !run('sh', ['-c', 'mkfs.ext4 -V && e2fsck -V && test -e /dev/loop-control']).code ? false : 'needs e2fsprogs and loop devices';
+export const NO_DISKS =
+  process.getuid?.() !== 0
+    ? 'needs root'
+    : !run('sh', ['-c', 'mkfs.ext4 -V && e2fsck -V && test -e /dev/loop-control']).code
+      ? false
+      : 'needs e2fsprogs and loop devices';
 export const DISKS = {
   'that has no journal': ['-O', '^has_journal'],
   'whose journal has the names and not the content': [],

@@ -13,7 +13,9 @@ import { ownCgroupParent, removeCgroupParent } from './traces.ts';
 /** Power goes at one moment, and a copy of the disk takes longer: nothing is written meanwhile. */
 async function holdStill(engine: TestEngine): Promise<void> {
   for (const pid of engine.processes()) process.kill(pid, 'SIGSTOP');
-  await until('all processes stand still', () => engine.processes().every((pid) => !['R', 'S', 'D'].includes(processState(pid) ?? 'Z')));
+  await until('all processes stand still', () =>
+    engine.processes().every((pid) => !['R', 'S', 'D'].includes(processState(pid) ?? 'Z')),
+  );
 }
 
 /** Nothing that ran is there any more, nor what lived in memory. */
@@ -26,7 +28,13 @@ async function loseAllProcesses(engine: TestEngine): Promise<void> {
 /** What a user sees of everything that was made, in one order: the client's own for networks and tags is another each time. */
 function seen(engine: TestEngine): string[] {
   const said = [
-    engine.ok('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}} {{.Image}} {{.Networks}} {{.Mounts}} {{.Labels}}'),
+    engine.ok(
+      'ps',
+      '-a',
+      '--no-trunc',
+      '--format',
+      '{{.ID}} {{.Names}} {{.Image}} {{.Networks}} {{.Mounts}} {{.Labels}}',
+    ),
     engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'),
     engine.ok('volume', 'ls', '--format', '{{.Name}} {{.Labels}}'),
     engine.ok('images', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}'),
@@ -37,7 +45,12 @@ function seen(engine: TestEngine): string[] {
 }
 
 function inOrder(text: string): string {
-  const lines = text.split('\n').map((line) => line.split(' ').map((word) => word.split(',').sort().join(',')).join(' '));
+  const lines = text.split('\n').map((line) =>
+    line
+      .split(' ')
+      .map((word) => word.split(',').sort().join(','))
+      .join(' '),
+  );
   return lines.sort().join('\n');
 }
 
@@ -58,7 +71,21 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       engine.ok('volume', 'create', '--label', 'c=d', 'kept');
       engine.ok('create', '--name', 'made', '--label', 'e=f', 'busybox', 'true');
       engine.ok('create', '--name', 'other', 'busybox', 'true');
-      engine.ok('run', '-d', '--name', 'runs', '--network', 'net', '--network-alias', 'alias', '-p', '8080:80', '-v', 'kept:/kept', 'nginx');
+      engine.ok(
+        'run',
+        '-d',
+        '--name',
+        'runs',
+        '--network',
+        'net',
+        '--network-alias',
+        'alias',
+        '-p',
+        '8080:80',
+        '-v',
+        'kept:/kept',
+        'nginx',
+      );
       engine.ok('network', 'connect', 'net', 'made');
       engine.ok('commit', 'runs', 'committed');
       engine.ok('rename', 'other', 'renamed');
@@ -67,7 +94,9 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       engine.ok('rm', 'removed');
       const before = seen(engine);
       engine.ok('network', 'rm', 'gone');
-      const networks = inOrder(engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'));
+      const networks = inOrder(
+        engine.ok('network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}} {{.Driver}} {{.Labels}}'),
+      );
       await holdStill(engine);
       disk.cut(at);
       await loseAllProcesses(engine);
@@ -78,7 +107,10 @@ for (const [kind, flags] of Object.entries(DISKS)) {
       assert.match(engine.ok('inspect', '-f', '{{.State.Status}}', 'runs'), /exited/);
       for (const name of ['runs', 'made', 'renamed']) engine.ok('start', name);
       assert.match(engine.host.ok('curl', '-s', '--max-time', '5', 'http://127.0.0.1:8080/'), /Welcome/);
-      assert.equal(engine.ok('run', '--rm', '--network', 'net', 'busybox', 'sh', '-c', 'nslookup alias >/dev/null && echo found'), 'found');
+      assert.equal(
+        engine.ok('run', '--rm', '--network', 'net', 'busybox', 'sh', '-c', 'nslookup alias >/dev/null && echo found'),
+        'found',
+      );
       assert.equal(engine.ok('run', '--rm', '--entrypoint', 'echo', 'committed', 'well'), 'well');
     } finally {
       await engine?.destroy();

@@ -23,7 +23,8 @@ export interface Result {
 export const FULL = process.env['CAUSEWAY_FAULT_FULL'] === '1';
 
 /** How long the whole file may take, in the full form of `npm run test:fault -- --minutes N`. */
-export const PART_SECONDS = process.env['CAUSEWAY_PART_SECONDS'] === undefined ? undefined : Number(process.env['CAUSEWAY_PART_SECONDS']);
+export const PART_SECONDS =
+  process.env['CAUSEWAY_PART_SECONDS'] === undefined ? undefined : Number(process.env['CAUSEWAY_PART_SECONDS']);
 
 /** Shares what time there is among items that take turns: what one does not need is the others'. */
 export class Turns {
@@ -51,7 +52,10 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 /** In an order in which however many come first lie evenly among all; another order with another seed. */
 export function spread<T>(items: readonly T[], seed: number): T[] {
   const place = (index: number): number => ((index + seed) * GOLDEN) % 1;
-  return items.map((item, index) => ({ item, at: place(index) })).sort((a, b) => a.at - b.at).map(({ item }) => item);
+  return items
+    .map((item, index) => ({ item, at: place(index) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }
 
 /** Kept only in the full form: the page says nothing about samples. */
@@ -59,5 +63,8 @@ export function recordResult(result: Result): void {
   if (!FULL) return;
   const dir = join(PROJECT, 'dist/fault-results');
   mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, `${`${result.part} ${result.item}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.json`), JSON.stringify(result));
+  writeFileSync(
+    join(dir, `${`${result.part} ${result.item}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.json`),
+    JSON.stringify(result),
+  );
 }

@@ -1,7 +1,16 @@
 /** The daemon as a service: systemd takes its unit, is told when it serves, and nobody else hears of that; what the uninstaller leaves. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -25,19 +34,34 @@ after(async () => {
 test('systemd finds nothing wrong with the unit', (t) => {
   if (run('systemd-analyze', ['--version']).code !== 0) return t.skip('systemd-analyze is not installed');
   const unit = join(dir, 'causeway.service');
-  writeFileSync(unit, readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8').replace('/usr/local/bin/causeway', join(PROJECT, 'bin/causeway')));
+  writeFileSync(
+    unit,
+    readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8').replace(
+      '/usr/local/bin/causeway',
+      join(PROJECT, 'bin/causeway'),
+    ),
+  );
   const { code, out, err } = run('systemd-analyze', ['verify', '--man=no', unit]);
   assert.deepEqual([code, (out + err).split('\n').filter((line) => line.includes('causeway'))], [0, []]);
 });
 
 test('at a boot the unit comes after Docker, which closes what is forwarded only where it is the one that turns forwarding on', () => {
-  const after = /^After=(.*)$/m.exec(readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8'))?.[1]?.split(' ') ?? [];
+  const after =
+    /^After=(.*)$/m.exec(readFileSync(join(PROJECT, 'packaging/causeway.service'), 'utf8'))?.[1]?.split(' ') ?? [];
   for (const unit of ['docker.service', 'snap.docker.dockerd.service']) assert.ok(after.includes(unit), unit);
 });
 
 test('who waits for the service is told when it serves, and no container has the address', async () => {
   const address = join(dir, 'notify');
-  const listener = spawn('python3', ['-c', 'import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nprint("bound",flush=True)\nprint(s.recv(100).decode(),flush=True)', address], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const listener = spawn(
+    'python3',
+    [
+      '-c',
+      'import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nprint("bound",flush=True)\nprint(s.recv(100).decode(),flush=True)',
+      address,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const heard = new Promise<string>((resolve) => {
     let text = '';
     listener.stdout.on('data', (data: Buffer) => (text += data.toString()));
@@ -58,20 +82,51 @@ test('who waits for the service is told when it serves, and no container has the
   const pids = engine.processes();
   assert.ok(pids.length > 1, 'the daemon, the resolver, conmon and what it watches');
   for (const pid of [...pids, Number(engine.ok('inspect', '-f', '{{.State.Pid}}', 'web'))]) {
-    if (pid !== engine.pid) assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'utf8'), /NOTIFY_SOCKET/, String(pid));
+    if (pid !== engine.pid)
+      assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'utf8'), /NOTIFY_SOCKET/, String(pid));
   }
 });
 
 test('the uninstaller leaves nothing of ours on the host but what is asked for again later, and that goes with --purge', () => {
-  const uninstall = (...more: string[]) => engine!.host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), '--data-root', engine!.dataRoot, '--exec-root', engine!.execRoot, '-H', engine!.url, ...more);
-  const forwarding = () => host.ok('cat', ...['ipv4/ip_forward', 'ipv6/conf/all/forwarding', 'ipv4/conf/br-early/forwarding'].map((name) => `/proc/sys/net/${name}`)).trim().split('\n');
+  const uninstall = (...more: string[]) =>
+    engine!.host.run(
+      'sh',
+      join(PROJECT, 'scripts/uninstall.sh'),
+      '--data-root',
+      engine!.dataRoot,
+      '--exec-root',
+      engine!.execRoot,
+      '-H',
+      engine!.url,
+      ...more,
+    );
+  const forwarding = () =>
+    host
+      .ok(
+        'cat',
+        ...['ipv4/ip_forward', 'ipv6/conf/all/forwarding', 'ipv4/conf/br-early/forwarding'].map(
+          (name) => `/proc/sys/net/${name}`,
+        ),
+      )
+      .trim()
+      .split('\n');
   engine!.host.ok('ip', 'link', 'add', 'br-others', 'type', 'bridge');
   engine!.host.ok('nft', 'add', 'table', 'inet', 'others');
   const first = uninstall();
   assert.equal(first.code, 0, first.err);
-  assert.deepEqual(engine!.host.ok('ip', '-o', 'link').split('\n').filter((line) => line !== '').map((line) => line.split(': ')[1]), ['lo', 'br-early', 'br-others']);
+  assert.deepEqual(
+    engine!.host
+      .ok('ip', '-o', 'link')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(': ')[1]),
+    ['lo', 'br-early', 'br-others'],
+  );
   // Others may count on it by now.
-  assert.match(first.out, /IPv4 is still forwarded, because of what others made since the daemon turned that on \(br-others\).*To end that once they need it no more: sysctl -w net\/ipv4\/ip_forward=0\n/);
+  assert.match(
+    first.out,
+    /IPv4 is still forwarded, because of what others made since the daemon turned that on \(br-others\).*To end that once they need it no more: sysctl -w net\/ipv4\/ip_forward=0\n/,
+  );
   assert.deepEqual(forwarding(), ['1', '1', '1']);
   assert.equal(engine!.host.ok('nft', 'list', 'ruleset').trim(), 'table inet others {\n}');
   assert.deepEqual(engine!.processes(), []);
@@ -84,14 +139,27 @@ test('the uninstaller leaves nothing of ours on the host but what is asked for a
 });
 
 test('the uninstaller empties a directory that is a file system of its own or a link, leaves it, and goes on', () => {
-  const [disk, linked, exec] = ['disk', 'linked', 'exec-disk'].map((name) => join(dir, name)) as [string, string, string];
-  for (const path of [disk, exec]) assert.equal(run('sh', ['-c', `mkdir ${path} && mount -t tmpfs cwt ${path}`]).code, 0);
+  const [disk, linked, exec] = ['disk', 'linked', 'exec-disk'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [disk, exec])
+    assert.equal(run('sh', ['-c', `mkdir ${path} && mount -t tmpfs cwt ${path}`]).code, 0);
   try {
     for (const path of [`${disk}/state`, `${disk}/.hidden`, `${disk}/lost+found`, `${exec}/netns`]) mkdirSync(path);
     symlinkSync(disk, linked);
     for (const dataRoot of [linked, disk]) {
       // Twice: what is left is still known for the engine's.
-      const { code, out, err } = host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), '--purge', '--data-root', dataRoot, '--exec-root', exec);
+      const { code, out, err } = host.run(
+        'sh',
+        join(PROJECT, 'scripts/uninstall.sh'),
+        '--purge',
+        '--data-root',
+        dataRoot,
+        '--exec-root',
+        exec,
+      );
       assert.deepEqual([code, err], [0, '']);
       assert.match(out, new RegExp(`${dataRoot} is a mount point or a link: it is emptied, and left`));
       assert.deepEqual([readdirSync(disk), readdirSync(exec)], [['lost+found'], []]);
@@ -106,7 +174,14 @@ test('the uninstaller takes no other directory for one of ours', () => {
   const stranger = join(dir, 'data');
   writeFileSync(stranger, 'x');
   for (const path of [dir, '/etc']) {
-    const { code, err } = run('sh', [join(PROJECT, 'scripts/uninstall.sh'), '--purge', '--data-root', path, '--exec-root', join(dir, 'exec')]);
+    const { code, err } = run('sh', [
+      join(PROJECT, 'scripts/uninstall.sh'),
+      '--purge',
+      '--data-root',
+      path,
+      '--exec-root',
+      join(dir, 'exec'),
+    ]);
     assert.equal(code, 1);
     assert.match(err, /does not look like a directory of the engine/);
   }

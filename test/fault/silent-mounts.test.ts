@@ -3,7 +3,16 @@
  * time; everybody else's requests are answered meanwhile, and nothing of ours that hangs there keeps the daemon from anything.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -28,7 +37,10 @@ function silence(place: string, namespace?: string): SilentFileSystem {
 
 before(async () => {
   mkdirSync(join(tools, 'bin'));
-  writeFileSync(join(tools, 'bin/ps'), `#!/bin/sh\n[ -e ${tools}/ps-hangs ] && exec sleep 1000\nexec /usr/bin/ps "$@"\n`);
+  writeFileSync(
+    join(tools, 'bin/ps'),
+    `#!/bin/sh\n[ -e ${tools}/ps-hangs ] && exec sleep 1000\nexec /usr/bin/ps "$@"\n`,
+  );
   chmodSync(join(tools, 'bin/ps'), 0o755);
   silence(silent);
   silence(join(tools, 'data/volumes/lost'));
@@ -49,8 +61,10 @@ after(async () => {
   rmSync(tools, { recursive: true, force: true });
 });
 
-const api = (method: string, where: string, body?: unknown): Promise<Answer> => callApi(engine.socket, method, where, body, BOUND_MS);
-const create = (name: string, host: object): Promise<Answer> => api('POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: host });
+const api = (method: string, where: string, body?: unknown): Promise<Answer> =>
+  callApi(engine.socket, method, where, body, BOUND_MS);
+const create = (name: string, host: object): Promise<Answer> =>
+  api('POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: host });
 const idIn = ({ text }: Answer): string => (JSON.parse(text) as { Id: string }).Id;
 
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
@@ -68,7 +82,11 @@ async function whileOthersWork(...asked: Promise<Answer>[]): Promise<Answer[]> {
       ['GET', '/containers/json?all=1'],
       ['POST', '/volumes/create', { Name: name }],
       ['DELETE', `/volumes/${name}`],
-      ['POST', `/containers/create?name=${name}`, { Image: 'busybox', Cmd: ['true'], HostConfig: { Binds: [`${tools}/bin:/a`, `${name}:/b`] } }],
+      [
+        'POST',
+        `/containers/create?name=${name}`,
+        { Image: 'busybox', Cmd: ['true'], HostConfig: { Binds: [`${tools}/bin:/a`, `${name}:/b`] } },
+      ],
       ['POST', `/containers/${name}/start`],
       ['DELETE', `/containers/${name}?force=1`],
       ['DELETE', `/volumes/${name}`],
@@ -83,7 +101,8 @@ async function whileOthersWork(...asked: Promise<Answer>[]): Promise<Answer[]> {
   return answers;
 }
 
-const refusal = (place: string, mount?: string): string => `${place} does not answer: ${mount ? `the file system at ${mount}` : 'its file system'} hangs; unmount it or start its server`;
+const refusal = (place: string, mount?: string): string =>
+  `${place} does not answer: ${mount ? `the file system at ${mount}` : 'its file system'} hangs; unmount it or start its server`;
 
 test('the daemon starts over a volume directory that does not answer, and says so', async () => {
   await engine.restart(); // the first one knew of no volumes
@@ -92,16 +111,26 @@ test('the daemon starts over a volume directory that does not answer, and says s
 
 test('creates with a source that does not answer are refused with its name; the next ones at once, without going there', async () => {
   const binds = ['-a', '-b', '-c'].map((name) => create(`subject${name}`, { Binds: [`${silent}:/x`] }));
-  const mounts = ['-d', '-e'].map((name) => create(`subject${name}`, { Mounts: [{ Type: 'bind', Source: silent, Target: '/x' }] }));
+  const mounts = ['-d', '-e'].map((name) =>
+    create(`subject${name}`, { Mounts: [{ Type: 'bind', Source: silent, Target: '/x' }] }),
+  );
   const below = Array.from({ length: 8 }, (_, n) => create(`subject-${n}`, { Binds: [`${silent}/${n}:/x`] }));
   const answers = await whileOthersWork(...binds, ...mounts, ...below);
   for (const { status, message } of answers.slice(0, 5)) assert.deepEqual([status, message], [500, refusal(silent)]);
   answers.slice(5).forEach(({ message }, n) => assert.equal(message, refusal(`${silent}/${n}`, silent)));
   const { asked } = fileSystems[0]!;
   assert.ok(asked > 0 && asked <= 4, `${asked} were sent there`);
-  for (const { message } of await Promise.all([create('subject-f', { Binds: [`${silent}:/x`] }), create('subject-g', { Binds: [`${silent}/a/b:/x`] })])) assert.match(message, /does not answer/);
+  for (const { message } of await Promise.all([
+    create('subject-f', { Binds: [`${silent}:/x`] }),
+    create('subject-g', { Binds: [`${silent}/a/b:/x`] }),
+  ]))
+    assert.match(message, /does not answer/);
   assert.equal(fileSystems[0]!.asked, asked, 'nobody was sent there again');
-  assert.equal((await api('GET', '/containers/json?all=1&filters={"name":["subject"]}')).text.trim(), '[]', 'nothing is left of them');
+  assert.equal(
+    (await api('GET', '/containers/json?all=1&filters={"name":["subject"]}')).text.trim(),
+    '[]',
+    'nothing is left of them',
+  );
 });
 
 for (const mode of ['rw', 'ro']) {
@@ -113,7 +142,11 @@ for (const mode of ['rw', 'ro']) {
     symlinkSync(silent, link);
     const [answer] = await whileOthersWork(api('POST', `/containers/later-${mode}/start`));
     assert.deepEqual([answer!.status, answer!.message], [500, refusal(link, silent)]);
-    const state = (JSON.parse((await api('GET', `/containers/later-${mode}/json`)).text) as { State: { Status: string; Error: string } }).State;
+    const state = (
+      JSON.parse((await api('GET', `/containers/later-${mode}/json`)).text) as {
+        State: { Status: string; Error: string };
+      }
+    ).State;
     assert.deepEqual([state.Status, state.Error], ['created', refusal(link, silent)]);
     unlinkSync(link);
     symlinkSync(join(tools, 'bin'), link);
@@ -127,7 +160,8 @@ test('a volume whose directory does not answer is neither made, mounted nor remo
   const [found] = await whileOthersWork(api('POST', '/volumes/create', { Name: 'found' }));
   assert.deepEqual([found!.status, found!.message], [500, refusal(place('found'))]);
 
-  for (const name of ['mute', 'loose']) assert.equal((await api('POST', '/volumes/create', { Name: name })).status, 201);
+  for (const name of ['mute', 'loose'])
+    assert.equal((await api('POST', '/volumes/create', { Name: name })).status, 201);
   const mute = silence(place('mute'), `/proc/${engine.pid}/ns/mnt`);
   try {
     const [created, removed, pruned] = await whileOthersWork(
@@ -135,7 +169,8 @@ test('a volume whose directory does not answer is neither made, mounted nor remo
       api('DELETE', '/volumes/mute?force=1'),
       api('POST', '/volumes/prune?filters={"all":["true"]}'),
     );
-    for (const answer of [created, removed]) assert.deepEqual([answer!.status, answer!.message], [500, refusal(place('mute'))]);
+    for (const answer of [created, removed])
+      assert.deepEqual([answer!.status, answer!.message], [500, refusal(place('mute'))]);
     assert.equal(pruned!.status, 200, pruned!.text);
     assert.match(pruned!.text, /"loose"/);
     assert.doesNotMatch(pruned!.text, /"mute"/);
@@ -147,7 +182,14 @@ test('a volume whose directory does not answer is neither made, mounted nor remo
 });
 
 test('a device that is looked for there is refused like a mount', async () => {
-  assert.equal((await create('device', { Devices: [{ PathOnHost: `${silent}/null`, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }] })).status, 201);
+  assert.equal(
+    (
+      await create('device', {
+        Devices: [{ PathOnHost: `${silent}/null`, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }],
+      })
+    ).status,
+    201,
+  );
   const [answer] = await whileOthersWork(api('POST', '/containers/device/start'));
   assert.match(answer!.message, /hang\/null does not answer/);
 });
@@ -156,18 +198,33 @@ test('cp of what does not answer is refused with its name, the next one without 
   assert.equal((await create('copied', { Binds: ['x', 'y'].map((name) => `${tools}/${name}:/${name}`) })).status, 201);
   const archive = (where: string): string => `/containers/copied/archive?path=${encodeURIComponent(where)}`;
   const dead = fileSystems.slice(-2);
-  for (const [where, place] of [['/x/dead/a', 'x'], ['/y', 'y']] as const) {
+  for (const [where, place] of [
+    ['/x/dead/a', 'x'],
+    ['/y', 'y'],
+  ] as const) {
     const [answer] = await whileOthersWork(api('GET', archive(where)));
     assert.deepEqual([answer!.status, answer!.message], [500, refusal(join(tools, place, 'dead'))], where);
   }
   const asked = dead.map((one) => one.asked);
-  assert.ok(asked.every((count) => count > 0), 'somebody was sent there');
-  for (const [method, where] of [['GET', '/x/dead/b'], ['PUT', '/x/dead'], ['GET', '/x'], ['HEAD', '/y/dead/b']] as const) {
+  assert.ok(
+    asked.every((count) => count > 0),
+    'somebody was sent there',
+  );
+  for (const [method, where] of [
+    ['GET', '/x/dead/b'],
+    ['PUT', '/x/dead'],
+    ['GET', '/x'],
+    ['HEAD', '/y/dead/b'],
+  ] as const) {
     const { status, message } = await api(method, archive(where));
     assert.equal(status, 500);
     if (method !== 'HEAD') assert.match(message, /dead does not answer/);
   }
-  assert.deepEqual(dead.map((one) => one.asked), asked, 'nobody was sent there again');
+  assert.deepEqual(
+    dead.map((one) => one.asked),
+    asked,
+    'nobody was sent there again',
+  );
 
   // By a process of its own too: the way there might lead to the silent one.
   writeFileSync(join(tools, 'x/told'), 'a word');
@@ -181,7 +238,10 @@ test('cp of what does not answer is refused with its name, the next one without 
     assert.equal(readFileSync(join(tools, 'x/tree/deep/file'), 'utf8').length, 3 << 20);
     engine.ok('cp', 'copied:/x/tree', join(box, 'back'));
     assert.equal(readFileSync(join(box, 'back/deep/file'), 'utf8').length, 3 << 20);
-    assert.match(engine.docker('cp', 'copied:/x/nosuch', box).err, /Could not find the file \/x\/nosuch in container copied/);
+    assert.match(
+      engine.docker('cp', 'copied:/x/nosuch', box).err,
+      /Could not find the file \/x\/nosuch in container copied/,
+    );
     assert.match(engine.docker('cp', join(box, 'told'), 'copied:/x/told/below').err, /not a directory|Not a directory/);
   } finally {
     rmSync(box, { recursive: true });

@@ -19,7 +19,7 @@ const CLIENTS = 4;
 const MAX_SILENCE_MS = 1000;
 const ABOUT =
   `${CLIENTS} clients create, start, connect, publish, exec, copy, follow and cut off, stop and remove; two containers beside them talk on. ` +
-  'A violation is an answer of 500 or none, a gap in the others\' traffic, something that is left in kernel, disk or API, an open descriptor, or a second without an answer to `/_ping` in which the daemon itself was at work.';
+  "A violation is an answer of 500 or none, a gap in the others' traffic, something that is left in kernel, disk or API, an open descriptor, or a second without an answer to `/_ping` in which the daemon itself was at work.";
 
 const parent = ownCgroupParent();
 let engine: TestEngine;
@@ -63,7 +63,11 @@ async function live(api: Caller, random: Random, name: string, wrong: string[]):
   await call('POST', `/containers/${name}/start`);
   const steps = [
     async () => {
-      const body = await call('POST', `/containers/${name}/exec`, { Cmd: ['sh', '-c', 'echo hello; cat /etc/hosts'], AttachStdout: true, AttachStderr: true });
+      const body = await call('POST', `/containers/${name}/exec`, {
+        Cmd: ['sh', '-c', 'echo hello; cat /etc/hosts'],
+        AttachStdout: true,
+        AttachStderr: true,
+      });
       await call('POST', `/exec/${(JSON.parse(body) as { Id: string }).Id}/start`, { Detach: random.once(3) });
     },
     () => call('GET', `/containers/${name}/archive?path=/etc`),
@@ -94,31 +98,45 @@ function cutOff(path: string): Promise<void> {
   });
 }
 
-test('clients that do everything at once leave nothing, and nobody waits for them', { timeout: (SECONDS + 240) * 1000, skip: process.getuid?.() !== 0 && 'needs root' }, async (t) => {
-  const untouched = traces(engine, parent);
-  const open = openCount();
-  const wrong: string[] = [];
-  let [lives, calls] = [0, 0];
-  const end = Date.now() + SECONDS * 1000;
-  await Promise.all(
-    Array.from({ length: CLIENTS }, async (_, client) => {
-      const random = new Random(client + 1);
-      const api = new Caller(engine.socket);
-      for (let round = 0; Date.now() < end && wrong.length === 0; round++) {
-        const made = await live(api, random, `soak-${client}-${round}`, wrong);
-        calls += made;
-        lives++;
-      }
-    }),
-  );
-  const silence = await pings.longestSilence();
-  const tooSilent = FULL ? tooLong(silence, MAX_SILENCE_MS) : undefined;
-  if (tooSilent !== undefined) wrong.push(tooSilent);
-  wrong.push(...(await bystanders.complaints()));
-  await assertUntouched(engine, parent, untouched, 'the soak', { timeoutMs: 20_000 }).catch((error: Error) => wrong.push(error.message));
-  const more = openCount() - open;
-  if (more > 24) wrong.push(`${more} descriptors more are open`);
-  recordResult({ part: 'Soak', about: ABOUT, item: `${CLIENTS} clients, ${SECONDS} s`, counts: { calls, 'containers that lived': lives }, violations: wrong });
-  t.diagnostic(`${lives} containers, ${calls} calls, longest silence ${silence.silentMs} ms, ${more} descriptors more`);
-  assert.deepEqual(wrong, []);
-});
+test(
+  'clients that do everything at once leave nothing, and nobody waits for them',
+  { timeout: (SECONDS + 240) * 1000, skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const untouched = traces(engine, parent);
+    const open = openCount();
+    const wrong: string[] = [];
+    let [lives, calls] = [0, 0];
+    const end = Date.now() + SECONDS * 1000;
+    await Promise.all(
+      Array.from({ length: CLIENTS }, async (_, client) => {
+        const random = new Random(client + 1);
+        const api = new Caller(engine.socket);
+        for (let round = 0; Date.now() < end && wrong.length === 0; round++) {
+          const made = await live(api, random, `soak-${client}-${round}`, wrong);
+          calls += made;
+          lives++;
+        }
+      }),
+    );
+    const silence = await pings.longestSilence();
+    const tooSilent = FULL ? tooLong(silence, MAX_SILENCE_MS) : undefined;
+    if (tooSilent !== undefined) wrong.push(tooSilent);
+    wrong.push(...(await bystanders.complaints()));
+    await assertUntouched(engine, parent, untouched, 'the soak', { timeoutMs: 20_000 }).catch((error: Error) =>
+      wrong.push(error.message),
+    );
+    const more = openCount() - open;
+    if (more > 24) wrong.push(`${more} descriptors more are open`);
+    recordResult({
+      part: 'Soak',
+      about: ABOUT,
+      item: `${CLIENTS} clients, ${SECONDS} s`,
+      counts: { calls, 'containers that lived': lives },
+      violations: wrong,
+    });
+    t.diagnostic(
+      `${lives} containers, ${calls} calls, longest silence ${silence.silentMs} ms, ${more} descriptors more`,
+    );
+    assert.deepEqual(wrong, []);
+  },
+);

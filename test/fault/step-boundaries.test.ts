@@ -65,7 +65,9 @@ describe('killed at the boundaries of', { skip: process.getuid?.() !== 0 && 'nee
         else count.notReached++;
       } catch (error) {
         count.killed++;
-        violations.push(`${operation.name}, killed before ${visit.name} (${visit.n}): ${(error as Error).message}\n${stage.engine.log.split('\n').slice(-8).join('\n')}`);
+        violations.push(
+          `${operation.name}, killed before ${visit.name} (${visit.n}): ${(error as Error).message}\n${stage.engine.log.split('\n').slice(-8).join('\n')}`,
+        );
         count.packets += stage.bystanders.packets;
         await stage.strike(); // whatever it left must not be blamed on the next one
         await begin();
@@ -76,7 +78,13 @@ describe('killed at the boundaries of', { skip: process.getuid?.() !== 0 && 'nee
       part: 'Step boundaries',
       about: ABOUT,
       item: operation.name,
-      counts: { boundaries: boundaries.visits.length, kills: count.killed, 'not reached': count.notReached, 'boundaries left out': wanted.length - count.killed - count.notReached, "bystanders' packets": count.packets + stage.bystanders.packets },
+      counts: {
+        boundaries: boundaries.visits.length,
+        kills: count.killed,
+        'not reached': count.notReached,
+        'boundaries left out': wanted.length - count.killed - count.notReached,
+        "bystanders' packets": count.packets + stage.bystanders.packets,
+      },
       violations,
     });
     return violations;

@@ -37,11 +37,20 @@ export function traces(engine: TestEngine, cgroupParent: string, dataRoot = engi
 function difference(before: Traces, after: Traces): string {
   const old = new Set(before.lines);
   const now = new Set(after.lines);
-  return [...after.lines.filter((line) => !old.has(line)).map((line) => `+ ${line}`), ...before.lines.filter((line) => !now.has(line)).map((line) => `- ${line}`)].join('\n');
+  return [
+    ...after.lines.filter((line) => !old.has(line)).map((line) => `+ ${line}`),
+    ...before.lines.filter((line) => !now.has(line)).map((line) => `- ${line}`),
+  ].join('\n');
 }
 
 /** Fails unless everything is as `before`, at the latest after a moment: files and links are deleted in the background. */
-export async function assertUntouched(engine: TestEngine, cgroupParent: string, before: Traces, what: string, options: { dataRoot?: string; timeoutMs?: number } = {}): Promise<void> {
+export async function assertUntouched(
+  engine: TestEngine,
+  cgroupParent: string,
+  before: Traces,
+  what: string,
+  options: { dataRoot?: string; timeoutMs?: number } = {},
+): Promise<void> {
   let left = '';
   for (const end = Date.now() + (options.timeoutMs ?? 5000); ; await sleep(50)) {
     left = difference(before, traces(engine, cgroupParent, options.dataRoot));
@@ -52,13 +61,19 @@ export async function assertUntouched(engine: TestEngine, cgroupParent: string, 
 }
 
 function links(engine: TestEngine): string[] {
-  const list = JSON.parse(engine.host.ok('ip', '-j', '-d', 'link', 'show')) as { ifname: string; master?: string; linkinfo?: { info_kind?: string } }[];
+  const list = JSON.parse(engine.host.ok('ip', '-j', '-d', 'link', 'show')) as {
+    ifname: string;
+    master?: string;
+    linkinfo?: { info_kind?: string };
+  }[];
   return list.map((link) => `link ${link.ifname} ${link.linkinfo?.info_kind ?? ''} ${link.master ?? ''}`.trim());
 }
 
 /** One line for each table, chain, rule and element; handles and counters are no content. */
 function firewall(engine: TestEngine): string[] {
-  const { nftables } = JSON.parse(engine.host.ok('nft', '-j', 'list', 'ruleset')) as { nftables: Record<string, Record<string, unknown>>[] };
+  const { nftables } = JSON.parse(engine.host.ok('nft', '-j', 'list', 'ruleset')) as {
+    nftables: Record<string, Record<string, unknown>>[];
+  };
   return nftables.flatMap((item) => {
     const [kind, body] = Object.entries(item)[0]!;
     if (kind === 'metainfo') return [];
@@ -80,7 +95,15 @@ export function processes(engine: TestEngine): string[] {
     if (argv[0] === '') return [];
     const program = argv[0]!.split('/').at(-1)!;
     const id = argv[argv.indexOf('-c') + 1];
-    if (program === 'node') return [`process ${argv.find((arg) => arg.endsWith('.mjs') || arg.endsWith('.cjs'))?.split('/').at(-1) ?? argv.join(' ')}`];
+    if (program === 'node')
+      return [
+        `process ${
+          argv
+            .find((arg) => arg.endsWith('.mjs') || arg.endsWith('.cjs'))
+            ?.split('/')
+            .at(-1) ?? argv.join(' ')
+        }`,
+      ];
     return [`process ${program} ${argv.includes('-c') ? id : argv.join(' ')}`];
   });
 }
@@ -89,9 +112,13 @@ export function processes(engine: TestEngine): string[] {
 export function cgroups(parent: string): string[] {
   const below = (path: string): string[] => {
     if (!existsSync(path)) return [];
-    return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => [join(path, entry.name), ...below(join(path, entry.name))]);
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => [join(path, entry.name), ...below(join(path, entry.name))]);
   };
-  return cgroupRoots().flatMap((root) => below(root + parent)).map((path) => `cgroup ${path}`);
+  return cgroupRoots()
+    .flatMap((root) => below(root + parent))
+    .map((path) => `cgroup ${path}`);
 }
 
 /** The parent directory itself stays, as /sys/fs/cgroup/x/docker does; a test takes it away at the end. */
@@ -107,14 +134,23 @@ export function removeCgroupParent(parent: string): void {
 
 function cgroupRoots(): string[] {
   const base = '/sys/fs/cgroup';
-  return [base, ...readdirSync(base, { withFileTypes: true }).filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => join(base, entry.name))];
+  return [
+    base,
+    ...readdirSync(base, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+      .map((entry) => join(base, entry.name)),
+  ];
 }
 
 /** Mounts under our directories, in the daemon's mount namespace, or while there is no daemon in that of what it left. */
 function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[] {
   const holder = namespaceHolder(engine);
   if (holder === undefined) return [];
-  return readText(`/proc/${holder}/mountinfo`).split('\n').map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(engine.dir) || point.startsWith(dataRoot)).map((point) => `mount ${point.replace(dataRoot, '/data').replace(engine.dir, '')}`);
+  return readText(`/proc/${holder}/mountinfo`)
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(engine.dir) || point.startsWith(dataRoot))
+    .map((point) => `mount ${point.replace(dataRoot, '/data').replace(engine.dir, '')}`);
 }
 
 function namespaceHolder(engine: TestEngine): number | undefined {
@@ -141,16 +177,22 @@ function listed(root: string): string[] {
 
 function files(name: string, root: string): string[] {
   // The copy of the state is written when things have settled, whatever was done.
-  const skip = (path: string): boolean => path === 'state/copy.jsonl' || /^image\/(blobs|layers|init)\/./.test(path) && path.split('/').length > 3;
-  return listed(root).filter((path) => !skip(path) && !/\/(merged|diff|work)\//.test(path)).map((path) => `file ${name}/${path}`);
+  const skip = (path: string): boolean =>
+    path === 'state/copy.jsonl' || (/^image\/(blobs|layers|init)\/./.test(path) && path.split('/').length > 3);
+  return listed(root)
+    .filter((path) => !skip(path) && !/\/(merged|diff|work)\//.test(path))
+    .map((path) => `file ${name}/${path}`);
 }
 
 /** Listening and bound sockets of the host, with who has them. */
 function ports(engine: TestEngine): string[] {
-  return check(engine.host.run('ss', '-Hlntu')).out.split('\n').filter(Boolean).map((line) => {
-    const [protocol, , , , local] = line.split(/\s+/);
-    return `port ${protocol} ${local}`;
-  });
+  return check(engine.host.run('ss', '-Hlntu'))
+    .out.split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [protocol, , , , local] = line.split(/\s+/);
+      return `port ${protocol} ${local}`;
+    });
 }
 
 export function readText(path: string): string {

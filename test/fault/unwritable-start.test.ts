@@ -26,19 +26,52 @@ function leave(bytes: number): void {
   writeFileSync(join(disk, 'filler'), Buffer.alloc(bavail * bsize - bytes, 7));
 }
 
-const network = (): string => host.ok('ip', '-br', 'link').split('\n').sort().join('\n') + host.ok('nft', 'list', 'ruleset');
-const mounts = (): string[] => readFileSync('/proc/self/mounts', 'utf8').split('\n').filter((line) => line.includes(dir));
+const network = (): string =>
+  host.ok('ip', '-br', 'link').split('\n').sort().join('\n') + host.ok('nft', 'list', 'ruleset');
+const mounts = (): string[] =>
+  readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(dir));
 
 /** The sentence that the daemon gave up with. */
 function sentence(roots: { data?: string; exec?: string }): string {
-  const [data, exec, socket] = [roots.data ?? join(dir, 'data'), roots.exec ?? join(dir, 'exec'), join(dir, 'api.sock')];
+  const [data, exec, socket] = [
+    roots.data ?? join(dir, 'data'),
+    roots.exec ?? join(dir, 'exec'),
+    join(dir, 'api.sock'),
+  ];
   const before = { network: network(), mounts: mounts() };
-  const ran = host.run('timeout', '30', join(PROJECT, 'bin/causeway'), 'daemon', '-H', `unix://${socket}`, '--data-root', data, '--exec-root', exec, '--pidfile', join(dir, 'pid'), '--default-bridge-name', 'docker0');
+  const ran = host.run(
+    'timeout',
+    '30',
+    join(PROJECT, 'bin/causeway'),
+    'daemon',
+    '-H',
+    `unix://${socket}`,
+    '--data-root',
+    data,
+    '--exec-root',
+    exec,
+    '--pidfile',
+    join(dir, 'pid'),
+    '--default-bridge-name',
+    'docker0',
+  );
   assert.equal(ran.code, 1, ran.err);
-  const said = ran.err.trim().split('\n').filter((line) => !line.startsWith('{'));
+  const said = ran.err
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('{'));
   assert.equal(said.length, 1, ran.err);
   assert.equal(run('pgrep', ['-f', dir]).out, '', `processes are left after: ${said[0]}`);
-  for (const path of [socket, join(dir, 'pid'), join(exec, 'causeway.pid'), join(data, 'daemon.pid'), join(exec, 'dns.sock')]) assert.ok(!existsSync(path), `${path} is left after: ${said[0]}`);
+  for (const path of [
+    socket,
+    join(dir, 'pid'),
+    join(exec, 'causeway.pid'),
+    join(data, 'daemon.pid'),
+    join(exec, 'dns.sock'),
+  ])
+    assert.ok(!existsSync(path), `${path} is left after: ${said[0]}`);
   assert.deepEqual({ network: network(), mounts: mounts() }, before, said[0]);
   return said[0]!;
 }
@@ -59,7 +92,9 @@ describe('a daemon', { skip: NEEDS_ROOT }, () => {
   });
 
   const full = (root: string, flag: string): RegExp =>
-    new RegExp(`^causeway: failed to start daemon: ${root} cannot be written to \\(.*no space left on device\\): make room there and start the daemon again, or choose another directory with ${flag}$`);
+    new RegExp(
+      `^causeway: failed to start daemon: ${root} cannot be written to \\(.*no space left on device\\): make room there and start the daemon again, or choose another directory with ${flag}$`,
+    );
 
   for (const bytes of FULL ? [0, 4096, 65536, 98304, 262144] : [0, 98304]) {
     test(`with ${bytes} bytes for its data`, () => {
@@ -90,7 +125,12 @@ describe('a daemon', { skip: NEEDS_ROOT }, () => {
     check(run('mount', ['-o', 'remount,ro', disk]));
     for (const name of ['made', 'new']) {
       const path = join(disk, name);
-      assert.match(sentence({ data: path }), new RegExp(`^causeway: failed to start daemon: ${path} cannot be written to \\(.*read-only file system\\): mount it read-write and start the daemon again, or choose another directory with --data-root$`));
+      assert.match(
+        sentence({ data: path }),
+        new RegExp(
+          `^causeway: failed to start daemon: ${path} cannot be written to \\(.*read-only file system\\): mount it read-write and start the daemon again, or choose another directory with --data-root$`,
+        ),
+      );
       assert.match(sentence({ exec: path }), new RegExp(`${path} cannot be written to .*--exec-root$`));
     }
   });

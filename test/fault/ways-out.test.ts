@@ -35,7 +35,11 @@ function assertCanary(): void {
 
 /** An image of what a shell script makes in an empty directory that has busybox. */
 function image(name: string, script: string): void {
-  check(engine.shell(`d=$(mktemp -d) && cd $d && mkdir -p bin etc tmp && cp $(command -v busybox) bin/ && ln -s busybox bin/sh && ${script} && tar -c . | docker import - ${name} >/dev/null; r=$?; rm -rf $d; exit $r`));
+  check(
+    engine.shell(
+      `d=$(mktemp -d) && cd $d && mkdir -p bin etc tmp && cp $(command -v busybox) bin/ && ln -s busybox bin/sh && ${script} && tar -c . | docker import - ${name} >/dev/null; r=$?; rm -rf $d; exit $r`,
+    ),
+  );
 }
 
 /** The real client; what hangs is ended, with the container's own reason to hang named in the assertion. */
@@ -72,7 +76,11 @@ test('cp through a volume whose mount point is a link to /usr/sbin runs nothing 
       }
     }
     const put = within20s('cp', join(engine.dir, 'in'), `${name}:/var/lib/db/file`);
-    assert.equal(existsSync(mark) ? readFileSync(mark, 'utf8') : '', '', `${target}: programs of the volume ran on the host`);
+    assert.equal(
+      existsSync(mark) ? readFileSync(mark, 'utf8') : '',
+      '',
+      `${target}: programs of the volume ran on the host`,
+    );
     assert.equal(put.code, 0, `${target}: ${put.err}`);
     assert.equal(readFileSync(join(volume, 'file'), 'utf8'), 'put', 'it is in the volume');
     // The runtime mounts it where the link leads, and so does cp.
@@ -90,7 +98,9 @@ test('a link in the place of /proc, or of any directory, leads to nothing of the
     mkdirSync(tree, { recursive: true });
     check(run('sh', ['-c', `cd ${tree} && rm -rf * && ln -s ${canary} ${place}`]));
     // As a client may ask that does not mind files in the place of directories.
-    const put = engine.shell(`tar -C ${tree} -c ${place} | curl -s --max-time 20 --unix-socket ${engine.socket} -T - 'http://x/containers/relinked/archive?path=/'`);
+    const put = engine.shell(
+      `tar -C ${tree} -c ${place} | curl -s --max-time 20 --unix-socket ${engine.socket} -T - 'http://x/containers/relinked/archive?path=/'`,
+    );
     assert.equal(`${put.code}${put.out}`, '0');
     assert.equal(engine.shell(`docker cp relinked:/${place} - | tar -t`).out, `${place}\n`, 'the link is there');
     for (const path of [`/${place}/secret`, `/${place}/`, `/${place}`]) {
@@ -110,17 +120,41 @@ function swapper(volume: string, name: string, target: string): void {
   engine.ok('run', '-d', '--name', 'swapper', '-v', `${volume}:/v`, 'busybox', 'sh', '-c', loop);
 }
 
-const mounted = (volume: string, subpath: string) => ['--mount', `type=volume,source=${volume},target=/x,volume-subpath=${subpath}`];
+const mounted = (volume: string, subpath: string) => [
+  '--mount',
+  `type=volume,source=${volume},target=/x,volume-subpath=${subpath}`,
+];
 
-test('a subpath of a volume is inside of the volume: links out are refused when a container starts, in Docker\'s words', () => {
-  engine.ok('run', '--rm', '-v', 'sub:/v', 'busybox', 'sh', '-c', `mkdir -p /v/real/deep && echo mine > /v/real/deep/f && ln -s ${canary} /v/out && ln -s ../../../../../../../../..${canary} /v/up && ln -s real /v/in && mkdir /v/nested && ln -s ${canary} /v/nested/out && ln -s /proc/self/root /v/magic`);
+test("a subpath of a volume is inside of the volume: links out are refused when a container starts, in Docker's words", () => {
+  engine.ok(
+    'run',
+    '--rm',
+    '-v',
+    'sub:/v',
+    'busybox',
+    'sh',
+    '-c',
+    `mkdir -p /v/real/deep && echo mine > /v/real/deep/f && ln -s ${canary} /v/out && ln -s ../../../../../../../../..${canary} /v/up && ln -s real /v/in && mkdir /v/nested && ln -s ${canary} /v/nested/out && ln -s /proc/self/root /v/magic`,
+  );
   const run = (subpath: string, client: 'docker' | 'causeway' = 'causeway') =>
-    engine[client]('run', '--rm', ...mounted('sub', subpath), 'busybox', 'sh', '-c', 'cat /x/secret /x/f; echo evil > /x/secret; ls /x');
+    engine[client](
+      'run',
+      '--rm',
+      ...mounted('sub', subpath),
+      'busybox',
+      'sh',
+      '-c',
+      'cat /x/secret /x/f; echo evil > /x/secret; ls /x',
+    );
   for (const subpath of ['out', 'up', 'nested/out', 'out/../out', 'magic', 'magic/tmp']) {
     const ran = run(subpath);
     assert.doesNotMatch(ran.out, new RegExp(CANARY), subpath);
     assert.notEqual(ran.code, 0, `${subpath}: ${ran.out}`);
-    assert.match(ran.err, /path concatenation escapes the base directory|must be a relative path within the volume/, subpath);
+    assert.match(
+      ran.err,
+      /path concatenation escapes the base directory|must be a relative path within the volume/,
+      subpath,
+    );
     assertCanary();
   }
   assert.match(run('real/deep').out, /^mine/m);
@@ -135,8 +169,15 @@ test('a subpath of a volume is inside of the volume: links out are refused when 
   assert.notEqual(engine.docker('start', '-a', 'again').code, 0);
   assert.equal(engine.docker('cp', 'again:/x/secret', '-').out, '');
   engine.ok('rm', 'again');
-  assert.deepEqual(existsSync(join(engine.execRoot, 'subpaths')) ? readdirSync(join(engine.execRoot, 'subpaths')) : [], []);
-  assert.equal(engine.ok('run', '--rm', '-v', 'sub:/v', 'busybox', 'cat', '/v/was/deep/f'), 'mine', 'and nothing of the volume is gone');
+  assert.deepEqual(
+    existsSync(join(engine.execRoot, 'subpaths')) ? readdirSync(join(engine.execRoot, 'subpaths')) : [],
+    [],
+  );
+  assert.equal(
+    engine.ok('run', '--rm', '-v', 'sub:/v', 'busybox', 'cat', '/v/was/deep/f'),
+    'mine',
+    'and nothing of the volume is gone',
+  );
   assertCanary();
 });
 
@@ -145,7 +186,15 @@ test('a subpath that is swapped for a link while containers start never is a dir
   try {
     const until = Date.now() + 4000;
     for (let round = 0; round < 60 && Date.now() < until; round++) {
-      const ran = engine.causeway('run', '--rm', ...mounted('race', 'sub'), 'busybox', 'sh', '-c', 'cat /x/secret; echo evil > /x/new');
+      const ran = engine.causeway(
+        'run',
+        '--rm',
+        ...mounted('race', 'sub'),
+        'busybox',
+        'sh',
+        '-c',
+        'cat /x/secret; echo evil > /x/new',
+      );
       assert.doesNotMatch(ran.out, new RegExp(CANARY));
       assertCanary();
     }
@@ -155,7 +204,10 @@ test('a subpath that is swapped for a link while containers start never is a dir
 });
 
 test('what the image has goes into a new volume while another container swaps links in that volume', () => {
-  image('full', 'mkdir -p v/sub/deep && for i in 1 2 3 4 5 6 7 8 9; do echo $i > v/sub/new$i; echo $i > v/sub/deep/new$i; done');
+  image(
+    'full',
+    'mkdir -p v/sub/deep && for i in 1 2 3 4 5 6 7 8 9; do echo $i > v/sub/new$i; echo $i > v/sub/deep/new$i; done',
+  );
   for (let round = 0; round < 4; round++) {
     engine.ok('volume', 'create', 'filled');
     swapper('filled', 'sub', canary);
@@ -175,7 +227,10 @@ test('cp both ways while a running container swaps the directories on the way fo
     for (let round = 0; round < 100 && Date.now() < until; round++) {
       engine.docker('cp', join(engine.dir, 'secret'), 'swapper:/v/sub/secret');
       engine.docker('cp', join(engine.dir, 'secret'), 'swapper:/v/sub/new');
-      const out = engine.docker('cp', 'swapper:/v/sub/secret', '-').out + engine.docker('cp', '-L', 'swapper:/v/sub', '-').out + engine.docker('cp', 'swapper:/v', '-').out;
+      const out =
+        engine.docker('cp', 'swapper:/v/sub/secret', '-').out +
+        engine.docker('cp', '-L', 'swapper:/v/sub', '-').out +
+        engine.docker('cp', 'swapper:/v', '-').out;
       assert.doesNotMatch(out, new RegExp(CANARY));
       assertCanary();
     }

@@ -10,7 +10,10 @@ const DIRECTORY = fileURLToPath(new URL('corpus', import.meta.url));
 type Stored = { readonly text: string } | { readonly base64: string } | { readonly json: unknown };
 
 export function storedInputs(): { readonly target: string; readonly inputs: readonly Input[] }[] {
-  return readdirSync(DIRECTORY).filter((name) => name.endsWith('.json')).sort().map((name) => ({ target: targetOf(name), inputs: readStored(join(DIRECTORY, name)).map(fromStored) }));
+  return readdirSync(DIRECTORY)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .map((name) => ({ target: targetOf(name), inputs: readStored(join(DIRECTORY, name)).map(fromStored) }));
 }
 
 /** Adds a finding's input where it is not there yet. */

@@ -42,7 +42,9 @@ function make(random: Random, shape: Shape, words: SchemaWords, field: string, d
     case 'array':
       return random.list(depth > 3 ? 2 : 8, () => make(random, inner.item!, words, field, depth + 1));
     case 'record':
-      return jsonObject(random.list(6, () => [text(random, words, field), make(random, inner.value!, words, field, depth + 1)]));
+      return jsonObject(
+        random.list(6, () => [text(random, words, field), make(random, inner.value!, words, field, depth + 1)]),
+      );
     case 'union':
       return make(random, random.pick(inner.options!), words, field, depth);
     case 'string':
@@ -89,7 +91,8 @@ export function fieldsOf(schema: v.GenericSchema): Set<string> {
       found.add(name);
       walk(inner);
     }
-    for (const inner of [shape.wrapped, shape.item, shape.value, ...(shape.options ?? []), ...(shape.pipe ?? [])]) if (inner !== shape) walk(inner);
+    for (const inner of [shape.wrapped, shape.item, shape.value, ...(shape.options ?? []), ...(shape.pipe ?? [])])
+      if (inner !== shape) walk(inner);
   };
   walk(schema as unknown as Shape);
   return found;

@@ -38,7 +38,8 @@ function changeBytes(random: Random, bytes: Buffer<ArrayBuffer>, samples: readon
       return Buffer.concat([bytes.subarray(0, at), other.subarray(random.below(other.length + 1))]);
     }
     default:
-      if (at + 4 <= bytes.length) bytes.writeUInt32LE(random.pick([0, 1, bytes.length, 0x7fffffff, 0x80000000, 0xffffffff]), at);
+      if (at + 4 <= bytes.length)
+        bytes.writeUInt32LE(random.pick([0, 1, bytes.length, 0x7fffffff, 0x80000000, 0xffffffff]), at);
       return bytes;
   }
 }

@@ -20,5 +20,11 @@ export function readOptions(argv: readonly string[]): FuzzOptions {
     if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a number, not ${text}`);
     return Number(text);
   };
-  return { seconds: number('seconds', 60), seed: number('seed', Date.now() % 2 ** 31), inputs: number('inputs', Infinity), only: value('only') ?? '', store: value('store') };
+  return {
+    seconds: number('seconds', 60),
+    seed: number('seed', Date.now() % 2 ** 31),
+    inputs: number('inputs', Infinity),
+    only: value('only') ?? '',
+    store: value('store'),
+  };
 }

@@ -10,7 +10,8 @@ import { Random } from './random.ts';
 import { PURE_TARGETS } from './targets/all.ts';
 import { WORDS } from './targets/requests.ts';
 
-const describe = (finding: Finding): string => `${finding.target}: ${finding.what}\n  input: ${JSON.stringify(finding.input).slice(0, 500)}`;
+const describe = (finding: Finding): string =>
+  `${finding.target}: ${finding.what}\n  input: ${JSON.stringify(finding.input).slice(0, 500)}`;
 
 test('what once went wrong does not again', () => {
   const wrong = storedInputs().flatMap(({ target: name, inputs }) => {
@@ -25,25 +26,67 @@ test('what once went wrong does not again', () => {
 });
 
 test(FULL ? 'new inputs' : 'new inputs, the same ones each time', (t) => {
-  const { counts, findings } = tryAll(PURE_TARGETS, FULL ? { seed: Date.now() % 2 ** 31, inputsPerTarget: Infinity, seconds: PART_SECONDS ?? 900 } : { seed: 20251126, inputsPerTarget: 400, seconds: 30 });
-  for (const [item, inputs] of counts) recordResult({ part: 'Fuzz', about: FUZZ_ABOUT, item, counts: { inputs }, violations: findings.filter(({ target }) => target === item).map(describe) });
+  const { counts, findings } = tryAll(
+    PURE_TARGETS,
+    FULL
+      ? { seed: Date.now() % 2 ** 31, inputsPerTarget: Infinity, seconds: PART_SECONDS ?? 900 }
+      : { seed: 20251126, inputsPerTarget: 400, seconds: 30 },
+  );
+  for (const [item, inputs] of counts)
+    recordResult({
+      part: 'Fuzz',
+      about: FUZZ_ABOUT,
+      item,
+      counts: { inputs },
+      violations: findings.filter(({ target }) => target === item).map(describe),
+    });
   t.diagnostic(`${[...counts.values()].reduce((sum, count) => sum + count, 0)} inputs on ${counts.size} targets`);
   assert.deepEqual(findings.map(describe), []);
   assert.equal(counts.size, PURE_TARGETS.length);
 });
 
-test('the harness sees a crash, a sentence of Node\'s and a reader that takes too long, and cuts the input down', () => {
-  const target = (read: (text: string) => void): Target => ({ name: 'x', make: (random) => `${'y'.repeat(random.below(20))}<${'z'.repeat(30)}`, read: (input) => read(input as string) });
-  const findings = (read: (text: string) => void): Finding[] => tryAll([target(read)], { seed: 1, inputsPerTarget: 5, seconds: 20 }).findings;
+test("the harness sees a crash, a sentence of Node's and a reader that takes too long, and cuts the input down", () => {
+  const target = (read: (text: string) => void): Target => ({
+    name: 'x',
+    make: (random) => `${'y'.repeat(random.below(20))}<${'z'.repeat(30)}`,
+    read: (input) => read(input as string),
+  });
+  const findings = (read: (text: string) => void): Finding[] =>
+    tryAll([target(read)], { seed: 1, inputsPerTarget: 5, seconds: 20 }).findings;
   const [crash, ...more] = findings((text) => {
     if (text.includes('<')) (null as unknown as string).trim();
   });
   assert.deepEqual([crash?.input, more], ['<', []]);
   assert.match(crash!.what, /^TypeError/);
   assert.match(findings(() => JSON.parse('{'))[0]!.what, /^SyntaxError/);
-  assert.match(judge({ ...target(() => { throw new Error('Cannot read properties of undefined'); }), refusals: [Error] }, 'x')!, /what Node said/);
-  assert.match(judge(target(() => { for (const end = process.cpuUsage().user + 2e6; process.cpuUsage().user < end; ); }), 'x')!, /took \d+ ms/);
-  assert.equal(judge(target(() => {}), 'x'), undefined);
+  assert.match(
+    judge(
+      {
+        ...target(() => {
+          throw new Error('Cannot read properties of undefined');
+        }),
+        refusals: [Error],
+      },
+      'x',
+    )!,
+    /what Node said/,
+  );
+  assert.match(
+    judge(
+      target(() => {
+        for (const end = process.cpuUsage().user + 2e6; process.cpuUsage().user < end;);
+      }),
+      'x',
+    )!,
+    /took \d+ ms/,
+  );
+  assert.equal(
+    judge(
+      target(() => {}),
+      'x',
+    ),
+    undefined,
+  );
 });
 
 test('a request made from its schema meets every field of it', () => {
@@ -57,5 +100,8 @@ test('a request made from its schema meets every field of it', () => {
   };
   const random = new Random(3);
   for (let left = 6000; left > 0; left--) walk(fromSchema(random, createRequestSchema, WORDS));
-  assert.deepEqual([...fieldsOf(createRequestSchema)].filter((name) => !met.has(name)), []);
+  assert.deepEqual(
+    [...fieldsOf(createRequestSchema)].filter((name) => !met.has(name)),
+    [],
+  );
 });

@@ -9,7 +9,13 @@ export interface Answer {
 }
 
 /** Rejects when there is no whole answer in time. */
-export function callApi(socketPath: string, method: string, path: string, body: unknown, timeoutMs: number): Promise<Answer> {
+export function callApi(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const call = request({ socketPath, method, path, headers, agent: false }, (response) => {
@@ -22,7 +28,10 @@ export function callApi(socketPath: string, method: string, path: string, body: 
         resolve({ status: response.statusCode ?? 0, text, message: messageIn(text) });
       });
     });
-    const timer = setTimeout(() => call.destroy(new Error(`${method} ${path}: no answer within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => call.destroy(new Error(`${method} ${path}: no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     call.on('error', (error) => {
       clearTimeout(timer);
       reject(error);

@@ -106,8 +106,14 @@ export class EngineOnFakes {
 
   /** What is there of a run of a container. */
   leftOf(id: string): string[] {
-    const left = { network: this.sandboxes.has(id), 'root file system': this.mounted.has(id), runtime: this.made.has(id) };
-    return Object.entries(left).filter(([, there]) => there).map(([name]) => name);
+    const left = {
+      network: this.sandboxes.has(id),
+      'root file system': this.mounted.has(id),
+      runtime: this.made.has(id),
+    };
+    return Object.entries(left)
+      .filter(([, there]) => there)
+      .map(([name]) => name);
   }
 
   /** The store's. */
@@ -155,12 +161,21 @@ export class EngineOnFakes {
       clock: systemClock,
       log: silentLog,
       events,
-      containers: new ContainerTable({ values: () => [], commit: (changes: readonly Change[]) => this.commit(changes) } as unknown as Store),
+      containers: new ContainerTable({
+        values: () => [],
+        commit: (changes: readonly Change[]) => this.commit(changes),
+      } as unknown as Store),
       setAside: new Map<string, AsideRecord>(),
       network: this.#network(),
       runtime: this.#runtime(),
       rootfs: this.#rootfs(),
-      volumes: { get: () => undefined, isUsed: () => false, givingUp: () => ({ changes: [], done: () => {} }), remove: async () => {}, settle: async () => {} },
+      volumes: {
+        get: () => undefined,
+        isUsed: () => false,
+        givingUp: () => ({ changes: [], done: () => {} }),
+        remove: async () => {},
+        settle: async () => {},
+      },
       files: {
         prepare: async () => {
           await this.#call('files.prepare');
@@ -171,14 +186,21 @@ export class EngineOnFakes {
         shareMemory: () => null,
         unmountSharedMemory: () => this.#callNow('files.unmountSharedMemory'),
       },
-      health: { initialState: () => null, watch: () => this.#callNow('health.watch'), forget: () => this.#callNow('health.forget') },
+      health: {
+        initialState: () => null,
+        watch: () => this.#callNow('health.watch'),
+        forget: () => this.#callNow('health.forget'),
+      },
       waits: new ExitWaits(),
       attaches: new AttachHub(),
       copies: new RunningCopies(),
       execs: new ExecTable(),
       restarts: new RestartTimers(),
     };
-    const starting = { ...base, remove: (held: Held, options: { volumes: boolean }) => removeHeld(base, held, options) };
+    const starting = {
+      ...base,
+      remove: (held: Held, options: { volumes: boolean }) => removeHeld(base, held, options),
+    };
     const exiting = { ...starting, start: (held: Held) => startHeld(starting, held) };
     return { ...exiting, handleExit: (id: string, exit: RuntimeExit) => handleExit(exiting, id, exit) };
   }
@@ -192,7 +214,14 @@ export class EngineOnFakes {
     const join = async (name: string, request: JoinRequest): Promise<Sandbox> => {
       await this.#call(name);
       const { containerId, mode } = request;
-      const sandbox: Sandbox = { id: `sandbox of ${containerId}`, containerId, netns: '/netns', mode, endpoints: endpointsOf(request), gatewayEndpointId: '' };
+      const sandbox: Sandbox = {
+        id: `sandbox of ${containerId}`,
+        containerId,
+        netns: '/netns',
+        mode,
+        endpoints: endpointsOf(request),
+        gatewayEndpointId: '',
+      };
       this.sandboxes.set(containerId, { sandbox, request });
       return sandbox;
     };
@@ -273,4 +302,6 @@ export class EngineOnFakes {
 }
 
 /** A connection to the network that there is. */
-export const CONNECTED = { connections: [{ networkId: NETWORK.id, networkName: NETWORK.name, spec: EMPTY_ENDPOINT_SPEC }] };
+export const CONNECTED = {
+  connections: [{ networkId: NETWORK.id, networkName: NETWORK.name, spec: EMPTY_ENDPOINT_SPEC }],
+};

@@ -22,10 +22,18 @@ export interface FirewallProgram {
 }
 
 const UFW_FLUSH = 'iptables -F; ip6tables -F; iptables -P INPUT ACCEPT; ip6tables -P INPUT ACCEPT';
-const each = (program: string, ...commands: string[]) => commands.flatMap((command) => [`${program} ${command}`, `${program.replace('ip', 'ip6')} ${command}`]);
+const each = (program: string, ...commands: string[]) =>
+  commands.flatMap((command) => [`${program} ${command}`, `${program.replace('ip', 'ip6')} ${command}`]);
 
 export const FIREWALLS = {
-  ufw: { words: 'ufw', programs: ['ufw', 'iptables'], start: ['ufw --force enable'], reload: 'ufw reload', flush: UFW_FLUSH, stop: ['ufw disable'] },
+  ufw: {
+    words: 'ufw',
+    programs: ['ufw', 'iptables'],
+    start: ['ufw --force enable'],
+    reload: 'ufw reload',
+    flush: UFW_FLUSH,
+    stop: ['ufw disable'],
+  },
   'ufw, routed traffic rejected': {
     words: 'ufw',
     programs: ['ufw', 'iptables'],
@@ -34,7 +42,15 @@ export const FIREWALLS = {
     flush: UFW_FLUSH,
     stop: ['ufw disable', 'ufw default deny routed'],
   },
-  firewalld: { words: 'firewalld', programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'], start: [], reload: 'firewall-cmd --reload', flush: 'nft delete table inet causeway', stop: [], daemon: 'firewalld' },
+  firewalld: {
+    words: 'firewalld',
+    programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'],
+    start: [],
+    reload: 'firewall-cmd --reload',
+    flush: 'nft delete table inet causeway',
+    stop: [],
+    daemon: 'firewalld',
+  },
   'firewalld, default zone drop': {
     words: 'firewalld',
     programs: ['firewalld', 'firewall-cmd', 'dbus-daemon'],
@@ -44,7 +60,14 @@ export const FIREWALLS = {
     stop: [],
     daemon: 'firewalld',
   },
-  'iptables, policy DROP': { words: 'iptables', programs: ['iptables-nft'], start: each('iptables-nft', '-P FORWARD DROP'), reload: 'true', flush: 'iptables-nft -F; ip6tables-nft -F', stop: each('iptables-nft', '-P FORWARD ACCEPT') },
+  'iptables, policy DROP': {
+    words: 'iptables',
+    programs: ['iptables-nft'],
+    start: each('iptables-nft', '-P FORWARD DROP'),
+    reload: 'true',
+    flush: 'iptables-nft -F; ip6tables-nft -F',
+    stop: each('iptables-nft', '-P FORWARD ACCEPT'),
+  },
   'iptables-legacy, policy DROP': {
     words: 'iptables-legacy',
     programs: ['iptables-legacy'],
@@ -59,9 +82,12 @@ export type FirewallName = keyof typeof FIREWALLS;
 
 /** Why a firewall cannot be had here; undefined where it can. */
 export function missingFirewall(name: FirewallName): string | undefined {
-  const missing = FIREWALLS[name].programs.find((program) => !['/usr/sbin', '/usr/bin', '/sbin', '/bin'].some((dir) => existsSync(join(dir, program))));
+  const missing = FIREWALLS[name].programs.find(
+    (program) => !['/usr/sbin', '/usr/bin', '/sbin', '/bin'].some((dir) => existsSync(join(dir, program))),
+  );
   if (missing !== undefined) return `${missing} is not installed`;
-  if (name.includes('legacy') && spawnSync('iptables-legacy', ['-S', 'FORWARD']).status !== 0) return 'the kernel has no iptables-legacy';
+  if (name.includes('legacy') && spawnSync('iptables-legacy', ['-S', 'FORWARD']).status !== 0)
+    return 'the kernel has no iptables-legacy';
   return undefined;
 }
 
@@ -117,7 +143,9 @@ export class HostFirewall {
 
   /** All rules of others that the kernel has here. */
   rules(): string {
-    return shell('nft list ruleset; iptables-legacy-save; ip6tables-legacy-save; [ ! -e /run/dbus/system_bus_socket ] || firewall-cmd --list-all-zones').out;
+    return shell(
+      'nft list ruleset; iptables-legacy-save; ip6tables-legacy-save; [ ! -e /run/dbus/system_bus_socket ] || firewall-cmd --list-all-zones',
+    ).out;
   }
 
   flush(): void {
@@ -138,7 +166,8 @@ export class HostFirewall {
   async stop(): Promise<void> {
     for (const command of this.program.stop) shell(command);
     await this.endDaemons();
-    for (const family of ['ip', 'ip6']) for (const table of ['filter', 'nat', 'mangle', 'raw']) shell(`nft delete table ${family} ${table} 2>/dev/null`);
+    for (const family of ['ip', 'ip6'])
+      for (const table of ['filter', 'nat', 'mangle', 'raw']) shell(`nft delete table ${family} ${table} 2>/dev/null`);
     shell('nft delete table inet firewalld 2>/dev/null');
     for (const path of this.#mounts.splice(0).reverse()) must(`umount ${path}`);
     rmSync(this.#dir, { recursive: true, force: true });
@@ -157,6 +186,7 @@ export function must(command: string): string {
 }
 
 async function eventually(what: string, test: () => boolean): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) if (test()) return;
+  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50)))
+    if (test()) return;
   throw new Error(`${what} did not come up`);
 }

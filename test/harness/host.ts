@@ -56,7 +56,10 @@ export class Host {
   /** A cable to another host: interface `name` here with `address`, `peerName` there with `peerAddress`. */
   cable(name: string, address: string, peer: Host, peerName: string, peerAddress: string): void {
     this.ok('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', peerName, 'netns', peer.name);
-    for (const [host, ifname, ip] of [[this, name, address], [peer, peerName, peerAddress]] as const) {
+    for (const [host, ifname, ip] of [
+      [this, name, address],
+      [peer, peerName, peerAddress],
+    ] as const) {
       host.ok('ip', 'address', 'add', ip, 'dev', ifname, ...(ip.includes(':') ? ['nodad'] : []));
       host.ok('ip', 'link', 'set', ifname, 'up');
     }
@@ -72,8 +75,18 @@ export class Host {
 }
 
 export function run(file: string, args: readonly string[], input = ''): Ran {
-  const result = spawnSync(file, args, { encoding: 'utf8', input, timeout: 120_000, maxBuffer: 1 << 27, env: testEnvironment() });
-  return { code: result.status ?? 128, out: result.stdout ?? '', err: (result.stderr ?? '') + (result.error ? String(result.error) : '') };
+  const result = spawnSync(file, args, {
+    encoding: 'utf8',
+    input,
+    timeout: 120_000,
+    maxBuffer: 1 << 27,
+    env: testEnvironment(),
+  });
+  return {
+    code: result.status ?? 128,
+    out: result.stdout ?? '',
+    err: (result.stderr ?? '') + (result.error ? String(result.error) : ''),
+  };
 }
 
 export function testEnvironment(): NodeJS.ProcessEnv {

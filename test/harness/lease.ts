@@ -15,7 +15,9 @@ export class Lease {
 
   /** `path`: as this process sees it, or in the mount namespace of the process `inside`. */
   static async take(path: string, inside?: number): Promise<Lease> {
-    const holder = spawn('perl', ['-e', HOLDER, inside === undefined ? path : `/proc/${inside}/root${path}`], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const holder = spawn('perl', ['-e', HOLDER, inside === undefined ? path : `/proc/${inside}/root${path}`], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     let complaint = '';
     holder.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
     const ended = once(holder, 'close').then(() => Promise.reject(new Error(complaint || 'the lease was not taken')));

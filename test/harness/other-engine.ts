@@ -17,9 +17,15 @@ const NEWER_DOCKER = process.env['CAUSEWAY_TEST_DOCKER28'] ?? '/opt/docker28';
 
 /** Why an engine cannot be had here; undefined where it can. */
 export function missing(name: OtherEngineName): string | undefined {
-  const program = { dockerd: '/usr/sbin/dockerd', 'dockerd 28': `${NEWER_DOCKER}/usr/sbin/dockerd`, podman: '/usr/bin/podman' }[name];
+  const program = {
+    dockerd: '/usr/sbin/dockerd',
+    'dockerd 28': `${NEWER_DOCKER}/usr/sbin/dockerd`,
+    podman: '/usr/bin/podman',
+  }[name];
   if (existsSync(program)) return undefined;
-  return name === 'dockerd 28' ? `no newer Docker in ${NEWER_DOCKER} (CAUSEWAY_TEST_DOCKER28)` : `${program} is not installed`;
+  return name === 'dockerd 28'
+    ? `no newer Docker in ${NEWER_DOCKER} (CAUSEWAY_TEST_DOCKER28)`
+    : `${program} is not installed`;
 }
 
 export class OtherEngine {
@@ -62,18 +68,44 @@ export class OtherEngine {
     writeFileSync(join(this.dir, 'daemon.json'), '{}');
     const log = openSync(join(this.dir, 'log'), 'a');
     const at = (name: string) => join(this.dir, name);
-    const args = ['dockerd', '--config-file', at('daemon.json'), '--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', `unix://${at('sock')}`, '--cgroup-parent', `/${this.dir.split('/').at(-1)}`];
-    this.#daemon = this.host.spawn('env', [`PATH=${this.#path}`, ...args], { stdio: ['ignore', log, log], cwd: '/', env: testEnvironment() });
+    const args = [
+      'dockerd',
+      '--config-file',
+      at('daemon.json'),
+      '--data-root',
+      at('data'),
+      '--exec-root',
+      at('exec'),
+      '--pidfile',
+      at('pid'),
+      '-H',
+      `unix://${at('sock')}`,
+      '--cgroup-parent',
+      `/${this.dir.split('/').at(-1)}`,
+    ];
+    this.#daemon = this.host.spawn('env', [`PATH=${this.#path}`, ...args], {
+      stdio: ['ignore', log, log],
+      cwd: '/',
+      env: testEnvironment(),
+    });
     let ended = false;
     this.#daemon.once('exit', () => (ended = true));
-    await until(`${this.name} answers`, () => {
-      if (ended) throw new Error(`${this.name} did not start:\n${readFileSync(at('log'), 'utf8').slice(-2000)}`);
-      return this.#answers(); // without holding up this process, which may answer requests meanwhile
-    }, 60_000);
+    await until(
+      `${this.name} answers`,
+      () => {
+        if (ended) throw new Error(`${this.name} did not start:\n${readFileSync(at('log'), 'utf8').slice(-2000)}`);
+        return this.#answers(); // without holding up this process, which may answer requests meanwhile
+      },
+      60_000,
+    );
   }
 
   #answers(): Promise<boolean> {
-    return new Promise((resolve) => get({ socketPath: join(this.dir, 'sock'), path: '/_ping' }, (response) => resolve(response.resume().statusCode === 200)).once('error', () => resolve(false)));
+    return new Promise((resolve) =>
+      get({ socketPath: join(this.dir, 'sock'), path: '/_ping' }, (response) =>
+        resolve(response.resume().statusCode === 200),
+      ).once('error', () => resolve(false)),
+    );
   }
 
   async stop(): Promise<void> {
@@ -87,7 +119,10 @@ export class OtherEngine {
 
   #preparePodman(): void {
     mkdirSync(join(this.dir, 'net'));
-    writeFileSync(join(this.dir, 'containers.conf'), '[network]\nnetwork_backend = "netavark"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
+    writeFileSync(
+      join(this.dir, 'containers.conf'),
+      '[network]\nnetwork_backend = "netavark"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
+    );
   }
 
   #importImage(): void {
@@ -100,9 +135,31 @@ export class OtherEngine {
 
   /** Its command line. */
   client(...args: string[]): Ran {
-    if (this.#isDocker) return this.host.run('env', `PATH=${this.#path}`, `DOCKER_HOST=unix://${join(this.dir, 'sock')}`, 'docker', ...args);
-    const places = ['root', 'runroot', 'tmpdir', 'network-config-dir'].flatMap((name) => [`--${name}`, join(this.dir, name === 'network-config-dir' ? 'net' : name)]);
-    return this.host.run('env', `CONTAINERS_CONF=${join(this.dir, 'containers.conf')}`, 'podman', ...places, '--cgroup-manager', 'cgroupfs', '--log-level', 'error', '--runtime', 'runc', ...args); // crun refuses hybrid cgroups
+    if (this.#isDocker)
+      return this.host.run(
+        'env',
+        `PATH=${this.#path}`,
+        `DOCKER_HOST=unix://${join(this.dir, 'sock')}`,
+        'docker',
+        ...args,
+      );
+    const places = ['root', 'runroot', 'tmpdir', 'network-config-dir'].flatMap((name) => [
+      `--${name}`,
+      join(this.dir, name === 'network-config-dir' ? 'net' : name),
+    ]);
+    return this.host.run(
+      'env',
+      `CONTAINERS_CONF=${join(this.dir, 'containers.conf')}`,
+      'podman',
+      ...places,
+      '--cgroup-manager',
+      'cgroupfs',
+      '--log-level',
+      'error',
+      '--runtime',
+      'runc',
+      ...args,
+    ); // crun refuses hybrid cgroups
   }
 
   ok(...args: string[]): string {
@@ -119,7 +176,10 @@ export class OtherEngine {
     const ids = this.client('ps', '-aq').out.split('\n').filter(Boolean);
     if (ids.length > 0) this.client('rm', '-f', ...ids);
     await this.stop();
-    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${this.dir}/`));
+    const mounts = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((path) => path.startsWith(`${this.dir}/`));
     for (const path of mounts.reverse()) spawnSync('umount', ['-l', path]);
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -15,7 +15,9 @@ const NEVER_MS = 20_000;
 /** What is wrong with a silence, or nothing: the daemon itself was busy for too long, or it waited for something that does not come. */
 export function tooLong({ silentMs, workedMs }: Silence, boundMs: number): string | undefined {
   const itsOwn = silentMs > boundMs && workedMs > boundMs / 2;
-  return itsOwn || silentMs > NEVER_MS ? `no answer to /_ping for ${silentMs} ms, ${workedMs} ms of them the daemon's own work` : undefined;
+  return itsOwn || silentMs > NEVER_MS
+    ? `no answer to /_ping for ${silentMs} ms, ${workedMs} ms of them the daemon's own work`
+    : undefined;
 }
 
 export class PingSampler {
@@ -26,7 +28,11 @@ export class PingSampler {
   }
 
   static async start(engine: TestEngine): Promise<PingSampler> {
-    const child = spawn(process.execPath, [join(PROJECT, 'test/harness/ping-sampler.mjs'), engine.socket, String(engine.pid)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [join(PROJECT, 'test/harness/ping-sampler.mjs'), engine.socket, String(engine.pid)],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
     await once(child.stdout!, 'data');
     return new PingSampler(child);
   }
@@ -40,7 +46,9 @@ export class PingSampler {
   async longestSilence(): Promise<Silence> {
     const answer = once(this.#child.stdout!, 'data');
     this.#child.stdin!.write('\n');
-    const [silentMs, workedMs] = String((await answer)[0]).split(' ').map(Number);
+    const [silentMs, workedMs] = String((await answer)[0])
+      .split(' ')
+      .map(Number);
     return { silentMs: silentMs!, workedMs: workedMs! };
   }
 

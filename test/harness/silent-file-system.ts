@@ -24,7 +24,14 @@ export class SilentFileSystem {
     this.path = path;
     this.#inside = (work) => (namespace === undefined ? work() : runInMountNamespace(namespace, work));
     mkdirSync(path, { recursive: true });
-    this.#inside(() => mount({ source: 'silent', target: path, type: 'fuse', data: `fd=${this.#device},rootmode=40000,user_id=0,group_id=0,allow_other` }));
+    this.#inside(() =>
+      mount({
+        source: 'silent',
+        target: path,
+        type: 'fuse',
+        data: `fd=${this.#device},rootmode=40000,user_id=0,group_id=0,allow_other`,
+      }),
+    );
     while (!this.#takeOne()); // the kernel introduces itself at once
     this.#timer = setInterval(() => {
       while (this.#takeOne());

@@ -1,7 +1,17 @@
 /** A real daemon for a test: the built program, in a network namespace of its own, with directories of its own. */
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -74,15 +84,28 @@ export class TestEngine {
 
   async boot(flags: readonly string[] = []): Promise<void> {
     const log = openSync(join(this.dir, 'daemon.log'), 'a');
-    const args = ['daemon', '-H', this.url, '--data-root', this.dataRoot, '--exec-root', this.execRoot, ...this.#naming(), ...this.#flags, ...flags];
-    const [program, ...first] = this.#hooked ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')] : [CAUSEWAY];
+    const args = [
+      'daemon',
+      '-H',
+      this.url,
+      '--data-root',
+      this.dataRoot,
+      '--exec-root',
+      this.execRoot,
+      ...this.#naming(),
+      ...this.#flags,
+      ...flags,
+    ];
+    const [program, ...first] = this.#hooked
+      ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')]
+      : [CAUSEWAY];
     const env = { ...testEnvironment(), CAUSEWAY_TEST_ORDER: this.#orderFile };
     const daemon = this.host.spawn(program!, [...first, ...args], { stdio: ['ignore', log, log], cwd: '/', env });
     closeSync(log);
     this.#daemon = daemon;
     let ended = false;
     daemon.once('exit', () => (ended = true));
-    for (const until = Date.now() + 60_000; ; ) {
+    for (const until = Date.now() + 60_000; ;) {
       if (await this.answers()) return;
       if (ended || Date.now() > until) throw new Error(`the daemon did not start:\n${this.log}`);
       await sleep(20);
@@ -112,7 +135,9 @@ export class TestEngine {
 
   /** Scenarios say docker0, whether or not Docker is installed on the machine that runs them. */
   #naming(): string[] {
-    return this.#flags.some((flag) => ['--bridge', '--default-bridge-name', '-b'].includes(flag)) ? [] : ['--default-bridge-name', 'docker0'];
+    return this.#flags.some((flag) => ['--bridge', '--default-bridge-name', '-b'].includes(flag))
+      ? []
+      : ['--default-bridge-name', 'docker0'];
   }
 
   answers(): Promise<boolean> {
@@ -160,7 +185,15 @@ export class TestEngine {
   }
 
   shell(command: string): Ran {
-    return this.host.run('env', `DOCKER_HOST=${this.url}`, `CAUSEWAY_HOST=${this.url}`, `NETNS=${this.host.netns}`, 'sh', '-c', command);
+    return this.host.run(
+      'env',
+      `DOCKER_HOST=${this.url}`,
+      `CAUSEWAY_HOST=${this.url}`,
+      `NETNS=${this.host.netns}`,
+      'sh',
+      '-c',
+      command,
+    );
   }
 
   /** The small images of the tests: busybox under several names. */
@@ -205,7 +238,11 @@ export class TestEngine {
   /** Pids of processes whose command line names our directory: monitors, the resolver, the daemon. */
   processes(): number[] {
     const found = spawnSync('pgrep', ['-f', this.dir], { encoding: 'utf8' }).stdout ?? '';
-    return found.split('\n').filter(Boolean).map(Number).filter((pid) => pid !== process.pid);
+    return found
+      .split('\n')
+      .filter(Boolean)
+      .map(Number)
+      .filter((pid) => pid !== process.pid);
   }
 }
 

@@ -6,7 +6,17 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import {
-  expectation, hostsLine, isFullId, linkVariables, nameAnswered, nameUnknown, pageFromDatabase, pingAnswered, pingUnanswered, resolverConfigured, welcomePage,
+  expectation,
+  hostsLine,
+  isFullId,
+  linkVariables,
+  nameAnswered,
+  nameUnknown,
+  pageFromDatabase,
+  pingAnswered,
+  pingUnanswered,
+  resolverConfigured,
+  welcomePage,
   type Expectation,
 } from '../../demo/expectations.ts';
 import { prepareImages, writeImageArchive, type DemoImages } from '../../demo/images.ts';
@@ -52,7 +62,9 @@ function confirm(...expectations: readonly Expectation[]): void {
 }
 
 /** An engine with the four images loaded through the client. */
-export async function walkthroughEngine(clientFor: (engine: TestEngine) => WalkthroughClient): Promise<{ engine: TestEngine; client: WalkthroughClient; images: DemoImages }> {
+export async function walkthroughEngine(
+  clientFor: (engine: TestEngine) => WalkthroughClient,
+): Promise<{ engine: TestEngine; client: WalkthroughClient; images: DemoImages }> {
   const images = await prepareImages(IMAGE_CACHE, () => undefined);
   const engine = await TestEngine.start();
   try {
@@ -84,11 +96,36 @@ export async function playLinks(engine: TestEngine, client: WalkthroughClient, i
 
   const address = await client.address('db', 'bridge');
   const environment = await client.runToEnd({ image: 'training/webapp', name: 'web2', links: ['db:db'] }, 'env');
-  confirm(...linkVariables(environment, { alias: 'db', recipient: 'web2', address, port: 5432, sourceEnvironment: { PG_VERSION: images.postgresVersion } }));
-  confirm(hostsLine(await client.runToEnd({ image: 'training/webapp', links: ['db:db'] }, 'cat', '/etc/hosts'), address, 'db'));
-  confirm(pingAnswered(await client.runToEnd({ image: 'training/webapp', links: ['db:db'] }, 'ping', '-c', '3', '-i', '0.2', 'db'), 3, 'ping db'));
+  confirm(
+    ...linkVariables(environment, {
+      alias: 'db',
+      recipient: 'web2',
+      address,
+      port: 5432,
+      sourceEnvironment: { PG_VERSION: images.postgresVersion },
+    }),
+  );
+  confirm(
+    hostsLine(
+      await client.runToEnd({ image: 'training/webapp', links: ['db:db'] }, 'cat', '/etc/hosts'),
+      address,
+      'db',
+    ),
+  );
+  confirm(
+    pingAnswered(
+      await client.runToEnd({ image: 'training/webapp', links: ['db:db'] }, 'ping', '-c', '3', '-i', '0.2', 'db'),
+      3,
+      'ping db',
+    ),
+  );
   const port = await client.hostPort('web', '5000/tcp');
-  confirm(...pageFromDatabase(await visit(engine, `http://127.0.0.1:${port}/`, (page) => page.includes('PostgreSQL ')), address));
+  confirm(
+    ...pageFromDatabase(
+      await visit(engine, `http://127.0.0.1:${port}/`, (page) => page.includes('PostgreSQL ')),
+      address,
+    ),
+  );
 
   // The source comes back elsewhere: the alias follows.
   await client.stop('db');
@@ -111,9 +148,14 @@ export async function playNetworks(engine: TestEngine, client: WalkthroughClient
   assert.deepEqual(await client.names(), ['test2', 'test1']);
   const [address1, address2] = [await client.address('test1', 'net'), await client.address('test2', 'net')];
 
-  confirm(pingAnswered((await client.exec('test1', 'ping', '-c', '2', '-i', '0.2', 'test2')).output, 2, 'ping by name'));
+  confirm(
+    pingAnswered((await client.exec('test1', 'ping', '-c', '2', '-i', '0.2', 'test2')).output, 2, 'ping by name'),
+  );
   const hosts = (await client.exec('test1', 'cat', '/etc/hosts')).output;
-  confirm(expectation('own address in /etc/hosts', hosts.includes(`${address1}\t`), hosts), expectation('no neighbours in it', !hosts.includes(address2), hosts));
+  confirm(
+    expectation('own address in /etc/hosts', hosts.includes(`${address1}\t`), hosts),
+    expectation('no neighbours in it', !hosts.includes(address2), hosts),
+  );
   confirm(...resolverConfigured((await client.exec('test1', 'cat', '/etc/resolv.conf')).output));
   confirm(...nameAnswered((await client.exec('test1', 'nslookup', 'test2')).output, 'test2', address2));
 
@@ -133,7 +175,13 @@ export async function playNetworks(engine: TestEngine, client: WalkthroughClient
   const gone = (await client.exec('test1', 'nslookup', 'test2')).output;
   confirm(expectation('a stopped name has no address', !/Name:\s+test2/.test(gone) && !gone.includes(address2), gone));
   await client.startAgain('test2');
-  confirm(...nameAnswered((await client.exec('test1', 'nslookup', 'test2')).output, 'test2', await client.address('test2', 'net')));
+  confirm(
+    ...nameAnswered(
+      (await client.exec('test1', 'nslookup', 'test2')).output,
+      'test2',
+      await client.address('test2', 'net'),
+    ),
+  );
   for (const name of ['test1', 'test2', 'test3', 'nginx']) await client.removeForced(name);
   await client.removeNetwork('net');
   assert.deepEqual((await client.networkNames()).sort(), ['bridge', 'host', 'none']);
@@ -141,7 +189,11 @@ export async function playNetworks(engine: TestEngine, client: WalkthroughClient
 }
 
 /** Through a command line with Docker's grammar. `program` with the environment that leads it to the engine. */
-export function commandLineClient(engine: TestEngine, program: string, environment: Readonly<Record<string, string>>): WalkthroughClient {
+export function commandLineClient(
+  engine: TestEngine,
+  program: string,
+  environment: Readonly<Record<string, string>>,
+): WalkthroughClient {
   const env = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const run = (...args: string[]): Ran => engine.host.run('env', ...env, program, ...args);
   const ok = (...args: string[]): string => {
@@ -178,8 +230,12 @@ export function commandLineClient(engine: TestEngine, program: string, environme
     removeForced: async (container) => void ok('rm', '-f', container),
     names: async () => lines(ok('ps', '--no-trunc', '--format', '{{.Names}}')),
     links: async (container) => JSON.parse(ok('inspect', '-f', '{{json .HostConfig.Links}}', container)) as string[],
-    address: async (container, network) => ok('inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, container),
-    hostPort: async (container, port) => lines(ok('port', container, port))[0]?.split(':').at(-1) ?? '',
+    address: async (container, network) =>
+      ok('inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, container),
+    hostPort: async (container, port) =>
+      lines(ok('port', container, port))[0]
+        ?.split(':')
+        .at(-1) ?? '',
     createNetwork: async (name) => ok('network', 'create', name),
     removeNetwork: async (name) => void ok('network', 'rm', name),
     networkNames: async () => lines(ok('network', 'ls', '--format', '{{.Name}}')),

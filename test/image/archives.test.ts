@@ -8,9 +8,19 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/image/blob-store.ts';
 import type { ProgressMessage } from '../../src/image/progress.ts';
-import { BUSYBOX_TREE, bytes, eventually, importTree, listing, openStore, shell, temporaryDirectory } from './image-fixture.ts';
+import {
+  BUSYBOX_TREE,
+  bytes,
+  eventually,
+  importTree,
+  listing,
+  openStore,
+  shell,
+  temporaryDirectory,
+} from './image-fixture.ts';
 
-const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const skopeo = (...args: string[]) =>
+  execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 async function twoImages(directory: string) {
   const { images, rootfs } = await openStore(join(directory, 'store'));
@@ -18,7 +28,16 @@ async function twoImages(directory: string) {
   const base = images.get('busybox');
   await rootfs.create('c1', base);
   shell('echo more > more', rootfs.mount('c1'));
-  await images.commitLayer({ base, upperDir: rootfs.upperDir('c1'), config: base.config, changes: [], ref: 'x/two:v1', author: '', comment: '', createdBy: '' });
+  await images.commitLayer({
+    base,
+    upperDir: rootfs.upperDir('c1'),
+    config: base.config,
+    changes: [],
+    ref: 'x/two:v1',
+    author: '',
+    comment: '',
+    createdBy: '',
+  });
   await rootfs.remove('c1');
   images.tag('x/two:v1', 'x/two:v2');
   return images;
@@ -37,9 +56,15 @@ test('what is saved has the form of Docker 25 and later', async (t) => {
     busybox: { latest: two.diffIds[0]!.slice(7) },
   });
   const manifest = read('manifest.json');
-  assert.deepEqual(manifest.map((item: { RepoTags: string[] }) => item.RepoTags), [['x/two:v1', 'x/two:v2'], ['busybox:latest']]);
+  assert.deepEqual(
+    manifest.map((item: { RepoTags: string[] }) => item.RepoTags),
+    [['x/two:v1', 'x/two:v2'], ['busybox:latest']],
+  );
   assert.equal(manifest[0].Config, `blobs/sha256/${two.id.slice(7)}`);
-  assert.deepEqual(manifest[0].Layers, two.diffIds.map((diffId) => `blobs/sha256/${diffId.slice(7)}`));
+  assert.deepEqual(
+    manifest[0].Layers,
+    two.diffIds.map((diffId) => `blobs/sha256/${diffId.slice(7)}`),
+  );
   assert.equal(read('index.json').manifests.length, 3);
   // Every blob is what its name says.
   shell('cd out/blobs/sha256; for f in *; do echo "$f  $f"; done | sha256sum --check --quiet', directory);
@@ -53,16 +78,22 @@ test('skopeo reads it both ways, and what skopeo writes is loaded', async (t) =>
   const id = images.get('busybox').id;
   shell('mkdir layout; tar -xf out.tar -C layout', directory);
   const idOf = (source: string) => digestOf(execFileSync('skopeo', ['inspect', '--config', '--raw', source]));
-  for (const source of [`docker-archive:${file}`, `oci:${directory}/layout:latest`]) assert.equal(idOf(source), id, source);
+  for (const source of [`docker-archive:${file}`, `oci:${directory}/layout:latest`])
+    assert.equal(idOf(source), id, source);
   skopeo('copy', `docker-archive:${file}`, `docker-archive:${directory}/again.tar:localhost:5000/a/b:c`);
   skopeo('copy', `docker-archive:${file}`, `oci-archive:${directory}/oci.tar:quay.io/o/c:i`);
-  const archives = [['docker-archive', 'again.tar', 'localhost:5000/a/b:c'], ['oci-archive', 'oci.tar', 'quay.io/o/c:i']] as const;
+  const archives = [
+    ['docker-archive', 'again.tar', 'localhost:5000/a/b:c'],
+    ['oci-archive', 'oci.tar', 'quay.io/o/c:i'],
+  ] as const;
   for (const [form, archive, name] of archives) {
     // skopeo writes the config anew where it changes the form.
     const expected = idOf(`${form}:${join(directory, archive)}`);
     const other = await openStore(join(directory, `store-${archive}`));
     const messages: ProgressMessage[] = [];
-    const loaded = await other.images.load(createReadStream(join(directory, archive)), (message) => messages.push(message));
+    const loaded = await other.images.load(createReadStream(join(directory, archive)), (message) =>
+      messages.push(message),
+    );
     assert.deepEqual(loaded, [expected], 'the id stays');
     assert.deepEqual(messages.at(-1), { stream: `Loaded image: ${name}\n` });
     assert.equal(messages[0]!.status, 'Loading layer');
@@ -111,25 +142,51 @@ test('what cannot be saved or loaded', async (t) => {
   const load = (data: Buffer) => target.images.load(Readable.from([data]), () => {});
   await assert.rejects(load(Buffer.alloc(2048, 'x')), { message: 'archive/tar: invalid tar header' });
   await assert.rejects(load(archive.subarray(0, archive.length / 2)), { message: 'unexpected EOF' });
-  await assert.rejects(load(Buffer.from(shell('mkdir e; tar -c e', directory))), { message: 'open manifest.json: no such file or directory' });
+  await assert.rejects(load(Buffer.from(shell('mkdir e; tar -c e', directory))), {
+    message: 'open manifest.json: no such file or directory',
+  });
   shell('mkdir shape', directory);
   const manifest = (list: unknown): Buffer => {
     writeFileSync(join(directory, 'shape/manifest.json'), JSON.stringify(list));
     return execFileSync('tar', ['-C', join(directory, 'shape'), '-c', '.']);
   };
-  for (const item of [null, 'a', 7, [], { Config: 3, Layers: [] }, { Config: 'manifest.json' }, { Config: 'manifest.json', Layers: {} }, { Config: 'manifest.json', Layers: [null] }]) {
-    await assert.rejects(load(manifest([item])), { kind: 'invalid', message: 'invalid manifest.json: no Config or Layers' });
+  for (const item of [
+    null,
+    'a',
+    7,
+    [],
+    { Config: 3, Layers: [] },
+    { Config: 'manifest.json' },
+    { Config: 'manifest.json', Layers: {} },
+    { Config: 'manifest.json', Layers: [null] },
+  ]) {
+    await assert.rejects(load(manifest([item])), {
+      kind: 'invalid',
+      message: 'invalid manifest.json: no Config or Layers',
+    });
   }
   for (const tags of ['a', [null], [['a']], { a: 1 }]) {
-    await assert.rejects(load(manifest([{ Config: 'manifest.json', Layers: [], RepoTags: tags }])), { kind: 'invalid', message: 'invalid manifest.json: RepoTags is no list of names' });
+    await assert.rejects(load(manifest([{ Config: 'manifest.json', Layers: [], RepoTags: tags }])), {
+      kind: 'invalid',
+      message: 'invalid manifest.json: RepoTags is no list of names',
+    });
   }
-  for (const list of ['a', 7, {}]) await assert.rejects(load(manifest(list)), { kind: 'invalid', message: 'invalid manifest.json: no list' });
-  await assert.rejects(load(manifest(null)), { kind: 'invalid', message: 'invalid manifest, manifest cannot be null (but can be [])' });
+  for (const list of ['a', 7, {}])
+    await assert.rejects(load(manifest(list)), { kind: 'invalid', message: 'invalid manifest.json: no list' });
+  await assert.rejects(load(manifest(null)), {
+    kind: 'invalid',
+    message: 'invalid manifest, manifest cannot be null (but can be [])',
+  });
   // A layer whose content is another than the config says.
   shell('mkdir bad', directory);
   writeFileSync(join(directory, 'all.tar'), archive);
-  shell('tar -xf all.tar -C bad; cd bad; l=$(sed -E \'s/.*"Layers":\\["([^"]+)".*/\\1/\' manifest.json); tar -cf "$l" oci-layout; tar -cf ../bad.tar *', directory);
-  await assert.rejects(load(readFileSync(join(directory, 'bad.tar'))), { message: /^invalid diffID for layer 0: expected "sha256:/ });
+  shell(
+    'tar -xf all.tar -C bad; cd bad; l=$(sed -E \'s/.*"Layers":\\["([^"]+)".*/\\1/\' manifest.json); tar -cf "$l" oci-layout; tar -cf ../bad.tar *',
+    directory,
+  );
+  await assert.rejects(load(readFileSync(join(directory, 'bad.tar'))), {
+    message: /^invalid diffID for layer 0: expected "sha256:/,
+  });
   assert.deepEqual(listing(join(directory, 'empty')), before, 'nothing is left of any of them');
   assert.ok(listing(root).length > before.length);
 });
@@ -143,7 +200,10 @@ test('a full disk while loading is said and leaves nothing', async (t) => {
   const root = join(directory, 'small/store');
   const small = await openStore(root);
   const before = listing(root);
-  await assert.rejects(small.images.load(Readable.from([archive]), () => {}), { kind: 'system', message: 'write /d/file: no space left on device' });
+  await assert.rejects(
+    small.images.load(Readable.from([archive]), () => {}),
+    { kind: 'system', message: 'write /d/file: no space left on device' },
+  );
   assert.deepEqual(listing(root), before);
 });
 
@@ -156,7 +216,14 @@ test('a reader that goes away lets go', async (t) => {
   stream.read();
   stream.destroy();
   images.untagOrRemove('big', { force: true, prune: true, users: () => [] });
-  await eventually(() => assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []));
+  await eventually(() =>
+    assert.deepEqual(
+      shell('ls blobs/sha256 layers', join(directory, 'store'))
+        .split('\n')
+        .filter((line) => /^[0-9a-f]{64}/.test(line)),
+      [],
+    ),
+  );
 });
 
 test('an archive that is half read lets the images go', async (t) => {
@@ -169,6 +236,17 @@ test('an archive that is half read lets the images go', async (t) => {
   images.untagOrRemove('busybox', { force: true, prune: true, users: () => [] });
   const rest = await bytes(stream);
   const other = await openStore(join(directory, 'other'));
-  assert.equal((await other.images.load(Readable.from([rest]), () => {})).length, 2, 'what was being saved is saved whole');
-  await eventually(() => assert.deepEqual(shell('ls blobs/sha256 layers', join(directory, 'store')).split('\n').filter((line) => /^[0-9a-f]{64}/.test(line)), []));
+  assert.equal(
+    (await other.images.load(Readable.from([rest]), () => {})).length,
+    2,
+    'what was being saved is saved whole',
+  );
+  await eventually(() =>
+    assert.deepEqual(
+      shell('ls blobs/sha256 layers', join(directory, 'store'))
+        .split('\n')
+        .filter((line) => /^[0-9a-f]{64}/.test(line)),
+      [],
+    ),
+  );
 });

@@ -94,8 +94,14 @@ test('what an opaque directory hides is looked for a piece a turn, however many 
   const changes: Change[] = [];
   const most = await mostLooks(context, async () => changes.push(...(await listChanges(upper, layers))));
   assert.equal(changes.length, 1 + 2001);
-  assert.deepEqual(changes.filter(({ kind }) => kind !== 2).map(({ path }) => path), ['/d', '/d/file7']);
-  assert.deepEqual(changes.map(({ path }) => path), changes.map(({ path }) => path).sort());
+  assert.deepEqual(
+    changes.filter(({ kind }) => kind !== 2).map(({ path }) => path),
+    ['/d', '/d/file7'],
+  );
+  assert.deepEqual(
+    changes.map(({ path }) => path),
+    changes.map(({ path }) => path).sort(),
+  );
   assert.ok(most <= 300, `${most} looks in one turn of the event loop`);
 });
 

@@ -9,7 +9,19 @@ import { formatTarHeader, type TarHeader } from '../../src/image/tar-headers.ts'
 import { TarExtraction } from '../../src/image/tar-extraction.ts';
 
 function header(name: string, rest: Partial<TarHeader> = {}): Buffer {
-  const plain = { mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeS: 1, type: '0', linkName: '', userName: '', groupName: '', deviceMajor: 0, deviceMinor: 0 };
+  const plain = {
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    sizeBytes: 0,
+    mtimeS: 1,
+    type: '0',
+    linkName: '',
+    userName: '',
+    groupName: '',
+    deviceMajor: 0,
+    deviceMinor: 0,
+  };
   return formatTarHeader({ ...plain, name, ...rest }, new Map(name.length > 100 ? [['path', name]] : []));
 }
 
@@ -37,7 +49,8 @@ function extract(into: string, entries: readonly Buffer[]): number {
 const chain = (top: string, depth: number): string => [top, ...Array.from({ length: depth - 1 }, () => 'd')].join('/');
 
 test('an entry two thousand directories deep costs a few times one at the top, not a thousand times', (t) => {
-  const entriesAt = (depth: number): Buffer[] => Array.from({ length: 600 }, (_, i) => header(`${chain(i % 2 === 0 ? 'a' : 'b', depth)}/f${i}`));
+  const entriesAt = (depth: number): Buffer[] =>
+    Array.from({ length: 600 }, (_, i) => header(`${chain(i % 2 === 0 ? 'a' : 'b', depth)}/f${i}`));
   const shallow = Math.max(10, extract(root(t, 'shallow'), entriesAt(2)));
   const into = root(t, 'deep');
   const deep = extract(into, entriesAt(1900));
@@ -58,7 +71,8 @@ test('links on the way lead where they lead inside, what is missing is made, and
     header('dangling/file'),
     header('a/b/c/file'),
   ]);
-  for (const path of ['real/x/y/file', 'real/file', 'made/here/file', 'a/b/c/file']) assert.ok(lstatSync(join(into, path)).isFile(), path);
+  for (const path of ['real/x/y/file', 'real/file', 'made/here/file', 'a/b/c/file'])
+    assert.ok(lstatSync(join(into, path)).isFile(), path);
   assert.equal(lstatSync(join(into, 'a/b')).mode & 0o7777, 0o755);
 });
 
@@ -66,7 +80,11 @@ test('a link out of the tree leads nowhere else', (t) => {
   const outside = root(t, 'outside');
   const into = root(t, 'inside');
   symlinkSync(outside, join(into, 'out'));
-  extract(into, [header('out/new/file'), header('far', { type: '2', linkName: `../../../../../../..${outside}` }), header('far/new/file')]);
+  extract(into, [
+    header('out/new/file'),
+    header('far', { type: '2', linkName: `../../../../../../..${outside}` }),
+    header('far/new/file'),
+  ]);
   assert.deepEqual(readdirSync(outside), []);
   assert.ok(existsSync(join(into, outside, 'new/file')));
 });
@@ -75,7 +93,15 @@ test('a path longer than a path can be, a file on the way and a circle of links 
   const into = root(t, 'odd');
   assert.throws(() => extract(into, [header(`${chain('a', 2100)}/f`)]), /file name too long/);
   assert.throws(() => extract(into, [header('file'), header('file/below/x')]), /not a directory/);
-  assert.throws(() => extract(into, [header('c1', { type: '2', linkName: 'c2' }), header('c2', { type: '2', linkName: 'c1' }), header('c1/x')]), /too many levels of symbolic links/);
+  assert.throws(
+    () =>
+      extract(into, [
+        header('c1', { type: '2', linkName: 'c2' }),
+        header('c2', { type: '2', linkName: 'c1' }),
+        header('c1/x'),
+      ]),
+    /too many levels of symbolic links/,
+  );
   extract(into, [header('b\xff\xfe/in/f'), header('b\xff\xfe/in/g')]);
   assert.deepEqual(readdirSync(Buffer.from(`${into}/b\xff\xfe/in`, 'latin1')), ['f', 'g']);
   assert.equal(readFileSync(join(into, 'file'), 'utf8'), '');

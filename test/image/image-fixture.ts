@@ -16,8 +16,11 @@ import { RootfsStore } from '../../src/image/rootfs.ts';
 export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-image-'));
   t.after(() => {
-    const targets = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1] ?? '');
-    for (const target of targets.filter((path) => path.startsWith(directory)).reverse()) execFileSync('umount', ['-l', target]);
+    const targets = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '');
+    for (const target of targets.filter((path) => path.startsWith(directory)).reverse())
+      execFileSync('umount', ['-l', target]);
     rmSync(directory, { recursive: true, force: true });
   });
   return directory;
@@ -42,15 +45,24 @@ export function tarOf(script: string, directory: string): Buffer {
   const tree = mkdtempSync(join(directory, 'tree-'));
   try {
     shell(script, tree);
-    return execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--format=pax', '-C', tree, '-c', '.'], { maxBuffer: 1 << 28 });
+    return execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--format=pax', '-C', tree, '-c', '.'], {
+      maxBuffer: 1 << 28,
+    });
   } finally {
     rmSync(tree, { recursive: true, force: true });
   }
 }
 
-export const BUSYBOX_TREE = 'mkdir -p bin etc tmp; cp /usr/bin/busybox bin/; ln -s busybox bin/sh; echo root:x:0:0:root:/:/bin/sh > etc/passwd';
+export const BUSYBOX_TREE =
+  'mkdir -p bin etc tmp; cp /usr/bin/busybox bin/; ln -s busybox bin/sh; echo root:x:0:0:root:/:/bin/sh > etc/passwd';
 
-export async function importTree(images: ImageStore, directory: string, ref: string, script: string, changes: string[] = []): Promise<string> {
+export async function importTree(
+  images: ImageStore,
+  directory: string,
+  ref: string,
+  script: string,
+  changes: string[] = [],
+): Promise<string> {
   return await images.importTar(Readable.from([tarOf(script, directory)]), { ref, message: '', changes, platform: '' });
 }
 
@@ -60,7 +72,10 @@ export async function bytes(stream: Readable): Promise<Buffer> {
 
 /** Every file of the store that stays: to see that nothing was left behind. */
 export function listing(root: string): string[] {
-  return shell('find blobs layers ingest unpack init containers -maxdepth 2 2>/dev/null || true', root).split('\n').filter(Boolean).sort();
+  return shell('find blobs layers ingest unpack init containers -maxdepth 2 2>/dev/null || true', root)
+    .split('\n')
+    .filter(Boolean)
+    .sort();
 }
 
 export interface TestRegistry {
@@ -69,7 +84,11 @@ export interface TestRegistry {
 }
 
 /** Debian's docker-registry on this machine's loopback; with a password file if there is a login. */
-export async function startRegistry(t: TestContext, directory: string, login?: { username: string; password: string }): Promise<TestRegistry> {
+export async function startRegistry(
+  t: TestContext,
+  directory: string,
+  login?: { username: string; password: string },
+): Promise<TestRegistry> {
   const home = mkdtempSync(join(directory, 'registry-'));
   const port = await freePort();
   const storage = join(home, 'storage');
@@ -84,7 +103,8 @@ export async function startRegistry(t: TestContext, directory: string, login?: {
   const child: ChildProcess = spawn('docker-registry', ['serve', join(home, 'config.yml')], { stdio: 'ignore' });
   t.after(async () => {
     child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once('exit', resolve));
   });
   for (let i = 0; ; i++) {
     try {

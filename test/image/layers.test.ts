@@ -12,12 +12,33 @@ import { execFileSync } from 'node:child_process';
 import { EMPTY_IMAGE_CONFIG } from '../../src/image/image-config.ts';
 import { readXattr } from '../../src/kernel/xattr.ts';
 import { formatTarHeader, padding, type TarHeader } from '../../src/image/tar-headers.ts';
-import { eventually, importTree, listing, openStore, shell, tarOf, temporaryDirectory, BUSYBOX_TREE } from './image-fixture.ts';
+import {
+  eventually,
+  importTree,
+  listing,
+  openStore,
+  shell,
+  tarOf,
+  temporaryDirectory,
+  BUSYBOX_TREE,
+} from './image-fixture.ts';
 
 const entry = (name: string, type: string, more: Partial<TarHeader> = {}, content = ''): Buffer =>
   Buffer.concat([
     formatTarHeader({
-      name, type, mode: 0o755, uid: 0, gid: 0, sizeBytes: content.length, mtimeS: 1e9, linkName: '', userName: '', groupName: '', deviceMajor: 0, deviceMinor: 0, ...more,
+      name,
+      type,
+      mode: 0o755,
+      uid: 0,
+      gid: 0,
+      sizeBytes: content.length,
+      mtimeS: 1e9,
+      linkName: '',
+      userName: '',
+      groupName: '',
+      deviceMajor: 0,
+      deviceMinor: 0,
+      ...more,
     }),
     Buffer.from(content),
     padding(content.length),
@@ -52,8 +73,15 @@ test('owners, modes, devices, links, capabilities, attributes and times survive 
   assert.equal(stat('deep').mtime.toISOString(), '2001-02-03T00:00:00.000Z');
   assert.equal(statSync(root).mode & 0o7777, 0o711);
   assert.equal(statSync(root).mtime.toISOString(), '2002-03-04T00:00:00.000Z');
-  assert.deepEqual(readdirSync(root, 'buffer').some((name) => name.includes(0xff)), true);
-  assert.deepEqual(readdirSync(root).filter((name) => name.startsWith('.')), [], 'the way to the tools is gone');
+  assert.deepEqual(
+    readdirSync(root, 'buffer').some((name) => name.includes(0xff)),
+    true,
+  );
+  assert.deepEqual(
+    readdirSync(root).filter((name) => name.startsWith('.')),
+    [],
+    'the way to the tools is gone',
+  );
 });
 
 test('a layer that cannot be put in place leaves nothing behind, also where removing it fails at first', async (t) => {
@@ -61,7 +89,8 @@ test('a layer that cannot be put in place leaves nothing behind, also where remo
   const root = join(directory, 'store');
   const { images } = await openStore(root);
   const load = () => importTree(images, directory, 'a', 'echo a > a');
-  const failing = (code: string, syscall: string) => Promise.reject(Object.assign(new Error(`${code}: it failed, ${syscall}`), { code, syscall }));
+  const failing = (code: string, syscall: string) =>
+    Promise.reject(Object.assign(new Error(`${code}: it failed, ${syscall}`), { code, syscall }));
   const file = await open('/dev/null');
   const stat = t.mock.method(Object.getPrototypeOf(file) as FileHandle, 'stat', () => failing('EMFILE', 'fstat'));
   await file.close();
@@ -71,7 +100,9 @@ test('a layer that cannot be put in place leaves nothing behind, also where remo
   shell('mount --bind layers layers', root); // names cannot be moved into another mount
   const { rm } = promises;
   let refused = 0;
-  t.mock.method(promises, 'rm', (path: string, options: object) => (path.includes('/unpack/') && refused++ === 0 ? failing('EBUSY', 'rm') : rm(path, options)));
+  t.mock.method(promises, 'rm', (path: string, options: object) =>
+    path.includes('/unpack/') && refused++ === 0 ? failing('EBUSY', 'rm') : rm(path, options),
+  );
   syncBuiltinESMExports();
   await assert.rejects(load(), { message: /^rename \/.*\/unpack\/\w+: invalid cross-device link$/ });
   assert.equal(refused, 1);
@@ -92,11 +123,22 @@ test('sparse files, long names and whole trees come out of every form of tar', a
     directory,
   );
   const sum = (root: string) => shell('find . -type f | sort | xargs sha256sum; readlink link; stat -c %h hard', root);
-  for (const form of ['--format=gnu -S', '--format=pax -S', '--format=pax -S --sparse-version=0.1', '--format=gnu', '--format=oldgnu -S']) {
+  for (const form of [
+    '--format=gnu -S',
+    '--format=pax -S',
+    '--format=pax -S --sparse-version=0.1',
+    '--format=gnu',
+    '--format=oldgnu -S',
+  ]) {
     // With a whiteout in it, and without: one goes through our reader, the other does not.
     for (const extra of ['', 'touch .wh.nothing;']) {
       shell(`cd tree; ${extra} tar ${form} -cf ../t.tar .; rm -f .wh.nothing`, directory);
-      await images.importTar(Readable.from([readFileSync(join(directory, 't.tar'))]), { ref: 'x', message: '', changes: [], platform: '' });
+      await images.importTar(Readable.from([readFileSync(join(directory, 't.tar'))]), {
+        ref: 'x',
+        message: '',
+        changes: [],
+        platform: '',
+      });
       const root = images.catalog.layers.path(images.get('x').diffIds[0]!);
       assert.equal(sum(root).replace(/.*\.\/nothing\n/, ''), sum(join(directory, 'tree')), `${form} ${extra}`);
     }
@@ -108,10 +150,7 @@ test('whiteouts of an upper layer hide what is below, and a hostile attribute is
   const { images, rootfs } = await openStore(join(directory, 'store'));
   const base = await importTree(images, directory, 'base', 'mkdir a b; touch a/x a/y b/z gone');
   const upper = join(directory, 'upper');
-  shell(
-    `mkdir -p ${upper}/b; cd ${upper}; mknod gone c 0 0; mkdir a; mknod a/x c 0 0; touch b/new`,
-    directory,
-  );
+  shell(`mkdir -p ${upper}/b; cd ${upper}; mknod gone c 0 0; mkdir a; mknod a/x c 0 0; touch b/new`, directory);
   const top = archive(
     entry('a/', '5'),
     entry('a/.wh.x', '0'),
@@ -151,7 +190,10 @@ test('no archive writes outside its own layer', async (t) => {
   shell(`mkdir ${target}`, directory);
   const attempts: Record<string, Buffer> = {
     'through an absolute link': archive(entry('link', '2', { linkName: target }), entry('link/evil', '0', {}, 'x')),
-    'through a relative link': archive(entry('link', '2', { linkName: '../'.repeat(20) + target.slice(1) }), entry('link/evil', '0', {}, 'x')),
+    'through a relative link': archive(
+      entry('link', '2', { linkName: '../'.repeat(20) + target.slice(1) }),
+      entry('link/evil', '0', {}, 'x'),
+    ),
     'by dots': archive(entry(`${'../'.repeat(20)}${target.slice(1)}/evil`, '0', {}, 'x')),
     'by an absolute name': archive(entry(`${target}/evil`, '0', {}, 'x')),
     'by a hard link': archive(entry('hard', '1', { linkName: `${'../'.repeat(20)}etc/passwd` })),
@@ -222,9 +264,17 @@ test('a full disk is said and leaves nothing', async (t) => {
   const before = listing(root);
   const options = { ref: 'big', message: '', changes: [], platform: '' };
   const random = tarOf('mkdir d; head -c 4000000 /dev/urandom > d/file', directory);
-  await assert.rejects(images.importTar(Readable.from([random]), options), { message: 'write /d/file: no space left on device' }, 'while it is unpacked');
+  await assert.rejects(
+    images.importTar(Readable.from([random]), options),
+    { message: 'write /d/file: no space left on device' },
+    'while it is unpacked',
+  );
   const more = tarOf('head -c 9000000 /dev/urandom > file', directory);
-  await assert.rejects(images.importTar(Readable.from([more]), options), /: no space left on device$/, 'while it is received');
+  await assert.rejects(
+    images.importTar(Readable.from([more]), options),
+    /: no space left on device$/,
+    'while it is received',
+  );
   assert.deepEqual(listing(root), before);
   assert.match(shell('df --output=used . | tail -1', root), /^\s*\d{1,2}\n$/, 'the space is free again');
   await importTree(images, directory, 'fits', 'echo x > a');
@@ -233,11 +283,16 @@ test('a full disk is said and leaves nothing', async (t) => {
 test('commit, and the image of the commit: added, changed and deleted files', async (t) => {
   const directory = temporaryDirectory(t);
   const { images, rootfs } = await openStore(join(directory, 'store'));
-  await importTree(images, directory, 'base', `${BUSYBOX_TREE}; mkdir d whole; touch d/keep d/gone whole/x`, ['CMD ["sh"]']);
+  await importTree(images, directory, 'base', `${BUSYBOX_TREE}; mkdir d whole; touch d/keep d/gone whole/x`, [
+    'CMD ["sh"]',
+  ]);
   const base = images.get('base');
   await rootfs.create('c1', base);
   const merged = rootfs.mount('c1');
-  shell('echo new > d/new; rm d/gone; rm -r whole; mkdir whole; echo y > whole/y; cp bin/busybox cap; setcap cap_net_raw+ep cap; mknod dev1 c 1 3', merged);
+  shell(
+    'echo new > d/new; rm d/gone; rm -r whole; mkdir whole; echo y > whole/y; cp bin/busybox cap; setcap cap_net_raw+ep cap; mknod dev1 c 1 3',
+    merged,
+  );
   const id = await images.commitLayer({
     base,
     upperDir: rootfs.upperDir('c1'),
@@ -252,7 +307,11 @@ test('commit, and the image of the commit: added, changed and deleted files', as
   assert.equal(image.id, id);
   assert.deepEqual(image.config.env, ['A=b']);
   assert.equal(image.parent, base.id);
-  assert.deepEqual(image.history.map(({ comment, author, createdBy }) => [comment, author, createdBy]).at(-1), ['why', 'me', 'sh -c x']);
+  assert.deepEqual(image.history.map(({ comment, author, createdBy }) => [comment, author, createdBy]).at(-1), [
+    'why',
+    'me',
+    'sh -c x',
+  ]);
   await rootfs.create('c2', image);
   const second = rootfs.mount('c2');
   assert.deepEqual(readdirSync(join(second, 'd')).sort(), ['keep', 'new']);

@@ -16,16 +16,28 @@ type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 const digestOf = (content: Buffer | string): string => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
 /** What an honest registry answers; a liar's differ from them in one. */
-function honest(layer: Buffer): Record<'ping' | 'manifest' | 'config' | 'layer' | 'tags', Answer> & { readonly configDigest: string; readonly layerDigest: string; readonly manifestJson: object } {
-  const config = JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] }, config: {} });
+function honest(layer: Buffer): Record<'ping' | 'manifest' | 'config' | 'layer' | 'tags', Answer> & {
+  readonly configDigest: string;
+  readonly layerDigest: string;
+  readonly manifestJson: object;
+} {
+  const config = JSON.stringify({
+    os: 'linux',
+    architecture: 'amd64',
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+    config: {},
+  });
   const mediaType = 'application/vnd.oci.image.manifest.v1+json';
   const manifestJson = {
-    schemaVersion: 2, mediaType,
+    schemaVersion: 2,
+    mediaType,
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(config), size: config.length },
     layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(layer), size: layer.length }],
   };
   return {
-    configDigest: digestOf(config), layerDigest: digestOf(layer), manifestJson,
+    configDigest: digestOf(config),
+    layerDigest: digestOf(layer),
+    manifestJson,
     ping: (response) => response.end('{}'),
     manifest: (response) => response.writeHead(200, { 'Content-Type': mediaType }).end(JSON.stringify(manifestJson)),
     config: (response) => response.end(config),
@@ -34,7 +46,9 @@ function honest(layer: Buffer): Record<'ping' | 'manifest' | 'config' | 'layer' 
   };
 }
 
-type Lies = (truth: ReturnType<typeof honest>) => Partial<Record<'ping' | 'manifest' | 'config' | 'layer' | 'tags' | 'other', Answer>>;
+type Lies = (
+  truth: ReturnType<typeof honest>,
+) => Partial<Record<'ping' | 'manifest' | 'config' | 'layer' | 'tags' | 'other', Answer>>;
 
 interface Pulled {
   readonly error: Error | undefined;
@@ -75,7 +89,8 @@ async function pullFrom(t: TestContext, lies: Lies, tag = '1', allTags = false):
   await images.pull(name, null, '', () => {}).catch((thrown: unknown) => (error = thrown as Error));
   if (error) {
     assert.deepEqual(images.list(), []);
-    for (const kept of ['blobs/sha256', 'layers', 'ingest', 'unpack']) assert.deepEqual(readdirSync(join(store, kept)), [], `${kept} after: ${error.message}`);
+    for (const kept of ['blobs/sha256', 'layers', 'ingest', 'unpack'])
+      assert.deepEqual(readdirSync(join(store, kept)), [], `${kept} after: ${error.message}`);
     assert.equal(faultOfSentence(error.message), undefined);
   }
   return { error, sentBytes };
@@ -89,13 +104,20 @@ const endless = (response: ServerResponse): void => {
   };
   more();
 };
-const redirect = (location: string): Answer => (response) => response.writeHead(307, { Location: location }).end();
-const manifest = (change: (json: { config: Record<string, unknown>; layers: Record<string, unknown>[] }) => unknown): Lies => (truth) => ({
-  manifest: (response) => {
-    const json = structuredClone(truth.manifestJson) as Parameters<typeof change>[0];
-    response.writeHead(200, { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' }).end(JSON.stringify(change(json) ?? json));
-  },
-});
+const redirect =
+  (location: string): Answer =>
+  (response) =>
+    response.writeHead(307, { Location: location }).end();
+const manifest =
+  (change: (json: { config: Record<string, unknown>; layers: Record<string, unknown>[] }) => unknown): Lies =>
+  (truth) => ({
+    manifest: (response) => {
+      const json = structuredClone(truth.manifestJson) as Parameters<typeof change>[0];
+      response
+        .writeHead(200, { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' })
+        .end(JSON.stringify(change(json) ?? json));
+    },
+  });
 
 test('an honest one is believed', async (t) => {
   assert.equal((await pullFrom(t, () => ({}))).error, undefined);
@@ -103,30 +125,118 @@ test('an honest one is believed', async (t) => {
 
 describe('a registry', () => {
   const cases: readonly (readonly [what: string, lies: Lies, sentence: RegExp])[] = [
-    ['whose configuration is another', () => ({ config: (response) => response.end('{"rootfs":{"diff_ids":[]}}') }), /image config verification failed for digest sha256:/],
-    ['whose layer is another of the same length', ({ layer }) => ({ layer: (response, request) => {
-      const end = response.end.bind(response);
-      response.end = ((content: Buffer) => end(Buffer.from(content).fill(1, 0, 1))) as typeof response.end;
-      layer(response, request);
-    } }), /filesystem layer verification failed for digest sha256:/],
-    ['whose layer is longer than said', manifest((json) => { json.layers[0]!['size'] = 10; }), /filesystem layer verification failed for digest sha256:/],
+    [
+      'whose configuration is another',
+      () => ({ config: (response) => response.end('{"rootfs":{"diff_ids":[]}}') }),
+      /image config verification failed for digest sha256:/,
+    ],
+    [
+      'whose layer is another of the same length',
+      ({ layer }) => ({
+        layer: (response, request) => {
+          const end = response.end.bind(response);
+          response.end = ((content: Buffer) => end(Buffer.from(content).fill(1, 0, 1))) as typeof response.end;
+          layer(response, request);
+        },
+      }),
+      /filesystem layer verification failed for digest sha256:/,
+    ],
+    [
+      'whose layer is longer than said',
+      manifest((json) => {
+        json.layers[0]!['size'] = 10;
+      }),
+      /filesystem layer verification failed for digest sha256:/,
+    ],
     ['whose layer never ends', () => ({ layer: endless }), /filesystem layer verification failed for digest sha256:/],
     ['whose configuration never ends', () => ({ config: endless }), /longer than \d+ bytes/],
     ['whose manifest never ends', () => ({ manifest: endless }), /longer than \d+ bytes/],
-    ['whose manifest is no JSON', () => ({ manifest: (response) => response.end('<html>') }), /invalid manifest: no JSON/],
-    ['whose manifest is a list of itself', manifest((json) => ({ schemaVersion: 2, manifests: [{ ...json.config, platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch } }] })), /invalid manifest list: an entry is a list itself|manifest verification failed/],
-    ['whose sizes are no numbers', manifest((json) => { json.layers[0]!['size'] = -1; }), /a descriptor without a size/],
-    ['whose digests are paths', manifest((json) => { json.layers[0]!['digest'] = 'sha256:../../../etc/passwd'; }), /a descriptor without a sha256 digest/],
-    ['whose platforms and annotations are anything', manifest((json) => ({ schemaVersion: 2, manifests: [{ ...json.config, platform: { os: 'linux', architecture: 'amd64', variant: 5 }, annotations: [1] }, { ...json.config, platform: null }] })), /manifest/],
-    ['that has more layers than the configuration', manifest((json) => { json.layers.push(json.layers[0]!); }), /layers from manifest don't match image configuration/],
+    [
+      'whose manifest is no JSON',
+      () => ({ manifest: (response) => response.end('<html>') }),
+      /invalid manifest: no JSON/,
+    ],
+    [
+      'whose manifest is a list of itself',
+      manifest((json) => ({
+        schemaVersion: 2,
+        manifests: [
+          { ...json.config, platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch } },
+        ],
+      })),
+      /invalid manifest list: an entry is a list itself|manifest verification failed/,
+    ],
+    [
+      'whose sizes are no numbers',
+      manifest((json) => {
+        json.layers[0]!['size'] = -1;
+      }),
+      /a descriptor without a size/,
+    ],
+    [
+      'whose digests are paths',
+      manifest((json) => {
+        json.layers[0]!['digest'] = 'sha256:../../../etc/passwd';
+      }),
+      /a descriptor without a sha256 digest/,
+    ],
+    [
+      'whose platforms and annotations are anything',
+      manifest((json) => ({
+        schemaVersion: 2,
+        manifests: [
+          { ...json.config, platform: { os: 'linux', architecture: 'amd64', variant: 5 }, annotations: [1] },
+          { ...json.config, platform: null },
+        ],
+      })),
+      /manifest/,
+    ],
+    [
+      'that has more layers than the configuration',
+      manifest((json) => {
+        json.layers.push(json.layers[0]!);
+      }),
+      /layers from manifest don't match image configuration/,
+    ],
     ['that redirects in circles', () => ({ manifest: redirect('/v2/x/manifests/1') }), /stopped after 10 redirects/],
-    ['that redirects to a file', () => ({ config: redirect('file:///etc/passwd') }), /redirects to "file:\/\/\/etc\/passwd"/],
+    [
+      'that redirects to a file',
+      () => ({ config: redirect('file:///etc/passwd') }),
+      /redirects to "file:\/\/\/etc\/passwd"/,
+    ],
     ['that redirects to a socket', () => ({ layer: redirect('unix:///var/run/docker.sock') }), /redirects to "unix:/],
     ['that redirects to nowhere', () => ({ manifest: redirect('http://[') }), /redirects to "http:\/\/\["/],
-    ['whose token server is a file', () => ({ manifest: (response) => response.writeHead(401, { 'WWW-Authenticate': 'Bearer realm="file:///etc/passwd"' }).end() }), /file:\/\/\/etc\/passwd/],
-    ['whose token server is nothing', () => ({ manifest: (response) => response.writeHead(401, { 'WWW-Authenticate': 'Bearer realm="x"' }).end() }), /names no usable token server: "x"/],
-    ['whose token server answers with a page', () => ({ manifest: (response, request) => response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end(), other: (response) => response.end('<html>') }), /authorization server/],
-    ['that is never content', () => ({ manifest: (response, request) => response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end(), other: (response) => response.end('{"token":"x"}') }), /unauthorized|denied|401/i],
+    [
+      'whose token server is a file',
+      () => ({
+        manifest: (response) =>
+          response.writeHead(401, { 'WWW-Authenticate': 'Bearer realm="file:///etc/passwd"' }).end(),
+      }),
+      /file:\/\/\/etc\/passwd/,
+    ],
+    [
+      'whose token server is nothing',
+      () => ({ manifest: (response) => response.writeHead(401, { 'WWW-Authenticate': 'Bearer realm="x"' }).end() }),
+      /names no usable token server: "x"/,
+    ],
+    [
+      'whose token server answers with a page',
+      () => ({
+        manifest: (response, request) =>
+          response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end(),
+        other: (response) => response.end('<html>'),
+      }),
+      /authorization server/,
+    ],
+    [
+      'that is never content',
+      () => ({
+        manifest: (response, request) =>
+          response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end(),
+        other: (response) => response.end('{"token":"x"}'),
+      }),
+      /unauthorized|denied|401/i,
+    ],
     ['whose error never ends', () => ({ manifest: (response) => endless(response.writeHead(500)) }), /./],
   ];
   for (const [what, lies, sentence] of cases) {
@@ -144,11 +254,22 @@ describe('a registry', () => {
 });
 
 test('where a redirect may lead', () => {
-  const from = (location: string, base = 'https://registry.example/v2/x') => redirectTarget(location, new URL(base)).href;
+  const from = (location: string, base = 'https://registry.example/v2/x') =>
+    redirectTarget(location, new URL(base)).href;
   assert.equal(from('/elsewhere'), 'https://registry.example/elsewhere');
   assert.equal(from('https://cdn.example/blob?x=1'), 'https://cdn.example/blob?x=1');
   assert.equal(from('http://127.0.0.1:81/', 'http://localhost:80/'), 'http://127.0.0.1:81/');
-  for (const inside of ['http://127.0.0.1/', 'http://127.9.9.9:2375/', 'http://localhost/', 'http://localhost./', 'http://[::1]/', 'http://0/', 'http://0x7f000001/', 'http://[::ffff:127.0.0.1]/', 'http://169.254.169.254/latest/meta-data']) {
+  for (const inside of [
+    'http://127.0.0.1/',
+    'http://127.9.9.9:2375/',
+    'http://localhost/',
+    'http://localhost./',
+    'http://[::1]/',
+    'http://0/',
+    'http://0x7f000001/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://169.254.169.254/latest/meta-data',
+  ]) {
     assert.throws(() => from(inside), /redirects to .*, which is of this machine's own/, inside);
   }
   assert.throws(() => from('ftp://x/'), /redirects to "ftp:\/\/x\/", which is no web address/);

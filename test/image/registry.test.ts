@@ -8,11 +8,26 @@ import type { ImageStore } from '../../src/image/image-store.ts';
 import { digestOf } from '../../src/image/blob-store.ts';
 import type { ProgressMessage } from '../../src/image/progress.ts';
 import type { RegistryAuth } from '../../src/image/registry/authorizer.ts';
-import { BUSYBOX_TREE, importTree, listing, openStore, shell, startRegistry, temporaryDirectory } from './image-fixture.ts';
+import {
+  BUSYBOX_TREE,
+  importTree,
+  listing,
+  openStore,
+  shell,
+  startRegistry,
+  temporaryDirectory,
+} from './image-fixture.ts';
 
-const skopeo = (...args: string[]) => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const skopeo = (...args: string[]) =>
+  execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const quiet = () => {};
-const login = (username: string, password: string): RegistryAuth => ({ username, password, identityToken: '', registryToken: '', serverAddress: '' });
+const login = (username: string, password: string): RegistryAuth => ({
+  username,
+  password,
+  identityToken: '',
+  registryToken: '',
+  serverAddress: '',
+});
 
 async function sender(directory: string, name: string): Promise<ImageStore> {
   const { images, rootfs } = await openStore(join(directory, 'sender'));
@@ -20,7 +35,16 @@ async function sender(directory: string, name: string): Promise<ImageStore> {
   const base = images.get('busybox');
   await rootfs.create('c1', base);
   shell('head -c 3000000 /dev/urandom > random', rootfs.mount('c1'));
-  await images.commitLayer({ base, upperDir: rootfs.upperDir('c1'), config: base.config, changes: [], ref: name, author: '', comment: '', createdBy: '' });
+  await images.commitLayer({
+    base,
+    upperDir: rootfs.upperDir('c1'),
+    config: base.config,
+    changes: [],
+    ref: name,
+    author: '',
+    comment: '',
+    createdBy: '',
+  });
   await rootfs.remove('c1');
   return images;
 }
@@ -51,7 +75,10 @@ test('push, pull elsewhere, push again: words and digests', async (t) => {
   assert.equal(first.lines().at(-1), `v1: digest: ${digest} size: ${size}`);
   assert.deepEqual(first.messages.at(-1), { progressDetail: {}, aux: { Tag: 'v1', Digest: digest, Size: size } });
   assert.equal(skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${name}`).trim(), digest);
-  assert.equal(digestOf(execFileSync('skopeo', ['inspect', '--tls-verify=false', '--config', '--raw', `docker://${name}`])), image.id);
+  assert.equal(
+    digestOf(execFileSync('skopeo', ['inspect', '--tls-verify=false', '--config', '--raw', `docker://${name}`])),
+    image.id,
+  );
 
   const second = collector();
   await images.push(name, null, second.report);
@@ -73,7 +100,14 @@ test('push, pull elsewhere, push again: words and digests', async (t) => {
   for (const layer of copy.layers) {
     const id = layer.slice(7, 19);
     const states = lines.filter((line) => line.startsWith(id)).map((line) => line.slice(14));
-    assert.deepEqual(states, ['Pulling fs layer', 'Downloading', 'Verifying Checksum', 'Download complete', 'Extracting', 'Pull complete']);
+    assert.deepEqual(states, [
+      'Pulling fs layer',
+      'Downloading',
+      'Verifying Checksum',
+      'Download complete',
+      'Extracting',
+      'Pull complete',
+    ]);
   }
   assert.deepEqual(lines.slice(-2), [`Digest: ${digest}`, `Status: Downloaded newer image for ${name}`]);
   const again = collector();
@@ -102,18 +136,34 @@ test('what skopeo pushes is pulled: OCI manifests, zstd, lists of platforms', as
   const { address, storage } = await startRegistry(t, directory);
   const images = await sender(directory, 'two:v1');
   shell('mkdir w', directory);
-  await import('node:fs/promises').then(async (fs) => fs.writeFile(join(directory, 'w/out.tar'), await images.save(['two:v1'])));
+  await import('node:fs/promises').then(async (fs) =>
+    fs.writeFile(join(directory, 'w/out.tar'), await images.save(['two:v1'])),
+  );
   const source = `docker-archive:${directory}/w/out.tar`;
   // In this order: skopeo remembers which compressed form it has sent, and does not send another.
   skopeo('copy', '--dest-tls-verify=false', '--format', 'v2s2', source, `docker://${address}/list:amd64`);
-  skopeo('copy', '--dest-tls-verify=false', '--format', 'oci', '--dest-compress-format', 'zstd', source, `docker://${address}/zstd:v1`);
+  skopeo(
+    'copy',
+    '--dest-tls-verify=false',
+    '--format',
+    'oci',
+    '--dest-compress-format',
+    'zstd',
+    source,
+    `docker://${address}/zstd:v1`,
+  );
   const receiver = await openStore(join(directory, 'receiver'));
   await receiver.images.pull(`${address}/zstd:v1`, null, '', quiet);
   assert.deepEqual(receiver.images.get(`${address}/zstd:v1`).diffIds, images.get('two:v1').diffIds);
 
   const raw = Buffer.from(skopeo('inspect', '--tls-verify=false', '--raw', `docker://${address}/list:amd64`));
   const type = 'application/vnd.docker.distribution.manifest.v2+json';
-  const entry = (os: string, architecture: string) => ({ mediaType: type, digest: digestOf(raw), size: raw.length, platform: { os, architecture } });
+  const entry = (os: string, architecture: string) => ({
+    mediaType: type,
+    digest: digestOf(raw),
+    size: raw.length,
+    platform: { os, architecture },
+  });
   const list = async (tag: string, manifests: object[]) => {
     const mediaType = 'application/vnd.docker.distribution.manifest.list.v2+json';
     const response = await fetch(`http://${address}/v2/list/manifests/${tag}`, {
@@ -123,7 +173,11 @@ test('what skopeo pushes is pulled: OCI manifests, zstd, lists of platforms', as
     });
     assert.equal(response.status, 201, await response.text());
   };
-  await list('all', [entry('windows', 'amd64'), entry('linux', 's390x'), entry('linux', process.arch === 'x64' ? 'amd64' : 'arm64')]);
+  await list('all', [
+    entry('windows', 'amd64'),
+    entry('linux', 's390x'),
+    entry('linux', process.arch === 'x64' ? 'amd64' : 'arm64'),
+  ]);
   await list('none', [entry('linux', 's390x')]);
   await receiver.images.pull(`${address}/list:all`, null, '', quiet);
   assert.deepEqual(receiver.images.get(`${address}/list:all`).diffIds, images.get('two:v1').diffIds);
@@ -135,10 +189,15 @@ test('what skopeo pushes is pulled: OCI manifests, zstd, lists of platforms', as
 
   // A blob that is not what its digest says.
   const layer = images.get('two:v1');
-  shell(`for f in $(find ${storage} -name data -size +1000k); do printf XX | dd of=$f bs=1 seek=500000 conv=notrunc 2>/dev/null; done`, directory);
+  shell(
+    `for f in $(find ${storage} -name data -size +1000k); do printf XX | dd of=$f bs=1 seek=500000 conv=notrunc 2>/dev/null; done`,
+    directory,
+  );
   const other = await openStore(join(directory, 'other'));
   const before = listing(join(directory, 'other'));
-  await assert.rejects(other.images.pull(`${address}/list:amd64`, null, '', quiet), { message: /^filesystem layer verification failed for digest sha256:/ });
+  await assert.rejects(other.images.pull(`${address}/list:amd64`, null, '', quiet), {
+    message: /^filesystem layer verification failed for digest sha256:/,
+  });
   assert.deepEqual(listing(join(directory, 'other')), before, 'nothing stays of it');
   assert.ok(layer);
 });
@@ -149,24 +208,39 @@ test('basic auth: with, without and with the wrong password', async (t) => {
   const name = `${address}/private:latest`;
   const images = await sender(directory, name);
   await assert.rejects(images.push(name, null, quiet), { kind: 'unauthorized', message: /no basic auth credentials$/ });
-  await assert.rejects(images.push(name, login('me', 'wrong'), quiet), { kind: 'unauthorized', message: 'unauthorized: authentication required' });
+  await assert.rejects(images.push(name, login('me', 'wrong'), quiet), {
+    kind: 'unauthorized',
+    message: 'unauthorized: authentication required',
+  });
   await images.push(name, login('me', 'se:cret'), quiet);
   const receiver = await openStore(join(directory, 'receiver'));
   await assert.rejects(receiver.images.pull(name, null, '', quiet), {
     kind: 'unauthorized',
     message: `Head "http://${address}/v2/private/manifests/latest": no basic auth credentials`,
   });
-  await assert.rejects(receiver.images.pull(name, login('you', 'x'), '', quiet), { message: /unauthorized: authentication required/ });
+  await assert.rejects(receiver.images.pull(name, login('you', 'x'), '', quiet), {
+    message: /unauthorized: authentication required/,
+  });
   await receiver.images.pull(name, login('me', 'se:cret'), '', quiet);
   assert.equal(receiver.images.get(name).id, images.get(name).id);
-  assert.deepEqual(await images.checkLogin({ username: 'me', password: 'se:cret', serverAddress: address }), { status: 'Login Succeeded', identityToken: '' });
+  assert.deepEqual(await images.checkLogin({ username: 'me', password: 'se:cret', serverAddress: address }), {
+    status: 'Login Succeeded',
+    identityToken: '',
+  });
   await assert.rejects(images.checkLogin({ username: 'me', password: 'no', serverAddress: address }), {
     kind: 'unauthorized',
     message: `login attempt to http://${address}/v2/ failed with status: 401 Unauthorized`,
   });
-  const shown = async (serverAddress: string, message: string) => assert.rejects(images.checkLogin({ username: 'me', password: 'no', serverAddress }), { message });
-  await shown(`http://me:other@${address}/x`, `Get "https://me:xxxxx@${address}/v2/": http: server gave HTTP response to HTTPS client`);
-  await shown('http://me:other@127.0.0.1:1/x', 'Get "https://me:xxxxx@127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused');
+  const shown = async (serverAddress: string, message: string) =>
+    assert.rejects(images.checkLogin({ username: 'me', password: 'no', serverAddress }), { message });
+  await shown(
+    `http://me:other@${address}/x`,
+    `Get "https://me:xxxxx@${address}/v2/": http: server gave HTTP response to HTTPS client`,
+  );
+  await shown(
+    'http://me:other@127.0.0.1:1/x',
+    'Get "https://me:xxxxx@127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+  );
   await shown('http://me:other@ho st/x', 'invalid registry address: it is no host with or without a port');
 });
 
@@ -181,10 +255,22 @@ test('all tags of a repository', async (t) => {
   const seen = collector();
   const ids = await receiver.images.pull(`${address}/many`, null, '', seen.report);
   assert.equal(new Set(ids).size, 2);
-  assert.deepEqual(receiver.images.list().flatMap((image) => image.repoTags).sort(), ['v1', 'v2', 'v3'].map((tag) => `${address}/many:${tag}`));
-  assert.deepEqual(seen.lines().filter((line) => line.includes('Pulling from')), ['v1', 'v2', 'v3'].map((tag) => `${tag}: Pulling from many`));
+  assert.deepEqual(
+    receiver.images
+      .list()
+      .flatMap((image) => image.repoTags)
+      .sort(),
+    ['v1', 'v2', 'v3'].map((tag) => `${address}/many:${tag}`),
+  );
+  assert.deepEqual(
+    seen.lines().filter((line) => line.includes('Pulling from')),
+    ['v1', 'v2', 'v3'].map((tag) => `${tag}: Pulling from many`),
+  );
   assert.equal(seen.lines().at(-1), `Status: Downloaded newer image for ${address}/many`);
-  await assert.rejects(receiver.images.pull(`${address}/nosuch`, null, '', quiet), { kind: 'notFound', message: /^repository .*\/nosuch not found: name unknown: / });
+  await assert.rejects(receiver.images.pull(`${address}/nosuch`, null, '', quiet), {
+    kind: 'notFound',
+    message: /^repository .*\/nosuch not found: name unknown: /,
+  });
 });
 
 test('what is not there', async (t) => {
@@ -196,22 +282,41 @@ test('what is not there', async (t) => {
     kind: 'notFound',
     message: `manifest for ${address}/nosuch:latest not found: manifest unknown: manifest unknown`,
   });
-  await assert.rejects(none('127.0.0.1:1/x:y'), { kind: 'system', message: 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused' });
-  await assert.rejects(none('registry.invalid/x:y'), { kind: 'system', message: /^Get "https:\/\/registry.invalid\/v2\/": dial tcp: lookup registry.invalid: / });
+  await assert.rejects(none('127.0.0.1:1/x:y'), {
+    kind: 'system',
+    message: 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+  });
+  await assert.rejects(none('registry.invalid/x:y'), {
+    kind: 'system',
+    message: /^Get "https:\/\/registry.invalid\/v2\/": dial tcp: lookup registry.invalid: /,
+  });
   await assert.rejects(none('Bad'), { kind: 'invalid' });
-  await assert.rejects(images.push(`${address}/y:v1`, null, quiet), { kind: 'notFound', message: `An image does not exist locally with the tag: ${address}/y` });
-  await assert.rejects(images.push(`${address}/x:v2`, null, quiet), { kind: 'notFound', message: `tag does not exist: ${address}/x:v2` });
+  await assert.rejects(images.push(`${address}/y:v1`, null, quiet), {
+    kind: 'notFound',
+    message: `An image does not exist locally with the tag: ${address}/y`,
+  });
+  await assert.rejects(images.push(`${address}/x:v2`, null, quiet), {
+    kind: 'notFound',
+    message: `tag does not exist: ${address}/x:v2`,
+  });
 });
 
 /** A proxy in front of a registry that lets a test meddle. */
-async function meddler(t: TestContext, target: string, meddle: (request: IncomingMessage, response: ServerResponse, pass: () => void) => void): Promise<string> {
+async function meddler(
+  t: TestContext,
+  target: string,
+  meddle: (request: IncomingMessage, response: ServerResponse, pass: () => void) => void,
+): Promise<string> {
   const [host, port] = target.split(':');
   const server = createServer((request, response) => {
     const pass = () => {
-      const out = httpRequest({ host, port, method: request.method, path: request.url, headers: request.headers }, (incoming) => {
-        response.writeHead(incoming.statusCode!, incoming.headers);
-        incoming.pipe(response);
-      });
+      const out = httpRequest(
+        { host, port, method: request.method, path: request.url, headers: request.headers },
+        (incoming) => {
+          response.writeHead(incoming.statusCode!, incoming.headers);
+          incoming.pipe(response);
+        },
+      );
       out.on('error', () => response.destroy()); // the client went away
       request.pipe(out);
     };
@@ -274,7 +379,9 @@ test('a pull that is called off leaves nothing', async (t) => {
   const before = listing(join(directory, 'receiver'));
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 300);
-  await assert.rejects(receiver.images.pull(`${stalled}/x:v1`, null, '', quiet, controller.signal), { message: 'context canceled' });
+  await assert.rejects(receiver.images.pull(`${stalled}/x:v1`, null, '', quiet, controller.signal), {
+    message: 'context canceled',
+  });
   assert.deepEqual(listing(join(directory, 'receiver')), before);
 });
 
@@ -283,7 +390,10 @@ test('a full disk while pulling is said and leaves nothing', async (t) => {
   const { address } = await startRegistry(t, directory);
   const images = await sender(directory, `${address}/x:v1`);
   await images.push(`${address}/x:v1`, null, quiet);
-  for (const [size, message] of [['7m', /^failed to register layer: write \/[\w/]+: no space left on device$/], ['700k', /^write .*: no space left on device$/]] as const) {
+  for (const [size, message] of [
+    ['7m', /^failed to register layer: write \/[\w/]+: no space left on device$/],
+    ['700k', /^write .*: no space left on device$/],
+  ] as const) {
     shell(`mkdir small-${size}; mount -t tmpfs -o size=${size} small small-${size}`, directory);
     const root = join(directory, `small-${size}/store`);
     const small = await openStore(root);
@@ -313,7 +423,9 @@ test('a token server is asked, with the scope and the account', async (t) => {
     if (request.headers.authorization === 'Bearer abc' && !isSecret) return pass();
     const error = isSecret && request.headers.authorization ? ',error="insufficient_scope"' : '';
     const challenge = `Bearer realm="http://${request.headers.host}/token",service="the, registry",scope="repository:x:pull"${error}`;
-    response.writeHead(401, { 'www-authenticate': challenge }).end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+    response
+      .writeHead(401, { 'www-authenticate': challenge })
+      .end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
   });
   const receiver = await openStore(join(directory, 'receiver'));
   await receiver.images.pull(`${guarded}/x:v1`, null, '', quiet);
@@ -322,7 +434,9 @@ test('a token server is asked, with the scope and the account', async (t) => {
     '- /token?service=the%2C+registry&scope=repository%3Ax%3Apull',
     `Basic ${Buffer.from('me:right').toString('base64')} /token?service=the%2C+registry&scope=repository%3Ax%3Apull&account=me`,
   ]);
-  await assert.rejects(receiver.images.pull(`${guarded}/x:v1`, login('me', 'wrong'), '', quiet), { message: /incorrect username or password/ });
+  await assert.rejects(receiver.images.pull(`${guarded}/x:v1`, login('me', 'wrong'), '', quiet), {
+    message: /incorrect username or password/,
+  });
   await assert.rejects(receiver.images.pull(`${guarded}/secret:v1`, null, '', quiet), {
     kind: 'notFound',
     message: `pull access denied for ${guarded}/secret, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,

@@ -1,7 +1,17 @@
 /** A container's file system: made, mounted, compared, copied from and to, removed. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
@@ -25,12 +35,17 @@ async function container(t: TestContext, script = BUSYBOX_TREE) {
 }
 
 test('the mount points are there and are no change', async (t) => {
-  const { merged, rootfs } = await container(t, 'mkdir -m 711 etc; chown 5:6 etc; echo image > etc/hosts; ln -s /elsewhere proc; echo f > dev');
-  for (const name of ['dev/pts', 'dev/shm', 'proc', 'sys']) assert.ok(lstatSync(join(merged, name)).isDirectory(), name);
-  for (const name of ['etc/hosts', 'etc/hostname', 'etc/resolv.conf', '.dockerenv', 'dev/console']) assert.equal(statSync(join(merged, name)).size, 0, name);
+  const { merged, rootfs } = await container(
+    t,
+    'mkdir -m 711 etc; chown 5:6 etc; echo image > etc/hosts; ln -s /elsewhere proc; echo f > dev',
+  );
+  for (const name of ['dev/pts', 'dev/shm', 'proc', 'sys'])
+    assert.ok(lstatSync(join(merged, name)).isDirectory(), name);
+  for (const name of ['etc/hosts', 'etc/hostname', 'etc/resolv.conf', '.dockerenv', 'dev/console'])
+    assert.equal(statSync(join(merged, name)).size, 0, name);
   assert.equal(readlinkSync(join(merged, 'etc/mtab')), '/proc/mounts');
   const etc = statSync(join(merged, 'etc'));
-  assert.deepEqual([etc.mode & 0o7777, etc.uid, etc.gid], [0o711, 5, 6], 'the directory stays the image\'s');
+  assert.deepEqual([etc.mode & 0o7777, etc.uid, etc.gid], [0o711, 5, 6], "the directory stays the image's");
   assert.deepEqual(await rootfs.changes('c1'), []);
 });
 
@@ -61,13 +76,24 @@ test('mounting twice, unmounting twice, and a store that is opened again', async
 
 test('a hundred layers', async (t) => {
   const directory = temporaryDirectory(t);
-  const { images, rootfs } = await openStore(join(directory, 'store-with-a-rather-long-name-so-that-the-options-fill-more-than-a-page'));
+  const { images, rootfs } = await openStore(
+    join(directory, 'store-with-a-rather-long-name-so-that-the-options-fill-more-than-a-page'),
+  );
   await importTree(images, directory, 'base', 'echo 0 > file; echo 0 > n0');
   let record = images.get('base');
   const layer = join(directory, 'layer');
   for (let i = 1; i <= 100; i++) {
     shell(`rm -rf ${layer}; mkdir ${layer}; echo ${i} > ${layer}/file; echo ${i} > ${layer}/n${i}`, directory);
-    await images.commitLayer({ base: record, upperDir: layer, config: EMPTY_IMAGE_CONFIG, changes: [], ref: 'deep', author: '', comment: '', createdBy: '' });
+    await images.commitLayer({
+      base: record,
+      upperDir: layer,
+      config: EMPTY_IMAGE_CONFIG,
+      changes: [],
+      ref: 'deep',
+      author: '',
+      comment: '',
+      createdBy: '',
+    });
     record = images.get('deep');
   }
   await rootfs.create('c', record);
@@ -121,7 +147,13 @@ test('stat: kinds, modes and links, in Docker words', async (t) => {
      mkfifo fifo; mknod null c 1 3; chmod 1777 dir/sub; touch -d '2020-01-02 03:04:05.5 UTC' dir/file; ln -s ../../../../../../etc/passwd out`,
     merged,
   );
-  assert.deepEqual(statPath(root, 'dir/file'), { name: 'file', size: 6, mode: 2 ** 23 + 0o755, mtime: '2020-01-02T03:04:05.5Z', linkTarget: '' });
+  assert.deepEqual(statPath(root, 'dir/file'), {
+    name: 'file',
+    size: 6,
+    mode: 2 ** 23 + 0o755,
+    mtime: '2020-01-02T03:04:05.5Z',
+    linkTarget: '',
+  });
   assert.deepEqual(statPath(root, '/dir/sub').mode, 2 ** 31 + 2 ** 20 + 0o777);
   assert.deepEqual(statPath(root, '/dir/link').linkTarget, '/dir/file');
   assert.equal(statPath(root, '/dir/link').mode, 2 ** 27 + 0o777);
@@ -134,7 +166,10 @@ test('stat: kinds, modes and links, in Docker words', async (t) => {
   assert.equal(statPath(root, '/dir/.').name, '.');
   assert.equal(statPath(root, '/null').mode, 2 ** 26 + 2 ** 21 + 0o644);
   assert.equal(statPath(root, '/fifo').mode, 2 ** 25 + 0o644);
-  assert.throws(() => statPath(root, '/nosuch/x'), { kind: 'notFound', message: 'Could not find the file /nosuch/x in container c1' });
+  assert.throws(() => statPath(root, '/nosuch/x'), {
+    kind: 'notFound',
+    message: 'Could not find the file /nosuch/x in container c1',
+  });
   assert.throws(() => statPath(root, '/dir/file/'), /not a directory/);
   symlinkSync('loop', join(merged, 'loop'));
   assert.throws(() => statPath(root, '/loop/x'), /too many levels of symbolic links/);
@@ -142,24 +177,39 @@ test('stat: kinds, modes and links, in Docker words', async (t) => {
 });
 
 async function names(stream: Readable): Promise<string[]> {
-  return execFileSync('tar', ['-t'], { input: await bytes(stream), encoding: 'utf8' }).split('\n').filter(Boolean).sort();
+  return execFileSync('tar', ['-t'], { input: await bytes(stream), encoding: 'utf8' })
+    .split('\n')
+    .filter(Boolean)
+    .sort();
 }
 
 test('cp out: the entries start with what was asked for', async (t) => {
   const { merged, root, directory } = await container(t);
-  shell('mkdir -p dir/sub; echo hello > dir/sub/file; ln dir/sub/file dir/hard; ln -s dir dirlink; ln -s /etc/passwd out', merged);
+  shell(
+    'mkdir -p dir/sub; echo hello > dir/sub/file; ln dir/sub/file dir/hard; ln -s dir dirlink; ln -s /etc/passwd out',
+    merged,
+  );
   assert.deepEqual(await names((await getArchive(root, '/dir')).tar), ['dir/', 'dir/hard', 'dir/sub/', 'dir/sub/file']);
   assert.deepEqual(await names((await getArchive(root, '/dir/.')).tar), ['./', './hard', './sub/', './sub/file']);
   assert.deepEqual(await names((await getArchive(root, '/dir/sub/file')).tar), ['file']);
   assert.deepEqual(await names((await getArchive(root, '/dirlink')).tar), ['dirlink']);
-  assert.deepEqual(await names((await getArchive(root, '/dirlink/')).tar), ['dirlink/', 'dirlink/hard', 'dirlink/sub/', 'dirlink/sub/file']);
+  assert.deepEqual(await names((await getArchive(root, '/dirlink/')).tar), [
+    'dirlink/',
+    'dirlink/hard',
+    'dirlink/sub/',
+    'dirlink/sub/file',
+  ]);
   const { stat, tar } = await getArchive(root, '/out');
   assert.equal(stat.linkTarget, '/etc/passwd');
   assert.match(execFileSync('tar', ['-tv'], { input: await bytes(tar), encoding: 'utf8' }), /out -> \/etc\/passwd/);
   const unpacked = join(directory, 'unpacked');
   mkdirSync(unpacked);
   execFileSync('tar', ['-x', '-C', unpacked], { input: await bytes((await getArchive(root, '/dir')).tar) });
-  assert.equal(statSync(join(unpacked, 'dir/hard')).ino, statSync(join(unpacked, 'dir/sub/file')).ino, 'hard links stay');
+  assert.equal(
+    statSync(join(unpacked, 'dir/hard')).ino,
+    statSync(join(unpacked, 'dir/sub/file')).ino,
+    'hard links stay',
+  );
   await assert.rejects(getArchive(root, '/nosuch'), { kind: 'notFound' });
   const volume = join(directory, 'volume');
   shell(`mkdir -p volume/in; echo v > volume/in/v; echo h > hosts`, directory);
@@ -171,7 +221,13 @@ test('cp out: the entries start with what was asked for', async (t) => {
   const withVolumes = { ...root, mounts };
   assert.deepEqual(await names((await getArchive(withVolumes, '/dir/vol/in/v')).tar), ['v']);
   assert.ok((await names((await getArchive(withVolumes, '/dir')).tar)).includes('dir/vol/in/v'));
-  assert.equal(execFileSync('tar', ['-xO'], { input: await bytes((await getArchive(withVolumes, '/etc/hosts')).tar), encoding: 'utf8' }), 'h\n');
+  assert.equal(
+    execFileSync('tar', ['-xO'], {
+      input: await bytes((await getArchive(withVolumes, '/etc/hosts')).tar),
+      encoding: 'utf8',
+    }),
+    'h\n',
+  );
   assert.equal(statPath(withVolumes, '/etc/hosts').size, 2);
 });
 
@@ -187,11 +243,19 @@ test('cp in', async (t) => {
   assert.equal(statSync(join(merged, 'tmp')).mode & 0o777, 0o755, 'the directory itself stays as it was');
   await put('/tmp', execFileSync('gzip', ['-c'], { input: tar }), { owner: { uid: 1, gid: 2 } });
   assert.deepEqual([statSync(join(merged, 'tmp/d/e/f')).uid, statSync(join(merged, 'tmp/d/e/f')).gid], [1, 2]);
-  await assert.rejects(put('/nosuch', tar), { kind: 'notFound', message: 'Could not find the file /nosuch in container c1' });
+  await assert.rejects(put('/nosuch', tar), {
+    kind: 'notFound',
+    message: 'Could not find the file /nosuch in container c1',
+  });
   await assert.rejects(put('/etc/passwd', tar), { kind: 'invalid', message: 'extraction point is not a directory' });
-  await assert.rejects(put('/tmp', tarOf('echo file > d', directory)), { kind: 'invalid', message: 'cannot overwrite directory "/tmp/d" with non-directory "/tmp"' });
+  await assert.rejects(put('/tmp', tarOf('echo file > d', directory)), {
+    kind: 'invalid',
+    message: 'cannot overwrite directory "/tmp/d" with non-directory "/tmp"',
+  });
   shell('echo file > tmp/x', merged);
-  await assert.rejects(put('/tmp', tarOf('mkdir x', directory)), { message: 'cannot overwrite non-directory "/tmp/x" with directory "/tmp"' });
+  await assert.rejects(put('/tmp', tarOf('mkdir x', directory)), {
+    message: 'cannot overwrite non-directory "/tmp/x" with directory "/tmp"',
+  });
   await put('/tmp', tarOf('echo file > d', directory), { noOverwriteDirNonDir: false });
   assert.equal(readFileSync(join(merged, 'tmp/d'), 'utf8'), 'file\n');
   await assert.rejects(put('/tmp', tar, { readonlyRootfs: true }), { message: 'container rootfs is marked read-only' });
@@ -203,10 +267,16 @@ test('cp in cannot leave the container, and reaches its volumes', async (t) => {
   const victim = join(directory, 'victim');
   mkdirSync(victim);
   symlinkSync(victim, join(merged, 'tmp/link'));
-  const put = (path: string, tar: Buffer, from: ArchiveRoot = root) => putArchive(from, path, Readable.from([tar]), { noOverwriteDirNonDir: true, owner: null });
+  const put = (path: string, tar: Buffer, from: ArchiveRoot = root) =>
+    putArchive(from, path, Readable.from([tar]), { noOverwriteDirNonDir: true, owner: null });
   const tar = tarOf('mkdir link; echo x > link/evil', directory);
   await put('/tmp/link/', tarOf('echo x > evil', directory)).catch(() => {});
-  await put('/tmp', execFileSync('tar', ['-c', '-C', directory, '--transform', 's,^.*$,link/evil,', '-h', '/etc/hostname'], { stdio: ['ignore', 'pipe', 'ignore'] })).catch(() => {});
+  await put(
+    '/tmp',
+    execFileSync('tar', ['-c', '-C', directory, '--transform', 's,^.*$,link/evil,', '-h', '/etc/hostname'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  ).catch(() => {});
   await put('/tmp', tar).catch(() => {});
   assert.deepEqual(readdirSync(victim), []);
   const volume = join(directory, 'volume');
@@ -229,12 +299,20 @@ test('export has everything and no mount point of ours but empty', async (t) => 
   for (const name of ['bin/busybox', 'mine', 'etc/', 'etc/hosts']) assert.ok(list.includes(name), name);
   assert.ok(!list.some((name) => name.startsWith('./') || name === '/'));
   const { images } = await openStore(join(directory, 'again'));
-  await images.importTar(await exportRootfs(merged, 'subject'), { ref: 'again', message: '', changes: [], platform: '' });
+  await images.importTar(await exportRootfs(merged, 'subject'), {
+    ref: 'again',
+    message: '',
+    changes: [],
+    platform: '',
+  });
   assert.ok(images.get('again').sizeBytes > 1_000_000);
 });
 
 test('a new volume gets what the image has there', async (t) => {
-  const { merged, directory } = await container(t, 'mkdir -p data/sub empty; echo x > data/sub/f; chown -R 70:71 data; chmod 2750 data; ln -s ../../../data/sub link; mkdir -m 1777 empty/../e2');
+  const { merged, directory } = await container(
+    t,
+    'mkdir -p data/sub empty; echo x > data/sub/f; chown -R 70:71 data; chmod 2750 data; ln -s ../../../data/sub link; mkdir -m 1777 empty/../e2',
+  );
   const volume = (name: string) => {
     mkdirSync(join(directory, name));
     return join(directory, name);

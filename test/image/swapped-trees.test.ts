@@ -38,14 +38,17 @@ async function swappedTree(t: TestContext): Promise<{ root: string; host: string
 }
 
 async function repeatedly(work: () => Promise<void>): Promise<void> {
-  for (const until = Date.now() + ROUND_MS; Date.now() < until; ) await work();
+  for (const until = Date.now() + ROUND_MS; Date.now() < until;) await work();
 }
 
 test('what docker diff and the sizes say is of the tree', async (t) => {
   const { root } = await swappedTree(t);
   await repeatedly(async () => {
     const changes = await listChanges(root, []);
-    assert.deepEqual(changes.filter(({ path }) => path.includes('secret')), []);
+    assert.deepEqual(
+      changes.filter(({ path }) => path.includes('secret')),
+      [],
+    );
     assert.ok((await treeSizeBytes(root)) < CANARY.length * 1000);
   });
 });
@@ -56,7 +59,9 @@ test('cp out reads and cp in writes inside of the tree', async (t) => {
   const tar = tarOf('mkdir sub; echo put > secret; echo put > sub/secret; echo put > new; ln secret hard', directory);
   await repeatedly(async () => {
     for (const path of ['/d/secret', '/d/sub/secret', '/d/sub', '/d/', '/']) {
-      const text = await getArchive(view, path).then(({ tar: out }) => bytes(out)).catch(() => Buffer.alloc(0));
+      const text = await getArchive(view, path)
+        .then(({ tar: out }) => bytes(out))
+        .catch(() => Buffer.alloc(0));
       assert.ok(!text.includes(CANARY), path);
     }
     for (const path of ['/d', '/d/sub', '/']) {
@@ -73,7 +78,10 @@ test('a tree deeper than any path is told of, or counted as far as a path reache
   const directory = temporaryDirectory(t);
   const root = join(directory, 'root');
   mkdirSync(root);
-  shell('echo own > own; below=$(printf "d/%.0s" $(seq 1000)); for again in 1 2 3 4 5; do mkdir -p $below; cd -P $below; done; echo far > far', root);
+  shell(
+    'echo own > own; below=$(printf "d/%.0s" $(seq 1000)); for again in 1 2 3 4 5; do mkdir -p $below; cd -P $below; done; echo far > far',
+    root,
+  );
   await assert.rejects(listChanges(root, []), /^CausewayError: lstat \/d\/d\/.*: file name too long$/);
   assert.equal(await treeSizeBytes(root), 4);
 });

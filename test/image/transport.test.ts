@@ -29,7 +29,25 @@ async function listen(t: TestContext, server: Server & { closeAllConnections?: (
 /** TLS with a certificate that nobody knows, in front of a registry. */
 async function tlsFront(t: TestContext, directory: string, target: string): Promise<number> {
   const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=registry.test', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=registry.test',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
+    { stdio: 'ignore' },
+  );
   const [host, port] = target.split(':');
   const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
     const headers = { ...request.headers, 'x-forwarded-proto': 'https' };
@@ -64,7 +82,10 @@ test('a registry of this machine may have any certificate, another may not', asy
   });
   process.env['HTTPS_PROXY'] = `http://me:pw@127.0.0.1:${await listen(t, proxy)}`;
   t.after(() => delete process.env['HTTPS_PROXY']);
-  const trusting = await ImageStore.open(join(directory, 'trusting'), { log: silentLog, insecureRegistries: [`registry.test:${port}`] });
+  const trusting = await ImageStore.open(join(directory, 'trusting'), {
+    log: silentLog,
+    insecureRegistries: [`registry.test:${port}`],
+  });
   await trusting.pull(`registry.test:${port}/x:1`, null, '', quiet);
   assert.equal(trusting.get(`registry.test:${port}/x:1`).id, images.list()[0]!.id);
   assert.equal(tunnels[0], `registry.test:${port} Basic ${Buffer.from('me:pw').toString('base64')}`);
@@ -80,7 +101,14 @@ test('which proxy', () => {
   const proxy = (url: string) => proxyFor(new URL(url), env)?.host;
   assert.equal(proxy('https://registry-1.docker.io/v2/'), 'p:3128');
   assert.equal(proxy('http://quay.io/'), 'q:8080');
-  for (const url of ['https://internal:5000/', 'https://a.corp.example/', 'http://10.1.2.3/', 'http://localhost:5000/', 'http://127.9.9.9/', 'http://[::1]:5000/']) {
+  for (const url of [
+    'https://internal:5000/',
+    'https://a.corp.example/',
+    'http://10.1.2.3/',
+    'http://localhost:5000/',
+    'http://127.9.9.9/',
+    'http://[::1]:5000/',
+  ]) {
     assert.equal(proxy(url), undefined, url);
   }
   assert.equal(proxyFor(new URL('https://x/'), {}), undefined);
@@ -88,18 +116,33 @@ test('which proxy', () => {
 
 test('which registries need no checked TLS', () => {
   const options = { insecureRegistries: ['plain.test:5000', '10.0.0.0/8'] };
-  for (const host of ['localhost:5000', '127.0.0.1:5000', '127.1.2.3', '[::1]:5000', 'plain.test:5000', '10.2.3.4:5000']) assert.ok(isInsecure(host, options), host);
-  for (const host of ['registry-1.docker.io', 'plain.test', '11.0.0.1:5000', 'localhost.example.com']) assert.ok(!isInsecure(host, options), host);
+  for (const host of [
+    'localhost:5000',
+    '127.0.0.1:5000',
+    '127.1.2.3',
+    '[::1]:5000',
+    'plain.test:5000',
+    '10.2.3.4:5000',
+  ])
+    assert.ok(isInsecure(host, options), host);
+  for (const host of ['registry-1.docker.io', 'plain.test', '11.0.0.1:5000', 'localhost.example.com'])
+    assert.ok(!isInsecure(host, options), host);
 });
 
 test('challenges', () => {
   assert.deepEqual(parseChallenges('Bearer realm="https://a/b",service="x, y",scope="repository:a/b:pull,push"'), [
     { scheme: 'bearer', parameters: { realm: 'https://a/b', service: 'x, y', scope: 'repository:a/b:pull,push' } },
   ]);
-  assert.deepEqual(parseChallenges('Basic realm="r", Bearer realm=x , service=y').map(({ scheme, parameters }) => [scheme, parameters['realm']]), [
-    ['basic', 'r'],
-    ['bearer', 'x'],
-  ]);
+  assert.deepEqual(
+    parseChallenges('Basic realm="r", Bearer realm=x , service=y').map(({ scheme, parameters }) => [
+      scheme,
+      parameters['realm'],
+    ]),
+    [
+      ['basic', 'r'],
+      ['bearer', 'x'],
+    ],
+  );
   assert.deepEqual(parseChallenges('Basic'), [{ scheme: 'basic', parameters: {} }]);
   assert.deepEqual(parseChallenges('Negotiate'), []);
   assert.deepEqual(parseChallenges(undefined), []);

@@ -33,7 +33,10 @@ test('a link and its peer are out of sight when the deletion resolves; its name 
     assert.equal(it.inside.link('eth0'), undefined);
   }
   await reaper.delete('br0');
-  assert.deepEqual(ip(it.host, 'link').map((link: { ifname: string }) => link.ifname), ['lo']);
+  assert.deepEqual(
+    ip(it.host, 'link').map((link: { ifname: string }) => link.ifname),
+    ['lo'],
+  );
   reaper.close();
   it.close();
 });
@@ -48,7 +51,10 @@ test('many that are asked for at once or one after another all go; the others st
   await Promise.all(first);
   await Promise.all([...second, reaper.delete('veth6'), reaper.delete('nosuch')]);
   await reaper.delete('veth7');
-  assert.deepEqual(ip(it.container, 'link').map((link: { ifname: string }) => link.ifname), ['lo', 'eth8', 'eth9', 'eth10', 'eth11']);
+  assert.deepEqual(
+    ip(it.container, 'link').map((link: { ifname: string }) => link.ifname),
+    ['lo', 'eth8', 'eth9', 'eth10', 'eth11'],
+  );
   reaper.close();
   it.close();
 });

@@ -26,7 +26,11 @@ test('route monitor: links, addresses and routes of its namespace only, ours tol
   run(netns, 'ip', 'addr', 'del', '10.0.0.1/24', 'dev', 'br0');
   run(netns, 'ip', 'link', 'del', 'br0');
   await eventually(() => news.some((item) => item.type === 'link' && item.removed));
-  assert.ok(news.some((item) => item.type === 'link' && !item.removed && item.link.name === 'br0' && item.link.kind === 'bridge'));
+  assert.ok(
+    news.some(
+      (item) => item.type === 'link' && !item.removed && item.link.name === 'br0' && item.link.kind === 'bridge',
+    ),
+  );
   const [first, last] = news.filter((item) => item.type === 'address' && item.address.address === '10.0.0.1');
   assert.ok(first?.type === 'address' && !first.removed && first.portId === routes.portId);
   assert.ok(last?.type === 'address' && last.removed && last.portId !== routes.portId);
@@ -46,7 +50,12 @@ test('route monitor: links, addresses and routes of its namespace only, ours tol
 test('route monitor: what was lost is said', async () => {
   const netns = throwawayNetns(directory);
   const news: RouteNews[] = [];
-  const monitor = RouteMonitor.open({ netns, topics: ['address'], receiveBufferBytes: 32 * 1024, listener: (items) => news.push(...items) });
+  const monitor = RouteMonitor.open({
+    netns,
+    topics: ['address'],
+    receiveBufferBytes: 32 * 1024,
+    listener: (items) => news.push(...items),
+  });
   const routes = RouteSocket.open(netns);
   // All in one synchronous block, so that nobody reads meanwhile.
   for (let round = 0; round < 8; round++) {
@@ -107,6 +116,9 @@ test('monitors do not keep a process alive', () => {
   const netns = throwawayNetns(directory);
   const script = `import { RouteMonitor } from ${JSON.stringify(new URL('../../src/kernel/netlink/route-monitor.ts', import.meta.url).href)};
     RouteMonitor.open({ netns: ${JSON.stringify(netns)}, listener: () => {} });`;
-  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { timeout: 10_000, encoding: 'utf8' });
+  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    timeout: 10_000,
+    encoding: 'utf8',
+  });
   assert.equal(child.status, 0, child.stderr);
 });

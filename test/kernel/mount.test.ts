@@ -1,12 +1,37 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, readdirSync, readFileSync, readSync, readlinkSync, writeFileSync, closeSync, statSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  readlinkSync,
+  writeFileSync,
+  closeSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isKernelError } from '../../src/kernel/errors.ts';
-import { bindMount, makeMountPrivate, mount, mountOverlay, mountPoints, MS_NODEV, MS_NOSUID, setPropagation, unmount } from '../../src/kernel/mount.ts';
-import { canReplaceMountedFile, coverMountedFile, replaceMountedFile, runInMountNamespace } from '../../src/kernel/mount-namespace.ts';
+import {
+  bindMount,
+  makeMountPrivate,
+  mount,
+  mountOverlay,
+  mountPoints,
+  MS_NODEV,
+  MS_NOSUID,
+  setPropagation,
+  unmount,
+} from '../../src/kernel/mount.ts';
+import {
+  canReplaceMountedFile,
+  coverMountedFile,
+  replaceMountedFile,
+  runInMountNamespace,
+} from '../../src/kernel/mount-namespace.ts';
 import { forgetMountedFile, writeMountedFile } from '../../src/kernel/mounted-file.ts';
 import { throwawayDirectory } from './throwaway.ts';
 
@@ -32,16 +57,30 @@ test('mount, bind, read-only, unmount', () => {
   assert.throws(() => writeFileSync(path('readonly', 'inner', 'f'), ''), { code: 'EROFS' });
   assert.match(findmnt(path('readonly'), 'OPTIONS'), /^ro,nosuid,nodev/); // the others stay
   writeFileSync(path('tmp', 'still-writable'), '');
-  assert.throws(() => unmount(path('tmp')), (error) => isKernelError(error, 'EBUSY'));
+  assert.throws(
+    () => unmount(path('tmp')),
+    (error) => isKernelError(error, 'EBUSY'),
+  );
   for (const target of ['readonly', 'bound', 'tmp']) unmount(path(target), { detach: true });
-  assert.throws(() => unmount(path('tmp')), (error) => isKernelError(error, 'EINVAL') && error.operation === `unmount ${path('tmp')}`);
-  assert.throws(() => bindMount(path('nope'), path('tmp')), (error) => isKernelError(error, 'ENOENT'));
+  assert.throws(
+    () => unmount(path('tmp')),
+    (error) => isKernelError(error, 'EINVAL') && error.operation === `unmount ${path('tmp')}`,
+  );
+  assert.throws(
+    () => bindMount(path('nope'), path('tmp')),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
 });
 
 test('propagation, and a file as a mount', () => {
   mkdirSync(path('shared'));
   bindMount(path('shared'), path('shared'), { propagation: 'shared' });
-  assert.match(mountPoints().find(({ target }) => target === path('shared'))!.propagation.join(), /shared:/);
+  assert.match(
+    mountPoints()
+      .find(({ target }) => target === path('shared'))!
+      .propagation.join(),
+    /shared:/,
+  );
   setPropagation(path('shared'), 'rprivate');
   assert.equal(findmnt(path('shared'), 'PROPAGATION'), 'private');
   unmount(path('shared'));
@@ -55,7 +94,8 @@ test('propagation, and a file as a mount', () => {
 });
 
 test('overlay: names with the characters that options are split at', () => {
-  for (const name of ['a:b', 'c,d', 'e\\f', 'up,per', 'work', 'merged']) mkdirSync(path('odd', name), { recursive: true });
+  for (const name of ['a:b', 'c,d', 'e\\f', 'up,per', 'work', 'merged'])
+    mkdirSync(path('odd', name), { recursive: true });
   writeFileSync(path('odd', 'a:b', 'one'), '1');
   writeFileSync(path('odd', 'c,d', 'two'), '2');
   writeFileSync(path('odd', 'e\\f', 'three'), '3');
@@ -91,7 +131,10 @@ test('overlay: more layers than a page of options can name', () => {
   assert.equal(readFileSync(path('many', 'upper', 'file126'), 'utf8'), 'changed');
   assert.ok(readdirSync('/proc/self/fd').length <= before);
   unmount(target);
-  assert.throws(() => mountOverlay({ lower: [...lower, path('many', 'nope')], target }), (error) => isKernelError(error, 'ENOENT'));
+  assert.throws(
+    () => mountOverlay({ lower: [...lower, path('many', 'nope')], target }),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
   assert.ok(readdirSync('/proc/self/fd').length <= before);
 });
 
@@ -102,55 +145,79 @@ async function strangerWith(source: string, target: string): Promise<{ pid: numb
   return { pid: child.pid!, end: () => void child.kill('SIGKILL') };
 }
 
-test('a mounted file is swapped in another mount namespace, unseen here, never absent there', { skip: !canReplaceMountedFile() }, async () => {
-  const [old, next, target] = ['old', 'next', 'target'].map((name) => path(`hosts-${name}`)) as [string, string, string];
-  writeFileSync(old, 'old\n');
-  writeFileSync(next, 'next\n');
-  writeFileSync(target, 'beneath\n');
-  const stranger = await strangerWith(old, target);
-  try {
-    const mountNamespace = `/proc/${stranger.pid}/ns/mnt`;
-    const seenThere = () => readFileSync(`/proc/${stranger.pid}/root${target}`, 'utf8');
-    assert.equal(seenThere(), 'old\n');
-    const open = openSync(`/proc/${stranger.pid}/root${target}`, 'r');
-    process.chdir(directory);
-    const here = readlinkSync('/proc/thread-self/ns/mnt');
-    const root = statSync('/');
-    replaceMountedFile({ mountNamespace, source: next, target });
-    assert.equal(readlinkSync('/proc/thread-self/ns/mnt'), here);
-    assert.equal(process.cwd(), directory);
-    assert.deepEqual([statSync('/').dev, statSync('/').ino], [root.dev, root.ino]);
-    assert.equal(seenThere(), 'next\n');
-    assert.equal(readFileSync(target, 'utf8'), 'beneath\n');
-    const buffer = Buffer.alloc(10);
-    assert.equal(buffer.toString('utf8', 0, readSync(open, buffer)), 'old\n'); // who had it open reads on
-    closeSync(open);
-    // A reader over there, while it is swapped back and forth: whole, always.
-    const enough = path('hosts-enough');
-    const reader = spawn('nsenter', [`--mount=${mountNamespace}`, 'sh', '-c',
-      `echo reads; while [ ! -e "${enough}" ]; do read -r l < "${target}"; case "$l" in old|next) ;; *) echo "saw [$l]";; esac; done; echo done`]);
-    let output = '';
-    reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    await once(reader.stdout, 'data');
-    for (let swap = 0; swap < 200; swap++) {
-      replaceMountedFile({ mountNamespace, source: swap % 2 ? next : old, target });
-      await new Promise((resolve) => setImmediate(resolve));
+test(
+  'a mounted file is swapped in another mount namespace, unseen here, never absent there',
+  { skip: !canReplaceMountedFile() },
+  async () => {
+    const [old, next, target] = ['old', 'next', 'target'].map((name) => path(`hosts-${name}`)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(old, 'old\n');
+    writeFileSync(next, 'next\n');
+    writeFileSync(target, 'beneath\n');
+    const stranger = await strangerWith(old, target);
+    try {
+      const mountNamespace = `/proc/${stranger.pid}/ns/mnt`;
+      const seenThere = () => readFileSync(`/proc/${stranger.pid}/root${target}`, 'utf8');
+      assert.equal(seenThere(), 'old\n');
+      const open = openSync(`/proc/${stranger.pid}/root${target}`, 'r');
+      process.chdir(directory);
+      const here = readlinkSync('/proc/thread-self/ns/mnt');
+      const root = statSync('/');
+      replaceMountedFile({ mountNamespace, source: next, target });
+      assert.equal(readlinkSync('/proc/thread-self/ns/mnt'), here);
+      assert.equal(process.cwd(), directory);
+      assert.deepEqual([statSync('/').dev, statSync('/').ino], [root.dev, root.ino]);
+      assert.equal(seenThere(), 'next\n');
+      assert.equal(readFileSync(target, 'utf8'), 'beneath\n');
+      const buffer = Buffer.alloc(10);
+      assert.equal(buffer.toString('utf8', 0, readSync(open, buffer)), 'old\n'); // who had it open reads on
+      closeSync(open);
+      // A reader over there, while it is swapped back and forth: whole, always.
+      const enough = path('hosts-enough');
+      const reader = spawn('nsenter', [
+        `--mount=${mountNamespace}`,
+        'sh',
+        '-c',
+        `echo reads; while [ ! -e "${enough}" ]; do read -r l < "${target}"; case "$l" in old|next) ;; *) echo "saw [$l]";; esac; done; echo done`,
+      ]);
+      let output = '';
+      reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      await once(reader.stdout, 'data');
+      for (let swap = 0; swap < 200; swap++) {
+        replaceMountedFile({ mountNamespace, source: swap % 2 ? next : old, target });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      writeFileSync(enough, '');
+      await once(reader, 'close');
+      assert.equal(output, 'reads\ndone\n');
+      const mounted = runInMountNamespace(
+        mountNamespace,
+        () => mountPoints().filter((point) => point.target === target).length,
+      );
+      assert.equal(mounted, 1, 'old mounts do not pile up');
+      assert.throws(
+        () => replaceMountedFile({ mountNamespace, source: next, target: next }),
+        (error) => isKernelError(error, 'EINVAL'),
+      );
+      assert.throws(
+        () => replaceMountedFile({ mountNamespace, source: path('nope'), target }),
+        (error) => isKernelError(error, 'ENOENT'),
+      );
+      assert.throws(
+        () => replaceMountedFile({ mountNamespace: '/proc/999999999/ns/mnt', source: next, target }),
+        (error) => isKernelError(error, 'ENOENT'),
+      );
+      coverMountedFile({ mountNamespace, source: old, target });
+      assert.equal(seenThere(), 'old\n');
+    } finally {
+      stranger.end();
+      process.chdir('/');
     }
-    writeFileSync(enough, '');
-    await once(reader, 'close');
-    assert.equal(output, 'reads\ndone\n');
-    const mounted = runInMountNamespace(mountNamespace, () => mountPoints().filter((point) => point.target === target).length);
-    assert.equal(mounted, 1, 'old mounts do not pile up');
-    assert.throws(() => replaceMountedFile({ mountNamespace, source: next, target: next }), (error) => isKernelError(error, 'EINVAL'));
-    assert.throws(() => replaceMountedFile({ mountNamespace, source: path('nope'), target }), (error) => isKernelError(error, 'ENOENT'));
-    assert.throws(() => replaceMountedFile({ mountNamespace: '/proc/999999999/ns/mnt', source: next, target }), (error) => isKernelError(error, 'ENOENT'));
-    coverMountedFile({ mountNamespace, source: old, target });
-    assert.equal(seenThere(), 'old\n');
-  } finally {
-    stranger.end();
-    process.chdir('/');
-  }
-});
+  },
+);
 
 for (const method of ['replace', 'alternate'] as const) {
   const skip = method === 'replace' && !canReplaceMountedFile();
@@ -163,8 +230,12 @@ for (const method of ['replace', 'alternate'] as const) {
     try {
       const mounted = { mountNamespace: `/proc/${stranger.pid}/ns/mnt`, target, path: file };
       const there = `/proc/${stranger.pid}/root${target}`;
-      const reader = spawn('nsenter', [`--mount=${mounted.mountNamespace}`, 'sh', '-c',
-        `i=0; while [ $i -lt 150 ]; do l=$(cat "${target}"); case "$l" in "text "[0-9]*) echo -;; *) echo "saw [$l]";; esac; i=$((i+1)); done`]);
+      const reader = spawn('nsenter', [
+        `--mount=${mounted.mountNamespace}`,
+        'sh',
+        '-c',
+        `i=0; while [ $i -lt 150 ]; do l=$(cat "${target}"); case "$l" in "text "[0-9]*) echo -;; *) echo "saw [$l]";; esac; i=$((i+1)); done`,
+      ]);
       let output = '';
       reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
       const closed = once(reader, 'close');
@@ -186,7 +257,10 @@ for (const method of ['replace', 'alternate'] as const) {
       assert.match(readFileSync(file, 'utf8'), /own\n$/);
       writeMountedFile(mounted, 'last\n', method);
       assert.equal(readFileSync(there, 'utf8'), 'last\n');
-      const depth = runInMountNamespace(mounted.mountNamespace, () => mountPoints().filter((point) => point.target === target).length);
+      const depth = runInMountNamespace(
+        mounted.mountNamespace,
+        () => mountPoints().filter((point) => point.target === target).length,
+      );
       assert.ok(depth <= 2);
       // Killed after the mount, before the rename: the next one begins by finishing it.
       writeFileSync(`${file}.next`, 'half done\n');
@@ -196,9 +270,15 @@ for (const method of ['replace', 'alternate'] as const) {
       assert.equal(readFileSync(file, 'utf8'), 'whole\n');
       const stranger2 = path('stranger');
       writeFileSync(stranger2, '');
-      assert.throws(() => writeMountedFile({ ...mounted, path: stranger2 }, 'x', method), (error) => isKernelError(error, 'ESTALE'));
+      assert.throws(
+        () => writeMountedFile({ ...mounted, path: stranger2 }, 'x', method),
+        (error) => isKernelError(error, 'ESTALE'),
+      );
       forgetMountedFile(file);
-      assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith(`content-${method}.`)), []);
+      assert.deepEqual(
+        readdirSync(directory).filter((name) => name.startsWith(`content-${method}.`)),
+        [],
+      );
     } finally {
       stranger.end();
     }

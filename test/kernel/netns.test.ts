@@ -44,7 +44,12 @@ test('work runs inside, children start inside, blocks nest, and the way back is 
   const seen = runInNetns(a, () => {
     const inside = here();
     const inner = runInNetns(b, here);
-    return { inside, inner, after: here(), child: execFileSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' }) };
+    return {
+      inside,
+      inner,
+      after: here(),
+      child: execFileSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' }),
+    };
   });
   assert.equal(seen.inside, netnsIdentity(a));
   assert.equal(seen.inner, netnsIdentity(b));
@@ -53,7 +58,10 @@ test('work runs inside, children start inside, blocks nest, and the way back is 
   assert.equal(here(), own);
   assert.throws(() => runInNetns(a, () => runInNetns(b, () => assert.fail('inside'))), /inside/);
   assert.equal(here(), own);
-  assert.equal(runInNetns(undefined, () => 7), 7);
+  assert.equal(
+    runInNetns(undefined, () => 7),
+    7,
+  );
 });
 
 test('asynchronous work is refused', () => {
@@ -63,10 +71,16 @@ test('asynchronous work is refused', () => {
 });
 
 test('a path that is no namespace is refused with the operation and the errno', () => {
-  assert.throws(() => runInNetns(join(directory, 'absent'), () => 0), (error) => isKernelError(error, 'ENOENT') && error.operation.includes('absent'));
+  assert.throws(
+    () => runInNetns(join(directory, 'absent'), () => 0),
+    (error) => isKernelError(error, 'ENOENT') && error.operation.includes('absent'),
+  );
   const file = join(directory, 'file');
   writeFileSync(file, 'x');
-  assert.throws(() => runInNetns(file, () => 0), (error) => isKernelError(error, 'EINVAL'));
+  assert.throws(
+    () => runInNetns(file, () => 0),
+    (error) => isKernelError(error, 'EINVAL'),
+  );
   assert.equal(readFileSync(file, 'utf8'), 'x');
 });
 

@@ -24,14 +24,18 @@ test('what a process is starting while it is killed goes with it', async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const mark = `${process.pid}-${round}`;
     // Bounded: it starts at most 400, of which each ends by itself.
-    const program = spawn('bash', ['--norc', '-c', 'echo on; for i in {1..400}; do sleep 60 & done; wait'], { env: { ...process.env, TREE_MARK: mark }, stdio: ['ignore', 'pipe', 'ignore'] });
+    const program = spawn('bash', ['--norc', '-c', 'echo on; for i in {1..400}; do sleep 60 & done; wait'], {
+      env: { ...process.env, TREE_MARK: mark },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const closed = once(program, 'exit');
     await once(program.stdout, 'data');
     await new Promise((resolve) => setTimeout(resolve, round % 10));
     killTree(program.pid!);
     await closed;
     // What was killed may still be on its way out.
-    for (let look = 0; look < 100 && marked(mark).length > 0; look++) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let look = 0; look < 100 && marked(mark).length > 0; look++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
     const rest = marked(mark);
     left.push(...rest);
     for (const pid of rest) kill(pid, 9);

@@ -34,7 +34,9 @@ test('the table is what nft would have written, written again it replaces itself
   writeResolverRedirect(netns, { address: ADDRESS, udpPort: 40001, tcpPort: 40002 });
   writeResolverRedirect(netns, { address: ADDRESS, udpPort: 40003, tcpPort: 40004 });
   const text = run(netns, 'nft', 'list', 'ruleset');
-  assert.equal(text, `table ip causeway-dns {
+  assert.equal(
+    text,
+    `table ip causeway-dns {
 \tchain output {
 \t\ttype filter hook output priority -350; policy accept;
 \t\toif != "lo" accept
@@ -44,10 +46,12 @@ test('the table is what nft would have written, written again it replaces itself
 \t\tip saddr 127.0.0.11 tcp sport 40004 tcp sport set 53
 \t}
 }
-`);
+`,
+  );
   const other = throwawayNetns(directory);
   run(other, 'nft', text);
-  const withoutHandles = (list: unknown[]) => JSON.stringify(list, (key, value: unknown) => (key === 'handle' ? undefined : value));
+  const withoutHandles = (list: unknown[]) =>
+    JSON.stringify(list, (key, value: unknown) => (key === 'handle' ? undefined : value));
   assert.equal(withoutHandles(nft(netns, 'list', 'ruleset')), withoutHandles(nft(other, 'list', 'ruleset')));
 });
 

@@ -16,7 +16,11 @@ test('a file that is kept by a lease is refused by name when patience ends, and 
   const open = () => openRegularFile(directory, 'file');
   try {
     assert.throws(open, { code: 'EAGAIN' });
-    await assert.rejects(whenNotLeased('/file of container web', open, 0), { kind: 'system', message: '/file of container web is kept by a lease of one of its processes: end that process, or try again later' });
+    await assert.rejects(whenNotLeased('/file of container web', open, 0), {
+      kind: 'system',
+      message:
+        '/file of container web is kept by a lease of one of its processes: end that process, or try again later',
+    });
     const opened = whenNotLeased('/file of container web', open);
     await lease.end();
     closeSync((await opened)!.fd);

@@ -15,10 +15,13 @@ const SEGMENT = 1448; // what fills a segment is not put together with the next 
 const SERVER = `let size = 0; require('node:net').createServer((socket) => socket.on('data', (data) => { size += data.length; console.log(size); })).listen(7, () => console.log('ready'));`;
 const CLIENT = `const socket = require('node:net').connect(7, '10.0.2.2'); socket.setNoDelay(true); socket.on('connect', () => console.log('ready'));
   process.stdin.on('data', (text) => { for (const letter of text.toString().trim()) socket.write(Buffer.alloc(${SEGMENT}, letter)); });`;
-const RULES = 'add table inet t; add chain inet t f { type filter hook forward priority 0; }; add rule inet t f ct state invalid counter drop';
+const RULES =
+  'add table inet t; add chain inet t f { type filter hook forward priority 0; }; add rule inet t f ct state invalid counter drop';
 
 function program(netns: string, text: string): { child: ChildProcess; lines: string[] } {
-  const child = spawn('nsenter', [`--net=${netns}`, process.execPath, '-e', text], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('nsenter', [`--net=${netns}`, process.execPath, '-e', text], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines: string[] = [];
   child.stdout!.setEncoding('utf8').on('data', (said: string) => lines.push(...said.split('\n').filter(Boolean)));
   return { child, lines };
@@ -27,7 +30,10 @@ function program(netns: string, text: string): { child: ChildProcess; lines: str
 test('a connection that stands still, because tracking missed what was acknowledged, goes on once it is relaxed', async (context) => {
   const directory = throwawayDirectory();
   const [client, router, server] = [throwawayNetns(directory), throwawayNetns(directory), throwawayNetns(directory)];
-  for (const [host, address, link] of [[client, '10.0.1', 'toclient'], [server, '10.0.2', 'toserver']] as const) {
+  for (const [host, address, link] of [
+    [client, '10.0.1', 'toclient'],
+    [server, '10.0.2', 'toserver'],
+  ] as const) {
     const routes = RouteSocket.open(router);
     routes.addVeth({ name: link, peerName: 'eth0', peerNetns: host, up: true });
     routes.addAddress(link, `${address}.1/24`);
@@ -58,11 +64,16 @@ test('a connection that stands still, because tracking missed what was acknowled
   run(router, 'nft', RULES);
   run(router, 'ip', 'route', 'del', 'blackhole', '10.0.1.2/32');
   // The first thing that tracking sees is the first of the three once more, and what acknowledges all of them.
-  const invalid = () => Number(/counter packets (\d+)/.exec(run(router, 'nft', 'list', 'chain', 'inet', 't', 'f'))?.[1]);
+  const invalid = () =>
+    Number(/counter packets (\d+)/.exec(run(router, 'nft', 'list', 'chain', 'inet', 't', 'f'))?.[1]);
   await eventually(() => invalid() > 0, 10_000);
   const stalled = serving.lines.at(-1);
 
-  assert.equal(await relaxFlows({ where: ({ reply }) => reply.source === '10.0.2.9' }, router), 0, 'others are left alone');
+  assert.equal(
+    await relaxFlows({ where: ({ reply }) => reply.source === '10.0.2.9' }, router),
+    0,
+    'others are left alone',
+  );
   assert.equal(await relaxFlows({ where: ({ reply }) => reply.source === '10.0.2.2' }, router), 1);
   const before = invalid();
   for (let round = 0; round < 3; round++) {

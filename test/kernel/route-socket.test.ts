@@ -14,11 +14,23 @@ function hostAndContainer() {
 
 test('bridge, veth into another namespace, address, route: as ip sees them', () => {
   const { host, container, routes, inside } = hostAndContainer();
-  routes.addBridge('br0', { mac: '02:42:0a:00:00:01', mtu: 1400, up: true, multicastSnooping: false, alias: 'net one' });
+  routes.addBridge('br0', {
+    mac: '02:42:0a:00:00:01',
+    mtu: 1400,
+    up: true,
+    multicastSnooping: false,
+    alias: 'net one',
+  });
   routes.addAddress('br0', '10.1.0.1/16');
   routes.addVeth({
-    name: 'veth1', peerName: 'eth0', peerNetns: container, mtu: 1400, up: true, master: 'br0',
-    mac: '02:42:0a:00:00:aa', peerMac: '02:42:0a:01:00:02',
+    name: 'veth1',
+    peerName: 'eth0',
+    peerNetns: container,
+    mtu: 1400,
+    up: true,
+    master: 'br0',
+    mac: '02:42:0a:00:00:aa',
+    peerMac: '02:42:0a:01:00:02',
   });
   inside.batch(() => {
     inside.setLink('eth0', { up: true });
@@ -44,10 +56,14 @@ test('bridge, veth into another namespace, address, route: as ip sees them', () 
   assert.equal(far.mtu, 1400);
   const v4 = far.addr_info.find((entry: { family: string }) => entry.family === 'inet');
   assert.deepEqual([v4.local, v4.prefixlen, v4.broadcast, v4.scope], ['10.1.0.2', 16, '10.1.255.255', 'global']);
-  assert.ok(far.addr_info.some((entry: { local: string; nodad?: boolean }) => entry.local === 'fd00:1::2' && entry.nodad));
+  assert.ok(
+    far.addr_info.some((entry: { local: string; nodad?: boolean }) => entry.local === 'fd00:1::2' && entry.nodad),
+  );
   const table = ip(container, 'route', 'show');
   assert.deepEqual(
-    table.map((route: Record<string, unknown>) => [route['dst'], route['gateway'], route['metric'], route['prefsrc']]).sort(),
+    table
+      .map((route: Record<string, unknown>) => [route['dst'], route['gateway'], route['metric'], route['prefsrc']])
+      .sort(),
     [
       ['10.1.0.0/16', undefined, undefined, '10.1.0.2'],
       ['10.99.0.0/16', '10.1.0.9', 7, '10.1.0.2'],
@@ -65,16 +81,32 @@ test('bridge, veth into another namespace, address, route: as ip sees them', () 
   assert.equal(routes.link(info.index)!.name, 'veth1');
   assert.equal(routes.link('nope'), undefined);
   assert.equal(routes.link('a-name-that-is-too-long'), undefined);
-  assert.deepEqual(routes.links().map(({ name }) => name), ['lo', 'br0', 'veth1']);
+  assert.deepEqual(
+    routes.links().map(({ name }) => name),
+    ['lo', 'br0', 'veth1'],
+  );
   assert.equal(routes.link('br0')!.alias, 'net one');
   assert.equal(inside.addresses('eth0').find(({ version }) => version === 4)!.broadcast, '10.1.255.255');
-  assert.deepEqual(inside.addresses('lo').map(({ address, prefix, scope }) => [address, prefix, scope]), [['127.0.0.1', 8, 'host'], ['::1', 128, 'host']]);
+  assert.deepEqual(
+    inside.addresses('lo').map(({ address, prefix, scope }) => [address, prefix, scope]),
+    [
+      ['127.0.0.1', 8, 'host'],
+      ['::1', 128, 'host'],
+    ],
+  );
   assert.equal(inside.routeTo('10.99.1.1').gateway, '10.1.0.9');
-  assert.throws(() => routes.routeTo('192.0.2.1'), (error) => isKernelError(error, 'ENETUNREACH'));
+  assert.throws(
+    () => routes.routeTo('192.0.2.1'),
+    (error) => isKernelError(error, 'ENETUNREACH'),
+  );
 
   run(container, 'ping', '-c1', '-W2', '10.1.0.1');
   assert.ok(routes.statistics('veth1').rxPackets > 0);
-  assert.ok(inside.neighbours({ link: 'eth0', version: 4 }).some(({ address, mac }) => address === '10.1.0.1' && mac === '02:42:0a:00:00:01'));
+  assert.ok(
+    inside
+      .neighbours({ link: 'eth0', version: 4 })
+      .some(({ address, mac }) => address === '10.1.0.1' && mac === '02:42:0a:00:00:01'),
+  );
   routes.close();
   inside.close();
 });
@@ -109,7 +141,14 @@ test('macvlan and vxlan; kinds that this kernel lacks are refused in its words',
   const { host, container, routes, inside } = hostAndContainer();
   routes.addVeth({ name: 'up0', peerName: 'up1', up: true });
   for (const mode of ['bridge', 'private', 'vepa'] as const) {
-    routes.addMacvlan({ name: `mac${mode}`, parent: 'up0', mode, netns: container, mac: '02:00:00:00:00:31', mtu: 1200 });
+    routes.addMacvlan({
+      name: `mac${mode}`,
+      parent: 'up0',
+      mode,
+      netns: container,
+      mac: '02:00:00:00:00:31',
+      mtu: 1200,
+    });
     const [link] = ip(container, 'link', 'show', `mac${mode}`);
     assert.equal(link.linkinfo.info_data.mode, mode);
     assert.equal(link.mtu, 1200);
@@ -138,7 +177,10 @@ test('macvlan and vxlan; kinds that this kernel lacks are refused in its words',
     }
   }
   if (routes.link('up0.5')) assert.equal(routes.link('up0.5')!.vlanId, 5);
-  assert.throws(() => routes.addMacvlan({ name: 'm', parent: 'nope', mode: 'bridge' }), (error) => isKernelError(error, 'ENODEV'));
+  assert.throws(
+    () => routes.addMacvlan({ name: 'm', parent: 'nope', mode: 'bridge' }),
+    (error) => isKernelError(error, 'ENODEV'),
+  );
   routes.close();
   inside.close();
 });
@@ -154,7 +196,11 @@ test('refusals carry the operation, the errno and the kernel’s words, and chan
   refused(() => routes.addAddress('br0', '10.0.0.1/24'), 'EEXIST', /add address 10\.0\.0\.1\/24 to br0/);
   refused(() => routes.addAddress('br1', '10.0.0.1/24'), 'ENODEV', /no link named br1/);
   refused(() => routes.deleteAddress('br0', '10.0.0.9/24'), 'EADDRNOTAVAIL', /delete address/);
-  refused(() => routes.addRoute({ destination: '10.9.0.0/16', gateway: '192.0.2.1' }), 'ENETUNREACH', /invalid gateway/);
+  refused(
+    () => routes.addRoute({ destination: '10.9.0.0/16', gateway: '192.0.2.1' }),
+    'ENETUNREACH',
+    /invalid gateway/,
+  );
   refused(() => routes.deleteRoute({ destination: '10.9.0.0/16' }), 'ESRCH', /delete route to 10\.9\.0\.0\/16/);
   refused(() => routes.deleteLink('gone'), 'ENODEV', /delete link gone/);
   refused(() => routes.addAddress('br0', '10.0.0.300/24'), 'EINVAL', /parse address/);
@@ -171,15 +217,19 @@ test('refusals carry the operation, the errno and the kernel’s words, and chan
 test('a batch carries on after a refusal and throws the first', () => {
   const { host, routes, inside } = hostAndContainer();
   assert.throws(
-    () => routes.batch(() => {
-      routes.addBridge('b1');
-      routes.addBridge('b1');
-      routes.deleteLink('nope');
-      routes.addBridge('b2');
-    }),
+    () =>
+      routes.batch(() => {
+        routes.addBridge('b1');
+        routes.addBridge('b1');
+        routes.deleteLink('nope');
+        routes.addBridge('b2');
+      }),
     (error) => isKernelError(error, 'EEXIST') && error.operation === 'create bridge b1',
   );
-  assert.deepEqual(ip(host, 'link', 'show', 'type', 'bridge').map((link: { ifname: string }) => link.ifname), ['b1', 'b2']);
+  assert.deepEqual(
+    ip(host, 'link', 'show', 'type', 'bridge').map((link: { ifname: string }) => link.ifname),
+    ['b1', 'b2'],
+  );
   routes.batch(() => {
     for (let index = 0; index < 150; index++) routes.addAddress('lo', `10.9.${index}.1/32`);
   });
@@ -208,14 +258,25 @@ test('routes: replace, on-link, tables, types, both versions', () => {
   assert.deepEqual([onLink.gateway, onLink.flags, onLink.metrics[0].mtu], ['192.0.2.1', ['onlink'], 1234]);
   assert.equal(list.find((route: { dst: string }) => route.dst === '10.5.0.0/16').type, 'blackhole');
   assert.equal(ip(host, 'route', 'show', 'table', '1000')[0].dst, '10.6.0.0/16');
-  assert.deepEqual(routes.routes({ table: 1000 }).map(({ destination, table }) => [destination, table]), [['10.6.0.0/16', 1000]]);
+  assert.deepEqual(
+    routes.routes({ table: 1000 }).map(({ destination, table }) => [destination, table]),
+    [['10.6.0.0/16', 1000]],
+  );
   assert.deepEqual(routes.routes({ table: 4321 }), []);
   assert.deepEqual(
-    routes.routes({ version: 6, link: 'v0' }).filter(({ gateway, destination }) => gateway !== undefined || destination === undefined)
+    routes
+      .routes({ version: 6, link: 'v0' })
+      .filter(({ gateway, destination }) => gateway !== undefined || destination === undefined)
       .map(({ destination, gateway }) => [destination, gateway]),
-    [['fd00:9::/64', 'fd00:2::2'], [undefined, undefined]],
+    [
+      ['fd00:9::/64', 'fd00:2::2'],
+      [undefined, undefined],
+    ],
   );
-  assert.equal(routes.routes({ version: 4 }).find(({ destination }) => destination === '10.5.0.0/16')!.type, 'blackhole');
+  assert.equal(
+    routes.routes({ version: 4 }).find(({ destination }) => destination === '10.5.0.0/16')!.type,
+    'blackhole',
+  );
   routes.deleteRoute({ destination: '10.3.0.0/16' });
   routes.deleteRoute({ destination: '10.5.0.0/16' });
   routes.deleteRoute({ destination: '10.6.0.0/16', table: 1000 });
@@ -225,7 +286,10 @@ test('routes: replace, on-link, tables, types, both versions', () => {
   routes.setNeighbour('v0', '10.2.0.77', '02:00:00:00:00:77');
   routes.setNeighbour('v0', 'fd00:2::77', '02:00:00:00:00:77');
   assert.deepEqual(ip(host, 'neigh', 'show', '10.2.0.77')[0].state, ['PERMANENT']);
-  assert.deepEqual(routes.neighbours({ version: 6, link: 'v0' }).find(({ address }) => address === 'fd00:2::77')!.states, ['permanent']);
+  assert.deepEqual(
+    routes.neighbours({ version: 6, link: 'v0' }).find(({ address }) => address === 'fd00:2::77')!.states,
+    ['permanent'],
+  );
   routes.deleteNeighbour('v0', '10.2.0.77');
   assert.deepEqual(ip(host, 'neigh', 'show', '10.2.0.77'), []);
   routes.close();
@@ -237,15 +301,33 @@ test('addresses: /31, /32 with a peer, labels, scope, no prefix route', () => {
   routes.addBridge('br0', { up: true });
   routes.addAddress('br0', '10.7.0.0/31');
   routes.addAddress('br0', '10.8.0.1/32', { peer: '10.8.0.2' });
-  routes.addAddress('br0', '169.254.1.1/16', { scope: 'link', label: 'br0:ll', noPrefixRoute: true, broadcast: 'none' });
-  const entries = ip(host, 'addr', 'show', 'br0')[0].addr_info.filter((entry: { family: string }) => entry.family === 'inet');
+  routes.addAddress('br0', '169.254.1.1/16', {
+    scope: 'link',
+    label: 'br0:ll',
+    noPrefixRoute: true,
+    broadcast: 'none',
+  });
+  const entries = ip(host, 'addr', 'show', 'br0')[0].addr_info.filter(
+    (entry: { family: string }) => entry.family === 'inet',
+  );
   assert.deepEqual(
-    entries.map((entry: Record<string, unknown>) => [entry['local'], entry['prefixlen'], entry['broadcast'], entry['address'], entry['scope'], entry['label']]),
+    entries.map((entry: Record<string, unknown>) => [
+      entry['local'],
+      entry['prefixlen'],
+      entry['broadcast'],
+      entry['address'],
+      entry['scope'],
+      entry['label'],
+    ]),
     [
       ['169.254.1.1', 16, undefined, undefined, 'link', 'br0:ll'],
       ['10.7.0.0', 31, undefined, undefined, 'global', 'br0'],
       ['10.8.0.1', 32, undefined, '10.8.0.2', 'global', 'br0'],
-    ].sort((a, b) => entries.findIndex((e: { local: unknown }) => e.local === a[0]) - entries.findIndex((e: { local: unknown }) => e.local === b[0])),
+    ].sort(
+      (a, b) =>
+        entries.findIndex((e: { local: unknown }) => e.local === a[0]) -
+        entries.findIndex((e: { local: unknown }) => e.local === b[0]),
+    ),
   );
   assert.equal(routes.addresses('br0').find(({ address }) => address === '10.8.0.1')!.peer, '10.8.0.2');
   assert.ok(!routes.routes({ version: 4 }).some(({ destination }) => destination?.startsWith('169.254')));

@@ -9,7 +9,17 @@ import { DatagramBatch } from '../../src/kernel/datagram.ts';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { drainEventfd, openEventfd, Poller, signalEventfd } from '../../src/kernel/poller.ts';
 import { portHolder } from '../../src/kernel/port-holder.ts';
-import { closeFd, connectSeqpacket, holdPort, localName, localPort, openTcpListener, openUdpSocket, recvPacket, sendPacket } from '../../src/kernel/socket.ts';
+import {
+  closeFd,
+  connectSeqpacket,
+  holdPort,
+  localName,
+  localPort,
+  openTcpListener,
+  openUdpSocket,
+  recvPacket,
+  sendPacket,
+} from '../../src/kernel/socket.ts';
 import { inetSockaddr } from '../../src/kernel/socket-address.ts';
 import { watchReadable } from '../../src/kernel/fd-watch.ts';
 import { eventually, run, throwawayDirectory, throwawayNetns } from './throwaway.ts';
@@ -25,7 +35,10 @@ test('a UDP socket belongs to the namespace it was opened in; Node adopts it', a
   assert.equal(localName(fd).address, '127.0.0.1');
   assert.match(run(netns, 'ss', '-Hlnu'), new RegExp(`127\\.0\\.0\\.1:${port}\\b`));
   assert.throws(() => openUdpSocket({ netns, address: '127.0.0.1', port }), taken);
-  assert.throws(() => openUdpSocket({ netns, address: '192.0.2.1', port: 0 }), (error) => isKernelError(error, 'EADDRNOTAVAIL'));
+  assert.throws(
+    () => openUdpSocket({ netns, address: '192.0.2.1', port: 0 }),
+    (error) => isKernelError(error, 'EADDRNOTAVAIL'),
+  );
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
   socket.on('message', (message, from) => socket.send(`<${message.toString()}>`, from.port));
@@ -83,7 +96,11 @@ test('a held port is taken for everybody, and nobody is served', async () => {
 });
 
 function openUdpOrTcp(protocol: 'tcp' | 'udp', netns: string, address: string): void {
-  closeFd(protocol === 'udp' ? openUdpSocket({ netns, address, port: 8080, reuseAddress: true }) : openTcpListener({ netns, address, port: 8080 }));
+  closeFd(
+    protocol === 'udp'
+      ? openUdpSocket({ netns, address, port: 8080, reuseAddress: true })
+      : openTcpListener({ netns, address, port: 8080 }),
+  );
 }
 
 test('a port with connections of its last owner in TIME_WAIT can be held', () => {
@@ -102,7 +119,11 @@ test('who holds a port', () => {
   assert.deepEqual(portHolder({ netns, protocol: 'udp', port: 86 }), { pid: process.pid, program: 'node' });
   assert.equal(portHolder({ netns, protocol: 'udp', port: 85 }), undefined);
   assert.equal(portHolder({ netns, protocol: 'sctp', port: 85 }), undefined);
-  assert.equal(portHolder({ protocol: 'tcp', port: 85 })?.pid === process.pid, false, 'another namespace is another matter');
+  assert.equal(
+    portHolder({ protocol: 'tcp', port: 85 })?.pid === process.pid,
+    false,
+    'another namespace is another matter',
+  );
   closeFd(tcp);
   closeFd(udp);
 });
@@ -153,9 +174,13 @@ test('datagrams in batches: received, answered in place, sent in one call', () =
     }
     assert.equal(received, 40);
     for (let count = out.recv(client); count > 0; count = out.recv(client)) {
-      for (let slot = 0; slot < count; slot++) answers.push(out.packet(slot).buffer.toString('utf8', 0, out.length(slot)));
+      for (let slot = 0; slot < count; slot++)
+        answers.push(out.packet(slot).buffer.toString('utf8', 0, out.length(slot)));
     }
-    assert.deepEqual(answers, Array.from({ length: 40 }, (_, index) => `answer to ${index}`));
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 40 }, (_, index) => `answer to ${index}`),
+    );
     out.queueTo(0, Buffer.alloc(60), to);
     assert.equal(out.send(client), 1);
     const small = new DatagramBatch({ slots: 1, slotBytes: 32 });
@@ -169,7 +194,10 @@ test('datagrams in batches: received, answered in place, sent in one call', () =
     out.send(client);
     assert.equal(out.recv(client), 0);
     closeFd(client);
-    assert.throws(() => out.recv(client), (error) => isKernelError(error, 'EBADF'));
+    assert.throws(
+      () => out.recv(client),
+      (error) => isKernelError(error, 'EBADF'),
+    );
   }
 });
 
@@ -178,7 +206,10 @@ test('a poller tells which of many can be read, blocking or from the event loop'
   const fds = Array.from({ length: 20 }, () => openUdpSocket({ netns, address: '127.0.0.1', port: 0 }));
   const poller = new Poller();
   for (const fd of fds) poller.add(fd);
-  assert.throws(() => poller.add(fds[0]!), (error) => isKernelError(error, 'EEXIST'));
+  assert.throws(
+    () => poller.add(fds[0]!),
+    (error) => isKernelError(error, 'EEXIST'),
+  );
   assert.deepEqual(poller.wait(0), []);
   const batch = new DatagramBatch({ slots: 2 });
   const tell = (from: number, to: number) => {
@@ -246,6 +277,12 @@ test('seqpacket: packets keep their borders, to the end', async () => {
   await once(child, 'close');
   assert.equal(recvPacket(fd, buffer), 0);
   closeFd(fd);
-  assert.throws(() => connectSeqpacket(join(directory, 'nobody')), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => connectSeqpacket(join(directory, 'x'.repeat(108))), (error) => isKernelError(error, 'ENAMETOOLONG'));
+  assert.throws(
+    () => connectSeqpacket(join(directory, 'nobody')),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => connectSeqpacket(join(directory, 'x'.repeat(108))),
+    (error) => isKernelError(error, 'ENAMETOOLONG'),
+  );
 });

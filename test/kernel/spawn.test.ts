@@ -3,7 +3,15 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { test } from 'node:test';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { FdWatch } from '../../src/kernel/fd-watch.ts';
-import { openMemoryFile, openPidfd, openPipe, reapChild, sealMemoryFile, signalPidfd, spawnProgram } from '../../src/kernel/spawn.ts';
+import {
+  openMemoryFile,
+  openPidfd,
+  openPipe,
+  reapChild,
+  sealMemoryFile,
+  signalPidfd,
+  spawnProgram,
+} from '../../src/kernel/spawn.ts';
 
 async function ended(pid: number) {
   for (;;) {
@@ -16,7 +24,13 @@ async function ended(pid: number) {
 async function output(args: string[], options: { cwd?: string; file?: string } = {}): Promise<string> {
   const { readFd, writeFd } = openPipe();
   const nullFd = openSync('/dev/null', 'r');
-  const pid = spawnProgram({ file: options.file ?? '/bin/sh', args, env: { A: 'b c' }, cwd: options.cwd, fds: [nullFd, writeFd, writeFd] });
+  const pid = spawnProgram({
+    file: options.file ?? '/bin/sh',
+    args,
+    env: { A: 'b c' },
+    cwd: options.cwd,
+    fds: [nullFd, writeFd, writeFd],
+  });
   closeSync(writeFd);
   closeSync(nullFd);
   const text = readFileSync(readFd, 'utf8');
@@ -26,7 +40,10 @@ async function output(args: string[], options: { cwd?: string; file?: string } =
 }
 
 test('arguments, environment, directory, descriptors', async () => {
-  assert.equal(await output(['-c', 'echo "$A|$1|$(pwd)"; echo err >&2', 'sh', 'x y'], { cwd: '/usr' }), 'b c|x y|/usr\nerr\n');
+  assert.equal(
+    await output(['-c', 'echo "$A|$1|$(pwd)"; echo err >&2', 'sh', 'x y'], { cwd: '/usr' }),
+    'b c|x y|/usr\nerr\n',
+  );
   const inherited = await output(['-c', 'ls /proc/self/fd | wc -l']);
   assert.ok(Number(inherited) <= 5, 'nothing of ours but the three (and what ls itself has open)');
 });
@@ -37,7 +54,8 @@ test('what Node ignores is at its default in the child', async () => {
 
 test('exit codes and signals; a child is reaped once', async () => {
   const nullFd = openSync('/dev/null', 'r+');
-  const start = (script: string) => spawnProgram({ file: '/bin/sh', args: ['-c', script], env: {}, fds: [nullFd, nullFd, nullFd] });
+  const start = (script: string) =>
+    spawnProgram({ file: '/bin/sh', args: ['-c', script], env: {}, fds: [nullFd, nullFd, nullFd] });
   const pid = start('exit 7');
   assert.deepEqual(await ended(pid), { code: 7, signal: 0 });
   assert.equal(reapChild(pid), 'gone');
@@ -56,19 +74,28 @@ test('exit codes and signals; a child is reaped once', async () => {
   assert.equal(signalPidfd(pidfd, 15), false);
   closeSync(pidfd);
   closeSync(nullFd);
-  assert.throws(() => openPidfd(sleeper), (error) => isKernelError(error, 'ESRCH'));
+  assert.throws(
+    () => openPidfd(sleeper),
+    (error) => isKernelError(error, 'ESRCH'),
+  );
 });
 
 test('a program that is not there, or is none', () => {
-  assert.throws(() => spawnProgram({ file: '/nowhere/x', args: [], env: {}, fds: [0] }), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => spawnProgram({ file: '/etc/passwd', args: [], env: {}, fds: [0] }), (error) => isKernelError(error, 'EACCES'));
+  assert.throws(
+    () => spawnProgram({ file: '/nowhere/x', args: [], env: {}, fds: [0] }),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => spawnProgram({ file: '/etc/passwd', args: [], env: {}, fds: [0] }),
+    (error) => isKernelError(error, 'EACCES'),
+  );
   assert.throws(() => spawnProgram({ file: '/bin/true', args: ['a\0b'], env: {}, fds: [0] }), { kind: 'invalid' });
 });
 
 test('a sealed memory file can be executed and not be changed', async () => {
   const fd = openMemoryFile('echo');
   const content = readFileSync('/bin/echo');
-  for (let offset = 0; offset < content.length; ) offset += writeSync(fd, content, offset);
+  for (let offset = 0; offset < content.length;) offset += writeSync(fd, content, offset);
   sealMemoryFile(fd);
   assert.equal(await output(['from memory'], { file: `/proc/${process.pid}/fd/${fd}` }), 'from memory\n');
   assert.throws(() => writeSync(fd, 'x', 0), { code: 'EPERM' });

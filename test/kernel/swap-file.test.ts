@@ -20,9 +20,15 @@ test('the new file takes the name, whether there was one or not; nothing else st
   const inode = statSync(next).ino;
   swapFile(next, path);
   assert.deepEqual([readFileSync(path, 'utf8'), statSync(path).ino, existsSync(next)], ['second', inode, false]);
-  assert.throws(() => swapFile(join(directory, 'nosuch'), path), (error: NodeJS.ErrnoException) => error.code === 'ENOENT' || isKernelError(error, 'ENOENT'));
+  assert.throws(
+    () => swapFile(join(directory, 'nosuch'), path),
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT' || isKernelError(error, 'ENOENT'),
+  );
   assert.equal(readFileSync(path, 'utf8'), 'second');
-  assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith('file')), ['file']);
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.startsWith('file')),
+    ['file'],
+  );
 });
 
 test('a reader sees one text or the other, never none', async () => {

@@ -5,7 +5,14 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { announceAddress } from '../../src/kernel/announce.ts';
-import { cgroupMode, cgroupMounts, cgroupsOfProcess, hasControllersOnUnified, listPids, readCgroupStats } from '../../src/kernel/cgroup.ts';
+import {
+  cgroupMode,
+  cgroupMounts,
+  cgroupsOfProcess,
+  hasControllersOnUnified,
+  listPids,
+  readCgroupStats,
+} from '../../src/kernel/cgroup.ts';
 import { deleteFlows, listFlows } from '../../src/kernel/conntrack.ts';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
@@ -36,22 +43,41 @@ test('sysctls of a namespace, and only of it', () => {
   routes.close();
   writeSysctl('net.ipv4.conf.br/x.route_localnet', '1', netns);
   assert.equal(readSysctl('net/ipv4/conf/br.x/route_localnet', netns), '1');
-  assert.throws(() => readSysctl('net.ipv4.nonsense', netns), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => writeSysctl('net.ipv4.nonsense', '1', netns), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => writeSysctl('net.ipv4.ip_forward', 'x', netns), (error) => isKernelError(error, 'EINVAL') && error.operation === 'set sysctl net.ipv4.ip_forward=x');
-  assert.throws(() => writeSysctl('net/../../etc/passwd', 'x', netns), (error) => isKernelError(error, 'EINVAL'));
+  assert.throws(
+    () => readSysctl('net.ipv4.nonsense', netns),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => writeSysctl('net.ipv4.nonsense', '1', netns),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => writeSysctl('net.ipv4.ip_forward', 'x', netns),
+    (error) => isKernelError(error, 'EINVAL') && error.operation === 'set sysctl net.ipv4.ip_forward=x',
+  );
+  assert.throws(
+    () => writeSysctl('net/../../etc/passwd', 'x', netns),
+    (error) => isKernelError(error, 'EINVAL'),
+  );
 });
 
 test('tracked connections: listed and deleted by what they are', (t) => {
   const netns = throwawayNetns(directory);
   const ruleset = RulesetContext.open(netns);
   // Tracking is on because a rule needs it; the second rule translates as a published port does.
-  ruleset.run('table ip t { chain out { type nat hook output priority -100; ip daddr 127.0.0.9 udp dport 80 dnat to 127.0.0.1:81; }; }');
+  ruleset.run(
+    'table ip t { chain out { type nat hook output priority -100; ip daddr 127.0.0.9 udp dport 80 dnat to 127.0.0.1:81; }; }',
+  );
   ruleset.close();
   const server = openUdpSocket({ netns, address: '0.0.0.0', port: 81 });
   const client = openUdpSocket({ netns, address: '0.0.0.0', port: 5000 });
   const batch = new DatagramBatch({ slots: 4 });
-  for (const [address, port] of [['127.0.0.9', 80], ['127.0.0.2', 81], ['127.0.0.3', 81], ['127.0.0.4', 81]] as const) {
+  for (const [address, port] of [
+    ['127.0.0.9', 80],
+    ['127.0.0.2', 81],
+    ['127.0.0.3', 81],
+    ['127.0.0.4', 81],
+  ] as const) {
     batch.queueTo(0, Buffer.from('x'), inetSockaddr(address, port));
     batch.send(client);
   }
@@ -59,13 +85,22 @@ test('tracked connections: listed and deleted by what they are', (t) => {
   if (flows.length === 0) return t.skip('this kernel does not track');
   assert.equal(flows.length, 4);
   const translated = flows.find(({ original }) => original.destination === '127.0.0.9')!;
-  assert.deepEqual([translated.original.destinationPort, translated.reply.source, translated.reply.sourcePort], [80, '127.0.0.1', 81]);
-  const others = () => run(netns, 'conntrack', '-L').split('\n').filter((line) => line.includes('sport=5000')).length;
+  assert.deepEqual(
+    [translated.original.destinationPort, translated.reply.source, translated.reply.sourcePort],
+    [80, '127.0.0.1', 81],
+  );
+  const others = () =>
+    run(netns, 'conntrack', '-L')
+      .split('\n')
+      .filter((line) => line.includes('sport=5000')).length;
   assert.equal(others(), 4);
   assert.equal(deleteFlows({ destination: '127.0.0.2', protocol: 'udp', destinationPort: 81 }, netns), 1);
   assert.equal(others(), 3);
   assert.equal(deleteFlows({ destination: '127.0.0.3', protocol: 'tcp' }, netns), 0);
-  assert.equal(deleteFlows({ replySource: '127.0.0.1', replySourcePort: 81, destinationPorts: new Set([80, 443]) }, netns), 1);
+  assert.equal(
+    deleteFlows({ replySource: '127.0.0.1', replySourcePort: 81, destinationPorts: new Set([80, 443]) }, netns),
+    1,
+  );
   assert.equal(others(), 2);
   assert.equal(deleteFlows({ address: '127.0.0.4' }, netns), 1);
   assert.equal(deleteFlows({ protocol: 'udp' }, netns), 1);
@@ -96,12 +131,19 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   batch.queueReply(0, 1);
   batch.send(server);
   if (listFlows({ address: '::1' }, netns).length === 0) return t.skip('this kernel does not track');
-  const found = (filter: Parameters<typeof listFlows>[0]) => listFlows(filter, netns).map(({ original }) => original.destination).sort();
+  const found = (filter: Parameters<typeof listFlows>[0]) =>
+    listFlows(filter, netns)
+      .map(({ original }) => original.destination)
+      .sort();
   assert.deepEqual(found({ destination: '127.1.2.3' }), ['127.1.2.3']);
   assert.deepEqual(found({ destination: '127.1.2.3', destinationPort: 10 }), []);
   assert.deepEqual(found({ address: '127.1.2.4' }), ['127.1.2.4']);
   assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '::1']) }), ['127.1.2.4', '::1']);
-  assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1', '127.9.9.9']) }), ['127.1.2.4', '127.1.2.5', '::1']);
+  assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1', '127.9.9.9']) }), [
+    '127.1.2.4',
+    '127.1.2.5',
+    '::1',
+  ]);
   assert.deepEqual(found({ replySource: '127.1.3.3', protocol: 'udp' }), ['127.1.3.3']);
   assert.deepEqual(found({ protocol: 'udp', destinationPort: 11 }), ['::1']);
   assert.equal(found({ protocol: 'udp', destinationPorts: new Set([9]) }).length, 3000);
@@ -112,7 +154,10 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
   assert.equal(found({ source: '127.0.0.1', destinationPorts: new Set([10]) }).length, 3000);
   assert.deepEqual(found({ answered: true }), ['::1']);
   assert.equal(found({ answered: false }).length, 6000);
-  assert.equal(found({ protocol: 'udp', destinationPorts: new Set([1, 2, 3, 4, 9, 11]), answered: false }).length, 3000);
+  assert.equal(
+    found({ protocol: 'udp', destinationPorts: new Set([1, 2, 3, 4, 9, 11]), answered: false }).length,
+    3000,
+  );
   assert.equal(deleteFlows({ addresses: new Set(['127.1.2.4', '::1']) }, netns), 2);
   assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1']) }), ['127.1.2.5']);
   closeFd(v4);
@@ -125,7 +170,14 @@ test('an announced address is learnt by neighbours that knew another owner', asy
   const b = throwawayNetns(directory);
   const inA = RouteSocket.open(a);
   const inB = RouteSocket.open(b);
-  inA.addVeth({ name: 'eth0', peerName: 'eth0', peerNetns: b, up: true, mac: '02:00:00:00:00:0a', peerMac: '02:00:00:00:00:0b' });
+  inA.addVeth({
+    name: 'eth0',
+    peerName: 'eth0',
+    peerNetns: b,
+    up: true,
+    mac: '02:00:00:00:00:0a',
+    peerMac: '02:00:00:00:00:0b',
+  });
   inB.setLink('eth0', { up: true });
   inA.addAddress('eth0', '10.0.0.1/24');
   inB.addAddress('eth0', '10.0.0.2/24');
@@ -136,14 +188,24 @@ test('an announced address is learnt by neighbours that knew another owner', asy
   run(b, 'ip', 'neigh', 'replace', 'fd00::1', 'lladdr', '02:00:00:00:00:99', 'dev', 'eth0', 'nud', 'stale');
   announceAddress(a, 'eth0', '10.0.0.1', '02:00:00:00:00:0a');
   announceAddress(a, 'eth0', 'fd00::1', '02:00:00:00:00:0a');
-  for (let wait = 0; wait < 50 && (state('10.0.0.1') !== '02:00:00:00:00:0a' || state('fd00::1') !== '02:00:00:00:00:0a'); wait++) {
+  for (
+    let wait = 0;
+    wait < 50 && (state('10.0.0.1') !== '02:00:00:00:00:0a' || state('fd00::1') !== '02:00:00:00:00:0a');
+    wait++
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert.equal(state('10.0.0.1'), '02:00:00:00:00:0a');
   assert.equal(state('fd00::1'), '02:00:00:00:00:0a');
-  assert.throws(() => announceAddress(a, 'eth9', '10.0.0.1', '02:00:00:00:00:0a'), (error) => isKernelError(error, 'ENODEV'));
+  assert.throws(
+    () => announceAddress(a, 'eth9', '10.0.0.1', '02:00:00:00:00:0a'),
+    (error) => isKernelError(error, 'ENODEV'),
+  );
   inA.setLink('eth0', { up: false });
-  assert.throws(() => announceAddress(a, 'eth0', '10.0.0.1', '02:00:00:00:00:0a'), (error) => isKernelError(error, 'ENETDOWN'));
+  assert.throws(
+    () => announceAddress(a, 'eth0', '10.0.0.1', '02:00:00:00:00:0a'),
+    (error) => isKernelError(error, 'ENETDOWN'),
+  );
   inA.close();
   inB.close();
 });
@@ -151,7 +213,10 @@ test('an announced address is learnt by neighbours that knew another owner', asy
 test('control groups: the mode, this process’s group, its processes and what it uses', () => {
   const { unified, controllers } = cgroupMounts();
   const mode = cgroupMode();
-  assert.equal(mode === 'v2', unified !== undefined && ![...controllers.keys()].some((name) => !name.startsWith('name=')));
+  assert.equal(
+    mode === 'v2',
+    unified !== undefined && ![...controllers.keys()].some((name) => !name.startsWith('name=')),
+  );
   assert.equal(typeof hasControllersOnUnified(), 'boolean');
   const groups = cgroupsOfProcess('self');
   assert.ok(groups.size > 0);
@@ -161,7 +226,10 @@ test('control groups: the mode, this process’s group, its processes and what i
   const stats = readCgroupStats(path);
   assert.ok(stats.cpu.usageNs >= 0 && stats.memory.usageBytes >= 0 && stats.pids.current >= 0);
   const gone = readCgroupStats('/no/such/group');
-  assert.deepEqual([gone.cpu.usageNs, gone.memory.usageBytes, gone.memory.limitBytes, gone.pids.current, gone.io], [0, 0, undefined, 0, []]);
+  assert.deepEqual(
+    [gone.cpu.usageNs, gone.memory.usageBytes, gone.memory.limitBytes, gone.pids.current, gone.io],
+    [0, 0, undefined, 0, []],
+  );
 });
 
 test('files inside a root: links, dots and absolute names stay inside', async () => {
@@ -176,14 +244,31 @@ test('files inside a root: links, dots and absolute names stay inside', async ()
   assert.equal(read('/etc/passwd'), 'inside');
   assert.equal(read('absolute'), 'inside');
   assert.equal(read('../../etc/passwd'), 'inside');
-  assert.throws(() => read('etc/escape'), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => read('../secret'), (error) => isKernelError(error, 'ENOENT'));
-  assert.throws(() => read('magic/etc/passwd'), (error) => isKernelError(error, 'ENOENT', 'ELOOP'));
-  assert.throws(() => openInRoot(root, 'absolute', { noSymlinks: true }), (error) => isKernelError(error, 'ELOOP'));
+  assert.throws(
+    () => read('etc/escape'),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => read('../secret'),
+    (error) => isKernelError(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => read('magic/etc/passwd'),
+    (error) => isKernelError(error, 'ENOENT', 'ELOOP'),
+  );
+  assert.throws(
+    () => openInRoot(root, 'absolute', { noSymlinks: true }),
+    (error) => isKernelError(error, 'ELOOP'),
+  );
   const directoryFd = openInRoot(root, 'etc');
-  assert.equal(withFileInRoot(directoryFd, 'passwd', (file) => readFileSync(file, 'utf8')), 'inside');
+  assert.equal(
+    withFileInRoot(directoryFd, 'passwd', (file) => readFileSync(file, 'utf8')),
+    'inside',
+  );
   closeFd(directoryFd);
-  const later = await withFileInRoot(root, 'absolute', async (file) => (await import('node:fs/promises')).readFile(file, 'utf8'));
+  const later = await withFileInRoot(root, 'absolute', async (file) =>
+    (await import('node:fs/promises')).readFile(file, 'utf8'),
+  );
   assert.equal(later, 'inside');
 });
 
@@ -213,7 +298,9 @@ test('becoming another program: same pid, its environment, nothing of ours open'
     unshareMountNamespace();
     try { execve('/no/such/program', ['x'], {}) } catch (error) { console.log(error.message) }
     execve('/bin/sh', ['sh', '-c', 'echo $$; echo "$A $HOME"; test -e /proc/$$/fd/' + opened + ' || echo closed; test $(readlink /proc/$$/ns/mnt) = ' + own + ' || echo moved; grep SigIgn /proc/$$/status'], { A: 'b c', PATH: process.env.PATH });`;
-  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8' });
+  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
   const [pid, refusal, same, variables, rest, moved, ignored] = child.stdout.trim().split('\n');
   assert.equal(pid, same, child.stderr);
   assert.match(refusal!, /execute \/no\/such\/program: No such file or directory \(ENOENT\)/);

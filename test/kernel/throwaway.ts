@@ -34,7 +34,10 @@ export function throwawayNetns(directory: string): string {
 
 /** What a program prints inside a namespace: entered by nsenter, not by the code under test. */
 export function run(netns: string, ...command: string[]): string {
-  return execFileSync('nsenter', [`--net=${netns}`, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync('nsenter', [`--net=${netns}`, ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** `ip -j -d ...` parsed. */

@@ -25,7 +25,11 @@ function scenarios(withFirewalld: boolean, inputPolicy: boolean): void {
     const web = await lab.join('web', ['bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
     packets.serveTcp(web.netns, 80, '0.0.0.0');
     // The reload with which the daemon's zone comes forgets what is there at runtime only.
-    if (withFirewalld) await until('the zone of the daemon', () => run('nft', 'list', 'chain', 'inet', 'firewalld', 'filter_FWD_causeway').code === 0);
+    if (withFirewalld)
+      await until(
+        'the zone of the daemon',
+        () => run('nft', 'list', 'chain', 'inet', 'firewalld', 'filter_FWD_causeway').code === 0,
+      );
   });
   after(async () => {
     packets.close();
@@ -33,15 +37,18 @@ function scenarios(withFirewalld: boolean, inputPolicy: boolean): void {
     await firewall?.stop();
   });
 
-  const isOpen = async () => (await packets.ask({ from: outside, protocol: 'tcp', to: '192.0.2.1', port: 8080, patienceMs: 600 })) !== '';
+  const isOpen = async () =>
+    (await packets.ask({ from: outside, protocol: 'tcp', to: '192.0.2.1', port: 8080, patienceMs: 600 })) !== '';
   const until = async (what: string, test: () => boolean | Promise<boolean>) => {
-    for (const end = Date.now() + 30_000; !(await test()); await new Promise(setImmediate)) assert.ok(Date.now() < end, what);
+    for (const end = Date.now() + 30_000; !(await test()); await new Promise(setImmediate))
+      assert.ok(Date.now() < end, what);
   };
 
   for (const { words, commands, undo, holds } of BANS.filter((ban) => (ban.firewalld ?? false) === withFirewalld)) {
     const isClosed = holds || inputPolicy;
     test(`${isClosed ? 'holds' : 'does not hold'}: ${words}`, async (t) => {
-      if (commands.some((command) => command.startsWith('ipset')) && run('sh', '-c', 'command -v ipset').code !== 0) return t.skip('ipset is not installed');
+      if (commands.some((command) => command.startsWith('ipset')) && run('sh', '-c', 'command -v ipset').code !== 0)
+        return t.skip('ipset is not installed');
       await until('open before', isOpen);
       for (const command of commands) must(asOnTestHost(command, CLIENT, 'uplink'));
       // DOCKER-USER counts once the daemon leads there.
@@ -62,8 +69,15 @@ function scenarios(withFirewalld: boolean, inputPolicy: boolean): void {
 }
 
 if (enterTestHost(import.meta.url)) {
-  for (const [inputPolicy, mode] of [[false, 'by default'], [true, 'with --respect-input-policy']] as const) {
-    describe(`a ban, ${mode}, in firewalld`, { skip: missingFirewall('firewalld') ?? false }, () => scenarios(true, inputPolicy));
-    describe(`a ban, ${mode}`, { skip: missingFirewall('iptables, policy DROP') ?? false }, () => scenarios(false, inputPolicy));
+  for (const [inputPolicy, mode] of [
+    [false, 'by default'],
+    [true, 'with --respect-input-policy'],
+  ] as const) {
+    describe(`a ban, ${mode}, in firewalld`, { skip: missingFirewall('firewalld') ?? false }, () =>
+      scenarios(true, inputPolicy),
+    );
+    describe(`a ban, ${mode}`, { skip: missingFirewall('iptables, policy DROP') ?? false }, () =>
+      scenarios(false, inputPolicy),
+    );
   }
 }

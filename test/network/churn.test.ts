@@ -27,7 +27,9 @@ function churn(): void {
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
     for (const name of NETWORKS.slice(1)) await lab.createNetwork(name, { enableIpv6: name === 'blue' });
     const ports = [{ port: 80, protocol: 'tcp' as const }];
-    const requests = Array.from({ length: CONTAINERS }, (_, index) => lab.request(`c${index}`, [], { exposedPorts: ports }));
+    const requests = Array.from({ length: CONTAINERS }, (_, index) =>
+      lab.request(`c${index}`, [], { exposedPorts: ports }),
+    );
     const refused = /already|is not (running|connected)|has a network sandbox|is not known|no published/;
     let done = 0;
     let failures = 0;
@@ -38,8 +40,16 @@ function churn(): void {
       switch (pick(['join', 'join', 'leave', 'connect', 'disconnect', 'rename', 'links', 'restart daemon'])) {
         case 'join': {
           const names = NETWORKS.filter(() => random() < 0.4);
-          const portBindings: JoinRequest['portBindings'] = random() < 0.5 ? { '80/tcp': [{ hostIp: '', hostPort: String(8000 + requests.indexOf(request)) }] } : {};
-          await lab.service.join({ ...request, connections: names.map((name) => lab.connection(name, { aliases: name === 'bridge' ? [] : [pick(['pool', 'db'])] })), portBindings, links: [link(pick(requests))] });
+          const portBindings: JoinRequest['portBindings'] =
+            random() < 0.5 ? { '80/tcp': [{ hostIp: '', hostPort: String(8000 + requests.indexOf(request)) }] } : {};
+          await lab.service.join({
+            ...request,
+            connections: names.map((name) =>
+              lab.connection(name, { aliases: name === 'bridge' ? [] : [pick(['pool', 'db'])] }),
+            ),
+            portBindings,
+            links: [link(pick(requests))],
+          });
           return;
         }
         case 'leave':
@@ -55,7 +65,12 @@ function churn(): void {
           return lab.service.setLinks(id, random() < 0.5 ? [] : [link(pick(requests)), link(pick(requests))]);
       }
     };
-    const link = (source: JoinRequest) => ({ sourceId: source.containerId, sourceName: source.containerName, alias: pick(['db', 'cache']), ports });
+    const link = (source: JoinRequest) => ({
+      sourceId: source.containerId,
+      sourceName: source.containerName,
+      alias: pick(['db', 'cache']),
+      ports,
+    });
     const worker = async (): Promise<void> => {
       while (done++ < STEPS) {
         if (random() < 0.05) lab[pick(['store', 'resolver'] as const)].failNext = new Error('made up');
@@ -75,7 +90,9 @@ function churn(): void {
       await lab.restart();
       compare(lab);
     } finally {
-      context.diagnostic(`${STEPS} steps, ${failures} refused or made to fail, ${lab.store.sandboxes.size} containers at the end`);
+      context.diagnostic(
+        `${STEPS} steps, ${failures} refused or made to fail, ${lab.store.sandboxes.size} containers at the end`,
+      );
       await lab.stop();
     }
     assert.doesNotMatch(run('ip', '-o', 'link').out, /veth|br-|docker0/);
@@ -93,32 +110,52 @@ function compare(lab: Lab): void {
   const firewall = new Firewall({ log: silentLog });
   const inKernel = firewall.elements();
   firewall.close();
-  const wanted = elementsOf(desiredFacts(table, { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true }));
-  const text = (list: typeof wanted) => [...new Set(list.map((one) => `${elementKey(one)} ${one.value ?? ''}`))].toSorted();
+  const wanted = elementsOf(
+    desiredFacts(table, { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true }),
+  );
+  const text = (list: typeof wanted) =>
+    [...new Set(list.map((one) => `${elementKey(one)} ${one.value ?? ''}`))].toSorted();
   assert.deepEqual(text(inKernel), text(wanted));
 
   const route = RouteSocket.open();
-  const veths = route.links().filter((one) => one.kind === 'veth').map((one) => one.name);
+  const veths = route
+    .links()
+    .filter((one) => one.kind === 'veth')
+    .map((one) => one.name);
   route.close();
   const endpoints = sandboxes.flatMap((record) => record.sandbox.endpoints);
   // Those of containers that have just left may still be on their way out.
   for (const endpoint of endpoints) assert.ok(veths.includes(endpoint.hostIfname));
-  assert.deepEqual(readdirSync(`${lab.dir}/netns`).toSorted(), sandboxes.map((record) => record.id.slice(0, 12)).toSorted());
+  assert.deepEqual(
+    readdirSync(`${lab.dir}/netns`).toSorted(),
+    sandboxes.map((record) => record.id.slice(0, 12)).toSorted(),
+  );
 
   for (const record of sandboxes) {
     const hosts = readFileSync(record.request.files.hosts, 'utf8');
-    for (const endpoint of record.sandbox.endpoints) assert.match(hosts, new RegExp(`^${endpoint.ipv4.replaceAll('.', '\\.')}\\t${record.request.hostname}`, 'm'));
+    for (const endpoint of record.sandbox.endpoints)
+      assert.match(hosts, new RegExp(`^${endpoint.ipv4.replaceAll('.', '\\.')}\\t${record.request.hostname}`, 'm'));
     const lines = record.request.links.flatMap((one) => {
-      const source = table.sandbox(one.sourceId)?.sandbox.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
+      const source = table
+        .sandbox(one.sourceId)
+        ?.sandbox.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
       return source ? [`${source.ipv4} ${one.alias}`] : [];
     });
-    const shown = hosts.split('\n').flatMap((line) => (/\t(db|cache) /.test(line) ? [line.split(/\s+/).slice(0, 2).join(' ')] : []));
+    const shown = hosts
+      .split('\n')
+      .flatMap((line) => (/\t(db|cache) /.test(line) ? [line.split(/\s+/).slice(0, 2).join(' ')] : []));
     assert.deepEqual(shown.toSorted(), lines.toSorted());
     assert.equal(lab.resolver.views.has(record.id), record.resolverPort > 0);
   }
   for (const zone of lab.resolver.zones.values()) {
     const addresses = new Set(Object.values(zone.names).flatMap((one) => one.a));
-    assert.deepEqual([...addresses].toSorted(), table.endpoints(zone.id).map((endpoint) => endpoint.ipv4).toSorted());
+    assert.deepEqual(
+      [...addresses].toSorted(),
+      table
+        .endpoints(zone.id)
+        .map((endpoint) => endpoint.ipv4)
+        .toSorted(),
+    );
   }
 }
 

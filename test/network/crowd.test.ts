@@ -45,7 +45,9 @@ function scenarios(): void {
         await lab.service.setHealth(guest.containerId, true);
         await lab.service.disconnect(guest.containerId, network.id);
         await lab.service.rename(guest.containerId, 'guest');
-        const other = await lab.join('other', ['big'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+        const other = await lab.join('other', ['big'], {
+          portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] },
+        });
         await lab.service.leave(other.containerId);
         await quiet();
         const after = counts(lab);
@@ -65,12 +67,14 @@ function scenarios(): void {
     });
   }
 
-  test('the host\'s ends of the containers\' interfaces have no addresses and no routes of their own', async () => {
+  test("the host's ends of the containers' interfaces have no addresses and no routes of their own", async () => {
     const network = await lab.createNetwork('big', { enableIpv6: true });
     await fill('big', 0, 3);
     const ends = lab.service.endpoints(network.id).map((endpoint) => endpoint.hostIfname);
     for (const end of ends) assert.equal(run('ip', '-o', 'addr', 'show', 'dev', end).out, '', end);
-    const routes = run('ip', '-6', 'route', 'show', 'table', 'all').out.split('\n').filter((line) => ends.some((end) => line.includes(end)) && !line.startsWith('multicast'));
+    const routes = run('ip', '-6', 'route', 'show', 'table', 'all')
+      .out.split('\n')
+      .filter((line) => ends.some((end) => line.includes(end)) && !line.startsWith('multicast'));
     assert.deepEqual(routes, []);
   });
 
@@ -81,14 +85,24 @@ function scenarios(): void {
       // Links of others take room too.
       let ports = 0;
       const commands: string[] = [];
-      for (; ports < 1022; ports += 2) commands.push(`link add d${ports} master ${network.bridgeName} type veth peer name d${ports + 1}`, `link set d${ports + 1} master ${network.bridgeName}`);
+      for (; ports < 1022; ports += 2)
+        commands.push(
+          `link add d${ports} master ${network.bridgeName} type veth peer name d${ports + 1}`,
+          `link set d${ports + 1} master ${network.bridgeName}`,
+        );
       writeFileSync(join(lab.dir, 'commands'), commands.join('\n'));
       assert.equal(run('ip', '-batch', join(lab.dir, 'commands')).code, 0);
       const last = await lab.join('last', ['big']);
-      await assert.rejects(lab.join('late', ['big']), /bridge br-[0-9a-f]{12} is full: it has 1023 interfaces, the most that the kernel gives one bridge/);
+      await assert.rejects(
+        lab.join('late', ['big']),
+        /bridge br-[0-9a-f]{12} is full: it has 1023 interfaces, the most that the kernel gives one bridge/,
+      );
       const guest = await lab.join('guest', ['bridge']);
       await assert.rejects(lab.service.connect(guest.containerId, lab.connection('big')), /is full/);
-      assert.deepEqual(lab.service.endpoints(network.id).map((endpoint) => endpoint.containerId), [last.containerId]);
+      assert.deepEqual(
+        lab.service.endpoints(network.id).map((endpoint) => endpoint.containerId),
+        [last.containerId],
+      );
       await lab.service.leave(last.containerId);
       await lab.service.connect(guest.containerId, lab.connection('big'));
     } finally {

@@ -30,14 +30,24 @@ function scenarios(): void {
   test('a reader in the container sees whole files only', async () => {
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
     await lab.service.join(db);
-    const request = lab.request('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    const request = lab.request('web', ['bridge'], {
+      links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }],
+    });
     const web = await lab.service.join(request);
     const { hosts } = request.files;
     writeFileSync(hosts, `10.9.9.9\tmine\n`, { flag: 'a' });
     const script = join(lab.dir, 'reader.pl');
-    writeFileSync(script, READER.replace('$| = 1; select()->flush() if select()->can("flush");', '').replace('use strict;', 'use strict; $| = 1;'));
+    writeFileSync(
+      script,
+      READER.replace('$| = 1; select()->flush() if select()->can("flush");', '').replace(
+        'use strict;',
+        'use strict; $| = 1;',
+      ),
+    );
     const command = `mount --bind ${hosts} /etc/hosts && exec perl ${script} ${request.hostname}`;
-    const reader = spawn('nsenter', [`--net=${web.netns}`, 'unshare', '--mount', 'sh', '-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const reader = spawn('nsenter', [`--net=${web.netns}`, 'unshare', '--mount', 'sh', '-c', command], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let output = '';
     reader.stdout.on('data', (data: Buffer) => (output += data.toString()));
     while (!output.includes('ready')) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -62,10 +72,12 @@ function scenarios(): void {
     assert.equal(bad, 0);
   });
 
-  test('a daemon that dies before it has stored what it wrote: the next one knows its lines from the user\'s', async () => {
+  test("a daemon that dies before it has stored what it wrote: the next one knows its lines from the user's", async () => {
     await lab.createNetwork('net');
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
-    const web = lab.request('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    const web = lab.request('web', ['bridge'], {
+      links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }],
+    });
     await lab.service.join(web);
     writeFileSync(web.files.hosts, '10.9.9.9\tmine\n', { flag: 'a' });
     const hosts = () => readFileSync(web.files.hosts, 'utf8');
@@ -87,7 +99,12 @@ function scenarios(): void {
     await lose(() => lab.service.connect(web.containerId, lab.connection('net')), [web.containerId]);
     assert.equal(resolver(), before, 'there is no resolver');
     assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
-    assert.equal(hosts().split('\n').filter((line) => line.includes(web.hostname)).length, 1);
+    assert.equal(
+      hosts()
+        .split('\n')
+        .filter((line) => line.includes(web.hostname)).length,
+      1,
+    );
   });
 
   test('resolv.conf changes with the first network that has names, unless the user has changed it', async () => {
@@ -104,8 +121,12 @@ function scenarios(): void {
     assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m, 'programs have read it');
   });
 
-  const linked = (name: string, db: JoinRequest) => lab.request(name, ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
-  const database = ({ files }: JoinRequest): string | undefined => /^(\S+)\tdatabase /m.exec(readFileSync(files.hosts, 'utf8'))?.[1];
+  const linked = (name: string, db: JoinRequest) =>
+    lab.request(name, ['bridge'], {
+      links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }],
+    });
+  const database = ({ files }: JoinRequest): string | undefined =>
+    /^(\S+)\tdatabase /m.exec(readFileSync(files.hosts, 'utf8'))?.[1];
 
   test('a container that keeps its own files by leases keeps nobody else from starting, and has the new address when it lets go', async () => {
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
@@ -122,7 +143,17 @@ function scenarios(): void {
       assert.equal(database(web), address);
       await lease.end();
       await until('it has the new address', () => database(evil) === address, 60_000);
-      await until('that is stored', () => lab.store.load().sandboxes.some(({ sandbox, written }) => sandbox.containerId === evil.containerId && written.hosts.includes(`${address}\tdatabase`)), 60_000);
+      await until(
+        'that is stored',
+        () =>
+          lab.store
+            .load()
+            .sandboxes.some(
+              ({ sandbox, written }) =>
+                sandbox.containerId === evil.containerId && written.hosts.includes(`${address}\tdatabase`),
+            ),
+        60_000,
+      );
     } finally {
       await lease.end();
     }
@@ -140,7 +171,10 @@ function scenarios(): void {
     await lab.service.join(db);
     assert.ok(database(web) !== undefined);
     assert.equal(database(broken), undefined);
-    assert.ok(lines.some((line) => line.includes(broken.containerId) && line.includes(broken.files.hosts)), lines.join(''));
+    assert.ok(
+      lines.some((line) => line.includes(broken.containerId) && line.includes(broken.files.hosts)),
+      lines.join(''),
+    );
     await lab.service.leave(db.containerId);
     await lab.service.join(db);
     rmSync(inTheWay, { recursive: true });
@@ -160,7 +194,10 @@ function scenarios(): void {
 
   test('a hosts file that the container made endless is left alone, and brought up to date when it is short again', async () => {
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
-    const request = (name: string) => lab.request(name, ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }] });
+    const request = (name: string) =>
+      lab.request(name, ['bridge'], {
+        links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'database', ports: db.exposedPorts }],
+      });
     const [web, other] = [request('web'), request('other')];
     for (const one of [web, other]) await lab.service.join(one);
     const own = readFileSync(web.files.hosts, 'utf8');
@@ -180,7 +217,10 @@ function scenarios(): void {
   });
 
   test('extra hosts and host-gateway', async () => {
-    const request = lab.request('one', ['bridge'], { extraHosts: ['gw:host-gateway', 'six:[fd00::6]'], domainname: 'example.com' });
+    const request = lab.request('one', ['bridge'], {
+      extraHosts: ['gw:host-gateway', 'six:[fd00::6]'],
+      domainname: 'example.com',
+    });
     await lab.service.join(request);
     const text = readFileSync(request.files.hosts, 'utf8');
     assert.match(text, /^172\.17\.0\.1\tgw$/m);

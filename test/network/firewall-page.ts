@@ -30,7 +30,14 @@ export const THEIR_PATHS = [
 ] as const;
 
 /** Who comes second finds the other with containers that run. */
-export const BESIDE = ['Docker 20.10, there first', 'Docker 20.10, later', 'Docker 28, there first', 'Docker 28, later', 'podman, there first', 'podman, later'] as const;
+export const BESIDE = [
+  'Docker 20.10, there first',
+  'Docker 20.10, later',
+  'Docker 28, there first',
+  'Docker 28, later',
+  'podman, there first',
+  'podman, later',
+] as const;
 
 /** Paths that were open over both versions, by 'FIREWALL PHASE'. */
 export const FOUND = new Map<string, readonly string[]>();
@@ -47,9 +54,19 @@ const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'ufw, a ban': [[`ufw route deny from ${BANNED}`]],
   'ufw, without the mode': [
     ['ufw default allow routed'],
-    ['ufw route allow in on docker0', 'ufw route allow out on docker0', 'ufw route allow in on br-web', 'ufw route allow out on br-web'],
+    [
+      'ufw route allow in on docker0',
+      'ufw route allow out on docker0',
+      'ufw route allow in on br-web',
+      'ufw route allow out on br-web',
+    ],
   ],
-  'firewalld, without the mode': [['firewall-cmd --permanent --zone=trusted --change-interface=docker0 --change-interface=br-web', 'firewall-cmd --reload']],
+  'firewalld, without the mode': [
+    [
+      'firewall-cmd --permanent --zone=trusted --change-interface=docker0 --change-interface=br-web',
+      'firewall-cmd --reload',
+    ],
+  ],
   'firewalld, with the mode': [
     ['firewall-cmd --zone=causeway --list-interfaces'],
     ['firewall-cmd --permanent --zone=causeway --set-target=ACCEPT', 'firewall-cmd --reload'],
@@ -60,15 +77,23 @@ export const allCommands = (): readonly string[] => Object.values(COMMANDS).flat
 
 export const commandsOf = (purpose: string): readonly (readonly string[])[] => COMMANDS[purpose] ?? [];
 
-const block = (purpose: string, index: number): string => COMMANDS[purpose]![index]!.map((command) => `    ${command}\n`).join('');
+const block = (purpose: string, index: number): string =>
+  COMMANDS[purpose]![index]!.map((command) => `    ${command}\n`).join('');
 
-function tableOf(names: readonly string[], found: (name: string, path: string) => boolean, paths: readonly string[] = PATHS): string {
-  const rows = paths.map((path) => `| ${path} | ${names.map((name) => (found(name, path) ? 'yes' : '-')).join(' | ')} |`);
+function tableOf(
+  names: readonly string[],
+  found: (name: string, path: string) => boolean,
+  paths: readonly string[] = PATHS,
+): string {
+  const rows = paths.map(
+    (path) => `| ${path} | ${names.map((name) => (found(name, path) ? 'yes' : '-')).join(' | ')} |`,
+  );
   return `| | ${names.join(' | ')} |\n|---|${names.map(() => '---').join('|')}|\n${rows.join('\n')}\n`;
 }
 
 /** Beside other engines; of what paths-beside-engines.test.ts finds. */
-export const besideTable = (found: (name: string, path: string) => boolean): string => tableOf(BESIDE, found, [...PATHS, ...THEIR_PATHS]);
+export const besideTable = (found: (name: string, path: string) => boolean): string =>
+  tableOf(BESIDE, found, [...PATHS, ...THEIR_PATHS]);
 
 export function renderPage(names: readonly string[]): string {
   const inAll = (name: string, path: string) => PHASES.every((phase) => FOUND.get(`${name} ${phase}`)?.includes(path));

@@ -24,11 +24,18 @@ export class World {
 
   static async build(firewallIntegration: boolean, dockerInstalled = false): Promise<World> {
     for (const table of ['iptables', 'ip6tables']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${table}`, '1');
-    const world = new World(await Lab.start({ firewallIntegration, dockerInstalled, ipv6: true, bip6: 'fd00:17::1/64' }));
+    const world = new World(
+      await Lab.start({ firewallIntegration, dockerInstalled, ipv6: true, bip6: 'fd00:17::1/64' }),
+    );
     const { lab, packets, sandboxes } = world;
     await lab.createNetwork('user', { enableIpv6: true, options: { 'com.docker.network.bridge.name': 'br-web' } });
-    for (const [name, network, hostPort] of [['default', 'bridge', '8080'], ['user', 'user', '8081']] as const) {
-      const server = await lab.join(`${name}-server`, [network], { portBindings: { '80/tcp': [{ hostIp: '', hostPort }] } });
+    for (const [name, network, hostPort] of [
+      ['default', 'bridge', '8080'],
+      ['user', 'user', '8081'],
+    ] as const) {
+      const server = await lab.join(`${name}-server`, [network], {
+        portBindings: { '80/tcp': [{ hostIp: '', hostPort }] },
+      });
       sandboxes.set(`${name}-server`, server);
       sandboxes.set(`${name}-client`, await lab.join(`${name}-client`, [network]));
       for (const address of ['0.0.0.0', '::']) packets.serveTcp(server.netns, 80, address);
@@ -76,14 +83,26 @@ export class World {
 
   /** The paths that are open, over each version. */
   async open(): Promise<Record<Version, string[]>> {
-    const found = await Promise.all(VERSIONS.map(async (version) => (await Promise.all(PATHS.map(async (path) => ((await this.packets.ask(this.question(path, version))) === '' ? [] : [path])))).flat()));
+    const found = await Promise.all(
+      VERSIONS.map(async (version) =>
+        (
+          await Promise.all(
+            PATHS.map(async (path) => ((await this.packets.ask(this.question(path, version))) === '' ? [] : [path])),
+          )
+        ).flat(),
+      ),
+    );
     return { 4: found[0]!, 6: found[1]! };
   }
 
   /** The same once firewalld has taken its time: a daemon goes on after three seconds. */
   async openAtLast(): Promise<Record<Version, string[]>> {
     let found = await this.open();
-    for (const end = Date.now() + 60_000; Date.now() < end && VERSIONS.some((version) => found[version].length < PATHS.length); ) found = await this.open();
+    for (
+      const end = Date.now() + 60_000;
+      Date.now() < end && VERSIONS.some((version) => found[version].length < PATHS.length);
+    )
+      found = await this.open();
     return found;
   }
 
@@ -99,11 +118,19 @@ export class World {
 
   /** Requests at a steady rate over some paths, 50 a second over each and each version, until the work is done; those that failed. */
   async failedDuring(work: () => Promise<void>): Promise<{ asked: number; failed: string[] }> {
-    const paths = ['another host to a published port, default bridge', 'container to another host, user network'] as const;
+    const paths = [
+      'another host to a published port, default bridge',
+      'container to another host, user network',
+    ] as const;
     const asked: Promise<string[]>[] = [];
     const timer = setInterval(() => {
       for (const path of paths) {
-        for (const version of VERSIONS) asked.push(this.packets.ask({ ...this.question(path, version), patienceMs: 20_000 }).then((answer) => (answer === '' ? [`${path}, IPv${version}`] : [])));
+        for (const version of VERSIONS)
+          asked.push(
+            this.packets
+              .ask({ ...this.question(path, version), patienceMs: 20_000 })
+              .then((answer) => (answer === '' ? [`${path}, IPv${version}`] : [])),
+          );
       }
     }, 20);
     try {
@@ -124,6 +151,8 @@ export class World {
 export const ALL: Record<Version, string[]> = { 4: [...PATHS], 6: [...PATHS] };
 
 /** The paths that are open over both versions. */
-export const inBoth = (open: Record<Version, string[]>): string[] => PATHS.filter((path) => VERSIONS.every((version) => open[version].includes(path)));
+export const inBoth = (open: Record<Version, string[]>): string[] =>
+  PATHS.filter((path) => VERSIONS.every((version) => open[version].includes(path)));
 
-export const warnings = async ({ lab }: World): Promise<string[]> => (await lab.service.hostWarnings()).filter((text) => text.includes(' of containers on '));
+export const warnings = async ({ lab }: World): Promise<string[]> =>
+  (await lab.service.hostWarnings()).filter((text) => text.includes(' of containers on '));

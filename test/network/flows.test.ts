@@ -31,13 +31,17 @@ class Client {
   constructor(netns: string | undefined, program: string, to: string, port: number) {
     this.#name = `the client of ${to} port ${port}`;
     const args = ['perl', '-e', program, to, String(port)];
-    this.#process = netns === undefined ? spawn(args[0]!, args.slice(1)) : spawn('nsenter', [`--net=${netns}`, ...args]);
-    this.#process.stdout!.on('data', (data: Buffer) => this.#answers.push(...data.toString().split('\n').filter(Boolean)));
+    this.#process =
+      netns === undefined ? spawn(args[0]!, args.slice(1)) : spawn('nsenter', [`--net=${netns}`, ...args]);
+    this.#process.stdout!.on('data', (data: Buffer) =>
+      this.#answers.push(...data.toString().split('\n').filter(Boolean)),
+    );
   }
 
   async waitFor(answer: string): Promise<void> {
-    for (const until = Date.now() + 15_000; !this.#answers.includes(answer); ) {
-      if (Date.now() > until) throw new Error(`${this.#name} was never answered by ${answer}, last by ${this.#answers.at(-1) ?? 'nobody'}`);
+    for (const until = Date.now() + 15_000; !this.#answers.includes(answer);) {
+      if (Date.now() > until)
+        throw new Error(`${this.#name} was never answered by ${answer}, last by ${this.#answers.at(-1) ?? 'nobody'}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
@@ -63,7 +67,13 @@ function follow(): void {
   });
 
   const start = (name: string): Promise<Sandbox> => {
-    const portBindings = { '80/tcp': [{ hostIp: '', hostPort: '8080' }], '53/udp': [{ hostIp: '', hostPort: '5353' }, { hostIp: '127.0.0.1', hostPort: '5354' }] };
+    const portBindings = {
+      '80/tcp': [{ hostIp: '', hostPort: '8080' }],
+      '53/udp': [
+        { hostIp: '', hostPort: '5353' },
+        { hostIp: '127.0.0.1', hostPort: '5354' },
+      ],
+    };
     return lab.join(name, ['net'], { portBindings });
   };
 

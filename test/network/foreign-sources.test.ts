@@ -44,7 +44,13 @@ function family(version: 4 | 6): void {
   };
 
   before(async () => {
-    lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
+    lab = await Lab.start({
+      ipv6: true,
+      addressPools: [
+        { base: '10.210.0.0/16', size: 24 },
+        { base: 'fd00:210::/48', size: 64 },
+      ],
+    });
     outside = lab.otherHost();
     // The kernel's own check of sources, which a host may or may not have, is not what is tried here.
     for (const name of ['all', 'default']) run('sysctl', '-qw', `net.ipv4.conf.${name}.rp_filter=0`);
@@ -52,11 +58,15 @@ function family(version: 4 | 6): void {
     await lab.createNetwork('b', { enableIpv6: true });
     await lab.createNetwork('quiet', { enableIpv6: true, options: option('enable_icc', 'false') });
     await lab.createNetwork('inside', { enableIpv6: true, internal: true });
-    await lab.createNetwork('routed', { enableIpv6: true, options: { ...option('gateway_mode_ipv4', 'routed'), ...option('gateway_mode_ipv6', 'routed') } });
+    await lab.createNetwork('routed', {
+      enableIpv6: true,
+      options: { ...option('gateway_mode_ipv4', 'routed'), ...option('gateway_mode_ipv6', 'routed') },
+    });
     const published = { portBindings: { '80/udp': [{ hostIp: '', hostPort: String(HOST_PORT) }] } };
     sandboxes.set('attacker', await lab.join('attacker', ['a']));
     sandboxes.set('neighbour', await lab.join('neighbour', ['a']));
-    for (const name of ['quiet attacker', 'quiet victim']) sandboxes.set(name, await lab.join(name.replace(' ', '-'), ['quiet']));
+    for (const name of ['quiet attacker', 'quiet victim'])
+      sandboxes.set(name, await lab.join(name.replace(' ', '-'), ['quiet']));
     sandboxes.set('insider', await lab.join('insider', ['inside']));
     sandboxes.set('victim', await lab.join('victim', ['b'], published));
     sandboxes.set('both', await lab.join('both', ['a', 'routed']));
@@ -66,7 +76,8 @@ function family(version: 4 | 6): void {
     packets.hearFrames(outside, 'eth0');
     packets.hearUdp(undefined, CLIENT, any);
     packets.hearUdp(netns('neighbour'), CLIENT, any);
-    for (const bridge of ['a', 'b', 'inside', 'routed', 'quiet'].map((name) => lab.network(name).bridgeName)) run('sysctl', '-qw', `net.ipv4.conf.${bridge}.rp_filter=0`);
+    for (const bridge of ['a', 'b', 'inside', 'routed', 'quiet'].map((name) => lab.network(name).bridgeName))
+      run('sysctl', '-qw', `net.ipv4.conf.${bridge}.rp_filter=0`);
   });
   after(async () => {
     packets.close();
@@ -74,12 +85,21 @@ function family(version: 4 | 6): void {
   });
 
   /** Lays a datagram on the cable of a container, addressed to its gateway; what it says. */
-  const send = (from: string, network: string, datagram: { source: string; sourcePort: number; destination: string; destinationPort: number }): string => {
+  const send = (
+    from: string,
+    network: string,
+    datagram: { source: string; sourcePort: number; destination: string; destinationPort: number },
+  ): string => {
     const text = `datagram ${++round}`;
     packets.inject(netns(from), 'eth0', macOf(lab.network(network).bridgeName), { ...datagram, text });
     return text;
   };
-  const sendFromOutside = (datagram: { source: string; sourcePort: number; destination: string; destinationPort: number }): string => {
+  const sendFromOutside = (datagram: {
+    source: string;
+    sourcePort: number;
+    destination: string;
+    destinationPort: number;
+  }): string => {
     const text = `datagram ${++round}`;
     packets.inject(outside, 'eth0', macOf('uplink'), { ...datagram, text });
     return text;
@@ -92,77 +112,194 @@ function family(version: 4 | 6): void {
     await arrives(control(), 'the control');
     assert.equal(packets.seen(text), undefined, 'the made-up one does not arrive');
   };
-  const ownToOutside = () => send('attacker', 'a', { source: address('attacker'), sourcePort: 40_000 + round, destination: away, destinationPort: SERVER });
+  const ownToOutside = () =>
+    send('attacker', 'a', {
+      source: address('attacker'),
+      sourcePort: 40_000 + round,
+      destination: away,
+      destinationPort: SERVER,
+    });
 
-  const victimAsks = () => arrives(send('victim', 'b', { source: address('victim'), sourcePort: CLIENT, destination: away, destinationPort: SERVER }), 'the question of the victim');
+  const victimAsks = () =>
+    arrives(
+      send('victim', 'b', {
+        source: address('victim'),
+        sourcePort: CLIENT,
+        destination: away,
+        destinationPort: SERVER,
+      }),
+      'the question of the victim',
+    );
 
   test('an answer to a container of another network that its partner did not send', async () => {
     await victimAsks();
     const answer = sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: CLIENT });
     await arrives(answer, 'the answer of the partner');
-    const forged = send('attacker', 'a', { source: away, sourcePort: SERVER, destination: host, destinationPort: CLIENT });
+    const forged = send('attacker', 'a', {
+      source: away,
+      sourcePort: SERVER,
+      destination: host,
+      destinationPort: CLIENT,
+    });
     await doesNotArrive(forged, ownToOutside);
   });
 
   test('an answer in the name of a published container of another network', async () => {
-    await arrives(sendFromOutside({ source: away, sourcePort: CLIENT, destination: host, destinationPort: HOST_PORT }), 'the question of the other machine');
-    await arrives(send('victim', 'b', { source: address('victim'), sourcePort: 80, destination: away, destinationPort: CLIENT }), 'the answer of the victim');
-    const forged = send('attacker', 'a', { source: address('victim'), sourcePort: 80, destination: away, destinationPort: CLIENT });
+    await arrives(
+      sendFromOutside({ source: away, sourcePort: CLIENT, destination: host, destinationPort: HOST_PORT }),
+      'the question of the other machine',
+    );
+    await arrives(
+      send('victim', 'b', { source: address('victim'), sourcePort: 80, destination: away, destinationPort: CLIENT }),
+      'the answer of the victim',
+    );
+    const forged = send('attacker', 'a', {
+      source: address('victim'),
+      sourcePort: 80,
+      destination: away,
+      destinationPort: CLIENT,
+    });
     await doesNotArrive(forged, ownToOutside);
   });
 
   test('an answer to the host itself that its partner did not send', async () => {
-    await arrives(sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: CLIENT }), 'the answer of the partner');
-    const forged = send('attacker', 'a', { source: away, sourcePort: SERVER, destination: host, destinationPort: CLIENT });
+    await arrives(
+      sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: CLIENT }),
+      'the answer of the partner',
+    );
+    const forged = send('attacker', 'a', {
+      source: away,
+      sourcePort: SERVER,
+      destination: host,
+      destinationPort: CLIENT,
+    });
     await doesNotArrive(forged, ownToOutside);
   });
 
   test('a way out of an internal network through the flow of a container of another one', async () => {
     await victimAsks();
-    const forged = send('insider', 'inside', { source: address('victim'), sourcePort: CLIENT, destination: away, destinationPort: SERVER });
+    const forged = send('insider', 'inside', {
+      source: address('victim'),
+      sourcePort: CLIENT,
+      destination: away,
+      destinationPort: SERVER,
+    });
     await doesNotArrive(forged, ownToOutside);
   });
 
   test('nor by an error about a packet of such a flow', async () => {
     await victimAsks();
     const text = `<datagram ${++round}>`;
-    const about = encodeUdp({ source: away, sourcePort: SERVER, destination: address('victim'), destinationPort: CLIENT, text });
+    const about = encodeUdp({
+      source: away,
+      sourcePort: SERVER,
+      destination: address('victim'),
+      destinationPort: CLIENT,
+      text,
+    });
     const mac = macBytes(macOf(lab.network('inside').bridgeName));
-    const frame = Buffer.concat([mac, macBytes(sandboxes.get('insider')!.endpoints[0]!.mac), Buffer.from(version === 4 ? [8, 0] : [0x86, 0xdd]), encodeUnreachable(address('insider'), away, about)]);
+    const frame = Buffer.concat([
+      mac,
+      macBytes(sandboxes.get('insider')!.endpoints[0]!.mac),
+      Buffer.from(version === 4 ? [8, 0] : [0x86, 0xdd]),
+      encodeUnreachable(address('insider'), away, about),
+    ]);
     packets.injectFrame(netns('insider'), 'eth0', frame);
     await doesNotArrive(text, ownToOutside);
   });
 
   describe('neighbours that are kept apart', () => {
-    const quietToOutside = () => send('quiet attacker', 'quiet', { source: address('quiet attacker'), sourcePort: 40_000 + round, destination: away, destinationPort: SERVER });
+    const quietToOutside = () =>
+      send('quiet attacker', 'quiet', {
+        source: address('quiet attacker'),
+        sourcePort: 40_000 + round,
+        destination: away,
+        destinationPort: SERVER,
+      });
 
     test('get nothing from each other in the name of somebody outside', async () => {
-      await arrives(send('quiet victim', 'quiet', { source: address('quiet victim'), sourcePort: QUIET_CLIENT, destination: away, destinationPort: SERVER }), 'the question of the victim');
-      await arrives(sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: QUIET_CLIENT }), 'the answer of the partner');
-      const forged = send('quiet attacker', 'quiet', { source: away, sourcePort: SERVER, destination: host, destinationPort: QUIET_CLIENT });
+      await arrives(
+        send('quiet victim', 'quiet', {
+          source: address('quiet victim'),
+          sourcePort: QUIET_CLIENT,
+          destination: away,
+          destinationPort: SERVER,
+        }),
+        'the question of the victim',
+      );
+      await arrives(
+        sendFromOutside({ source: away, sourcePort: SERVER, destination: host, destinationPort: QUIET_CLIENT }),
+        'the answer of the partner',
+      );
+      const forged = send('quiet attacker', 'quiet', {
+        source: away,
+        sourcePort: SERVER,
+        destination: host,
+        destinationPort: QUIET_CLIENT,
+      });
       await doesNotArrive(forged, quietToOutside);
     });
 
     test('nor in the name of their gateway', async () => {
       packets.hearUdp(undefined, SERVER, gateway('quiet'));
-      await arrives(send('quiet victim', 'quiet', { source: address('quiet victim'), sourcePort: QUIET_CLIENT, destination: gateway('quiet'), destinationPort: SERVER }), 'the question of the victim');
+      await arrives(
+        send('quiet victim', 'quiet', {
+          source: address('quiet victim'),
+          sourcePort: QUIET_CLIENT,
+          destination: gateway('quiet'),
+          destinationPort: SERVER,
+        }),
+        'the question of the victim',
+      );
       const text = `datagram ${++round}`;
-      packets.inject(netns('quiet attacker'), 'eth0', macOf('eth0', netns('quiet victim')), { source: gateway('quiet'), sourcePort: SERVER, destination: address('quiet victim'), destinationPort: QUIET_CLIENT, text });
+      packets.inject(netns('quiet attacker'), 'eth0', macOf('eth0', netns('quiet victim')), {
+        source: gateway('quiet'),
+        sourcePort: SERVER,
+        destination: address('quiet victim'),
+        destinationPort: QUIET_CLIENT,
+        text,
+      });
       await doesNotArrive(text, quietToOutside);
     });
   });
 
   test('a container on two networks answers over either, whichever it was asked on', async () => {
     // Asked on the routed one from afar, it answers by its default route, over the other.
-    run('nsenter', `--net=${netns('both')}`, 'ip', `-${version}`, 'route', 'replace', 'default', 'via', gateway('a'), 'dev', 'eth0');
-    assert.equal(await packets.ask({ from: outside, protocol: 'icmp', to: address('both', 1), patienceMs: 5_000 }), 'echo');
-    const claimed = send('attacker', 'a', { source: address('victim'), sourcePort: 82, destination: away, destinationPort: CLIENT });
+    run(
+      'nsenter',
+      `--net=${netns('both')}`,
+      'ip',
+      `-${version}`,
+      'route',
+      'replace',
+      'default',
+      'via',
+      gateway('a'),
+      'dev',
+      'eth0',
+    );
+    assert.equal(
+      await packets.ask({ from: outside, protocol: 'icmp', to: address('both', 1), patienceMs: 5_000 }),
+      'echo',
+    );
+    const claimed = send('attacker', 'a', {
+      source: address('victim'),
+      sourcePort: 82,
+      destination: away,
+      destinationPort: CLIENT,
+    });
     await doesNotArrive(claimed, ownToOutside);
   });
 
   test('a subnet behind a container, to which the host has a route, is where that leads', async () => {
     const behind = version === 4 ? '10.99.0.1' : 'fd99::1';
-    const question = () => send('neighbour', 'a', { source: behind, sourcePort: 40_000 + round, destination: away, destinationPort: SERVER });
+    const question = () =>
+      send('neighbour', 'a', {
+        source: behind,
+        sourcePort: 40_000 + round,
+        destination: away,
+        destinationPort: SERVER,
+      });
     await doesNotArrive(question(), ownToOutside);
     run('ip', `-${version}`, 'route', 'add', `${behind}/${length}`, 'via', address('neighbour'));
     await arrives(question(), 'what comes from there');
@@ -170,7 +307,16 @@ function family(version: 4 | 6): void {
   });
 
   test('who asks for an address, and link-local ones, reach the host', async () => {
-    if (version === 4) return arrives(send('attacker', 'a', { source: '0.0.0.0', sourcePort: 68, destination: '255.255.255.255', destinationPort: CLIENT }), 'the broadcast');
+    if (version === 4)
+      return arrives(
+        send('attacker', 'a', {
+          source: '0.0.0.0',
+          sourcePort: 68,
+          destination: '255.255.255.255',
+          destinationPort: CLIENT,
+        }),
+        'the broadcast',
+      );
     const linkLocal = (link: string, namespace?: string): string => {
       const route = RouteSocket.open(namespace);
       try {
@@ -180,20 +326,32 @@ function family(version: 4 | 6): void {
       }
     };
     const [from, to] = [linkLocal('eth0', netns('attacker')), linkLocal(lab.network('a').bridgeName)];
-    await arrives(send('attacker', 'a', { source: from, sourcePort: 546, destination: to, destinationPort: CLIENT }), 'what comes from a link-local address');
+    await arrives(
+      send('attacker', 'a', { source: from, sourcePort: 546, destination: to, destinationPort: CLIENT }),
+      'what comes from a link-local address',
+    );
   });
 
   test('what a container leads on to its neighbours keeps its source, on a host that filters bridged packets too', async () => {
     run('sysctl', '-qw', `net.bridge.bridge-nf-call-ip${version === 4 ? '' : '6'}tables=1`);
     const text = `datagram ${++round}`;
     const mac = macOf('eth0', netns('neighbour'));
-    packets.inject(netns('attacker'), 'eth0', mac, { source: away, sourcePort: SERVER, destination: address('neighbour'), destinationPort: CLIENT, text });
+    packets.inject(netns('attacker'), 'eth0', mac, {
+      source: away,
+      sourcePort: SERVER,
+      destination: address('neighbour'),
+      destinationPort: CLIENT,
+      text,
+    });
     await arrives(text, 'the datagram');
     run('sysctl', '-qw', `net.bridge.bridge-nf-call-ip${version === 4 ? '' : '6'}tables=0`);
   });
 
   function gateway(network: string): string {
-    return lab.network(network).pools.map((pool) => pool.gateway).find((one) => one.includes(':') === (version === 6))!;
+    return lab
+      .network(network)
+      .pools.map((pool) => pool.gateway)
+      .find((one) => one.includes(':') === (version === 6))!;
   }
 }
 

@@ -26,7 +26,8 @@ function scenarios(): void {
   });
   afterEach(() => lab.stop());
   const servers = (name: string) => /^nameserver (.*)$/m.exec(readFileSync(`${lab.dir}/${name}.resolv`, 'utf8'))?.[1];
-  const asked = () => [...lab.resolver.views.values()].flatMap((view) => view.upstreams.map(({ address, from }) => `${address} ${from}`));
+  const asked = () =>
+    [...lab.resolver.views.values()].flatMap((view) => view.upstreams.map(({ address, from }) => `${address} ${from}`));
   const until = async (what: () => boolean) => {
     for (let turn = 0; !what(); turn++) {
       assert.ok(turn < 100, `never: ${what}`);
@@ -40,12 +41,18 @@ function scenarios(): void {
     await lab.join('edited', ['bridge']);
     await lab.join('own', ['bridge'], { dns: ['10.0.0.9'] });
     writeFileSync(`${lab.dir}/edited.resolv`, 'nameserver 10.0.0.8\n');
-    assert.deepEqual([servers('named'), servers('plain'), servers('own'), ...asked()], ['127.0.0.11', '10.0.0.1', '10.0.0.9', '10.0.0.1 host']);
+    assert.deepEqual(
+      [servers('named'), servers('plain'), servers('own'), ...asked()],
+      ['127.0.0.11', '10.0.0.1', '10.0.0.9', '10.0.0.1 host'],
+    );
     write(hostResolvConf, 'nameserver 10.0.0.2\nnameserver 10.0.0.3\n');
     await until(() => servers('plain') === '10.0.0.2');
     await until(() => asked().length === 2);
     assert.deepEqual(asked(), ['10.0.0.2 host', '10.0.0.3 host']);
-    assert.match(readFileSync(`${lab.dir}/named.resolv`, 'utf8'), /ExtServers: \[host\(10\.0\.0\.2\) host\(10\.0\.0\.3\)\]/);
+    assert.match(
+      readFileSync(`${lab.dir}/named.resolv`, 'utf8'),
+      /ExtServers: \[host\(10\.0\.0\.2\) host\(10\.0\.0\.3\)\]/,
+    );
     assert.deepEqual([servers('edited'), servers('own')], ['10.0.0.8', '10.0.0.9']);
     await lab.restart();
     assert.deepEqual([servers('plain'), servers('edited')], ['10.0.0.2', '10.0.0.8']);

@@ -7,7 +7,8 @@ import { askTcp, Lab, run } from './lab.ts';
 
 if (enterTestHost(import.meta.url)) describe("the host's own subnets", scenarios);
 
-const OVERLAP = /network bridge has the subnet 172\.17\.0\.0\/16, and so has lan0 of this host \(172\.17\.200\.1\/16\): traffic goes to one of the two; give it another subnet with --bip/;
+const OVERLAP =
+  /network bridge has the subnet 172\.17\.0\.0\/16, and so has lan0 of this host \(172\.17\.200\.1\/16\): traffic goes to one of the two; give it another subnet with --bip/;
 
 function scenarios(): void {
   let lab: Lab | undefined;
@@ -63,10 +64,19 @@ function scenarios(): void {
     addLan();
     run('ip', 'address', 'add', '10.60.0.1/24', 'dev', 'lan0');
     lab = await Lab.start({}, log);
-    await lab.createNetwork('net', { ipam: { driver: 'default', options: null, pools: [{ subnet: '10.60.0.0/16', ipRange: '', gateway: '', auxAddresses: {} }] } });
+    await lab.createNetwork('net', {
+      ipam: {
+        driver: 'default',
+        options: null,
+        pools: [{ subnet: '10.60.0.0/16', ipRange: '', gateway: '', auxAddresses: {} }],
+      },
+    });
     await lab.createNetwork('other');
     assert.deepEqual(warned.filter((text) => text.includes('10.60.0.0/16')).length, 1);
-    assert.match(await warnings(), /network net has the subnet 10\.60\.0\.0\/16, and so has lan0 of this host \(10\.60\.0\.1\/24\).*remove the network and create it again with another --subnet/);
+    assert.match(
+      await warnings(),
+      /network net has the subnet 10\.60\.0\.0\/16, and so has lan0 of this host \(10\.60\.0\.1\/24\).*remove the network and create it again with another --subnet/,
+    );
   });
 
   test('that come to lie in the subnet of a default network which is there leave it as it is', async () => {
@@ -92,7 +102,10 @@ function scenarios(): void {
     assert.doesNotMatch(await warnings(), /do not go to its bridge/);
     addVpn('172.17.0.0/16');
     const [said = ''] = (await lab.service.hostWarnings()).filter((text) => text.includes('do not go to its bridge'));
-    assert.match(said, /^packets to 172\.17\.0\.2 of network bridge do not go to its bridge docker0 but to vpn0, by a route of the table 100: give it another subnet with --bip, or have the main table asked first: ip rule add /);
+    assert.match(
+      said,
+      /^packets to 172\.17\.0\.2 of network bridge do not go to its bridge docker0 but to vpn0, by a route of the table 100: give it another subnet with --bip, or have the main table asked first: ip rule add /,
+    );
     lab.serveTcp(web.netns, 80);
     assert.equal(await askTcp(undefined, '172.17.0.2', 80), '', 'it is as it says');
     const [, advice = ''] = said.split(' asked first: ');
@@ -107,10 +120,16 @@ function scenarios(): void {
     await lab.join('web', ['net']);
     addVpn();
     run('ip', 'route', 'add', '172.18.0.0/29', 'dev', 'vpn0');
-    assert.match(await warnings(), /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but to vpn0, by a route of the main table: remove the network and create it again with another --subnet$/m);
+    assert.match(
+      await warnings(),
+      /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but to vpn0, by a route of the main table: remove the network and create it again with another --subnet$/m,
+    );
     run('ip', 'route', 'replace', 'blackhole', '172.18.0.0/29');
     run('ip', 'route', 'del', '172.18.0.0/29', 'dev', 'vpn0');
-    assert.match(await warnings(), /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but nowhere: /m);
+    assert.match(
+      await warnings(),
+      /^packets to 172\.18\.0\.2 of network net do not go to its bridge br-\w+ but nowhere: /m,
+    );
     run('ip', 'route', 'del', 'blackhole', '172.18.0.0/29');
   });
 }

@@ -22,7 +22,13 @@ function scenarios(inputPolicy: boolean): void {
     const everywhere = (port: number) => [{ hostIp: '', hostPort: String(port) }];
     const web = await lab.join('web', ['net'], {
       portBindings: {
-        '80/tcp': [...everywhere(8080), ...everywhere(8081), { hostIp: '192.0.2.1', hostPort: '8082' }, { hostIp: '127.0.0.1', hostPort: '8083' }, { hostIp: '2001:db8::1', hostPort: '8084' }],
+        '80/tcp': [
+          ...everywhere(8080),
+          ...everywhere(8081),
+          { hostIp: '192.0.2.1', hostPort: '8082' },
+          { hostIp: '127.0.0.1', hostPort: '8083' },
+          { hostIp: '2001:db8::1', hostPort: '8084' },
+        ],
         '53/udp': [...everywhere(5300), ...everywhere(5301)],
       },
     });
@@ -51,18 +57,23 @@ function scenarios(inputPolicy: boolean): void {
     assert.equal(await askTcp(outside, HOST[4], 8083), '', 'a port on 127.0.0.1 is not for others');
   });
 
-  test(inputPolicy ? 'a port that the input policy accepts is open, another is closed' : 'the input policy changes nothing', async () => {
-    policy();
-    const closed = (client: string) => (inputPolicy ? '' : client);
-    for (const version of [4, 6] as const) {
-      assert.equal(await askTcp(outside, HOST[version], 8080), CLIENT[version]);
-      assert.equal(await askTcp(outside, HOST[version], 8081), closed(CLIENT[version]));
-      assert.equal(await askUdp(outside, HOST[version], 5300), CLIENT[version]);
-      assert.equal(await askUdp(outside, HOST[version], 5301), closed(CLIENT[version]));
-    }
-    assert.equal(await askTcp(outside, HOST[4], 8082), CLIENT[4]);
-    assert.equal(await askTcp(outside, HOST[6], 8084), CLIENT[6]);
-  });
+  test(
+    inputPolicy
+      ? 'a port that the input policy accepts is open, another is closed'
+      : 'the input policy changes nothing',
+    async () => {
+      policy();
+      const closed = (client: string) => (inputPolicy ? '' : client);
+      for (const version of [4, 6] as const) {
+        assert.equal(await askTcp(outside, HOST[version], 8080), CLIENT[version]);
+        assert.equal(await askTcp(outside, HOST[version], 8081), closed(CLIENT[version]));
+        assert.equal(await askUdp(outside, HOST[version], 5300), CLIENT[version]);
+        assert.equal(await askUdp(outside, HOST[version], 5301), closed(CLIENT[version]));
+      }
+      assert.equal(await askTcp(outside, HOST[4], 8082), CLIENT[4]);
+      assert.equal(await askTcp(outside, HOST[6], 8084), CLIENT[6]);
+    },
+  );
 
   // For the rest it makes no difference, and Docker's way is tested elsewhere.
   if (!inputPolicy) return;
@@ -84,7 +95,12 @@ function scenarios(inputPolicy: boolean): void {
     // A harm of which the engine is told after that is repaired, and nothing else was.
     run('nft', 'flush', 'map', 'inet', 'causeway', 'publish-any4');
     const repaired = async (pattern: RegExp): Promise<void> => {
-      for (const end = Date.now() + 10_000; !repairs.some((what) => pattern.test(what)); await new Promise((resolve) => setTimeout(resolve, 5))) assert.ok(Date.now() < end);
+      for (
+        const end = Date.now() + 10_000;
+        !repairs.some((what) => pattern.test(what));
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      )
+        assert.ok(Date.now() < end);
     };
     await repaired(/elements of the firewall table/);
     assert.equal(repairs.length, 1, repairs.join('; '));

@@ -17,7 +17,16 @@ export function enterTestHost(fileUrl: string): boolean {
   try {
     const env: NodeJS.ProcessEnv = { ...process.env, [INSIDE]: name };
     delete env['NODE_EXTRA_CA_CERTS'];
-    const args = [`--net=/run/netns/${name}`, 'unshare', '--mount', '--propagation', 'private', process.execPath, ...process.execArgv, fileURLToPath(fileUrl)];
+    const args = [
+      `--net=/run/netns/${name}`,
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      process.execPath,
+      ...process.execArgv,
+      fileURLToPath(fileUrl),
+    ];
     status = spawnSync('nsenter', args, { stdio: 'inherit', env }).status ?? 1;
   } finally {
     must('ip', ['netns', 'del', name]);

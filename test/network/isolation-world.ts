@@ -31,17 +31,138 @@ const OPENED: readonly Path[] = ['published', 'ping'];
 
 /** What is not named must not get through. */
 export const ALLOWED: Readonly<Record<Source, Readonly<Record<Place | 'host', readonly Path[]>>>> = {
-  default: { default: ALL, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, earlier: ALL, later: ALL, host: TO_HOST },
-  a: { default: MAPPED, a: ALL, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, earlier: ALL, later: ALL, host: TO_HOST },
-  b: { default: MAPPED, a: MAPPED, b: ALL, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, earlier: ALL, later: ALL, host: TO_HOST },
-  inside: { default: NONE, a: NONE, b: NONE, inside: DIRECT, quiet: NONE, routed: NONE, open: NONE, earlier: NONE, later: NONE, host: ['own gateway'] },
-  quiet: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: MAPPED, earlier: ALL, later: ALL, host: TO_HOST },
-  routed: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: DIRECT, open: MAPPED, earlier: ALL, later: ALL, host: TO_HOST },
-  open: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, earlier: ALL, later: ALL, host: TO_HOST },
-  earlier: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, earlier: ALL, later: ALL, host: TO_HOST },
-  later: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, earlier: ALL, later: ALL, host: TO_HOST },
-  host: { default: ALL, a: ALL, b: ALL, inside: DIRECT, quiet: ALL, routed: DIRECT, open: ALL, earlier: ALL, later: ALL, host: NONE },
-  outside: { default: MAPPED, a: MAPPED, b: MAPPED, inside: NONE, quiet: MAPPED, routed: OPENED, open: ALL, earlier: NONE, later: ALL, host: ['other gateways', 'uplink'] },
+  default: {
+    default: ALL,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: MAPPED,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  a: {
+    default: MAPPED,
+    a: ALL,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: MAPPED,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  b: {
+    default: MAPPED,
+    a: MAPPED,
+    b: ALL,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: MAPPED,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  inside: {
+    default: NONE,
+    a: NONE,
+    b: NONE,
+    inside: DIRECT,
+    quiet: NONE,
+    routed: NONE,
+    open: NONE,
+    earlier: NONE,
+    later: NONE,
+    host: ['own gateway'],
+  },
+  quiet: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: MAPPED,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  routed: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: DIRECT,
+    open: MAPPED,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  open: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: ALL,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  earlier: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: ALL,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  later: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: ALL,
+    earlier: ALL,
+    later: ALL,
+    host: TO_HOST,
+  },
+  host: {
+    default: ALL,
+    a: ALL,
+    b: ALL,
+    inside: DIRECT,
+    quiet: ALL,
+    routed: DIRECT,
+    open: ALL,
+    earlier: ALL,
+    later: ALL,
+    host: NONE,
+  },
+  outside: {
+    default: MAPPED,
+    a: MAPPED,
+    b: MAPPED,
+    inside: NONE,
+    quiet: MAPPED,
+    routed: OPENED,
+    open: ALL,
+    earlier: NONE,
+    later: ALL,
+    host: ['other gateways', 'uplink'],
+  },
 };
 
 const OUTSIDE = '/run/isolation-outside';
@@ -57,7 +178,12 @@ interface Guest {
   readonly endpoints: readonly { readonly ipv4: string; readonly ipv6: string }[];
 }
 
-const BRIDGES: Readonly<Record<Other, { readonly bridge: string; readonly subnet: string; readonly prefix6: string; readonly hostPort: number }>> = {
+const BRIDGES: Readonly<
+  Record<
+    Other,
+    { readonly bridge: string; readonly subnet: string; readonly prefix6: string; readonly hostPort: number }
+  >
+> = {
   earlier: { bridge: 'br-0123456789ab', subnet: '10.88', prefix6: '2001:db8:88', hostPort: 8301 },
   later: { bridge: 'podman0', subnet: '10.89', prefix6: '2001:db8:89', hostPort: 8302 },
 };
@@ -108,7 +234,9 @@ export class World {
       const network = name === 'default' ? 'bridge' : name;
       const bindings = [{ hostIp: '', hostPort: String(hostPort) }];
       const more = name === 'b' ? [{ hostIp: world.loopback, hostPort: String(LOOPBACK_PORT) }] : [];
-      const server = await lab.join(`${name}-server`, [network], { portBindings: { [`${PUBLISHED}/tcp`]: bindings, [`${PUBLISHED}/udp`]: [...bindings, ...more] } });
+      const server = await lab.join(`${name}-server`, [network], {
+        portBindings: { [`${PUBLISHED}/tcp`]: bindings, [`${PUBLISHED}/udp`]: [...bindings, ...more] },
+      });
       world.servers.set(name, { sandbox: server, hostPort });
       world.clients.set(name, await lab.join(`${name}-client`, [network]));
       for (const port of [PUBLISHED, UNPUBLISHED]) world.#serve(server.netns, port, version === 4 ? '0.0.0.0' : '::');
@@ -117,11 +245,22 @@ export class World {
     world.#adopt('later', makeOthers('later'));
     // No route leads out of an internal network. A container with CAP_NET_ADMIN makes itself one, so that does not count.
     for (const sandbox of [world.servers.get('inside')!.sandbox, world.clients.get('inside')!]) {
-      run('nsenter', `--net=${sandbox.netns}`, 'ip', `-${version}`, 'route', 'add', 'default', 'via', world.gateway('inside'));
+      run(
+        'nsenter',
+        `--net=${sandbox.netns}`,
+        'ip',
+        `-${version}`,
+        'route',
+        'add',
+        'default',
+        'via',
+        world.gateway('inside'),
+      );
     }
     world.packets.serveUdp(undefined, LOOPBACK_SERVICE, world.loopback);
     // One server an address: a datagram is answered from where it was sent to.
-    for (const address of [world.uplink, ...PLACES.map((name) => world.gateway(name))]) world.#serve(undefined, SERVICE, address);
+    for (const address of [world.uplink, ...PLACES.map((name) => world.gateway(name))])
+      world.#serve(undefined, SERVICE, address);
     return world;
   }
 
@@ -145,11 +284,16 @@ export class World {
     this.#foreign.push(server.netns, client.netns);
     for (const port of [PUBLISHED, UNPUBLISHED]) this.#serve(server.netns, port, this.version === 4 ? '0.0.0.0' : '::');
     const rules = (family: 'ip' | 'ip6', to: string, from: string) => {
-      const publish = ['tcp', 'udp'].map((protocol) => `fib daddr type local ${protocol} dport ${hostPort} dnat to ${to}:${PUBLISHED};`).join(' ');
+      const publish = ['tcp', 'udp']
+        .map((protocol) => `fib daddr type local ${protocol} dport ${hostPort} dnat to ${to}:${PUBLISHED};`)
+        .join(' ');
       return `table ${family} ${name} { chain pre { type nat hook prerouting priority -100; ${publish} }; chain out { type nat hook output priority -100; ${publish} }; chain post { type nat hook postrouting priority 100; ${family} saddr ${from} ${family} daddr ${from} masquerade; }; }`;
     };
     const { prefix6 } = BRIDGES[name];
-    for (const text of [rules('ip', this.#ipv4(server), `${subnet}.0.0/16`), rules('ip6', `[${server.endpoints[0]!.ipv6}]`, `${prefix6}::/64`)]) {
+    for (const text of [
+      rules('ip', this.#ipv4(server), `${subnet}.0.0/16`),
+      rules('ip6', `[${server.endpoints[0]!.ipv6}]`, `${prefix6}::/64`),
+    ]) {
       const { code, out } = run('nft', text);
       assert.equal(code, 0, out);
     }
@@ -158,7 +302,8 @@ export class World {
   #ipv4 = (guest: Guest): string => guest.endpoints[0]!.ipv4;
 
   gateway(name: Place): string {
-    if (name in BRIDGES) return this.version === 4 ? `${BRIDGES[name as Other].subnet}.0.1` : `${BRIDGES[name as Other].prefix6}::1`;
+    if (name in BRIDGES)
+      return this.version === 4 ? `${BRIDGES[name as Other].subnet}.0.1` : `${BRIDGES[name as Other].prefix6}::1`;
     const { pools } = this.lab.network(name === 'default' ? 'bridge' : name);
     return pools.map((pool) => pool.gateway).find((address) => address.includes(':') === (this.version === 6))!;
   }
@@ -179,7 +324,8 @@ export class World {
   /** Every packet that a cell stands for: tcp and udp each, to each address of the host that leads there. */
   probes(source: Source, target: Place | 'host'): Probe[] {
     const from = this.netns(source);
-    const both = (path: Path, to: string, port: number): Probe[] => (['tcp', 'udp'] as const).map((protocol) => ({ path, question: { from, protocol, to, port } }));
+    const both = (path: Path, to: string, port: number): Probe[] =>
+      (['tcp', 'udp'] as const).map((protocol) => ({ path, question: { from, protocol, to, port } }));
     const ping = (path: Path, to: string): Probe => ({ path, question: { from, protocol: 'icmp', to } });
     const isContainer = source !== 'host' && source !== 'outside';
     if (target === 'host') {
@@ -206,7 +352,8 @@ export class World {
     this.packets.close();
     await this.lab.stop();
     for (const netns of [...this.#foreign, OUTSIDE]) deleteNetns(netns);
-    for (const link of ['uplink', ...Object.values(BRIDGES).map(({ bridge }) => bridge)]) run('ip', 'link', 'del', link);
+    for (const link of ['uplink', ...Object.values(BRIDGES).map(({ bridge }) => bridge)])
+      run('ip', 'link', 'del', link);
     run('nft', 'flush', 'ruleset');
   }
 }
@@ -215,7 +362,14 @@ export class World {
 function makeOthers(name: Other): readonly [Guest, Guest] {
   const { bridge, subnet, prefix6 } = BRIDGES[name];
   const make = (last: number): Guest => ({
-    netns: foreignContainer({ netns: `/run/isolation-${name}-${last}`, bridge, port: `veth${name}${last}`, gateway: `${subnet}.0.1`, address: `${subnet}.0.${last}`, prefix6 }),
+    netns: foreignContainer({
+      netns: `/run/isolation-${name}-${last}`,
+      bridge,
+      port: `veth${name}${last}`,
+      gateway: `${subnet}.0.1`,
+      address: `${subnet}.0.${last}`,
+      prefix6,
+    }),
     endpoints: [{ ipv4: `${subnet}.0.${last}`, ipv6: `${prefix6}::${last}` }],
   });
   return [make(2), make(3)];
@@ -225,18 +379,27 @@ const described = ({ protocol, to, port }: Question) => `${protocol} ${to}${port
 
 /** The paths that got through, as a whole; one of which only some packets did is told with what they were. */
 export async function tryCell(world: World, source: Source, target: Place | 'host'): Promise<string[]> {
-  const outcomes = await Promise.all(world.probes(source, target).map(async ({ path, question }) => ({ path, question, through: (await world.packets.ask(question)) !== '' })));
+  const outcomes = await Promise.all(
+    world
+      .probes(source, target)
+      .map(async ({ path, question }) => ({ path, question, through: (await world.packets.ask(question)) !== '' })),
+  );
   const paths = [...new Set(outcomes.map(({ path }) => path))];
   return paths.flatMap((path) => {
     const mine = outcomes.filter((outcome) => outcome.path === path);
     const through = mine.filter((outcome) => outcome.through);
     if (through.length === mine.length) return [path];
-    return through.length === 0 ? [] : [`of ${path} only ${through.map(({ question }) => described(question)).join(', ')}`];
+    return through.length === 0
+      ? []
+      : [`of ${path} only ${through.map(({ question }) => described(question)).join(', ')}`];
   });
 }
 
 /** All at once, but that answers are read before the next is asked: patience does not run out while others are being made. */
-export async function eachCell(targets: readonly (Place | 'host')[], work: (source: Source, target: Place | 'host') => Promise<unknown>): Promise<void> {
+export async function eachCell(
+  targets: readonly (Place | 'host')[],
+  work: (source: Source, target: Place | 'host') => Promise<unknown>,
+): Promise<void> {
   const begun: Promise<unknown>[] = [];
   for (const source of SOURCES) {
     for (const target of targets) {
@@ -246,4 +409,3 @@ export async function eachCell(targets: readonly (Place | 'host')[], work: (sour
   }
   await Promise.all(begun);
 }
-

@@ -9,7 +9,25 @@ import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import { HostFirewall, missingFirewall } from '../harness/host-firewall.ts';
 import { enterTestHost } from './inside.ts';
-import { ALLOWED, DIRECT, eachCell, LOOPBACK_PORT, LOOPBACK_SERVICE, type Network, NETWORKS, OTHERS, type Path, type Place, PLACES, SERVICE, SOURCES, TO_HOST, tryCell, UNPUBLISHED, World } from './isolation-world.ts';
+import {
+  ALLOWED,
+  DIRECT,
+  eachCell,
+  LOOPBACK_PORT,
+  LOOPBACK_SERVICE,
+  type Network,
+  NETWORKS,
+  OTHERS,
+  type Path,
+  type Place,
+  PLACES,
+  SERVICE,
+  SOURCES,
+  TO_HOST,
+  tryCell,
+  UNPUBLISHED,
+  World,
+} from './isolation-world.ts';
 import { run } from './lab.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 
@@ -39,13 +57,17 @@ function table(version: 4 | 6): void {
 
   before(async () => {
     world = await World.build(version);
-    await eachCell([...PLACES, 'host'], async (source, target) => results.set(`${source} > ${target}`, await tryCell(world, source, target)));
+    await eachCell([...PLACES, 'host'], async (source, target) =>
+      results.set(`${source} > ${target}`, await tryCell(world, source, target)),
+    );
   });
   after(() => world.stop());
 
   for (const source of SOURCES) {
     test(`from ${source}`, () => {
-      const found = Object.fromEntries([...PLACES, 'host'].map((target) => [target, results.get(`${source} > ${target}`)]));
+      const found = Object.fromEntries(
+        [...PLACES, 'host'].map((target) => [target, results.get(`${source} > ${target}`)]),
+      );
       assert.deepEqual(found, ALLOWED[source]);
     });
   }
@@ -54,9 +76,23 @@ function table(version: 4 | 6): void {
     const answers = async (network: Network) => {
       const { netns } = world.clients.get(network)!;
       const to = world.address(world.servers.get(network)!.sandbox);
-      run('nsenter', `--net=${netns}`, 'ip', `-${version}`, 'route', 'add', `${to}/${version === 4 ? 32 : 128}`, 'via', world.gateway(network));
+      run(
+        'nsenter',
+        `--net=${netns}`,
+        'ip',
+        `-${version}`,
+        'route',
+        'add',
+        `${to}/${version === 4 ? 32 : 128}`,
+        'via',
+        world.gateway(network),
+      );
       const question = { from: netns, to, port: UNPUBLISHED };
-      return Promise.all((['tcp', 'udp', 'icmp'] as const).map(async (protocol) => (await world.packets.ask({ ...question, protocol })) !== ''));
+      return Promise.all(
+        (['tcp', 'udp', 'icmp'] as const).map(
+          async (protocol) => (await world.packets.ask({ ...question, protocol })) !== '',
+        ),
+      );
     };
     assert.deepEqual(await answers('a'), [true, true, true]);
     assert.deepEqual(await answers('quiet'), [false, false, false]);
@@ -67,19 +103,46 @@ function table(version: 4 | 6): void {
       const { lab, packets } = world;
       await lab.createNetwork('old');
       const bindings = [{ hostIp: '', hostPort: '8200' }];
-      const server = await lab.join('old-server', ['old'], { portBindings: { '80/tcp': bindings, '80/udp': bindings } });
+      const server = await lab.join('old-server', ['old'], {
+        portBindings: { '80/tcp': bindings, '80/udp': bindings },
+      });
       packets.serveTcp(server.netns, 80, '0.0.0.0');
       packets.serveUdp(server.netns, 80, '0.0.0.0');
       const answers = async (network: Network, linkLocal: boolean, port: number) => {
         const client = world.clients.get(network)!;
         const to = linkLocal ? bridgeLinkLocal(lab.network(network).bridgeName) : world.gateway(network);
-        const question = { from: client.netns, to, port, ...(linkLocal ? { scopeId: linkIndex(client.netns, 'eth0') } : {}) };
-        return Promise.all((['tcp', 'udp'] as const).map(async (protocol) => (await packets.ask({ ...question, protocol })) !== ''));
+        const question = {
+          from: client.netns,
+          to,
+          port,
+          ...(linkLocal ? { scopeId: linkIndex(client.netns, 'eth0') } : {}),
+        };
+        return Promise.all(
+          (['tcp', 'udp'] as const).map(async (protocol) => (await packets.ask({ ...question, protocol })) !== ''),
+        );
       };
       // One without IPv6, and one that has it, at an address that cannot be forwarded.
       const ports = [8200, world.servers.get('b')!.hostPort] as const;
-      assert.deepEqual(await Promise.all([answers('a', false, ports[0]), answers('a', true, ports[0]), answers('a', true, ports[1])]), [[true, true], [true, true], [true, true]]);
-      assert.deepEqual(await Promise.all([answers('inside', false, ports[0]), answers('inside', true, ports[0]), answers('inside', true, ports[1])]), [[false, false], [false, false], [false, false]]);
+      assert.deepEqual(
+        await Promise.all([answers('a', false, ports[0]), answers('a', true, ports[0]), answers('a', true, ports[1])]),
+        [
+          [true, true],
+          [true, true],
+          [true, true],
+        ],
+      );
+      assert.deepEqual(
+        await Promise.all([
+          answers('inside', false, ports[0]),
+          answers('inside', true, ports[0]),
+          answers('inside', true, ports[1]),
+        ]),
+        [
+          [false, false],
+          [false, false],
+          [false, false],
+        ],
+      );
     });
   }
 
@@ -88,38 +151,62 @@ function table(version: 4 | 6): void {
     assert.deepEqual(await tryMadeUp(world, expected), expected);
     // What a Kubernetes node sets. A port that is published on the loopback stays closed even then.
     if (version === 4) run('sysctl', '-qw', 'net.ipv4.conf.uplink.route_localnet=1');
-    const arrived = Object.entries(await tryMadeUp(world, expected)).filter(([name, goals]) => name.startsWith('outside') && goals.includes('loopback port'));
+    const arrived = Object.entries(await tryMadeUp(world, expected)).filter(
+      ([name, goals]) => name.startsWith('outside') && goals.includes('loopback port'),
+    );
     assert.deepEqual(arrived, []);
   });
 
   for (const name of ['ufw', 'firewalld'] as const) {
-    test(`${name}, through which way is made for containers, lets through the same, and to the host no more`, { skip: missingFirewall(name) ?? false }, async () => {
-      const firewall = new HostFirewall(name);
-      await firewall.start();
-      try {
-        for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) if ((await tryCell(world, 'outside', 'routed')).length > 0 && (await tryCell(world, 'a', 'b')).length > 0) break;
-        await eachCell(NETWORKS, async (source, target) => assert.deepEqual(await tryCell(world, source, target), ALLOWED[source][target], `${source} > ${target}`));
-        // No way is made to what is not ours.
-        await eachCell([...OTHERS, 'host'], async (source, target) => {
-          const through = await tryCell(world, source, target);
-          assert.deepEqual(through.filter((path) => !path.startsWith('of ') && !ALLOWED[source][target].includes(path as Path)), [], `${source} > ${target}`);
-        });
-      } finally {
-        await firewall.stop();
-      }
-    });
+    test(
+      `${name}, through which way is made for containers, lets through the same, and to the host no more`,
+      { skip: missingFirewall(name) ?? false },
+      async () => {
+        const firewall = new HostFirewall(name);
+        await firewall.start();
+        try {
+          for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100))
+            if ((await tryCell(world, 'outside', 'routed')).length > 0 && (await tryCell(world, 'a', 'b')).length > 0)
+              break;
+          await eachCell(NETWORKS, async (source, target) =>
+            assert.deepEqual(await tryCell(world, source, target), ALLOWED[source][target], `${source} > ${target}`),
+          );
+          // No way is made to what is not ours.
+          await eachCell([...OTHERS, 'host'], async (source, target) => {
+            const through = await tryCell(world, source, target);
+            assert.deepEqual(
+              through.filter((path) => !path.startsWith('of ') && !ALLOWED[source][target].includes(path as Path)),
+              [],
+              `${source} > ${target}`,
+            );
+          });
+        } finally {
+          await firewall.stop();
+        }
+      },
+    );
   }
 
   test('without the ruleset every direct path is open: it is what keeps them closed', async () => {
     await world.lab.withoutEngine(async () => {
       run('nft', 'flush', 'ruleset');
-      const expected: Arrived = { 'a as its own': version === 4 ? ['container', 'loopback server'] : ['container'], 'a as the host': version === 4 ? [] : ['container'] };
+      const expected: Arrived = {
+        'a as its own': version === 4 ? ['container', 'loopback server'] : ['container'],
+        'a as the host': version === 4 ? [] : ['container'],
+      };
       const arrived = await tryMadeUp(world, expected);
-      for (const [name, goals] of Object.entries(expected)) assert.deepEqual(goals.filter((goal) => !arrived[name]!.includes(goal)), [], name);
+      for (const [name, goals] of Object.entries(expected))
+        assert.deepEqual(
+          goals.filter((goal) => !arrived[name]!.includes(goal)),
+          [],
+          name,
+        );
       const closed: string[] = [];
       await eachCell(PLACES, async (source, target) => {
         const through = await tryCell(world, source, target);
-        closed.push(...DIRECT.filter((path) => !through.includes(path)).map((path) => `${source} > ${target}: ${path}`));
+        closed.push(
+          ...DIRECT.filter((path) => !through.includes(path)).map((path) => `${source} > ${target}: ${path}`),
+        );
       });
       assert.deepEqual(closed, []);
     });
@@ -178,7 +265,13 @@ async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
         const [destination, destinationPort] = goals[goal];
         const name = `${sender.name} as ${claim}`;
         const text = `${name}: ${goal}, ${++round}`;
-        const datagram = { source: claims[claim](sender.address), destination, sourcePort: 20_000 + round, destinationPort, text };
+        const datagram = {
+          source: claims[claim](sender.address),
+          destination,
+          sourcePort: 20_000 + round,
+          destinationPort,
+          text,
+        };
         packets.inject(sender.netns, 'eth0', route.link(sender.gateway)!.mac, datagram);
         return { name, goal, text };
       }),
@@ -187,29 +280,39 @@ async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
   route.close();
   const isThere = ({ text }: { text: string }) => packets.seen(text) !== undefined;
   const wanted = sent.filter(({ name, goal }) => expected[name]?.includes(goal));
-  await packets.arrive(wanted.map(({ text }) => text), 5_000);
-  const arrived: Record<string, Goal[]> = Object.fromEntries(senders.flatMap(({ name }) => CLAIMS.map((claim) => [`${name} as ${claim}`, []])));
+  await packets.arrive(
+    wanted.map(({ text }) => text),
+    5_000,
+  );
+  const arrived: Record<string, Goal[]> = Object.fromEntries(
+    senders.flatMap(({ name }) => CLAIMS.map((claim) => [`${name} as ${claim}`, []])),
+  );
   for (const one of sent) if (isThere(one)) arrived[one.name]!.push(one.goal);
   return arrived;
 }
 
 const DESCRIPTIONS: Readonly<Record<Place, string>> = {
   default: 'the default bridge',
-  a: 'a network of the user\'s',
+  a: "a network of the user's",
   b: 'another one',
   inside: 'an internal network (`--internal`)',
   quiet: 'a network with `com.docker.network.bridge.enable_icc=false`',
   routed: 'a network with `gateway_mode_ipv4=routed` (and ipv6)',
   open: 'a network with `gateway_mode_ipv4=nat-unprotected` (and ipv6)',
-  earlier: 'a bridge of another engine that was there when the daemon turned IP forwarding on, with published ports and no rule that closes anything',
+  earlier:
+    'a bridge of another engine that was there when the daemon turned IP forwarding on, with published ports and no rule that closes anything',
   later: 'the same, made afterwards ([firewall.md](firewall.md))',
 };
 
 /** The table as documentation; UPDATE_GOLDEN=1 writes it. */
 function renderPage(): string {
-  const rows = SOURCES.map((source) => `| **${source}** | ${PLACES.map((target) => ALLOWED[source][target].join(', ') || '-').join(' | ')} |`);
+  const rows = SOURCES.map(
+    (source) => `| **${source}** | ${PLACES.map((target) => ALLOWED[source][target].join(', ') || '-').join(' | ')} |`,
+  );
   const toHost = SOURCES.filter((source) => source !== 'host').map((source) => {
-    const cells = TO_HOST.map((path) => (ALLOWED[source].host.includes(path) ? 'yes' : source === 'outside' && path === 'own gateway' ? '' : '-'));
+    const cells = TO_HOST.map((path) =>
+      ALLOWED[source].host.includes(path) ? 'yes' : source === 'outside' && path === 'own gateway' ? '' : '-',
+    );
     return `| **${source}** | ${cells.join(' | ')} |`;
   });
   return `# Who can reach whom
@@ -251,7 +354,12 @@ An address opens nothing that the sender's interface would not open: what arrive
 
 | sender | claims to be | arrives over IPv4 | over IPv6 |
 |---|---|---|---|
-${Object.keys(madeUp(4)).map((name) => `| ${name.replace(' as ', ' | ')} | ${madeUp(4)[name]!.join(', ') || '-'} | ${madeUp(6)[name]!.join(', ') || '-'} |`).join('\n')}
+${Object.keys(madeUp(4))
+  .map(
+    (name) =>
+      `| ${name.replace(' as ', ' | ')} | ${madeUp(4)[name]!.join(', ') || '-'} | ${madeUp(6)[name]!.join(', ') || '-'} |`,
+  )
+  .join('\n')}
 
 A port that is published on 127.0.0.1 is closed to other machines even where the host routes loopback addresses (\`route_localnet\`, as on Kubernetes nodes). Within one network
 addresses are not checked, as on any cable: who may send raw packets (NET_RAW, which containers have by default, or NET_ADMIN) can claim a neighbour's address or that of the gateway

@@ -55,7 +55,8 @@ class MemoryStore implements NetworkStore {
     this.committedBytes += JSON.stringify(change).length;
     for (const record of change.putNetworks ?? []) this.networks.set(record.id, JSON.stringify(record));
     for (const id of change.removeNetworks ?? []) this.networks.delete(id);
-    for (const record of change.putSandboxes ?? []) this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
+    for (const record of change.putSandboxes ?? [])
+      this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
     for (const id of change.removeSandboxes ?? []) this.sandboxes.delete(id);
   }
 }
@@ -117,7 +118,14 @@ export function makeOtherHost(netns: string): void {
 }
 
 /** A container or machine of another engine: a namespace on one of its bridges, which is made if need be. IPv6 where the subnet's prefix is given. */
-export function foreignContainer(options: { netns: string; bridge: string; port: string; gateway: string; address: string; prefix6?: string }): string {
+export function foreignContainer(options: {
+  netns: string;
+  bridge: string;
+  port: string;
+  gateway: string;
+  address: string;
+  prefix6?: string;
+}): string {
   const { netns, bridge, port, gateway, address, prefix6 } = options;
   createNetns(netns);
   const [here, there] = [RouteSocket.open(), RouteSocket.open(netns)];
@@ -201,13 +209,21 @@ export class Lab {
   }
 
   #newService(): NetworkService {
-    const service = createNetworkService({ config: this.config, store: this.store, resolver: this.resolver, log: this.#log });
+    const service = createNetworkService({
+      config: this.config,
+      store: this.store,
+      resolver: this.resolver,
+      log: this.#log,
+    });
     service.onRepair((repair) => this.repairs.push(repair));
     return service;
   }
 
   /** As after kill -9: nothing was shut down, another process has only the store. Held ports go with the process. */
-  async restart(live: Iterable<string> = this.store.sandboxes.keys(), known: Iterable<KnownContainer> = []): Promise<void> {
+  async restart(
+    live: Iterable<string> = this.store.sandboxes.keys(),
+    known: Iterable<KnownContainer> = [],
+  ): Promise<void> {
     await this.service.shutdown();
     this.service = this.#newService();
     await this.service.restore(new Set(live), known);
@@ -258,7 +274,11 @@ export class Lab {
       links: [],
       macAddress: '',
       sysctls: {},
-      files: { hosts: join(this.dir, `${name}.hosts`), resolvConf: join(this.dir, `${name}.resolv`), hostname: join(this.dir, `${name}.hostname`) },
+      files: {
+        hosts: join(this.dir, `${name}.hosts`),
+        resolvConf: join(this.dir, `${name}.resolv`),
+        hostname: join(this.dir, `${name}.hostname`),
+      },
       ...more,
     };
   }
@@ -307,13 +327,27 @@ const plain = (address: string): string => address.replace(/^::ffff:/, '');
 const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** What a server at the address says of the client, or '' where nobody answers. Does not block this process. */
-export async function askTcp(netns: string | undefined, address: string, port: number, options: { source?: string; seconds?: number } = {}): Promise<string> {
-  const args = ['curl', '-s', '-g', '--max-time', String(options.seconds ?? 1), ...(options.source ? ['--interface', options.source] : []), `http://${bracket(address)}:${port}/`];
+export async function askTcp(
+  netns: string | undefined,
+  address: string,
+  port: number,
+  options: { source?: string; seconds?: number } = {},
+): Promise<string> {
+  const args = [
+    'curl',
+    '-s',
+    '-g',
+    '--max-time',
+    String(options.seconds ?? 1),
+    ...(options.source ? ['--interface', options.source] : []),
+    `http://${bracket(address)}:${port}/`,
+  ];
   return (await runIn(netns, args)).trim();
 }
 
 export async function askUdp(netns: string | undefined, address: string, port: number): Promise<string> {
-  const program = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Proto=>"udp") or exit 1; $s->send("hello"); alarm 1; $s->recv(my $r,200); print $r';
+  const program =
+    'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Proto=>"udp") or exit 1; $s->send("hello"); alarm 1; $s->recv(my $r,200); print $r';
   return (await runIn(netns, ['perl', '-e', program, address, String(port)])).trim();
 }
 

@@ -17,7 +17,13 @@ const READ_ANEW_BYTES = 500_000;
 
 /** A table of somebody who blocks many, one rule each, and drops the rest. `chain`: the rules are in it, and nothing leads there. */
 const manyRules = (count: number, chain?: string): string => {
-  const rules = Array.from({ length: count }, (_, at) => `ip saddr 10.${at >> 16}.${(at >> 8) & 255}.${at & 255} tcp dport 25 counter drop comment "{\\"rule\\": }]}"`).join('\n').replaceAll('\\"', "'");
+  const rules = Array.from(
+    { length: count },
+    (_, at) =>
+      `ip saddr 10.${at >> 16}.${(at >> 8) & 255}.${at & 255} tcp dport 25 counter drop comment "{\\"rule\\": }]}"`,
+  )
+    .join('\n')
+    .replaceAll('\\"', "'");
   return chain === undefined
     ? `table inet theirs { chain forward { type filter hook forward priority 10; policy drop;\n${rules}\n}; }`
     : `table inet theirs { chain ${chain} {\n${rules}\n}; chain forward { type filter hook forward priority 10; policy drop; }; }`;
@@ -38,7 +44,10 @@ function scenarios(): void {
         pings++;
       }
       const { Warnings } = JSON.parse((await info).text) as { Warnings: string[] };
-      assert.match(Warnings.join('\n'), /nftables drops outgoing traffic and connections to published ports of containers on docker0/);
+      assert.match(
+        Warnings.join('\n'),
+        /nftables drops outgoing traffic and connections to published ports of containers on docker0/,
+      );
       assert.ok(pings >= 20, `${pings} pings were answered while info was found out`);
     } finally {
       await engine.destroy();
@@ -62,7 +71,9 @@ function scenarios(): void {
         assert.match(said.join('\n'), /nftables drops .* on docker0 /);
         assert.ok((await readBy(async () => assert.deepEqual(await ask(), said))) < READ_ANEW_BYTES / 10);
         await lab.createNetwork('new', { options: { 'com.docker.network.bridge.name': 'br-new' } });
-        assert.ok((await readBy(async () => assert.match((await ask()).join('\n'), /docker0, br-new/))) > READ_ANEW_BYTES);
+        assert.ok(
+          (await readBy(async () => assert.match((await ask()).join('\n'), /docker0, br-new/))) > READ_ANEW_BYTES,
+        );
         run('nft', 'add rule inet theirs forward counter');
         const many = await readBy(() => Promise.all(Array.from({ length: 10 }, ask)));
         assert.ok(many > READ_ANEW_BYTES && many < 2 * first, `${many} of ${first}`);
@@ -78,10 +89,16 @@ function scenarios(): void {
       const lab = await Lab.start({ firewallIntegration: false });
       try {
         nft(manyRules(MAX_RULES + 10));
-        assert.match((await lab.service.hostWarnings()).join('\n'), /whether nftables \(chain "inet theirs forward"\) drops traffic of containers was not evaluated: more than 20000 rules/);
+        assert.match(
+          (await lab.service.hostWarnings()).join('\n'),
+          /whether nftables \(chain "inet theirs forward"\) drops traffic of containers was not evaluated: more than 20000 rules/,
+        );
         run('nft', 'delete table inet theirs');
         nft(manyRules(MAX_RULES + 10, 'unmet'));
-        assert.match((await lab.service.hostWarnings()).join('\n'), /nftables drops .* on docker0 \(chain "inet theirs forward": policy drop\)/);
+        assert.match(
+          (await lab.service.hostWarnings()).join('\n'),
+          /nftables drops .* on docker0 \(chain "inet theirs forward": policy drop\)/,
+        );
       } finally {
         run('nft', 'delete table inet theirs');
         await lab.stop();
@@ -92,7 +109,12 @@ function scenarios(): void {
       const lab = await Lab.start();
       try {
         nft('table ip filter { chain cali-FORWARD { }; chain CILIUM_FORWARD { }; }');
-        assert.deepEqual((await lab.service.hostWarnings()).map((text) => /^the marks of (\w+) contain the bit 0x8000000/.exec(text)?.[1]), ['Calico', 'Cilium']);
+        assert.deepEqual(
+          (await lab.service.hostWarnings()).map(
+            (text) => /^the marks of (\w+) contain the bit 0x8000000/.exec(text)?.[1],
+          ),
+          ['Calico', 'Cilium'],
+        );
       } finally {
         run('nft', 'delete table ip filter');
         await lab.stop();
@@ -102,9 +124,20 @@ function scenarios(): void {
 
   test('a listing in parts is the listing', async () => {
     const rule = (at: number) => ({ rule: { comment: `,"{"rule": ${at}]}`, expr: [{ counter: null }] } });
-    const nftables = [{ metainfo: {} }, { chain: { name: 'x' } }, ...Array.from({ length: 5_000 }, (_, at) => rule(at)), { chain: { name: 'y' } }, rule(1)];
+    const nftables = [
+      { metainfo: {} },
+      { chain: { name: 'x' } },
+      ...Array.from({ length: 5_000 }, (_, at) => rule(at)),
+      { chain: { name: 'y' } },
+      rule(1),
+    ];
     assert.deepEqual(await parseListing(JSON.stringify({ nftables })), nftables);
-    assert.deepEqual(await parseListing(`${JSON.stringify({ nftables }, null, 1).replace(/\n */g, ' ').replaceAll('{ "', '{"').replaceAll('} ]', '}]').replaceAll('] }', ']}')}\n`), nftables);
+    assert.deepEqual(
+      await parseListing(
+        `${JSON.stringify({ nftables }, null, 1).replace(/\n */g, ' ').replaceAll('{ "', '{"').replaceAll('} ]', '}]').replaceAll('] }', ']}')}\n`,
+      ),
+      nftables,
+    );
     assert.deepEqual(await parseListing('{"nftables": [{"metainfo": {}}]}'), [{ metainfo: {} }]);
   });
 }

@@ -7,14 +7,22 @@ import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
 
 if (enterTestHost(import.meta.url)) {
-  for (const setting of ['0', '1']) describe(`links with --icc=false, bridge-nf-call-iptables=${setting}`, () => scenarios(setting));
+  for (const setting of ['0', '1'])
+    describe(`links with --icc=false, bridge-nf-call-iptables=${setting}`, () => scenarios(setting));
 }
 
 function scenarios(setting: string): void {
   let lab: Lab;
   beforeEach(async () => {
     for (const family of ['ip', 'ip6']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${family}tables`, setting);
-    lab = await Lab.start({ icc: false, ipv6: true, addressPools: [{ base: 'fd00:210::/48', size: 64 }, { base: '10.210.0.0/16', size: 24 }] });
+    lab = await Lab.start({
+      icc: false,
+      ipv6: true,
+      addressPools: [
+        { base: 'fd00:210::/48', size: 64 },
+        { base: '10.210.0.0/16', size: 24 },
+      ],
+    });
   });
   afterEach(() => lab.stop());
   const PORTS = [{ port: 5432, protocol: 'tcp' as const }];
@@ -37,13 +45,19 @@ function scenarios(setting: string): void {
     await lab.service.setLinks(web.containerId, []);
     assert.equal(await askTcp(web.netns, db.endpoints[0]!.ipv4, 5432), '');
     await lab.service.setLinks(web.containerId, [{ sourceId: db.containerId, sourceName: 'db', alias: 'again' }]);
-    assert.equal(await askTcp(web.netns, db.endpoints[0]!.ipv4, 5432), web.endpoints[0]!.ipv4, 'what the source exposes is known');
+    assert.equal(
+      await askTcp(web.netns, db.endpoints[0]!.ipv4, 5432),
+      web.endpoints[0]!.ipv4,
+      'what the source exposes is known',
+    );
   });
 
   test('the hole follows the source, and a stranger that inherits the address is not reached, not even by an old connection', async () => {
     const dbRequest = lab.request('db', ['bridge'], { exposedPorts: PORTS });
     const db = await lab.service.join(dbRequest);
-    const web = await lab.join('web', ['bridge'], { links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS }] });
+    const web = await lab.join('web', ['bridge'], {
+      links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS }],
+    });
     lab.serveTcp(db.netns, 5432);
     const old = db.endpoints[0]!.ipv4;
     assert.notEqual(await askTcp(web.netns, old, 5432), '');
@@ -63,8 +77,11 @@ function scenarios(setting: string): void {
     assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'holes4').out, /5432/);
   });
 
-  test('on a network of the user\'s that keeps its containers apart a link opens the same, whichever came first', async () => {
-    await lab.createNetwork('apart', { enableIpv6: true, options: { 'com.docker.network.bridge.enable_icc': 'false' } });
+  test("on a network of the user's that keeps its containers apart a link opens the same, whichever came first", async () => {
+    await lab.createNetwork('apart', {
+      enableIpv6: true,
+      options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    });
     const web = await lab.join('web', [lab.connection('apart', { links: ['db:database'] })]);
     const dbRequest = lab.request('db', ['apart'], { exposedPorts: PORTS });
     const db = await lab.service.join(dbRequest);

@@ -12,13 +12,20 @@ if (enterTestHost(import.meta.url)) describe('many ports', scenarios);
 
 /** What `nft list chain` says of every chain of ours. */
 function chains(): string {
-  const names = [...run('nft', '-t', 'list', 'table', 'inet', 'causeway').out.matchAll(/^\tchain (\S+) \{/gm)].map(([, name]) => name!);
+  const names = [...run('nft', '-t', 'list', 'table', 'inet', 'causeway').out.matchAll(/^\tchain (\S+) \{/gm)].map(
+    ([, name]) => name!,
+  );
   assert.ok(names.length >= 9);
   return names.map((name) => run('nft', 'list', 'chain', 'inet', 'causeway', name).out).join('');
 }
 
 const bindings = (first: number, count: number) =>
-  Object.fromEntries(Array.from({ length: count }, (_, index) => [`${1000 + index}/tcp`, [{ hostIp: '', hostPort: String(first + index) }]]));
+  Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [
+      `${1000 + index}/tcp`,
+      [{ hostIp: '', hostPort: String(first + index) }],
+    ]),
+  );
 
 function scenarios(): void {
   let lab: Lab;
@@ -40,7 +47,15 @@ function scenarios(): void {
     lab.serveTcp(many.netns, 1_999);
     assert.equal(await askTcp(undefined, '127.0.0.1', 10_999), '172.17.0.1');
     const firewall = new Firewall({ log: silentLog });
-    const extra = Array.from({ length: 10_000 }, (_, index): Fact => ({ kind: 'publish', version: 4, protocol: 'udp', hostIp: '', hostPort: 20_000 + index, target: { address: '172.17.0.2', port: 80 }, origin: { kind: 'host' } }));
+    const extra = Array.from({ length: 10_000 }, (_, index): Fact => ({
+      kind: 'publish',
+      version: 4,
+      protocol: 'udp',
+      hostIp: '',
+      hostPort: 20_000 + index,
+      target: { address: '172.17.0.2', port: 80 },
+      origin: { kind: 'host' },
+    }));
     try {
       firewall.change({ add: extra, remove: [] });
       assert.equal(chains(), none);
@@ -54,9 +69,17 @@ function scenarios(): void {
     while (readdirSync('/proc/self/fd').length < 1_200) spare.push(openSync('/dev/null', 'r'));
     const repairs: string[] = [];
     lab.service.onRepair((repair) => repairs.push(repair.what));
-    for (const harm of [['flush', 'ruleset'], ['flush', 'chain', 'inet', 'causeway', 'nat-output']]) {
+    for (const harm of [
+      ['flush', 'ruleset'],
+      ['flush', 'chain', 'inet', 'causeway', 'nat-output'],
+    ]) {
       run('nft', ...harm);
-      for (const end = Date.now() + 10_000; repairs.length === 0; await new Promise((resolve) => setTimeout(resolve, 5))) assert.ok(Date.now() < end, 'not repaired');
+      for (
+        const end = Date.now() + 10_000;
+        repairs.length === 0;
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      )
+        assert.ok(Date.now() < end, 'not repaired');
       assert.equal(await askTcp(undefined, '127.0.0.1', 10_999), '172.17.0.1');
       repairs.length = 0;
     }

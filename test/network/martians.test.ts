@@ -35,12 +35,29 @@ const V4: Martians = {
 const V6: Martians = {
   good: '2001:db8::2',
   goals: { host: ['2001:db8::1', PORT], published: ['2001:db8::1', HOST_PORT], outside: ['2001:db8::2', PORT] },
-  sources: ['::1', '::', '::127.0.0.1', '::10.1.2.3', '::ffff:127.0.0.1', '::ffff:127.9.9.9', '::ffff:192.0.2.1', 'ff02::1', 'ff0e::1'],
-  destinations: ['::1', '::', '::127.0.0.9', '::ffff:127.0.0.1', '::ffff:127.0.0.9', '::ffff:192.0.2.1', '64:ff9b::127.0.0.1'],
+  sources: [
+    '::1',
+    '::',
+    '::127.0.0.1',
+    '::10.1.2.3',
+    '::ffff:127.0.0.1',
+    '::ffff:127.9.9.9',
+    '::ffff:192.0.2.1',
+    'ff02::1',
+    'ff0e::1',
+  ],
+  destinations: [
+    '::1',
+    '::',
+    '::127.0.0.9',
+    '::ffff:127.0.0.1',
+    '::ffff:127.0.0.9',
+    '::ffff:192.0.2.1',
+    '64:ff9b::127.0.0.1',
+  ],
   leave: ['::127.0.0.9', '::ffff:127.0.0.9', '64:ff9b::127.0.0.1'],
   comeIn: ['::127.0.0.1', '::ffff:127.0.0.1'],
 };
-
 
 function family(version: 4 | 6): void {
   const martians = version === 4 ? V4 : V6;
@@ -50,19 +67,28 @@ function family(version: 4 | 6): void {
   let round = 0;
 
   before(async () => {
-    lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
+    lab = await Lab.start({
+      ipv6: true,
+      addressPools: [
+        { base: '10.210.0.0/16', size: 24 },
+        { base: 'fd00:210::/48', size: 64 },
+      ],
+    });
     const outside = lab.otherHost();
     await lab.createNetwork('a', { enableIpv6: true });
     await lab.createNetwork('b', { enableIpv6: true });
     sender = await lab.join('sender', ['a']);
-    const target = await lab.join('target', ['b'], { portBindings: { '80/udp': [{ hostIp: '', hostPort: String(HOST_PORT) }] } });
+    const target = await lab.join('target', ['b'], {
+      portBindings: { '80/udp': [{ hostIp: '', hostPort: String(HOST_PORT) }] },
+    });
     const any = version === 4 ? '0.0.0.0' : '::';
     packets.serveUdp(undefined, PORT, any);
     packets.serveUdp(target.netns, 80, any);
     packets.serveUdp(outside, PORT, any);
     // What the host lets out arrives: everything is led to the other machine, which has all these addresses.
     run('ip', `-${version}`, 'route', 'add', 'default', 'via', martians.good);
-    for (const address of martians.leave) run('nsenter', `--net=${outside}`, 'ip', `-${version}`, 'route', 'add', 'local', address, 'dev', 'lo');
+    for (const address of martians.leave)
+      run('nsenter', `--net=${outside}`, 'ip', `-${version}`, 'route', 'add', 'local', address, 'dev', 'lo');
   });
   after(async () => {
     packets.close();
@@ -77,16 +103,25 @@ function family(version: 4 | 6): void {
     const own = version === 4 ? sender.endpoints[0]!.ipv4 : sender.endpoints[0]!.ipv6;
     const send = (name: string, source: string, destination: string, destinationPort: number) => {
       const text = `${name}, ${++round}`;
-      packets.inject(sender.netns, 'eth0', mac, { source, destination, sourcePort: 20_000 + round, destinationPort, text });
+      packets.inject(sender.netns, 'eth0', mac, {
+        source,
+        destination,
+        sourcePort: 20_000 + round,
+        destinationPort,
+        text,
+      });
       return { name, text };
     };
     const goals = Object.entries(martians.goals);
-    const sources = martians.sources.flatMap((source) => goals.map(([goal, [to, port]]) => send(`${source} > ${goal}`, source, to, port)));
+    const sources = martians.sources.flatMap((source) =>
+      goals.map(([goal, [to, port]]) => send(`${source} > ${goal}`, source, to, port)),
+    );
     const destinations = martians.destinations.map((destination) => send(destination, own, destination, PORT));
     // Sent last: when these are there, the others were, if they could be.
     const control = goals.map(([goal, [to, port]]) => send(goal, own, to, port));
     await packets.arrive(control.map(({ text }) => text));
-    const arrived = (list: { name: string; text: string }[]) => list.filter(({ text }) => packets.seen(text) !== undefined).map(({ name }) => name);
+    const arrived = (list: { name: string; text: string }[]) =>
+      list.filter(({ text }) => packets.seen(text) !== undefined).map(({ name }) => name);
     return { sources: arrived(sources), destinations: arrived(destinations), control: arrived(control) };
   };
 
@@ -99,7 +134,10 @@ function family(version: 4 | 6): void {
       run('nft', 'flush', 'ruleset');
       const { sources, destinations } = await arrivals();
       const open = [...martians.leave, ...martians.comeIn.map((source) => `${source} > host`)];
-      assert.deepEqual(open.filter((path) => ![...sources, ...destinations].includes(path)), []);
+      assert.deepEqual(
+        open.filter((path) => ![...sources, ...destinations].includes(path)),
+        [],
+      );
     });
   });
 }

@@ -16,14 +16,26 @@ function scenarios(): void {
   let neighbour: Sandbox;
   beforeEach(async () => {
     lab = await Lab.start();
-    await lab.createNetwork('net', { enableIpv6: true, ipam: { driver: 'default', options: null, pools: [{ ...POOL, subnet: '10.30.0.0/24' }, { ...POOL, subnet: 'fd30::/64' }] } });
+    await lab.createNetwork('net', {
+      enableIpv6: true,
+      ipam: {
+        driver: 'default',
+        options: null,
+        pools: [
+          { ...POOL, subnet: '10.30.0.0/24' },
+          { ...POOL, subnet: 'fd30::/64' },
+        ],
+      },
+    });
     neighbour = await lab.join('neighbour', ['net']);
   });
   afterEach(() => lab.stop());
 
   /** The MAC that the neighbour would send to. */
   function remembered(address: string): string {
-    return /lladdr (\S+)/.exec(run('nsenter', `--net=${neighbour.netns}`, 'ip', 'neigh', 'show', address).out)?.[1] ?? '';
+    return (
+      /lladdr (\S+)/.exec(run('nsenter', `--net=${neighbour.netns}`, 'ip', 'neigh', 'show', address).out)?.[1] ?? ''
+    );
   }
 
   const owner = (mac: string) => lab.connection('net', { ipv4: V4, ipv6: V6, mac });

@@ -20,7 +20,10 @@ function names(): void {
   before(async () => {
     // As another engine may have made them: a port of Docker's makes a bridge Docker's, whatever it is called.
     const foreign = [`'f"g'`, `'f*'`, `'f$(x)'`, `$'f\\xffg'`, `$'\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff'`];
-    for (const [at, name] of foreign.entries()) sh(`ip link add ${name} type bridge && ip link set ${name} up && ip link add veth0a1b2c${at} type veth peer name peer${at} && ip link set veth0a1b2c${at} master ${name}`);
+    for (const [at, name] of foreign.entries())
+      sh(
+        `ip link add ${name} type bridge && ip link set ${name} up && ip link add veth0a1b2c${at} type veth peer name peer${at} && ip link set veth0a1b2c${at} master ${name}`,
+      );
     lab = await Lab.start();
     outside = lab.otherHost();
   });
@@ -36,7 +39,14 @@ function names(): void {
     await lab.withoutEngine(async () => {
       run('ip', 'link', 'del', made.bridgeName);
       run('nft', 'delete', 'table', 'inet', 'causeway');
-      const record: NetworkRecord = { ...made, bridgeName: 'o"d*', options: { 'com.docker.network.bridge.name': 'o"d*', 'com.docker.network.bridge.trusted_host_interfaces': 'uplink:t"x:a-name-of-more-than-15-bytes' } };
+      const record: NetworkRecord = {
+        ...made,
+        bridgeName: 'o"d*',
+        options: {
+          'com.docker.network.bridge.name': 'o"d*',
+          'com.docker.network.bridge.trusted_host_interfaces': 'uplink:t"x:a-name-of-more-than-15-bytes',
+        },
+      };
       lab.store.networks.set(record.id, JSON.stringify(record));
     });
     const web = await lab.join('web', ['odd'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8088' }] } });
@@ -49,23 +59,41 @@ function names(): void {
   });
 
   test('a new one is refused, wherever it is said', async () => {
-    const option = (name: string, value: string) => lab.createNetwork('refused', { options: { [`com.docker.network.bridge.${name}`]: value } });
+    const option = (name: string, value: string) =>
+      lab.createNetwork('refused', { options: { [`com.docker.network.bridge.${name}`]: value } });
     for (const name of ['a"b', 'a*', 'br%d', 'a\nb', 'all']) {
-      await assert.rejects(option('name', name), { kind: 'invalid', message: /^invalid bridge name ".*": an interface / });
-      await assert.rejects(option('trusted_host_interfaces', `uplink:${name}`), { kind: 'invalid', message: /^failed to parse com\.docker\.network\.bridge\.trusted_host_interfaces value/ });
-      await assert.rejects(lab.createNetwork('refused', { driver: 'macvlan', options: { parent: name } }), { kind: 'invalid', message: /^invalid parent interface name / });
+      await assert.rejects(option('name', name), {
+        kind: 'invalid',
+        message: /^invalid bridge name ".*": an interface /,
+      });
+      await assert.rejects(option('trusted_host_interfaces', `uplink:${name}`), {
+        kind: 'invalid',
+        message: /^failed to parse com\.docker\.network\.bridge\.trusted_host_interfaces value/,
+      });
+      await assert.rejects(lab.createNetwork('refused', { driver: 'macvlan', options: { parent: name } }), {
+        kind: 'invalid',
+        message: /^invalid parent interface name /,
+      });
     }
-    assert.equal(lab.service.networks().some((network) => network.name === 'refused'), false);
+    assert.equal(
+      lab.service.networks().some((network) => network.name === 'refused'),
+      false,
+    );
   });
 
   test('a default bridge of such a name is refused at the start', async () => {
     await lab.withoutEngine(async () => {
-      await assert.rejects(Lab.start({ defaultBridgeName: 'a"b' }), { kind: 'invalid', message: /^invalid bridge name "a\\"b": an interface name has at most/ });
+      await assert.rejects(Lab.start({ defaultBridgeName: 'a"b' }), {
+        kind: 'invalid',
+        message: /^invalid bridge name "a\\"b": an interface name has at most/,
+      });
     });
   });
 
   test('rules of others with bytes that are no text end nothing', async () => {
-    sh(`nft -f - <<< $'table inet theirs { chain f { type filter hook forward priority 10; iifname "a\\xffb" drop; }; }'`);
+    sh(
+      `nft -f - <<< $'table inet theirs { chain f { type filter hook forward priority 10; iifname "a\\xffb" drop; }; }'`,
+    );
     try {
       await lab.restart();
       await lab.service.hostWarnings();
@@ -77,11 +105,22 @@ function names(): void {
 
 async function advice(): Promise<void> {
   const bridges = ["q'; touch /tmp/x; '", 'd$(id)', 'plain'].map((name) => name.replaceAll(/[ /]/g, ''));
-  const probed = bridges.map((bridge, at) => ({ bridge, ipv4: `10.9.${at}.1`, ipv6: '', translated: true, uplink4: 'eth0', uplink6: '' }));
+  const probed = bridges.map((bridge, at) => ({
+    bridge,
+    ipv4: `10.9.${at}.1`,
+    ipv6: '',
+    translated: true,
+    uplink4: 'eth0',
+    uplink6: '',
+  }));
   const reader = RulesetReader.open();
-  const said = async () => (await foreignDrops(reader, probed, { marked: false, legacy: [] })).drops.map((drop) => drop.advice);
+  const said = async () =>
+    (await foreignDrops(reader, probed, { marked: false, legacy: [] })).drops.map((drop) => drop.advice);
   try {
-    for (const setUp of [`nft 'table inet theirs { chain f { type filter hook forward priority 10; policy drop; }; }'`, 'iptables-nft -P FORWARD DROP']) {
+    for (const setUp of [
+      `nft 'table inet theirs { chain f { type filter hook forward priority 10; policy drop; }; }'`,
+      'iptables-nft -P FORWARD DROP',
+    ]) {
       sh(setUp);
       const [command = '', ...others] = await said();
       assert.deepEqual(others, []);

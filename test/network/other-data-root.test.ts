@@ -18,12 +18,15 @@ function scenarios(): void {
   afterEach(async () => {
     for (const lab of labs.splice(0).toReversed()) await lab.stop();
   });
-  const aliasOf = (link: string) => (JSON.parse(run('ip', '-j', 'link', 'show', link).out) as { ifalias?: string }[])[0]!.ifalias;
+  const aliasOf = (link: string) =>
+    (JSON.parse(run('ip', '-j', 'link', 'show', link).out) as { ifalias?: string }[])[0]!.ifalias;
 
   test('keeps the interfaces of its living containers while another daemon runs, which says so, and serves them again', async () => {
     const first = await start({ hostId: 'first' });
     await first.createNetwork('net');
-    const web = await first.join('web', ['bridge', 'net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const web = await first.join('web', ['bridge', 'net'], {
+      portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] },
+    });
     first.serveTcp(web.netns, 80);
     const links = [...web.endpoints.map(({ hostIfname }) => hostIfname), first.network('net').bridgeName, 'docker0'];
     await first.withoutEngine(async () => {
@@ -36,14 +39,21 @@ function scenarios(): void {
         assert.equal(aliasOf(link), 'causeway:first', link);
         assert.match(warned.join('\n'), new RegExp(`containers of another data root are left as they are.*"${link}"`));
       }
-      await assert.rejects(second.createNetwork('net', { options: { 'com.docker.network.bridge.name': first.network('net').bridgeName } }), /is used by another engine \(Causeway with another data root\)/);
+      await assert.rejects(
+        second.createNetwork('net', { options: { 'com.docker.network.bridge.name': first.network('net').bridgeName } }),
+        /is used by another engine \(Causeway with another data root\)/,
+      );
       const other = await second.join('other', ['bridge']);
       second.serveTcp(other.netns, 80);
       assert.notEqual(await askTcp(undefined, other.endpoints[0]!.ipv4, 80), '');
       await labs.pop()!.stop();
     });
     assert.notEqual(await askTcp(undefined, '127.0.0.1', 8080), '');
-    assert.deepEqual(first.repairs.filter(({ what }) => what.includes('interface of container')), [], 'nothing was taken away');
+    assert.deepEqual(
+      first.repairs.filter(({ what }) => what.includes('interface of container')),
+      [],
+      'nothing was taken away',
+    );
   });
 
   test('leaves bridges that nobody lives on to the next, and links of an earlier release are its own', async () => {

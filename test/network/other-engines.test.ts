@@ -13,7 +13,10 @@ if (enterTestHost(import.meta.url)) {
   describe('the traffic of other engines', traffic);
 }
 
-const links = (): string[] => (JSON.parse(run('ip', '-j', 'link').out) as { ifname: string; address: string; master?: string }[]).map(({ ifname, address, master }) => `${ifname} ${address} ${master ?? ''}`).sort();
+const links = (): string[] =>
+  (JSON.parse(run('ip', '-j', 'link').out) as { ifname: string; address: string; master?: string }[])
+    .map(({ ifname, address, master }) => `${ifname} ${address} ${master ?? ''}`)
+    .sort();
 
 function theirs(): void {
   let lab: Lab | undefined;
@@ -26,7 +29,13 @@ function theirs(): void {
     for (const bridge of ['docker0', 'podman0', 'br-0123456789ab', 'causeway0']) run('ip', 'link', 'del', bridge);
   });
   const container = (bridge: string, port: string, subnet: string): string => {
-    const netns = foreignContainer({ netns: `/run/foreign-${port}`, bridge, port, gateway: `${subnet}.0.1`, address: `${subnet}.0.2` });
+    const netns = foreignContainer({
+      netns: `/run/foreign-${port}`,
+      bridge,
+      port,
+      gateway: `${subnet}.0.1`,
+      address: `${subnet}.0.2`,
+    });
     made.push(netns);
     return netns;
   };
@@ -36,7 +45,10 @@ function theirs(): void {
     container('br-0123456789ab', 'veth0a1b2c4', '172.18');
     container('podman0', 'veth0', '10.88');
     const before = links();
-    const addresses = run('ip', '-o', 'address').out.split('\n').filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line)).sort();
+    const addresses = run('ip', '-o', 'address')
+      .out.split('\n')
+      .filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line))
+      .sort();
     lab = await Lab.start({ dockerInstalled: true });
     await lab.join('web', ['bridge']);
     await lab.createNetwork('net');
@@ -44,8 +56,17 @@ function theirs(): void {
     await lab.restart();
     await lab.restart([]);
     await lab.service.removeEverything();
-    assert.deepEqual(links().filter((line) => !line.startsWith('causeway0')), before);
-    assert.deepEqual(run('ip', '-o', 'address').out.split('\n').filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line)).sort(), addresses);
+    assert.deepEqual(
+      links().filter((line) => !line.startsWith('causeway0')),
+      before,
+    );
+    assert.deepEqual(
+      run('ip', '-o', 'address')
+        .out.split('\n')
+        .filter((line) => /docker0|br-0|podman0/.test(line) && / inet /.test(line))
+        .sort(),
+      addresses,
+    );
   });
 
   test('gets no bridge name and no subnet of ours: the default network stands beside it and says so', async () => {
@@ -55,7 +76,10 @@ function theirs(): void {
     assert.equal(network.bridgeName, 'causeway0');
     assert.equal(network.options['com.docker.network.bridge.name'], 'causeway0');
     assert.doesNotMatch(network.pools[0]?.subnet ?? '', /^172\.17\./);
-    assert.match((await lab.service.hostWarnings()).join('\n'), /a bridge docker0 exists that the daemon did not make: the bridge of the default network is called causeway0/);
+    assert.match(
+      (await lab.service.hostWarnings()).join('\n'),
+      /a bridge docker0 exists that the daemon did not make: the bridge of the default network is called causeway0/,
+    );
     const web = await lab.join('web', ['bridge']);
     lab.serveTcp(web.netns, 80);
     assert.equal(await askTcp(undefined, web.endpoints[0]!.ipv4, 80), network.pools[0]!.gateway);
@@ -96,7 +120,12 @@ function theirs(): void {
     container('br-0123456789ab', 'veth0a1b2c4', second.split('.').slice(0, 2).join('.'));
     await lab.restart();
     assert.equal(lab.network('bridge').pools[0]!.subnet, second);
-    assert.match((await lab.service.hostWarnings()).join('\n'), new RegExp(`network bridge has the subnet ${second.replaceAll('.', '\\.')}, and so has br-0123456789ab of Docker`));
+    assert.match(
+      (await lab.service.hostWarnings()).join('\n'),
+      new RegExp(
+        `network bridge has the subnet ${second.replaceAll('.', '\\.')}, and so has br-0123456789ab of Docker`,
+      ),
+    );
   });
 
   test('is installed later: the default network keeps its bridge while containers live on it, and moves at the first start without any', async () => {
@@ -133,9 +162,16 @@ function theirs(): void {
     config.dockerInstalled = false;
     await lab.restart();
     assert.equal(lab.network('bridge').bridgeName, 'causeway0');
-    assert.match((await lab.service.hostWarnings()).join('\n'), /^network other has the bridge docker0: the bridge of the default network is called causeway0 \(/m);
+    assert.match(
+      (await lab.service.hostWarnings()).join('\n'),
+      /^network other has the bridge docker0: the bridge of the default network is called causeway0 \(/m,
+    );
     config.defaultBridgeName = 'docker0';
-    await assert.rejects(lab.restart(), { kind: 'conflict', message: 'network other has the bridge docker0: choose another for the default network with --default-bridge-name, or start the daemon without that and remove network other first' });
+    await assert.rejects(lab.restart(), {
+      kind: 'conflict',
+      message:
+        'network other has the bridge docker0: choose another for the default network with --default-bridge-name, or start the daemon without that and remove network other first',
+    });
     config.defaultBridgeName = '';
     await lab.restart();
   });
@@ -145,15 +181,21 @@ function theirs(): void {
     await lab.createNetwork('mine', { options: { 'com.docker.network.bridge.name': 'docker0' } });
     container('docker0', 'veth0a1b2c3', '172.17');
     const [clash] = (await lab.service.hostWarnings()).filter((text) => text.includes('veth0a1b2c3'));
-    assert.match(clash!, /^another engine has interfaces on docker0, the bridge of network mine \(veth0a1b2c3\): .*; remove the network and create it again with another bridge \(-o com\.docker\.network\.bridge\.name=NAME\), or stop/);
+    assert.match(
+      clash!,
+      /^another engine has interfaces on docker0, the bridge of network mine \(veth0a1b2c3\): .*; remove the network and create it again with another bridge \(-o com\.docker\.network\.bridge\.name=NAME\), or stop/,
+    );
     await lab.service.removeNetwork(lab.network('mine').id);
     assert.doesNotMatch((await lab.service.hostWarnings()).join('\n'), /veth0a1b2c3/);
   });
 
-  test("on a bridge of ours is not cut off: the bridge stays, and what shares it is named", async () => {
+  test('on a bridge of ours is not cut off: the bridge stays, and what shares it is named', async () => {
     lab = await Lab.start();
     container('docker0', 'veth0a1b2c3', '172.17');
-    assert.match((await lab.service.hostWarnings()).join('\n'), /another engine has interfaces on docker0, the bridge of network bridge \(veth0a1b2c3\)/);
+    assert.match(
+      (await lab.service.hostWarnings()).join('\n'),
+      /another engine has interfaces on docker0, the bridge of network bridge \(veth0a1b2c3\)/,
+    );
     (lab.config as { dockerInstalled: boolean }).dockerInstalled = true;
     await lab.restart();
     assert.equal(lab.network('bridge').bridgeName, 'causeway0');
@@ -162,18 +204,35 @@ function theirs(): void {
 
   test('a bridge that another engine gives out addresses on is refused as --bridge, and a taken name as --default-bridge-name', async () => {
     container('docker0', 'veth0a1b2c3', '172.17');
-    await assert.rejects(Lab.start({ bridgeName: 'docker0' }), /bridge docker0 is used by another engine \(Docker\).*choose another bridge.*without --bridge/);
-    await assert.rejects(Lab.start({ defaultBridgeName: 'docker0' }), /an interface docker0 exists that the daemon did not make: choose another name .*--default-bridge-name/);
+    await assert.rejects(
+      Lab.start({ bridgeName: 'docker0' }),
+      /bridge docker0 is used by another engine \(Docker\).*choose another bridge.*without --bridge/,
+    );
+    await assert.rejects(
+      Lab.start({ defaultBridgeName: 'docker0' }),
+      /an interface docker0 exists that the daemon did not make: choose another name .*--default-bridge-name/,
+    );
   });
 
   test('that takes our default bridge is told of at once, in the log and as an event: an address, a port of its own or any other', async () => {
     const warned: string[] = [];
-    const log = { debug: () => {}, info: () => {}, error: () => {}, warn: (_: unknown, text?: string) => void warned.push(text ?? ''), child: () => log } as unknown as Log;
+    const log = {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (_: unknown, text?: string) => void warned.push(text ?? ''),
+      child: () => log,
+    } as unknown as Log;
     lab = await Lab.start({}, log);
     const events: string[] = [];
     lab.service.onWarning(({ networkName, what }) => events.push(`${networkName}: ${what}`));
     const told = async (pattern: RegExp) => {
-      for (const end = Date.now() + 10_000; !events.some((text) => pattern.test(text)); await new Promise((resolve) => setTimeout(resolve, 5))) assert.ok(Date.now() < end, `not told; told: ${events.join('; ')}`);
+      for (
+        const end = Date.now() + 10_000;
+        !events.some((text) => pattern.test(text));
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      )
+        assert.ok(Date.now() < end, `not told; told: ${events.join('; ')}`);
       assert.match(warned.join('\n'), pattern);
     };
     await lab.join('web', ['bridge']);
@@ -189,7 +248,11 @@ function theirs(): void {
   test('looks like ours and is not: only the address that follows from the name makes an interface ours', async () => {
     lab = await Lab.start();
     const route = RouteSocket.open();
-    for (const [name, mac] of [['vethabcdef0', '26:5d:0f:11:22:33'], ['vethabcdef1', hostInterfaceMac('vethabcdef1')]] as const) route.addVeth({ name, mac, peerName: `${name}p`, master: 'docker0' });
+    for (const [name, mac] of [
+      ['vethabcdef0', '26:5d:0f:11:22:33'],
+      ['vethabcdef1', hostInterfaceMac('vethabcdef1')],
+    ] as const)
+      route.addVeth({ name, mac, peerName: `${name}p`, master: 'docker0' });
     route.close();
     await lab.restart();
     assert.equal(run('ip', 'link', 'show', 'vethabcdef0').code, 0);
@@ -215,21 +278,30 @@ function traffic(): void {
     run('nft', 'delete', 'table', 'ip', 'theirs');
   });
   const container = (bridge: string, port: string, subnet: string): string => {
-    const netns = foreignContainer({ netns: `/run/foreign-${port}`, bridge, port, gateway: `${subnet}.0.1`, address: `${subnet}.0.2` });
+    const netns = foreignContainer({
+      netns: `/run/foreign-${port}`,
+      bridge,
+      port,
+      gateway: `${subnet}.0.1`,
+      address: `${subnet}.0.2`,
+    });
     made.push(netns);
     lab.serveTcp(netns, 80);
     return netns;
   };
   const reaches = async (netns: string) => (await askTcp(netns, '192.0.2.2', 8000)) !== '';
   const eventually = async (test: () => Promise<boolean>) => {
-    for (const end = Date.now() + 10_000; Date.now() < end; ) if (await test()) return true;
+    for (const end = Date.now() + 10_000; Date.now() < end;) if (await test()) return true;
     return false;
   };
 
   test('to a published port of theirs passes, and straight to their addresses where their own rules let it', async () => {
     container('podman0', 'veth0', '10.88');
     container('br-0123456789ab', 'veth0a1b2c4', '172.18');
-    run('nft', 'table ip theirs { chain nat { type nat hook prerouting priority -100; tcp dport 9001 dnat to 10.88.0.2:80; tcp dport 9002 dnat to 172.18.0.2:80; }; chain forward { type filter hook forward priority 0; ct status dnat accept; ip daddr 172.18.0.2 drop; }; }');
+    run(
+      'nft',
+      'table ip theirs { chain nat { type nat hook prerouting priority -100; tcp dport 9001 dnat to 10.88.0.2:80; tcp dport 9002 dnat to 172.18.0.2:80; }; chain forward { type filter hook forward priority 0; ct status dnat accept; ip daddr 172.18.0.2 drop; }; }',
+    );
     assert.equal(await askTcp(outside, '192.0.2.1', 9001), '192.0.2.2');
     assert.equal(await askTcp(outside, '192.0.2.1', 9002), '192.0.2.2');
     assert.equal(await askTcp(outside, '10.88.0.2', 80), '192.0.2.2');

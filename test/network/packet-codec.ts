@@ -123,7 +123,11 @@ export function encodeUdp({ source, destination, sourcePort, destinationPort, te
 
 /** "Port unreachable", about a packet. */
 export function encodeUnreachable(source: string, destination: string, about: Buffer): Buffer {
-  return encodeIcmp(source, destination, Buffer.concat([Buffer.from(source.includes(':') ? [1, 4] : [3, 3]), Buffer.alloc(6), about]));
+  return encodeIcmp(
+    source,
+    destination,
+    Buffer.concat([Buffer.from(source.includes(':') ? [1, 4] : [3, 3]), Buffer.alloc(6), about]),
+  );
 }
 
 /** `message` from its type on, its checksum left 0. */
@@ -131,7 +135,10 @@ export function encodeIcmp(source: string, destination: string, unsummed: Buffer
   const v6 = source.includes(':');
   const message = Buffer.from(unsummed);
   const protocol = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-  message.writeUInt16BE(v6 ? checksum(pseudoHeader(source, destination, protocol, message.length), message) : checksum(message), 2);
+  message.writeUInt16BE(
+    v6 ? checksum(pseudoHeader(source, destination, protocol, message.length), message) : checksum(message),
+    2,
+  );
   return encodeIp(source, destination, protocol, message);
 }
 

@@ -12,7 +12,17 @@ import { FdWatch } from '../../src/kernel/fd-watch.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { runInNetns } from '../../src/kernel/netns.ts';
 import { AF_INET, AF_INET6, inetSockaddr, macBytes } from '../../src/kernel/socket-address.ts';
-import { closeFd, openTcpListener, openUdpSocket, recvPacket, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW, SOCK_STREAM } from '../../src/kernel/socket.ts';
+import {
+  closeFd,
+  openTcpListener,
+  openUdpSocket,
+  recvPacket,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOCK_STREAM,
+} from '../../src/kernel/socket.ts';
 import {
   decodeSctp,
   echoRequest,
@@ -74,7 +84,11 @@ export class Packets {
     const all = (): boolean => texts.every((text) => this.#seen.has(text));
     while (!all() && !over.signal.aborted) await once(this.#heard, 'packet', { signal: over.signal }).catch(() => {});
     clearTimeout(timer);
-    for (let quiet = 0, known = this.#seen.size; quiet < QUIET_TURNS; quiet = this.#seen.size === known ? quiet + 1 : 0) {
+    for (
+      let quiet = 0, known = this.#seen.size;
+      quiet < QUIET_TURNS;
+      quiet = this.#seen.size === known ? quiet + 1 : 0
+    ) {
       known = this.#seen.size;
       await new Promise(setImmediate);
     }
@@ -135,7 +149,14 @@ export class Packets {
         const packet = decodeSctp(withoutIpHeader(version, buffer.subarray(0, length)));
         if (packet?.chunk !== 'init' || packet.destinationPort !== port) continue;
         const { address } = batch.source(slot);
-        const answer = encodeSctp({ sourcePort: port, destinationPort: packet.sourcePort, tag: packet.initiateTag, chunk: 'init-ack', initiateTag: 7, text: address });
+        const answer = encodeSctp({
+          sourcePort: port,
+          destinationPort: packet.sourcePort,
+          tag: packet.initiateTag,
+          chunk: 'init-ack',
+          initiateTag: 7,
+          text: address,
+        });
         batch.queueTo(slot, answer, inetSockaddr(address, 0));
       }
       batch.send(fd);
@@ -151,23 +172,41 @@ export class Packets {
       case 'tcp':
         return this.#exchange(question, openFor(question, SOCK_STREAM, 0), undefined, (answer) => answer.toString());
       case 'udp':
-        return this.#exchange(question, openFor(question, SOCK_DGRAM, 0), Buffer.from(`question ${id}`), (answer) => answer.toString());
+        return this.#exchange(question, openFor(question, SOCK_DGRAM, 0), Buffer.from(`question ${id}`), (answer) =>
+          answer.toString(),
+        );
       case 'icmp': {
         const fd = openFor(question, SOCK_RAW, version === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-        return this.#exchange(question, fd, echoRequest(version, id), (answer) => (isEchoReply(version, withoutIpHeader(version, answer), id) ? 'echo' : undefined));
+        return this.#exchange(question, fd, echoRequest(version, id), (answer) =>
+          isEchoReply(version, withoutIpHeader(version, answer), id) ? 'echo' : undefined,
+        );
       }
       case 'sctp': {
-        const init = encodeSctp({ sourcePort: id, destinationPort: question.port!, tag: 0, chunk: 'init', initiateTag: id, text: '' });
+        const init = encodeSctp({
+          sourcePort: id,
+          destinationPort: question.port!,
+          tag: 0,
+          chunk: 'init',
+          initiateTag: id,
+          text: '',
+        });
         return this.#exchange(question, openFor(question, SOCK_RAW, IPPROTO_SCTP), init, (answer) => {
           const packet = decodeSctp(withoutIpHeader(version, answer));
-          return packet?.chunk === 'init-ack' && packet.destinationPort === id && packet.tag === id ? packet.text : undefined;
+          return packet?.chunk === 'init-ack' && packet.destinationPort === id && packet.tag === id
+            ? packet.text
+            : undefined;
         });
       }
     }
   }
 
   /** Sends on a connected socket until `read` makes something of an answer. */
-  #exchange(question: Question, fd: number | undefined, request: Buffer | undefined, read: (answer: Buffer) => string | undefined): Promise<string> {
+  #exchange(
+    question: Question,
+    fd: number | undefined,
+    request: Buffer | undefined,
+    read: (answer: Buffer) => string | undefined,
+  ): Promise<string> {
     if (fd === undefined) return Promise.resolve('');
     const buffer = Buffer.alloc(2048);
     return new Promise((resolve) => {
@@ -185,7 +224,19 @@ export class Packets {
             if (answer !== undefined) return end(answer);
           }
         } catch (error) {
-          if (!isKernelError(error, 'ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 'ENOPROTOOPT', 'EACCES')) throw error;
+          if (
+            !isKernelError(
+              error,
+              'ECONNREFUSED',
+              'ECONNRESET',
+              'EHOSTUNREACH',
+              'ENETUNREACH',
+              'EPROTO',
+              'ENOPROTOOPT',
+              'EACCES',
+            )
+          )
+            throw error;
           end('');
         }
       };
@@ -219,7 +270,9 @@ export class Packets {
   /** Notes the text in <> at the end of each frame that comes in over `link`, whatever the frame is (`seen`). */
   hearFrames(netns: string | undefined, link: string): void {
     const buffer = Buffer.alloc(2048);
-    const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open packet socket'));
+    const fd = runInNetns(netns, () =>
+      check(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open packet socket'),
+    );
     const from = linkAddress(indexOf(netns, link), ETH_P_ALL);
     check(bind(fd, from, from.length), `bind packet socket to ${link}`);
     this.#watch(fd, () => {
@@ -265,13 +318,25 @@ function linkAddress(index: number, protocol = 0): Buffer {
 const plain = (address: string): string => address.replace(/^::ffff:/, '').replace(/%.*/, '');
 
 function rawSocket(netns: string | undefined, version: 4 | 6, protocol: number): number {
-  return runInNetns(netns, () => check(socket(version === 4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'open raw socket'));
+  return runInNetns(netns, () =>
+    check(
+      socket(version === 4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol),
+      'open raw socket',
+    ),
+  );
 }
 
 /** A socket on its way to the address; undefined where the namespace has no route there. */
-function openFor({ from, to, port = 0, scopeId = 0, source }: Question, type: number, protocol: number): number | undefined {
+function openFor(
+  { from, to, port = 0, scopeId = 0, source }: Question,
+  type: number,
+  protocol: number,
+): number | undefined {
   return runInNetns(from, () => {
-    const fd = check(socket(to.includes(':') ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'open socket');
+    const fd = check(
+      socket(to.includes(':') ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol),
+      'open socket',
+    );
     if (source !== undefined) {
       const name = inetSockaddr(source, 0, scopeId);
       check(bind(fd, name, name.length), `bind ${source}`);

@@ -17,7 +17,8 @@ import { PageWorld, RAN } from './page-world.ts';
 
 let world: PageWorld;
 const run = (command: string) => world.run(command);
-const published = (port: number, version: Version, wanted: boolean, why: string) => world.becomes(`${port} over IPv${version}, ${why}`, wanted, () => world.published(port, version));
+const published = (port: number, version: Version, wanted: boolean, why: string) =>
+  world.becomes(`${port} over IPv${version}, ${why}`, wanted, () => world.published(port, version));
 
 /** A daemon behind a firewall; undefined: behind none. */
 function behind(name: FirewallName | undefined, flags: readonly string[], scenarios: () => void): void {
@@ -46,9 +47,18 @@ interface Opener {
   readonly keep?: string;
 }
 
-const UFW: Opener = { open: (port) => `ufw allow ${port}`, close: (port) => `ufw delete allow ${port}`, reload: 'ufw reload' };
+const UFW: Opener = {
+  open: (port) => `ufw allow ${port}`,
+  close: (port) => `ufw delete allow ${port}`,
+  reload: 'ufw reload',
+};
 // Its --runtime-to-permanent writes no port away.
-const FIREWALLD: Opener = { open: (port) => `firewall-cmd --add-port=${port}/tcp`, close: (port) => `firewall-cmd --remove-port=${port}/tcp; firewall-cmd --permanent --remove-port=${port}/tcp`, reload: 'firewall-cmd --reload', keep: 'firewall-cmd --runtime-to-permanent' };
+const FIREWALLD: Opener = {
+  open: (port) => `firewall-cmd --add-port=${port}/tcp`,
+  close: (port) => `firewall-cmd --remove-port=${port}/tcp; firewall-cmd --permanent --remove-port=${port}/tcp`,
+  reload: 'firewall-cmd --reload',
+  keep: 'firewall-cmd --runtime-to-permanent',
+};
 
 /** What the host closes stays closed until it opens it: a published port with the mode, over both versions. */
 function respectsInput({ open, close, reload, keep }: Opener): void {
@@ -87,7 +97,10 @@ function respectsInput({ open, close, reload, keep }: Opener): void {
     await both(false, 'closed again');
   });
   test('this host and other containers reach it whatever the policy', async () => {
-    const reaches = (from: string | undefined, port: number) => world.becomes(`${port} from ${from ?? 'this host'}`, true, () => world.open({ from, protocol: 'tcp', to: UPLINK[4], port }));
+    const reaches = (from: string | undefined, port: number) =>
+      world.becomes(`${port} from ${from ?? 'this host'}`, true, () =>
+        world.open({ from, protocol: 'tcp', to: UPLINK[4], port }),
+      );
     for (const from of [undefined, world.netnsOf('dual')]) await reaches(from, 8080);
     for (const from of [undefined, world.netnsOf('web')]) await reaches(from, 8081);
   });
@@ -106,7 +119,10 @@ function asTheyCome({ open, close }: Opener): void {
   });
 }
 
-const toHost = (container: string, to: string, wanted: boolean, why: string) => world.becomes(`a container to the host, ${why}`, wanted, () => world.open({ from: world.netnsOf(container), protocol: 'tcp', to, port: 9000 }));
+const toHost = (container: string, to: string, wanted: boolean, why: string) =>
+  world.becomes(`a container to the host, ${why}`, wanted, () =>
+    world.open({ from: world.netnsOf(container), protocol: 'tcp', to, port: 9000 }),
+  );
 
 /** A container of theirs with servers, of which port 80 is published at 9001. */
 function serveIn(theirs: OtherEngine, ...ports: readonly number[]): void {
@@ -158,7 +174,10 @@ function firewalldAsItComes(): void {
     world.packets.serveTcp(undefined, 9000, '0.0.0.0');
     world.packets.serveTcp(undefined, 80, '0.0.0.0');
     const gateway = world.engine.ok('inspect', '-f', '{{.NetworkSettings.Gateway}}', 'web');
-    const web = (wanted: boolean) => world.becomes('a service of the host', wanted, () => world.open({ from: world.netnsOf('web'), protocol: 'tcp', to: gateway, port: 80 }));
+    const web = (wanted: boolean) =>
+      world.becomes('a service of the host', wanted, () =>
+        world.open({ from: world.netnsOf('web'), protocol: 'tcp', to: gateway, port: 80 }),
+      );
     await toHost('web', gateway, false, 'as it comes');
     await web(false);
     await run('firewall-cmd --permanent --zone=causeway --add-port=9000/tcp');
@@ -172,7 +191,8 @@ function firewalldAsItComes(): void {
     const leaves = (why: string, wanted: boolean) => world.becomes(why, wanted, () => world.getsOut('web', 4));
     await leaves('before it', true);
     must('firewall-cmd --permanent --new-policy=mine');
-    for (const option of ['--add-ingress-zone=ANY', '--add-egress-zone=ANY', '--set-target=DROP', '--set-priority=-1']) await run(`firewall-cmd --permanent --policy=mine ${option}`);
+    for (const option of ['--add-ingress-zone=ANY', '--add-egress-zone=ANY', '--set-target=DROP', '--set-priority=-1'])
+      await run(`firewall-cmd --permanent --policy=mine ${option}`);
     await run('firewall-cmd --reload');
     await leaves('with ours first', true);
     await run('firewall-cmd --permanent --policy=mine --set-priority=-100');
@@ -183,21 +203,25 @@ function firewalldAsItComes(): void {
     await run('firewall-cmd --reload');
     await leaves('without it', true);
   });
-  test("a reload empties iptables' tables, and podman puts its rules back", { skip: missingEngine('podman') ?? false }, async () => {
-    const theirs = await OtherEngine.start('podman', Host.named(testHostName()));
-    try {
-      serveIn(theirs, 80);
-      await published(9001, 4, true, 'of podman');
-      await run('firewall-cmd --reload');
-      assert.doesNotMatch(must('iptables -t nat -S'), /9001/);
-      await published(9001, 4, false, 'of podman, after a reload');
-      RAN.add('podman network reload --all'); // with the directories of this one
-      theirs.ok('network', 'reload', '--all');
-      await published(9001, 4, true, 'of podman, put back');
-    } finally {
-      await theirs.destroy();
-    }
-  });
+  test(
+    "a reload empties iptables' tables, and podman puts its rules back",
+    { skip: missingEngine('podman') ?? false },
+    async () => {
+      const theirs = await OtherEngine.start('podman', Host.named(testHostName()));
+      try {
+        serveIn(theirs, 80);
+        await published(9001, 4, true, 'of podman');
+        await run('firewall-cmd --reload');
+        assert.doesNotMatch(must('iptables -t nat -S'), /9001/);
+        await published(9001, 4, false, 'of podman, after a reload');
+        RAN.add('podman network reload --all'); // with the directories of this one
+        theirs.ok('network', 'reload', '--all');
+        await published(9001, 4, true, 'of podman, put back');
+      } finally {
+        await theirs.destroy();
+      }
+    },
+  );
 }
 
 const doctor = async (): Promise<string> => {
@@ -210,9 +234,15 @@ function withoutOthers(): void {
   test('what a bridge is called is said for the default network and for others', async () => {
     world.engine.ok('network', 'create', 'web');
     world.engine.ok('run', '-d', '--name', 'inner', '--network', 'web', 'busybox', 'sleep', '1000000');
-    const [ofDefault, ofWeb] = [await run(`docker network inspect bridge -f '{{index .Options "com.docker.network.bridge.name"}}'`), await run(`docker network inspect web -f 'br-{{printf "%.12s" .Id}}'`)];
+    const [ofDefault, ofWeb] = [
+      await run(`docker network inspect bridge -f '{{index .Options "com.docker.network.bridge.name"}}'`),
+      await run(`docker network inspect web -f 'br-{{printf "%.12s" .Id}}'`),
+    ];
     world.packets.serveTcp(world.outside, 8000, OUTSIDE[4]);
-    for (const [bridge, container] of [[ofDefault.trim(), 'web'], [ofWeb.trim(), 'inner']] as const) {
+    for (const [bridge, container] of [
+      [ofDefault.trim(), 'web'],
+      [ofWeb.trim(), 'inner'],
+    ] as const) {
       await world.becomes(`what ${container} sends`, true, () => world.getsOut(container, 4));
       must(`nft 'table inet theirs { chain f { type filter hook forward priority 5; iifname "${bridge}" drop; }; }'`);
       assert.equal(await world.getsOut(container, 4), false, `what ${container} sends comes from ${bridge}`);
@@ -221,7 +251,9 @@ function withoutOthers(): void {
     }
   });
   test('doctor and info name what drops, and one rule lets all of it through', async () => {
-    must("nft 'table inet filter { chain forward { type filter hook forward priority 0; ct state established accept; drop; }; }'");
+    must(
+      "nft 'table inet filter { chain forward { type filter hook forward priority 0; ct state established accept; drop; }; }'",
+    );
     await published(8080, 4, false, 'dropped by a table of the user');
     for (const said of [await doctor(), await run('docker info')]) assert.ok(said.includes(OWN_RULE), said);
     await run(OWN_RULE);
@@ -233,10 +265,16 @@ function withoutOthers(): void {
       const since = Date.now() / 1000;
       // systemd works on the machine's own network; what it would run is run here.
       RAN.add(flush);
-      must(flush.startsWith('systemctl') ? /^ExecReload=(.*)$/m.exec(readFileSync('/lib/systemd/system/nftables.service', 'utf8'))![1]! : flush);
+      must(
+        flush.startsWith('systemctl')
+          ? /^ExecReload=(.*)$/m.exec(readFileSync('/lib/systemd/system/nftables.service', 'utf8'))![1]!
+          : flush,
+      );
       await published(8080, 4, true, 'after it');
       RAN.add('docker events'); // until now: it would go on
-      await world.becomes('the event', true, async () => /network repair/.test(await run(`docker events --since ${since} --until ${Date.now() / 1000}`)));
+      await world.becomes('the event', true, async () =>
+        /network repair/.test(await run(`docker events --since ${since} --until ${Date.now() / 1000}`)),
+      );
     });
   }
   test('a port of a running container comes', async () => {
@@ -258,22 +296,26 @@ function withoutOthers(): void {
 }
 
 function olderDocker(): void {
-  test('where our daemon was first, ports of Docker 20.10 that are not published are closed by iptables -P FORWARD DROP', { skip: missingEngine('dockerd') ?? false }, async () => {
-    const theirs = await OtherEngine.start('dockerd', Host.named(testHostName()));
-    try {
-      serveIn(theirs, 80, 81);
-      const address = theirs.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'theirs');
-      const straight = () => world.open({ from: world.outside, protocol: 'tcp', to: address, port: 81 });
-      await world.becomes('a port that is not published', true, straight);
-      await run('iptables -P FORWARD DROP');
-      await world.becomes('a port that is not published', false, straight);
-      await published(9001, 4, true, 'of theirs');
-      await published(8080, 4, true, 'of ours');
-    } finally {
-      await theirs.destroy();
-      must('iptables -P FORWARD ACCEPT');
-    }
-  });
+  test(
+    'where our daemon was first, ports of Docker 20.10 that are not published are closed by iptables -P FORWARD DROP',
+    { skip: missingEngine('dockerd') ?? false },
+    async () => {
+      const theirs = await OtherEngine.start('dockerd', Host.named(testHostName()));
+      try {
+        serveIn(theirs, 80, 81);
+        const address = theirs.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'theirs');
+        const straight = () => world.open({ from: world.outside, protocol: 'tcp', to: address, port: 81 });
+        await world.becomes('a port that is not published', true, straight);
+        await run('iptables -P FORWARD DROP');
+        await world.becomes('a port that is not published', false, straight);
+        await published(9001, 4, true, 'of theirs');
+        await published(8080, 4, true, 'of ours');
+      } finally {
+        await theirs.destroy();
+        must('iptables -P FORWARD ACCEPT');
+      }
+    },
+  );
 }
 
 if (enterTestHost(import.meta.url)) {
@@ -304,21 +346,38 @@ if (enterTestHost(import.meta.url)) {
   });
 
   test('code of a page is found in blocks, lists, tables and lines that break', () => {
-    const page = 'Say `ufw deny\n80`, or\n\n    nft list ruleset   # all of it\n\n- `docker0`, `--permanent`\n\n| a | `iptables -S` |\n\n```sh\ncauseway doctor\n```\n`ipset` `docker.service`\n';
+    const page =
+      'Say `ufw deny\n80`, or\n\n    nft list ruleset   # all of it\n\n- `docker0`, `--permanent`\n\n| a | `iptables -S` |\n\n```sh\ncauseway doctor\n```\n`ipset` `docker.service`\n';
     const { commands, options } = codeIn(page);
-    assert.deepEqual([[...commands].sort(), options], [['causeway doctor', 'iptables -S', 'nft list ruleset', 'ufw deny 80'], ['--permanent']]);
+    assert.deepEqual(
+      [[...commands].sort(), options],
+      [['causeway doctor', 'iptables -S', 'nft list ruleset', 'ufw deny 80'], ['--permanent']],
+    );
   });
 
   test('every command of the pages is run by a test', (t) => {
-    const absent = [missingFirewall('ufw'), missingFirewall('firewalld'), missingEngine('podman'), missingEngine('dockerd')].find((reason) => reason !== undefined);
+    const absent = [
+      missingFirewall('ufw'),
+      missingFirewall('firewalld'),
+      missingEngine('podman'),
+      missingEngine('dockerd'),
+    ].find((reason) => reason !== undefined);
     if (absent !== undefined) return t.skip(absent);
     const { commands, options } = codeOfPages();
     const elsewhere = [...allCommands(), ...BANS.flatMap((ban) => ban.commands)];
     const all = [...RAN, ...elsewhere];
-    assert.deepEqual(commands.filter((command) => !all.includes(command)), []);
+    assert.deepEqual(
+      commands.filter((command) => !all.includes(command)),
+      [],
+    );
     // An option that a sentence names alone is the daemon's, or belongs to a command that was run.
     const flags = must(`${process.cwd()}/bin/causeway daemon --help`);
     const words = all.flatMap((command) => command.split(/[ =]/));
-    assert.deepEqual(options.map((option) => option.split('=')[0]!).filter((option) => !words.includes(option) && !flags.includes(option)), []);
+    assert.deepEqual(
+      options
+        .map((option) => option.split('=')[0]!)
+        .filter((option) => !words.includes(option) && !flags.includes(option)),
+      [],
+    );
   });
 }

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT } from '../harness/test-engine.ts';
 
-const COMMAND = /^(?:ufw|firewall-cmd|ip6?tables(?:-nft|-legacy)?|ipset|nft|docker|podman|causeway|systemctl|service) \S/;
+const COMMAND =
+  /^(?:ufw|firewall-cmd|ip6?tables(?:-nft|-legacy)?|ipset|nft|docker|podman|causeway|systemctl|service) \S/;
 const ABOUT_FIREWALLS = /ufw|firewall|iptables|nftables|input rules/i;
 
 export interface PageCode {
@@ -17,17 +18,34 @@ export interface PageCode {
 export function codeOfPages(): PageCode {
   const read = (path: string) => readFileSync(join(PROJECT, path), 'utf8');
   const ports = read('docs/ports.md');
-  const readmes = ['README.md', 'README.zh-CN.md'].flatMap((path) => blocksOf(read(path)).filter((block) => ABOUT_FIREWALLS.test(block)));
-  return codeIn([read('docs/firewalls.md'), section(ports, 'Living with other firewalls'), section(ports, "Ports and the host's input policy"), ...readmes].join('\n\n'));
+  const readmes = ['README.md', 'README.zh-CN.md'].flatMap((path) =>
+    blocksOf(read(path)).filter((block) => ABOUT_FIREWALLS.test(block)),
+  );
+  return codeIn(
+    [
+      read('docs/firewalls.md'),
+      section(ports, 'Living with other firewalls'),
+      section(ports, "Ports and the host's input policy"),
+      ...readmes,
+    ].join('\n\n'),
+  );
 }
 
 export function codeIn(markdown: string): PageCode {
   const fenced = [...markdown.matchAll(/^```\w*\n(.*?)^```$/gms)].flatMap((match) => match[1]!.split('\n'));
   const rest = markdown.replace(/^```\w*\n.*?^```$/gms, '');
-  const indented = rest.split('\n').filter((line) => line.startsWith('    ')).map((line) => line.trim());
-  const inline = rest.split(/\n\s*\n/).flatMap((paragraph) => [...paragraph.matchAll(/`([^`]+)`/g)].map((match) => match[1]!.replaceAll(/\s+/g, ' ')));
+  const indented = rest
+    .split('\n')
+    .filter((line) => line.startsWith('    '))
+    .map((line) => line.trim());
+  const inline = rest
+    .split(/\n\s*\n/)
+    .flatMap((paragraph) => [...paragraph.matchAll(/`([^`]+)`/g)].map((match) => match[1]!.replaceAll(/\s+/g, ' ')));
   const code = [...fenced, ...indented.map((line) => line.replace(/\s+# .*$/, '')), ...inline];
-  return { commands: distinct(code.filter((text) => COMMAND.test(text))), options: distinct(code.filter((text) => /^--\w/.test(text))) };
+  return {
+    commands: distinct(code.filter((text) => COMMAND.test(text))),
+    options: distinct(code.filter((text) => /^--\w/.test(text))),
+  };
 }
 
 /** Paragraphs, items of lists and rows of tables. */

@@ -14,7 +14,11 @@ import { ALL, inBoth, OUTSIDE, UPLINK, warnings, World } from './firewall-world.
 import { enterTestHost, testHostName } from './inside.ts';
 import type { Question } from './packets.ts';
 
-const ENGINES: Readonly<Record<string, OtherEngineName>> = { 'Docker 20.10': 'dockerd', 'Docker 28': 'dockerd 28', podman: 'podman' };
+const ENGINES: Readonly<Record<string, OtherEngineName>> = {
+  'Docker 20.10': 'dockerd',
+  'Docker 28': 'dockerd 28',
+  podman: 'podman',
+};
 const engineOf = (column: string): OtherEngineName => ENGINES[column.split(',')[0]!]!;
 
 /** Paths that were open in every phase in which they were tried, by column. */
@@ -62,14 +66,22 @@ class Theirs {
 
   async open(world: World): Promise<string[]> {
     this.serve(world);
-    return (await Promise.all(THEIR_PATHS.map(async (path) => ((await world.packets.ask(this.question(world, path))) === '' ? [] : [path])))).flat();
+    return (
+      await Promise.all(
+        THEIR_PATHS.map(async (path) => ((await world.packets.ask(this.question(world, path))) === '' ? [] : [path])),
+      )
+    ).flat();
   }
 
   async reload(): Promise<void> {
     if (this.engine.name === 'podman') return void this.engine.ok('network', 'reload', '--all');
     await this.engine.stop();
     await this.engine.boot();
-    await until('their container runs again', () => this.engine.ok('inspect', '-f', '{{.State.Running}}', 'web') === 'true', 30_000);
+    await until(
+      'their container runs again',
+      () => this.engine.ok('inspect', '-f', '{{.State.Running}}', 'web') === 'true',
+      30_000,
+    );
   }
 }
 
@@ -77,7 +89,8 @@ const isDocker = (column: string) => engineOf(column) !== 'podman';
 
 /** As a host is that nobody has turned into a router yet. */
 function clear(): void {
-  for (const { ifname } of JSON.parse(must('ip -j link')) as { ifname: string }[]) if (ifname !== 'lo') shell(`ip link del ${ifname}`);
+  for (const { ifname } of JSON.parse(must('ip -j link')) as { ifname: string }[])
+    if (ifname !== 'lo') shell(`ip link del ${ifname}`);
   must('nft flush ruleset');
   for (const path of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) writeFileSync(`/proc/sys/net/${path}`, '0');
 }
@@ -106,7 +119,10 @@ function beside(column: (typeof BESIDE)[number]): void {
       const open = await world.openAtLast();
       const open4 = withTheirs ? await theirs!.open(world) : [...THEIR_PATHS];
       const now: string[] = [...inBoth(open), ...open4];
-      FOUND.set(column, (FOUND.get(column) ?? now).filter((path) => now.includes(path)));
+      FOUND.set(
+        column,
+        (FOUND.get(column) ?? now).filter((path) => now.includes(path)),
+      );
       assert.deepEqual(open, ALL);
       assert.deepEqual(open4, [...THEIR_PATHS]);
     };
@@ -153,7 +169,9 @@ if (enterTestHost(import.meta.url)) {
   for (const column of BESIDE) describe(`beside ${column}`, { skip: reason(column) ?? false }, () => beside(column));
   test('the documentation shows this table', (t) => {
     if (BESIDE.some((column) => reason(column) !== undefined)) return t.skip('not all of them are here');
-    assert.ok(readFileSync(PAGE, 'utf8').includes(besideTable((column, path) => FOUND.get(column)?.includes(path) ?? false)));
+    assert.ok(
+      readFileSync(PAGE, 'utf8').includes(besideTable((column, path) => FOUND.get(column)?.includes(path) ?? false)),
+    );
     assert.equal(FOUND.get(BESIDE[0])?.length, PATHS.length + THEIR_PATHS.length);
   });
 }

@@ -15,7 +15,9 @@ import { Packets, type Question } from './packets.ts';
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 const VERSIONS = [4, 6] as const;
 type Column = `${(typeof PROTOCOLS)[number]} v${4 | 6}`;
-const COLUMNS: readonly Column[] = PROTOCOLS.flatMap((protocol) => VERSIONS.map((version): Column => `${protocol} v${version}`));
+const COLUMNS: readonly Column[] = PROTOCOLS.flatMap((protocol) =>
+  VERSIONS.map((version): Column => `${protocol} v${version}`),
+);
 
 /** What the container sees: its client's own address, that of its network's gateway, or nobody, as nothing comes. */
 type Seen = 'kept' | 'gateway' | '-' | '';
@@ -23,7 +25,8 @@ type Row = readonly [tcp4: Seen, tcp6: Seen, udp4: Seen, udp6: Seen, sctp4: Seen
 
 const HOST_PORT = 8080;
 const uplink = (version: 4 | 6) => (version === 4 ? '192.0.2.1' : '2001:db8::1');
-const addressOf = (sandbox: Sandbox, version: 4 | 6) => (version === 4 ? sandbox.endpoints[0]!.ipv4 : sandbox.endpoints[0]!.ipv6);
+const addressOf = (sandbox: Sandbox, version: 4 | 6) =>
+  version === 4 ? sandbox.endpoints[0]!.ipv4 : sandbox.endpoints[0]!.ipv6;
 
 class World {
   readonly packets = new Packets();
@@ -47,14 +50,17 @@ class World {
 
   /** `dual`: whether the network of the container with the ports has IPv6. */
   static async build(bridgeNetfilter: '0' | '1', dual: boolean): Promise<World> {
-    for (const table of ['iptables', 'ip6tables']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${table}`, bridgeNetfilter);
+    for (const table of ['iptables', 'ip6tables'])
+      writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${table}`, bridgeNetfilter);
     const world = new World(await Lab.start());
     const { lab, packets } = world;
     await lab.createNetwork('a', { enableIpv6: dual });
     await lab.createNetwork('b', { enableIpv6: true });
     const bindings = [{ hostIp: '', hostPort: String(HOST_PORT) }];
     await lab.createNetwork('c', { enableIpv6: dual });
-    const web = await lab.join('web', ['a', 'c'], { portBindings: Object.fromEntries(PROTOCOLS.map((protocol) => [`80/${protocol}`, bindings])) });
+    const web = await lab.join('web', ['a', 'c'], {
+      portBindings: Object.fromEntries(PROTOCOLS.map((protocol) => [`80/${protocol}`, bindings])),
+    });
     world.sandboxes.set('web', web);
     world.sandboxes.set('neighbour', await lab.join('neighbour', ['a']));
     world.sandboxes.set('friend', await lab.join('friend', ['c']));
@@ -69,7 +75,12 @@ class World {
   }
 
   gateway(network: string, version: 4 | 6): string {
-    return this.lab.network(network).pools.map(({ gateway }) => gateway).find((address) => address.includes(':') === (version === 6)) ?? '';
+    return (
+      this.lab
+        .network(network)
+        .pools.map(({ gateway }) => gateway)
+        .find((address) => address.includes(':') === (version === 6)) ?? ''
+    );
   }
 
   netns(name: string): string {
@@ -89,19 +100,27 @@ class World {
 interface Path {
   readonly name: string;
   /** Undefined: there is no such path over that version. */
-  readonly ask: (world: World, version: 4 | 6) => (Pick<Question, 'from' | 'to' | 'source' | 'scopeId'> & { readonly client: string }) | undefined;
+  readonly ask: (
+    world: World,
+    version: 4 | 6,
+  ) => (Pick<Question, 'from' | 'to' | 'source' | 'scopeId'> & { readonly client: string }) | undefined;
   readonly seen: Row;
 }
 
 const KEPT: Row = ['kept', 'kept', 'kept', 'kept', 'kept', 'kept'];
 const GATEWAY: Row = ['gateway', 'gateway', 'gateway', 'gateway', 'gateway', 'gateway'];
 
-const fromOutside = (world: World, version: 4 | 6) => ({ from: world.outside, to: uplink(version), client: version === 4 ? '192.0.2.2' : '2001:db8::2' });
-const fromContainer = (name: string, to: (world: World, version: 4 | 6) => string) => (world: World, version: 4 | 6) => ({
-  from: world.netns(name),
-  to: to(world, version),
-  client: world.address(name, version),
+const fromOutside = (world: World, version: 4 | 6) => ({
+  from: world.outside,
+  to: uplink(version),
+  client: version === 4 ? '192.0.2.2' : '2001:db8::2',
 });
+const fromContainer =
+  (name: string, to: (world: World, version: 4 | 6) => string) => (world: World, version: 4 | 6) => ({
+    from: world.netns(name),
+    to: to(world, version),
+    client: world.address(name, version),
+  });
 const ofNetwork = (network: string) => (world: World, version: 4 | 6) => world.gateway(network, version);
 
 const LINK_LOCAL = { host: 'fe80::1', outside: 'fe80::2' } as const;
@@ -109,14 +128,31 @@ const LINK_LOCAL = { host: 'fe80::1', outside: 'fe80::2' } as const;
 const PATHS: readonly Path[] = [
   { name: 'another host', ask: fromOutside, seen: KEPT },
   {
-    name: 'another host, at the host\'s link-local address',
-    ask: (world, version) => (version === 4 ? undefined : { from: world.outside, to: LINK_LOCAL.host, client: LINK_LOCAL.outside, source: LINK_LOCAL.outside, scopeId: world.cable }),
+    name: "another host, at the host's link-local address",
+    ask: (world, version) =>
+      version === 4
+        ? undefined
+        : {
+            from: world.outside,
+            to: LINK_LOCAL.host,
+            client: LINK_LOCAL.outside,
+            source: LINK_LOCAL.outside,
+            scopeId: world.cable,
+          },
     seen: ['', 'gateway', '', 'gateway', '', '-'],
   },
-  { name: 'the host, at its own address', ask: (_, version) => ({ from: undefined, to: uplink(version), client: uplink(version) }), seen: KEPT },
   {
-    name: 'the host, at the network\'s gateway address',
-    ask: (world, version) => ({ from: undefined, to: world.gateway('a', version), client: world.gateway('a', version) }),
+    name: 'the host, at its own address',
+    ask: (_, version) => ({ from: undefined, to: uplink(version), client: uplink(version) }),
+    seen: KEPT,
+  },
+  {
+    name: "the host, at the network's gateway address",
+    ask: (world, version) => ({
+      from: undefined,
+      to: world.gateway('a', version),
+      client: world.gateway('a', version),
+    }),
     seen: KEPT,
   },
   {
@@ -129,22 +165,50 @@ const PATHS: readonly Path[] = [
     ask: (_, version) => (version === 4 ? { from: undefined, to: '127.1.2.3', client: '' } : undefined),
     seen: ['gateway', '', 'gateway', '', 'gateway', ''],
   },
-  { name: 'the container itself, at the host\'s address', ask: fromContainer('web', (_, version) => uplink(version)), seen: GATEWAY },
+  {
+    name: "the container itself, at the host's address",
+    ask: fromContainer('web', (_, version) => uplink(version)),
+    seen: GATEWAY,
+  },
   { name: 'the container itself, at its gateway', ask: fromContainer('web', ofNetwork('a')), seen: GATEWAY },
   { name: 'a neighbour', ask: fromContainer('neighbour', (_, version) => uplink(version)), seen: GATEWAY },
-  { name: 'a neighbour on another of its networks', ask: fromContainer('friend', (_, version) => uplink(version)), seen: GATEWAY },
-  { name: 'a container of another network, at the host\'s address', ask: fromContainer('stranger', (_, version) => uplink(version)), seen: KEPT },
-  { name: 'a container of another network, at its own gateway', ask: fromContainer('stranger', ofNetwork('b')), seen: KEPT },
-  { name: 'a container of another network, at the other gateway', ask: fromContainer('stranger', ofNetwork('a')), seen: KEPT },
+  {
+    name: 'a neighbour on another of its networks',
+    ask: fromContainer('friend', (_, version) => uplink(version)),
+    seen: GATEWAY,
+  },
+  {
+    name: "a container of another network, at the host's address",
+    ask: fromContainer('stranger', (_, version) => uplink(version)),
+    seen: KEPT,
+  },
+  {
+    name: 'a container of another network, at its own gateway',
+    ask: fromContainer('stranger', ofNetwork('b')),
+    seen: KEPT,
+  },
+  {
+    name: 'a container of another network, at the other gateway',
+    ask: fromContainer('stranger', ofNetwork('a')),
+    seen: KEPT,
+  },
 ];
 
 /** Bridged answers pass connection tracking: what a neighbour is answered comes back through the translation by itself. */
-const WITH_BRIDGE_NETFILTER: readonly Path[] = PATHS.filter(({ name }) => name === 'a neighbour').map((path) => ({ ...path, seen: KEPT }));
+const WITH_BRIDGE_NETFILTER: readonly Path[] = PATHS.filter(({ name }) => name === 'a neighbour').map((path) => ({
+  ...path,
+  seen: KEPT,
+}));
 
 /** The container has no IPv6: a relay in the engine passes on what comes over it. */
-const WITHOUT_IPV6: readonly Path[] = PATHS.filter(({ name }) => ['another host', 'the host, at its own address', 'the host, at 127.0.0.1 or [::1]', 'a container of another network, at the host\'s address'].includes(name)).map(
-  (path) => ({ ...path, seen: [path.seen[0], 'gateway', path.seen[2], 'gateway', path.seen[4], '-'] }),
-);
+const WITHOUT_IPV6: readonly Path[] = PATHS.filter(({ name }) =>
+  [
+    'another host',
+    'the host, at its own address',
+    'the host, at 127.0.0.1 or [::1]',
+    "a container of another network, at the host's address",
+  ].includes(name),
+).map((path) => ({ ...path, seen: [path.seen[0], 'gateway', path.seen[2], 'gateway', path.seen[4], '-'] }));
 
 function paths(list: readonly Path[], bridgeNetfilter: '0' | '1', dual: boolean): void {
   let world: World;
@@ -161,7 +225,8 @@ function paths(list: readonly Path[], bridgeNetfilter: '0' | '1', dual: boolean)
             const source = await world.packets.ask({ ...rest, protocol, port: HOST_PORT });
             if (source === '') return '-';
             // Relayed ones come over the version that the container has.
-            if (source === world.gateway('a', version) || (!dual && source === world.gateway('a', 4))) return client === source ? 'kept' : 'gateway';
+            if (source === world.gateway('a', version) || (!dual && source === world.gateway('a', 4)))
+              return client === source ? 'kept' : 'gateway';
             return source === client ? 'kept' : source;
           }),
         );

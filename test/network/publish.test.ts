@@ -28,7 +28,11 @@ function paths(bridgeNetfilter: string): void {
     await lab.createNetwork('b');
     web = await lab.join('web', ['a'], {
       portBindings: {
-        '80/tcp': [{ hostIp: '', hostPort: '8080' }, { hostIp: '127.0.0.1', hostPort: '8081' }, { hostIp: '192.0.2.1', hostPort: '8082' }],
+        '80/tcp': [
+          { hostIp: '', hostPort: '8080' },
+          { hostIp: '127.0.0.1', hostPort: '8081' },
+          { hostIp: '192.0.2.1', hostPort: '8082' },
+        ],
         '53/udp': [{ hostIp: '', hostPort: '5353' }],
       },
     });
@@ -47,7 +51,7 @@ function paths(bridgeNetfilter: string): void {
     assert.equal(await askUdp(outside, '192.0.2.1', 5353), '192.0.2.2');
   });
 
-  test("the host itself, at its own address and at 127.0.0.1", async () => {
+  test('the host itself, at its own address and at 127.0.0.1', async () => {
     assert.equal(await askTcp(undefined, '192.0.2.1', 8080), '192.0.2.1');
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
     assert.equal(await askTcp(undefined, '127.0.0.1', 8081), '172.18.0.1');
@@ -83,7 +87,8 @@ function paths(bridgeNetfilter: string): void {
     assert.equal(await askTcp(stranger.netns, '192.0.2.1', 8081), '');
     // Even to one that routes 127.0.0.1 to the host.
     const routed = (netns: string, via: string) => {
-      for (const name of ['all', 'eth0']) run('nsenter', `--net=${netns}`, 'sh', '-c', `echo 1 > /proc/sys/net/ipv4/conf/${name}/route_localnet`);
+      for (const name of ['all', 'eth0'])
+        run('nsenter', `--net=${netns}`, 'sh', '-c', `echo 1 > /proc/sys/net/ipv4/conf/${name}/route_localnet`);
       run('nsenter', `--net=${netns}`, 'ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local');
       run('nsenter', `--net=${netns}`, 'ip', 'route', 'del', 'local', '127.0.0.1', 'dev', 'lo', 'table', 'local');
       run('nsenter', `--net=${netns}`, 'ip', 'route', 'add', '127.0.0.0/8', 'via', via);
@@ -95,7 +100,7 @@ function paths(bridgeNetfilter: string): void {
     lab.serveTcp(undefined, 9999, '127.0.0.1');
     assert.equal(await askTcp(undefined, '127.0.0.1', 9999), '127.0.0.1');
     assert.equal(await askTcp(stranger.netns, '127.0.0.1', 8081), '');
-    assert.equal(await askTcp(stranger.netns, '127.0.0.1', 9999), '', 'nor any other server on the host\'s loopback');
+    assert.equal(await askTcp(stranger.netns, '127.0.0.1', 9999), '', "nor any other server on the host's loopback");
   });
 
   test('[::1], and IPv6 from another host to a container that has none', async () => {

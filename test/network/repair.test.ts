@@ -31,7 +31,10 @@ function scenarios(): void {
     // It takes milliseconds; a machine that has much else to do may take its time.
     const start = Date.now();
     while (!repairs.some((repair) => pattern.test(repair.what))) {
-      assert.ok(Date.now() - start < 10_000, `not repaired; repaired: ${repairs.map((repair) => repair.what).join('; ')}`);
+      assert.ok(
+        Date.now() - start < 10_000,
+        `not repaired; repaired: ${repairs.map((repair) => repair.what).join('; ')}`,
+      );
       await sleep(5);
     }
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080, { seconds: 10 }), '172.18.0.1');
@@ -43,12 +46,17 @@ function scenarios(): void {
     await isBack(/elements of the firewall table/);
     assert.equal(run('ip', 'link', 'set', lab.network('net').bridgeName, 'down').code, 0);
     await isBack(/bridge/);
-    assert.deepEqual(repairs.map(({ what }) => what).filter((what) => !/elements of the firewall table|bridge/.test(what)), []);
+    assert.deepEqual(
+      repairs.map(({ what }) => what).filter((what) => !/elements of the firewall table|bridge/.test(what)),
+      [],
+    );
     repairs.length = 0;
   }
 
   test('own changes are not taken for drift', async () => {
-    const other = await lab.join('other', ['net', 'bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] } });
+    const other = await lab.join('other', ['net', 'bridge'], {
+      portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] },
+    });
     await lab.service.leave(other.containerId);
     run('nft', 'add', 'table', 'ip', 'mine');
     run('nft', 'add', 'rule', 'inet', 'causeway', 'user', 'tcp', 'dport', '9', 'accept');
@@ -122,7 +130,10 @@ function scenarios(): void {
       run('ip', 'link', 'del', web.endpoints[0]!.hostIfname);
       run('ip', 'link', 'set', other.endpoints[0]!.hostIfname, 'nomaster');
     });
-    assert.deepEqual(lab.repairs.map(({ networkName, what }) => `${networkName}: ${what}`), ['net: the interface of container web on network net was deleted and is made anew']);
+    assert.deepEqual(
+      lab.repairs.map(({ networkName, what }) => `${networkName}: ${what}`),
+      ['net: the interface of container web on network net was deleted and is made anew'],
+    );
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.18.0.1');
     assert.equal(await askTcp(undefined, other.endpoints[0]!.ipv4, 80), '172.18.0.1');
   });

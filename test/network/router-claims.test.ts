@@ -13,7 +13,8 @@ import { Packets } from './packets.ts';
 
 const AWAY = { 4: '192.0.2.2', 6: '2001:db8::2' } as const;
 const ETHERTYPE = { 4: [8, 0], 6: [0x86, 0xdd] } as const;
-const u32 = (value: number): Buffer => Buffer.from([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
+const u32 = (value: number): Buffer =>
+  Buffer.from([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
 
 function scenarios(): void {
   const packets = new Packets();
@@ -23,7 +24,13 @@ function scenarios(): void {
   let old: Sandbox;
 
   before(async () => {
-    lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
+    lab = await Lab.start({
+      ipv6: true,
+      addressPools: [
+        { base: '10.210.0.0/16', size: 24 },
+        { base: 'fd00:210::/48', size: 64 },
+      ],
+    });
     lab.otherHost();
     // Frames pass no filter of IP on the bridge, as on most hosts: what is tried here does not rest on one.
     for (const name of ['ip', 'ip6']) run('sysctl', '-qw', `net.bridge.bridge-nf-call-${name}tables=0`);
@@ -43,20 +50,34 @@ function scenarios(): void {
     const route = RouteSocket.open();
     try {
       const { bridgeName } = lab.network(network);
-      const linkLocal = route.addresses(bridgeName).find(({ address, scope }) => scope === 'link' && address.includes(':'))?.address ?? '';
+      const linkLocal =
+        route.addresses(bridgeName).find(({ address, scope }) => scope === 'link' && address.includes(':'))?.address ??
+        '';
       return { mac: route.link(bridgeName)!.mac, linkLocal };
     } finally {
       route.close();
     }
   };
-  const frame = (version: 4 | 6, toMac: string, packet: Buffer) => Buffer.concat([macBytes(toMac), macBytes('02:00:00:00:66:66'), Buffer.from(ETHERTYPE[version]), packet]);
-  const gateway = (network: string, version: 4 | 6) => lab.network(network).pools.map((pool) => pool.gateway).find((one) => one.includes(':') === (version === 6))!;
+  const frame = (version: 4 | 6, toMac: string, packet: Buffer) =>
+    Buffer.concat([macBytes(toMac), macBytes('02:00:00:00:66:66'), Buffer.from(ETHERTYPE[version]), packet]);
+  const gateway = (network: string, version: 4 | 6) =>
+    lab
+      .network(network)
+      .pools.map((pool) => pool.gateway)
+      .find((one) => one.includes(':') === (version === 6))!;
 
   /** "I am the default router, addresses are made of fd66::/64, it is on this link, packets have 1280 bytes." */
   const advertise = (link: string, to = 'ff02::1', toMac = '33:33:00:00:00:01') => {
     const prefix = Buffer.concat([Buffer.from([3, 4, 64, 0xc0]), u32(3600), u32(3600), u32(0), ipBytes('fd66::')]);
     const elsewhere = Buffer.concat([Buffer.from([24, 2, 32, 0x08]), u32(3600), ipBytes('2001:db8::').subarray(0, 8)]); // a route, preferred
-    const options = Buffer.concat([Buffer.from([1, 1]), macBytes('02:00:00:00:66:66'), Buffer.from([5, 1, 0, 0]), u32(1280), prefix, elsewhere]);
+    const options = Buffer.concat([
+      Buffer.from([1, 1]),
+      macBytes('02:00:00:00:66:66'),
+      Buffer.from([5, 1, 0, 0]),
+      u32(1280),
+      prefix,
+      elsewhere,
+    ]);
     const advertisement = Buffer.concat([Buffer.from([134, 0, 0, 0, 64, 0x08, 0x07, 0x08]), u32(0), u32(0), options]);
     packets.injectFrame(claimer.netns, link, frame(6, toMac, encodeIcmp('fe80::6666', to, advertisement)));
   };
@@ -101,10 +122,24 @@ function scenarios(): void {
   };
   const redirect6 = () => {
     const target = neighbour.endpoints[0]!;
-    const message = Buffer.concat([Buffer.from([137, 0, 0, 0]), u32(0), ipBytes('fe80::6666'), ipBytes(AWAY[6]), Buffer.from([2, 1]), macBytes('02:00:00:00:66:66')]);
-    packets.injectFrame(claimer.netns, 'eth0', frame(6, target.mac, encodeIcmp(bridge('net').linkLocal, target.ipv6, message)));
+    const message = Buffer.concat([
+      Buffer.from([137, 0, 0, 0]),
+      u32(0),
+      ipBytes('fe80::6666'),
+      ipBytes(AWAY[6]),
+      Buffer.from([2, 1]),
+      macBytes('02:00:00:00:66:66'),
+    ]);
+    packets.injectFrame(
+      claimer.netns,
+      'eth0',
+      frame(6, target.mac, encodeIcmp(bridge('net').linkLocal, target.ipv6, message)),
+    );
   };
-  const ways = (): string[] => ([4, 6] as const).map((version) => /via (\S+)/.exec(inside(neighbour, 'ip', `-${version}`, 'route', 'get', AWAY[version]))?.[1] ?? '');
+  const ways = (): string[] =>
+    ([4, 6] as const).map(
+      (version) => /via (\S+)/.exec(inside(neighbour, 'ip', `-${version}`, 'route', 'get', AWAY[version]))?.[1] ?? '',
+    );
 
   test('nor does anybody go another way because it is told to in the name of its gateway', async () => {
     // Over IPv6 only a link-local router may redirect: it is made one.

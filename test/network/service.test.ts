@@ -13,11 +13,22 @@ if (enterTestHost(import.meta.url)) describe('the network service', scenarios);
 
 function interfaces(sandbox: Sandbox): string[] {
   const { out } = run('nsenter', `--net=${sandbox.netns}`, 'ip', '-o', '-4', 'addr', 'show');
-  return out.split('\n').filter((line) => line !== '').map((line) => line.split(/\s+/).slice(1, 4).filter((word) => word !== 'inet').join(' '));
+  return out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) =>
+      line
+        .split(/\s+/)
+        .slice(1, 4)
+        .filter((word) => word !== 'inet')
+        .join(' '),
+    );
 }
 
 function defaultRoute(sandbox: Sandbox): string {
-  return run('nsenter', `--net=${sandbox.netns}`, 'ip', 'route', 'show', 'default').out.trim().replace(' proto static', '');
+  return run('nsenter', `--net=${sandbox.netns}`, 'ip', 'route', 'show', 'default')
+    .out.trim()
+    .replace(' proto static', '');
 }
 
 function ruleset(): string {
@@ -48,15 +59,19 @@ function scenarios(): void {
     assert.equal(defaultRoute(app), 'default via 172.19.0.1 dev eth1');
   });
 
-  test('an interface on a network without IPv6 has none; what is made in the container later begins with the namespace\'s own default', async () => {
+  test("an interface on a network without IPv6 has none; what is made in the container later begins with the namespace's own default", async () => {
     await lab.createNetwork('old');
     await lab.createNetwork('dual', { enableIpv6: true });
     const app = await lab.join('app', ['old', 'dual']);
-    const disabled = (link: string) => run('nsenter', `--net=${app.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
-    const byNetwork = Object.fromEntries(app.endpoints.map((endpoint) => [endpoint.networkName, disabled(endpoint.ifname)]));
+    const disabled = (link: string) =>
+      run('nsenter', `--net=${app.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
+    const byNetwork = Object.fromEntries(
+      app.endpoints.map((endpoint) => [endpoint.networkName, disabled(endpoint.ifname)]),
+    );
     assert.deepEqual([byNetwork, disabled('default'), disabled('lo')], [{ old: '1', dual: '0' }, '0', '0']);
     const wilful = await lab.join('wilful', ['dual'], { sysctls: { 'net.ipv6.conf.default.disable_ipv6': '1' } });
-    const inside = (link: string) => run('nsenter', `--net=${wilful.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
+    const inside = (link: string) =>
+      run('nsenter', `--net=${wilful.netns}`, 'cat', `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`).out.trim();
     assert.deepEqual([inside(wilful.endpoints[0]!.ifname), inside('default')], ['0', '1']);
   });
 
@@ -86,7 +101,9 @@ function scenarios(): void {
   test('ports of a running container come and go', async () => {
     const app = await lab.join('app', ['bridge']);
     lab.serveTcp(app.netns, 80);
-    const wanted = [{ port: { port: 80, protocol: 'tcp' as const }, bindings: [{ hostIp: '127.0.0.1', hostPort: '8080' }] }];
+    const wanted = [
+      { port: { port: 80, protocol: 'tcp' as const }, bindings: [{ hostIp: '127.0.0.1', hostPort: '8080' }] },
+    ];
     const added = await lab.service.publish(app.containerId, wanted);
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080), '172.17.0.1');
     assert.equal(await askTcp(app.netns, '172.17.0.1', 8080), '', 'on 127.0.0.1 only');
@@ -97,13 +114,28 @@ function scenarios(): void {
     assert.doesNotMatch(ruleset(), /8080/);
     await lab.createNetwork('inside', { internal: true });
     const alone = await lab.join('alone', ['inside']);
-    await assert.rejects(lab.service.publish(alone.containerId, wanted), /on no network that ports can be published on/);
+    await assert.rejects(
+      lab.service.publish(alone.containerId, wanted),
+      /on no network that ports can be published on/,
+    );
   });
 
   test('what others hold is refused, and a refused join leaves nothing', async () => {
-    await lab.createNetwork('net', { ipam: { driver: 'default', options: null, pools: [{ subnet: '10.66.0.0/24', ipRange: '', gateway: '', auxAddresses: {} }] } });
-    await lab.join('one', [lab.connection('net', { ipv4: '10.66.0.10' })], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
-    const before = { ruleset: ruleset(), links: run('ip', '-o', 'link').out, zones: structuredClone(lab.resolver.zones) };
+    await lab.createNetwork('net', {
+      ipam: {
+        driver: 'default',
+        options: null,
+        pools: [{ subnet: '10.66.0.0/24', ipRange: '', gateway: '', auxAddresses: {} }],
+      },
+    });
+    await lab.join('one', [lab.connection('net', { ipv4: '10.66.0.10' })], {
+      portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] },
+    });
+    const before = {
+      ruleset: ruleset(),
+      links: run('ip', '-o', 'link').out,
+      zones: structuredClone(lab.resolver.zones),
+    };
     await assert.rejects(lab.join('two', [lab.connection('net', { ipv4: '10.66.0.10' })]), /Address already in use/);
     await assert.rejects(
       lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }),
@@ -111,15 +143,22 @@ function scenarios(): void {
     );
     await assert.rejects(lab.join('two', ['net'], { sysctls: { 'net.ipv4.no_such_thing': '1' } }), /no_such_thing/);
     lab.resolver.failNext = new Error('resolver is gone');
-    await assert.rejects(lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }), /resolver is gone/);
+    await assert.rejects(
+      lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }),
+      /resolver is gone/,
+    );
     lab.store.failNext = new Error('disk is full');
-    await assert.rejects(lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }), /disk is full/);
+    await assert.rejects(
+      lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } }),
+      /disk is full/,
+    );
     assert.equal(ruleset(), before.ruleset);
     assert.equal(run('ip', '-o', 'link').out, before.links);
     assert.equal(readdirSync(`${lab.dir}/netns`).length, 1);
     assert.equal(lab.store.sandboxes.size, 1);
     assert.equal(lab.resolver.views.size, 1);
-    const names = (zones: typeof before.zones) => [...zones.values()].map((zone) => Object.entries(zone.names).filter(([, one]) => one.a.length > 0));
+    const names = (zones: typeof before.zones) =>
+      [...zones.values()].map((zone) => Object.entries(zone.names).filter(([, one]) => one.a.length > 0));
     assert.deepEqual(names(lab.resolver.zones), names(before.zones));
     const two = await lab.join('two', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8082' }] } });
     assert.equal(two.endpoints[0]?.ipv4, '10.66.0.2');
@@ -167,11 +206,19 @@ function scenarios(): void {
   test('kill -9: another process takes over what lives, and removes what does not', async () => {
     await lab.createNetwork('net');
     const web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
-    const dead = await lab.join('dead', ['net', 'bridge'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] } });
+    const dead = await lab.join('dead', ['net', 'bridge'], {
+      portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8081' }] },
+    });
     lab.serveTcp(web.netns, 80);
     createNetns(`${lab.dir}/netns/0123456789ab`);
     const route = RouteSocket.open();
-    route.addVeth({ name: 'vethabcdef0', mac: hostInterfaceMac('vethabcdef0'), peerName: 'eth0', peerNetns: `${lab.dir}/netns/0123456789ab`, master: lab.network('net').bridgeName });
+    route.addVeth({
+      name: 'vethabcdef0',
+      mac: hostInterfaceMac('vethabcdef0'),
+      peerName: 'eth0',
+      peerNetns: `${lab.dir}/netns/0123456789ab`,
+      master: lab.network('net').bridgeName,
+    });
     route.close();
     const rulesBefore = ruleset();
     await lab.restart([web.containerId]);
@@ -184,7 +231,10 @@ function scenarios(): void {
     for (const endpoint of dead.endpoints) assert.doesNotMatch(links, new RegExp(endpoint.hostIfname));
     assert.doesNotMatch(ruleset(), /8081/);
     assert.match(rulesBefore, /8081/);
-    await assert.rejects(lab.join('late', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }), /already allocated/);
+    await assert.rejects(
+      lab.join('late', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } }),
+      /already allocated/,
+    );
     assert.equal((await lab.join('next', ['net'])).endpoints[0]?.ipv4, '172.18.0.3');
   });
 
@@ -241,7 +291,10 @@ function scenarios(): void {
     assert.equal(host.netns, '');
     assert.equal(readFileSync(`${lab.dir}/host.hostname`, 'utf8'), 'machine\n');
     assert.equal(readFileSync(`${lab.dir}/host.hosts`, 'utf8'), readFileSync('/etc/hosts', 'utf8'));
-    await assert.rejects(lab.service.connect(host.containerId, lab.connection('bridge')), /container sharing network namespace with another container or host/);
+    await assert.rejects(
+      lab.service.connect(host.containerId, lab.connection('bridge')),
+      /container sharing network namespace with another container or host/,
+    );
     await lab.service.leave(host.containerId);
     await lab.service.leave(none.containerId);
     assert.deepEqual(readdirSync(`${lab.dir}/netns`), []);
@@ -266,7 +319,10 @@ function scenarios(): void {
     assert.doesNotMatch(run('ip', '-o', 'link').out, /br-/);
     assert.doesNotMatch(ruleset(), /br-/);
     assert.equal((await lab.createNetwork('again')).pools[0]?.subnet, '172.18.0.0/16');
-    await assert.rejects(lab.service.removeNetwork(lab.network('bridge').id), /bridge is a pre-defined network and cannot be removed/);
+    await assert.rejects(
+      lab.service.removeNetwork(lab.network('bridge').id),
+      /bridge is a pre-defined network and cannot be removed/,
+    );
   });
 
   test('dual stack: both families inside, out, and published', async () => {
@@ -281,7 +337,11 @@ function scenarios(): void {
     assert.equal(await ping(two.netns, endpoint!.ipv6), true);
     assert.equal(await askTcp(outside, '2001:db8::1', 8080), '2001:db8::2');
     assert.equal(await askTcp(undefined, '2001:db8::1', 8080), '2001:db8::1');
-    assert.equal(await askTcp(two.netns, '2001:db8::1', 8080), two.endpoints[0]?.ipv6, 'bridged answers pass connection tracking here');
+    assert.equal(
+      await askTcp(two.netns, '2001:db8::1', 8080),
+      two.endpoints[0]?.ipv6,
+      'bridged answers pass connection tracking here',
+    );
     assert.equal(await askTcp(one.netns, '2001:db8::1', 8080), endpoint!.gateway6);
     assert.equal(await askTcp(two.netns, '2001:db8::2', 8000), '2001:db8::1');
     assert.equal(await askTcp(outside, endpoint!.ipv6, 80), '');

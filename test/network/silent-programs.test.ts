@@ -47,7 +47,10 @@ function scenarios(): void {
     run('iptables-nft', '-P', 'FORWARD', 'DROP');
     lab = await Lab.start();
     assert.equal(hasJump(), false);
-    assert.match(await warnings(), /no way for containers could be made in another firewall of this host: iptables-restore: broken/);
+    assert.match(
+      await warnings(),
+      /no way for containers could be made in another firewall of this host: iptables-restore: broken/,
+    );
     release();
     await eventually('the way is made', () => hasJump());
     await eventually('both kinds', () => run('ip6tables-nft', '-S').code === 0);
@@ -60,7 +63,10 @@ function scenarios(): void {
     lab = await Lab.start();
     assert.ok(existsSync(file('asked-iptables-nft-restore')));
     await lab.createNetwork('while-it-hangs');
-    assert.match(await warnings(), /no way for containers could be made in another firewall of this host: the program of iptables has not answered yet/);
+    assert.match(
+      await warnings(),
+      /no way for containers could be made in another firewall of this host: the program of iptables has not answered yet/,
+    );
     await lab.restart();
     assert.equal(hasJump(), false, 'it hangs all the time');
     release();
@@ -84,7 +90,12 @@ function scenarios(): void {
     run('nft', 'add chain inet firewalld others');
     await lab.createNetwork('more');
     assert.match(await warnings(), /firewalld has to be reloaded before its zone causeway counts/);
-    assert.equal(readFileSync(file('asked-firewall-cmd'), 'utf8').split('\n').filter((line) => line === '--reload').length, 1);
+    assert.equal(
+      readFileSync(file('asked-firewall-cmd'), 'utf8')
+        .split('\n')
+        .filter((line) => line === '--reload').length,
+      1,
+    );
   });
 
   test('who takes the way away again and again is named once, and it is put back more slowly', async () => {
@@ -109,7 +120,11 @@ function scenarios(): void {
       before('iptables-legacy', '');
       lab = await Lab.start();
       await eventually('the way is made', () => hasJump('iptables-legacy'));
-      const asked = () => readFileSync(file('asked-iptables-legacy'), 'utf8').trim().split('\n').filter((line) => line.includes('-S'));
+      const asked = () =>
+        readFileSync(file('asked-iptables-legacy'), 'utf8')
+          .trim()
+          .split('\n')
+          .filter((line) => line.includes('-S'));
       const whole = () => asked().filter((line) => !/-S (FORWARD|CAUSEWAY-FORWARD|DOCKER-USER 1)$/.test(line)).length;
       const look = async () => {
         const earlier = asked().length;
@@ -121,7 +136,10 @@ function scenarios(): void {
       for (let times = 0; times < 3; times++) await look();
       assert.equal(whole(), wholeOnes, 'but not the whole of it again');
       before('iptables-legacy', HANG);
-      assert.match(await warnings(), /whether iptables-legacy \(chain "ip filter FORWARD"\) drops traffic of containers was not evaluated: iptables-legacy does not answer/);
+      assert.match(
+        await warnings(),
+        /whether iptables-legacy \(chain "ip filter FORWARD"\) drops traffic of containers was not evaluated: iptables-legacy does not answer/,
+      );
     } finally {
       release();
       process.env['PATH'] = path;

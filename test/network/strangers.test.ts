@@ -29,7 +29,8 @@ function scenarios(): void {
     await lab?.stop();
     lab = undefined;
     for (const netns of [...made, OUTSIDE]) deleteNetns(netns);
-    for (const { ifname } of JSON.parse(run('ip', '-j', 'link').out) as { ifname: string }[]) if (ifname !== 'lo') run('ip', 'link', 'del', ifname);
+    for (const { ifname } of JSON.parse(run('ip', '-j', 'link').out) as { ifname: string }[])
+      if (ifname !== 'lo') run('ip', 'link', 'del', ifname);
     made = [];
   });
   const start = async (log?: Log): Promise<Lab> => {
@@ -39,15 +40,25 @@ function scenarios(): void {
     return lab;
   };
   const guest = (bridge: string, subnet = '10.77'): string => {
-    const netns = foreignContainer({ netns: `/run/strangers-${bridge}`, bridge, port: `p-${bridge}`, gateway: `${subnet}.0.1`, address: `${subnet}.0.2`, prefix6: `2001:db8:${subnet.split('.')[1]}` });
+    const netns = foreignContainer({
+      netns: `/run/strangers-${bridge}`,
+      bridge,
+      port: `p-${bridge}`,
+      gateway: `${subnet}.0.1`,
+      address: `${subnet}.0.2`,
+      prefix6: `2001:db8:${subnet.split('.')[1]}`,
+    });
     made.push(netns);
     lab?.serveTcp(netns, 80);
     return netns;
   };
   /** From outside to a guest, and from it to the outside. */
-  const passes = async (netns: string, subnet = '10.77') => [(await askTcp(OUTSIDE, `${subnet}.0.2`, 80)) !== '', (await askTcp(netns, '192.0.2.2', 8000)) !== ''];
+  const passes = async (netns: string, subnet = '10.77') => [
+    (await askTcp(OUTSIDE, `${subnet}.0.2`, 80)) !== '',
+    (await askTcp(netns, '192.0.2.2', 8000)) !== '',
+  ];
   const eventually = async (what: string, isSo: () => boolean): Promise<void> => {
-    for (const end = Date.now() + 20_000; !isSo(); ) {
+    for (const end = Date.now() + 20_000; !isSo();) {
       assert.ok(Date.now() < end, what);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -64,7 +75,11 @@ function scenarios(): void {
     assert.deepEqual([...(await passes(lan)), ...(await passes(hostOnly, '10.78'))], [false, false, false, false]);
     rmSync(join(engine.dir, 'forwarding'));
     await engine.restart();
-    assert.deepEqual([...(await passes(lan)), ...(await passes(hostOnly, '10.78'))], [false, false, false, false], 'the table alone tells too');
+    assert.deepEqual(
+      [...(await passes(lan)), ...(await passes(hostOnly, '10.78'))],
+      [false, false, false, false],
+      'the table alone tells too',
+    );
     await engine.withoutEngine(async () => sh('nft flush ruleset'));
     assert.deepEqual(await passes(lan), [false, false], 'and the note is there again');
   });
@@ -81,7 +96,10 @@ function scenarios(): void {
   test('have no moment in which they pass: what was there is on the disk and the table is written before forwarding is turned on', async () => {
     guest('lan0');
     const seen: string[] = [];
-    const look = (what: string) => seen.push(`${what}: forwarding ${isOn(FORWARD)}, dropped ${/ipv4 : goto strangers/.test(run('nft', 'list map inet causeway strangers').out)}`);
+    const look = (what: string) =>
+      seen.push(
+        `${what}: forwarding ${isOn(FORWARD)}, dropped ${/ipv4 : goto strangers/.test(run('nft', 'list map inet causeway strangers').out)}`,
+      );
     const info = (_fields: object, text: string): void => {
       if (text.startsWith('firewall table written')) look('written');
       if (text.startsWith('IP forwarding turned on')) look('turned on');
@@ -112,7 +130,9 @@ function scenarios(): void {
     const engine = await start();
     const web = guest('web0');
     assert.deepEqual(await passes(web), [true, true]);
-    sh('nft "table ip theirs { chain nat { type nat hook prerouting priority -100; tcp dport 9001 dnat to 10.77.0.2:80; }; }"');
+    sh(
+      'nft "table ip theirs { chain nat { type nat hook prerouting priority -100; tcp dport 9001 dnat to 10.77.0.2:80; }; }"',
+    );
     assert.equal(await askTcp(OUTSIDE, '192.0.2.1', 9001), '192.0.2.2', 'a published port of theirs');
     sh('nft delete table ip theirs');
     await engine.withoutEngine(async () => {
@@ -125,9 +145,21 @@ function scenarios(): void {
   test('do not pass between what was there and an interface that leads elsewhere and comes later, as that of a VPN', async () => {
     const lan = guest('lan0');
     await start();
-    sh('ip link add link uplink name vpn0 type macvlan mode private && ip addr add 10.5.0.1/24 dev vpn0 && ip link set vpn0 up');
-    run('nsenter', `--net=${OUTSIDE}`, 'sh', '-c', 'ip addr add 10.5.0.2/24 dev eth0 && ip route add 10.77.0.0/16 via 10.5.0.1');
-    assert.equal(run('nsenter', `--net=${OUTSIDE}`, 'ping', '-c', '1', '-W', '5', '10.5.0.1').code, 0, 'the cable is there');
+    sh(
+      'ip link add link uplink name vpn0 type macvlan mode private && ip addr add 10.5.0.1/24 dev vpn0 && ip link set vpn0 up',
+    );
+    run(
+      'nsenter',
+      `--net=${OUTSIDE}`,
+      'sh',
+      '-c',
+      'ip addr add 10.5.0.2/24 dev eth0 && ip route add 10.77.0.0/16 via 10.5.0.1',
+    );
+    assert.equal(
+      run('nsenter', `--net=${OUTSIDE}`, 'ping', '-c', '1', '-W', '5', '10.5.0.1').code,
+      0,
+      'the cable is there',
+    );
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '');
     assert.equal(await askTcp(lan, '10.5.0.2', 8000), '');
   });
@@ -137,11 +169,20 @@ function scenarios(): void {
     const engine = await start();
     assert.doesNotMatch((await engine.service.hostWarnings()).join('\n'), /are dropped/);
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '');
-    const warning = (await engine.service.hostWarnings()).find((text) => /^packets from uplink to lan0 are dropped \(IPv4, \d+ in the last hour\)/.test(text));
+    const warning = (await engine.service.hostWarnings()).find((text) =>
+      /^packets from uplink to lan0 are dropped \(IPv4, \d+ in the last hour\)/.test(text),
+    );
     sh('nft flush ruleset');
-    await eventually('the table is there again', () => run('nft', 'list', 'set', 'inet', 'causeway', 'dropped').code === 0);
+    await eventually(
+      'the table is there again',
+      () => run('nft', 'list', 'set', 'inet', 'causeway', 'dropped').code === 0,
+    );
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '');
-    assert.match((await engine.service.hostWarnings()).join('\n'), /^packets from uplink to lan0 are dropped/m, 'also by a table that was put back');
+    assert.match(
+      (await engine.service.hostWarnings()).join('\n'),
+      /^packets from uplink to lan0 are dropped/m,
+      'also by a table that was put back',
+    );
     assert.match(warning ?? '', /net\.ipv4\.ip_forward = 1 in a file in \/etc\/sysctl\.d/);
     sh(/next boot: (nft '[^']+')/.exec(warning!)![1]!);
     assert.equal(await askTcp(OUTSIDE, '10.77.0.2', 80), '192.0.2.2');
@@ -150,7 +191,16 @@ function scenarios(): void {
   test('pass from port to port of one bridge that was there, which is no forwarding, also where frames meet the filters of IP', async () => {
     for (const family of ['ip', 'ip6']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${family}tables`, '1');
     const lan = guest('lan0');
-    made.push(foreignContainer({ netns: '/run/strangers-second', bridge: 'lan0', port: 'p-second', gateway: '10.77.0.1', address: '10.77.0.3', prefix6: '2001:db8:77' }));
+    made.push(
+      foreignContainer({
+        netns: '/run/strangers-second',
+        bridge: 'lan0',
+        port: 'p-second',
+        gateway: '10.77.0.1',
+        address: '10.77.0.3',
+        prefix6: '2001:db8:77',
+      }),
+    );
     const engine = await start();
     await engine.createNetwork('six', { enableIpv6: true });
     const neighbours = () => Promise.all(['10.77.0.3', '2001:db8:77::3'].map((address) => askTcp(lan, address, 80)));
@@ -174,9 +224,18 @@ function scenarios(): void {
     await engine.createNetwork('six', { enableIpv6: true });
     assert.equal(isOn(FORWARD6), true);
     const web = guest('web0', '10.79');
-    const passes6 = async (netns: string, prefix: string) => [(await askTcp(OUTSIDE, `${prefix}::2`, 80)) !== '', (await askTcp(netns, '2001:db8::2', 8000)) !== ''];
-    assert.deepEqual([...(await passes6(lan, '2001:db8:77')), ...(await passes6(web, '2001:db8:79'))], [false, false, true, true]);
+    const passes6 = async (netns: string, prefix: string) => [
+      (await askTcp(OUTSIDE, `${prefix}::2`, 80)) !== '',
+      (await askTcp(netns, '2001:db8::2', 8000)) !== '',
+    ];
+    assert.deepEqual(
+      [...(await passes6(lan, '2001:db8:77')), ...(await passes6(web, '2001:db8:79'))],
+      [false, false, true, true],
+    );
     await engine.withoutEngine(async () => sh('nft flush ruleset'));
-    assert.deepEqual([...(await passes6(lan, '2001:db8:77')), ...(await passes6(web, '2001:db8:79'))], [false, false, true, true]);
+    assert.deepEqual(
+      [...(await passes6(lan, '2001:db8:77')), ...(await passes6(web, '2001:db8:79'))],
+      [false, false, true, true],
+    );
   });
 }

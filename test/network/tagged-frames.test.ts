@@ -16,7 +16,8 @@ const PORT = 5000;
 const option = (name: string, value: string) => ({ [`com.docker.network.bridge.${name}`]: value });
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const u16 = (...values: number[]): Buffer => Buffer.concat(values.map((value) => Buffer.from([value >> 8, value & 255])));
+const u16 = (...values: number[]): Buffer =>
+  Buffer.concat(values.map((value) => Buffer.from([value >> 8, value & 255])));
 const [IPV4, IPV6, ARP, VLAN, SERVICE_VLAN, PPPOE] = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x8864];
 
 /** What comes before an IP packet, after the addresses. */
@@ -26,7 +27,7 @@ const WRAPPINGS: Readonly<Record<string, (version: 4 | 6, length: number) => Buf
   'two priority tags': (version) => u16(SERVICE_VLAN, 0, VLAN, 0, ip(version)),
   'three priority tags': (version) => u16(VLAN, 0, VLAN, 0, VLAN, 0, ip(version)),
   'the tag of a VLAN': (version) => u16(VLAN, 7, ip(version)),
-  'PPPoE': (version, length) => u16(PPPOE, 0x1100, 1, length + 2, version === 4 ? 0x21 : 0x57),
+  PPPoE: (version, length) => u16(PPPOE, 0x1100, 1, length + 2, version === 4 ? 0x21 : 0x57),
   'a made-up protocol': () => u16(0x88b5),
   'a length (802.3)': (_, length) => u16(length),
 };
@@ -55,7 +56,13 @@ function scenarios(): void {
   let round = 0;
 
   before(async () => {
-    lab = await Lab.start({ ipv6: true, addressPools: [{ base: '10.210.0.0/16', size: 24 }, { base: 'fd00:210::/48', size: 64 }] });
+    lab = await Lab.start({
+      ipv6: true,
+      addressPools: [
+        { base: '10.210.0.0/16', size: 24 },
+        { base: 'fd00:210::/48', size: 64 },
+      ],
+    });
     outside = lab.otherHost();
     // As on most hosts: only the bridges that ask for it have their frames filtered.
     for (const name of ['ip', 'ip6']) run('sysctl', '-qw', `net.bridge.bridge-nf-call-${name}tables=0`);
@@ -63,7 +70,8 @@ function scenarios(): void {
     await lab.createNetwork('loud', { enableIpv6: true });
     await lab.createNetwork('inside', { enableIpv6: true, internal: true });
     for (const network of ['quiet', 'loud', 'inside']) {
-      for (const role of ['sender', 'neighbour']) sandboxes.set(`${network} ${role}`, await lab.join(`${network}-${role}`, [network]));
+      for (const role of ['sender', 'neighbour'])
+        sandboxes.set(`${network} ${role}`, await lab.join(`${network}-${role}`, [network]));
       packets.hearFrames(netns(`${network} neighbour`), 'eth0');
     }
     packets.hearFrames(outside, 'eth0');
@@ -74,7 +82,8 @@ function scenarios(): void {
   });
 
   const netns = (name: string) => sandboxes.get(name)!.netns;
-  const addressOf = (name: string, version: 4 | 6) => (version === 4 ? sandboxes.get(name)!.endpoints[0]!.ipv4 : sandboxes.get(name)!.endpoints[0]!.ipv6);
+  const addressOf = (name: string, version: 4 | 6) =>
+    version === 4 ? sandboxes.get(name)!.endpoints[0]!.ipv4 : sandboxes.get(name)!.endpoints[0]!.ipv6;
   const macOf = (name: string) => sandboxes.get(name)!.endpoints[0]!.mac;
   const bridgeMac = (network: string): string => {
     const route = RouteSocket.open();
@@ -86,39 +95,82 @@ function scenarios(): void {
   };
 
   /** A datagram in a frame from one to the MAC of another; its text. */
-  const send = (from: string, toMac: string, version: 4 | 6, destination: string, wrapping: (version: 4 | 6, length: number) => Buffer): string => {
+  const send = (
+    from: string,
+    toMac: string,
+    version: 4 | 6,
+    destination: string,
+    wrapping: (version: 4 | 6, length: number) => Buffer,
+  ): string => {
     const text = `<frame ${++round}>`;
-    const packet = encodeUdp({ source: addressOf(from, version), destination, sourcePort: 40_000 + round, destinationPort: PORT, text });
-    packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(toMac), macBytes(macOf(from)), wrapping(version, packet.length), packet]));
+    const packet = encodeUdp({
+      source: addressOf(from, version),
+      destination,
+      sourcePort: 40_000 + round,
+      destinationPort: PORT,
+      text,
+    });
+    packets.injectFrame(
+      netns(from),
+      'eth0',
+      Buffer.concat([macBytes(toMac), macBytes(macOf(from)), wrapping(version, packet.length), packet]),
+    );
     return text;
   };
   const sendAll = (from: string, toMac: string, destination: (version: 4 | 6) => string): Map<string, string> =>
-    new Map(([4, 6] as const).flatMap((version) => Object.entries(WRAPPINGS).map(([name, wrapping]) => [`IPv${version} behind ${name}`, send(from, toMac, version, destination(version), wrapping)])));
-  const arrived = (sent: Map<string, string>): string[] => [...sent].filter(([, text]) => packets.seen(text)).map(([name]) => name);
+    new Map(
+      ([4, 6] as const).flatMap((version) =>
+        Object.entries(WRAPPINGS).map(([name, wrapping]) => [
+          `IPv${version} behind ${name}`,
+          send(from, toMac, version, destination(version), wrapping),
+        ]),
+      ),
+    );
+  const arrived = (sent: Map<string, string>): string[] =>
+    [...sent].filter(([, text]) => packets.seen(text)).map(([name]) => name);
   /** ARP passes everywhere: once it is there, so is what was sent before it, if it can be. */
   const sendLast = (network: string): string => {
     const text = `<frame ${++round}>`;
     const [from, to] = [`${network} sender`, `${network} neighbour`];
-    const request = Buffer.concat([u16(1, IPV4), Buffer.from([6, 4]), u16(1), macBytes(macOf(from)), Buffer.from(addressOf(from, 4).split('.').map(Number)), Buffer.alloc(6), Buffer.from(addressOf(to, 4).split('.').map(Number))]);
-    packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(macOf(to)), macBytes(macOf(from)), u16(ARP), request, Buffer.from(text)]));
+    const request = Buffer.concat([
+      u16(1, IPV4),
+      Buffer.from([6, 4]),
+      u16(1),
+      macBytes(macOf(from)),
+      Buffer.from(addressOf(from, 4).split('.').map(Number)),
+      Buffer.alloc(6),
+      Buffer.from(addressOf(to, 4).split('.').map(Number)),
+    ]);
+    packets.injectFrame(
+      netns(from),
+      'eth0',
+      Buffer.concat([macBytes(macOf(to)), macBytes(macOf(from)), u16(ARP), request, Buffer.from(text)]),
+    );
     return text;
   };
   const reached = async (network: string): Promise<string[]> => {
-    const sent = sendAll(`${network} sender`, macOf(`${network} neighbour`), (version) => addressOf(`${network} neighbour`, version));
+    const sent = sendAll(`${network} sender`, macOf(`${network} neighbour`), (version) =>
+      addressOf(`${network} neighbour`, version),
+    );
     const last = sendLast(network);
     assert.ok(await packets.arrive([last]), 'ARP passes');
     return arrived(sent);
   };
-  const ALL = ([4, 6] as const).flatMap((version) => Object.keys(WRAPPINGS).map((name) => `IPv${version} behind ${name}`));
+  const ALL = ([4, 6] as const).flatMap((version) =>
+    Object.keys(WRAPPINGS).map((name) => `IPv${version} behind ${name}`),
+  );
 
   test('neighbours that are kept apart get none of it', async () => assert.deepEqual(await reached('quiet'), []));
-  test('neighbours that are not get all of it, as on any cable', async () => assert.deepEqual(await reached('loud'), ALL));
+  test('neighbours that are not get all of it, as on any cable', async () =>
+    assert.deepEqual(await reached('loud'), ALL));
 
   /** To all neighbours at once, by link-local addresses, in pieces. */
   const indirectly = async (network: string): Promise<string[]> => {
     const from = `${network} sender`;
     const { mac } = sandboxes.get(`${network} neighbour`)!.endpoints[0]!;
-    const linkLocal = /inet6 (fe80\S+)\//.exec(run('nsenter', `--net=${netns(`${network} neighbour`)}`, 'ip', '-6', 'addr', 'show', 'eth0').out)![1]!;
+    const linkLocal = /inet6 (fe80\S+)\//.exec(
+      run('nsenter', `--net=${netns(`${network} neighbour`)}`, 'ip', '-6', 'addr', 'show', 'eth0').out,
+    )![1]!;
     const plainly = (version: 4 | 6) => u16(ip(version));
     const goals: readonly [string, string, 4 | 6, string][] = [
       ['a broadcast', 'ff:ff:ff:ff:ff:ff', 4, '255.255.255.255'],
@@ -131,10 +183,19 @@ function scenarios(): void {
       ['a group over IPv6 to one', mac, 6, 'ff02::1'],
       ['a link-local address', mac, 6, linkLocal],
     ];
-    const sent = new Map(goals.map(([name, toMac, version, destination]) => [name, send(from, toMac, version, destination, plainly)]));
+    const sent = new Map(
+      goals.map(([name, toMac, version, destination]) => [name, send(from, toMac, version, destination, plainly)]),
+    );
     const text = `<frame ${++round}>`;
-    const whole = encodeUdp({ source: addressOf(from, 4), destination: addressOf(`${network} neighbour`, 4), sourcePort: 40_000 + round, destinationPort: PORT, text: `${' '.repeat(40 - text.length)}${text}` });
-    for (const piece of fragments(whole)) packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(mac), macBytes(macOf(from)), u16(IPV4), piece]));
+    const whole = encodeUdp({
+      source: addressOf(from, 4),
+      destination: addressOf(`${network} neighbour`, 4),
+      sourcePort: 40_000 + round,
+      destinationPort: PORT,
+      text: `${' '.repeat(40 - text.length)}${text}`,
+    });
+    for (const piece of fragments(whole))
+      packets.injectFrame(netns(from), 'eth0', Buffer.concat([macBytes(mac), macBytes(macOf(from)), u16(IPV4), piece]));
     sent.set('in fragments', text);
     const last = sendLast(network);
     assert.ok(await packets.arrive([last]), 'ARP passes');
@@ -149,11 +210,18 @@ function scenarios(): void {
   test('nor packets of the family that their network does not have', async () => {
     await lab.createNetwork('quiet4', { options: option('enable_icc', 'false') });
     await lab.createNetwork('quiet6', { enableIpv4: false, enableIpv6: true, options: option('enable_icc', 'false') });
-    for (const [network, version, [source, destination]] of [['quiet4', 6, ['fe80::1', 'fe80::2']], ['quiet6', 4, ['10.1.1.1', '10.1.1.2']]] as const) {
-      const [from, to] = [await lab.join(`${network}-sender`, [network]), await lab.join(`${network}-neighbour`, [network])];
+    for (const [network, version, [source, destination]] of [
+      ['quiet4', 6, ['fe80::1', 'fe80::2']],
+      ['quiet6', 4, ['10.1.1.1', '10.1.1.2']],
+    ] as const) {
+      const [from, to] = [
+        await lab.join(`${network}-sender`, [network]),
+        await lab.join(`${network}-neighbour`, [network]),
+      ];
       packets.hearFrames(to.netns, 'eth0');
       const addresses = Buffer.concat([macBytes(to.endpoints[0]!.mac), macBytes(from.endpoints[0]!.mac)]);
-      const inject = (text: string, ethertype: number, packet: Buffer) => packets.injectFrame(from.netns, 'eth0', Buffer.concat([addresses, u16(ethertype), packet, Buffer.from(text)]));
+      const inject = (text: string, ethertype: number, packet: Buffer) =>
+        packets.injectFrame(from.netns, 'eth0', Buffer.concat([addresses, u16(ethertype), packet, Buffer.from(text)]));
       const [text, last] = [`<frame ${++round}>`, `<frame ${++round}>`];
       inject('', ip(version), encodeUdp({ source, destination, sourcePort: 1, destinationPort: PORT, text }));
       inject(last, ARP, Buffer.alloc(28));
@@ -166,10 +234,18 @@ function scenarios(): void {
     await lab.restart();
     assert.deepEqual(await reached('quiet'), []);
     run('nft', 'delete table bridge causeway');
-    for (const until = Date.now() + 10_000; Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out); ) await sleep(10);
+    for (
+      const until = Date.now() + 10_000;
+      Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out);
+    )
+      await sleep(10);
     assert.deepEqual(await reached('quiet'), []);
     run('nft', 'flush ruleset');
-    for (const until = Date.now() + 10_000; Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out); ) await sleep(10);
+    for (
+      const until = Date.now() + 10_000;
+      Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out);
+    )
+      await sleep(10);
     assert.deepEqual(await reached('quiet'), []);
   });
 
@@ -180,7 +256,11 @@ function scenarios(): void {
       ['inside sender', 'inside', (version) => (version === 4 ? '192.0.2.2' : '2001:db8::2')],
     ];
     const sent = goals.map(([from, network, destination]) => sendAll(from, bridgeMac(network), destination));
-    const last = ([4, 6] as const).map((version) => send('loud sender', bridgeMac('loud'), version, version === 4 ? '192.0.2.2' : '2001:db8::2', () => u16(ip(version))));
+    const last = ([4, 6] as const).map((version) =>
+      send('loud sender', bridgeMac('loud'), version, version === 4 ? '192.0.2.2' : '2001:db8::2', () =>
+        u16(ip(version)),
+      ),
+    );
     assert.ok(await packets.arrive(last), 'the control arrives');
     assert.deepEqual(sent.flatMap(arrived), []);
   });

@@ -47,13 +47,38 @@ export interface Place {
   remove(): void;
 }
 
-const APPLETS = ['sh', 'true', 'cat', 'echo', 'sleep', 'head', 'dd', 'seq', 'yes', 'stty', 'id', 'ls', 'mount', 'grep', 'kill', 'wc', 'sha256sum', 'ulimit', 'hostname', 'ps', 'touch', 'usleep', 'tail'];
+const APPLETS = [
+  'sh',
+  'true',
+  'cat',
+  'echo',
+  'sleep',
+  'head',
+  'dd',
+  'seq',
+  'yes',
+  'stty',
+  'id',
+  'ls',
+  'mount',
+  'grep',
+  'kill',
+  'wc',
+  'sha256sum',
+  'ulimit',
+  'hostname',
+  'ps',
+  'touch',
+  'usleep',
+  'tail',
+];
 
 export function makePlace(options: { runtime?: 'crun' | 'runc'; prefix?: string } = {}): Place {
   leaveHybridCgroups();
   const directory = mkdtempSync(join(tmpdir(), options.prefix ?? 'causeway-oci-'));
   const rootfs = join(directory, 'rootfs');
-  for (const path of ['bin', 'proc', 'sys', 'dev', 'etc', 'tmp', 'root']) mkdirSync(join(rootfs, path), { recursive: true });
+  for (const path of ['bin', 'proc', 'sys', 'dev', 'etc', 'tmp', 'root'])
+    mkdirSync(join(rootfs, path), { recursive: true });
   cpSync('/usr/bin/busybox', join(rootfs, 'bin/busybox'));
   for (const applet of APPLETS) symlinkSync('busybox', join(rootfs, 'bin', applet));
   writeFileSync(join(rootfs, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nweb:x:33:33::/tmp:/bin/sh\n');
@@ -140,14 +165,22 @@ export function makeRecord(command: string | readonly string[], changes: Changes
   return record;
 }
 
-export function makeSpec(place: { rootfs: string }, record: ContainerRecord, changes: Partial<SpecInput> = {}): OciSpec {
+export function makeSpec(
+  place: { rootfs: string },
+  record: ContainerRecord,
+  changes: Partial<SpecInput> = {},
+): OciSpec {
   const spec = buildSpec({
     record,
     rootfs: place.rootfs,
     user: { uid: 0, gid: 0, additionalGids: [] },
     env: ['PATH=/bin', 'HOSTNAME=box', 'HOME=/root'],
     mounts: record.mounts,
-    fileSources: new Set(record.mounts.map(({ source }) => source).filter((source) => statSync(source, { throwIfNoEntry: false })?.isFile())),
+    fileSources: new Set(
+      record.mounts
+        .map(({ source }) => source)
+        .filter((source) => statSync(source, { throwIfNoEntry: false })?.isFile()),
+    ),
     files: { hosts: '', hostname: '', resolvConf: '' },
     hostname: 'box',
     domainname: '',
@@ -169,7 +202,15 @@ export function makeSpec(place: { rootfs: string }, record: ContainerRecord, cha
 export async function runContainer(
   place: Place,
   command: string | readonly string[],
-  options: { changes?: Changes; input?: Partial<SpecInput>; stdin?: Buffer; runtime?: string; logPath?: string; logMaxBytes?: number; keep?: boolean } = {},
+  options: {
+    changes?: Changes;
+    input?: Partial<SpecInput>;
+    stdin?: Buffer;
+    runtime?: string;
+    logPath?: string;
+    logMaxBytes?: number;
+    keep?: boolean;
+  } = {},
 ) {
   const record = makeRecord(command, options.changes);
   const spec = makeSpec(place, record, options.input);

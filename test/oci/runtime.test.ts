@@ -16,21 +16,47 @@ const asRoot = process.getuid?.() === 0;
 const sleepMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const STDIN = { process: { openStdin: true, stdinOnce: true } };
 
-async function createIn(place: Place, script: string, changes: Parameters<typeof makeRecord>[1] = {}, logPath: string | null = null) {
+async function createIn(
+  place: Place,
+  script: string,
+  changes: Parameters<typeof makeRecord>[1] = {},
+  logPath: string | null = null,
+) {
   const record = makeRecord(script, changes);
   const { tty, openStdin, stdinOnce } = record.spec.process;
   const bundle = join(place.directory, 'bundles', record.id);
-  const { pid } = await place.runtime.create({ id: record.id, bundle, spec: makeSpec(place, record), runtime: '', tty, openStdin, stdinOnce, logPath });
+  const { pid } = await place.runtime.create({
+    id: record.id,
+    bundle,
+    spec: makeSpec(place, record),
+    runtime: '',
+    tty,
+    openStdin,
+    stdinOnce,
+    logPath,
+  });
   return { id: record.id, record, bundle, pid, exited: exitOf(place.runtime, record.id) };
 }
 
 const execProcess = (record: ReturnType<typeof makeRecord>, script: string, tty = false) =>
-  buildExecProcess({ record, args: ['sh', '-c', script], env: ['PATH=/bin'], cwd: '/tmp', tty, privileged: false, user: { uid: 0, gid: 0, additionalGids: [] } });
+  buildExecProcess({
+    record,
+    args: ['sh', '-c', script],
+    env: ['PATH=/bin'],
+    cwd: '/tmp',
+    tty,
+    privileged: false,
+    user: { uid: 0, gid: 0, additionalGids: [] },
+  });
 
 /** Everything of ours that is left of a container. */
 function remains(place: Place, id: string): string[] {
   const left = [...cgroupMounts().controllers.values()].map((root) => join(root, 'causeway-test', id));
-  left.push(join(place.directory, 'bundles', id), join(place.directory, 'state/exits', id), join(place.directory, 'state/containers', `${id}.json`));
+  left.push(
+    join(place.directory, 'bundles', id),
+    join(place.directory, 'state/exits', id),
+    join(place.directory, 'state/containers', `${id}.json`),
+  );
   left.push(join(place.directory, 'state/runtimes/crun', id), join(place.directory, 'state/runtimes/runc', id));
   const processes = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(id));
   return [...left.filter((path) => existsSync(path)), ...processes];
@@ -83,11 +109,21 @@ for (const kind of ['crun', 'runc'] as const) {
     });
 
     test('programs that cannot be run', async () => {
-      const failure = async (argv: string[]) => runContainer(place, argv).then(() => assert.fail('it ran'), (error: { message: string; exitCode: number; kind: string }) => error);
+      const failure = async (argv: string[]) =>
+        runContainer(place, argv).then(
+          () => assert.fail('it ran'),
+          (error: { message: string; exitCode: number; kind: string }) => error,
+        );
       const missing = await failure(['nosuch']);
-      assert.match(missing.message, /^failed to create task for container: .*exec: "nosuch": executable file not found in \$PATH: unknown$/);
+      assert.match(
+        missing.message,
+        /^failed to create task for container: .*exec: "nosuch": executable file not found in \$PATH: unknown$/,
+      );
       assert.deepEqual([missing.exitCode, missing.kind], [127, 'invalid']);
-      assert.match((await failure(['/bin/nosuch'])).message, /exec: "\/bin\/nosuch": stat \/bin\/nosuch: no such file or directory/);
+      assert.match(
+        (await failure(['/bin/nosuch'])).message,
+        /exec: "\/bin\/nosuch": stat \/bin\/nosuch: no such file or directory/,
+      );
       const refused = await failure(['/bin/plain']);
       assert.match(refused.message, /exec: "\/bin\/plain": permission denied/);
       assert.equal(refused.exitCode, 126);
@@ -100,40 +136,76 @@ for (const kind of ['crun', 'runc'] as const) {
       const { id, record } = await createIn(place, 'sleep 100');
       await place.runtime.start(id);
       for (let round = 0; round < 5; round++) {
-        const exec = await place.runtime.exec(id, `e${round}`, { process: execProcess(record, `echo o${round}; echo e${round} >&2; pwd; exit ${round}`), tty: false, stdin: false, attach: true });
+        const exec = await place.runtime.exec(id, `e${round}`, {
+          process: execProcess(record, `echo o${round}; echo e${round} >&2; pwd; exit ${round}`),
+          tty: false,
+          stdin: false,
+          attach: true,
+        });
         const { stdout, stderr } = await collect(exec.session!);
-        assert.deepEqual([String(stdout), String(stderr), await exec.exited], [`o${round}\n/tmp\n`, `e${round}\n`, round]);
+        assert.deepEqual(
+          [String(stdout), String(stderr), await exec.exited],
+          [`o${round}\n/tmp\n`, `e${round}\n`, round],
+        );
       }
-      const reader = await place.runtime.exec(id, 'reader', { process: execProcess(record, 'cat; echo end'), tty: false, stdin: true, attach: true });
+      const reader = await place.runtime.exec(id, 'reader', {
+        process: execProcess(record, 'cat; echo end'),
+        tty: false,
+        stdin: true,
+        attach: true,
+      });
       const output = collect(reader.session!);
       await reader.session!.writeStdin(Buffer.from('hello\n'));
       await reader.session!.closeStdin();
       assert.equal(String((await output).stdout), 'hello\nend\n');
-      const silent = await place.runtime.exec(id, 'silent', { process: execProcess(record, 'exit 9'), tty: false, stdin: false, attach: false });
+      const silent = await place.runtime.exec(id, 'silent', {
+        process: execProcess(record, 'exit 9'),
+        tty: false,
+        stdin: false,
+        attach: false,
+      });
       assert.equal(silent.session, null);
       assert.equal(await silent.exited, 9);
-      const long = await place.runtime.exec(id, 'long', { process: execProcess(record, 'sleep 100'), tty: false, stdin: false, attach: false });
+      const long = await place.runtime.exec(id, 'long', {
+        process: execProcess(record, 'sleep 100'),
+        tty: false,
+        stdin: false,
+        attach: false,
+      });
       assert.ok(place.runtime.processes(id).includes(long.pid));
       assert.ok(long.kill(9));
       assert.equal(await long.exited, 137);
       const process = { ...execProcess(record, ''), args: ['nosuch'] };
-      await assert.rejects(place.runtime.exec(id, 'missing', { process, tty: false, stdin: false, attach: true }), (error: { message: string; exitCode: number }) => {
-        assert.match(error.message, /^OCI runtime exec failed: exec failed: unable to start container process: exec: "nosuch": executable file not found in \$PATH/);
-        return error.exitCode === 127;
-      });
+      await assert.rejects(
+        place.runtime.exec(id, 'missing', { process, tty: false, stdin: false, attach: true }),
+        (error: { message: string; exitCode: number }) => {
+          assert.match(
+            error.message,
+            /^OCI runtime exec failed: exec failed: unable to start container process: exec: "nosuch": executable file not found in \$PATH/,
+          );
+          return error.exitCode === 127;
+        },
+      );
       assert.deepEqual(readdirSync(join(place.directory, 'bundles', id, 'exec')), []);
       await place.runtime.delete(id, { force: true });
       assert.deepEqual(remains(place, id), []);
     });
 
     test('a terminal: size, carriage returns, exec with one of its own', async () => {
-      const { id, record, exited } = await createIn(place, 'read x; stty size; echo got $x', { process: { tty: true, openStdin: true } });
+      const { id, record, exited } = await createIn(place, 'read x; stty size; echo got $x', {
+        process: { tty: true, openStdin: true },
+      });
       const session = await place.runtime.attach(id);
       const output = collect(session);
       await place.runtime.start(id);
       place.runtime.resize(id, 33, 101);
       await sleepMs(30);
-      const exec = await place.runtime.exec(id, 'tty', { process: execProcess(record, 'read y; stty size', true), tty: true, stdin: true, attach: true });
+      const exec = await place.runtime.exec(id, 'tty', {
+        process: execProcess(record, 'read y; stty size', true),
+        tty: true,
+        stdin: true,
+        attach: true,
+      });
       const execOutput = collect(exec.session!);
       exec.resize(44, 102);
       await sleepMs(30);
@@ -173,7 +245,13 @@ for (const kind of ['crun', 'runc'] as const) {
       await place.runtime.start(ending.id);
       place.runtime.close();
       await sleepMs(500);
-      const again = new Runtime({ runtimes: { crun: '/usr/bin/crun', runc: '/usr/sbin/runc' }, defaultRuntime: kind, conmonPath: '/usr/bin/conmon', stateDir: join(place.directory, 'state'), log: silentLog });
+      const again = new Runtime({
+        runtimes: { crun: '/usr/bin/crun', runc: '/usr/sbin/runc' },
+        defaultRuntime: kind,
+        conmonPath: '/usr/bin/conmon',
+        stateDir: join(place.directory, 'state'),
+        log: silentLog,
+      });
       (place as { runtime: Runtime }).runtime = again;
       assert.deepEqual(again.knownIds().sort(), [running.id, ending.id, unstarted.id].sort());
       const ended = await again.recover(ending.id);
@@ -203,7 +281,11 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
 
   test('several sessions get the same output; one that only listens does not end stdin', async () => {
     const { id, exited } = await createIn(place, 'echo one; cat', STDIN);
-    const [first, second, listener] = [await place.runtime.attach(id), await place.runtime.attach(id), await place.runtime.attach(id, { stdin: false })];
+    const [first, second, listener] = [
+      await place.runtime.attach(id),
+      await place.runtime.attach(id),
+      await place.runtime.attach(id, { stdin: false }),
+    ];
     const outputs = [collect(first), collect(second)];
     await place.runtime.start(id);
     await sleepMs(50);
@@ -238,7 +320,10 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     void session.closeStdin();
     session.detach();
     assert.equal((await exited).code, 3);
-    assert.match(readFileSync(join(place.rootfs, 'tmp/sum'), 'utf8'), new RegExp(createHash('sha256').update(stdin).digest('hex')));
+    assert.match(
+      readFileSync(join(place.rootfs, 'tmp/sum'), 'utf8'),
+      new RegExp(createHash('sha256').update(stdin).digest('hex')),
+    );
     await place.runtime.delete(id);
   });
 
@@ -282,13 +367,24 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     const logPath = join(place.directory, 'a.log');
     await runContainer(place, 'echo out; echo err >&2; printf open', { logPath });
     const frames: string[] = [];
-    for await (const batch of readLog(logPath, { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n })) frames.push(...batch.map((frame) => `${frame.stream} ${frame.data}`));
+    for await (const batch of readLog(logPath, {
+      stdout: true,
+      stderr: true,
+      follow: false,
+      tail: -1,
+      sinceNs: 0n,
+      untilNs: 0n,
+    }))
+      frames.push(...batch.map((frame) => `${frame.stream} ${frame.data}`));
     assert.deepEqual(frames.sort(), ['stderr err\n', 'stdout open', 'stdout out\n']);
     const limited = join(place.directory, 'b.log');
     await runContainer(place, 'seq 1 20000', { logPath: limited, logMaxBytes: 100_000 });
     assert.ok(readFileSync(limited).length <= 100_000);
     assert.match(readFileSync(limited, 'utf8'), / F 20000\n$/);
-    await assert.rejects(runContainer(place, 'true', { logPath: join(place.directory, 'a:b.log') }), /must not contain a colon/);
+    await assert.rejects(
+      runContainer(place, 'true', { logPath: join(place.directory, 'a:b.log') }),
+      /must not contain a colon/,
+    );
   });
 
   test('the conmon that stays is a fork: what its start-up read in is not resident in each', async () => {
@@ -299,7 +395,8 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     };
     const conmon = parentOf(pid);
     assert.notEqual(parentOf(conmon), process.pid);
-    const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${conmon}/status`, 'latin1'))?.[1]);
+    const kib = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${conmon}/status`, 'latin1'))?.[1]);
     assert.ok(kib('RssFile') < 3000, `${kib('RssFile')} KiB of files are resident in conmon`);
     await place.runtime.delete(id, { force: true });
     assert.deepEqual(remains(place, id), []);
@@ -314,7 +411,9 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
 
   test('the end of a container costs no look at every process of the host', async () => {
     const MANY = 1 << 20;
-    const others = Array.from({ length: 8 }, () => spawn('sleep', ['1000', ...Array.from({ length: 8 }, () => '0'.repeat(MANY / 64))]));
+    const others = Array.from({ length: 8 }, () =>
+      spawn('sleep', ['1000', ...Array.from({ length: 8 }, () => '0'.repeat(MANY / 64))]),
+    );
     const readBytes = (): number => Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'latin1'))![1]);
     try {
       const { id, exited } = await createIn(place, 'true');
@@ -340,7 +439,9 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
   });
 
   test('out of memory is told apart from a kill', async () => {
-    const { exit } = await runContainer(place, "x=a; while :; do x=$x$x; done", { changes: { resources: { memoryBytes: 16 << 20 } } });
+    const { exit } = await runContainer(place, 'x=a; while :; do x=$x$x; done', {
+      changes: { resources: { memoryBytes: 16 << 20 } },
+    });
     assert.deepEqual([exit.code, exit.oomKilled], [137, true]);
     const { id, exited } = await createIn(place, 'sleep 100');
     await place.runtime.start(id);
@@ -350,10 +451,19 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     await place.runtime.delete(id);
   });
 
-  test('in the host\'s pid namespace, what the first process leaves behind is ended too', async () => {
+  test("in the host's pid namespace, what the first process leaves behind is ended too", async () => {
     const record = makeRecord('sleep 1000 & exit 0');
     const spec = makeSpec(place, record, { pid: 'host' });
-    await place.runtime.create({ id: record.id, bundle: join(place.directory, 'bundles', record.id), spec, runtime: '', tty: false, openStdin: false, stdinOnce: false, logPath: null });
+    await place.runtime.create({
+      id: record.id,
+      bundle: join(place.directory, 'bundles', record.id),
+      spec,
+      runtime: '',
+      tty: false,
+      openStdin: false,
+      stdinOnce: false,
+      logPath: null,
+    });
     const exited = exitOf(place.runtime, record.id);
     await place.runtime.start(record.id);
     assert.equal((await exited).code, 0);
@@ -367,7 +477,12 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
   test('a running container is deleted only by force, with its execs; an absent one is deleted', async () => {
     const { id, record } = await createIn(place, 'sleep 100');
     await place.runtime.start(id);
-    const exec = await place.runtime.exec(id, 'e', { process: execProcess(record, 'sleep 100'), tty: false, stdin: false, attach: true });
+    const exec = await place.runtime.exec(id, 'e', {
+      process: execProcess(record, 'sleep 100'),
+      tty: false,
+      stdin: false,
+      attach: true,
+    });
     await assert.rejects(place.runtime.delete(id), { kind: 'conflict' });
     await place.runtime.delete(id, { force: true });
     assert.deepEqual(remains(place, id), []);
@@ -387,27 +502,59 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
 
   test('programs that are not installed are named', async () => {
     const make = (runtime: string, conmonPath: string) =>
-      new Runtime({ runtimes: { x: runtime }, defaultRuntime: 'x', conmonPath, stateDir: join(place.directory, 'other'), log: silentLog });
+      new Runtime({
+        runtimes: { x: runtime },
+        defaultRuntime: 'x',
+        conmonPath,
+        stateDir: join(place.directory, 'other'),
+        log: silentLog,
+      });
     const attempt = async (runtime: Runtime) => {
       const record = makeRecord('true');
       try {
-        await runtime.create({ id: record.id, bundle: join(place.directory, 'bundles', record.id), spec: makeSpec(place, record), runtime: '', tty: false, openStdin: false, stdinOnce: false, logPath: null });
+        await runtime.create({
+          id: record.id,
+          bundle: join(place.directory, 'bundles', record.id),
+          spec: makeSpec(place, record),
+          runtime: '',
+          tty: false,
+          openStdin: false,
+          stdinOnce: false,
+          logPath: null,
+        });
       } finally {
         runtime.close();
         assert.deepEqual(remains(place, record.id), []);
       }
     };
-    await assert.rejects(attempt(make('/usr/bin/crun', '/nowhere/conmon')), /cannot run \/nowhere\/conmon: no such program; install the package "conmon"/);
-    await assert.rejects(attempt(make('/nowhere/crun', '/usr/bin/conmon')), /cannot run \/nowhere\/crun: no such program; install the package "crun"/);
+    await assert.rejects(
+      attempt(make('/usr/bin/crun', '/nowhere/conmon')),
+      /cannot run \/nowhere\/conmon: no such program; install the package "conmon"/,
+    );
+    await assert.rejects(
+      attempt(make('/nowhere/crun', '/usr/bin/conmon')),
+      /cannot run \/nowhere\/crun: no such program; install the package "crun"/,
+    );
     assert.match((await make('/nowhere/runc', '/usr/bin/conmon').probe())!, /install the package "runc"/);
-    await assert.rejects(runContainer(place, 'true', { runtime: 'kata' }), { message: 'unknown or invalid runtime name: kata' });
+    await assert.rejects(runContainer(place, 'true', { runtime: 'kata' }), {
+      message: 'unknown or invalid runtime name: kata',
+    });
   });
 
-  test('a path that is not one container\'s cgroup is refused before anything happens', async () => {
+  test("a path that is not one container's cgroup is refused before anything happens", async () => {
     const record = makeRecord('true');
     for (const cgroupsPath of ['', '/', '/causeway', `/causeway/../${record.id}`, record.id, '/a//b']) {
       await assert.rejects(
-        place.runtime.create({ id: record.id, bundle: join(place.directory, 'bundles', record.id), spec: makeSpec(place, record, { cgroupsPath }), runtime: '', tty: false, openStdin: false, stdinOnce: false, logPath: null }),
+        place.runtime.create({
+          id: record.id,
+          bundle: join(place.directory, 'bundles', record.id),
+          spec: makeSpec(place, record, { cgroupsPath }),
+          runtime: '',
+          tty: false,
+          openStdin: false,
+          stdinOnce: false,
+          logPath: null,
+        }),
         /not the path of a container's own cgroup/,
       );
     }

@@ -15,7 +15,7 @@ const JUMPS: Readonly<Record<number, (a: number, k: number) => boolean>> = {
   0x15: (a, k) => a === k,
   0x25: (a, k) => a > k,
   0x35: (a, k) => a >= k,
-  0x45: (a, k) => ((a & k) >>> 0) !== 0,
+  0x45: (a, k) => (a & k) >>> 0 !== 0,
 };
 
 /** The filter's return value, as SECCOMP_RET_* with its data. Throws for instructions that no seccomp filter has. */
@@ -42,6 +42,13 @@ export function runFilter(filter: Buffer, call: SeccompCall): number {
 /** 'allow', 'errno 1', 'kill', ... */
 export function describeAction(value: number): string {
   const action = (value & 0xffff0000) >>> 0;
-  const names: Readonly<Record<number, string>> = { 0x7fff0000: 'allow', 0x50000: `errno ${value & 0xffff}`, 0x80000000: 'kill process', 0: 'kill', 0x30000: 'trap', 0x7ffc0000: 'log' };
+  const names: Readonly<Record<number, string>> = {
+    0x7fff0000: 'allow',
+    0x50000: `errno ${value & 0xffff}`,
+    0x80000000: 'kill process',
+    0: 'kill',
+    0x30000: 'trap',
+    0x7ffc0000: 'log',
+  };
   return names[action] ?? `0x${value.toString(16)}`;
 }

@@ -50,13 +50,23 @@ describe('confinement beside dockerd 28.5', { skip }, () => {
   test('every system call does what the filter says, and no more', (context) => {
     const { filtered, unfiltered } = collectCalls(engine.url);
     const spec = makeSpec({ rootfs: '/' }, makeRecord('true'));
-    const filter = Buffer.from(new SeccompCache(silentLog).apply(spec as OciSpec).annotations!['run.oci.seccomp_bpf_data']!, 'base64');
+    const filter = Buffer.from(
+      new SeccompCache(silentLog).apply(spec as OciSpec).annotations!['run.oci.seccomp_bpf_data']!,
+      'base64',
+    );
     const wrong: string[] = [];
     for (const [name, { number, args = [], i386 = false }] of Object.entries(PROBED)) {
-      const words = Array.from({ length: 6 }, (_, position) => BigInt.asUintN(i386 ? 32 : 64, BigInt(args[position] ?? -1)));
-      const verdict = describeAction(runFilter(filter, { architecture: i386 ? 0x40000003 : 0xc000003e, number, args: words }));
+      const words = Array.from({ length: 6 }, (_, position) =>
+        BigInt.asUintN(i386 ? 32 : 64, BigInt(args[position] ?? -1)),
+      );
+      const verdict = describeAction(
+        runFilter(filter, { architecture: i386 ? 0x40000003 : 0xc000003e, number, args: words }),
+      );
       const expected = verdict === 'allow' ? unfiltered[name] : verdict;
-      if (filtered[name] !== expected) wrong.push(`${name}: the filter says ${verdict}, what came is ${filtered[name]}, without a filter ${unfiltered[name]}`);
+      if (filtered[name] !== expected)
+        wrong.push(
+          `${name}: the filter says ${verdict}, what came is ${filtered[name]}, without a filter ${unfiltered[name]}`,
+        );
     }
     context.diagnostic(`${Object.keys(PROBED).length} calls tried with and without the filter`);
     assert.deepEqual(wrong, []);
@@ -65,24 +75,38 @@ describe('confinement beside dockerd 28.5', { skip }, () => {
 
 test('the profile allows what dockerd 28.5 allows, and less of socket', () => {
   const available = capabilitiesOfMask('1ffffffffff');
-  const sets: Readonly<Record<string, [string[], string[]]>> = { 'docker run': [[], []], '--cap-add SYS_ADMIN': [['SYS_ADMIN'], []], '--cap-add ALL': [['ALL'], []], '--cap-drop ALL': [[], ['ALL']] };
+  const sets: Readonly<Record<string, [string[], string[]]>> = {
+    'docker run': [[], []],
+    '--cap-add SYS_ADMIN': [['SYS_ADMIN'], []],
+    '--cap-add ALL': [['ALL'], []],
+    '--cap-drop ALL': [[], ['ALL']],
+  };
   for (const [options, [add, drop]] of Object.entries(sets)) {
     const theirs = recorded.specs[options]!.seccomp;
     const profile = defaultSeccomp(resolveCapabilities({ privileged: false, add, drop, available }), 'amd64');
     const ours = decisions(profile);
     // AF_ALG (38) is the kernel's crypto, which no container needs and which has let some out; Docker blocks it from 29 on.
-    assert.equal(ours['socket'], 'allowed if argument 0 < 38 or allowed if argument 0 = 39 or allowed if argument 0 > 40');
+    assert.equal(
+      ours['socket'],
+      'allowed if argument 0 < 38 or allowed if argument 0 = 39 or allowed if argument 0 > 40',
+    );
     assert.deepEqual({ ...ours, socket: decisions(theirs)['socket'] }, decisions(theirs), options);
-    assert.deepEqual([profile.defaultAction, profile.defaultErrnoRet, profile.architectures], [theirs.defaultAction, theirs.defaultErrnoRet, theirs.architectures]);
+    assert.deepEqual(
+      [profile.defaultAction, profile.defaultErrnoRet, profile.architectures],
+      [theirs.defaultAction, theirs.defaultErrnoRet, theirs.architectures],
+    );
   }
 });
 
-test('hidden and read-only paths and device rules are dockerd 28.5\'s', () => {
+test("hidden and read-only paths and device rules are dockerd 28.5's", () => {
   const { maskedPaths, readonlyPaths, devices } = recorded.specs['docker run']!;
   assert.deepEqual(maskedPaths.filter((path) => !path.includes('thermal_throttle')).sort(), [...MASKED_PATHS].sort());
   assert.deepEqual(readonlyPaths, READONLY_PATHS);
   // dockerd says its list twice.
-  assert.deepEqual(resolveDevices({ privileged: false, devices: [], rules: [] }, hostFacts()).rules, devices.slice(0, devices.length / 2));
+  assert.deepEqual(
+    resolveDevices({ privileged: false, devices: [], rules: [] }, hostFacts()).rules,
+    devices.slice(0, devices.length / 2),
+  );
 });
 
 test('the documentation shows these tables', () => {
@@ -91,11 +115,21 @@ test('the documentation shows these tables', () => {
   assert.equal(readFileSync(path, 'utf8'), renderPage());
 });
 
-function compare(variant: string, fact: string, theirs: Facts[string] | undefined, ours: Facts[string] | undefined): string | undefined {
+function compare(
+  variant: string,
+  fact: string,
+  theirs: Facts[string] | undefined,
+  ours: Facts[string] | undefined,
+): string | undefined {
   const same = theirs !== undefined && ours !== undefined && comparable(fact, theirs) === comparable(fact, ours);
   if (same) return undefined;
-  if (OF_THE_KERNEL.test(fact) && (theirs === undefined || ours === undefined || theirs === 'absent' || ours === 'absent')) return undefined;
+  if (
+    OF_THE_KERNEL.test(fact) &&
+    (theirs === undefined || ours === undefined || theirs === 'absent' || ours === 'absent')
+  )
+    return undefined;
   const listed = DIFFERENCES.find((one) => one.facts.test(fact) && (one.variants?.test(variant) ?? true));
-  if (listed !== undefined && (ours === undefined ? listed.here === undefined : listed.here?.test(ours))) return undefined;
+  if (listed !== undefined && (ours === undefined ? listed.here === undefined : listed.here?.test(ours)))
+    return undefined;
   return `${variant}: ${fact}: dockerd ${theirs ?? 'nothing'}, here ${ours ?? 'nothing'}`;
 }

@@ -17,6 +17,9 @@ test('each test that is to show a hole closed exists, and each hole that applies
 
 test('no CVE stands in two classes', () => {
   const all = HOLES.flatMap(({ cves }) => cves.split(', '));
-  assert.deepEqual(all.filter((cve, index) => all.indexOf(cve) !== index), []);
+  assert.deepEqual(
+    all.filter((cve, index) => all.indexOf(cve) !== index),
+    [],
+  );
   for (const cve of all) assert.match(cve, /^20\d\d-\d{4,7}$/);
 });

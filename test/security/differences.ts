@@ -72,8 +72,13 @@ export const DIFFERENCES: readonly Difference[] = [
 
 /** Facts that depend on the machine and not on the engine: the numbers of cgroup mounts, what devices the kernel has drivers for. */
 export function comparable(fact: string, value: string): string {
-  if (/^mount \/sys\/fs\/cgroup(\/.*)?$/.test(fact)) return value.replace(/^(tmpfs|cgroup2?) (r[ow]),nosuid,nodev,noexec.*/, '$2,nosuid,nodev,noexec');
-  if (fact.startsWith('device ')) return value.replace(/, (open|No such device.*|No such file.*|Device or resource busy|No medium found|Input\/output error|Invalid argument|)$/, ', let through');
+  if (/^mount \/sys\/fs\/cgroup(\/.*)?$/.test(fact))
+    return value.replace(/^(tmpfs|cgroup2?) (r[ow]),nosuid,nodev,noexec.*/, '$2,nosuid,nodev,noexec');
+  if (fact.startsWith('device '))
+    return value.replace(
+      /, (open|No such device.*|No such file.*|Device or resource busy|No medium found|Input\/output error|Invalid argument|)$/,
+      ', let through',
+    );
   if (fact.startsWith('mount ')) return value.replace(/size=\d+k,nr_inodes=\d+/, 'size');
   return value;
 }

@@ -15,7 +15,8 @@ import { importProbes } from './probe/collect.ts';
 import { collectCalls, collectFacts, pack } from './probe/variants.ts';
 
 const path = [...process.argv.slice(2), process.env['PATH'] ?? ''].join(':');
-const version = spawnSync('dockerd', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH: path } }).stdout ?? '';
+const version =
+  spawnSync('dockerd', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH: path } }).stdout ?? '';
 if (!/ 28\.5\./.test(version)) {
   console.log(`skipped: no dockerd 28.5 here (${version.trim() || 'none at all'})`);
   process.exit(0);
@@ -24,9 +25,21 @@ if (!/ 28\.5\./.test(version)) {
 const directory = mkdtempSync('/tmp/causeway-oracle-');
 const host = Host.create();
 const socket = `unix://${join(directory, 'api.sock')}`;
-const args = ['--config-file', '/dev/null', '--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec'), '--pidfile', join(directory, 'pid'), '-H', socket];
+const args = [
+  '--config-file',
+  '/dev/null',
+  '--data-root',
+  join(directory, 'data'),
+  '--exec-root',
+  join(directory, 'exec'),
+  '--pidfile',
+  join(directory, 'pid'),
+  '-H',
+  socket,
+];
 const daemon = host.spawn('dockerd', args, { stdio: 'ignore', env: { ...process.env, PATH: path } });
-const docker = (...words: string[]) => spawnSync('docker', words, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST: socket } });
+const docker = (...words: string[]) =>
+  spawnSync('docker', words, { encoding: 'utf8', env: { ...process.env, DOCKER_HOST: socket } });
 try {
   for (let tries = 0; docker('version').status !== 0; tries += 1) {
     if (tries > 100) throw new Error('dockerd does not answer');
@@ -35,9 +48,24 @@ try {
   importProbes(socket);
   const facts = pack(collectFacts(socket));
   const calls = collectCalls(socket);
-  const specs = { 'docker run': specOf(), '--cap-add SYS_ADMIN': specOf('--cap-add', 'SYS_ADMIN'), '--cap-add ALL': specOf('--cap-add', 'ALL'), '--cap-drop ALL': specOf('--cap-drop', 'ALL') };
-  const recorded = { dockerd: version.trim(), runc: docker('info', '-f', '{{.RuncCommit.ID}}').stdout.trim(), kernel: release(), facts, calls, specs };
-  writeFileSync(fileURLToPath(new URL('docker-28.5/confinement.json', import.meta.url)), `${JSON.stringify(recorded, null, 1)}\n`);
+  const specs = {
+    'docker run': specOf(),
+    '--cap-add SYS_ADMIN': specOf('--cap-add', 'SYS_ADMIN'),
+    '--cap-add ALL': specOf('--cap-add', 'ALL'),
+    '--cap-drop ALL': specOf('--cap-drop', 'ALL'),
+  };
+  const recorded = {
+    dockerd: version.trim(),
+    runc: docker('info', '-f', '{{.RuncCommit.ID}}').stdout.trim(),
+    kernel: release(),
+    facts,
+    calls,
+    specs,
+  };
+  writeFileSync(
+    fileURLToPath(new URL('docker-28.5/confinement.json', import.meta.url)),
+    `${JSON.stringify(recorded, null, 1)}\n`,
+  );
 } finally {
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
   daemon.kill('SIGTERM');
@@ -53,7 +81,13 @@ function specOf(...options: string[]): object {
     const bundles = join(directory, 'exec/containerd/daemon/io.containerd.runtime.v2.task/moby');
     const bundle = readdirSync(bundles).find((name) => name === id)!;
     const { linux } = JSON.parse(readFileSync(join(bundles, bundle, 'config.json'), 'utf8')) as OciSpec;
-    return { seccomp: linux.seccomp, maskedPaths: linux.maskedPaths, readonlyPaths: linux.readonlyPaths, sysctl: linux.sysctl, devices: linux.resources.devices };
+    return {
+      seccomp: linux.seccomp,
+      maskedPaths: linux.maskedPaths,
+      readonlyPaths: linux.readonlyPaths,
+      sysctl: linux.sysctl,
+      devices: linux.resources.devices,
+    };
   } finally {
     docker('rm', '-f', id);
   }

@@ -15,18 +15,31 @@ function here(variant: string, fact: string, theirs: string): string {
 
 function factTable(prefix: RegExp, title: string): string {
   const facts = theirFacts['docker run']!;
-  const rows = Object.keys(facts).filter((fact) => prefix.test(fact)).map((fact) => `| ${cell(fact.replace(prefix, ''))} | ${cell(facts[fact]!)} | ${here('docker run', fact, facts[fact]!)} |`);
+  const rows = Object.keys(facts)
+    .filter((fact) => prefix.test(fact))
+    .map(
+      (fact) =>
+        `| ${cell(fact.replace(prefix, ''))} | ${cell(facts[fact]!)} | ${here('docker run', fact, facts[fact]!)} |`,
+    );
   return `| ${title} | dockerd 28.5.2 | here |\n|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function variantTable(): string {
   const base = theirFacts['docker run']!;
-  const shown = /^(status (Cap|NoNewPrivs|Seccomp$)|limit |cgroup |path |mount (\/proc|\/sys|\/dev\/shm|\/$)|mount a tmpfs|user namespace|chroot|device )/;
-  const rows = Object.keys(VARIANTS).slice(1).flatMap((variant) => {
-    const facts = theirFacts[variant]!;
-    const changed = Object.keys({ ...base, ...facts }).filter((fact) => shown.test(fact) && !fact.startsWith('mount /sys/fs/cgroup/') && base[fact] !== facts[fact]);
-    return changed.map((fact) => `| \`${variant}\` | ${cell(fact)} | ${cell(facts[fact] ?? 'gone')} | ${facts[fact] === undefined ? 'gone' : here(variant, fact, facts[fact])} |`);
-  });
+  const shown =
+    /^(status (Cap|NoNewPrivs|Seccomp$)|limit |cgroup |path |mount (\/proc|\/sys|\/dev\/shm|\/$)|mount a tmpfs|user namespace|chroot|device )/;
+  const rows = Object.keys(VARIANTS)
+    .slice(1)
+    .flatMap((variant) => {
+      const facts = theirFacts[variant]!;
+      const changed = Object.keys({ ...base, ...facts }).filter(
+        (fact) => shown.test(fact) && !fact.startsWith('mount /sys/fs/cgroup/') && base[fact] !== facts[fact],
+      );
+      return changed.map(
+        (fact) =>
+          `| \`${variant}\` | ${cell(fact)} | ${cell(facts[fact] ?? 'gone')} | ${facts[fact] === undefined ? 'gone' : here(variant, fact, facts[fact])} |`,
+      );
+    });
   return `| with | what | dockerd 28.5.2 | here |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
@@ -36,7 +49,10 @@ function callTable(): string {
   const allowed = named.filter((name) => verdicts[name] === 'allowed');
   const conditional = named.filter((name) => verdicts[name] !== undefined && verdicts[name] !== 'allowed');
   const blocked = named.filter((name) => verdicts[name] === undefined);
-  const rows = conditional.map((name) => `| ${name} | ${cell(verdicts[name]!)} | ${name === 'socket' ? 'not AF_ALG either: the kernel\'s crypto, which Docker blocks from 29 on' : 'the same'} |`);
+  const rows = conditional.map(
+    (name) =>
+      `| ${name} | ${cell(verdicts[name]!)} | ${name === 'socket' ? "not AF_ALG either: the kernel's crypto, which Docker blocks from 29 on" : 'the same'} |`,
+  );
   return `**Allowed, here and there** (${allowed.length}): ${allowed.join(' ')}
 
 **Fail with EPERM, here and there** (${blocked.length}): ${blocked.join(' ')}
@@ -52,7 +68,15 @@ With \`--cap-add\` the profile opens what Docker's opens: the test compares it f
 
 export function renderPage(): string {
   const notes = DIFFERENCES.map(({ why }, index) => `[^${index + 1}]: ${why}.`).join('\n');
-  const holes = HOLES.map(({ cves, what, here: state, tests }) => `| ${cves.split(', ').map((cve) => `CVE-${cve}`).join(', ')} | ${cell(what)} | ${cell(state)} | ${tests.map((name) => `\`${name.split(': ')[0]}\`${name.split(': ')[1] ? `: ${name.split(': ')[1]}` : ''}`).join('; ') || '-'} |`);
+  const holes = HOLES.map(
+    ({ cves, what, here: state, tests }) =>
+      `| ${cves
+        .split(', ')
+        .map((cve) => `CVE-${cve}`)
+        .join(
+          ', ',
+        )} | ${cell(what)} | ${cell(state)} | ${tests.map((name) => `\`${name.split(': ')[0]}\`${name.split(': ')[1] ? `: ${name.split(': ')[1]}` : ''}`).join('; ') || '-'} |`,
+  );
   return `# Security
 
 What confines a container, beside what dockerd 28.5.2 gives one, and which holes of other engines are tried here. Written by tests

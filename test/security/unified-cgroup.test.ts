@@ -5,7 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import { TestEngine, until } from '../harness/test-engine.ts';
 import { ownCgroupParent, removeCgroupParent } from '../fault/traces.ts';
 
-const skip = process.getuid?.() !== 0 ? 'needs root' : !existsSync('/sys/fs/cgroup/unified/cgroup.procs') && 'this host has no hybrid cgroups';
+const skip =
+  process.getuid?.() !== 0
+    ? 'needs root'
+    : !existsSync('/sys/fs/cgroup/unified/cgroup.procs') && 'this host has no hybrid cgroups';
 
 describe('the v2 side of hybrid cgroups', { skip }, () => {
   const parent = ownCgroupParent();
@@ -25,11 +28,15 @@ describe('the v2 side of hybrid cgroups', { skip }, () => {
     engine.ok('exec', '-d', 'web', 'sleep', '2000');
     const group = `/sys/fs/cgroup/unified${parent}/${id}`;
     await until('all are there', () => engine.ok('top', 'web', '-o', 'pid').split('\n').length === 4);
-    for (const pid of engine.ok('top', 'web', '-o', 'pid').split('\n').slice(1)) assert.equal(groupOf(pid.trim()), `${parent}/${id}`);
+    for (const pid of engine.ok('top', 'web', '-o', 'pid').split('\n').slice(1))
+      assert.equal(groupOf(pid.trim()), `${parent}/${id}`);
     assert.equal(/^0::(.*)$/m.exec(engine.ok('exec', 'web', 'cat', '/proc/self/cgroup'))?.[1], `${parent}/${id}`);
     assert.ok(existsSync(group));
     // Before its first instruction: it cannot start anything outside.
-    assert.match(engine.ok('run', '--rm', 'busybox', 'cat', '/proc/self/cgroup'), new RegExp(`^0::${parent}/[0-9a-f]{64}$`, 'm'));
+    assert.match(
+      engine.ok('run', '--rm', 'busybox', 'cat', '/proc/self/cgroup'),
+      new RegExp(`^0::${parent}/[0-9a-f]{64}$`, 'm'),
+    );
     engine.ok('rm', '-f', 'web');
     await until('the group is gone', () => !existsSync(group));
   });

@@ -21,7 +21,12 @@ export interface CommitOptions {
 export interface ArchiveBackend {
   statPath(ref: string, path: string): Promise<PathStat>;
   getArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
-  putArchive(ref: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean }): Promise<void>;
+  putArchive(
+    ref: string,
+    path: string,
+    tar: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void>;
   exportRootfs(ref: string): Promise<Readable>;
   commit(ref: string, options: CommitOptions): Promise<string>; // the image's id
 }

@@ -19,7 +19,12 @@ export interface ContainerView {
   readonly missing?: string;
   readonly sandboxKey: string; // the netns path
   readonly execIds: readonly string[];
-  readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };
+  readonly paths: {
+    readonly hosts: string;
+    readonly hostname: string;
+    readonly resolvConf: string;
+    readonly log: string;
+  };
   readonly graph: Readonly<Record<string, string>>; // overlay2 LowerDir, MergedDir, UpperDir, WorkDir
   readonly platform: string; // 'linux'
   readonly sizeRwBytes?: number; // when asked for
@@ -57,17 +62,41 @@ export interface ContainerLifecycle {
 export interface ContainerStats {
   readonly readAt: string;
   readonly pids: { current: number; limit: number };
-  readonly cpu: { totalNs: number; userNs: number; systemNs: number; hostNs: number; onlineCpus: number; perCpuNs: number[]; throttled: { periods: number; throttledPeriods: number; throttledNs: number } };
+  readonly cpu: {
+    totalNs: number;
+    userNs: number;
+    systemNs: number;
+    hostNs: number;
+    onlineCpus: number;
+    perCpuNs: number[];
+    throttled: { periods: number; throttledPeriods: number; throttledNs: number };
+  };
   readonly memory: { usage: number; limit: number; maxUsage: number; stats: Record<string, number> };
   readonly blkio: { op: string; major: number; minor: number; value: number }[];
-  readonly networks: Record<string, { rxBytes: number; rxPackets: number; rxErrors: number; rxDropped: number; txBytes: number; txPackets: number; txErrors: number; txDropped: number }>;
+  readonly networks: Record<
+    string,
+    {
+      rxBytes: number;
+      rxPackets: number;
+      rxErrors: number;
+      rxDropped: number;
+      txBytes: number;
+      txPackets: number;
+      txErrors: number;
+      txDropped: number;
+    }
+  >;
 }
 
 export interface ContainerQueries {
   inspect(ref: string, options: { size: boolean }): Promise<ContainerView>;
   list(options: ContainerListOptions): Promise<ContainerView[]>;
   /** Resolves at once; `exited` resolves when the condition is met. 'removed' also answers with the exit code. */
-  wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exited: Promise<{ exitCode: number; error: string }> }>;
+  wait(
+    ref: string,
+    condition: WaitCondition,
+    signal: AbortSignal,
+  ): Promise<{ exited: Promise<{ exitCode: number; error: string }> }>;
   top(ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
   /** One sample now; the api computes nothing but asks twice a second apart where a stream is wanted. null when stopped. */
   stats(ref: string): Promise<{ id: string; name: string; stats: ContainerStats | null }>;

@@ -31,12 +31,27 @@ export interface ImageView {
 export interface ImageBackend {
   listImages(options: { all: boolean; filters: Filters }): Promise<ImageView[]>;
   inspectImage(ref: string): Promise<ImageView>;
-  pull(ref: string, auth: RegistryAuth | null, platform: string, report: ReportProgress, signal: AbortSignal): Promise<void>;
+  pull(
+    ref: string,
+    auth: RegistryAuth | null,
+    platform: string,
+    report: ReportProgress,
+    signal: AbortSignal,
+  ): Promise<void>;
   push(ref: string, auth: RegistryAuth | null, report: ReportProgress, signal: AbortSignal): Promise<void>;
   tag(ref: string, target: string): Promise<void>;
-  removeImage(ref: string, options: { force: boolean; prune: boolean }): Promise<{ untagged?: string; deleted?: string }[]>;
-  importImage(source: Readable, options: { ref: string; message: string; changes: readonly string[]; platform: string }, signal?: AbortSignal): Promise<string>; // id
+  removeImage(
+    ref: string,
+    options: { force: boolean; prune: boolean },
+  ): Promise<{ untagged?: string; deleted?: string }[]>;
+  importImage(
+    source: Readable,
+    options: { ref: string; message: string; changes: readonly string[]; platform: string },
+    signal?: AbortSignal,
+  ): Promise<string>; // id
   loadImages(source: Readable, report: ReportProgress, signal?: AbortSignal): Promise<void>;
   saveImages(refs: readonly string[]): Promise<Readable>;
-  pruneImages(filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }>;
+  pruneImages(
+    filters: Filters,
+  ): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }>;
 }

@@ -16,9 +16,17 @@ export interface NetworkNames {
     readonly containerId: string;
     readonly containerName: string;
     readonly networks: readonly string[];
-    readonly aliases: readonly { readonly alias: string; readonly network: string; readonly addresses: readonly string[] }[];
+    readonly aliases: readonly {
+      readonly alias: string;
+      readonly network: string;
+      readonly addresses: readonly string[];
+    }[];
     readonly forward: boolean;
-    readonly servers: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
+    readonly servers: readonly {
+      readonly address: string;
+      readonly port: number;
+      readonly from: 'host' | 'container';
+    }[];
   }[];
 }
 

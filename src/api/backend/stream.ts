@@ -70,10 +70,17 @@ export interface StreamBackend {
   /** Works on created containers too (docker attaches before it starts): output begins when the process does. */
   attach(ref: string, options: AttachOptions): Promise<AttachSession>;
   /** `tty` tells the api to send raw instead of multiplexed output. */
-  logs(ref: string, options: LogOptions, signal: AbortSignal): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }>;
+  logs(
+    ref: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }>;
   resize(ref: string, rows: number, columns: number): Promise<void>;
   execCreate(ref: string, spec: ExecSpec): Promise<string>;
-  execStart(id: string, options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null }): Promise<AttachSession | null>;
+  execStart(
+    id: string,
+    options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null },
+  ): Promise<AttachSession | null>;
   execInspect(id: string): Promise<ExecView>;
   execResize(id: string, rows: number, columns: number): Promise<void>;
 }

@@ -49,10 +49,17 @@ export interface DiskUsage {
 export interface SystemBackend {
   facts(): Promise<SystemFacts>;
   /** Past events from `sinceNs` (0 = none) and live ones until `untilNs` (0 = for ever) or the signal. */
-  events(options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EngineEvent>;
+  events(
+    options: { sinceNs: bigint; untilNs: bigint; filters: Filters },
+    signal: AbortSignal,
+  ): AsyncIterable<EngineEvent>;
   diskUsage(): Promise<DiskUsage>;
   /** Checks a login against a registry; the api's POST /auth. */
-  login(auth: { username: string; password: string; serverAddress: string }): Promise<{ status: string; identityToken: string }>;
+  login(auth: {
+    username: string;
+    password: string;
+    serverAddress: string;
+  }): Promise<{ status: string; identityToken: string }>;
 }
 
 /** Everything the api needs; the daemon hands it over. */

@@ -8,7 +8,12 @@ export interface VolumeView {
 }
 
 export interface VolumeBackend {
-  createVolume(spec: { name: string; driver: string; labels: Readonly<Record<string, string>>; options: Readonly<Record<string, string>> }): Promise<VolumeView>;
+  createVolume(spec: {
+    name: string;
+    driver: string;
+    labels: Readonly<Record<string, string>>;
+    options: Readonly<Record<string, string>>;
+  }): Promise<VolumeView>;
   inspectVolume(name: string): Promise<VolumeView>;
   listVolumes(filters: Filters): Promise<VolumeView[]>;
   removeVolume(name: string, force: boolean): Promise<void>;

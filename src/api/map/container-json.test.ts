@@ -13,7 +13,12 @@ import { toContainerJson, toContainerSummary } from './container-json.ts';
 import { toContainerSpec } from './container-spec.ts';
 
 const ID = 'c0ffee'.padEnd(64, '0');
-const SHOW = { version: versionNumber('1.51'), cgroupVersion: '2', defaultRuntime: 'runc', storageDriver: 'overlay2' } as const;
+const SHOW = {
+  version: versionNumber('1.51'),
+  cgroupVersion: '2',
+  defaultRuntime: 'runc',
+  storageDriver: 'overlay2',
+} as const;
 
 function specOf(body: object): ContainerSpec {
   const request = checkValue(createRequestSchema, 'CreateRequest', body);
@@ -21,7 +26,11 @@ function specOf(body: object): ContainerSpec {
   return toContainerSpec(request, '2');
 }
 
-function viewOf(spec: ContainerSpec, changes: Partial<ContainerRecord> = {}, view: Partial<ContainerView> = {}): ContainerView {
+function viewOf(
+  spec: ContainerSpec,
+  changes: Partial<ContainerRecord> = {},
+  view: Partial<ContainerView> = {},
+): ContainerView {
   return {
     record: {
       id: ID,
@@ -31,7 +40,16 @@ function viewOf(spec: ContainerSpec, changes: Partial<ContainerRecord> = {}, vie
       spec,
       path: 'sleep',
       args: ['10 00'],
-      state: { status: 'created', pid: 0, exitCode: 0, error: '', oomKilled: false, startedAt: ZERO_TIME, finishedAt: ZERO_TIME, health: null },
+      state: {
+        status: 'created',
+        pid: 0,
+        exitCode: 0,
+        error: '',
+        oomKilled: false,
+        startedAt: ZERO_TIME,
+        finishedAt: ZERO_TIME,
+        health: null,
+      },
       restartCount: 0,
       stoppedByUser: false,
       mounts: [],
@@ -54,7 +72,10 @@ function viewOf(spec: ContainerSpec, changes: Partial<ContainerRecord> = {}, vie
 
 test('HostConfig of a plain container is the one Docker shows', () => {
   // The engine fills in the daemon's logging driver.
-  const { HostConfig } = toContainerJson(viewOf(specOf({ Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { LogConfig: { Type: 'json-file' } } })), SHOW);
+  const { HostConfig } = toContainerJson(
+    viewOf(specOf({ Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { LogConfig: { Type: 'json-file' } } })),
+    SHOW,
+  );
   assert.deepEqual(HostConfig, {
     Binds: null,
     ContainerIDFile: '',
@@ -198,8 +219,24 @@ test('what is shown can be sent again and means the same', () => {
       PidsLimit: 100,
       Ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2 }],
       Mounts: [
-        { Type: 'bind', Source: '/s', Target: '/t1', ReadOnly: true, BindOptions: { Propagation: 'rslave', NonRecursive: true } },
-        { Type: 'volume', Source: 'v', Target: '/t2', VolumeOptions: { NoCopy: true, Labels: { a: 'b' }, Subpath: 's', DriverConfig: { Name: 'local', Options: { o: 'x' } } } },
+        {
+          Type: 'bind',
+          Source: '/s',
+          Target: '/t1',
+          ReadOnly: true,
+          BindOptions: { Propagation: 'rslave', NonRecursive: true },
+        },
+        {
+          Type: 'volume',
+          Source: 'v',
+          Target: '/t2',
+          VolumeOptions: {
+            NoCopy: true,
+            Labels: { a: 'b' },
+            Subpath: 's',
+            DriverConfig: { Name: 'local', Options: { o: 'x' } },
+          },
+        },
         { Type: 'tmpfs', Target: '/t3', TmpfsOptions: { SizeBytes: 5, Mode: 0o700 } },
       ],
       MaskedPaths: [],
@@ -208,34 +245,72 @@ test('what is shown can be sent again and means the same', () => {
     },
     NetworkingConfig: {
       EndpointsConfig: {
-        front: { Aliases: ['x'], Links: ['db:d'], IPAMConfig: { IPv4Address: '10.0.0.5' }, MacAddress: '02:00:00:00:00:01', DriverOpts: { a: 'b' }, GwPriority: 7 },
+        front: {
+          Aliases: ['x'],
+          Links: ['db:d'],
+          IPAMConfig: { IPv4Address: '10.0.0.5' },
+          MacAddress: '02:00:00:00:00:01',
+          DriverOpts: { a: 'b' },
+          GwPriority: 7,
+        },
       },
     },
   };
   const spec = specOf(body);
-  const connections = Object.entries(spec.connection.networks).map(([name, endpoint]) => ({ networkId: `id-${name}`, networkName: name, spec: endpoint }));
+  const connections = Object.entries(spec.connection.networks).map(([name, endpoint]) => ({
+    networkId: `id-${name}`,
+    networkName: name,
+    spec: endpoint,
+  }));
   const json = toContainerJson(viewOf(spec, { connections }), SHOW);
   assert.deepEqual(json.Config.MacAddress, '02:00:00:00:00:01');
   const { MacAddress: _, ...config } = json.Config;
-  const again = specOf(JSON.parse(JSON.stringify({ ...config, HostConfig: json.HostConfig, NetworkingConfig: { EndpointsConfig: json.NetworkSettings.Networks } })));
+  const again = specOf(
+    JSON.parse(
+      JSON.stringify({
+        ...config,
+        HostConfig: json.HostConfig,
+        NetworkingConfig: { EndpointsConfig: json.NetworkSettings.Networks },
+      }),
+    ),
+  );
   assert.deepEqual(again, spec);
 });
 
 test('privileged, host mode, limits: the defaults that follow', () => {
-  const json = toContainerJson(viewOf(specOf({ Image: 'a', HostConfig: { Privileged: true, Memory: 64 << 20, PidsLimit: -1 } })), SHOW);
+  const json = toContainerJson(
+    viewOf(specOf({ Image: 'a', HostConfig: { Privileged: true, Memory: 64 << 20, PidsLimit: -1 } })),
+    SHOW,
+  );
   assert.equal(json.HostConfig.MaskedPaths, null);
   assert.deepEqual(json.HostConfig.SecurityOpt, ['label=disable']);
   assert.equal(json.HostConfig.MemorySwap, 128 << 20);
   assert.equal(json.HostConfig.PidsLimit, null);
-  assert.equal(toContainerJson(viewOf(specOf({ Image: 'a' })), { ...SHOW, cgroupVersion: '1' }).HostConfig.OomKillDisable, false);
+  assert.equal(
+    toContainerJson(viewOf(specOf({ Image: 'a' })), { ...SHOW, cgroupVersion: '1' }).HostConfig.OomKillDisable,
+    false,
+  );
 });
 
 const running = {
-  state: { status: 'running', pid: 42, exitCode: 0, error: '', oomKilled: false, startedAt: '2025-01-02T03:04:06Z', finishedAt: ZERO_TIME, health: null },
+  state: {
+    status: 'running',
+    pid: 42,
+    exitCode: 0,
+    error: '',
+    oomKilled: false,
+    startedAt: '2025-01-02T03:04:06Z',
+    finishedAt: ZERO_TIME,
+    health: null,
+  },
 } as const;
 
 test('a live container on two networks', () => {
-  const spec = specOf({ Image: 'busybox', ExposedPorts: { '443/tcp': {}, '80/tcp': {}, '53/udp': {} }, HostConfig: { NetworkMode: 'bridge' } });
+  const spec = specOf({
+    Image: 'busybox',
+    ExposedPorts: { '443/tcp': {}, '80/tcp': {}, '53/udp': {} },
+    HostConfig: { NetworkMode: 'bridge' },
+  });
   const endpoint = {
     containerId: ID,
     hostIfname: 'veth1',
@@ -274,14 +349,35 @@ test('a live container on two networks', () => {
             { port: 80, protocol: 'tcp', hostIp: '::', hostPort: 8080 },
           ],
         },
-        { ...endpoint, id: 'e2', networkId: 'n2', networkName: 'front', ifname: 'eth1', ipv4: '172.18.0.2', prefix4: 16, gateway4: '172.18.0.1', dnsNames: ['web', 'www', 'c0ffee000000'], published: [] },
+        {
+          ...endpoint,
+          id: 'e2',
+          networkId: 'n2',
+          networkName: 'front',
+          ifname: 'eth1',
+          ipv4: '172.18.0.2',
+          prefix4: 16,
+          gateway4: '172.18.0.1',
+          dnsNames: ['web', 'www', 'c0ffee000000'],
+          published: [],
+        },
       ],
     },
   );
   const json = toContainerJson(view, SHOW);
   const { Networks, Ports, IPAddress, Gateway, MacAddress, EndpointID } = json.NetworkSettings;
-  assert.deepEqual(Ports, { '443/tcp': null, '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }, { HostIp: '::', HostPort: '8080' }], '53/udp': null });
-  assert.deepEqual([IPAddress, Gateway, MacAddress, EndpointID], ['172.17.0.2', '172.17.0.1', '02:42:ac:11:00:02', 'e1']);
+  assert.deepEqual(Ports, {
+    '443/tcp': null,
+    '80/tcp': [
+      { HostIp: '0.0.0.0', HostPort: '8080' },
+      { HostIp: '::', HostPort: '8080' },
+    ],
+    '53/udp': null,
+  });
+  assert.deepEqual(
+    [IPAddress, Gateway, MacAddress, EndpointID],
+    ['172.17.0.2', '172.17.0.1', '02:42:ac:11:00:02', 'e1'],
+  );
   assert.deepEqual(Networks['bridge']?.DNSNames, null);
   assert.deepEqual(Networks['front'], {
     IPAMConfig: null,
@@ -311,15 +407,35 @@ test('a live container on two networks', () => {
     { IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
     { PrivatePort: 443, Type: 'tcp' },
   ]);
-  assert.deepEqual([summary.Names, summary.Command, summary.Created, summary.Status], [['/web'], "sleep '10 00'", 1735787045, 'Up 54 seconds']);
+  assert.deepEqual(
+    [summary.Names, summary.Command, summary.Created, summary.Status],
+    [['/web'], "sleep '10 00'", 1735787045, 'Up 54 seconds'],
+  );
 });
 
 test('before and after its life a container keeps what was wanted of its networks', () => {
-  const spec = specOf({ Image: 'busybox', HostConfig: { NetworkMode: 'front' }, NetworkingConfig: { EndpointsConfig: { front: { MacAddress: '02:00:00:00:00:01' } } } });
+  const spec = specOf({
+    Image: 'busybox',
+    HostConfig: { NetworkMode: 'front' },
+    NetworkingConfig: { EndpointsConfig: { front: { MacAddress: '02:00:00:00:00:01' } } },
+  });
   const connections = [{ networkId: 'n2', networkName: 'front', spec: spec.connection.networks['front']! }];
   const fresh = toContainerJson(viewOf(spec, { connections }), SHOW).NetworkSettings;
-  assert.deepEqual([fresh.Networks['front']?.NetworkID, fresh.Networks['front']?.MacAddress, fresh.Networks['front']?.DNSNames, fresh.Ports], ['', '02:00:00:00:00:01', null, {}]);
-  const stopped = { state: { ...running.state, status: 'exited', pid: 0, finishedAt: '2025-01-02T03:04:09Z' } } as const;
+  assert.deepEqual(
+    [
+      fresh.Networks['front']?.NetworkID,
+      fresh.Networks['front']?.MacAddress,
+      fresh.Networks['front']?.DNSNames,
+      fresh.Ports,
+    ],
+    ['', '02:00:00:00:00:01', null, {}],
+  );
+  const stopped = {
+    state: { ...running.state, status: 'exited', pid: 0, finishedAt: '2025-01-02T03:04:09Z' },
+  } as const;
   const after = toContainerJson(viewOf(spec, { connections, ...stopped }), SHOW).NetworkSettings;
-  assert.deepEqual([after.Networks['front']?.NetworkID, after.Networks['front']?.IPAddress, after.Networks['front']?.DNSNames], ['n2', '', ['web', 'c0ffee000000']]);
+  assert.deepEqual(
+    [after.Networks['front']?.NetworkID, after.Networks['front']?.IPAddress, after.Networks['front']?.DNSNames],
+    ['n2', '', ['web', 'c0ffee000000']],
+  );
 });

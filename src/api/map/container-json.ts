@@ -3,7 +3,13 @@ import { hostname } from 'node:os';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Healthcheck } from '../../model/health.ts';
 import type { MountPoint } from '../../model/mount.ts';
-import type { ConfigJson, ContainerJson, ContainerStateJson, HealthcheckJson, MountPointJson } from '../../wire/container-inspect.ts';
+import type {
+  ConfigJson,
+  ContainerJson,
+  ContainerStateJson,
+  HealthcheckJson,
+  MountPointJson,
+} from '../../wire/container-inspect.ts';
 import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import type { ContainerView } from '../backend/container.ts';
 import { olderThan } from '../versions.ts';
@@ -50,7 +56,8 @@ export function toContainerJson(view: ContainerView, options: ShowOptions): Cont
 export function toContainerSummary(view: ContainerView, version: number, nowMs: number): ContainerSummaryJson {
   const { record } = view;
   const { host, connection } = record.spec;
-  const annotations = Object.keys(host.annotations).length > 0 && !olderThan(version, '1.46') ? { Annotations: host.annotations } : {};
+  const annotations =
+    Object.keys(host.annotations).length > 0 && !olderThan(version, '1.46') ? { Annotations: host.annotations } : {};
   return {
     Id: record.id,
     Names: view.names.map((name) => `/${name}`),
@@ -86,7 +93,12 @@ function toState({ record: { state }, networkLost, missing }: ContainerView): Co
     Dead: status === 'dead',
     Pid: state.pid,
     ExitCode: state.exitCode,
-    Error: state.error || missing || (networkLost === undefined ? '' : `it has no network: that of container ${networkLost}, which it shares, is down`),
+    Error:
+      state.error ||
+      missing ||
+      (networkLost === undefined
+        ? ''
+        : `it has no network: that of container ${networkLost}, which it shares, is down`),
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
     ...(health && health.status !== 'none'
@@ -94,7 +106,12 @@ function toState({ record: { state }, networkLost, missing }: ContainerView): Co
           Health: {
             Status: health.status,
             FailingStreak: health.failingStreak,
-            Log: health.log.map((probe) => ({ Start: probe.start, End: probe.end, ExitCode: probe.exitCode, Output: probe.output })),
+            Log: health.log.map((probe) => ({
+              Start: probe.start,
+              End: probe.end,
+              ExitCode: probe.exitCode,
+              Output: probe.output,
+            })),
           },
         }
       : {}),
@@ -135,7 +152,9 @@ function toConfig(view: ContainerView): ConfigJson {
 /** The address asked for on the main network; Docker keeps showing it where the container-wide field was. */
 function mainMac(record: ContainerRecord): string {
   const { networkMode, macAddress } = record.spec.connection;
-  const main = record.connections.find(({ networkName, networkId }) => networkName === networkMode || networkId === networkMode);
+  const main = record.connections.find(
+    ({ networkName, networkId }) => networkName === networkMode || networkId === networkMode,
+  );
   return macAddress || (main?.spec.mac ?? '');
 }
 

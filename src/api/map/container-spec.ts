@@ -203,7 +203,11 @@ function toMountSpec(mount: MountRequest): MountSpec {
     source: mount.Source,
     target: mount.Target,
     readonly: mount.ReadOnly,
-    bind: bind && { propagation: bind.Propagation, nonRecursive: bind.NonRecursive, createMountpoint: bind.CreateMountpoint },
+    bind: bind && {
+      propagation: bind.Propagation,
+      nonRecursive: bind.NonRecursive,
+      createMountpoint: bind.CreateMountpoint,
+    },
     volume: volume && {
       noCopy: volume.NoCopy,
       labels: volume.Labels,
@@ -217,7 +221,9 @@ function toMountSpec(mount: MountRequest): MountSpec {
 
 function toConnectionSpec(request: CreateRequest): ConnectionSpec {
   const { HostConfig: host, NetworkingConfig: networking } = request;
-  const networks = Object.entries(networking.EndpointsConfig).map(([name, endpoint]) => [name, toEndpointSpec(endpoint)] as const);
+  const networks = Object.entries(networking.EndpointsConfig).map(
+    ([name, endpoint]) => [name, toEndpointSpec(endpoint)] as const,
+  );
   return {
     networkMode: request.NetworkDisabled ? 'none' : host.NetworkMode,
     networks: request.NetworkDisabled ? {} : Object.fromEntries(networks),

@@ -99,7 +99,10 @@ function orNull<T>(items: readonly T[]): readonly T[] | null {
   return items.length > 0 ? items : null;
 }
 
-function mapIfAny<const K extends string>(name: K, map: Readonly<Record<string, string>>): { [P in K]?: Readonly<Record<string, string>> } {
+function mapIfAny<const K extends string>(
+  name: K,
+  map: Readonly<Record<string, string>>,
+): { [P in K]?: Readonly<Record<string, string>> } {
   return (Object.keys(map).length > 0 ? { [name]: map } : {}) as { [P in K]?: Readonly<Record<string, string>> };
 }
 

@@ -25,7 +25,11 @@ export function toImageSummary(view: ImageView, version: number): ImageSummaryJs
 }
 
 /** `containerConfig`: with the fields of before 1.45, whatever the version. */
-export function toImageJson(view: ImageView, version: number, { storageDriver, containerConfig }: { storageDriver: string; containerConfig: boolean }): ImageJson {
+export function toImageJson(
+  view: ImageView,
+  version: number,
+  { storageDriver, containerConfig }: { storageDriver: string; containerConfig: boolean },
+): ImageJson {
   const { record } = view;
   const older = (text: string) => olderThan(version, text);
   return {

@@ -18,7 +18,11 @@ export function toNetworkNamesJson(names: NetworkNames): NetworkNamesJson {
       Id: container.containerId,
       Name: container.containerName,
       Networks: container.networks,
-      Aliases: container.aliases.map(({ alias, network, addresses }) => ({ Alias: alias, Network: network, Addresses: addresses })),
+      Aliases: container.aliases.map(({ alias, network, addresses }) => ({
+        Alias: alias,
+        Network: network,
+        Addresses: addresses,
+      })),
       Forward: container.forward,
       Servers: container.servers.map(({ address, port, from }) => ({ Address: address, Port: port, From: from })),
     })),

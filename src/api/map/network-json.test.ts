@@ -8,7 +8,20 @@ import { toNetworkJson, toNetworkSpec, toNetworkStatus } from './network-json.ts
 const specOf = (body: object) => toNetworkSpec(checkValue(networkCreateSchema, 'CreateRequest', body));
 const view = (change: Partial<NetworkRecord>) => {
   const { scope: _, ...spec } = specOf({ Name: 'net' });
-  return { record: { ...spec, id: 'i', scope: 'local' as const, createdAt: '', pools: [], bridgeName: '', predefined: false, ...change }, endpoints: [], pools: [] };
+  return {
+    record: {
+      ...spec,
+      id: 'i',
+      scope: 'local' as const,
+      createdAt: '',
+      pools: [],
+      bridgeName: '',
+      predefined: false,
+      ...change,
+    },
+    endpoints: [],
+    pools: [],
+  };
 };
 const pool = (subnet: string, gateway = '') => ({ subnet, ipRange: '', gateway, auxAddresses: {} });
 
@@ -17,21 +30,46 @@ test('the families: a field decides, then an option, then IPv4 alone', () => {
     const { enableIpv4, enableIpv6, options } = specOf({ Name: 'n', ...body });
     return [enableIpv4, enableIpv6, options];
   };
-  const options = (v4: string, v6: string) => ({ 'com.docker.network.enable_ipv4': v4, 'com.docker.network.enable_ipv6': v6 });
+  const options = (v4: string, v6: string) => ({
+    'com.docker.network.enable_ipv4': v4,
+    'com.docker.network.enable_ipv6': v6,
+  });
   assert.deepEqual(families({}), [true, false, {}]);
   assert.deepEqual(families({ Options: options('0', 'True') }), [false, true, options('0', 'True')]);
-  assert.deepEqual(families({ EnableIPv4: true, EnableIPv6: false, Options: options('0', 'banana') }), [true, false, {}]);
-  assert.throws(() => families({ Options: options('1', 'banana') }), { kind: 'invalid', message: 'driver-opt "com.docker.network.enable_ipv6" is not a valid bool' });
+  assert.deepEqual(families({ EnableIPv4: true, EnableIPv6: false, Options: options('0', 'banana') }), [
+    true,
+    false,
+    {},
+  ]);
+  assert.throws(() => families({ Options: options('1', 'banana') }), {
+    kind: 'invalid',
+    message: 'driver-opt "com.docker.network.enable_ipv6" is not a valid bool',
+  });
 });
 
 test('pools: as asked, IPv4 first, then as chosen', () => {
   const asked = [pool('fd01::/64'), pool('10.0.0.0/24', '10.0.0.9')];
-  const both = view({ ipam: { driver: 'default', options: null, pools: asked }, pools: [pool('10.0.0.0/24', '10.0.0.9'), pool('fd01::/64', 'fd01::1')] });
-  assert.deepEqual(toNetworkJson(both, true).IPAM.Config, [{ Subnet: '10.0.0.0/24', Gateway: '10.0.0.9' }, { Subnet: 'fd01::/64', Gateway: 'fd01::1' }]);
-  const spelled = view({ ipam: { driver: 'default', options: null, pools: [pool('FD01:0::/64')] }, pools: [pool('fd01::/64', 'fd01::1')] });
+  const both = view({
+    ipam: { driver: 'default', options: null, pools: asked },
+    pools: [pool('10.0.0.0/24', '10.0.0.9'), pool('fd01::/64', 'fd01::1')],
+  });
+  assert.deepEqual(toNetworkJson(both, true).IPAM.Config, [
+    { Subnet: '10.0.0.0/24', Gateway: '10.0.0.9' },
+    { Subnet: 'fd01::/64', Gateway: 'fd01::1' },
+  ]);
+  const spelled = view({
+    ipam: { driver: 'default', options: null, pools: [pool('FD01:0::/64')] },
+    pools: [pool('fd01::/64', 'fd01::1')],
+  });
   assert.deepEqual(toNetworkJson(spelled, true).IPAM.Config, [{ Subnet: 'fd01::/64', Gateway: 'fd01::1' }]);
-  const chosen = view({ ipam: { driver: 'default', options: null, pools: [pool('fd01::/64')] }, pools: [pool('172.18.0.0/16', '172.18.0.1')] });
-  assert.deepEqual(toNetworkJson(chosen, true).IPAM.Config, [{ Subnet: 'fd01::/64' }, { Subnet: '172.18.0.0/16', Gateway: '172.18.0.1' }]);
+  const chosen = view({
+    ipam: { driver: 'default', options: null, pools: [pool('fd01::/64')] },
+    pools: [pool('172.18.0.0/16', '172.18.0.1')],
+  });
+  assert.deepEqual(toNetworkJson(chosen, true).IPAM.Config, [
+    { Subnet: 'fd01::/64' },
+    { Subnet: '172.18.0.0/16', Gateway: '172.18.0.1' },
+  ]);
 });
 
 test('status: by subnet, and never more than 64 bits can say', () => {

@@ -3,13 +3,21 @@ import { invalid } from '../../base/errors.ts';
 import { readGoBoolean } from '../../base/go-boolean.ts';
 import { formatSubnet, parseSubnet } from '../../model/addresses.ts';
 import type { NetworkSpec } from '../../model/network.ts';
-import type { EndpointResourceJson, IpamPoolJson, NetworkCreateRequest, NetworkJson, NetworkStatusJson } from '../../wire/network.ts';
+import type {
+  EndpointResourceJson,
+  IpamPoolJson,
+  NetworkCreateRequest,
+  NetworkJson,
+  NetworkStatusJson,
+} from '../../wire/network.ts';
 import type { NetworkView } from '../backend/network.ts';
 
 export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
   const { IPAM: ipam } = request;
   const options = { ...request.Options };
-  const given = ([4, 6] as const).filter((version) => typeof (version === 4 ? request.EnableIPv4 : request.EnableIPv6) === 'boolean');
+  const given = ([4, 6] as const).filter(
+    (version) => typeof (version === 4 ? request.EnableIPv4 : request.EnableIPv6) === 'boolean',
+  );
   return {
     name: request.Name,
     driver: request.Driver,
@@ -38,7 +46,12 @@ export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
 }
 
 /** A family is turned on or off by a field, or else by an option, which then stays to be seen. */
-function readFamily(field: boolean | null | undefined, options: Record<string, string>, option: string, fallback: boolean): boolean {
+function readFamily(
+  field: boolean | null | undefined,
+  options: Record<string, string>,
+  option: string,
+  fallback: boolean,
+): boolean {
   if (typeof field === 'boolean') {
     delete options[option];
     return field;
@@ -78,10 +91,10 @@ const MOST = 2n ** 64n - 1n; // of an unsigned 64-bit number: what is more is sh
 /** How full the subnets are, as Docker shows it since API 1.52. */
 export function toNetworkStatus(view: NetworkView): NetworkStatusJson {
   const saturated = (count: bigint) => (count > MOST ? MOST : count);
-  const subnets = view.pools.map(({ subnet, ipsInUse, dynamicIpsAvailable }) => [
-    subnet,
-    { IPsInUse: saturated(ipsInUse), DynamicIPsAvailable: saturated(dynamicIpsAvailable) },
-  ] as const);
+  const subnets = view.pools.map(
+    ({ subnet, ipsInUse, dynamicIpsAvailable }) =>
+      [subnet, { IPsInUse: saturated(ipsInUse), DynamicIPsAvailable: saturated(dynamicIpsAvailable) }] as const,
+  );
   return { IPAM: { Subnets: Object.fromEntries(subnets) } };
 }
 

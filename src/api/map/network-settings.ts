@@ -10,7 +10,6 @@ import type { ContainerView } from '../backend/container.ts';
 import { isUserDefined } from '../network-mode.ts';
 import { olderThan } from '../versions.ts';
 
-
 export function toNetworkSettings(view: ContainerView, version: number): NetworkSettingsJson {
   const networks: Record<string, EndpointSettingsJson> = {};
   for (const connection of view.record.connections) {
@@ -143,12 +142,16 @@ function portMap(view: ContainerView): PortMapJson {
   if (wired.length === 0) return {};
   const ports: PortMapJson = {};
   for (const port of view.record.spec.connection.exposedPorts) ports[port] = null;
-  return addPublished(ports, wired.flatMap(({ published }) => published));
+  return addPublished(
+    ports,
+    wired.flatMap(({ published }) => published),
+  );
 }
 
 /** The host sides of published ports, put into a map by '80/tcp'. */
 export function addPublished(ports: PortMapJson, published: readonly PublishedPort[]): PortMapJson {
-  for (const port of published) (ports[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
+  for (const port of published)
+    (ports[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
   return ports;
 }
 

@@ -27,7 +27,11 @@ export function toVersionJson(facts: SystemFacts): VersionJson {
       Os: 'linux',
     },
   };
-  const others = facts.components.map(({ name, version, details }) => ({ Name: name, Version: version, Details: details }));
+  const others = facts.components.map(({ name, version, details }) => ({
+    Name: name,
+    Version: version,
+    Details: details,
+  }));
   return {
     Platform: { Name: 'Causeway' },
     Components: [engine, ...others],
@@ -49,7 +53,12 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
   const commit = (id: string) => ({ ID: id, ...(older('1.49') ? { Expected: id } : {}) });
   const runtimes = Object.entries(facts.runtimes).map(([name, { path, version: runtimeVersion }]) => [
     name,
-    { path, ...(older('1.44') ? {} : { status: { 'org.opencontainers.runtime-spec.features': JSON.stringify({ version: runtimeVersion }) } }) },
+    {
+      path,
+      ...(older('1.44')
+        ? {}
+        : { status: { 'org.opencontainers.runtime-spec.features': JSON.stringify({ version: runtimeVersion }) } }),
+    },
   ]);
   const defaultRuntimeVersion = facts.runtimes[facts.defaultRuntime]?.version ?? 'N/A';
   return {
@@ -121,7 +130,9 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     RuncCommit: commit(defaultRuntimeVersion),
     InitCommit: commit(''),
     SecurityOptions: older('1.25') ? facts.securityOptions.map(optionName) : facts.securityOptions,
-    ...(facts.addressPools.length > 0 ? { DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) } : {}),
+    ...(facts.addressPools.length > 0
+      ? { DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }
+      : {}),
     ...(older('1.49') ? {} : { FirewallBackend: { Driver: 'nftables', Info: facts.firewall } }),
     CDISpecDirs: [],
     Warnings: facts.warnings.length > 0 ? facts.warnings : null,
@@ -135,7 +146,9 @@ function optionName(option: string): string {
 
 function registryConfig(withForeignLayers: boolean): object {
   return {
-    ...(withForeignLayers ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null } : {}),
+    ...(withForeignLayers
+      ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null }
+      : {}),
     IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } },
     InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
     Mirrors: [],
@@ -146,7 +159,11 @@ function registryConfig(withForeignLayers: boolean): object {
 export function toEventLine(event: EngineEvent): string {
   const legacy =
     event.type === 'container'
-      ? { status: event.action, id: event.actorId, ...(event.attributes['image'] === undefined ? {} : { from: event.attributes['image'] }) }
+      ? {
+          status: event.action,
+          id: event.actorId,
+          ...(event.attributes['image'] === undefined ? {} : { from: event.attributes['image'] }),
+        }
       : event.type === 'image'
         ? { status: event.action, id: event.actorId }
         : {};

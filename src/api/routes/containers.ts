@@ -2,7 +2,14 @@
 import { CausewayError, errorKind, errorMessage, invalid, notFound, notImplemented } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
-import type { CreateResponseJson, TopResponseJson, WaitResponseJson, ContainerChangeJson, ContainersPrunedJson, UpdateResponseJson } from '../../wire/container-summary.ts';
+import type {
+  CreateResponseJson,
+  TopResponseJson,
+  WaitResponseJson,
+  ContainerChangeJson,
+  ContainersPrunedJson,
+  UpdateResponseJson,
+} from '../../wire/container-summary.ts';
 import type { WaitCondition } from '../backend/container.ts';
 import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
@@ -39,8 +46,11 @@ export function addContainerRoutes(routes: RouteTable): void {
 }
 
 async function createContainer(call: Call): Promise<void> {
-  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest', { maxBytes: MAX_PORTS_JSON_BYTES });
-  if (![...sent].some((name) => CONFIG_FIELD_NAMES.has(name))) throw invalid('config cannot be empty in order to create a container');
+  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest', {
+    maxBytes: MAX_PORTS_JSON_BYTES,
+  });
+  if (![...sent].some((name) => CONFIG_FIELD_NAMES.has(name)))
+    throw invalid('config cannot be empty in order to create a container');
   const cgroupVersion = call.options.cgroupVersion ?? '2';
   validateNetworkMode(request);
   const adapted = adaptCreate(request, call.version, cgroupVersion);
@@ -49,12 +59,24 @@ async function createContainer(call: Call): Promise<void> {
   const { EndpointsConfig: endpoints } = request.NetworkingConfig;
   validateEndpoints(endpoints);
   refuseOtherPlatform(call, request.Image);
-  const created = await call.backend.containers.create(call.query.text('name').replace(/^\//, ''), toContainerSpec(request, cgroupVersion));
-  call.reply(201, { Id: created.id, Warnings: [...warnings, ...created.warnings, ...adapted] } satisfies CreateResponseJson);
+  const created = await call.backend.containers.create(
+    call.query.text('name').replace(/^\//, ''),
+    toContainerSpec(request, cgroupVersion),
+  );
+  call.reply(201, {
+    Id: created.id,
+    Warnings: [...warnings, ...created.warnings, ...adapted],
+  } satisfies CreateResponseJson);
 }
 
 const HOST_ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' };
-const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64', armhf: 'arm', armel: 'arm' };
+const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  armhf: 'arm',
+  armel: 'arm',
+};
 
 /** Images are of the host's platform here: one asked for by another platform is not found, and the client pulls. */
 function refuseOtherPlatform(call: Call, image: string): void {
@@ -77,7 +99,10 @@ async function listContainers(call: Call): Promise<void> {
     filters: named,
   });
   const nowMs = Date.now();
-  call.reply(200, listEntries(call, views, (view) => toContainerSummary(view, call.version, nowMs), bareContainer));
+  call.reply(
+    200,
+    listEntries(call, views, (view) => toContainerSummary(view, call.version, nowMs), bareContainer),
+  );
 }
 
 async function inspectContainer(call: Call): Promise<void> {
@@ -115,7 +140,9 @@ async function killContainer(call: Call): Promise<void> {
   try {
     await call.backend.containers.kill(call.name, call.query.text('signal'));
   } catch (error) {
-    throw new CausewayError(errorKind(error), `cannot kill container: ${call.name}: ${errorMessage(error)}`, { cause: error });
+    throw new CausewayError(errorKind(error), `cannot kill container: ${call.name}: ${errorMessage(error)}`, {
+      cause: error,
+    });
   }
   call.replyEmpty(204);
 }
@@ -184,7 +211,11 @@ async function updateContainer(call: Call): Promise<void> {
 
 async function removeContainer(call: Call): Promise<void> {
   const { query } = call;
-  await call.backend.containers.remove(call.name, { force: query.flag('force'), volumes: query.flag('v'), link: query.flag('link') });
+  await call.backend.containers.remove(call.name, {
+    force: query.flag('force'),
+    volumes: query.flag('v'),
+    link: query.flag('link'),
+  });
   call.replyEmpty(204);
 }
 
@@ -195,10 +226,18 @@ async function topContainer(call: Call): Promise<void> {
 
 async function containerChanges(call: Call): Promise<void> {
   const changes = await call.backend.containers.changes(call.name);
-  call.reply(200, changes.length > 0 ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path }) satisfies ContainerChangeJson) : null);
+  call.reply(
+    200,
+    changes.length > 0
+      ? changes.map(({ kind, path }) => ({ Kind: kind, Path: path }) satisfies ContainerChangeJson)
+      : null,
+  );
 }
 
 async function pruneContainers(call: Call): Promise<void> {
   const report = await call.backend.containers.prune(readFilters('containersPrune', call.query.text('filters')));
-  call.reply(200, { ContainersDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes } satisfies ContainersPrunedJson);
+  call.reply(200, {
+    ContainersDeleted: report.deleted.length > 0 ? report.deleted : null,
+    SpaceReclaimed: report.spaceReclaimedBytes,
+  } satisfies ContainersPrunedJson);
 }

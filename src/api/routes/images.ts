@@ -31,9 +31,13 @@ export function addImageRoutes(routes: RouteTable): void {
 async function listImages(call: Call): Promise<void> {
   const { query } = call;
   const filters: Record<string, readonly string[]> = { ...readFilters('images', query.text('filters')) };
-  if (call.olderThan('1.41') && query.text('filter') !== '') filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
+  if (call.olderThan('1.41') && query.text('filter') !== '')
+    filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
   const views = await call.backend.images.listImages({ all: query.flag('all'), filters });
-  call.reply(200, listEntries(call, views, (view) => toImageSummary(view, call.version)));
+  call.reply(
+    200,
+    listEntries(call, views, (view) => toImageSummary(view, call.version)),
+  );
 }
 
 async function inspectImage(call: Call): Promise<void> {
@@ -71,7 +75,11 @@ async function createImage(call: Call): Promise<void> {
       report({ status: `Downloading from ${shown}` });
     }
     const message = query.text('message') || `Imported from ${shown}`;
-    const id = await call.backend.images.importImage(source, { ref, message, changes: query.texts('changes'), platform }, call.signal);
+    const id = await call.backend.images.importImage(
+      source,
+      { ref, message, changes: query.texts('changes'), platform },
+      call.signal,
+    );
     report({ status: id });
   });
 }
@@ -79,10 +87,14 @@ async function createImage(call: Call): Promise<void> {
 async function loadImages(call: Call): Promise<void> {
   const quiet = call.query.flag('quiet', true);
   await streamProgress(call, (report) =>
-    call.backend.images.loadImages(call.request, (message) => {
-      // What was loaded is always told; how far it is, only if asked for.
-      if (!quiet || message.stream !== undefined) report(message);
-    }, call.signal),
+    call.backend.images.loadImages(
+      call.request,
+      (message) => {
+        // What was loaded is always told; how far it is, only if asked for.
+        if (!quiet || message.stream !== undefined) report(message);
+      },
+      call.signal,
+    ),
   );
 }
 
@@ -111,12 +123,18 @@ async function tagImage(call: Call): Promise<void> {
 
 async function removeImage(call: Call): Promise<void> {
   if (call.name.trim() === '') throw invalid('image name cannot be blank');
-  const removed = await call.backend.images.removeImage(call.name, { force: call.query.flag('force'), prune: !call.query.flag('noprune') });
+  const removed = await call.backend.images.removeImage(call.name, {
+    force: call.query.flag('force'),
+    prune: !call.query.flag('noprune'),
+  });
   call.reply(200, removed.map(toDeleteJson));
 }
 
 function toDeleteJson({ untagged, deleted }: { untagged?: string; deleted?: string }): object {
-  return { ...(untagged === undefined ? {} : { Untagged: untagged }), ...(deleted === undefined ? {} : { Deleted: deleted }) };
+  return {
+    ...(untagged === undefined ? {} : { Untagged: untagged }),
+    ...(deleted === undefined ? {} : { Deleted: deleted }),
+  };
 }
 
 async function pruneImages(call: Call): Promise<void> {

@@ -2,7 +2,13 @@
 import { invalid, notFound } from '../../base/errors.ts';
 import { readGoBoolean } from '../../base/go-boolean.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
-import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema, type NetworkCreateResponseJson, type NetworksPrunedJson } from '../../wire/network.ts';
+import {
+  networkConnectSchema,
+  networkCreateSchema,
+  networkDisconnectSchema,
+  type NetworkCreateResponseJson,
+  type NetworksPrunedJson,
+} from '../../wire/network.ts';
 import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
 import { toEndpointSpec } from '../map/endpoint-spec.ts';
@@ -31,13 +37,18 @@ export function addNetworkRoutes(routes: RouteTable): void {
 async function listNetworks(call: Call): Promise<void> {
   const views = await call.backend.networks.listNetworks(readFilters('networks', call.query.text('filters')));
   const detailed = call.olderThan('1.28');
-  call.reply(200, listEntries(call, views, (view) => toNetworkJson(view, detailed)));
+  call.reply(
+    200,
+    listEntries(call, views, (view) => toNetworkJson(view, detailed)),
+  );
 }
 
 async function inspectNetwork(call: Call): Promise<void> {
   const verbose = call.query.text('verbose');
   if (verbose !== '' && readGoBoolean(verbose) === undefined) {
-    throw invalid(`invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`);
+    throw invalid(
+      `invalid value for verbose: ${verbose}: strconv.ParseBool: parsing ${JSON.stringify(verbose)}: invalid syntax`,
+    );
   }
   const scope = call.query.text('scope');
   if (scope !== '' && scope !== 'local') throw notFound(`network ${call.name} not found`);

@@ -20,6 +20,9 @@ async function addPorts(call: Call): Promise<void> {
 /** Named in the body, as a thousand ports have no place in a query. */
 async function removePorts(call: Call): Promise<void> {
   const { PortBindings } = await call.json(portsRequestSchema, 'PortsRequest', { maxBytes: MAX_PORTS_JSON_BYTES });
-  const { running, ports } = await call.backend.containers.removePorts(call.name, toPortBindings(PortBindings, parsePort));
+  const { running, ports } = await call.backend.containers.removePorts(
+    call.name,
+    toPortBindings(PortBindings, parsePort),
+  );
   call.reply(200, { Running: running, Ports: addPublished({}, ports) } satisfies PortsResponseJson);
 }

@@ -31,7 +31,11 @@ async function attachContainer(call: Call): Promise<void> {
   const detachKeys = parseDetachKeys(query.text('detachKeys'), 'detach');
   const options = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr') };
   expectHijack(call);
-  const session = await call.backend.streams.attach(call.name, { ...options, stream: query.flag('stream'), logs: query.flag('logs') });
+  const session = await call.backend.streams.attach(call.name, {
+    ...options,
+    stream: query.flag('stream'),
+    logs: query.flag('logs'),
+  });
   if (call.request.socket.destroyed) return session.detach();
   const connection = hijack(call, streamType(call, session.tty));
   await runSession(connection, session, { ...options, detachKeys }, call.log);

@@ -74,11 +74,24 @@ async function diskUsage(call: Call): Promise<void> {
   const nowMs = Date.now();
   const usage: DiskUsageJson = {
     LayersSize: wants('image') ? (await system.diskUsage()).imageBytes : 0,
-    Images: wants('image') ? listEntries(call, await images.listImages({ all: true, filters: {} }), (view) => ({ ...toImageSummary(view, call.version), Containers: view.containers, SharedSize: 0 })) : null,
-    Containers: wants('container')
-      ? listEntries(call, await containers.list({ all: true, limit: 0, size: true, filters: {} }), (view) => toContainerSummary(view, call.version, nowMs), bareContainer)
+    Images: wants('image')
+      ? listEntries(call, await images.listImages({ all: true, filters: {} }), (view) => ({
+          ...toImageSummary(view, call.version),
+          Containers: view.containers,
+          SharedSize: 0,
+        }))
       : null,
-    Volumes: wants('volume') ? listEntries(call, await volumes.listVolumes({}), (view) => toVolumeJson(view, true)) : null,
+    Containers: wants('container')
+      ? listEntries(
+          call,
+          await containers.list({ all: true, limit: 0, size: true, filters: {} }),
+          (view) => toContainerSummary(view, call.version, nowMs),
+          bareContainer,
+        )
+      : null,
+    Volumes: wants('volume')
+      ? listEntries(call, await volumes.listVolumes({}), (view) => toVolumeJson(view, true))
+      : null,
     BuildCache: wants('build-cache') ? [] : null,
   };
   call.reply(200, usage);

@@ -3,9 +3,14 @@ import { notFound, notImplemented, unavailable } from '../../base/errors.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
 // Scanners and `docker info` ask; it is no failure of ours, and the log does not fill with it.
-const answer503 = (message: string): Handler => (call) => call.reply(503, { message });
+const answer503 =
+  (message: string): Handler =>
+  (call) =>
+    call.reply(503, { message });
 
-const notManager = answer503('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+const notManager = answer503(
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+);
 const notInSwarm = answer503('This node is not part of a swarm');
 
 function missing(sentence: string): Handler {
@@ -34,8 +39,11 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
   routes.add('POST', '/swarm/init', noSwarm);
   routes.add('POST', '/swarm/join', noSwarm);
 
-  const noBuild = missing('This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".');
-  for (const path of ['/build', '/build/prune', '/build/cancel', '/session', '/grpc']) routes.add('POST', path, noBuild);
+  const noBuild = missing(
+    'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".',
+  );
+  for (const path of ['/build', '/build/prune', '/build/cancel', '/session', '/grpc'])
+    routes.add('POST', path, noBuild);
 
   const noPlugins = missing('This engine has no plugins.');
   routes.add('GET', '/plugins', (call) => call.reply(200, []));
@@ -47,15 +55,24 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
   routes.add('GET', '/plugins/:name/json', noSuchPlugin);
   routes.add('DELETE', '/plugins/:name', noSuchPlugin);
   for (const action of ['pull', 'create']) routes.add('POST', `/plugins/${action}`, noPlugins);
-  for (const action of ['enable', 'disable', 'push', 'upgrade', 'set']) routes.add('POST', `/plugins/:name/${action}`, noSuchPlugin);
+  for (const action of ['enable', 'disable', 'push', 'upgrade', 'set'])
+    routes.add('POST', `/plugins/:name/${action}`, noSuchPlugin);
 
   const noCheckpoints = missing('This engine does not checkpoint containers.');
   routes.add('GET', '/containers/:name/checkpoints', noCheckpoints);
   routes.add('POST', '/containers/:name/checkpoints', noCheckpoints);
 
-  routes.add('GET', '/distribution/:name/json', missing('This engine does not look up images in registries without pulling them.'));
+  routes.add(
+    'GET',
+    '/distribution/:name/json',
+    missing('This engine does not look up images in registries without pulling them.'),
+  );
   routes.add('GET', '/images/search', missing('This engine does not search registries.'));
-  routes.add('GET', '/containers/:name/attach/ws', missing('This engine does not attach over websockets: use POST /containers/{id}/attach.'));
+  routes.add(
+    'GET',
+    '/containers/:name/attach/ws',
+    missing('This engine does not attach over websockets: use POST /containers/{id}/attach.'),
+  );
   routes.add('PUT', '/volumes/:name', () => {
     throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
   });

@@ -33,7 +33,10 @@ export function toVolumeJson(view: VolumeView, withUsage: boolean): VolumeJson {
 
 async function listVolumes(call: Call): Promise<void> {
   const views = await call.backend.volumes.listVolumes(readFilters('volumes', call.query.text('filters')));
-  call.reply(200, { Volumes: listEntries(call, views, (view) => toVolumeJson(view, false)), Warnings: null } satisfies VolumesJson);
+  call.reply(200, {
+    Volumes: listEntries(call, views, (view) => toVolumeJson(view, false)),
+    Warnings: null,
+  } satisfies VolumesJson);
 }
 
 async function inspectVolume(call: Call): Promise<void> {
@@ -63,5 +66,8 @@ async function pruneVolumes(call: Call): Promise<void> {
   // Named volumes have been spared since 1.42, unless all=true says otherwise.
   if (call.olderThan('1.42')) filters['all'] = ['true'];
   const report = await call.backend.volumes.pruneVolumes(filters);
-  call.reply(200, { VolumesDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimedBytes } satisfies VolumesPrunedJson);
+  call.reply(200, {
+    VolumesDeleted: report.deleted.length > 0 ? report.deleted : null,
+    SpaceReclaimed: report.spaceReclaimedBytes,
+  } satisfies VolumesPrunedJson);
 }

@@ -101,7 +101,8 @@ export class ApiClient {
       request.end(payload);
     });
     if ('socket' in answer && 'head' in answer) return answer;
-    if ((answer.statusCode ?? 0) < 400) throw new StatusError(`unable to upgrade to tcp, received ${answer.statusCode}`);
+    if ((answer.statusCode ?? 0) < 400)
+      throw new StatusError(`unable to upgrade to tcp, received ${answer.statusCode}`);
     const error = await refusal(answer, path);
     if (this.#fallBack(answer)) return this.hijack(path, init);
     throw error;
@@ -136,7 +137,11 @@ export class ApiClient {
 
   #prepare(method: string, path: string, init: RequestInit, agent: Agent | undefined) {
     const payload = init.body === undefined ? undefined : Buffer.from(JSON.stringify(init.body));
-    const headers: Record<string, string | number> = { Host: 'api.causeway.localhost', 'User-Agent': 'Causeway-Client', ...init.headers };
+    const headers: Record<string, string | number> = {
+      Host: 'api.causeway.localhost',
+      'User-Agent': 'Causeway-Client',
+      ...init.headers,
+    };
     if (payload) {
       headers['Content-Type'] = 'application/json';
       headers['Content-Length'] = payload.length;
@@ -146,7 +151,13 @@ export class ApiClient {
     this.#trace?.(`${method} ${url}${payload ? ` ${payload.toString()}` : ''}`);
     // Without a servername the agent takes one from the Host header for TLS that we do not have, and compiles a huge
     // regular expression for it: a seventh of the time that a short command takes.
-    const options: RequestOptions & { servername: string } = { method, path: url, headers, agent: agent ?? false, servername: '' };
+    const options: RequestOptions & { servername: string } = {
+      method,
+      path: url,
+      headers,
+      agent: agent ?? false,
+      servername: '',
+    };
     if (init.signal) options.signal = init.signal;
     if (this.endpoint.kind === 'unix') options.socketPath = this.endpoint.path;
     else Object.assign(options, { host: this.endpoint.hostname, port: this.endpoint.port });
@@ -168,9 +179,14 @@ export class ApiClient {
       return new StatusError(`Cannot connect to the Causeway daemon at ${host}. Is the causeway daemon running?`);
     }
     if (code === 'EACCES' || code === 'EPERM') {
-      return new StatusError(`permission denied while trying to connect to the Causeway daemon socket at ${host}`, 1, 126);
+      return new StatusError(
+        `permission denied while trying to connect to the Causeway daemon socket at ${host}`,
+        1,
+        126,
+      );
     }
-    if (code === 'ECONNRESET' || code === 'EPIPE') return new StatusError(`error during connect: the daemon at ${host} closed the connection`);
+    if (code === 'ECONNRESET' || code === 'EPIPE')
+      return new StatusError(`error during connect: the daemon at ${host} closed the connection`);
     return new StatusError(`error during connect: ${error.message}`);
   }
 }
@@ -180,7 +196,8 @@ function queryString(query: Query | undefined): string {
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;
     const values = Array.isArray(value) ? value : [value];
-    for (const one of values) parts.push(`${key}=${encodeURIComponent(String(one === true ? 1 : one === false ? 0 : one))}`);
+    for (const one of values)
+      parts.push(`${key}=${encodeURIComponent(String(one === true ? 1 : one === false ? 0 : one))}`);
   }
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
@@ -197,16 +214,22 @@ async function refusal(response: IncomingMessage, path: string): Promise<ApiErro
   const body = await readText(response);
   try {
     const { message, exitCode } = JSON.parse(body) as { [K in keyof ErrorJson]?: unknown };
-    if (typeof message === 'string' && message !== '') return new ApiError(status, message.trim(), typeof exitCode === 'number' ? exitCode : undefined);
+    if (typeof message === 'string' && message !== '')
+      return new ApiError(status, message.trim(), typeof exitCode === 'number' ? exitCode : undefined);
   } catch {
     if (body.trim() !== '' && !body.includes('<html')) return new ApiError(status, body.trim());
   }
   const told = `${status} ${response.statusMessage ?? ''}`.trim();
-  return new ApiError(status, `request returned ${told} for API route ${path}, check if the server supports the requested API version`);
+  return new ApiError(
+    status,
+    `request returned ${told} for API route ${path}, check if the server supports the requested API version`,
+  );
 }
 
 /** '1.44' is older than '1.51'. */
 function isOlder(version: string, than: string): boolean {
-  const [[major = 0, minor = 0], [thanMajor = 0, thanMinor = 0]] = [version, than].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  const [[major = 0, minor = 0], [thanMajor = 0, thanMinor = 0]] = [version, than].map((text) =>
+    text.split('.').map(Number),
+  ) as [number[], number[]];
   return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }

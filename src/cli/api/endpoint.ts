@@ -35,5 +35,7 @@ export function parseEndpoint(host: string): Endpoint {
       throw new StatusError(`Failed to initialize: ${scheme}:// connections are not supported; use unix:// or tcp://`);
     default:
   }
-  throw new StatusError(`Failed to initialize: unable to resolve docker endpoint: invalid bind address format: ${text}`);
+  throw new StatusError(
+    `Failed to initialize: unable to resolve docker endpoint: invalid bind address format: ${text}`,
+  );
 }

@@ -18,14 +18,18 @@ export interface Credentials {
 }
 
 interface ConfigFile {
-  auths?: Record<string, { auth?: string; username?: string; password?: string; identitytoken?: string; registrytoken?: string }>;
+  auths?: Record<
+    string,
+    { auth?: string; username?: string; password?: string; identitytoken?: string; registrytoken?: string }
+  >;
   credsStore?: string;
   credHelpers?: Record<string, string>;
   detachKeys?: string;
   [other: string]: unknown;
 }
 
-export const ownConfigPath = (): string => join(process.env['CAUSEWAY_CONFIG'] ?? join(homedir(), '.causeway'), 'config.json');
+export const ownConfigPath = (): string =>
+  join(process.env['CAUSEWAY_CONFIG'] ?? join(homedir(), '.causeway'), 'config.json');
 const dockerConfigPath = (): string => join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json');
 
 function readConfig(path: string): ConfigFile | undefined {
@@ -42,14 +46,16 @@ function readConfig(path: string): ConfigFile | undefined {
   }
 }
 
-const configs = (): ConfigFile[] => [ownConfigPath(), dockerConfigPath()].map(readConfig).filter((config) => config !== undefined);
+const configs = (): ConfigFile[] =>
+  [ownConfigPath(), dockerConfigPath()].map(readConfig).filter((config) => config !== undefined);
 
 export function configuredDetachKeys(): string {
   return configs().find(({ detachKeys }) => detachKeys)?.detachKeys ?? '';
 }
 
 /** docker.io is filed under Docker Hub's URL. */
-const registryKey = (domain: string): string => (domain === 'docker.io' || domain === 'index.docker.io' ? DOCKER_HUB : domain);
+const registryKey = (domain: string): string =>
+  domain === 'docker.io' || domain === 'index.docker.io' ? DOCKER_HUB : domain;
 
 const hostOf = (key: string) => key.replace(/^https?:\/\//, '').split('/')[0];
 
@@ -68,16 +74,25 @@ export async function findCredentials(domain: string): Promise<Credentials | und
 
 function decodeEntry(entry: NonNullable<ConfigFile['auths']>[string], serveraddress: string): Credentials {
   const { auth, ...rest } = entry;
-  const [username, ...password] = Buffer.from(auth ?? '', 'base64').toString().replace(/\0+$/, '').split(':');
+  const [username, ...password] = Buffer.from(auth ?? '', 'base64')
+    .toString()
+    .replace(/\0+$/, '')
+    .split(':');
   return { ...rest, ...(auth ? { username: username ?? '', password: password.join(':') } : {}), serveraddress };
 }
 
 async function askHelper(helper: string, key: string): Promise<Credentials | undefined> {
   const { execFileSync } = await import('node:child_process');
   try {
-    const answer = execFileSync(`docker-credential-${helper}`, ['get'], { input: key, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] });
+    const answer = execFileSync(`docker-credential-${helper}`, ['get'], {
+      input: key,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     const { Username, Secret } = JSON.parse(answer) as { Username: string; Secret: string };
-    return Username === '<token>' ? { identitytoken: Secret, serveraddress: key } : { username: Username, password: Secret, serveraddress: key };
+    return Username === '<token>'
+      ? { identitytoken: Secret, serveraddress: key }
+      : { username: Username, password: Secret, serveraddress: key };
   } catch {
     return undefined; // not installed, or it knows nothing
   }
@@ -85,10 +100,15 @@ async function askHelper(helper: string, key: string): Promise<Credentials | und
 
 /** The X-Registry-Auth header for what is pulled from or pushed to a registry. */
 export async function authHeader(domain: string): Promise<Record<string, string>> {
-  return { 'X-Registry-Auth': Buffer.from(JSON.stringify((await findCredentials(domain)) ?? {})).toString('base64url') };
+  return {
+    'X-Registry-Auth': Buffer.from(JSON.stringify((await findCredentials(domain)) ?? {})).toString('base64url'),
+  };
 }
 
-export function saveCredentials(key: string, credentials: { username: string; password: string; identitytoken?: string }): void {
+export function saveCredentials(
+  key: string,
+  credentials: { username: string; password: string; identitytoken?: string },
+): void {
   const { username, password, identitytoken } = credentials;
   const auth = Buffer.from(`${username}:${identitytoken ? '' : password}`).toString('base64');
   changeOwnConfig((config) => ((config.auths ??= {})[key] = { auth, ...(identitytoken ? { identitytoken } : {}) }));

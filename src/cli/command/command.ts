@@ -51,5 +51,8 @@ export interface Group {
 
 export function usageLine(path: string, use: string): string {
   const parent = path.slice(0, path.lastIndexOf(' ') + 1);
-  return use.split('\n').map((form) => parent + form).join('\n\t');
+  return use
+    .split('\n')
+    .map((form) => parent + form)
+    .join('\n\t');
 }

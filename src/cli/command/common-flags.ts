@@ -16,7 +16,12 @@ Refer to https://docs.docker.com/go/formatting/ for more information about forma
 
 export const listFormat: Flag = { name: 'format', type: type.string, usage: FORMAT_HELP };
 export const inspectFormat: Flag = { name: 'format', short: 'f', type: type.string, usage: INSPECT_FORMAT_HELP };
-export const filterFlag: Flag = { name: 'filter', short: 'f', type: type.filter, usage: 'Filter output based on conditions provided' };
+export const filterFlag: Flag = {
+  name: 'filter',
+  short: 'f',
+  type: type.filter,
+  usage: 'Filter output based on conditions provided',
+};
 export const filterValues = (usage: string): Flag => ({ name: 'filter', type: type.filter, usage });
 
 /** Filters as a query parameter; nothing if there are none. */

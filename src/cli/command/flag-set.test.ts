@@ -28,9 +28,19 @@ function parse(line: string, interspersed = false): FlagSet {
 
 describe('flags', () => {
   it('take their values in every form', () => {
-    for (const line of ['-itp 80:80 img ls -l', '-it -p80:80 img ls -l', '-it -p=80:80 img ls -l', '-ti --publish 80:80 img ls -l', '-i -t --publish=80:80 -- img ls -l']) {
+    for (const line of [
+      '-itp 80:80 img ls -l',
+      '-it -p80:80 img ls -l',
+      '-it -p=80:80 img ls -l',
+      '-ti --publish 80:80 img ls -l',
+      '-i -t --publish=80:80 -- img ls -l',
+    ]) {
       const set = parse(line);
-      assert.deepEqual([set.bool('interactive'), set.bool('tty'), set.list('publish'), set.args], [true, true, ['80:80'], ['img', 'ls', '-l']], line);
+      assert.deepEqual(
+        [set.bool('interactive'), set.bool('tty'), set.list('publish'), set.args],
+        [true, true, ['80:80'], ['img', 'ls', '-l']],
+        line,
+      );
     }
   });
 
@@ -43,7 +53,10 @@ describe('flags', () => {
 
   it('know what was given from what was not', () => {
     const set = parse('--rm=false --name=');
-    assert.deepEqual([set.bool('rm'), set.changed('rm'), set.changed('tty'), set.string('name'), set.changed('name')], [false, true, false, '', true]);
+    assert.deepEqual(
+      [set.bool('rm'), set.changed('rm'), set.changed('tty'), set.string('name'), set.changed('name')],
+      [false, true, false, '', true],
+    );
     assert.equal(parse('').bool('sig-proxy'), true);
     assert.equal(parse('--sig-proxy=0').bool('sig-proxy'), false);
     assert.equal(parse('--time 3').number('timeout'), 3);
@@ -78,13 +91,19 @@ describe('flags', () => {
     ['--rm=maybe', 'invalid argument "maybe" for "--rm" flag: strconv.ParseBool: parsing "maybe": invalid syntax'],
     ['-m 5x', `invalid argument "5x" for "-m, --memory" flag: invalid suffix: 'x'`],
     ['-T a', 'invalid argument "a" for "-T, --timeout" flag: strconv.ParseInt: parsing "a": invalid syntax'],
-    ['-T 9223372036854775808', 'invalid argument "9223372036854775808" for "-T, --timeout" flag: strconv.ParseInt: parsing "9223372036854775808": value out of range'],
+    [
+      '-T 9223372036854775808',
+      'invalid argument "9223372036854775808" for "-T, --timeout" flag: strconv.ParseInt: parsing "9223372036854775808": value out of range',
+    ],
     ['--wait 5', 'invalid argument "5" for "--wait" flag: time: missing unit in duration "5"'],
     ['-f x', 'invalid argument "x" for "-f, --filter" flag: bad format of filter (expected name=value)'],
     ['--cpus 1.0000000001', 'invalid argument "1.0000000001" for "--cpus" flag: value is too precise'],
   ] as const) {
     it(`refuse ${line}`, () => {
-      assert.throws(() => parse(line), (error) => error instanceof FlagError && error.message === message);
+      assert.throws(
+        () => parse(line),
+        (error) => error instanceof FlagError && error.message === message,
+      );
     });
   }
 });

@@ -73,7 +73,7 @@ export class FlagSet {
   }
 
   #parseShorts(shorts: string, rest: string[]): void {
-    for (let left = shorts; left !== ''; ) {
+    for (let left = shorts; left !== '';) {
       const letter = left.charAt(0);
       const flag = this.#flags.find((candidate) => candidate.short === letter);
       if (!flag) {

@@ -43,7 +43,12 @@ export function parseGoInteger(raw: string, options: { signed: boolean; bits: nu
 
 export const bool: FlagType = { label: '', zero: false, noArgument: true, set: (raw) => parseGoBool(raw) };
 
-export const string: FlagType = { label: 'string', zero: '', quoted: true, set: (raw, _before, check) => check?.(raw) ?? raw };
+export const string: FlagType = {
+  label: 'string',
+  zero: '',
+  quoted: true,
+  set: (raw, _before, check) => check?.(raw) ?? raw,
+};
 
 const integer = (label: string, signed: boolean, bits: number): FlagType => ({
   label,
@@ -62,7 +67,11 @@ export const duration: FlagType = { label: 'duration', zero: 0, set: (raw) => pa
 export const bytes: FlagType = { label: 'bytes', zero: 0, set: (raw) => parseRamBytes(raw) };
 
 /** As bytes, and -1 for no limit. */
-export const bytesOrUnlimited: FlagType = { label: 'bytes', zero: 0, set: (raw) => (raw === '-1' ? -1 : parseRamBytes(raw)) };
+export const bytesOrUnlimited: FlagType = {
+  label: 'bytes',
+  zero: 0,
+  set: (raw) => (raw === '-1' ? -1 : parseRamBytes(raw)),
+};
 
 /** A fraction of CPUs, held in billionths. */
 export const cpus: FlagType = {

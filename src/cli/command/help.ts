@@ -95,7 +95,7 @@ function wrap(text: string, indent: number, width: number): string {
   }
   const limit = width - column - SLOP;
   const lines: string[] = [];
-  for (let rest = text; rest !== ''; ) {
+  for (let rest = text; rest !== '';) {
     const line = takeLine(rest, limit);
     lines.push(line);
     rest = rest.slice(line.length + 1);

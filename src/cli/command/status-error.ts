@@ -19,7 +19,8 @@ export class StatusError extends Error {
 const RUN_EXIT_CODES: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, EISDIR: 126 };
 
 /** What `run` ends with where a file here or the daemon's socket cannot be opened. */
-export const runExitCodeOf = (error: unknown): number => RUN_EXIT_CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 125;
+export const runExitCodeOf = (error: unknown): number =>
+  RUN_EXIT_CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 125;
 
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

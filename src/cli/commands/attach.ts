@@ -31,7 +31,8 @@ async function run({ flags, args, client }: Call): Promise<void> {
     const container = await client.json<ContainerJson>('GET', `${path}/json`);
     if (!container.State.Running) throw new StatusError('You cannot attach to a stopped container, start it first');
     if (container.State.Paused) throw new StatusError('You cannot attach to a paused container, unpause it first');
-    if (container.State.Restarting) throw new StatusError('You cannot attach to a restarting container, wait until it is running');
+    if (container.State.Restarting)
+      throw new StatusError('You cannot attach to a restarting container, wait until it is running');
     return container;
   };
   const { Id, Config } = await inspect();
@@ -47,7 +48,9 @@ async function run({ flags, args, client }: Call): Promise<void> {
   const size = terminalSize();
   if (Config.Tty && size) {
     // A shell draws its prompt again only when the size changes: change it, and then set it right.
-    await client.done('POST', `/containers/${Id}/resize`, { query: { h: size.rows + 1, w: size.columns + 1 } }).catch(() => {});
+    await client
+      .done('POST', `/containers/${Id}/resize`, { query: { h: size.rows + 1, w: size.columns + 1 } })
+      .catch(() => {});
     followTerminalSize(client, `/containers/${Id}`);
   }
   if ((await session.ended) === 'detached') throw new StatusError('read escape sequence');

@@ -28,11 +28,15 @@ export const portCommand: Command = {
     const ports = NetworkSettings.Ports ?? {};
     let lines: string[];
     if (wanted === undefined || wanted === '') {
-      lines = Object.entries(ports).flatMap(([port, bindings]) => (bindings ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`));
+      lines = Object.entries(ports).flatMap(([port, bindings]) =>
+        (bindings ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`),
+      );
     } else {
       const [number = '', protocol = 'tcp'] = wanted.split('/');
       if (!/^\d+$/.test(number) || Number(number) > 65535) {
-        throw new StatusError(`Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`);
+        throw new StatusError(
+          `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+        );
       }
       const bindings = ports[`${number}/${protocol}`] ?? [];
       if (bindings.length === 0) throw new StatusError(`Error: No public port '${wanted}' published for ${container}`);
@@ -55,7 +59,9 @@ export const topCommand: Command = {
     const [container = '', ...options] = args;
     const query = { ps_args: options.length > 0 ? options.join(' ') : undefined };
     const { Titles, Processes } = await client.json<TopResponseJson>(
-      'GET', `/containers/${encodeURIComponent(container)}/top`, { query },
+      'GET',
+      `/containers/${encodeURIComponent(container)}/top`,
+      { query },
     );
     const rows = [Titles ?? [], ...(Processes ?? [])].map((row) => `${row.join('\t')}\n`).join('');
     print(layoutColumns(rows, { minWidth: TOP_COLUMN }));
@@ -72,7 +78,10 @@ export const diffCommand: Command = {
   flags: [],
   async run({ args, client }) {
     if (args[0] === '') throw new StatusError('Container name cannot be empty');
-    const changes = await client.json<ContainerChangeJson[] | null>('GET', `/containers/${encodeURIComponent(args[0] ?? '')}/changes`);
+    const changes = await client.json<ContainerChangeJson[] | null>(
+      'GET',
+      `/containers/${encodeURIComponent(args[0] ?? '')}/changes`,
+    );
     print((changes ?? []).map(({ Kind, Path }) => `${CHANGES[Kind] ?? ''} ${Path}\n`).join(''));
   },
 };

@@ -26,7 +26,12 @@ export const commitCommand: Command = {
   args: [1, 2],
   interspersed: false,
   flags: [
-    { name: 'author', short: 'a', type: type.string, usage: 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' },
+    {
+      name: 'author',
+      short: 'a',
+      type: type.string,
+      usage: 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")',
+    },
     { name: 'change', short: 'c', type: type.list, usage: 'Apply Dockerfile instruction to the created image' },
     { name: 'message', short: 'm', type: type.string, usage: 'Commit message' },
     { name: 'pause', short: 'p', type: type.bool, preset: 'true', usage: 'Pause container during commit' },
@@ -36,7 +41,9 @@ export const commitCommand: Command = {
     const reference = name === '' ? undefined : parseReference(name);
     const query = {
       container,
-      repo: reference && (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
+      repo:
+        reference &&
+        (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
       tag: reference ? reference.tag || 'latest' : undefined,
       comment: flags.string('message') || undefined,
       author: flags.string('author') || undefined,

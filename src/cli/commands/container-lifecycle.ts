@@ -12,7 +12,10 @@ const MAX_AT_ONCE = 50;
  * Runs `work` for all names, at most 50 at a time; prints each name in the order given as it is done, complaints in the
  * same order, and ends with exit code 1 if there were any.
  */
-export async function forEachContainer(names: readonly string[], work: (name: string, index: number) => Promise<string | void>): Promise<void> {
+export async function forEachContainer(
+  names: readonly string[],
+  work: (name: string, index: number) => Promise<string | void>,
+): Promise<void> {
   const results: Promise<string | void>[] = [];
   const running = new Set<Promise<unknown>>();
   const start = async (name: string, index: number): Promise<string | void> => {
@@ -49,7 +52,13 @@ const post = (client: ApiClient, name: string, action: string, query: Query = {}
 const timeoutFlags = [
   { name: 'signal', short: 's', type: type.string, usage: 'Signal to send to the container' },
   { name: 'timeout', short: 't', type: type.int, usage: 'Seconds to wait before killing the container' },
-  { name: 'time', aliasOf: 'timeout', type: type.int, usage: 'Seconds to wait before killing the container', hidden: true },
+  {
+    name: 'time',
+    aliasOf: 'timeout',
+    type: type.int,
+    usage: 'Seconds to wait before killing the container',
+    hidden: true,
+  },
 ] as const;
 
 const timeoutQuery = ({ flags }: Call): Query => ({
@@ -81,7 +90,8 @@ export const killCommand: Command = {
   aliases: ['container kill', 'kill'],
   args: [1, Infinity],
   flags: [{ name: 'signal', short: 's', type: type.string, usage: 'Signal to send to the container' }],
-  run: ({ flags, args, client }) => forEachContainer(args, (name) => post(client, name, 'kill', { signal: flags.string('signal') || 'KILL' })),
+  run: ({ flags, args, client }) =>
+    forEachContainer(args, (name) => post(client, name, 'kill', { signal: flags.string('signal') || 'KILL' })),
 };
 
 export const pauseCommand: Command = {
@@ -113,7 +123,11 @@ export const rmCommand: Command = {
     { name: 'volumes', short: 'v', type: type.bool, usage: 'Remove anonymous volumes associated with the container' },
   ],
   run: ({ flags, args, client }) => {
-    const query = { force: flags.bool('force') || undefined, link: flags.bool('link') || undefined, v: flags.bool('volumes') || undefined };
+    const query = {
+      force: flags.bool('force') || undefined,
+      link: flags.bool('link') || undefined,
+      v: flags.bool('volumes') || undefined,
+    };
     return forEachContainer(args, async (name) => {
       const plain = name.replace(/^\/+|\/+$/g, '');
       if (plain === '') throw new StatusError('container name cannot be empty');

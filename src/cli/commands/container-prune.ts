@@ -18,9 +18,9 @@ export const containerPruneCommand: Command = {
   async run({ flags, client }: Call) {
     const warning = 'WARNING! This will remove all stopped containers.\nAre you sure you want to continue?';
     if (!flags.bool('force') && !(await confirm(warning))) return;
-    const { ContainersDeleted, SpaceReclaimed } = await client.json<ContainersPrunedJson>(
-      'POST', '/containers/prune', { query: { filters: filtersQuery(flags.filters('filter')) } },
-    );
+    const { ContainersDeleted, SpaceReclaimed } = await client.json<ContainersPrunedJson>('POST', '/containers/prune', {
+      query: { filters: filtersQuery(flags.filters('filter')) },
+    });
     const deleted = ContainersDeleted ?? [];
     if (deleted.length > 0) print(`Deleted Containers:\n${deleted.join('\n')}\n\n`);
     printLine(`Total reclaimed space: ${humanSize(deleted.length > 0 ? SpaceReclaimed : 0)}`);

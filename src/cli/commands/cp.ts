@@ -30,8 +30,11 @@ container source to stdout.`,
     { name: 'archive', short: 'a', type: type.bool, usage: 'Archive mode (copy all uid/gid information)' },
     { name: 'follow-link', short: 'L', type: type.bool, usage: 'Always follow symbol link in SRC_PATH' },
     {
-      name: 'quiet', short: 'q', type: type.bool,
-      usage: 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached',
+      name: 'quiet',
+      short: 'q',
+      type: type.bool,
+      usage:
+        'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached',
     },
   ],
   run,
@@ -53,10 +56,14 @@ async function run({ flags, args, client }: Call): Promise<void> {
   if (to === '') throw new StatusError('destination can not be empty');
   const [sourceContainer, source] = splitCopyArgument(from);
   const [destinationContainer, destination] = splitCopyArgument(to);
-  if (sourceContainer !== '' && destinationContainer !== '') throw new StatusError('copying between containers is not supported');
-  if (sourceContainer === '' && destinationContainer === '') throw new StatusError('must specify at least one container source');
+  if (sourceContainer !== '' && destinationContainer !== '')
+    throw new StatusError('copying between containers is not supported');
+  if (sourceContainer === '' && destinationContainer === '')
+    throw new StatusError('must specify at least one container source');
   const options: Options = {
-    client, source, destination,
+    client,
+    source,
+    destination,
     container: sourceContainer || destinationContainer,
     followLink: flags.bool('follow-link'),
     keepOwners: flags.bool('archive'),
@@ -80,7 +87,8 @@ const GO_DEVICE = 26;
 const GO_IRREGULAR = 19;
 const hasMode = (stat: PathStat, bit: number) => ((stat.mode >>> bit) & 1) === 1;
 
-const decodeStat = (header: unknown): PathStat => JSON.parse(Buffer.from(String(header), 'base64').toString()) as PathStat;
+const decodeStat = (header: unknown): PathStat =>
+  JSON.parse(Buffer.from(String(header), 'base64').toString()) as PathStat;
 const archivePath = (container: string) => `/containers/${encodeURIComponent(container)}/archive`;
 
 async function statInContainer({ client, container }: Options, path: string): Promise<PathStat | undefined> {
@@ -93,7 +101,8 @@ async function statInContainer({ client, container }: Options, path: string): Pr
   }
 }
 
-const linkTarget = (path: string, target: string) => (target.startsWith('/') ? target : posix.join(splitPath(path)[0], target));
+const linkTarget = (path: string, target: string) =>
+  target.startsWith('/') ? target : posix.join(splitPath(path)[0], target);
 
 async function copyOut(options: Options): Promise<void> {
   const { client, container, followLink, quiet } = options;
@@ -122,7 +131,12 @@ async function copyOut(options: Options): Promise<void> {
   const plan = planCopy({ path: source, isDirectory }, here);
   const name = plan.rename?.to ?? rename;
   const renaming = name === undefined ? undefined : { from: archived, to: name };
-  await unpackStream(counted.stream, plan.directory, renaming && renaming.from !== renaming.to ? renaming : undefined, options.keepOwners);
+  await unpackStream(
+    counted.stream,
+    plan.directory,
+    renaming && renaming.from !== renaming.to ? renaming : undefined,
+    options.keepOwners,
+  );
   if (!quiet) complain(`Successfully copied ${humanSize(counted.bytes(), 3)} to ${destination}`);
 }
 
@@ -137,7 +151,8 @@ function checkLocalParent(destination: string): void {
 function localDestination(path: string): CopyDestination {
   const stat = statSync(path.replace(/(.)\/+$/, '$1'), { throwIfNoEntry: false });
   const link = lstatSync(path.replace(/(.)\/+$/, '$1'), { throwIfNoEntry: false });
-  if (stat && link?.isSymbolicLink()) return { path: realpathSync(path), exists: true, isDirectory: stat.isDirectory() };
+  if (stat && link?.isSymbolicLink())
+    return { path: realpathSync(path), exists: true, isDirectory: stat.isDirectory() };
   return { path, exists: stat !== undefined, isDirectory: stat?.isDirectory() ?? false };
 }
 
@@ -145,7 +160,8 @@ async function copyIn(options: Options): Promise<void> {
   const { client, container, keepOwners, quiet } = options;
   const destination = await containerDestination(options);
   if (options.source === '-') {
-    if (!destination.isDirectory) throw new StatusError(`destination "${container}:${options.destination}" must be a directory`);
+    if (!destination.isDirectory)
+      throw new StatusError(`destination "${container}:${options.destination}" must be a directory`);
     return putArchive(client, container, destination.path, process.stdin, keepOwners);
   }
   const source = absolutePath(options.source);
@@ -170,7 +186,9 @@ async function containerDestination(options: Options): Promise<CopyDestination> 
   }
   if (stat && (hasMode(stat, GO_DEVICE) || hasMode(stat, GO_IRREGULAR))) {
     const found = hasMode(stat, GO_DEVICE) ? 'got a device' : 'got an irregular file';
-    throw new StatusError(`destination "${options.container}:${options.destination}" must be a directory or a regular file: ${found}`);
+    throw new StatusError(
+      `destination "${options.container}:${options.destination}" must be a directory or a regular file: ${found}`,
+    );
   }
   return { path, exists: stat !== undefined, isDirectory: stat !== undefined && hasMode(stat, GO_DIRECTORY) };
 }
@@ -193,7 +211,13 @@ function localSource(path: string, followLink: boolean) {
   }
 }
 
-async function putArchive(client: ApiClient, container: string, path: string, stream: Readable, keepOwners: boolean): Promise<void> {
+async function putArchive(
+  client: ApiClient,
+  container: string,
+  path: string,
+  stream: Readable,
+  keepOwners: boolean,
+): Promise<void> {
   const query = { path, noOverwriteDirNonDir: 'true', copyUIDGID: keepOwners ? 'true' : undefined };
   await client.done('PUT', archivePath(container), { query, stream });
 }

@@ -61,8 +61,11 @@ function parseEvent(line: string): Event {
 
 function eventLine(event: Event): string {
   let when = '';
-  if (event.timeNano !== 0n) when = `${rfc3339(Number(event.timeNano / 1_000_000_000n), event.timeNano % 1_000_000_000n)} `;
+  if (event.timeNano !== 0n)
+    when = `${rfc3339(Number(event.timeNano / 1_000_000_000n), event.timeNano % 1_000_000_000n)} `;
   else if (event.time) when = `${rfc3339(event.time, 0n)} `;
-  const attributes = Object.entries(event.Actor.Attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`);
+  const attributes = Object.entries(event.Actor.Attributes ?? {})
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);
   return `${when}${event.Type} ${event.Action} ${event.Actor.ID}${attributes.length > 0 ? ` (${attributes.join(', ')})` : ''}`;
 }

@@ -39,7 +39,10 @@ async function run({ flags, args, client }: Call): Promise<void> {
     AttachStderr: !detach,
     Tty: flags.bool('tty'),
     Cmd: words,
-    Env: [...flags.list('env-file').flatMap((path) => readVariableFile(path, (name) => process.env[name])), ...flags.list('env')],
+    Env: [
+      ...flags.list('env-file').flatMap((path) => readVariableFile(path, (name) => process.env[name])),
+      ...flags.list('env'),
+    ],
     User: flags.string('user'),
     WorkingDir: flags.string('workdir'),
     Privileged: flags.bool('privileged'),

@@ -31,7 +31,8 @@ export const pullCommand: Command = {
     const name = args[0] ?? '';
     const given = parseReference(name);
     const allTags = flags.bool('all-tags');
-    if (allTags && (given.tag !== '' || given.digest !== '')) throw new StatusError("tag can't be used with --all-tags/-a");
+    if (allTags && (given.tag !== '' || given.digest !== ''))
+      throw new StatusError("tag can't be used with --all-tags/-a");
     const reference = withDefaultTag(given);
     const quiet = flags.bool('quiet');
     if (!allTags && given.tag === '' && given.digest === '' && !quiet) printLine('Using default tag: latest');
@@ -50,20 +51,26 @@ export const pushCommand: Command = {
     { name: 'all-tags', short: 'a', type: type.bool, usage: 'Push all tags of an image to the repository' },
     trust('Skip image signing'),
     {
-      name: 'platform', type: type.string,
-      usage: "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be pushed, meaning that other manifests, including attestations won't be preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+      name: 'platform',
+      type: type.string,
+      usage:
+        "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be pushed, meaning that other manifests, including attestations won't be preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
     },
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Suppress verbose output' },
   ],
   async run({ flags, args, client }: Call) {
     const given = parseReference(args[0] ?? '');
     const allTags = flags.bool('all-tags');
-    if (allTags && (given.tag !== '' || given.digest !== '')) throw new StatusError('tag can\'t be used with --all-tags/-a');
+    if (allTags && (given.tag !== '' || given.digest !== ''))
+      throw new StatusError("tag can't be used with --all-tags/-a");
     const reference = allTags ? given : withDefaultTag(given);
     if (!allTags && given.tag === '' && !flags.bool('quiet')) printLine('Using default tag: latest');
     const name = familiarName(reference);
     const response = await client.send('POST', `${imagePath(name)}/push`, {
-      query: { tag: allTags ? undefined : reference.tag || undefined, platform: platformQuery(flags.string('platform')) },
+      query: {
+        tag: allTags ? undefined : reference.tag || undefined,
+        platform: platformQuery(flags.string('platform')),
+      },
       headers: await authHeader(reference.domain),
     });
     await showProgress(response, { quiet: flags.bool('quiet') });
@@ -78,7 +85,11 @@ export const loadCommand: Command = {
   args: [0, 0],
   flags: [
     { name: 'input', short: 'i', type: type.string, usage: 'Read from tar archive file, instead of STDIN' },
-    { name: 'platform', type: type.string, usage: 'Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' },
+    {
+      name: 'platform',
+      type: type.string,
+      usage: 'Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Suppress the load output' },
   ],
   async run({ flags, client }: Call) {
@@ -102,11 +113,17 @@ export const saveCommand: Command = {
   args: [1, Infinity],
   flags: [
     { name: 'output', short: 'o', type: type.string, usage: 'Write to a file, instead of STDOUT' },
-    { name: 'platform', type: type.string, usage: 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' },
+    {
+      name: 'platform',
+      type: type.string,
+      usage: 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
   ],
   async run({ flags, args, client }: Call) {
     checkOutput(flags.string('output'), 'failed to save image');
-    const response = await client.send('GET', '/images/get', { query: { names: args, platform: platformQuery(flags.string('platform')) } });
+    const response = await client.send('GET', '/images/get', {
+      query: { names: args, platform: platformQuery(flags.string('platform')) },
+    });
     await saveStream(response, flags.string('output'));
   },
 };
@@ -123,7 +140,9 @@ export const tagCommand: Command = {
     try {
       reference = withDefaultTag(parseReference(target));
     } catch (error) {
-      throw new StatusError(`Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${(error as Error).message}`);
+      throw new StatusError(
+        `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${(error as Error).message}`,
+      );
     }
     if (reference.digest !== '') throw new StatusError('refusing to create a tag with a digest reference');
     await client.done('POST', `${imagePath(source)}/tag`, {

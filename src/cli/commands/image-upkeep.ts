@@ -22,16 +22,26 @@ export const rmiCommand: Command = {
   flags: [
     { name: 'force', short: 'f', type: type.bool, usage: 'Force removal of the image' },
     { name: 'no-prune', type: type.bool, usage: 'Do not delete untagged parents' },
-    { name: 'platform', type: type.strings, usage: 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' },
+    {
+      name: 'platform',
+      type: type.strings,
+      usage: 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
   ],
   async run({ flags, args, client }: Call) {
     const force = flags.bool('force');
-    const query = { force: force || undefined, noprune: flags.bool('no-prune') || undefined, platforms: flags.list('platform').map((platform) => platformQuery(platform) ?? '') };
+    const query = {
+      force: force || undefined,
+      noprune: flags.bool('no-prune') || undefined,
+      platforms: flags.list('platform').map((platform) => platformQuery(platform) ?? ''),
+    };
     const failures: string[] = [];
     let fatal = false;
     for (const name of args) {
       try {
-        for (const { Deleted, Untagged } of await client.json<ImageDeleteJson[]>('DELETE', imagePath(name), { query })) {
+        for (const { Deleted, Untagged } of await client.json<ImageDeleteJson[]>('DELETE', imagePath(name), {
+          query,
+        })) {
           printLine(Deleted ? `Deleted: ${Deleted}` : `Untagged: ${Untagged ?? ''}`);
         }
       } catch (error) {
@@ -47,7 +57,8 @@ export const rmiCommand: Command = {
 
 export const imageRmCommand: Command = { ...rmiCommand, use: 'rm [OPTIONS] IMAGE [IMAGE...]' };
 
-const ALL_WARNING = 'WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?';
+const ALL_WARNING =
+  'WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?';
 const DANGLING_WARNING = 'WARNING! This will remove all dangling images.\nAre you sure you want to continue?';
 
 export const imagePruneCommand: Command = {
@@ -63,11 +74,13 @@ export const imagePruneCommand: Command = {
     const all = flags.bool('all');
     if (!flags.bool('force') && !(await confirm(all ? ALL_WARNING : DANGLING_WARNING))) return;
     const filters = { ...flags.filters('filter'), dangling: { [String(!all)]: true } };
-    const { ImagesDeleted, SpaceReclaimed } = await client.json<ImagesPrunedJson>(
-      'POST', '/images/prune', { query: { filters: filtersQuery(filters) } },
-    );
+    const { ImagesDeleted, SpaceReclaimed } = await client.json<ImagesPrunedJson>('POST', '/images/prune', {
+      query: { filters: filtersQuery(filters) },
+    });
     if (ImagesDeleted && ImagesDeleted.length > 0) {
-      print(`Deleted Images:\n${ImagesDeleted.map(({ Untagged, Deleted }) => (Untagged ? `untagged: ${Untagged}\n` : `deleted: ${Deleted ?? ''}\n`)).join('')}\n`);
+      print(
+        `Deleted Images:\n${ImagesDeleted.map(({ Untagged, Deleted }) => (Untagged ? `untagged: ${Untagged}\n` : `deleted: ${Deleted ?? ''}\n`)).join('')}\n`,
+      );
     }
     printLine(`Total reclaimed space: ${humanSize(SpaceReclaimed)}`);
   },
@@ -75,7 +88,14 @@ export const imagePruneCommand: Command = {
 
 const historyShape: ListShape = {
   type: '*image.historyContext',
-  headers: { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' },
+  headers: {
+    ID: 'IMAGE',
+    CreatedSince: 'CREATED',
+    CreatedAt: 'CREATED AT',
+    CreatedBy: 'CREATED BY',
+    Size: 'SIZE',
+    Comment: 'COMMENT',
+  },
 };
 
 /** Images of reproducible builds carry a date before this, which says nothing. */
@@ -90,7 +110,8 @@ function historyRow(item: ImageHistoryJson, truncate: boolean, human: boolean): 
       const by = item.CreatedBy.replaceAll('\t', ' ');
       return truncate ? ellipsis(by, 45) : by;
     },
-    CreatedSince: () => (!human ? createdAt() : item.Created <= EPOCH_S ? 'N/A' : `${humanDuration(Date.now() / 1000 - item.Created)} ago`),
+    CreatedSince: () =>
+      !human ? createdAt() : item.Created <= EPOCH_S ? 'N/A' : `${humanDuration(Date.now() / 1000 - item.Created)} ago`,
     ID: () => (truncate ? shortId(item.Id) : item.Id),
     Size: () => (human ? humanSize(item.Size, 3) : String(item.Size)),
   };
@@ -103,17 +124,35 @@ export const historyCommand: Command = {
   args: [1, 1],
   flags: [
     listFormat,
-    { name: 'human', short: 'H', type: type.bool, preset: 'true', usage: 'Print sizes and dates in human readable format' },
+    {
+      name: 'human',
+      short: 'H',
+      type: type.bool,
+      preset: 'true',
+      usage: 'Print sizes and dates in human readable format',
+    },
     { name: 'no-trunc', type: type.bool, usage: "Don't truncate output" },
-    { name: 'platform', type: type.string, usage: 'Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' },
+    {
+      name: 'platform',
+      type: type.string,
+      usage: 'Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Only show image IDs' },
   ],
   async run({ flags, args, client }: Call) {
     const human = flags.bool('human');
-    const items = await client.json<ImageHistoryJson[]>('GET', `${imagePath(args[0] ?? '')}/history`, { query: { platform: platformQuery(flags.string('platform')) } });
+    const items = await client.json<ImageHistoryJson[]>('GET', `${imagePath(args[0] ?? '')}/history`, {
+      query: { platform: platformQuery(flags.string('platform')) },
+    });
     const wanted = flags.string('format');
     const columns = `table {{.ID}}\\t{{.${human ? 'CreatedSince' : 'CreatedAt'}}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}`;
     const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.ID}}' : columns;
-    print(formatList(historyShape, format, items.map((item) => historyRow(item, !flags.bool('no-trunc'), human))));
+    print(
+      formatList(
+        historyShape,
+        format,
+        items.map((item) => historyRow(item, !flags.bool('no-trunc'), human)),
+      ),
+    );
   },
 };

@@ -30,13 +30,18 @@ async function run({ flags, args, client }: Call): Promise<void> {
   const reference = name ? parseReference(name) : undefined;
   const query = {
     fromSrc: stream ? '-' : source,
-    repo: reference && (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
+    repo:
+      reference &&
+      (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
     tag: reference?.tag || undefined,
     message: flags.string('message') || undefined,
     changes: flags.list('change'),
     platform: flags.string('platform') || undefined,
   };
-  const response = await client.send('POST', '/images/create', { query, ...(stream ? { stream, headers: { 'Content-Type': 'text/plain' } } : {}) });
+  const response = await client.send('POST', '/images/create', {
+    query,
+    ...(stream ? { stream, headers: { 'Content-Type': 'text/plain' } } : {}),
+  });
   await showProgress(response);
 }
 

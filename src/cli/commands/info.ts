@@ -26,7 +26,14 @@ async function run({ flags, client, debug }: Call): Promise<void> {
   } catch (error) {
     throw new StatusError(`template parsing error: ${errorText(error)}`, 64);
   }
-  const ClientInfo = { Debug: debug, Version: VERSION, GitCommit: COMMIT, Context: 'default', Plugins: [], Warnings: null };
+  const ClientInfo = {
+    Debug: debug,
+    Version: VERSION,
+    GitCommit: COMMIT,
+    Context: 'default',
+    Plugins: [],
+    Warnings: null,
+  };
   if (!template) print(`Client:\n Version:    ${VERSION}\n Context:    default\n Debug Mode: ${debug}\n\nServer:\n`);
   const info = await client.json<Info>('GET', '/info');
   if (!template) {
@@ -47,7 +54,8 @@ const object = (value: unknown): Info => (typeof value === 'object' && value !==
 
 function serverText(info: Info): string {
   const lines: string[] = [];
-  const always = (label: string, value: unknown) => lines.push(`${label} ${value === undefined || value === null ? '' : String(value as string)}`);
+  const always = (label: string, value: unknown) =>
+    lines.push(`${label} ${value === undefined || value === null ? '' : String(value as string)}`);
   const ifKnown = (label: string, value: unknown) => {
     if (value) always(label, value);
   };
@@ -66,7 +74,8 @@ function serverText(info: Info): string {
   lines.push(' Plugins:');
   always('  Volume:', list<string>(plugins['Volume']).join(' '));
   always('  Network:', list<string>(plugins['Network']).join(' '));
-  if (list(plugins['Authorization']).length > 0) always('  Authorization:', list<string>(plugins['Authorization']).join(' '));
+  if (list(plugins['Authorization']).length > 0)
+    always('  Authorization:', list<string>(plugins['Authorization']).join(' '));
   always('  Log:', list<string>(plugins['Log']).join(' '));
   section(lines, ' CDI spec directories:', list<string>(info['CDISpecDirs']));
   always(' Swarm:', object(info['Swarm'])['LocalNodeState']);
@@ -106,7 +115,13 @@ function serverText(info: Info): string {
   lines.push(...registryLines(object(info['RegistryConfig'])));
   always(' Live Restore Enabled:', info['LiveRestoreEnabled'] ?? false);
   ifKnown(' Product License:', info['ProductLicense']);
-  section(lines, ' Default Address Pools:', list<Info>(info['DefaultAddressPools']).map((pool) => ` Base: ${String(pool['Base'] as string)}, Size: ${String(pool['Size'] as number)}`));
+  section(
+    lines,
+    ' Default Address Pools:',
+    list<Info>(info['DefaultAddressPools']).map(
+      (pool) => ` Base: ${String(pool['Base'] as string)}, Size: ${String(pool['Size'] as number)}`,
+    ),
+  );
   const firewall = object(info['FirewallBackend']);
   if (firewall['Driver']) {
     always(' Firewall Backend:', firewall['Driver']);
@@ -122,12 +137,15 @@ function section(lines: string[], title: string, items: readonly string[]): void
 /** "name=seccomp,profile=builtin" */
 function securityLines(options: readonly string[]): string[] {
   if (options.length === 0) return [];
-  return [' Security Options:', ...options.flatMap((option) => {
-    const fields = Object.fromEntries(option.split(',').map((field) => field.split('=')));
-    const name = (fields['name'] as string | undefined) ?? option;
-    const profile = fields['profile'] as string | undefined;
-    return [`  ${name}`, ...(profile === undefined ? [] : [`   Profile: ${profile}`])];
-  })];
+  return [
+    ' Security Options:',
+    ...options.flatMap((option) => {
+      const fields = Object.fromEntries(option.split(',').map((field) => field.split('=')));
+      const name = (fields['name'] as string | undefined) ?? option;
+      const profile = fields['profile'] as string | undefined;
+      return [`  ${name}`, ...(profile === undefined ? [] : [`   Profile: ${profile}`])];
+    }),
+  ];
 }
 
 function registryLines(config: Info): string[] {

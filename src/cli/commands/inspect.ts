@@ -37,7 +37,11 @@ async function fetchAny(client: ApiClient, name: string, size: boolean): Promise
   throw new StatusError(`Error: No such object: ${name}`);
 }
 
-async function inspectAll(names: readonly string[], format: string, fetch: (name: string) => Promise<InspectedObject>): Promise<void> {
+async function inspectAll(
+  names: readonly string[],
+  format: string,
+  fetch: (name: string) => Promise<InspectedObject>,
+): Promise<void> {
   const output = new InspectOutput(format);
   const failures: string[] = [];
   for (const name of names) {
@@ -63,11 +67,20 @@ export const inspectCommand: Command = {
   ],
   async run({ flags, args, client }: Call) {
     const kind = flags.string('type');
-    if (flags.changed('type') && kind === '') throw new StatusError('type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"');
-    if (kind !== '' && !(kind in kinds)) throw new StatusError(`unknown type: ${JSON.stringify(kind)}: must be one of "container", "image", "network", "volume"`);
+    if (flags.changed('type') && kind === '')
+      throw new StatusError(
+        'type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"',
+      );
+    if (kind !== '' && !(kind in kinds))
+      throw new StatusError(
+        `unknown type: ${JSON.stringify(kind)}: must be one of "container", "image", "network", "volume"`,
+      );
     const size = flags.bool('size');
     await inspectAll(args, flags.string('format'), (name) =>
-      kind === '' ? fetchAny(client, name, size) : fetchObject(client, kind as Kind, name, kind === 'container' && size ? { size: true } : {}));
+      kind === ''
+        ? fetchAny(client, name, size)
+        : fetchObject(client, kind as Kind, name, kind === 'container' && size ? { size: true } : {}),
+    );
   },
 };
 
@@ -77,7 +90,9 @@ export const containerInspectCommand: Command = {
   args: [1, Infinity],
   flags: [inspectFormat, { name: 'size', short: 's', type: type.bool, usage: 'Display total file sizes' }],
   run: ({ flags, args, client }) =>
-    inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'container', name, { size: flags.bool('size') || undefined })),
+    inspectAll(args, flags.string('format'), (name) =>
+      fetchObject(client, 'container', name, { size: flags.bool('size') || undefined }),
+    ),
 };
 
 export const imageInspectCommand: Command = {
@@ -87,8 +102,10 @@ export const imageInspectCommand: Command = {
   flags: [
     inspectFormat,
     {
-      name: 'platform', type: type.string,
-      usage: "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+      name: 'platform',
+      type: type.string,
+      usage:
+        "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
     },
   ],
   run: ({ flags, args, client }) => {
@@ -103,7 +120,9 @@ export const networkInspectCommand: Command = {
   args: [1, Infinity],
   flags: [inspectFormat, { name: 'verbose', short: 'v', type: type.bool, usage: 'Verbose output for diagnostics' }],
   run: ({ flags, args, client }) =>
-    inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'network', name, { verbose: flags.bool('verbose') || undefined })),
+    inspectAll(args, flags.string('format'), (name) =>
+      fetchObject(client, 'network', name, { verbose: flags.bool('verbose') || undefined }),
+    ),
 };
 
 export const volumeInspectCommand: Command = {
@@ -111,5 +130,6 @@ export const volumeInspectCommand: Command = {
   short: 'Display detailed information on one or more volumes',
   args: [1, Infinity],
   flags: [inspectFormat],
-  run: ({ flags, args, client }) => inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'volume', name, {})),
+  run: ({ flags, args, client }) =>
+    inspectAll(args, flags.string('format'), (name) => fetchObject(client, 'volume', name, {})),
 };

@@ -3,7 +3,13 @@ import { createInterface } from 'node:readline';
 import { ReadStream } from 'node:tty';
 import type { AuthResponseJson } from '../../wire/system.ts';
 import { readText } from '../api/client.ts';
-import { DOCKER_HUB, findCredentials, forgetCredentials, ownConfigPath, saveCredentials } from '../api/registry-auth.ts';
+import {
+  DOCKER_HUB,
+  findCredentials,
+  forgetCredentials,
+  ownConfigPath,
+  saveCredentials,
+} from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
@@ -29,7 +35,8 @@ async function login({ flags, args, client }: Call): Promise<void> {
   let username = flags.string('username').trim();
   let password = flags.string('password');
   if (flags.bool('password-stdin')) {
-    if (password !== '') throw new StatusError('conflicting options: cannot specify both --password and --password-stdin');
+    if (password !== '')
+      throw new StatusError('conflicting options: cannot specify both --password and --password-stdin');
     if (username === '') throw new StatusError('the --password-stdin option requires --username to be set');
     password = (await readText(process.stdin)).replace(/(\r?\n)+$/, '');
   } else if (password !== '') {
@@ -52,7 +59,8 @@ async function login({ flags, args, client }: Call): Promise<void> {
 }
 
 async function ask(username: string, password: string): Promise<[string, string]> {
-  if (!(process.stdin instanceof ReadStream)) throw new StatusError('Error: Cannot perform an interactive login from a non TTY device');
+  if (!(process.stdin instanceof ReadStream))
+    throw new StatusError('Error: Cannot perform an interactive login from a non TTY device');
   const name = username === '' ? (await question('Username: ', false)).trim() : username;
   if (name === '') throw new StatusError('Error: Non-null Username Required');
   const secret = password === '' ? await question('Password: ', true) : password;
@@ -63,7 +71,15 @@ async function ask(username: string, password: string): Promise<[string, string]
 /** `hidden`: what is typed is not shown. */
 async function question(text: string, hidden: boolean): Promise<string> {
   print(text);
-  const lines = createInterface({ input: process.stdin, ...(hidden ? { terminal: true, output: new (await import('node:stream')).Writable({ write: (_chunk, _encoding, done) => done() }) } : {}) });
+  const lines = createInterface({
+    input: process.stdin,
+    ...(hidden
+      ? {
+          terminal: true,
+          output: new (await import('node:stream')).Writable({ write: (_chunk, _encoding, done) => done() }),
+        }
+      : {}),
+  });
   const answer = await new Promise<string>((resolve, reject) => {
     lines.once('line', resolve);
     lines.once('close', () => resolve(''));

@@ -43,7 +43,12 @@ interface Pool {
 }
 
 async function run({ flags, args, client }: Call): Promise<void> {
-  const pools = groupPools(flags.list('subnet'), flags.list('ip-range'), flags.list('gateway'), flags.map('aux-address'));
+  const pools = groupPools(
+    flags.list('subnet'),
+    flags.list('ip-range'),
+    flags.list('gateway'),
+    flags.map('aux-address'),
+  );
   const configFrom = flags.string('config-from');
   const body: NetworkCreateBody = {
     Name: args[0] ?? '',
@@ -60,9 +65,11 @@ async function run({ flags, args, client }: Call): Promise<void> {
     ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
     Labels: pairs(flags.list('label')),
   };
-  const { Id, Warning: warning } = await client.json<NetworkCreateResponseJson>('POST', '/networks/create', { body }).catch(async (error: unknown) => {
-    throw await withDrivers(error, flags.string('driver'), client);
-  });
+  const { Id, Warning: warning } = await client
+    .json<NetworkCreateResponseJson>('POST', '/networks/create', { body })
+    .catch(async (error: unknown) => {
+      throw await withDrivers(error, flags.string('driver'), client);
+    });
   // Docker's own client passes over it in silence.
   for (const line of (warning ?? '').split('\n')) if (line !== '') complain(`WARNING: ${line}`);
   printLine(Id);
@@ -71,22 +78,35 @@ async function run({ flags, args, client }: Call): Promise<void> {
 /** Behind a refusal of a driver that Docker has and the engine does not: which ones there are. For a name that nobody knows, Docker's words are enough. */
 async function withDrivers(error: unknown, driver: string, client: ApiClient): Promise<unknown> {
   if (!(error instanceof ApiError) || driver !== 'overlay') return error;
-  const info = await client.json<{ Plugins?: { Network?: readonly string[] | null } }>('GET', '/info').catch(() => undefined);
+  const info = await client
+    .json<{ Plugins?: { Network?: readonly string[] | null } }>('GET', '/info')
+    .catch(() => undefined);
   const drivers = info?.Plugins?.Network ?? [];
   if (drivers.length === 0 || drivers.includes(driver)) return error;
   const made = drivers.filter((name) => name !== 'host' && name !== 'null');
-  return new StatusError(`${error.message}\n\nDrivers of networks are ${made.slice(0, -1).join(', ')} and ${made.at(-1)}; the networks host and none are there already`);
+  return new StatusError(
+    `${error.message}\n\nDrivers of networks are ${made.slice(0, -1).join(', ')} and ${made.at(-1)}; the networks host and none are there already`,
+  );
 }
 
 /** Each range, gateway and auxiliary address goes to the subnet that it lies in. */
-export function groupPools(subnets: readonly string[], ranges: readonly string[], gateways: readonly string[], auxiliary: Readonly<Record<string, string>>): Pool[] {
+export function groupPools(
+  subnets: readonly string[],
+  ranges: readonly string[],
+  gateways: readonly string[],
+  auxiliary: Readonly<Record<string, string>>,
+): Pool[] {
   if (subnets.length < ranges.length || subnets.length < gateways.length) {
     throw new StatusError('every ip-range or gateway must have a corresponding subnet');
   }
   const pools: Pool[] = [];
   for (const subnet of subnets) {
     for (const other of pools) {
-      if (isCidr(subnet) && isCidr(other.Subnet) && (contains(other.Subnet, subnet) || contains(subnet, other.Subnet))) {
+      if (
+        isCidr(subnet) &&
+        isCidr(other.Subnet) &&
+        (contains(other.Subnet, subnet) || contains(subnet, other.Subnet))
+      ) {
         throw new StatusError('multiple overlapping subnet configuration is not supported');
       }
     }
@@ -96,13 +116,19 @@ export function groupPools(subnets: readonly string[], ranges: readonly string[]
   for (const range of ranges) {
     const pool = poolOf(range);
     if (!pool) throw new StatusError(`no matching subnet for range ${range}`);
-    if (pool.IPRange) throw new StatusError(`cannot configure multiple ranges (${range}, ${pool.IPRange}) on the same subnet (${pool.Subnet})`);
+    if (pool.IPRange)
+      throw new StatusError(
+        `cannot configure multiple ranges (${range}, ${pool.IPRange}) on the same subnet (${pool.Subnet})`,
+      );
     pool.IPRange = range;
   }
   for (const gateway of gateways) {
     const pool = poolOf(gateway);
     if (!pool) throw new StatusError(`no matching subnet for gateway ${gateway}`);
-    if (pool.Gateway) throw new StatusError(`cannot configure multiple gateways (${gateway}, ${pool.Gateway}) for the same subnet (${pool.Subnet})`);
+    if (pool.Gateway)
+      throw new StatusError(
+        `cannot configure multiple gateways (${gateway}, ${pool.Gateway}) for the same subnet (${pool.Subnet})`,
+      );
     pool.Gateway = gateway;
   }
   for (const [name, address] of Object.entries(auxiliary)) {
@@ -131,8 +157,13 @@ function contains(subnet: string, other: string): boolean {
 
 function addressValue(address: string): bigint {
   if (isIP(address) === 4) return address.split('.').reduce((value, part) => (value << 8n) | BigInt(part), 0n);
-  const [head = '', tail] = address.replace(/:(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a: string, b: string, c: string, d: string) =>
-    `:${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`).split('::');
+  const [head = '', tail] = address
+    .replace(
+      /:(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+      (_, a: string, b: string, c: string, d: string) =>
+        `:${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`,
+    )
+    .split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const groups = [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right];

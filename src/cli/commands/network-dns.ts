@@ -30,7 +30,10 @@ const COLUMNS = 'table {{.Name}}\\t{{.Type}}\\t{{.Answer}}\\t{{.TTL}}\\t{{.To}}'
 const ALL = 'all';
 
 async function showNames({ flags, args, client }: Call): Promise<void> {
-  const names = await client.json<NetworkNamesJson>('GET', `/causeway/networks/${encodeURIComponent(args[0] ?? '')}/dns`);
+  const names = await client.json<NetworkNamesJson>(
+    'GET',
+    `/causeway/networks/${encodeURIComponent(args[0] ?? '')}/dns`,
+  );
   const wanted = flags.string('format');
   print(formatList(shape, wanted === '' || wanted === 'table' ? COLUMNS : wanted, nameRows(names)));
 }
@@ -44,13 +47,16 @@ function nameRows(names: NetworkNamesJson): Row[] {
     if (AAAA.length > 0) add(Name, 'AAAA', AAAA.join(', '), ALL);
     if (A.length + AAAA.length === 0) add(Name, '-', '(known, no address)', ALL);
   }
-  for (const { Name, Services } of names.Names) for (const { Service, Target, Port } of Services) add(`${Service}.${Name}`, 'SRV', `${Target}:${Port}`, ALL);
+  for (const { Name, Services } of names.Names)
+    for (const { Service, Target, Port } of Services) add(`${Service}.${Name}`, 'SRV', `${Target}:${Port}`, ALL);
   for (const { Address, Name } of names.Reverse) add(Address, 'PTR', Name, ALL);
   for (const container of names.Containers) {
     for (const { Alias, Network, Addresses } of container.Aliases) {
       if (Network === names.Name) add(Alias, 'link', Addresses.join(', ') || '(known, no address)', container.Name);
     }
-    const servers = container.Servers.map(({ Address, Port, From }) => `${Address}${Port === 53 ? '' : `:${Port}`} from the ${From}`).join(', then ');
+    const servers = container.Servers.map(
+      ({ Address, Port, From }) => `${Address}${Port === 53 ? '' : `:${Port}`} from the ${From}`,
+    ).join(', then ');
     add('*', '-', container.Forward ? `asks ${servers}` : 'SERVFAIL: nothing is forwarded', container.Name, '-');
   }
   return rows;
@@ -58,7 +64,8 @@ function nameRows(names: NetworkNamesJson): Row[] {
 
 async function followQueries({ flags, args, client }: Call): Promise<void> {
   const response = await client.send('GET', `/causeway/containers/${encodeURIComponent(args[0] ?? '')}/dns/queries`);
-  for await (const line of jsonLines(response)) printLine(flags.string('format') === 'json' ? line : queryLine(JSON.parse(line) as NameQueryJson));
+  for await (const line of jsonLines(response))
+    printLine(flags.string('format') === 'json' ? line : queryLine(JSON.parse(line) as NameQueryJson));
 }
 
 function queryLine(query: NameQueryJson): string {

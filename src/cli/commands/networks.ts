@@ -14,7 +14,15 @@ import { complain, print, printLine } from '../terminal/output.ts';
 const shape: ListShape = {
   type: '*network.networkContext',
   headers: {
-    ID: 'NETWORK ID', Name: 'NAME', Driver: 'DRIVER', Scope: 'SCOPE', IPv4: 'IPV4', IPv6: 'IPV6', Internal: 'INTERNAL', Labels: 'LABELS', CreatedAt: 'CREATED AT',
+    ID: 'NETWORK ID',
+    Name: 'NAME',
+    Driver: 'DRIVER',
+    Scope: 'SCOPE',
+    IPv4: 'IPV4',
+    IPv6: 'IPV6',
+    Internal: 'INTERNAL',
+    Labels: 'LABELS',
+    CreatedAt: 'CREATED AT',
   },
 };
 
@@ -59,11 +67,19 @@ export const listCommand: Command = {
 const COLUMNS = 'table {{.ID}}\\t{{.Name}}\\t{{.Driver}}\\t{{.Scope}}';
 
 async function list({ flags, client }: Call): Promise<void> {
-  const networks = await client.json<NetworkJson[]>('GET', '/networks', { query: { filters: filtersQuery(flags.filters('filter')) } });
+  const networks = await client.json<NetworkJson[]>('GET', '/networks', {
+    query: { filters: filtersQuery(flags.filters('filter')) },
+  });
   const sorted = networks.toSorted((a, b) => naturalOrder(a.Name, b.Name));
   const wanted = flags.string('format');
   const format = flags.bool('quiet') ? '{{.ID}}' : wanted === '' || wanted === 'table' ? COLUMNS : wanted;
-  print(formatList(shape, format, sorted.map((network) => networkRow(network, !flags.bool('no-trunc')))));
+  print(
+    formatList(
+      shape,
+      format,
+      sorted.map((network) => networkRow(network, !flags.bool('no-trunc'))),
+    ),
+  );
 }
 
 export const removeCommand: Command = {
@@ -97,7 +113,11 @@ export const connectCommand: Command = {
   flags: [
     { name: 'alias', type: type.strings, usage: 'Add network-scoped alias for the container' },
     { name: 'driver-opt', type: type.strings, usage: 'driver options for the network' },
-    { name: 'gw-priority', type: type.int, usage: 'Highest gw-priority provides the default gateway. Accepts positive and negative values.' },
+    {
+      name: 'gw-priority',
+      type: type.int,
+      usage: 'Highest gw-priority provides the default gateway. Accepts positive and negative values.',
+    },
     { name: 'ip', type: type.string, usage: 'IPv4 address (e.g., "172.30.100.104")' },
     { name: 'ip6', type: type.string, usage: 'IPv6 address (e.g., "2001:db8::33")' },
     { name: 'link', type: type.list, usage: 'Add link to another container' },
@@ -105,11 +125,13 @@ export const connectCommand: Command = {
   ],
   async run({ flags, args, client }) {
     const [network = '', container = ''] = args;
-    const driverOptions = Object.fromEntries(flags.list('driver-opt').map((option) => {
-      const equals = option.indexOf('=');
-      if (equals <= 0) throw new StatusError('invalid key/value pair format in driver options');
-      return [option.slice(0, equals), option.slice(equals + 1)];
-    }));
+    const driverOptions = Object.fromEntries(
+      flags.list('driver-opt').map((option) => {
+        const equals = option.indexOf('=');
+        if (equals <= 0) throw new StatusError('invalid key/value pair format in driver options');
+        return [option.slice(0, equals), option.slice(equals + 1)];
+      }),
+    );
     const EndpointConfig = endpointSettings({
       ...attachmentTo('network'),
       aliases: [...flags.list('alias')],
@@ -120,7 +142,9 @@ export const connectCommand: Command = {
       linkLocalIps: [...flags.list('link-local-ip')],
       gatewayPriority: flags.number('gw-priority'),
     });
-    await client.done('POST', `/networks/${encodeURIComponent(network)}/connect`, { body: { Container: container, EndpointConfig } });
+    await client.done('POST', `/networks/${encodeURIComponent(network)}/connect`, {
+      body: { Container: container, EndpointConfig },
+    });
   },
 };
 
@@ -131,7 +155,9 @@ export const disconnectCommand: Command = {
   flags: [{ name: 'force', short: 'f', type: type.bool, usage: 'Force the container to disconnect from a network' }],
   async run({ flags, args, client }) {
     const [network = '', container = ''] = args;
-    await client.done('POST', `/networks/${encodeURIComponent(network)}/disconnect`, { body: { Container: container, Force: flags.bool('force') } });
+    await client.done('POST', `/networks/${encodeURIComponent(network)}/disconnect`, {
+      body: { Container: container, Force: flags.bool('force') },
+    });
   },
 };
 
@@ -144,7 +170,8 @@ export const pruneCommand: Command = {
     { name: 'force', short: 'f', type: type.bool, usage: 'Do not prompt for confirmation' },
   ],
   async run({ flags, client }) {
-    const warning = 'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
+    const warning =
+      'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
     if (!flags.bool('force') && !(await confirm(warning))) return;
     const { NetworksDeleted } = await client.json<NetworksPrunedJson>('POST', '/networks/prune', {
       query: { filters: filtersQuery(flags.filters('filter')) },

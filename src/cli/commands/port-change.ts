@@ -19,7 +19,9 @@ export function changeWithoutSpec(path: string, args: readonly string[]): Status
   const command = args[0] === 'add' ? addCommand : args[0] === 'rm' ? removeCommand : undefined;
   if (!command) return undefined;
   const missing = args.length === 1 ? 'a CONTAINER and a SPEC' : 'a SPEC: what to publish, like 8081:80';
-  return new StatusError(`${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(path, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`);
+  return new StatusError(
+    `${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(path, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`,
+  );
 }
 
 const SPEC_HELP = `SPEC is what 'run --publish' takes: [HOST_IP:][HOST_PORT:]PORT[/PROTO], with ranges. Of a container that does
@@ -40,10 +42,14 @@ const removeCommand: Command = {
   long: `Take published ports of a running container back, for its later starts too, and end the connections through\nthem. A SPEC without host port or address means all that are published of the container's port.\n\n${SPEC_HELP}`,
   args: [3, Infinity],
   flags: [],
-  run: (call) => change(call, (path, bindings) => call.client.json('DELETE', path, { body: { PortBindings: bindings } })),
+  run: (call) =>
+    change(call, (path, bindings) => call.client.json('DELETE', path, { body: { PortBindings: bindings } })),
 };
 
-async function change({ args }: Call, ask: (path: string, bindings: PortBindings) => Promise<PortsResponseJson>): Promise<void> {
+async function change(
+  { args }: Call,
+  ask: (path: string, bindings: PortBindings) => Promise<PortsResponseJson>,
+): Promise<void> {
   const [, container = '', ...specs] = args;
   let bindings: PortBindings;
   try {
@@ -52,7 +58,9 @@ async function change({ args }: Call, ask: (path: string, bindings: PortBindings
     throw new StatusError(errorText(error));
   }
   const { Running, Ports } = await ask(`/causeway/containers/${encodeURIComponent(container)}/ports`, bindings);
-  const lines = Object.entries(Ports).flatMap(([port, list]) => (list ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`));
+  const lines = Object.entries(Ports).flatMap(([port, list]) =>
+    (list ?? []).map(({ HostIp, HostPort }) => `${port} -> ${joinHostPort(HostIp, HostPort)}`),
+  );
   if (lines.length > 0) print(`${lines.toSorted(naturalOrder).join('\n')}\n`);
   if (!Running) complain(`${container} is not running: the change is in effect with its next start`);
 }

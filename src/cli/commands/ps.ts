@@ -19,7 +19,13 @@ export const psCommand: Command = {
     { name: 'all', short: 'a', type: type.bool, usage: 'Show all containers (default shows just running)' },
     filterFlag,
     listFormat,
-    { name: 'last', short: 'n', type: type.int, preset: '-1', usage: 'Show n last created containers (includes all states)' },
+    {
+      name: 'last',
+      short: 'n',
+      type: type.int,
+      preset: '-1',
+      usage: 'Show n last created containers (includes all states)',
+    },
     { name: 'latest', short: 'l', type: type.bool, usage: 'Show the latest created container (includes all states)' },
     { name: 'no-trunc', type: type.bool, usage: "Don't truncate output" },
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Only display container IDs' },
@@ -42,12 +48,29 @@ async function run({ flags, client }: Call): Promise<void> {
   };
   const containers = await client.json<ContainerSummaryJson[]>('GET', '/containers/json', { query });
   const format = containerFormat(flags.string('format'), flags.bool('quiet'), flags.bool('size'));
-  print(formatList(containerShape, format, containers.map((container) => containerRow(container, !flags.bool('no-trunc')))));
+  print(
+    formatList(
+      containerShape,
+      format,
+      containers.map((container) => containerRow(container, !flags.bool('no-trunc'))),
+    ),
+  );
 }
 
 const NOTHING: ContainerSummaryJson = {
-  Id: '', Names: [], Image: '', ImageID: '', Command: '', Created: 0, Ports: [], Labels: {}, State: '', Status: '',
-  HostConfig: {}, NetworkSettings: { Networks: {} }, Mounts: [],
+  Id: '',
+  Names: [],
+  Image: '',
+  ImageID: '',
+  Command: '',
+  Created: 0,
+  Ports: [],
+  Labels: {},
+  State: '',
+  Status: '',
+  HostConfig: {},
+  NetworkSettings: { Networks: {} },
+  Mounts: [],
 };
 
 /** A wrong format is refused before anything is asked, even where there is no container to show. */

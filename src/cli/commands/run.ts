@@ -40,7 +40,8 @@ async function run({ flags, args, client }: Call): Promise<void> {
   }
   const { config, autoRemove } = request;
   if (flags.bool('detach')) {
-    if (flags.list('attach').length > 0) throw new StatusError('conflicting options: cannot specify both --attach and --detach');
+    if (flags.list('attach').length > 0)
+      throw new StatusError('conflicting options: cannot specify both --attach and --detach');
     config.AttachStdin = config.AttachStdout = config.AttachStderr = config.StdinOnce = false;
   } else requireTerminal(config.AttachStdin, config.Tty);
   const detachKeys = flags.string('detach-keys');
@@ -70,16 +71,24 @@ async function startDetached(client: ApiClient, id: string, autoRemove: boolean)
 
 async function waitRemoved(client: ApiClient, id: string): Promise<void> {
   try {
-    await (await watchExit(client, id, 'removed')).status;
+    await (
+      await watchExit(client, id, 'removed')
+    ).status;
   } catch {
     // gone already
   }
 }
 
-async function runAttached(client: ApiClient, id: string, { config, autoRemove }: CreateRequest, detachKeys: string): Promise<void> {
+async function runAttached(
+  client: ApiClient,
+  id: string,
+  { config, autoRemove }: CreateRequest,
+  detachKeys: string,
+): Promise<void> {
   const streams = { stdin: config.AttachStdin, stdout: config.AttachStdout, stderr: config.AttachStderr };
   // Both stand before the start, so that neither the first byte nor the exit is missed; neither needs the other.
-  const attaching = client.hijack(`/containers/${id}/attach`, { query: { stream: true, ...streams, detachKeys: detachKeys || undefined } })
+  const attaching = client
+    .hijack(`/containers/${id}/attach`, { query: { stream: true, ...streams, detachKeys: detachKeys || undefined } })
     .then((connection) => new AttachSession(connection, { ...streams, tty: config.Tty, detachKeys }));
   const watching = watchExit(client, id, autoRemove ? 'removed' : 'next-exit');
   const [session, watch] = await Promise.all([attaching, watching]);
@@ -93,11 +102,14 @@ async function runAttached(client: ApiClient, id: string, { config, autoRemove }
   if (config.Tty && terminalSize()) followTerminalSize(client, `/containers/${id}`);
 
   const showsOutput = streams.stdout || streams.stderr;
-  const end = await (showsOutput ? session.ended : Promise.race([session.ended, watch.status.then(() => 'output-ended' as const)]));
+  const end = await (showsOutput
+    ? session.ended
+    : Promise.race([session.ended, watch.status.then(() => 'output-ended' as const)]));
   if (end === 'detached') return;
   const status = await watch.status;
   session.close();
   if (status !== 0) throw new StatusError('', status);
 }
 
-const startFailure = (error: unknown): StatusError => failure(error, 'run', error instanceof StatusError ? error.runExitCode : 125);
+const startFailure = (error: unknown): StatusError =>
+  failure(error, 'run', error instanceof StatusError ? error.runExitCode : 125);

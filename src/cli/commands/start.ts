@@ -48,13 +48,19 @@ async function startAll(client: ApiClient, names: readonly string[]): Promise<vo
 }
 
 async function startAttached(client: ApiClient, name: string, interactive: boolean, keys: string): Promise<void> {
-  const { Id, Config, HostConfig } = await client.json<ContainerJson>('GET', `/containers/${encodeURIComponent(name)}/json`);
+  const { Id, Config, HostConfig } = await client.json<ContainerJson>(
+    'GET',
+    `/containers/${encodeURIComponent(name)}/json`,
+  );
   const stdin = interactive && Config.OpenStdin;
   requireTerminal(stdin, Config.Tty);
   if (!Config.Tty) proxySignals(client, Id);
   const detachKeys = keys || (Config.Tty ? configuredDetachKeys() : '');
   const [connection, watch] = await Promise.all([
-    client.hijack(`/containers/${Id}/attach`, { query: { stream: true, stdin, stdout: true, stderr: true, detachKeys: detachKeys || undefined } })
+    client
+      .hijack(`/containers/${Id}/attach`, {
+        query: { stream: true, stdin, stdout: true, stderr: true, detachKeys: detachKeys || undefined },
+      })
       .then((answer) => new AttachSession(answer, { stdin, stdout: true, stderr: true, tty: Config.Tty, detachKeys })),
     watchExit(client, Id, HostConfig.AutoRemove ? 'removed' : 'next-exit'),
   ]);

@@ -24,14 +24,20 @@ export const statsCommand: Command = {
   run,
 };
 
-const COLUMNS = 'table {{.ID}}\\t{{.Name}}\\t{{.CPUPerc}}\\t{{.MemUsage}}\\t{{.MemPerc}}\\t{{.NetIO}}\\t{{.BlockIO}}\\t{{.PIDs}}';
+const COLUMNS =
+  'table {{.ID}}\\t{{.Name}}\\t{{.CPUPerc}}\\t{{.MemUsage}}\\t{{.MemPerc}}\\t{{.NetIO}}\\t{{.BlockIO}}\\t{{.PIDs}}';
 const REDRAW_MS = 500;
 
 async function run({ flags, args, client }: Call): Promise<void> {
   const wanted = flags.string('format');
   const format = wanted === '' || wanted === 'table' ? COLUMNS : wanted;
   const truncate = !flags.bool('no-trunc');
-  const show = (entries: readonly StatsEntry[]) => formatList(statsShape, format, entries.map((entry) => statsRow(entry, truncate)));
+  const show = (entries: readonly StatsEntry[]) =>
+    formatList(
+      statsShape,
+      format,
+      entries.map((entry) => statsRow(entry, truncate)),
+    );
   const collection = new Collection(client, !flags.bool('no-stream'));
   if (args.length > 0) for (const name of args) collection.add(name);
   else await collection.addAll(flags.bool('all'));
@@ -45,7 +51,12 @@ async function run({ flags, args, client }: Call): Promise<void> {
   for (;;) {
     if (collection.entries().length === 0 && args.length > 0) return print('\x1b[H\x1b[J');
     const text = show(collection.entries());
-    print(`\x1b[H${text.split('\n').map((line) => `${line}\x1b[K`).join('\n')}\n\x1b[J`);
+    print(
+      `\x1b[H${text
+        .split('\n')
+        .map((line) => `${line}\x1b[K`)
+        .join('\n')}\n\x1b[J`,
+    );
     await new Promise((wake) => setTimeout(wake, REDRAW_MS));
     if (collection.over) return;
   }
@@ -67,9 +78,14 @@ class Collection {
     if (this.#entries.has(container)) return;
     let arrived!: () => void;
     const first = new Promise<void>((resolve) => (arrived = resolve));
-    const item: { entry: StatsEntry; first: Promise<void>; failure?: unknown } = { entry: { container, name: '', id: '' }, first };
+    const item: { entry: StatsEntry; first: Promise<void>; failure?: unknown } = {
+      entry: { container, name: '', id: '' },
+      first,
+    };
     this.#entries.set(container, item);
-    void this.#follow(container, item, arrived).catch((error: unknown) => (item.failure = error)).finally(arrived);
+    void this.#follow(container, item, arrived)
+      .catch((error: unknown) => (item.failure = error))
+      .finally(arrived);
   }
 
   async #follow(container: string, item: { entry: StatsEntry }, arrived: () => void): Promise<void> {
@@ -83,7 +99,9 @@ class Collection {
   }
 
   async addAll(all: boolean): Promise<void> {
-    const containers = await this.#client.json<ContainerSummaryJson[]>('GET', '/containers/json', { query: { all: all || undefined } });
+    const containers = await this.#client.json<ContainerSummaryJson[]>('GET', '/containers/json', {
+      query: { all: all || undefined },
+    });
     for (const { Id } of containers) this.add(Id);
   }
 
@@ -107,7 +125,9 @@ class Collection {
   }
 
   throwFailures(): void {
-    const failures = [...this.#entries.values()].flatMap((item) => (item.failure === undefined ? [] : [errorText(item.failure)]));
+    const failures = [...this.#entries.values()].flatMap((item) =>
+      item.failure === undefined ? [] : [errorText(item.failure)],
+    );
     if (failures.length > 0) throw new StatusError(failures.join('\n'));
   }
 

@@ -8,7 +8,11 @@ import { parseRestartPolicy } from '../container/create-request.ts';
 import { printLine } from '../terminal/output.ts';
 
 const flags = [
-  { name: 'blkio-weight', type: type.uint16, usage: 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' },
+  {
+    name: 'blkio-weight',
+    type: type.uint16,
+    usage: 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)',
+  },
   { name: 'cpu-period', type: type.int, usage: 'Limit CPU CFS (Completely Fair Scheduler) period' },
   { name: 'cpu-quota', type: type.int, usage: 'Limit CPU CFS (Completely Fair Scheduler) quota' },
   { name: 'cpu-rt-period', type: type.int, usage: 'Limit the CPU real-time period in microseconds' },
@@ -19,7 +23,11 @@ const flags = [
   { name: 'cpuset-mems', type: type.string, usage: 'MEMs in which to allow execution (0-3, 0,1)' },
   { name: 'memory', short: 'm', type: type.bytes, usage: 'Memory limit' },
   { name: 'memory-reservation', type: type.bytes, usage: 'Memory soft limit' },
-  { name: 'memory-swap', type: type.bytesOrUnlimited, usage: 'Swap limit equal to memory plus swap: -1 to enable unlimited swap' },
+  {
+    name: 'memory-swap',
+    type: type.bytesOrUnlimited,
+    usage: 'Swap limit equal to memory plus swap: -1 to enable unlimited swap',
+  },
   { name: 'pids-limit', type: type.int, usage: 'Tune container pids limit (set -1 for unlimited)' },
   { name: 'restart', type: type.string, usage: 'Restart policy to apply when a container exits' },
 ] as const;
@@ -34,7 +42,8 @@ export const updateCommand: Command = {
 };
 
 async function run({ flags: given, args, client }: Call): Promise<void> {
-  if (!flags.some(({ name }) => given.changed(name))) throw new StatusError('you must provide one or more flags when using this command');
+  if (!flags.some(({ name }) => given.changed(name)))
+    throw new StatusError('you must provide one or more flags when using this command');
   const body: UpdateBody = {
     BlkioWeight: given.number('blkio-weight'),
     CpusetCpus: given.string('cpuset-cpus'),
@@ -49,13 +58,18 @@ async function run({ flags: given, args, client }: Call): Promise<void> {
     CpuRealtimeRuntime: given.number('cpu-rt-runtime'),
     NanoCpus: given.number('cpus'),
     PidsLimit: given.number('pids-limit') || undefined,
-    RestartPolicy: given.string('restart') === '' ? { Name: '', MaximumRetryCount: 0 } : parseRestartPolicy(given.string('restart')),
+    RestartPolicy:
+      given.string('restart') === '' ? { Name: '', MaximumRetryCount: 0 } : parseRestartPolicy(given.string('restart')),
   };
   const warnings: string[] = [];
   const failures: string[] = [];
   for (const name of args) {
     try {
-      const { Warnings } = await client.json<UpdateResponseJson>('POST', `/containers/${encodeURIComponent(name)}/update`, { body });
+      const { Warnings } = await client.json<UpdateResponseJson>(
+        'POST',
+        `/containers/${encodeURIComponent(name)}/update`,
+        { body },
+      );
       printLine(name);
       warnings.push(...(Warnings ?? []));
     } catch (error) {

@@ -41,7 +41,8 @@ async function run({ flags, client }: Call): Promise<void> {
   } catch (error) {
     failure = error;
   }
-  if (template) print(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
+  if (template)
+    print(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
   else print(clientText(own, client.version) + (server ? serverText(server) : ''));
   if (failure !== undefined) throw new StatusError(errorText(failure));
 }
@@ -64,28 +65,47 @@ function execute(template: Template, data: unknown): string {
 }
 
 const lines = (rows: readonly (readonly [string, string | undefined])[], indent: string, width: number) =>
-  rows.filter(([, value]) => value).map(([key, value]) => `${indent}${`${key}:`.padEnd(width)}${value}\n`).join('');
+  rows
+    .filter(([, value]) => value)
+    .map(([key, value]) => `${indent}${`${key}:`.padEnd(width)}${value}\n`)
+    .join('');
 
-function clientText(own: { Version: string; GitCommit: string; NodeVersion: string; Os: string; Arch: string; BuildTime: string }, used: string): string {
+function clientText(
+  own: { Version: string; GitCommit: string; NodeVersion: string; Os: string; Arch: string; BuildTime: string },
+  used: string,
+): string {
   const api = used === API_VERSION ? used : `${used} (downgraded from ${API_VERSION})`;
-  return `Client:\n${lines([
-    ['Version', own.Version], ['API version', api], ['Node version', own.NodeVersion], ['Git commit', own.GitCommit], ['Built', own.BuildTime], ['OS/Arch', `${own.Os}/${own.Arch}`],
-  ], ' ', 19)}`;
+  return `Client:\n${lines(
+    [
+      ['Version', own.Version],
+      ['API version', api],
+      ['Node version', own.NodeVersion],
+      ['Git commit', own.GitCommit],
+      ['Built', own.BuildTime],
+      ['OS/Arch', `${own.Os}/${own.Arch}`],
+    ],
+    ' ',
+    19,
+  )}`;
 }
 
 function serverText(server: VersionJson): string {
   const components = server.Components ?? [];
   const engine = components.find(({ Name }) => Name === 'Engine')?.Details ?? {};
   const name = server.Platform?.Name ? ` ${server.Platform.Name}` : '';
-  let text = `\nServer:${name}\n Engine:\n${lines([
-    ['Version', server.Version],
-    ['API version', `${server.ApiVersion} (minimum version ${server.MinAPIVersion})`],
-    ['Go version', engine['GoVersion'] ?? server.GoVersion],
-    ['Git commit', server.GitCommit],
-    ['Built', server.BuildTime],
-    ['OS/Arch', `${server.Os}/${server.Arch}`],
-    ['Experimental', engine['Experimental'] ?? 'false'],
-  ], '  ', 18)}`;
+  let text = `\nServer:${name}\n Engine:\n${lines(
+    [
+      ['Version', server.Version],
+      ['API version', `${server.ApiVersion} (minimum version ${server.MinAPIVersion})`],
+      ['Go version', engine['GoVersion'] ?? server.GoVersion],
+      ['Git commit', server.GitCommit],
+      ['Built', server.BuildTime],
+      ['OS/Arch', `${server.Os}/${server.Arch}`],
+      ['Experimental', engine['Experimental'] ?? 'false'],
+    ],
+    '  ',
+    18,
+  )}`;
   for (const component of components) {
     if (component.Name === 'Engine') continue;
     text += ` ${component.Name}:\n${lines([['Version', component.Version], ...Object.entries(component.Details ?? {})], '  ', 18)}`;

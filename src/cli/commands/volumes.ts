@@ -15,8 +15,17 @@ import { print, printLine } from '../terminal/output.ts';
 export const volumeShape: ListShape = {
   type: '*formatter.volumeContext',
   headers: {
-    ID: 'ID', Name: 'VOLUME NAME', Group: 'GROUP', Driver: 'DRIVER', Scope: 'SCOPE', Availability: 'AVAILABILITY', Mountpoint: 'MOUNTPOINT',
-    Labels: 'LABELS', Links: 'LINKS', Size: 'SIZE', Status: 'STATUS',
+    ID: 'ID',
+    Name: 'VOLUME NAME',
+    Group: 'GROUP',
+    Driver: 'DRIVER',
+    Scope: 'SCOPE',
+    Availability: 'AVAILABILITY',
+    Mountpoint: 'MOUNTPOINT',
+    Labels: 'LABELS',
+    Links: 'LINKS',
+    Size: 'SIZE',
+    Status: 'STATUS',
   },
 };
 
@@ -48,10 +57,16 @@ export const volumeCreateCommand: Command = {
     { name: 'opt', short: 'o', type: type.map, usage: 'Set driver specific options' },
   ],
   async run({ flags, args, client }: Call) {
-    if (args[0] !== undefined && flags.string('name') !== '') throw new StatusError('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
+    if (args[0] !== undefined && flags.string('name') !== '')
+      throw new StatusError(
+        'conflicting options: cannot specify a volume-name through both --name and as a positional arg',
+      );
     const { Name } = await client.json<VolumeJson>('POST', '/volumes/create', {
       body: {
-        Name: args[0] ?? flags.string('name'), Driver: flags.string('driver'), DriverOpts: flags.map('opt'), Labels: pairs(flags.list('label')),
+        Name: args[0] ?? flags.string('name'),
+        Driver: flags.string('driver'),
+        DriverOpts: flags.map('opt'),
+        Labels: pairs(flags.list('label')),
       },
     });
     printLine(Name);
@@ -69,9 +84,16 @@ export const volumeLsCommand: Command = {
     { name: 'quiet', short: 'q', type: type.bool, usage: 'Only display volume names' },
   ],
   async run({ flags, client }: Call) {
-    const { Volumes } = await client.json<VolumesJson>('GET', '/volumes', { query: { filters: filtersQuery(flags.filters('filter')) } });
+    const { Volumes } = await client.json<VolumesJson>('GET', '/volumes', {
+      query: { filters: filtersQuery(flags.filters('filter')) },
+    });
     const wanted = flags.string('format');
-    const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.Name}}' : 'table {{.Driver}}\\t{{.Name}}';
+    const format =
+      wanted !== '' && wanted !== 'table'
+        ? wanted
+        : flags.bool('quiet')
+          ? '{{.Name}}'
+          : 'table {{.Driver}}\\t{{.Name}}';
     const sorted = (Volumes ?? []).toSorted((a, b) => naturalOrder(a.Name, b.Name));
     print(formatList(volumeShape, format, sorted.map(volumeRow)));
   },
@@ -88,7 +110,9 @@ export const volumeRmCommand: Command = {
     const failures: string[] = [];
     for (const name of args) {
       try {
-        await client.done('DELETE', `/volumes/${encodeURIComponent(name)}`, { query: { force: flags.bool('force') || undefined } });
+        await client.done('DELETE', `/volumes/${encodeURIComponent(name)}`, {
+          query: { force: flags.bool('force') || undefined },
+        });
         printLine(name);
       } catch (error) {
         failures.push(errorText(error));
@@ -98,8 +122,10 @@ export const volumeRmCommand: Command = {
   },
 };
 
-const ANONYMOUS_WARNING = 'WARNING! This will remove anonymous local volumes not used by at least one container.\nAre you sure you want to continue?';
-const ALL_WARNING = 'WARNING! This will remove all local volumes not used by at least one container.\nAre you sure you want to continue?';
+const ANONYMOUS_WARNING =
+  'WARNING! This will remove anonymous local volumes not used by at least one container.\nAre you sure you want to continue?';
+const ALL_WARNING =
+  'WARNING! This will remove all local volumes not used by at least one container.\nAre you sure you want to continue?';
 
 export const volumePruneCommand: Command = {
   use: 'prune [OPTIONS]',
@@ -117,9 +143,9 @@ export const volumePruneCommand: Command = {
       filters['all'] = { true: true };
     }
     if (!flags.bool('force') && !(await confirm(flags.bool('all') ? ALL_WARNING : ANONYMOUS_WARNING))) return;
-    const { VolumesDeleted, SpaceReclaimed } = await client.json<VolumesPrunedJson>(
-      'POST', '/volumes/prune', { query: { filters: filtersQuery(filters) } },
-    );
+    const { VolumesDeleted, SpaceReclaimed } = await client.json<VolumesPrunedJson>('POST', '/volumes/prune', {
+      query: { filters: filtersQuery(filters) },
+    });
     const deleted = VolumesDeleted ?? [];
     if (deleted.length > 0) print(`Deleted Volumes:\n${deleted.join('\n')}\n\n`);
     printLine(`Total reclaimed space: ${humanSize(deleted.length > 0 ? SpaceReclaimed : 0)}`);

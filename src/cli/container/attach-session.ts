@@ -104,5 +104,6 @@ export class AttachSession {
 
 /** Docker's refusal to attach what is no terminal to a TTY. */
 export function requireTerminal(attachStdin: boolean, tty: boolean): void {
-  if (attachStdin && tty && !(process.stdin instanceof ReadStream)) throw new StatusError('the input device is not a TTY');
+  if (attachStdin && tty && !(process.stdin instanceof ReadStream))
+    throw new StatusError('the input device is not a TTY');
 }

@@ -53,7 +53,8 @@ export function planCopy(source: CopySource, destination: CopyDestination): Copy
     return { directory: destination.path, rename: undefined };
   }
   if (destination.exists && source.isDirectory) throw new Error('cannot copy directory');
-  if (!destination.exists && !source.isDirectory && endsAsDirectory(destination.path)) throw new Error('no such directory');
+  if (!destination.exists && !source.isDirectory && endsAsDirectory(destination.path))
+    throw new Error('no such directory');
   return renamed();
 }
 

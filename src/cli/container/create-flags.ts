@@ -2,8 +2,18 @@
 import type { Flag } from '../command/flag-set.ts';
 import * as type from '../command/flag-types.ts';
 import {
-  checkAttach, checkDeviceCgroupRule, checkDnsSearch, checkEnv, checkExtraHost, checkIp, checkLabel, checkLink,
-  checkSysctl, checkThrottleBps, checkThrottleIops, checkWeightDevice,
+  checkAttach,
+  checkDeviceCgroupRule,
+  checkDnsSearch,
+  checkEnv,
+  checkExtraHost,
+  checkIp,
+  checkLabel,
+  checkLink,
+  checkSysctl,
+  checkThrottleBps,
+  checkThrottleIops,
+  checkWeightDevice,
 } from './flag-checks.ts';
 import { mountType } from './mount-flag.ts';
 import { networkType } from './network-flag.ts';
@@ -14,14 +24,32 @@ const deviceList: type.FlagType = { ...type.list, zeroShown: '[]' };
 
 export const containerFlags: readonly Flag[] = [
   { name: 'add-host', type: type.list, check: checkExtraHost, usage: 'Add a custom host-to-IP mapping (host:ip)' },
-  { name: 'annotation', type: type.map, usage: 'Add an annotation to the container (passed through to the OCI runtime)' },
+  {
+    name: 'annotation',
+    type: type.map,
+    usage: 'Add an annotation to the container (passed through to the OCI runtime)',
+  },
   { name: 'attach', short: 'a', type: type.list, check: checkAttach, usage: 'Attach to STDIN, STDOUT or STDERR' },
-  { name: 'blkio-weight', type: type.uint16, usage: 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' },
-  { name: 'blkio-weight-device', type: deviceList, check: checkWeightDevice, usage: 'Block IO weight (relative device weight)' },
+  {
+    name: 'blkio-weight',
+    type: type.uint16,
+    usage: 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)',
+  },
+  {
+    name: 'blkio-weight-device',
+    type: deviceList,
+    check: checkWeightDevice,
+    usage: 'Block IO weight (relative device weight)',
+  },
   { name: 'cap-add', type: type.list, usage: 'Add Linux capabilities' },
   { name: 'cap-drop', type: type.list, usage: 'Drop Linux capabilities' },
   { name: 'cgroup-parent', type: type.string, usage: 'Optional parent cgroup for the container' },
-  { name: 'cgroupns', type: type.string, usage: "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)" },
+  {
+    name: 'cgroupns',
+    type: type.string,
+    usage:
+      "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
+  },
   { name: 'cidfile', type: type.string, usage: 'Write the container ID to the file' },
   { name: 'cpu-count', type: type.int, usage: 'CPU count (Windows only)' },
   { name: 'cpu-percent', type: type.int, usage: 'CPU percent (Windows only)' },
@@ -34,11 +62,36 @@ export const containerFlags: readonly Flag[] = [
   { name: 'cpuset-cpus', type: type.string, usage: 'CPUs in which to allow execution (0-3, 0,1)' },
   { name: 'cpuset-mems', type: type.string, usage: 'MEMs in which to allow execution (0-3, 0,1)' },
   { name: 'device', type: type.list, usage: 'Add a host device to the container' },
-  { name: 'device-cgroup-rule', type: type.list, check: checkDeviceCgroupRule, usage: 'Add a rule to the cgroup allowed devices list' },
-  { name: 'device-read-bps', type: deviceList, check: checkThrottleBps, usage: 'Limit read rate (bytes per second) from a device' },
-  { name: 'device-read-iops', type: deviceList, check: checkThrottleIops, usage: 'Limit read rate (IO per second) from a device' },
-  { name: 'device-write-bps', type: deviceList, check: checkThrottleBps, usage: 'Limit write rate (bytes per second) to a device' },
-  { name: 'device-write-iops', type: deviceList, check: checkThrottleIops, usage: 'Limit write rate (IO per second) to a device' },
+  {
+    name: 'device-cgroup-rule',
+    type: type.list,
+    check: checkDeviceCgroupRule,
+    usage: 'Add a rule to the cgroup allowed devices list',
+  },
+  {
+    name: 'device-read-bps',
+    type: deviceList,
+    check: checkThrottleBps,
+    usage: 'Limit read rate (bytes per second) from a device',
+  },
+  {
+    name: 'device-read-iops',
+    type: deviceList,
+    check: checkThrottleIops,
+    usage: 'Limit read rate (IO per second) from a device',
+  },
+  {
+    name: 'device-write-bps',
+    type: deviceList,
+    check: checkThrottleBps,
+    usage: 'Limit write rate (bytes per second) to a device',
+  },
+  {
+    name: 'device-write-iops',
+    type: deviceList,
+    check: checkThrottleIops,
+    usage: 'Limit write rate (IO per second) to a device',
+  },
   { name: 'dns', type: type.list, check: checkIp, usage: 'Set custom DNS servers' },
   { name: 'dns-option', type: type.list, usage: 'Set DNS options' },
   { name: 'dns-search', type: type.list, check: checkDnsSearch, usage: 'Set custom DNS search domains' },
@@ -51,13 +104,34 @@ export const containerFlags: readonly Flag[] = [
   { name: 'health-cmd', type: type.string, usage: 'Command to run to check health' },
   { name: 'health-interval', type: type.duration, usage: 'Time between running the check (ms|s|m|h) (default 0s)' },
   { name: 'health-retries', type: type.int, usage: 'Consecutive failures needed to report unhealthy' },
-  { name: 'health-start-interval', type: type.duration, usage: 'Time between running the check during the start period (ms|s|m|h) (default 0s)' },
-  { name: 'health-start-period', type: type.duration, usage: 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' },
-  { name: 'health-timeout', type: type.duration, usage: 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' },
+  {
+    name: 'health-start-interval',
+    type: type.duration,
+    usage: 'Time between running the check during the start period (ms|s|m|h) (default 0s)',
+  },
+  {
+    name: 'health-start-period',
+    type: type.duration,
+    usage:
+      'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)',
+  },
+  {
+    name: 'health-timeout',
+    type: type.duration,
+    usage: 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)',
+  },
   { name: 'hostname', short: 'h', type: type.string, usage: 'Container host name' },
-  { name: 'init', type: type.bool, usage: 'Run an init inside the container that forwards signals and reaps processes' },
+  {
+    name: 'init',
+    type: type.bool,
+    usage: 'Run an init inside the container that forwards signals and reaps processes',
+  },
   { name: 'interactive', short: 'i', type: type.bool, usage: 'Keep STDIN open even if not attached' },
-  { name: 'io-maxbandwidth', type: type.bytes, usage: 'Maximum IO bandwidth limit for the system drive (Windows only)' },
+  {
+    name: 'io-maxbandwidth',
+    type: type.bytes,
+    usage: 'Maximum IO bandwidth limit for the system drive (Windows only)',
+  },
   { name: 'io-maxiops', type: type.uint, usage: 'Maximum IOps limit for the system drive (Windows only)' },
   { name: 'ip', type: type.string, usage: 'IPv4 address (e.g., 172.30.100.104)' },
   { name: 'ip6', type: type.string, usage: 'IPv6 address (e.g., 2001:db8::33)' },
@@ -73,7 +147,11 @@ export const containerFlags: readonly Flag[] = [
   { name: 'mac-address', type: type.string, usage: 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' },
   { name: 'memory', short: 'm', type: type.bytes, usage: 'Memory limit' },
   { name: 'memory-reservation', type: type.bytes, usage: 'Memory soft limit' },
-  { name: 'memory-swap', type: type.bytesOrUnlimited, usage: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
+  {
+    name: 'memory-swap',
+    type: type.bytesOrUnlimited,
+    usage: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+  },
   { name: 'memory-swappiness', type: type.int, preset: '-1', usage: 'Tune container memory swappiness (0 to 100)' },
   { name: 'mount', type: mountType, usage: 'Attach a filesystem mount to the container' },
   { name: 'network', type: networkType, usage: 'Connect a container to a network' },
@@ -88,7 +166,11 @@ export const containerFlags: readonly Flag[] = [
   { name: 'publish-all', short: 'P', type: type.bool, usage: 'Publish all exposed ports to random ports' },
   { name: 'read-only', type: type.bool, usage: "Mount the container's root filesystem as read only" },
   { name: 'restart', type: type.string, preset: 'no', usage: 'Restart policy to apply when a container exits' },
-  { name: 'rm', type: type.bool, usage: 'Automatically remove the container and its associated anonymous volumes when it exits' },
+  {
+    name: 'rm',
+    type: type.bool,
+    usage: 'Automatically remove the container and its associated anonymous volumes when it exits',
+  },
   { name: 'runtime', type: type.string, usage: 'Runtime to use for this container' },
   { name: 'security-opt', type: type.list, usage: 'Security Options' },
   { name: 'shm-size', type: type.bytes, usage: 'Size of /dev/shm' },
@@ -108,7 +190,13 @@ export const containerFlags: readonly Flag[] = [
   { name: 'workdir', short: 'w', type: type.string, usage: 'Working directory inside the container' },
   { name: 'dns-opt', aliasOf: 'dns-option', type: type.list, usage: 'Set DNS options', hidden: true },
   { name: 'net', aliasOf: 'network', type: networkType, usage: 'Connect a container to a network', hidden: true },
-  { name: 'net-alias', aliasOf: 'network-alias', type: type.list, usage: 'Add network-scoped alias for the container', hidden: true },
+  {
+    name: 'net-alias',
+    aliasOf: 'network-alias',
+    type: type.list,
+    usage: 'Add network-scoped alias for the container',
+    hidden: true,
+  },
 ];
 
 /** What `run` and `create` have besides, in the same words but for when the image is pulled. */

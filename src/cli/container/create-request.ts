@@ -1,7 +1,13 @@
 /** From flags to the body of POST /containers/create. Throws with Docker's sentence for what cannot be. */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
-import type { CreateBody, EndpointSettingsBody, HostConfigBody, MountBody, UpdateBody } from '../../wire/container-create.ts';
+import type {
+  CreateBody,
+  EndpointSettingsBody,
+  HostConfigBody,
+  MountBody,
+  UpdateBody,
+} from '../../wire/container-create.ts';
 import type { FlagSet } from '../command/flag-set.ts';
 import { parseRamBytes } from '../format/size.ts';
 import { cut } from './flag-checks.ts';
@@ -126,7 +132,8 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     PidsLimit: flags.number('pids-limit'),
     CgroupParent: flags.string('cgroup-parent'),
   };
-  if (autoRemove && !['', 'no'].includes(restart.Name)) throw new Error('conflicting options: cannot specify both --restart and --rm');
+  if (autoRemove && !['', 'no'].includes(restart.Name))
+    throw new Error('conflicting options: cannot specify both --restart and --rm');
   return { config, hostConfig, endpoints: networkEndpoints(flags, networks), autoRemove };
 }
 
@@ -136,7 +143,9 @@ function resources(flags: FlagSet): UpdateBody {
     Memory: flags.number('memory'),
     NanoCpus: flags.number('cpus'),
     BlkioWeight: flags.number('blkio-weight'),
-    BlkioWeightDevice: flags.list('blkio-weight-device').map((text) => ({ Path: cut(text, ':')[0], Weight: Number(cut(text, ':')[1]) })),
+    BlkioWeightDevice: flags
+      .list('blkio-weight-device')
+      .map((text) => ({ Path: cut(text, ':')[0], Weight: Number(cut(text, ':')[1]) })),
     BlkioDeviceReadBps: flags.list('device-read-bps').map(bytesRate),
     BlkioDeviceWriteBps: flags.list('device-write-bps').map(bytesRate),
     BlkioDeviceReadIOps: flags.list('device-read-iops').map(operationsRate),
@@ -189,7 +198,8 @@ function checkNamespace(value: string, complaint: string, words: readonly string
 
 export function parseRestartPolicy(text: string): { Name: string; MaximumRetryCount: number } {
   const [name, count] = cut(text, ':');
-  if (count !== undefined && name === '') throw new Error('invalid restart policy format: no policy provided before colon');
+  if (count !== undefined && name === '')
+    throw new Error('invalid restart policy format: no policy provided before colon');
   if (count !== undefined && count !== '' && !/^[+-]?\d+$/.test(count)) {
     throw new Error('invalid restart policy format: maximum retry count must be an integer');
   }
@@ -198,7 +208,8 @@ export function parseRestartPolicy(text: string): { Name: string; MaximumRetryCo
 
 function parseDevice(text: string): NonNullable<HostConfigBody['Devices']>[number] {
   const parts = text.split(':');
-  const isMode = (word: string | undefined) => word !== undefined && /^[rwm]{1,3}$/.test(word) && new Set(word).size === word.length;
+  const isMode = (word: string | undefined) =>
+    word !== undefined && /^[rwm]{1,3}$/.test(word) && new Set(word).size === word.length;
   if (parts.length > 3 || parts[0] === '') throw new Error(`bad format for path: ${text}`);
   const [host = '', second, third] = parts;
   if (third !== undefined && !isMode(third)) throw new Error(`bad mode specified: ${third}`);
@@ -254,7 +265,13 @@ function healthCheck(flags: FlagSet): CreateBody['Healthcheck'] {
     return { Test: ['NONE'] };
   }
   if (!wanted) return undefined;
-  for (const name of ['health-interval', 'health-timeout', 'health-retries', 'health-start-period', 'health-start-interval']) {
+  for (const name of [
+    'health-interval',
+    'health-timeout',
+    'health-retries',
+    'health-start-period',
+    'health-start-interval',
+  ]) {
     if (flags.number(name) < 0) throw new Error(`--${name} cannot be negative`);
   }
   return {
@@ -268,12 +285,16 @@ function healthCheck(flags: FlagSet): CreateBody['Healthcheck'] {
 }
 
 /** --ip, --network-alias and their like belong to the first network. */
-function networkEndpoints(flags: FlagSet, networks: readonly NetworkAttachment[]): Record<string, EndpointSettingsBody> {
+function networkEndpoints(
+  flags: FlagSet,
+  networks: readonly NetworkAttachment[],
+): Record<string, EndpointSettingsBody> {
   const endpoints: Record<string, EndpointSettingsBody> = {};
   const wanted = networks.length === 0 ? [attachmentTo('default')] : networks;
   for (const [index, network] of wanted.entries()) {
     const settings = endpointSettings(index === 0 ? withContainerFlags(network, flags) : network);
-    if (network.target in endpoints) throw new Error(`network ${JSON.stringify(network.target)} is specified multiple times`);
+    if (network.target in endpoints)
+      throw new Error(`network ${JSON.stringify(network.target)} is specified multiple times`);
     if (wanted.length === 1 && Object.keys(settings).length === 0) continue;
     endpoints[network.target] = settings;
   }
@@ -286,7 +307,8 @@ function networkEndpoints(flags: FlagSet, networks: readonly NetworkAttachment[]
 
 function withContainerFlags(network: NetworkAttachment, flags: FlagSet): NetworkAttachment {
   const both = (own: boolean, flag: string, what: string) => {
-    if (own && flags.changed(flag)) throw new Error(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
+    if (own && flags.changed(flag))
+      throw new Error(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
   };
   both(network.aliases.length > 0, 'network-alias', 'alias');
   both(network.links.length > 0, 'link', 'links');

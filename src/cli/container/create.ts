@@ -15,7 +15,10 @@ import { goFileError } from './variable-file.ts';
 
 /** An error of `run` or `create`, with the hint that Docker puts behind it. */
 export function failure(error: unknown, command: string, exitCode = 125): StatusError {
-  return new StatusError(`${PROGRAM}: ${errorText(error)}\n\nRun '${PROGRAM} ${command} --help' for more information`, exitCode);
+  return new StatusError(
+    `${PROGRAM}: ${errorText(error)}\n\nRun '${PROGRAM} ${command} --help' for more information`,
+    exitCode,
+  );
 }
 
 export function checkPullPolicy(policy: string): void {
@@ -49,7 +52,8 @@ export async function createContainer(client: ApiClient, flags: FlagSet, request
     try {
       created = await create();
     } catch (error) {
-      if (!reference || flags.string('pull') !== 'missing' || !isNotFound(error) || (await hasImage(client, image))) throw error;
+      if (!reference || flags.string('pull') !== 'missing' || !isNotFound(error) || (await hasImage(client, image)))
+        throw error;
       if (!flags.bool('quiet')) complain(`Unable to find image '${familiarReference(reference)}' locally`);
       await pull();
       created = await create();
@@ -93,12 +97,17 @@ function checkPlatformFlag(platform: string): void {
 
 function openIdFile(path: string): { write(id: string): void; remove(): void } {
   if (path === '') return { write: () => {}, remove: () => {} };
-  if (existsSync(path)) throw new Error(`container ID file found, make sure the other container isn't running or delete ${path}`);
+  if (existsSync(path))
+    throw new Error(`container ID file found, make sure the other container isn't running or delete ${path}`);
   let fd: number;
   try {
     fd = openSync(path, 'wx', 0o666);
   } catch (error) {
-    throw new StatusError(`failed to create the container ID file: ${goFileError(error, 'open', path)}`, 1, runExitCodeOf(error));
+    throw new StatusError(
+      `failed to create the container ID file: ${goFileError(error, 'open', path)}`,
+      1,
+      runExitCodeOf(error),
+    );
   }
   return {
     write(id) {

@@ -33,7 +33,11 @@ export async function runExec(client: ApiClient, execId: string, request: ExecRe
     body: { Detach: false, Tty: request.Tty, ConsoleSize: consoleSize(request.Tty) },
   });
   const session = new AttachSession(connection, {
-    stdin: request.AttachStdin, stdout: request.AttachStdout, stderr: request.AttachStderr, tty: request.Tty, detachKeys: request.DetachKeys,
+    stdin: request.AttachStdin,
+    stdout: request.AttachStdout,
+    stderr: request.AttachStderr,
+    tty: request.Tty,
+    detachKeys: request.DetachKeys,
   });
   if (request.Tty && terminalSize()) followTerminalSize(client, `/exec/${execId}`);
   if ((await session.ended) === 'detached') throw new StatusError('read escape sequence');

@@ -32,7 +32,16 @@ export function checkLabel(value: string): string {
   return value;
 }
 
-const SYSCTLS = new Set(['kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced']);
+const SYSCTLS = new Set([
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+]);
 
 export function checkSysctl(value: string): string {
   const [key, given] = cut(value, '=');
@@ -42,7 +51,8 @@ export function checkSysctl(value: string): string {
 }
 
 export function checkDeviceCgroupRule(value: string): string {
-  if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(value)) throw new Error(`invalid device cgroup format '${value}'`);
+  if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(value))
+    throw new Error(`invalid device cgroup format '${value}'`);
   return value;
 }
 
@@ -75,7 +85,8 @@ export function checkLink(value: string): string {
   return value;
 }
 
-const RATE_HELP = 'The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb';
+const RATE_HELP =
+  'The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb';
 const IOPS_HELP = 'The correct format is <device-path>:<number>. Number must be a positive integer';
 
 function checkDevicePath(value: string): string {

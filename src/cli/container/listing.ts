@@ -10,17 +10,37 @@ import { NilPointer } from '../template/go-value.ts';
 export const containerShape: ListShape = {
   type: '*formatter.ContainerContext',
   headers: {
-    ID: 'CONTAINER ID', Names: 'NAMES', Image: 'IMAGE', Command: 'COMMAND', CreatedAt: 'CREATED AT', RunningFor: 'CREATED',
-    Ports: 'PORTS', State: 'STATE', Status: 'STATUS', Size: 'SIZE', Labels: 'LABELS', Mounts: 'MOUNTS',
-    LocalVolumes: 'LOCAL VOLUMES', Networks: 'NETWORKS', Platform: 'PLATFORM',
+    ID: 'CONTAINER ID',
+    Names: 'NAMES',
+    Image: 'IMAGE',
+    Command: 'COMMAND',
+    CreatedAt: 'CREATED AT',
+    RunningFor: 'CREATED',
+    Ports: 'PORTS',
+    State: 'STATE',
+    Status: 'STATUS',
+    Size: 'SIZE',
+    Labels: 'LABELS',
+    Mounts: 'MOUNTS',
+    LocalVolumes: 'LOCAL VOLUMES',
+    Networks: 'NETWORKS',
+    Platform: 'PLATFORM',
   },
 };
 
 const COLUMNS = 'table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}';
 
 const RAW = [
-  'container_id: {{.ID}}', 'image: {{.Image}}', 'command: {{.Command}}', 'created_at: {{.CreatedAt}}', 'state: {{- pad .State 1 0}}', 'status: {{- pad .Status 1 0}}',
-  'names: {{.Names}}', 'labels: {{- pad .Labels 1 0}}', 'ports: {{- pad .Ports 1 0}}', '',
+  'container_id: {{.ID}}',
+  'image: {{.Image}}',
+  'command: {{.Command}}',
+  'created_at: {{.CreatedAt}}',
+  'state: {{- pad .State 1 0}}',
+  'status: {{- pad .Status 1 0}}',
+  'names: {{.Names}}',
+  'labels: {{- pad .Labels 1 0}}',
+  'ports: {{- pad .Ports 1 0}}',
+  '',
 ].join('\n');
 
 export function containerFormat(format: string, quiet: boolean, size: boolean): string {
@@ -39,7 +59,11 @@ export function containerRow(container: ContainerSummaryJson, truncate: boolean)
     Image: () => imageName(container, truncate),
     Labels: () => joinLabels(container.Labels),
     LocalVolumes: () => String(mounts.filter(({ Driver }) => Driver === 'local').length),
-    Mounts: () => mounts.map(({ Name, Source }) => Name || Source).map((name) => (truncate ? ellipsis(name, 15) : name)).join(','),
+    Mounts: () =>
+      mounts
+        .map(({ Name, Source }) => Name || Source)
+        .map((name) => (truncate ? ellipsis(name, 15) : name))
+        .join(','),
     Names: () => containerNames(container.Names ?? [], truncate),
     Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
     Platform: () => new NilPointer('*formatter.Platform'),

@@ -19,7 +19,8 @@ export function parseMount(text: string): MountDraft {
 function setField(mount: MountDraft, field: string): void {
   const [word, given] = cut(field, '=');
   const key = word.toLowerCase();
-  if (given === undefined && !MAY_STAND_ALONE.includes(key)) throw new Error(`invalid field '${field}' must be a key=value pair`);
+  if (given === undefined && !MAY_STAND_ALONE.includes(key))
+    throw new Error(`invalid field '${field}' must be a key=value pair`);
   const value = given ?? 'true';
   const flag = () => {
     try {
@@ -29,21 +30,55 @@ function setField(mount: MountDraft, field: string): void {
     }
   };
   switch (key) {
-    case 'type': mount.Type = value.toLowerCase(); break;
-    case 'source': case 'src': mount.Source = value.startsWith('.') ? resolve(value) : value; break;
-    case 'target': case 'dst': case 'destination': mount.Target = value; break;
-    case 'readonly': case 'ro': mount.ReadOnly = flag(); break;
-    case 'consistency': mount.Consistency = value.toLowerCase(); break;
-    case 'bind-propagation': (mount.BindOptions ??= {})['Propagation'] = value.toLowerCase(); break;
-    case 'bind-nonrecursive': (mount.BindOptions ??= {})['NonRecursive'] = flag(); break;
-    case 'bind-create-src': (mount.BindOptions ??= {})['CreateMountpoint'] = flag(); break;
-    case 'bind-recursive': setRecursive(mount, key, value); break;
-    case 'volume-subpath': (mount.VolumeOptions ??= {}).Subpath = value; break;
-    case 'volume-nocopy': (mount.VolumeOptions ??= {}).NoCopy = flag(); break;
-    case 'volume-label': addPair(((mount.VolumeOptions ??= {}).Labels ??= {}), value); break;
-    case 'volume-driver': ((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Name = value; break;
-    case 'volume-opt': addPair((((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Options ??= {}), value); break;
-    case 'image-subpath': mount.ImageOptions = { Subpath: value }; break;
+    case 'type':
+      mount.Type = value.toLowerCase();
+      break;
+    case 'source':
+    case 'src':
+      mount.Source = value.startsWith('.') ? resolve(value) : value;
+      break;
+    case 'target':
+    case 'dst':
+    case 'destination':
+      mount.Target = value;
+      break;
+    case 'readonly':
+    case 'ro':
+      mount.ReadOnly = flag();
+      break;
+    case 'consistency':
+      mount.Consistency = value.toLowerCase();
+      break;
+    case 'bind-propagation':
+      (mount.BindOptions ??= {})['Propagation'] = value.toLowerCase();
+      break;
+    case 'bind-nonrecursive':
+      (mount.BindOptions ??= {})['NonRecursive'] = flag();
+      break;
+    case 'bind-create-src':
+      (mount.BindOptions ??= {})['CreateMountpoint'] = flag();
+      break;
+    case 'bind-recursive':
+      setRecursive(mount, key, value);
+      break;
+    case 'volume-subpath':
+      (mount.VolumeOptions ??= {}).Subpath = value;
+      break;
+    case 'volume-nocopy':
+      (mount.VolumeOptions ??= {}).NoCopy = flag();
+      break;
+    case 'volume-label':
+      addPair(((mount.VolumeOptions ??= {}).Labels ??= {}), value);
+      break;
+    case 'volume-driver':
+      ((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Name = value;
+      break;
+    case 'volume-opt':
+      addPair((((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Options ??= {}), value);
+      break;
+    case 'image-subpath':
+      mount.ImageOptions = { Subpath: value };
+      break;
     case 'tmpfs-size':
       try {
         (mount.TmpfsOptions ??= {}).SizeBytes = parseRamBytes(value);
@@ -79,17 +114,22 @@ function checkMount(mount: MountDraft): void {
   if (mount.Type === '') throw new Error('type is required');
   if (mount.Target === '') throw new Error('target is required');
   const mixed = (options: unknown, name: string, type: string) => {
-    if (options !== undefined && mount.Type !== type) throw new Error(`cannot mix '${name}-*' options with mount type '${mount.Type}'`);
+    if (options !== undefined && mount.Type !== type)
+      throw new Error(`cannot mix '${name}-*' options with mount type '${mount.Type}'`);
   };
   mixed(mount.VolumeOptions, 'volume', 'volume');
   mixed(mount.ImageOptions, 'image', 'image');
   mixed(mount.BindOptions, 'bind', 'bind');
   mixed(mount.TmpfsOptions, 'tmpfs', 'tmpfs');
   const bind = mount.BindOptions;
-  if (bind?.['ReadOnlyNonRecursive'] && !mount.ReadOnly) throw new Error("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
-  if (bind?.['ReadOnlyForceRecursive'] && !mount.ReadOnly) throw new Error("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+  if (bind?.['ReadOnlyNonRecursive'] && !mount.ReadOnly)
+    throw new Error("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
+  if (bind?.['ReadOnlyForceRecursive'] && !mount.ReadOnly)
+    throw new Error("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
   if (bind?.['ReadOnlyForceRecursive'] && bind['Propagation'] !== 'rprivate') {
-    throw new Error("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
+    throw new Error(
+      "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
+    );
   }
 }
 

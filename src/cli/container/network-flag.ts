@@ -18,7 +18,15 @@ export interface NetworkAttachment {
 }
 
 export const attachmentTo = (target: string): NetworkAttachment => ({
-  target, aliases: [], links: [], driverOptions: {}, ipv4: '', ipv6: '', linkLocalIps: [], mac: '', gatewayPriority: 0,
+  target,
+  aliases: [],
+  links: [],
+  driverOptions: {},
+  ipv4: '',
+  ipv6: '',
+  linkLocalIps: [],
+  mac: '',
+  gatewayPriority: 0,
 });
 
 function parseNetworkFlag(value: string): NetworkAttachment {
@@ -38,12 +46,24 @@ function parseNetworkFlag(value: string): NetworkAttachment {
 
 function setField(attachment: NetworkAttachment, key: string, value: string): void {
   switch (key) {
-    case 'name': attachment.target = value; break;
-    case 'alias': attachment.aliases.push(value); break;
-    case 'ip': attachment.ipv4 = value; break;
-    case 'ip6': attachment.ipv6 = value; break;
-    case 'mac-address': attachment.mac = value; break;
-    case 'link-local-ip': attachment.linkLocalIps.push(value); break;
+    case 'name':
+      attachment.target = value;
+      break;
+    case 'alias':
+      attachment.aliases.push(value);
+      break;
+    case 'ip':
+      attachment.ipv4 = value;
+      break;
+    case 'ip6':
+      attachment.ipv6 = value;
+      break;
+    case 'mac-address':
+      attachment.mac = value;
+      break;
+    case 'link-local-ip':
+      attachment.linkLocalIps.push(value);
+      break;
     case 'driver-opt': {
       const [name, option] = cut(value, '=');
       if (option === undefined || name === '') throw new Error('invalid key value pair format in driver options');
@@ -54,7 +74,8 @@ function setField(attachment: NetworkAttachment, key: string, value: string): vo
       if (!/^[+-]?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): invalid syntax`);
       attachment.gatewayPriority = Number(value);
       break;
-    default: throw new Error(`invalid field key ${key}`);
+    default:
+      throw new Error(`invalid field key ${key}`);
   }
 }
 
@@ -66,13 +87,15 @@ export const networkType: FlagType = {
 
 const PREDEFINED = new Set(['', 'default', 'bridge', 'host', 'none', 'nat']);
 
-export const isUserDefined = (network: string): boolean => !PREDEFINED.has(network) && !network.startsWith('container:');
+export const isUserDefined = (network: string): boolean =>
+  !PREDEFINED.has(network) && !network.startsWith('container:');
 
 /** The endpoint as the API takes it; an empty object if nothing was asked for. */
 export function endpointSettings(attachment: NetworkAttachment): EndpointSettingsBody {
   if (attachment.target.trim() === '') throw new Error('no name set for network');
   if (!isUserDefined(attachment.target)) {
-    if (attachment.aliases.length > 0) throw new Error('network-scoped aliases are only supported for user-defined networks');
+    if (attachment.aliases.length > 0)
+      throw new Error('network-scoped aliases are only supported for user-defined networks');
     if (attachment.links.length > 0) throw new Error('links are only supported for user-defined networks');
   }
   const { aliases, links, driverOptions, gatewayPriority, ipv4, ipv6, linkLocalIps, mac } = attachment;

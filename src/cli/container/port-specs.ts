@@ -9,7 +9,8 @@ export type PortBindings = Record<string, PortBindingJson[]>;
 export function parsePublish(specs: readonly string[]): PortBindings {
   const bindings: PortBindings = {};
   for (const spec of specs) {
-    for (const { port, binding } of parseSpec(spec.includes('=') ? longToShort(spec) : spec)) (bindings[port] ??= []).push(binding);
+    for (const { port, binding } of parseSpec(spec.includes('=') ? longToShort(spec) : spec))
+      (bindings[port] ??= []).push(binding);
   }
   return bindings;
 }
@@ -50,7 +51,10 @@ function parseSpec(raw: string): { port: string; binding: PortBindingJson }[] {
   if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) throw new Error(`invalid proto: ${protocol}`);
   return Array.from({ length: size + 1 }, (_, offset) => ({
     port: `${inside.first + offset}/${protocol.toLowerCase()}`,
-    binding: { HostIp: ip, HostPort: !outside ? '' : choice ? `${outside.first}-${outside.last}` : String(outside.first + offset) },
+    binding: {
+      HostIp: ip,
+      HostPort: !outside ? '' : choice ? `${outside.first}-${outside.last}` : String(outside.first + offset),
+    },
   }));
 }
 

@@ -4,7 +4,17 @@ import { complain } from '../terminal/output.ts';
 
 // Not SIGCHLD, SIGPIPE and SIGURG, which are about this process; not SIGWINCH, which arrives as a resize.
 const SIGNALS = [
-  'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU',
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGCONT',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
 ] as const;
 
 /** A container that does not end, or a daemon that does not answer, must not keep the user here. */

@@ -13,9 +13,15 @@ export interface StatsSample {
   readonly id: string;
   readonly cpu_stats: CpuCounters;
   readonly precpu_stats: CpuCounters;
-  readonly memory_stats: { readonly usage?: number; readonly limit?: number; readonly stats?: Readonly<Record<string, number>> | null };
+  readonly memory_stats: {
+    readonly usage?: number;
+    readonly limit?: number;
+    readonly stats?: Readonly<Record<string, number>> | null;
+  };
   readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>> | null;
-  readonly blkio_stats: { readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null };
+  readonly blkio_stats: {
+    readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null;
+  };
   readonly pids_stats?: { readonly current?: number };
 }
 
@@ -42,7 +48,8 @@ export interface StatsEntry {
 export function measure(sample: StatsSample): Omit<StatsEntry, 'container'> {
   const networks = Object.values(sample.networks ?? {});
   const io = sample.blkio_stats.io_service_bytes_recursive ?? [];
-  const ioBytes = (letter: string) => sum(io.filter(({ op }) => op.toLowerCase().startsWith(letter)).map(({ value }) => value));
+  const ioBytes = (letter: string) =>
+    sum(io.filter(({ op }) => op.toLowerCase().startsWith(letter)).map(({ value }) => value));
   return {
     name: sample.name,
     id: sample.id,
@@ -78,8 +85,15 @@ function memoryWithoutCache({ usage = 0, stats }: StatsSample['memory_stats']): 
 export const statsShape: ListShape = {
   type: '*container.statsContext',
   headers: {
-    Container: 'CONTAINER', Name: 'NAME', ID: 'CONTAINER ID', CPUPerc: 'CPU %', MemUsage: 'MEM USAGE / LIMIT', MemPerc: 'MEM %',
-    NetIO: 'NET I/O', BlockIO: 'BLOCK I/O', PIDs: 'PIDS',
+    Container: 'CONTAINER',
+    Name: 'NAME',
+    ID: 'CONTAINER ID',
+    CPUPerc: 'CPU %',
+    MemUsage: 'MEM USAGE / LIMIT',
+    MemPerc: 'MEM %',
+    NetIO: 'NET I/O',
+    BlockIO: 'BLOCK I/O',
+    PIDs: 'PIDS',
   },
 };
 
@@ -93,8 +107,12 @@ export function statsRow({ container, name, id, figures }: StatsEntry, truncate:
     CPUPerc: () => (figures ? percent(figures.cpuPercent) : UNKNOWN),
     Container: () => container,
     ID: () => (truncate ? shortId(id) : id),
-    MemPerc: () => (figures ? percent(figures.memoryLimitBytes > 0 ? (figures.memoryBytes / figures.memoryLimitBytes) * 100 : 0) : UNKNOWN),
-    MemUsage: () => (figures ? `${binarySize(figures.memoryBytes)} / ${binarySize(figures.memoryLimitBytes)}` : '-- / --'),
+    MemPerc: () =>
+      figures
+        ? percent(figures.memoryLimitBytes > 0 ? (figures.memoryBytes / figures.memoryLimitBytes) * 100 : 0)
+        : UNKNOWN,
+    MemUsage: () =>
+      figures ? `${binarySize(figures.memoryBytes)} / ${binarySize(figures.memoryLimitBytes)}` : '-- / --',
     Name: () => name.replace(/^\//, '') || UNKNOWN,
     NetIO: () => (figures ? `${size(figures.receivedBytes)} / ${size(figures.sentBytes)}` : UNKNOWN),
     PIDs: () => (figures ? String(figures.pids) : UNKNOWN),

@@ -30,17 +30,43 @@ function start(args: readonly string[], stdin: 'pipe' | 'ignore') {
 }
 
 /** Packs `base` in `directory` into a stream that fails if tar fails. */
-export function packPath(directory: string, base: string, rename: Rename | undefined): { stream: Readable; done: Promise<void> } {
-  const args = ['--create', '--file=-', '--numeric-owner', ...(rename ? [transform(rename)] : []), '-C', directory, '--', base];
+export function packPath(
+  directory: string,
+  base: string,
+  rename: Rename | undefined,
+): { stream: Readable; done: Promise<void> } {
+  const args = [
+    '--create',
+    '--file=-',
+    '--numeric-owner',
+    ...(rename ? [transform(rename)] : []),
+    '-C',
+    directory,
+    '--',
+    base,
+  ];
   const { child, done } = start(args, 'ignore');
   done.catch(() => {});
   return { stream: child.stdout as Readable, done };
 }
 
 /** `keepOwners`: only root can; otherwise everything belongs to who runs this. */
-export async function unpackStream(stream: Readable, directory: string, rename: Rename | undefined, keepOwners: boolean): Promise<void> {
+export async function unpackStream(
+  stream: Readable,
+  directory: string,
+  rename: Rename | undefined,
+  keepOwners: boolean,
+): Promise<void> {
   const owners = keepOwners ? ['--same-owner', '--numeric-owner'] : ['--no-same-owner'];
-  const args = ['--extract', '--file=-', '--same-permissions', ...owners, ...(rename ? [transform(rename)] : []), '-C', directory];
+  const args = [
+    '--extract',
+    '--file=-',
+    '--same-permissions',
+    ...owners,
+    ...(rename ? [transform(rename)] : []),
+    '-C',
+    directory,
+  ];
   const { child, done } = start(args, 'pipe');
   done.catch(() => {});
   // tar may end before its input does; what it says then is what matters.

@@ -9,7 +9,21 @@ export interface Ulimit {
 }
 
 const NAMES = new Set([
-  'core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack',
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
 ]);
 
 function parseUlimit(value: string): Ulimit {
@@ -17,7 +31,8 @@ function parseUlimit(value: string): Ulimit {
   if (limits === undefined) throw new Error(`invalid ulimit argument: ${value}`);
   if (!NAMES.has(name)) throw new Error(`invalid ulimit type: ${name}`);
   const [softText, hardText, ...more] = limits.split(':');
-  if (more.length > 0) throw new Error(`too many limit value arguments - ${limits}, can only have up to two, \`soft[:hard]\``);
+  if (more.length > 0)
+    throw new Error(`too many limit value arguments - ${limits}, can only have up to two, \`soft[:hard]\``);
   const soft = parseLimit(softText ?? '');
   const hard = hardText === undefined ? soft : parseLimit(hardText);
   if (hard !== -1 && (soft > hard || soft === -1)) {

@@ -9,23 +9,29 @@ export function readVariableFile(path: string, valueOf?: (name: string) => strin
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const directory = (error as NodeJS.ErrnoException).code === 'EISDIR';
-    throw new Error(directory ? `invalid env file (${path}): ${goFileError(error, 'read', path)}` : goFileError(error, 'open', path));
+    throw new Error(
+      directory ? `invalid env file (${path}): ${goFileError(error, 'read', path)}` : goFileError(error, 'open', path),
+    );
   }
   const variables: string[] = [];
-  text.replace(/^\uFEFF/, '').split('\n').forEach((raw, index) => {
-    if (raw.includes('\uFFFD')) throw new Error(`invalid env file (${path}): invalid utf8 bytes at line ${index + 1}: ${raw}`);
-    const line = raw.replace(/\r$/, '').replace(/^\s+/, '');
-    if (line === '' || line.startsWith('#')) return;
-    const [name, value] = cut(line, '=');
-    if (name === '') throw new Error(`invalid env file (${path}): no variable name on line '${line}'`);
-    if (/[ \t]/.test(name)) throw new Error(`invalid env file (${path}): variable '${name}' contains whitespaces`);
-    if (value !== undefined) variables.push(`${name}=${value}`);
-    else if (valueOf === undefined) variables.push(name);
-    else {
-      const found = valueOf(name);
-      if (found !== undefined) variables.push(`${name}=${found}`);
-    }
-  });
+  text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .forEach((raw, index) => {
+      if (raw.includes('\uFFFD'))
+        throw new Error(`invalid env file (${path}): invalid utf8 bytes at line ${index + 1}: ${raw}`);
+      const line = raw.replace(/\r$/, '').replace(/^\s+/, '');
+      if (line === '' || line.startsWith('#')) return;
+      const [name, value] = cut(line, '=');
+      if (name === '') throw new Error(`invalid env file (${path}): no variable name on line '${line}'`);
+      if (/[ \t]/.test(name)) throw new Error(`invalid env file (${path}): variable '${name}' contains whitespaces`);
+      if (value !== undefined) variables.push(`${name}=${value}`);
+      else if (valueOf === undefined) variables.push(name);
+      else {
+        const found = valueOf(name);
+        if (found !== undefined) variables.push(`${name}=${found}`);
+      }
+    });
   return variables;
 }
 

@@ -1,7 +1,14 @@
 /** Durations in Go's notation ("1m30s") and in the words that `ps` uses ("2 hours"). */
 
 const UNIT_NS: Readonly<Record<string, number>> = {
-  ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9,
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
 };
 
 /** Nanoseconds of "1h2m3.5s"; throws with Go's sentence. */

@@ -47,12 +47,18 @@ function headerSource(source: string): string {
       const last = name.split('.').at(-1) ?? '';
       return `{{${before}${JSON.stringify(last.replaceAll(/[-_]/g, ' '))}${after}}}`;
     })
-    .replace(/\{\{(-?\s*)(?:json|title|lower|upper|truncate|split|join|pad)\s+(\.\w+)[^}]*?(\s-)?\}\}/g, (_, before: string, field: string, after?: string) => `{{${before}${field}${after ?? ''}}}`);
+    .replace(
+      /\{\{(-?\s*)(?:json|title|lower|upper|truncate|split|join|pad)\s+(\.\w+)[^}]*?(\s-)?\}\}/g,
+      (_, before: string, field: string, after?: string) => `{{${before}${field}${after ?? ''}}}`,
+    );
 }
 
 /** \t and \n written as two characters, as shells pass them. */
 function unescapeFormat(format: string): string {
-  return format.replace(/^ +| +$/g, '').replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+  return format
+    .replace(/^ +| +$/g, '')
+    .replaceAll('\\t', '\t')
+    .replaceAll('\\n', '\n');
 }
 
 export const shortId = (id: string): string => id.replace(/^[^:]*:/, '').slice(0, 12);
@@ -63,7 +69,10 @@ export function ellipsis(text: string, width: number): string {
 }
 
 export const joinLabels = (labels: Readonly<Record<string, string>> | null | undefined): string =>
-  Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`).toSorted().join(',');
+  Object.entries(labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .toSorted()
+    .join(',');
 
 /** Go's String() of a time in local time: 2024-05-01 12:00:00 +0200 CEST. */
 export function goTime(date: Date): string {
@@ -78,5 +87,9 @@ export function goTime(date: Date): string {
 
 function zoneName(date: Date, offsetMinutes: number): string {
   if (offsetMinutes === 0) return 'UTC';
-  return new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  return (
+    new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
+      .formatToParts(date)
+      .find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  );
 }

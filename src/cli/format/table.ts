@@ -32,7 +32,9 @@ export function layoutColumns(text: string, options: { minWidth?: number; paddin
     .map((cells, line) =>
       cells
         .map((cell, column) =>
-          column === cells.length - 1 ? cell : cell + ' '.repeat(Math.max(0, (widths[line]?.[column] ?? 0) - displayLength(cell))),
+          column === cells.length - 1
+            ? cell
+            : cell + ' '.repeat(Math.max(0, (widths[line]?.[column] ?? 0) - displayLength(cell))),
         )
         .join(''),
     )

@@ -32,7 +32,10 @@ const pad = (value: number, width = 2) => String(value).padStart(width, '0');
 export function rfc3339(seconds: number, nanoseconds?: bigint): string {
   const date = new Date(seconds * 1000);
   const offset = -date.getTimezoneOffset();
-  const zone = offset === 0 ? 'Z' : `${offset < 0 ? '-' : '+'}${pad(Math.trunc(Math.abs(offset) / 60))}:${pad(Math.abs(offset) % 60)}`;
+  const zone =
+    offset === 0
+      ? 'Z'
+      : `${offset < 0 ? '-' : '+'}${pad(Math.trunc(Math.abs(offset) / 60))}:${pad(Math.abs(offset) % 60)}`;
   const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
   return `${day}T${time}${nanoseconds === undefined ? '' : `.${String(nanoseconds).padStart(9, '0')}`}${zone}`;

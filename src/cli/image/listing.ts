@@ -7,8 +7,17 @@ import { humanSize } from '../format/size.ts';
 export const imageShape: ListShape = {
   type: '*formatter.imageContext',
   headers: {
-    ID: 'IMAGE ID', Repository: 'REPOSITORY', Tag: 'TAG', Digest: 'DIGEST', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', Size: 'SIZE',
-    Containers: 'CONTAINERS', VirtualSize: 'SIZE', SharedSize: 'SHARED SIZE', UniqueSize: 'UNIQUE SIZE',
+    ID: 'IMAGE ID',
+    Repository: 'REPOSITORY',
+    Tag: 'TAG',
+    Digest: 'DIGEST',
+    CreatedSince: 'CREATED',
+    CreatedAt: 'CREATED AT',
+    Size: 'SIZE',
+    Containers: 'CONTAINERS',
+    VirtualSize: 'SIZE',
+    SharedSize: 'SHARED SIZE',
+    UniqueSize: 'UNIQUE SIZE',
   },
 };
 
@@ -62,8 +71,13 @@ function namesOf(image: ImageSummaryJson, digests: boolean): Name[] {
   return names.length > 0 ? names : [{ repository: '<none>', tag: '<none>', digest: '<none>' }];
 }
 
-export function imageRows(images: readonly ImageSummaryJson[], options: { truncate: boolean; digests: boolean }): Row[] {
-  return images.flatMap((image) => namesOf(image, options.digests).map((name) => imageRow(image, name, options.truncate)));
+export function imageRows(
+  images: readonly ImageSummaryJson[],
+  options: { truncate: boolean; digests: boolean },
+): Row[] {
+  return images.flatMap((image) =>
+    namesOf(image, options.digests).map((name) => imageRow(image, name, options.truncate)),
+  );
 }
 
 function imageRow(image: ImageSummaryJson, { repository, tag, digest }: Name, truncate: boolean): Row {

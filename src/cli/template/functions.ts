@@ -36,15 +36,24 @@ function index(value: unknown, ...keys: unknown[]): unknown {
       item = Array.isArray(item) ? (item[key] as unknown) : Buffer.from(item)[key];
     } else if (item instanceof GoMap || isPlainMap(item)) {
       const keyType = item instanceof GoMap ? item.keyType : 'string';
-      if (typeof key !== 'string' || keyType !== 'string') throw new Error(`value has type ${typeName(key)}; should be ${keyType}`);
-      item = item instanceof GoMap ? (item.entries.has(key) ? item.entries.get(key) : item.zero) : Object.hasOwn(item, key) ? item[key] : NO_VALUE;
+      if (typeof key !== 'string' || keyType !== 'string')
+        throw new Error(`value has type ${typeName(key)}; should be ${keyType}`);
+      item =
+        item instanceof GoMap
+          ? item.entries.has(key)
+            ? item.entries.get(key)
+            : item.zero
+          : Object.hasOwn(item, key)
+            ? item[key]
+            : NO_VALUE;
     } else throw new Error(`can't index item of type ${typeName(item)}`);
   }
   return item;
 }
 
 function slice(value: unknown, ...bounds: unknown[]): unknown {
-  if (typeof value !== 'string' && !Array.isArray(value)) throw new Error(`can't slice item of type ${typeName(value)}`);
+  if (typeof value !== 'string' && !Array.isArray(value))
+    throw new Error(`can't slice item of type ${typeName(value)}`);
   const size = typeof value === 'string' ? Buffer.byteLength(value) : value.length;
   const [from = 0, to = size] = bounds.map((bound) => {
     if (typeof bound !== 'number') throw new Error(`cannot index slice/array with type ${typeName(bound)}`);
@@ -66,7 +75,8 @@ function equal(first: unknown, ...others: unknown[]): boolean {
   for (const other of others) {
     const kind = basicKind(first);
     const otherKind = basicKind(other);
-    if (kind !== otherKind && kind !== 'nil' && otherKind !== 'nil') throw new Error('incompatible types for comparison');
+    if (kind !== otherKind && kind !== 'nil' && otherKind !== 'nil')
+      throw new Error('incompatible types for comparison');
     if (kind === 'nil' ? otherKind === 'nil' : first === other) return true;
   }
   return false;
@@ -81,15 +91,24 @@ function compare(first: unknown, second: unknown): number {
 }
 
 // What these get has been checked against `parameters`.
-const words = (value: unknown): string[] => (value as unknown[]).map((item) => (typeof item === 'string' ? item : printValue(item)));
+const words = (value: unknown): string[] =>
+  (value as unknown[]).map((item) => (typeof item === 'string' ? item : printValue(item)));
 const text = (value: unknown): string => value as string;
 
 /** fmt.Sprint: a space between operands when neither is a string. */
 function sprint(...args: unknown[]): string {
-  return args.map((arg, at) => (at > 0 && typeof arg !== 'string' && typeof args[at - 1] !== 'string' ? ' ' : '') + printValue(arg)).join('');
+  return args
+    .map(
+      (arg, at) => (at > 0 && typeof arg !== 'string' && typeof args[at - 1] !== 'string' ? ' ' : '') + printValue(arg),
+    )
+    .join('');
 }
 
-const title = (value: unknown) => text(value).replace(/(^|[^\p{L}\p{Nd}'_])(\p{Ll})/gu, (_, before: string, letter: string) => before + letter.toUpperCase());
+const title = (value: unknown) =>
+  text(value).replace(
+    /(^|[^\p{L}\p{Nd}'_])(\p{Ll})/gu,
+    (_, before: string, letter: string) => before + letter.toUpperCase(),
+  );
 
 /** `and`, `or` are evaluated by the engine, which stops at the first operand that decides. */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
@@ -102,8 +121,15 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   print: sprint,
   printf: (format, ...args) => sprintf(text(format), args),
   println: (...args) => `${args.map(printValue).join(' ')}\n`,
-  html: (...args) => sprint(...args).replace(/[&<>"']/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' })[character] ?? ''),
-  js: (...args) => JSON.stringify(sprint(...args)).slice(1, -1).replaceAll("'", "\\'"),
+  html: (...args) =>
+    sprint(...args).replace(
+      /[&<>"']/g,
+      (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' })[character] ?? '',
+    ),
+  js: (...args) =>
+    JSON.stringify(sprint(...args))
+      .slice(1, -1)
+      .replaceAll("'", "\\'"),
   urlquery: (...args) => encodeURIComponent(sprint(...args)).replaceAll('%20', '+'),
   eq: equal,
   ne: (first, second) => !equal(first, second),
@@ -117,24 +143,46 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   title,
   lower: (value) => text(value).toLowerCase(),
   upper: (value) => text(value).toUpperCase(),
-  pad: (value, before, after) => (text(value) === '' ? '' : ' '.repeat(Number(before)) + text(value) + ' '.repeat(Number(after))),
+  pad: (value, before, after) =>
+    text(value) === '' ? '' : ' '.repeat(Number(before)) + text(value) + ' '.repeat(Number(after)),
   truncate: (value, size) => Array.from(text(value)).slice(0, Number(size)).join(''),
 };
 
 /** The types that functions insist on; Go refuses others before it calls them. */
 export const parameters: Readonly<Record<string, readonly ('string' | '[]string' | 'int')[]>> = {
-  printf: ['string'], split: ['string', 'string'], join: ['[]string', 'string'], title: ['string'], lower: ['string'], upper: ['string'],
-  pad: ['string', 'int', 'int'], truncate: ['string', 'int'],
+  printf: ['string'],
+  split: ['string', 'string'],
+  join: ['[]string', 'string'],
+  title: ['string'],
+  lower: ['string'],
+  upper: ['string'],
+  pad: ['string', 'int', 'int'],
+  truncate: ['string', 'int'],
 };
 
 /** Why a value is none of that type, in Go's words; nothing if it is. */
 export function typeComplaint(value: unknown, wanted: 'string' | '[]string' | 'int'): string | undefined {
   if (value === NO_VALUE || value === undefined || value === null) return `invalid value; expected ${wanted}`;
-  const fits = wanted === 'int' ? Number.isInteger(value) : wanted === 'string' ? typeof value === 'string' : Array.isArray(value);
+  const fits =
+    wanted === 'int' ? Number.isInteger(value) : wanted === 'string' ? typeof value === 'string' : Array.isArray(value);
   return fits ? undefined : `wrong type for value; expected ${wanted}; got ${typeName(value)}`;
 }
 
 /** How many arguments, for functions that take a fixed number. */
 export const arity: Readonly<Record<string, number>> = {
-  not: 1, len: 1, ne: 2, lt: 2, le: 2, gt: 2, ge: 2, json: 1, split: 2, join: 2, title: 1, lower: 1, upper: 1, pad: 3, truncate: 2,
+  not: 1,
+  len: 1,
+  ne: 2,
+  lt: 2,
+  le: 2,
+  gt: 2,
+  ge: 2,
+  json: 1,
+  split: 2,
+  join: 2,
+  title: 1,
+  lower: 1,
+  upper: 1,
+  pad: 3,
+  truncate: 2,
 };

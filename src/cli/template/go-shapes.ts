@@ -61,15 +61,18 @@ const SHAPES: Readonly<Record<string, string>> = {
   'network.IPAMConfig': 'Subnet:s IPRange:s Gateway:s AuxAddress=AuxiliaryAddresses:{}s',
   'network.ConfigReference': 'Network:s',
   'network.EndpointResource': 'Name:s EndpointID:s MacAddress:s IPv4Address:s IPv6Address:s',
-  'volume.Volume': 'ClusterVolume:*? CreatedAt:s Driver:s Labels:{}s Mountpoint:s Name:s Options:{}s Scope:s Status:{}? UsageData:*volume.UsageData',
-  'client.Version': 'Platform:*version.Platform Version:s APIVersion=ApiVersion:s DefaultAPIVersion:s GitCommit:s NodeVersion:s Os:s Arch:s BuildTime:s Context:s',
+  'volume.Volume':
+    'ClusterVolume:*? CreatedAt:s Driver:s Labels:{}s Mountpoint:s Name:s Options:{}s Scope:s Status:{}? UsageData:*volume.UsageData',
+  'client.Version':
+    'Platform:*version.Platform Version:s APIVersion=ApiVersion:s DefaultAPIVersion:s GitCommit:s NodeVersion:s Os:s Arch:s BuildTime:s Context:s',
   'types.Version':
     'Platform:version.Platform Components:[]version.Component Version:s APIVersion=ApiVersion:s MinAPIVersion:s GitCommit:s GoVersion:s Os:s Arch:s KernelVersion:s ' +
     'Experimental:b BuildTime:s',
   'version.Platform': 'Name:s',
   'version.Component': 'Name:s Version:s Details:{}s',
   'system.versionInfo': 'Client:client.Version Server:*types.Version',
-  'events.Message': 'Status=status:s ID=id:s From=from:s Type:s Action:s Actor:events.Actor Scope=scope:s Time=time:i TimeNano=timeNano:i',
+  'events.Message':
+    'Status=status:s ID=id:s From=from:s Type:s Action:s Actor:events.Actor Scope=scope:s Time=time:i TimeNano=timeNano:i',
   'events.Actor': 'ID:s Attributes:{}s',
   'volume.UsageData': 'RefCount:i Size:i',
 };
@@ -85,11 +88,14 @@ const parsed = new Map<string, readonly Field[]>();
 function fieldsOf(shape: string): readonly Field[] {
   let fields = parsed.get(shape);
   if (!fields) {
-    fields = (SHAPES[shape] ?? '').split(' ').filter((word) => word !== '').map((word) => {
-      const colon = word.indexOf(':');
-      const [name = '', json = name] = word.slice(0, colon).split('=');
-      return { name, json, type: word.slice(colon + 1) };
-    });
+    fields = (SHAPES[shape] ?? '')
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => {
+        const colon = word.indexOf(':');
+        const [name = '', json = name] = word.slice(0, colon).split('=');
+        return { name, json, type: word.slice(colon + 1) };
+      });
     parsed.set(shape, fields);
   }
   return fields;
@@ -101,19 +107,32 @@ export function asGoValue(type: string, json: unknown): unknown {
     const pointed = type.slice(1);
     return json === undefined || json === null ? new NilPointer(`*${goName(pointed)}`) : asGoValue(pointed, json);
   }
-  if (type.startsWith('[]')) return Array.isArray(json) ? json.map((item) => asGoValue(type.slice(2), item)) : new NilSlice();
+  if (type.startsWith('[]'))
+    return Array.isArray(json) ? json.map((item) => asGoValue(type.slice(2), item)) : new NilSlice();
   const map = /^\{([\w.]*)\}/.exec(type);
   if (map) {
     const of = type.slice(map[0].length);
-    const entries = Object.entries((json ?? {}) as Record<string, unknown>).map(([key, item]) => [key, asGoValue(of, item)] as const);
-    return new GoMap(new Map(entries), asGoValue(of, undefined), map[1] || 'string', json === undefined || json === null);
+    const entries = Object.entries((json ?? {}) as Record<string, unknown>).map(
+      ([key, item]) => [key, asGoValue(of, item)] as const,
+    );
+    return new GoMap(
+      new Map(entries),
+      asGoValue(of, undefined),
+      map[1] || 'string',
+      json === undefined || json === null,
+    );
   }
   switch (type) {
-    case 's': return json ?? '';
-    case 'i': return json ?? 0;
-    case 'd': return json ?? 0;
-    case 'b': return json ?? false;
-    case '?': return json;
+    case 's':
+      return json ?? '';
+    case 'i':
+      return json ?? 0;
+    case 'd':
+      return json ?? 0;
+    case 'b':
+      return json ?? false;
+    case '?':
+      return json;
     default:
   }
   const object = (json ?? {}) as Record<string, unknown>;
@@ -121,4 +140,12 @@ export function asGoValue(type: string, json: unknown): unknown {
   return new GoStruct(goName(type), new Map(fields), object);
 }
 
-const goName = (type: string) => ({ s: 'string', i: 'int64', b: 'bool', '?': 'interface {}', empty: 'struct {}', 'events.Message': '*events.Message' })[type] ?? type;
+const goName = (type: string) =>
+  ({
+    s: 'string',
+    i: 'int64',
+    b: 'bool',
+    '?': 'interface {}',
+    empty: 'struct {}',
+    'events.Message': '*events.Message',
+  })[type] ?? type;

@@ -62,8 +62,15 @@ export const NO_VALUE = Symbol('no value');
 export type PlainMap = Readonly<Record<string, unknown>>;
 
 export function isPlainMap(value: unknown): value is PlainMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof GoStruct) &&
-    !(value instanceof GoMap) && !(value instanceof MethodSet) && !(value instanceof NilPointer);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof GoStruct) &&
+    !(value instanceof GoMap) &&
+    !(value instanceof MethodSet) &&
+    !(value instanceof NilPointer)
+  );
 }
 
 /** [key, value] of a map of either kind, sorted as Go prints and ranges over them. */
@@ -91,13 +98,16 @@ export function printValue(value: unknown): string {
   if (value instanceof GoStruct) return `{${[...value.fields.values()].map(printValue).join(' ')}}`;
   if (value instanceof MethodSet) return `{${value.type}}`;
   if (typeof value === 'object') {
-    return `map[${sortedEntries(value as PlainMap).map(([key, item]) => `${key}:${printValue(item)}`).join(' ')}]`;
+    return `map[${sortedEntries(value as PlainMap)
+      .map(([key, item]) => `${key}:${printValue(item)}`)
+      .join(' ')}]`;
   }
   return String(value as string | boolean | bigint | symbol);
 }
 
 function printNumber(value: number): string {
-  if (Number.isInteger(value)) return Math.abs(value) >= 1e21 ? value.toExponential().replace(/e\+?(-?)(\d)$/, 'e+$1$2') : String(value);
+  if (Number.isInteger(value))
+    return Math.abs(value) >= 1e21 ? value.toExponential().replace(/e\+?(-?)(\d)$/, 'e+$1$2') : String(value);
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
@@ -108,16 +118,27 @@ export function goJson(value: unknown): string {
 
 function escapeHtml(json: string): string {
   return json
-    .replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
-    .replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+    .replaceAll('<', '\\u003c')
+    .replaceAll('>', '\\u003e')
+    .replaceAll('&', '\\u0026')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
 }
 
 function encode(value: unknown): string {
-  if (value === undefined || value === null || value === NO_VALUE || value instanceof NilPointer || value instanceof NilSlice) return 'null';
+  if (
+    value === undefined ||
+    value === null ||
+    value === NO_VALUE ||
+    value instanceof NilPointer ||
+    value instanceof NilSlice
+  )
+    return 'null';
   if (value instanceof GoMap && value.isNil) return 'null';
   if (Array.isArray(value)) return `[${value.map(encode).join(',')}]`;
   // A struct keeps the daemon's order of fields, which is Go's.
-  if (value instanceof GoStruct) return encodeObject([...value.fields].flatMap(([name, item]) => jsonField(value, name, item)));
+  if (value instanceof GoStruct)
+    return encodeObject([...value.fields].flatMap(([name, item]) => jsonField(value, name, item)));
   if (value instanceof MethodSet) return escapeHtml(encode(methodResults(value)));
   if (typeof value === 'object') return encodeObject(sortedEntries(value as PlainMap));
   if (typeof value === 'bigint') return String(value);
@@ -127,13 +148,20 @@ function encode(value: unknown): string {
 /** Fields absent from the daemon's answer are absent here as well. */
 function jsonField(struct: GoStruct, name: string, item: unknown): [string, unknown][] {
   const raw = (struct.json ?? {}) as Record<string, unknown>;
-  const key = Object.keys(raw).find((candidate) => candidate === name) ?? Object.keys(raw).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  const key =
+    Object.keys(raw).find((candidate) => candidate === name) ??
+    Object.keys(raw).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   return key === undefined ? [] : [[key, item]];
 }
 
-const encodeObject = (entries: [string, unknown][]) => `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${encode(item)}`).join(',')}}`;
+const encodeObject = (entries: [string, unknown][]) =>
+  `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${encode(item)}`).join(',')}}`;
 
 /** `json .` of a list's row: every method without parameters. */
 function methodResults(row: MethodSet): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row.methods).filter(([, method]) => method.length === 0).map(([name, method]) => [name, method()]));
+  return Object.fromEntries(
+    Object.entries(row.methods)
+      .filter(([, method]) => method.length === 0)
+      .map(([name, method]) => [name, method()]),
+  );
 }

@@ -3,8 +3,28 @@
  * beside them. Positions are byte-like offsets into the template, for error messages.
  */
 export type TokenKind =
-  | 'text' | 'open' | 'close' | 'field' | 'variable' | 'identifier' | 'keyword' | 'string' | 'character' | 'number'
-  | 'bool' | 'nil' | 'dot' | 'pipe' | 'declare' | 'assign' | 'comma' | 'leftParen' | 'rightParen' | 'symbol' | 'space' | 'end';
+  | 'text'
+  | 'open'
+  | 'close'
+  | 'field'
+  | 'variable'
+  | 'identifier'
+  | 'keyword'
+  | 'string'
+  | 'character'
+  | 'number'
+  | 'bool'
+  | 'nil'
+  | 'dot'
+  | 'pipe'
+  | 'declare'
+  | 'assign'
+  | 'comma'
+  | 'leftParen'
+  | 'rightParen'
+  | 'symbol'
+  | 'space'
+  | 'end';
 
 export interface Token {
   readonly kind: TokenKind;
@@ -110,7 +130,8 @@ function lexToken(rest: string, at: number): Token {
   for (const [kind, pattern] of PATTERNS) {
     const text = pattern.exec(rest)?.[0];
     if (text === undefined) continue;
-    if (kind === 'identifier' || kind === 'field' || kind === 'variable') checkTerminator(rest.slice(text.length), at + text.length);
+    if (kind === 'identifier' || kind === 'field' || kind === 'variable')
+      checkTerminator(rest.slice(text.length), at + text.length);
     if (kind !== 'identifier') return { kind, text, at };
     if (text === 'true' || text === 'false') return { kind: 'bool', text, at };
     if (text === 'nil') return { kind: 'nil', text, at };

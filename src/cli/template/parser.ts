@@ -151,7 +151,11 @@ class Parser {
       throw this.#unexpected(token, 'operand');
     }
     if (operands.length === 0) throw new TemplateSyntaxError('empty command', at);
-    return { at, shown: operands.map((operand) => operand.shown).join(' '), operands: operands as [Operand, ...Operand[]] };
+    return {
+      at,
+      shown: operands.map((operand) => operand.shown).join(' '),
+      operands: operands as [Operand, ...Operand[]],
+    };
   }
 
   /** One operand with the fields that follow it without a space, or nothing if none starts here. */
@@ -176,18 +180,26 @@ class Parser {
     const token = this.#takeRaw();
     const { at, text } = token;
     switch (token.kind) {
-      case 'dot': return { kind: 'dot', at, shown: '.' };
-      case 'nil': return { kind: 'nil', at, shown: 'nil' };
-      case 'bool': return { kind: 'literal', at, shown: text, value: text === 'true' };
-      case 'number': return { kind: 'literal', at, shown: text, value: Number(text.replaceAll('_', '').replace(/^\+/, '')) };
-      case 'string': return { kind: 'literal', at, shown: text, value: unquote(text) };
-      case 'character': return { kind: 'literal', at, shown: text, value: unquote(text).codePointAt(0) ?? 0 };
-      case 'field': return { kind: 'field', at, shown: text, names: [text.slice(1)] };
+      case 'dot':
+        return { kind: 'dot', at, shown: '.' };
+      case 'nil':
+        return { kind: 'nil', at, shown: 'nil' };
+      case 'bool':
+        return { kind: 'literal', at, shown: text, value: text === 'true' };
+      case 'number':
+        return { kind: 'literal', at, shown: text, value: Number(text.replaceAll('_', '').replace(/^\+/, '')) };
+      case 'string':
+        return { kind: 'literal', at, shown: text, value: unquote(text) };
+      case 'character':
+        return { kind: 'literal', at, shown: text, value: unquote(text).codePointAt(0) ?? 0 };
+      case 'field':
+        return { kind: 'field', at, shown: text, names: [text.slice(1)] };
       case 'variable':
         this.#checkVariable(text, at);
         return { kind: 'variable', at, shown: text, name: text, names: [] };
       case 'identifier':
-        if (!this.#functions.has(text)) throw new TemplateSyntaxError(`function ${JSON.stringify(text)} not defined`, at);
+        if (!this.#functions.has(text))
+          throw new TemplateSyntaxError(`function ${JSON.stringify(text)} not defined`, at);
         return { kind: 'function', at, shown: text, name: text };
       case 'leftParen': {
         const pipeline = this.#pipeline('parenthesized pipeline', 'rightParen');
@@ -200,7 +212,8 @@ class Parser {
   }
 
   #checkVariable(name: string, at: number): void {
-    if (!this.#variables.includes(name)) throw new TemplateSyntaxError(`undefined variable ${JSON.stringify(name)}`, at);
+    if (!this.#variables.includes(name))
+      throw new TemplateSyntaxError(`undefined variable ${JSON.stringify(name)}`, at);
   }
 
   #expectClose(context: string): void {
@@ -209,7 +222,12 @@ class Parser {
   }
 
   #unexpected(token: Token, context: string): TemplateSyntaxError {
-    const what = token.kind === 'end' ? 'EOF' : ['keyword', 'dot', 'nil'].includes(token.kind) ? `<${token.text}>` : quoteShort(token.text);
+    const what =
+      token.kind === 'end'
+        ? 'EOF'
+        : ['keyword', 'dot', 'nil'].includes(token.kind)
+          ? `<${token.text}>`
+          : quoteShort(token.text);
     return new TemplateSyntaxError(`unexpected ${what} in ${context}`, token.at);
   }
 
@@ -243,6 +261,7 @@ class Parser {
 }
 
 /** Long words are cut. */
-const quoteShort = (text: string) => (text.length > 10 ? `${JSON.stringify(text.slice(0, 10))}...` : JSON.stringify(text));
+const quoteShort = (text: string) =>
+  text.length > 10 ? `${JSON.stringify(text.slice(0, 10))}...` : JSON.stringify(text);
 
 const END: Token = { kind: 'end' satisfies TokenKind, text: '', at: 0 };

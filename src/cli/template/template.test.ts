@@ -4,7 +4,16 @@ import { asGoValue } from './go-shapes.ts';
 import { MethodSet } from './go-value.ts';
 import { Template, TemplateError } from './template.ts';
 
-const data = { Name: '/web', Pid: 7, Running: true, Args: ['a', 'b'], Labels: { b: '2', a: '<1>' }, Empty: '', None: null, Nested: { Deep: { Value: 1 } } };
+const data = {
+  Name: '/web',
+  Pid: 7,
+  Running: true,
+  Args: ['a', 'b'],
+  Labels: { b: '2', a: '<1>' },
+  Empty: '',
+  None: null,
+  Nested: { Deep: { Value: 1 } },
+};
 const render = (source: string, of: unknown = data) => new Template(source).execute(of);
 const failure = (source: string, of: unknown = data) => {
   try {
@@ -34,12 +43,18 @@ describe('templates', () => {
     ['{{/* x */}}y{{- /* z */ -}} w', 'yw'],
     ['{{index .Labels "a"}} {{index .Args 1}} {{(index .Args 0)}}', '<1> b a'],
     ['{{.Name | printf "%s-%d" "x" 3 | len}}', '24'],
-    ['{{printf "%5d|%-5s|%05d|%q|%v|%x|%t|%.2f" 42 "a" 7 "q" .Args 255 true 1.5}}', '   42|a    |00007|"q"|[a b]|ff|true|1.50'],
+    [
+      '{{printf "%5d|%-5s|%05d|%q|%v|%x|%t|%.2f" 42 "a" 7 "q" .Args 255 true 1.5}}',
+      '   42|a    |00007|"q"|[a b]|ff|true|1.50',
+    ],
     ['{{printf "%s"}} {{printf "x" 1}}', '%!s(MISSING) x%!(EXTRA int=1)'],
     ['{{println 1 "a"}}{{print 1 2 "a"}}', '1 a\n1 2a'],
     ['{{and 1 0 2}} {{or 0 "" 3}} {{not 0}}', '0 3 true'],
     ['{{eq 1 2 1}} {{ne "a" "b"}} {{lt 1 2}} {{ge 2 2}} {{gt "b" "a"}}', 'true true true true true'],
-    ['{{slice .Name 1 3}} {{slice .Args 1}} {{upper "a"}} {{title "ab cd"}} {{truncate "abcdef" 3}} {{pad "x" 1 2}}|', 'we [b] A Ab Cd abc  x  |'],
+    [
+      '{{slice .Name 1 3}} {{slice .Args 1}} {{upper "a"}} {{title "ab cd"}} {{truncate "abcdef" 3}} {{pad "x" 1 2}}|',
+      'we [b] A Ab Cd abc  x  |',
+    ],
     ['{{split "a:b" ":"}} {{join .Args "+"}}', '[a b] a+b'],
     ['{{$x := 1}}{{$x = 2}}{{$x}}', '2'],
     ['{{`raw\\n`}}{{"quoted\\n"}}', 'raw\\nquoted\n'],
@@ -49,7 +64,10 @@ describe('templates', () => {
 
   for (const [source, expected] of [
     ['{{.Nosuch}}', 'template: :1:2: executing "" at <.Nosuch>: map has no entry for key "Nosuch"'],
-    ['a\n{{.Nested.Deep.Nosuch}}', 'template: :2:9: executing "" at <.Nested.Deep.Nosuch>: map has no entry for key "Nosuch"'],
+    [
+      'a\n{{.Nested.Deep.Nosuch}}',
+      'template: :2:9: executing "" at <.Nested.Deep.Nosuch>: map has no entry for key "Nosuch"',
+    ],
     ['{{', 'template: :1: unclosed action'],
     ['{{nosuch}}', 'template: :1: function "nosuch" not defined'],
     ['{{end}}', 'template: :1: unexpected {{end}}'],
@@ -57,8 +75,14 @@ describe('templates', () => {
     ['{{$x}}', 'template: :1: undefined variable "$x"'],
     ['{{}}', 'template: :1: missing value for command'],
     ['{{"a', 'template: :1: unterminated quoted string'],
-    ['{{index .Args 9}}', 'template: :1:2: executing "" at <index .Args 9>: error calling index: index out of range: 9'],
-    ['{{join .Name ","}}', 'template: :1:7: executing "" at <.Name>: wrong type for value; expected []string; got string'],
+    [
+      '{{index .Args 9}}',
+      'template: :1:2: executing "" at <index .Args 9>: error calling index: index out of range: 9',
+    ],
+    [
+      '{{join .Name ","}}',
+      'template: :1:7: executing "" at <.Name>: wrong type for value; expected []string; got string',
+    ],
     ['{{eq 1 "a"}}', 'template: :1:2: executing "" at <eq 1 "a">: error calling eq: incompatible types for comparison'],
     ['{{len}}', 'template: :1:2: executing "" at <len>: wrong number of args for len: want 1 got 0'],
   ] as const) {
@@ -66,9 +90,20 @@ describe('templates', () => {
   }
 
   it('see a container through Go types', () => {
-    const container = asGoValue('container.InspectResponse', { Id: 'abc', State: { Running: true, Pid: 3 }, HostConfig: { NanoCpus: 5 }, Mounts: [{ Type: 'bind', RW: true }] });
-    assert.equal(render('{{.ID}} {{.State.Running}} {{.State.Health}} {{.HostConfig.NanoCPUs}}', container), 'abc true <nil> 5');
-    assert.equal(render('{{.Mounts}} {{.Config.Env}}'.replace(' {{.Config.Env}}', ''), container), '[{bind      true }]');
+    const container = asGoValue('container.InspectResponse', {
+      Id: 'abc',
+      State: { Running: true, Pid: 3 },
+      HostConfig: { NanoCpus: 5 },
+      Mounts: [{ Type: 'bind', RW: true }],
+    });
+    assert.equal(
+      render('{{.ID}} {{.State.Running}} {{.State.Health}} {{.HostConfig.NanoCPUs}}', container),
+      'abc true <nil> 5',
+    );
+    assert.equal(
+      render('{{.Mounts}} {{.Config.Env}}'.replace(' {{.Config.Env}}', ''), container),
+      '[{bind      true }]',
+    );
     assert.match(failure('{{.Nosuch}}', container), /can't evaluate field Nosuch in type container.InspectResponse$/);
     assert.match(failure('{{.State.Health.Status}}', container), /nil pointer evaluating \*container.Health.Status$/);
   });
@@ -76,6 +111,9 @@ describe('templates', () => {
   it('call the methods of a row', () => {
     const row = new MethodSet('*formatter.X', { ID: () => 'i', Label: (name: string) => `<${name}>` });
     assert.equal(render('{{.ID}} {{.Label "a"}} {{json .}}', row), 'i <a> {"ID":"i"}');
-    assert.equal(failure('{{.Foo}}', row), `template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.X`);
+    assert.equal(
+      failure('{{.Foo}}', row),
+      `template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.X`,
+    );
   });
 });

@@ -3,7 +3,17 @@
  * `template: :1:2: executing "" at <.Foo>: map has no entry for key "Foo"`.
  */
 import { arity, functions, parameters, typeComplaint } from './functions.ts';
-import { GoMap, GoStruct, isPlainMap, isTrue, MethodSet, NilPointer, NO_VALUE, printValue, sortedEntries } from './go-value.ts';
+import {
+  GoMap,
+  GoStruct,
+  isPlainMap,
+  isTrue,
+  MethodSet,
+  NilPointer,
+  NO_VALUE,
+  printValue,
+  sortedEntries,
+} from './go-value.ts';
 import { TemplateSyntaxError } from './lexer.ts';
 import type { CommandNode, Node, Operand, Pipeline } from './nodes.ts';
 import { parseTemplate } from './parser.ts';
@@ -124,7 +134,8 @@ class Execution {
     if (Array.isArray(value)) return value.map((item, index) => [index, item]);
     if (value instanceof GoMap || isPlainMap(value)) return sortedEntries(value);
     if (value === null || value === undefined || value === NO_VALUE || value instanceof NilPointer) return [];
-    if (typeof value === 'number' && Number.isInteger(value)) return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
+    if (typeof value === 'number' && Number.isInteger(value))
+      return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
     throw this.#error(pipeline, `range can't iterate over ${printValue(value)}`);
   }
 
@@ -155,17 +166,27 @@ class Execution {
       return this.#operand(first, dot, args);
     }
     if (rest.length > 0 || piped.length > 0) {
-      throw this.#error(command, first.kind === 'nil' ? 'nil is not a command' : `can't give argument to non-function ${first.shown}`);
+      throw this.#error(
+        command,
+        first.kind === 'nil' ? 'nil is not a command' : `can't give argument to non-function ${first.shown}`,
+      );
     }
     if (first.kind === 'nil') throw this.#error(command, 'nil is not a command');
     return this.#operand(first, dot);
   }
 
-  #call(named: Extract<Operand, { kind: 'function' }>, command: CommandNode, operands: readonly Operand[], dot: unknown, piped: unknown[]): unknown {
+  #call(
+    named: Extract<Operand, { kind: 'function' }>,
+    command: CommandNode,
+    operands: readonly Operand[],
+    dot: unknown,
+    piped: unknown[],
+  ): unknown {
     const { name } = named;
     const wanted = arity[name];
     const count = operands.length + piped.length;
-    if (wanted !== undefined && count !== wanted) throw this.#error(named, `wrong number of args for ${name}: want ${wanted} got ${count}`);
+    if (wanted !== undefined && count !== wanted)
+      throw this.#error(named, `wrong number of args for ${name}: want ${wanted} got ${count}`);
     if (wanted === undefined && count === 0 && ['and', 'or', 'index', 'slice', 'printf', 'eq'].includes(name)) {
       throw this.#error(named, `wrong number of args for ${name}: want at least 1 got 0`);
     }
@@ -192,30 +213,44 @@ class Execution {
 
   #operand(operand: Operand, dot: unknown, args: unknown[] = []): unknown {
     switch (operand.kind) {
-      case 'dot': return dot;
-      case 'nil': return undefined;
-      case 'literal': return operand.value;
-      case 'field': return this.#fields(dot, operand.names, operand, args);
+      case 'dot':
+        return dot;
+      case 'nil':
+        return undefined;
+      case 'literal':
+        return operand.value;
+      case 'field':
+        return this.#fields(dot, operand.names, operand, args);
       case 'variable': {
-        const { value } = this.#variables.findLast((candidate) => candidate.name === operand.name) ?? { value: undefined };
-        if (operand.names.length === 0 && args.length > 0) throw this.#error(operand, `can't give argument to non-function ${operand.shown}`);
+        const { value } = this.#variables.findLast((candidate) => candidate.name === operand.name) ?? {
+          value: undefined,
+        };
+        if (operand.names.length === 0 && args.length > 0)
+          throw this.#error(operand, `can't give argument to non-function ${operand.shown}`);
         return this.#fields(value, operand.names, operand, args);
       }
-      case 'chain': return this.#fields(this.#operand(operand.of, dot), operand.names, operand, args);
-      case 'pipeline': return this.#pipeline(operand.pipeline, dot);
-      case 'function': return this.#call(operand, { at: operand.at, shown: operand.shown, operands: [operand] }, [], dot, []);
+      case 'chain':
+        return this.#fields(this.#operand(operand.of, dot), operand.names, operand, args);
+      case 'pipeline':
+        return this.#pipeline(operand.pipeline, dot);
+      case 'function':
+        return this.#call(operand, { at: operand.at, shown: operand.shown, operands: [operand] }, [], dot, []);
     }
   }
 
   #fields(value: unknown, names: readonly string[], operand: Operand, args: unknown[]): unknown {
-    return names.reduce((of, name, index) => this.#field(of, name, operand, index === names.length - 1 ? args : []), value);
+    return names.reduce(
+      (of, name, index) => this.#field(of, name, operand, index === names.length - 1 ? args : []),
+      value,
+    );
   }
 
   #field(of: unknown, name: string, operand: Operand, args: unknown[]): unknown {
     if (of instanceof MethodSet) {
       const method = Object.hasOwn(of.methods, name) ? of.methods[name] : undefined;
       if (!method) throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
-      if (method.length !== args.length) throw this.#error(operand, `wrong number of args for ${name}: want ${method.length} got ${args.length}`);
+      if (method.length !== args.length)
+        throw this.#error(operand, `wrong number of args for ${name}: want ${method.length} got ${args.length}`);
       return method(...args.map(String));
     }
     if (args.length > 0) throw this.#error(operand, `${name} has arguments but cannot be invoked as function`);

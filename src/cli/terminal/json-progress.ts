@@ -13,7 +13,13 @@ interface Message {
   readonly stream?: string;
   readonly status?: string;
   readonly id?: string;
-  readonly progressDetail?: { current?: number; total?: number; start?: number; units?: string; hidecounts?: boolean } | null;
+  readonly progressDetail?: {
+    current?: number;
+    total?: number;
+    start?: number;
+    units?: string;
+    hidecounts?: boolean;
+  } | null;
   readonly progress?: string;
   readonly errorDetail?: { code?: number; message?: string };
   readonly error?: string;
@@ -38,7 +44,10 @@ export async function* jsonValues<T>(stream: Readable): AsyncGenerator<T> {
 }
 
 /** Rejects with the error that the stream reports. */
-export async function showProgress(stream: Readable, options: { fd?: 1 | 2; quiet?: boolean; onAux?: (aux: unknown) => void } = {}): Promise<void> {
+export async function showProgress(
+  stream: Readable,
+  options: { fd?: 1 | 2; quiet?: boolean; onAux?: (aux: unknown) => void } = {},
+): Promise<void> {
   const fd = options.fd ?? 1;
   const terminal = isatty(fd);
   const write = options.quiet ? () => {} : (text: string) => writeAll(fd, text);
@@ -54,7 +63,8 @@ export async function showProgress(stream: Readable, options: { fd?: 1 | 2; quie
       continue;
     }
     const progress = progressText(message, fd);
-    const hasLine = message.id !== undefined && message.id !== '' && (message.progressDetail != null || message.progress);
+    const hasLine =
+      message.id !== undefined && message.id !== '' && (message.progressDetail != null || message.progress);
     let up = 0;
     if (message.id && hasLine) {
       const line = lines.get(message.id);
@@ -99,6 +109,7 @@ function progressText({ progressDetail: detail, progress }: Message, fd: 1 | 2):
   // More than there should be: the total was wrong.
   if (current > total) numbers = units ? `${formatSignificant(current, 6)} ${units}` : humanSize(current).padStart(8);
   const elapsed = start ? Date.now() / 1000 - start : 0;
-  const left = start && current > 0 && done < BAR_WIDTH ? ` ${humanDuration((elapsed / current) * (total - current))}` : '';
+  const left =
+    start && current > 0 && done < BAR_WIDTH ? ` ${humanDuration((elapsed / current) * (total - current))}` : '';
   return `${bar}${numbers}${left}`;
 }

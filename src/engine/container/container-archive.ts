@@ -42,16 +42,28 @@ export type CommitNeeds = PauseNeeds & {
 
 /** A container's files as it sees them: its root, and what is mounted in it. */
 function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string): ArchiveRoot {
-  const mounts = record.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
+  const mounts = record.mounts
+    .filter((mount) => mount.type !== 'tmpfs')
+    .map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
   return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: record.name };
 }
 
 /** What the engine itself mounts, from the first start on; where the user has mounted something, his is seen. */
 function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
-  const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, networkOwnerId(needs.containers, record) ?? record.id);
-  const files = [[hosts, '/etc/hosts'], [hostname, '/etc/hostname'], [resolvConf, '/etc/resolv.conf']] as const;
+  const { hosts, hostname, resolvConf } = containerPaths(
+    needs.config.dataRoot,
+    networkOwnerId(needs.containers, record) ?? record.id,
+  );
+  const files = [
+    [hosts, '/etc/hosts'],
+    [hostname, '/etc/hostname'],
+    [resolvConf, '/etc/resolv.conf'],
+  ] as const;
   return files
-    .filter(([source, destination]) => existsSync(source) && !record.mounts.some((mount) => mount.destination === destination))
+    .filter(
+      ([source, destination]) =>
+        existsSync(source) && !record.mounts.some((mount) => mount.destination === destination),
+    )
     .map(([source, destination]) => ({ source, destination, readonly: record.spec.host.readonlyRootfs }));
 }
 
@@ -60,9 +72,18 @@ export function statContainerPath(needs: FilesNeeds, ref: string, path: string):
   return withRootfs(needs, record, (root) => needs.archives.stat(viewOf(needs, record, root), path));
 }
 
-export function getContainerArchive(needs: FilesNeeds, ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
+export function getContainerArchive(
+  needs: FilesNeeds,
+  ref: string,
+  path: string,
+): Promise<{ stat: PathStat; tar: Readable }> {
   const record = needs.containers.find(ref);
-  return streamFrom(needs, record, (root) => needs.archives.get(viewOf(needs, record, root), path), (result) => result.tar);
+  return streamFrom(
+    needs,
+    record,
+    (root) => needs.archives.get(viewOf(needs, record, root), path),
+    (result) => result.tar,
+  );
 }
 
 export async function putContainerArchive(
@@ -75,7 +96,9 @@ export async function putContainerArchive(
   const record = needs.containers.find(ref);
   await withRootfs(needs, record, async (root) => {
     needs.copies.add(record.id, tar);
-    const user = options.copyUidGid ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name }) : null;
+    const user = options.copyUidGid
+      ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name })
+      : null;
     const owner = user && { uid: user.uid, gid: user.gid };
     return needs.archives.put(viewOf(needs, record, root), path, tar, {
       noOverwriteDirNonDir: options.noOverwriteDirNonDir,
@@ -88,13 +111,23 @@ export async function putContainerArchive(
 
 export async function exportContainer(needs: FilesNeeds, ref: string): Promise<Readable> {
   const record = needs.containers.find(ref);
-  const result = await streamFrom(needs, record, async (root) => ({ tar: await exportRootfs(root, record.name) }), ({ tar }) => tar);
+  const result = await streamFrom(
+    needs,
+    record,
+    async (root) => ({ tar: await exportRootfs(root, record.name) }),
+    ({ tar }) => tar,
+  );
   publishContainerEvent(needs.events, record, 'export');
   return result.tar;
 }
 
 /** The rootfs of a stopped container stays mounted until the stream has ended. */
-function streamFrom<T>(needs: FilesNeeds, record: ContainerRecord, open: (root: string) => Promise<T>, tarOf: (result: T) => Readable): Promise<T> {
+function streamFrom<T>(
+  needs: FilesNeeds,
+  record: ContainerRecord,
+  open: (root: string) => Promise<T>,
+  tarOf: (result: T) => Readable,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     withRootfs(needs, record, async (root) => {
       const result = await open(root);
@@ -146,7 +179,11 @@ export async function commitContainer(
       changes: options.changes,
       createdBy: [record.path, ...record.args].join(' '),
     });
-    publishContainerEvent(needs.events, record, 'commit', { comment: options.comment, imageID: id, imageRef: options.repo });
+    publishContainerEvent(needs.events, record, 'commit', {
+      comment: options.comment,
+      imageID: id,
+      imageRef: options.repo,
+    });
     return id;
   } finally {
     if (pause) await unpauseContainer(needs, record.id);

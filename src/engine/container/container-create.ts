@@ -31,7 +31,10 @@ import { checkRestartPolicy } from './restart-policy.ts';
 type Volumes = Pick<VolumeService, 'create' | 'remove' | 'keeping' | 'get'>;
 
 export type CreateNeeds = FollowNeeds & {
-  readonly config: Pick<EngineConfig, 'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'logDriver' | 'logOptions'>;
+  readonly config: Pick<
+    EngineConfig,
+    'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'logDriver' | 'logOptions'
+  >;
   readonly containers: Pick<ContainerTable, 'add' | 'tryFind'>;
   readonly names: Pick<NameReservations, 'reserve'>;
   readonly images: Pick<Images, 'get'>;
@@ -55,7 +58,11 @@ const NEW_STATE: ContainerState = {
   health: null,
 };
 
-export async function createContainer(needs: CreateNeeds, wantedName: string, asked: ContainerSpec): Promise<{ id: string; warnings: string[] }> {
+export async function createContainer(
+  needs: CreateNeeds,
+  wantedName: string,
+  asked: ContainerSpec,
+): Promise<{ id: string; warnings: string[] }> {
   const { config, images, containers, names, network, rootfs } = needs;
   const image = images.get(asked.image);
   checkImageShare(asked.image, image.config);
@@ -88,7 +95,11 @@ export async function createContainer(needs: CreateNeeds, wantedName: string, as
         // The disk works while the rest is thought out.
         const settled = rootfs.settle(id);
         settled.catch(() => {});
-        const mounts = await resolveMounts(merged, { sources: needs.sources, volumes: volumesFor(needs.volumes, id, undo), findContainer: (ref) => findOther(needs, ref) });
+        const mounts = await resolveMounts(merged, {
+          sources: needs.sources,
+          volumes: volumesFor(needs.volumes, id, undo),
+          findContainer: (ref) => findOther(needs, ref),
+        });
         await fillVolumes(needs, id, mounts);
         const record: ContainerRecord = {
           id,
@@ -114,9 +125,12 @@ export async function createContainer(needs: CreateNeeds, wantedName: string, as
         publishContainerEvent(needs.events, record, 'create');
         return record;
       },
-      (failure) => needs.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
+      (failure) =>
+        needs.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo failed'),
     );
-    await followName(needs, created).catch((error: unknown) => needs.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'));
+    await followName(needs, created).catch((error: unknown) =>
+      needs.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'),
+    );
     return { id, warnings: [...warnings, ...oddPortWarnings(image.config)] };
   } finally {
     release();
@@ -135,20 +149,29 @@ function volumesFor(volumes: Volumes, id: string, undo: UndoStack): MountContext
 }
 
 /** Empty volumes get what the image has at their place. */
-async function fillVolumes(needs: Pick<CreateNeeds, 'sources' | 'volumes' | 'rootfs'>, id: string, mounts: readonly MountPoint[]): Promise<void> {
+async function fillVolumes(
+  needs: Pick<CreateNeeds, 'sources' | 'volumes' | 'rootfs'>,
+  id: string,
+  mounts: readonly MountPoint[],
+): Promise<void> {
   const wanted = mounts.filter((mount) => mount.type === 'volume' && !mount.noCopy);
   if (wanted.length === 0) return;
   for (const mount of wanted) await needs.sources.lookThrough(subpathOf(mount, needs.volumes).source); // so that none is looked into that does not answer
   const root = needs.rootfs.mount(id);
   try {
-    for (const mount of wanted) await copyUp(root, { ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: false });
+    for (const mount of wanted)
+      await copyUp(root, { ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: false });
   } finally {
     needs.rootfs.unmount(id);
   }
 }
 
 /** Fills in what only the engine knows: hostname, the joined container's id, defaults of the daemon. */
-function completeSpec(needs: Pick<CreateNeeds, 'config' | 'containers'>, spec: ContainerSpec, id: string): ContainerSpec {
+function completeSpec(
+  needs: Pick<CreateNeeds, 'config' | 'containers'>,
+  spec: ContainerSpec,
+  id: string,
+): ContainerSpec {
   const { networkMode } = spec.connection;
   const kind = networkModeKind(networkMode);
   let mode = networkMode === '' ? 'default' : networkMode;
@@ -173,7 +196,13 @@ function completeSpec(needs: Pick<CreateNeeds, 'config' | 'containers'>, spec: C
       runtime: spec.host.runtime,
       shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
       // The daemon's options are of its own driver.
-      logConfig: { type: logType, config: { ...(logType === needs.config.logDriver ? needs.config.logOptions : {}), ...spec.host.logConfig.config } },
+      logConfig: {
+        type: logType,
+        config: {
+          ...(logType === needs.config.logDriver ? needs.config.logOptions : {}),
+          ...spec.host.logConfig.config,
+        },
+      },
     },
     connection: { ...spec.connection, networkMode: mode },
   };
@@ -198,10 +227,14 @@ function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpe
       source = findOther(needs, joinedContainerRef(through));
     }
     if (networkModeKind(source.spec.connection.networkMode) === 'host') {
-      throw invalid('conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');
+      throw invalid(
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      );
     }
     return { sourceId: source.id, sourceName: source.name, alias };
   });
   // Said twice is said once; one alias for two sources is two links.
-  return links.filter((link, index) => links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index);
+  return links.filter(
+    (link, index) => links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index,
+  );
 }

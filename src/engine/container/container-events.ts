@@ -22,5 +22,10 @@ export function publishNetworkEvent(
   network: { id: string; name: string; driver: string },
   extra: Readonly<Record<string, string>> = {},
 ): void {
-  events.publish({ type: 'network', action, actorId: network.id, attributes: { ...extra, name: network.name, type: network.driver } });
+  events.publish({
+    type: 'network',
+    action,
+    actorId: network.id,
+    attributes: { ...extra, name: network.name, type: network.driver },
+  });
 }

@@ -9,7 +9,8 @@ beforeEach(() => void (engine = new EngineOnFakes()));
 afterEach(() => engine.close());
 
 const ALWAYS = { restartPolicy: { name: 'always', maximumRetryCount: 0 } };
-const running = (host: object = {}): Promise<ContainerRecord> => engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
+const running = (host: object = {}): Promise<ContainerRecord> =>
+  engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
 test('an exit takes the run down, is stored, and whoever waits is told, in that order', async () => {
   const { id } = await running();
   let toldAfter: string[] = [];
@@ -70,7 +71,10 @@ test('a policy starts it again after its delay, and counts', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running(ALWAYS);
   await engine.exit(id, 1);
-  assert.deepEqual([engine.record(id).state.status, engine.stored.get(id)!.state.status, engine.leftOf(id)], ['restarting', 'restarting', []]);
+  assert.deepEqual(
+    [engine.record(id).state.status, engine.stored.get(id)!.state.status, engine.leftOf(id)],
+    ['restarting', 'restarting', []],
+  );
   t.mock.timers.tick(100);
   await engine.idle(id);
   assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 1]);
@@ -83,7 +87,10 @@ test('a restart that cannot start counts too, and is tried again after the next 
   engine.fail('network.join');
   t.mock.timers.tick(100);
   await engine.idle(id);
-  assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount, engine.leftOf(id)], ['restarting', 2, []]);
+  assert.deepEqual(
+    [engine.record(id).state.status, engine.record(id).restartCount, engine.leftOf(id)],
+    ['restarting', 2, []],
+  );
   engine.mend();
   t.mock.timers.tick(200);
   await engine.idle(id);
@@ -106,7 +113,9 @@ test('with --rm the container goes with its run; what of it cannot go now goes l
   const { id } = await running({ autoRemove: true });
   const waited = engine.parts.waits.next(id, 'removal');
   engine.fail('rootfs.remove');
-  const again = new Promise<void>((resolve) => engine.during('rootfs.remove', async () => engine.during('rootfs.remove', async () => resolve())));
+  const again = new Promise<void>((resolve) =>
+    engine.during('rootfs.remove', async () => engine.during('rootfs.remove', async () => resolve())),
+  );
   await engine.exit(id, 5);
   assert.deepEqual(await waited, { exitCode: 5, error: '' });
   assert.deepEqual([engine.stored.size, engine.events], [0, ['network disconnect', 'die', 'destroy']]);
@@ -130,7 +139,10 @@ test('a removal with --rm that cannot be stored is done again; until then the co
 test('the network of a container that comes back stays for those who share it', async () => {
   const { id } = await running(ALWAYS);
   const sharer = makeRecord('true', { record: { name: 'sharer' } });
-  await engine.addRunning({ ...sharer, spec: { ...sharer.spec, connection: { ...sharer.spec.connection, networkMode: `container:${id}` } } });
+  await engine.addRunning({
+    ...sharer,
+    spec: { ...sharer.spec, connection: { ...sharer.spec.connection, networkMode: `container:${id}` } },
+  });
   await engine.exit(id, 1);
   assert.deepEqual([engine.leftOf(id), engine.events], [['network'], ['die']]);
   engine.parts.restarts.forget(id);

@@ -18,12 +18,13 @@ import type { RunFiles } from './run-files.ts';
 import { settlePart, type SettleNeeds } from './settle-part.ts';
 import { releaseNetwork, sharerEnded, sharersOf, type ReleaseNeeds } from './shared-network.ts';
 
-export type TakeDownNeeds = ReleaseNeeds & SettleNeeds & {
-  readonly network: Pick<Networks, 'networks'>;
-  readonly rootfs: Pick<ContainerRootfs, 'unmount'>;
-  readonly runtime: Pick<RunRuntime, 'delete' | 'forgetExit'>;
-  readonly files: Pick<RunFiles, 'unmountSharedMemory'>;
-};
+export type TakeDownNeeds = ReleaseNeeds &
+  SettleNeeds & {
+    readonly network: Pick<Networks, 'networks'>;
+    readonly rootfs: Pick<ContainerRootfs, 'unmount'>;
+    readonly runtime: Pick<RunRuntime, 'delete' | 'forgetExit'>;
+    readonly files: Pick<RunFiles, 'unmountSharedMemory'>;
+  };
 
 export type RestartLaterNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'get'>;
@@ -34,13 +35,14 @@ export type RestartLaterNeeds = SettleNeeds & {
   readonly start: StartHeld;
 };
 
-export type ExitNeeds = TakeDownNeeds & RestartLaterNeeds & {
-  readonly restarts: Pick<RestartTimers, 'ended' | 'isRestartedByUser'>;
-  readonly health: Pick<HealthMonitor, 'forget'>;
-  readonly execs: Pick<ExecTable, 'containerEnded'>;
-  readonly waits: Pick<ExitWaits, 'exited'>;
-  readonly remove: RemoveHeld;
-};
+export type ExitNeeds = TakeDownNeeds &
+  RestartLaterNeeds & {
+    readonly restarts: Pick<RestartTimers, 'ended' | 'isRestartedByUser'>;
+    readonly health: Pick<HealthMonitor, 'forget'>;
+    readonly execs: Pick<ExecTable, 'containerEnded'>;
+    readonly waits: Pick<ExitWaits, 'exited'>;
+    readonly remove: RemoveHeld;
+  };
 
 export interface RuntimeExit {
   readonly code: number;
@@ -65,12 +67,21 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
   needs.execs.containerEnded(id);
   if (exit.oomKilled) publishContainerEvent(needs.events, record, 'oom');
   // A container that ran long enough has proved itself: its count begins anew.
-  const restart = !needs.restarts.ended && shouldRestart(record.spec.host.restartPolicy, { exitCode: exit.code, stoppedByUser: record.stoppedByUser, restartCount: record.restartCount });
+  const restart =
+    !needs.restarts.ended &&
+    shouldRestart(record.spec.host.restartPolicy, {
+      exitCode: exit.code,
+      stoppedByUser: record.stoppedByUser,
+      restartCount: record.restartCount,
+    });
   const comesBack = (restart || needs.restarts.isRestartedByUser(id)) && sharersOf(needs.containers, id).length > 0;
   await takeDown(needs, held, { keepNetwork: comesBack });
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
-  publishContainerEvent(needs.events, record, 'die', { exitCode: String(exit.code), execDuration: String(Math.floor(ranMs / 1000)) });
+  publishContainerEvent(needs.events, record, 'die', {
+    exitCode: String(exit.code),
+    execDuration: String(Math.floor(ranMs / 1000)),
+  });
   // From here on it has ended for everybody, whether or not that can be stored just now.
   const ended = held.update((now) => endedRecord(now, exit, restart));
   if (!restart && record.spec.host.autoRemove) return settleRemoval(needs, held);
@@ -109,7 +120,11 @@ async function settleRemoval(needs: ExitNeeds, held: Held): Promise<void> {
 }
 
 /** Until that is done, the runtime knows how it ended: a daemon that dies first leaves it to the next one. */
-async function storeEnd(needs: { readonly runtime: Pick<RunRuntime, 'forgetExit'> }, id: string, held: Held | undefined): Promise<void> {
+async function storeEnd(
+  needs: { readonly runtime: Pick<RunRuntime, 'forgetExit'> },
+  id: string,
+  held: Held | undefined,
+): Promise<void> {
   if (held && held.record.state.pid !== 0) return; // it runs again
   await held?.save();
   needs.runtime.forgetExit(id);
@@ -126,15 +141,21 @@ async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false 
   await Promise.all([
     keepNetwork ? undefined : part('taking the network of a container down', () => releaseNetwork(needs, record)),
     // The rootfs can only go once the runtime has let go of it.
-    part('deleting a container from the runtime', () => needs.runtime.delete(id, { force: true, keepExit: true })).then(() =>
-      Promise.all([
-        part('unmounting the file system of a container', () => needs.rootfs.unmount(id)),
-        part('unmounting the shared memory of a container', () => needs.files.unmountSharedMemory(id)),
-      ]),
+    part('deleting a container from the runtime', () => needs.runtime.delete(id, { force: true, keepExit: true })).then(
+      () =>
+        Promise.all([
+          part('unmounting the file system of a container', () => needs.rootfs.unmount(id)),
+          part('unmounting the shared memory of a container', () => needs.files.unmountSharedMemory(id)),
+        ]),
     ),
   ]);
   for (const endpoint of endpoints) {
-    publishNetworkEvent(needs.events, 'disconnect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(needs.network, endpoint.networkId) }, { container: id });
+    publishNetworkEvent(
+      needs.events,
+      'disconnect',
+      { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(needs.network, endpoint.networkId) },
+      { container: id },
+    );
   }
 }
 

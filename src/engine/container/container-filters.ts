@@ -6,7 +6,23 @@ import { parsePort, type PublishedPort } from '../../model/port.ts';
 import type { Filters } from '../../model/filters.ts';
 import { matchesLabels } from '../system/label-filter.ts';
 
-const KNOWN = new Set(['ancestor', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume']);
+const KNOWN = new Set([
+  'ancestor',
+  'before',
+  'expose',
+  'exited',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+]);
 const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);
 
 export interface FilterContext {
@@ -18,7 +34,10 @@ export interface FilterContext {
 }
 
 /** A predicate for the filters; unknown names and values are refused in Docker's words. */
-export async function containerPredicate(filters: Filters, context: FilterContext): Promise<(record: ContainerRecord) => boolean> {
+export async function containerPredicate(
+  filters: Filters,
+  context: FilterContext,
+): Promise<(record: ContainerRecord) => boolean> {
   for (const name of Object.keys(filters)) if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
   const values = (name: string): readonly string[] => filters[name] ?? [];
   for (const status of values('status')) {
@@ -32,13 +51,15 @@ export async function containerPredicate(filters: Filters, context: FilterContex
   const ancestors = values('ancestor').flatMap((ref) => context.imageIds(ref));
   const published = values('publish').flatMap(portRange);
   const exposed = values('expose').flatMap(portRange);
-  const any = (name: string, test: (value: string) => boolean): boolean => values(name).length === 0 || values(name).some(test);
+  const any = (name: string, test: (value: string) => boolean): boolean =>
+    values(name).length === 0 || values(name).some(test);
 
   const [matchesId, matchesName] = await Promise.all([anyPattern(values('id')), anyPattern(values('name'))]);
 
   return (record) =>
     (values('id').length === 0 || values('id').some((id) => record.id.startsWith(id)) || matchesId(record.id)) &&
-    (values('name').length === 0 || context.namesOf(record).some((own) => matchesName(own) || matchesName(`/${own}`))) &&
+    (values('name').length === 0 ||
+      context.namesOf(record).some((own) => matchesName(own) || matchesName(`/${own}`))) &&
     any('status', (status) => record.state.status === status) &&
     any('health', (health) => (record.state.health?.status ?? 'none') === health) &&
     any('is-task', (task) => task === 'false') &&
@@ -47,9 +68,16 @@ export async function containerPredicate(filters: Filters, context: FilterContex
     before!.every((other) => record.createdAt < other.createdAt) &&
     since!.every((other) => record.createdAt > other.createdAt) &&
     (values('ancestor').length === 0 || ancestors.includes(record.imageId)) &&
-    any('network', (ref) => record.connections.some((one) => one.networkName === ref || (one.networkId !== '' && one.networkId.startsWith(ref)))) &&
-    any('volume', (ref) => record.mounts.some((mount) => mount.name === ref || mount.destination === ref || mount.source === ref)) &&
-    (values('publish').length === 0 || context.publishedOf(record).some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) &&
+    any('network', (ref) =>
+      record.connections.some(
+        (one) => one.networkName === ref || (one.networkId !== '' && one.networkId.startsWith(ref)),
+      ),
+    ) &&
+    any('volume', (ref) =>
+      record.mounts.some((mount) => mount.name === ref || mount.destination === ref || mount.source === ref),
+    ) &&
+    (values('publish').length === 0 ||
+      context.publishedOf(record).some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) &&
     (values('expose').length === 0 || record.spec.connection.exposedPorts.some((port) => exposed.includes(port))) &&
     matchesLabels(record.spec.labels, values('label'));
 }

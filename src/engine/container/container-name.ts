@@ -3,8 +3,14 @@ import { conflict, invalid } from '../../base/errors.ts';
 import { NAME_PATTERN } from '../../model/ids.ts';
 import type { ContainerTable } from './container-table.ts';
 
-const MOODS = 'brave bright calm clever eager fair gentle happy keen kind lively lucid merry modest noble patient proud quick quiet steady sunny swift tidy vivid warm wise'.split(' ');
-const BRIDGES = 'alcantara arkadiko brooklyn chengyang clifton coalbrookdale firth forth gateshead golden humber kintaikyo mackinac menai millau oresund pontine rialto sydney tower valentre vasco verrazzano wuxia'.split(' ');
+const MOODS =
+  'brave bright calm clever eager fair gentle happy keen kind lively lucid merry modest noble patient proud quick quiet steady sunny swift tidy vivid warm wise'.split(
+    ' ',
+  );
+const BRIDGES =
+  'alcantara arkadiko brooklyn chengyang clifton coalbrookdale firth forth gateshead golden humber kintaikyo mackinac menai millau oresund pontine rialto sydney tower valentre vasco verrazzano wuxia'.split(
+    ' ',
+  );
 
 export class NameReservations {
   readonly #table: ContainerTable;

@@ -38,6 +38,9 @@ export function subpathsOf(config: Pick<EngineConfig, 'execRoot'>, id: string): 
 }
 
 /** A parent is taken from the root, as runc does it, however it is written: 'x' and '../../x' are '/x'. */
-export function cgroupsPathOf(config: Pick<EngineConfig, 'cgroupParent'>, record: Pick<ContainerRecord, 'id' | 'spec'>): string {
+export function cgroupsPathOf(
+  config: Pick<EngineConfig, 'cgroupParent'>,
+  record: Pick<ContainerRecord, 'id' | 'spec'>,
+): string {
   return posix.resolve('/', record.spec.host.cgroupParent || config.cgroupParent, record.id);
 }

@@ -6,7 +6,14 @@ import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { bracketed } from '../../model/addresses.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { formatPort, type PublishedPort } from '../../model/port.ts';
-import { namedPublished, parseBindings, repeatedBindings, withBindings, withoutBindings, type PortBindings } from '../../network/ports/port-edit.ts';
+import {
+  namedPublished,
+  parseBindings,
+  repeatedBindings,
+  withBindings,
+  withoutBindings,
+  type PortBindings,
+} from '../../network/ports/port-edit.ts';
 import type { LiveNetwork } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
@@ -79,9 +86,13 @@ function refuseMissing(record: ContainerRecord, missing: readonly string[]): voi
 function checkPublishes(record: ContainerRecord): void {
   const kind = networkModeKind(record.spec.connection.networkMode);
   if (kind === 'container') throw conflict('conflicting options: port publishing and the container type network mode');
-  if (kind === 'host') throw conflict(`container ${record.name} uses the network of the host: its ports are there already, none is published`);
+  if (kind === 'host')
+    throw conflict(
+      `container ${record.name} uses the network of the host: its ports are there already, none is published`,
+    );
   if (kind === 'none') throw conflict(`container ${record.name} has no network that ports can be published on`);
-  if (record.state.status === 'removing' || record.state.status === 'dead') throw conflict(`container ${record.name} is marked for removal`);
+  if (record.state.status === 'removing' || record.state.status === 'dead')
+    throw conflict(`container ${record.name} is marked for removal`);
 }
 
 /** What is to be published as the network has it now. */

@@ -39,10 +39,11 @@ export type RemoveHeldNeeds = ReleaseNeeds & {
 /** How a container is removed whose lock is held. */
 export type RemoveHeld = (held: Held, options: { volumes: boolean }) => Promise<void>;
 
-export type RemoveNeeds = StopNeeds & LiveLinkNeeds & {
-  readonly containers: Pick<ContainerTable, 'byName' | 'locked'>;
-  readonly remove: RemoveHeld;
-};
+export type RemoveNeeds = StopNeeds &
+  LiveLinkNeeds & {
+    readonly containers: Pick<ContainerTable, 'byName' | 'locked'>;
+    readonly remove: RemoveHeld;
+  };
 
 export async function removeContainer(
   needs: RemoveNeeds,
@@ -57,10 +58,13 @@ export async function removeContainer(
     if (!options.force) {
       const state = record.state.status;
       const advice = state === 'paused' ? 'unpause and then stop the container' : 'stop the container';
-      throw conflict(`cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`);
+      throw conflict(
+        `cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`,
+      );
     }
   }
-  if (!options.force) return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs.remove, held, options));
+  if (!options.force)
+    return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs.remove, held, options));
   for (;;) {
     needs.restarts.forget(id);
     const now = needs.containers.get(id);
@@ -77,7 +81,10 @@ export async function removeContainer(
 async function removeStopped(remove: RemoveHeld, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
   if (!held) return;
   const { record } = held;
-  if (isUp(record)) throw conflict(`cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`);
+  if (isUp(record))
+    throw conflict(
+      `cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`,
+    );
   await remove(held, { volumes: options.volumes });
 }
 
@@ -120,13 +127,23 @@ async function removeLeftover(needs: RemoveHeldNeeds, id: string, remove: () => 
     await remove();
   } catch (error) {
     needs.log.debug({ container: id, error: errorMessage(error) }, 'a part of a removed container stays for now');
-    tryAgainLater(remove, (last) => needs.log.warn({ container: id, error: errorMessage(last) }, 'what is left of a removed container stays until the daemon starts again'));
+    tryAgainLater(remove, (last) =>
+      needs.log.warn(
+        { container: id, error: errorMessage(last) },
+        'what is left of a removed container stays until the daemon starts again',
+      ),
+    );
   }
 }
 
 /** Volumes that came with the container and that no other one uses. */
 function volumesThatGo(needs: RemoveHeldNeeds, removing: ContainerRecord): string[] {
-  return removing.mounts.filter(({ type, name }) => type === 'volume' && needs.volumes.get(name)?.anonymous === true && !needs.volumes.isUsed(name)).map(({ name }) => name);
+  return removing.mounts
+    .filter(
+      ({ type, name }) =>
+        type === 'volume' && needs.volumes.get(name)?.anonymous === true && !needs.volumes.isUsed(name),
+    )
+    .map(({ name }) => name);
 }
 
 /** Unless somebody has come to use it meanwhile, which also stores that it stays. */
@@ -147,7 +164,9 @@ async function removeLink(needs: RemoveNeeds, ref: string): Promise<void> {
   await needs.containers.locked(recipient.id, async (held) => {
     const { record } = held;
     // Of several that share the alias, the one that the name leads to.
-    const gone = record.links.find((link) => link.alias === alias && needs.containers.get(link.sourceId)) ?? record.links.find((link) => link.alias === alias);
+    const gone =
+      record.links.find((link) => link.alias === alias && needs.containers.get(link.sourceId)) ??
+      record.links.find((link) => link.alias === alias);
     const links = record.links.filter((link) => link.alias !== alias || link.sourceId !== gone?.sourceId);
     await held.save((now) => ({ ...now, links }));
     if (isUp(record)) await setLiveLinks(needs, record.id, links);

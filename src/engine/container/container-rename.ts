@@ -22,7 +22,11 @@ export async function renameContainer(needs: RenameNeeds, ref: string, wanted: s
   if (wanted === '') throw invalid('Neither old nor new names may be empty');
   const { containers } = needs;
   const { id } = containers.find(ref);
-  const recipientIds = (): string[] => containers.recipientsOf(id).map((recipient) => recipient.id).filter((one) => one !== id);
+  const recipientIds = (): string[] =>
+    containers
+      .recipientsOf(id)
+      .map((recipient) => recipient.id)
+      .filter((one) => one !== id);
   let renamed: ContainerRecord | undefined;
   // Again where a link has come to lead here before it was our turn: that container is changed too.
   while (!renamed) {
@@ -36,7 +40,12 @@ export async function renameContainer(needs: RenameNeeds, ref: string, wanted: s
   await followName(needs, renamed);
 }
 
-async function renameHeld(needs: RenameNeeds, subject: Held, recipients: readonly Held[], wanted: string): Promise<ContainerRecord> {
+async function renameHeld(
+  needs: RenameNeeds,
+  subject: Held,
+  recipients: readonly Held[],
+  wanted: string,
+): Promise<ContainerRecord> {
   const { id } = subject;
   const before = subject.record.name;
   const name = wanted.replace(/^\//, '');
@@ -48,9 +57,11 @@ async function renameHeld(needs: RenameNeeds, subject: Held, recipients: readonl
       await needs.network.rename(id, name);
     } catch (error) {
       await saveName(needs, subject, recipients, before);
-      await needs.network.rename(id, before).catch((failure: unknown) =>
-        needs.log.warn({ container: id, error: errorMessage(failure) }, 'undo of a failed rename'),
-      );
+      await needs.network
+        .rename(id, before)
+        .catch((failure: unknown) =>
+          needs.log.warn({ container: id, error: errorMessage(failure) }, 'undo of a failed rename'),
+        );
       throw error;
     }
     publishContainerEvent(needs.events, subject.record, 'rename', { oldName: `/${before}` });
@@ -66,7 +77,10 @@ async function saveName(needs: RenameNeeds, subject: Held, recipients: readonly 
     { held: subject, change: (record) => ({ ...record, name }) },
     ...recipients.map((held) => ({
       held,
-      change: (record: ContainerRecord): ContainerRecord => ({ ...record, links: record.links.map((link) => (link.sourceId === subject.id ? { ...link, sourceName: name } : link)) }),
+      change: (record: ContainerRecord): ContainerRecord => ({
+        ...record,
+        links: record.links.map((link) => (link.sourceId === subject.id ? { ...link, sourceName: name } : link)),
+      }),
     })),
   ]);
 }

@@ -34,5 +34,8 @@ async function stopAndStart(needs: RestartNeeds, record: ContainerRecord, option
 }
 
 function restoreAutoRemove(record: ContainerRecord, before: ContainerRecord): ContainerRecord {
-  return { ...record, spec: { ...record.spec, host: { ...record.spec.host, autoRemove: before.spec.host.autoRemove } } };
+  return {
+    ...record,
+    spec: { ...record.spec, host: { ...record.spec.host, autoRemove: before.spec.host.autoRemove } },
+  };
 }

@@ -11,7 +11,8 @@ let engine: EngineOnFakes;
 beforeEach(() => void (engine = new EngineOnFakes()));
 afterEach(() => engine.close());
 
-const container = (changes: Parameters<typeof makeRecord>[1] = {}): Promise<ContainerRecord> => engine.add(makeRecord('true', { ...changes, record: { ...CONNECTED, ...changes.record } }));
+const container = (changes: Parameters<typeof makeRecord>[1] = {}): Promise<ContainerRecord> =>
+  engine.add(makeRecord('true', { ...changes, record: { ...CONNECTED, ...changes.record } }));
 
 test('root file system, network, runtime, then the record, then the process; and the world is told', async () => {
   const { id } = await container();
@@ -25,7 +26,15 @@ test('root file system, network, runtime, then the record, then the process; and
   assert.deepEqual(engine.stored.get(id), engine.record(id), 'a daemon that comes next finds it');
 });
 
-const STEPS = ['files.prepare', 'rootfs.mount', 'network.setHealth true', 'network.join', 'runtime.create', 'network.containerStarted', 'runtime.start'];
+const STEPS = [
+  'files.prepare',
+  'rootfs.mount',
+  'network.setHealth true',
+  'network.join',
+  'runtime.create',
+  'network.containerStarted',
+  'runtime.start',
+];
 for (const step of STEPS) {
   test(`a start that fails at ${step} leaves nothing of the run, and the container as before but for why`, async () => {
     const before = await container();
@@ -49,7 +58,10 @@ test('a start whose record cannot be stored leaves nothing of the run; why is kn
   const before = await container();
   engine.fail('store', new Error('no space left on device'));
   await assert.rejects(startContainer(engine.parts, before.id), /no space left/);
-  assert.deepEqual([engine.leftOf(before.id), engine.record(before.id).state.error, engine.record(before.id).state.status], [[], 'no space left on device', 'created']);
+  assert.deepEqual(
+    [engine.leftOf(before.id), engine.record(before.id).state.error, engine.record(before.id).state.status],
+    [[], 'no space left on device', 'created'],
+  );
   assert.equal(engine.calls.includes('runtime.start'), false, 'nothing runs that no record knows');
   assert.deepEqual(engine.stored.get(before.id), before);
 });
@@ -61,7 +73,10 @@ test('what of the undo fails does not keep the rest from being undone', async ()
   engine.fail('network.leave');
   await assert.rejects(startContainer(engine.parts, id), /runtime.start failed/);
   assert.equal(engine.mounted.has(id), false);
-  assert.deepEqual(engine.calls.filter((call) => /leave|delete|unmount/.test(call)), ['runtime.delete', 'network.leave', 'rootfs.unmount', 'network.leave']);
+  assert.deepEqual(
+    engine.calls.filter((call) => /leave|delete|unmount/.test(call)),
+    ['runtime.delete', 'network.leave', 'rootfs.unmount', 'network.leave'],
+  );
   assert.equal(engine.record(id).state.pid, 0);
 });
 
@@ -75,8 +90,14 @@ test("the program's own fault is the exit code that Docker has for it", async ()
 test('with --rm, a container that cannot be started goes, and says so', async () => {
   const { id } = await container({ host: { autoRemove: true } });
   engine.fail('network.join', conflict('port is already allocated'));
-  await assert.rejects(startContainer(engine.parts, id), { kind: 'conflict', message: 'failed to set up container networking: port is already allocated' });
-  assert.deepEqual([engine.leftOf(id), engine.stored.size, engine.removedRoots.has(id), engine.events], [[], 0, true, ['destroy']]);
+  await assert.rejects(startContainer(engine.parts, id), {
+    kind: 'conflict',
+    message: 'failed to set up container networking: port is already allocated',
+  });
+  assert.deepEqual(
+    [engine.leftOf(id), engine.stored.size, engine.removedRoots.has(id), engine.events],
+    [[], 0, true, ['destroy']],
+  );
 });
 
 test('who was attached before a start that fails is let go', async () => {
@@ -91,7 +112,10 @@ test('who was attached before a start that fails is let go', async () => {
 
 test('a network that stayed over a restart goes with the start that fails before it comes to the network', async () => {
   const { id } = await engine.addRunning(makeRecord('true', { record: CONNECTED }));
-  await engine.parts.containers.locked(id, async (held) => void held.update((now) => ({ ...now, state: { ...now.state, status: 'restarting', pid: 0 } })));
+  await engine.parts.containers.locked(
+    id,
+    async (held) => void held.update((now) => ({ ...now, state: { ...now.state, status: 'restarting', pid: 0 } })),
+  );
   engine.fail('rootfs.mount');
   await assert.rejects(engine.start(id));
   assert.equal(engine.sandboxes.has(id), false);
@@ -101,14 +125,23 @@ test('a network that stayed over a restart goes with the start that fails before
 test('a container that joins one that does not run is refused before anything begins', async () => {
   const owner = await container();
   const sharer = makeRecord('true', { record: { name: 'sharer' } });
-  const { id } = await engine.add({ ...sharer, spec: { ...sharer.spec, connection: { ...sharer.spec.connection, networkMode: `container:${owner.id}` } } });
-  await assert.rejects(startContainer(engine.parts, id), { kind: 'conflict', message: /cannot join network namespace of a non running container/ });
+  const { id } = await engine.add({
+    ...sharer,
+    spec: { ...sharer.spec, connection: { ...sharer.spec.connection, networkMode: `container:${owner.id}` } },
+  });
+  await assert.rejects(startContainer(engine.parts, id), {
+    kind: 'conflict',
+    message: /cannot join network namespace of a non running container/,
+  });
   assert.deepEqual(engine.calls, ['store'], 'that it failed');
 });
 
 test('two starts at once are one, and a refusal', async () => {
   const { id } = await container();
-  const [first, second] = await Promise.allSettled([startContainer(engine.parts, id), startContainer(engine.parts, id)]);
+  const [first, second] = await Promise.allSettled([
+    startContainer(engine.parts, id),
+    startContainer(engine.parts, id),
+  ]);
   assert.equal(first.status, 'fulfilled');
   assert.equal(second.status === 'rejected' && second.reason.kind, 'notModified');
   assert.equal(engine.calls.filter((call) => call === 'runtime.create').length, 1);
@@ -123,7 +156,10 @@ test('an exit that comes while the start is under way is settled after it', asyn
   await startContainer(engine.parts, id);
   await ended;
   assert.deepEqual(engine.events, ['network connect', 'start', 'network disconnect', 'die']);
-  assert.deepEqual([engine.leftOf(id), engine.record(id).state.status, engine.record(id).state.exitCode], [[], 'exited', 3]);
+  assert.deepEqual(
+    [engine.leftOf(id), engine.record(id).state.status, engine.record(id).state.exitCode],
+    [[], 'exited', 3],
+  );
 });
 
 test('what was removed before its turn came is not started', async () => {

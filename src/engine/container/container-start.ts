@@ -36,7 +36,10 @@ import { publishNetworkBack, releaseNetwork } from './shared-network.ts';
 import { checkLinks, joinedContainer, joinedNetns, joinRequest, resolveNetworks, sharing } from './start-network.ts';
 
 export interface StartNeeds {
-  readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot' | 'cgroupParent' | 'cgroupMode' | 'defaultRuntime' | 'initPath' | 'initByDefault'>;
+  readonly config: Pick<
+    EngineConfig,
+    'dataRoot' | 'execRoot' | 'cgroupParent' | 'cgroupMode' | 'defaultRuntime' | 'initPath' | 'initByDefault'
+  >;
   readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'tryFind'>;
   readonly network: RunNetwork & Pick<Networks, 'networks'> & Pick<KnownContainers, 'remember'>;
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
@@ -80,11 +83,16 @@ export async function startHeld(needs: StartNeeds, held: Held): Promise<void> {
   try {
     await withUndo(
       (undo) => bringUp(needs, held, undo),
-      (failure) => needs.log.warn({ container: id, step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start'),
+      (failure) =>
+        needs.log.warn(
+          { container: id, step: failure.name, error: errorMessage(failure.error) },
+          'undo of a failed start',
+        ),
     );
   } catch (error) {
     needs.attaches.abandon(id);
-    const warn = (what: string) => (more: unknown) => needs.log.warn({ container: id, error: errorMessage(more) }, what);
+    const warn = (what: string) => (more: unknown) =>
+      needs.log.warn({ container: id, error: errorMessage(more) }, what);
     // Left as it was over a restart that now has failed, before the network had its turn.
     if (needs.network.sandbox(id)) await releaseNetwork(needs, held.record).catch(warn('network of a failed start'));
     const failed = held.update((record) => withFailure(record, error));
@@ -97,13 +105,23 @@ export async function startHeld(needs: StartNeeds, held: Held): Promise<void> {
 function withFailure(record: ContainerRecord, error: unknown): ContainerRecord {
   const message = errorMessage(error);
   const exitCode = error instanceof StartError ? error.exitCode : 128;
-  return { ...record, state: { ...record.state, status: record.state.status === 'restarting' ? 'exited' : record.state.status, pid: 0, exitCode, error: message } };
+  return {
+    ...record,
+    state: {
+      ...record.state,
+      status: record.state.status === 'restarting' ? 'exited' : record.state.status,
+      pid: 0,
+      exitCode,
+      error: message,
+    },
+  };
 }
 
 async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<void> {
   const { config, containers, files, network, rootfs, runtime } = needs;
   const asked = held.record;
-  const joined = networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(containers, asked) : undefined;
+  const joined =
+    networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(containers, asked) : undefined;
   const record = await settingUpNetworking(() => resolveNetworks(network, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(network, record);
   // A power cut may have taken it: `create` does not wait for the disk to have it.
@@ -127,7 +145,9 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   }
   const netns = joined ? joinedNetns(network, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns;
 
-  const { pid } = await runtime.create(await createRequest(needs, record, { root, netns, filesOf: joined?.id ?? record.id, prepared }, undo));
+  const { pid } = await runtime.create(
+    await createRequest(needs, record, { root, netns, filesOf: joined?.id ?? record.id, prepared }, undo),
+  );
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
   files.unmountSubpaths(record.id); // the container has them
   await needs.attaches.connect(record.id, (wish) => runtime.attach(record.id, wish));
@@ -135,7 +155,12 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   else if (joined) await network.filesShared(joined.id, pid);
 
   const startedAt = formatTimeNs(needs.clock.nowNs());
-  const connections = record.connections.map((one) => withInterface(one, sandbox?.endpoints.find(({ networkId }) => networkId === one.networkId)));
+  const connections = record.connections.map((one) =>
+    withInterface(
+      one,
+      sandbox?.endpoints.find(({ networkId }) => networkId === one.networkId),
+    ),
+  );
   const { spec, networkOwnerId } = record;
   // Saved before the process runs: a daemon that dies between the two finds a container to adopt, not an orphan.
   const running = await held.save((now) => ({
@@ -143,12 +168,26 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
     spec,
     ...(networkOwnerId === undefined ? {} : { networkOwnerId }),
     connections,
-    state: { ...now.state, status: 'running', pid, exitCode: 0, error: '', oomKilled: false, startedAt, health: needs.health.initialState(record) },
+    state: {
+      ...now.state,
+      status: 'running',
+      pid,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt,
+      health: needs.health.initialState(record),
+    },
   }));
   undo.push('state', () => void held.update(() => asked));
   await runtime.start(record.id);
   for (const endpoint of joinedAnew) {
-    publishNetworkEvent(needs.events, 'connect', { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(network, endpoint.networkId) }, { container: record.id });
+    publishNetworkEvent(
+      needs.events,
+      'connect',
+      { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(network, endpoint.networkId) },
+      { container: record.id },
+    );
   }
   publishContainerEvent(needs.events, running, 'start');
   if (joinedAnew.length > 0) publishNetworkBack(needs, running);
@@ -164,7 +203,12 @@ interface RunPlace {
 }
 
 /** What the runtime is told. */
-async function createRequest(needs: StartNeeds, record: ContainerRecord, { root, netns, filesOf, prepared }: RunPlace, undo: UndoStack): Promise<CreateRequest> {
+async function createRequest(
+  needs: StartNeeds,
+  record: ContainerRecord,
+  { root, netns, filesOf, prepared }: RunPlace,
+  undo: UndoStack,
+): Promise<CreateRequest> {
   const { config, files } = needs;
   const { process, host } = record.spec;
   const { hosts, hostname, resolvConf } = containerPaths(config.dataRoot, filesOf);
@@ -204,11 +248,17 @@ async function settingUpNetworking<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new CausewayError(errorKind(error), `failed to set up container networking: ${errorMessage(error)}`, { cause: error });
+    throw new CausewayError(errorKind(error), `failed to set up container networking: ${errorMessage(error)}`, {
+      cause: error,
+    });
   }
 }
 
 function requireInit(path: string): string {
-  if (path === '') throw new CausewayError('system', 'docker-init is not installed: install tini (apt-get install tini) or start the container without --init');
+  if (path === '')
+    throw new CausewayError(
+      'system',
+      'docker-init is not installed: install tini (apt-get install tini) or start the container without --init',
+    );
   return path;
 }

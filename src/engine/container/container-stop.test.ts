@@ -13,11 +13,13 @@ beforeEach(() => void (engine = new EngineOnFakes()));
 afterEach(() => engine.close());
 
 const ALWAYS = { restartPolicy: { name: 'always', maximumRetryCount: 0 } };
-const running = (host: object = {}): Promise<ContainerRecord> => engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
+const running = (host: object = {}): Promise<ContainerRecord> =>
+  engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
 const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The process ends at that signal. */
-const endsAt = (id: string, signal: number): void => engine.during(`runtime.kill ${signal}`, async () => void engine.exit(id, 128 + signal));
+const endsAt = (id: string, signal: number): void =>
+  engine.during(`runtime.kill ${signal}`, async () => void engine.exit(id, 128 + signal));
 
 test('stop answers when the run has been taken down; that the user wanted it is stored before the signal', async () => {
   const { id } = await running(ALWAYS);
@@ -37,14 +39,20 @@ test('a container that does not listen is killed when its time is over', async (
   await aTurn();
   t.mock.timers.tick(10_000);
   await stopped;
-  assert.deepEqual(engine.calls.filter((call) => call.startsWith('runtime.kill')), ['runtime.kill 15', 'runtime.kill 9']);
+  assert.deepEqual(
+    engine.calls.filter((call) => call.startsWith('runtime.kill')),
+    ['runtime.kill 15', 'runtime.kill 9'],
+  );
 });
 
 test('a stop that cannot be stored is refused, and nothing is signalled', async () => {
   const { id } = await running();
   engine.fail('store', new Error('no space left on device'));
   await assert.rejects(stopContainer(engine.parts, id, {}), /no space left/);
-  assert.deepEqual([engine.calls, engine.record(id).state.status, engine.record(id).stoppedByUser], [['store'], 'running', false]);
+  assert.deepEqual(
+    [engine.calls, engine.record(id).state.status, engine.record(id).stoppedByUser],
+    [['store'], 'running', false],
+  );
 });
 
 test('a restart that waits for its delay is not made when the user stops it', async (t) => {
@@ -55,13 +63,19 @@ test('a restart that waits for its delay is not made when the user stops it', as
   engine.calls.length = 0;
   t.mock.timers.tick(60_000);
   await engine.idle(id);
-  assert.deepEqual([engine.calls, engine.stored.get(id)!.state.status, engine.stored.get(id)!.stoppedByUser], [[], 'exited', true]);
+  assert.deepEqual(
+    [engine.calls, engine.stored.get(id)!.state.status, engine.stored.get(id)!.stoppedByUser],
+    [[], 'exited', true],
+  );
 });
 
 test('a kill with another signal is that signal and no more', async () => {
   const { id } = await running(ALWAYS);
   await killContainer(engine.parts, id, 'SIGHUP');
-  assert.deepEqual([engine.calls, engine.record(id).stoppedByUser, engine.events], [['runtime.kill 1'], false, ['kill']]);
+  assert.deepEqual(
+    [engine.calls, engine.record(id).stoppedByUser, engine.events],
+    [['runtime.kill 1'], false, ['kill']],
+  );
 });
 
 test('who ends a container ends what holds its lock for too long', async (t) => {
@@ -94,7 +108,10 @@ test("the user's restart whose start fails leaves a container that has ended", a
   endsAt(id, 15);
   engine.fail('network.join');
   await assert.rejects(restartContainer(engine.parts, id, {}), /network.join failed/);
-  assert.deepEqual([engine.leftOf(id), engine.stored.get(id)!.state.status, engine.events.at(-1)], [[], 'exited', 'die']);
+  assert.deepEqual(
+    [engine.leftOf(id), engine.stored.get(id)!.state.status, engine.events.at(-1)],
+    [[], 'exited', 'die'],
+  );
 });
 
 test('rm -f ends the run and removes; what cannot be removed stays listed as it was', async () => {
@@ -105,7 +122,10 @@ test('rm -f ends the run and removes; what cannot be removed stays listed as it 
 
   const { id: other } = await engine.add(makeRecord('true'));
   engine.fail('store');
-  await assert.rejects(removeContainer(engine.parts, other, { force: true, volumes: false, link: false }), /store failed/);
+  await assert.rejects(
+    removeContainer(engine.parts, other, { force: true, volumes: false, link: false }),
+    /store failed/,
+  );
   assert.equal(engine.record(other).state.status, 'created');
 });
 
@@ -118,7 +138,14 @@ test('a pause that the runtime refuses changes nothing; health is not looked at 
   engine.calls.length = 0;
   await pauseContainer(engine.parts, id);
   await unpauseContainer(engine.parts, id);
-  assert.deepEqual(engine.calls, ['runtime.pause', 'store', 'health.forget', 'runtime.resume', 'store', 'health.watch']);
+  assert.deepEqual(engine.calls, [
+    'runtime.pause',
+    'store',
+    'health.forget',
+    'runtime.resume',
+    'store',
+    'health.watch',
+  ]);
   assert.deepEqual(engine.events, ['pause', 'unpause']);
 });
 
@@ -143,7 +170,9 @@ test('a rename also reaches a container that has come to link before its turn', 
   const parts = { ...engine.parts, names: { reserve: (name: string) => ({ name, release: () => {} }) } };
   await aTurn();
   const renamed = renameContainer(parts, 'db', 'new');
-  const { id } = await engine.add(makeRecord('true', { record: { name: 'web', links: [{ sourceId: source.id, sourceName: 'db', alias: 'store' }] } }));
+  const { id } = await engine.add(
+    makeRecord('true', { record: { name: 'web', links: [{ sourceId: source.id, sourceName: 'db', alias: 'store' }] } }),
+  );
   letGo();
   await Promise.all([other, renamed]);
   assert.equal(engine.stored.get(id)!.links[0]!.sourceName, 'new');

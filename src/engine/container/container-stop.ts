@@ -16,13 +16,14 @@ import type { HealthMonitor } from './health-monitor.ts';
 import type { RestartTimers } from './restart-policy.ts';
 import { releaseNetwork, type ReleaseNeeds } from './shared-network.ts';
 
-export type StopNeeds = EndingNeeds & ReleaseNeeds & {
-  readonly containers: Pick<ContainerTable, 'find' | 'get'>;
-  readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'>;
-  readonly restarts: Pick<RestartTimers, 'forget' | 'isRestartedByUser'>;
-  readonly waits: Pick<ExitWaits, 'next'>;
-  readonly events: EventBus;
-};
+export type StopNeeds = EndingNeeds &
+  ReleaseNeeds & {
+    readonly containers: Pick<ContainerTable, 'find' | 'get'>;
+    readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'>;
+    readonly restarts: Pick<RestartTimers, 'forget' | 'isRestartedByUser'>;
+    readonly waits: Pick<ExitWaits, 'next'>;
+    readonly events: EventBus;
+  };
 
 export interface PauseNeeds {
   readonly containers: Pick<ContainerTable, 'locked'>;
@@ -58,7 +59,11 @@ export async function stopRestarting(needs: StopNeeds, id: string): Promise<void
   await lockToEnd(needs, id, async (held) => {
     needs.restarts.forget(id);
     if (held?.record.state.status === 'restarting') {
-      const stopped = await held.save((record) => ({ ...record, stoppedByUser: true, state: { ...record.state, status: 'exited' } }));
+      const stopped = await held.save((record) => ({
+        ...record,
+        stoppedByUser: true,
+        state: { ...record.state, status: 'exited' },
+      }));
       // Others share its network, which was to be there when it starts again.
       if (needs.network.sandbox(id) && !needs.restarts.isRestartedByUser(id)) await releaseNetwork(needs, stopped);
     }
@@ -71,14 +76,23 @@ export async function stopRestarting(needs: StopNeeds, id: string): Promise<void
  * Signals, waits, kills, and returns when the exit has been dealt with. `keep`: also a container that would be removed;
  * `byDaemon`: no user wanted it, so restart policies bring it back with the next daemon.
  */
-export async function endRun(needs: StopNeeds, record: ContainerRecord, options: StopOptions, why: { keep?: boolean; byDaemon?: boolean } = {}): Promise<void> {
+export async function endRun(
+  needs: StopNeeds,
+  record: ContainerRecord,
+  options: StopOptions,
+  why: { keep?: boolean; byDaemon?: boolean } = {},
+): Promise<void> {
   const { id } = record;
   let exited: Promise<unknown> | undefined;
   await lockToEnd(needs, id, async (held) => {
     if (!held || !isUp(held.record)) return;
     exited = needs.waits.next(id, 'exit');
     if (why.byDaemon) return;
-    await held.save((now) => ({ ...now, stoppedByUser: true, spec: why.keep ? { ...now.spec, host: { ...now.spec.host, autoRemove: false } } : now.spec }));
+    await held.save((now) => ({
+      ...now,
+      stoppedByUser: true,
+      spec: why.keep ? { ...now.spec, host: { ...now.spec.host, autoRemove: false } } : now.spec,
+    }));
   });
   if (!exited) return; // it ended by itself meanwhile
   const signal = parseSignal(options.signal || record.spec.process.stopSignal || 'SIGTERM');

@@ -47,10 +47,16 @@ interface LogOptions {
 type Session = Pick<RuntimeSession, 'output' | 'writeStdin' | 'closeStdin' | 'detach'> & { readonly tty: boolean };
 type AttachedSession = Session & { readonly stdinOnce: boolean };
 
-export async function attachContainer(needs: AttachNeeds, ref: string, options: AttachOptions): Promise<AttachedSession> {
+export async function attachContainer(
+  needs: AttachNeeds,
+  ref: string,
+  options: AttachOptions,
+): Promise<AttachedSession> {
   const record = needs.containers.find(ref);
-  if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before attach`);
-  if (record.state.status === 'restarting') throw conflict(`container ${ref} is restarting, wait until the container is running`);
+  if (record.state.status === 'paused')
+    throw conflict(`container ${ref} is paused, unpause the container before attach`);
+  if (record.state.status === 'restarting')
+    throw conflict(`container ${ref} is restarting, wait until the container is running`);
   const { tty, openStdin, stdinOnce } = record.spec.process;
   const live: Session | null = !options.stream
     ? null
@@ -60,7 +66,14 @@ export async function attachContainer(needs: AttachNeeds, ref: string, options: 
   publishContainerEvent(needs.events, record, 'attach');
   const wanted = (stream: 'stdout' | 'stderr'): boolean => (stream === 'stdout' ? options.stdout : options.stderr);
   const earlier = options.logs
-    ? readLog(containerPaths(needs.config.dataRoot, record.id).log, { stdout: options.stdout, stderr: options.stderr, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n })
+    ? readLog(containerPaths(needs.config.dataRoot, record.id).log, {
+        stdout: options.stdout,
+        stderr: options.stderr,
+        follow: false,
+        tail: -1,
+        sinceNs: 0n,
+        untilNs: 0n,
+      })
     : undefined;
   const output = (async function* () {
     if (earlier) for await (const frames of earlier) yield* frames;
@@ -86,9 +99,14 @@ export async function readContainerLogs(
   const record = needs.containers.find(ref);
   if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
   if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
-  const follow = options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
+  const follow =
+    options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
   const ended = follow ? untilOver(needs, record.id, signal) : undefined;
-  const frames = readLog(containerPaths(needs.config.dataRoot, record.id).log, { ...options, follow }, { signal, ...(ended ? { ended } : {}) });
+  const frames = readLog(
+    containerPaths(needs.config.dataRoot, record.id).log,
+    { ...options, follow },
+    { signal, ...(ended ? { ended } : {}) },
+  );
   return { tty: record.spec.process.tty, frames };
 }
 
@@ -99,7 +117,12 @@ async function untilOver(needs: LogNeeds, id: string, signal: AbortSignal): Prom
   } while (!signal.aborted && needs.containers.get(id)?.state.status === 'restarting');
 }
 
-export async function resizeContainer(needs: { readonly containers: Pick<ContainerTable, 'find'>; readonly runtime: Pick<LiveRuntime, 'resize'> }, ref: string, rows: number, columns: number): Promise<void> {
+export async function resizeContainer(
+  needs: { readonly containers: Pick<ContainerTable, 'find'>; readonly runtime: Pick<LiveRuntime, 'resize'> },
+  ref: string,
+  rows: number,
+  columns: number,
+): Promise<void> {
   const record = needs.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   needs.runtime.resize(record.id, rows, columns);

@@ -29,9 +29,18 @@ class SlowStore {
 
 const health = (status: HealthState['status']): HealthState => ({ status, failingStreak: 0, log: [] });
 const record = (id: string, name: string): ContainerRecord =>
-  ({ id, name, links: [], state: { pid: 7, startedAt: 'now', health: health('healthy') } }) as unknown as ContainerRecord;
-const named = (name: string) => (now: ContainerRecord): ContainerRecord => ({ ...now, name });
-const becoming = (status: HealthState['status']) => (now: ContainerRecord): ContainerRecord => ({ ...now, state: { ...now.state, health: health(status) } });
+  ({
+    id,
+    name,
+    links: [],
+    state: { pid: 7, startedAt: 'now', health: health('healthy') },
+  }) as unknown as ContainerRecord;
+const named =
+  (name: string) =>
+  (now: ContainerRecord): ContainerRecord => ({ ...now, name });
+const becoming =
+  (status: HealthState['status']) =>
+  (now: ContainerRecord): ContainerRecord => ({ ...now, state: { ...now.state, health: health(status) } });
 
 async function tableWith(...names: string[]): Promise<{ store: SlowStore; table: ContainerTable }> {
   const store = new SlowStore();
@@ -65,7 +74,11 @@ test('a record is always the present one, and each change is made of that', asyn
     assert.equal(held.record.state.health!.status, 'unhealthy');
   });
   const last = store.written.at(-1)!.value as ContainerRecord;
-  assert.deepEqual([last.name, last.state.health!.status], ['renamed', 'unhealthy'], 'what was in memory only is stored with the next');
+  assert.deepEqual(
+    [last.name, last.state.health!.status],
+    ['renamed', 'unhealthy'],
+    'what was in memory only is stored with the next',
+  );
 });
 
 test('a write that fails leaves the record as it was', async () => {
@@ -93,7 +106,10 @@ test('a lock that was released writes no more', async () => {
 test('waiting for the lock of a container that is removed meanwhile ends with not found', async () => {
   const { table } = await tableWith('web');
   const removed = table.locked('web', (held) => held.remove([]));
-  const refused = assert.rejects(table.locked('web', async () => {}), /No such container: id-of-web/);
+  const refused = assert.rejects(
+    table.locked('web', async () => {}),
+    /No such container: id-of-web/,
+  );
   assert.equal(await table.lockedEvenIfGone('id-of-web', async (held) => held), undefined);
   await Promise.all([removed, refused]);
 });
@@ -106,6 +122,12 @@ test('several containers are changed with one commit, under all of their locks',
     await table.saveTogether([...held.values()].map((one) => ({ held: one, change: named(`new-${one.record.name}`) })));
   });
   assert.equal(store.written.length - before, 2);
-  assert.deepEqual(table.all().map(({ name }) => name).sort(), ['new-db', 'new-web']);
+  assert.deepEqual(
+    table
+      .all()
+      .map(({ name }) => name)
+      .sort(),
+    ['new-db', 'new-web'],
+  );
   assert.equal(table.byName('web'), undefined);
 });

@@ -66,7 +66,9 @@ export class ContainerTable {
     const recipient = this.byName(name.slice(0, slash));
     const alias = name.slice(slash + 1);
     // Several links may share an alias; the name is the first one's that leads somewhere.
-    const link = recipient?.links.find((candidate) => candidate.alias === alias && this.#records.has(candidate.sourceId));
+    const link = recipient?.links.find(
+      (candidate) => candidate.alias === alias && this.#records.has(candidate.sourceId),
+    );
     const source = link && this.#records.get(link.sourceId);
     return recipient && source ? { recipient, alias, source } : undefined;
   }
@@ -115,7 +117,9 @@ export class ContainerTable {
   /** Several containers, locked in an order in which nobody waits for each other; those that have gone are left out. */
   async lockedAll<T>(ids: readonly string[], work: (held: ReadonlyMap<string, Held>) => Promise<T>): Promise<T> {
     return this.#lock.runAll(ids, async () => {
-      const held = new Map(ids.filter((id) => this.#records.has(id)).map((id) => [id, new HeldContainer(id, this.#writer)]));
+      const held = new Map(
+        ids.filter((id) => this.#records.has(id)).map((id) => [id, new HeldContainer(id, this.#writer)]),
+      );
       try {
         return await work(held);
       } finally {
@@ -139,7 +143,8 @@ export class ContainerTable {
 
   #set(record: ContainerRecord): void {
     const before = this.#records.get(record.id);
-    if (before && before.name !== record.name && this.#idByName.get(before.name) === record.id) this.#idByName.delete(before.name);
+    if (before && before.name !== record.name && this.#idByName.get(before.name) === record.id)
+      this.#idByName.delete(before.name);
     this.#records.set(record.id, record);
     this.#idByName.set(record.name, record.id);
   }

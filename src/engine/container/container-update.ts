@@ -22,7 +22,11 @@ export interface ContainerUpdate {
   readonly restartPolicy?: RestartPolicy;
 }
 
-export function updateContainer(needs: UpdateNeeds, ref: string, changes: ContainerUpdate): Promise<{ warnings: string[] }> {
+export function updateContainer(
+  needs: UpdateNeeds,
+  ref: string,
+  changes: ContainerUpdate,
+): Promise<{ warnings: string[] }> {
   return needs.containers.locked(ref, async (held) => {
     const { host } = held.record.spec;
     const policy = changes.restartPolicy ?? host.restartPolicy;
@@ -30,8 +34,12 @@ export function updateContainer(needs: UpdateNeeds, ref: string, changes: Contai
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
-    if (isUp(held.record) && Object.keys(limits).length > 0) await needs.runtime.update(held.id, buildResources(limits));
-    const updated = await held.save((now) => ({ ...now, spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } } }));
+    if (isUp(held.record) && Object.keys(limits).length > 0)
+      await needs.runtime.update(held.id, buildResources(limits));
+    const updated = await held.save((now) => ({
+      ...now,
+      spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } },
+    }));
     publishContainerEvent(needs.events, updated, 'update');
     return { warnings };
   });

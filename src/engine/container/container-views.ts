@@ -65,14 +65,23 @@ export interface ContainerView {
   readonly missing?: string;
   readonly sandboxKey: string;
   readonly execIds: readonly string[];
-  readonly paths: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string; readonly log: string };
+  readonly paths: {
+    readonly hosts: string;
+    readonly hostname: string;
+    readonly resolvConf: string;
+    readonly log: string;
+  };
   readonly graph: Readonly<Record<string, string>>;
   readonly platform: string;
   readonly sizeRwBytes?: number;
   readonly sizeRootFsBytes?: number;
 }
 
-export async function inspectContainer(needs: ViewNeeds, ref: string, options: { size: boolean }): Promise<ContainerView> {
+export async function inspectContainer(
+  needs: ViewNeeds,
+  ref: string,
+  options: { size: boolean },
+): Promise<ContainerView> {
   const record = needs.containers.find(ref);
   const missing = needs.rootfs.missing(record.id, record.imageId);
   return { ...(await viewOf(needs, record, options.size)), ...(missing === undefined ? {} : { missing }) };
@@ -83,7 +92,10 @@ async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean):
   const sandbox = needs.network.sandbox(id);
   const owner = networkOwnerId(needs.containers, record);
   const filesOf = owner ?? id;
-  const networkLost = owner !== undefined && isUp(record) && !needs.network.sandbox(owner) ? (needs.containers.get(owner)?.name ?? shortId(owner)) : undefined;
+  const networkLost =
+    owner !== undefined && isUp(record) && !needs.network.sandbox(owner)
+      ? (needs.containers.get(owner)?.name ?? shortId(owner))
+      : undefined;
   const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, filesOf);
   const current = imageNamed(needs, record.spec.image);
   const sizes = size ? await needs.rootfs.sizeBytes(id) : undefined;
@@ -107,7 +119,18 @@ async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean):
 function bareView(needs: Pick<ViewNeeds, 'config'>, record: ContainerRecord): ContainerView {
   const { hosts, hostname, resolvConf, log } = containerPaths(needs.config.dataRoot, record.id);
   const paths = { hosts, hostname, resolvConf, log };
-  return { record, names: [record.name], imageRef: record.imageId, endpoints: [], sandboxId: '', sandboxKey: '', execIds: [], paths, graph: {}, platform: 'linux' };
+  return {
+    record,
+    names: [record.name],
+    imageRef: record.imageId,
+    endpoints: [],
+    sandboxId: '',
+    sandboxKey: '',
+    execIds: [],
+    paths,
+    graph: {},
+    platform: 'linux',
+  };
 }
 
 function imageNamed(needs: Pick<ViewNeeds, 'images'>, ref: string): { readonly id: string } | undefined {
@@ -126,11 +149,13 @@ export async function listContainers(
   const matches = await containerPredicate(filters, {
     find: (ref) => needs.containers.find(ref),
     namesOf: (record) => needs.containers.namesOf(record),
-    publishedOf: (record) => (needs.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
+    publishedOf: (record) =>
+      (needs.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
     imageIds: (ref) => imageAndDescendants(needs, ref),
   });
   // Asking for a state, an exit code, or the last N means all containers.
-  const all = options.all || options.limit > 0 || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
+  const all =
+    options.all || options.limit > 0 || (filters['status']?.length ?? 0) > 0 || (filters['exited']?.length ?? 0) > 0;
   const candidates = needs.containers
     .all()
     .filter((record) => record.state.status !== 'removing' || filters['status']?.includes('removing'))
@@ -156,8 +181,12 @@ function compareTimes(a: string, b: string): number {
 function imageAndDescendants(needs: Pick<ViewNeeds, 'images'>, ref: string): string[] {
   const image = needs.images.find(ref);
   if (!image) return [];
-  const descends = (diffIds: readonly string[]): boolean => image.diffIds.every((layer, index) => diffIds[index] === layer);
-  return needs.images.list().filter((other) => other.id === image.id || descends(other.diffIds)).map((other) => other.id);
+  const descends = (diffIds: readonly string[]): boolean =>
+    image.diffIds.every((layer, index) => diffIds[index] === layer);
+  return needs.images
+    .list()
+    .filter((other) => other.id === image.id || descends(other.diffIds))
+    .map((other) => other.id);
 }
 
 export async function waitContainer(
@@ -169,14 +198,20 @@ export async function waitContainer(
   const record = needs.containers.find(ref);
   if (condition === 'removed') return { exited: needs.waits.next(record.id, 'removal', signal) };
   const runs = isUp(record) || record.state.status === 'restarting';
-  if (condition === 'not-running' && !runs) return { exited: Promise.resolve({ exitCode: record.state.exitCode, error: record.state.error }) };
+  if (condition === 'not-running' && !runs)
+    return { exited: Promise.resolve({ exitCode: record.state.exitCode, error: record.state.error }) };
   return { exited: needs.waits.next(record.id, 'exit', signal) };
 }
 
-export async function topContainer(needs: TopNeeds, ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }> {
+export async function topContainer(
+  needs: TopNeeds,
+  ref: string,
+  psArgs: string,
+): Promise<{ titles: string[]; processes: string[][] }> {
   const record = needs.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
-  if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
+  if (record.state.status === 'restarting')
+    throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   const words = (psArgs || '-ef').trim().split(/\s+/);
   const pids = new Set(needs.runtime.processes(record.id));
   // It reads what each process of the host says of itself; one that is stuck in the kernel holds that up.
@@ -198,16 +233,27 @@ function splitColumns(line: string, count: number): string[] {
   return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
 }
 
-export async function pruneContainers(needs: PruneNeeds, filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
-  for (const name of Object.keys(filters)) if (!['until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
+export async function pruneContainers(
+  needs: PruneNeeds,
+  filters: Filters,
+): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
+  for (const name of Object.keys(filters))
+    if (!['until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const deleted: string[] = [];
   let spaceReclaimedBytes = 0;
   for (const record of needs.containers.all()) {
     if (isUp(record) || record.state.status === 'restarting' || record.state.status === 'removing') continue;
     if (Date.parse(record.createdAt) > untilMs) continue;
-    if (!matchesLabels(record.spec.labels, filters['label'] ?? []) || !lacksLabels(record.spec.labels, filters['label!'] ?? [])) continue;
-    const sizeBytes = await needs.rootfs.sizeBytes(record.id).then((sizes) => sizes.own, () => 0);
+    if (
+      !matchesLabels(record.spec.labels, filters['label'] ?? []) ||
+      !lacksLabels(record.spec.labels, filters['label!'] ?? [])
+    )
+      continue;
+    const sizeBytes = await needs.rootfs.sizeBytes(record.id).then(
+      (sizes) => sizes.own,
+      () => 0,
+    );
     try {
       await removeContainer(needs, record.id, { force: false, volumes: false, link: false });
     } catch (error) {
@@ -218,12 +264,21 @@ export async function pruneContainers(needs: PruneNeeds, filters: Filters): Prom
     deleted.push(record.id);
     spaceReclaimedBytes += sizeBytes;
   }
-  needs.events.publish({ type: 'container', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+  needs.events.publish({
+    type: 'container',
+    action: 'prune',
+    actorId: '',
+    attributes: { reclaimed: String(spaceReclaimedBytes) },
+  });
   return { deleted, spaceReclaimedBytes };
 }
 
 /** The directory under which a container's files are found. That of a stopped one is mounted for as long as `work` takes. */
-export async function withRootfs<T>(needs: RootNeeds, record: ContainerRecord, work: (root: string) => Promise<T>): Promise<T> {
+export async function withRootfs<T>(
+  needs: RootNeeds,
+  record: ContainerRecord,
+  work: (root: string) => Promise<T>,
+): Promise<T> {
   const { id } = record;
   if (isUp(record)) return work(needs.rootfs.mount(id));
   return needs.containers.locked(id, async (held) => {
@@ -231,7 +286,8 @@ export async function withRootfs<T>(needs: RootNeeds, record: ContainerRecord, w
     try {
       return await work(root);
     } finally {
-      if (!isUp(held.record)) await settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id));
+      if (!isUp(held.record))
+        await settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id));
     }
   });
 }

@@ -17,7 +17,11 @@ export interface EndingNeeds {
 
 const AGAIN_MS = 100;
 
-export async function lockToEnd<T>(needs: EndingNeeds, id: string, work: (held: Held | undefined) => Promise<T>): Promise<T> {
+export async function lockToEnd<T>(
+  needs: EndingNeeds,
+  id: string,
+  work: (held: Held | undefined) => Promise<T>,
+): Promise<T> {
   const why = 'before somebody who ends the container lost patience';
   let timer = setTimeout(function hurry() {
     needs.runtime.interrupt(id, why);

@@ -33,10 +33,15 @@ function followsNames(needs: Pick<FollowNeeds, 'config'>, recipient: ContainerRe
 /** To be called when a container has got a name, and its lock is free: lost links of that name lead to it from now on. */
 export async function followName(needs: FollowNeeds, source: ContainerRecord): Promise<void> {
   const lost = (link: Link) => link.sourceName === source.name && !needs.containers.get(link.sourceId);
-  for (const { id } of needs.containers.all().filter((record) => record.id !== source.id && record.links.some(lost) && followsNames(needs, record))) {
+  for (const { id } of needs.containers
+    .all()
+    .filter((record) => record.id !== source.id && record.links.some(lost) && followsNames(needs, record))) {
     await needs.containers.lockedEvenIfGone(id, async (held) => {
       if (!held || needs.containers.byName(source.name)?.id !== source.id) return;
-      const { links } = await held.save((record) => ({ ...record, links: record.links.map((link) => (lost(link) ? { ...link, sourceId: source.id } : link)) }));
+      const { links } = await held.save((record) => ({
+        ...record,
+        links: record.links.map((link) => (lost(link) ? { ...link, sourceId: source.id } : link)),
+      }));
       if (isUp(held.record)) await setLiveLinks(needs, id, links);
       needs.log.info({ container: id, source: source.id }, 'a link follows its source');
     });

@@ -5,10 +5,18 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { Healthcheck, HealthState } from '../../model/health.ts';
 import { HealthMonitor, nextHealth } from './health-monitor.ts';
 
-const check: Healthcheck = { test: ['CMD', 'true'], intervalNs: 0, timeoutNs: 0, startPeriodNs: 1, startIntervalNs: 0, retries: 3 };
+const check: Healthcheck = {
+  test: ['CMD', 'true'],
+  intervalNs: 0,
+  timeoutNs: 0,
+  startPeriodNs: 1,
+  startIntervalNs: 0,
+  retries: 3,
+};
 const starting: HealthState = { status: 'starting', failingStreak: 0, log: [] };
 const probe = (exitCode: number) => ({ start: '', end: '', exitCode, output: '' });
-const after = (codes: number[], inStart = false, from = starting): HealthState => codes.reduce((state, code) => nextHealth(state, probe(code), check, inStart), from);
+const after = (codes: number[], inStart = false, from = starting): HealthState =>
+  codes.reduce((state, code) => nextHealth(state, probe(code), check, inStart), from);
 
 test('one success makes it healthy, the third failure in a row unhealthy', () => {
   assert.equal(after([0]).status, 'healthy');
@@ -36,11 +44,20 @@ test('a clock that is set does not end the start period, and does not make it lo
   const inPeriod: Healthcheck = { ...check, intervalNs: 1e9, startIntervalNs: 1e9, startPeriodNs: 600e9 };
   const healthOf = async (startedMsAgo: number, stepMs: number): Promise<HealthState> => {
     const startedAt = formatTimeNs(nowNs() - BigInt(startedMsAgo) * 1_000_000n);
-    let record = { id: 'x', spec: { process: { healthcheck: inPeriod } }, state: { pid: 1, startedAt, health: starting } } as unknown as ContainerRecord;
+    let record = {
+      id: 'x',
+      spec: { process: { healthcheck: inPeriod } },
+      state: { pid: 1, startedAt, health: starting },
+    } as unknown as ContainerRecord;
     const change = async (_id: string, next: (now: ContainerRecord) => HealthState | undefined): Promise<void> => {
       record = { ...record, state: { ...record.state, health: next(record) ?? record.state.health } };
     };
-    const monitor = new HealthMonitor({ probe: async () => ({ exitCode: 1, output: '' }), record: () => record, change, nowNs });
+    const monitor = new HealthMonitor({
+      probe: async () => ({ exitCode: 1, output: '' }),
+      record: () => record,
+      change,
+      nowNs,
+    });
     monitor.watch(record);
     wallMs += stepMs;
     for (let probes = 0; probes < 5; probes++) {

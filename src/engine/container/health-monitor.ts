@@ -17,7 +17,11 @@ const MAX_COMPLAINT_CHARACTERS = 4096;
 
 export interface ProbeRunner {
   /** Runs the probe to its end, or kills it after the timeout; `output` is the beginning of what it printed. */
-  probe(record: ContainerRecord, cmd: readonly string[], timeoutMs: number): Promise<{ exitCode: number; output: string }>;
+  probe(
+    record: ContainerRecord,
+    cmd: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ exitCode: number; output: string }>;
   record(id: string): ContainerRecord | undefined;
   /**
    * Keeps what `next` makes of the record as it is when nobody else works on the container, and tells the world when `status` changed.
@@ -70,7 +74,10 @@ export class HealthMonitor {
     const starting = record.state.health?.status === 'starting' && this.#inStartPeriod(record.id);
     const intervalMs = check.intervalNs / NS_PER_MS || DEFAULT_MS;
     const startIntervalMs = check.startIntervalNs / NS_PER_MS || DEFAULT_START_INTERVAL_MS;
-    const timer = afterMs(Math.max(MIN_INTERVAL_MS, starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs), () => void this.#run(record.id, check));
+    const timer = afterMs(
+      Math.max(MIN_INTERVAL_MS, starting && check.startPeriodNs > 0 ? startIntervalMs : intervalMs),
+      () => void this.#run(record.id, check),
+    );
     this.#timers.set(record.id, timer);
   }
 
@@ -85,7 +92,12 @@ export class HealthMonitor {
     const result = await runner
       .probe(record, probeCommand(record)!, timeoutMs)
       .catch((error: unknown) => ({ exitCode: -1, output: errorMessage(error).slice(0, MAX_COMPLAINT_CHARACTERS) }));
-    const probe: HealthProbe = { start, end: formatTimeNs(runner.nowNs()), exitCode: result.exitCode, output: result.output };
+    const probe: HealthProbe = {
+      start,
+      end: formatTimeNs(runner.nowNs()),
+      exitCode: result.exitCode,
+      output: result.output,
+    };
     await runner.change(id, (now) => {
       // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
       if (this.#timers.get(id) !== timer || !now.state.health || now.state.pid === 0) return undefined;

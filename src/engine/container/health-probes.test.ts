@@ -10,9 +10,22 @@ import { ContainerTable } from './container-table.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { healthProbes } from './health-probes.ts';
 
-const healthcheck = { test: ['CMD', 'true'], intervalNs: 1e9, timeoutNs: 0, startPeriodNs: 0, startIntervalNs: 0, retries: 1 };
+const healthcheck = {
+  test: ['CMD', 'true'],
+  intervalNs: 1e9,
+  timeoutNs: 0,
+  startPeriodNs: 0,
+  startIntervalNs: 0,
+  retries: 1,
+};
 const healthy: HealthState = { status: 'healthy', failingStreak: 0, log: [] };
-const record = { id: 'id', name: 'web', links: [], spec: { image: 'i', labels: {}, process: { healthcheck } }, state: { status: 'running', pid: 7, startedAt: 'now', health: healthy } } as unknown as ContainerRecord;
+const record = {
+  id: 'id',
+  name: 'web',
+  links: [],
+  spec: { image: 'i', labels: {}, process: { healthcheck } },
+  state: { status: 'running', pid: 7, startedAt: 'now', health: healthy },
+} as unknown as ContainerRecord;
 
 const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -21,14 +34,22 @@ async function watched(t: import('node:test').TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const told: string[] = [];
   const stored: string[] = [];
-  const store = { values: () => [], commit: async (changes: readonly { value: ContainerRecord }[]) => void stored.push(changes[0]!.value.state.health!.status) };
+  const store = {
+    values: () => [],
+    commit: async (changes: readonly { value: ContainerRecord }[]) =>
+      void stored.push(changes[0]!.value.state.health!.status),
+  };
   const containers = new ContainerTable(store as unknown as Store);
   await containers.add(record);
   const events = new EventBus(systemClock);
   events.listen(({ action }) => told.push(action));
-  const network = { setHealth: async (_id: string, isHealthy: boolean) => void told.push(`dns: ${isHealthy ? 'healthy' : 'unhealthy'}`) };
+  const network = {
+    setHealth: async (_id: string, isHealthy: boolean) => void told.push(`dns: ${isHealthy ? 'healthy' : 'unhealthy'}`),
+  };
   const exec = async () => ({ pid: 8, session: { output: [] }, exited: Promise.resolve(1), kill: () => {} });
-  const monitor = new HealthMonitor(healthProbes({ containers, network, events, clock: systemClock, log: silentLog, exec: exec as never }));
+  const monitor = new HealthMonitor(
+    healthProbes({ containers, network, events, clock: systemClock, log: silentLog, exec: exec as never }),
+  );
   t.after(() => monitor.forgetAll());
   monitor.watch(record);
   const probe = async (): Promise<void> => {

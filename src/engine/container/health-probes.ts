@@ -21,7 +21,12 @@ export interface ProbeNeeds {
   readonly events: EventBus;
   readonly clock: Clock;
   readonly log: Log;
-  exec(record: ContainerRecord, execId: string, spec: ExecSpec, options: { attach: boolean; consoleSize: null; startTimeoutMs: number }): Promise<ExecHandle>;
+  exec(
+    record: ContainerRecord,
+    execId: string,
+    spec: ExecSpec,
+    options: { attach: boolean; consoleSize: null; startTimeoutMs: number },
+  ): Promise<ExecHandle>;
 }
 
 export function healthProbes(needs: ProbeNeeds): ProbeRunner {
@@ -29,7 +34,19 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
     nowNs: () => needs.clock.nowNs(),
     record: (id) => needs.containers.get(id),
     async probe(record, cmd, timeoutMs) {
-      const spec = { cmd, env: [], user: '', workingDir: '', tty: false, privileged: false, attachStdin: false, attachStdout: true, attachStderr: true, detachKeys: '', consoleSize: null };
+      const spec = {
+        cmd,
+        env: [],
+        user: '',
+        workingDir: '',
+        tty: false,
+        privileged: false,
+        attachStdin: false,
+        attachStdout: true,
+        attachStderr: true,
+        detachKeys: '',
+        consoleSize: null,
+      };
       // The time runs from here: a runtime that hangs is a probe that does.
       let late = false;
       let handle: ExecHandle | undefined;
@@ -37,9 +54,16 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         late = true;
         void handle?.kill(9);
       });
-      const exceeded = (output: string) => ({ exitCode: -1, output: `Health check exceeded timeout (${timeoutMs}ms): ${output}` });
+      const exceeded = (output: string) => ({
+        exitCode: -1,
+        output: `Health check exceeded timeout (${timeoutMs}ms): ${output}`,
+      });
       try {
-        handle = await needs.exec(record, newId(), spec, { attach: true, consoleSize: null, startTimeoutMs: timeoutMs });
+        handle = await needs.exec(record, newId(), spec, {
+          attach: true,
+          consoleSize: null,
+          startTimeoutMs: timeoutMs,
+        });
         const said = new CappedText(MAX_OUTPUT_BYTES);
         for await (const { data } of handle.session!.output) said.push(data);
         const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
@@ -62,7 +86,8 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         const record = held.update((now) => ({ ...now, state: { ...now.state, health } }));
         if (health.status === before) return;
         publishContainerEvent(needs.events, record, `health_status: ${health.status}`);
-        const warn = (what: string) => (error: unknown) => needs.log.warn({ container: id, error: errorMessage(error) }, what);
+        const warn = (what: string) => (error: unknown) =>
+          needs.log.warn({ container: id, error: errorMessage(error) }, what);
         // Not waited for: a resolver that does not answer must not keep the lock.
         void needs.network.setHealth(id, health.status !== 'unhealthy').catch(warn('names of an unhealthy container'));
         await held.save().catch(warn('saving a health state'));

@@ -5,12 +5,39 @@ import type { ImageConfig } from '../../model/image.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings, processEnvironment } from './image-defaults.ts';
 
 const image: ImageConfig = {
-  user: 'app', env: ['PATH=/opt/bin', 'A=image'], entrypoint: ['/entry'], cmd: ['serve'], workingDir: '/srv', exposedPorts: ['80/tcp'],
-  volumes: ['/data'], labels: { a: '1', b: '2' }, stopSignal: 'SIGQUIT', healthcheck: null, shell: null, onBuild: null,
+  user: 'app',
+  env: ['PATH=/opt/bin', 'A=image'],
+  entrypoint: ['/entry'],
+  cmd: ['serve'],
+  workingDir: '/srv',
+  exposedPorts: ['80/tcp'],
+  volumes: ['/data'],
+  labels: { a: '1', b: '2' },
+  stopSignal: 'SIGQUIT',
+  healthcheck: null,
+  shell: null,
+  onBuild: null,
 };
-const bare = { user: '', env: [], cmd: null, entrypoint: null, workingDir: '', stopSignal: '', healthcheck: null, hostname: 'box', tty: false } as unknown as ProcessSpec;
+const bare = {
+  user: '',
+  env: [],
+  cmd: null,
+  entrypoint: null,
+  workingDir: '',
+  stopSignal: '',
+  healthcheck: null,
+  hostname: 'box',
+  tty: false,
+} as unknown as ProcessSpec;
 const spec = (process: Partial<ProcessSpec>): ContainerSpec =>
-  ({ labels: { b: 'own' }, volumes: [], shell: null, onBuild: null, process: { ...bare, ...process }, connection: { exposedPorts: ['90/udp'] } }) as unknown as ContainerSpec;
+  ({
+    labels: { b: 'own' },
+    volumes: [],
+    shell: null,
+    onBuild: null,
+    process: { ...bare, ...process },
+    connection: { exposedPorts: ['90/udp'] },
+  }) as unknown as ContainerSpec;
 const words = (process: Partial<ProcessSpec>): string[] => {
   const { path, args } = commandOf(mergeImage(spec(process), image).process);
   return [path, ...args];
@@ -19,14 +46,23 @@ const words = (process: Partial<ProcessSpec>): string[] => {
 test('ports of an image have one form, and what is no port is left out and told', () => {
   const odd = { ...image, exposedPorts: ['80', '443/TCP', 'x', '', '70000/tcp', '80-90/tcp', '5/foo', '80/tcp'] };
   assert.deepEqual(mergeImage(spec({}), odd).connection.exposedPorts, ['90/udp', '80/tcp', '443/tcp']);
-  assert.deepEqual(oddPortWarnings(odd), ['The image exposes what is no port, which is left out: "x", "", "70000/tcp", "80-90/tcp", "5/foo"']);
+  assert.deepEqual(oddPortWarnings(odd), [
+    'The image exposes what is no port, which is left out: "x", "", "70000/tcp", "80-90/tcp", "5/foo"',
+  ]);
   assert.deepEqual(oddPortWarnings(image), []);
 });
 
 test('an image that has a megabyte to say about its containers is refused by name, with its size and the bound', () => {
   checkImageShare('app', { ...image, labels: { note: 'x'.repeat(1_000_000) } });
-  for (const large of [{ labels: { note: 'ü'.repeat(600_000) } }, { env: Array.from({ length: 20_000 }, (_, n) => `VARIABLE_${n}=${'x'.repeat(50)}`) }, { cmd: ['x'.repeat(1_100_000)] }]) {
-    assert.throws(() => checkImageShare('app:latest', { ...image, ...large }), /image app:latest .* is 1\d{6} bytes long: .* at most 1048576/);
+  for (const large of [
+    { labels: { note: 'ü'.repeat(600_000) } },
+    { env: Array.from({ length: 20_000 }, (_, n) => `VARIABLE_${n}=${'x'.repeat(50)}`) },
+    { cmd: ['x'.repeat(1_100_000)] },
+  ]) {
+    assert.throws(
+      () => checkImageShare('app:latest', { ...image, ...large }),
+      /image app:latest .* is 1\d{6} bytes long: .* at most 1048576/,
+    );
   }
 });
 
@@ -47,9 +83,12 @@ test("a command replaces the image's command; an entrypoint drops it; an empty e
   assert.throws(() => commandOf({ ...bare }), /no command specified/);
 });
 
-test('link variables stand behind the engine\'s own and before HOME; the user wins in place', () => {
+test("link variables stand behind the engine's own and before HOME; the user wins in place", () => {
   const process = { ...bare, env: ['A=own', 'DB_PORT=mine', 'HOSTNAME'] };
   assert.deepEqual(processEnvironment(process, ['DB_PORT=tcp://1.2.3.4:1', 'DB_NAME=/web/db']), [
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'DB_PORT=mine', 'DB_NAME=/web/db', 'A=own',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'DB_PORT=mine',
+    'DB_NAME=/web/db',
+    'A=own',
   ]);
 });

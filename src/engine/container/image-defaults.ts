@@ -34,13 +34,23 @@ export function mergeImage(spec: ContainerSpec, image: ImageConfig): ContainerSp
 
 /** In the form that all compare: '80' is '80/tcp'. What is no port is left out: nobody could connect to it, and it must not keep a container from starting. */
 function exposedPorts(image: ImageConfig): string[] {
-  return image.exposedPorts.map(tryParsePort).filter((port) => port !== undefined).map(formatPort);
+  return image.exposedPorts
+    .map(tryParsePort)
+    .filter((port) => port !== undefined)
+    .map(formatPort);
 }
 
 /** Said when a container is made of it. */
 export function oddPortWarnings(image: ImageConfig): string[] {
   const odd = image.exposedPorts.filter((text) => tryParsePort(text) === undefined);
-  return odd.length === 0 ? [] : [`The image exposes what is no port, which is left out: ${odd.slice(0, 10).map((text) => JSON.stringify(text.slice(0, 40))).join(', ')}`];
+  return odd.length === 0
+    ? []
+    : [
+        `The image exposes what is no port, which is left out: ${odd
+          .slice(0, 10)
+          .map((text) => JSON.stringify(text.slice(0, 40)))
+          .join(', ')}`,
+      ];
 }
 
 function mergeProcess(process: ProcessSpec, image: ImageConfig): ProcessSpec {

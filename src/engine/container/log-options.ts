@@ -3,7 +3,14 @@ import { invalid, type CausewayError } from '../../base/errors.ts';
 
 type LogOptions = Readonly<Record<string, string>>;
 
-const SCALES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4, p: 1024 ** 5 };
+const SCALES: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1024,
+  m: 1024 ** 2,
+  g: 1024 ** 3,
+  t: 1024 ** 4,
+  p: 1024 ** 5,
+};
 
 /** Undefined: without end. @throws invalid */
 export function logMaxBytes(options: LogOptions): number | undefined {

@@ -17,7 +17,9 @@ export function joinTargets(containers: Pick<ContainerTable, 'find'>, record: Co
   if (ipcMode.startsWith('container:')) {
     const other = runningContainer(containers, record, ipcMode, 'IPC');
     if (other.spec.host.ipcMode === 'private' || other.spec.host.ipcMode === 'none') {
-      throw invalid(`cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+      throw invalid(
+        `cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
     }
     ipc = { path: `/proc/${other.state.pid}/ns/ipc` };
   }
@@ -28,7 +30,12 @@ export function joinTargets(containers: Pick<ContainerTable, 'find'>, record: Co
   return { ipc, pid, uts: utsMode === 'host' ? 'host' : 'private' };
 }
 
-function runningContainer(containers: Pick<ContainerTable, 'find'>, record: ContainerRecord, mode: string, kind: string): ContainerRecord {
+function runningContainer(
+  containers: Pick<ContainerTable, 'find'>,
+  record: ContainerRecord,
+  mode: string,
+  kind: string,
+): ContainerRecord {
   const ref = mode.slice('container:'.length);
   const other = containers.find(ref);
   if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);

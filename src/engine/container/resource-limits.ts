@@ -4,10 +4,14 @@ import type { ResourceSpec } from '../../model/resources.ts';
 /** What a change may not ask for beside what is there already. @throws invalid, in Docker's words */
 export function checkTogether(before: ResourceSpec, changes: Partial<ResourceSpec>): void {
   const { nanoCpus = 0, cpuPeriodUs = 0, cpuQuotaUs = 0, memoryBytes = 0, memorySwapBytes = 0 } = changes;
-  if (before.nanoCpus > 0 && cpuPeriodUs > 0) throw invalid('Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set');
-  if (before.nanoCpus > 0 && cpuQuotaUs > 0) throw invalid('Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set');
-  if (nanoCpus > 0 && before.cpuQuotaUs > 0) throw invalid('Conflicting options: NanoCPUs cannot be updated as CPU Quota has already been set');
-  if (nanoCpus > 0 && before.cpuPeriodUs > 0) throw invalid('Conflicting options: NanoCPUs cannot be updated as CPU Period has already been set');
+  if (before.nanoCpus > 0 && cpuPeriodUs > 0)
+    throw invalid('Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set');
+  if (before.nanoCpus > 0 && cpuQuotaUs > 0)
+    throw invalid('Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set');
+  if (nanoCpus > 0 && before.cpuQuotaUs > 0)
+    throw invalid('Conflicting options: NanoCPUs cannot be updated as CPU Quota has already been set');
+  if (nanoCpus > 0 && before.cpuPeriodUs > 0)
+    throw invalid('Conflicting options: NanoCPUs cannot be updated as CPU Period has already been set');
   const memory = memoryBytes || before.memoryBytes;
   const swap = memorySwapBytes || before.memorySwapBytes;
   if (swap <= 0) return;

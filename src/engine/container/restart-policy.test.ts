@@ -17,12 +17,18 @@ test('each policy restarts what it promises to', () => {
 });
 
 test('what the user stopped stays stopped', () => {
-  for (const name of ['always', 'unless-stopped', 'on-failure'] as const) assert.equal(shouldRestart(policy(name), exit(1, 0, true)), false);
+  for (const name of ['always', 'unless-stopped', 'on-failure'] as const)
+    assert.equal(shouldRestart(policy(name), exit(1, 0, true)), false);
 });
 
 test('with the daemon, always starts what was stopped and unless-stopped does not', () => {
   const record = (name: RestartPolicy['name'], stoppedByUser: boolean, status = 'exited') =>
-    ({ spec: { host: { restartPolicy: policy(name) } }, stoppedByUser, state: { status, exitCode: 0 }, restartCount: 0 }) as unknown as ContainerRecord;
+    ({
+      spec: { host: { restartPolicy: policy(name) } },
+      stoppedByUser,
+      state: { status, exitCode: 0 },
+      restartCount: 0,
+    }) as unknown as ContainerRecord;
   assert.equal(shouldStartWithDaemon(record('always', true)), true);
   assert.equal(shouldStartWithDaemon(record('unless-stopped', true)), false);
   assert.equal(shouldStartWithDaemon(record('unless-stopped', false)), true);

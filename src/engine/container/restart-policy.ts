@@ -7,7 +7,10 @@ const LONGEST_DELAY_MS = 60_000;
 const STEADY_MS = 10_000;
 
 /** `exitCode` of the run that ended; `restartCount` of restarts so far. */
-export function shouldRestart(policy: RestartPolicy, exit: { exitCode: number; stoppedByUser: boolean; restartCount: number }): boolean {
+export function shouldRestart(
+  policy: RestartPolicy,
+  exit: { exitCode: number; stoppedByUser: boolean; restartCount: number },
+): boolean {
   if (exit.stoppedByUser) return false;
   if (policy.name === 'always' || policy.name === 'unless-stopped') return true;
   if (policy.name !== 'on-failure' || exit.exitCode === 0) return false;
@@ -20,8 +23,12 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
   if (record.state.status === 'created') return false;
   if (policy.name === 'always') return true;
   if (policy.name === 'unless-stopped') return !record.stoppedByUser;
-  return policy.name === 'on-failure' && !record.stoppedByUser && record.state.exitCode !== 0 &&
-    (policy.maximumRetryCount === 0 || record.restartCount < policy.maximumRetryCount);
+  return (
+    policy.name === 'on-failure' &&
+    !record.stoppedByUser &&
+    record.state.exitCode !== 0 &&
+    (policy.maximumRetryCount === 0 || record.restartCount < policy.maximumRetryCount)
+  );
 }
 
 /** Timers of containers that wait to be started again; the delay doubles with each quick failure. */

@@ -63,7 +63,8 @@ export class RunFiles {
   shareMemory(record: ContainerRecord, undo: UndoStack): string | null {
     const { config, containers, mounts } = this.#needs;
     const { ipcMode, shmSizeBytes } = record.spec.host;
-    if (ipcMode.startsWith('container:')) return sharedMemoryOf(config, containers.find(ipcMode.slice('container:'.length)).id);
+    if (ipcMode.startsWith('container:'))
+      return sharedMemoryOf(config, containers.find(ipcMode.slice('container:'.length)).id);
     if (ipcMode !== 'shareable') return null;
     const directory = sharedMemoryOf(config, record.id);
     mounts.mountSharedMemory(directory, shmSizeBytes);
@@ -84,15 +85,24 @@ export class RunFiles {
       const type = options['type'] ?? 'none';
       if (type === 'tmpfs') return { ...mount, type: 'tmpfs', source: '', tmpfsOptions: options['o'] ?? '' };
       if (type === 'none' || type === 'bind') return { ...mount, type: 'bind', source: device };
-      throw notImplemented(`error while mounting volume '${mount.name}': volumes of type ${type} are not supported: use type none with o=bind, or tmpfs`);
+      throw notImplemented(
+        `error while mounting volume '${mount.name}': volumes of type ${type} are not supported: use type none with o=bind, or tmpfs`,
+      );
     });
   }
 
   async #answeringSources(record: ContainerRecord, mounts: readonly MountPoint[]): Promise<ReadonlySet<string>> {
     const { sources: host, volumes } = this.#needs;
     const sources = mounts.filter(({ type }) => type !== 'tmpfs').map((mount) => subpathOf(mount, volumes).source);
-    await Promise.all(mounts.map((mount) => subpathOf(mount, volumes)).filter(({ subpath }) => subpath !== '').map(({ source }) => host.lookThrough(source)));
-    const devices = record.spec.host.resources.devices.map(({ pathOnHost }) => pathOnHost).filter((path) => isAbsolute(path) && !path.startsWith('/dev/'));
+    await Promise.all(
+      mounts
+        .map((mount) => subpathOf(mount, volumes))
+        .filter(({ subpath }) => subpath !== '')
+        .map(({ source }) => host.lookThrough(source)),
+    );
+    const devices = record.spec.host.resources.devices
+      .map(({ pathOnHost }) => pathOnHost)
+      .filter((path) => isAbsolute(path) && !path.startsWith('/dev/'));
     return new Set(await host.filesAmong([...new Set([...sources, ...devices])]));
   }
 }

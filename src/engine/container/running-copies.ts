@@ -16,6 +16,7 @@ export class RunningCopies {
   }
 
   interrupt(id: string): void {
-    for (const stream of this.#streams.get(id) ?? []) stream.destroy(conflict(`container ${id} is being removed: the copy is not complete`));
+    for (const stream of this.#streams.get(id) ?? [])
+      stream.destroy(conflict(`container ${id} is being removed: the copy is not complete`));
   }
 }

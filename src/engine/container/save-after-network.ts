@@ -15,9 +15,13 @@ export async function saveAfterNetwork(needs: SettleNeeds, held: Held, change: R
   } catch (error) {
     const record = held.update(change);
     needs.log.warn({ container: id, error: errorMessage(error) }, 'a change of a container cannot be stored just now');
-    const again = (): Promise<void> =>
-      needs.containers.lockedEvenIfGone(id, async (now) => void (await now?.save()));
-    tryAgainLater(again, (last) => needs.log.error({ container: id, error: errorMessage(last) }, 'a change of a container is not stored: the next start of the daemon takes it from its network'));
+    const again = (): Promise<void> => needs.containers.lockedEvenIfGone(id, async (now) => void (await now?.save()));
+    tryAgainLater(again, (last) =>
+      needs.log.error(
+        { container: id, error: errorMessage(last) },
+        'a change of a container is not stored: the next start of the daemon takes it from its network',
+      ),
+    );
     return record;
   }
 }

@@ -11,7 +11,12 @@ export interface SettleNeeds {
 }
 
 /** One part of it. The others follow whatever becomes of it, and what failed is tried again, unless the container runs by then; it may be gone by then. */
-export async function settlePart(needs: SettleNeeds, held: Held, what: string, part: (held: Held | undefined) => unknown): Promise<void> {
+export async function settlePart(
+  needs: SettleNeeds,
+  held: Held,
+  what: string,
+  part: (held: Held | undefined) => unknown,
+): Promise<void> {
   const { id } = held;
   try {
     await part(held);
@@ -21,6 +26,11 @@ export async function settlePart(needs: SettleNeeds, held: Held, what: string, p
       needs.containers.lockedEvenIfGone(id, async (now) => {
         if (!now || now.record.state.pid === 0) await part(now);
       });
-    tryAgainLater(again, (last) => needs.log.error({ container: id, error: errorMessage(last) }, `${what} failed; it is completed when the daemon starts again`));
+    tryAgainLater(again, (last) =>
+      needs.log.error(
+        { container: id, error: errorMessage(last) },
+        `${what} failed; it is completed when the daemon starts again`,
+      ),
+    );
   }
 }

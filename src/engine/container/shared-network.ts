@@ -21,11 +21,18 @@ export interface ReleaseNeeds {
 const MAX_STEPS = 32; // of containers that share from containers that share; more is a ring
 
 /** The container whose network it is in the end, which may be gone. Undefined for one that shares nobody's. */
-export function networkOwnerId(containers: Pick<ContainerTable, 'tryFind'>, record: ContainerRecord): string | undefined {
+export function networkOwnerId(
+  containers: Pick<ContainerTable, 'tryFind'>,
+  record: ContainerRecord,
+): string | undefined {
   if (record.state.pid !== 0 && record.networkOwnerId !== undefined) return record.networkOwnerId;
   let owner: string | undefined;
   let next: ContainerRecord | undefined = record;
-  for (let step = 0; next && step < MAX_STEPS && networkModeKind(next.spec.connection.networkMode) === 'container'; step++) {
+  for (
+    let step = 0;
+    next && step < MAX_STEPS && networkModeKind(next.spec.connection.networkMode) === 'container';
+    step++
+  ) {
     owner = joinedContainerRef(next.spec.connection.networkMode);
     next = containers.tryFind(owner);
     owner = next?.id ?? owner;
@@ -35,7 +42,9 @@ export function networkOwnerId(containers: Pick<ContainerTable, 'tryFind'>, reco
 
 /** Running containers that share this one's network. */
 export function sharersOf(containers: Containers, id: string): ContainerRecord[] {
-  return containers.all().filter((record) => record.state.pid !== 0 && record.id !== id && networkOwnerId(containers, record) === id);
+  return containers
+    .all()
+    .filter((record) => record.state.pid !== 0 && record.id !== id && networkOwnerId(containers, record) === id);
 }
 
 /** The end of a container's own networking; what others need of it is kept. */
@@ -48,7 +57,9 @@ export async function releaseNetwork(needs: ReleaseNeeds, record: ContainerRecor
   await network.park(id);
   // Somebody may have ended meanwhile who would have released it.
   if (sharersOf(containers, id).length === 0) await network.releaseParked(id);
-  if (lost) for (const sharer of sharers) publishContainerEvent(events, sharer, 'network_lost', { container: id, containerName: record.name });
+  if (lost)
+    for (const sharer of sharers)
+      publishContainerEvent(events, sharer, 'network_lost', { container: id, containerName: record.name });
 }
 
 /** To be called when one that shared a network has ended. */
@@ -59,5 +70,6 @@ export async function sharerEnded(needs: ReleaseNeeds, record: ContainerRecord):
 
 /** The owner of the network runs again. */
 export function publishNetworkBack(needs: Omit<ReleaseNeeds, 'network'>, owner: ContainerRecord): void {
-  for (const sharer of sharersOf(needs.containers, owner.id)) publishContainerEvent(needs.events, sharer, 'network_back', { container: owner.id, containerName: owner.name });
+  for (const sharer of sharersOf(needs.containers, owner.id))
+    publishContainerEvent(needs.events, sharer, 'network_back', { container: owner.id, containerName: owner.name });
 }

@@ -45,7 +45,11 @@ export function checkLinks(containers: Containers, record: ContainerRecord): Lin
   return linked;
 }
 
-export function joinRequest(config: Pick<EngineConfig, 'dataRoot'>, record: ContainerRecord, linked: readonly LinkedSource[]): JoinRequest {
+export function joinRequest(
+  config: Pick<EngineConfig, 'dataRoot'>,
+  record: ContainerRecord,
+  linked: readonly LinkedSource[],
+): JoinRequest {
   const { connection, process, host } = record.spec;
   const paths = containerPaths(config.dataRoot, record.id);
   const kind = networkModeKind(connection.networkMode);
@@ -55,7 +59,12 @@ export function joinRequest(config: Pick<EngineConfig, 'dataRoot'>, record: Cont
     hostname: process.hostname,
     domainname: process.domainname,
     // Disconnected from the network that is none, it can be connected to others.
-    mode: kind === 'host' ? 'host' : kind === 'none' && record.connections.some(({ networkName }) => networkName === 'none') ? 'none' : 'networks',
+    mode:
+      kind === 'host'
+        ? 'host'
+        : kind === 'none' && record.connections.some(({ networkName }) => networkName === 'none')
+          ? 'none'
+          : 'networks',
     connections: record.connections,
     exposedPorts: connection.exposedPorts.map(parsePort),
     portBindings: connection.portBindings,
@@ -64,7 +73,11 @@ export function joinRequest(config: Pick<EngineConfig, 'dataRoot'>, record: Cont
     dnsSearch: connection.dnsSearch,
     dnsOptions: connection.dnsOptions,
     extraHosts: connection.extraHosts,
-    links: linked.map(({ link, source }) => ({ ...link, sourceName: source.name, ports: source.spec.connection.exposedPorts.map(parsePort) })),
+    links: linked.map(({ link, source }) => ({
+      ...link,
+      sourceName: source.name,
+      ports: source.spec.connection.exposedPorts.map(parsePort),
+    })),
     macAddress: connection.macAddress,
     sysctls: Object.fromEntries(Object.entries(host.sysctls).filter(([name]) => name.startsWith('net.'))),
     files: { hosts: paths.hosts, resolvConf: paths.resolvConf, hostname: paths.hostname },
@@ -83,8 +96,13 @@ export function sharing(record: ContainerRecord, owner: ContainerRecord): Contai
   const { process, connection } = record.spec;
   const { hostname, domainname } = owner.spec.process;
   const named = joinedContainerRef(connection.networkMode);
-  const networkMode = owner.id.startsWith(named) || owner.name === named ? `container:${owner.id}` : connection.networkMode;
-  return { ...record, networkOwnerId: owner.id, spec: { ...record.spec, process: { ...process, hostname, domainname }, connection: { ...connection, networkMode } } };
+  const networkMode =
+    owner.id.startsWith(named) || owner.name === named ? `container:${owner.id}` : connection.networkMode;
+  return {
+    ...record,
+    networkOwnerId: owner.id,
+    spec: { ...record.spec, process: { ...process, hostname, domainname }, connection: { ...connection, networkMode } },
+  };
 }
 
 function runningJoined(containers: Containers, record: ContainerRecord, ref: string): ContainerRecord {
@@ -92,10 +110,14 @@ function runningJoined(containers: Containers, record: ContainerRecord, ref: str
   if (!joined) throw notFound(`joining network namespace of container: No such container: ${ref}`);
   if (joined.id === record.id) throw invalid('cannot join own network namespace');
   if (joined.state.status === 'restarting') {
-    throw conflict(`cannot join network namespace of container: Container ${ref} is restarting, wait until the container is running`);
+    throw conflict(
+      `cannot join network namespace of container: Container ${ref} is restarting, wait until the container is running`,
+    );
   }
   if (joined.state.status !== 'running' && joined.state.status !== 'paused') {
-    throw conflict(`cannot join network namespace of a non running container: container ${joined.name} is ${joined.state.status}`);
+    throw conflict(
+      `cannot join network namespace of a non running container: container ${joined.name} is ${joined.state.status}`,
+    );
   }
   return joined;
 }
@@ -103,6 +125,7 @@ function runningJoined(containers: Containers, record: ContainerRecord, ref: str
 /** The namespace of the joined container; null where that one is on the host's network. */
 export function joinedNetns(network: Pick<RunNetwork, 'sandbox'>, joined: ContainerRecord): string | null {
   const sandbox = network.sandbox(joined.id);
-  if (!sandbox) throw conflict(`cannot join network namespace of a non running container: container ${joined.name} has none`);
+  if (!sandbox)
+    throw conflict(`cannot join network namespace of a non running container: container ${joined.name} has none`);
   return sandbox.mode === 'host' ? null : sandbox.netns;
 }

@@ -32,7 +32,15 @@ export async function createExec(needs: CreateExecNeeds, ref: string, spec: Exec
   const record = runningContainer(needs, ref);
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
   await execUser(record, spec); // an unknown user is refused now, not when it is started
-  const entry: ExecEntry = { id: newId(), containerId: record.id, spec, started: false, exitCode: null, pid: 0, handle: null };
+  const entry: ExecEntry = {
+    id: newId(),
+    containerId: record.id,
+    spec,
+    started: false,
+    exitCode: null,
+    pid: 0,
+    handle: null,
+  };
   needs.execs.add(entry);
   publishContainerEvent(needs.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
   return entry.id;
@@ -41,7 +49,8 @@ export async function createExec(needs: CreateExecNeeds, ref: string, spec: Exec
 function runningContainer(needs: { readonly containers: Pick<ContainerTable, 'find'> }, ref: string): ContainerRecord {
   const record = needs.containers.find(ref);
   if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before exec`);
-  if (record.state.status === 'restarting') throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
+  if (record.state.status === 'restarting')
+    throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
   return record;
 }
@@ -57,7 +66,10 @@ export async function startExec(
   let handle: ExecHandle;
   try {
     record = runningContainer(needs, entry.containerId);
-    handle = await runExec(needs, record, entry.id, entry.spec, { attach: !options.detach, consoleSize: options.consoleSize ?? entry.spec.consoleSize });
+    handle = await runExec(needs, record, entry.id, entry.spec, {
+      attach: !options.detach,
+      consoleSize: options.consoleSize ?? entry.spec.consoleSize,
+    });
   } catch (error) {
     // Docker's exit codes for what could not be started.
     entry.exitCode = error instanceof StartError && error.exitCode === 127 ? 127 : 126;
@@ -69,7 +81,10 @@ export async function startExec(
   void handle.exited.then((exitCode) => {
     entry.exitCode = exitCode;
     entry.handle = null;
-    publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, 'exec_die', { execID: id, exitCode: String(exitCode) });
+    publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, 'exec_die', {
+      execID: id,
+      exitCode: String(exitCode),
+    });
   });
   return handle.session && endingAfter(handle.session, handle.exited);
 }
@@ -113,12 +128,22 @@ export async function runExec(
     privileged: spec.privileged,
     consoleSize: options.consoleSize,
   });
-  return needs.runtime.exec(record.id, execId, { process, tty: spec.tty, stdin: spec.attachStdin, attach: options.attach, ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }) });
+  return needs.runtime.exec(record.id, execId, {
+    process,
+    tty: spec.tty,
+    stdin: spec.attachStdin,
+    attach: options.attach,
+    ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),
+  });
 }
 
 function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {
   const root = join('/proc', String(record.state.pid), 'root');
-  return resolveUser(root, { user: spec.user || record.spec.process.user, groupAdd: record.spec.host.groupAdd, container: record.name });
+  return resolveUser(root, {
+    user: spec.user || record.spec.process.user,
+    groupAdd: record.spec.host.groupAdd,
+    container: record.name,
+  });
 }
 
 function mergeOver(base: readonly string[], own: readonly string[]): string[] {

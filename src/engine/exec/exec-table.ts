@@ -58,7 +58,9 @@ export class ExecTable {
 
   /** Ids of the execs that run in a container. */
   runningIn(containerId: string): string[] {
-    return [...this.#entries.values()].filter((entry) => entry.containerId === containerId && entry.handle !== null).map((entry) => entry.id);
+    return [...this.#entries.values()]
+      .filter((entry) => entry.containerId === containerId && entry.handle !== null)
+      .map((entry) => entry.id);
   }
 
   containerEnded(containerId: string): void {
@@ -75,7 +77,9 @@ export class ExecTable {
 
   /** A container that is probed for weeks must not keep every probe. */
   #forgetOldest(containerId: string): void {
-    const ended = [...this.#entries.values()].filter((entry) => entry.containerId === containerId && entry.exitCode !== null);
+    const ended = [...this.#entries.values()].filter(
+      (entry) => entry.containerId === containerId && entry.exitCode !== null,
+    );
     for (const entry of ended.slice(0, Math.max(0, ended.length - KEEP_ENDED))) this.#entries.delete(entry.id);
   }
 }

@@ -66,7 +66,11 @@ export async function listImages(needs: ImageNeeds, options: { all: boolean; fil
   return named
     .filter((image) => dangling === undefined || dangling === (image.repoTags.length === 0))
     .filter((image) => matchesLabels(image.config.labels, filters['label'] ?? []))
-    .filter((image) => before.every((other) => image.createdAt < other.createdAt) && since.every((other) => image.createdAt > other.createdAt))
+    .filter(
+      (image) =>
+        before.every((other) => image.createdAt < other.createdAt) &&
+        since.every((other) => image.createdAt > other.createdAt),
+    )
     .filter((image) => Date.parse(image.createdAt) <= untilMs)
     .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
     .map((image) => viewImage(needs, image));
@@ -93,7 +97,10 @@ export async function importImage(
 /** Who was made from an image. */
 function imageUsers(needs: ImageNeeds) {
   return (imageId: string) =>
-    needs.containers.all().filter((container) => container.imageId === imageId).map((container) => ({ id: container.id, running: isUp(container) }));
+    needs.containers
+      .all()
+      .filter((container) => container.imageId === imageId)
+      .map((container) => ({ id: container.id, running: isUp(container) }));
 }
 
 export async function removeImage(
@@ -110,17 +117,27 @@ export async function removeImage(
   return result;
 }
 
-export async function pruneImages(needs: ImageNeeds, filters: Filters): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }> {
-  for (const name of Object.keys(filters)) if (!['dangling', 'until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
+export async function pruneImages(
+  needs: ImageNeeds,
+  filters: Filters,
+): Promise<{ deleted: { untagged?: string; deleted?: string }[]; spaceReclaimedBytes: number }> {
+  for (const name of Object.keys(filters))
+    if (!['dangling', 'until', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);
   const danglingOnly = booleanFilter(filters, 'dangling') !== false;
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const labelled = (image: ImageRecord): boolean =>
-    matchesLabels(image.config.labels, filters['label'] ?? []) && lacksLabels(image.config.labels, filters['label!'] ?? []);
+    matchesLabels(image.config.labels, filters['label'] ?? []) &&
+    lacksLabels(image.config.labels, filters['label!'] ?? []);
   const { removed: deleted, spaceReclaimedBytes } = needs.images.prune({
     all: !danglingOnly,
     accept: (image) => Date.parse(image.createdAt) <= untilMs && labelled(image),
     users: imageUsers(needs),
   });
-  needs.events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+  needs.events.publish({
+    type: 'image',
+    action: 'prune',
+    actorId: '',
+    attributes: { reclaimed: String(spaceReclaimedBytes) },
+  });
   return { deleted, spaceReclaimedBytes };
 }

@@ -19,10 +19,11 @@ test('patterns match as path.Match does', async () => {
     ['a-c/d', 'a-c/d', true],
     ['[a\\-c]', '-', true],
     [`${'*a'.repeat(30)}c`, `${'a'.repeat(200)}b`, false],
-  ] as const) assert.equal((await anyNamePattern([pattern]))(name), matches, `${pattern} ${name}`);
+  ] as const)
+    assert.equal((await anyNamePattern([pattern]))(name), matches, `${pattern} ${name}`);
 });
 
-test('what is wrong in a pattern is refused as the client\'s fault', async () => {
+test("what is wrong in a pattern is refused as the client's fault", async () => {
   for (const pattern of ['[z-a]', '[', '[]', '[]a]', '[-]', '[x-]', '[a', 'a\\', '[a-', '[^']) {
     await assert.rejects(anyNamePattern([pattern]), { kind: 'invalid', message: 'syntax error in pattern' }, pattern);
   }

@@ -27,7 +27,16 @@ export interface NameInspector {
 interface ResolverZone {
   readonly id: string;
   readonly ttlS: number;
-  readonly names: Readonly<Record<string, { readonly a: readonly string[]; readonly aaaa: readonly string[]; readonly services?: readonly { service: string; target: string; port: number }[] }>>;
+  readonly names: Readonly<
+    Record<
+      string,
+      {
+        readonly a: readonly string[];
+        readonly aaaa: readonly string[];
+        readonly services?: readonly { service: string; target: string; port: number }[];
+      }
+    >
+  >;
   readonly ptr: Readonly<Record<string, string>>;
 }
 
@@ -35,13 +44,23 @@ interface ResolverView {
   readonly id: string;
   readonly networks: readonly string[];
   readonly forward: boolean;
-  readonly upstreams: readonly { readonly address: string; readonly port: number; readonly from: 'host' | 'container' }[];
-  readonly answers: readonly { readonly name: string; readonly network: string; readonly addresses: readonly string[]; readonly alias: boolean }[];
+  readonly upstreams: readonly {
+    readonly address: string;
+    readonly port: number;
+    readonly from: 'host' | 'container';
+  }[];
+  readonly answers: readonly {
+    readonly name: string;
+    readonly network: string;
+    readonly addresses: readonly string[];
+    readonly alias: boolean;
+  }[];
 }
 
 export async function networkNames(needs: NameNeeds, names: NameInspector, ref: string) {
   const network = findNetwork(needs.network, ref);
-  if (network.predefined || network.configOnly) throw invalid(`network ${network.name} has no DNS of its own: names on it are those of links, in /etc/hosts`);
+  if (network.predefined || network.configOnly)
+    throw invalid(`network ${network.name} has no DNS of its own: names on it are those of links, in /etc/hosts`);
   const { networks, sandboxes } = await names.dump({ network: network.id });
   const zone = networks.find((one) => one.id === network.id);
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
@@ -53,7 +72,9 @@ export async function networkNames(needs: NameNeeds, names: NameInspector, ref: 
       containerId: record.id,
       containerName: record.name,
       networks: view.networks.map(nameOf),
-      aliases: view.answers.filter((answer) => answer.alias).map((answer) => ({ alias: answer.name, network: answer.network, addresses: answer.addresses })),
+      aliases: view.answers
+        .filter((answer) => answer.alias)
+        .map((answer) => ({ alias: answer.name, network: answer.network, addresses: answer.addresses })),
       forward: view.forward,
       servers: view.upstreams,
     };
@@ -62,8 +83,12 @@ export async function networkNames(needs: NameNeeds, names: NameInspector, ref: 
     networkId: network.id,
     networkName: network.name,
     ttlS: zone?.ttlS ?? 0,
-    names: Object.entries(zone?.names ?? {}).map(([name, { a, aaaa, services = [] }]) => ({ name, a, aaaa, services })).sort(byName),
-    reverse: Object.entries(zone?.ptr ?? {}).map(([address, name]) => ({ address, name })).sort(byName),
+    names: Object.entries(zone?.names ?? {})
+      .map(([name, { a, aaaa, services = [] }]) => ({ name, a, aaaa, services }))
+      .sort(byName),
+    reverse: Object.entries(zone?.ptr ?? {})
+      .map(([address, name]) => ({ address, name }))
+      .sort(byName),
     containers: containers.sort((a, b) => (a.containerName < b.containerName ? -1 : 1)),
   };
 }
@@ -73,7 +98,12 @@ const RESOLVER_PAUSE_MS = 50;
 const RESOLVER_PATIENCE = 100; // pauses
 
 /** A running container's questions (with those of all that share its network) until it ends or the signal aborts. A reader that is too slow misses some. */
-export async function followQueries(needs: NameNeeds, names: NameInspector, ref: string, signal: AbortSignal): Promise<AsyncIterable<NameQuery>> {
+export async function followQueries(
+  needs: NameNeeds,
+  names: NameInspector,
+  ref: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<NameQuery>> {
   const record = needs.containers.find(ref);
   const sandbox = needs.network.sandbox(networkOwnerId(needs.containers, record) ?? record.id);
   if (!isUp(record)) throw conflict(`container ${record.name} is not running`);

@@ -65,11 +65,15 @@ test('prune: no predefined ones, no configurations, older than a time, by labels
   assert.deepEqual(pruned({ 'label!': ['tier=back'] }), ['back.end']);
 });
 
-test('refusals in Docker\'s words', async () => {
+test("refusals in Docker's words", async () => {
   await assert.rejects(names({ nosuch: ['1'] }), { kind: 'invalid', message: "invalid filter 'nosuch'" });
   await assert.rejects(names({ type: ['odd'] }), { message: "invalid filter: 'type'='odd'" });
-  await assert.rejects(names({ dangling: ['t'] }), { message: 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")' });
-  await assert.rejects(names({ dangling: ['true', 'false'] }), { message: 'got more than one value for filter key "dangling"' });
+  await assert.rejects(names({ dangling: ['t'] }), {
+    message: 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")',
+  });
+  await assert.rejects(names({ dangling: ['true', 'false'] }), {
+    message: 'got more than one value for filter key "dangling"',
+  });
   assert.throws(() => pruned({ until: ['1h', '2h'] }), { message: 'more than one until filter specified' });
   assert.throws(() => pruned({ dangling: ['true'] }), { message: "invalid filter 'dangling'" });
 });

@@ -15,8 +15,12 @@ export async function networkPredicate(filters: Filters, isUsed: NetworkPredicat
     if (type !== 'custom' && type !== 'builtin') throw invalid(`invalid filter: 'type'='${type}'`);
   }
   const dangling = danglingFilter(filters['dangling'] ?? []);
-  const any = (name: string, test: (value: string) => boolean): boolean => !filters[name]?.length || filters[name].some(test);
-  const [matchesId, matchesName] = await Promise.all([anyPattern(filters['id'] ?? []), anyPattern(filters['name'] ?? [])]);
+  const any = (name: string, test: (value: string) => boolean): boolean =>
+    !filters[name]?.length || filters[name].some(test);
+  const [matchesId, matchesName] = await Promise.all([
+    anyPattern(filters['id'] ?? []),
+    anyPattern(filters['name'] ?? []),
+  ]);
   return (network) =>
     any('driver', (driver) => network.driver === driver) &&
     (!filters['id']?.length || matchesId(network.id)) &&

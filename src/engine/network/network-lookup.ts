@@ -14,12 +14,20 @@ export function findNetwork(source: NetworkSource, ref: string): NetworkRecord {
 }
 
 export function tryFindNetwork(source: NetworkSource, ref: string): NetworkRecord | undefined {
-  return findByName(source, ref === 'default' ? 'bridge' : ref, (count) => `network ${ref} is ambiguous (${count} matches found based on ID prefix)`);
+  return findByName(
+    source,
+    ref === 'default' ? 'bridge' : ref,
+    (count) => `network ${ref} is ambiguous (${count} matches found based on ID prefix)`,
+  );
 }
 
 /** The same for who inspects or removes one: Docker has other words for what is ambiguous then, and knows no `default`. */
 export function findOneNetwork(source: NetworkSource, ref: string): NetworkRecord {
-  const found = findByName(source, ref, (count) => `${count} matches found based on ID prefix: network ${ref} is ambiguous`);
+  const found = findByName(
+    source,
+    ref,
+    (count) => `${count} matches found based on ID prefix: network ${ref} is ambiguous`,
+  );
   if (!found) throw notFound(`network ${ref} not found`);
   return found;
 }
@@ -28,7 +36,11 @@ export function driverOf(source: NetworkSource, networkId: string): string {
   return source.networks().find((network) => network.id === networkId)?.driver ?? 'bridge';
 }
 
-function findByName(source: NetworkSource, ref: string, ambiguous: (count: number) => string): NetworkRecord | undefined {
+function findByName(
+  source: NetworkSource,
+  ref: string,
+  ambiguous: (count: number) => string,
+): NetworkRecord | undefined {
   const networks = source.networks();
   const exact = networks.find((network) => network.id === ref) ?? networks.find((network) => network.name === ref);
   if (exact || ref === '') return exact;

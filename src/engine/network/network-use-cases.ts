@@ -31,7 +31,9 @@ export interface NetworkNeeds {
 
 export type ConnectNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'find' | 'tryFind' | 'locked'>;
-  readonly network: Pick<Networks, 'networks'> & Pick<LiveNetwork, 'sandbox' | 'connect' | 'disconnect'> & Pick<KnownContainers, 'remember' | 'checkConnection'>;
+  readonly network: Pick<Networks, 'networks'> &
+    Pick<LiveNetwork, 'sandbox' | 'connect' | 'disconnect'> &
+    Pick<KnownContainers, 'remember' | 'checkConnection'>;
   readonly events: EventBus;
 };
 
@@ -41,7 +43,10 @@ export interface NetworkView {
   readonly pools: readonly PoolUsage[];
 }
 
-export async function createNetwork(needs: NetworkNeeds, spec: NetworkSpec): Promise<{ id: string; warnings: string[] }> {
+export async function createNetwork(
+  needs: NetworkNeeds,
+  spec: NetworkSpec,
+): Promise<{ id: string; warnings: string[] }> {
   const { record, warnings } = await needs.network.createNetwork(spec);
   publishNetworkEvent(needs.events, 'create', record);
   return { id: record.id, warnings: [...warnings] };
@@ -53,7 +58,12 @@ export async function removeNetwork(needs: NetworkNeeds, ref: string): Promise<v
   const active = needs.network.endpoints(record.id);
   if (active.length > 0) {
     // Docker's: the names of containers, the ids of their endpoints.
-    const list = active.map((endpoint) => `name:"${needs.containers.get(endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`).join(', ');
+    const list = active
+      .map(
+        (endpoint) =>
+          `name:"${needs.containers.get(endpoint.containerId)?.name ?? ''}" id:"${endpoint.id.slice(0, 12)}"`,
+      )
+      .join(', ');
     throw forbidden(`error while removing network: network ${record.name} has active endpoints (${list})`);
   }
   await needs.network.removeNetwork(record.id);
@@ -106,7 +116,12 @@ export async function pruneNetworks(needs: NetworkNeeds, filters: Filters): Prom
   return deleted;
 }
 
-export function connectContainer(needs: ConnectNeeds, networkRef: string, containerRef: string, spec: EndpointSpec): Promise<void> {
+export function connectContainer(
+  needs: ConnectNeeds,
+  networkRef: string,
+  containerRef: string,
+  spec: EndpointSpec,
+): Promise<void> {
   return needs.containers.locked(containerRef, async (held) => {
     const { id, record } = held;
     const network = findNetwork(needs.network, networkRef);
@@ -115,7 +130,12 @@ export function connectContainer(needs: ConnectNeeds, networkRef: string, contai
     needs.network.checkConnection(connection);
     // Also while it is started again, if others share its network.
     const endpoint = needs.network.sandbox(id) ? await needs.network.connect(id, connection) : undefined;
-    await saveChange(needs, held, (now) => ({ ...now, connections: [...now.connections, withInterface(connection, endpoint)] }), endpoint !== undefined);
+    await saveChange(
+      needs,
+      held,
+      (now) => ({ ...now, connections: [...now.connections, withInterface(connection, endpoint)] }),
+      endpoint !== undefined,
+    );
     if (endpoint) publishNetworkEvent(needs.events, 'connect', network, { container: id });
   });
 }
@@ -126,7 +146,9 @@ function checkConnectable(needs: Pick<ConnectNeeds, 'network'>, record: Containe
     throw invalid('cannot connect container to host network - container must be created in host network mode');
   }
   if (kind === 'container' || kind === 'host') {
-    throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
+    throw invalid(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
   }
   const none = (one: NetworkRecord | undefined) => one !== undefined && namespaceOn(one) === 'none' && !one.configOnly;
   const networks = needs.network.networks();
@@ -141,7 +163,12 @@ function checkConnectable(needs: Pick<ConnectNeeds, 'network'>, record: Containe
   }
 }
 
-export async function disconnectContainer(needs: ConnectNeeds, networkRef: string, containerRef: string, force: boolean): Promise<void> {
+export async function disconnectContainer(
+  needs: ConnectNeeds,
+  networkRef: string,
+  containerRef: string,
+  force: boolean,
+): Promise<void> {
   const network = force ? tryFindNetwork(needs.network, networkRef) : findNetwork(needs.network, networkRef);
   const found = needs.containers.tryFind(containerRef);
   if (!found) {
@@ -157,12 +184,27 @@ export async function disconnectContainer(needs: ConnectNeeds, networkRef: strin
       throw invalid('cannot disconnect container from host network - container was created in host network mode');
     }
     // A network that is gone may still be wanted by a container that does not run.
-    const wanted = record.connections.find((one) => (network ? one.networkId === network.id : one.networkName === networkRef || one.networkId === networkRef));
+    const wanted = record.connections.find((one) =>
+      network ? one.networkId === network.id : one.networkName === networkRef || one.networkId === networkRef,
+    );
     if (!wanted && !network) findNetwork(needs.network, networkRef);
     const live = network && needs.network.sandbox(id) !== undefined;
-    if (!wanted) throw forbidden(`container ${id} is not connected to ${live ? '' : 'the '}network ${network?.name ?? networkRef}`);
+    if (!wanted)
+      throw forbidden(
+        `container ${id} is not connected to ${live ? '' : 'the '}network ${network?.name ?? networkRef}`,
+      );
     if (live) await needs.network.disconnect(id, network.id);
-    await saveChange(needs, held, (now) => ({ ...now, connections: now.connections.filter((one) => one.networkId !== wanted.networkId || one.networkName !== wanted.networkName) }), live === true);
+    await saveChange(
+      needs,
+      held,
+      (now) => ({
+        ...now,
+        connections: now.connections.filter(
+          (one) => one.networkId !== wanted.networkId || one.networkName !== wanted.networkName,
+        ),
+      }),
+      live === true,
+    );
     if (live) publishNetworkEvent(needs.events, 'disconnect', network, { container: id });
   });
 }
@@ -170,9 +212,13 @@ export async function disconnectContainer(needs: ConnectNeeds, networkRef: strin
 /** `done`: the network has made and stored the change. */
 async function saveChange(needs: ConnectNeeds, held: Held, change: RecordChange, done: boolean): Promise<void> {
   const record = done ? await saveAfterNetwork(needs, held, change) : await held.save(change);
-  await rememberNames(needs.network, record).catch((error: unknown) => needs.log.warn({ container: record.id, error: errorMessage(error) }, 'names of a container'));
+  await rememberNames(needs.network, record).catch((error: unknown) =>
+    needs.log.warn({ container: record.id, error: errorMessage(error) }, 'names of a container'),
+  );
 }
 
 function removing(record: ContainerRecord): Error {
-  return conflict(`Container ${record.id} is marked for removal and cannot be connected or disconnected to the network`);
+  return conflict(
+    `Container ${record.id} is marked for removal and cannot be connected or disconnected to the network`,
+  );
 }

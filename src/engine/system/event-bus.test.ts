@@ -4,7 +4,12 @@ import { systemClock } from '../../base/clock.ts';
 import { EventBus } from './event-bus.ts';
 import { eventPredicate } from './event-filter.ts';
 
-const container = (action: string, attributes: Record<string, string> = {}) => ({ type: 'container' as const, action, actorId: 'c'.repeat(64), attributes: { name: 'web', image: 'nginx:latest', ...attributes } });
+const container = (action: string, attributes: Record<string, string> = {}) => ({
+  type: 'container' as const,
+  action,
+  actorId: 'c'.repeat(64),
+  attributes: { name: 'web', image: 'nginx:latest', ...attributes },
+});
 
 async function take(stream: AsyncIterable<{ action: string }>, count: number): Promise<string[]> {
   const seen: string[] = [];
@@ -48,13 +53,23 @@ test('a stream until a time in the past ends at once', async () => {
   const bus = new EventBus(systemClock);
   bus.publish(container('create'));
   const seen: string[] = [];
-  for await (const event of bus.stream({ sinceNs: 1n, untilNs: systemClock.nowNs(), matches: () => true }, new AbortController().signal)) seen.push(event.action);
+  for await (const event of bus.stream(
+    { sinceNs: 1n, untilNs: systemClock.nowNs(), matches: () => true },
+    new AbortController().signal,
+  ))
+    seen.push(event.action);
   assert.deepEqual(seen, ['create']);
 });
 
 test("filters are Docker's, and an unknown one is refused", () => {
   const event = { ...container('exec_start: sh', { tier: 'back' }), timeNs: 1n };
-  const network = { type: 'network' as const, action: 'connect', actorId: 'n1', attributes: { name: 'net', container: 'c'.repeat(64) }, timeNs: 1n };
+  const network = {
+    type: 'network' as const,
+    action: 'connect',
+    actorId: 'n1',
+    attributes: { name: 'net', container: 'c'.repeat(64) },
+    timeNs: 1n,
+  };
   assert.equal(eventPredicate({ event: ['exec_start'] })(event), true);
   assert.equal(eventPredicate({ event: ['exec'] })(event), false);
   assert.equal(eventPredicate({ type: ['network'] })(event), false);

@@ -56,7 +56,8 @@ export class EventBus {
       ended = true;
       wake();
     };
-    const timer = remainingMs !== undefined && remainingMs > 0 ? setTimeout(end, Math.min(remainingMs, 2 ** 31 - 1)) : undefined;
+    const timer =
+      remainingMs !== undefined && remainingMs > 0 ? setTimeout(end, Math.min(remainingMs, 2 ** 31 - 1)) : undefined;
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) ended = true;
     return (async function* () {
@@ -65,7 +66,8 @@ export class EventBus {
           for (let event = queue.shift(); event; event = queue.shift()) {
             if (untilNs === 0n || event.timeNs <= untilNs) yield event;
           }
-          if (lost) throw systemError(`the reader of these events is more than ${MAX_BEHIND} behind: ask again with since`);
+          if (lost)
+            throw systemError(`the reader of these events is more than ${MAX_BEHIND} behind: ask again with since`);
           if (ended) return;
           await new Promise<void>((resolve) => (wake = resolve));
         }

@@ -5,15 +5,32 @@ import type { Filters } from '../../model/filters.ts';
 import type { EventPredicate } from './event-bus.ts';
 import { matchesLabels } from './label-filter.ts';
 
-const KNOWN = new Set(['config', 'container', 'daemon', 'event', 'image', 'label', 'network', 'node', 'plugin', 'scope', 'secret', 'service', 'type', 'volume']);
+const KNOWN = new Set([
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'volume',
+]);
 
 export function eventPredicate(filters: Filters): EventPredicate {
   for (const name of Object.keys(filters)) {
     if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
   }
-  const oneOf = (name: string, test: (wanted: string) => boolean): boolean => !filters[name]?.length || filters[name].some(test);
+  const oneOf = (name: string, test: (wanted: string) => boolean): boolean =>
+    !filters[name]?.length || filters[name].some(test);
   const isActor = (event: EngineEvent, type: EngineEvent['type']) => (wanted: string) =>
-    (event.type === type && (event.actorId === wanted || event.actorId.startsWith(wanted) || event.attributes['name'] === wanted)) ||
+    (event.type === type &&
+      (event.actorId === wanted || event.actorId.startsWith(wanted) || event.attributes['name'] === wanted)) ||
     // A network event also belongs to its container.
     (type === 'container' && event.attributes['container']?.startsWith(wanted) === true);
   return (event) =>

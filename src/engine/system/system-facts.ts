@@ -46,6 +46,14 @@ export interface ContainerCounts {
 export function countContainers(table: ContainerTable, images: ImageStore): ContainerCounts {
   const records = table.all();
   const paused = records.filter((record) => record.state.status === 'paused').length;
-  const running = records.filter((record) => record.state.status === 'running' || record.state.status === 'restarting').length;
-  return { containers: records.length, running, paused, stopped: records.length - running - paused, images: images.list().length };
+  const running = records.filter(
+    (record) => record.state.status === 'running' || record.state.status === 'restarting',
+  ).length;
+  return {
+    containers: records.length,
+    running,
+    paused,
+    stopped: records.length - running - paused,
+    images: images.list().length,
+  };
 }

@@ -38,7 +38,13 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
   for (const path of spec.volumes) {
     const destination = cleanTarget(path);
     if (points.has(destination) || Object.hasOwn(spec.host.tmpfs, destination)) continue;
-    const volume = await context.volumes.create({ name: '', driver: spec.host.volumeDriver, labels: {}, options: {}, anonymous: true });
+    const volume = await context.volumes.create({
+      name: '',
+      driver: spec.host.volumeDriver,
+      labels: {},
+      options: {},
+      anonymous: true,
+    });
     points.set(destination, volumePoint(volume.name, volume.mountpoint, destination, '', true, false));
   }
   return [...points.values()].sort((a, b) => (a.destination < b.destination ? -1 : 1));
@@ -46,24 +52,34 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
 
 function inheritedMounts(from: string, context: MountContext): MountPoint[] {
   const [ref, mode = ''] = from.split(':');
-  if (mode !== '' && mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z') throw invalid(`invalid mode for volumes-from: ${mode}`);
+  if (mode !== '' && mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z')
+    throw invalid(`invalid mode for volumes-from: ${mode}`);
   const source = context.findContainer(ref!);
-  return source.mounts.filter((mount) => mount.type !== 'tmpfs').map((mount) => ({ ...mount, rw: mount.rw && mode !== 'ro', mode }));
+  return source.mounts
+    .filter((mount) => mount.type !== 'tmpfs')
+    .map((mount) => ({ ...mount, rw: mount.rw && mode !== 'ro', mode }));
 }
 
 function cleanTarget(path: string): string {
-  if (!isAbsolute(path)) throw invalid(`invalid mount config for type "volume": invalid mount path: '${path}' mount path must be absolute`);
+  if (!isAbsolute(path))
+    throw invalid(`invalid mount config for type "volume": invalid mount path: '${path}' mount path must be absolute`);
   const clean = normalize(path).replace(/(.)\/+$/, '$1');
-  if (clean === '/') throw invalid(`invalid volume specification: '${path}': invalid mount config for type "volume": invalid specification: destination can't be '/'`);
+  if (clean === '/')
+    throw invalid(
+      `invalid volume specification: '${path}': invalid mount config for type "volume": invalid specification: destination can't be '/'`,
+    );
   return clean;
 }
 
 async function bindMount(text: string, { volumes, sources }: MountContext): Promise<MountPoint> {
   const parts = text.split(':');
   const [source = '', target, mode = ''] = parts;
-  if (parts.length > 3 || target === undefined || target === '') throw invalid(`invalid volume specification: '${text}'`);
+  if (parts.length > 3 || target === undefined || target === '')
+    throw invalid(`invalid volume specification: '${text}'`);
   if (!isAbsolute(target)) {
-    throw invalid(`invalid volume specification: '${text}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`);
+    throw invalid(
+      `invalid volume specification: '${text}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`,
+    );
   }
   const destination = cleanTarget(target);
   const options = parseMode(mode, text);
@@ -74,7 +90,14 @@ async function bindMount(text: string, { volumes, sources }: MountContext): Prom
     return bindPoint(clean, destination, mode, options.readonly, options.propagation);
   }
   const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
-  return volumePoint(volume.name, volume.mountpoint, destination, mode === '' ? 'z' : mode, !options.readonly, options.noCopy);
+  return volumePoint(
+    volume.name,
+    volume.mountpoint,
+    destination,
+    mode === '' ? 'z' : mode,
+    !options.readonly,
+    options.noCopy,
+  );
 }
 
 function parseMode(mode: string, text: string): { readonly: boolean; propagation: string; noCopy: boolean } {
@@ -97,7 +120,11 @@ async function specMount(mount: MountSpec, { volumes, sources }: MountContext): 
   const destination = cleanTarget(mount.target);
   if (mount.type === 'tmpfs') {
     if (mount.source !== '') throw wrong('field Source must not be specified');
-    const options = [mount.readonly ? 'ro' : '', mount.tmpfs?.sizeBytes ? `size=${mount.tmpfs.sizeBytes}` : '', mount.tmpfs?.mode ? `mode=${mount.tmpfs.mode.toString(8)}` : ''];
+    const options = [
+      mount.readonly ? 'ro' : '',
+      mount.tmpfs?.sizeBytes ? `size=${mount.tmpfs.sizeBytes}` : '',
+      mount.tmpfs?.mode ? `mode=${mount.tmpfs.mode.toString(8)}` : '',
+    ];
     return tmpfsPoint(destination, options.filter((option) => option !== '').join(','), !mount.readonly);
   }
   if (mount.type === 'bind') {
@@ -116,21 +143,75 @@ async function specMount(mount: MountSpec, { volumes, sources }: MountContext): 
     anonymous,
   });
   const subpath = mount.volume?.subpath ?? '';
-  if (isAbsolute(subpath) || subpath.split('/').includes('..')) throw wrong('subpath must be a relative path within the volume');
-  const point = volumePoint(volume.name, volume.mountpoint, destination, 'z', !mount.readonly, mount.volume?.noCopy ?? false);
+  if (isAbsolute(subpath) || subpath.split('/').includes('..'))
+    throw wrong('subpath must be a relative path within the volume');
+  const point = volumePoint(
+    volume.name,
+    volume.mountpoint,
+    destination,
+    'z',
+    !mount.readonly,
+    mount.volume?.noCopy ?? false,
+  );
   return subpath === '' ? point : { ...point, subpath };
 }
 
-function bindPoint(source: string, destination: string, mode: string, readonly: boolean, propagation: string): MountPoint {
-  return { type: 'bind', name: '', source, destination, driver: '', mode, rw: !readonly, propagation, noCopy: true, tmpfsOptions: '' };
+function bindPoint(
+  source: string,
+  destination: string,
+  mode: string,
+  readonly: boolean,
+  propagation: string,
+): MountPoint {
+  return {
+    type: 'bind',
+    name: '',
+    source,
+    destination,
+    driver: '',
+    mode,
+    rw: !readonly,
+    propagation,
+    noCopy: true,
+    tmpfsOptions: '',
+  };
 }
 
-function volumePoint(name: string, source: string, destination: string, mode: string, rw: boolean, noCopy: boolean): MountPoint {
-  return { type: 'volume', name, source, destination, driver: 'local', mode, rw, propagation: '', noCopy, tmpfsOptions: '' };
+function volumePoint(
+  name: string,
+  source: string,
+  destination: string,
+  mode: string,
+  rw: boolean,
+  noCopy: boolean,
+): MountPoint {
+  return {
+    type: 'volume',
+    name,
+    source,
+    destination,
+    driver: 'local',
+    mode,
+    rw,
+    propagation: '',
+    noCopy,
+    tmpfsOptions: '',
+  };
 }
 
 function tmpfsPoint(destination: string, tmpfsOptions: string, rw: boolean): MountPoint {
-  return { type: 'tmpfs', name: '', source: '', destination, driver: '', mode: '', rw, propagation: '', noCopy: true, tmpfsOptions };
+  return {
+    type: 'tmpfs',
+    name: '',
+    source: '',
+    destination,
+    driver: '',
+    mode: '',
+    rw,
+    propagation: '',
+    noCopy: true,
+    tmpfsOptions,
+  };
 }
 
 /** The subpath of a mount as its source and the path inside: older records have the two in one. */

@@ -36,7 +36,14 @@ export class VolumeService {
   readonly #volumes = new Map<string, VolumeRecord>();
   readonly #users: VolumeUsers;
 
-  constructor(deps: { store: Store; root: string; users: VolumeUsers; sources: MountSources; events: EventBus; clock: Clock }) {
+  constructor(deps: {
+    store: Store;
+    root: string;
+    users: VolumeUsers;
+    sources: MountSources;
+    events: EventBus;
+    clock: Clock;
+  }) {
     this.#store = deps.store;
     this.#root = deps.root;
     this.#users = deps.users;
@@ -79,7 +86,8 @@ export class VolumeService {
         `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
       );
     }
-    if (name.length === 1) throw invalid(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
+    if (name.length === 1)
+      throw invalid(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
     for (const option of Object.keys(spec.options)) {
       if (!LOCAL_OPTIONS.has(option)) throw invalid(`create ${name}: invalid option: "${option}"`);
     }
@@ -147,7 +155,12 @@ export class VolumeService {
       }
       this.#volumes.delete(name);
       // It is gone, and what has failed here is tried again, unless a volume of that name has been removed by then.
-      await removeTree(going).catch(() => tryAgainLater(() => removeTree(going), () => {}));
+      await removeTree(going).catch(() =>
+        tryAgainLater(
+          () => removeTree(going),
+          () => {},
+        ),
+      );
       this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
     });
   }
@@ -181,8 +194,15 @@ export class VolumeService {
     const cutOff = [...this.#volumes.values()].filter(({ madeFor }) => madeFor !== undefined);
     const removed = await Promise.allSettled(cutOff.map(({ name }) => this.remove(name, true)));
     if (!this.#store.knowsAll) return; // a directory without a record says nothing then
-    const aside = new Set(this.#store.aside().filter(({ table }) => table === 'volumes').map(({ key }) => key));
-    const entries = (await readdir(this.#root).catch(() => [])).filter((entry) => !aside.has(entry.replace(REMOVED, '').slice(0, 80)));
+    const aside = new Set(
+      this.#store
+        .aside()
+        .filter(({ table }) => table === 'volumes')
+        .map(({ key }) => key),
+    );
+    const entries = (await readdir(this.#root).catch(() => [])).filter(
+      (entry) => !aside.has(entry.replace(REMOVED, '').slice(0, 80)),
+    );
     const settled = await Promise.allSettled(entries.map((entry) => this.#settleDirectory(entry, report)));
     for (const result of [...removed, ...settled]) if (result.status === 'rejected') report(result.reason);
   }
@@ -193,9 +213,17 @@ export class VolumeService {
       if (this.#volumes.has(entry)) return;
       // A directory without a record is not ours to delete, unless there is nothing in it.
       await this.#sources.lookThrough(path);
-      await rmdir(join(path, '_data')).catch(() => {}).then(() => rmdir(path)).catch(() => {});
-    } else if (this.#volumes.has(entry.slice(REMOVED.length))) await rename(path, join(this.#root, entry.slice(REMOVED.length)));
-    else void this.#sources.lookThrough(path).then(() => removeTree(path)).catch(report); // as long as that takes, the daemon would not answer
+      await rmdir(join(path, '_data'))
+        .catch(() => {})
+        .then(() => rmdir(path))
+        .catch(() => {});
+    } else if (this.#volumes.has(entry.slice(REMOVED.length)))
+      await rename(path, join(this.#root, entry.slice(REMOVED.length)));
+    else
+      void this.#sources
+        .lookThrough(path)
+        .then(() => removeTree(path))
+        .catch(report); // as long as that takes, the daemon would not answer
   }
 
   list(filters: Filters): VolumeRecord[] {
@@ -220,7 +248,8 @@ export class VolumeService {
     let spaceReclaimedBytes = 0;
     for (const volume of this.#volumes.values()) {
       if (!all && !volume.anonymous) continue;
-      if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? [])) continue;
+      if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? []))
+        continue;
       if (this.#users.usersOf(volume.name).length > 0) continue;
       try {
         await this.#sources.lookThrough(volume.mountpoint);
@@ -231,7 +260,12 @@ export class VolumeService {
       await this.remove(volume.name, true);
       deleted.push(volume.name);
     }
-    this.#events.publish({ type: 'volume', action: 'prune', actorId: '', attributes: { reclaimed: String(spaceReclaimedBytes) } });
+    this.#events.publish({
+      type: 'volume',
+      action: 'prune',
+      actorId: '',
+      attributes: { reclaimed: String(spaceReclaimedBytes) },
+    });
     return { deleted, spaceReclaimedBytes };
   }
 }

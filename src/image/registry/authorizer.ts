@@ -78,11 +78,17 @@ export class Authorizer {
     if (response.status !== 200) throw await registryError(response);
     const json = parseJsonObject(await readBody(response, 1024 * 1024), 'the answer of the authorization server');
     const token = json['token'] ?? json['access_token'];
-    if (typeof token !== 'string' || token === '') throw systemError('authorization server did not include a token in the response');
+    if (typeof token !== 'string' || token === '')
+      throw systemError('authorization server did not include a token in the response');
     return token;
   }
 
-  async #getToken(url: URL, service: string, scopes: readonly string[], signal?: AbortSignal): Promise<ExchangeResponse> {
+  async #getToken(
+    url: URL,
+    service: string,
+    scopes: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<ExchangeResponse> {
     if (service !== '') url.searchParams.set('service', service);
     for (const scope of scopes) url.searchParams.append('scope', scope);
     const { username = '' } = this.#auth ?? {};
@@ -91,7 +97,13 @@ export class Authorizer {
     return await this.#transport.exchange({ method: 'GET', url, headers, ...(signal ? { signal } : {}) });
   }
 
-  async #postForToken(url: URL, service: string, scopes: readonly string[], refreshToken: string, signal?: AbortSignal): Promise<ExchangeResponse> {
+  async #postForToken(
+    url: URL,
+    service: string,
+    scopes: readonly string[],
+    refreshToken: string,
+    signal?: AbortSignal,
+  ): Promise<ExchangeResponse> {
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
@@ -100,6 +112,12 @@ export class Authorizer {
       scope: scopes.join(' '),
     });
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    return await this.#transport.exchange({ method: 'POST', url, headers, body: Buffer.from(form.toString()), ...(signal ? { signal } : {}) });
+    return await this.#transport.exchange({
+      method: 'POST',
+      url,
+      headers,
+      body: Buffer.from(form.toString()),
+      ...(signal ? { signal } : {}),
+    });
   }
 }

@@ -15,6 +15,7 @@ export function parseChallenges(header: string | undefined): Challenge[] {
     if (!last) break;
     (last.parameters as Record<string, string>)[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? plain;
   }
-  if (challenges.length === 0 && /^\s*basic\s*$/i.test(header ?? '')) challenges.push({ scheme: 'basic', parameters: {} });
+  if (challenges.length === 0 && /^\s*basic\s*$/i.test(header ?? ''))
+    challenges.push({ scheme: 'basic', parameters: {} });
   return challenges.filter(({ scheme }) => scheme === 'basic' || scheme === 'bearer');
 }

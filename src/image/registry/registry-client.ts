@@ -4,7 +4,14 @@ import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
 import { Authorizer, NoCredentialsError, type RegistryAuth } from './authorizer.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
-import { describe, isLoopback, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
+import {
+  describe,
+  isLoopback,
+  redirectTarget,
+  Transport,
+  type ExchangeRequest,
+  type ExchangeResponse,
+} from './transport.ts';
 import type { Readable } from 'node:stream';
 
 export interface RegistryOptions {
@@ -111,7 +118,11 @@ export class RegistryClient {
     } catch (error) {
       response.body.resume();
       if (!(error instanceof NoCredentialsError)) throw error;
-      const { message } = describe(request.method === 'GET' ? 'HEAD' : request.method, request.url, new Error(error.message));
+      const { message } = describe(
+        request.method === 'GET' ? 'HEAD' : request.method,
+        request.url,
+        new Error(error.message),
+      );
       throw new CausewayError(error.kind, message, { cause: error });
     }
     if (!answered) return response;
@@ -129,10 +140,14 @@ export class RegistryClient {
     const tags: string[] = [];
     let url: URL | undefined = this.url('tags/list');
     for (let pages = 0; url && pages < MAX_TAG_PAGES; pages++) {
-      const response: ExchangeResponse = await this.#expect(await this.send({ method: 'GET', url, ...(signal ? { signal } : {}) }), 200);
+      const response: ExchangeResponse = await this.#expect(
+        await this.send({ method: 'GET', url, ...(signal ? { signal } : {}) }),
+        200,
+      );
       const json = parseJsonObject(await readBody(response, MAX_MANIFEST_BYTES), 'the list of tags');
       if (Array.isArray(json['tags'])) for (const tag of json['tags']) if (typeof tag === 'string') tags.push(tag);
-      if (tags.length > MAX_TAGS) throw systemError(`${this.#base.host} lists more than ${MAX_TAGS} tags: name the one to pull`);
+      if (tags.length > MAX_TAGS)
+        throw systemError(`${this.#base.host} lists more than ${MAX_TAGS} tags: name the one to pull`);
       const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([response.headers['link'] ?? ''].flat().join(','))?.[1];
       url = next === undefined ? undefined : redirectTarget(next, response.url);
     }
@@ -140,8 +155,15 @@ export class RegistryClient {
   }
 
   /** A manifest or index by tag or digest, its digest checked. */
-  async manifest(reference: string, signal?: AbortSignal): Promise<{ content: Buffer; mediaType: string; digest: string }> {
-    const request = { method: 'GET' as const, url: this.url(`manifests/${reference}`), headers: { accept: MANIFEST_TYPES } };
+  async manifest(
+    reference: string,
+    signal?: AbortSignal,
+  ): Promise<{ content: Buffer; mediaType: string; digest: string }> {
+    const request = {
+      method: 'GET' as const,
+      url: this.url(`manifests/${reference}`),
+      headers: { accept: MANIFEST_TYPES },
+    };
     const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200);
     const content = await readBody(response, MAX_MANIFEST_BYTES);
     const digest = digestOf(content);
@@ -154,7 +176,10 @@ export class RegistryClient {
   /** A small blob, whole. */
   async smallBlob(digest: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
     const request = { method: 'GET' as const, url: this.url(`blobs/${digest}`) };
-    return await readBody(await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200), maxBytes);
+    return await readBody(
+      await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200),
+      maxBytes,
+    );
   }
 
   /** A blob from `offset` on; `offset` in the result is where it really starts. */
@@ -166,7 +191,11 @@ export class RegistryClient {
   }
 
   async hasBlob(digest: string, signal?: AbortSignal): Promise<boolean> {
-    const response = await this.send({ method: 'HEAD', url: this.url(`blobs/${digest}`), ...(signal ? { signal } : {}) });
+    const response = await this.send({
+      method: 'HEAD',
+      url: this.url(`blobs/${digest}`),
+      ...(signal ? { signal } : {}),
+    });
     response.body.resume();
     if (response.status === 404) return false;
     await this.#expect(response, 200);
@@ -194,19 +223,33 @@ export class RegistryClient {
   }
 
   /** Sends the content and names it. */
-  async upload(place: URL, digest: string, body: { stream: Readable; sizeBytes: number } | Buffer, signal?: AbortSignal): Promise<void> {
+  async upload(
+    place: URL,
+    digest: string,
+    body: { stream: Readable; sizeBytes: number } | Buffer,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const headers = { 'content-type': 'application/octet-stream' };
     const more = signal ? { signal } : {};
     const sent = await this.#expect(await this.send({ method: 'PATCH', url: place, headers, body, ...more }), 202, 204);
     sent.body.resume();
     const finish = this.#location(sent);
     finish.searchParams.set('digest', digest);
-    const done = await this.#expect(await this.send({ method: 'PUT', url: finish, headers, body: Buffer.alloc(0), ...more }), 201, 204);
+    const done = await this.#expect(
+      await this.send({ method: 'PUT', url: finish, headers, body: Buffer.alloc(0), ...more }),
+      201,
+      204,
+    );
     done.body.resume();
   }
 
   async putManifest(reference: string, content: Buffer, mediaType: string, signal?: AbortSignal): Promise<void> {
-    const request = { method: 'PUT' as const, url: this.url(`manifests/${reference}`), headers: { 'content-type': mediaType }, body: content };
+    const request = {
+      method: 'PUT' as const,
+      url: this.url(`manifests/${reference}`),
+      headers: { 'content-type': mediaType },
+      body: content,
+    };
     const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 201, 202, 200);
     response.body.resume();
   }

@@ -23,14 +23,25 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** Reads the refusal out of a response and makes an error of it. */
 export async function registryError(response: ExchangeResponse): Promise<RegistryError> {
   const { status } = response;
-  const kind: ErrorKind = status === 401 ? 'unauthorized' : status === 403 ? 'forbidden' : status === 404 ? 'notFound' : 'system';
+  const kind: ErrorKind =
+    status === 401 ? 'unauthorized' : status === 403 ? 'forbidden' : status === 404 ? 'notFound' : 'system';
   const text = (await readBody(response, MAX_BODY_BYTES)).toString();
   // A token that is good and not good enough says so in the header; the body then only speaks of authentication.
-  const refusal = parseChallenges(response.headers['www-authenticate']).find(({ parameters }) => parameters['error'] !== undefined)?.parameters;
-  const [first] = refusal?.['error'] === 'insufficient_scope' ? [describeDenial(refusal['error_description'])] : parseErrors(text);
-  if (first) return new RegistryError(kind, `${first.code.toLowerCase().replaceAll('_', ' ')}: ${first.message}`, first.code, status);
+  const refusal = parseChallenges(response.headers['www-authenticate']).find(
+    ({ parameters }) => parameters['error'] !== undefined,
+  )?.parameters;
+  const [first] =
+    refusal?.['error'] === 'insufficient_scope' ? [describeDenial(refusal['error_description'])] : parseErrors(text);
+  if (first)
+    return new RegistryError(
+      kind,
+      `${first.code.toLowerCase().replaceAll('_', ' ')}: ${first.message}`,
+      first.code,
+      status,
+    );
   if (status === 401) return new RegistryError(kind, 'unauthorized: authentication required', 'UNAUTHORIZED', status);
-  if (status === 403) return new RegistryError(kind, 'denied: requested access to the resource is denied', 'DENIED', status);
+  if (status === 403)
+    return new RegistryError(kind, 'denied: requested access to the resource is denied', 'DENIED', status);
   if (status === 429) return new RegistryError(kind, 'toomanyrequests: too many requests', 'TOOMANYREQUESTS', status);
   return new RegistryError(kind, `received unexpected HTTP status: ${status} ${response.statusText}`, '', status);
 }
@@ -77,5 +88,8 @@ export async function readBody(response: ExchangeResponse, maxBytes: number): Pr
   const body = await readBounded(response.body, maxBytes);
   if (body !== undefined) return body;
   response.body.destroy();
-  throw new CausewayError('system', `the answer of ${response.url.host} to ${response.url.pathname} is longer than ${maxBytes} bytes: it is refused`);
+  throw new CausewayError(
+    'system',
+    `the answer of ${response.url.host} to ${response.url.pathname} is longer than ${maxBytes} bytes: it is refused`,
+  );
 }

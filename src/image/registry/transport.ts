@@ -3,7 +3,14 @@
  * registry's own certificate authorities. Failures to connect read as Docker's do.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
@@ -67,7 +74,10 @@ export class Transport {
       if (hops >= MAX_REDIRECTS) throw describe(request.method, request.url, new Error('stopped after 10 redirects'));
       const next = redirectTarget(location, url);
       // The blob store of a registry must not see the registry's credentials, nor anybody on a way that is not encrypted any more.
-      if (next.origin !== url.origin) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
+      if (next.origin !== url.origin)
+        headers = Object.fromEntries(
+          Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+        );
       url = next;
     }
   }
@@ -106,7 +116,8 @@ export class Transport {
   }
 
   #start(url: URL, proxy: URL | undefined, options: RequestOptions): ClientRequest {
-    if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: this.#agent(url, proxy) as HttpsAgent });
+    if (url.protocol === 'https:')
+      return httpsRequest(url, { ...options, agent: this.#agent(url, proxy) as HttpsAgent });
     if (!proxy) return httpRequest(url, { ...options, agent: this.#agent(url, undefined) });
     const headers = { ...(options.headers as Record<string, string>), host: url.host, ...proxyCredentials(proxy) };
     return httpRequest({ ...options, host: proxy.hostname, port: proxy.port || 80, path: url.href, headers });
@@ -159,7 +170,9 @@ export class Transport {
 
 /** The system's authorities rather than Node's own list, and those that certs.d has for a registry. */
 function authorities(host: string): { ca?: string[]; cert?: Buffer; key?: Buffer } {
-  const own = CERTIFICATE_DIRECTORIES.map((directory) => join(directory, host)).filter((path) => host !== '' && existsSync(path));
+  const own = CERTIFICATE_DIRECTORIES.map((directory) => join(directory, host)).filter(
+    (path) => host !== '' && existsSync(path),
+  );
   const files = own.flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)));
   const extra = files.filter((path) => path.endsWith('.crt')).map((path) => readFileSync(path, 'utf8'));
   const system = existsSync(SYSTEM_AUTHORITIES) ? [readFileSync(SYSTEM_AUTHORITIES, 'utf8')] : [...rootCertificates];
@@ -190,7 +203,9 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
 /** Where an answer sends us: to another place on the web, but not into this machine or its own link from outside of them. Throws in a sentence. */
 export function redirectTarget(location: string, from: URL): URL {
   const refuse = (because: string): never => {
-    throw systemError(`${from.host} redirects to ${JSON.stringify(redactedUrlText(location).slice(0, 300))}, ${because}`);
+    throw systemError(
+      `${from.host} redirects to ${JSON.stringify(redactedUrlText(location).slice(0, 300))}, ${because}`,
+    );
   };
   const next = URL.canParse(location, from.href) ? new URL(location, from) : refuse('which is no web address');
   if (next.protocol !== 'https:' && next.protocol !== 'http:') refuse('which is no web address');
@@ -200,11 +215,18 @@ export function redirectTarget(location: string, from: URL): URL {
 
 /** Loopback, unspecified and link-local addresses, in the one form that URLs have of them. */
 function isOwn(hostname: string): boolean {
-  return isLoopback(hostname) || /(^|\.)localhost\.?$/.test(hostname) || /^(0\.|169\.254\.)/.test(hostname) || /^\[(::|fe[89ab].*|::ffff:(7f..:|0:|a9fe:).*)\]$/.test(hostname);
+  return (
+    isLoopback(hostname) ||
+    /(^|\.)localhost\.?$/.test(hostname) ||
+    /^(0\.|169\.254\.)/.test(hostname) ||
+    /^\[(::|fe[89ab].*|::ffff:(7f..:|0:|a9fe:).*)\]$/.test(hostname)
+  );
 }
 
 export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === '::1';
+  return (
+    hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === '::1'
+  );
 }
 
 function proxyCredentials(proxy: URL): Record<string, string> {
@@ -231,7 +253,10 @@ export function describe(method: string, url: URL, error: Error): CausewayError 
 
 function reason(error: NodeNetworkError): string {
   const first = error.errors?.[0] ?? error;
-  const at = first.address === undefined ? '' : ` ${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
+  const at =
+    first.address === undefined
+      ? ''
+      : ` ${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
   switch (first.code) {
     case 'ECONNREFUSED':
       return `dial tcp${at}: connect: connection refused`;

@@ -43,7 +43,8 @@ export const NUD_PERMANENT = 0x80;
 export const scopes = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
 export type Scope = keyof typeof scopes;
 
-const scopeName = (value: number): Scope => (Object.keys(scopes) as Scope[]).find((name) => scopes[name] === value) ?? 'global';
+const scopeName = (value: number): Scope =>
+  (Object.keys(scopes) as Scope[]).find((name) => scopes[name] === value) ?? 'global';
 
 export interface AddressInfo {
   readonly linkIndex: number;
@@ -88,7 +89,16 @@ export function parseAddress(payload: Buffer): AddressInfo | undefined {
   };
 }
 
-export const routeTypes = { unicast: 1, local: 2, broadcast: 3, anycast: 4, multicast: 5, blackhole: 6, unreachable: 7, prohibit: 8 } as const;
+export const routeTypes = {
+  unicast: 1,
+  local: 2,
+  broadcast: 3,
+  anycast: 4,
+  multicast: 5,
+  blackhole: 6,
+  unreachable: 7,
+  prohibit: 8,
+} as const;
 export type RouteType = keyof typeof routeTypes;
 
 export interface RouteInfo {
@@ -132,7 +142,8 @@ export function parseRoute(payload: Buffer): RouteInfo | undefined {
     scope: scopeName(payload[6]!),
     table: attributeU32(attributes.get(RTA_TABLE)) ?? payload[4]!,
     protocol: payload[5]!,
-    type: (Object.keys(routeTypes) as RouteType[]).find((name) => routeTypes[name] === payload[7]) ?? String(payload[7]),
+    type:
+      (Object.keys(routeTypes) as RouteType[]).find((name) => routeTypes[name] === payload[7]) ?? String(payload[7]),
   };
 }
 

@@ -39,7 +39,11 @@ export class InterfaceReaper {
 
   private constructor(netns: string | undefined) {
     this.#netns = netns;
-    this.#lanes = Array.from({ length: LANES }, () => ({ socket: NetlinkSocket.open(NETLINK_ROUTE, { netns }), group: randomInt(0x1000_0000, 0x7fff_ffff), batch: [] }));
+    this.#lanes = Array.from({ length: LANES }, () => ({
+      socket: NetlinkSocket.open(NETLINK_ROUTE, { netns }),
+      group: randomInt(0x1000_0000, 0x7fff_ffff),
+      batch: [],
+    }));
   }
 
   /** Opens in the namespace at the path and stays in it. */
@@ -89,7 +93,14 @@ export class InterfaceReaper {
     let socket: NetlinkSocket | undefined;
     try {
       socket = NetlinkSocket.open(NETLINK_ROUTE, { netns: this.#netns, nonBlocking: true, groups: [RTNLGRP_LINK] });
-      this.#news = { socket, watch: socket.listen('news of deleted links', (message) => this.#heard(message), () => {}) };
+      this.#news = {
+        socket,
+        watch: socket.listen(
+          'news of deleted links',
+          (message) => this.#heard(message),
+          () => {},
+        ),
+      };
     } catch {
       socket?.close(); // Neither news that are lost nor none at all are a harm: the kernel's answer comes in any case.
     }

@@ -122,7 +122,11 @@ function parseSlave(info: Map<number, Buffer>): Pick<LinkInfo, 'port'> {
   const data = readAttributes(info.get(IFLA_INFO_SLAVE_DATA) ?? Buffer.alloc(0));
   const flag = (type: number) => (data.get(type)?.[0] ?? 0) !== 0;
   return {
-    port: { hairpin: flag(IFLA_BRPORT_MODE), isolated: flag(IFLA_BRPORT_ISOLATED), learning: flag(IFLA_BRPORT_LEARNING) },
+    port: {
+      hairpin: flag(IFLA_BRPORT_MODE),
+      isolated: flag(IFLA_BRPORT_ISOLATED),
+      learning: flag(IFLA_BRPORT_LEARNING),
+    },
   };
 }
 
@@ -131,7 +135,10 @@ function parseBridge(data: Map<number, Buffer>): Pick<LinkInfo, 'callIptables'> 
   return isOn(IFLA_BR_NF_CALL_IPTABLES) && isOn(IFLA_BR_NF_CALL_IP6TABLES) ? { callIptables: true } : {};
 }
 
-function parseKindData(kind: string, value: Buffer | undefined): Pick<LinkInfo, 'mode' | 'vlanId' | 'vni' | 'callIptables'> {
+function parseKindData(
+  kind: string,
+  value: Buffer | undefined,
+): Pick<LinkInfo, 'mode' | 'vlanId' | 'vni' | 'callIptables'> {
   if (kind === 'bridge') return parseBridge(readAttributes(value ?? Buffer.alloc(0)));
   const first = value && readAttributes(value).get(1); // attribute 1 is the mode, the VLAN id, the VNI
   if (!first || first.length < 2) return {};

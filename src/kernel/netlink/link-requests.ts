@@ -111,7 +111,8 @@ export function readStatistics(channel: RouteChannel, name: string): link.LinkSt
 export function addBridge(channel: RouteChannel, name: string, options: BridgeOptions): void {
   createLink(channel, 'bridge', { name, ...options }, (writer) =>
     link.writeKind(writer, 'bridge', () => {
-      const flag = (type: number, value: boolean | undefined) => value !== undefined && writer.attributeU8(type, Number(value));
+      const flag = (type: number, value: boolean | undefined) =>
+        value !== undefined && writer.attributeU8(type, Number(value));
       flag(link.IFLA_BR_MCAST_SNOOPING, options.multicastSnooping);
       flag(link.IFLA_BR_VLAN_FILTERING, options.vlanFiltering);
       flag(link.IFLA_BR_NF_CALL_IPTABLES, options.callIptables);
@@ -189,7 +190,9 @@ export function setLink(channel: RouteChannel, name: string, change: LinkChange)
     channel.request(`change link ${name}: no IPv6 address`, link.RTM_NEWLINK, 0, (writer) => {
       writer.raw(link.linkHeader());
       writer.attributeString(link.IFLA_IFNAME, name);
-      writer.nest(IFLA_AF_SPEC, () => writer.nest(AF_INET6, () => writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
+      writer.nest(IFLA_AF_SPEC, () =>
+        writer.nest(AF_INET6, () => writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)),
+      );
     });
   }
   channel.request(`change link ${name}`, link.RTM_NEWLINK, 0, (writer) => {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { attributeText, attributeU32, attributeU32BE, eachAttribute, NetlinkWriter, readAttributes, readMessages } from './message.ts';
+import {
+  attributeText,
+  attributeU32,
+  attributeU32BE,
+  eachAttribute,
+  NetlinkWriter,
+  readAttributes,
+  readMessages,
+} from './message.ts';
 import { parseAddress, parseNeighbour, parseRoute } from './address-codec.ts';
 import { parseInterface, parseStatistics } from './link-codec.ts';
 import { readError } from './netlink-socket.ts';

@@ -66,7 +66,10 @@ export class NetlinkSocket {
   }
 
   /** Opens in the namespace at the path and stays in it. 20 us. */
-  static open(protocol: number, options: { netns?: string; nonBlocking?: boolean; groups?: readonly number[] } = {}): NetlinkSocket {
+  static open(
+    protocol: number,
+    options: { netns?: string; nonBlocking?: boolean; groups?: readonly number[] } = {},
+  ): NetlinkSocket {
     return runInNetns(options.netns, () => {
       const type = SOCK_RAW | SOCK_CLOEXEC | (options.nonBlocking ? SOCK_NONBLOCK : 0);
       const fd = check(socket(AF_NETLINK, type, protocol), 'open netlink socket');
@@ -160,7 +163,8 @@ export class NetlinkSocket {
       for (const message of readMessages(this.receive(operations[0] ?? 'netlink'))) {
         const operation = operations[(message.sequence - first) >>> 0];
         if (operation === undefined) continue; // a late answer to what was given up
-        if (message.type === NLMSG_ERROR) replies.push({ sequence: message.sequence, error: readError(message, operation) });
+        if (message.type === NLMSG_ERROR)
+          replies.push({ sequence: message.sequence, error: readError(message, operation) });
         else visit?.(message);
       }
     }
@@ -224,7 +228,8 @@ export class NetlinkSocket {
       if (size >= 0) {
         netlinkTraffic.receivedBytes += size;
         if (size > receiveBuffer.length) lost = true;
-        for (const message of readMessages(receiveBuffer.subarray(0, Math.min(size, receiveBuffer.length)))) visit(message);
+        for (const message of readMessages(receiveBuffer.subarray(0, Math.min(size, receiveBuffer.length))))
+          visit(message);
         continue;
       }
       const error = new KernelError(operation, errnoOfLastCall());

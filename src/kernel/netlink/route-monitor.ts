@@ -14,9 +14,19 @@ export type RouteTopic = keyof typeof groups;
 /** `portId` is the netlink address of the socket that made the change (RouteSocket.portId); 0 = the kernel or unknown. */
 export type RouteNews =
   | { readonly type: 'link'; readonly removed: boolean; readonly link: link.LinkInfo; readonly portId: number }
-  | { readonly type: 'address'; readonly removed: boolean; readonly address: address.AddressInfo; readonly portId: number }
+  | {
+      readonly type: 'address';
+      readonly removed: boolean;
+      readonly address: address.AddressInfo;
+      readonly portId: number;
+    }
   | { readonly type: 'route'; readonly removed: boolean; readonly route: address.RouteInfo; readonly portId: number }
-  | { readonly type: 'neighbour'; readonly removed: boolean; readonly neighbour: address.NeighbourInfo; readonly portId: number }
+  | {
+      readonly type: 'neighbour';
+      readonly removed: boolean;
+      readonly neighbour: address.NeighbourInfo;
+      readonly portId: number;
+    }
   /** IP forwarding was switched, for one link or for all: link index -1. */
   | { readonly type: 'forwarding'; readonly version: 4 | 6; readonly linkIndex: number; readonly on: boolean }
   /** Some news was lost (more than the socket could hold): compare everything. */
@@ -110,7 +120,12 @@ export function parseRouteNews(message: NetlinkMessage): RouteNews | undefined {
       const index = attributes.get(NETCONFA_IFINDEX);
       const on = attributes.get(NETCONFA_FORWARDING);
       if (!index || !on || index.length < 4 || on.length < 4) return undefined;
-      return { type: 'forwarding', version: payload[0] === 10 ? 6 : 4, linkIndex: index.readInt32LE(0), on: on.readInt32LE(0) !== 0 };
+      return {
+        type: 'forwarding',
+        version: payload[0] === 10 ? 6 : 4,
+        linkIndex: index.readInt32LE(0),
+        on: on.readInt32LE(0) !== 0,
+      };
     }
     default:
       return undefined;

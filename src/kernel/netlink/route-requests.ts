@@ -62,7 +62,12 @@ export function listRoutes(channel: RouteChannel, filter: RouteFilter): address.
       },
       visit: (_, payload) => {
         const route = address.parseRoute(payload);
-        if (route && (table === 'all' ? route.table !== RT_TABLE_LOCAL : route.table === table) && (linkIndex === 0 || route.linkIndex === linkIndex)) routes.push(route);
+        if (
+          route &&
+          (table === 'all' ? route.table !== RT_TABLE_LOCAL : route.table === table) &&
+          (linkIndex === 0 || route.linkIndex === linkIndex)
+        )
+          routes.push(route);
       },
       restart: () => (routes = []),
       emptyCode: 'ENOENT', // a table that nobody has used yet
@@ -97,7 +102,10 @@ export function findRoute(channel: RouteChannel, destination: string, packet?: R
 }
 
 /** RTM_NEWROUTE or RTM_DELROUTE; `verb` begins the operation's name. */
-export function requestRoute(channel: RouteChannel, request: { verb: string; type: number; flags: number; route: Route }): void {
+export function requestRoute(
+  channel: RouteChannel,
+  request: { verb: string; type: number; flags: number; route: Route },
+): void {
   const { verb, type, flags, route } = request;
   const operation = `${verb} route to ${route.destination ?? 'default'}${route.gateway === undefined ? '' : ` via ${route.gateway}`}`;
   const destination = route.destination === undefined ? undefined : parsePrefix(route.destination);

@@ -80,7 +80,9 @@ export class RouteSocket {
   /** A kernel without the kind (also of the next two): KernelError EOPNOTSUPP. */
   addMacvlan(options: linkRequests.ChildLink & { mode: link.MacvlanMode }): void {
     const { mode } = options;
-    linkRequests.addChild(this.#channel, 'macvlan', options, (writer) => writer.attributeU32(1, link.macvlanModes[mode]));
+    linkRequests.addChild(this.#channel, 'macvlan', options, (writer) =>
+      writer.attributeU32(1, link.macvlanModes[mode]),
+    );
   }
 
   addIpvlan(options: linkRequests.ChildLink & { mode: link.IpvlanMode; flag?: link.IpvlanFlag }): void {
@@ -119,13 +121,27 @@ export class RouteSocket {
   addAddress(linkName: string, cidr: string, options: addressRequests.AddressOptions = {}): void {
     const flags = NLM_F_CREATE | (options.replace ? NLM_F_REPLACE : NLM_F_EXCL);
     const operation = `add address ${cidr} to ${linkName}`;
-    addressRequests.requestAddress(this.#channel, { operation, type: address.RTM_NEWADDR, flags, link: linkName, cidr, options });
+    addressRequests.requestAddress(this.#channel, {
+      operation,
+      type: address.RTM_NEWADDR,
+      flags,
+      link: linkName,
+      cidr,
+      options,
+    });
   }
 
   /** Not there: KernelError EADDRNOTAVAIL. */
   deleteAddress(linkName: string, cidr: string): void {
     const operation = `delete address ${cidr} from ${linkName}`;
-    addressRequests.requestAddress(this.#channel, { operation, type: address.RTM_DELADDR, flags: 0, link: linkName, cidr, options: {} });
+    addressRequests.requestAddress(this.#channel, {
+      operation,
+      type: address.RTM_DELADDR,
+      flags: 0,
+      link: linkName,
+      cidr,
+      options: {},
+    });
   }
 
   // ---- routes
@@ -137,12 +153,22 @@ export class RouteSocket {
 
   /** There already: KernelError EEXIST. */
   addRoute(route: routeRequests.Route): void {
-    routeRequests.requestRoute(this.#channel, { verb: 'add', type: address.RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_EXCL, route });
+    routeRequests.requestRoute(this.#channel, {
+      verb: 'add',
+      type: address.RTM_NEWROUTE,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      route,
+    });
   }
 
   /** Makes it, or changes the one with the same destination, metric and table. */
   replaceRoute(route: routeRequests.Route): void {
-    routeRequests.requestRoute(this.#channel, { verb: 'replace', type: address.RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, route });
+    routeRequests.requestRoute(this.#channel, {
+      verb: 'replace',
+      type: address.RTM_NEWROUTE,
+      flags: NLM_F_CREATE | NLM_F_REPLACE,
+      route,
+    });
   }
 
   /** Not there: KernelError ESRCH. */
@@ -163,7 +189,11 @@ export class RouteSocket {
 
   /** A permanent entry, made or changed. */
   setNeighbour(linkName: string, ip: string, mac: string): void {
-    this.#neighbour(`set neighbour ${ip}`, address.RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, { link: linkName, ip, mac });
+    this.#neighbour(`set neighbour ${ip}`, address.RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, {
+      link: linkName,
+      ip,
+      mac,
+    });
   }
 
   /** Not there: KernelError ENOENT. */
@@ -182,7 +212,12 @@ export class RouteSocket {
     this.#neighbour(`stop forwarding ${mac} to ${remote}`, address.RTM_DELNEIGH, 0, entry);
   }
 
-  #neighbour(operation: string, type: number, flags: number, entry: { link: string; ip: string; mac?: string; family?: number }): void {
+  #neighbour(
+    operation: string,
+    type: number,
+    flags: number,
+    entry: { link: string; ip: string; mac?: string; family?: number },
+  ): void {
     addressRequests.requestNeighbour(this.#channel, { operation, type, flags, ...entry });
   }
 }

@@ -176,7 +176,11 @@ export class NftSocket {
     try {
       this.#socket.request(this.#writer, `find an element of ${describe(name)}`, ({ payload }) => {
         // Of a set with intervals the kernel gives the one that contains the key.
-        if (form === 'inside' || elementsOf(payload).some((listed) => !listed.end && listed.element.key.equals(element.key))) found = true;
+        if (
+          form === 'inside' ||
+          elementsOf(payload).some((listed) => !listed.end && listed.element.key.equals(element.key))
+        )
+          found = true;
       });
     } catch (error) {
       if (!isKernelError(error, 'ENOENT')) throw error;
@@ -279,7 +283,8 @@ export class NftSocket {
     let flags = 0;
     this.#socket.request(writer, operation, ({ payload }) => {
       const attributes = readAttributes(payload, protocol.NF_HEADER_BYTES);
-      if (attributeText(attributes.get(NFTA_SET_NAME)) === name.set) flags = attributeU32BE(attributes.get(NFTA_SET_FLAGS)) ?? 0;
+      if (attributeText(attributes.get(NFTA_SET_NAME)) === name.set)
+        flags = attributeU32BE(attributes.get(NFTA_SET_FLAGS)) ?? 0;
     });
     this.#knownFlags.set(operation, flags);
     return flags;
@@ -288,7 +293,16 @@ export class NftSocket {
 
 /** Adds elements to a set that the same transaction makes: one without intervals, which nobody can be asked about yet. */
 export function addToNewSet(batch: NftBatch, name: SetName, elements: readonly SetElement[]): void {
-  writeElements(batch, `add to ${describe(name)}`, protocol.NFT_MSG_NEWSETELEM, NLM_F_CREATE, name, elements, 'inside', true);
+  writeElements(
+    batch,
+    `add to ${describe(name)}`,
+    protocol.NFT_MSG_NEWSETELEM,
+    NLM_F_CREATE,
+    name,
+    elements,
+    'inside',
+    true,
+  );
 }
 
 // As many messages as the elements need: a list of them has at most 64 KiB.
@@ -309,7 +323,10 @@ function writeElements(
       batch.writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
         const start = batch.writer.length;
         do writeElement(batch.writer, elements[next++]!, form, withData);
-        while (next < elements.length && batch.writer.length - start + elementMaxBytes(elements[next]!) < LIST_MAX_BYTES);
+        while (
+          next < elements.length &&
+          batch.writer.length - start + elementMaxBytes(elements[next]!) < LIST_MAX_BYTES
+        );
       });
     });
   }
@@ -377,7 +394,9 @@ function destroysQuietly(socket: NftSocket): boolean {
   function ask(): boolean {
     try {
       socket.runMessages((batch) =>
-        batch.message('probe', protocol.NFT_MSG_DESTROYTABLE, 0, 'inet', () => batch.writer.attributeString(1, 'causeway probe')),
+        batch.message('probe', protocol.NFT_MSG_DESTROYTABLE, 0, 'inet', () =>
+          batch.writer.attributeString(1, 'causeway probe'),
+        ),
       );
       return true;
     } catch (error) {

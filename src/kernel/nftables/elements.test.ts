@@ -27,7 +27,8 @@ function roundTrip(elements: readonly SetElement[], form: IntervalForm) {
   return parseElements([...readMessages(writer.bytes())][0]!.payload);
 }
 
-const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length }).map((value) => Buffer.from(value));
+const bytes = (length: number) =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((value) => Buffer.from(value));
 const name = fc.stringMatching(/^[ -~]{1,40}$/);
 const verdict = fc.oneof(
   fc.constantFrom('accept', 'drop', 'return', 'continue').map((word) => ({ verdict: word })),

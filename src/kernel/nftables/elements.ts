@@ -215,7 +215,9 @@ export function parseElements(list: Buffer): ListedElement[] {
 export function joinIntervals(listed: readonly ListedElement[], intervals: boolean): SetElement[] {
   if (!intervals) return listed.map(({ element }) => element);
   // An end sorts before a start with the same key: intervals that touch.
-  const sorted = [...listed].sort((a, b) => Buffer.compare(a.element.key, b.element.key) || Number(b.end) - Number(a.end));
+  const sorted = [...listed].sort(
+    (a, b) => Buffer.compare(a.element.key, b.element.key) || Number(b.end) - Number(a.end),
+  );
   const joined: SetElement[] = [];
   sorted.forEach(({ element, end }, index) => {
     if (end) return;

@@ -92,7 +92,12 @@ export function storePayload(base: PayloadBase, offset: number, length: number, 
   };
 }
 
-export function writeRule(writer: NetlinkWriter, table: string, chain: string, expressions: readonly Expression[]): void {
+export function writeRule(
+  writer: NetlinkWriter,
+  table: string,
+  chain: string,
+  expressions: readonly Expression[],
+): void {
   writer.attributeString(1, table);
   writer.attributeString(2, chain);
   writer.nest(4, () => {

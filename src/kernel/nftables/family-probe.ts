@@ -9,7 +9,10 @@ import type { NftFamily } from './protocol.ts';
 export function knowsFamily(socket: NftSocket, family: NftFamily, name: string): boolean {
   try {
     socket.runMessages((batch) => {
-      const table = (type: number, flags: number): void => batch.message(`probe for ${family}`, type, flags, family, () => batch.writer.attributeString(protocol.NFTA_TABLE_NAME, name));
+      const table = (type: number, flags: number): void =>
+        batch.message(`probe for ${family}`, type, flags, family, () =>
+          batch.writer.attributeString(protocol.NFTA_TABLE_NAME, name),
+        );
       table(protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE);
       table(protocol.NFT_MSG_DELTABLE, 0);
     });

@@ -4,7 +4,15 @@ import type { FdWatch } from '../fd-watch.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NftSocket } from './batch.ts';
-import { NF_HEADER_BYTES, NFNLGRP_NFTABLES, NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWGEN, NFT_MSG_NEWRULE, NFTA_TABLE_NAME } from './protocol.ts';
+import {
+  NF_HEADER_BYTES,
+  NFNLGRP_NFTABLES,
+  NFT_MSG_DELRULE,
+  NFT_MSG_DELTABLE,
+  NFT_MSG_NEWGEN,
+  NFT_MSG_NEWRULE,
+  NFTA_TABLE_NAME,
+} from './protocol.ts';
 
 export interface RulesetNews {
   /** The ruleset's number after the change (NftSocket.generation). */

@@ -59,7 +59,13 @@ function writeTable(batch: NftBatch, redirect: ResolverRedirect): void {
   table(protocol.NFT_MSG_DELTABLE, 0);
   table(protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE);
   batch.message(operation, protocol.NFT_MSG_NEWCHAIN, NLM_F_CREATE, 'ip', () =>
-    rule.writeBaseChain(writer, { table: REDIRECT_TABLE, chain: CHAIN, type: 'filter', hook: NF_INET_LOCAL_OUT, priority: PRIORITY }),
+    rule.writeBaseChain(writer, {
+      table: REDIRECT_TABLE,
+      chain: CHAIN,
+      type: 'filter',
+      hook: NF_INET_LOCAL_OUT,
+      priority: PRIORITY,
+    }),
   );
   const add = (...expressions: rule.Expression[]) =>
     batch.message(operation, protocol.NFT_MSG_NEWRULE, rule.APPEND_RULE, 'ip', () =>

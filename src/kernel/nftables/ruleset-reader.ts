@@ -57,26 +57,63 @@ export class RulesetReader {
   }
 
   /** How many rules a table has, or one chain of it; it stops counting above `limit`. */
-  countRules({ family, table, chain }: { readonly family: NftFamily; readonly table: string; readonly chain?: string }, limit: number): number {
-    return this.#sum('count rules', NFT_MSG_GETRULE, family, [[NFTA_RULE_TABLE, table], ...(chain === undefined ? [] : [[NFTA_RULE_CHAIN, chain] as const])], () => 1, limit);
+  countRules(
+    { family, table, chain }: { readonly family: NftFamily; readonly table: string; readonly chain?: string },
+    limit: number,
+  ): number {
+    return this.#sum(
+      'count rules',
+      NFT_MSG_GETRULE,
+      family,
+      [[NFTA_RULE_TABLE, table], ...(chain === undefined ? [] : [[NFTA_RULE_CHAIN, chain] as const])],
+      () => 1,
+      limit,
+    );
   }
 
   /** How many bytes the kernel says about the elements of a set or map, some dozens for each; it stops above `limit`. */
-  sizeOfSet({ family, table, set }: { readonly family: NftFamily; readonly table: string; readonly set: string }, limit: number): number {
-    return this.#sum('measure a set', NFT_MSG_GETSETELEM, family, [[NFTA_SET_ELEM_LIST_TABLE, table], [NFTA_SET_ELEM_LIST_SET, set]], (payload) => payload.length, limit);
+  sizeOfSet(
+    { family, table, set }: { readonly family: NftFamily; readonly table: string; readonly set: string },
+    limit: number,
+  ): number {
+    return this.#sum(
+      'measure a set',
+      NFT_MSG_GETSETELEM,
+      family,
+      [
+        [NFTA_SET_ELEM_LIST_TABLE, table],
+        [NFTA_SET_ELEM_LIST_SET, set],
+      ],
+      (payload) => payload.length,
+      limit,
+    );
   }
 
-  #sum(operation: string, type: number, family: NftFamily, of: readonly (readonly [attribute: number, name: string])[], weight: (payload: Buffer) => number, limit: number): number {
+  #sum(
+    operation: string,
+    type: number,
+    family: NftFamily,
+    of: readonly (readonly [attribute: number, name: string])[],
+    weight: (payload: Buffer) => number,
+    limit: number,
+  ): number {
     const enough = new Error('enough');
     let sum = 0;
     const socket = NftSocket.open(this.#netns); // one of its own: the rest of the answer goes with it
     try {
-      socket.dumpMessages(operation, type, family, (writer) => {
-        for (const [attribute, name] of of) writer.attributeString(attribute, name);
-      }, (payload) => {
-        sum += weight(payload);
-        if (sum > limit) throw enough;
-      }, () => (sum = 0));
+      socket.dumpMessages(
+        operation,
+        type,
+        family,
+        (writer) => {
+          for (const [attribute, name] of of) writer.attributeString(attribute, name);
+        },
+        (payload) => {
+          sum += weight(payload);
+          if (sum > limit) throw enough;
+        },
+        () => (sum = 0),
+      );
     } catch (error) {
       if (error !== enough) throw error;
     } finally {
@@ -101,7 +138,7 @@ export async function parseListing(text: string): Promise<ListedEntry[]> {
   const { nftables } = JSON.parse(`${text.slice(0, first).replace(/,\s*$/, '')}]}`) as { nftables: ListedEntry[] };
   const work = new LongWork();
   const end = text.lastIndexOf(']}');
-  for (let from = first; from < end; ) {
+  for (let from = first; from < end;) {
     const next = text.indexOf(RULE, from + PART_CHARACTERS);
     const to = next < 0 ? end : next;
     nftables.push(...(JSON.parse(`[${text.slice(from, to).replace(/,\s*$/, '')}]`) as ListedEntry[]));

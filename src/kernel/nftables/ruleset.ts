@@ -75,7 +75,11 @@ export class RulesetContext {
    * 1.0.9 ask getprotobynumber, whose one answer for all threads would be taken for the protocol of a rule that is listed here at the same time.
    */
   async printAside(command: string, options: ListOptions): Promise<string> {
-    if (options.json) refuseWhatIsNoText(command, await this.#executeAside(command, flagsOf({ ...options, json: false }) | NFT_CTX_OUTPUT_NUMERIC_PROTO));
+    if (options.json)
+      refuseWhatIsNoText(
+        command,
+        await this.#executeAside(command, flagsOf({ ...options, json: false }) | NFT_CTX_OUTPUT_NUMERIC_PROTO),
+      );
     return this.#executeAside(command, flagsOf(options) | NFT_CTX_OUTPUT_NUMERIC_PROTO);
   }
 
@@ -117,7 +121,11 @@ function outcome(library: NftablesLibrary, context: bigint, result: number, errn
   const output = library.getOutput(context);
   const complaint = library.getError(context);
   if (result === 0) return output;
-  throw new KernelError('run nft commands', errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL')), complaint.trim());
+  throw new KernelError(
+    'run nft commands',
+    errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL')),
+    complaint.trim(),
+  );
 }
 
 // nft prints strerror's words; errno itself may have been changed by what the library did afterwards.

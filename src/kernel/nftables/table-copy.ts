@@ -54,27 +54,37 @@ function readParts(socket: NftSocket, family: NftFamily, table: string): TableCo
   const read = (operation: string, type: number, parts: ReadonlySet<number>): Attributes[] => {
     let found: Attributes[] = [];
     const begin = () => (found = []);
-    socket.dumpMessages(`list ${operation} of ${table}`, type, family, (writer) => writer.attributeString(NFTA_TABLE_NAME, table), (payload) => {
-      const attributes: [number, Buffer][] = [];
-      let own = false;
-      eachAttribute(payload, protocol.NF_HEADER_BYTES, (number, value) => {
-        if (number === NFTA_TABLE_NAME) own = attributeText(value) === table;
-        if (parts.has(number)) attributes.push([number, Buffer.from(value)]);
-      });
-      if (own) found.push(attributes);
-    }, begin);
+    socket.dumpMessages(
+      `list ${operation} of ${table}`,
+      type,
+      family,
+      (writer) => writer.attributeString(NFTA_TABLE_NAME, table),
+      (payload) => {
+        const attributes: [number, Buffer][] = [];
+        let own = false;
+        eachAttribute(payload, protocol.NF_HEADER_BYTES, (number, value) => {
+          if (number === NFTA_TABLE_NAME) own = attributeText(value) === table;
+          if (parts.has(number)) attributes.push([number, Buffer.from(value)]);
+        });
+        if (own) found.push(attributes);
+      },
+      begin,
+    );
     return found;
   };
   const chains = read('chains', protocol.NFT_MSG_GETCHAIN, NFTA_CHAIN_PARTS);
   const sets = read('sets', protocol.NFT_MSG_GETSET, NFTA_SET_PARTS);
   const rules = read('rules', protocol.NFT_MSG_GETRULE, NFTA_RULE_PARTS);
-  const anonymous = sets.some((set) => set.some(([type, value]) => type === NFTA_SET_FLAGS && ((attributeU32BE(value) ?? 0) & NFT_SET_ANONYMOUS) !== 0));
+  const anonymous = sets.some((set) =>
+    set.some(([type, value]) => type === NFTA_SET_FLAGS && ((attributeU32BE(value) ?? 0) & NFT_SET_ANONYMOUS) !== 0),
+  );
   return chains.length === 0 || anonymous ? undefined : { family, table, chains, sets, rules };
 }
 
 /** The copy with the rules that a chain has in another copy of the same table. */
 export function withChain(copy: TableCopy, other: TableCopy, chain: string): TableCopy {
-  const isIn = (rule: Attributes) => rule.some(([type, value]) => type === NFTA_RULE_CHAIN && attributeText(value) === chain);
+  const isIn = (rule: Attributes) =>
+    rule.some(([type, value]) => type === NFTA_RULE_CHAIN && attributeText(value) === chain);
   return { ...copy, rules: [...copy.rules.filter((rule) => !isIn(rule)), ...other.rules.filter(isIn)] };
 }
 
@@ -86,8 +96,11 @@ export function writeTable(batch: NftBatch, copy: TableCopy): void {
     for (const [type, value] of attributes) writer.attribute(type, value);
   };
   const operation = `write table ${table} again`;
-  batch.message(operation, protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, family, () => writer.attributeString(NFTA_TABLE_NAME, table));
-  for (const chain of chains) batch.message(operation, protocol.NFT_MSG_NEWCHAIN, NLM_F_CREATE, family, () => write(chain));
+  batch.message(operation, protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, family, () =>
+    writer.attributeString(NFTA_TABLE_NAME, table),
+  );
+  for (const chain of chains)
+    batch.message(operation, protocol.NFT_MSG_NEWCHAIN, NLM_F_CREATE, family, () => write(chain));
   sets.forEach((set, index) =>
     batch.message(operation, protocol.NFT_MSG_NEWSET, NLM_F_CREATE, family, () => {
       write(set);

@@ -62,7 +62,8 @@ export class AdoptedBridges {
     const kept = this.#notes.filter((note) => note.link !== needs.link || note.identity === identity);
     const added = missing(route, bridge, needs);
     // Of what is set again, after somebody took it away, what was there at first counts.
-    const isNoted = (note: Note) => kept.some((one) => one.link === note.link && one.kind === note.kind && one.what === note.what);
+    const isNoted = (note: Note) =>
+      kept.some((one) => one.link === note.link && one.kind === note.kind && one.what === note.what);
     this.#write([...kept, ...added.filter((note) => !isNoted(note))]);
     const takeBack = () => this.#takeBack(route, added);
     try {
@@ -76,7 +77,10 @@ export class AdoptedBridges {
 
   /** Takes everything back that was set on a bridge; what fails stays noted. */
   release(route: RouteSocket, link: string): void {
-    this.#takeBack(route, this.#notes.filter((note) => note.link === link));
+    this.#takeBack(
+      route,
+      this.#notes.filter((note) => note.link === link),
+    );
   }
 
   #takeBack(route: RouteSocket, notes: readonly Note[]): void {
@@ -99,13 +103,28 @@ export class AdoptedBridges {
 
   #read(): Note[] {
     try {
-      return readFileSync(this.#file, 'utf8').split('\n').flatMap((line): Note[] => {
-        const [link, identity, kind, what, value, before, ...more] = line.split(' ');
-        if (link === undefined || identity === undefined || !isKind(kind) || what === undefined || value === undefined || before === undefined || more.length > 0) return [];
-        return [{ link, identity, kind, what, value, before }];
-      });
+      return readFileSync(this.#file, 'utf8')
+        .split('\n')
+        .flatMap((line): Note[] => {
+          const [link, identity, kind, what, value, before, ...more] = line.split(' ');
+          if (
+            link === undefined ||
+            identity === undefined ||
+            !isKind(kind) ||
+            what === undefined ||
+            value === undefined ||
+            before === undefined ||
+            more.length > 0
+          )
+            return [];
+          return [{ link, identity, kind, what, value, before }];
+        });
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#log.warn({ file: this.#file, error: errorMessage(error) }, "what was set on bridges that are not the engine's cannot be read: it may stay there");
+      if (errorCode(error) !== 'ENOENT')
+        this.#log.warn(
+          { file: this.#file, error: errorMessage(error) },
+          "what was set on bridges that are not the engine's cannot be read: it may stay there",
+        );
       return [];
     }
   }
@@ -130,8 +149,14 @@ export class AdoptedBridges {
   }
 }
 
-const textOf = (notes: readonly Note[]): string => notes.map(({ link, identity, kind, what, value, before }) => `${[link, identity, kind, what, value, before].join(' ')}\n`).join('');
-const isKind = (text: string | undefined): text is Note['kind'] => text === 'sysctl' || text === 'address' || text === 'bridged' || text === 'up';
+const textOf = (notes: readonly Note[]): string =>
+  notes
+    .map(
+      ({ link, identity, kind, what, value, before }) => `${[link, identity, kind, what, value, before].join(' ')}\n`,
+    )
+    .join('');
+const isKind = (text: string | undefined): text is Note['kind'] =>
+  text === 'sysctl' || text === 'address' || text === 'bridged' || text === 'up';
 const isSame = (a: Note, b: Note): boolean => a.link === b.link && a.kind === b.kind && a.what === b.what;
 const identityOf = (bridge: LinkInfo): string => `${readSysctl('kernel.random.boot_id')}.${bridge.index}`;
 
@@ -143,9 +168,12 @@ function missing(route: RouteSocket, bridge: LinkInfo, needs: BridgeNeeds): Note
     const before = readIfThere(name);
     if (before !== undefined && before !== value) notes.push({ ...about, kind: 'sysctl', what: name, value, before });
   }
-  if (needs.filterBridged && !bridge.callIptables) notes.push({ ...about, kind: 'bridged', what: NOTHING, value: '1', before: '0' });
+  if (needs.filterBridged && !bridge.callIptables)
+    notes.push({ ...about, kind: 'bridged', what: NOTHING, value: '1', before: '0' });
   const present = new Set(route.addresses(needs.link).map((info) => `${info.address}/${info.prefix}`));
-  for (const address of needs.addresses) if (!present.has(address)) notes.push({ ...about, kind: 'address', what: address, value: NOTHING, before: NOTHING });
+  for (const address of needs.addresses)
+    if (!present.has(address))
+      notes.push({ ...about, kind: 'address', what: address, value: NOTHING, before: NOTHING });
   if (!bridge.up) notes.push({ ...about, kind: 'up', what: NOTHING, value: '1', before: '0' });
   return notes;
 }
@@ -191,7 +219,8 @@ function unset(route: RouteSocket, bridge: LinkInfo, { link, kind, what, value, 
   if (kind === 'sysctl' && readSysctl(what) === value) writeSysctl(what, before);
   if (kind === 'bridged') route.setLink(link, { callIptables: false });
   // One that has ports by now is somebody's.
-  if (kind === 'up' && !route.links().some((port) => port.masterIndex === bridge.index)) route.setLink(link, { up: false });
+  if (kind === 'up' && !route.links().some((port) => port.masterIndex === bridge.index))
+    route.setLink(link, { up: false });
   if (kind === 'address') deleteAddress(route, link, what);
 }
 

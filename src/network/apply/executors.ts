@@ -47,7 +47,11 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
     const route = context.route('');
     const existing = route.link(link);
     if (existing) {
-      route.setLink(link, { callIptables: filterBridged, ...(existing.mtu === mtu ? {} : { mtu }), ...(existing.alias === context.mark ? {} : { alias: context.mark }) });
+      route.setLink(link, {
+        callIptables: filterBridged,
+        ...(existing.mtu === mtu ? {} : { mtu }),
+        ...(existing.alias === context.mark ? {} : { alias: context.mark }),
+      });
       return undefined;
     }
     route.addBridge(link, { mtu, callIptables: filterBridged, alias: context.mark, ...(mac === '' ? {} : { mac }) });
@@ -62,19 +66,37 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'create-veth': ({ hostLink, bridge, group, netns, link, mac, mtu, ipv6 }, context) => {
-    const create = () => context.route('').addVeth({ name: hostLink, mac: hostInterfaceMac(hostLink), peerName: link, peerNetns: netns, peerMac: mac, mtu, master: bridge, group });
+    const create = () =>
+      context.route('').addVeth({
+        name: hostLink,
+        mac: hostInterfaceMac(hostLink),
+        peerName: link,
+        peerNetns: netns,
+        peerMac: mac,
+        mtu,
+        master: bridge,
+        group,
+      });
     try {
       if (ipv6 === undefined) create();
       else withNamespaceDefault(netns, 'net.ipv6.conf.default.disable_ipv6', ipv6 ? '0' : '1', create);
     } catch (error) {
-      if (isKernelError(error, 'EXFULL')) throw conflict(`bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`);
-      if (isKernelError(error, 'EEXIST')) throw conflict(`the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`);
+      if (isKernelError(error, 'EXFULL'))
+        throw conflict(
+          `bridge ${bridge} is full: it has 1023 interfaces, the most that the kernel gives one bridge. Connect the container to another network`,
+        );
+      if (isKernelError(error, 'EEXIST'))
+        throw conflict(
+          `the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`,
+        );
       throw error;
     }
     try {
       // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's network, and each
       // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
-      context.route('').setLink(hostLink, { up: true, alias: context.mark, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
+      context
+        .route('')
+        .setLink(hostLink, { up: true, alias: context.mark, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
     } catch (error) {
       removeHostLink(context, hostLink).catch(() => {});
       throw error;
@@ -83,12 +105,21 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   },
 
   'create-macvlan': ({ parent, mode, netns, link, mac, mtu }, context) => {
-    context.route('').addMacvlan({ name: link, parent, mode: mode as MacvlanMode, netns, mac, ...(mtu === 0 ? {} : { mtu }) });
+    context
+      .route('')
+      .addMacvlan({ name: link, parent, mode: mode as MacvlanMode, netns, mac, ...(mtu === 0 ? {} : { mtu }) });
     return () => context.route(netns).deleteLink(link);
   },
 
   'create-ipvlan': ({ parent, mode, flag, netns, link, mtu }, context) => {
-    context.route('').addIpvlan({ name: link, parent, mode: mode as IpvlanMode, flag: flag as IpvlanFlag, netns, ...(mtu === 0 ? {} : { mtu }) });
+    context.route('').addIpvlan({
+      name: link,
+      parent,
+      mode: mode as IpvlanMode,
+      flag: flag as IpvlanFlag,
+      netns,
+      ...(mtu === 0 ? {} : { mtu }),
+    });
     return () => context.route(netns).deleteLink(link);
   },
 
@@ -193,7 +224,13 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
     if (flowCount() === 0) return undefined;
     // Only what was sent to this host: others' port 53 is none of ours.
-    const destinations = hostIp === '' ? context.route('').addresses().map((info) => info.address) : [hostIp];
+    const destinations =
+      hostIp === ''
+        ? context
+            .route('')
+            .addresses()
+            .map((info) => info.address)
+        : [hostIp];
     deleteFlows({
       protocol,
       destinationPorts: new Set(ports),
@@ -218,7 +255,10 @@ function removeNetns(netns: string): void {
   try {
     deleteNetns(netns);
   } catch (error) {
-    tryAgainLater(() => deleteNetns(netns), () => {});
+    tryAgainLater(
+      () => deleteNetns(netns),
+      () => {},
+    );
     throw error;
   }
 }
@@ -228,7 +268,10 @@ async function removeHostLink({ reaper }: ApplyContext, link: string): Promise<v
   try {
     await reaper.delete(link);
   } catch (error) {
-    tryAgainLater(() => reaper.delete(link), () => {});
+    tryAgainLater(
+      () => reaper.delete(link),
+      () => {},
+    );
     throw error;
   }
 }

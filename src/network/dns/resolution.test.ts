@@ -11,7 +11,13 @@ import type { SandboxRecord } from '../table/sandbox.ts';
 import { NetworkTable } from '../table/table.ts';
 import { Resolution } from './resolution.ts';
 
-const NETWORKS = ['red', 'blue'].map((name): NetworkRecord => ({ ...predefinedRecord('none', ''), id: name, name, predefined: false, driver: 'bridge' }));
+const NETWORKS = ['red', 'blue'].map((name): NetworkRecord => ({
+  ...predefinedRecord('none', ''),
+  id: name,
+  name,
+  predefined: false,
+  driver: 'bridge',
+}));
 
 const idOf = (container: number): string => `c${String(container).padStart(11, '0')}`;
 
@@ -41,8 +47,21 @@ function record(container: number, name: string, connections: ReturnType<typeof 
   }));
   return {
     id: `sandbox-${container}`,
-    request: { containerId: id, containerName: name, hostname: '', connections, links: [] } as unknown as SandboxRecord['request'],
-    sandbox: { id: `sandbox-${container}`, containerId: id, netns: '/x', mode: 'networks', endpoints, gatewayEndpointId: '' },
+    request: {
+      containerId: id,
+      containerName: name,
+      hostname: '',
+      connections,
+      links: [],
+    } as unknown as SandboxRecord['request'],
+    sandbox: {
+      id: `sandbox-${container}`,
+      containerId: id,
+      netns: '/x',
+      mode: 'networks',
+      endpoints,
+      gatewayEndpointId: '',
+    },
     pid: 0,
     resolverPort: 1,
     written: { hosts: '', resolvConf: '' },
@@ -63,7 +82,10 @@ class Told {
   apply(changes: readonly ResolverChange[]): void {
     for (const change of changes) {
       if (change.op === 'put-network') {
-        this.zones.set(change.zone.id, { names: new Map(Object.entries(change.zone.names)), ptr: new Map(Object.entries(change.zone.ptr)) });
+        this.zones.set(change.zone.id, {
+          names: new Map(Object.entries(change.zone.names)),
+          ptr: new Map(Object.entries(change.zone.ptr)),
+        });
       } else if (change.op === 'patch-network') {
         const zone = this.zones.get(change.patch.id)!;
         patchMap<unknown>(zone.names, change.patch.names);
@@ -75,7 +97,15 @@ class Told {
 
 const sorted = (names: Iterable<readonly [string, unknown]>) =>
   [...names]
-    .map(([name, value]) => [name, Object.fromEntries(Object.entries(value as Record<string, string[]>).map(([type, list]) => [type, list.toSorted()]))] as const)
+    .map(
+      ([name, value]) =>
+        [
+          name,
+          Object.fromEntries(
+            Object.entries(value as Record<string, string[]>).map(([type, list]) => [type, list.toSorted()]),
+          ),
+        ] as const,
+    )
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 
 const operation = fc.record({
@@ -99,9 +129,14 @@ test('what a resolver was told bit by bit is what the table says as a whole', ()
         const connections = networks.map((network) => connection(network, alias));
         if (kind === 'join') table.putSandbox(record(container, name, connections));
         if (kind === 'leave') table.removeSandbox(id);
-        if (kind === 'remember') resolution.remember({ containerId: id, containerName: name, hostname: '', connections });
+        if (kind === 'remember')
+          resolution.remember({ containerId: id, containerName: name, hostname: '', connections });
         if (kind === 'forget') resolution.forget(id);
-        told.apply(kind === 'sick' || kind === 'well' ? resolution.healthChanges(id, kind === 'well') : resolution.containerChanges(id));
+        told.apply(
+          kind === 'sick' || kind === 'well'
+            ? resolution.healthChanges(id, kind === 'well')
+            : resolution.containerChanges(id),
+        );
         // Forgetting also forgets that it was sick, which changes what others share with it.
         if (kind === 'forget') told.apply(resolution.zoneChanges(NETWORKS.map((network) => network.id)));
       }
@@ -135,7 +170,9 @@ test('a container of very many names costs each of them once', () => {
   const resolution = new Resolution({ table, defaultTtlS: 5 });
   resolution.zoneChanges(['red']);
   const aliases = Array.from({ length: 20_000 }, (_, index) => `alias-${index}`);
-  table.putSandbox(record(1, 'many', [{ networkId: 'red', networkName: 'red', spec: { ...EMPTY_ENDPOINT_SPEC, aliases } }]));
+  table.putSandbox(
+    record(1, 'many', [{ networkId: 'red', networkName: 'red', spec: { ...EMPTY_ENDPOINT_SPEC, aliases } }]),
+  );
   const begun = process.cpuUsage();
   const [change] = resolution.containerChanges(idOf(1));
   const { user, system } = process.cpuUsage(begun);

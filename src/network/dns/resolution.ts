@@ -97,7 +97,10 @@ export class Resolution {
       if (!network || !hasNames(network)) continue;
       const index = new ZoneIndex();
       this.#indexes.set(id, index);
-      for (const containerId of new Set([...this.#known.keys(), ...this.#table.endpoints(id).map((endpoint) => endpoint.containerId)])) {
+      for (const containerId of new Set([
+        ...this.#known.keys(),
+        ...this.#table.endpoints(id).map((endpoint) => endpoint.containerId),
+      ])) {
         index.set(containerId, this.#now(network, containerId));
       }
       changes.push({ op: 'put-network', zone: this.zone(network) });
@@ -106,7 +109,11 @@ export class Resolution {
   }
 
   zone(network: NetworkRecord): NetworkZone {
-    return projectZone({ ...this.#zoneInput(network), endpoints: this.#table.endpoints(network.id).map((endpoint) => this.#withPorts(endpoint)), knownNames: this.#knownNames(network) });
+    return projectZone({
+      ...this.#zoneInput(network),
+      endpoints: this.#table.endpoints(network.id).map((endpoint) => this.#withPorts(endpoint)),
+      knownNames: this.#knownNames(network),
+    });
   }
 
   removed(networkId: string): void {
@@ -123,7 +130,12 @@ export class Resolution {
       const now = this.#now(network, containerId);
       if (sameNames(last, now)) continue;
       index.set(containerId, now);
-      changes.push(this.#patch(network, index, new Set([...(last?.names ?? []), ...(now?.names ?? [])]), [...(last?.addresses ?? []), ...(now?.addresses ?? [])]));
+      changes.push(
+        this.#patch(network, index, new Set([...(last?.names ?? []), ...(now?.names ?? [])]), [
+          ...(last?.addresses ?? []),
+          ...(now?.addresses ?? []),
+        ]),
+      );
     }
     return changes;
   }
@@ -136,7 +148,8 @@ export class Resolution {
     for (const [networkId, index] of this.#indexes) {
       const network = this.#table.network(networkId);
       const said = index.said.get(containerId);
-      if (network && said && parseBridgeOptions(network).dnsHealthyOnly) changes.push(this.#patch(network, index, new Set(said.names), []));
+      if (network && said && parseBridgeOptions(network).dnsHealthyOnly)
+        changes.push(this.#patch(network, index, new Set(said.names), []));
     }
     return changes;
   }
@@ -162,7 +175,12 @@ export class Resolution {
   }
 
   /** The named parts of the zone as they are now, each projected from the containers that hold the name and no others. */
-  #patch(network: NetworkRecord, index: ZoneIndex, names: ReadonlySet<string>, addresses: readonly string[]): ResolverChange {
+  #patch(
+    network: NetworkRecord,
+    index: ZoneIndex,
+    names: ReadonlySet<string>,
+    addresses: readonly string[],
+  ): ResolverChange {
     const input = this.#zoneInput(network);
     const patchNames = Object.create(null) as Record<string, NetworkZone['names'][string] | null>; // a name may be '__proto__'
     const ptr: Record<string, string | null> = Object.fromEntries(addresses.map((address) => [address, null]));
@@ -174,8 +192,14 @@ export class Resolution {
       return { ...endpoint, dnsNames: [...endpoint.dnsNames.slice(0, 1), ...(own.has(name) ? [name] : [])] };
     };
     for (const name of names) {
-      const endpoints = [...index.holders(name)].map((id) => this.#table.endpoint(network.id, id)).filter((endpoint) => endpoint !== undefined);
-      const zone = projectZone({ ...input, endpoints: endpoints.map((endpoint) => this.#withPorts(narrow(endpoint, name))), knownNames: index.isHeld(name) ? [name] : [] });
+      const endpoints = [...index.holders(name)]
+        .map((id) => this.#table.endpoint(network.id, id))
+        .filter((endpoint) => endpoint !== undefined);
+      const zone = projectZone({
+        ...input,
+        endpoints: endpoints.map((endpoint) => this.#withPorts(narrow(endpoint, name))),
+        knownNames: index.isHeld(name) ? [name] : [],
+      });
       patchNames[name] = zone.names[name] ?? null;
       for (const address of addresses) ptr[address] ??= zone.ptr[address] ?? null;
     }
@@ -196,7 +220,10 @@ export class Resolution {
     const known = this.#known.get(containerId);
     const connection = known?.connections.find((one) => one.networkId === network.id);
     if (!endpoint && !connection) return undefined;
-    const knownNames = known && connection ? dnsNamesFor({ id: containerId, name: known.containerName, hostname: known.hostname }, connection, network) : [];
+    const knownNames =
+      known && connection
+        ? dnsNamesFor({ id: containerId, name: known.containerName, hostname: known.hostname }, connection, network)
+        : [];
     const names = new Set([...(endpoint?.dnsNames ?? []), ...knownNames].map(foldName));
     const addresses = [endpoint?.ipv4 ?? '', endpoint?.ipv6 ?? ''].filter((address) => address !== '');
     return { names: [...names], addresses, first: endpoint?.dnsNames[0] ?? '' };
@@ -209,6 +236,7 @@ export class Resolution {
 
 function sameNames(a: AnnouncedNames | undefined, b: AnnouncedNames | undefined): boolean {
   if (!a || !b) return a === b;
-  const same = (one: readonly string[], other: readonly string[]) => one.length === other.length && one.every((text, index) => text === other[index]);
+  const same = (one: readonly string[], other: readonly string[]) =>
+    one.length === other.length && one.every((text, index) => text === other[index]);
   return a.first === b.first && same(a.names, b.names) && same(a.addresses, b.addresses);
 }

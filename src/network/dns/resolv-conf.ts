@@ -61,7 +61,11 @@ export interface DnsWishes {
 export function dnsWishes({ request }: SandboxRecord, defaults: DnsWishes): DnsWishes {
   const pick = (own: readonly string[], fallback: readonly string[]) => (own.length > 0 ? own : fallback);
   const { dns, dnsSearch, dnsOptions } = request;
-  return { dns: pick(dns, defaults.dns), dnsSearch: pick(dnsSearch, defaults.dnsSearch), dnsOptions: pick(dnsOptions, defaults.dnsOptions) };
+  return {
+    dns: pick(dns, defaults.dns),
+    dnsSearch: pick(dnsSearch, defaults.dnsSearch),
+    dnsOptions: pick(dnsOptions, defaults.dnsOptions),
+  };
 }
 
 /**

@@ -6,7 +6,12 @@ import { projectView, projectZone, type Upstream } from './zone.ts';
 import { foldName } from '../table/dns-names.ts';
 
 const network = { id: 'n1', name: 'net' };
-const endpoint = (containerId: string, ipv4: string, ipv6: string, ...dnsNames: string[]) => ({ containerId, ipv4, ipv6, dnsNames });
+const endpoint = (containerId: string, ipv4: string, ipv6: string, ...dnsNames: string[]) => ({
+  containerId,
+  ipv4,
+  ipv6,
+  dnsNames,
+});
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test('a zone: shared aliases, letter case, reverse names, names of containers that do not run', () => {
@@ -36,14 +41,19 @@ test('a zone: shared aliases, letter case, reverse names, names of containers th
 });
 
 test('names that JavaScript objects are born with are names like others', () => {
-  const zone = projectZone({ network, ttlS: 5, endpoints: [endpoint('1', '10.0.0.2', '', '__proto__', 'constructor')] });
+  const zone = projectZone({
+    network,
+    ttlS: 5,
+    endpoints: [endpoint('1', '10.0.0.2', '', '__proto__', 'constructor')],
+  });
   assert.deepEqual(Object.keys(zone.names), ['__proto__', 'constructor']);
   assert.equal(zone.names['tostring'], undefined);
 });
 
 test('an unhealthy container leaves a shared name while another is healthy', () => {
   const endpoints = [endpoint('1', '10.0.0.2', '', 'a', 'pool'), endpoint('2', '10.0.0.3', '', 'b', 'pool')];
-  const pool = (...unhealthy: string[]) => projectZone({ network, ttlS: 5, endpoints, unhealthy: new Set(unhealthy) }).names['pool']!.a;
+  const pool = (...unhealthy: string[]) =>
+    projectZone({ network, ttlS: 5, endpoints, unhealthy: new Set(unhealthy) }).names['pool']!.a;
   assert.deepEqual(pool(), ['10.0.0.2', '10.0.0.3']);
   assert.deepEqual(pool('1'), ['10.0.0.3']);
   assert.deepEqual(pool('1', '2'), ['10.0.0.2', '10.0.0.3']);
@@ -72,7 +82,10 @@ test('a view: zones in order, private aliases, servers', () => {
     networks: ['n1', 'n2'],
     aliases: {
       database: [{ network: 'n1', name: 'db' }],
-      soon: [{ network: 'n1', name: 'later' }, { network: 'n2', name: 'other' }],
+      soon: [
+        { network: 'n1', name: 'later' },
+        { network: 'n2', name: 'other' },
+      ],
       plain: [{ network: 'n2', name: 'plain' }],
     },
     upstreams: [hostServer],
@@ -83,7 +96,14 @@ test('a view: zones in order, private aliases, servers', () => {
 test('what is not asked for is not there', () => {
   const view = projectView({ sandbox, endpoints: [], isolated: false, upstreams: [], keepBareNames: false });
   assert.deepEqual(Object.keys(view), ['id', 'netns', 'port', 'networks', 'aliases', 'upstreams', 'forward']);
-  const asked = projectView({ sandbox, endpoints: [], isolated: false, upstreams: [], keepBareNames: true, queryLog: true });
+  const asked = projectView({
+    sandbox,
+    endpoints: [],
+    isolated: false,
+    upstreams: [],
+    keepBareNames: true,
+    queryLog: true,
+  });
   assert.deepEqual([asked.keepBareNames, asked.queryLog], [true, true]);
 });
 
@@ -101,16 +121,26 @@ test('a link to a whole id is one to the name that its first digits are', () => 
 });
 
 test('services: exposed ports by number and by their registered names, of every container that shares a name', () => {
-  const ports = [{ port: 80, protocol: 'tcp' as const }, { port: 9999, protocol: 'udp' as const }];
+  const ports = [
+    { port: 80, protocol: 'tcp' as const },
+    { port: 9999, protocol: 'udp' as const },
+  ];
   const { names } = projectZone({
     network,
     ttlS: 5,
-    endpoints: [{ ...endpoint('1', '10.0.0.2', 'fd00:0::2', 'web', 'pool'), ports }, { ...endpoint('2', '10.0.0.3', '', 'web2', 'pool'), ports: ports.slice(0, 1) }],
+    endpoints: [
+      { ...endpoint('1', '10.0.0.2', 'fd00:0::2', 'web', 'pool'), ports },
+      { ...endpoint('2', '10.0.0.3', '', 'web2', 'pool'), ports: ports.slice(0, 1) },
+    ],
     knownNames: ['asleep'],
   });
-  const at = (name: string) => names[name]!.services?.map(({ service, target, port }) => `${service} ${target}:${port}`);
+  const at = (name: string) =>
+    names[name]!.services?.map(({ service, target, port }) => `${service} ${target}:${port}`);
   assert.deepEqual(at('web'), ['_80._tcp web.net:80', '_http._tcp web.net:80', '_9999._udp web.net:9999']);
-  assert.deepEqual(at('pool')?.filter((text) => text.startsWith('_http')), ['_http._tcp web.net:80', '_http._tcp web2.net:80']);
+  assert.deepEqual(
+    at('pool')?.filter((text) => text.startsWith('_http')),
+    ['_http._tcp web.net:80', '_http._tcp web2.net:80'],
+  );
   assert.deepEqual(names['web']!.services?.[0]?.aaaa, ['fd00::2']);
   assert.equal(at('asleep'), undefined);
 });
@@ -124,7 +154,9 @@ test('whatever the endpoints, every name of each answers with its addresses and 
         endpoint(String(index), with4 ? `10.0.0.${index + 2}` : '', with6 ? `fd00::${index + 2}` : '', ...names),
       );
       const zone = projectZone({ network, ttlS: 1, endpoints, knownNames });
-      const expected = new Set([...knownNames, ...endpoints.flatMap(({ dnsNames }) => dnsNames)].map((text) => text.toLowerCase()));
+      const expected = new Set(
+        [...knownNames, ...endpoints.flatMap(({ dnsNames }) => dnsNames)].map((text) => text.toLowerCase()),
+      );
       assert.deepEqual(new Set(Object.keys(zone.names)), expected);
       for (const [key, { a, aaaa }] of Object.entries(zone.names)) {
         const holders = endpoints.filter(({ dnsNames }) => dnsNames.some((text) => text.toLowerCase() === key));

@@ -87,7 +87,11 @@ export function projectZone(input: ZoneInput): NetworkZone {
   for (const [name, list] of holders) {
     const answering = withoutUnhealthy(list, input.unhealthy);
     const services = answering.flatMap((endpoint) => servicesOf(endpoint, network.name));
-    names[name] = { a: addressesOf(answering, 'ipv4'), aaaa: addressesOf(answering, 'ipv6'), ...(services.length > 0 ? { services } : {}) };
+    names[name] = {
+      a: addressesOf(answering, 'ipv4'),
+      aaaa: addressesOf(answering, 'ipv6'),
+      ...(services.length > 0 ? { services } : {}),
+    };
   }
   return { id: network.id, name: network.name, ttlS: input.ttlS, names, ptr };
 }
@@ -144,14 +148,24 @@ function servicesOf({ dnsNames, ports = [], ipv4, ipv6 }: ZoneEndpoint, networkN
   );
 }
 
-function withoutUnhealthy(list: readonly ZoneEndpoint[], unhealthy: ReadonlySet<string> | undefined): readonly ZoneEndpoint[] {
+function withoutUnhealthy(
+  list: readonly ZoneEndpoint[],
+  unhealthy: ReadonlySet<string> | undefined,
+): readonly ZoneEndpoint[] {
   if (!unhealthy || list.length < 2) return list;
   const healthy = list.filter((endpoint) => !unhealthy.has(endpoint.containerId));
   return healthy.length > 0 ? healthy : list;
 }
 
 function addressesOf(list: readonly ZoneEndpoint[], field: 'ipv4' | 'ipv6'): string[] {
-  return [...new Set(list.map((endpoint) => endpoint[field]).filter((address) => address !== '').map(canonicalIp))];
+  return [
+    ...new Set(
+      list
+        .map((endpoint) => endpoint[field])
+        .filter((address) => address !== '')
+        .map(canonicalIp),
+    ),
+  ];
 }
 
 /** Without a prototype: a container may be named 'constructor' or '__proto__'. */

@@ -7,7 +7,13 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync,
 import type { Log } from '../../base/log.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { canReplaceMountedFile, replaceMountedFile } from '../../kernel/mount-namespace.ts';
-import { forgetMountedFile, isMountedThere, settleMountedFile, writeMountedFile, type MountedFile } from '../../kernel/mounted-file.ts';
+import {
+  forgetMountedFile,
+  isMountedThere,
+  settleMountedFile,
+  writeMountedFile,
+  type MountedFile,
+} from '../../kernel/mounted-file.ts';
 import { netnsIdentity } from '../../kernel/netns.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import { isHeld, MAX_TEXT_BYTES, MAX_TEXT_LINES, readContainerText } from './container-text.ts';
@@ -105,7 +111,10 @@ export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): 
       throw error;
     }
   });
-  return { written: { hosts: hosts ?? written.hosts, resolvConf: resolvConf ?? written.resolvConf }, late: hosts === undefined || resolvConf === undefined };
+  return {
+    written: { hosts: hosts ?? written.hosts, resolvConf: resolvConf ?? written.resolvConf },
+    late: hosts === undefined || resolvConf === undefined,
+  };
 }
 
 /** Undefined: held. */
@@ -116,11 +125,17 @@ function updateHosts(record: SandboxRecord, texts: FileTexts, log: Log): string 
   if ('unread' in current) {
     const facts = { container: sandbox.containerId, file: request.files.hosts };
     if (current.unread === 'held') {
-      log.warn(facts, 'the container\'s /etc/hosts is kept by a lease of one of its processes: it is brought up to date later');
+      log.warn(
+        facts,
+        "the container's /etc/hosts is kept by a lease of one of its processes: it is brought up to date later",
+      );
       return undefined;
     }
     // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
-    log.warn({ ...facts, maxBytes: MAX_TEXT_BYTES, maxLines: MAX_TEXT_LINES }, 'the container\'s /etc/hosts is too long to be kept up to date: it is left as it is');
+    log.warn(
+      { ...facts, maxBytes: MAX_TEXT_BYTES, maxLines: MAX_TEXT_LINES },
+      "the container's /etc/hosts is too long to be kept up to date: it is left as it is",
+    );
     return written.hosts;
   }
   noteRendered(request.files.hosts, [written.hosts, texts.hosts]);
@@ -151,7 +166,8 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
     if (noted.length === 0) return stored;
     const { containerId } = record.sandbox;
     try {
-      if (isProcessOf(record, record.pid)) settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
+      if (isProcessOf(record, record.pid))
+        settleMountedFile({ mountNamespace: `/proc/${record.pid}/ns/mnt`, target, path });
     } catch (error) {
       log.debug({ container: containerId, target, error: errorMessage(error) }, 'not the file that is mounted');
     }
@@ -159,13 +175,22 @@ export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
       const now = readContainerText(path);
       return 'unread' in now ? stored : closest(now.text, [stored, ...noted]);
     } catch (error) {
-      log.warn({ container: containerId, file: path, error: errorMessage(error) }, 'a file of a container cannot be read: it is taken to say what is stored of it');
+      log.warn(
+        { container: containerId, file: path, error: errorMessage(error) },
+        'a file of a container cannot be read: it is taken to say what is stored of it',
+      );
       return stored;
     }
   };
   const { files } = record.request;
   const { hosts, resolvConf } = record.written;
-  return { ...record, written: { hosts: recall(files.hosts, '/etc/hosts', hosts), resolvConf: recall(files.resolvConf, '/etc/resolv.conf', resolvConf) } };
+  return {
+    ...record,
+    written: {
+      hosts: recall(files.hosts, '/etc/hosts', hosts),
+      resolvConf: recall(files.resolvConf, '/etc/resolv.conf', resolvConf),
+    },
+  };
 }
 
 /** The rendering that a file, which the user may have changed, was made from. */
@@ -174,7 +199,8 @@ function closest(text: string, renderings: readonly string[]): string {
   const lines = renderings.map((rendering) => new Set(rendering.split('\n')));
   const there = linesAmong(text, new Set(lines.flatMap((set) => [...set])));
   // By the lines of either that the other has not, of which the text's own number is the same for all.
-  const distance = (set: ReadonlySet<string>): number => set.size - 2 * [...set].filter((line) => there.has(line)).length;
+  const distance = (set: ReadonlySet<string>): number =>
+    set.size - 2 * [...set].filter((line) => there.has(line)).length;
   const distances = lines.map(distance);
   return renderings[distances.indexOf(Math.min(...distances))] ?? text;
 }

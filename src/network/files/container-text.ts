@@ -24,7 +24,9 @@ export function readContainerText(path: string): ContainerText {
     if (size > MAX_TEXT_BYTES) return { unread: 'long' };
     const bytes = Buffer.allocUnsafe(size);
     const read = readSync(file.fd, bytes, 0, size, 0);
-    return hasMoreLines(bytes.subarray(0, read), MAX_TEXT_LINES) ? { unread: 'long' } : { text: bytes.toString('utf8', 0, read) };
+    return hasMoreLines(bytes.subarray(0, read), MAX_TEXT_LINES)
+      ? { unread: 'long' }
+      : { text: bytes.toString('utf8', 0, read) };
   } finally {
     closeSync(file.fd);
   }

@@ -33,7 +33,10 @@ export function readRendered(path: string, log: Log): readonly string[] {
       closeSync(file.fd);
     }
   } catch (error) {
-    log.warn({ file: note, error: errorMessage(error) }, 'what was last written to a file of a container cannot be read: lines that the engine wrote there may be taken for the user\'s; the note is made anew with the next change');
+    log.warn(
+      { file: note, error: errorMessage(error) },
+      "what was last written to a file of a container cannot be read: lines that the engine wrote there may be taken for the user's; the note is made anew with the next change",
+    );
     return [];
   }
 }

@@ -16,7 +16,12 @@ const SHOWN = 10;
 const ELEMENT = /ipv([46]) \. "([^"\n]+)" \. "([^"\n]+)" [^,}]*?counter packets (\d+)/g;
 
 function parseDropped(listing: string): DroppedStrangers[] {
-  return [...listing.matchAll(ELEMENT)].map(([, version, from = '', to = '', packets]) => ({ version: version === '6' ? 6 : 4, from, to, packets: Number(packets) }));
+  return [...listing.matchAll(ELEMENT)].map(([, version, from = '', to = '', packets]) => ({
+    version: version === '6' ? 6 : 4,
+    from,
+    to,
+    packets: Number(packets),
+  }));
 }
 
 export function strangerWarnings(context: RulesetContext): string[] {
@@ -33,7 +38,9 @@ export function unmarkedWarnings(context: RulesetContext): string[] {
 }
 
 function readMost(context: RulesetContext, set: string): DroppedStrangers[] {
-  return readCounted(context, set).toSorted((a, b) => b.packets - a.packets).slice(0, SHOWN);
+  return readCounted(context, set)
+    .toSorted((a, b) => b.packets - a.packets)
+    .slice(0, SHOWN);
 }
 
 function readCounted(context: RulesetContext, set: string): DroppedStrangers[] {

@@ -33,26 +33,47 @@ test('the bytes are what nft writes', () => {
     const { key, data } = encodeElement(one);
     return [key.toString('hex'), Buffer.isBuffer(data) ? data.toString('hex') : data];
   };
-  assert.deepEqual(hex({ set: 'publish4', key: ['1.2.3.4', 'tcp', 80], value: ['172.17.0.2', 81] }), ['010203040600000000500000', 'ac11000200510000']);
+  assert.deepEqual(hex({ set: 'publish4', key: ['1.2.3.4', 'tcp', 80], value: ['172.17.0.2', 81] }), [
+    '010203040600000000500000',
+    'ac11000200510000',
+  ]);
   assert.deepEqual(hex({ set: 'bridges', key: ['docker0'] }), ['646f636b657230000000000000000000', undefined]);
-  assert.deepEqual(hex({ set: 'strangers', key: ['ipv4'], value: 'goto strangers' }), ['02', { verdict: 'goto', chain: 'strangers' }]);
+  assert.deepEqual(hex({ set: 'strangers', key: ['ipv4'], value: 'goto strangers' }), [
+    '02',
+    { verdict: 'goto', chain: 'strangers' },
+  ]);
 });
 
 test('what has no place in an element is refused', () => {
   assert.throws(() => encodeElement({ set: 'open4', key: ['1.2.3.4', 'tcp'] }), /does not have 3 parts/);
   assert.throws(() => encodeElement({ set: 'open4', key: ['1.2.3.4', 'icmpx', 80] }), /"icmpx" has no place/);
   assert.throws(() => encodeElement({ set: 'bridges', key: ['a-name-that-is-too-long'] }), /longer than 15 bytes/);
-  assert.throws(() => encodeElement({ set: 'neighbours', key: ['a', 'b'], value: 'maybe' as ElementVerdict }), /unknown firewall verdict/);
+  assert.throws(
+    () => encodeElement({ set: 'neighbours', key: ['a', 'b'], value: 'maybe' as ElementVerdict }),
+    /unknown firewall verdict/,
+  );
 });
 
 test("the user's rules are told from what we put around them", () => {
   const listing = `table inet causeway {\n\tchain user {\n\t\tcomment "yours: x (${rulesetVersion()})"\n\t\ttcp dport 9 accept comment "mine"\n\t\tct state invalid drop\n\t}\n}\n`;
-  assert.deepEqual(parseUserChain(listing), { version: rulesetVersion(), rules: ['tcp dport 9 accept comment "mine"', 'ct state invalid drop'] });
+  assert.deepEqual(parseUserChain(listing), {
+    version: rulesetVersion(),
+    rules: ['tcp dport 9 accept comment "mine"', 'ct state invalid drop'],
+  });
   assert.match(renderRuleset(['tcp dport 9 accept']), /\t\ttcp dport 9 accept\n/);
 });
 
 test('the number of rules does not depend on the elements', () => {
-  const elements: Element[] = Array.from({ length: 1000 }, (_, index) => ({ set: 'publish-any4', key: ['tcp', index], value: ['172.17.0.2', 80] }));
+  const elements: Element[] = Array.from({ length: 1000 }, (_, index) => ({
+    set: 'publish-any4',
+    key: ['tcp', index],
+    value: ['172.17.0.2', 80],
+  }));
   assert.equal(groupBySet(elements).size, 1);
-  assert.equal(renderElements(elements).split('\n').filter((line) => line !== '').length, 1);
+  assert.equal(
+    renderElements(elements)
+      .split('\n')
+      .filter((line) => line !== '').length,
+    1,
+  );
 });

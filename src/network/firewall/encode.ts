@@ -17,13 +17,18 @@ const SIZE_BYTES: Readonly<Record<FieldType, number>> = {
 const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, 'ipv6-icmp': 58, sctp: 132 };
 const FAMILIES: Readonly<Record<string, number>> = { ipv4: 2, ipv6: 10 };
 
-
 export function encodeElement(element: Element): SetElement {
   const schema = SETS[element.set];
   const key = encodeFields(schema.key, element.key);
   if (schema.data === undefined) return { key };
   const { value = [] } = element;
-  return { key, data: typeof value === 'string' ? encodeVerdict(value) : encodeFields(schema.data === 'verdict' ? [] : schema.data, value) };
+  return {
+    key,
+    data:
+      typeof value === 'string'
+        ? encodeVerdict(value)
+        : encodeFields(schema.data === 'verdict' ? [] : schema.data, value),
+  };
 }
 
 /** An element as the kernel listed it. */
@@ -45,8 +50,11 @@ function paddedSize(type: FieldType, alone: boolean): number {
 }
 
 function encodeFields(types: readonly FieldType[], fields: readonly Field[]): Buffer {
-  if (fields.length !== types.length) throw invalid(`firewall element ${JSON.stringify(fields)} does not have ${types.length} parts`);
-  return Buffer.concat(types.map((type, index) => encodeField(type, fields[index]!, paddedSize(type, types.length === 1))));
+  if (fields.length !== types.length)
+    throw invalid(`firewall element ${JSON.stringify(fields)} does not have ${types.length} parts`);
+  return Buffer.concat(
+    types.map((type, index) => encodeField(type, fields[index]!, paddedSize(type, types.length === 1))),
+  );
 }
 
 function encodeField(type: FieldType, field: Field, sizeBytes: number): Buffer {

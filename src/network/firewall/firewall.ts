@@ -5,7 +5,13 @@
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { isKernelError } from '../../kernel/errors.ts';
-import { addToNewSet, NftSocket, prepareBatch, type ElementChange, type PreparedBatch } from '../../kernel/nftables/batch.ts';
+import {
+  addToNewSet,
+  NftSocket,
+  prepareBatch,
+  type ElementChange,
+  type PreparedBatch,
+} from '../../kernel/nftables/batch.ts';
 import { knowsFamily } from '../../kernel/nftables/family-probe.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
@@ -14,7 +20,18 @@ import { diffElements, type ElementDiff, type FactDiff } from './facts/diff.ts';
 import { elementsOf, type Element, type SetName } from './facts/element.ts';
 import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
-import { elementText, groupBySet, isReadableElement, parseUserChain, renderElements, renderRuleset, rulesetVersion, setNames, USER_CHAIN, type RulesetOptions } from './ruleset.ts';
+import {
+  elementText,
+  groupBySet,
+  isReadableElement,
+  parseUserChain,
+  renderElements,
+  renderRuleset,
+  rulesetVersion,
+  setNames,
+  USER_CHAIN,
+  type RulesetOptions,
+} from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
 // Making it ready takes 2 us an element, which nobody should notice.
@@ -48,7 +65,11 @@ export class Firewall {
     this.#netns = options.netns;
     this.#context = openContext(options.netns);
     const bridged = knowsFamily(this.#socket(), BRIDGED_FAMILY, `${TABLE}-probe`);
-    if (!bridged) this.#log.warn({}, 'the kernel has no nftables rules for bridges (CONFIG_NF_TABLES_BRIDGE): containers of a network with enable_icc=false can reach each other with tagged frames');
+    if (!bridged)
+      this.#log.warn(
+        {},
+        'the kernel has no nftables rules for bridges (CONFIG_NF_TABLES_BRIDGE): containers of a network with enable_icc=false can reach each other with tagged frames',
+      );
     this.#options = { ...options.ruleset, bridged };
     this.#tables = bridged ? [`${FAMILY} ${TABLE}`, `${BRIDGED_FAMILY} ${TABLE}`] : [`${FAMILY} ${TABLE}`];
     this.#reader = RulesetReader.open(options.netns);
@@ -71,9 +92,14 @@ export class Firewall {
       return 'corrected';
     }
     const odd = new Set(elements.filter((element) => !isReadableElement(element)));
-    this.#run(`${this.#removal()}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`);
+    this.#run(
+      `${this.#removal()}${renderRuleset(this.#userRules, this.#options)}${renderElements(elements.filter((element) => !odd.has(element)))}`,
+    );
     if (odd.size > 0) {
-      this.#log.warn({ elements: [...odd].map(elementText) }, 'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again');
+      this.#log.warn(
+        { elements: [...odd].map(elementText) },
+        'nft cannot read names of these interfaces: a ruleset that is saved while they are there cannot be loaded again',
+      );
       this.#send({ add: [...odd], remove: [] }); // as bytes, in the same turn
     }
     this.#rules = this.#listRules();
@@ -122,13 +148,15 @@ export class Firewall {
 
   /** Makes ready what `putBack` would write; what it is made from must be what is in the table now. Any change voids it. */
   prepare(elements: readonly Element[]): void {
-    this.#prepared = this.#copy && elements.length <= PREPARED_MAX_ELEMENTS ? this.#batchOf(this.#copy, elements) : undefined;
+    this.#prepared =
+      this.#copy && elements.length <= PREPARED_MAX_ELEMENTS ? this.#batchOf(this.#copy, elements) : undefined;
   }
 
   #batchOf(copy: TableCopy, elements: readonly Element[]): PreparedBatch {
     return prepareBatch((batch) => {
       writeTable(batch, copy);
-      for (const [set, members] of groupBySet(elements)) addToNewSet(batch, { family: FAMILY, table: TABLE, set }, members.map(encodeElement));
+      for (const [set, members] of groupBySet(elements))
+        addToNewSet(batch, { family: FAMILY, table: TABLE, set }, members.map(encodeElement));
     });
   }
 
@@ -150,7 +178,12 @@ export class Firewall {
   #referenceRules(): string {
     return this.#withContext((context) => {
       // Dormant: their chains are not registered, no packet meets them.
-      context.run(renderRuleset([], this.#options).replace(new RegExp(`^(table \\w+ ${TABLE}) \\{`, 'gm'), '$1-reference {\n\tflags dormant;'));
+      context.run(
+        renderRuleset([], this.#options).replace(
+          new RegExp(`^(table \\w+ ${TABLE}) \\{`, 'gm'),
+          '$1-reference {\n\tflags dormant;',
+        ),
+      );
       const references = this.#tables.map((table) => `${table}-reference`);
       try {
         return references.map((table) => listRules(context, table)).join('');
@@ -185,7 +218,14 @@ export class Firewall {
       ['add', diff.add],
     ] as const) {
       for (const [set, members] of groupBySet(list)) {
-        changes.push({ op, family: FAMILY, table: TABLE, set, elements: members.map(encodeElement), ignoreAbsent: op === 'delete' });
+        changes.push({
+          op,
+          family: FAMILY,
+          table: TABLE,
+          set,
+          elements: members.map(encodeElement),
+          ignoreAbsent: op === 'delete',
+        });
       }
     }
     if (changes.length === 0) return;
@@ -213,7 +253,9 @@ export class Firewall {
   }
 
   #list(set: SetName): Element[] {
-    return this.#socket().listElements({ family: FAMILY, table: TABLE, set }).map((encoded) => decodeElement(set, encoded));
+    return this.#socket()
+      .listElements({ family: FAMILY, table: TABLE, set })
+      .map((encoded) => decodeElement(set, encoded));
   }
 
   /** For reading what others have; of the namespace that the table is in. */
@@ -257,7 +299,9 @@ export class Firewall {
   }
 
   #tableExists(context: RulesetContext): boolean {
-    return String(context.list('list tables')).split('\n').some((line) => line.trim() === `table ${FAMILY} ${TABLE}`);
+    return String(context.list('list tables'))
+      .split('\n')
+      .some((line) => line.trim() === `table ${FAMILY} ${TABLE}`);
   }
 
   #run(commands: string): void {

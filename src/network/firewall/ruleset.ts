@@ -22,19 +22,26 @@ export const INPUT_GROUP = 22054;
 export const DROPPED = 'dropped';
 /** The same for packets from which our bit of the mark was taken. */
 export const UNMARKED = 'unmarked';
-const COUNTED = { [DROPPED]: 'packets of strangers were dropped', [UNMARKED]: "packets lost the engine's bit of the mark, with which they came" };
+const COUNTED = {
+  [DROPPED]: 'packets of strangers were dropped',
+  [UNMARKED]: "packets lost the engine's bit of the mark, with which they came",
+};
 /** The rule that counts, of its own: where the set is full, this one ends here, and the next does its work nevertheless. */
 const count = (set: keyof typeof COUNTED): string => `update @${set} { meta nfproto . iifname . oifname counter }`;
 
 function renderCounted({ makeWay = true }: RulesetOptions): string[] {
-  return Object.entries(COUNTED).filter(([name]) => makeWay || name !== UNMARKED).map(([name, what]) => `\tset ${name} {
+  return Object.entries(COUNTED)
+    .filter(([name]) => makeWay || name !== UNMARKED)
+    .map(
+      ([name, what]) => `\tset ${name} {
 \t\ttype nf_proto . ifname . ifname
 \t\tsize 1024
 \t\tflags dynamic,timeout
 \t\ttimeout 1h
 \t\tcomment "between which interfaces ${what} in the last hour"
 \t}
-`);
+`,
+    );
 }
 
 interface Chain {
@@ -58,7 +65,8 @@ const CHAINS: readonly Chain[] = [
   },
   {
     name: 'from-containers',
-    comment: 'no address of a loopback, in whatever spelling, has business on a bridge: it must not open the host to containers',
+    comment:
+      'no address of a loopback, in whatever spelling, has business on a bridge: it must not open the host to containers',
     rules: [
       'meta nfproto ipv4 goto from-containers4',
       'ip6 daddr ::ffff:0:0/96 drop comment "IPv4 inside of IPv6: for sockets, not for cables"',
@@ -174,7 +182,8 @@ const CHAINS: readonly Chain[] = [
   },
   {
     name: 'foreign-source',
-    comment: 'an answer would not go back to that bridge: only a container on several networks has a reason to send this',
+    comment:
+      'an answer would not go back to that bridge: only a container on several networks has a reason to send this',
     rules: ['iifname . ip saddr @astride4 return', 'iifname . ip6 saddr @astride6 return', 'drop'],
   },
   {
@@ -271,7 +280,10 @@ const WAY: readonly Chain[] = [
     name: 'way-end',
     comment: 'the mark is for this hook only',
     hook: 'type filter hook forward priority 500; policy accept;',
-    rules: [`meta mark & 0x08000000 != 0 ${CONNECTION_WITHOUT_MARK} comment "saved meanwhile: it would be restored onto what is not forwarded yet"`, WITHOUT_MARK],
+    rules: [
+      `meta mark & 0x08000000 != 0 ${CONNECTION_WITHOUT_MARK} comment "saved meanwhile: it would be restored onto what is not forwarded yet"`,
+      WITHOUT_MARK,
+    ],
   },
 ];
 
@@ -287,7 +299,9 @@ export interface RulesetOptions {
 function chainsOf({ inputPolicy, makeWay = true }: RulesetOptions): readonly Chain[] {
   const all = makeWay ? [...CHAINS, ...WAY] : CHAINS;
   if (!inputPolicy) return all;
-  const chains = all.map((chain) => (chain.name === 'nat-prerouting' ? { ...chain, rules: [INPUT_POLICY.prerouting, ...chain.rules] } : chain));
+  const chains = all.map((chain) =>
+    chain.name === 'nat-prerouting' ? { ...chain, rules: [INPUT_POLICY.prerouting, ...chain.rules] } : chain,
+  );
   const before = chains.findIndex((chain) => chain.name === 'forward');
   return chains.toSpliced(before, 0, INPUT_POLICY.chain, INPUT_POLICY.handOver);
 }
@@ -319,7 +333,9 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
 export function renderElements(elements: readonly Element[]): string {
   const commands = [...groupBySet(elements)].map(([set, members]) => {
     const list = members.map((element) => {
-      const key = element.key.map((field, index) => (SETS[set].key[index] === 'ifname' ? `"${field}"` : field)).join(' . ');
+      const key = element.key
+        .map((field, index) => (SETS[set].key[index] === 'ifname' ? `"${field}"` : field))
+        .join(' . ');
       return element.value === undefined ? key : `${key} : ${valueText(element.value)}`;
     });
     return `add element ${FAMILY} ${TABLE} ${set} { ${list.join(', ')} }\n`;
@@ -348,7 +364,8 @@ export function elementText({ key, value }: Element): string {
   return `${key.join(' . ')}${value === undefined ? '' : ` : ${valueText(value)}`}`;
 }
 
-const valueText = (value: NonNullable<Element['value']>): string => (typeof value === 'string' ? value : value.join(' . '));
+const valueText = (value: NonNullable<Element['value']>): string =>
+  typeof value === 'string' ? value : value.join(' . ');
 
 /** What `list chain` printed of the user's chain: the rules in it, and which version of the ruleset it belongs to. */
 export function parseUserChain(listing: string): { version: string; rules: string[] } {

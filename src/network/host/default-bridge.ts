@@ -16,7 +16,8 @@ import { foreignBridgeComplaint, foreignBridges } from '../interfaces/other-engi
 export const DOCKER_BRIDGE = 'docker0';
 const BESIDE_DOCKER = 'causeway'; // 0, or the next that nobody has
 
-type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'> & Partial<Pick<NetworkConfig, 'hostId'>>;
+type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'> &
+  Partial<Pick<NetworkConfig, 'hostId'>>;
 
 export interface DefaultBridge {
   readonly name: string;
@@ -38,16 +39,24 @@ const NOTHING_KNOWN: Known = { inUse: '', holders: new Map() };
 /**
  * @throws conflict where the name is somebody else's, with the way out
  */
-export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkInfo[], { inUse, holders }: Known = NOTHING_KNOWN): DefaultBridge {
+export function chooseDefaultBridge(
+  config: NamingConfig,
+  links: readonly LinkInfo[],
+  { inUse, holders }: Known = NOTHING_KNOWN,
+): DefaultBridge {
   const { bridgeName, defaultBridgeName, dockerInstalled, hostId } = config;
   refuseHeld('--bridge', bridgeName, holders);
   refuseHeld('--default-bridge-name', defaultBridgeName, holders);
   if (bridgeName !== '') {
     const engine = engineOfBridge(links, bridgeName, hostId);
-    if (engine !== undefined) throw conflict(`${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`);
+    if (engine !== undefined)
+      throw conflict(
+        `${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`,
+      );
     return { name: bridgeName, besideDocker: dockerInstalled, notice: '' };
   }
-  const isTaken = (name: string) => links.some((link) => link.name === name && (!hasMark(link) || isAnothers(link, links, hostId)));
+  const isTaken = (name: string) =>
+    links.some((link) => link.name === name && (!hasMark(link) || isAnothers(link, links, hostId)));
   const foreign = isTaken(DOCKER_BRIDGE);
   const holder = holders.get(DOCKER_BRIDGE);
   const beside = defaultBridgeName === '' && (foreign || dockerInstalled || holder !== undefined);
@@ -57,41 +66,70 @@ export function chooseDefaultBridge(config: NamingConfig, links: readonly LinkIn
     for (let number = 0; ; number++) if (isFree(`${BESIDE_DOCKER}${number}`)) return `${BESIDE_DOCKER}${number}`;
   };
   if (beside && inUse === DOCKER_BRIDGE && !foreign && holder === undefined) {
-    return { name: DOCKER_BRIDGE, besideDocker: false, notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${free()} once no container runs on it at a start of the daemon` };
+    return {
+      name: DOCKER_BRIDGE,
+      besideDocker: false,
+      notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${free()} once no container runs on it at a start of the daemon`,
+    };
   }
   // Who takes Docker's own name takes its place: a dockerd that comes later would use that bridge with the subnet that it has.
   const besideDocker = (foreign || dockerInstalled) && defaultBridgeName !== DOCKER_BRIDGE;
   const name = defaultBridgeName || (beside ? free() : DOCKER_BRIDGE);
   if (isTaken(name)) {
-    const orUse = engineOfBridge(links, name, hostId) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
-    throw conflict(`an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`);
+    const orUse =
+      engineOfBridge(links, name, hostId) === undefined ? `, or use that bridge as it is with --bridge ${name}` : '';
+    throw conflict(
+      `an interface ${name} exists that the daemon did not make: choose another name for the bridge of the default network with --default-bridge-name${orUse}`,
+    );
   }
-  const why = foreign ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make` : dockerInstalled ? 'Docker is installed on this host' : `network ${holder} has the bridge ${DOCKER_BRIDGE}`;
+  const why = foreign
+    ? `a bridge ${DOCKER_BRIDGE} exists that the daemon did not make`
+    : dockerInstalled
+      ? 'Docker is installed on this host'
+      : `network ${holder} has the bridge ${DOCKER_BRIDGE}`;
   const subnet = besideDocker ? ' and has a subnet of its own' : '';
-  return { name, besideDocker, notice: beside ? `${why}: the bridge of the default network is called ${name}${subnet} (--default-bridge-name chooses another name)` : '' };
+  return {
+    name,
+    besideDocker,
+    notice: beside
+      ? `${why}: the bridge of the default network is called ${name}${subnet} (--default-bridge-name chooses another name)`
+      : '',
+  };
 }
 
 function refuseHeld(flag: string, name: string, holders: ReadonlyMap<string, string>): void {
   const holder = name === '' ? undefined : holders.get(name);
-  if (holder !== undefined) throw conflict(`network ${holder} has the bridge ${name}: choose another for the default network with ${flag}, or start the daemon without that and remove network ${holder} first`);
+  if (holder !== undefined)
+    throw conflict(
+      `network ${holder} has the bridge ${name}: choose another for the default network with ${flag}, or start the daemon without that and remove network ${holder} first`,
+    );
 }
 
 /** Whether a warning of `info` only says that: nothing is wrong then. */
-export const isBridgeNotice = (warning: string): boolean => warning.includes(': the bridge of the default network is called ');
+export const isBridgeNotice = (warning: string): boolean =>
+  warning.includes(': the bridge of the default network is called ');
 
 /** The engine that a bridge belongs to, where it is not this one. Ports of ours have names like Docker's. */
 export function engineOfBridge(links: readonly LinkInfo[], bridge: string, id?: string): string | undefined {
   const found = links.find((link) => link.name === bridge);
   if (found && isAnothers(found, links, id)) return 'Causeway with another data root';
   const others = links.filter((link) => !isHostInterface(link.name, link.mac));
-  return foreignBridges(others, (name) => others.some((link) => link.name === name && hasMark(link))).find(({ name }) => name === bridge)?.engine;
+  return foreignBridges(others, (name) => others.some((link) => link.name === name && hasMark(link))).find(
+    ({ name }) => name === bridge,
+  )?.engine;
 }
 
 /** Where no id is known, what the engine made is its own. */
-const isAnothers = (bridge: LinkInfo, links: readonly LinkInfo[], id: string | undefined): boolean => id !== undefined && isInUseByAnother(bridge, links, id);
+const isAnothers = (bridge: LinkInfo, links: readonly LinkInfo[], id: string | undefined): boolean =>
+  id !== undefined && isInUseByAnother(bridge, links, id);
 
 /** Which of a bridge's addresses is the network's: one whose subnet has the range that containers are given, the one that it was, or the first; '' = none. */
-export function electAddress(addresses: readonly string[], version: 4 | 6, range: string, earlier: readonly string[]): string {
+export function electAddress(
+  addresses: readonly string[],
+  version: 4 | 6,
+  range: string,
+  earlier: readonly string[],
+): string {
   const wanted = range === '' ? undefined : parseSubnet(range);
   const fits = addresses.filter((address) => {
     const subnet = parseSubnet(address);
@@ -104,7 +142,9 @@ export function electAddress(addresses: readonly string[], version: 4 | 6, range
 
 /** Ports of a bridge that others put there. */
 export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): LinkInfo[] {
-  return links.filter((link) => link.masterIndex === bridgeIndex && !hasMark(link) && !isHostInterface(link.name, link.mac));
+  return links.filter(
+    (link) => link.masterIndex === bridgeIndex && !hasMark(link) && !isHostInterface(link.name, link.mac),
+  );
 }
 
 /** Docker's, and ours where nobody else has it. */

@@ -38,7 +38,11 @@ export class ForwardingNoteFile {
     try {
       return parseNote(readFileSync(this.#file, 'utf8'), thisHost());
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#log.warn({ file: this.#file, error: errorMessage(error) }, 'whether it was the daemon that turned IP forwarding on cannot be read: if it was, and the firewall table is gone, others are forwarded too');
+      if (errorCode(error) !== 'ENOENT')
+        this.#log.warn(
+          { file: this.#file, error: errorMessage(error) },
+          'whether it was the daemon that turned IP forwarding on cannot be read: if it was, and the firewall table is gone, others are forwarded too',
+        );
       return { closed: {}, listeners6: [] };
     }
   }
@@ -56,7 +60,10 @@ export class ForwardingNoteFile {
       renameSync(`${this.#file}.new`, this.#file);
       syncDirectory(dirname(this.#file));
     } catch (error) {
-      this.#log.warn({ file: this.#file, error: errorMessage(error) }, 'that it is the daemon that turns IP forwarding on cannot be kept: only the firewall table knows of it');
+      this.#log.warn(
+        { file: this.#file, error: errorMessage(error) },
+        'that it is the daemon that turns IP forwarding on cannot be kept: only the firewall table knows of it',
+      );
     }
   }
 }
@@ -74,7 +81,11 @@ export function renderNote({ closed, listeners6 }: ForwardingNote, host: string)
   const families = ([4, 6] as const).flatMap((version) => {
     const one = closed[version];
     if (!one) return [];
-    return [`ipv${version}`, ...one.earlier.map((name) => `earlier${version} ${name}`), ...one.routers.map((name) => `router${version} ${name}`)];
+    return [
+      `ipv${version}`,
+      ...one.earlier.map((name) => `earlier${version} ${name}`),
+      ...one.routers.map((name) => `router${version} ${name}`),
+    ];
   });
   return [`host ${host}`, ...families, ...listeners6.map((name) => `listener6 ${name}`), ''].join('\n');
 }
@@ -85,7 +96,8 @@ export function parseNote(text: string, host: string): ForwardingNote {
   const [first, ...lines] = text.split('\n');
   if (first !== `host ${host}`) return { closed: {}, listeners6 };
   for (const line of lines) {
-    const [, what = '', family = '', name = ''] = /^(ipv|earlier|router|listener)([46])(?: ([^\n]+))?$/.exec(line) ?? [];
+    const [, what = '', family = '', name = ''] =
+      /^(ipv|earlier|router|listener)([46])(?: ([^\n]+))?$/.exec(line) ?? [];
     const version = family === '6' ? 6 : 4;
     if (what === 'ipv') closed[version] ??= NOTHING;
     const known = closed[version] ?? NOTHING;

@@ -48,7 +48,12 @@ function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'):
 }
 
 /** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, whom it asks for names, and what `others` may take. `except`: links that do not count. */
-export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, others: HostSubnets = { own: [], routed: [] }, except: ReadonlySet<number> = new Set()): HostSubnets {
+export function hostSubnets(
+  route: RouteSocket,
+  resolvConf: HostResolvConf,
+  others: HostSubnets = { own: [], routed: [] },
+  except: ReadonlySet<number> = new Set(),
+): HostSubnets {
   const [own, routed] = [new Map<string, Subnet>(), new Map<string, Subnet>()];
   const add = (to: Map<string, Subnet>, text: string) => {
     const subnet = parseSubnet(text);
@@ -57,7 +62,8 @@ export function hostSubnets(route: RouteSocket, resolvConf: HostResolvConf, othe
   for (const { destination, gateway, linkIndex, table } of route.routes({ table: 'all' })) {
     if (except.has(linkIndex)) continue;
     // Without a gateway and over a link: the others are on it. (A blackhole has no link.) Other tables are those of VPNs, and count for what rules send there.
-    if (destination !== undefined) add(table === RT_TABLE_MAIN && gateway === undefined && linkIndex !== 0 ? own : routed, destination);
+    if (destination !== undefined)
+      add(table === RT_TABLE_MAIN && gateway === undefined && linkIndex !== 0 ? own : routed, destination);
   }
   for (const address of resolvConf.nameservers) add(own, `${address}/${address.includes(':') ? 128 : 32}`);
   return { own: [...own.values(), ...others.own], routed: [...routed.values(), ...others.routed] };
@@ -69,7 +75,9 @@ export function readResolvConf(path: string): HostResolvConf {
 }
 
 /** The same for containers that ask by themselves, and cannot reach a stub on the host's loopback. */
-export function readReachableResolvConf(config: Pick<NetworkConfig, 'hostResolvConf' | 'stubResolvConf'>): HostResolvConf {
+export function readReachableResolvConf(
+  config: Pick<NetworkConfig, 'hostResolvConf' | 'stubResolvConf'>,
+): HostResolvConf {
   return chooseReachable(readResolvConf(config.hostResolvConf), () => readIfThere(config.stubResolvConf));
 }
 
@@ -154,9 +162,15 @@ const BRIDGE_NETFILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
  */
 export async function loadBridgeNetfilter(log: Log): Promise<void> {
   if (existsSync(BRIDGE_NETFILTER)) return;
-  const result = await runProgram('modprobe', ['br_netfilter']).catch((error: unknown) => ({ code: 1, stderr: errorMessage(error) }));
+  const result = await runProgram('modprobe', ['br_netfilter']).catch((error: unknown) => ({
+    code: 1,
+    stderr: errorMessage(error),
+  }));
   if (!existsSync(BRIDGE_NETFILTER)) {
-    log.warn({ reason: result.stderr.trim() }, 'br_netfilter cannot be loaded: containers of a network with enable_icc=false can reach each other');
+    log.warn(
+      { reason: result.stderr.trim() },
+      'br_netfilter cannot be loaded: containers of a network with enable_icc=false can reach each other',
+    );
     return;
   }
   for (const family of ['ip', 'ip6', 'arp']) writeSysctl(`net/bridge/bridge-nf-call-${family}tables`, '0');

@@ -30,6 +30,9 @@ export function openInputGate(log: Log): { close(): void } {
     };
   } catch (error) {
     sender.close();
-    throw systemError(`published ports cannot respect the input policy: group of logged packets ${INPUT_GROUP}: ${errorMessage(error)}`, error);
+    throw systemError(
+      `published ports cannot respect the input policy: group of logged packets ${INPUT_GROUP}: ${errorMessage(error)}`,
+      error,
+    );
   }
 }

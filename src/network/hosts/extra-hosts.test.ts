@@ -20,7 +20,11 @@ test('--add-host values', () => {
 
 test('refusals', () => {
   assert.throws(() => parseExtraHosts(['bad'], []), { kind: 'invalid', message: 'bad format for add-host: "bad"' });
-  assert.throws(() => parseExtraHosts(['bad:300.1.1.1'], []), { message: 'invalid IP address in add-host: "300.1.1.1"' });
+  assert.throws(() => parseExtraHosts(['bad:300.1.1.1'], []), {
+    message: 'invalid IP address in add-host: "300.1.1.1"',
+  });
   assert.throws(() => parseExtraHosts([':1.1.1.1'], []), { message: 'bad format for add-host: ":1.1.1.1"' });
-  assert.throws(() => parseExtraHosts(['gw:host-gateway'], []), { message: 'unable to derive the IP value for host-gateway' });
+  assert.throws(() => parseExtraHosts(['gw:host-gateway'], []), {
+    message: 'unable to derive the IP value for host-gateway',
+  });
 });

@@ -24,7 +24,14 @@ test('lines of ours that the user took out or changed stay out while they are th
 
 test('for any edit: no line of the user is lost, what is new of ours is there, and a second merge changes nothing', () => {
   const ours = fc.array(fc.constantFrom<string>('o1', 'o2', 'o3', 'o4', 'o5'), { maxLength: 7 });
-  const edits = fc.array(fc.record({ at: fc.nat(8), take: fc.nat(2), put: fc.array(fc.constantFrom<string>('u1', 'u2', ''), { maxLength: 2 }) }), { maxLength: 4 });
+  const edits = fc.array(
+    fc.record({
+      at: fc.nat(8),
+      take: fc.nat(2),
+      put: fc.array(fc.constantFrom<string>('u1', 'u2', ''), { maxLength: 2 }),
+    }),
+    { maxLength: 4 },
+  );
   const join = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
   fc.assert(
     fc.property(ours, ours, edits, (base, next, list) => {
@@ -33,7 +40,10 @@ test('for any edit: no line of the user is lost, what is new of ours is there, a
       const merged = mergeUserLines(join(base), join(edited), join(next));
       const lines = merged.split('\n').slice(0, -1);
       const users = edited.filter((line) => !line.startsWith('o'));
-      assert.deepEqual(lines.filter((line) => !line.startsWith('o')), users);
+      assert.deepEqual(
+        lines.filter((line) => !line.startsWith('o')),
+        users,
+      );
       for (const line of next) if (!base.includes(line)) assert.ok(lines.includes(line));
       assert.ok(lines.filter((line) => line.startsWith('o')).every((line) => next.includes(line)));
       if (list.length === 0) assert.equal(merged, join(next));
@@ -47,13 +57,24 @@ test('for any edit: no line of the user is lost, what is new of ours is there, a
   );
 });
 
-test('a text of any length is merged: 400,000 lines of the user\'s among and behind 3,000 of ours', () => {
+test("a text of any length is merged: 400,000 lines of the user's among and behind 3,000 of ours", () => {
   const ours = Array.from({ length: 3000 }, (_, index) => `10.0.0.1\tours${index}`);
   const theirs = Array.from({ length: 400_000 }, (_, index) => `0.0.0.0\ttheirs${index}`);
-  const edited = [...theirs.slice(0, 10), ...ours.slice(1).flatMap((line, index) => [line, theirs[10 + index]!]), ...theirs.slice(3009)];
-  const merged = mergeUserLines(`${ours.join('\n')}\n`, `${edited.join('\n')}\n`, `${[...ours.slice(0, -1), 'new'].join('\n')}\n`).split('\n');
+  const edited = [
+    ...theirs.slice(0, 10),
+    ...ours.slice(1).flatMap((line, index) => [line, theirs[10 + index]!]),
+    ...theirs.slice(3009),
+  ];
+  const merged = mergeUserLines(
+    `${ours.join('\n')}\n`,
+    `${edited.join('\n')}\n`,
+    `${[...ours.slice(0, -1), 'new'].join('\n')}\n`,
+  ).split('\n');
   assert.equal(merged.length, edited.length + 1); // the last of ours for the new one, and what is behind the last newline
-  assert.deepEqual(merged.filter((line) => line.includes('theirs')), theirs);
+  assert.deepEqual(
+    merged.filter((line) => line.includes('theirs')),
+    theirs,
+  );
   assert.ok(!merged.includes(ours[0]!) && merged.includes('new'));
   assert.deepEqual(merged.slice(0, 12), edited.slice(0, 12));
 });

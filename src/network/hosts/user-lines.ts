@@ -58,7 +58,13 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
 }
 
 /** Where a run between two lines of ours (by index in base; -1 and `baseLength` are the ends) goes in the new file. */
-function runPlace(place: ReadonlyMap<number, number>, previous: number, following: number, baseLength: number, nextLength: number): number {
+function runPlace(
+  place: ReadonlyMap<number, number>,
+  previous: number,
+  following: number,
+  baseLength: number,
+  nextLength: number,
+): number {
   if (previous === -1) return 0;
   if (following === baseLength) return nextLength;
   const behind = place.get(previous);
@@ -101,7 +107,7 @@ export function linesAmong(text: string, known: ReadonlySet<string>): Set<string
 
 function eachLineAmong(text: string, known: ReadonlySet<string>, visit: (line: string, start: number) => void): void {
   const lengths = new Set([...known].map((line) => line.length));
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
     if (lengths.has(end - start)) {
@@ -158,7 +164,7 @@ function longestRising(pairs: readonly [number, number][]): [number, number][] {
   const before = new Int32Array(pairs.length);
   for (const [index, [, value]] of pairs.entries()) {
     let low = 0;
-    for (let high = ends.length; low < high; ) {
+    for (let high = ends.length; low < high;) {
       const middle = (low + high) >> 1;
       if (pairs[ends[middle]!]![1] < value) low = middle + 1;
       else high = middle;

@@ -1,6 +1,7 @@
 /** Names of interfaces: what the kernel takes, what a firewall's language can say, and how a shell is told of them. */
 
-const RULE = 'an interface name has at most 15 bytes and no space, slash, colon, quotation mark, asterisk, percent or control character';
+const RULE =
+  'an interface name has at most 15 bytes and no space, slash, colon, quotation mark, asterisk, percent or control character';
 const MAX_BYTES = 15;
 
 /**
@@ -32,4 +33,5 @@ export function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-const bytesOf = (character: string): string => [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+const bytesOf = (character: string): string =>
+  [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');

@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { foreignBridges, type LinkFacts } from './other-engines.ts';
 import { hostInterfaceMac, hostInterfaceName, isHostInterface } from './interface-name.ts';
 
-const link = (index: number, name: string, kind: string, masterIndex = 0): LinkFacts => ({ index, name, kind, masterIndex });
+const link = (index: number, name: string, kind: string, masterIndex = 0): LinkFacts => ({
+  index,
+  name,
+  kind,
+  masterIndex,
+});
 
 test("bridges of other engines are told by their names, and Docker's by their ports too; ours and a user's are not among them", () => {
   const links = [
@@ -21,13 +26,16 @@ test("bridges of other engines are told by their names, and Docker's by their po
     link(12, 'podman1', 'dummy'),
   ];
   const found = foreignBridges(links, (name) => name === 'br-ba9876543210');
-  assert.deepEqual(found.map(({ name, engine }) => [name, engine]), [
-    ['docker0', 'Docker'],
-    ['br-0123456789ab', 'Docker'],
-    ['podman0', 'podman'],
-    ['virbr0', 'libvirt'],
-    ['shop', 'Docker'],
-  ]);
+  assert.deepEqual(
+    found.map(({ name, engine }) => [name, engine]),
+    [
+      ['docker0', 'Docker'],
+      ['br-0123456789ab', 'Docker'],
+      ['podman0', 'podman'],
+      ['virbr0', 'libvirt'],
+      ['shop', 'Docker'],
+    ],
+  );
 });
 
 test("an interface is the engine's by its address, which follows from its name; Docker's name of the same form is not enough", () => {

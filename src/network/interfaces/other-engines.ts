@@ -31,7 +31,9 @@ const DOCKER_PORT = /^veth[0-9a-f]{7}$/;
 
 /** The bridges of other engines among all links; `isOurs` tells our own bridges by name. */
 export function foreignBridges(links: readonly LinkFacts[], isOurs: (name: string) => boolean): ForeignBridge[] {
-  const withDockerPorts = new Set(links.filter((link) => link.kind === 'veth' && DOCKER_PORT.test(link.name)).map((link) => link.masterIndex));
+  const withDockerPorts = new Set(
+    links.filter((link) => link.kind === 'veth' && DOCKER_PORT.test(link.name)).map((link) => link.masterIndex),
+  );
   return links.flatMap(({ index, name, kind }): ForeignBridge[] => {
     if (kind !== 'bridge' || isOurs(name)) return [];
     const known = BRIDGES.find(({ pattern }) => pattern.test(name));

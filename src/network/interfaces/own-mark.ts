@@ -15,11 +15,17 @@ export const OWN_ADDRESS = 0xca;
 export const markOf = (id: string): string => `${MARK}:${id}`;
 
 /** Of whatever data root. */
-export const hasMark = ({ alias }: Pick<Marked, 'alias'>): boolean => alias === MARK || alias?.startsWith(`${MARK}:`) === true;
+export const hasMark = ({ alias }: Pick<Marked, 'alias'>): boolean =>
+  alias === MARK || alias?.startsWith(`${MARK}:`) === true;
 
-export const isMarkedBy = ({ alias }: Pick<Marked, 'alias'>, id: string): boolean => alias === MARK || alias === markOf(id);
+export const isMarkedBy = ({ alias }: Pick<Marked, 'alias'>, id: string): boolean =>
+  alias === MARK || alias === markOf(id);
 
 /** A bridge of another data root with something on it: containers that live. One with nothing on it is nobody's. */
-export function isInUseByAnother(bridge: Marked, links: readonly { readonly masterIndex: number }[], id: string): boolean {
+export function isInUseByAnother(
+  bridge: Marked,
+  links: readonly { readonly masterIndex: number }[],
+  id: string,
+): boolean {
   return hasMark(bridge) && !isMarkedBy(bridge, id) && links.some((link) => link.masterIndex === bridge.index);
 }

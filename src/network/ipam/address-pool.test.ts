@@ -92,7 +92,9 @@ test('any sequence of operations: the model of a plain set', () => {
       const kept = new Map<number, Set<string>>();
       const ip = (host: number) => bigintToIp(subnet.first + BigInt(host), 4);
       const chooseable = (host: number) => !taken.has(host) && !kept.get(host)?.size;
-      const hosts = Array.from({ length: last + 1 }, (_, host) => host).filter((host) => !ranged || (host >= 8 && host <= 15));
+      const hosts = Array.from({ length: last + 1 }, (_, host) => host).filter(
+        (host) => !ranged || (host >= 8 && host <= 15),
+      );
       for (const { kind, host, owner } of operations) {
         if (kind === 'take') {
           const expected = hosts.find(chooseable);
@@ -113,7 +115,10 @@ test('any sequence of operations: the model of a plain set', () => {
           kept.get(host)?.delete(owner);
         }
         assert.equal(addresses.free, BigInt(hosts.filter(chooseable).length));
-        assert.equal(addresses.inUse, BigInt(Array.from({ length: last + 1 }, (_, host) => host).filter((host) => !chooseable(host)).length));
+        assert.equal(
+          addresses.inUse,
+          BigInt(Array.from({ length: last + 1 }, (_, host) => host).filter((host) => !chooseable(host)).length),
+        );
         assert.equal(addresses.has(ip(host)), taken.has(host));
       }
     }),
@@ -132,7 +137,13 @@ test('ranges of 64 bits and more: what a naive search finds, at both ends and in
     const subnet = parseSubnet(text)!;
     const range = rangeText === undefined ? subnet : parseSubnet(rangeText)!;
     // Addresses around the ends of the range and of the subnet, and where 32 and 63 bits are not enough.
-    const places = [range.first, range.last - 7n, subnet.last - 7n, range.first + (1n << 31n), range.first + (range.last - range.first) / 2n].flatMap((first) => Array.from({ length: 8 }, (_, index) => first + BigInt(index)));
+    const places = [
+      range.first,
+      range.last - 7n,
+      subnet.last - 7n,
+      range.first + (1n << 31n),
+      range.first + (range.last - range.first) / 2n,
+    ].flatMap((first) => Array.from({ length: 8 }, (_, index) => first + BigInt(index)));
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
         const addresses = new AddressPool({ subnet, range: rangeText === undefined ? undefined : range, reserved: [] });
@@ -165,7 +176,11 @@ test('ranges of 64 bits and more: what a naive search finds, at both ends and in
 });
 
 test('an address costs the same few steps however full the subnet is', () => {
-  for (const [text, steps] of [['10.1.0.0/16', 4], ['10.2.0.0/20', 4], ['fd00:1::/112', 4]] as const) {
+  for (const [text, steps] of [
+    ['10.1.0.0/16', 4],
+    ['10.2.0.0/20', 4],
+    ['fd00:1::/112', 4],
+  ] as const) {
     const addresses = pool(text);
     // One look at each level for the search, which may turn back once at each, and for having, adding and deleting.
     const most = 5 * steps;
@@ -177,7 +192,10 @@ test('an address costs the same few steps however full the subnet is', () => {
     let taken = 0;
     for (let address = addresses.take(); address !== undefined; address = addresses.take()) taken++;
     assert.equal(BigInt(taken), addresses.inUse - (text.includes(':') ? 1n : 2n));
-    assert.ok(addresses.nodesVisited <= taken * most + most, `${addresses.nodesVisited} nodes for ${taken} addresses of ${text}`);
+    assert.ok(
+      addresses.nodesVisited <= taken * most + most,
+      `${addresses.nodesVisited} nodes for ${taken} addresses of ${text}`,
+    );
     assert.ok(costOf(() => assert.equal(addresses.take(), undefined)) <= most, 'a full one says so at once');
     for (const place of [1n, 2n, 31n, 32n, 33n, 1023n, 1024n, 2049n, 4093n]) {
       const hole = bigintToIp(addresses.subnet.first + place, addresses.subnet.version);

@@ -18,7 +18,10 @@ test('Docker cuts 172.17 to 172.31, then sixteen /20 of 192.168', () => {
 });
 
 test('what the host uses is stepped over, and a gap is used again', () => {
-  assert.equal(formatSubnet(chooseSubnet(docker, subnets('172.17.0.0/16', '172.18.5.0/24', '172.19.0.0/16'))!), '172.20.0.0/16');
+  assert.equal(
+    formatSubnet(chooseSubnet(docker, subnets('172.17.0.0/16', '172.18.5.0/24', '172.19.0.0/16'))!),
+    '172.20.0.0/16',
+  );
   assert.equal(formatSubnet(chooseSubnet(docker, subnets('172.16.0.0/12'))!), '192.168.0.0/20');
   assert.equal(formatSubnet(chooseSubnet(docker, subnets('172.16.0.0/12', '192.168.1.7/32'))!), '192.168.16.0/20');
   assert.equal(formatSubnet(chooseSubnet(docker, subnets('172.17.0.0/16', '172.19.0.0/16'))!), '172.18.0.0/16');
@@ -39,21 +42,43 @@ test('the unique local pool is the same for one host, and another for another', 
 });
 
 test('sources are sorted, those inside another dropped, bad ones refused', () => {
-  const parsed = parseSources([{ base: '192.168.0.0/16', size: 24 }, { base: '10.0.0.0/8', size: 24 }, { base: '10.5.0.0/16', size: 28 }], 4);
-  assert.deepEqual(parsed.map(({ base, size }) => `${formatSubnet(base)} ${size}`), ['10.0.0.0/8 24', '192.168.0.0/16 24']);
-  assert.throws(() => parseSources([{ base: '10.0.0.0/16', size: 8 }], 4), /size must be a prefix length from 16 to 32/);
+  const parsed = parseSources(
+    [
+      { base: '192.168.0.0/16', size: 24 },
+      { base: '10.0.0.0/8', size: 24 },
+      { base: '10.5.0.0/16', size: 28 },
+    ],
+    4,
+  );
+  assert.deepEqual(
+    parsed.map(({ base, size }) => `${formatSubnet(base)} ${size}`),
+    ['10.0.0.0/8 24', '192.168.0.0/16 24'],
+  );
+  assert.throws(
+    () => parseSources([{ base: '10.0.0.0/16', size: 8 }], 4),
+    /size must be a prefix length from 16 to 32/,
+  );
   assert.throws(() => parseSources([{ base: 'banana', size: 8 }], 4), /banana is not a subnet/);
 });
 
 test('whatever is taken, the choice overlaps none of it, and is the lowest that does not', () => {
-  const sources = parseSources([{ base: '10.0.0.0/24', size: 28 }, { base: '10.0.2.0/25', size: 27 }], 4);
+  const sources = parseSources(
+    [
+      { base: '10.0.0.0/24', size: 28 },
+      { base: '10.0.2.0/25', size: 27 },
+    ],
+    4,
+  );
   const candidates = sources.flatMap(({ base, size }) => {
     const step = 1n << BigInt(32 - size);
     const list: Subnet[] = [];
-    for (let first = base.first; first + step - 1n <= base.last; first += step) list.push({ version: 4, first, last: first + step - 1n, prefix: size });
+    for (let first = base.first; first + step - 1n <= base.last; first += step)
+      list.push({ version: 4, first, last: first + step - 1n, prefix: size });
     return list;
   });
-  const taken = fc.tuple(fc.nat(1023), fc.integer({ min: 22, max: 32 })).map(([host, prefix]) => parseSubnet(`10.0.${host >> 8}.${host & 255}/${prefix}`)!);
+  const taken = fc
+    .tuple(fc.nat(1023), fc.integer({ min: 22, max: 32 }))
+    .map(([host, prefix]) => parseSubnet(`10.0.${host >> 8}.${host & 255}/${prefix}`)!);
   fc.assert(
     fc.property(fc.array(taken, { maxLength: 12 }), (list) => {
       const expected = candidates.find((candidate) => !list.some((other) => subnetsOverlap(other, candidate)));

@@ -44,11 +44,15 @@ export function parseSources(sources: readonly SubnetSource[], version: 4 | 6): 
     if (!base) throw invalid(`invalid default address pool: ${text} is not a subnet`);
     const bits = base.version === 4 ? 32 : 128;
     if (!Number.isInteger(size) || size < base.prefix || size > bits) {
-      throw invalid(`invalid default address pool ${text}: size must be a prefix length from ${base.prefix} to ${bits}`);
+      throw invalid(
+        `invalid default address pool ${text}: size must be a prefix length from ${base.prefix} to ${bits}`,
+      );
     }
     if (base.version === version) parsed.push({ base, size });
   }
-  parsed.sort((a, b) => (a.base.first === b.base.first ? a.base.prefix - b.base.prefix : a.base.first < b.base.first ? -1 : 1));
+  parsed.sort((a, b) =>
+    a.base.first === b.base.first ? a.base.prefix - b.base.prefix : a.base.first < b.base.first ? -1 : 1,
+  );
   const kept: ParsedSource[] = [];
   for (const source of parsed) {
     const previous = kept.at(-1);
@@ -61,7 +65,11 @@ export function parseSources(sources: readonly SubnetSource[], version: 4 | 6): 
  * The first subnet of the sources that overlaps nothing in `taken`, or undefined. `size` asks for another prefix
  * length than the sources' own; sources smaller than that are passed over.
  */
-export function chooseSubnet(sources: readonly ParsedSource[], taken: readonly Subnet[], size?: number): Subnet | undefined {
+export function chooseSubnet(
+  sources: readonly ParsedSource[],
+  taken: readonly Subnet[],
+  size?: number,
+): Subnet | undefined {
   const sorted = taken.toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
   for (const source of sources) {
     const { base } = source;

@@ -5,7 +5,11 @@ import { checkEndpointSpec } from './endpoint-check.ts';
 
 const network = (subnets: string[], predefined = false) => ({
   predefined,
-  ipam: { driver: 'default', options: null, pools: subnets.map((subnet) => ({ subnet, ipRange: '', gateway: '', auxAddresses: {} })) },
+  ipam: {
+    driver: 'default',
+    options: null,
+    pools: subnets.map((subnet) => ({ subnet, ipRange: '', gateway: '', auxAddresses: {} })),
+  },
 });
 const faultOf = (on: ReturnType<typeof network>, change: Partial<EndpointSpec>): string => {
   try {
@@ -19,7 +23,10 @@ const faultOf = (on: ReturnType<typeof network>, change: Partial<EndpointSpec>):
 test('an address inside a subnet of the user is fine, others are refused', () => {
   const net = network(['10.66.0.0/24']);
   assert.equal(faultOf(net, { ipv4: '10.66.0.10' }), '');
-  assert.equal(faultOf(net, { ipv4: '10.99.0.10' }), 'no configured subnet or ip-range contain the IP address 10.99.0.10');
+  assert.equal(
+    faultOf(net, { ipv4: '10.99.0.10' }),
+    'no configured subnet or ip-range contain the IP address 10.99.0.10',
+  );
   assert.match(faultOf(net, { ipv4: 'banana' }), /^\* invalid IPv4 address: banana\n/);
   assert.match(faultOf(net, { ipv6: '10.66.0.1' }), /invalid IPv6 address: 10.66.0.1/);
   assert.match(faultOf(net, { ipv4: '0.0.0.0' }), /invalid IPv4 address: 0.0.0.0/);
@@ -31,8 +38,14 @@ test('an address inside a subnet of the user is fine, others are refused', () =>
 
 test('the predefined networks take no addresses and no aliases', () => {
   const bridge = network(['172.17.0.0/16'], true);
-  assert.equal(faultOf(bridge, { ipv4: '172.17.0.9' }), 'user specified IP address is supported on user defined networks only');
-  assert.equal(faultOf(bridge, { aliases: ['x'] }), 'network-scoped alias is supported only for containers in user defined networks');
+  assert.equal(
+    faultOf(bridge, { ipv4: '172.17.0.9' }),
+    'user specified IP address is supported on user defined networks only',
+  );
+  assert.equal(
+    faultOf(bridge, { aliases: ['x'] }),
+    'network-scoped alias is supported only for containers in user defined networks',
+  );
 });
 
 test('MAC addresses, link-local addresses, sysctls', () => {
@@ -42,5 +55,8 @@ test('MAC addresses, link-local addresses, sysctls', () => {
   assert.equal(faultOf(net, { linkLocalIps: ['169.254.1.1', 'x'] }), 'invalid link-local IP address: x');
   const sysctls = (text: string) => faultOf(net, { driverOpts: { 'com.docker.network.endpoint.sysctls': text } });
   assert.equal(sysctls('net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.accept_ra=0'), '');
-  assert.match(sysctls('net.ipv4.conf.eth0.log_martians=1'), /^unrecognised network interface sysctl 'net.ipv4.conf.eth0/);
+  assert.match(
+    sysctls('net.ipv4.conf.eth0.log_martians=1'),
+    /^unrecognised network interface sysctl 'net.ipv4.conf.eth0/,
+  );
 });

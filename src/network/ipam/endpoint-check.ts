@@ -15,7 +15,9 @@ export function checkEndpointSpec(network: Pick<NetworkRecord, 'predefined' | 'i
   for (const address of [spec.ipv4, spec.ipv6]) faults.push(...rangeFaults(network, address));
   const ifname = spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
   if (ifname !== '' && !isInterfaceName(ifname)) {
-    faults.push(`invalid interface name ${JSON.stringify(ifname)}: it has at most 15 bytes, no space, slash or colon, and is none that the kernel keeps for itself (lo, all, default)`);
+    faults.push(
+      `invalid interface name ${JSON.stringify(ifname)}: it has at most 15 bytes, no space, slash or colon, and is none that the kernel keeps for itself (lo, all, default)`,
+    );
   }
   if (faults.length > 0) throw invalid(`invalid endpoint settings:\n${joinFaults(faults)}`);
 }
@@ -27,7 +29,9 @@ function isInterfaceName(name: string): boolean {
 function rangeFaults(network: Pick<NetworkRecord, 'ipam'>, address: string): string[] {
   if (address === '') return [];
   const version = address.includes(':') ? 6 : 4;
-  const subnets = network.ipam.pools.map((pool) => parseSubnet(pool.subnet)).filter((subnet) => subnet?.version === version);
+  const subnets = network.ipam.pools
+    .map((pool) => parseSubnet(pool.subnet))
+    .filter((subnet) => subnet?.version === version);
   if (subnets.length === 0) {
     return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
   }

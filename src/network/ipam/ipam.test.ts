@@ -34,7 +34,12 @@ test('networks without a subnet get the default pools in order, with the first a
   assert.equal(create(ipam, 'a', spec())[0]!.subnet, '172.18.0.0/16');
   assert.equal(create(ipam, 'b', spec(), [parseSubnet('172.19.0.0/24')!])[0]!.subnet, '172.20.0.0/16');
   ipam.close('a');
-  assert.deepEqual(create(ipam, 'c', spec())[0], { subnet: '172.18.0.0/16', ipRange: '', gateway: '172.18.0.1', auxAddresses: {} });
+  assert.deepEqual(create(ipam, 'c', spec())[0], {
+    subnet: '172.18.0.0/16',
+    ipRange: '',
+    gateway: '172.18.0.1',
+    auxAddresses: {},
+  });
 });
 
 test('IPv6: a unique local /64, alone or beside IPv4', () => {
@@ -55,23 +60,40 @@ test('a range, a gateway of its own and auxiliary addresses', () => {
   const pools = create(
     ipam,
     'back',
-    spec([{ subnet: '10.66.0.0/24', ipRange: '10.66.0.128/25', gateway: '10.66.0.254', auxAddresses: { router: '10.66.0.129' } }]),
+    spec([
+      {
+        subnet: '10.66.0.0/24',
+        ipRange: '10.66.0.128/25',
+        gateway: '10.66.0.254',
+        auxAddresses: { router: '10.66.0.129' },
+      },
+    ]),
   );
   assert.deepEqual(pools, [
-    { subnet: '10.66.0.0/24', ipRange: '10.66.0.128/25', gateway: '10.66.0.254', auxAddresses: { router: '10.66.0.129' } },
+    {
+      subnet: '10.66.0.0/24',
+      ipRange: '10.66.0.128/25',
+      gateway: '10.66.0.254',
+      auxAddresses: { router: '10.66.0.129' },
+    },
   ]);
   assert.deepEqual([ipam.take('back', 4), ipam.take('back', 4)], ['10.66.0.128', '10.66.0.130']);
   assert.throws(() => ipam.take('back', 4, '10.66.0.254'), { message: 'Address already in use' });
   assert.deepEqual(ipam.usage('back'), [{ subnet: '10.66.0.0/24', ipsInUse: 6n, dynamicIpsAvailable: 123n }]);
   // Without one of its own, the gateway comes from the range.
-  assert.equal(ipam.choosePools(spec([{ subnet: '10.67.0.0/24', ipRange: '10.67.0.64/26' }]), UNUSED)[0]!.gateway, '10.67.0.64');
+  assert.equal(
+    ipam.choosePools(spec([{ subnet: '10.67.0.0/24', ipRange: '10.67.0.64/26' }]), UNUSED)[0]!.gateway,
+    '10.67.0.64',
+  );
 });
 
 test('the words of a full network, of a stranger address and of a taken one', () => {
   const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'tiny', spec([{ subnet: '10.67.0.0/30' }]));
   assert.equal(ipam.take('tiny', 4), '10.67.0.2');
-  assert.throws(() => ipam.take('tiny', 4), { message: "no available IPv4 addresses on this network's address pools: tiny (tiny)" });
+  assert.throws(() => ipam.take('tiny', 4), {
+    message: "no available IPv4 addresses on this network's address pools: tiny (tiny)",
+  });
   ipam.release('tiny', '10.67.0.2');
   ipam.release('tiny', '10.67.0.2');
   ipam.release('nosuch', '10.67.0.2');
@@ -86,7 +108,11 @@ test('the words of a full network, of a stranger address and of a taken one', ()
 
 test('several pools of a network are used one after the other', () => {
   const ipam = new Ipam({ pools: [], needsGateway });
-  create(ipam, 'two', spec([{ subnet: '10.1.0.0/30' }, { subnet: '10.2.0.0/30' }], { driver: 'macvlan', options: { parent: 'eth0' } }));
+  create(
+    ipam,
+    'two',
+    spec([{ subnet: '10.1.0.0/30' }, { subnet: '10.2.0.0/30' }], { driver: 'macvlan', options: { parent: 'eth0' } }),
+  );
   assert.deepEqual([ipam.take('two', 4), ipam.take('two', 4)], ['10.1.0.2', '10.2.0.2']);
   assert.throws(() => ipam.take('two', 4), { kind: 'system' });
 });
@@ -102,7 +128,7 @@ test('peers: /31, /32 and /127', () => {
   assert.deepEqual([peer6!.gateway, ipam.take('p127', 6)], ['fd00::2', 'fd00::3']);
 });
 
-test('refusals in Docker\'s words', () => {
+test("refusals in Docker's words", () => {
   const ipam = new Ipam({ pools: [], needsGateway });
   create(ipam, 'back', spec([{ subnet: '10.66.0.0/24' }]));
   const refuses = (pools: Partial<IpamPool>[], kind: string, message: string, change: Partial<NetworkSpec> = {}) =>
@@ -111,12 +137,35 @@ test('refusals in Docker\'s words', () => {
   refuses([{ subnet: '10.66.0.0/25' }], 'forbidden', overlap);
   refuses([{ subnet: '10.0.0.0/8' }], 'forbidden', overlap);
   refuses([{ subnet: '10.7.0.0/24' }, { subnet: '10.7.0.0/25' }], 'forbidden', overlap);
-  refuses([{ subnet: '10.67.0.0/33' }], 'invalid', 'invalid network config:\ninvalid subnet 10.67.0.0/33: invalid CIDR block notation');
-  refuses([{ subnet: 'banana' }], 'invalid', 'invalid network config:\ninvalid subnet banana: invalid CIDR block notation');
-  refuses([{ gateway: '10.1.0.1' }], 'invalid', 'invalid network config:\ninvalid subnet : invalid CIDR block notation');
-  refuses([{ subnet: '10.67.0.5/24' }], 'invalid', 'invalid network config:\ninvalid subnet 10.67.0.5/24: it should be 10.67.0.0/24');
   refuses(
-    [{ subnet: '10.67.0.0/24', gateway: '10.68.0.1', ipRange: '10.68.0.0/23', auxAddresses: { x: 'fd00::1', y: 'nonsense' } }],
+    [{ subnet: '10.67.0.0/33' }],
+    'invalid',
+    'invalid network config:\ninvalid subnet 10.67.0.0/33: invalid CIDR block notation',
+  );
+  refuses(
+    [{ subnet: 'banana' }],
+    'invalid',
+    'invalid network config:\ninvalid subnet banana: invalid CIDR block notation',
+  );
+  refuses(
+    [{ gateway: '10.1.0.1' }],
+    'invalid',
+    'invalid network config:\ninvalid subnet : invalid CIDR block notation',
+  );
+  refuses(
+    [{ subnet: '10.67.0.5/24' }],
+    'invalid',
+    'invalid network config:\ninvalid subnet 10.67.0.5/24: it should be 10.67.0.0/24',
+  );
+  refuses(
+    [
+      {
+        subnet: '10.67.0.0/24',
+        gateway: '10.68.0.1',
+        ipRange: '10.68.0.0/23',
+        auxAddresses: { x: 'fd00::1', y: 'nonsense' },
+      },
+    ],
     'invalid',
     [
       'invalid network config:',
@@ -127,7 +176,11 @@ test('refusals in Docker\'s words', () => {
       '* invalid auxiliary address y: invalid address',
     ].join('\n'),
   );
-  refuses([{ subnet: '10.67.0.0/24', gateway: '10.67.0.0' }], 'system', 'failed to allocate gateway (10.67.0.0): Address already in use');
+  refuses(
+    [{ subnet: '10.67.0.0/24', gateway: '10.67.0.0' }],
+    'system',
+    'failed to allocate gateway (10.67.0.0): Address already in use',
+  );
   refuses(
     [{ subnet: '10.67.0.0/24', gateway: '10.67.0.1', auxAddresses: { a: '10.67.0.1' } }],
     'system',
@@ -138,7 +191,10 @@ test('refusals in Docker\'s words', () => {
     ipam: { driver: 'null', options: null, pools: [{ ...POOL, subnet: '10.0.0.0/8' }] },
   });
   // A host route is no obstacle to a subnet that the user names.
-  assert.equal(ipam.choosePools(spec([{ subnet: '10.9.0.0/24' }]), { own: [parseSubnet('10.9.0.0/16')!], routed: [] })[0]!.subnet, '10.9.0.0/24');
+  assert.equal(
+    ipam.choosePools(spec([{ subnet: '10.9.0.0/24' }]), { own: [parseSubnet('10.9.0.0/16')!], routed: [] })[0]!.subnet,
+    '10.9.0.0/24',
+  );
 });
 
 test('without pools: host, none and the null driver', () => {
@@ -150,13 +206,16 @@ test('without pools: host, none and the null driver', () => {
 test('an exhausted choice says who has the subnets and what to do', () => {
   const ipam = new Ipam({ pools: [{ base: '10.5.0.0/23', size: 24 }] });
   create(ipam, 'one', spec());
-  assert.throws(() => ipam.choosePools(spec(), { own: [parseSubnet('10.5.1.0/28')!, parseSubnet('10.5.0.0/24')!], routed: [] }), {
-    kind: 'invalid',
-    message:
-      'all predefined address pools have been fully subnetted: held by one (10.5.0.0/24); in use on this host: 10.5.1.0/28. ' +
-      'Remove networks that nobody uses (docker network prune), give this one a --subnet, or add a pool with ' +
-      '--default-address-pool base=10.201.0.0/16,size=24 (in daemon.json: "default-address-pools")',
-  });
+  assert.throws(
+    () => ipam.choosePools(spec(), { own: [parseSubnet('10.5.1.0/28')!, parseSubnet('10.5.0.0/24')!], routed: [] }),
+    {
+      kind: 'invalid',
+      message:
+        'all predefined address pools have been fully subnetted: held by one (10.5.0.0/24); in use on this host: 10.5.1.0/28. ' +
+        'Remove networks that nobody uses (docker network prune), give this one a --subnet, or add a pool with ' +
+        '--default-address-pool base=10.201.0.0/16,size=24 (in daemon.json: "default-address-pools")',
+    },
+  );
 });
 
 test('what the host routes to is chosen last, what it is in never', () => {
@@ -188,12 +247,17 @@ test('a network that is made again has the subnet that it had, unless somebody h
 
 test('small subnets by an option', () => {
   const ipam = new Ipam({ pools: [], needsGateway });
-  const small = (size: string) => spec([], { ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION]: size }, pools: [] } });
+  const small = (size: string) =>
+    spec([], { ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION]: size }, pools: [] } });
   assert.equal(create(ipam, 'a', small('28'))[0]!.subnet, '172.17.0.0/28');
   assert.equal(create(ipam, 'b', small('28'))[0]!.subnet, '172.17.0.16/28');
   assert.equal(create(ipam, 'c', spec())[0]!.subnet, '172.18.0.0/16');
   assert.throws(() => ipam.choosePools(small('many'), UNUSED), /not a prefix length/);
-  const six = spec([], { enableIpv4: false, enableIpv6: true, ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION_V6]: '112' }, pools: [] } });
+  const six = spec([], {
+    enableIpv4: false,
+    enableIpv6: true,
+    ipam: { driver: 'default', options: { [SUBNET_SIZE_OPTION_V6]: '112' }, pools: [] },
+  });
   const [first, second] = [create(ipam, 'd', six)[0]!.subnet, create(ipam, 'e', six)[0]!.subnet];
   assert.match(first, /^fd.*::\/112$/);
   assert.equal(second, first.replace('::/112', '::1:0/112'));
@@ -213,7 +277,8 @@ test('an address asked for with --ip is kept while its container is stopped', ()
 
 test('no gateway where nobody would use it', () => {
   const ipam = new Ipam({ pools: [], needsGateway });
-  const gateway = (change: Partial<NetworkSpec>) => ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), UNUSED)[0]!.gateway;
+  const gateway = (change: Partial<NetworkSpec>) =>
+    ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), UNUSED)[0]!.gateway;
   assert.equal(gateway({ internal: true }), '10.1.0.1');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }), '');
   assert.equal(gateway({ internal: true, options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }), '');
@@ -227,7 +292,11 @@ test('no gateway where nobody would use it', () => {
 
 test('any sequence of networks and endpoints: no overlap, no address twice, nothing lost', () => {
   const operation = fc.oneof(
-    fc.record({ kind: fc.constant('create' as const), network: fc.nat(5), wanted: fc.constantFrom('', '10.0.0.0/29', '10.0.0.8/29', '10.0.0.0/28', '10.0.1.0/30') }),
+    fc.record({
+      kind: fc.constant('create' as const),
+      network: fc.nat(5),
+      wanted: fc.constantFrom('', '10.0.0.0/29', '10.0.0.8/29', '10.0.0.0/28', '10.0.1.0/30'),
+    }),
     fc.record({ kind: fc.constant('remove' as const), network: fc.nat(5) }),
     fc.record({ kind: fc.constant('take' as const), network: fc.nat(5), endpoint: fc.nat(20), host: fc.nat(12) }),
     fc.record({ kind: fc.constant('release' as const), endpoint: fc.nat(20) }),
@@ -250,7 +319,10 @@ test('any sequence of networks and endpoints: no overlap, no address twice, noth
           networks.delete(id);
         } else if (step.kind === 'take' && networks.has(id) && !given.has(String(step.endpoint))) {
           const { first } = parseSubnet(networks.get(id)![0]!.subnet)!;
-          const wanted = step.host === 0 ? undefined : [24n, 16n, 8n, 0n].map((shift) => ((first + BigInt(step.host)) >> shift) & 255n).join('.');
+          const wanted =
+            step.host === 0
+              ? undefined
+              : [24n, 16n, 8n, 0n].map((shift) => ((first + BigInt(step.host)) >> shift) & 255n).join('.');
           try {
             given.set(String(step.endpoint), { network: id, address: ipam.take(id, 4, wanted) });
           } catch (error) {
@@ -269,7 +341,9 @@ test('any sequence of networks and endpoints: no overlap, no address twice, noth
         assert.equal(new Set(addresses).size, addresses.length);
         for (const { network, address } of given.values()) assert.notEqual(networks.get(network)![0]!.gateway, address);
         for (const [network, [pool]] of networks) {
-          const mine = addresses.filter((address) => [...given.values()].some((g) => g.network === network && g.address === address));
+          const mine = addresses.filter((address) =>
+            [...given.values()].some((g) => g.network === network && g.address === address),
+          );
           assert.equal(ipam.usage(network)[0]!.ipsInUse, BigInt(mine.length + 3), pool!.subnet);
         }
       }

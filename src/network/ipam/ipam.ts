@@ -18,7 +18,15 @@ import {
 import type { IpamPool, NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import { AddressPool } from './address-pool.ts';
 import { checkIpamConfig } from './config-check.ts';
-import { chooseSubnet, DOCKER_POOLS_V4, parseSources, uniqueLocalPool, type HostSubnets, type ParsedSource, type SubnetSource } from './default-pools.ts';
+import {
+  chooseSubnet,
+  DOCKER_POOLS_V4,
+  parseSources,
+  uniqueLocalPool,
+  type HostSubnets,
+  type ParsedSource,
+  type SubnetSource,
+} from './default-pools.ts';
 
 /** IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big. */
 export const SUBNET_SIZE_OPTION = 'causeway.subnet_size';
@@ -44,7 +52,11 @@ export class Ipam {
    * `pools`: [] for Docker's. IPv6 networks get a /64 of a unique local /48 derived from `hostId` where `pools` has no
    * IPv6 source. `needsGateway`: false for networks whose gateway address nobody would use. Throws `invalid` for a pool that cannot be cut.
    */
-  constructor(options: { pools: readonly SubnetSource[]; hostId?: string; needsGateway?: (spec: NetworkSpec, version: 4 | 6) => boolean }) {
+  constructor(options: {
+    pools: readonly SubnetSource[];
+    hostId?: string;
+    needsGateway?: (spec: NetworkSpec, version: 4 | 6) => boolean;
+  }) {
     this.#needsGateway = options.needsGateway ?? (() => true);
     const own4 = parseSources(options.pools, 4);
     const own6 = parseSources(options.pools, 6);
@@ -70,9 +82,15 @@ export class Ipam {
     const subnets: Subnet[] = [];
     for (const version of [4, 6] as const) {
       if (!(version === 4 ? spec.enableIpv4 : spec.enableIpv6)) continue;
-      const wanted = spec.ipam.pools.filter((pool) => (pool.subnet === '' ? version === 4 : parseSubnet(pool.subnet)?.version === version));
+      const wanted = spec.ipam.pools.filter((pool) =>
+        pool.subnet === '' ? version === 4 : parseSubnet(pool.subnet)?.version === version,
+      );
       for (const pool of wanted.length > 0 ? wanted : [EMPTY_POOL]) {
-        const subnet = pool.subnet === '' ? (this.#reuse(earlier, version) ?? this.#chooseSubnet(spec, version, { own: [...host.own, ...subnets], routed: host.routed })) : parseSubnet(pool.subnet)!;
+        const subnet =
+          pool.subnet === ''
+            ? (this.#reuse(earlier, version) ??
+              this.#chooseSubnet(spec, version, { own: [...host.own, ...subnets], routed: host.routed }))
+            : parseSubnet(pool.subnet)!;
         if (pool.subnet !== '') this.#refuseOverlap(subnet, subnets);
         subnets.push(subnet);
         chosen.push(fillPool(pool, subnet, this.#needsGateway(spec, version)));
@@ -115,7 +133,9 @@ export class Ipam {
       const address = pool.take();
       if (address !== undefined) return address;
     }
-    throw systemError(`no available IPv${version} addresses on this network's address pools: ${network.name} (${networkId})`);
+    throw systemError(
+      `no available IPv${version} addresses on this network's address pools: ${network.name} (${networkId})`,
+    );
   }
 
   /** Gives an address back; one that is not taken, or on no open network, is ignored, so that teardown can be repeated. */
@@ -191,7 +211,8 @@ export class Ipam {
       pools.filter((pool) => inSources(pool.subnet)).map((pool) => `${name} (${formatSubnet(pool.subnet)})`),
     );
     const networks = this.#openSubnets();
-    const isNetwork = (subnet: Subnet) => networks.some((other) => other.first === subnet.first && other.prefix === subnet.prefix);
+    const isNetwork = (subnet: Subnet) =>
+      networks.some((other) => other.first === subnet.first && other.prefix === subnet.prefix);
     const host = taken.filter((subnet) => inSources(subnet) && !isNetwork(subnet)).map(formatSubnet);
     const parts = ['all predefined address pools have been fully subnetted'];
     if (sources.length === 0) parts.push(`: there is no IPv${version} pool`);
@@ -218,7 +239,9 @@ function parseSize(option: string, text: string | undefined, version: 4 | 6): nu
   const size = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
   const longest = version === 4 ? 31 : 127;
   if (!(size >= 1 && size <= longest)) {
-    throw invalid(`invalid value ${JSON.stringify(text)} for IPAM option ${option}: not a prefix length from 1 to ${longest}`);
+    throw invalid(
+      `invalid value ${JSON.stringify(text)} for IPAM option ${option}: not a prefix length from 1 to ${longest}`,
+    );
   }
   return size;
 }
@@ -239,7 +262,11 @@ function fillPool(pool: IpamPool, subnet: Subnet, gatewayNeeded: boolean): IpamP
   const addresses = new AddressPool({ subnet, range, reserved: [] });
   let gateway = '';
   if (pool.gateway !== '' || gatewayNeeded) {
-    const taken = tryTake(addresses, pool.gateway, (reason) => `failed to allocate gateway (${pool.gateway}): ${reason}`);
+    const taken = tryTake(
+      addresses,
+      pool.gateway,
+      (reason) => `failed to allocate gateway (${pool.gateway}): ${reason}`,
+    );
     gateway = taken;
   }
   const auxAddresses: Record<string, string> = {};

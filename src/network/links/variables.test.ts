@@ -37,7 +37,12 @@ test('many ports, as a real Docker printed them', () => {
   });
   const each = (port: number, protocol: string) => {
     const name = `M_PORT_${port}_${protocol.toUpperCase()}`;
-    return [`${name}=${protocol}://172.17.0.2:${port}`, `${name}_ADDR=172.17.0.2`, `${name}_PORT=${port}`, `${name}_PROTO=${protocol}`];
+    return [
+      `${name}=${protocol}://172.17.0.2:${port}`,
+      `${name}_ADDR=172.17.0.2`,
+      `${name}_PORT=${port}`,
+      `${name}_PROTO=${protocol}`,
+    ];
   };
   const expected = [
     'M_NAME=/cc/m',
@@ -53,21 +58,37 @@ test('many ports, as a real Docker printed them', () => {
 });
 
 test('the alias in capitals with underscores; no ports, no port variables', () => {
-  const variables = linkVariables({ alias: 'my-alias', recipientName: 'cc', address: '172.17.0.2', ports: [], sourceEnv: [] });
+  const variables = linkVariables({
+    alias: 'my-alias',
+    recipientName: 'cc',
+    address: '172.17.0.2',
+    ports: [],
+    sourceEnv: [],
+  });
   assert.deepEqual(variables, ['MY_ALIAS_NAME=/cc/my-alias']);
 });
 
 test('runs are the longest stretches of one protocol, and of two ports at least', () => {
-  const anyPort: fc.Arbitrary<Port> = fc.record({ port: fc.integer({ min: 1, max: 12 }), protocol: fc.constantFrom<Protocol>('tcp', 'udp', 'sctp') });
+  const anyPort: fc.Arbitrary<Port> = fc.record({
+    port: fc.integer({ min: 1, max: 12 }),
+    protocol: fc.constantFrom<Protocol>('tcp', 'udp', 'sctp'),
+  });
   fc.assert(
     fc.property(fc.uniqueArray(anyPort, { selector: ({ port, protocol }) => `${port}/${protocol}` }), (list) => {
-      const variables = linkVariables({ alias: 'a', recipientName: 'r', address: '10.0.0.1', ports: list, sourceEnv: [] });
+      const variables = linkVariables({
+        alias: 'a',
+        recipientName: 'r',
+        address: '10.0.0.1',
+        ports: list,
+        sourceEnv: [],
+      });
       assert.equal(new Set(variables).size, variables.length);
       const found = variables.flatMap((variable) => {
         const match = /^A_PORT_(\d+)_(\w+)_PORT_END=(\d+)$/.exec(variable);
         return match ? [`${match[2]!.toLowerCase()} ${match[1]}-${match[3]}`] : [];
       });
-      const has = (protocol: string, port: number) => list.some((other) => other.protocol === protocol && other.port === port);
+      const has = (protocol: string, port: number) =>
+        list.some((other) => other.protocol === protocol && other.port === port);
       const expected = list.flatMap(({ protocol, port }) => {
         if (has(protocol, port - 1) || !has(protocol, port + 1)) return [];
         let end = port;
@@ -75,7 +96,8 @@ test('runs are the longest stretches of one protocol, and of two ports at least'
         return [`${protocol} ${port}-${end}`];
       });
       assert.deepEqual(found.toSorted(), expected.toSorted());
-      for (const { port, protocol } of list) assert.ok(variables.includes(`A_PORT_${port}_${protocol.toUpperCase()}_ADDR=10.0.0.1`));
+      for (const { port, protocol } of list)
+        assert.ok(variables.includes(`A_PORT_${port}_${protocol.toUpperCase()}_ADDR=10.0.0.1`));
     }),
   );
 });

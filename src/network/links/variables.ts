@@ -38,14 +38,24 @@ function portVariables(prefix: string, address: string, ports: readonly Port[]):
   if (start) variables.push(`${prefix}_PORT=${url(start)}`);
   for (const [index, port] of ports.entries()) {
     const name = nameOf(port);
-    variables.push(`${name}=${url(port)}`, `${name}_ADDR=${address}`, `${name}_PORT=${port.port}`, `${name}_PROTO=${port.protocol}`);
+    variables.push(
+      `${name}=${url(port)}`,
+      `${name}_ADDR=${address}`,
+      `${name}_PORT=${port.port}`,
+      `${name}_PROTO=${port.protocol}`,
+    );
     if (end && start && port.port === end.port + 1 && port.protocol === start.protocol) {
       end = port;
       if (index < ports.length - 1) continue;
     }
     if (start && end && start !== end) {
       const run = nameOf(start);
-      variables.push(`${run}_START=${url(start)}`, `${run}_PORT_START=${start.port}`, `${run}_END=${url(end)}`, `${run}_PORT_END=${end.port}`);
+      variables.push(
+        `${run}_START=${url(start)}`,
+        `${run}_PORT_START=${start.port}`,
+        `${run}_END=${url(end)}`,
+        `${run}_PORT_END=${end.port}`,
+      );
     }
     start = port;
     end = port;

@@ -27,13 +27,24 @@ export function checkConnection(core: NetworkCore, connection: Connection): void
 }
 
 /** `kept`: what there is of the sandbox already, since others share its namespace. */
-export function allocateSandbox(core: NetworkCore, request: JoinRequest, undo: UndoStack, kept: SandboxRecord | undefined): SandboxRecord {
+export function allocateSandbox(
+  core: NetworkCore,
+  request: JoinRequest,
+  undo: UndoStack,
+  kept: SandboxRecord | undefined,
+): SandboxRecord {
   const id = kept?.id ?? newId();
   const ordered = request.connections
     .map((connection) => {
       const network = networkOf(core, connection.networkId);
       const gateways = driverNamed(network.driver).gateways(network);
-      return { connection, networkName: network.name, gateway4: gateways.v4, gateway6: gateways.v6, spec: connection.spec };
+      return {
+        connection,
+        networkName: network.name,
+        gateway4: gateways.v4,
+        gateway6: gateways.v6,
+        spec: connection.spec,
+      };
     })
     .toSorted((a, b) => compareAsBefore(a.connection, b.connection) || compareForGateway(a, b));
   refuseSameNames(request);
@@ -53,7 +64,13 @@ export function allocateSandbox(core: NetworkCore, request: JoinRequest, undo: U
   return withEndpoints(core, bare, assignPublished(endpoints, ports));
 }
 
-export function allocateEndpoint(core: NetworkCore, request: JoinRequest, connection: Connection, others: readonly Endpoint[], undo: UndoStack): Endpoint {
+export function allocateEndpoint(
+  core: NetworkCore,
+  request: JoinRequest,
+  connection: Connection,
+  others: readonly Endpoint[],
+  undo: UndoStack,
+): Endpoint {
   checkConnection(core, connection);
   const network = networkOf(core, connection.networkId);
   const { spec } = connection;
@@ -92,7 +109,8 @@ function refuseSameNames({ connections }: JoinRequest): void {
   for (const { networkName, spec } of connections) {
     const name = wantedName(spec);
     const other = names.get(name);
-    if (name !== '' && other !== undefined) throw invalid(`networks ${other} and ${networkName} ask for the same interface name ${JSON.stringify(name)}`);
+    if (name !== '' && other !== undefined)
+      throw invalid(`networks ${other} and ${networkName} ask for the same interface name ${JSON.stringify(name)}`);
     names.set(name, networkName);
   }
 }
@@ -105,7 +123,9 @@ export function allocatePorts(
 ): readonly PublishedPort[] {
   const { sandboxId, request, endpoints, held } = input;
   if (held.length > 0 || request.mode !== 'networks') return held;
-  const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter((port) => port.bindings.length > 0 || request.publishAllPorts);
+  const wanted = wantedPorts(request.exposedPorts, request.portBindings).filter(
+    (port) => port.bindings.length > 0 || request.publishAllPorts,
+  );
   return publishPorts(core, { sandboxId, request, endpoints, wanted }, undo);
 }
 
@@ -134,19 +154,33 @@ export function publishPorts(
   const mapped6 = mode6 !== undefined && mode6 !== 'routed' && core.facts.ipv6;
   if (!mapped4 && !mapped6) return routed;
   // Held for the sandbox, not the endpoint: they stay the same ones when another endpoint takes them over.
-  const owner = { containerId: request.containerId, containerName: request.containerName, sandboxId, ipv4: gateway.ipv4, ipv6: v6?.ipv6 ?? '' };
+  const owner = {
+    containerId: request.containerId,
+    containerName: request.containerName,
+    sandboxId,
+    ipv4: gateway.ipv4,
+    ipv6: v6?.ipv6 ?? '',
+  };
   try {
-    const published = core.ports.publish(owner, mapped.filter((port) => port.bindings.length > 0 || request.publishAllPorts), {
-      publishAll: request.publishAllPorts,
-      defaultHostIp: optionsOf(core, gateway).hostBindingIp || core.config.hostBindingIp,
-      ipv6: mapped6,
-      ipv4: mapped4,
-    });
+    const published = core.ports.publish(
+      owner,
+      mapped.filter((port) => port.bindings.length > 0 || request.publishAllPorts),
+      {
+        publishAll: request.publishAllPorts,
+        defaultHostIp: optionsOf(core, gateway).hostBindingIp || core.config.hostBindingIp,
+        ipv6: mapped6,
+        ipv4: mapped4,
+      },
+    );
     undo.push('published ports', () => core.ports.release(sandboxId, published));
     return [...published, ...routed];
   } catch (error) {
     const where = `endpoint ${request.containerName} (${gateway.id})`;
-    throw new CausewayError(errorKind(error), `driver failed programming external connectivity on ${where}: ${errorMessage(error)}`, { cause: error });
+    throw new CausewayError(
+      errorKind(error),
+      `driver failed programming external connectivity on ${where}: ${errorMessage(error)}`,
+      { cause: error },
+    );
   }
 }
 

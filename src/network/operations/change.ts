@@ -29,7 +29,9 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   const { table, resolver, store } = core;
   const { containerId, next } = change;
   const previous = table.sandbox(containerId);
-  const networkIds = [previous, next].flatMap((record) => record?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId);
+  const networkIds = [previous, next]
+    .flatMap((record) => record?.sandbox.endpoints ?? [])
+    .map((endpoint) => endpoint.networkId);
   const recipients = recipientsOf(containerId, networkIds, table);
   const touched = [containerId, ...recipients];
 
@@ -43,12 +45,17 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   });
   const before = factsAround(core, touched);
   table.putSandbox(next);
-  undo.push('endpoint table', () => (previous ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written }) : table.removeSandbox(containerId)));
+  undo.push('endpoint table', () =>
+    previous
+      ? table.putSandbox({ ...previous, written: (table.sandbox(containerId) ?? previous).written })
+      : table.removeSandbox(containerId),
+  );
 
   runSteps(core, change.steps, undo);
   const diff = diffFacts(before, factsAround(core, touched));
   elementsInDoubt = true;
-  if (!isEmptyDiff(diff)) runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
+  if (!isEmptyDiff(diff))
+    runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   elementsInDoubt = false;
   noteForwarded(core, next);
   refreshFiles(core, containerId);
@@ -56,12 +63,18 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   published = true;
   const changes = resolverChanges(core, containerId);
   const told = changes.length > 0 ? resolver.apply(changes) : undefined;
-  await Promise.all([told, refreshOthers(core, recipients).then(() => store.commit({ putSandboxes: currentRecords(core, touched) }))]);
+  await Promise.all([
+    told,
+    refreshOthers(core, recipients).then(() => store.commit({ putSandboxes: currentRecords(core, touched) })),
+  ]);
 }
 
 /** Tells the relays of a sandbox whether the kernel leads its IPv6 ports to it. */
 export function noteForwarded(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
-  core.ports.setForwarded(id, sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))));
+  core.ports.setForwarded(
+    id,
+    sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))),
+  );
 }
 
 async function revert(
@@ -105,7 +118,10 @@ export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoSt
 }
 
 /** Takes down as far as it goes. `errors`: what failed at once; `settled` resolves when it is all over, to what failed later. */
-export function beginTearDown(core: NetworkCore, steps: readonly Step[]): { errors: unknown[]; settled: Promise<unknown[]> } {
+export function beginTearDown(
+  core: NetworkCore,
+  steps: readonly Step[],
+): { errors: unknown[]; settled: Promise<unknown[]> } {
   const context = new ApplyContext(core);
   const errors = tearDown(steps, context);
   return { errors, settled: context.settle().finally(() => context.close()) };
@@ -129,9 +145,13 @@ export function factsAround(core: NetworkCore, containerIds: readonly string[]):
   const { table, policy } = core;
   const records = new Map<string, SandboxRecord>();
   for (const id of containerIds) {
-    for (const record of [table.sandbox(id), ...table.recipients(id)]) if (record) records.set(record.sandbox.containerId, record);
+    for (const record of [table.sandbox(id), ...table.recipients(id)])
+      if (record) records.set(record.sandbox.containerId, record);
   }
-  return [...records.values()].flatMap((record) => [...factsOfSandbox(record, table, policy), ...factsOfLinks(record, table)]);
+  return [...records.values()].flatMap((record) => [
+    ...factsOfSandbox(record, table, policy),
+    ...factsOfLinks(record, table),
+  ]);
 }
 
 export function currentRecords(core: NetworkCore, containerIds: readonly string[]): SandboxRecord[] {

@@ -25,7 +25,10 @@ export function tellNewClashes(core: NetworkCore): Clash[] {
   try {
     found = clashes(core);
   } catch (error) {
-    core.log.warn({ error: errorMessage(error) }, 'whether networks clash with what else is on this host cannot be told just now');
+    core.log.warn(
+      { error: errorMessage(error) },
+      'whether networks clash with what else is on this host cannot be told just now',
+    );
     return [];
   }
   const fresh = found.filter((clash) => keysOf(clash).some((key) => !core.toldClashes.has(key)));
@@ -39,26 +42,45 @@ const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 export function clashes({ table, route, config }: NetworkCore): Clash[] {
   const links = route.links();
   const isOurs = (name: string) => table.isBridge(name);
-  return table.networks().filter((network) => network.bridgeName !== '').flatMap((network) => {
-    const texts = [...engineSubnets(network, route, isOurs), ...hostSubnets(network, links, route, isOurs), ...ledElsewhere(network, table.endpoints(network.id), links, route)];
-    const bridge = links.find((link) => link.name === network.bridgeName);
-    const ports = bridge ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined) : [];
-    return [
-      ...texts.map((what): Clash => ({ network, what })),
-      ...strangePorts(network, ports.map((port) => port.name), config),
-      // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
-      ...(network.predefined && bridge && hasMark(bridge) ? [...otherPorts(network, ports), ...otherAddresses(network, route)] : []),
-    ];
-  });
+  return table
+    .networks()
+    .filter((network) => network.bridgeName !== '')
+    .flatMap((network) => {
+      const texts = [
+        ...engineSubnets(network, route, isOurs),
+        ...hostSubnets(network, links, route, isOurs),
+        ...ledElsewhere(network, table.endpoints(network.id), links, route),
+      ];
+      const bridge = links.find((link) => link.name === network.bridgeName);
+      const ports = bridge
+        ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined)
+        : [];
+      return [
+        ...texts.map((what): Clash => ({ network, what })),
+        ...strangePorts(
+          network,
+          ports.map((port) => port.name),
+          config,
+        ),
+        // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
+        ...(network.predefined && bridge && hasMark(bridge)
+          ? [...otherPorts(network, ports), ...otherAddresses(network, route)]
+          : []),
+      ];
+    });
 }
 
 const isDockerPort = (name: string): boolean => /^veth[0-9a-f]{7}$/.test(name);
-const about = (network: NetworkRecord, names: readonly string[]): string[] => names.map((name) => `${network.id} ${name}`);
+const about = (network: NetworkRecord, names: readonly string[]): string[] =>
+  names.map((name) => `${network.id} ${name}`);
 
 /** How a network comes to another bridge. */
 function otherBridge(network: NetworkRecord, { bridgeName }: Pick<NetworkConfig, 'bridgeName'>): string {
-  if (!network.predefined) return `remove the network and create it again with another bridge (-o ${BRIDGE_OPTION.name}=NAME)`;
-  return bridgeName === '' ? 'start the daemon with --default-bridge-name' : 'start the daemon with another --bridge, or without it';
+  if (!network.predefined)
+    return `remove the network and create it again with another bridge (-o ${BRIDGE_OPTION.name}=NAME)`;
+  return bridgeName === ''
+    ? 'start the daemon with --default-bridge-name'
+    : 'start the daemon with another --bridge, or without it';
 }
 
 function strangePorts(network: NetworkRecord, ports: readonly string[], config: NetworkConfig): Clash[] {
@@ -71,12 +93,21 @@ function strangePorts(network: NetworkRecord, ports: readonly string[], config: 
 function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[] {
   const names = ports.map((port) => port.name).filter((name) => !isDockerPort(name));
   if (names.length === 0) return [];
-  return [{ network, what: `somebody else has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): whoever is there is a neighbour of its containers`, about: about(network, names) }];
+  return [
+    {
+      network,
+      what: `somebody else has interfaces on ${network.bridgeName}, the bridge of network ${network.name} (${names.join(', ')}): whoever is there is a neighbour of its containers`,
+      about: about(network, names),
+    },
+  ];
 }
 
 function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
   const own = network.pools.map((pool) => pool.gateway);
-  const others = route.addresses(network.bridgeName).filter((info) => info.scope === 'global' && !own.includes(info.address)).map((info) => `${info.address}/${info.prefix}`);
+  const others = route
+    .addresses(network.bridgeName)
+    .filter((info) => info.scope === 'global' && !own.includes(info.address))
+    .map((info) => `${info.address}/${info.prefix}`);
   if (others.length === 0) return [];
   const what = `somebody else gave ${network.bridgeName}, the bridge of network ${network.name}, the address ${others.join(' and ')}: an engine that takes it for its own gives out addresses there; start the daemon with --default-bridge-name, or take the address away`;
   return [{ network, what, about: about(network, others) }];
@@ -84,14 +115,23 @@ function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
 
 function engineSubnets(network: NetworkRecord, route: RouteSocket, isOurs: (name: string) => boolean): string[] {
   return clashesWithOthers(network, route, isOurs).map(
-    ({ subnet, holder, engine }) => `network ${network.name} has the subnet ${subnet}, and so has ${holder} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
+    ({ subnet, holder, engine }) =>
+      `network ${network.name} has the subnet ${subnet}, and so has ${holder} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
   );
 }
 
-const wayOutOf = (network: NetworkRecord): string => (network.predefined ? 'give it another subnet with --bip' : 'remove the network and create it again with another --subnet');
+const wayOutOf = (network: NetworkRecord): string =>
+  network.predefined
+    ? 'give it another subnet with --bip'
+    : 'remove the network and create it again with another --subnet';
 
 /** Where a route of somebody else, or a rule before the main table, takes what is for containers. One of them is asked for: routes are about subnets. */
-function ledElsewhere(network: NetworkRecord, endpoints: readonly Endpoint[], links: readonly LinkInfo[], route: RouteSocket): string[] {
+function ledElsewhere(
+  network: NetworkRecord,
+  endpoints: readonly Endpoint[],
+  links: readonly LinkInfo[],
+  route: RouteSocket,
+): string[] {
   const bridge = links.find((link) => link.name === network.bridgeName);
   if (!bridge?.up || endpoints.length === 0) return [];
   const onBridge = route.addresses(bridge.name).map(({ address, prefix }) => parseSubnet(`${address}/${prefix}`)!);
@@ -100,10 +140,19 @@ function ledElsewhere(network: NetworkRecord, endpoints: readonly Endpoint[], li
     if (address === undefined || !onBridge.some((subnet) => subnetContains(subnet, address))) return [];
     const way = wayTo(address, route);
     if (way?.linkIndex === bridge.index) return [];
-    const to = way ? `to ${links.find(({ index }) => index === way.linkIndex)?.name ?? 'another interface'}, by a route of ${way.table === RT_TABLE_MAIN ? 'the main table' : `the table ${way.table}`}` : 'nowhere';
-    const { subnet } = network.pools.find((pool) => subnetContains(parseSubnet(pool.subnet)!, address)) ?? { subnet: address };
-    const first = way?.table === RT_TABLE_MAIN ? '' : `, or have the main table asked first: ip ${version === 'ipv6' ? '-6 ' : ''}rule add pref 1 to ${subnet} lookup main`;
-    return [`packets to ${address} of network ${network.name} do not go to its bridge ${bridge.name} but ${to}: ${wayOutOf(network)}${first}`];
+    const to = way
+      ? `to ${links.find(({ index }) => index === way.linkIndex)?.name ?? 'another interface'}, by a route of ${way.table === RT_TABLE_MAIN ? 'the main table' : `the table ${way.table}`}`
+      : 'nowhere';
+    const { subnet } = network.pools.find((pool) => subnetContains(parseSubnet(pool.subnet)!, address)) ?? {
+      subnet: address,
+    };
+    const first =
+      way?.table === RT_TABLE_MAIN
+        ? ''
+        : `, or have the main table asked first: ip ${version === 'ipv6' ? '-6 ' : ''}rule add pref 1 to ${subnet} lookup main`;
+    return [
+      `packets to ${address} of network ${network.name} do not go to its bridge ${bridge.name} but ${to}: ${wayOutOf(network)}${first}`,
+    ];
   });
 }
 
@@ -118,10 +167,16 @@ function wayTo(address: string, route: RouteSocket): RouteInfo | undefined {
   }
 }
 
-function hostSubnets(network: NetworkRecord, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): string[] {
+function hostSubnets(
+  network: NetworkRecord,
+  links: readonly LinkInfo[],
+  route: RouteSocket,
+  isOurs: (name: string) => boolean,
+): string[] {
   const wayOut = wayOutOf(network);
   return clashesWithHost(network, links, route, isOurs).map(
-    ({ subnet, holder, address }) => `network ${network.name} has the subnet ${subnet}, and so has ${holder} of this host (${address}): traffic goes to one of the two; ${wayOut}`,
+    ({ subnet, holder, address }) =>
+      `network ${network.name} has the subnet ${subnet}, and so has ${holder} of this host (${address}): traffic goes to one of the two; ${wayOut}`,
   );
 }
 
@@ -132,25 +187,47 @@ interface SubnetClash {
 }
 
 /** Subnets of a network that a bridge of another engine has too. */
-export function clashesWithOthers(network: Pick<NetworkRecord, 'pools'>, route: RouteSocket, isOurs: (name: string) => boolean): (SubnetClash & { engine: string })[] {
+export function clashesWithOthers(
+  network: Pick<NetworkRecord, 'pools'>,
+  route: RouteSocket,
+  isOurs: (name: string) => boolean,
+): (SubnetClash & { engine: string })[] {
   const links = route.links();
   const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
-  return overlaps(network, links.filter(({ name }) => engines.has(name)), route).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
+  return overlaps(
+    network,
+    links.filter(({ name }) => engines.has(name)),
+    route,
+  ).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
 }
 
 /** Subnets of a network that an interface of the host's own is in. */
-export function clashesWithHost(network: Pick<NetworkRecord, 'pools'>, links: readonly LinkInfo[], route: RouteSocket, isOurs: (name: string) => boolean): SubnetClash[] {
+export function clashesWithHost(
+  network: Pick<NetworkRecord, 'pools'>,
+  links: readonly LinkInfo[],
+  route: RouteSocket,
+  isOurs: (name: string) => boolean,
+): SubnetClash[] {
   const engines = new Set(foreignBridges(links, isOurs).map(({ name }) => name));
-  return overlaps(network, links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)), route);
+  return overlaps(
+    network,
+    links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)),
+    route,
+  );
 }
 
 /** One for each of the network's subnets. */
-function overlaps({ pools }: Pick<NetworkRecord, 'pools'>, holders: readonly LinkInfo[], route: RouteSocket): SubnetClash[] {
+function overlaps(
+  { pools }: Pick<NetworkRecord, 'pools'>,
+  holders: readonly LinkInfo[],
+  route: RouteSocket,
+): SubnetClash[] {
   const names = new Map(holders.map((link) => [link.index, link.name]));
   const theirs = route.addresses().filter((info) => info.scope === 'global' && names.has(info.linkIndex));
   return pools.flatMap(({ subnet }): SubnetClash[] => {
     const own = parseSubnet(subnet);
-    const clash = own && theirs.find(({ address, prefix }) => subnetsOverlap(own, parseSubnet(`${address}/${prefix}`)!));
+    const clash =
+      own && theirs.find(({ address, prefix }) => subnetsOverlap(own, parseSubnet(`${address}/${prefix}`)!));
     return clash ? [{ subnet, holder: names.get(clash.linkIndex)!, address: `${clash.address}/${clash.prefix}` }] : [];
   });
 }

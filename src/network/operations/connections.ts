@@ -49,7 +49,11 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
         const record = runningRecord(core, containerId);
         const { sandbox, request } = record;
         const endpoints = [...sandbox.endpoints, added];
-        const ports = allocatePorts(core, { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) }, undo);
+        const ports = allocatePorts(
+          core,
+          { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) },
+          undo,
+        );
         const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
         const next = withEndpoints(core, { ...record, request: connected }, assignPublished(endpoints, ports));
         const endpoint = next.sandbox.endpoints.at(-1)!;
@@ -71,23 +75,38 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
         const rest = sandbox.endpoints.filter((candidate) => candidate.id !== endpoint.id);
         // Without the network that is none, others can be connected.
         const mode = namespaceOn(network) === 'none' ? 'networks' : request.mode;
-        const disconnected: JoinRequest = { ...request, mode, connections: request.connections.filter((connection) => connection.networkId !== networkId) };
-        const next = withEndpoints(core, { ...record, request: disconnected, sandbox: { ...sandbox, mode } }, assignPublished(rest, published));
+        const disconnected: JoinRequest = {
+          ...request,
+          mode,
+          connections: request.connections.filter((connection) => connection.networkId !== networkId),
+        };
+        const next = withEndpoints(
+          core,
+          { ...record, request: disconnected, sandbox: { ...sandbox, mode } },
+          assignPublished(rest, published),
+        );
         rememberAgain(core, disconnected, request, undo);
         await applyChange(core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
         undo.release();
-        await completeTearDown(core, `disconnecting container ${containerId} from network ${network.name}`, [...detachSteps(record, endpoint, table), ...forgetSteps([endpoint])]);
+        await completeTearDown(core, `disconnecting container ${containerId} from network ${network.name}`, [
+          ...detachSteps(record, endpoint, table),
+          ...forgetSteps([endpoint]),
+        ]);
         releaseAddresses(core, [endpoint]);
         if (published.length > 0 && publishedOf(next.sandbox.endpoints).length === 0) ports.release(sandbox.id);
       });
     },
 
     async publish(containerId: string, wanted: readonly WantedPort[]): Promise<readonly PublishedPort[]> {
-      return exclusively(core, locks, containerId, (undo) => publishMore(core, runningRecord(core, containerId), wanted, undo));
+      return exclusively(core, locks, containerId, (undo) =>
+        publishMore(core, runningRecord(core, containerId), wanted, undo),
+      );
     },
 
     async unpublish(containerId: string, ports: readonly PublishedPort[]): Promise<void> {
-      await exclusively(core, locks, containerId, (undo) => unpublish(core, runningRecord(core, containerId), ports, undo));
+      await exclusively(core, locks, containerId, (undo) =>
+        unpublish(core, runningRecord(core, containerId), ports, undo),
+      );
     },
 
     async rename(containerId: string, name: string): Promise<void> {
@@ -107,15 +126,26 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
         const request: JoinRequest = { ...record.request, containerName: name };
         const endpoints = record.sandbox.endpoints.map((endpoint): Endpoint => ({
           ...endpoint,
-          dnsNames: dnsNamesFor({ id: containerId, name, hostname: request.hostname }, endpoint, networkOf(core, endpoint.networkId)),
+          dnsNames: dnsNamesFor(
+            { id: containerId, name, hostname: request.hostname },
+            endpoint,
+            networkOf(core, endpoint.networkId),
+          ),
         }));
         ports.rename(containerId, name);
         undo.push('name of port owner', () => ports.rename(containerId, record.request.containerName));
-        await applyChange(core, undo, { containerId, next: { ...record, request, sandbox: { ...record.sandbox, endpoints } }, steps: [] });
+        await applyChange(core, undo, {
+          containerId,
+          next: { ...record, request, sandbox: { ...record.sandbox, endpoints } },
+          steps: [],
+        });
       });
     },
 
-    async setLinks(containerId: string, links: readonly (Link & { readonly ports?: readonly Port[] })[]): Promise<void> {
+    async setLinks(
+      containerId: string,
+      links: readonly (Link & { readonly ports?: readonly Port[] })[],
+    ): Promise<void> {
       await exclusively(core, locks, containerId, async (undo) => {
         const { table } = core;
         const record = runningRecord(core, containerId);
@@ -131,12 +161,22 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
   };
 }
 
-function allocateConnection(core: NetworkCore, containerId: string, connection: Connection, network: NetworkRecord, undo: UndoStack): Endpoint {
+function allocateConnection(
+  core: NetworkCore,
+  containerId: string,
+  connection: Connection,
+  network: NetworkRecord,
+  undo: UndoStack,
+): Endpoint {
   const { sandbox, request } = runningRecord(core, containerId);
-  if (sandbox.mode === 'host' || namespaceOn(network) === 'host') throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
+  if (sandbox.mode === 'host' || namespaceOn(network) === 'host')
+    throw invalid(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
   if (sandbox.mode === 'none' || !driverNamed(network.driver).policy.connectable) {
     throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
-  if (core.table.endpoint(network.id, containerId)) throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
+  if (core.table.endpoint(network.id, containerId))
+    throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
   return allocateEndpoint(core, request, connection, sandbox.endpoints, undo);
 }

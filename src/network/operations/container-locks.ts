@@ -5,12 +5,20 @@ import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { NetworkCore } from './core.ts';
 
-export function exclusively<T>(core: NetworkCore, locks: KeyedLock, containerId: string, work: (undo: UndoStack) => Promise<T>): Promise<T> {
+export function exclusively<T>(
+  core: NetworkCore,
+  locks: KeyedLock,
+  containerId: string,
+  work: (undo: UndoStack) => Promise<T>,
+): Promise<T> {
   return locks.run(containerId, async () => {
     core.busy.add(containerId);
     try {
       return await withUndo(work, (failure) =>
-        core.log.error({ container: containerId, step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network operation'),
+        core.log.error(
+          { container: containerId, step: failure.name, error: errorMessage(failure.error) },
+          'undoing a failed network operation',
+        ),
       );
     } finally {
       core.busy.delete(containerId);

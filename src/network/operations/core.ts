@@ -61,7 +61,10 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
   const { config, log } = deps;
   const table = new NetworkTable();
   const route = RouteSocket.open();
-  const firewall = new Firewall({ log, ruleset: { inputPolicy: config.inputPolicy, makeWay: config.firewallIntegration } });
+  const firewall = new Firewall({
+    log,
+    ruleset: { inputPolicy: config.inputPolicy, makeWay: config.firewallIntegration },
+  });
   return {
     ...deps,
     table,
@@ -74,8 +77,19 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId, needsGateway }),
     ports: createPortAllocator(table),
     firewall,
-    foreignRules: new ForeignRules(() => firewall.reader(), () => ({ networks: probedNetworks(table.networks(), route), marked: config.firewallIntegration })),
-    way: new WayMaker({ enabled: config.firewallIntegration, families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'], givenUpFile: join(config.stateDir, 'given-up-bridges.json'), log, context: () => firewall.context(), reader: () => firewall.reader(), uplinks: () => uplinksOf(route, table.networks()) }),
+    foreignRules: new ForeignRules(
+      () => firewall.reader(),
+      () => ({ networks: probedNetworks(table.networks(), route), marked: config.firewallIntegration }),
+    ),
+    way: new WayMaker({
+      enabled: config.firewallIntegration,
+      families: config.ip6tablesWay ? ['ip', 'ip6'] : ['ip'],
+      givenUpFile: join(config.stateDir, 'given-up-bridges.json'),
+      log,
+      context: () => firewall.context(),
+      reader: () => firewall.reader(),
+      uplinks: () => uplinksOf(route, table.networks()),
+    }),
     facts: readHostFacts(route, config),
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     pendingRemovals: new PendingRemovals(log),
@@ -90,7 +104,10 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
 
 /** Those by which networks pass our firewall. */
 export function bridgesOf({ table }: NetworkCore): string[] {
-  return table.networks().map((network) => guardedBridge(network)).filter((bridge) => bridge !== '');
+  return table
+    .networks()
+    .map((network) => guardedBridge(network))
+    .filter((bridge) => bridge !== '');
 }
 
 export function networkOf(core: NetworkCore, id: string): NetworkRecord {

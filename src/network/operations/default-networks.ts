@@ -12,10 +12,26 @@ import { BRIDGE_OPTION } from '../plan/bridge-options.ts';
 
 const DEFAULT_BIP = '172.17.0.1/16';
 
-type BridgeConfig = Pick<NetworkConfig, 'bip' | 'fixedCidr' | 'defaultGateway' | 'bip6' | 'fixedCidrV6' | 'defaultGatewayV6' | 'ipv6' | 'icc' | 'ipMasq' | 'hostBindingIp' | 'mtu'>;
+type BridgeConfig = Pick<
+  NetworkConfig,
+  | 'bip'
+  | 'fixedCidr'
+  | 'defaultGateway'
+  | 'bip6'
+  | 'fixedCidrV6'
+  | 'defaultGatewayV6'
+  | 'ipv6'
+  | 'icc'
+  | 'ipMasq'
+  | 'hostBindingIp'
+  | 'mtu'
+>;
 
 /** What `createNetwork` would be asked for the default bridge; its pools follow from the daemon's options. */
-export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>): NetworkSpec {
+export function defaultBridgeSpec(
+  config: BridgeConfig,
+  bridge: Pick<DefaultBridge, 'name' | 'besideDocker'>,
+): NetworkSpec {
   const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
   // A gateway is in a subnet that is known beforehand.
   const named = bip || (fixedCidr === '' && defaultGateway !== '' && !bridge.besideDocker ? DEFAULT_BIP : '');
@@ -43,8 +59,13 @@ export function defaultBridgeSpec(config: BridgeConfig, bridge: Pick<DefaultBrid
 }
 
 /** Refuses options that no default bridge can have, on whatever host; `establish` does so beside what is there. */
-export function checkDefaultBridge(config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>): void {
-  const spec = defaultBridgeSpec(config, { name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE, besideDocker: false });
+export function checkDefaultBridge(
+  config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>,
+): void {
+  const spec = defaultBridgeSpec(config, {
+    name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE,
+    besideDocker: false,
+  });
   checkBridgeSpec(spec, { linkKind: () => undefined, engineOfBridge: () => undefined });
   new Ipam({ pools: config.addressPools, needsGateway }).choosePools(spec, { own: [], routed: [] });
 }
@@ -53,10 +74,14 @@ export function checkDefaultBridge(config: BridgeConfig & Pick<NetworkConfig, 'a
 function bridgePool(bip: string, fixedCidr: string, defaultGateway: string, version: 4 | 6): IpamPool {
   const [own, range] = [parseSubnet(bip), parseSubnet(fixedCidr)];
   const names = version === 4 ? { bip: 'bip', range: 'fixed-cidr' } : { bip: 'bip6', range: 'fixed-cidr-v6' };
-  if (bip !== '' && own?.version !== version) throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
-  if (fixedCidr !== '' && range?.version !== version) throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
+  if (bip !== '' && own?.version !== version)
+    throw invalid(`invalid ${names.bip} ${JSON.stringify(bip)}: it must be an IPv${version} address with a prefix`);
+  if (fixedCidr !== '' && range?.version !== version)
+    throw invalid(`invalid ${names.range} ${JSON.stringify(fixedCidr)}`);
   if (!own && !range && defaultGateway !== '') {
-    throw invalid(`the default gateway ${defaultGateway} needs --${names.bip} or --${names.range} where the subnet of the default bridge is chosen: beside Docker`);
+    throw invalid(
+      `the default gateway ${defaultGateway} needs --${names.bip} or --${names.range} where the subnet of the default bridge is chosen: beside Docker`,
+    );
   }
   return {
     subnet: own || range ? formatSubnet((own ?? range)!) : '', // '' = chosen

@@ -72,7 +72,11 @@ export class Forwarding {
   #turnOn(): void {
     const links = this.#core.route.links().map((link) => link.name);
     for (const version of this.#pending) turnForwardingOn(version, links);
-    if (this.#pending.size > 0) this.#core.log.info({ ipv4: this.#pending.has(4), ipv6: this.#pending.has(6) }, 'IP forwarding turned on: packets that are not of containers are dropped, but those of bridges and veths that others make from now on');
+    if (this.#pending.size > 0)
+      this.#core.log.info(
+        { ipv4: this.#pending.has(4), ipv6: this.#pending.has(6) },
+        'IP forwarding turned on: packets that are not of containers are dropped, but those of bridges and veths that others make from now on',
+      );
   }
 
   /**
@@ -85,7 +89,10 @@ export class Forwarding {
     for (const version of versions) {
       if (this.#tableWritten && closed[version]) continue;
       closed = joinClosed(closed, { [version]: this.#snapshot(links, version) });
-      if (version === 6) this.#listeners6 = [...new Set([...this.#listeners6, ...links.map(({ name }) => name).filter(listensToRouters)])];
+      if (version === 6)
+        this.#listeners6 = [
+          ...new Set([...this.#listeners6, ...links.map(({ name }) => name).filter(listensToRouters)]),
+        ];
     }
     return closed;
   }
@@ -99,22 +106,34 @@ export class Forwarding {
   }
 
   #canBeNamed(name: string): boolean {
-    if (!isEncodable(name)) this.#core.log.warn({ link: name }, 'an interface has a name that is no text: the firewall table cannot tell that it was there before IP forwarding was turned on');
+    if (!isEncodable(name))
+      this.#core.log.warn(
+        { link: name },
+        'an interface has a name that is no text: the firewall table cannot tell that it was there before IP forwarding was turned on',
+      );
     return isEncodable(name);
   }
-
 
   #closedByTable(): Closed {
     const { firewall } = this.#core;
     const elements = (set: Element['set']) => firewall.elementsOf(set) ?? [];
     const earlier = firewall.elementsOf('earlier');
-    const dropped = elements('strangers').filter(({ value }) => value !== 'accept').map(({ key }) => (key[0] === 'ipv6' ? 6 : 4));
+    const dropped = elements('strangers')
+      .filter(({ value }) => value !== 'accept')
+      .map(({ key }) => (key[0] === 'ipv6' ? 6 : 4));
     // A table without that set dropped all but what was other engines'.
     const others = earlier === undefined ? new Set(elements('other-engines').map(nameIn)) : undefined;
     let closed: Closed = {};
     for (const version of dropped) {
-      const there = others ? this.#snapshot(this.#core.route.links().filter((link) => !isOurs(link) && !others.has(link.name)), version).earlier : namesOf(earlier ?? [], version);
-      closed = joinClosed(closed, { [version]: { earlier: there, routers: version === 4 ? elements('routers4').map(nameIn) : [] } });
+      const there = others
+        ? this.#snapshot(
+            this.#core.route.links().filter((link) => !isOurs(link) && !others.has(link.name)),
+            version,
+          ).earlier
+        : namesOf(earlier ?? [], version);
+      closed = joinClosed(closed, {
+        [version]: { earlier: there, routers: version === 4 ? elements('routers4').map(nameIn) : [] },
+      });
     }
     return closed;
   }

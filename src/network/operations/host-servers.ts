@@ -28,7 +28,8 @@ export function followHostServers(core: NetworkCore): { close(): void } {
     last = now;
     follow(core).then(
       () => log.info({ path: config.hostResolvConf }, 'name servers of the host changed'),
-      (error: unknown) => log.warn({ error: errorMessage(error) }, 'name servers of the host changed, and not everybody was told'),
+      (error: unknown) =>
+        log.warn({ error: errorMessage(error) }, 'name servers of the host changed, and not everybody was told'),
     );
   };
   const paths = [config.hostResolvConf, config.stubResolvConf];
@@ -44,6 +45,12 @@ async function follow(core: NetworkCore): Promise<void> {
   const { table, resolver, store } = core;
   const ids = table.sandboxes().map((record) => record.sandbox.containerId);
   await refreshOthers(core, ids);
-  const changes = table.sandboxes().filter((record) => record.resolverPort > 0).map((record) => viewChange(core, record));
-  await Promise.all([changes.length > 0 ? resolver.apply(changes) : undefined, store.commit({ putSandboxes: currentRecords(core, ids) })]);
+  const changes = table
+    .sandboxes()
+    .filter((record) => record.resolverPort > 0)
+    .map((record) => viewChange(core, record));
+  await Promise.all([
+    changes.length > 0 ? resolver.apply(changes) : undefined,
+    store.commit({ putSandboxes: currentRecords(core, ids) }),
+  ]);
 }

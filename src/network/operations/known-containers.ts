@@ -53,9 +53,16 @@ export function createKnownContainers(core: NetworkCore): KnownContainers {
   };
 }
 
-export function keepAddresses(core: NetworkCore, before: KnownContainer | undefined, after: KnownContainer | undefined): void {
+export function keepAddresses(
+  core: NetworkCore,
+  before: KnownContainer | undefined,
+  after: KnownContainer | undefined,
+): void {
   const { ipam } = core;
-  const each = (container: KnownContainer | undefined, visit: (networkId: string, address: string, owner: string) => void) => {
+  const each = (
+    container: KnownContainer | undefined,
+    visit: (networkId: string, address: string, owner: string) => void,
+  ) => {
     for (const { networkId, spec } of container?.connections ?? []) {
       for (const address of endpointAddresses(spec)) visit(networkId, address, container!.containerId);
     }
@@ -64,7 +71,12 @@ export function keepAddresses(core: NetworkCore, before: KnownContainer | undefi
   each(after, (networkId, address, owner) => ipam.reserve(networkId, address, owner));
 }
 
-export function rememberAgain(core: NetworkCore, container: KnownContainer, before: KnownContainer, undo: UndoStack): void {
+export function rememberAgain(
+  core: NetworkCore,
+  container: KnownContainer,
+  before: KnownContainer,
+  undo: UndoStack,
+): void {
   core.resolution.remember(container);
   undo.push('known names', () => core.resolution.remember(before));
 }

@@ -15,11 +15,19 @@ import { refreshFiles, refreshOthers } from './refresh-files.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
 
 /** Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those who share it stay. */
-export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { park }: { park: boolean }): Promise<void> {
+export async function leaveSandbox(
+  core: NetworkCore,
+  record: SandboxRecord,
+  { park }: { park: boolean },
+): Promise<void> {
   const { table, resolver, resolution, store, ports, pendingRemovals } = core;
   const { sandbox } = record;
   const { containerId } = sandbox;
-  const recipients = recipientsOf(containerId, sandbox.endpoints.map((endpoint) => endpoint.networkId), table);
+  const recipients = recipientsOf(
+    containerId,
+    sandbox.endpoints.map((endpoint) => endpoint.networkId),
+    table,
+  );
   const before = factsAround(core, [containerId, ...recipients]);
   if (park) table.putSandbox(parked(record));
   else table.removeSandbox(containerId);
@@ -40,10 +48,15 @@ export async function leaveSandbox(core: NetworkCore, record: SandboxRecord, { p
   } else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
   // The resolver and the store work while the kernel does.
   const refreshed = recipients.length > 0 ? refreshOthers(core, recipients) : undefined;
-  const commit = () => store.commit({ removeSandboxes: kept ? [] : [containerId], putSandboxes: currentRecords(core, kept ? [containerId, ...recipients] : recipients) });
-  const pending = [changes.length > 0 ? resolver.apply(changes) : undefined, refreshed ? refreshed.then(commit) : commit()].map((work) =>
-    Promise.resolve(work).catch((error: unknown) => void errors.push(error)),
-  );
+  const commit = () =>
+    store.commit({
+      removeSandboxes: kept ? [] : [containerId],
+      putSandboxes: currentRecords(core, kept ? [containerId, ...recipients] : recipients),
+    });
+  const pending = [
+    changes.length > 0 ? resolver.apply(changes) : undefined,
+    refreshed ? refreshed.then(commit) : commit(),
+  ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
 
   const diff = diffFacts(before, factsAround(core, recipients));
   const steps: Step[] = [];

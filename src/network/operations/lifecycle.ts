@@ -49,9 +49,15 @@ export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pi
       const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
       for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(core, record));
       // One container whose names cannot be served is no reason to leave all the others without a daemon.
-      if (changes.length > 0) await resolver.apply(changes).catch((error: unknown) => core.log.error({ error: errorMessage(error) }, 'restoring names'));
+      if (changes.length > 0)
+        await resolver
+          .apply(changes)
+          .catch((error: unknown) => core.log.error({ error: errorMessage(error) }, 'restoring names'));
       hostServers = followHostServers(core);
-      repairer = new Repairer(core, admin, { onRepair: (repair) => tellRepair(repair), onWarning: (warning) => tellWarning(warning) });
+      repairer = new Repairer(core, admin, {
+        onRepair: (repair) => tellRepair(repair),
+        onWarning: (warning) => tellWarning(warning),
+      });
       repairer.lookAtAllEndpoints();
     },
 

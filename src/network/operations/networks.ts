@@ -39,8 +39,12 @@ export class NetworkAdmin {
     const { table, facts } = this.#core;
     if (PREDEFINED.has(asked.name)) throw forbidden(`operation is not permitted on predefined ${asked.name} network `);
     if (asked.name.trim() === '') throw invalid('invalid name: name is empty');
-    if (table.networks().some((network) => network.name === asked.name)) throw conflict(`network with name ${asked.name} already exists`);
-    const wanted = withDefaultOptions(asked, this.#core.config.networkOptions[findDriver(asked.driver)?.name ?? asked.driver] ?? {});
+    if (table.networks().some((network) => network.name === asked.name))
+      throw conflict(`network with name ${asked.name} already exists`);
+    const wanted = withDefaultOptions(
+      asked,
+      this.#core.config.networkOptions[findDriver(asked.driver)?.name ?? asked.driver] ?? {},
+    );
     const warnings = checkNetworkSpec(wanted);
     if (wanted.configOnly) return { record: await this.#storeConfigOnly(wanted), warnings };
     const driver = driverNamed(wanted.driver);
@@ -63,7 +67,8 @@ export class NetworkAdmin {
     const network = table.network(id);
     if (!network) throw notFound(`network ${id} not found`);
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
-    if (table.endpointCount(id) > 0) throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
+    if (table.endpointCount(id) > 0)
+      throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
     refuseRemovalInUse(network, table.networks());
     table.removeNetwork(id); // nobody connects to it any more
     try {
@@ -73,8 +78,18 @@ export class NetworkAdmin {
       throw error;
     }
     await this.destroy(network, { stored: true }).catch((error: unknown) => {
-      this.#core.log.warn({ network: network.name, error: errorMessage(error) }, 'what is left of a removed network is tried again');
-      tryAgainLater(() => this.#removeAgain(network), (last) => this.#core.log.warn({ network: network.name, error: errorMessage(last) }, 'something is left of a removed network'));
+      this.#core.log.warn(
+        { network: network.name, error: errorMessage(error) },
+        'what is left of a removed network is tried again',
+      );
+      tryAgainLater(
+        () => this.#removeAgain(network),
+        (last) =>
+          this.#core.log.warn(
+            { network: network.name, error: errorMessage(last) },
+            'something is left of a removed network',
+          ),
+      );
     });
   }
 
@@ -122,20 +137,35 @@ export class NetworkAdmin {
   async restoreForwarding(): Promise<boolean> {
     if (!this.#core.config.ipForward) return false;
     const needing = this.#core.table.networks().filter((network) => needsForwarding(network));
-    return this.forwarding.need(([4, 6] as const).filter((version) => needing.some((network) => enables(network, version))));
+    return this.forwarding.need(
+      ([4, 6] as const).filter((version) => needing.some((network) => enables(network, version))),
+    );
   }
 
   /** What on this host keeps networks from working as they should. */
   async hostWarnings(): Promise<string[]> {
     const { config, table, bridgeNotice } = this.#core;
     const warnings = await this.#foreignWarnings();
-    warnings.push(...this.#core.way.troubles.map((text) => `no way for containers could be made in another firewall of this host: ${text}`));
+    warnings.push(
+      ...this.#core.way.troubles.map(
+        (text) => `no way for containers could be made in another firewall of this host: ${text}`,
+      ),
+    );
     if (bridgeNotice !== '') warnings.push(bridgeNotice);
-    warnings.push(...clashes(this.#core).map(({ what }) => what), ...strayWarnings(table), ...strangerWarnings(this.#core.firewall.context()), ...unmarkedWarnings(this.#core.firewall.context()));
+    warnings.push(
+      ...clashes(this.#core).map(({ what }) => what),
+      ...strayWarnings(table),
+      ...strangerWarnings(this.#core.firewall.context()),
+      ...unmarkedWarnings(this.#core.firewall.context()),
+    );
     if (!config.ipForward && readFlag('net.ipv4.ip_forward') === false) warnings.push('IPv4 forwarding is disabled');
-    const separates = table.networks().some((network) => guardedBridge(network) !== '' && keepsNeighboursApart(network));
+    const separates = table
+      .networks()
+      .some((network) => guardedBridge(network) !== '' && keepsNeighboursApart(network));
     if (separates && readFlag('net.bridge.bridge-nf-call-iptables') === undefined) {
-      warnings.push('the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other');
+      warnings.push(
+        'the kernel module br_netfilter is missing: containers on networks with enable_icc=false can reach each other',
+      );
     }
     return warnings;
   }
@@ -144,8 +174,17 @@ export class NetworkAdmin {
     const { foreignRules, log, way } = this.#core;
     try {
       const { drops, unknown, markUsers } = await foreignRules.ask();
-      const making = ({ program }: ForeignDrop): boolean => program !== 'nftables' && way.isMaking(program === 'firewalld' ? 'firewalld' : 'iptables');
-      return [...drops.map((drop) => (making(drop) ? `${sentenceOf(drop)}: the daemon is making way for them` : `${sentenceOf(drop)}. To let them pass: ${drop.advice}`)), ...unknown, ...(way.enabled ? markUsers.map(markWarning) : [])];
+      const making = ({ program }: ForeignDrop): boolean =>
+        program !== 'nftables' && way.isMaking(program === 'firewalld' ? 'firewalld' : 'iptables');
+      return [
+        ...drops.map((drop) =>
+          making(drop)
+            ? `${sentenceOf(drop)}: the daemon is making way for them`
+            : `${sentenceOf(drop)}. To let them pass: ${drop.advice}`,
+        ),
+        ...unknown,
+        ...(way.enabled ? markUsers.map(markWarning) : []),
+      ];
     } catch (error) {
       log.debug({ error: errorMessage(error) }, 'the rules of other firewalls cannot be read');
       return [`whether other firewalls drop traffic of containers is not known: ${errorMessage(error)}`];
@@ -161,12 +200,22 @@ export class NetworkAdmin {
     }
   }
 
-  async #buildOrUndo(spec: NetworkSpec, id: string, predefined: boolean, previous?: NetworkRecord): Promise<NetworkRecord> {
+  async #buildOrUndo(
+    spec: NetworkSpec,
+    id: string,
+    predefined: boolean,
+    previous?: NetworkRecord,
+  ): Promise<NetworkRecord> {
     const { ipam, table, resolver, resolution, store, route, config, policy } = this.#core;
     return withUndo(
       async (undo) => {
         const driver = driverNamed(spec.driver);
-        const host = hostSubnets(route, readReachableResolvConf(config), dockerSubnets(config), predefined ? ownLinks(route) : undefined);
+        const host = hostSubnets(
+          route,
+          readReachableResolvConf(config),
+          dockerSubnets(config),
+          predefined ? ownLinks(route) : undefined,
+        );
         const earlier = previous && previous.pools.length > 0 ? previous.pools : predefined ? usualPools(host) : [];
         const record: NetworkRecord = {
           ...spec,
@@ -199,7 +248,11 @@ export class NetworkAdmin {
         }
         return record;
       },
-      (failure) => this.#core.log.error({ step: failure.name, error: errorMessage(failure.error) }, 'undoing a failed network creation'),
+      (failure) =>
+        this.#core.log.error(
+          { step: failure.name, error: errorMessage(failure.error) },
+          'undoing a failed network creation',
+        ),
     );
   }
 
@@ -221,7 +274,9 @@ export class NetworkAdmin {
 
   #refuseSameBridge(record: NetworkRecord): void {
     if (record.bridgeName === '') return;
-    const other = this.#core.table.networks().find((network) => network.id !== record.id && network.bridgeName === record.bridgeName);
+    const other = this.#core.table
+      .networks()
+      .find((network) => network.id !== record.id && network.bridgeName === record.bridgeName);
     if (!other) return;
     throw forbidden(
       `cannot create network ${record.id} (${record.bridgeName}): conflicts with network ${other.id} (${other.bridgeName}): networks have same bridge name`,
@@ -240,11 +295,17 @@ export class NetworkAdmin {
   }
 }
 
-const enables = (network: NetworkRecord, version: 4 | 6): boolean => (version === 4 ? network.enableIpv4 : network.enableIpv6);
+const enables = (network: NetworkRecord, version: 4 | 6): boolean =>
+  version === 4 ? network.enableIpv4 : network.enableIpv6;
 
 /** Links of an engine that is the daemon's own, whose addresses are no reason to choose others: what nobody needs of them goes. */
 function ownLinks(route: RouteSocket): ReadonlySet<number> {
-  return new Set(route.links().filter((link) => hasMark(link)).map((link) => link.index));
+  return new Set(
+    route
+      .links()
+      .filter((link) => hasMark(link))
+      .map((link) => link.index),
+  );
 }
 
 /** What the default network has where nothing else is said and nobody is there. */

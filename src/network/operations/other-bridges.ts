@@ -13,10 +13,15 @@ export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): Fir
   for (const { name, engine } of found) {
     if (isEncodable(name) || core.leftOut.has(name)) continue;
     core.leftOut.add(name);
-    log.warn({ bridge: name, engine }, "another engine's bridge has a name that is no text: the firewall table cannot tell it from others");
+    log.warn(
+      { bridge: name, engine },
+      "another engine's bridge has a name that is no text: the firewall table cannot tell it from others",
+    );
   }
   const known = new Set(policy.others?.map((other) => other.name));
-  for (const { name, engine } of others) if (!known.has(name)) log.info({ bridge: name, engine }, "another engine's bridge: what passes there is left to its own rules");
+  for (const { name, engine } of others)
+    if (!known.has(name))
+      log.info({ bridge: name, engine }, "another engine's bridge: what passes there is left to its own rules");
   return { ...policy, others };
 }
 

@@ -19,7 +19,8 @@ export class PendingRemovals {
   /** `gone` resolves to what failed. */
   add(endpoints: readonly Endpoint[], gone: Promise<unknown[]>): void {
     const removal = gone.then((errors) => {
-      for (const error of errors) this.#log.warn({ error: errorMessage(error) }, 'an interface of a stopped container could not be removed');
+      for (const error of errors)
+        this.#log.warn({ error: errorMessage(error) }, 'an interface of a stopped container could not be removed');
       this.#all.delete(removal);
       for (const key of keys) if (this.#byAddress.get(key) === removal) this.#byAddress.delete(key);
     });

@@ -26,7 +26,15 @@ import { Resolution } from '../dns/resolution.ts';
 
 const ICC = 'com.docker.network.bridge.enable_icc';
 const POLICY = { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true };
-const network = (name: string, more: Partial<NetworkRecord>): NetworkRecord => ({ ...predefinedRecord('none', ''), id: name, name, driver: 'bridge', predefined: false, bridgeName: `br-${name}`, ...more });
+const network = (name: string, more: Partial<NetworkRecord>): NetworkRecord => ({
+  ...predefinedRecord('none', ''),
+  id: name,
+  name,
+  driver: 'bridge',
+  predefined: false,
+  bridgeName: `br-${name}`,
+  ...more,
+});
 const NETWORKS = [
   network('bridge', { predefined: true, options: { [ICC]: 'false' } }),
   network('apart', { options: { [ICC]: 'false' }, enableIpv6: true }),
@@ -48,13 +56,17 @@ interface Container {
 
 const NAMES = ['db', 'web', 'cache', 'DB2', 'constructor'];
 const idOf = (number: number): string => String(number).repeat(12).padEnd(64, '0');
-const v4 = (networkId: string, address: number): string => `10.${NETWORKS.findIndex(({ id }) => id === networkId)}.0.${address}`;
-const v6 = (networkId: string, address: number): string => (networkId === 'bridge' ? '' : `fd00:${NETWORKS.findIndex(({ id }) => id === networkId)}::${address}`);
+const v4 = (networkId: string, address: number): string =>
+  `10.${NETWORKS.findIndex(({ id }) => id === networkId)}.0.${address}`;
+const v6 = (networkId: string, address: number): string =>
+  networkId === 'bridge' ? '' : `fd00:${NETWORKS.findIndex(({ id }) => id === networkId)}::${address}`;
 
 function namesOn(container: Container, networkId: string): string[] {
   const connection = container.networks.find(({ id }) => id === networkId);
   if (!connection || networkId === 'bridge') return [];
-  return [...new Set([container.name, connection.alias, idOf(container.number).slice(0, 12)].filter((name) => name !== ''))];
+  return [
+    ...new Set([container.name, connection.alias, idOf(container.number).slice(0, 12)].filter((name) => name !== '')),
+  ];
 }
 
 function expectedNames(all: readonly Container[], networkId: string): Map<string, string[]> {
@@ -62,7 +74,10 @@ function expectedNames(all: readonly Container[], networkId: string): Map<string
   for (const container of all) {
     for (const name of namesOn(container, networkId)) {
       const list = names.get(name.toLowerCase()) ?? [];
-      names.set(name.toLowerCase(), container.running ? [...list, v4(networkId, container.address), v6(networkId, container.address)] : list);
+      names.set(
+        name.toLowerCase(),
+        container.running ? [...list, v4(networkId, container.address), v6(networkId, container.address)] : list,
+      );
     }
   }
   return names;
@@ -73,10 +88,13 @@ function expectedHosts(all: readonly Container[], container: Container): string[
   for (const { to, alias } of container.links) {
     const source = all[to]!;
     if (!source.running || !source.networks.some(({ id }) => id === 'bridge')) continue;
-    lines.push(`${v4('bridge', source.address)}\t${alias} ${idOf(to).slice(0, 12)}${alias === source.name ? '' : ` ${source.name}`}`);
+    lines.push(
+      `${v4('bridge', source.address)}\t${alias} ${idOf(to).slice(0, 12)}${alias === source.name ? '' : ` ${source.name}`}`,
+    );
   }
   for (const { id } of container.networks) {
-    for (const address of [v4(id, container.address), v6(id, container.address)]) if (address !== '') lines.push(`${address}\t${idOf(container.number).slice(0, 12)}`);
+    for (const address of [v4(id, container.address), v6(id, container.address)])
+      if (address !== '') lines.push(`${address}\t${idOf(container.number).slice(0, 12)}`);
   }
   return lines;
 }
@@ -87,7 +105,8 @@ function expectedHoles(all: readonly Container[]): Set<string> {
   const open = (from: Container, to: Container, networkId: string) => {
     for (const { port, protocol } of to.ports) {
       holes.add(`holes4 ${v4(networkId, from.address)} . ${v4(networkId, to.address)} . ${protocol} . ${port}`);
-      if (networkId !== 'bridge') holes.add(`holes6 ${v6(networkId, from.address)} . ${v6(networkId, to.address)} . ${protocol} . ${port}`);
+      if (networkId !== 'bridge')
+        holes.add(`holes6 ${v6(networkId, from.address)} . ${v6(networkId, to.address)} . ${protocol} . ${port}`);
     }
   };
   for (const from of running) {
@@ -96,7 +115,8 @@ function expectedHoles(all: readonly Container[]): Set<string> {
       if (id === 'bridge') for (const { to } of from.links) if (there.includes(all[to]!)) open(from, all[to]!, id);
       if (id !== 'apart') continue;
       const wanted = new Set(links.map((link) => link.split(':')[0]!.toLowerCase().slice(0, 12))); // a whole id by its first digits
-      for (const to of there) if (to !== from && namesOn(to, id).some((name) => wanted.has(name.toLowerCase()))) open(from, to, id);
+      for (const to of there)
+        if (to !== from && namesOn(to, id).some((name) => wanted.has(name.toLowerCase()))) open(from, to, id);
     }
   }
   return holes;
@@ -112,7 +132,11 @@ class System {
 
   constructor() {
     for (const one of NETWORKS) this.table.putNetwork(one);
-    for (const element of elementsOf([...factsOfHost(POLICY), ...NETWORKS.flatMap((one) => factsOfNetwork(one, POLICY))])) this.elements.set(elementKey(element), element);
+    for (const element of elementsOf([
+      ...factsOfHost(POLICY),
+      ...NETWORKS.flatMap((one) => factsOfNetwork(one, POLICY)),
+    ]))
+      this.elements.set(elementKey(element), element);
     this.#tell(this.resolution.zoneChanges(USERS));
   }
 
@@ -120,7 +144,9 @@ class System {
     const id = idOf(container.number);
     const previous = this.table.sandbox(id);
     const next = container.running ? record(container) : undefined;
-    const networkIds = [previous, next].flatMap((one) => one?.sandbox.endpoints ?? []).map((endpoint) => endpoint.networkId);
+    const networkIds = [previous, next]
+      .flatMap((one) => one?.sandbox.endpoints ?? [])
+      .map((endpoint) => endpoint.networkId);
     const touched = [id, ...recipientsOf(id, networkIds, this.table)];
     const core = { table: this.table } as NetworkCore;
     const before = factsAround(core, touched);
@@ -129,13 +155,22 @@ class System {
     const diff = diffFacts(before, factsAround(core, touched));
     for (const fact of diff.remove) this.elements.delete(elementKey(elementOf(fact)));
     for (const element of elementsOf(diff.add)) this.elements.set(elementKey(element), element);
-    this.resolution.remember({ containerId: id, containerName: container.name, hostname: id.slice(0, 12), connections: connectionsOf(container) });
+    this.resolution.remember({
+      containerId: id,
+      containerName: container.name,
+      hostname: id.slice(0, 12),
+      connections: connectionsOf(container),
+    });
     this.#tell(this.resolution.containerChanges(id));
   }
 
   #tell(changes: readonly ResolverChange[]): void {
     for (const change of changes) {
-      if (change.op === 'put-network') this.zones.set(change.zone.id, { names: new Map(Object.entries(change.zone.names)), ptr: new Map(Object.entries(change.zone.ptr)) });
+      if (change.op === 'put-network')
+        this.zones.set(change.zone.id, {
+          names: new Map(Object.entries(change.zone.names)),
+          ptr: new Map(Object.entries(change.zone.ptr)),
+        });
       if (change.op !== 'patch-network') continue;
       const zone = this.zones.get(change.patch.id)!;
       patch(zone.names, change.patch.names);
@@ -152,7 +187,11 @@ function patch(map: Map<string, unknown>, changes: Readonly<Record<string, unkno
 }
 
 const connectionsOf = (container: Container) =>
-  container.networks.map(({ id, alias, links }) => ({ networkId: id, networkName: id, spec: { ...EMPTY_ENDPOINT_SPEC, aliases: alias === '' ? [] : [alias], links } }));
+  container.networks.map(({ id, alias, links }) => ({
+    networkId: id,
+    networkName: id,
+    spec: { ...EMPTY_ENDPOINT_SPEC, aliases: alias === '' ? [] : [alias], links },
+  }));
 
 function record(container: Container): SandboxRecord {
   const id = idOf(container.number);
@@ -171,14 +210,32 @@ function record(container: Container): SandboxRecord {
     prefix6: 64,
     gateway4: '',
     gateway6: '',
-    dnsNames: dnsNamesFor({ id, name: container.name, hostname }, connection, { predefined: connection.networkId === 'bridge' }),
+    dnsNames: dnsNamesFor({ id, name: container.name, hostname }, connection, {
+      predefined: connection.networkId === 'bridge',
+    }),
     spec: connection.spec,
     published: [],
   }));
-  const links = container.links.map(({ to, alias }) => ({ sourceId: idOf(to), sourceName: '', alias, ports: PORTS[to]! }));
+  const links = container.links.map(({ to, alias }) => ({
+    sourceId: idOf(to),
+    sourceName: '',
+    alias,
+    ports: PORTS[to]!,
+  }));
   return {
     id,
-    request: { containerId: id, containerName: container.name, hostname, domainname: '', extraHosts: [], dns: [], dnsSearch: [], dnsOptions: [], exposedPorts: container.ports, links } as unknown as SandboxRecord['request'],
+    request: {
+      containerId: id,
+      containerName: container.name,
+      hostname,
+      domainname: '',
+      extraHosts: [],
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      exposedPorts: container.ports,
+      links,
+    } as unknown as SandboxRecord['request'],
     sandbox: { id, containerId: id, netns: '/x', mode: 'networks', endpoints, gatewayEndpointId: '' },
     pid: 0,
     resolverPort: 1,
@@ -190,7 +247,10 @@ function record(container: Container): SandboxRecord {
 
 const PORTS: readonly Port[][] = [
   [{ port: 5432, protocol: 'tcp' }],
-  [{ port: 53, protocol: 'udp' }, { port: 53, protocol: 'tcp' }],
+  [
+    { port: 53, protocol: 'udp' },
+    { port: 53, protocol: 'tcp' },
+  ],
   [],
   [{ port: 80, protocol: 'tcp' }],
 ];
@@ -201,7 +261,15 @@ const userLinks = fc.subarray(['db:database', 'WEB:site', 'pool:any', `${idOf(0)
 /** Most run, and know each other: what happens then has consequences. */
 const beginning = fc.tuple(
   ...PORTS.map(() =>
-    fc.record({ running: fc.boolean(), networks: fc.subarray(NETWORKS.map(({ id }) => id), { minLength: 1 }), links: userLinks, sources: fc.array(number, { maxLength: 2 }) }),
+    fc.record({
+      running: fc.boolean(),
+      networks: fc.subarray(
+        NETWORKS.map(({ id }) => id),
+        { minLength: 1 },
+      ),
+      links: userLinks,
+      sources: fc.array(number, { maxLength: 2 }),
+    }),
   ),
 );
 const operation = fc.oneof(
@@ -215,8 +283,16 @@ const operation = fc.oneof(
     alias: fc.constantFrom('', 'pool', 'db'),
     links: userLinks,
   }),
-  fc.record({ kind: fc.constant('disconnect' as const), at: number, to: fc.constantFrom(...NETWORKS.map(({ id }) => id)) }),
-  fc.record({ kind: fc.constant('link' as const), at: number, links: fc.array(fc.record({ to: number, alias: fc.constantFrom('db', 'store') }), { maxLength: 3 }) }),
+  fc.record({
+    kind: fc.constant('disconnect' as const),
+    at: number,
+    to: fc.constantFrom(...NETWORKS.map(({ id }) => id)),
+  }),
+  fc.record({
+    kind: fc.constant('link' as const),
+    at: number,
+    links: fc.array(fc.record({ to: number, alias: fc.constantFrom('db', 'store') }), { maxLength: 3 }),
+  }),
 );
 
 test('after any sequence of operations names, hosts files, variables and elements are what the model says', () => {
@@ -249,8 +325,16 @@ test('after any sequence of operations names, hosts files, variables and element
           container.name = step.name;
         } else if (step.kind === 'connect') {
           if (container.networks.some(({ id }) => id === step.to)) continue;
-          container.networks = [...container.networks, { id: step.to, alias: step.to === 'bridge' ? '' : step.alias, links: step.to === 'bridge' ? [] : step.links }];
-        } else if (step.kind === 'disconnect') container.networks = container.networks.filter(({ id }) => id !== step.to);
+          container.networks = [
+            ...container.networks,
+            {
+              id: step.to,
+              alias: step.to === 'bridge' ? '' : step.alias,
+              links: step.to === 'bridge' ? [] : step.links,
+            },
+          ];
+        } else if (step.kind === 'disconnect')
+          container.networks = container.networks.filter(({ id }) => id !== step.to);
         else container.links = step.links.filter(({ to }) => to !== step.at);
         system.become(container);
         compare(system, all);
@@ -261,9 +345,13 @@ test('after any sequence of operations names, hosts files, variables and element
 
 function compare(system: System, all: readonly Container[]): void {
   // Elements: kept by differences, and projected anew; the holes also as the model has them.
-  const keys = (elements: Iterable<Element>) => [...new Set([...elements].map((element) => `${elementKey(element)} ${element.value ?? ''}`))].toSorted();
+  const keys = (elements: Iterable<Element>) =>
+    [...new Set([...elements].map((element) => `${elementKey(element)} ${element.value ?? ''}`))].toSorted();
   assert.deepEqual(keys(system.elements.values()), keys(elementsOf(desiredFacts(system.table, POLICY))));
-  assert.deepEqual([...system.elements.keys()].filter((key) => key.startsWith('holes')).toSorted(), [...expectedHoles(all)].toSorted());
+  assert.deepEqual(
+    [...system.elements.keys()].filter((key) => key.startsWith('holes')).toSorted(),
+    [...expectedHoles(all)].toSorted(),
+  );
 
   for (const networkId of USERS) {
     const told = system.zones.get(networkId)!;
@@ -273,11 +361,21 @@ function compare(system: System, all: readonly Container[]): void {
       const { a, aaaa } = told.names.get(name) as { a: string[]; aaaa: string[] };
       assert.deepEqual([...a, ...aaaa].toSorted(), addresses.toSorted(), name);
     }
-    const reverse = all.filter((one) => one.running && one.networks.some(({ id }) => id === networkId)).flatMap((one) => [v4(networkId, one.address), v6(networkId, one.address)].map((ip) => [ip, `${one.name}.${networkId}`]));
+    const reverse = all
+      .filter((one) => one.running && one.networks.some(({ id }) => id === networkId))
+      .flatMap((one) =>
+        [v4(networkId, one.address), v6(networkId, one.address)].map((ip) => [ip, `${one.name}.${networkId}`]),
+      );
     assert.deepEqual([...told.ptr].toSorted(), reverse.toSorted());
   }
 
-  const facts = { ipv6: true, hostGateways: [], resolvConf: parseResolvConf('', ''), reachableResolvConf: parseResolvConf('', ''), defaults: { dns: [], dnsSearch: [], dnsOptions: [] } };
+  const facts = {
+    ipv6: true,
+    hostGateways: [],
+    resolvConf: parseResolvConf('', ''),
+    reachableResolvConf: parseResolvConf('', ''),
+    defaults: { dns: [], dnsSearch: [], dnsOptions: [] },
+  };
   for (const container of all.filter((one) => one.running)) {
     const text = renderFiles(system.table.sandbox(idOf(container.number))!, system.table, facts).hosts;
     assert.deepEqual(text.split('\n').slice(6, -1), expectedHosts(all, container));
@@ -285,38 +383,49 @@ function compare(system: System, all: readonly Container[]): void {
 }
 
 test('link variables: for any ports each has four, the first is PORT, and every run of consecutive ones has its ends', () => {
-  const port = fc.record({ port: fc.integer({ min: 1, max: 12 }), protocol: fc.constantFrom('tcp' as const, 'udp' as const) });
+  const port = fc.record({
+    port: fc.integer({ min: 1, max: 12 }),
+    protocol: fc.constantFrom('tcp' as const, 'udp' as const),
+  });
   const ports = fc.uniqueArray(port, { selector: ({ port: at, protocol }) => `${at}/${protocol}`, maxLength: 14 });
   fc.assert(
-    fc.property(ports, fc.array(fc.constantFrom('A=1', 'PATH=/bin', 'HOME=/', 'EMPTY=', 'NONE', 'B=x=y')), (list, sourceEnv) => {
-      const variables = new Map(linkVariables({ alias: 'my-db', recipientName: 'web', address: '10.0.0.2', ports: list, sourceEnv }).map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
-      const expected = new Map<string, string>([['MY_DB_NAME', '/web/my-db']]);
-      const set = (name: string, value: string | number) => void expected.set(`MY_DB_${name}`, String(value));
-      const url = ({ port: at, protocol }: Port) => `${protocol}://10.0.0.2:${at}`;
-      for (const protocol of ['tcp', 'udp'] as const) {
-        const mine = list.filter((one) => one.protocol === protocol).toSorted((a, b) => a.port - b.port);
-        if (mine[0] && !expected.has('MY_DB_PORT')) set('PORT', url(mine[0]));
-        for (const one of mine) {
-          const name = `PORT_${one.port}_${protocol.toUpperCase()}`;
-          set(name, url(one));
-          set(`${name}_ADDR`, '10.0.0.2');
-          set(`${name}_PORT`, one.port);
-          set(`${name}_PROTO`, protocol);
-          const has = (at: number) => mine.some((other) => other.port === at);
-          if (has(one.port - 1) || !has(one.port + 1)) continue;
-          let end = one.port;
-          while (has(end + 1)) end += 1;
-          set(`${name}_START`, url(one));
-          set(`${name}_PORT_START`, one.port);
-          set(`${name}_END`, url({ port: end, protocol }));
-          set(`${name}_PORT_END`, end);
+    fc.property(
+      ports,
+      fc.array(fc.constantFrom('A=1', 'PATH=/bin', 'HOME=/', 'EMPTY=', 'NONE', 'B=x=y')),
+      (list, sourceEnv) => {
+        const variables = new Map(
+          linkVariables({ alias: 'my-db', recipientName: 'web', address: '10.0.0.2', ports: list, sourceEnv }).map(
+            (entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)],
+          ),
+        );
+        const expected = new Map<string, string>([['MY_DB_NAME', '/web/my-db']]);
+        const set = (name: string, value: string | number) => void expected.set(`MY_DB_${name}`, String(value));
+        const url = ({ port: at, protocol }: Port) => `${protocol}://10.0.0.2:${at}`;
+        for (const protocol of ['tcp', 'udp'] as const) {
+          const mine = list.filter((one) => one.protocol === protocol).toSorted((a, b) => a.port - b.port);
+          if (mine[0] && !expected.has('MY_DB_PORT')) set('PORT', url(mine[0]));
+          for (const one of mine) {
+            const name = `PORT_${one.port}_${protocol.toUpperCase()}`;
+            set(name, url(one));
+            set(`${name}_ADDR`, '10.0.0.2');
+            set(`${name}_PORT`, one.port);
+            set(`${name}_PROTO`, protocol);
+            const has = (at: number) => mine.some((other) => other.port === at);
+            if (has(one.port - 1) || !has(one.port + 1)) continue;
+            let end = one.port;
+            while (has(end + 1)) end += 1;
+            set(`${name}_START`, url(one));
+            set(`${name}_PORT_START`, one.port);
+            set(`${name}_END`, url({ port: end, protocol }));
+            set(`${name}_PORT_END`, end);
+          }
         }
-      }
-      for (const entry of sourceEnv) {
-        const [key = ''] = entry.split('=');
-        if (entry.includes('=') && key !== 'PATH' && key !== 'HOME') set(`ENV_${key}`, entry.slice(key.length + 1));
-      }
-      assert.deepEqual([...variables].toSorted(), [...expected].toSorted());
-    }),
+        for (const entry of sourceEnv) {
+          const [key = ''] = entry.split('=');
+          if (entry.includes('=') && key !== 'PATH' && key !== 'HOME') set(`ENV_${key}`, entry.slice(key.length + 1));
+        }
+        assert.deepEqual([...variables].toSorted(), [...expected].toSorted());
+      },
+    ),
   );
 });

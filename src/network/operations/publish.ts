@@ -14,24 +14,49 @@ import { withBindings, withoutPublished, type PortBindings } from '../ports/port
 import type { WantedPort } from '../ports/port-request.ts';
 import { forgetPublishedSteps, publishSteps } from '../plan/sandbox-steps.ts';
 
-export async function publishMore(core: NetworkCore, record: SandboxRecord, wanted: readonly WantedPort[], undo: UndoStack): Promise<readonly PublishedPort[]> {
+export async function publishMore(
+  core: NetworkCore,
+  record: SandboxRecord,
+  wanted: readonly WantedPort[],
+  undo: UndoStack,
+): Promise<readonly PublishedPort[]> {
   const { sandbox, request } = record;
   const added = publishPorts(core, { sandboxId: sandbox.id, request, endpoints: sandbox.endpoints, wanted }, undo);
-  if (added.length === 0) throw conflict(`container ${request.containerName} is on no network that ports can be published on`);
-  await setPublished(core, record, { published: [...publishedOf(sandbox.endpoints), ...added], bindings: withBindings(request.portBindings, wanted) }, undo);
+  if (added.length === 0)
+    throw conflict(`container ${request.containerName} is on no network that ports can be published on`);
+  await setPublished(
+    core,
+    record,
+    { published: [...publishedOf(sandbox.endpoints), ...added], bindings: withBindings(request.portBindings, wanted) },
+    undo,
+  );
   return added;
 }
 
-export async function unpublish(core: NetworkCore, record: SandboxRecord, ports: readonly PublishedPort[], undo: UndoStack): Promise<void> {
+export async function unpublish(
+  core: NetworkCore,
+  record: SandboxRecord,
+  ports: readonly PublishedPort[],
+  undo: UndoStack,
+): Promise<void> {
   const gone = new Set(ports.map(publishedKey));
   const published = publishedOf(record.sandbox.endpoints);
   const rest = published.filter((port) => !gone.has(publishedKey(port)));
   const removed = published.filter((port) => gone.has(publishedKey(port)));
-  await setPublished(core, record, { published: rest, bindings: withoutPublished(record.request.portBindings, removed, rest) }, undo);
+  await setPublished(
+    core,
+    record,
+    { published: rest, bindings: withoutPublished(record.request.portBindings, removed, rest) },
+    undo,
+  );
   // The sockets go first: a relay ends what goes through it, and what the kernel led to the container is answered by nobody.
   undo.release();
   core.ports.release(record.id, removed);
-  await completeTearDown(core, `closing published ports of container ${record.sandbox.containerId}`, forgetPublishedSteps(record.sandbox.endpoints, removed));
+  await completeTearDown(
+    core,
+    `closing published ports of container ${record.sandbox.containerId}`,
+    forgetPublishedSteps(record.sandbox.endpoints, removed),
+  );
 }
 
 async function setPublished(
@@ -41,6 +66,10 @@ async function setPublished(
   undo: UndoStack,
 ): Promise<void> {
   const { endpoints, containerId } = record.sandbox;
-  const next = withEndpoints(core, { ...record, request: { ...record.request, portBindings: wanted.bindings } }, assignPublished(endpoints, wanted.published));
+  const next = withEndpoints(
+    core,
+    { ...record, request: { ...record.request, portBindings: wanted.bindings } },
+    assignPublished(endpoints, wanted.published),
+  );
   await applyChange(core, undo, { containerId, next, steps: publishSteps(endpoints, next.sandbox.endpoints) });
 }

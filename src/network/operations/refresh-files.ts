@@ -24,7 +24,10 @@ export async function refreshOthers(core: NetworkCore, containerIds: readonly st
     try {
       refreshFiles(core, id);
     } catch (error) {
-      core.log.warn({ container: id, file: core.table.sandbox(id)?.request.files.hosts, error: errorMessage(error) }, 'the files of a container could not be brought up to date, which is tried again');
+      core.log.warn(
+        { container: id, file: core.table.sandbox(id)?.request.files.hosts, error: errorMessage(error) },
+        'the files of a container could not be brought up to date, which is tried again',
+      );
       refreshLater(core, id);
     }
   }
@@ -39,7 +42,8 @@ function refreshed(core: NetworkCore, containerId: string): boolean {
   const isNew = record.written.hosts === '';
   if (isNew) writeNewFiles(record, texts);
   const { written, late } = isNew ? { written: texts, late: false } : updateFiles(record, texts, log);
-  if (written.hosts !== record.written.hosts || written.resolvConf !== record.written.resolvConf) table.putSandbox({ ...record, written });
+  if (written.hosts !== record.written.hosts || written.resolvConf !== record.written.resolvConf)
+    table.putSandbox({ ...record, written });
   return !late;
 }
 
@@ -51,14 +55,18 @@ function refreshLater(core: NetworkCore, containerId: string): void {
     if (record) await core.store.commit({ putSandboxes: [record] });
   };
   core.lateFiles.add(containerId, again, (error) =>
-    core.log.warn({ container: containerId, error: errorMessage(error) }, 'the files of a container could not be brought up to date: they follow the next change, or come anew when the container is started again'),
+    core.log.warn(
+      { container: containerId, error: errorMessage(error) },
+      'the files of a container could not be brought up to date: they follow the next change, or come anew when the container is started again',
+    ),
   );
 }
 
 function fileFacts(core: NetworkCore): FileFacts {
   const { config, facts, table } = core;
   const bridge = table.networks().find((network) => isDefaultBridge(network));
-  const gateways = config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
+  const gateways =
+    config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
   return {
     ipv6: facts.ipv6,
     hostGateways: gateways.filter((address) => address !== ''),

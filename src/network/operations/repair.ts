@@ -99,7 +99,10 @@ export class Repairer {
     this.#core = core;
     this.#admin = admin;
     this.#listeners = listeners;
-    this.#routes = RouteMonitor.open({ topics: ['link', 'address', 'forwarding'], listener: (news) => this.#onRoutes(news) });
+    this.#routes = RouteMonitor.open({
+      topics: ['link', 'address', 'forwarding'],
+      listener: (news) => this.#onRoutes(news),
+    });
     this.#ruleset = RulesetMonitor.open({ listener: (news) => this.#onRuleset(news) });
     core.firewall.doubted = () => this.#doubtRules();
     core.way.failed = () => this.#wayFailed();
@@ -116,7 +119,10 @@ export class Repairer {
         this.#checkEndpoints([record]);
       } catch (error) {
         const { containerId } = record.sandbox;
-        this.#core.log.error({ container: containerId, error: errorMessage(error) }, 'the interface of a running container cannot be put back yet, which is tried again');
+        this.#core.log.error(
+          { container: containerId, error: errorMessage(error) },
+          'the interface of a running container cannot be put back yet, which is tried again',
+        );
         this.#suspects.containers.add(containerId);
         this.#schedule(RETRY_MS);
       }
@@ -225,7 +231,8 @@ export class Repairer {
         if (bridge) this.#suspects.networks = true;
         const other = containerId === undefined && this.#concernsOthers(link);
         if (other) this.#suspects.others = true;
-        const port = !removed && containerId === undefined && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
+        const port =
+          !removed && containerId === undefined && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac);
         if (port) this.#suspects.clashes = true;
         return bridge || other || port || containerId !== undefined;
       }
@@ -263,7 +270,9 @@ export class Repairer {
     try {
       if (suspects.others || suspects.everything) followOtherBridges(this.#core);
       if (suspects.networks || suspects.everything) await this.#checkNetworks();
-      this.#checkEndpoints(suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]));
+      this.#checkEndpoints(
+        suspects.everything ? this.#core.table.sandboxes() : currentRecords(this.#core, [...suspects.containers]),
+      );
       if (suspects.rules) this.#checkRules();
       // With the table in place.
       if (suspects.clashes || suspects.everything) this.#tellClashes();
@@ -278,7 +287,8 @@ export class Repairer {
   }
 
   #tellClashes(): void {
-    for (const { network, what } of tellNewClashes(this.#core)) this.#listeners.onWarning({ networkId: network.id, networkName: network.name, what });
+    for (const { network, what } of tellNewClashes(this.#core))
+      this.#listeners.onWarning({ networkId: network.id, networkName: network.name, what });
   }
 
   #checkRules(): void {
@@ -313,7 +323,11 @@ export class Repairer {
   }
 
   #holdWayBack(delayMs: number): void {
-    if (!this.#wayHeldBack) this.#core.log.warn({ perMinute: MAX_REPAIRS_PER_MINUTE }, 'the way for containers in another firewall of this host is taken away again and again: it is put back more slowly');
+    if (!this.#wayHeldBack)
+      this.#core.log.warn(
+        { perMinute: MAX_REPAIRS_PER_MINUTE },
+        'the way for containers in another firewall of this host is taken away again and again: it is put back more slowly',
+      );
     this.#wayHeldBack = true;
     this.#lookAtWayLater(delayMs);
   }
@@ -359,10 +373,23 @@ export class Repairer {
         const group = link ? groupChange(link.group, network) : {};
         if (link && link.up && link.masterIndex === indexOf(network.bridgeName) && group.group === undefined) continue;
         if (!this.#mayRepair(`endpoint ${endpoint.id}`)) continue;
-        if (link) route.setLink(endpoint.hostIfname, { master: network.bridgeName, up: true, hairpin: endpoint.published.length > 0, ...group });
+        if (link)
+          route.setLink(endpoint.hostIfname, {
+            master: network.bridgeName,
+            up: true,
+            hairpin: endpoint.published.length > 0,
+            ...group,
+          });
         else this.#attachAgain(record, endpoint, network);
-        const what = !link ? 'was deleted and is made anew' : group.group === undefined ? 'was taken off its bridge and is back' : 'was taken off its bridge or out of its group and is back';
-        this.#report(network, `the interface of container ${record.request.containerName} on network ${network.name} ${what}`);
+        const what = !link
+          ? 'was deleted and is made anew'
+          : group.group === undefined
+            ? 'was taken off its bridge and is back'
+            : 'was taken off its bridge or out of its group and is back';
+        this.#report(
+          network,
+          `the interface of container ${record.request.containerName} on network ${network.name} ${what}`,
+        );
       }
     }
   }
@@ -375,7 +402,11 @@ export class Repairer {
     if (!link) return `bridge ${network.bridgeName} was deleted and is made anew`;
     if (!link.up) return `bridge ${network.bridgeName} was set down and is up again`;
     const present = new Set(route.addresses(network.bridgeName).map((info) => `${info.address}/${info.prefix}`));
-    const wanted = driverNamed(network.driver).createNetwork(network, facts).flatMap((step) => (step.kind === 'add-address' ? [step.address] : step.kind === 'adopt-bridge' ? step.addresses : []));
+    const wanted = driverNamed(network.driver)
+      .createNetwork(network, facts)
+      .flatMap((step) =>
+        step.kind === 'add-address' ? [step.address] : step.kind === 'adopt-bridge' ? step.addresses : [],
+      );
     const gone = wanted.filter((address) => !present.has(address));
     return gone.length > 0 ? `bridge ${network.bridgeName} lost ${gone.join(' and ')} and has it again` : undefined;
   }

@@ -15,7 +15,13 @@ import { recallWritten } from '../files/container-files.ts';
 import { currentRecords, noteForwarded, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { clashesWithHost, clashesWithOthers, tellNewClashes } from './clashes.ts';
-import { chooseDefaultBridge, electAddress, overlapsDocker, portsOfOthers, type DefaultBridge } from '../host/default-bridge.ts';
+import {
+  chooseDefaultBridge,
+  electAddress,
+  overlapsDocker,
+  portsOfOthers,
+  type DefaultBridge,
+} from '../host/default-bridge.ts';
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { policyWithOthers } from './other-bridges.ts';
@@ -53,7 +59,10 @@ export class Restorer {
         ipam.open(network);
         table.putNetwork(network);
       } catch (error) {
-        log.error({ network: network.name, id: network.id, error: errorMessage(error) }, 'a network cannot be restored: it is left out, and what was connected to it goes on without');
+        log.error(
+          { network: network.name, id: network.id, error: errorMessage(error) },
+          'a network cannot be restored: it is left out, and what was connected to it goes on without',
+        );
       }
     }
     this.#admin.forwarding.recall();
@@ -69,7 +78,12 @@ export class Restorer {
     }
     for (const record of adopted) this.#adopt(record);
     await Promise.all(
-      dead.map(async (record) => this.#reportAll(`sandbox of container ${record.sandbox.containerId}`, await runTearDown(this.#core, leaveSteps(record, table)))),
+      dead.map(async (record) =>
+        this.#reportAll(
+          `sandbox of container ${record.sandbox.containerId}`,
+          await runTearDown(this.#core, leaveSteps(record, table)),
+        ),
+      ),
     );
     await this.#removeOrphans();
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
@@ -77,13 +91,21 @@ export class Restorer {
     this.#admin.forwarding.carryOut();
     tellNewClashes(this.#core);
     for (const record of adopted) noteForwarded(this.#core, record);
-    await refreshOthers(this.#core, adopted.map((record) => record.sandbox.containerId));
+    await refreshOthers(
+      this.#core,
+      adopted.map((record) => record.sandbox.containerId),
+    );
     await store.commit({
       removeSandboxes: dead.map((record) => record.sandbox.containerId),
-      putSandboxes: currentRecords(this.#core, adopted.map((record) => record.sandbox.containerId)),
+      putSandboxes: currentRecords(
+        this.#core,
+        adopted.map((record) => record.sandbox.containerId),
+      ),
     });
     if (dead.some((record) => record.resolverPort > 0)) {
-      await this.#core.resolver.apply(dead.filter((record) => record.resolverPort > 0).map((record) => ({ op: 'remove-sandbox', id: record.id })));
+      await this.#core.resolver.apply(
+        dead.filter((record) => record.resolverPort > 0).map((record) => ({ op: 'remove-sandbox', id: record.id })),
+      );
     }
   }
 
@@ -91,8 +113,11 @@ export class Restorer {
     const { config, table, store } = this.#core;
     // A daemon without a default bridge: --bridge none.
     if (config.bridgeName !== 'none') await this.#establishDefault(stored, live);
-    for (const { predefined, bridgeName } of stored.networks) if (predefined && bridgeName !== '' && !table.isBridge(bridgeName)) this.#core.way.giveUp(bridgeName);
-    const missing = (['host', 'none'] as const).filter((name) => !stored.networks.some((network) => network.predefined && network.name === name));
+    for (const { predefined, bridgeName } of stored.networks)
+      if (predefined && bridgeName !== '' && !table.isBridge(bridgeName)) this.#core.way.giveUp(bridgeName);
+    const missing = (['host', 'none'] as const).filter(
+      (name) => !stored.networks.some((network) => network.predefined && network.name === name),
+    );
     const records = missing.map((name) => predefinedRecord(name, new Date().toISOString()));
     for (const record of records) table.putNetwork(record);
     if (records.length > 0) await store.commit({ putNetworks: records });
@@ -102,12 +127,19 @@ export class Restorer {
     const { config, route, log } = this.#core;
     const previous = stored.networks.find((network) => isDefaultBridge(network));
     const inUse = previous !== undefined && this.#isInUse(previous, stored, live);
-    const holders = new Map(stored.networks.filter(({ predefined, bridgeName }) => !predefined && bridgeName !== '').map(({ bridgeName, name }) => [bridgeName, name]));
+    const holders = new Map(
+      stored.networks
+        .filter(({ predefined, bridgeName }) => !predefined && bridgeName !== '')
+        .map(({ bridgeName, name }) => [bridgeName, name]),
+    );
     const bridge = chooseDefaultBridge(config, route.links(), { inUse: inUse ? previous.bridgeName : '', holders });
     if (bridge.notice !== '') log.info({ bridge: bridge.name }, bridge.notice);
     this.#core.bridgeNotice = bridge.notice;
     const own = this.#ownAddresses(bridge.name, previous);
-    await this.#admin.establish(defaultBridgeSpec({ ...config, bip: config.bip || own.v4, bip6: config.bip6 || own.v6 }, bridge), previous && this.#withFreePools(previous, bridge, inUse));
+    await this.#admin.establish(
+      defaultBridgeSpec({ ...config, bip: config.bip || own.v4, bip6: config.bip6 || own.v6 }, bridge),
+      previous && this.#withFreePools(previous, bridge, inUse),
+    );
   }
 
   /** As in dockerd: containers on a bridge of the user's are in the subnet that it is in. '' where it has no address that counts. */
@@ -115,14 +147,24 @@ export class Restorer {
     const { config, route, adopted } = this.#core;
     if (config.bridgeName === '' || !this.#core.facts.hasLink(bridge)) return { v4: '', v6: '' };
     const ours = adopted.addressesOf(bridge);
-    const present = route.addresses(bridge).filter((info) => info.scope === 'global').map((info) => `${info.address}/${info.prefix}`).filter((address) => !ours.includes(address));
+    const present = route
+      .addresses(bridge)
+      .filter((info) => info.scope === 'global')
+      .map((info) => `${info.address}/${info.prefix}`)
+      .filter((address) => !ours.includes(address));
     const earlier = previous?.pools.map((pool) => pool.gateway) ?? [];
-    return { v4: electAddress(present, 4, config.fixedCidr, earlier), v6: electAddress(present, 6, config.fixedCidrV6, earlier) };
+    return {
+      v4: electAddress(present, 4, config.fixedCidr, earlier),
+      v6: electAddress(present, 6, config.fixedCidrV6, earlier),
+    };
   }
 
   /** Whether containers live on it. */
   #isInUse(network: NetworkRecord, stored: Stored, live: ReadonlySet<string>): boolean {
-    return stored.sandboxes.some(({ sandbox }) => live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === network.id));
+    return stored.sandboxes.some(
+      ({ sandbox }) =>
+        live.has(sandbox.containerId) && sandbox.endpoints.some((endpoint) => endpoint.networkId === network.id),
+    );
   }
 
   /** Others may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
@@ -130,10 +172,14 @@ export class Restorer {
     const { config, route, table } = this.#core;
     if (inUse) return previous;
     const isOurs = (name: string) => name === bridge.name || table.isBridge(name);
-    const isDockers = config.defaultBridgeName === '' && config.bridgeName === '' && bridge.besideDocker && overlapsDocker(previous);
+    const isDockers =
+      config.defaultBridgeName === '' && config.bridgeName === '' && bridge.besideDocker && overlapsDocker(previous);
     // What was the host's own stays where the network had it already; one that it takes with it from another bridge is that bridge's.
-    const isHosts = previous.bridgeName !== bridge.name && clashesWithHost(previous, route.links(), route, isOurs).length > 0;
-    return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0 ? { ...previous, pools: [] } : previous;
+    const isHosts =
+      previous.bridgeName !== bridge.name && clashesWithHost(previous, route.links(), route, isOurs).length > 0;
+    return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0
+      ? { ...previous, pools: [] }
+      : previous;
   }
 
   /** A network whose record cannot be read takes its interfaces along, and nobody's other networks. */
@@ -143,11 +189,17 @@ export class Restorer {
     const kept = endpoints.filter(({ networkId }) => table.network(networkId));
     if (kept.length === endpoints.length) return record;
     const lost = endpoints.filter(({ networkId }) => !table.network(networkId)).map(({ networkName }) => networkName);
-    log.error({ container: containerId, networks: lost }, 'a running container goes on without networks that cannot be restored: restart the container when they are there again');
+    log.error(
+      { container: containerId, networks: lost },
+      'a running container goes on without networks that cannot be restored: restart the container when they are there again',
+    );
     try {
       runSteps(this.#core, planRoutes(netns, endpoints, kept), new UndoStack());
     } catch (error) {
-      log.error({ container: containerId, error: errorMessage(error) }, 'the default route of a running container that has lost a network');
+      log.error(
+        { container: containerId, error: errorMessage(error) },
+        'the default route of a running container that has lost a network',
+      );
     }
     return withEndpoints(this.#core, record, kept);
   }
@@ -169,20 +221,32 @@ export class Restorer {
         try {
           ipam.take(endpoint.networkId, version, address);
         } catch (error) {
-          log.warn({ container: sandbox.containerId, address, error: errorMessage(error) }, 'address of a running container');
+          log.warn(
+            { container: sandbox.containerId, address, error: errorMessage(error) },
+            'address of a running container',
+          );
         }
       }
       this.#joinBridgeSoon(endpoint, sandbox.containerId);
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
-    const owner = { containerId: sandbox.containerId, containerName: request.containerName, sandboxId: sandbox.id, ipv4: gateway?.ipv4 ?? '', ipv6: gateway?.ipv6 ?? '' };
+    const owner = {
+      containerId: sandbox.containerId,
+      containerName: request.containerName,
+      sandboxId: sandbox.id,
+      ipv4: gateway?.ipv4 ?? '',
+      ipv6: gateway?.ipv6 ?? '',
+    };
     try {
       for (const lost of ports.adopt(owner, published)) {
         log.warn({ container: sandbox.containerId, port: lost }, 'a published port is held by another program');
       }
     } catch (error) {
-      log.error({ container: sandbox.containerId, error: errorMessage(error) }, 'the published ports of a running container cannot be held: another program may take them');
+      log.error(
+        { container: sandbox.containerId, error: errorMessage(error) },
+        'the published ports of a running container cannot be held: another program may take them',
+      );
     }
     table.putSandbox(recallWritten(record, log));
     if (!record.parked) this.#core.resolution.remember(request);
@@ -193,8 +257,18 @@ export class Restorer {
     try {
       this.#joinBridge(endpoint);
     } catch (error) {
-      this.#core.log.warn({ container, link: endpoint.hostIfname, error: errorMessage(error) }, 'the link of a running container cannot be looked at, which is tried again');
-      tryAgainLater(() => this.#joinBridge(endpoint), (last) => this.#core.log.error({ container, link: endpoint.hostIfname, error: errorMessage(last) }, 'the link of a running container cannot be looked at: it may be on no bridge'));
+      this.#core.log.warn(
+        { container, link: endpoint.hostIfname, error: errorMessage(error) },
+        'the link of a running container cannot be looked at, which is tried again',
+      );
+      tryAgainLater(
+        () => this.#joinBridge(endpoint),
+        (last) =>
+          this.#core.log.error(
+            { container, link: endpoint.hostIfname, error: errorMessage(last) },
+            'the link of a running container cannot be looked at: it may be on no bridge',
+          ),
+      );
     }
   }
 
@@ -207,16 +281,24 @@ export class Restorer {
     if (!bridge || !link) return;
     // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one now.
     const group = groupChange(link.group, network);
-    if (link.masterIndex !== route.link(bridge)?.index) route.setLink(hostIfname, { master: bridge, up: true, hairpin: published.length > 0, ...group });
+    if (link.masterIndex !== route.link(bridge)?.index)
+      route.setLink(hostIfname, { master: bridge, up: true, hairpin: published.length > 0, ...group });
     else if (group.group !== undefined) route.setLink(hostIfname, group);
   }
 
   /** Namespaces, veths and bridges that carry our mark and that no row knows: whatever else looks alike is somebody else's. */
   async #removeOrphans(): Promise<void> {
     const { table, route, config, log } = this.#core;
-    const bridges = new Map(table.networks().filter((network) => network.bridgeName !== '').map((network) => [network.bridgeName, network]));
+    const bridges = new Map(
+      table
+        .networks()
+        .filter((network) => network.bridgeName !== '')
+        .map((network) => [network.bridgeName, network]),
+    );
     const parents = new Set(table.networks().map((network) => network.options['parent']));
-    const veths = new Set(table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)));
+    const veths = new Set(
+      table.sandboxes().flatMap((record) => record.sandbox.endpoints.map((endpoint) => endpoint.hostIfname)),
+    );
     const netnsFiles = new Set(table.sandboxes().map((record) => record.sandbox.netns));
     const [orphans, others]: [string[], string[]] = [[], []];
     const isOfAnother = (link: LinkInfo) => hasMark(link) && !isMarkedBy(link, config.hostId);
@@ -233,11 +315,23 @@ export class Restorer {
       }
       const strangers = portsOfOthers(links, link.index).filter((port) => !veths.has(port.name));
       if (strangers.length === 0) orphans.push(link.name);
-      else log.warn({ link: link.name, ports: strangers.map((port) => port.name) }, 'an orphaned bridge is left: others have interfaces on it');
+      else
+        log.warn(
+          { link: link.name, ports: strangers.map((port) => port.name) },
+          'an orphaned bridge is left: others have interfaces on it',
+        );
     }
-    if (others.length > 0) log.warn({ links: others }, 'interfaces of containers of another data root are left as they are: a daemon with that data root takes them up again, and scripts/uninstall.sh --data-root removes them');
+    if (others.length > 0)
+      log.warn(
+        { links: others },
+        'interfaces of containers of another data root are left as they are: a daemon with that data root takes them up again, and scripts/uninstall.sh --data-root removes them',
+      );
     for (const link of this.#core.adopted.links) {
-      if (!bridges.has(link)) this.#reportAll(`what was set on bridge ${link}`, await runTearDown(this.#core, [{ kind: 'release-bridge', link }]));
+      if (!bridges.has(link))
+        this.#reportAll(
+          `what was set on bridge ${link}`,
+          await runTearDown(this.#core, [{ kind: 'release-bridge', link }]),
+        );
     }
     for (const name of orphans) {
       log.info({ link: name }, 'orphaned link removed');

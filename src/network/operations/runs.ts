@@ -61,7 +61,11 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
         const pending = pendingRemovals.of(next.sandbox.endpoints);
         if (pending) await pending;
         resolution.remember(request);
-        await applyChange(core, undo, { containerId: request.containerId, next, steps: joinSteps(next, kept, table, facts) });
+        await applyChange(core, undo, {
+          containerId: request.containerId,
+          next,
+          steps: joinSteps(next, kept, table, facts),
+        });
         return next.sandbox;
       });
     },
@@ -69,7 +73,11 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
     async rejoin(request: JoinRequest): Promise<Sandbox> {
       return exclusively(core, locks, request.containerId, async (undo) => {
         const record = runningRecord(core, request.containerId);
-        const next: SandboxRecord = { ...record, pid: 0, request: { ...request, connections: record.request.connections } };
+        const next: SandboxRecord = {
+          ...record,
+          pid: 0,
+          request: { ...request, connections: record.request.connections },
+        };
         rememberAgain(core, next.request, record.request, undo);
         await applyChange(core, undo, { containerId: request.containerId, next, steps: [] });
         return record.sandbox;
@@ -127,7 +135,9 @@ function noteProcess(core: NetworkCore, next: SandboxRecord): void {
   // Nobody has to wait for the disk: without it, files are only replaced in another way after a crash.
   store
     .commit({ putSandboxes: [next] })
-    .catch((error: unknown) => log.warn({ container: next.sandbox.containerId, error: errorMessage(error) }, 'process id not stored'));
+    .catch((error: unknown) =>
+      log.warn({ container: next.sandbox.containerId, error: errorMessage(error) }, 'process id not stored'),
+    );
 }
 
 function runningSandbox({ table }: NetworkCore, containerId: string): Sandbox | undefined {

@@ -29,7 +29,8 @@ function strays(core: NetworkCore): (flow: Flow) => boolean {
     for (const { ipv4, ipv6, published } of sandbox.endpoints) {
       for (const port of published) {
         for (const version of [4, 6] as const) {
-          if ((version === 4 ? ipv4 : ipv6) !== '' && reaches(port, version)) led.add(portOf(version, PROTOCOL_NUMBERS[port.protocol], port.hostPort));
+          if ((version === 4 ? ipv4 : ipv6) !== '' && reaches(port, version))
+            led.add(portOf(version, PROTOCOL_NUMBERS[port.protocol], port.hostPort));
         }
       }
     }
@@ -50,7 +51,10 @@ function strays(core: NetworkCore): (flow: Flow) => boolean {
 export async function keepAlive(core: NetworkCore): Promise<void> {
   const containers = containerAddresses(core);
   try {
-    await relaxFlows({ where: ({ answered, original, reply }) => answered && (containers.has(original.source) || containers.has(reply.source)) });
+    await relaxFlows({
+      where: ({ answered, original, reply }) =>
+        answered && (containers.has(original.source) || containers.has(reply.source)),
+    });
   } catch (error) {
     core.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
   }

@@ -11,7 +11,8 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   if (facts.ipv6) {
     // No link-local address where the network has no IPv6, and nobody's router advertisements inside a container.
     steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), endpoint.ipv6 ? '0' : '1'));
-    if (endpoint.ipv6) steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
+    if (endpoint.ipv6)
+      steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
   }
   if (endpoint.ipv4) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv4}/${endpoint.prefix4}` });
   if (endpoint.ipv6) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv6}/${endpoint.prefix6}` });

@@ -8,7 +8,10 @@ const bridge = (name: string, value: string) => ({ [`com.docker.network.bridge.$
 
 test('defaults', () => {
   const options = parse({});
-  assert.deepEqual([options.icc, options.masquerade, options.mode4, options.mode6, options.mtu, options.ifnamePrefix], [true, true, 'nat', 'nat', 0, 'eth']);
+  assert.deepEqual(
+    [options.icc, options.masquerade, options.mode4, options.mode6, options.mtu, options.ifnamePrefix],
+    [true, true, 'nat', 'nat', 0, 'eth'],
+  );
 });
 
 test('values as clients send them, and refusals that name the option', () => {
@@ -19,9 +22,12 @@ test('values as clients send them, and refusals that name the option', () => {
   assert.deepEqual(parse(bridge('trusted_host_interfaces', ':eth0:more-than-15-bytes')).trustedInterfaces, ['eth0']);
 });
 
-test('a value that cannot be meant is refused in Docker\'s words when the network is made, and passed over afterwards', () => {
+test("a value that cannot be meant is refused in Docker's words when the network is made, and passed over afterwards", () => {
   const refuses = (name: string, value: string, complaint: string) => {
-    assert.throws(() => check({ [name]: value }), { kind: 'invalid', message: `failed to parse ${name} value: ${value} (${complaint})` });
+    assert.throws(() => check({ [name]: value }), {
+      kind: 'invalid',
+      message: `failed to parse ${name} value: ${value} (${complaint})`,
+    });
     assert.deepEqual(parse({ [name]: value }), parse({}));
   };
   refuses('com.docker.network.bridge.enable_icc', 'maybe', 'strconv.ParseBool: parsing "maybe": invalid syntax');
@@ -33,7 +39,10 @@ test('a value that cannot be meant is refused in Docker\'s words when the networ
   refuses('com.docker.network.enable_ipv6', 'yes', 'strconv.ParseBool: parsing "yes": invalid syntax');
   refuses('causeway.dns_ttl', '5s', 'not a number of seconds');
   assert.throws(() => check({ 'com.docker.network.driver.mtu': '-5' }), { message: 'invalid MTU number: -5' });
-  assert.throws(() => check({ 'com.docker.network.container_iface_prefix': 'a b' }), /container_iface_prefix value: a b/);
+  assert.throws(
+    () => check({ 'com.docker.network.container_iface_prefix': 'a b' }),
+    /container_iface_prefix value: a b/,
+  );
   assert.equal(parse({ 'com.docker.network.bridge.host_binding_ipv4': '::1' }).hostBindingIp, '::1');
 });
 
@@ -46,9 +55,16 @@ test('names: how long answers may be kept, and whether those who are ill are lef
 
 test('options of Docker that nobody reads are named; those of others are not ours', () => {
   assert.deepEqual(unknownOptionWarnings({ options: { ...bridge('enable_icc', 'true'), 'com.example.x': '1' } }), []);
-  assert.match(unknownOptionWarnings({ options: bridge('enable_ic', 'true') })[0]!, /enable_ic is not known and has no effect/);
+  assert.match(
+    unknownOptionWarnings({ options: bridge('enable_ic', 'true') })[0]!,
+    /enable_ic is not known and has no effect/,
+  );
   const isRead = (name: string) => !name.includes('.bridge.');
-  assert.deepEqual(unknownOptionWarnings({ options: { ...bridge('enable_icc', 'true'), 'com.docker.network.driver.mtu': '9000' } }, isRead), [
-    'network option com.docker.network.bridge.enable_icc has no effect with this driver',
-  ]);
+  assert.deepEqual(
+    unknownOptionWarnings(
+      { options: { ...bridge('enable_icc', 'true'), 'com.docker.network.driver.mtu': '9000' } },
+      isRead,
+    ),
+    ['network option com.docker.network.bridge.enable_icc has no effect with this driver'],
+  );
 });

@@ -79,25 +79,39 @@ export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
     const complaint = ownField(COMPLAINTS, name)?.(value);
     if (complaint !== undefined) throw invalid(`failed to parse ${name} value: ${value} (${complaint})`);
   }
-  if (options[BRIDGE_OPTION.mtu]?.startsWith('-')) throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
+  if (options[BRIDGE_OPTION.mtu]?.startsWith('-'))
+    throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
 }
 
 /** Of `names`, which are options of Docker's or ours: one sentence for each that nobody here reads. */
-export function unknownOptionWarnings(network: Pick<NetworkRecord, 'options'>, isRead: (name: string) => boolean = isKnown): string[] {
+export function unknownOptionWarnings(
+  network: Pick<NetworkRecord, 'options'>,
+  isRead: (name: string) => boolean = isKnown,
+): string[] {
   return Object.keys(network.options)
     .filter((name) => (name.startsWith(COMMON) || name.startsWith('causeway.')) && !isRead(name))
-    .map((name) => (isKnown(name) ? `network option ${name} has no effect with this driver` : `network option ${name} is not known and has no effect`));
+    .map((name) =>
+      isKnown(name)
+        ? `network option ${name} has no effect with this driver`
+        : `network option ${name} is not known and has no effect`,
+    );
 }
 
 const known = new Set<string>(Object.values(BRIDGE_OPTION));
 const isKnown = (name: string): boolean => known.has(name);
 
 // The texts are those of Go's parsers, which Docker shows as they are.
-const notBoolean = (text: string) => (readGoBoolean(text) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax` : undefined);
-const notNumber = (text: string) => (/^[+-]?\d{1,9}$/.test(text) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+const notBoolean = (text: string) =>
+  readGoBoolean(text) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax` : undefined;
+const notNumber = (text: string) =>
+  /^[+-]?\d{1,9}$/.test(text) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`;
 const notMode = (text: string) => (isMode(text) ? undefined : `unknown gateway mode ${text}`);
 const notAddress = (version?: 4 | 6) => (text: string) =>
-  ipVersion(text) === 0 ? 'nil ip' : version && ipVersion(text) !== version ? `not an IPv${version} address` : undefined;
+  ipVersion(text) === 0
+    ? 'nil ip'
+    : version && ipVersion(text) !== version
+      ? `not an IPv${version} address`
+      : undefined;
 
 const COMPLAINTS: Readonly<Record<string, (text: string) => string | undefined>> = {
   [BRIDGE_OPTION.icc]: notBoolean,
@@ -112,10 +126,17 @@ const COMPLAINTS: Readonly<Record<string, (text: string) => string | undefined>>
   [BRIDGE_OPTION.mtu]: notNumber,
   [BRIDGE_OPTION.dnsTtlS]: (text) => (readNumber(text) === undefined ? 'not a number of seconds' : undefined),
   [BRIDGE_OPTION.hostBindingIp]: notAddress(),
-  [BRIDGE_OPTION.trusted]: (text) => text.split(':').map((name) => (name === '' ? undefined : linkNameComplaint(name))).find((complaint) => complaint !== undefined),
+  [BRIDGE_OPTION.trusted]: (text) =>
+    text
+      .split(':')
+      .map((name) => (name === '' ? undefined : linkNameComplaint(name)))
+      .find((complaint) => complaint !== undefined),
   [BRIDGE_OPTION.source4]: notAddress(4),
   [BRIDGE_OPTION.source6]: notAddress(6),
-  [BRIDGE_OPTION.ifnamePrefix]: (text) => (text === '' || PREFIX.test(text) ? undefined : 'an interface name has a letter first, then letters, digits, _ and -'),
+  [BRIDGE_OPTION.ifnamePrefix]: (text) =>
+    text === '' || PREFIX.test(text)
+      ? undefined
+      : 'an interface name has a letter first, then letters, digits, _ and -',
 };
 
 const PREFIX = /^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/;

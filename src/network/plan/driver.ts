@@ -58,7 +58,10 @@ export interface NetworkDriver {
   /** `others`: the networks that stay. */
   removeNetwork(network: NetworkRecord, others: readonly NetworkRecord[]): Step[];
   /** The gateways of a network for its containers; '' where it does not lead out. With several pools: for one that has this address. */
-  gateways(network: NetworkRecord, addresses?: { readonly ipv4: string; readonly ipv6: string }): { v4: string; v6: string };
+  gateways(
+    network: NetworkRecord,
+    addresses?: { readonly ipv4: string; readonly ipv6: string },
+  ): { v4: string; v6: string };
   attach(attachment: Attachment, facts: HostFacts): Step[];
   detach(attachment: Attachment): Step[];
 }

@@ -35,7 +35,7 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
     containerId: container.id,
     ifname: hasInterface ? interfaceName(input) : '',
     hostIfname: driver.endpointHostLink(id),
-    mac: hasInterface ? input.mac === '' ? macFor(ipv4, id) : (parseMac(input.mac) ?? input.mac) : '',
+    mac: hasInterface ? (input.mac === '' ? macFor(ipv4, id) : (parseMac(input.mac) ?? input.mac)) : '',
     ipv4,
     prefix4: prefixOf(network, ipv4),
     ipv6,
@@ -54,7 +54,9 @@ function interfaceName({ network, connection, usedNames, claimedNames }: Endpoin
   if (wanted !== '') return wanted;
   const taken = new Set([...usedNames, ...claimedNames]);
   const before = connection.ifname ?? '';
-  return before !== '' && !taken.has(before) ? before : nextInterfaceName(taken, parseBridgeOptions(network).ifnamePrefix);
+  return before !== '' && !taken.has(before)
+    ? before
+    : nextInterfaceName(taken, parseBridgeOptions(network).ifnamePrefix);
 }
 
 export function wantedName(spec: EndpointSpec): string {

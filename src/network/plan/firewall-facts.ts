@@ -36,7 +36,9 @@ export function desiredFacts(table: NetworkTable, policy: FirewallPolicy): Fact[
   return [
     ...factsOfHost(policy),
     ...table.networks().flatMap((network) => factsOfNetwork(network, policy)),
-    ...table.sandboxes().flatMap((record) => [...factsOfSandbox(record, table, policy), ...factsOfLinks(record, table)]),
+    ...table
+      .sandboxes()
+      .flatMap((record) => [...factsOfSandbox(record, table, policy), ...factsOfLinks(record, table)]),
   ];
 }
 
@@ -47,10 +49,19 @@ export function factsOfHost(policy: FirewallPolicy): Fact[] {
   return [
     ...VERSIONS.flatMap((version): Fact[] => [
       { kind: 'strangers', version, verdict: policy.closed[version] ? 'closed' : 'accept', origin: HOST },
-      ...(policy.closed[version]?.earlier ?? []).map((name): Fact => ({ kind: 'earlier', version, name, origin: HOST })),
+      ...(policy.closed[version]?.earlier ?? []).map((name): Fact => ({
+        kind: 'earlier',
+        version,
+        name,
+        origin: HOST,
+      })),
     ]),
     // Not asked whether they are bridges: the rule asks.
-    ...[...new Set([...(policy.closed[4]?.earlier ?? []), ...(policy.closed[6]?.earlier ?? [])])].map((name): Fact => ({ kind: 'bridged', name, origin: HOST })),
+    ...[...new Set([...(policy.closed[4]?.earlier ?? []), ...(policy.closed[6]?.earlier ?? [])])].map((name): Fact => ({
+      kind: 'bridged',
+      name,
+      origin: HOST,
+    })),
     ...(policy.closed[4]?.routers ?? []).map((name): Fact => ({ kind: 'router', name, origin: HOST })),
     ...(policy.others ?? []).map(({ name }): Fact => ({ kind: 'other-engine', bridge: name, origin: HOST })),
   ];
@@ -89,7 +100,11 @@ function natted(options: BridgeOptions, version: IpVersion): boolean {
   return mode(options, version) === 'nat' || mode(options, version) === 'nat-unprotected';
 }
 
-function inboundVerdict(network: NetworkRecord, options: BridgeOptions, version: IpVersion): 'drop' | 'routed' | 'unprotected' {
+function inboundVerdict(
+  network: NetworkRecord,
+  options: BridgeOptions,
+  version: IpVersion,
+): 'drop' | 'routed' | 'unprotected' {
   if (network.internal) return 'drop';
   if (mode(options, version) === 'routed') return 'routed';
   if (mode(options, version) === 'nat-unprotected') return 'unprotected';
@@ -97,7 +112,11 @@ function inboundVerdict(network: NetworkRecord, options: BridgeOptions, version:
 }
 
 /** A sandbox's addresses, where it has several, and published ports: where they lead, what they open, and whose answers must come back through us. */
-export function factsOfSandbox(record: SandboxRecord, table: NetworkTable, { inputPolicy = false }: { readonly inputPolicy?: boolean } = {}): Fact[] {
+export function factsOfSandbox(
+  record: SandboxRecord,
+  table: NetworkTable,
+  { inputPolicy = false }: { readonly inputPolicy?: boolean } = {},
+): Fact[] {
   const facts = astrideFacts(record, table);
   const { containerId, endpoints } = record.sandbox;
   for (const endpoint of endpoints) {
@@ -124,10 +143,12 @@ function astrideFacts({ sandbox: { containerId, endpoints } }: SandboxRecord, ta
   return endpoints.flatMap((over) => {
     const bridge = table.network(over.networkId)?.bridgeName;
     if (!bridge) return [];
-    return endpoints.filter((other) => other !== over).flatMap(({ ipv4, ipv6 }): Fact[] => [
-      ...(ipv4 ? [{ kind: 'astride' as const, version: 4 as const, bridge, address: ipv4, origin }] : []),
-      ...(ipv6 ? [{ kind: 'astride' as const, version: 6 as const, bridge, address: ipv6, origin }] : []),
-    ]);
+    return endpoints
+      .filter((other) => other !== over)
+      .flatMap(({ ipv4, ipv6 }): Fact[] => [
+        ...(ipv4 ? [{ kind: 'astride' as const, version: 4 as const, bridge, address: ipv4, origin }] : []),
+        ...(ipv6 ? [{ kind: 'astride' as const, version: 6 as const, bridge, address: ipv6, origin }] : []),
+      ]);
   });
 }
 
@@ -152,8 +173,20 @@ function factsOfPort(port: PublishedPort, { version, address, origin, inputPolic
   const open: Fact = { kind: 'open', version, protocol, address, port: port.port, origin };
   if (hostPort === 0) return [open]; // a routed network: nothing is mapped, the port is only opened
   const hostIp = isEverywhere(port) ? '' : port.hostIp;
-  const publish: Fact = { kind: 'publish', version, protocol, hostIp, hostPort, target: { address, port: port.port }, origin };
-  return [publish, open, ...(inputPolicy ? [{ kind: 'input' as const, version, protocol, hostIp, hostPort, origin }] : [])];
+  const publish: Fact = {
+    kind: 'publish',
+    version,
+    protocol,
+    hostIp,
+    hostPort,
+    target: { address, port: port.port },
+    origin,
+  };
+  return [
+    publish,
+    open,
+    ...(inputPolicy ? [{ kind: 'input' as const, version, protocol, hostIp, hostPort, origin }] : []),
+  ];
 }
 
 /** A recipient's links: exactly the source's exposed ports, from this one address to that one, and only while both live. */
@@ -162,8 +195,12 @@ export function factsOfLinks(record: SandboxRecord, table: NetworkTable): Fact[]
   return linkedSources(record, table).flatMap(({ from, to, ports }) => {
     const origin: Origin = { kind: 'link', containerId, sourceId: to.containerId, networkId: to.networkId };
     return ports.flatMap(({ protocol, port }): Fact[] => [
-      ...(from.ipv4 && to.ipv4 ? [{ kind: 'hole' as const, version: 4 as const, from: from.ipv4, to: to.ipv4, protocol, port, origin }] : []),
-      ...(from.ipv6 && to.ipv6 ? [{ kind: 'hole' as const, version: 6 as const, from: from.ipv6, to: to.ipv6, protocol, port, origin }] : []),
+      ...(from.ipv4 && to.ipv4
+        ? [{ kind: 'hole' as const, version: 4 as const, from: from.ipv4, to: to.ipv4, protocol, port, origin }]
+        : []),
+      ...(from.ipv6 && to.ipv6
+        ? [{ kind: 'hole' as const, version: 6 as const, from: from.ipv6, to: to.ipv6, protocol, port, origin }]
+        : []),
     ]);
   });
 }

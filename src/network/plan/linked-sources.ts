@@ -47,7 +47,8 @@ export function recipientsOf(containerId: string, networkIds: Iterable<string>, 
   for (const networkId of new Set(networkIds)) {
     const network = table.network(networkId);
     if (!network || network.predefined || !keepsNeighboursApart(network)) continue;
-    for (const endpoint of table.endpoints(networkId)) if (endpoint.spec.links.length > 0) ids.add(endpoint.containerId);
+    for (const endpoint of table.endpoints(networkId))
+      if (endpoint.spec.links.length > 0) ids.add(endpoint.containerId);
   }
   ids.delete(containerId);
   return [...ids];

@@ -5,12 +5,40 @@ import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../model/network.ts';
 import type { DriverPolicy, NetworkDriver } from './driver.ts';
 import { findDriver } from './drivers/registry.ts';
 import { factsOfNetwork } from './firewall-facts.ts';
-import { guardedBridge, isDefaultBridge, keepsNeighboursApart, namespaceOn, needsForwarding, needsGateway } from './network-policy.ts';
+import {
+  guardedBridge,
+  isDefaultBridge,
+  keepsNeighboursApart,
+  namespaceOn,
+  needsForwarding,
+  needsGateway,
+} from './network-policy.ts';
 
-const QUIET: DriverPolicy = { connectable: true, publishes: false, firewalled: false, namespace: 'own', separates: () => false, needsGateway: () => true };
-const driver = (policy: Partial<DriverPolicy>): NetworkDriver => ({ ...findDriver('null')!, name: 'tunnel', policy: { ...QUIET, ...policy } });
+const QUIET: DriverPolicy = {
+  connectable: true,
+  publishes: false,
+  firewalled: false,
+  namespace: 'own',
+  separates: () => false,
+  needsGateway: () => true,
+};
+const driver = (policy: Partial<DriverPolicy>): NetworkDriver => ({
+  ...findDriver('null')!,
+  name: 'tunnel',
+  policy: { ...QUIET, ...policy },
+});
 const finding = (policy: Partial<DriverPolicy>) => (name: string) => (name === 'tunnel' ? driver(policy) : undefined);
-const NETWORK: NetworkRecord = { ...EMPTY_NETWORK_SPEC, name: 'net', id: 'net', driver: 'tunnel', scope: 'local', createdAt: '', pools: [], bridgeName: 'tun-br', predefined: false };
+const NETWORK: NetworkRecord = {
+  ...EMPTY_NETWORK_SPEC,
+  name: 'net',
+  id: 'net',
+  driver: 'tunnel',
+  scope: 'local',
+  createdAt: '',
+  pools: [],
+  bridgeName: 'tun-br',
+  predefined: false,
+};
 const HOST = { closed: {}, ipMasq: true };
 
 test('a driver whose packets pass the host has its bridges in the firewall, is forwarded for, and may keep neighbours apart', () => {
@@ -19,7 +47,8 @@ test('a driver whose packets pass the host has its bridges in the firewall, is f
   assert.equal(needsForwarding(NETWORK, find), true);
   assert.equal(needsForwarding({ ...NETWORK, internal: true }, find), false);
   assert.equal(isDefaultBridge({ ...NETWORK, predefined: true }, find), true);
-  const verdicts = (network: NetworkRecord) => factsOfNetwork(network, HOST, find).flatMap((fact) => (fact.kind === 'neighbours' ? [fact.verdict] : []));
+  const verdicts = (network: NetworkRecord) =>
+    factsOfNetwork(network, HOST, find).flatMap((fact) => (fact.kind === 'neighbours' ? [fact.verdict] : []));
   assert.deepEqual(verdicts(NETWORK), ['accept']);
   assert.deepEqual(verdicts({ ...NETWORK, options: { apart: 'yes' } }), ['holes']);
   assert.equal(guardedBridge({ ...NETWORK, configOnly: true }, find), '');
@@ -38,5 +67,8 @@ test('one whose packets do not is no business of the firewall, whatever interfac
 
 test('a network whose driver is gone is left alone', () => {
   const find = () => undefined;
-  assert.deepEqual([guardedBridge(NETWORK, find), keepsNeighboursApart(NETWORK, find), needsForwarding(NETWORK, find)], ['', false, false]);
+  assert.deepEqual(
+    [guardedBridge(NETWORK, find), keepsNeighboursApart(NETWORK, find), needsForwarding(NETWORK, find)],
+    ['', false, false],
+  );
 });

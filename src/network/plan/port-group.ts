@@ -14,7 +14,10 @@ export function portGroup(network: Pick<NetworkSpec, 'options'>): number {
 }
 
 /** What the group of a port that exists has to become, if anything; a group that somebody else gave is left where none of ours is needed. */
-export function groupChange(present: number | undefined, network: Pick<NetworkSpec, 'options'>): { readonly group?: number } {
+export function groupChange(
+  present: number | undefined,
+  network: Pick<NetworkSpec, 'options'>,
+): { readonly group?: number } {
   const wanted = portGroup(network);
   const isApart = present === APART_GROUP;
   return isApart === (wanted === APART_GROUP) ? {} : { group: wanted };

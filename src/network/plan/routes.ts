@@ -4,16 +4,24 @@ import { chooseGateways } from '../table/gateway.ts';
 import type { Step } from './step.ts';
 
 /** What takes a running namespace from the default routes of `before` to those of `after`. `present`: whose interface is there. */
-export function planRoutes(netns: string, before: readonly Endpoint[], after: readonly Endpoint[], present = after): Step[] {
+export function planRoutes(
+  netns: string,
+  before: readonly Endpoint[],
+  after: readonly Endpoint[],
+  present = after,
+): Step[] {
   const old = chooseGateways(before);
   const wanted = chooseGateways(after);
-  return [
-    ...familySteps(netns, 4, old.v4, wanted.v4, present),
-    ...familySteps(netns, 6, old.v6, wanted.v6, present),
-  ];
+  return [...familySteps(netns, 4, old.v4, wanted.v4, present), ...familySteps(netns, 6, old.v6, wanted.v6, present)];
 }
 
-function familySteps(netns: string, version: 4 | 6, old: Endpoint | undefined, wanted: Endpoint | undefined, present: readonly Endpoint[]): Step[] {
+function familySteps(
+  netns: string,
+  version: 4 | 6,
+  old: Endpoint | undefined,
+  wanted: Endpoint | undefined,
+  present: readonly Endpoint[],
+): Step[] {
   if (old?.id === wanted?.id) return [];
   const route = (kind: 'add-route' | 'delete-route', endpoint: Endpoint): Step => ({
     kind,

@@ -10,24 +10,27 @@ import type { Step } from './step.ts';
 import type { NetworkTable } from '../table/table.ts';
 
 /** A namespace with everything in it; `kept`: there it is already, and empty. */
-export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined, table: NetworkTable, facts: HostFacts): Step[] {
+export function joinSteps(
+  record: SandboxRecord,
+  kept: SandboxRecord | undefined,
+  table: NetworkTable,
+  facts: HostFacts,
+): Step[] {
   const { sandbox, request } = record;
   const { netns } = sandbox;
   if (netns === '') return [];
   const steps: Step[] = kept
     ? []
-    : [
-        { kind: 'create-netns', netns },
-        { kind: 'raise-link', netns, link: 'lo' },
-        ...unmovedSteps(netns, facts),
-      ];
-  for (const [name, value] of Object.entries(request.sysctls)) steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
+    : [{ kind: 'create-netns', netns }, { kind: 'raise-link', netns, link: 'lo' }, ...unmovedSteps(netns, facts)];
+  for (const [name, value] of Object.entries(request.sysctls))
+    steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
   for (const endpoint of sandbox.endpoints) {
     const network = table.network(endpoint.networkId);
     if (network) steps.push(...driverNamed(network.driver).attach({ network, endpoint, netns }, facts));
   }
   steps.push(...planRoutes(netns, [], sandbox.endpoints));
-  if (record.resolverPort > 0 && !kept?.resolverPort) steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
+  if (record.resolverPort > 0 && !kept?.resolverPort)
+    steps.push({ kind: 'redirect-resolver', netns, port: record.resolverPort });
   return steps;
 }
 
@@ -37,16 +40,29 @@ export function joinSteps(record: SandboxRecord, kept: SandboxRecord | undefined
  */
 function unmovedSteps(netns: string, facts: HostFacts): Step[] {
   const names = ['net/ipv4/conf/all', 'net/ipv4/conf/default', ...(facts.ipv6 ? ['net/ipv6/conf/default'] : [])];
-  return names.map((name) => ({ kind: 'write-sysctl', netns, name: `${name}/accept_redirects`, value: '0', optional: true }));
+  return names.map((name) => ({
+    kind: 'write-sysctl',
+    netns,
+    name: `${name}/accept_redirects`,
+    value: '0',
+    optional: true,
+  }));
 }
 
-export function connectSteps(before: SandboxRecord, after: SandboxRecord, endpoint: Endpoint, table: NetworkTable, facts: HostFacts): Step[] {
+export function connectSteps(
+  before: SandboxRecord,
+  after: SandboxRecord,
+  endpoint: Endpoint,
+  table: NetworkTable,
+  facts: HostFacts,
+): Step[] {
   const { netns } = before.sandbox;
   const network = table.network(endpoint.networkId);
   const steps: Step[] = network ? driverNamed(network.driver).attach({ network, endpoint, netns }, facts) : [];
   steps.push(...planRoutes(netns, before.sandbox.endpoints, after.sandbox.endpoints));
   steps.push(...hairpinSteps(before.sandbox.endpoints, after.sandbox.endpoints));
-  if (after.resolverPort > 0 && before.resolverPort === 0) steps.push({ kind: 'redirect-resolver', netns, port: after.resolverPort });
+  if (after.resolverPort > 0 && before.resolverPort === 0)
+    steps.push({ kind: 'redirect-resolver', netns, port: after.resolverPort });
   return steps;
 }
 
@@ -68,7 +84,11 @@ export function leaveSteps(record: SandboxRecord, table: NetworkTable, { park = 
   const { netns, endpoints } = record.sandbox;
   if (netns === '') return [];
   const namespace: Step[] = park ? [] : [{ kind: 'delete-netns', netns }];
-  return [...endpoints.flatMap((endpoint) => detachSteps(record, endpoint, table)), ...namespace, ...forgetSteps(endpoints)];
+  return [
+    ...endpoints.flatMap((endpoint) => detachSteps(record, endpoint, table)),
+    ...namespace,
+    ...forgetSteps(endpoints),
+  ];
 }
 
 /** Flows of an address that is given back must not reach whoever has it next. */
@@ -87,7 +107,9 @@ export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: read
   const addresses = endpoints.flatMap(endpointAddresses);
   return addresses.flatMap((address) =>
     (['tcp', 'udp', 'sctp'] as const).flatMap((protocol): Step[] => {
-      const led = ports.filter((port) => port.protocol === protocol && port.hostPort !== 0).map((port) => port.hostPort);
+      const led = ports
+        .filter((port) => port.protocol === protocol && port.hostPort !== 0)
+        .map((port) => port.hostPort);
       return led.length === 0 ? [] : [{ kind: 'forget-forwarded-flows', protocol, address, ports: led }];
     }),
   );
@@ -112,7 +134,9 @@ export function openedPortSteps(diff: FactDiff): Step[] {
 /** A hole that closes, closes for what goes through it already. */
 export function closedHoleSteps(diff: FactDiff): Step[] {
   const pairs = new Map<string, Step>();
-  for (const fact of diff.remove) if (fact.kind === 'hole') pairs.set(`${fact.from} ${fact.to}`, { kind: 'forget-pair-flows', from: fact.from, to: fact.to });
+  for (const fact of diff.remove)
+    if (fact.kind === 'hole')
+      pairs.set(`${fact.from} ${fact.to}`, { kind: 'forget-pair-flows', from: fact.from, to: fact.to });
   return [...pairs.values()];
 }
 

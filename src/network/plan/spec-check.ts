@@ -9,7 +9,8 @@ import { SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6 } from '../ipam/ipam.ts';
 import { BRIDGE_OPTION } from './bridge-options.ts';
 
 const IPAM_OPTIONS = new Set([SUBNET_SIZE_OPTION, SUBNET_SIZE_OPTION_V6]);
-const NO_MANAGER = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const NO_MANAGER =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
 /** Throws `forbidden`; gives a sentence for each wish that has no effect. */
 export function checkNetworkSpec(spec: NetworkSpec): string[] {
@@ -19,7 +20,8 @@ export function checkNetworkSpec(spec: NetworkSpec): string[] {
         'configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported.',
       );
     }
-    if (spec.configFrom !== '') throw forbidden('a configuration network cannot depend on another configuration network');
+    if (spec.configFrom !== '')
+      throw forbidden('a configuration network cannot depend on another configuration network');
     return [];
   }
   if (spec.configFrom !== '') refuseOwnConfiguration(spec);
@@ -29,7 +31,8 @@ export function checkNetworkSpec(spec: NetworkSpec): string[] {
   const warnings = Object.keys(spec.ipam.options ?? {})
     .filter((name) => name.startsWith('causeway.') && !IPAM_OPTIONS.has(name))
     .map((name) => `IPAM option ${name} is not known and has no effect`);
-  if (spec.scope !== '' && spec.scope !== 'local') warnings.push(`the scope ${JSON.stringify(spec.scope)} has no effect: every network is local to this host`);
+  if (spec.scope !== '' && spec.scope !== 'local')
+    warnings.push(`the scope ${JSON.stringify(spec.scope)} has no effect: every network is local to this host`);
   return warnings;
 }
 
@@ -42,8 +45,12 @@ function refuseOwnConfiguration({ ipam, enableIpv4, enableIpv6, labels, options 
     Object.keys(labels).length > 0 ||
     Object.keys(ipam.options ?? {}).length > 0 ||
     ipam.pools.length > 0;
-  if (configured) throw forbidden('user specified configurations are not supported if the network depends on a configuration network');
-  if (Object.keys(options).length > 0) throw forbidden('network driver options are not supported if the network depends on a configuration network');
+  if (configured)
+    throw forbidden(
+      'user specified configurations are not supported if the network depends on a configuration network',
+    );
+  if (Object.keys(options).length > 0)
+    throw forbidden('network driver options are not supported if the network depends on a configuration network');
 }
 
 /**

@@ -8,8 +8,20 @@ import type { FactDiff } from '../firewall/facts/diff.ts';
 export type Step =
   | { readonly kind: 'create-netns'; readonly netns: string }
   | { readonly kind: 'delete-netns'; readonly netns: string }
-  | { readonly kind: 'write-sysctl'; readonly netns: string; readonly name: string; readonly value: string; readonly optional: boolean }
-  | { readonly kind: 'create-bridge'; readonly link: string; readonly mac: string; readonly mtu: number; readonly filterBridged: boolean }
+  | {
+      readonly kind: 'write-sysctl';
+      readonly netns: string;
+      readonly name: string;
+      readonly value: string;
+      readonly optional: boolean;
+    }
+  | {
+      readonly kind: 'create-bridge';
+      readonly link: string;
+      readonly mac: string;
+      readonly mtu: number;
+      readonly filterBridged: boolean;
+    }
   /** What a network needs of a bridge that the engine did not make; what is set is noted, and taken back by 'release-bridge'. */
   | {
       readonly kind: 'adopt-bridge';
@@ -54,7 +66,12 @@ export type Step =
   | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'delete-own-link'; readonly link: string } // on the host, and only if the engine made it
   /** Takes the engine's own addresses of an earlier configuration off a bridge that it made: by its mark on them, and those that are known to be its own. */
-  | { readonly kind: 'drop-earlier-addresses'; readonly link: string; readonly keep: readonly string[]; readonly earlier: readonly string[] }
+  | {
+      readonly kind: 'drop-earlier-addresses';
+      readonly link: string;
+      readonly keep: readonly string[];
+      readonly earlier: readonly string[];
+    }
   | { readonly kind: 'raise-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'set-hairpin'; readonly hostLink: string; readonly on: boolean }
   | { readonly kind: 'add-address'; readonly netns: string; readonly link: string; readonly address: string } // with its prefix
@@ -79,9 +96,19 @@ export type Step =
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }
   | { readonly kind: 'forget-pair-flows'; readonly from: string; readonly to: string }
   /** Tracked connections to host ports that end at the host. `hostIp`: '' = any of its addresses. */
-  | { readonly kind: 'forget-unled-flows'; readonly protocol: Protocol; readonly hostIp: string; readonly ports: readonly number[] }
+  | {
+      readonly kind: 'forget-unled-flows';
+      readonly protocol: Protocol;
+      readonly hostIp: string;
+      readonly ports: readonly number[];
+    }
   /** Tracked connections to host ports that a container's address answers. */
-  | { readonly kind: 'forget-forwarded-flows'; readonly protocol: Protocol; readonly address: string; readonly ports: readonly number[] };
+  | {
+      readonly kind: 'forget-forwarded-flows';
+      readonly protocol: Protocol;
+      readonly address: string;
+      readonly ports: readonly number[];
+    };
 
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Step & { readonly kind: K };

@@ -19,7 +19,8 @@ class FakeHost {
     const key = `${protocol} ${address} ${port}`;
     const code = this.broken.get(address);
     if (code !== undefined) throw Object.assign(new Error(`bind: ${code}`), { code });
-    if (this.foreign.has(key) || this.held.has(key)) throw Object.assign(new Error('bind: address in use'), { code: 'EADDRINUSE' });
+    if (this.foreign.has(key) || this.held.has(key))
+      throw Object.assign(new Error('bind: address in use'), { code: 'EADDRINUSE' });
     this.held.set(key, 1);
     return {
       close: () => {
@@ -29,11 +30,18 @@ class FakeHost {
   }
 }
 
-const owner = (name: string): PortOwner => ({ containerId: `id-${name}`, containerName: name, sandboxId: `ep-${name}`, ipv4: '172.17.0.2' });
+const owner = (name: string): PortOwner => ({
+  containerId: `id-${name}`,
+  containerName: name,
+  sandboxId: `ep-${name}`,
+  ipv4: '172.17.0.2',
+});
 const OPTIONS: PublishOptions = { publishAll: false, defaultHostIp: '0.0.0.0', ipv6: true };
-const wants = (bindings: Record<string, PortBinding[]>, exposed: string[] = []) => wantedPorts(exposed.map(parsePort), bindings);
+const wants = (bindings: Record<string, PortBinding[]>, exposed: string[] = []) =>
+  wantedPorts(exposed.map(parsePort), bindings);
 const on = (hostPort: string, hostIp = ''): PortBinding => ({ hostIp, hostPort });
-const show = (ports: readonly PublishedPort[]) => ports.map(({ hostIp, hostPort, port, protocol }) => `${port}/${protocol} -> ${hostIp}:${hostPort}`);
+const show = (ports: readonly PublishedPort[]) =>
+  ports.map(({ hostIp, hostPort, port, protocol }) => `${port}/${protocol} -> ${hostIp}:${hostPort}`);
 
 function setUp(change: Partial<PortAllocatorOptions> = {}) {
   const host = new FakeHost();
@@ -42,7 +50,10 @@ function setUp(change: Partial<PortAllocatorOptions> = {}) {
 
 test('a fixed port on all addresses of both versions', () => {
   const { host, ports } = setUp();
-  assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('8080')] }), OPTIONS)), ['80/tcp -> 0.0.0.0:8080', '80/tcp -> :::8080']);
+  assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('8080')] }), OPTIONS)), [
+    '80/tcp -> 0.0.0.0:8080',
+    '80/tcp -> :::8080',
+  ]);
   assert.deepEqual([...host.held.keys()], ['tcp 0.0.0.0 8080', 'tcp :: 8080']);
   ports.release('ep-web');
   ports.release('ep-web');
@@ -82,11 +93,16 @@ test('a port of another container is refused, with the name of who has it', () =
   ports.publish(owner('udp'), wants({ '80/udp': [on('8080')] }), OPTIONS);
   ports.publish(owner('a'), wants({ '80/tcp': [on('9000', '127.0.0.1')] }), OPTIONS);
   ports.publish(owner('b'), wants({ '80/tcp': [on('9000', '127.0.0.2')] }), OPTIONS);
-  assert.throws(() => ports.publish(owner('c'), wants({ '80/tcp': [on('9000')] }), OPTIONS), /Bind for 127.0.0.1:9000 failed.*container a$/);
+  assert.throws(
+    () => ports.publish(owner('c'), wants({ '80/tcp': [on('9000')] }), OPTIONS),
+    /Bind for 127.0.0.1:9000 failed.*container a$/,
+  );
 });
 
 test('a port of a foreign program is refused, with the program', () => {
-  const { host, ports } = setUp({ describeHolder: ({ hostPort }) => (hostPort === 80 ? { pid: 123, program: 'nginx' } : undefined) });
+  const { host, ports } = setUp({
+    describeHolder: ({ hostPort }) => (hostPort === 80 ? { pid: 123, program: 'nginx' } : undefined),
+  });
   host.foreign.add('tcp :: 80').add('tcp 0.0.0.0 81');
   assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS), {
     kind: 'system',
@@ -96,9 +112,15 @@ test('a port of a foreign program is refused, with the program', () => {
     message: 'failed to bind host port for 0.0.0.0:81:172.17.0.2:80/tcp: address already in use',
   });
   host.broken.set('10.8.8.8', 'EMFILE');
-  assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.8.8.8')] }), OPTIONS), /too many open files: raise the limit of the daemon/);
+  assert.throws(
+    () => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.8.8.8')] }), OPTIONS),
+    /too many open files: raise the limit of the daemon/,
+  );
   host.broken.set('10.9.9.9', 'EADDRNOTAVAIL');
-  assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.9.9.9')] }), OPTIONS), /cannot assign requested address$/);
+  assert.throws(
+    () => ports.publish(owner('web'), wants({ '80/tcp': [on('', '10.9.9.9')] }), OPTIONS),
+    /cannot assign requested address$/,
+  );
   assert.equal(host.held.size, 0);
 });
 
@@ -106,15 +128,22 @@ test('while a free port is looked for nobody asks who has the others', () => {
   let asked = 0;
   const { host, ports } = setUp({ describeHolder: () => (asked++, undefined) });
   for (const port of [8000, 8001, 8002]) host.foreign.add(`tcp 0.0.0.0 ${port}`);
-  assert.deepEqual(show(ports.publish(owner('a'), wants({ '80/tcp': [on('8000-8003', '0.0.0.0')] }), OPTIONS)), ['80/tcp -> 0.0.0.0:8003']);
+  assert.deepEqual(show(ports.publish(owner('a'), wants({ '80/tcp': [on('8000-8003', '0.0.0.0')] }), OPTIONS)), [
+    '80/tcp -> 0.0.0.0:8003',
+  ]);
   assert.equal(asked, 0);
 });
 
 test('a host without IPv6 does without the [::] that nobody named', () => {
   const { host, ports } = setUp();
   host.broken.set('::', 'EAFNOSUPPORT');
-  assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS)), ['80/tcp -> 0.0.0.0:80']);
-  assert.throws(() => ports.publish(owner('six'), wants({ '80/tcp': [on('81', '::')] }), OPTIONS), /address family not supported by protocol$/);
+  assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS)), [
+    '80/tcp -> 0.0.0.0:80',
+  ]);
+  assert.throws(
+    () => ports.publish(owner('six'), wants({ '80/tcp': [on('81', '::')] }), OPTIONS),
+    /address family not supported by protocol$/,
+  );
 });
 
 test('all or nothing', () => {
@@ -129,7 +158,10 @@ test('all or nothing', () => {
 
 test('the same binding twice clashes with itself', () => {
   const { host, ports } = setUp();
-  assert.throws(() => ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8080')] }), OPTIONS), /port is already allocated/);
+  assert.throws(
+    () => ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8080')] }), OPTIONS),
+    /port is already allocated/,
+  );
   assert.equal(host.held.size, 0);
   assert.equal(ports.publish(owner('web'), wants({ '80/tcp': [on(''), on('')] }), OPTIONS).length, 4);
 });
@@ -137,27 +169,41 @@ test('the same binding twice clashes with itself', () => {
 test('chosen ports: behind the last one, the same number on both versions, reserved ones left out', () => {
   const { host, ports } = setUp({ ephemeral: () => [100, 105], reserved: () => [[102, 103]] });
   host.foreign.add('tcp :: 101');
-  const next = (name: string) => ports.publish(owner(name), wants({ '80/tcp': [on('')] }), OPTIONS).map(({ hostPort }) => hostPort);
+  const next = (name: string) =>
+    ports.publish(owner(name), wants({ '80/tcp': [on('')] }), OPTIONS).map(({ hostPort }) => hostPort);
   assert.deepEqual(next('a'), [100, 100]);
   assert.deepEqual(next('b'), [104, 104]);
   ports.release('ep-a');
   assert.deepEqual(next('c'), [105, 105]);
   assert.deepEqual(next('d'), [100, 100]);
-  assert.throws(() => next('e'), { kind: 'system', message: 'all ports are allocated (tcp on 0.0.0.0, ::, the ephemeral range)' });
+  assert.throws(() => next('e'), {
+    kind: 'system',
+    message: 'all ports are allocated (tcp on 0.0.0.0, ::, the ephemeral range)',
+  });
   assert.equal(host.held.size, 6);
 });
 
 test('a range to choose from, taken after the fixed ports inside it', () => {
   const { ports } = setUp();
-  const published = ports.publish(owner('web'), wants({ '80/tcp': [on('8200-8202')], '90/tcp': [on('8200')] }), { ...OPTIONS, ipv6: false });
+  const published = ports.publish(owner('web'), wants({ '80/tcp': [on('8200-8202')], '90/tcp': [on('8200')] }), {
+    ...OPTIONS,
+    ipv6: false,
+  });
   assert.deepEqual(show(published), ['90/tcp -> 0.0.0.0:8200', '80/tcp -> 0.0.0.0:8201']);
   ports.publish(owner('two'), wants({ '80/tcp': [on('8200-8202')] }), OPTIONS);
-  assert.throws(() => ports.publish(owner('three'), wants({ '80/tcp': [on('8200-8202')] }), OPTIONS), /all ports are allocated/);
+  assert.throws(
+    () => ports.publish(owner('three'), wants({ '80/tcp': [on('8200-8202')] }), OPTIONS),
+    /all ports are allocated/,
+  );
 });
 
 test('bindings that differ in the address only get the same number', () => {
   const { ports } = setUp();
-  const published = ports.publish(owner('web'), wants({ '80/tcp': [on('', '127.0.0.2'), on('', '127.0.0.1'), on('', '::1')] }), OPTIONS);
+  const published = ports.publish(
+    owner('web'),
+    wants({ '80/tcp': [on('', '127.0.0.2'), on('', '127.0.0.1'), on('', '::1')] }),
+    OPTIONS,
+  );
   assert.deepEqual(show(published), ['80/tcp -> 127.0.0.1:32768', '80/tcp -> 127.0.0.2:32768', '80/tcp -> ::1:32768']);
 });
 
@@ -175,7 +221,10 @@ test('-P: exposed ports without bindings, lowest first', () => {
 
 test('what does not parse is refused', () => {
   const refuse = (bindings: Record<string, PortBinding[]>) => () => wants(bindings);
-  assert.throws(refuse({ '80/tcp': [on('99999')] }), { kind: 'invalid', message: 'invalid port specification: "99999"' });
+  assert.throws(refuse({ '80/tcp': [on('99999')] }), {
+    kind: 'invalid',
+    message: 'invalid port specification: "99999"',
+  });
   assert.throws(refuse({ '80/tcp': [on('2-1')] }), { message: 'invalid port specification: "2-1"' });
   assert.throws(refuse({ '80/tcp': [on('x')] }), { message: 'invalid port specification: "x"' });
   assert.throws(refuse({ 'b/tcp': [on('80')] }), { message: 'invalid port specification: "b"' });
@@ -192,7 +241,10 @@ test('after a restart: taken over, and what cannot be held is told but not lost'
   assert.deepEqual(ports.adopt(owner('web'), published), [published[1]]);
   assert.deepEqual(ports.adopt(owner('web'), published), []);
   assert.deepEqual([...host.held.keys()], ['tcp 0.0.0.0 8080']);
-  assert.throws(() => ports.publish(owner('clash'), wants({ '80/tcp': [on('8080', '::1')] }), OPTIONS), /container web$/);
+  assert.throws(
+    () => ports.publish(owner('clash'), wants({ '80/tcp': [on('8080', '::1')] }), OPTIONS),
+    /container web$/,
+  );
   ports.release('ep-web', [published[1]!]);
   assert.deepEqual([...host.held.keys()], ['tcp 0.0.0.0 8080']);
   ports.release('ep-web');
@@ -207,7 +259,11 @@ test('any sequence: what is published is held, nothing else is, and no two clash
     hostPort: fc.constantFrom('', '1', '2', '3', '1-3', '10-11'),
   });
   const operation = fc.oneof(
-    fc.record({ kind: fc.constant('publish' as const), who: fc.nat(5), bindings: fc.array(fc.tuple(fc.constantFrom('80/tcp', '81/tcp', '80/udp'), binding), { maxLength: 4 }) }),
+    fc.record({
+      kind: fc.constant('publish' as const),
+      who: fc.nat(5),
+      bindings: fc.array(fc.tuple(fc.constantFrom('80/tcp', '81/tcp', '80/udp'), binding), { maxLength: 4 }),
+    }),
     fc.record({ kind: fc.constant('release' as const), who: fc.nat(5) }),
     fc.record({ kind: fc.constant('foreign' as const), port: fc.constantFrom(1, 2, 10, 20, 21) }),
   );
@@ -238,7 +294,12 @@ test('any sequence: what is published is held, nothing else is, and no two clash
         assert.ok(all.every(({ hostPort }) => hostPort !== 22));
         for (const [index, a] of all.entries()) {
           for (const b of all.slice(index + 1)) {
-            if (a.protocol !== b.protocol || a.hostPort !== b.hostPort || a.hostIp.includes(':') !== b.hostIp.includes(':')) continue;
+            if (
+              a.protocol !== b.protocol ||
+              a.hostPort !== b.hostPort ||
+              a.hostIp.includes(':') !== b.hostIp.includes(':')
+            )
+              continue;
             const wild = [a.hostIp, b.hostIp].some((address) => address === '0.0.0.0' || address === '::');
             assert.ok(!wild && a.hostIp !== b.hostIp, `${a.hostIp} and ${b.hostIp} on ${a.hostPort}`);
           }
@@ -251,7 +312,9 @@ test('any sequence: what is published is held, nothing else is, and no two clash
 
 test('ten thousand ports', () => {
   const { host, ports } = setUp();
-  const bindings = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`${index + 1}/tcp`, [on(String(index + 20_000))]]));
+  const bindings = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, index) => [`${index + 1}/tcp`, [on(String(index + 20_000))]]),
+  );
   const start = performance.now();
   const published = ports.publish(owner('big'), wants(bindings), OPTIONS);
   assert.equal(published.length, 20_000);
@@ -263,7 +326,12 @@ test('ten thousand ports', () => {
 
 test('relays are told whether the kernel leads their ports, those of the endpoint and no others', () => {
   const told: string[] = [];
-  const holder = { hold: ({ hostIp: address, hostPort: port }: HostPort) => ({ close: () => {}, ...(address === '::' ? { setForwarded: (forwarded: boolean) => void told.push(`${port} ${forwarded}`) } : {}) }) };
+  const holder = {
+    hold: ({ hostIp: address, hostPort: port }: HostPort) => ({
+      close: () => {},
+      ...(address === '::' ? { setForwarded: (forwarded: boolean) => void told.push(`${port} ${forwarded}`) } : {}),
+    }),
+  };
   const { ports } = setUp({ holder });
   ports.publish(owner('web'), wants({ '80/tcp': [on('8080'), on('8081')] }), OPTIONS);
   ports.publish(owner('db'), wants({ '80/tcp': [on('8082')] }), OPTIONS);

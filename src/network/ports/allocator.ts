@@ -71,7 +71,8 @@ export class PortAllocator {
    * still listed as the container's, since its packets still go there; those are returned.
    */
   adopt(owner: string | PortOwner, ports: readonly PublishedPort[]): PublishedPort[] {
-    const known: PortOwner = typeof owner === 'string' ? { containerId: '', containerName: '', sandboxId: owner } : owner;
+    const known: PortOwner =
+      typeof owner === 'string' ? { containerId: '', containerName: '', sandboxId: owner } : owner;
     const adopted = new Set(this.#table.ofSandbox(known.sandboxId).map((entry) => publishedKey(entry.published)));
     const lost: PublishedPort[] = [];
     for (const published of ports) {
@@ -106,7 +107,12 @@ export class PortAllocator {
     const { first, last } = group;
     if (first === last && first !== 0) return this.#holdAll(owner, group, first, true);
     for (const port of this.#candidates(group)) {
-      if (group.addresses.some((address) => this.#table.conflict({ protocol: group.port.protocol, hostIp: address, hostPort: port }))) continue;
+      if (
+        group.addresses.some((address) =>
+          this.#table.conflict({ protocol: group.port.protocol, hostIp: address, hostPort: port }),
+        )
+      )
+        continue;
       try {
         const entries = this.#holdAll(owner, group, port, false);
         this.#lastChosen.set(rangeKey(group), port);
@@ -195,4 +201,5 @@ function describeBinding(owner: PortOwner, published: PublishedPort): string {
   return `${bracketed(published.hostIp)}:${published.hostPort}:${inner}${published.port}/${published.protocol}`;
 }
 
-const rangeKey = (group: BindingGroup): string => `${group.addresses[0]} ${group.port.protocol} ${group.first}-${group.last}`;
+const rangeKey = (group: BindingGroup): string =>
+  `${group.addresses[0]} ${group.port.protocol} ${group.first}-${group.last}`;

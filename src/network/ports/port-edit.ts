@@ -20,7 +20,10 @@ export function withBindings(bindings: PortBindings, wanted: readonly WantedPort
 export function repeatedBindings(bindings: PortBindings, wanted: readonly WantedPort[]): string[] {
   return wanted.flatMap(({ port, bindings: more }) =>
     more
-      .filter((one) => parseBinding(one).first !== 0 && (bindings[formatPort(port)] ?? []).some((other) => sameBinding(one, other)))
+      .filter(
+        (one) =>
+          parseBinding(one).first !== 0 && (bindings[formatPort(port)] ?? []).some((other) => sameBinding(one, other)),
+      )
       .map((one) => describeNamed(port, one)),
   );
 }
@@ -29,7 +32,10 @@ export function repeatedBindings(bindings: PortBindings, wanted: readonly Wanted
  * What a user means who names container ports and host sides ('' = whatever it is) of ports that are published.
  * `missing`: what names none, as '8080:80/tcp'.
  */
-export function namedPublished(published: readonly PublishedPort[], named: readonly WantedPort[]): { found: PublishedPort[]; missing: string[] } {
+export function namedPublished(
+  published: readonly PublishedPort[],
+  named: readonly WantedPort[],
+): { found: PublishedPort[]; missing: string[] } {
   const byPort = groupByPort(published);
   const found = new Set<PublishedPort>();
   const missing: string[] = [];
@@ -44,7 +50,10 @@ export function namedPublished(published: readonly PublishedPort[], named: reado
 }
 
 /** The same among bindings that are not in effect: those that stay, and what names none. */
-export function withoutBindings(bindings: PortBindings, named: readonly WantedPort[]): { bindings: PortBindings; missing: string[] } {
+export function withoutBindings(
+  bindings: PortBindings,
+  named: readonly WantedPort[],
+): { bindings: PortBindings; missing: string[] } {
   const next: Record<string, readonly PortBinding[]> = { ...bindings };
   const missing: string[] = [];
   for (const { port, bindings: gone } of named) {
@@ -64,7 +73,11 @@ export function withoutBindings(bindings: PortBindings, named: readonly WantedPo
  * The bindings without those that stand for removed ports. One that stands for several addresses, of which some stay
  * published, is replaced by one for each of these.
  */
-export function withoutPublished(bindings: PortBindings, removed: readonly PublishedPort[], kept: readonly PublishedPort[]): PortBindings {
+export function withoutPublished(
+  bindings: PortBindings,
+  removed: readonly PublishedPort[],
+  kept: readonly PublishedPort[],
+): PortBindings {
   const gone = groupByPort(removed);
   const staying = groupByPort(kept);
   const next: Record<string, readonly PortBinding[]> = { ...bindings };
@@ -78,7 +91,11 @@ export function withoutPublished(bindings: PortBindings, removed: readonly Publi
   return next;
 }
 
-function withoutPublishedOf(list: readonly PortBinding[], removed: readonly PublishedPort[], kept: readonly PublishedPort[]): PortBinding[] {
+function withoutPublishedOf(
+  list: readonly PortBinding[],
+  removed: readonly PublishedPort[],
+  kept: readonly PublishedPort[],
+): PortBinding[] {
   const free = new Set([...removed, ...kept]);
   const isGone = new Set(removed);
   const become = new Map<PortBinding, PortBinding[]>();
@@ -110,7 +127,10 @@ function covers(binding: PortBinding, port: PublishedPort): boolean {
 function means(named: PortBinding, binding: PortBinding): boolean {
   const one = parseBinding(named);
   const other = parseBinding(binding);
-  return (one.hostIp === '' || one.hostIp === other.hostIp) && (one.first === 0 || (one.first === other.first && one.last === other.last));
+  return (
+    (one.hostIp === '' || one.hostIp === other.hostIp) &&
+    (one.first === 0 || (one.first === other.first && one.last === other.last))
+  );
 }
 
 function sameBinding(a: PortBinding, b: PortBinding): boolean {

@@ -1,6 +1,13 @@
 /** What the user asked to publish, checked and brought into the order and the groups that ports are taken in. */
 import { canonicalIp, ipVersion } from '../../model/addresses.ts';
-import { comparePorts, formatPort, parseBinding, parseBoundPort, type Port, type PortBinding } from '../../model/port.ts';
+import {
+  comparePorts,
+  formatPort,
+  parseBinding,
+  parseBoundPort,
+  type Port,
+  type PortBinding,
+} from '../../model/port.ts';
 
 /** A port of the container and where it is to be published; without bindings only when all exposed ports are. */
 export interface WantedPort {
@@ -91,7 +98,8 @@ export function expandBindings(wanted: readonly WantedPort[], options: PublishOp
 /** Which addresses a binding means. */
 function hostAddresses(hostIp: string, options: PublishOptions): string[] {
   const ipv4 = options.ipv4 ?? true;
-  const address = hostIp === '' ? canonicalIp(options.defaultHostIp === '' ? '0.0.0.0' : options.defaultHostIp) : hostIp;
+  const address =
+    hostIp === '' ? canonicalIp(options.defaultHostIp === '' ? '0.0.0.0' : options.defaultHostIp) : hostIp;
   if (ipVersion(address) === 6) return [address];
   const both = hostIp === '' && address === '0.0.0.0' && options.ipv6;
   return [...(ipv4 ? [address] : []), ...(both ? ['::'] : [])];

@@ -13,5 +13,8 @@ test('name, aliases, short id, hostname; each once', () => {
 });
 
 test('none on the default bridge', () => {
-  assert.deepEqual(dnsNamesFor({ id, name: 'one', hostname: 'h' }, { spec: { aliases: [] } }, { predefined: true }), []);
+  assert.deepEqual(
+    dnsNamesFor({ id, name: 'one', hostname: 'h' }, { spec: { aliases: [] } }, { predefined: true }),
+    [],
+  );
 });

@@ -41,13 +41,29 @@ test('the default gateway: priority, then the name; one network for both familie
   assert.deepEqual(names(chooseGateways([endpoint('b', { gwPriority: -1 }), endpoint('c')])), ['c', undefined]);
   assert.deepEqual(names(chooseGateways([endpoint('a', inside), endpoint('b')])), ['b', undefined]);
   assert.deepEqual(names(chooseGateways([endpoint('a'), endpoint('b', six)])), ['b', 'b']);
-  assert.deepEqual(names(chooseGateways([endpoint('a'), endpoint('b', { ...six, gateway4: '', ipv4: '' })])), ['a', 'b']);
-  assert.deepEqual(names(chooseGateways([endpoint('a', { gwPriority: 1 }), endpoint('b', six)])), ['a', 'b'], 'a priority that was asked for counts, for what it can give');
+  assert.deepEqual(names(chooseGateways([endpoint('a'), endpoint('b', { ...six, gateway4: '', ipv4: '' })])), [
+    'a',
+    'b',
+  ]);
+  assert.deepEqual(
+    names(chooseGateways([endpoint('a', { gwPriority: 1 }), endpoint('b', six)])),
+    ['a', 'b'],
+    'a priority that was asked for counts, for what it can give',
+  );
 });
 
 test('interfaces are numbered in that order, those that lead nowhere last', () => {
-  const order = [endpoint('bridge'), endpoint('a', inside), endpoint('back'), endpoint('dual', six), endpoint('first', { ...inside, gwPriority: 1 })];
-  assert.deepEqual(order.toSorted(compareForGateway).map((one) => one.networkName), ['first', 'dual', 'back', 'bridge', 'a']);
+  const order = [
+    endpoint('bridge'),
+    endpoint('a', inside),
+    endpoint('back'),
+    endpoint('dual', six),
+    endpoint('first', { ...inside, gwPriority: 1 }),
+  ];
+  assert.deepEqual(
+    order.toSorted(compareForGateway).map((one) => one.networkName),
+    ['first', 'dual', 'back', 'bridge', 'a'],
+  );
   assert.equal(nextInterfaceName([]), 'eth0');
   assert.equal(nextInterfaceName(['eth0', 'eth2']), 'eth1');
   assert.equal(nextInterfaceName(['eth0'], 'net'), 'net0');
@@ -57,12 +73,24 @@ test('routes change only with the gateway, and an interface that is gone takes i
   const a = endpoint('a');
   const b = endpoint('b');
   assert.deepEqual(planRoutes('ns', [b], [b, endpoint('c')]), []);
-  assert.deepEqual(planRoutes('ns', [b], [b, a]).map((step) => step.kind), ['delete-route', 'add-route']);
-  assert.deepEqual(planRoutes('ns', [a, b], [b]).map((step) => step.kind), ['add-route']);
-  assert.deepEqual(planRoutes('ns', [a, b], [b], [a, b]).map((step) => step.kind), ['delete-route', 'add-route']);
+  assert.deepEqual(
+    planRoutes('ns', [b], [b, a]).map((step) => step.kind),
+    ['delete-route', 'add-route'],
+  );
+  assert.deepEqual(
+    planRoutes('ns', [a, b], [b]).map((step) => step.kind),
+    ['add-route'],
+  );
+  assert.deepEqual(
+    planRoutes('ns', [a, b], [b], [a, b]).map((step) => step.kind),
+    ['delete-route', 'add-route'],
+  );
   assert.deepEqual(planRoutes('ns', [a], []), []);
   const alone = endpoint('p', { prefix4: 32 });
-  assert.deepEqual(planRoutes('ns', [], [alone]).map((step) => step.kind === 'add-route' && step.destination), ['10.0.0.1/32', '']);
+  assert.deepEqual(
+    planRoutes('ns', [], [alone]).map((step) => step.kind === 'add-route' && step.destination),
+    ['10.0.0.1/32', ''],
+  );
 });
 
 test('published ports are shown on the gateway of their family', () => {
@@ -70,7 +98,8 @@ test('published ports are shown on the gateway of their family', () => {
     { hostIp: '0.0.0.0', hostPort: 80, port: 80, protocol: 'tcp' as const },
     { hostIp: '::', hostPort: 80, port: 80, protocol: 'tcp' as const },
   ];
-  const shown = (endpoints: Endpoint[]) => assignPublished(endpoints, ports).map((one) => one.published.map((port) => port.hostIp));
+  const shown = (endpoints: Endpoint[]) =>
+    assignPublished(endpoints, ports).map((one) => one.published.map((port) => port.hostIp));
   assert.deepEqual(shown([endpoint('b'), endpoint('a')]), [[], ['0.0.0.0', '::']]);
   assert.deepEqual(shown([endpoint('a'), endpoint('b', { ...six, gateway4: '', ipv4: '' })]), [['0.0.0.0'], ['::']]);
   assert.deepEqual(shown([endpoint('a', inside)]), [[]]);

@@ -8,14 +8,25 @@ import type { NetworkTable } from './table.ts';
 /** For `info`: which, and what helps. */
 export function strayWarnings(table: NetworkTable): string[] {
   return table.networks().flatMap((network) => {
-    const names = table.endpoints(network.id).filter((endpoint) => isStray(endpoint, network)).flatMap(({ containerId }) => table.sandbox(containerId)?.request.containerName ?? []);
+    const names = table
+      .endpoints(network.id)
+      .filter((endpoint) => isStray(endpoint, network))
+      .flatMap(({ containerId }) => table.sandbox(containerId)?.request.containerName ?? []);
     if (names.length === 0) return [];
-    const [which, them] = names.length === 1 ? [`container ${names[0]} still has an address`, 'it'] : [`containers ${names.join(', ')} still have addresses`, 'them'];
-    return [`${which} of an earlier subnet of network ${network.name}, which has ${network.pools.map(({ subnet }) => subnet).join(' and ')} now: nobody reaches ${them} there; restart ${them}: causeway restart ${names.map(shellWord).join(' ')}`];
+    const [which, them] =
+      names.length === 1
+        ? [`container ${names[0]} still has an address`, 'it']
+        : [`containers ${names.join(', ')} still have addresses`, 'them'];
+    return [
+      `${which} of an earlier subnet of network ${network.name}, which has ${network.pools.map(({ subnet }) => subnet).join(' and ')} now: nobody reaches ${them} there; restart ${them}: causeway restart ${names.map(shellWord).join(' ')}`,
+    ];
   });
 }
 
 function isStray(endpoint: Endpoint, { pools }: NetworkRecord): boolean {
   const subnets = pools.flatMap(({ subnet }) => parseSubnet(subnet) ?? []);
-  return subnets.length > 0 && endpointAddresses(endpoint).some((address) => !subnets.some((subnet) => subnetContains(subnet, address)));
+  return (
+    subnets.length > 0 &&
+    endpointAddresses(endpoint).some((address) => !subnets.some((subnet) => subnetContains(subnet, address)))
+  );
 }

@@ -20,14 +20,23 @@ export class Api {
   call(method: string, path: string, body?: unknown): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const text = body === undefined ? '' : JSON.stringify(body);
-      const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
-      const call = request({ socketPath: this.#socketPath, agent: this.#agent, method, path: `/v1.47${path}`, headers }, (response) => {
-        let answer = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (answer += chunk));
-        response.on('error', (error) => reject(new Cut(error.message)));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: answer === '' ? undefined : (JSON.parse(answer) as unknown) }));
-      });
+      const headers =
+        body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
+      const call = request(
+        { socketPath: this.#socketPath, agent: this.#agent, method, path: `/v1.47${path}`, headers },
+        (response) => {
+          let answer = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => (answer += chunk));
+          response.on('error', (error) => reject(new Cut(error.message)));
+          response.on('end', () =>
+            resolve({
+              status: response.statusCode ?? 0,
+              body: answer === '' ? undefined : (JSON.parse(answer) as unknown),
+            }),
+          );
+        },
+      );
       call.on('error', (error) => reject(new Cut(error.message)));
       call.end(text);
     });

@@ -12,7 +12,9 @@ const SPARE_NAMES = 2; // of each driver: names that nobody has
 interface Inspected {
   readonly Name: string;
   readonly State: { readonly Running: boolean };
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly GlobalIPv6Address: string }>> };
+  readonly NetworkSettings: {
+    readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly GlobalIPv6Address: string }>>;
+  };
 }
 
 export interface Member {
@@ -42,7 +44,10 @@ export class Crowd {
 
   get names(): string[] {
     const drivers = Math.ceil(this.members.length / 4);
-    return [...this.members.map(({ index }) => `c${index}`), ...Array.from({ length: drivers }, (_, driver) => spareNames(driver)).flat()];
+    return [
+      ...this.members.map(({ index }) => `c${index}`),
+      ...Array.from({ length: drivers }, (_, driver) => spareNames(driver)).flat(),
+    ];
   }
 
   /** While it is not settled the daemon is away: nobody begins anything. */
@@ -53,9 +58,18 @@ export class Crowd {
   async create(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
       const network = index < this.#linked ? 'bridge' : NETWORKS[index % 3]!;
-      const body = { Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: network }, NetworkingConfig: { EndpointsConfig: { [network]: endpoint(network, index) } } };
+      const body = {
+        Image: 'busybox',
+        Cmd: ['sleep', '1000'],
+        HostConfig: { NetworkMode: network },
+        NetworkingConfig: { EndpointsConfig: { [network]: endpoint(network, index) } },
+      };
       const { Id: id } = (await this.#api.ok('POST', `/containers/create?name=c${index}`, body)) as { Id: string };
-      if (index < this.#linked) await this.#api.ok('POST', `/networks/${NETWORKS[index % 3]}/connect`, { Container: id, EndpointConfig: endpoint(NETWORKS[index % 3]!, index) });
+      if (index < this.#linked)
+        await this.#api.ok('POST', `/networks/${NETWORKS[index % 3]}/connect`, {
+          Container: id,
+          EndpointConfig: endpoint(NETWORKS[index % 3]!, index),
+        });
       await this.#api.ok('POST', `/containers/${id}/start`);
       this.members.push({ id, index, timeline: new Timeline(await this.#inspect(id, index), now()) });
     }
@@ -64,7 +78,8 @@ export class Crowd {
   /** Until `deadline`; four members each have a driver of their own. */
   async churn(deadline: number, pauseMs: number): Promise<void> {
     const drivers: Promise<void>[] = [];
-    for (let first = 0; first < this.members.length; first += 4) drivers.push(this.#drive(this.members.slice(first, first + 4), first / 4, deadline, pauseMs));
+    for (let first = 0; first < this.members.length; first += 4)
+      drivers.push(this.#drive(this.members.slice(first, first + 4), first / 4, deadline, pauseMs));
     await Promise.all(drivers);
   }
 
@@ -90,17 +105,29 @@ export class Crowd {
     if (choice < 0.2) return this.#perform(member, 'rename', [], 'POST', `${path}/rename?name=${this.#pick(free)}`);
     if (choice < 0.38 && others.length > 0) {
       const network = this.#pick(others);
-      return this.#perform(member, 'connect', [], 'POST', `/networks/${network}/connect`, { Container: member.id, EndpointConfig: endpoint(network, member.index) });
+      return this.#perform(member, 'connect', [], 'POST', `/networks/${network}/connect`, {
+        Container: member.id,
+        EndpointConfig: endpoint(network, member.index),
+      });
     }
     if (choice < 0.5 && connected.length > 0) {
-      return this.#perform(member, 'disconnect', [], 'POST', `/networks/${this.#pick(connected)}/disconnect`, { Container: member.id });
+      return this.#perform(member, 'disconnect', [], 'POST', `/networks/${this.#pick(connected)}/disconnect`, {
+        Container: member.id,
+      });
     }
     if (!running) return this.#perform(member, 'start', [], 'POST', `${path}/start`);
     if (choice < 0.65) return this.#perform(member, 'restart', [down], 'POST', `${path}/restart?t=0`);
     return this.#perform(member, 'stop', [], 'POST', `${path}/stop?t=0`);
   }
 
-  async #perform(member: Member, what: string, between: readonly ContainerState[], method: string, path: string, body?: unknown): Promise<void> {
+  async #perform(
+    member: Member,
+    what: string,
+    between: readonly ContainerState[],
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<void> {
     const before = member.timeline.state.name;
     const from = now();
     let until = 0;
@@ -108,7 +135,8 @@ export class Crowd {
     try {
       const reply = await this.#api.call(method, path, body);
       until = now();
-      if (reply.status >= 400) this.failures.push(`${what} of c${member.index}: ${reply.status} ${JSON.stringify(reply.body)}`);
+      if (reply.status >= 400)
+        this.failures.push(`${what} of c${member.index}: ${reply.status} ${JSON.stringify(reply.body)}`);
     } catch (error) {
       if (!(error instanceof Cut)) throw error;
       cut = true;
@@ -118,7 +146,13 @@ export class Crowd {
     if (cut) until = now();
     if (!cut) return member.timeline.change(what, from, until, state, between);
     const asked = /rename\?name=(.*)/.exec(path)?.[1] ?? state.name;
-    member.timeline.cutOff(what, from, until, state, [before, asked, state.name, poolOf(member.index), member.id.slice(0, 12)]);
+    member.timeline.cutOff(what, from, until, state, [
+      before,
+      asked,
+      state.name,
+      poolOf(member.index),
+      member.id.slice(0, 12),
+    ]);
   }
 
   async #inspectPatiently(id: string, index: number): Promise<ContainerState> {
@@ -161,11 +195,17 @@ export class Crowd {
 }
 
 export const poolOf = (index: number): string => `pool-${index % POOLS}`;
-const spareNames = (driver: number): string[] => Array.from({ length: SPARE_NAMES }, (_, number) => `spare${driver}-${number}`);
+const spareNames = (driver: number): string[] =>
+  Array.from({ length: SPARE_NAMES }, (_, number) => `spare${driver}-${number}`);
 const endpoint = (network: string, index: number): object => (network === 'bridge' ? {} : { Aliases: [poolOf(index)] });
 
 function stopped(state: ContainerState): ContainerState {
-  return { ...state, networks: Object.fromEntries(Object.entries(state.networks).map(([network, attachment]) => [network, { ...attachment, a: '', aaaa: '' }])) };
+  return {
+    ...state,
+    networks: Object.fromEntries(
+      Object.entries(state.networks).map(([network, attachment]) => [network, { ...attachment, a: '', aaaa: '' }]),
+    ),
+  };
 }
 
 /** The same sequence for the same seed (mulberry32). */

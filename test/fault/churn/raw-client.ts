@@ -13,7 +13,12 @@ import { RESOLVER_ADDRESS } from '../../../src/dns/zone.ts';
 import type { Answer } from './truth.ts';
 
 export interface RawConfig {
-  readonly views: readonly { readonly netns: string; readonly first: number; readonly questions: readonly string[] /* base64 */; readonly order: readonly number[] }[];
+  readonly views: readonly {
+    readonly netns: string;
+    readonly first: number;
+    readonly questions: readonly string[] /* base64 */;
+    readonly order: readonly number[];
+  }[];
   readonly hostsFiles: readonly string[];
   readonly perSecond: number;
   readonly durationMs: number;
@@ -168,8 +173,14 @@ function read(bytes: Buffer, question: Buffer): Answer {
     const message = decodeMessage(bytes);
     const same = bytes.subarray(12, question.length).equals(question.subarray(12));
     const asked = question.readUInt16BE(question.length - 4);
-    const values = message.answers.map(({ data }) => (data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind));
-    return { code: bytes[3]! & 15, values, sound: same && (bytes[2]! & 0x80) !== 0 && message.answers.every(({ type }) => type === asked) };
+    const values = message.answers.map(({ data }) =>
+      data.kind === 'address' ? data.address : data.kind === 'name' ? data.name : data.kind,
+    );
+    return {
+      code: bytes[3]! & 15,
+      values,
+      sound: same && (bytes[2]! & 0x80) !== 0 && message.answers.every(({ type }) => type === asked),
+    };
   } catch {
     return { code: -1, values: [], sound: false };
   }
@@ -186,7 +197,7 @@ function readHosts(file: number): void {
     const fd = openSync(path, 'r');
     text = '';
     const piece = Buffer.alloc(61);
-    for (let bytes = 0; (bytes = readSync(fd, piece)) > 0; ) text += piece.toString('latin1', 0, bytes);
+    for (let bytes = 0; (bytes = readSync(fd, piece)) > 0;) text += piece.toString('latin1', 0, bytes);
     closeSync(fd);
   }
   let id = textIds.get(text);

@@ -50,7 +50,13 @@ export class Timeline {
   }
 
   /** An operation from `from` until its reply at `until`; `between` are states that it may pass through. */
-  change(after: string, from: number, until: number, state: ContainerState, between: readonly Value<ContainerState>[] = []): void {
+  change(
+    after: string,
+    from: number,
+    until: number,
+    state: ContainerState,
+    between: readonly Value<ContainerState>[] = [],
+  ): void {
     this.spans.at(-1)!.until = until;
     for (const value of between) this.spans.push({ from, until, value, after });
     this.spans.push({ from, until: Infinity, value: state, after });
@@ -121,27 +127,53 @@ export class Truth {
     const allowed = new Set(sure.flat().flatMap((held) => held ?? []));
     const known = doubtful > 0 || sure.some((values) => values.some((held) => held !== undefined));
     const unknown = sure.every((values) => values.some((held) => held === undefined));
-    const complete = sure.every((values) => values.some((held) => held === undefined || held.every((value) => answer.values.includes(value))));
+    const complete = sure.every((values) =>
+      values.some((held) => held === undefined || held.every((value) => answer.values.includes(value))),
+    );
     const unexplained = answer.values.filter((value) => !allowed.has(value)).length;
-    const rightCode = answer.code === 0 ? known || (question.alias === true && answer.values.length === 0) : answer.code === NXDOMAIN && !question.alias && unknown && answer.values.length === 0;
+    const rightCode =
+      answer.code === 0
+        ? known || (question.alias === true && answer.values.length === 0)
+        : answer.code === NXDOMAIN && !question.alias && unknown && answer.values.length === 0;
     if (rightCode && complete && unexplained <= doubtful) return unexplained === 0 ? 'right' : 'undecided';
-    if (question.kind === 'ptr' && answer.values.every((value) => allowed.has(value) || this.#inDoubt(value.split('.')[0]!, from, until))) return 'undecided';
-    const before = new Set(holders.flat().flatMap((span) => (span.value !== 'any' && span.until < from ? (span.value ?? []) : [])));
+    if (
+      question.kind === 'ptr' &&
+      answer.values.every((value) => allowed.has(value) || this.#inDoubt(value.split('.')[0]!, from, until))
+    )
+      return 'undecided';
+    const before = new Set(
+      holders.flat().flatMap((span) => (span.value !== 'any' && span.until < from ? (span.value ?? []) : [])),
+    );
     return answer.values.some((value) => !allowed.has(value) && before.has(value)) ? 'stale' : 'wrong';
   }
 
   #inDoubt(name: string, from: number, until: number): boolean {
-    return this.#timelines.some(({ doubts }) => doubts.some((doubt) => doubt.from <= until && doubt.until >= from && doubt.names.includes(name)));
+    return this.#timelines.some(({ doubts }) =>
+      doubts.some((doubt) => doubt.from <= until && doubt.until >= from && doubt.names.includes(name)),
+    );
   }
 
   /** Whether a name was certainly known on a network all the time: then nobody else may have been asked for it. */
   certainlyKnown(network: string, name: string, from: number, until: number): boolean {
-    return this.#holdersOf({ network, kind: 'a', name, asked: name }).some((spans) => during(spans, from, until).every((value) => value !== 'any' && value !== undefined));
+    return this.#holdersOf({ network, kind: 'a', name, asked: name }).some((spans) =>
+      during(spans, from, until).every((value) => value !== 'any' && value !== undefined),
+    );
   }
 
   /** A hosts file with the lines of links between what is always the same. `links`: alias and index of the source. */
-  judgeHosts(text: string, links: readonly { alias: string; source: number }[], frame: { head: string; tail: string }, from: number, until: number): Verdict | 'torn' {
-    if (!text.startsWith(frame.head) || !text.endsWith(frame.tail) || text.length < frame.head.length + frame.tail.length) return 'torn';
+  judgeHosts(
+    text: string,
+    links: readonly { alias: string; source: number }[],
+    frame: { head: string; tail: string },
+    from: number,
+    until: number,
+  ): Verdict | 'torn' {
+    if (
+      !text.startsWith(frame.head) ||
+      !text.endsWith(frame.tail) ||
+      text.length < frame.head.length + frame.tail.length
+    )
+      return 'torn';
     const body = text.slice(frame.head.length, text.length - frame.tail.length);
     if (body !== '' && !body.endsWith('\n')) return 'torn';
     const lines = body.split('\n').slice(0, -1);
@@ -181,9 +213,17 @@ export class Truth {
     if (known) return known;
     const holders: Span<Held>[][] = [];
     for (const timeline of this.#timelines) {
-      const doubted = (from: number): Value<Held> => (kind === 'ptr' || timeline.doubts.some((doubt) => doubt.from === from && doubt.names.includes(name)) ? 'any' : undefined);
-      const spans = timeline.spans.map(({ from, until, value }): Span<Held> => ({ from, until, value: value === 'any' ? doubted(from) : held(value.networks[network], kind, name, network) }));
-      if (spans.some(({ value }) => value !== undefined && (value !== 'any' || kind !== 'ptr'))) holders.push(merged(spans));
+      const doubted = (from: number): Value<Held> =>
+        kind === 'ptr' || timeline.doubts.some((doubt) => doubt.from === from && doubt.names.includes(name))
+          ? 'any'
+          : undefined;
+      const spans = timeline.spans.map(({ from, until, value }): Span<Held> => ({
+        from,
+        until,
+        value: value === 'any' ? doubted(from) : held(value.networks[network], kind, name, network),
+      }));
+      if (spans.some(({ value }) => value !== undefined && (value !== 'any' || kind !== 'ptr')))
+        holders.push(merged(spans));
     }
     this.#holders.set(key, holders);
     return holders;
@@ -192,7 +232,8 @@ export class Truth {
 
 function held(attachment: Attachment | undefined, kind: Question['kind'], name: string, network: string): Held {
   if (!attachment) return undefined;
-  if (kind === 'ptr') return attachment.a === name || attachment.aaaa === name ? [`${attachment.names[0]}.${network}`] : undefined;
+  if (kind === 'ptr')
+    return attachment.a === name || attachment.aaaa === name ? [`${attachment.names[0]}.${network}`] : undefined;
   if (!attachment.names.includes(name)) return undefined;
   const address = kind === 'a' ? attachment.a : attachment.aaaa;
   return address === '' ? [] : [address];
@@ -203,7 +244,8 @@ function merged(spans: readonly Span<Held>[]): Span<Held>[] {
   const result: Span<Held>[] = [];
   for (const span of spans) {
     const last = result.at(-1);
-    if (last && JSON.stringify(last.value) === JSON.stringify(span.value)) last.until = Math.max(last.until, span.until);
+    if (last && JSON.stringify(last.value) === JSON.stringify(span.value))
+      last.until = Math.max(last.until, span.until);
     else result.push({ ...span });
   }
   return result;

@@ -2,4 +2,6 @@
 import { createServer } from 'node:net';
 
 createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(7);
-createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'))).listen(80, () => process.stdout.write('ready\n'));
+createServer((socket) =>
+  socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n')),
+).listen(80, () => process.stdout.write('ready\n'));

@@ -6,7 +6,10 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^store\./, ['ENOSPC', 'EIO']],
   [/^program\./, ['EMFILE', 'ENOMEM']],
   [/^socket\./, ['EIO']],
-  [/^fs\.(handle\.)?(write|writeFile|appendFile|mkdir|rename|symlink|link|mkdtemp|truncate|sync|datasync|fsync|fdatasync|chmod|chown|copyFile)/, ['ENOSPC', 'EIO']],
+  [
+    /^fs\.(handle\.)?(write|writeFile|appendFile|mkdir|rename|symlink|link|mkdtemp|truncate|sync|datasync|fsync|fdatasync|chmod|chown|copyFile)/,
+    ['ENOSPC', 'EIO'],
+  ],
   [/^fs\.(open|opendir|readdir|readFile|stat|lstat|read|access|realpath|readlink|handle\.)/, ['EMFILE', 'EIO']],
   [/^fs\.(rm|unlink|rmdir)/, ['EBUSY', 'EIO']],
   [/^c\.(mount|umount2|syscall-(429|428|430|431|432|433|442))/, ['EBUSY', 'ENOMEM']],
@@ -20,7 +23,8 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
  * Closing gives the descriptor back whatever it says, the end of a reply has no error, and what ends a process of the engine's on purpose
  * is not asked to go on: a return from a foreign namespace that fails.
  */
-const NONE = /^(reply\.|c\.(close|epoll|poll|waitpid|signal|prctl|fcntl|flock|shutdown|read)|fs\.(close|handle\.close))/;
+const NONE =
+  /^(reply\.|c\.(close|epoll|poll|waitpid|signal|prctl|fcntl|flock|shutdown|read)|fs\.(close|handle\.close))/;
 
 /** Where a start looks whether an image or the index is whole: one that the disk does not give is not, and is set aside by name (damaged-state, damaged-index). */
 const LOOKS_FOR_DAMAGE = /<#damage\b|@readIndexFile\b/;

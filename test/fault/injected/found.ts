@@ -33,7 +33,11 @@ export const FOUND: readonly FoundFault[] = [
   // A container that ran lost its network.
   { operation: 'start of the daemon', door: 'c.send@RouteSocket.link<#joinBridge', errno: 'ENOMEM' },
   // It stayed down, although its policy says always.
-  { operation: 'start of the daemon after a container\'s end', door: 'fs.mkdir@Runtime.create<bringUp', errno: 'ENOSPC' },
+  {
+    operation: "start of the daemon after a container's end",
+    door: 'fs.mkdir@Runtime.create<bringUp',
+    errno: 'ENOSPC',
+  },
   // A repair before the row was taken back put its elements in, and they stayed.
   { operation: 'network connect', door: 'c.send@Firewall.change<change-elements', errno: 'ENOMEM' },
   // An archive was called invalid, in Node's words, because there was no descriptor.

@@ -42,7 +42,12 @@ export async function courseOf(stage: Stage, operation: Operation): Promise<Cour
   if (!done(reply)) throw new Error(`${operation.name}: ${reply.status} ${reply.body}`);
   await operation.settled?.(stage);
   const after = await settledState(stage);
-  const visits = existsSync(output) ? readFileSync(output, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Visit) : [];
+  const visits = existsSync(output)
+    ? readFileSync(output, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Visit)
+    : [];
   await operation.clean(stage);
   return { visits, before, after, between };
 }
@@ -50,7 +55,13 @@ export async function courseOf(stage: Stage, operation: Operation): Promise<Cour
 export type Outcome = 'refused' | 'done all the same';
 
 /** @throws what is wrong, as an Error that names it */
-export async function failAt(stage: Stage, operation: Operation, course: Course, visit: Visit, errno: string): Promise<Outcome> {
+export async function failAt(
+  stage: Stage,
+  operation: Operation,
+  course: Course,
+  visit: Visit,
+  errno: string,
+): Promise<Outcome> {
   const { engine } = stage;
   const logBefore = engine.log.length;
   await operation.prepare(stage);
@@ -65,7 +76,10 @@ export async function failAt(stage: Stage, operation: Operation, course: Course,
   await matches(stage, [course.after], 'after it was done');
   await operation.check?.(stage);
   await operation.clean(stage);
-  const surprise = engine.log.slice(logBefore).split('\n').find((line) => /unhandled|uncaught|TypeError|RangeError|ReferenceError|"level":60/.test(line));
+  const surprise = engine.log
+    .slice(logBefore)
+    .split('\n')
+    .find((line) => /unhandled|uncaught|TypeError|RangeError|ReferenceError|"level":60/.test(line));
   if (surprise !== undefined) throw new Error(`the log: ${surprise.slice(0, 800)}`);
   const complaints = await stage.bystanders.complaints();
   if (complaints.length > 0) throw new Error(`bystanders: ${complaints.join('; ')}`);
@@ -79,9 +93,11 @@ async function judgeRefusal(stage: Stage, operation: Operation, course: Course, 
   if (fault !== undefined) throw new Error(fault);
   if (message.trim() === '') throw new Error(`${reply.status} and not a word`);
   // A daemon that refused to start cannot be asked what there is: the next one shows it.
-  if (await stage.engine.answers()) await matches(stage, [course.before, ...course.between], `after it was refused (${reply.status} ${message})`);
+  if (await stage.engine.answers())
+    await matches(stage, [course.before, ...course.between], `after it was refused (${reply.status} ${message})`);
   const again = await operation.call(stage);
-  if (!done(again) && !operation.repeated.includes(again.status)) throw new Error(`then, without the fault: ${again.status} ${again.body}`);
+  if (!done(again) && !operation.repeated.includes(again.status))
+    throw new Error(`then, without the fault: ${again.status} ${again.body}`);
   await operation.settled?.(stage);
 }
 
@@ -121,7 +137,7 @@ async function matches(stage: Stage, allowed: readonly (readonly string[])[], wh
 
 export async function settledState(stage: Stage): Promise<string[]> {
   const end = Date.now() + SETTLES_MS;
-  for (let last = await stateOf(stage.engine, stage.api, stage.parent); ; ) {
+  for (let last = await stateOf(stage.engine, stage.api, stage.parent); ;) {
     await sleep(200);
     const now = await stateOf(stage.engine, stage.api, stage.parent);
     const difference = differenceOf(last, now);

@@ -28,7 +28,12 @@ export class Bystanders {
   readonly #talkers: readonly Talker[];
   packets = 0;
 
-  private constructor(api: Caller, pids: ReadonlyMap<string, number>, server: ChildProcess, talkers: readonly Talker[]) {
+  private constructor(
+    api: Caller,
+    pids: ReadonlyMap<string, number>,
+    server: ChildProcess,
+    talkers: readonly Talker[],
+  ) {
     this.#api = api;
     this.#pids = pids;
     this.#server = server;
@@ -38,15 +43,41 @@ export class Bystanders {
   static async start(engine: TestEngine): Promise<Bystanders> {
     engine.ok('network', 'create', '--subnet', '10.77.0.0/24', 'calm');
     engine.ok('run', '-d', '--name', 'calm-server', '--network', 'calm', '-p', '7007:7', 'busybox', 'sleep', '100000');
-    engine.ok('run', '-d', '--name', 'calm-client', '--network', 'calm', '--restart', 'always', 'busybox', 'sleep', '100000');
-    const pids = new Map(['calm-server', 'calm-client'].map((name) => [name, Number(engine.ok('inspect', '-f', '{{.State.Pid}}', name))]));
-    const inside = (name: string, ...args: string[]): ChildProcess => engine.host.spawn('nsenter', ['-t', String(pids.get(name)), '-n', 'node', TALK, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'calm-client',
+      '--network',
+      'calm',
+      '--restart',
+      'always',
+      'busybox',
+      'sleep',
+      '100000',
+    );
+    const pids = new Map(
+      ['calm-server', 'calm-client'].map((name) => [name, Number(engine.ok('inspect', '-f', '{{.State.Pid}}', name))]),
+    );
+    const inside = (name: string, ...args: string[]): ChildProcess =>
+      engine.host.spawn('nsenter', ['-t', String(pids.get(name)), '-n', 'node', TALK, ...args], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
     const server = inside('calm-server', 'server');
     await once(server.stdout!, 'data');
-    const talker = (what: string, process: ChildProcess, asksNames: boolean): Talker => ({ what, process, asksNames, lines: createInterface({ input: process.stdout! }) });
+    const talker = (what: string, process: ChildProcess, asksNames: boolean): Talker => ({
+      what,
+      process,
+      asksNames,
+      lines: createInterface({ input: process.stdout! }),
+    });
     return new Bystanders(new Caller(engine.socket), pids, server, [
       talker('between containers', inside('calm-client', 'client', '10.77.0.2', '7', 'calm-server'), true),
-      talker('through a published port', engine.host.spawn('node', [TALK, 'client', '127.0.0.1', '7007'], { stdio: ['pipe', 'pipe', 'inherit'] }), false),
+      talker(
+        'through a published port',
+        engine.host.spawn('node', [TALK, 'client', '127.0.0.1', '7007'], { stdio: ['pipe', 'pipe', 'inherit'] }),
+        false,
+      ),
     ]);
   }
 
@@ -54,7 +85,10 @@ export class Bystanders {
   async complaints(): Promise<string[]> {
     const complaints: string[] = [];
     for (const [name, pid] of this.#pids) {
-      const { State, RestartCount } = (await this.#api.json('GET', `/containers/${name}/json`)) as { State: { Status: string; Pid: number }; RestartCount: number };
+      const { State, RestartCount } = (await this.#api.json('GET', `/containers/${name}/json`)) as {
+        State: { Status: string; Pid: number };
+        RestartCount: number;
+      };
       const now = `${State.Status} ${State.Pid} ${RestartCount}`;
       if (now !== `running ${pid} 0`) complaints.push(`${name} was "running ${pid} 0" and is "${now}"`);
     }
@@ -64,7 +98,8 @@ export class Bystanders {
       const { wrong, echoed, answered } = JSON.parse(line) as Report;
       this.packets += echoed + answered;
       complaints.push(...wrong.map((text) => `${what}: ${text}`));
-      if (echoed === 0 || (asksNames && answered === 0)) complaints.push(`${what}: ${echoed} numbers came back, ${answered} answers`);
+      if (echoed === 0 || (asksNames && answered === 0))
+        complaints.push(`${what}: ${echoed} numbers came back, ${answered} answers`);
     }
     return complaints;
   }

@@ -16,17 +16,29 @@ export class Caller {
   }
 
   call(method: string, path: string, body?: object | Buffer): Promise<Reply> {
-    const bytes = body === undefined ? Buffer.alloc(0) : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    const headers = body === undefined ? {} : { 'Content-Type': Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json', 'Content-Length': bytes.length };
+    const bytes =
+      body === undefined ? Buffer.alloc(0) : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+    const headers =
+      body === undefined
+        ? {}
+        : {
+            'Content-Type': Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json',
+            'Content-Length': bytes.length,
+          };
     return new Promise((resolve) => {
       let answer = '';
       const cut = (): void => resolve({ status: 0, body: answer });
-      const call = request({ socketPath: this.#socketPath, agent: this.#agent, method, path: `/v1.47${path}`, headers }, (response) => {
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (answer += chunk));
-        response.on('error', cut);
-        response.on('end', () => resolve({ status: response.complete ? (response.statusCode ?? 0) : 0, body: answer }));
-      });
+      const call = request(
+        { socketPath: this.#socketPath, agent: this.#agent, method, path: `/v1.47${path}`, headers },
+        (response) => {
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => (answer += chunk));
+          response.on('error', cut);
+          response.on('end', () =>
+            resolve({ status: response.complete ? (response.statusCode ?? 0) : 0, body: answer }),
+          );
+        },
+      );
       call.on('error', cut);
       call.end(bytes);
     });

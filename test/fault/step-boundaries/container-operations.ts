@@ -8,12 +8,23 @@ const FOREVER = "trap 'exit 7' TERM; httpd -p 80 -h /www; while :; do sleep 0.05
 
 /** On a network, with a published port, a named and an anonymous volume. */
 const web = (more: object = {}): object => ({
-  Image: 'nginx', Cmd: ['sh', '-c', FOREVER], Volumes: { '/anonymous': {} },
-  HostConfig: { NetworkMode: 'net', PortBindings: { '80/tcp': [{ HostPort: '8080' }] }, Binds: ['data:/data'], ...more },
+  Image: 'nginx',
+  Cmd: ['sh', '-c', FOREVER],
+  Volumes: { '/anonymous': {} },
+  HostConfig: {
+    NetworkMode: 'net',
+    PortBindings: { '80/tcp': [{ HostPort: '8080' }] },
+    Binds: ['data:/data'],
+    ...more,
+  },
 });
 
 export async function created({ api }: World, more: object = {}): Promise<void> {
-  await api.ok('POST', '/networks/create', { Name: 'net', EnableIPv6: true, IPAM: { Config: [{ Subnet: '10.60.0.0/24' }, { Subnet: 'fd60::/64' }] } });
+  await api.ok('POST', '/networks/create', {
+    Name: 'net',
+    EnableIPv6: true,
+    IPAM: { Config: [{ Subnet: '10.60.0.0/24' }, { Subnet: 'fd60::/64' }] },
+  });
   await api.ok('POST', '/containers/create?name=web', web(more));
 }
 
@@ -29,7 +40,22 @@ export async function cleared({ api }: World): Promise<void> {
 }
 
 export function answers({ engine }: World, port = 8080): void {
-  assert.match(engine.host.run('curl', '-s', '--retry', '20', '--retry-delay', '0', '--retry-all-errors', '--max-time', '5', `http://127.0.0.1:${port}/`).out, /Welcome/, `port ${port} answers`);
+  assert.match(
+    engine.host.run(
+      'curl',
+      '-s',
+      '--retry',
+      '20',
+      '--retry-delay',
+      '0',
+      '--retry-all-errors',
+      '--max-time',
+      '5',
+      `http://127.0.0.1:${port}/`,
+    ).out,
+    /Welcome/,
+    `port ${port} answers`,
+  );
 }
 
 /**
@@ -45,13 +71,18 @@ async function nextDaemon({ engine }: World, meanwhile: () => void = () => {}): 
     return { status: 200, body: '' };
   } catch (error) {
     const message = /^causeway: (.*)\n$/m.exec(engine.log.slice(said))?.[1];
-    return message !== undefined && (await engine.died(5_000)) ? { status: 503, body: JSON.stringify({ message }) } : { status: 0, body: (error as Error).message };
+    return message !== undefined && (await engine.died(5_000))
+      ? { status: 503, body: JSON.stringify({ message }) }
+      : { status: 0, body: (error as Error).message };
   }
 }
 
-const pidOf = async ({ api }: World): Promise<number> => ((await api.json('GET', '/containers/web/json')) as { State: { Pid: number } }).State.Pid;
-const statusOf = async ({ api }: World): Promise<string> => ((await api.json('GET', '/containers/web/json')) as { State: { Status: string } }).State.Status;
-const exited = (world: World): Promise<void> => until('web has ended', async () => (await statusOf(world)) === 'exited');
+const pidOf = async ({ api }: World): Promise<number> =>
+  ((await api.json('GET', '/containers/web/json')) as { State: { Pid: number } }).State.Pid;
+const statusOf = async ({ api }: World): Promise<string> =>
+  ((await api.json('GET', '/containers/web/json')) as { State: { Status: string } }).State.Status;
+const exited = (world: World): Promise<void> =>
+  until('web has ended', async () => (await statusOf(world)) === 'exited');
 
 export const CONTAINER_OPERATIONS: readonly Operation[] = [
   {
@@ -71,10 +102,12 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     call: ({ api }) => api.call('POST', '/containers/web/start'),
     repeated: [304],
     // Stored as running before it runs, so that none runs unknown: cut off in between it has ended.
-    between: [async (world) => {
-      await world.api.ok('POST', '/containers/web/start');
-      await world.api.ok('POST', '/containers/web/stop?t=0');
-    }],
+    between: [
+      async (world) => {
+        await world.api.ok('POST', '/containers/web/start');
+        await world.api.ok('POST', '/containers/web/stop?t=0');
+      },
+    ],
     check: answers,
     clean: cleared,
   },
@@ -115,9 +148,11 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     name: 'end of a container with --rm',
     prepare: (world) => running(world, { AutoRemove: true }),
     call: ({ api }) => api.call('POST', '/containers/web/kill?signal=TERM'),
-    settled: ({ api }) => until('web is gone', async () => (await api.call('GET', '/containers/web/json')).status === 404),
+    settled: ({ api }) =>
+      until('web is gone', async () => (await api.call('GET', '/containers/web/json')).status === 404),
     repeated: [404],
-    check: ({ api }) => until('web is gone', async () => (await api.call('GET', '/containers/web/json')).status === 404),
+    check: ({ api }) =>
+      until('web is gone', async () => (await api.call('GET', '/containers/web/json')).status === 404),
     clean: cleared,
   },
   {
@@ -136,25 +171,39 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     clean: cleared,
   },
   {
-    name: 'rename of a link\'s source',
+    name: "rename of a link's source",
     prepare: async ({ api }) => {
       await api.ok('POST', '/containers/create?name=source', { Image: 'busybox', Cmd: ['sleep', '1000'] });
       await api.ok('POST', '/containers/source/start');
-      await api.ok('POST', '/containers/create?name=web', { Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { Links: ['source:base'] } });
+      await api.ok('POST', '/containers/create?name=web', {
+        Image: 'busybox',
+        Cmd: ['sleep', '1000'],
+        HostConfig: { Links: ['source:base'] },
+      });
       await api.ok('POST', '/containers/web/start');
     },
     call: ({ api }) => api.call('POST', '/containers/source/rename?name=renamed'),
     repeated: [404],
     // A file that could not be written just then is written a moment later.
-    check: ({ engine }) => until('the hosts file follows', () => /\sbase [0-9a-f]{12} renamed\n/.test(engine.ok('exec', 'web', 'cat', '/etc/hosts')), 30_000),
+    check: ({ engine }) =>
+      until(
+        'the hosts file follows',
+        () => /\sbase [0-9a-f]{12} renamed\n/.test(engine.ok('exec', 'web', 'cat', '/etc/hosts')),
+        30_000,
+      ),
     clean: cleared,
   },
   {
     name: 'exec',
     prepare: running,
     call: async ({ api }) => {
-      const exec = await api.call('POST', '/containers/web/exec', { Cmd: ['sh', '-c', 'sleep 0.1; echo done'], AttachStdout: true });
-      return exec.status === 201 ? api.call('POST', `/exec/${(JSON.parse(exec.body) as { Id: string }).Id}/start`, { Detach: false, Tty: false }) : exec;
+      const exec = await api.call('POST', '/containers/web/exec', {
+        Cmd: ['sh', '-c', 'sleep 0.1; echo done'],
+        AttachStdout: true,
+      });
+      return exec.status === 201
+        ? api.call('POST', `/exec/${(JSON.parse(exec.body) as { Id: string }).Id}/start`, { Detach: false, Tty: false })
+        : exec;
     },
     repeated: [],
     check: ({ engine }) => assert.equal(engine.ok('exec', 'web', 'echo', 'here'), 'here'),
@@ -187,7 +236,7 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     clean: cleared,
   },
   {
-    name: 'start of the daemon after a container\'s end',
+    name: "start of the daemon after a container's end",
     prepare: (world) => running(world, { RestartPolicy: { Name: 'always' } }),
     call: async (world) => {
       // Where the start before was refused nobody can be asked, and it has ended.

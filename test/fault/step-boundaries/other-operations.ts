@@ -4,7 +4,11 @@ import { answers, cleared, created, running } from './container-operations.ts';
 import type { Reply } from './caller.ts';
 import type { Operation, World } from './operation.ts';
 
-const NET2 = { Name: 'net2', EnableIPv6: true, IPAM: { Config: [{ Subnet: '10.61.0.0/24' }, { Subnet: 'fd61::/64' }] } };
+const NET2 = {
+  Name: 'net2',
+  EnableIPv6: true,
+  IPAM: { Config: [{ Subnet: '10.61.0.0/24' }, { Subnet: 'fd61::/64' }] },
+};
 const withNet2 = async (world: World): Promise<void> => {
   await running(world);
   await world.api.ok('POST', '/networks/create', NET2);
@@ -17,7 +21,8 @@ const NETWORK_OPERATIONS: readonly Operation[] = [
     prepare: async () => {},
     call: ({ api }) => api.call('POST', '/networks/create', NET2),
     repeated: [409],
-    check: ({ engine }) => assert.match(engine.ok('run', '--rm', '--network', 'net2', 'busybox', 'ip', 'address'), /10\.61\.0\.2/),
+    check: ({ engine }) =>
+      assert.match(engine.ok('run', '--rm', '--network', 'net2', 'busybox', 'ip', 'address'), /10\.61\.0\.2/),
     clean: cleared,
   },
   {
@@ -88,16 +93,21 @@ async function streamed(reply: Promise<Reply>): Promise<Reply> {
   return { status: status === 200 && body.includes('"errorDetail"') ? 500 : status, body };
 }
 
-const runs = (image: string) => ({ engine }: World) => assert.equal(engine.ok('run', '--rm', image, '/bin/sh', '-c', 'echo works'), 'works');
+const runs =
+  (image: string) =>
+  ({ engine }: World) =>
+    assert.equal(engine.ok('run', '--rm', image, '/bin/sh', '-c', 'echo works'), 'works');
 
 const IMAGE_OPERATIONS: readonly Operation[] = [
   {
     name: 'pull',
     prepare: async () => {},
-    call: ({ api, registryImage }) => streamed(api.call('POST', `/images/create?fromImage=${encodeURIComponent(registryImage.slice(0, -2))}&tag=1`)),
+    call: ({ api, registryImage }) =>
+      streamed(api.call('POST', `/images/create?fromImage=${encodeURIComponent(registryImage.slice(0, -2))}&tag=1`)),
     repeated: [],
     check: (world) => runs(world.registryImage)(world),
-    clean: async ({ api, registryImage }) => void (await api.call('DELETE', `/images/${encodeURIComponent(registryImage)}?force=1`)),
+    clean: async ({ api, registryImage }) =>
+      void (await api.call('DELETE', `/images/${encodeURIComponent(registryImage)}?force=1`)),
   },
   {
     name: 'load',
@@ -113,7 +123,8 @@ const IMAGE_OPERATIONS: readonly Operation[] = [
     call: ({ api, tar }) => streamed(api.call('POST', '/images/create?fromSrc=-&repo=imported', tar)),
     beforeRepeat: ({ api }) => api.quietly('DELETE', '/images/imported'),
     repeated: [],
-    check: async ({ api }) => void (await api.ok('POST', '/containers/create?name=web', { Image: 'imported', Cmd: ['x'] })),
+    check: async ({ api }) =>
+      void (await api.ok('POST', '/containers/create?name=web', { Image: 'imported', Cmd: ['x'] })),
     clean: async (world) => {
       await cleared(world);
       await world.api.call('DELETE', '/images/imported?force=1');
@@ -143,4 +154,8 @@ const IMAGE_OPERATIONS: readonly Operation[] = [
   },
 ];
 
-export const OTHER_OPERATIONS: readonly Operation[] = [...NETWORK_OPERATIONS, ...VOLUME_OPERATIONS, ...IMAGE_OPERATIONS];
+export const OTHER_OPERATIONS: readonly Operation[] = [
+  ...NETWORK_OPERATIONS,
+  ...VOLUME_OPERATIONS,
+  ...IMAGE_OPERATIONS,
+];

@@ -37,17 +37,32 @@ export async function boundariesOf(stage: Stage, operation: Operation, empty: re
   await sleep(150); // what is done after the reply is listed as well; what comes later still is found by the visits that are not reached
   stage.engine.order(undefined);
   const after = await settledState(stage);
-  const visits = existsSync(output) ? readFileSync(output, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Visit) : [];
+  const visits = existsSync(output)
+    ? readFileSync(output, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Visit)
+    : [];
   await operation.check?.(stage);
   await cleanUp(stage, operation, empty);
   // Replies of the questions that `settled` asks are none of the operation's.
-  return { before, after, between, visits: visits.filter((visit) => visit.acts && !(visit.name.startsWith('reply.') && visit.n > 1)) };
+  return {
+    before,
+    after,
+    between,
+    visits: visits.filter((visit) => visit.acts && !(visit.name.startsWith('reply.') && visit.n > 1)),
+  };
 }
 
 export type Outcome = 'struck' | 'not reached';
 
 /** @throws what is wrong, as an Error that names it */
-export async function strikeAt(stage: Stage, operation: Operation, { before, after, between }: Boundaries, visit: Visit): Promise<Outcome> {
+export async function strikeAt(
+  stage: Stage,
+  operation: Operation,
+  { before, after, between }: Boundaries,
+  visit: Visit,
+): Promise<Outcome> {
   const { engine } = stage;
   await operation.prepare(stage);
   engine.order({ mode: 'kill', name: visit.name, n: visit.n });
@@ -67,7 +82,8 @@ export async function strikeAt(stage: Stage, operation: Operation, { before, aft
   await operation.beforeRepeat?.(stage);
   const again = await operation.call(stage);
   const succeeded = again.status >= 200 && again.status < 300;
-  if (!succeeded && !operation.repeated.includes(again.status)) throw new Error(`repeated: ${again.status} ${again.body}`);
+  if (!succeeded && !operation.repeated.includes(again.status))
+    throw new Error(`repeated: ${again.status} ${again.body}`);
   await operation.settled?.(stage);
   await matches(stage, [after], 'after it was repeated');
   await operation.check?.(stage);
@@ -98,7 +114,7 @@ async function matches(stage: Stage, allowed: readonly (readonly string[])[], wh
 }
 
 async function settledState(stage: Stage): Promise<string[]> {
-  for (let last = await stateOf(stage.engine, stage.api, stage.parent); ; ) {
+  for (let last = await stateOf(stage.engine, stage.api, stage.parent); ;) {
     await sleep(200);
     const now = await stateOf(stage.engine, stage.api, stage.parent);
     if (differenceOf(last, now) === '') return now;

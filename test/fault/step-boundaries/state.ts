@@ -26,23 +26,37 @@ export async function stateOf(engine: TestEngine, api: Caller, parent: string): 
   const lines = [
     ...traces(engine, parent).lines,
     ...imageFiles(join(engine.dataRoot, 'image')),
-    ...containers.map((container) => `api container ${container.Names.join(' ')} ${container.State} ${JSON.stringify(container.Ports)} ${Object.entries(container.NetworkSettings.Networks).map(([name, { IPAddress }]) => `${name}=${IPAddress}`).join(' ')}`),
+    ...containers.map(
+      (container) =>
+        `api container ${container.Names.join(' ')} ${container.State} ${JSON.stringify(container.Ports)} ${Object.entries(
+          container.NetworkSettings.Networks,
+        )
+          .map(([name, { IPAddress }]) => `${name}=${IPAddress}`)
+          .join(' ')}`,
+    ),
     ...networks.map(({ Name }) => `api network ${Name}`),
     ...(volumes.Volumes ?? []).map(({ Name }) => `api volume ${Name}`),
     ...images.map(({ RepoTags }) => `api image ${(RepoTags ?? []).join(' ')}`),
   ];
-  return lines.filter((line) => !OF_A_CONTAINER_ONCE_STARTED.test(line)).map((line) => plain(line.replaceAll(parent, '/PARENT').replaceAll(engine.dir, 'DIR'), names)).sort();
+  return lines
+    .filter((line) => !OF_A_CONTAINER_ONCE_STARTED.test(line))
+    .map((line) => plain(line.replaceAll(parent, '/PARENT').replaceAll(engine.dir, 'DIR'), names))
+    .sort();
 }
 
 /** What a container has from its first start on until it is removed, running or not. */
-const OF_A_CONTAINER_ONCE_STARTED = /\/containers\/[0-9a-f]{64}\/(hosts|hostname|resolv\.conf|\w+\.log)(\.rendered)?$|\/bundles\/[0-9a-f]{64}\/exec$/;
+const OF_A_CONTAINER_ONCE_STARTED =
+  /\/containers\/[0-9a-f]{64}\/(hosts|hostname|resolv\.conf|\w+\.log)(\.rendered)?$|\/bundles\/[0-9a-f]{64}\/exec$/;
 
 /** The store of images as deep as its own files go. */
 function imageFiles(root: string): string[] {
   const below = (path: string, depth: number): string[] => {
     const full = join(root, path);
     if (depth === 0 || !existsSync(full)) return [];
-    return readdirSync(full, { withFileTypes: true }).flatMap((entry) => [`image ${join(path, entry.name)}`, ...(entry.isDirectory() && entry.name !== 'diff' ? below(join(path, entry.name), depth - 1) : [])]);
+    return readdirSync(full, { withFileTypes: true }).flatMap((entry) => [
+      `image ${join(path, entry.name)}`,
+      ...(entry.isDirectory() && entry.name !== 'diff' ? below(join(path, entry.name), depth - 1) : []),
+    ]);
   };
   return ['blobs', 'layers', 'ingest', 'unpack', 'init'].flatMap((name) => below(name, 2));
 }
@@ -61,5 +75,8 @@ export function differenceOf(before: readonly string[], after: readonly string[]
   const count = new Map<string, number>();
   for (const line of after) count.set(line, (count.get(line) ?? 0) + 1);
   for (const line of before) count.set(line, (count.get(line) ?? 0) - 1);
-  return [...count].filter(([, times]) => times !== 0).map(([line, times]) => `${times > 0 ? '+' : '-'} ${line}`).join('\n');
+  return [...count]
+    .filter(([, times]) => times !== 0)
+    .map(([line, times]) => `${times > 0 ? '+' : '-'} ${line}`)
+    .join('\n');
 }

@@ -20,7 +20,8 @@ if (role === 'server') {
   let next = 0;
   let rest = Buffer.alloc(0);
   const stream = connect({ host, port: Number(port) });
-  for (const event of ['error', 'close']) stream.on(event, (error) => wrong.push(`stream: ${event} ${error?.code ?? ''}`));
+  for (const event of ['error', 'close'])
+    stream.on(event, (error) => wrong.push(`stream: ${event} ${error?.code ?? ''}`));
   stream.on('data', (data) => {
     rest = Buffer.concat([rest, data]);
     for (; rest.length >= 4; rest = rest.subarray(4)) {
@@ -53,19 +54,25 @@ if (role === 'server') {
       id = (id + 1) & 0xffff;
       asked.set(id, Date.now());
       const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
-      socket.send(Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]), 53, '127.0.0.11');
+      socket.send(
+        Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]),
+        53,
+        '127.0.0.11',
+      );
     }, 50);
   }
 
-  createInterface({ input: process.stdin }).on('line', () => {
-    const now = Date.now();
-    if (sent.length > 0 && now - sent[0] > late) wrong.push(`stream: a number is on its way for ${now - sent[0]} ms`);
-    for (const [id, at] of asked) {
-      if (now - at <= late) continue;
-      wrong.push(`names: no answer for ${now - at} ms`);
-      asked.delete(id);
-    }
-    process.stdout.write(`${JSON.stringify({ wrong: wrong.splice(0), echoed, answered })}\n`);
-    echoed = answered = 0;
-  }).on('close', () => process.exit(0));
+  createInterface({ input: process.stdin })
+    .on('line', () => {
+      const now = Date.now();
+      if (sent.length > 0 && now - sent[0] > late) wrong.push(`stream: a number is on its way for ${now - sent[0]} ms`);
+      for (const [id, at] of asked) {
+        if (now - at <= late) continue;
+        wrong.push(`names: no answer for ${now - at} ms`);
+        asked.delete(id);
+      }
+      process.stdout.write(`${JSON.stringify({ wrong: wrong.splice(0), echoed, answered })}\n`);
+      echoed = answered = 0;
+    })
+    .on('close', () => process.exit(0));
 }

@@ -51,7 +51,15 @@ function tarOf(engine: TestEngine): Buffer {
 
 /** Two layers, of which the engine has neither afterwards. */
 function grown(engine: TestEngine, name: string): void {
-  engine.ok('run', '--name', 'grows', 'busybox', 'sh', '-c', `head -c 300000 /dev/urandom > /noise; echo ${name} > /name`);
+  engine.ok(
+    'run',
+    '--name',
+    'grows',
+    'busybox',
+    'sh',
+    '-c',
+    `head -c 300000 /dev/urandom > /noise; echo ${name} > /name`,
+  );
   engine.ok('commit', 'grows', name);
   engine.ok('rm', 'grows');
 }
@@ -65,7 +73,10 @@ function archiveOf(engine: TestEngine): Buffer {
 
 async function startRegistry(engine: TestEngine, closers: (() => Promise<void>)[]): Promise<string> {
   const config = join(engine.dir, 'registry.yml');
-  writeFileSync(config, `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${join(engine.dir, 'registry')}\nhttp:\n  addr: 127.0.0.1:5000\n`);
+  writeFileSync(
+    config,
+    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${join(engine.dir, 'registry')}\nhttp:\n  addr: 127.0.0.1:5000\n`,
+  );
   const registry = engine.host.spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
   closers.push(async () => {
     registry.kill('SIGKILL');

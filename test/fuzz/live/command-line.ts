@@ -12,20 +12,34 @@ import type { LiveTarget } from './live-target.ts';
 const flags = PURE_TARGETS.find(({ name }) => name === 'run and create')!;
 /** These start or change something on this machine by themselves. */
 const LEFT_OUT = new Set(['daemon', 'doctor', 'login', 'logout', 'cp', 'save', 'export']);
-const calls = [...entries.map(({ name }) => [name]), ...groups.flatMap((group) => group.entries.map(({ name }) => [group.name, name]))].filter((words) => !words.some((word) => LEFT_OUT.has(word)));
+const calls = [
+  ...entries.map(({ name }) => [name]),
+  ...groups.flatMap((group) => group.entries.map(({ name }) => [group.name, name])),
+].filter((words) => !words.some((word) => LEFT_OUT.has(word)));
 
 export const commandTarget: LiveTarget = {
   name: 'engine: command lines',
   parallel: 2,
   make(random) {
-    const argv = (flags.make(random) as { json: string[] }).json.map((word) => word.replaceAll('\0', '').slice(0, 2000)).filter((word) => !/^--?(H|host|config|cidfile)/.test(word));
-    return { json: [...(random.once(8) ? [hostileText(random).replaceAll('\0', '').slice(0, 500)] : random.pick(calls)), ...argv] };
+    const argv = (flags.make(random) as { json: string[] }).json
+      .map((word) => word.replaceAll('\0', '').slice(0, 2000))
+      .filter((word) => !/^--?(H|host|config|cidfile)/.test(word));
+    return {
+      json: [
+        ...(random.once(8) ? [hostileText(random).replaceAll('\0', '').slice(0, 500)] : random.pick(calls)),
+        ...argv,
+      ],
+    };
   },
   // Nobody listens: whatever it parses, it changes nothing.
   send: (input: Input) =>
     new Promise((resolve) => {
       const argv = (input as { json: string[] }).json;
-      const child = spawn(join(PROJECT, 'bin/causeway'), argv, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...testEnvironment(), CAUSEWAY_HOST: 'unix:///nonexistent/api.sock', HOME: '/nonexistent' }, timeout: 60_000 });
+      const child = spawn(join(PROJECT, 'bin/causeway'), argv, {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...testEnvironment(), CAUSEWAY_HOST: 'unix:///nonexistent/api.sock', HOME: '/nonexistent' },
+        timeout: 60_000,
+      });
       let text = '';
       child.stderr.on('data', (chunk: Buffer) => {
         if (text.length < 100_000) text += chunk.toString();

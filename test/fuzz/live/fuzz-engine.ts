@@ -11,7 +11,14 @@ import { complaints, descriptors, destroyWorld, makeWorld, type World } from './
 import { PingSampler, tooLong } from '../../harness/ping-sampler.ts';
 import { sleep } from '../../harness/test-engine.ts';
 
-export const LIVE_TARGETS: readonly LiveTarget[] = [routeTarget, rawTarget, streamTarget, uploadTarget, resolverTarget, commandTarget];
+export const LIVE_TARGETS: readonly LiveTarget[] = [
+  routeTarget,
+  rawTarget,
+  streamTarget,
+  uploadTarget,
+  resolverTarget,
+  commandTarget,
+];
 
 export interface LiveBudget {
   readonly seed: number;
@@ -41,7 +48,7 @@ export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) 
     const pid = world.engine.pid;
     const randoms = new Map(targets.map((target, index) => [target, new Random(budget.seed + index)]));
     const before = await settledDescriptors(pid);
-    for (const end = Date.now() + budget.seconds * 1000; Date.now() < end; ) {
+    for (const end = Date.now() + budget.seconds * 1000; Date.now() < end;) {
       for (const target of targets) {
         if (Date.now() >= end) break;
         const inputs = await round(target, randoms.get(target)!, world, end, counts, report);
@@ -66,7 +73,14 @@ export async function fuzzEngine(budget: LiveBudget, report: (finding: Finding) 
   return { counts, longestSilenceMs };
 }
 
-async function round(target: LiveTarget, random: Random, world: World, end: number, counts: Map<string, number>, report: (finding: Finding) => void): Promise<readonly Input[]> {
+async function round(
+  target: LiveTarget,
+  random: Random,
+  world: World,
+  end: number,
+  counts: Map<string, number>,
+  report: (finding: Finding) => void,
+): Promise<readonly Input[]> {
   const sent: Input[] = [];
   const size = 'batch' in target ? 1 : ROUND;
   const worth = 'batch' in target ? Number(target.batch) : 1;
@@ -100,7 +114,9 @@ async function leftOpen(pid: number, before: ReadonlyMap<string, number>): Promi
   let more: string[] = [];
   for (let left = 40; left > 0; left--) {
     // A few more are no leak: files and sockets that are kept for the next time.
-    more = [...descriptors(pid)].filter(([what, count]) => count > (before.get(what) ?? 0) + 8).map(([what, count]) => `${count - (before.get(what) ?? 0)} more: ${what}`);
+    more = [...descriptors(pid)]
+      .filter(([what, count]) => count > (before.get(what) ?? 0) + 8)
+      .map(([what, count]) => `${count - (before.get(what) ?? 0)} more: ${what}`);
     if (more.length === 0) return '';
     await sleep(250);
   }

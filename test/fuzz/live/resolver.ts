@@ -26,10 +26,18 @@ export const resolverTarget: LiveTarget & { readonly batch: number } = {
   name: 'engine: packets to the resolver',
   parallel: 1,
   batch: BATCH,
-  make: (random) => ({ json: Array.from({ length: BATCH }, () => (packets.make(random) as Buffer).subarray(0, 9000).toString('base64')) }),
+  make: (random) => ({
+    json: Array.from({ length: BATCH }, () => (packets.make(random) as Buffer).subarray(0, 9000).toString('base64')),
+  }),
   async send(input: Input, world: World) {
     const pid = world.engine.ok('inspect', '-f', '{{.State.Pid}}', world.bystander.id); // the one that no other input ends
-    const ran = spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, '-e', SENDER], { input: (input as { json: string[] }).json.join('\n'), encoding: 'utf8', timeout: 120_000 });
-    return ran.stdout === 'answered' ? undefined : `the resolver does not answer any more: ${ran.stdout} ${ran.stderr.slice(0, 500)}`;
+    const ran = spawnSync('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, '-e', SENDER], {
+      input: (input as { json: string[] }).json.join('\n'),
+      encoding: 'utf8',
+      timeout: 120_000,
+    });
+    return ran.stdout === 'answered'
+      ? undefined
+      : `the resolver does not answer any more: ${ran.stdout} ${ran.stderr.slice(0, 500)}`;
   },
 };

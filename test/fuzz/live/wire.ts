@@ -19,7 +19,28 @@ const REQUESTS = [
   'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
   '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
 ];
-const WORDS = ['\r\n', '\n', '\0', 'Content-Length: -1\r\n', 'Content-Length: 99999999999999999999\r\n', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: gzip, chunked\r\n', 'ffffffff\r\n', '0\r\n\r\n', '%00', '%', '/../', 'HTTP/9.9', 'GET ', ' ', '\t', ':', `X: ${'y'.repeat(9000)}\r\n`, 'Upgrade: tcp\r\n', 'Expect: 100-continue\r\n'];
+const WORDS = [
+  '\r\n',
+  '\n',
+  '\0',
+  'Content-Length: -1\r\n',
+  'Content-Length: 99999999999999999999\r\n',
+  'Transfer-Encoding: chunked\r\n',
+  'Transfer-Encoding: gzip, chunked\r\n',
+  'ffffffff\r\n',
+  '0\r\n\r\n',
+  '%00',
+  '%',
+  '/../',
+  'HTTP/9.9',
+  'GET ',
+  ' ',
+  '\t',
+  ':',
+  `X: ${'y'.repeat(9000)}\r\n`,
+  'Upgrade: tcp\r\n',
+  'Expect: 100-continue\r\n',
+];
 
 interface Dialogue {
   readonly pieces: readonly string[]; // latin1
@@ -29,7 +50,7 @@ interface Dialogue {
 
 function dialogue(random: Random, text: string): Dialogue {
   const pieces: string[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const size = random.once(3) ? 1 + random.below(7) : text.length;
     pieces.push(text.slice(at, at + size));
     at += size;
@@ -75,18 +96,25 @@ export const rawTarget: LiveTarget = {
   send,
 };
 
-const ATTACH = ['attach?stream=1&stdin=1&stdout=1&stderr=1&logs=1', 'attach?stream=1&stdin=1&detachKeys=ctrl-a', 'attach?logs=1&stdout=1'];
+const ATTACH = [
+  'attach?stream=1&stdin=1&stdout=1&stderr=1&logs=1',
+  'attach?stream=1&stdin=1&detachKeys=ctrl-a',
+  'attach?logs=1&stdout=1',
+];
 
 export const streamTarget: LiveTarget = {
   name: 'engine: hijacked streams',
   parallel: 6,
   make(random, world) {
     const head = 'HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
-    const noise = random.list(10, () => random.bytes(random.length(3000)).toString('latin1')).join('\x01\0\0\0\0\0\0\x05');
+    const noise = random
+      .list(10, () => random.bytes(random.length(3000)).toString('latin1'))
+      .join('\x01\0\0\0\0\0\0\x05');
     const exec = world.names.execs.at(-1);
-    const start = exec !== undefined && random.once(2)
-      ? `POST /exec/${exec}/start ${head}Content-Type: application/json\r\nContent-Length: 27\r\n\r\n{"Detach":false,"Tty":true}`
-      : `POST /containers/${random.pick(world.names.containers)}/${random.pick(ATTACH)} ${head}\r\n`;
+    const start =
+      exec !== undefined && random.once(2)
+        ? `POST /exec/${exec}/start ${head}Content-Type: application/json\r\nContent-Length: 27\r\n\r\n{"Detach":false,"Tty":true}`
+        : `POST /containers/${random.pick(world.names.containers)}/${random.pick(ATTACH)} ${head}\r\n`;
     return { json: dialogue(random, start + noise) };
   },
   send,

@@ -35,7 +35,23 @@ export async function makeWorld(): Promise<World> {
 function populate(engine: TestEngine): Pick<World, 'names' | 'words' | 'bystander'> {
   const bystander = startBystander(engine);
   engine.ok('network', 'create', '--subnet', '10.78.0.0/24', 'net');
-  const busy = engine.ok('run', '-di', '--init', '--name', 'busy', '--network', 'net', '-v', 'vol:/v', '-p', '8081:80', 'busybox', 'sh', '-c', 'echo out; echo err >&2; exec sleep 1000000');
+  const busy = engine.ok(
+    'run',
+    '-di',
+    '--init',
+    '--name',
+    'busy',
+    '--network',
+    'net',
+    '-v',
+    'vol:/v',
+    '-p',
+    '8081:80',
+    'busybox',
+    'sh',
+    '-c',
+    'echo out; echo err >&2; exec sleep 1000000',
+  );
   const idle = engine.ok('create', '--name', 'idle', '-it', 'busybox', 'sh');
   const ended = engine.ok('run', '-d', '--name', 'ended', 'busybox', 'false');
   const net = engine.ok('network', 'inspect', '-f', '{{.Id}}', 'net');
@@ -51,14 +67,34 @@ function populate(engine: TestEngine): Pick<World, 'names' | 'words' | 'bystande
   const byField = Object.fromEntries(Object.entries(WORDS.byField).map(([field, list]) => [field, list.map(inside)]));
   const words: SchemaWords = {
     words: [...WORDS.words.map(inside), ...names.containers, ...names.networks, 'vol'],
-    byField: { ...byField, Container: names.containers, EndpointsConfig: names.networks, NetworkMode: [...names.networks, 'container:busy', 'default'], Links: ['busy:b'], VolumesFrom: ['busy', 'idle:ro'], Source: ['vol', join(engine.dir, 'x'), '/dev/null'] },
+    byField: {
+      ...byField,
+      Container: names.containers,
+      EndpointsConfig: names.networks,
+      NetworkMode: [...names.networks, 'container:busy', 'default'],
+      Links: ['busy:b'],
+      VolumesFrom: ['busy', 'idle:ro'],
+      Source: ['vol', join(engine.dir, 'x'), '/dev/null'],
+    },
   };
   return { names, words, bystander };
 }
 
 function startBystander(engine: TestEngine): World['bystander'] {
   for (;;) {
-    const id = engine.ok('run', '-d', '--name', 'bystander', '--network', 'quiet', '--restart', 'always', '-p', '8080:80', 'nginx');
+    const id = engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'bystander',
+      '--network',
+      'quiet',
+      '--restart',
+      'always',
+      '-p',
+      '8080:80',
+      'nginx',
+    );
     if (UNSAID.test(id)) return { id, startedAt: engine.ok('inspect', '-f', '{{.State.StartedAt}}', id) };
     engine.ok('rm', '-f', id);
   }
@@ -76,7 +112,12 @@ export async function complaints({ engine, bystander }: World, pid: number): Pro
     if (left === 0) return `the daemon does not answer:\n${engine.log.slice(-3000)}`;
     await sleep(500);
   }
-  const state = engine.docker('inspect', '-f', '{{.State.Running}} {{.State.StartedAt}} {{.RestartCount}}', bystander.id);
+  const state = engine.docker(
+    'inspect',
+    '-f',
+    '{{.State.Running}} {{.State.StartedAt}} {{.RestartCount}}',
+    bystander.id,
+  );
   if (state.out.trim() !== `true ${bystander.startedAt} 0`) return `the bystander: ${state.out}${state.err}`;
   const page = engine.host.run('curl', '-s', '--max-time', '20', 'http://127.0.0.1:8080/');
   if (!page.out.includes('Welcome')) return `the bystander's port: ${page.err} ${page.out}`;
@@ -85,7 +126,14 @@ export async function complaints({ engine, bystander }: World, pid: number): Pro
 
 /** A line at which somebody was surprised. */
 function complaintsOfLog(log: string): string {
-  const line = log.split('\n').find((text) => /unhandled|uncaught|TypeError|RangeError|ReferenceError|is not a function|Cannot read prop|"level":60/.test(text) && !/"level":(20|30)/.test(text));
+  const line = log
+    .split('\n')
+    .find(
+      (text) =>
+        /unhandled|uncaught|TypeError|RangeError|ReferenceError|is not a function|Cannot read prop|"level":60/.test(
+          text,
+        ) && !/"level":(20|30)/.test(text),
+    );
   return line === undefined ? '' : `the daemon's log: ${line.slice(0, 1500)}`;
 }
 
@@ -95,7 +143,9 @@ export function descriptors(pid: number): Map<string, number> {
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     let target: string;
     try {
-      target = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\d{4,}/g, 'N').replace(/[0-9a-f]{12,64}/g, 'ID');
+      target = readlinkSync(`/proc/${pid}/fd/${fd}`)
+        .replace(/\d{4,}/g, 'N')
+        .replace(/[0-9a-f]{12,64}/g, 'ID');
     } catch {
       continue;
     }

@@ -7,4 +7,11 @@ import { requestTargets } from './requests.ts';
 import { textTargets } from './texts.ts';
 
 /** Everything that reads what comes from outside and needs nothing but the input for it. */
-export const PURE_TARGETS: readonly Target[] = [...dnsTargets, ...netlinkTargets, ...archiveTargets, ...textTargets, ...requestTargets, ...cliTargets];
+export const PURE_TARGETS: readonly Target[] = [
+  ...dnsTargets,
+  ...netlinkTargets,
+  ...archiveTargets,
+  ...textTargets,
+  ...requestTargets,
+  ...cliTargets,
+];

@@ -3,9 +3,20 @@ import { applyChanges } from '../../../src/image/dockerfile-changes.ts';
 import { EMPTY_IMAGE_CONFIG, formatImageConfig, parseImageConfig } from '../../../src/image/image-config.ts';
 import { isIndex, parseManifest } from '../../../src/image/media-types.ts';
 import { formatPlatform, HOST_PLATFORM, parsePlatform, rankPlatform } from '../../../src/image/platform.ts';
-import { describeReference, formatReference, parseReference, withDefaultTag } from '../../../src/model/image-reference.ts';
+import {
+  describeReference,
+  formatReference,
+  parseReference,
+  withDefaultTag,
+} from '../../../src/model/image-reference.ts';
 import { parseChallenges } from '../../../src/image/registry/challenges.ts';
-import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from '../../../src/image/tar-headers.ts';
+import {
+  formatTarHeader,
+  padding,
+  TAR_BLOCK,
+  type PaxRecords,
+  type TarHeader,
+} from '../../../src/image/tar-headers.ts';
 import { TarReader, type TarVisitor } from '../../../src/image/tar-reader.ts';
 import { LayerToOverlay, OverlayToLayer } from '../../../src/image/whiteouts.ts';
 import assert from 'node:assert/strict';
@@ -13,19 +24,73 @@ import type { Target } from '../campaign.ts';
 import { mutateBytes, mutateJson, mutateText } from '../mutate.ts';
 import { hostileJson, hostileText, type Random } from '../random.ts';
 
-const NAMES = ['a', 'dir/', 'dir/.wh.a', 'dir/.wh..wh..opq', '.wh..', '.wh...', '../up', '/etc/passwd', './x/../y', 'dir/sub/', 'x'.repeat(150), 'é', ''];
+const NAMES = [
+  'a',
+  'dir/',
+  'dir/.wh.a',
+  'dir/.wh..wh..opq',
+  '.wh..',
+  '.wh...',
+  '../up',
+  '/etc/passwd',
+  './x/../y',
+  'dir/sub/',
+  'x'.repeat(150),
+  'é',
+  '',
+];
 const TYPES = [...'0123456789xgLKSNVMX', '\0', 'Z'];
 
 function header(random: Random): { header: TarHeader; pax: PaxRecords; body: Buffer } {
   const body = random.bytes(random.length(1200));
-  const pax: PaxRecords = new Map(random.once(3) ? [[random.pick(['path', 'size', 'uid', 'mtime', 'linkpath', 'SCHILY.xattr.trusted.overlay.opaque', 'SCHILY.xattr.user.x', 'GNU.sparse.size', '__proto__']), hostileText(random).slice(0, 300)]] : []);
-  const plain = { mode: random.below(0o10000), uid: random.once(9) ? 2 ** 33 : random.below(70000), gid: 0, mtimeS: random.once(9) ? -5 : 1.7e9, userName: 'root', groupName: 'root', deviceMajor: random.below(2), deviceMinor: random.below(2) };
-  return { header: { ...plain, name: random.pick(NAMES), type: random.pick(TYPES), linkName: random.pick(NAMES), sizeBytes: random.once(8) ? random.below(2 ** 31) : body.length }, pax, body };
+  const pax: PaxRecords = new Map(
+    random.once(3)
+      ? [
+          [
+            random.pick([
+              'path',
+              'size',
+              'uid',
+              'mtime',
+              'linkpath',
+              'SCHILY.xattr.trusted.overlay.opaque',
+              'SCHILY.xattr.user.x',
+              'GNU.sparse.size',
+              '__proto__',
+            ]),
+            hostileText(random).slice(0, 300),
+          ],
+        ]
+      : [],
+  );
+  const plain = {
+    mode: random.below(0o10000),
+    uid: random.once(9) ? 2 ** 33 : random.below(70000),
+    gid: 0,
+    mtimeS: random.once(9) ? -5 : 1.7e9,
+    userName: 'root',
+    groupName: 'root',
+    deviceMajor: random.below(2),
+    deviceMinor: random.below(2),
+  };
+  return {
+    header: {
+      ...plain,
+      name: random.pick(NAMES),
+      type: random.pick(TYPES),
+      linkName: random.pick(NAMES),
+      sizeBytes: random.once(8) ? random.below(2 ** 31) : body.length,
+    },
+    pax,
+    body,
+  };
 }
 
 /** Well-formed entries with hostile contents, some of them broken afterwards. */
 function archive(random: Random): Buffer {
-  const parts = random.list(10, () => header(random)).flatMap(({ header: made, pax, body }) => [formatTarHeader(made, pax), body, padding(body.length)]);
+  const parts = random
+    .list(10, () => header(random))
+    .flatMap(({ header: made, pax, body }) => [formatTarHeader(made, pax), body, padding(body.length)]);
   const whole = Buffer.concat([...parts, Buffer.alloc(random.once(3) ? 0 : 2 * TAR_BLOCK)]);
   return random.once(2) || whole.length === 0 ? whole : withChecksums(random, mutateBytes(random, [whole]));
 }
@@ -60,12 +125,41 @@ function readTar(name: string, visitor: () => TarVisitor): Target {
 }
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
-const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: DIGEST, size: 100, platform: { os: 'linux', architecture: 'amd64', variant: '' }, annotations: { x: 'y' } };
-const MANIFEST = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config: descriptor, layers: [descriptor, descriptor] };
+const descriptor = {
+  mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  digest: DIGEST,
+  size: 100,
+  platform: { os: 'linux', architecture: 'amd64', variant: '' },
+  annotations: { x: 'y' },
+};
+const MANIFEST = {
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: descriptor,
+  layers: [descriptor, descriptor],
+};
 const INDEX = { schemaVersion: 2, manifests: [descriptor, descriptor] };
 const CONFIG = {
-  created: '2024-01-01T00:00:00Z', author: 'x', architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [DIGEST] }, history: [{ created: 'x', created_by: 'y', empty_layer: true }],
-  config: { User: 'x:y', ExposedPorts: { '80/tcp': {} }, Env: ['A=b'], Entrypoint: ['/x'], Cmd: ['y'], Volumes: { '/v': {} }, WorkingDir: '/', Labels: { a: 'b' }, StopSignal: 'SIGTERM', Healthcheck: { Test: ['CMD', 'x'], Interval: 1e9, Retries: 3 }, Shell: ['/bin/sh'], OnBuild: ['RUN x'] },
+  created: '2024-01-01T00:00:00Z',
+  author: 'x',
+  architecture: 'amd64',
+  os: 'linux',
+  rootfs: { type: 'layers', diff_ids: [DIGEST] },
+  history: [{ created: 'x', created_by: 'y', empty_layer: true }],
+  config: {
+    User: 'x:y',
+    ExposedPorts: { '80/tcp': {} },
+    Env: ['A=b'],
+    Entrypoint: ['/x'],
+    Cmd: ['y'],
+    Volumes: { '/v': {} },
+    WorkingDir: '/',
+    Labels: { a: 'b' },
+    StopSignal: 'SIGTERM',
+    Healthcheck: { Test: ['CMD', 'x'], Interval: 1e9, Retries: 3 },
+    Shell: ['/bin/sh'],
+    OnBuild: ['RUN x'],
+  },
 };
 
 const json = (name: string, samples: readonly unknown[], read: (text: string) => void): Target => ({
@@ -76,11 +170,57 @@ const json = (name: string, samples: readonly unknown[], read: (text: string) =>
   },
 });
 
-const INSTRUCTIONS = 'CMD ENTRYPOINT ENV LABEL EXPOSE USER WORKDIR VOLUME STOPSIGNAL HEALTHCHECK ONBUILD RUN SHELL FROM'.split(' ');
-const CHANGES = ['CMD ["a", "b"]', 'ENV A=b C="d e"', 'ENV A b', 'LABEL "x y"=z', 'EXPOSE 80-90/udp 443', 'USER a:b', 'WORKDIR /x/${A:-y}', 'VOLUME ["/a", "/b"]', 'STOPSIGNAL 9', 'HEALTHCHECK --interval=5s --retries=3 CMD x', 'HEALTHCHECK NONE', 'ONBUILD RUN x', 'entrypoint x \\\n y'];
-const CHANGE_WORDS = [...INSTRUCTIONS, '${A:-', '${A:+b}', '$', '"', "'", '\\', '--interval=', '1h2m', '0', '[', ']', '\\\n', '# x', '=', 'A=', '1-65535', '${', '}', '[""]', '[[[['];
+const INSTRUCTIONS =
+  'CMD ENTRYPOINT ENV LABEL EXPOSE USER WORKDIR VOLUME STOPSIGNAL HEALTHCHECK ONBUILD RUN SHELL FROM'.split(' ');
+const CHANGES = [
+  'CMD ["a", "b"]',
+  'ENV A=b C="d e"',
+  'ENV A b',
+  'LABEL "x y"=z',
+  'EXPOSE 80-90/udp 443',
+  'USER a:b',
+  'WORKDIR /x/${A:-y}',
+  'VOLUME ["/a", "/b"]',
+  'STOPSIGNAL 9',
+  'HEALTHCHECK --interval=5s --retries=3 CMD x',
+  'HEALTHCHECK NONE',
+  'ONBUILD RUN x',
+  'entrypoint x \\\n y',
+];
+const CHANGE_WORDS = [
+  ...INSTRUCTIONS,
+  '${A:-',
+  '${A:+b}',
+  '$',
+  '"',
+  "'",
+  '\\',
+  '--interval=',
+  '1h2m',
+  '0',
+  '[',
+  ']',
+  '\\\n',
+  '# x',
+  '=',
+  'A=',
+  '1-65535',
+  '${',
+  '}',
+  '[""]',
+  '[[[[',
+];
 
-const REFERENCES = ['busybox', 'busybox:latest', `docker.io/library/x@${DIGEST}`, 'localhost:5000/a/b:c', '[::1]:80/x', 'a.b/c_d__e-f.g', `${DIGEST}`, 'index.docker.io/x'];
+const REFERENCES = [
+  'busybox',
+  'busybox:latest',
+  `docker.io/library/x@${DIGEST}`,
+  'localhost:5000/a/b:c',
+  '[::1]:80/x',
+  'a.b/c_d__e-f.g',
+  `${DIGEST}`,
+  'index.docker.io/x',
+];
 
 export const archiveTargets: readonly Target[] = [
   readTar('tar, passed on', () => ({ visit: () => undefined })),
@@ -104,11 +244,18 @@ export const archiveTargets: readonly Target[] = [
     read(input) {
       const config = applyChanges({ ...EMPTY_IMAGE_CONFIG, env: ['A=b'] }, [input as string]);
       JSON.stringify(config);
-      assert.ok(config.env.every((item) => typeof item === 'string') && config.exposedPorts.every((port) => /^\d+\/(tcp|udp|sctp)$/.test(port)));
-      const known = config.env.length > 1 || JSON.stringify({ ...EMPTY_IMAGE_CONFIG, env: ['A=b'] }) !== JSON.stringify(config);
+      assert.ok(
+        config.env.every((item) => typeof item === 'string') &&
+          config.exposedPorts.every((port) => /^\d+\/(tcp|udp|sctp)$/.test(port)),
+      );
+      const known =
+        config.env.length > 1 || JSON.stringify({ ...EMPTY_IMAGE_CONFIG, env: ['A=b'] }) !== JSON.stringify(config);
       // What was taken and changed nothing was no instruction at all, or said again what is so.
       const first = /^\s*(\S+)/.exec((input as string).replace(/\\[ \t]*\r?\n/g, ''))?.[1] ?? '';
-      assert.ok(known || first === '' || first.startsWith('#') || INSTRUCTIONS.includes(first.toUpperCase()), `took ${JSON.stringify(first)} for an instruction`);
+      assert.ok(
+        known || first === '' || first.startsWith('#') || INSTRUCTIONS.includes(first.toUpperCase()),
+        `took ${JSON.stringify(first)} for an instruction`,
+      );
     },
   },
   {
@@ -130,9 +277,22 @@ export const archiveTargets: readonly Target[] = [
   },
   {
     name: 'registry challenges',
-    make: (random) => mutateText(random, ['Bearer realm="https://x/token",service="a",scope="b:c:pull"', 'Basic realm="x"', 'basic', 'Negotiate, Basic realm=x'], ['"', '\\"', ',', '=', 'Bearer ', 'realm']),
+    make: (random) =>
+      mutateText(
+        random,
+        [
+          'Bearer realm="https://x/token",service="a",scope="b:c:pull"',
+          'Basic realm="x"',
+          'basic',
+          'Negotiate, Basic realm=x',
+        ],
+        ['"', '\\"', ',', '=', 'Bearer ', 'realm'],
+      ),
     read(input) {
-      for (const { scheme, parameters } of parseChallenges(input as string)) assert.ok(['basic', 'bearer'].includes(scheme) && Object.values(parameters).every((value) => typeof value === 'string'));
+      for (const { scheme, parameters } of parseChallenges(input as string))
+        assert.ok(
+          ['basic', 'bearer'].includes(scheme) && Object.values(parameters).every((value) => typeof value === 'string'),
+        );
     },
   },
 ];

@@ -12,7 +12,13 @@ import { hostileJson, hostileText } from '../random.ts';
 import type { Target } from '../campaign.ts';
 
 const TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 41, 64, 65, 255, 0, 65535];
-const record = (name: string, type: number, data: Message['answers'][number]['data']) => ({ name, type, class: 1, ttl: 7, data });
+const record = (name: string, type: number, data: Message['answers'][number]['data']) => ({
+  name,
+  type,
+  class: 1,
+  ttl: 7,
+  data,
+});
 
 const answer: Message = {
   ...question(1, 'web.example.com', 1, { udpBytes: 1232 }),
@@ -28,13 +34,16 @@ const answer: Message = {
 
 const SAMPLES: readonly Buffer[] = [
   encodeMessage(answer),
-  ...['db', 'web.net', 'pool', '2.0.18.172.in-addr.arpa', '_web._tcp.web', '.', 'x'.repeat(63), 'example.com'].flatMap((name) => TYPES.slice(0, 10).map((type) => encodeMessage(question(2, name, type, { udpBytes: 512 })))),
+  ...['db', 'web.net', 'pool', '2.0.18.172.in-addr.arpa', '_web._tcp.web', '.', 'x'.repeat(63), 'example.com'].flatMap(
+    (name) => TYPES.slice(0, 10).map((type) => encodeMessage(question(2, name, type, { udpBytes: 512 }))),
+  ),
 ];
 
 /** A pointer is two bytes that say where to go on: the way into a circle. */
 function packet(random: Parameters<Target['make']>[0]): Buffer {
   const bytes = mutateBytes(random, SAMPLES);
-  if (bytes.length > 14 && random.once(4)) bytes.writeUInt16BE(0xc000 | random.below(bytes.length + 4), 12 + random.below(bytes.length - 13));
+  if (bytes.length > 14 && random.once(4))
+    bytes.writeUInt16BE(0xc000 | random.below(bytes.length + 4), 12 + random.below(bytes.length - 13));
   return bytes;
 }
 
@@ -42,10 +51,21 @@ const zone = compileZone({
   id: 'n',
   name: 'net',
   ttlS: 7,
-  names: { db: { a: ['172.18.0.2'], aaaa: ['fd00::2'] }, pool: { a: Array.from({ length: 90 }, (_, at) => `172.18.1.${at + 1}`), aaaa: [] }, web: { a: ['172.18.0.3'], aaaa: [], services: [{ service: '_web._tcp', target: 'web.net', port: 80, a: ['172.18.0.3'], aaaa: [] }] } },
+  names: {
+    db: { a: ['172.18.0.2'], aaaa: ['fd00::2'] },
+    pool: { a: Array.from({ length: 90 }, (_, at) => `172.18.1.${at + 1}`), aaaa: [] },
+    web: {
+      a: ['172.18.0.3'],
+      aaaa: [],
+      services: [{ service: '_web._tcp', target: 'web.net', port: 80, a: ['172.18.0.3'], aaaa: [] }],
+    },
+  },
   ptr: { '172.18.0.2': 'db.net' },
 });
-const responder = new Responder({ id: 's', netns: '', port: 1, networks: ['n'], aliases: {}, upstreams: [], forward: true }, new Map([['n', zone]]));
+const responder = new Responder(
+  { id: 's', netns: '', port: 1, networks: ['n'], aliases: {}, upstreams: [], forward: true },
+  new Map([['n', zone]]),
+);
 const SLOT = 4096;
 const slab = new Uint8Array(SLOT * 3);
 
@@ -71,7 +91,12 @@ export const dnsTargets: readonly Target[] = [
       slab.fill(0xee, 2 * SLOT);
       slab.set(bytes, SLOT);
       const length = responder.answer(slab, SLOT, bytes.length, SLOT, bytes.length % 2 === 0, new Query());
-      assert.ok(length <= SLOT && !slab.subarray(0, SLOT).some((byte) => byte !== 0xee) && !slab.subarray(2 * SLOT).some((byte) => byte !== 0xee), 'wrote outside of its buffer');
+      assert.ok(
+        length <= SLOT &&
+          !slab.subarray(0, SLOT).some((byte) => byte !== 0xee) &&
+          !slab.subarray(2 * SLOT).some((byte) => byte !== 0xee),
+        'wrote outside of its buffer',
+      );
       if (length > 12) decodeMessage(slab.subarray(SLOT, SLOT + length));
     },
   },
@@ -88,13 +113,22 @@ export const dnsTargets: readonly Target[] = [
   },
   {
     name: 'resolver control line',
-    make: (random) => mutateText(random, ['{"id":1,"op":"hello"}\n', '{"id":2,"op":"dump"}\n\n', '\n'], [hostileText(random), JSON.stringify(hostileJson(random))]),
+    make: (random) =>
+      mutateText(
+        random,
+        ['{"id":1,"op":"hello"}\n', '{"id":2,"op":"dump"}\n\n', '\n'],
+        [hostileText(random), JSON.stringify(hostileJson(random))],
+      ),
     read(input) {
       const lines: string[] = [];
       const feed = lineReader((text) => lines.push(text));
       const bytes = Buffer.from(input as string);
       for (let at = 0; at < bytes.length; at += 7) feed(bytes.subarray(at, at + 7));
-      const expected = bytes.toString().split('\n').slice(0, -1).filter((line) => line !== '');
+      const expected = bytes
+        .toString()
+        .split('\n')
+        .slice(0, -1)
+        .filter((line) => line !== '');
       assert.deepEqual(lines, expected);
     },
   },

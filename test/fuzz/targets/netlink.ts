@@ -10,19 +10,28 @@ import { joinIntervals, parseElements } from '../../../src/kernel/nftables/eleme
 import type { Target } from '../campaign.ts';
 import { mutateBytes } from '../mutate.ts';
 
-const recorded = JSON.parse(readFileSync(new URL('../netlink-samples.json', import.meta.url), 'utf8')) as Record<string, readonly string[]>;
-const samples = (...kinds: readonly string[]): Buffer[] => kinds.flatMap((kind) => recorded[kind]!.map((text) => Buffer.from(text, 'base64'))).flatMap(pieces);
+const recorded = JSON.parse(readFileSync(new URL('../netlink-samples.json', import.meta.url), 'utf8')) as Record<
+  string,
+  readonly string[]
+>;
+const samples = (...kinds: readonly string[]): Buffer[] =>
+  kinds.flatMap((kind) => recorded[kind]!.map((text) => Buffer.from(text, 'base64'))).flatMap(pieces);
 const ELEMENT_LIST = 3;
 const STATS64 = 23;
 
 /** A long answer has many messages; one at a time they are mutated more densely. */
 function pieces(answer: Buffer): Buffer[] {
   const list = [answer];
-  for (let at = 0; at + 16 <= answer.length; at += (answer.readUInt32LE(at) + 3) & ~3) list.push(answer.subarray(at, at + answer.readUInt32LE(at)));
+  for (let at = 0; at + 16 <= answer.length; at += (answer.readUInt32LE(at) + 3) & ~3)
+    list.push(answer.subarray(at, at + answer.readUInt32LE(at)));
   return list;
 }
 
-function target(name: string, seeds: readonly Buffer[], read: (message: ReturnType<typeof readMessages> extends Generator<infer M> ? M : never) => void): Target {
+function target(
+  name: string,
+  seeds: readonly Buffer[],
+  read: (message: ReturnType<typeof readMessages> extends Generator<infer M> ? M : never) => void,
+): Target {
   return {
     name,
     make: (random) => mutateBytes(random, seeds),

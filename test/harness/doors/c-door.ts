@@ -12,7 +12,8 @@ interface Koffi {
 }
 
 /** Their effect ends with the process, so a kill before one of them is a kill before what comes next. They can fail all the same. */
-const LOOKS = /^(accept4?|bind|chdir|chroot|close|connect|epoll_\w+|eventfd|fchdir|fcntl|fgetxattr|flock|getsockname|getsockopt|getxattr|lgetxattr|listen|memfd_create|open|openat|pipe2|poll|prctl|read|recv\w*|sendmmsg|setns|setsockopt|shutdown|signal|socket|socketpair|unshare|waitpid)$/;
+const LOOKS =
+  /^(accept4?|bind|chdir|chroot|close|connect|epoll_\w+|eventfd|fchdir|fcntl|fgetxattr|flock|getsockname|getsockopt|getxattr|lgetxattr|listen|memfd_create|open|openat|pipe2|poll|prctl|read|recv\w*|sendmmsg|setns|setsockopt|shutdown|signal|socket|socketpair|unshare|waitpid)$/;
 /** Nothing that can fail for a reason of the kernel's. */
 const FREE = /^(if_indextoname|inet_pton|nft_ctx_\w+|posix_spawn(attr|_file_actions)_\w+|strerror)$/;
 
@@ -21,10 +22,17 @@ let injected: number | undefined;
 export function hookKoffi(real: Koffi): Koffi {
   const load = (path: string): Library => {
     const library = real.load(path);
-    return new Proxy(library, { get: (target, key) => (key === 'func' ? (prototype: string) => hookCall(prototype, target.func(prototype)) : Reflect.get(target, key, target)) });
+    return new Proxy(library, {
+      get: (target, key) =>
+        key === 'func'
+          ? (prototype: string) => hookCall(prototype, target.func(prototype))
+          : Reflect.get(target, key, target),
+    });
   };
   const errno = (): number => injected ?? real.errno();
-  return new Proxy(real, { get: (target, key) => (key === 'load' ? load : key === 'errno' ? errno : Reflect.get(target, key, target)) });
+  return new Proxy(real, {
+    get: (target, key) => (key === 'load' ? load : key === 'errno' ? errno : Reflect.get(target, key, target)),
+  });
 }
 
 function hookCall(prototype: string, real: Call): Call {
@@ -56,7 +64,10 @@ function describe(name: string, args: readonly unknown[]): string {
 }
 
 const NLM_F_DUMP = 0x300;
-const SYSCALLS_THAT_LOOK = new Set([434 /* pidfd_open */, 437 /* openat2 */, 428 /* open_tree */, 430 /* fsopen */, 431 /* fsconfig */, 432 /* fsmount */, 332 /* statx */]);
+const SYSCALLS_THAT_LOOK = new Set([
+  434 /* pidfd_open */, 437 /* openat2 */, 428 /* open_tree */, 430 /* fsopen */, 431 /* fsconfig */, 432 /* fsmount */,
+  332 /* statx */,
+]);
 
 /** Netlink requests that only ask, and system calls that only open. */
 function onlyAsks(name: string, args: readonly unknown[]): boolean {

@@ -39,7 +39,8 @@ export function visit(door: string, what: string, acts: boolean, callers: string
     return undefined;
   }
   if (name !== order.name || n !== order.n) return undefined;
-  if (order.mode === 'fault') return { code: order.errno, errno: (constants.errno as Record<string, number>)[order.errno] ?? 5 };
+  if (order.mode === 'fault')
+    return { code: order.errno, errno: (constants.errno as Record<string, number>)[order.errno] ?? 5 };
   process.kill(process.pid, 'SIGKILL');
   for (;;); // a signal to oneself is there before the call returns; nothing more is done in any case
 }
@@ -58,7 +59,8 @@ function readOrder(): void {
 }
 
 /** Functions that everything goes through say nothing about a place. */
-const PASSING_ON = /^(NetlinkSocket\.|RouteChannel\.|NftSocket\.|#transact|withUndo|Promise|Store\.|StateRoom\.|#run$|KeyedLock\.|context\.log\.|attempt$|execute$|runInNetns|#send$|#receiveAnswer$|#work$)/;
+const PASSING_ON =
+  /^(NetlinkSocket\.|RouteChannel\.|NftSocket\.|#transact|withUndo|Promise|Store\.|StateRoom\.|#run$|KeyedLock\.|context\.log\.|attempt$|execute$|runInNetns|#send$|#receiveAnswer$|#work$)/;
 
 /** Who called the door: the innermost functions of ours that have a name, at most three. `below`: the door's own function. */
 export function callersOf(below: (...args: never[]) => unknown): string {
@@ -67,12 +69,22 @@ export function callersOf(below: (...args: never[]) => unknown): string {
   Error.stackTraceLimit = 12;
   Error.captureStackTrace(trace, below);
   Error.stackTraceLimit = limit;
-  const names = (trace.stack ?? '').split('\n').slice(1).flatMap((line) => {
-    const match = /^\s+at (?:async )?(?:new )?(.+?)(?: \[as ([^\]]+)\])? \((.*)\)$/.exec(line);
-    if (!match || match[3]!.startsWith('node:') || /<anonymous>$|^Object\.<anonymous>$|^Promise\.all/.test(match[1]!)) return [];
-    // The bundler numbers functions of one name.
-    const name = match[1]!.replace(/^Object\./, '').replace(/^_(?=[A-Z])/, '').replace(/(?<=[a-z])\d$/, '');
-    return PASSING_ON.test(name) ? [] : [name];
-  });
-  return names.filter((name, index) => name !== names[index - 1]).slice(0, 3).join('<');
+  const names = (trace.stack ?? '')
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const match = /^\s+at (?:async )?(?:new )?(.+?)(?: \[as ([^\]]+)\])? \((.*)\)$/.exec(line);
+      if (!match || match[3]!.startsWith('node:') || /<anonymous>$|^Object\.<anonymous>$|^Promise\.all/.test(match[1]!))
+        return [];
+      // The bundler numbers functions of one name.
+      const name = match[1]!
+        .replace(/^Object\./, '')
+        .replace(/^_(?=[A-Z])/, '')
+        .replace(/(?<=[a-z])\d$/, '');
+      return PASSING_ON.test(name) ? [] : [name];
+    });
+  return names
+    .filter((name, index) => name !== names[index - 1])
+    .slice(0, 3)
+    .join('<');
 }

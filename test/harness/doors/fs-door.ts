@@ -4,12 +4,33 @@ import { callersOf, visit, type Fault } from './control.ts';
 type Plain = (...args: unknown[]) => unknown;
 type Module = Readonly<Record<string, unknown>>;
 
-const ACTS = /^(appendFile|chmod|chown|copyFile|cp|fchmod|fchown|ftruncate|futimes|lchmod|lchown|link|lutimes|mkdir|mkdtemp|rename|rm|rmdir|symlink|truncate|unlink|utimes|write|writeFile|writev)$/;
-const LOOKS = /^(access|close|fdatasync|fstat|fsync|lstat|open|opendir|read|readdir|readFile|readlink|realpath|stat|statfs)$/;
-const HANDLE = ['appendFile', 'chmod', 'chown', 'datasync', 'read', 'readFile', 'stat', 'sync', 'truncate', 'utimes', 'write', 'writeFile', 'writev'];
+const ACTS =
+  /^(appendFile|chmod|chown|copyFile|cp|fchmod|fchown|ftruncate|futimes|lchmod|lchown|link|lutimes|mkdir|mkdtemp|rename|rm|rmdir|symlink|truncate|unlink|utimes|write|writeFile|writev)$/;
+const LOOKS =
+  /^(access|close|fdatasync|fstat|fsync|lstat|open|opendir|read|readdir|readFile|readlink|realpath|stat|statfs)$/;
+const HANDLE = [
+  'appendFile',
+  'chmod',
+  'chown',
+  'datasync',
+  'read',
+  'readFile',
+  'stat',
+  'sync',
+  'truncate',
+  'utimes',
+  'write',
+  'writeFile',
+  'writev',
+];
 
 export function hookFs(real: Module, door: 'fs' | 'fs.promises'): Module {
-  const hooked = Object.fromEntries(Object.entries(real).map(([name, value]) => [name, typeof value === 'function' ? hookFunction(door, name, value as Plain) : value]));
+  const hooked = Object.fromEntries(
+    Object.entries(real).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? hookFunction(door, name, value as Plain) : value,
+    ]),
+  );
   if (door === 'fs.promises') hooked['open'] = hookOpen(hooked['open'] as Plain);
   return hooked;
 }
@@ -61,5 +82,10 @@ function opensToWrite(flags: unknown): boolean {
 
 function fsError(fault: Fault, syscall: string, path: unknown): Error {
   const where = typeof path === 'string' ? ` '${path}'` : '';
-  return Object.assign(new Error(`${fault.code}: injected, ${syscall}${where}`), { code: fault.code, errno: -fault.errno, syscall, ...(where === '' ? {} : { path }) });
+  return Object.assign(new Error(`${fault.code}: injected, ${syscall}${where}`), {
+    code: fault.code,
+    errno: -fault.errno,
+    syscall,
+    ...(where === '' ? {} : { path }),
+  });
 }

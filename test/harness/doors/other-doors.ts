@@ -4,9 +4,18 @@ import { callersOf, visit, type Fault } from './control.ts';
 type Plain = (...args: unknown[]) => unknown;
 type Module = Readonly<Record<string, unknown>>;
 
-const failure = (fault: Fault, what: string): Error => Object.assign(new Error(`${fault.code}: injected, ${what}`), { code: fault.code, errno: -fault.errno, syscall: what });
+const failure = (fault: Fault, what: string): Error =>
+  Object.assign(new Error(`${fault.code}: injected, ${what}`), {
+    code: fault.code,
+    errno: -fault.errno,
+    syscall: what,
+  });
 
-const LMDB_WORDS: Readonly<Record<string, string>> = { ENOSPC: 'No space left on device', EIO: 'Input/output error', ENOMEM: 'Cannot allocate memory' };
+const LMDB_WORDS: Readonly<Record<string, string>> = {
+  ENOSPC: 'No space left on device',
+  EIO: 'Input/output error',
+  ENOMEM: 'Cannot allocate memory',
+};
 
 /** lmdb: a commit is one act. Its errors carry the errno as a number, and what the C library says of it. */
 export function hookLmdb(real: Module): Module {
@@ -15,7 +24,9 @@ export function hookLmdb(real: Module): Module {
     const transaction = root.transaction;
     root.transaction = function storeCommit(this: unknown, ...more: unknown[]): unknown {
       const fault = visit('store', 'commit', true, callersOf(storeCommit));
-      return fault ? Promise.reject(Object.assign(new Error(LMDB_WORDS[fault.code] ?? fault.code), { code: fault.errno })) : transaction.apply(root, more);
+      return fault
+        ? Promise.reject(Object.assign(new Error(LMDB_WORDS[fault.code] ?? fault.code), { code: fault.errno }))
+        : transaction.apply(root, more);
     };
     return root;
   };

@@ -1,6 +1,15 @@
 /** What containers of an engine find, collected through Docker's client: the same for ours and for the dockerd that it is compared with. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,29 +23,67 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 /** name -> number, of x86-64. */
 export const SYSCALLS: Readonly<Record<string, number>> = Object.fromEntries(
-  readFileSync(here('syscalls-x86-64.txt'), 'utf8').trim().split('\n').map((line) => line.split(' ')).map(([number, name]) => [name!, Number(number)]),
+  readFileSync(here('syscalls-x86-64.txt'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([number, name]) => [name!, Number(number)]),
 );
 
 const KEYCTL_GET_KEYRING_ID = 0;
 const SESSION_KEYRING = -3;
-const CLONE_NEW: Readonly<Record<string, number>> = { ns: 0x20000, cgroup: 0x2000000, uts: 0x4000000, ipc: 0x8000000, user: 0x10000000, pid: 0x20000000, net: 0x40000000 };
+const CLONE_NEW: Readonly<Record<string, number>> = {
+  ns: 0x20000,
+  cgroup: 0x2000000,
+  uts: 0x4000000,
+  ipc: 0x8000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  net: 0x40000000,
+};
 const EMPTY_PATH = 0x1000;
 
 /** Calls whose arguments decide, and doors of 32-bit programs. */
 const PARTICULAR: Readonly<Record<string, ProbedCall>> = {
-  ...Object.fromEntries(Object.entries(CLONE_NEW).map(([name, flag]) => [`unshare(CLONE_NEW${name.toUpperCase()})`, { number: 272, args: [flag] }])),
-  ...Object.fromEntries(Object.entries(CLONE_NEW).map(([name, flag]) => [`clone(CLONE_NEW${name.toUpperCase()})`, { number: 56, args: [flag | 17, 0, 0, 0, 0] }])),
+  ...Object.fromEntries(
+    Object.entries(CLONE_NEW).map(([name, flag]) => [
+      `unshare(CLONE_NEW${name.toUpperCase()})`,
+      { number: 272, args: [flag] },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(CLONE_NEW).map(([name, flag]) => [
+      `clone(CLONE_NEW${name.toUpperCase()})`,
+      { number: 56, args: [flag | 17, 0, 0, 0, 0] },
+    ]),
+  ),
   'clone(0)': { number: 56, args: [17, 0, 0, 0, 0] },
-  ...Object.fromEntries([['AF_UNIX', 1], ['AF_INET', 2], ['AF_PACKET', 17], ['AF_NETLINK', 16], ['AF_ALG', 38], ['AF_NFC', 39], ['AF_VSOCK', 40], ['AF_XDP', 44]].map(([name, family]) => [`socket(${name}, SOCK_RAW)`, { number: 41, args: [Number(family), 3, 0] }])),
+  ...Object.fromEntries(
+    [
+      ['AF_UNIX', 1],
+      ['AF_INET', 2],
+      ['AF_PACKET', 17],
+      ['AF_NETLINK', 16],
+      ['AF_ALG', 38],
+      ['AF_NFC', 39],
+      ['AF_VSOCK', 40],
+      ['AF_XDP', 44],
+    ].map(([name, family]) => [`socket(${name}, SOCK_RAW)`, { number: 41, args: [Number(family), 3, 0] }]),
+  ),
   'socket(AF_ALG, SOCK_SEQPACKET)': { number: 41, args: [38, 5, 0] },
   'socket(AF_VSOCK, SOCK_STREAM)': { number: 41, args: [40, 1, 0] },
-  ...Object.fromEntries([0, 4, 8, 0x20000, 0x20008, 0x40000, 0x400000, 0xffffffff].map((value) => [`personality(0x${value.toString(16)})`, { number: 135, args: [value] }])),
+  ...Object.fromEntries(
+    [0, 4, 8, 0x20000, 0x20008, 0x40000, 0x400000, 0xffffffff].map((value) => [
+      `personality(0x${value.toString(16)})`,
+      { number: 135, args: [value] },
+    ]),
+  ),
   'keyctl(get session keyring)': { number: 250, args: [KEYCTL_GET_KEYRING_ID, SESSION_KEYRING, 0] },
   'bpf(PROG_LOAD)': { number: 321, args: [5, 0, 0] },
   'io_uring_setup(1)': { number: 425, args: [1, 0] },
   'userfaultfd(user mode)': { number: 323, args: [1] },
-  'open_by_handle_at': { number: 304, args: [-100, 0, 0] },
-  'name_to_handle_at': { number: 303, args: [-100, 0, 0, 0, EMPTY_PATH] },
+  open_by_handle_at: { number: 304, args: [-100, 0, 0] },
+  name_to_handle_at: { number: 303, args: [-100, 0, 0, 0, EMPTY_PATH] },
   'ptrace(TRACEME)': { number: 101, args: [0, 0, 0, 0] },
   'quotactl(Q_GETFMT)': { number: 179, args: [0x800004, 0, 0, 0] },
   'i386 mount': { number: 21, i386: true },
@@ -63,23 +110,34 @@ export const PROBED: Readonly<Record<string, ProbedCall>> = {
 export function importProbes(dockerHost: string): void {
   const root = mkdtempSync(join(tmpdir(), 'causeway-probe-'));
   try {
-    for (const directory of ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev', 'work']) mkdirSync(join(root, directory));
+    for (const directory of ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev', 'work'])
+      mkdirSync(join(root, directory));
     chmodSync(join(root, 'tmp'), 0o1777);
     copyFileSync(check(run('sh', ['-c', 'command -v busybox'])).out.trim(), join(root, 'bin/busybox'));
-    for (const applet of check(run('busybox', ['--list'])).out.trim().split('\n')) if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
+    for (const applet of check(run('busybox', ['--list']))
+      .out.trim()
+      .split('\n'))
+      if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
     writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/tmp:/bin/sh\n');
     writeFileSync(join(root, 'etc/group'), 'root:x:0:\nweb:x:33:\nstaff:x:50:web\n');
     copyFileSync(here('facts.sh'), join(root, 'facts.sh'));
     writeFileSync(join(root, 'syscalls'), syscallProgram(Object.values(PROBED)), { mode: 0o755 });
-    check(run('sh', ['-c', `tar -C ${root} -c . | DOCKER_HOST=${dockerHost} docker import -c 'CMD ["sh"]' - confinement`]));
+    check(
+      run('sh', ['-c', `tar -C ${root} -c . | DOCKER_HOST=${dockerHost} docker import -c 'CMD ["sh"]' - confinement`]),
+    );
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
 function docker(dockerHost: string, args: readonly string[]): Buffer {
-  const ran = spawnSync('docker', args, { env: { ...process.env, DOCKER_HOST: dockerHost }, timeout: 60_000, maxBuffer: 1 << 26 });
-  if (ran.status !== 0) throw new Error(`docker ${args.join(' ')}: exit ${ran.status}\n${String(ran.stdout)}${String(ran.stderr)}`);
+  const ran = spawnSync('docker', args, {
+    env: { ...process.env, DOCKER_HOST: dockerHost },
+    timeout: 60_000,
+    maxBuffer: 1 << 26,
+  });
+  if (ran.status !== 0)
+    throw new Error(`docker ${args.join(' ')}: exit ${ran.status}\n${String(ran.stdout)}${String(ran.stderr)}`);
   return ran.stdout;
 }
 
@@ -93,7 +151,8 @@ export function probeSyscalls(dockerHost: string, options: readonly string[]): F
 
 /** The facts of a container that is run with these options, or of an exec in one. */
 export function probeFacts(dockerHost: string, options: readonly string[], exec?: readonly string[]): Facts {
-  if (exec === undefined) return parse(docker(dockerHost, ['run', '--rm', ...options, 'confinement', 'sh', '/facts.sh']));
+  if (exec === undefined)
+    return parse(docker(dockerHost, ['run', '--rm', ...options, 'confinement', 'sh', '/facts.sh']));
   const id = String(docker(dockerHost, ['run', '-d', ...options, 'confinement', 'sleep', '1000'])).trim();
   try {
     return parse(docker(dockerHost, ['exec', ...exec, id, 'sh', '/facts.sh']));
@@ -108,7 +167,7 @@ function parse(output: Buffer): Facts {
     const [key, value] = line.split('\t');
     if (key === undefined || value === undefined) continue;
     if (key.startsWith('descriptor ') && value === '') continue; // closed by now: the shell's copy while it wrote the list
-    facts[key] = key.startsWith('namespace ') ? (value === hostNamespace(key.slice(10)) ? 'the host\'s' : 'own') : value;
+    facts[key] = key.startsWith('namespace ') ? (value === hostNamespace(key.slice(10)) ? "the host's" : 'own') : value;
   }
   return facts;
 }

@@ -41,7 +41,9 @@ export function syscallProgram(calls: readonly ProbedCall[]): Buffer {
   table.writeBigUInt64LE(BigInt(calls.length), 0);
   calls.forEach(({ number, args = [], i386 = false }, index) => {
     const words = [number, ...Array.from({ length: 6 }, (_, position) => args[position] ?? -1), i386 ? 1 : 0];
-    words.forEach((word, position) => table.writeBigUInt64LE(BigInt.asUintN(64, BigInt(word)), 8 + 64 * index + 8 * position));
+    words.forEach((word, position) =>
+      table.writeBigUInt64LE(BigInt.asUintN(64, BigInt(word)), 8 + 64 * index + 8 * position),
+    );
   });
   const bytes = BigInt(HEADERS_BYTES + CODE.length + table.length);
   const header = Buffer.alloc(HEADERS_BYTES);
@@ -56,7 +58,14 @@ export function syscallProgram(calls: readonly ProbedCall[]): Buffer {
   header.writeUInt16LE(1, 56);
   header.writeUInt32LE(1, 64); // PT_LOAD
   header.writeUInt32LE(5, 68); // readable, executable
-  for (const [offset, value] of [[80, BASE], [88, BASE], [96, bytes], [104, bytes], [112, 0x1000n]] as const) header.writeBigUInt64LE(value, offset);
+  for (const [offset, value] of [
+    [80, BASE],
+    [88, BASE],
+    [96, bytes],
+    [104, bytes],
+    [112, 0x1000n],
+  ] as const)
+    header.writeBigUInt64LE(value, offset);
   return Buffer.concat([header, CODE, table]);
 }
 

@@ -67,9 +67,17 @@ export function elementOf(fact: Fact): Element {
     case 'internal':
       return { set: 'internal', key: [fact.bridge] };
     case 'neighbours':
-      return { set: 'neighbours', key: [fact.bridge, fact.bridge], value: fact.verdict === 'holes' ? 'goto holes' : 'accept' };
+      return {
+        set: 'neighbours',
+        key: [fact.bridge, fact.bridge],
+        value: fact.verdict === 'holes' ? 'goto holes' : 'accept',
+      };
     case 'inbound':
-      return { set: 'inbound', key: [family(fact.version), fact.bridge], value: fact.verdict === 'drop' ? 'drop' : `goto ${fact.verdict}` };
+      return {
+        set: 'inbound',
+        key: [family(fact.version), fact.bridge],
+        value: fact.verdict === 'drop' ? 'drop' : `goto ${fact.verdict}`,
+      };
     case 'trusted':
       return { set: 'trusted', key: [fact.from, fact.bridge] };
     case 'masquerade':
@@ -77,7 +85,11 @@ export function elementOf(fact: Fact): Element {
     case 'source':
       return { set: `source${fact.version}`, key: [fact.bridge], value: [fact.address] };
     case 'strangers':
-      return { set: 'strangers', key: [family(fact.version)], value: fact.verdict === 'closed' ? 'goto strangers' : 'accept' };
+      return {
+        set: 'strangers',
+        key: [family(fact.version)],
+        value: fact.verdict === 'closed' ? 'goto strangers' : 'accept',
+      };
     case 'earlier':
       return { set: 'earlier', key: [family(fact.version), fact.name] };
     case 'bridged':
@@ -89,11 +101,15 @@ export function elementOf(fact: Fact): Element {
     case 'publish': {
       const value = [fact.target.address, fact.target.port];
       const port = [fact.protocol, fact.hostPort];
-      return fact.hostIp === '' ? { set: `publish-any${fact.version}`, key: port, value } : { set: `publish${fact.version}`, key: [fact.hostIp, ...port], value };
+      return fact.hostIp === ''
+        ? { set: `publish-any${fact.version}`, key: port, value }
+        : { set: `publish${fact.version}`, key: [fact.hostIp, ...port], value };
     }
     case 'input': {
       const port = [fact.protocol, fact.hostPort];
-      return fact.hostIp === '' ? { set: 'input-any', key: [family(fact.version), ...port] } : { set: `input${fact.version}`, key: [fact.hostIp, ...port] };
+      return fact.hostIp === ''
+        ? { set: 'input-any', key: [family(fact.version), ...port] }
+        : { set: `input${fact.version}`, key: [fact.hostIp, ...port] };
     }
     case 'open':
       return { set: `open${fact.version}`, key: [fact.address, fact.protocol, fact.port] };

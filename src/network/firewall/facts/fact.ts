@@ -41,11 +41,21 @@ export type Fact =
   /** Whether containers on a bridge talk to each other, or through holes only. */
   | (Stated & { readonly kind: 'neighbours'; readonly bridge: string; readonly verdict: 'accept' | 'holes' })
   /** What becomes of packets from elsewhere straight to a container's address. */
-  | (Stated & { readonly kind: 'inbound'; readonly version: IpVersion; readonly bridge: string; readonly verdict: 'drop' | 'routed' | 'unprotected' })
+  | (Stated & {
+      readonly kind: 'inbound';
+      readonly version: IpVersion;
+      readonly bridge: string;
+      readonly verdict: 'drop' | 'routed' | 'unprotected';
+    })
   /** An interface of the host that may reach published ports of a bridge directly. */
   | (Stated & { readonly kind: 'trusted'; readonly from: string; readonly bridge: string })
   | (Stated & { readonly kind: 'masquerade'; readonly version: IpVersion; readonly bridge: string })
-  | (Stated & { readonly kind: 'source'; readonly version: IpVersion; readonly bridge: string; readonly address: string })
+  | (Stated & {
+      readonly kind: 'source';
+      readonly version: IpVersion;
+      readonly bridge: string;
+      readonly address: string;
+    })
   /** Forwarded packets that are none of containers. */
   | (Stated & { readonly kind: 'strangers'; readonly version: IpVersion; readonly verdict: 'accept' | 'closed' })
   /** A bridge or veth that was there when forwarding was turned on. */
@@ -57,13 +67,35 @@ export type Fact =
   | (Stated & { readonly kind: 'other-engine'; readonly bridge: string })
   | PublishFact
   /** A published port that the host's input policy decides about. */
-  | (Stated & { readonly kind: 'input'; readonly version: IpVersion; readonly protocol: Protocol; readonly hostIp: string; readonly hostPort: number })
+  | (Stated & {
+      readonly kind: 'input';
+      readonly version: IpVersion;
+      readonly protocol: Protocol;
+      readonly hostIp: string;
+      readonly hostPort: number;
+    })
   /** A container's port that is published. */
-  | (Stated & { readonly kind: 'open'; readonly version: IpVersion; readonly protocol: Protocol; readonly address: string; readonly port: number })
+  | (Stated & {
+      readonly kind: 'open';
+      readonly version: IpVersion;
+      readonly protocol: Protocol;
+      readonly address: string;
+      readonly port: number;
+    })
   /** A published container's address, and a bridge that it could answer over directly. */
-  | (Stated & { readonly kind: 'detour'; readonly version: IpVersion; readonly address: string; readonly bridge: string })
+  | (Stated & {
+      readonly kind: 'detour';
+      readonly version: IpVersion;
+      readonly address: string;
+      readonly bridge: string;
+    })
   /** A published container that calls itself. */
   | (Stated & { readonly kind: 'hairpin'; readonly version: IpVersion; readonly address: string })
   /** An address that a container on a bridge has on another network. */
-  | (Stated & { readonly kind: 'astride'; readonly version: IpVersion; readonly bridge: string; readonly address: string })
+  | (Stated & {
+      readonly kind: 'astride';
+      readonly version: IpVersion;
+      readonly bridge: string;
+      readonly address: string;
+    })
   | HoleFact;

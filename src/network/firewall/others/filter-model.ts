@@ -23,7 +23,9 @@ export interface ProbePacket {
   readonly bridged?: boolean;
 }
 
-export type Verdict = { readonly kind: 'accept' | 'drop' | 'return' } | { readonly kind: 'jump' | 'goto'; readonly target: string };
+export type Verdict =
+  | { readonly kind: 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'jump' | 'goto'; readonly target: string };
 
 export interface FilterRule {
   /** Undefined where it does not meet the packet, or only looks at it. */
@@ -76,7 +78,8 @@ export class Effort {
 
 /** What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known. */
 export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort): Promise<Stop | undefined> {
-  if (packet.bridged ? filter.family !== 'bridge' : filter.family !== 'inet' && filter.family !== packet.family) return undefined;
+  if (packet.bridged ? filter.family !== 'bridge' : filter.family !== 'inet' && filter.family !== packet.family)
+    return undefined;
   if (isTranslatedBefore(filter, packet)) return undefined;
   const seen = seenBy(filter, packet);
   const walk = async (chain: string, depth: number): Promise<Stop | 'accept' | undefined> => {
@@ -114,7 +117,9 @@ const [DSTNAT, SRCNAT] = [-100, 100];
 /** By ours. Where the priority is the same, the table that was written last comes first, which nobody can see: then it is taken to be met. */
 function isTranslatedBefore({ isNat, hook, priority }: Filter, packet: ProbePacket): boolean {
   if (!isNat) return false;
-  return hook === 'prerouting' ? packet.translated && priority > DSTNAT : packet.masqueraded === true && priority > SRCNAT;
+  return hook === 'prerouting'
+    ? packet.translated && priority > DSTNAT
+    : packet.masqueraded === true && priority > SRCNAT;
 }
 
 /** What a chain knows of a packet that is forwarded: before routing not yet where it leaves nor where it is led, behind it not any more by whom it was marked. */
@@ -122,7 +127,13 @@ function seenBy({ hook, priority, isNat = false }: Filter, packet: ProbePacket):
   if (hook === 'forward') return packet;
   if (hook === 'postrouting') return { ...packet, mark: 0, saddr: priority >= SRCNAT && !isNat ? '' : packet.saddr };
   const isLed = priority > DSTNAT && !isNat;
-  return { ...packet, mark: 0, oifname: '', daddr: packet.translated && !isLed ? '' : packet.daddr, translated: packet.translated && isLed };
+  return {
+    ...packet,
+    mark: 0,
+    oifname: '',
+    daddr: packet.translated && !isLed ? '' : packet.daddr,
+    translated: packet.translated && isLed,
+  };
 }
 
 /** What of a match is known: yes, no, or not at all. */
@@ -150,5 +161,7 @@ export function matchesAddress(pattern: string, address: string): Known {
 export function matchesAddressRange([first, last]: readonly [string, string], address: string): Known {
   if (address === '') return undefined;
   const version = ipVersion(address);
-  return ipVersion(first) === version && ipVersion(last) === version ? ipToBigint(first) <= ipToBigint(address) && ipToBigint(address) <= ipToBigint(last) : undefined;
+  return ipVersion(first) === version && ipVersion(last) === version
+    ? ipToBigint(first) <= ipToBigint(address) && ipToBigint(address) <= ipToBigint(last)
+    : undefined;
 }

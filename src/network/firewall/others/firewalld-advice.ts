@@ -6,7 +6,8 @@ import { isInFile, POLICIES, policyPriority } from './firewalld-files.ts';
 const PANIC_TABLE = 'firewalld_policy_drop';
 const MIN_PRIORITY = -32768;
 
-export const isOfFirewalld = ({ filter }: Stop): boolean => filter.table === 'firewalld' || filter.table === PANIC_TABLE;
+export const isOfFirewalld = ({ filter }: Stop): boolean =>
+  filter.table === 'firewalld' || filter.table === PANIC_TABLE;
 
 /** What has a cure of its own. */
 export function firewalldCause(stop: Stop): string {
@@ -14,7 +15,12 @@ export function firewalldCause(stop: Stop): string {
 }
 
 /** `bridges` are words for a shell, of `names`. `direct`: what is reached without a published port. */
-export function firewalldAdvice(stop: Stop, names: readonly string[], bridges: readonly string[], { direct, marked }: { readonly direct: boolean; readonly marked: boolean }): string {
+export function firewalldAdvice(
+  stop: Stop,
+  names: readonly string[],
+  bridges: readonly string[],
+  { direct, marked }: { readonly direct: boolean; readonly marked: boolean },
+): string {
   if (stop.filter.table === PANIC_TABLE) return 'firewall-cmd --panic-off';
   const policy = policyOf(stop);
   if (policy !== undefined) return policyAdvice(policy, marked);
@@ -22,7 +28,14 @@ export function firewalldAdvice(stop: Stop, names: readonly string[], bridges: r
   if (marked && names.every(isInFile)) return 'firewall-cmd --reload';
   return [
     `firewall-cmd --permanent --zone=trusted ${bridges.map((bridge) => `--change-interface=${bridge}`).join(' ')}`,
-    ...(direct ? ['firewall-cmd --permanent --new-policy=to-containers', ...['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'].map((what) => `firewall-cmd --permanent --policy=to-containers ${what}`)] : []),
+    ...(direct
+      ? [
+          'firewall-cmd --permanent --new-policy=to-containers',
+          ...['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'].map(
+            (what) => `firewall-cmd --permanent --policy=to-containers ${what}`,
+          ),
+        ]
+      : []),
     'firewall-cmd --reload',
   ].join('; ');
 }
@@ -31,7 +44,8 @@ export function firewalldAdvice(stop: Stop, names: readonly string[], bridges: r
 function policyAdvice(name: string, marked: boolean): string {
   const priority = policyPriority(name);
   const isOurs = POLICIES.some((policy) => policy.name === name);
-  if (!marked || isOurs || priority === undefined || priority <= MIN_PRIORITY) return `firewall-cmd --permanent --info-policy=${name} # change what it does, or the zones that it is for: it decides before zones do`;
+  if (!marked || isOurs || priority === undefined || priority <= MIN_PRIORITY)
+    return `firewall-cmd --permanent --info-policy=${name} # change what it does, or the zones that it is for: it decides before zones do`;
   return `${POLICIES.map((policy) => `firewall-cmd --permanent --policy=${policy.name} --set-priority=${priority - 1}`).join('; ')}; firewall-cmd --reload # the policy ${name} decides before those that let containers through: they are asked first then`;
 }
 

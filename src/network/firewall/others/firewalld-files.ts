@@ -11,7 +11,8 @@ export type Kind = 'zone' | 'policy';
 
 export const CONFIGURATION = '/etc/firewalld';
 
-export const fileOf = (kind: Kind, name: string, directory = CONFIGURATION): string => `${directory}/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
+export const fileOf = (kind: Kind, name: string, directory = CONFIGURATION): string =>
+  `${directory}/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
 
 /** Whether our zone has a bridge permanently: where firewalld does not run, only that is left of it. */
 export function isInFile(bridge: string): boolean {

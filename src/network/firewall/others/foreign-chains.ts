@@ -54,7 +54,10 @@ export interface ForeignFindings {
 
 const MAX_STEPS = 2_000_000; // two seconds of processor time
 /** Their default masks (0xffff0000 both) hold our bit. */
-const MARK_USERS = [['Calico', /^cali-/], ['Cilium', /^(OLD_)?CILIUM_/]] as const;
+const MARK_USERS = [
+  ['Calico', /^cali-/],
+  ['Cilium', /^(OLD_)?CILIUM_/],
+] as const;
 
 /**
  * In the namespace of this process. `marked`: way is made for packets of containers (way-maker.ts). Takes its time, in which others get their turns.
@@ -74,14 +77,25 @@ export async function foreignDrops(
       if (effort.spent) open.add(probed.bridge);
       if (!stop) continue;
       const program = programOf(stop);
-      const key = program === 'ufw' ? program : program === 'firewalld' ? `${program} ${firewalldCause(stop)}` : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
+      const key =
+        program === 'ufw'
+          ? program
+          : program === 'firewalld'
+            ? `${program} ${firewalldCause(stop)}`
+            : `${program} ${filter.family} ${filter.table} ${stop.chain} ${stop.by}`;
       const group = groups.get(key) ?? { stop, probed: [], chains: new Set() };
       group.probed.push(probed);
       group.chains.add(`${filter.family} ${filter.table} ${stop.chain}`);
       groups.set(key, group);
     }
   }
-  return { drops: [...groups.values()].map((group) => dropOf(group, options.marked)), unknown: unknownOf(unread, [...open]), markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(([program]) => program) };
+  return {
+    drops: [...groups.values()].map((group) => dropOf(group, options.marked)),
+    unknown: unknownOf(unread, [...open]),
+    markUsers: MARK_USERS.filter(([, names]) => chainNames.some((name) => names.test(name))).map(
+      ([program]) => program,
+    ),
+  };
 }
 
 /** Networks come by their interfaces or by their ids; what is said of them is the same then. The default network's bridge first, and those that have names. */
@@ -89,7 +103,14 @@ function inOneOrder({ bridge: one }: ProbedNetwork, { bridge: other }: ProbedNet
   return Number(one.startsWith('br-')) - Number(other.startsWith('br-')) || (one < other ? -1 : 1);
 }
 
-function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> }, marked: boolean): ForeignDrop {
+function dropOf(
+  {
+    stop,
+    probed,
+    chains,
+  }: { readonly stop: Stop; readonly probed: readonly Probed[]; readonly chains: ReadonlySet<string> },
+  marked: boolean,
+): ForeignDrop {
   const bridges = [...new Set(probed.map(({ bridge }) => bridge))];
   return {
     program: programOf(stop),
@@ -99,24 +120,62 @@ function dropOf({ stop, probed, chains }: { readonly stop: Stop; readonly probed
     outgoing: probed.some(({ outgoing, packet }) => outgoing && !packet.bridged),
     published: probed.some(({ outgoing }) => !outgoing),
     between: probed.some(({ packet }) => packet.bridged),
-    advice: adviceFor(stop, bridges, { direct: probed.some(({ outgoing, packet }) => !outgoing && !packet.translated), marked }),
+    advice: adviceFor(stop, bridges, {
+      direct: probed.some(({ outgoing, packet }) => !outgoing && !packet.translated),
+      marked,
+    }),
   };
 }
 
 function unknownOf(unread: readonly Unread[], bridges: readonly string[]): string[] {
   return [
     ...unread.map(({ what, why }) => `whether ${what} drops traffic of containers was not evaluated: ${why}`),
-    ...(bridges.length > 0 ? [`whether other firewalls drop traffic of containers on ${bridges.join(', ')} was not evaluated: too many rules`] : []),
+    ...(bridges.length > 0
+      ? [
+          `whether other firewalls drop traffic of containers on ${bridges.join(', ')} was not evaluated: too many rules`,
+        ]
+      : []),
   ];
 }
 
-function packetsOf({ bridge, ipv4, ipv6, translated, uplink4, uplink6 }: ProbedNetwork, { marked }: { readonly marked: boolean }): Probed[] {
+function packetsOf(
+  { bridge, ipv4, ipv6, translated, uplink4, uplink6 }: ProbedNetwork,
+  { marked }: { readonly marked: boolean },
+): Probed[] {
   const mark = marked ? WAY_MARK : 0;
-  return ([['ip', ipv4, uplink4], ['ip6', ipv6, uplink6]] as const).filter(([, address]) => address !== '').flatMap(([family, address, uplink]): Probed[] => [
-    { bridge, outgoing: true, packet: { family, iifname: bridge, oifname: uplink, saddr: address, daddr: '', translated: false, masqueraded: translated, mark } },
-    { bridge, outgoing: true, packet: { family, iifname: '', oifname: '', saddr: '', daddr: '', translated: false, mark: 0, bridged: true } },
-    { bridge, outgoing: false, packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark } },
-  ]);
+  return (
+    [
+      ['ip', ipv4, uplink4],
+      ['ip6', ipv6, uplink6],
+    ] as const
+  )
+    .filter(([, address]) => address !== '')
+    .flatMap(([family, address, uplink]): Probed[] => [
+      {
+        bridge,
+        outgoing: true,
+        packet: {
+          family,
+          iifname: bridge,
+          oifname: uplink,
+          saddr: address,
+          daddr: '',
+          translated: false,
+          masqueraded: translated,
+          mark,
+        },
+      },
+      {
+        bridge,
+        outgoing: true,
+        packet: { family, iifname: '', oifname: '', saddr: '', daddr: '', translated: false, mark: 0, bridged: true },
+      },
+      {
+        bridge,
+        outgoing: false,
+        packet: { family, iifname: uplink, oifname: bridge, saddr: '', daddr: address, translated, mark },
+      },
+    ]);
 }
 
 /** By its own chain, or for a policy by the chains that it set beside it. */
@@ -128,25 +187,37 @@ function programOf(stop: Stop): ForeignDrop['program'] {
   if (names.some((name) => /^(FWD|FORWARD)_/.test(name))) return 'firewalld';
   if (names.some((name) => /^ufw6?-/.test(name)) && by === 'policy drop') return 'ufw';
   if (/^ufw6?-/.test(chain)) return 'ufw';
-  if (chain.startsWith('DOCKER') || (by === 'policy drop' && names.some((name) => name.startsWith('DOCKER')))) return 'Docker';
+  if (chain.startsWith('DOCKER') || (by === 'policy drop' && names.some((name) => name.startsWith('DOCKER'))))
+    return 'Docker';
   return filter.writer;
 }
 
-function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { readonly direct: boolean; readonly marked: boolean }): string {
+function adviceFor(
+  stop: Stop,
+  names: readonly string[],
+  { direct, marked }: { readonly direct: boolean; readonly marked: boolean },
+): string {
   const bridges = names.map(shellWord);
   const { filter, chain } = stop;
   const program = filter.writer === 'iptables-legacy' ? 'iptables-legacy' : 'iptables';
   const iptables = filter.family === 'ip6' ? program.replace('ip', 'ip6') : program;
   // One for all networks, also those that come, where packets are marked: before that priority none is.
   const byMark = marked && filter.hook === 'forward' && filter.family !== 'bridge' && filter.priority > WAY_PRIORITY;
-  const matches = byMark ? [`-m mark --mark 0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`] : bridges.flatMap((bridge) => [`-i ${bridge}`, `-o ${bridge}`]);
+  const matches = byMark
+    ? [`-m mark --mark 0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`]
+    : bridges.flatMap((bridge) => [`-i ${bridge}`, `-o ${bridge}`]);
   const table = filter.table === 'filter' ? '' : `-t ${filter.table} `;
-  const insert = (into: string) => matches.map((match) => `${iptables} ${table}-I ${into} ${match} -j ACCEPT`).join('; ');
+  const insert = (into: string) =>
+    matches.map((match) => `${iptables} ${table}-I ${into} ${match} -j ACCEPT`).join('; ');
   // Nothing there tells what is for containers from what is not: the rule itself has to be changed.
   if (!isOfFirewalld(stop) && (filter.hook !== 'forward' || filter.family === 'bridge')) return lookAt(stop, iptables);
   switch (programOf(stop)) {
     case 'ufw':
-      return /-user-/.test(chain) ? bridges.flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`)).join('; ') : 'ufw default allow routed';
+      return /-user-/.test(chain)
+        ? bridges
+            .flatMap((bridge) => ['in', 'out'].map((side) => `ufw route prepend allow ${side} on ${bridge}`))
+            .join('; ')
+        : 'ufw default allow routed';
     case 'firewalld':
       return firewalldAdvice(stop, names, bridges, { direct, marked });
     case 'Docker':
@@ -154,7 +225,8 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
       return `${insert('DOCKER-USER')} # they reach containers of a Docker before 28 then, too; with --firewall-integration=true Docker's rules decide about that`;
     case 'nftables': {
       const place = `${filter.family} ${filter.table} ${filter.base}`;
-      if (byMark) return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
+      if (byMark)
+        return `nft ${shellWord(`insert rule ${place} meta mark and 0x${WAY_MARK.toString(16)} != 0 accept`)}`;
       const set = `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
       return `nft ${shellWord(`insert rule ${place} oifname ${set} accept; insert rule ${place} iifname ${set} accept`)}`;
     }
@@ -165,12 +237,18 @@ function adviceFor(stop: Stop, names: readonly string[], { direct, marked }: { r
 
 function lookAt({ filter, chain, by }: Stop, iptables: string): string {
   const change = `change ${by === 'policy drop' ? 'its policy' : 'this rule'}, for packets of containers do not carry the mark there`;
-  return filter.writer === 'nft' ? `nft -a list chain ${filter.family} ${shellWord(filter.table)} ${shellWord(chain)} # ${change}` : `${iptables} -t ${filter.table} -S ${shellWord(chain)} # ${change}`;
+  return filter.writer === 'nft'
+    ? `nft -a list chain ${filter.family} ${shellWord(filter.table)} ${shellWord(chain)} # ${change}`
+    : `${iptables} -t ${filter.table} -S ${shellWord(chain)} # ${change}`;
 }
 
 /** As `info` and the doctor say it. */
 export function sentenceOf({ program, chains, by, bridges, outgoing, published, between }: ForeignDrop): string {
-  const what = [...(outgoing ? ['outgoing traffic'] : []), ...(published ? ['connections to published ports'] : []), ...(between ? ['bridged traffic'] : [])].join(' and ');
+  const what = [
+    ...(outgoing ? ['outgoing traffic'] : []),
+    ...(published ? ['connections to published ports'] : []),
+    ...(between ? ['bridged traffic'] : []),
+  ].join(' and ');
   return `${program} drops ${what} of containers on ${bridges.join(', ')} (chain "${chains.join('", "')}": ${by})`;
 }
 

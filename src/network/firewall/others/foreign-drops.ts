@@ -12,16 +12,18 @@ export type KnownNetwork = Omit<ProbedNetwork, 'uplink4' | 'uplink6'>;
 
 /** Networks whose containers go out and are reached: what is internal stays inside of its bridge. */
 export function probedNetworks(networks: readonly NetworkRecord[], route: RouteSocket): ProbedNetwork[] {
-  const known = networks.filter((network) => guardedBridge(network) !== '' && !network.internal).map((network): KnownNetwork => {
-    const addresses = network.pools.map(({ gateway, subnet }) => gateway || subnet.split('/')[0]!);
-    const { mode4 } = parseBridgeOptions(network);
-    return {
-      bridge: network.bridgeName,
-      ipv4: addresses.find((address) => !address.includes(':')) ?? '',
-      ipv6: addresses.find((address) => address.includes(':')) ?? '',
-      translated: mode4 === 'nat' || mode4 === 'nat-unprotected',
-    };
-  });
+  const known = networks
+    .filter((network) => guardedBridge(network) !== '' && !network.internal)
+    .map((network): KnownNetwork => {
+      const addresses = network.pools.map(({ gateway, subnet }) => gateway || subnet.split('/')[0]!);
+      const { mode4 } = parseBridgeOptions(network);
+      return {
+        bridge: network.bridgeName,
+        ipv4: addresses.find((address) => !address.includes(':')) ?? '',
+        ipv6: addresses.find((address) => address.includes(':')) ?? '',
+        translated: mode4 === 'nat' || mode4 === 'nat-unprotected',
+      };
+    });
   return withUplinks(known, route);
 }
 
@@ -31,17 +33,28 @@ export function withUplinks(networks: readonly KnownNetwork[], route: RouteSocke
   const usual = { 4: uplinkFor(undefined, FAR[4], route), 6: uplinkFor(undefined, FAR[6], route) };
   const uplink = (bridge: string, address: string, version: 4 | 6): string => {
     const linkIndex = indexes.get(bridge);
-    const own = address === '' || linkIndex === undefined ? undefined : uplinkFor({ from: besides(address), linkIndex }, FAR[version], route);
+    const own =
+      address === '' || linkIndex === undefined
+        ? undefined
+        : uplinkFor({ from: besides(address), linkIndex }, FAR[version], route);
     return links.get(own ?? usual[version] ?? 0) ?? '';
   };
-  return networks.map((network) => ({ ...network, uplink4: uplink(network.bridge, network.ipv4, 4), uplink6: uplink(network.bridge, network.ipv6, 6) }));
+  return networks.map((network) => ({
+    ...network,
+    uplink4: uplink(network.bridge, network.ipv4, 4),
+    uplink6: uplink(network.bridge, network.ipv6, 6),
+  }));
 }
 
 /** Of the internet, which nobody has a route of his own to (a root name server's): a question, nothing is sent. */
 const FAR = { 4: '198.41.0.4', 6: '2001:503:ba3e::2:30' } as const;
 
 /** The interface by which a packet leaves, as the kernel says: rules of routing count, and routes of a VPN beside the default one. */
-function uplinkFor(packet: { readonly from: string; readonly linkIndex: number } | undefined, far: string, route: RouteSocket): number | undefined {
+function uplinkFor(
+  packet: { readonly from: string; readonly linkIndex: number } | undefined,
+  far: string,
+  route: RouteSocket,
+): number | undefined {
   try {
     const way: RouteInfo = route.routeTo(far, packet);
     return way.type === 'unicast' && way.linkIndex !== 0 ? way.linkIndex : undefined;
@@ -56,8 +69,19 @@ const besides = (address: string): string => bigintToIp(ipToBigint(address) + 1n
 
 /** The interfaces by which packets of containers leave: those of all default routes, and of what the kernel says of each network. */
 export function uplinksOf(route: RouteSocket, networks: readonly NetworkRecord[]): string[] {
-  const indexes = new Set(route.routes().filter(({ destination, linkIndex }) => destination === undefined && linkIndex !== 0).map(({ linkIndex }) => linkIndex));
+  const indexes = new Set(
+    route
+      .routes()
+      .filter(({ destination, linkIndex }) => destination === undefined && linkIndex !== 0)
+      .map(({ linkIndex }) => linkIndex),
+  );
   const found = probedNetworks(networks, route).flatMap(({ uplink4, uplink6 }) => [uplink4, uplink6]);
-  const byDefault = indexes.size === 0 ? [] : route.links().filter(({ index }) => indexes.has(index)).map(({ name }) => name);
+  const byDefault =
+    indexes.size === 0
+      ? []
+      : route
+          .links()
+          .filter(({ index }) => indexes.has(index))
+          .map(({ name }) => name);
   return [...new Set([...byDefault, ...found.filter((name) => name !== '')])];
 }

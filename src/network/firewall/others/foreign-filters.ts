@@ -50,60 +50,119 @@ interface Room {
 }
 
 export async function readLegacyTables(): Promise<LegacyTable[]> {
-  const names = (['ip', 'ip6'] as const).flatMap((family) => Object.keys(IPTABLES_PRIORITY).filter((table) => hasLegacyTable(family, table)).map((table) => ({ family, table })));
-  const tables = await Promise.all(names.map(async ({ family, table }) => ({ family, table, listed: await listing(ASKING, 'legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))) })));
-  return tables.flatMap(({ listed, ...name }) => (listed === undefined || listed === 'incompatible' ? [] : [{ ...name, listed }]));
+  const names = (['ip', 'ip6'] as const).flatMap((family) =>
+    Object.keys(IPTABLES_PRIORITY)
+      .filter((table) => hasLegacyTable(family, table))
+      .map((table) => ({ family, table })),
+  );
+  const tables = await Promise.all(
+    names.map(async ({ family, table }) => ({
+      family,
+      table,
+      listed: await listing(ASKING, 'legacy', family, table).catch((error: unknown) => new Error(errorMessage(error))),
+    })),
+  );
+  return tables.flatMap(({ listed, ...name }) =>
+    listed === undefined || listed === 'incompatible' ? [] : [{ ...name, listed }],
+  );
 }
 
 /** In the namespace of the reader, which is that of this process. */
-export async function foreignFilters(reader: RulesetReader, legacy: readonly LegacyTable[], effort: Effort): Promise<ForeignFilters> {
-  const chains = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
+export async function foreignFilters(
+  reader: RulesetReader,
+  legacy: readonly LegacyTable[],
+  effort: Effort,
+): Promise<ForeignFilters> {
+  const chains = (await reader.list('list chains')).flatMap(
+    (entry) => (entry['chain'] as ListedChain | undefined) ?? [],
+  );
   const others = chains.filter((chain) => !(chain.family === FAMILY && chain.table === TABLE));
   const room: Room = { rules: MAX_RULES };
   const found: (Filter | Unread)[] = [];
   // What translates is read last: the room is for what filters.
-  for (const base of others.filter((chain) => isFiltered(chain)).toSorted((a, b) => Number(isNat(a)) - Number(isNat(b)))) {
+  for (const base of others
+    .filter((chain) => isFiltered(chain))
+    .toSorted((a, b) => Number(isNat(a)) - Number(isNat(b)))) {
     if (!canDrop(reader, base)) continue;
-    found.push(await nftFilter(reader, base, room, effort).catch((error: unknown) => unread(base, errorMessage(error).split('\n')[0]!)));
+    found.push(
+      await nftFilter(reader, base, room, effort).catch((error: unknown) =>
+        unread(base, errorMessage(error).split('\n')[0]!),
+      ),
+    );
   }
   for (const { family, table, listed } of legacy) {
-    for (const hook of LEGACY_HOOKS[table] ?? (['forward'] as const)) found.push(await iptablesFilter(listed, 'iptables-legacy', { family, table, hook }, room, effort));
+    for (const hook of LEGACY_HOOKS[table] ?? (['forward'] as const))
+      found.push(await iptablesFilter(listed, 'iptables-legacy', { family, table, hook }, room, effort));
   }
   const filters = found.filter((one): one is Filter => 'chains' in one);
   return {
     filters: filters.toSorted((a, b) => ORDER.indexOf(a.hook) - ORDER.indexOf(b.hook) || a.priority - b.priority),
     unread: found.filter((one): one is Unread => 'why' in one),
-    chainNames: [...others.map(({ name }) => name), ...filters.flatMap((filter) => (filter.writer === 'iptables-legacy' ? [...filter.chains.keys()] : []))],
+    chainNames: [
+      ...others.map(({ name }) => name),
+      ...filters.flatMap((filter) => (filter.writer === 'iptables-legacy' ? [...filter.chains.keys()] : [])),
+    ],
   };
 }
 
 /** In `bridge` only what goes from one port to another: the rest is not of containers among themselves, and meets the others too. */
 const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
-  ((family === 'ip' || family === 'ip6' || family === 'inet') && HOOKS.has(hook) && (hook === 'forward' || type === 'filter' || isNat({ hook, type }))) || (family === 'bridge' && hook === 'forward');
+  ((family === 'ip' || family === 'ip6' || family === 'inet') &&
+    HOOKS.has(hook) &&
+    (hook === 'forward' || type === 'filter' || isNat({ hook, type }))) ||
+  (family === 'bridge' && hook === 'forward');
 /** iptables lets nobody drop in its own nat tables, which may be the largest there are: a large one of that name is taken for its own. */
 const canDrop = (reader: RulesetReader, { family, table, name, hook, type }: ListedChain): boolean =>
-  type !== 'nat' || table !== 'nat' || name !== hook?.toUpperCase() || reader.countRules({ family: family as NftFamily, table }, SMALL_TABLE) <= SMALL_TABLE;
-const isNat = ({ hook, type }: Pick<ListedChain, 'hook' | 'type'>): boolean => type === 'nat' && (hook === 'prerouting' || hook === 'postrouting');
+  type !== 'nat' ||
+  table !== 'nat' ||
+  name !== hook?.toUpperCase() ||
+  reader.countRules({ family: family as NftFamily, table }, SMALL_TABLE) <= SMALL_TABLE;
+const isNat = ({ hook, type }: Pick<ListedChain, 'hook' | 'type'>): boolean =>
+  type === 'nat' && (hook === 'prerouting' || hook === 'postrouting');
 const HOOKS = new Set(['prerouting', 'forward', 'postrouting']);
-const LEGACY_HOOKS: Readonly<Record<string, readonly Hook[]>> = { raw: ['prerouting'], mangle: ['prerouting', 'forward', 'postrouting'] };
+const LEGACY_HOOKS: Readonly<Record<string, readonly Hook[]>> = {
+  raw: ['prerouting'],
+  mangle: ['prerouting', 'forward', 'postrouting'],
+};
 
-const writerOf = ({ family, table, name, hook }: ListedChain): Filter['writer'] => ((family === 'ip' || family === 'ip6') && name === hook?.toUpperCase() && table in IPTABLES_PRIORITY ? 'iptables' : 'nft');
+const writerOf = ({ family, table, name, hook }: ListedChain): Filter['writer'] =>
+  (family === 'ip' || family === 'ip6') && name === hook?.toUpperCase() && table in IPTABLES_PRIORITY
+    ? 'iptables'
+    : 'nft';
 
-function unread({ family, table, name, ...base }: ListedChain, why: string, writer: Filter['writer'] = writerOf({ family, table, name, ...base })): Unread {
+function unread(
+  { family, table, name, ...base }: ListedChain,
+  why: string,
+  writer: Filter['writer'] = writerOf({ family, table, name, ...base }),
+): Unread {
   return { what: `${writer === 'nft' ? 'nftables' : writer} (chain "${family} ${table} ${name}")`, why };
 }
 
 const TOO_MANY = `more than ${MAX_RULES} rules`;
 
-async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, effort: Effort): Promise<Filter | Unread> {
+async function nftFilter(
+  reader: RulesetReader,
+  base: ListedChain,
+  room: Room,
+  effort: Effort,
+): Promise<Filter | Unread> {
   const { family, table, name, prio = 0 } = base;
   const sets = new Sets(reader, family, table);
   const listed = await rulesMet(reader, base, room, sets);
   if (!listed) return unread(base, TOO_MANY);
-  const opaque = listed.some(({ expr = [] }) => expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'));
+  const opaque = listed.some(({ expr = [] }) =>
+    expr.some((one) => (one['xt'] as { type?: string } | undefined)?.type === 'match'),
+  );
   const isOwn = isOfIptables(base, listed);
   const text = opaque && isOwn ? await listing(ASKING, 'nft', family as IptablesFamily, table) : undefined;
-  if (text !== undefined && text !== 'incompatible') return iptablesFilter(text, 'iptables', { family: family as IptablesFamily, table, hook: base.hook as Hook }, room, effort);
+  if (text !== undefined && text !== 'incompatible')
+    return iptablesFilter(
+      text,
+      'iptables',
+      { family: family as IptablesFamily, table, hook: base.hook as Hook },
+      room,
+      effort,
+    );
   const chains = new Map<string, FilterRule[]>();
   for (const { chain, expr = [] } of listed) {
     const rules = chains.get(chain);
@@ -111,11 +170,26 @@ async function nftFilter(reader: RulesetReader, base: ListedChain, room: Room, e
     else chains.set(chain, [nftRule(expr, sets.of)]);
     await effort.work.pauseIfDue();
   }
-  return { family: family as Filter['family'], hook: base.hook as Hook, table, writer: isOwn && text === undefined ? 'iptables' : 'nft', base: name, priority: prio, policy: base.policy === 'drop' ? 'drop' : 'accept', ...(base.type === 'nat' ? { isNat: true } : {}), chains };
+  return {
+    family: family as Filter['family'],
+    hook: base.hook as Hook,
+    table,
+    writer: isOwn && text === undefined ? 'iptables' : 'nft',
+    base: name,
+    priority: prio,
+    policy: base.policy === 'drop' ? 'drop' : 'accept',
+    ...(base.type === 'nat' ? { isNat: true } : {}),
+    chains,
+  };
 }
 
 /** The rules that packets can meet from a base chain on; undefined where they are too many. */
-async function rulesMet(reader: RulesetReader, { family, table, name }: ListedChain, room: Room, sets: Sets): Promise<ListedRule[] | undefined> {
+async function rulesMet(
+  reader: RulesetReader,
+  { family, table, name }: ListedChain,
+  room: Room,
+  sets: Sets,
+): Promise<ListedRule[] | undefined> {
   const place = { family: family as NftFamily, table };
   const few = Math.min(SMALL_TABLE, room.rules);
   const whole = reader.countRules(place, few) <= few;
@@ -123,7 +197,10 @@ async function rulesMet(reader: RulesetReader, { family, table, name }: ListedCh
   const chains = new Set([name]);
   for (const chain of chains) {
     if (!whole && reader.countRules({ ...place, chain }, room.rules) > room.rules) return undefined;
-    const rules = await readRules(reader, whole ? `list table ${family} ${word(table)}` : `list chain ${family} ${word(table)} ${word(chain)}`);
+    const rules = await readRules(
+      reader,
+      whole ? `list table ${family} ${word(table)}` : `list chain ${family} ${word(table)} ${word(chain)}`,
+    );
     room.rules -= rules.length;
     found.push(...rules);
     for (const { expr = [] } of rules) await sets.learn(expr);
@@ -135,7 +212,8 @@ async function rulesMet(reader: RulesetReader, { family, table, name }: ListedCh
 
 /** Names are of others: one that nft does not take for a name must not be taken for a command. */
 function word(name: string): string {
-  if (!/^[A-Za-z_.][A-Za-z0-9_./-]*$/.test(name)) throw systemError(`nft cannot be asked for the name ${JSON.stringify(name)}`);
+  if (!/^[A-Za-z_.][A-Za-z0-9_./-]*$/.test(name))
+    throw systemError(`nft cannot be asked for the name ${JSON.stringify(name)}`);
   return name;
 }
 
@@ -148,7 +226,13 @@ async function readRules(reader: RulesetReader, command: string): Promise<Listed
   }
 }
 
-async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' | 'iptables-legacy', { family, table, hook }: { readonly family: IptablesFamily; readonly table: string; readonly hook: Hook }, room: Room, effort: Effort): Promise<Filter | Unread> {
+async function iptablesFilter(
+  listed: WholeListing | Error,
+  writer: 'iptables' | 'iptables-legacy',
+  { family, table, hook }: { readonly family: IptablesFamily; readonly table: string; readonly hook: Hook },
+  room: Room,
+  effort: Effort,
+): Promise<Filter | Unread> {
   const base = { family, table, name: hook.toUpperCase() };
   if (listed instanceof Error) return unread(base, listed.message, writer);
   const count = lineCount(listed.text, room.rules);
@@ -163,7 +247,16 @@ async function iptablesFilter(listed: WholeListing | Error, writer: 'iptables' |
     else chains.set(chain, [rule]);
     await effort.work.pauseIfDue();
   }
-  return { family, hook, table, writer, base: base.name, priority: IPTABLES_PRIORITY[table] ?? 0, policy: policies.get(base.name) === 'DROP' ? 'drop' : 'accept', chains };
+  return {
+    family,
+    hook,
+    table,
+    writer,
+    base: base.name,
+    priority: IPTABLES_PRIORITY[table] ?? 0,
+    policy: policies.get(base.name) === 'DROP' ? 'drop' : 'accept',
+    chains,
+  };
 }
 
 /** It stops counting above `limit`. */
@@ -190,12 +283,15 @@ class Sets {
 
   /** Reads those that a rule asks. */
   async learn(expressions: readonly Expression[]): Promise<void> {
-    for (const name of expressions.flatMap((one) => setsAsked(one))) if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
+    for (const name of expressions.flatMap((one) => setsAsked(one)))
+      if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
   }
 
   #isLong(set: string): boolean {
     try {
-      return this.#reader.sizeOfSet({ family: this.#family as NftFamily, table: this.#table, set }, LONG_SET) > LONG_SET;
+      return (
+        this.#reader.sizeOfSet({ family: this.#family as NftFamily, table: this.#table, set }, LONG_SET) > LONG_SET
+      );
     } catch (error) {
       if (!isKernelError(error)) throw error;
       return true; // it cannot be read at all
@@ -206,8 +302,12 @@ class Sets {
     if (this.#isLong(name)) return undefined;
     for (const kind of ['set', 'map'] as const) {
       try {
-        const entries = await this.#reader.list(`list ${kind} ${this.#family} ${word(this.#table)} ${word(name)}`, { elements: true });
-        const found = entries.map((entry) => entry[kind] as { elem?: readonly unknown[] } | undefined).find((one) => one !== undefined);
+        const entries = await this.#reader.list(`list ${kind} ${this.#family} ${word(this.#table)} ${word(name)}`, {
+          elements: true,
+        });
+        const found = entries
+          .map((entry) => entry[kind] as { elem?: readonly unknown[] } | undefined)
+          .find((one) => one !== undefined);
         if (found) return found.elem ?? [];
       } catch (error) {
         if (!isKernelError(error)) throw error;
@@ -220,5 +320,16 @@ class Sets {
 function setsAsked(expression: Expression): string[] {
   const { left, right } = (expression['match'] ?? {}) as { left?: unknown; right?: unknown };
   const { key, data } = (expression['vmap'] ?? {}) as { key?: unknown; data?: unknown };
-  return ([[left, right], [key, data]] as const).flatMap(([what, set]) => (typeof set === 'string' && set.startsWith('@') && /"(iifname|oifname|iif|oif|saddr|daddr)"/.test(JSON.stringify(what)) ? [set.slice(1)] : []));
+  return (
+    [
+      [left, right],
+      [key, data],
+    ] as const
+  ).flatMap(([what, set]) =>
+    typeof set === 'string' &&
+    set.startsWith('@') &&
+    /"(iifname|oifname|iif|oif|saddr|daddr)"/.test(JSON.stringify(what))
+      ? [set.slice(1)]
+      : [],
+  );
 }

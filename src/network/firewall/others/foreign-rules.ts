@@ -59,11 +59,16 @@ export class ForeignRules {
     const question = this.#question();
     const asked = JSON.stringify([question, legacy.map(nameOf)]);
     if (this.#answer?.epoch !== epoch || this.#answer.question !== asked) {
-      this.#answer = { epoch, question: asked, findings: foreignDrops(this.#reader(), question.networks, { ...question, legacy }) };
+      this.#answer = {
+        epoch,
+        question: asked,
+        findings: foreignDrops(this.#reader(), question.networks, { ...question, legacy }),
+      };
       this.#answer.findings.catch(() => (this.#answer = undefined));
     }
     return this.#answer.findings;
   }
 }
 
-const nameOf = ({ family, table, listed }: LegacyTable): string => `${family} ${table} ${listed instanceof Error ? listed.message : listed.text}`;
+const nameOf = ({ family, table, listed }: LegacyTable): string =>
+  `${family} ${table} ${listed instanceof Error ? listed.message : listed.text}`;

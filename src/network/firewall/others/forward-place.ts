@@ -43,7 +43,11 @@ interface Chains {
 }
 
 /** Takes its time, in which others get their turns. */
-export async function placeOf(listing: IptablesListing, probes: readonly ProbePacket[], work = new LongWork()): Promise<Place> {
+export async function placeOf(
+  listing: IptablesListing,
+  probes: readonly ProbePacket[],
+  work = new LongWork(),
+): Promise<Place> {
   const chains = await chainsOf(listing, work);
   const steps = { left: MAX_STEPS };
   const end = listing.policies.get('FORWARD') === 'DROP' ? 'drop' : 'accept';
@@ -58,12 +62,18 @@ export async function placeOf(listing: IptablesListing, probes: readonly ProbePa
   // Before what only logs: it would log as dropped what is not.
   let first = last;
   while (first > 0 && isIdle(chains, targets[first - 1]!)) first--;
-  const userAt = listing.rules.filter(({ chain, tokens }) => chain === 'FORWARD' && !isOurs(tokens)).findIndex(({ tokens }) => tokens.length === 2 && tokens[1] === USER_CHAIN);
+  const userAt = listing.rules
+    .filter(({ chain, tokens }) => chain === 'FORWARD' && !isOurs(tokens))
+    .findIndex(({ tokens }) => tokens.length === 2 && tokens[1] === USER_CHAIN);
   return { first, last, stops, decides, asksUser: userAt >= 0 && userAt <= decides };
 }
 
 /** What containers send and get, as far as it is known: to and from the uplinks, through published ports, and among themselves. */
-export function ordinaryPackets(family: 'ip' | 'ip6', bridges: readonly string[], uplinks: readonly string[]): ProbePacket[] {
+export function ordinaryPackets(
+  family: 'ip' | 'ip6',
+  bridges: readonly string[],
+  uplinks: readonly string[],
+): ProbePacket[] {
   const common = { family, saddr: '', daddr: '', mark: 0 } as const;
   const outsides = uplinks.length > 0 ? uplinks : [''];
   const ways = bridges.flatMap((bridge, index) => [
@@ -98,7 +108,12 @@ function put<T>(lists: Map<string, T[]>, key: string, value: T): void {
 }
 
 /** What becomes of the packet, and in which rule of FORWARD; the number of rules where the policy decides. */
-function fateOf({ rules }: Chains, packet: ProbePacket, policy: 'accept' | 'drop', steps: { left: number }): { readonly at: number; readonly end: 'accept' | 'drop' } {
+function fateOf(
+  { rules }: Chains,
+  packet: ProbePacket,
+  policy: 'accept' | 'drop',
+  steps: { left: number },
+): { readonly at: number; readonly end: 'accept' | 'drop' } {
   const walk = (chain: string, depth: number): 'accept' | 'drop' | undefined => {
     for (const rule of rules.get(chain) ?? []) {
       if (steps.left-- <= 0 || depth > MAX_DEPTH) return 'drop';
@@ -128,5 +143,9 @@ function fateOf({ rules }: Chains, packet: ProbePacket, policy: 'accept' | 'drop
 function isIdle(chains: Chains, target: string, seen = new Set<string>()): boolean {
   if (['', 'LOG', 'NFLOG', 'ULOG'].includes(target) || seen.has(target)) return true;
   seen.add(target); // one that is not ends the search
-  return target !== USER_CHAIN && chains.names.has(target) && (chains.targets.get(target) ?? []).every((next) => isIdle(chains, next, seen));
+  return (
+    target !== USER_CHAIN &&
+    chains.names.has(target) &&
+    (chains.targets.get(target) ?? []).every((next) => isIdle(chains, next, seen))
+  );
 }

@@ -23,7 +23,12 @@ export class HostPrograms {
   }
 
   /** Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`, or did not lately. */
-  async run(file: string, args: readonly string[], input?: string, timeoutMs = CHANGE_MS): Promise<ProgramResult | undefined> {
+  async run(
+    file: string,
+    args: readonly string[],
+    input?: string,
+    timeoutMs = CHANGE_MS,
+  ): Promise<ProgramResult | undefined> {
     if (monotonicMs() < (silent.get(file) ?? 0)) throw didNotAnswer(file);
     const signal = this.#signal;
     if (signal?.aborted) throw systemError(`${file} is not asked: the daemon ends`);
@@ -34,7 +39,13 @@ export class HostPrograms {
       silent.set(file, monotonicMs() + LEFT_ALONE_MS);
     };
     try {
-      const result = await runProgram(file, args, { env, timeoutMs, late, ...(signal ? { signal } : {}), ...(input === undefined ? {} : { input }) });
+      const result = await runProgram(file, args, {
+        env,
+        timeoutMs,
+        late,
+        ...(signal ? { signal } : {}),
+        ...(input === undefined ? {} : { input }),
+      });
       silent.delete(file);
       return result;
     } catch (error) {
@@ -45,4 +56,5 @@ export class HostPrograms {
   }
 }
 
-const didNotAnswer = (file: string) => systemError(`${file} does not answer (it is asked again after ${LEFT_ALONE_MS / 1000} s)`);
+const didNotAnswer = (file: string) =>
+  systemError(`${file} does not answer (it is asked again after ${LEFT_ALONE_MS / 1000} s)`);

@@ -50,5 +50,7 @@ export function targetOf(tokens: readonly string[]): string {
 }
 
 function tokensOf(line: string): string[] {
-  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, word]) => (quoted === undefined ? word! : ` ${quoted.replace(/\\(.)/g, '$1')}`));
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, word]) =>
+    quoted === undefined ? word! : ` ${quoted.replace(/\\(.)/g, '$1')}`,
+  );
 }

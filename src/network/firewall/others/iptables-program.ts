@@ -22,7 +22,13 @@ export interface WholeListing {
 }
 
 /** Undefined where the program is missing; 'incompatible' where it says that the table has what only nft can have put there. */
-export async function listing(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, table: string, timeoutMs = READ_MS): Promise<WholeListing | 'incompatible' | undefined> {
+export async function listing(
+  programs: HostPrograms,
+  kind: IptablesKind,
+  family: IptablesFamily,
+  table: string,
+  timeoutMs = READ_MS,
+): Promise<WholeListing | 'incompatible' | undefined> {
   const listed = await runKind(programs, kind, family, '', ['-w', '2', '-t', table, '-S'], { timeoutMs });
   if (listed === undefined || listed.code === 0) return listed && { text: listed.stdout, cut: listed.cut };
   if (/ is incompatible\b/.test(listed.stderr)) return 'incompatible';
@@ -30,11 +36,20 @@ export async function listing(programs: HostPrograms, kind: IptablesKind, family
 }
 
 /** `iptables-nft-restore`, or `iptables-restore` where that one is of the kind. */
-export async function runKind(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, suffix: string, args: readonly string[], { input, timeoutMs }: { input?: string; timeoutMs?: number } = {}) {
+export async function runKind(
+  programs: HostPrograms,
+  kind: IptablesKind,
+  family: IptablesFamily,
+  suffix: string,
+  args: readonly string[],
+  { input, timeoutMs }: { input?: string; timeoutMs?: number } = {},
+) {
   const program = programOf(family);
   const exact = await programs.run(`${program}-${kind}${suffix}`, args, input, timeoutMs);
   if (exact) return exact;
   const version = await programs.run(`${program}${suffix}`, ['--version'], undefined, timeoutMs);
   const isNft = version?.stdout.includes('nf_tables') ?? false;
-  return version && isNft === (kind === 'nft') ? programs.run(`${program}${suffix}`, args, input, timeoutMs) : undefined;
+  return version && isNft === (kind === 'nft')
+    ? programs.run(`${program}${suffix}`, args, input, timeoutMs)
+    : undefined;
 }

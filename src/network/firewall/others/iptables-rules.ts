@@ -1,5 +1,13 @@
 /** Rules as `iptables -S` prints them, to be evaluated. */
-import { matchesAddress, matchesInterface, meets, type FilterRule, type Known, type ProbePacket, type Verdict } from './filter-model.ts';
+import {
+  matchesAddress,
+  matchesInterface,
+  meets,
+  type FilterRule,
+  type Known,
+  type ProbePacket,
+  type Verdict,
+} from './filter-model.ts';
 
 interface Condition {
   readonly negated: boolean;
@@ -9,16 +17,24 @@ interface Condition {
 
 export function iptablesRule(tokens: readonly string[], chains: ReadonlySet<string>): FilterRule {
   const { conditions, verdict } = parse(tokens, chains);
-  const shown = conditions.filter(({ option }) => option === '-i' || option === '-o').map(({ negated, option, values }) => `${negated ? '! ' : ''}${option} ${values[0]}`);
+  const shown = conditions
+    .filter(({ option }) => option === '-i' || option === '-o')
+    .map(({ negated, option, values }) => `${negated ? '! ' : ''}${option} ${values[0]}`);
   return {
     text: [...shown, verdict?.word ?? ''].join(' ').trim(),
-    verdict: (packet) => (verdict && conditions.every((condition) => meets(known(condition, packet), condition.negated)) ? verdict.verdict : undefined),
+    verdict: (packet) =>
+      verdict && conditions.every((condition) => meets(known(condition, packet), condition.negated))
+        ? verdict.verdict
+        : undefined,
   };
 }
 
-function parse(tokens: readonly string[], chains: ReadonlySet<string>): { conditions: Condition[]; verdict: { word: string; verdict: Verdict } | undefined } {
+function parse(
+  tokens: readonly string[],
+  chains: ReadonlySet<string>,
+): { conditions: Condition[]; verdict: { word: string; verdict: Verdict } | undefined } {
   const conditions: Condition[] = [];
-  for (let at = 0; at < tokens.length; ) {
+  for (let at = 0; at < tokens.length;) {
     const negated = tokens[at] === '!';
     if (negated) at++;
     const option = tokens[at++] ?? '';
@@ -30,7 +46,11 @@ function parse(tokens: readonly string[], chains: ReadonlySet<string>): { condit
   return { conditions, verdict: undefined };
 }
 
-function verdictOf(option: string, target: string, chains: ReadonlySet<string>): { word: string; verdict: Verdict } | undefined {
+function verdictOf(
+  option: string,
+  target: string,
+  chains: ReadonlySet<string>,
+): { word: string; verdict: Verdict } | undefined {
   if (target === 'ACCEPT') return { word: target, verdict: { kind: 'accept' } };
   if (target === 'RETURN') return { word: target, verdict: { kind: 'return' } };
   if (target === 'DROP' || target === 'REJECT') return { word: target.toLowerCase(), verdict: { kind: 'drop' } };

@@ -13,7 +13,12 @@ const SMALL_TABLE = 2_000; // rules; of a larger one only the base chain is read
 
 /** Chains of one table, of which `base` is the one at the hook; `rules` those that were read. */
 export function isOfIptables(base: ListedChain, rules: readonly ListedRule[]): boolean {
-  if ((base.family !== 'ip' && base.family !== 'ip6') || base.name !== base.hook?.toUpperCase() || IPTABLES_PRIORITY[base.table] !== (base.prio ?? 0)) return false;
+  if (
+    (base.family !== 'ip' && base.family !== 'ip6') ||
+    base.name !== base.hook?.toUpperCase() ||
+    IPTABLES_PRIORITY[base.table] !== (base.prio ?? 0)
+  )
+    return false;
   const byChain = new Map<string, ListedRule[]>();
   for (const rule of rules) {
     const list = byChain.get(rule.chain);
@@ -36,7 +41,10 @@ export async function isTableOfIptables(reader: RulesetReader, base: ListedChain
   const { family, table, name } = base;
   if (family !== 'ip' && family !== 'ip6') return false;
   const isSmall = reader.countRules({ family, table }, SMALL_TABLE) <= SMALL_TABLE;
-  return isOfIptables(base, rulesIn(await reader.list(isSmall ? `list table ${family} ${table}` : `list chain ${family} ${table} ${name}`)));
+  return isOfIptables(
+    base,
+    rulesIn(await reader.list(isSmall ? `list table ${family} ${table}` : `list chain ${family} ${table} ${name}`)),
+  );
 }
 
 const VERDICTS = new Set(['accept', 'drop', 'reject', 'return', 'jump', 'goto', 'queue']);
@@ -54,6 +62,8 @@ function isKnownToIptables(expression: Expression): boolean {
   const masked = (left as { '&'?: readonly unknown[] } | undefined)?.['&']?.[0];
   const field = (masked ?? left) as { meta?: unknown; payload?: unknown } | undefined;
   if (field?.meta === undefined && field?.payload === undefined) return false;
-  const isSet = (typeof right === 'string' && right.startsWith('@')) || (typeof right === 'object' && right !== null && 'set' in right);
+  const isSet =
+    (typeof right === 'string' && right.startsWith('@')) ||
+    (typeof right === 'object' && right !== null && 'set' in right);
   return !isSet;
 }

@@ -31,7 +31,11 @@ export function listChains(context: RulesetContext): ListedChain[] {
 /** 'table ip filter', 'chain ip filter FORWARD'; no rules where there is no such thing. */
 export function listRules(context: RulesetContext, what: string): ListedRule[] {
   try {
-    return (context.list(`list ${what}`, { json: true, terse: true }) as Listing).nftables?.flatMap((entry) => entry.rule ?? []) ?? [];
+    return (
+      (context.list(`list ${what}`, { json: true, terse: true }) as Listing).nftables?.flatMap(
+        (entry) => entry.rule ?? [],
+      ) ?? []
+    );
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return [];
     throw error;
@@ -53,7 +57,7 @@ export function leadsTo(expressions: readonly Expression[]): string {
 export function asksMark(expressions: readonly Expression[]): boolean {
   return expressions.some((one) => {
     const left = (one['match'] as { left?: { meta?: unknown; '&'?: readonly unknown[] } } | undefined)?.left;
-    const { meta } = ((left?.['&']?.[0] ?? left) ?? {}) as { meta?: { key?: string } };
+    const { meta } = (left?.['&']?.[0] ?? left ?? {}) as { meta?: { key?: string } };
     const extension = one['xt'] as { type?: string; name?: string } | undefined;
     return meta?.key === 'mark' || (extension?.type === 'match' && extension.name === 'mark');
   });
@@ -69,4 +73,5 @@ export function interfaceOf(expressions: readonly Expression[], key: 'iifname' |
 }
 
 /** The rules among what a reader listed. */
-export const rulesIn = (entries: readonly ListedEntry[]): ListedRule[] => entries.flatMap((entry) => (entry['rule'] as ListedRule | undefined) ?? []);
+export const rulesIn = (entries: readonly ListedEntry[]): ListedRule[] =>
+  entries.flatMap((entry) => (entry['rule'] as ListedRule | undefined) ?? []);

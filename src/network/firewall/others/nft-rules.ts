@@ -1,5 +1,14 @@
 /** Rules as libnftables lists them, to be evaluated. */
-import { matchesAddress, matchesAddressRange, matchesInterface, meets, type FilterRule, type Known, type ProbePacket, type Verdict } from './filter-model.ts';
+import {
+  matchesAddress,
+  matchesAddressRange,
+  matchesInterface,
+  meets,
+  type FilterRule,
+  type Known,
+  type ProbePacket,
+  type Verdict,
+} from './filter-model.ts';
 import type { Expression } from './nft-listing.ts';
 
 /** The elements of a named set or map; undefined where they are not known. */
@@ -20,7 +29,8 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
         const extension = one['xt'] as { type?: string; name?: string } | undefined;
         if (extension?.type === 'match' && extension.name !== 'comment') return undefined; // nft does not show what it asks
         if ('limit' in one) return undefined; // what is said of some packets in a second is not said of all
-        const found = 'vmap' in one ? lookUp(one['vmap'] as { key?: unknown; data?: unknown }, packet, sets) : verdictOf(one);
+        const found =
+          'vmap' in one ? lookUp(one['vmap'] as { key?: unknown; data?: unknown }, packet, sets) : verdictOf(one);
         if (found) return found;
       }
       return undefined;
@@ -32,7 +42,9 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
 export function targetsOf(expressions: readonly Expression[], sets: SetReader): string[] {
   return expressions.flatMap((one) => {
     const pairs = 'vmap' in one ? pairsOf((one['vmap'] as { data?: unknown }).data, sets) : [];
-    const verdicts = [one, ...pairs.flatMap((pair) => (Array.isArray(pair) ? [pair[1] as Expression] : []))].map(verdictOf);
+    const verdicts = [one, ...pairs.flatMap((pair) => (Array.isArray(pair) ? [pair[1] as Expression] : []))].map(
+      verdictOf,
+    );
     return verdicts.flatMap((verdict) => (verdict && 'target' in verdict ? [verdict.target] : []));
   });
 }
@@ -47,7 +59,12 @@ const TRANSLATIONS = ['dnat', 'snat', 'masquerade', 'redirect', 'netmap'] as con
 function verdictOf(expression: Expression): Verdict | undefined {
   if ('accept' in expression || translates(expression)) return { kind: 'accept' };
   if ('return' in expression) return { kind: 'return' };
-  if ('drop' in expression || 'reject' in expression || (expression['xt'] as { name?: string } | undefined)?.name === 'REJECT') return { kind: 'drop' };
+  if (
+    'drop' in expression ||
+    'reject' in expression ||
+    (expression['xt'] as { name?: string } | undefined)?.name === 'REJECT'
+  )
+    return { kind: 'drop' };
   for (const kind of ['jump', 'goto'] as const) {
     const target = (expression[kind] as { target?: unknown } | undefined)?.target;
     if (typeof target === 'string') return { kind, target };
@@ -75,20 +92,41 @@ function contains(right: unknown, left: unknown, packet: ProbePacket, sets: SetR
   const elem = (right as { elem?: { val?: unknown } } | null)?.elem;
   if (elem) return contains(elem.val, left, packet, sets);
   const parts = (left as { concat?: readonly unknown[] } | null)?.concat;
-  if (parts) return all(parts.map((part, at) => contains((right as { concat?: readonly unknown[] } | null)?.concat?.[at], part, packet, sets)));
+  if (parts)
+    return all(
+      parts.map((part, at) =>
+        contains((right as { concat?: readonly unknown[] } | null)?.concat?.[at], part, packet, sets),
+      ),
+    );
   return isValue(right, left, packet);
 }
 
-function containsAny(members: readonly unknown[] | undefined, left: unknown, packet: ProbePacket, sets: SetReader): Known {
+function containsAny(
+  members: readonly unknown[] | undefined,
+  left: unknown,
+  packet: ProbePacket,
+  sets: SetReader,
+): Known {
   if (!members) return undefined;
   const known = members.map((member) => contains(member, left, packet, sets));
   return known.includes(true) ? true : known.includes(undefined) ? undefined : false;
 }
 
-const all = (known: readonly Known[]): Known => (known.includes(false) ? false : known.includes(undefined) ? undefined : true);
+const all = (known: readonly Known[]): Known =>
+  known.includes(false) ? false : known.includes(undefined) ? undefined : true;
 
 function isValue(right: unknown, left: unknown, packet: ProbePacket): Known {
-  const { meta, ct, payload, '&': masked } = (left ?? {}) as { meta?: { key?: string }; ct?: { key?: string }; payload?: { field?: string }; '&'?: readonly [{ meta?: { key?: string } }, number] };
+  const {
+    meta,
+    ct,
+    payload,
+    '&': masked,
+  } = (left ?? {}) as {
+    meta?: { key?: string };
+    ct?: { key?: string };
+    payload?: { field?: string };
+    '&'?: readonly [{ meta?: { key?: string } }, number];
+  };
   if (masked) return masked[0]?.meta?.key === 'mark' ? (packet.mark & masked[1]) === right : undefined;
   if (ct?.key === 'state') return right === 'new';
   if (ct?.key === 'status') return right === 'dnat' ? packet.translated : undefined;
@@ -115,15 +153,25 @@ function isValue(right: unknown, left: unknown, packet: ProbePacket): Known {
   const { range } = (right ?? {}) as { range?: readonly [string, string] };
   if (range) return matchesAddressRange(range, address);
   const prefix = (right as { prefix?: { addr?: string; len?: number } } | null)?.prefix;
-  return prefix ? matchesAddress(`${prefix.addr}/${prefix.len}`, address) : typeof right === 'string' ? matchesAddress(right, address) : undefined;
+  return prefix
+    ? matchesAddress(`${prefix.addr}/${prefix.len}`, address)
+    : typeof right === 'string'
+      ? matchesAddress(right, address)
+      : undefined;
 }
 
-const isProtocol = (right: unknown, { protocol }: ProbePacket): boolean => (protocol === 'udp' ? right === 'udp' || right === 17 : right === 'tcp' || right === 6);
+const isProtocol = (right: unknown, { protocol }: ProbePacket): boolean =>
+  protocol === 'udp' ? right === 'udp' || right === 17 : right === 'tcp' || right === 6;
 
-const pairsOf = (data: unknown, sets: SetReader): readonly unknown[] => (typeof data === 'string' ? sets(data.slice(1)) : (data as { set?: readonly unknown[] } | undefined)?.set) ?? [];
+const pairsOf = (data: unknown, sets: SetReader): readonly unknown[] =>
+  (typeof data === 'string' ? sets(data.slice(1)) : (data as { set?: readonly unknown[] } | undefined)?.set) ?? [];
 
 /** A verdict map: elements are pairs of a key and a verdict. */
-function lookUp({ key, data }: { key?: unknown; data?: unknown }, packet: ProbePacket, sets: SetReader): Verdict | undefined {
+function lookUp(
+  { key, data }: { key?: unknown; data?: unknown },
+  packet: ProbePacket,
+  sets: SetReader,
+): Verdict | undefined {
   for (const pair of pairsOf(data, sets)) {
     if (Array.isArray(pair) && contains(pair[0], key, packet, sets) === true) return verdictOf(pair[1] as Expression);
   }
@@ -136,7 +184,8 @@ function textOf(expressions: readonly Expression[]): string {
   for (const one of expressions) {
     const { op, left, right } = (one['match'] ?? {}) as Match;
     const key = (left as { meta?: { key?: string } } | undefined)?.meta?.key;
-    if ((key === 'iifname' || key === 'oifname') && typeof right === 'string') words.push(`${key} ${op === '!=' ? '!= ' : ''}"${right}"`);
+    if ((key === 'iifname' || key === 'oifname') && typeof right === 'string')
+      words.push(`${key} ${op === '!=' ? '!= ' : ''}"${right}"`);
     if ('drop' in one) words.push('drop');
     if ('reject' in one || (one['xt'] as { name?: string } | undefined)?.name === 'REJECT') words.push('reject');
   }

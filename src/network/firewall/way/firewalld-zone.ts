@@ -23,7 +23,9 @@ export class ReloadLimit {
   take(): void {
     const now = monotonicMs();
     if (now - this.#lastMs < RELOAD_EVERY_MS) {
-      throw systemError(`firewalld has to be reloaded before its zone ${ZONE} counts, which the daemon does once in ten minutes at most (what is configured at runtime only is lost by it): firewall-cmd --reload`);
+      throw systemError(
+        `firewalld has to be reloaded before its zone ${ZONE} counts, which the daemon does once in ten minutes at most (what is configured at runtime only is lost by it): firewall-cmd --reload`,
+      );
     }
     this.#lastMs = now;
   }
@@ -38,7 +40,9 @@ interface ZoneState {
 
 /** Undefined where firewalld has no table in this namespace. */
 function readZones(context: RulesetContext): ZoneState | undefined {
-  const chains = listChains(context).filter((chain) => chain.family === 'inet' && chain.table === 'firewalld').map((chain) => chain.name);
+  const chains = listChains(context)
+    .filter((chain) => chain.family === 'inet' && chain.table === 'firewalld')
+    .map((chain) => chain.name);
   if (chains.length === 0) return undefined;
   const zones = new Map<string, string>();
   for (const chain of chains.filter((name) => /^filter_FORWARD(_IN)?_ZONES$/.test(name))) {
@@ -47,7 +51,11 @@ function readZones(context: RulesetContext): ZoneState | undefined {
       if (zone !== undefined) zones.set(interfaceOf(expr, 'iifname'), zone);
     }
   }
-  return { zones, hasZone: chains.includes(`filter_FWD_${ZONE}`), hasPolicies: POLICIES.every(({ name }) => chains.includes(`filter_FWD_policy_${name}`)) };
+  return {
+    zones,
+    hasZone: chains.includes(`filter_FWD_${ZONE}`),
+    hasPolicies: POLICIES.every(({ name }) => chains.includes(`filter_FWD_policy_${name}`)),
+  };
 }
 
 /** Names that firewalld takes for what they are: a '+' at the end would stand for many interfaces. */
@@ -57,15 +65,29 @@ const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 const ENGINES = /^(docker0|causeway0|br-[0-9a-f]{12})$/;
 
 /** Bridges that the user put into a zone of his choice stay there. `gone` are those that were ours once. Returns what was done, in words. */
-export async function makeFirewalldWay(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], reloads: ReloadLimit, gone: GivenUpBridges): Promise<string[]> {
+export async function makeFirewalldWay(
+  context: RulesetContext,
+  programs: HostPrograms,
+  bridges: readonly string[],
+  reloads: ReloadLimit,
+  gone: GivenUpBridges,
+): Promise<string[]> {
   const state = readZones(context);
   if (!state) return [];
   const missing = bridges.filter((bridge) => isPlain(bridge) && !state.zones.has(bridge));
   const stale = staleIn(state, bridges, gone);
-  if (missing.length === 0 && stale.length === 0 && (state.hasPolicies || bridges.every((bridge) => state.zones.get(bridge) !== ZONE))) return [];
+  if (
+    missing.length === 0 &&
+    stale.length === 0 &&
+    (state.hasPolicies || bridges.every((bridge) => state.zones.get(bridge) !== ZONE))
+  )
+    return [];
   if (!state.hasZone || !state.hasPolicies) {
     // Without an interface in it, a zone has no chains: firewalld knows.
-    const [zones, policies] = await Promise.all([askList(programs, '--get-zones'), askList(programs, '--get-policies')]);
+    const [zones, policies] = await Promise.all([
+      askList(programs, '--get-zones'),
+      askList(programs, '--get-policies'),
+    ]);
     if (!zones) return []; // a table that firewalld left behind
     if (!zones.includes(ZONE) || (policies && POLICIES.some(({ name }) => !policies.includes(name)))) {
       await makeZone(context, programs, missing, { hasPolicies: policies !== undefined, reloads });
@@ -73,10 +95,12 @@ export async function makeFirewalldWay(context: RulesetContext, programs: HostPr
     }
   }
   await refuseForeign(programs, 'zone', ZONE);
-  await Promise.all([['--permanent'], []].map(async (scope) => {
-    await assign(programs, scope, missing);
-    await remove(programs, scope, stale);
-  }));
+  await Promise.all(
+    [['--permanent'], []].map(async (scope) => {
+      await assign(programs, scope, missing);
+      await remove(programs, scope, stale);
+    }),
+  );
   return missing.length === 0 ? [] : [`firewalld: ${missing.join(', ')} is in the zone ${ZONE}`];
 }
 
@@ -94,13 +118,18 @@ export async function removeFirewalldWay(context: RulesetContext, programs: Host
     return await removeParts(context, programs);
   } finally {
     // What firewalld keeps of a file that it changes or removes.
-    for (const [kind, name] of PARTS) if (readIfThere(`${fileOf(kind, name)}.old`)?.includes(WHOSE)) rmSync(`${fileOf(kind, name)}.old`, { force: true });
+    for (const [kind, name] of PARTS)
+      if (readIfThere(`${fileOf(kind, name)}.old`)?.includes(WHOSE))
+        rmSync(`${fileOf(kind, name)}.old`, { force: true });
   }
 }
 
 async function removeParts(context: RulesetContext, programs: HostPrograms): Promise<string[]> {
   if (!readZones(context) && !PARTS.some(([kind, name]) => existsSync(fileOf(kind, name)))) return [];
-  const [zones, policies] = await Promise.all([askList(programs, '--permanent', '--get-zones'), askList(programs, '--permanent', '--get-policies')]);
+  const [zones, policies] = await Promise.all([
+    askList(programs, '--permanent', '--get-zones'),
+    askList(programs, '--permanent', '--get-policies'),
+  ]);
   if (!zones) return removeFiles();
   const here = { zone: zones, policy: policies ?? [] };
   const there = PARTS.filter(([kind, name]) => here[kind].includes(name));
@@ -112,7 +141,10 @@ async function removeParts(context: RulesetContext, programs: HostPrograms): Pro
 }
 
 /** Policies first: they name the zone. */
-const PARTS: readonly (readonly [Kind, string])[] = [...POLICIES.map(({ name }) => ['policy', name] as const), ['zone', ZONE]];
+const PARTS: readonly (readonly [Kind, string])[] = [
+  ...POLICIES.map(({ name }) => ['policy', name] as const),
+  ['zone', ZONE],
+];
 
 function removeFiles(): string[] {
   const own = PARTS.map(([kind, name]) => fileOf(kind, name)).filter((file) => readIfThere(file)?.includes(WHOSE));
@@ -123,31 +155,45 @@ function removeFiles(): string[] {
 
 /** By what it says of itself. */
 async function isOwn(programs: HostPrograms, kind: Kind, name: string): Promise<boolean> {
-  const text = readIfThere(fileOf(kind, name)) ?? (await ask(programs, '--permanent', `--${kind}=${name}`, '--get-description'));
+  const text =
+    readIfThere(fileOf(kind, name)) ?? (await ask(programs, '--permanent', `--${kind}=${name}`, '--get-description'));
   return text?.includes(WHOSE) ?? false;
 }
 
 async function refuseForeign(programs: HostPrograms, kind: Kind, name: string): Promise<void> {
   if (await isOwn(programs, kind, name)) return;
-  throw systemError(`firewalld has a ${kind} ${name} that the engine did not make: it is left alone; give it another name, or start the daemon with --firewall-integration=false`);
+  throw systemError(
+    `firewalld has a ${kind} ${name} that the engine did not make: it is left alone; give it another name, or start the daemon with --firewall-integration=false`,
+  );
 }
 
 /**
  * What the user changed in a zone that exists stays as it is. Files and not `firewall-cmd`, which takes half a second of processor time for each: containers
  * are cut off till it is done. firewalld reads them when it is reloaded, which has to be in any case: a zone cannot be added to one that runs.
  */
-async function makeZone(context: RulesetContext, programs: HostPrograms, bridges: readonly string[], { hasPolicies, reloads }: { readonly hasPolicies: boolean; readonly reloads: ReloadLimit }): Promise<void> {
+async function makeZone(
+  context: RulesetContext,
+  programs: HostPrograms,
+  bridges: readonly string[],
+  { hasPolicies, reloads }: { readonly hasPolicies: boolean; readonly reloads: ReloadLimit },
+): Promise<void> {
   for (const [kind, name] of PARTS) if (isThere(kind, name)) await refuseForeign(programs, kind, name);
   if (isThere('zone', ZONE)) await assign(programs, ['--permanent'], bridges);
   else writeWhole(fileOf('zone', ZONE), zoneXml(bridges, hasPolicies));
-  if (hasPolicies) for (const policy of POLICIES) if (!isThere('policy', policy.name)) writeWhole(fileOf('policy', policy.name), policyXml(policy));
+  if (hasPolicies)
+    for (const policy of POLICIES)
+      if (!isThere('policy', policy.name)) writeWhole(fileOf('policy', policy.name), policyXml(policy));
   reloads.take();
   await tell(programs, '--reload');
-  if (bridges.length > 0 && readZones(context)?.hasZone === false) throw systemError(`firewalld was reloaded and has no zone ${ZONE}: does it read its configuration from ${CONFIGURATION}?`);
+  if (bridges.length > 0 && readZones(context)?.hasZone === false)
+    throw systemError(
+      `firewalld was reloaded and has no zone ${ZONE}: does it read its configuration from ${CONFIGURATION}?`,
+    );
 }
 
 /** As its own configuration, or as somebody's package brought it. */
-const isThere = (kind: Kind, name: string): boolean => [CONFIGURATION, '/usr/lib/firewalld'].some((directory) => existsSync(fileOf(kind, name, directory)));
+const isThere = (kind: Kind, name: string): boolean =>
+  [CONFIGURATION, '/usr/lib/firewalld'].some((directory) => existsSync(fileOf(kind, name, directory)));
 
 /** firewalld looks at what ends in .xml as soon as it is there. */
 function writeWhole(file: string, text: string): void {
@@ -175,7 +221,8 @@ async function assign(programs: HostPrograms, scope: readonly string[], bridges:
 }
 
 async function remove(programs: HostPrograms, scope: readonly string[], bridges: readonly string[]): Promise<void> {
-  if (bridges.length > 0) await ask(programs, ...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--remove-interface=${bridge}`));
+  if (bridges.length > 0)
+    await ask(programs, ...scope, `--zone=${ZONE}`, ...bridges.map((bridge) => `--remove-interface=${bridge}`));
 }
 
 /** What `firewall-cmd` printed; undefined where it refused or is missing. */

@@ -38,7 +38,11 @@ export class GivenUpBridges {
       if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value as string[];
       throw new SyntaxError('not a list of names');
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#log.warn({ file: this.#file, error: errorMessage(error) }, 'which bridges were given up cannot be read: those may stay in the zone of firewalld');
+      if (errorCode(error) !== 'ENOENT')
+        this.#log.warn(
+          { file: this.#file, error: errorMessage(error) },
+          'which bridges were given up cannot be read: those may stay in the zone of firewalld',
+        );
       return [];
     }
   }

@@ -30,7 +30,11 @@ export function planJump(state: ForwardState, place: Place): string | undefined 
   const stays = jumps.length === 1 && others(jumps[0]!) >= place.first && others(jumps[0]!) <= place.last;
   // Where others lead to the user's rules already, they are not met twice.
   const asks = state.hasUserChain && !place.asksUser;
-  const userStays = asks && userJumps.length === 1 && others(userJumps[0]!) <= Math.min(place.decides, place.first) && userJumps[0]! <= (jumps[0] ?? Infinity);
+  const userStays =
+    asks &&
+    userJumps.length === 1 &&
+    others(userJumps[0]!) <= Math.min(place.decides, place.first) &&
+    userJumps[0]! <= (jumps[0] ?? Infinity);
   const lines: string[] = [];
   if (has && state.own?.join() !== 'ACCEPT') lines.push(`:${JUMP_CHAIN} - [0:0]`, `-A ${JUMP_CHAIN} -j ACCEPT`);
   if (!userStays) lines.push(...userJumps.map(() => `-D FORWARD ${TO_USER}`));
@@ -41,7 +45,8 @@ export function planJump(state: ForwardState, place: Place): string | undefined 
 }
 
 const OURS: readonly string[] = [JUMP_CHAIN, USER_JUMP];
-const placesOf = ({ targets }: ForwardState, target: string): number[] => targets.flatMap((one, at) => (one === target ? [at] : []));
+const placesOf = ({ targets }: ForwardState, target: string): number[] =>
+  targets.flatMap((one, at) => (one === target ? [at] : []));
 
 /** What takes all of it away; undefined where nothing is there. */
 export function planRemoval(state: ForwardState): string | undefined {
@@ -54,7 +59,8 @@ export function planRemoval(state: ForwardState): string | undefined {
 }
 
 export function stateOfListing({ policies, chains, rules }: IptablesListing): ForwardState {
-  const targets = (chain: string, of: (tokens: readonly string[]) => string) => rules.filter((rule) => rule.chain === chain).map((rule) => of(rule.tokens));
+  const targets = (chain: string, of: (tokens: readonly string[]) => string) =>
+    rules.filter((rule) => rule.chain === chain).map((rule) => of(rule.tokens));
   return {
     policy: policies.get('FORWARD') === 'DROP' ? 'drop' : 'accept',
     targets: targets('FORWARD', forwardTarget),

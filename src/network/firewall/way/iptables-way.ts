@@ -8,7 +8,14 @@ import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, USER_JUMP, type Place
 import { CHANGE_MS, type HostPrograms } from '../others/host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from '../others/iptables-listing.ts';
-import { hasLegacyTable, listing, programOf, runKind, type IptablesFamily, type IptablesKind } from '../others/iptables-program.ts';
+import {
+  hasLegacyTable,
+  listing,
+  programOf,
+  runKind,
+  type IptablesFamily,
+  type IptablesKind,
+} from '../others/iptables-program.ts';
 import { isTableOfIptables } from '../others/iptables-table.ts';
 import { asksMark, leadsTo, rulesIn, type ListedChain } from '../others/nft-listing.ts';
 
@@ -49,7 +56,12 @@ export class SettledPlaces {
 }
 
 /** In the namespace of this process. Returns what was done, in words. */
-export async function makeIptablesWay(reader: RulesetReader, programs: HostPrograms, ordinary: Ordinary, settled: SettledPlaces): Promise<string[]> {
+export async function makeIptablesWay(
+  reader: RulesetReader,
+  programs: HostPrograms,
+  ordinary: Ordinary,
+  settled: SettledPlaces,
+): Promise<string[]> {
   const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
     if (!ordinary.families.includes(family)) return planRemoval(state);
     const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
@@ -65,7 +77,9 @@ export async function makeIptablesWay(reader: RulesetReader, programs: HostProgr
   };
   return change(reader, programs, plan, (name, script, family) => {
     if (!ordinary.families.includes(family)) return removed(name);
-    return script.includes(JUMP_CHAIN) ? `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}` : `rules of ${name} did not lead to ${USER_CHAIN}: what is for containers meets it now`;
+    return script.includes(JUMP_CHAIN)
+      ? `rules of ${name} stopped forwarded packets: what is for containers passes them by ${JUMP_CHAIN}`
+      : `rules of ${name} did not lead to ${USER_CHAIN}: what is for containers meets it now`;
   });
 }
 
@@ -75,13 +89,21 @@ export async function removeIptablesWay(reader: RulesetReader, programs: HostPro
   return change(reader, programs, async (state) => planRemoval(state), removed);
 }
 
-async function change(reader: RulesetReader, programs: HostPrograms, plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>, words: (name: string, script: string, family: IptablesFamily) => string): Promise<string[]> {
+async function change(
+  reader: RulesetReader,
+  programs: HostPrograms,
+  plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>,
+  words: (name: string, script: string, family: IptablesFamily) => string,
+): Promise<string[]> {
   const done: string[] = [];
   const errors: unknown[] = [];
   for (const [kind, family] of PLACES) {
     try {
       const state = kind === 'nft' ? await nftState(reader, family) : await legacyState(programs, family);
-      if (state?.own?.some((target) => target !== 'ACCEPT' && target !== USER_CHAIN)) throw systemError(`the chain ${JUMP_CHAIN} of ${programOf(family)} has rules that are not the engine's: it is left alone`);
+      if (state?.own?.some((target) => target !== 'ACCEPT' && target !== USER_CHAIN))
+        throw systemError(
+          `the chain ${JUMP_CHAIN} of ${programOf(family)} has rules that are not the engine's: it is left alone`,
+        );
       const script = state && (await plan(state, kind, family));
       if (script === undefined) continue;
       await restore(programs, kind, family, script);
@@ -95,22 +117,40 @@ async function change(reader: RulesetReader, programs: HostPrograms, plan: (stat
 }
 
 /** Whose rules are there, the program lists: nft does not show all that they ask. Undefined where it says that the table is not its own. */
-async function findPlace(programs: HostPrograms, { policy, targets }: ForwardState, kind: IptablesKind, family: IptablesFamily, { bridges, uplinks }: Ordinary): Promise<Place | undefined> {
-  const listed = targets.some((target) => target !== JUMP_CHAIN && target !== USER_JUMP) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
+async function findPlace(
+  programs: HostPrograms,
+  { policy, targets }: ForwardState,
+  kind: IptablesKind,
+  family: IptablesFamily,
+  { bridges, uplinks }: Ordinary,
+): Promise<Place | undefined> {
+  const listed = targets.some((target) => target !== JUMP_CHAIN && target !== USER_JUMP)
+    ? await listing(programs, kind, family, 'filter', CHANGE_MS)
+    : undefined;
   if (listed === 'incompatible') return undefined;
-  if (listed === undefined || listed.cut) return { first: 0, last: 0, stops: policy === 'drop' || listed !== undefined, decides: 0, asksUser: false };
+  if (listed === undefined || listed.cut)
+    return { first: 0, last: 0, stops: policy === 'drop' || listed !== undefined, decides: 0, asksUser: false };
   const work = new LongWork();
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
 }
 
 /** Read here and not by the program: it is asked at every change that anybody makes to the ruleset. */
 async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ListedState | undefined> {
-  const listed = (await reader.list('list chains')).flatMap((entry) => (entry['chain'] as ListedChain | undefined) ?? []);
+  const listed = (await reader.list('list chains')).flatMap(
+    (entry) => (entry['chain'] as ListedChain | undefined) ?? [],
+  );
   const chains = listed.filter((chain) => chain.family === family && chain.table === 'filter');
   const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
   const named = new Set(chains.map((chain) => chain.name));
   // iptables makes FORWARD when a rule comes into it: a user may have made his chain before.
-  if (!forward && !(named.has(USER_CHAIN) && chains.every(({ name, hook }) => hook === undefined || name === 'INPUT' || name === 'OUTPUT'))) return undefined;
+  if (
+    !forward &&
+    !(
+      named.has(USER_CHAIN) &&
+      chains.every(({ name, hook }) => hook === undefined || name === 'INPUT' || name === 'OUTPUT')
+    )
+  )
+    return undefined;
   return {
     ...(forward ? { base: forward } : {}),
     policy: forward?.policy === 'drop' ? 'drop' : 'accept',
@@ -147,7 +187,12 @@ async function legacyState(programs: HostPrograms, family: IptablesFamily): Prom
   return { ...stateOfListing(parseListing(text)), hasUserChain: user !== undefined, text: `${text}\n${user}` };
 }
 
-async function restore(programs: HostPrograms, kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
+async function restore(
+  programs: HostPrograms,
+  kind: IptablesKind,
+  family: IptablesFamily,
+  script: string,
+): Promise<void> {
   const done = await runKind(programs, kind, family, '-restore', ['-w', '5', '--noflush'], { input: script });
   if (!done) throw systemError(`${programOf(family)}-restore is not installed`);
   if (done.code !== 0) throw systemError(`${programOf(family)}-restore: ${done.stderr.trim().slice(0, 500)}`);

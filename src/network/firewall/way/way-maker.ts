@@ -66,7 +66,9 @@ export class WayMaker {
 
   /** What could not be done, in sentences, and what is still being waited for. */
   get troubles(): readonly string[] {
-    const late = [...this.#begunMs.keys()].filter((name) => !this.#troubles.has(name) && this.#ageMs(name) >= PATIENCE_MS);
+    const late = [...this.#begunMs.keys()].filter(
+      (name) => !this.#troubles.has(name) && this.#ageMs(name) >= PATIENCE_MS,
+    );
     return [...this.#troubles.values(), ...late.map((name) => `the program of ${name} has not answered yet`)];
   }
 
@@ -74,14 +76,25 @@ export class WayMaker {
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
     return this.#run({
-      iptables: () => makeIptablesWay(this.#reader(), this.#programs, { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks(), families: this.#options.families }, this.#settled),
+      iptables: () =>
+        makeIptablesWay(
+          this.#reader(),
+          this.#programs,
+          { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks(), families: this.#options.families },
+          this.#settled,
+        ),
       firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone),
     });
   }
 
   /** A network came or went: only firewalld tells bridges apart. Waits a few seconds at most. */
   async followBridges(bridges: () => readonly string[]): Promise<void> {
-    if (this.enabled) await this.patiently(this.#run({ firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone) }));
+    if (this.enabled)
+      await this.patiently(
+        this.#run({
+          firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone),
+        }),
+      );
   }
 
   /** A bridge is ours no more. It leaves the firewalls with the next look at them, however long firewalld does not run. */
@@ -95,7 +108,10 @@ export class WayMaker {
   }
 
   async remove(options: { readonly permanent: boolean }): Promise<void> {
-    await this.#run({ iptables: () => removeIptablesWay(this.#reader(), this.#programs), ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context(), this.#programs) } : {}) });
+    await this.#run({
+      iptables: () => removeIptablesWay(this.#reader(), this.#programs),
+      ...(options.permanent ? { firewalld: () => removeFirewalldWay(this.#context(), this.#programs) } : {}),
+    });
   }
 
   /** Waits a few seconds at most for what is under way and then ends it; nothing is begun any more. */
@@ -131,7 +147,9 @@ export class WayMaker {
 
   async #run(works: Works): Promise<string[]> {
     const entries = Object.entries(works) as [Firewalls, () => Promise<string[]>][];
-    return (await Promise.all(entries.map(([name, work]) => this.#lock.run(name, () => this.#attempt(name, work))))).flat();
+    return (
+      await Promise.all(entries.map(([name, work]) => this.#lock.run(name, () => this.#attempt(name, work))))
+    ).flat();
   }
 
   async #attempt(name: Firewalls, work: () => Promise<string[]>): Promise<string[]> {
@@ -150,7 +168,11 @@ export class WayMaker {
   }
 
   #fail(name: Firewalls, text: string): void {
-    if (this.#troubles.get(name) !== text) this.#log.warn({ firewall: name, error: text }, 'no way for containers could be made in another firewall of this host');
+    if (this.#troubles.get(name) !== text)
+      this.#log.warn(
+        { firewall: name, error: text },
+        'no way for containers could be made in another firewall of this host',
+      );
     this.#troubles.set(name, text);
     this.failed();
   }

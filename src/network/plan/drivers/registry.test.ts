@@ -16,11 +16,36 @@ const FACTS: HostFacts = {
   knowsLinkKind: () => true,
 };
 const ID = '0123456789abcdef';
-const ENDPOINT: Endpoint = { id: 'fedcba9876543210', networkId: ID, networkName: 'net', containerId: 'c', ifname: 'eth0', hostIfname: 'veth0', mac: '02:42:00:00:00:01', ipv4: '192.0.2.2', prefix4: 24, ipv6: '', prefix6: 0, gateway4: '192.0.2.1', gateway6: '', dnsNames: [], spec: EMPTY_ENDPOINT_SPEC, published: [] };
+const ENDPOINT: Endpoint = {
+  id: 'fedcba9876543210',
+  networkId: ID,
+  networkName: 'net',
+  containerId: 'c',
+  ifname: 'eth0',
+  hostIfname: 'veth0',
+  mac: '02:42:00:00:00:01',
+  ipv4: '192.0.2.2',
+  prefix4: 24,
+  ipv6: '',
+  prefix6: 0,
+  gateway4: '192.0.2.1',
+  gateway6: '',
+  dnsNames: [],
+  spec: EMPTY_ENDPOINT_SPEC,
+  published: [],
+};
 
 function network(driver: string): NetworkRecord {
   const spec = { ...EMPTY_NETWORK_SPEC, name: 'net', driver };
-  return { ...spec, id: ID, scope: 'local', createdAt: '', pools: [{ subnet: '192.0.2.0/24', ipRange: '', gateway: '192.0.2.1', auxAddresses: {} }], bridgeName: driverNamed(driver).hostLink(spec, ID), predefined: false };
+  return {
+    ...spec,
+    id: ID,
+    scope: 'local',
+    createdAt: '',
+    pools: [{ subnet: '192.0.2.0/24', ipRange: '', gateway: '192.0.2.1', auxAddresses: {} }],
+    bridgeName: driverNamed(driver).hostLink(spec, ID),
+    predefined: false,
+  };
 }
 
 for (const driver of drivers()) {
@@ -34,7 +59,8 @@ for (const driver of drivers()) {
   test(`${driver.name}: a bridge for each network that the firewall has a part in; only there ports are published and neighbours kept apart`, () => {
     const { policy } = driver;
     if (policy.firewalled) assert.notEqual(network(driver.name).bridgeName, '');
-    if (policy.publishes || policy.separates({ options: { 'com.docker.network.bridge.enable_icc': 'false' } })) assert.equal(policy.firewalled, true);
+    if (policy.publishes || policy.separates({ options: { 'com.docker.network.bridge.enable_icc': 'false' } }))
+      assert.equal(policy.firewalled, true);
     if (policy.namespace !== 'own') assert.equal(policy.connectable, false);
   });
 

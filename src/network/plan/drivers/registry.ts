@@ -6,7 +6,9 @@ import { ipvlanDriver, macvlanDriver } from './macvlan/driver.ts';
 import { noneDriver } from './none/driver.ts';
 import type { NetworkDriver } from '../driver.ts';
 
-const DRIVERS = new Map([bridgeDriver, hostDriver, noneDriver, macvlanDriver, ipvlanDriver].map((driver) => [driver.name, driver]));
+const DRIVERS = new Map(
+  [bridgeDriver, hostDriver, noneDriver, macvlanDriver, ipvlanDriver].map((driver) => [driver.name, driver]),
+);
 
 const DEFAULT_DRIVER = bridgeDriver;
 

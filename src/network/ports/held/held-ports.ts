@@ -16,7 +16,8 @@ export function createPortAllocator(table: NetworkTable): PortAllocator {
     holder: {
       hold(port) {
         const { protocol, hostIp, hostPort } = port;
-        const target = (arrival: Arrival) => (isInternal(arrival, table) ? undefined : targetOf(allocator, table, port));
+        const target = (arrival: Arrival) =>
+          isInternal(arrival, table) ? undefined : targetOf(allocator, table, port);
         if (hostIp.includes(':') && protocol === 'tcp') return relayTcp(hostIp, hostPort, target);
         if (hostIp.includes(':') && protocol === 'udp') return relayUdp(hostIp, hostPort, target);
         const fd = holdPort({ protocol, address: hostIp, port: hostPort });
@@ -34,7 +35,10 @@ export function createPortAllocator(table: NetworkTable): PortAllocator {
 function isInternal({ address, link }: Arrival, table: NetworkTable): boolean {
   return table
     .networks()
-    .some(({ internal, bridgeName, pools }) => internal && bridgeName !== '' && (bridgeName === link || pools.some(({ gateway }) => gateway === address)));
+    .some(
+      ({ internal, bridgeName, pools }) =>
+        internal && bridgeName !== '' && (bridgeName === link || pools.some(({ gateway }) => gateway === address)),
+    );
 }
 
 /** Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's networks. */
@@ -43,7 +47,12 @@ function targetOf(allocator: PortAllocator, table: NetworkTable, host: HostPort)
   const endpoints = (owner && table.sandbox(owner.containerId)?.sandbox.endpoints) ?? [];
   for (const endpoint of endpoints) {
     for (const published of endpoint.published) {
-      if (published.protocol !== host.protocol || published.hostIp !== host.hostIp || published.hostPort !== host.hostPort) continue;
+      if (
+        published.protocol !== host.protocol ||
+        published.hostIp !== host.hostIp ||
+        published.hostPort !== host.hostPort
+      )
+        continue;
       const address = host.hostIp.includes(':') ? endpoint.ipv6 || endpoint.ipv4 : endpoint.ipv4;
       return address === '' ? undefined : { address, port: published.port };
     }

@@ -23,7 +23,11 @@ export type TargetLookup = (arrival: Arrival) => RelayTarget | undefined;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Takes the port at once (KernelError EADDRINUSE if somebody has it) and serves it from the next turn of the loop on. */
-export function relayTcp(address: string, port: number, target: TargetLookup): { close(): void; setForwarded(led: boolean): void } {
+export function relayTcp(
+  address: string,
+  port: number,
+  target: TargetLookup,
+): { close(): void; setForwarded(led: boolean): void } {
   const fd = openTcpListener({ address, port });
   let server: Server | undefined;
   let closed = false;
@@ -31,7 +35,9 @@ export function relayTcp(address: string, port: number, target: TargetLookup): {
   // The kernel holds what comes until then: whoever starts a container with a thousand ports does not wait for their servers.
   setImmediate(() => {
     if (closed) return;
-    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => passOn(client, target(arrivalOf(client)), sockets));
+    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) =>
+      passOn(client, target(arrivalOf(client)), sockets),
+    );
     server.on('error', () => {});
     server.listen({ fd });
     server.unref();

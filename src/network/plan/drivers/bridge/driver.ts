@@ -41,7 +41,13 @@ export const bridgeDriver: NetworkDriver = {
     if (facts.isOthersBridge(network.bridgeName, mac)) return [adoption(network)];
     const options = parseBridgeOptions(network);
     const link = network.bridgeName;
-    const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns: HOST, name, value, optional: true });
+    const sysctl = (name: string, value: string): Step => ({
+      kind: 'write-sysctl',
+      netns: HOST,
+      name,
+      value,
+      optional: true,
+    });
     const steps: Step[] = [
       {
         kind: 'create-bridge',
@@ -60,7 +66,12 @@ export const bridgeDriver: NetworkDriver = {
       steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
     }
     const addresses = bridgeAddresses(network);
-    steps.push({ kind: 'drop-earlier-addresses', link, keep: addresses, earlier: previous ? bridgeAddresses(previous) : [] });
+    steps.push({
+      kind: 'drop-earlier-addresses',
+      link,
+      keep: addresses,
+      earlier: previous ? bridgeAddresses(previous) : [],
+    });
     for (const address of addresses) steps.push({ kind: 'add-address', netns: HOST, link, address });
     steps.push({ kind: 'raise-link', netns: HOST, link });
     return steps;

@@ -18,7 +18,8 @@ export function checkBridgeSpec(spec: NetworkSpec, facts: BridgeFacts): void {
   checkOptions(spec);
   const { mode4, mode6, mtu } = parseBridgeOptions(spec);
   // The kernel only says that an address is invalid.
-  if (spec.enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6) throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
+  if (spec.enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6)
+    throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
   if ((mode4 === 'isolated' || mode6 === 'isolated') && !spec.internal) {
     throw invalid("gateway mode 'isolated' can only be used for an internal network");
   }
@@ -50,9 +51,11 @@ function checkName(name: string, facts: BridgeFacts): void {
 function checkIpv6Subnet(pool: IpamPool): void {
   const subnet = parseSubnet(pool.subnet)!;
   const shown = `${pool.gateway || bigintToIp(subnet.last - subnet.first > 1n ? subnet.first + 1n : subnet.first, 6)}/${subnet.prefix}`;
-  if (subnetsOverlap(subnet, MAPPED) && subnet.prefix >= MAPPED.prefix) throw invalid(`'${shown}' is not a valid IPv6 subnet`);
+  if (subnetsOverlap(subnet, MAPPED) && subnet.prefix >= MAPPED.prefix)
+    throw invalid(`'${shown}' is not a valid IPv6 subnet`);
   if (subnetsOverlap(subnet, MULTICAST)) throw invalid(`multicast subnet '${shown}' is not allowed`);
-  if (!isSame(subnet, LINK_LOCAL) && subnetsOverlap(subnet, LINK_LOCAL)) throw invalid(`'${shown}' clashes with the Link-Local prefix 'fe80::/64'`);
+  if (!isSame(subnet, LINK_LOCAL) && subnetsOverlap(subnet, LINK_LOCAL))
+    throw invalid(`'${shown}' clashes with the Link-Local prefix 'fe80::/64'`);
 }
 
 const isSame = (a: Subnet, b: Subnet): boolean => a.first === b.first && a.prefix === b.prefix;

@@ -4,7 +4,14 @@ import type { NetworkDriver } from '../../driver.ts';
 
 export const hostDriver: NetworkDriver = {
   name: 'host',
-  policy: { connectable: false, publishes: false, firewalled: false, namespace: 'host', separates: () => false, needsGateway: () => true },
+  policy: {
+    connectable: false,
+    publishes: false,
+    firewalled: false,
+    namespace: 'host',
+    separates: () => false,
+    needsGateway: () => true,
+  },
   check: () => {
     throw forbidden('only one instance of "host" network is allowed');
   },

@@ -17,7 +17,11 @@ const FACTS: HostFacts = {
   knowsLinkKind: () => true,
 };
 
-function network(driver: 'macvlan' | 'ipvlan', options: Record<string, string>, change: Partial<NetworkRecord> = {}): NetworkRecord {
+function network(
+  driver: 'macvlan' | 'ipvlan',
+  options: Record<string, string>,
+  change: Partial<NetworkRecord> = {},
+): NetworkRecord {
   return {
     ...EMPTY_NETWORK_SPEC,
     name: 'lan',
@@ -27,7 +31,10 @@ function network(driver: 'macvlan' | 'ipvlan', options: Record<string, string>, 
     enableIpv6: true,
     options,
     createdAt: '',
-    pools: [{ subnet: '192.0.2.0/24', ipRange: '', gateway: '192.0.2.1', auxAddresses: {} }, { subnet: '2001:db8::/64', ipRange: '', gateway: '2001:db8::1', auxAddresses: {} }],
+    pools: [
+      { subnet: '192.0.2.0/24', ipRange: '', gateway: '192.0.2.1', auxAddresses: {} },
+      { subnet: '2001:db8::/64', ipRange: '', gateway: '2001:db8::1', auxAddresses: {} },
+    ],
     bridgeName: '',
     predefined: false,
     ...change,
@@ -53,28 +60,58 @@ const ENDPOINT: Endpoint = {
   published: [],
 };
 
-const check = (record: NetworkRecord, others: readonly NetworkRecord[] = []) => (record.driver === 'ipvlan' ? ipvlanDriver : macvlanDriver).check({ ...record }, FACTS, others);
+const check = (record: NetworkRecord, others: readonly NetworkRecord[] = []) =>
+  (record.driver === 'ipvlan' ? ipvlanDriver : macvlanDriver).check({ ...record }, FACTS, others);
 
 test('ipvlan l3: no gateway, the way out is the interface itself, in both families', () => {
-  const lan = network('ipvlan', { parent: 'eth0', ipvlan_mode: 'l3', ipvlan_flag: 'private', 'com.docker.network.driver.mtu': '1400' });
+  const lan = network('ipvlan', {
+    parent: 'eth0',
+    ipvlan_mode: 'l3',
+    ipvlan_flag: 'private',
+    'com.docker.network.driver.mtu': '1400',
+  });
   assert.deepEqual(check(lan), []);
   assert.deepEqual(ipvlanDriver.gateways(lan), { v4: '', v6: '' });
   const steps = ipvlanDriver.attach({ network: lan, endpoint: ENDPOINT, netns: '/n' }, FACTS);
-  assert.deepEqual(steps[0], { kind: 'create-ipvlan', parent: 'eth0', mode: 'l3', flag: 'private', netns: '/n', link: 'eth0', mtu: 1400 });
+  assert.deepEqual(steps[0], {
+    kind: 'create-ipvlan',
+    parent: 'eth0',
+    mode: 'l3',
+    flag: 'private',
+    netns: '/n',
+    link: 'eth0',
+    mtu: 1400,
+  });
   assert.deepEqual(
     steps.slice(-2),
-    ([4, 6] as const).map((version) => ({ kind: 'add-route', netns: '/n', version, destination: '', gateway: '', link: 'eth0' })),
+    ([4, 6] as const).map((version) => ({
+      kind: 'add-route',
+      netns: '/n',
+      version,
+      destination: '',
+      gateway: '',
+      link: 'eth0',
+    })),
   );
   const inside = network('ipvlan', { parent: 'eth0', ipvlan_mode: 'l3' }, { internal: true });
-  assert.deepEqual(ipvlanDriver.attach({ network: inside, endpoint: ENDPOINT, netns: '/n' }, FACTS).filter((step) => step.kind === 'add-route'), []);
+  assert.deepEqual(
+    ipvlanDriver
+      .attach({ network: inside, endpoint: ENDPOINT, netns: '/n' }, FACTS)
+      .filter((step) => step.kind === 'add-route'),
+    [],
+  );
 });
 
 test('ipvlan l2, the default, has gateways; its parent is for one network', () => {
   const lan = network('ipvlan', { parent: 'eth0' });
   assert.deepEqual(ipvlanDriver.gateways(lan), { v4: '192.0.2.1', v6: '2001:db8::1' });
-  assert.throws(() => check(network('ipvlan', { parent: 'eth0' }), [lan]), { message: 'network dm-0123456789ab is already using parent interface eth0' });
+  assert.throws(() => check(network('ipvlan', { parent: 'eth0' }), [lan]), {
+    message: 'network dm-0123456789ab is already using parent interface eth0',
+  });
   assert.deepEqual(check(network('ipvlan', { parent: 'eth0.7' }), [lan]), []);
-  assert.throws(() => check(network('ipvlan', { parent: 'eth0', ipvlan_mode: 'l4' })), { message: "requested ipvlan mode 'l4' is not valid, 'l2' mode is the ipvlan driver default" });
+  assert.throws(() => check(network('ipvlan', { parent: 'eth0', ipvlan_mode: 'l4' })), {
+    message: "requested ipvlan mode 'l4' is not valid, 'l2' mode is the ipvlan driver default",
+  });
 });
 
 test('a VLAN is made where it is not there, and taken away by the last network on it', () => {
@@ -98,8 +135,17 @@ test('without a parent it is made, leads nowhere, and says so', () => {
 });
 
 test('options that only bridges have are named', () => {
-  assert.deepEqual(check(network('macvlan', { parent: 'eth0', 'com.docker.network.bridge.enable_icc': 'false', 'com.docker.network.nosuch': '1' })), [
-    'network option com.docker.network.bridge.enable_icc has no effect with this driver',
-    'network option com.docker.network.nosuch is not known and has no effect',
-  ]);
+  assert.deepEqual(
+    check(
+      network('macvlan', {
+        parent: 'eth0',
+        'com.docker.network.bridge.enable_icc': 'false',
+        'com.docker.network.nosuch': '1',
+      }),
+    ),
+    [
+      'network option com.docker.network.bridge.enable_icc has no effect with this driver',
+      'network option com.docker.network.nosuch is not known and has no effect',
+    ],
+  );
 });

@@ -9,7 +9,18 @@ import { addressSteps } from '../../address-steps.ts';
 import { parseBridgeOptions } from '../../bridge-options.ts';
 import type { NetworkDriver } from '../../driver.ts';
 import type { Step } from '../../step.ts';
-import { checkParentSpec, flagOf, IPVLAN, isRouted, leadsOut, MACVLAN, modeOf, parentOf, vlanOf, type ParentKind } from './spec-check.ts';
+import {
+  checkParentSpec,
+  flagOf,
+  IPVLAN,
+  isRouted,
+  leadsOut,
+  MACVLAN,
+  modeOf,
+  parentOf,
+  vlanOf,
+  type ParentKind,
+} from './spec-check.ts';
 
 const HOST = '';
 
@@ -39,7 +50,13 @@ function parentDriver(kind: ParentKind): NetworkDriver {
       const parent = parentOf(network);
       if (parent === '') {
         return [
-          { kind: 'create-bridge', link: network.bridgeName, mac: '', mtu: mtuOf(network) || facts.defaultMtu, filterBridged: false },
+          {
+            kind: 'create-bridge',
+            link: network.bridgeName,
+            mac: '',
+            mtu: mtuOf(network) || facts.defaultMtu,
+            filterBridged: false,
+          },
           { kind: 'raise-link', netns: HOST, link: network.bridgeName },
         ];
       }
@@ -65,12 +82,23 @@ function parentDriver(kind: ParentKind): NetworkDriver {
     attach(attachment, facts) {
       const { network, endpoint, netns } = attachment;
       const link = endpoint.ifname;
-      const common = { parent: parentOf(network) || network.bridgeName, mode: modeOf(kind, network), netns, link, mtu: mtuOf(network) };
+      const common = {
+        parent: parentOf(network) || network.bridgeName,
+        mode: modeOf(kind, network),
+        netns,
+        link,
+        mtu: mtuOf(network),
+      };
       const create: Step =
-        kind === MACVLAN ? { kind: 'create-macvlan', ...common, mac: endpoint.mac } : { kind: 'create-ipvlan', ...common, flag: flagOf(kind, network) };
+        kind === MACVLAN
+          ? { kind: 'create-macvlan', ...common, mac: endpoint.mac }
+          : { kind: 'create-ipvlan', ...common, flag: flagOf(kind, network) };
       const steps = [create, ...addressSteps(attachment, facts, { ownMac: kind === MACVLAN })];
       if (leadsOut(network) && isRouted(kind, network)) {
-        for (const [version, address] of [[4, endpoint.ipv4], [6, endpoint.ipv6]] as const) {
+        for (const [version, address] of [
+          [4, endpoint.ipv4],
+          [6, endpoint.ipv6],
+        ] as const) {
           if (address !== '') steps.push({ kind: 'add-route', netns, version, destination: '', gateway: '', link });
         }
       }

@@ -4,7 +4,14 @@ import type { NetworkDriver } from '../../driver.ts';
 
 export const noneDriver: NetworkDriver = {
   name: 'null',
-  policy: { connectable: false, publishes: false, firewalled: false, namespace: 'none', separates: () => false, needsGateway: () => true },
+  policy: {
+    connectable: false,
+    publishes: false,
+    firewalled: false,
+    namespace: 'none',
+    separates: () => false,
+    needsGateway: () => true,
+  },
   check: () => {
     throw forbidden('only one instance of "null" network is allowed');
   },
