@@ -10,13 +10,13 @@ export interface NetworkConfig {
   readonly bridgeName: string; // a bridge of the user's for the default network; 'none': no default network; '' = the engine makes one
   readonly defaultBridgeName: string; // what that one is called; '' = chosen (default-bridge.ts)
   readonly dockerInstalled: boolean; // dockerd is a program of this host: it may be started any time
-  readonly bip: string; // '' = chosen, 172.17.0.1/16 where nobody else has that
+  readonly bip: string; // '' = chosen, 172.17.0.1/16 where it is free
   readonly fixedCidr: string;
   readonly bip6: string; // '' = chosen; of no use without `ipv6`
   readonly fixedCidrV6: string;
   readonly defaultGateway: string; // of the default bridge's containers; '' = the bridge
   readonly defaultGatewayV6: string;
-  readonly networkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>; // by driver, for networks that do not say otherwise
+  readonly networkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>; // by driver, for networks that do not override them
   readonly addressPools: readonly { readonly base: string; readonly size: number }[]; // [] = Docker's
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];

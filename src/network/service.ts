@@ -33,7 +33,7 @@ export interface Networks {
   poolUsage(networkId: string): PoolUsage[];
 }
 
-/** All of it; who uses it declares which part (engine/ports.ts). */
+/** All of it; each user declares which part (engine/ports.ts). */
 export type NetworkService = Lifecycle & Networks & KnownContainers & Runs & Connections;
 
 export function createNetworkService(deps: NetworkServiceDeps): NetworkService {

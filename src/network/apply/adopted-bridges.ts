@@ -1,7 +1,8 @@
 /**
- * Bridges that somebody else made and a network uses. The engine sets no more there than it cannot do without, and first writes down what it is about to
- * set and what was there before: so all of it can be taken back, by whichever daemon comes next, and by the uninstaller (scripts/uninstall.sh reads the file).
- * The MTU, IPv6 and addresses of others are never touched.
+ * Bridges that were made outside the engine and that a network uses. The engine sets only what it needs there, and
+ * first writes down what it is about to set and what was there before, so that all of it can be reverted by the next
+ * daemon or by the uninstaller (scripts/uninstall.sh reads the file). The MTU, IPv6 and addresses of others are never
+ * touched.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -23,7 +24,7 @@ export interface BridgeNeeds {
 /** One thing that was set: a line of the file, whose fields have no spaces in them. */
 interface Note {
   readonly link: string;
-  /** Of the bridge: another one with its name, after a reboot too, has nothing of ours. */
+  /** Of the bridge: another one with the same name, e.g. after a reboot, has nothing from the engine. */
   readonly identity: string;
   readonly kind: 'sysctl' | 'address' | 'bridged' | 'up';
   readonly what: string;
@@ -44,12 +45,12 @@ export class AdoptedBridges {
     this.#notes = this.#read();
   }
 
-  /** Bridges that have something of ours. */
+  /** Bridges on which the engine has set something. */
   get links(): string[] {
     return [...new Set(this.#notes.map((note) => note.link))];
   }
 
-  /** Addresses of ours on a bridge. */
+  /** The engine's addresses on a bridge. */
   addressesOf(link: string): string[] {
     return this.#notes.filter((note) => note.link === link && note.kind === 'address').map((note) => note.what);
   }
@@ -61,7 +62,7 @@ export class AdoptedBridges {
     const identity = identityOf(bridge);
     const kept = this.#notes.filter((note) => note.link !== needs.link || note.identity === identity);
     const added = missing(route, bridge, needs);
-    // Of what is set again, after somebody took it away, what was there at first counts.
+    // For what is set again after another program reverted it, the original value counts.
     const isNoted = (note: Note) =>
       kept.some((one) => one.link === note.link && one.kind === note.kind && one.what === note.what);
     this.#write([...kept, ...added.filter((note) => !isNoted(note))]);
@@ -218,13 +219,13 @@ function addAddress(route: RouteSocket, link: string, address: string): void {
 function unset(route: RouteSocket, bridge: LinkInfo, { link, kind, what, value, before }: Note): void {
   if (kind === 'sysctl' && readSysctl(what) === value) writeSysctl(what, before);
   if (kind === 'bridged') route.setLink(link, { callIptables: false });
-  // One that has ports by now is somebody's.
+  // A bridge that has ports by now is in use.
   if (kind === 'up' && !route.links().some((port) => port.masterIndex === bridge.index))
     route.setLink(link, { up: false });
   if (kind === 'address') deleteAddress(route, link, what);
 }
 
-/** Alone: with the first address of a subnet the kernel takes all others of it away, unless it is told to let one take its place. */
+/** Alone: with the first address of a subnet the kernel removes all others of it, unless it is told to promote one. */
 function deleteAddress(route: RouteSocket, link: string, address: string): void {
   const name = `net/ipv4/conf/${link}/promote_secondaries`;
   const before = address.includes(':') ? undefined : readSysctl(name);

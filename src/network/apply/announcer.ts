@@ -1,7 +1,8 @@
 /**
- * Tells a network's neighbours at which MAC an address is now. Where the address was at another MAC before, traffic would go
- * astray until the neighbours' entries have aged: it is said before the operation ends. Elsewhere nobody can know better, and
- * it is said beside the operation, since a bridge with a thousand ports takes milliseconds to pass it on.
+ * Tells a network's neighbours at which MAC an address is now. Where the address was at another MAC before, traffic
+ * would go astray until the neighbours' entries expire: the announcement is sent before the operation ends. Otherwise
+ * no neighbour can have a stale entry, and it is sent concurrently with the operation, since a bridge with a thousand
+ * ports takes milliseconds to pass it on.
  */
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -39,7 +40,7 @@ export class Announcer {
     if (!this.#working) void this.#work();
   }
 
-  /** Who has an address, as far as neighbours know. Returns who had it before. */
+  /** Records which MAC has an address, as far as neighbours know. Returns the one that had it before. */
   note(networkId: string, address: string, mac: string): string | undefined {
     let macs = this.#lastMacs.get(networkId);
     if (!macs) this.#lastMacs.set(networkId, (macs = new Map()));

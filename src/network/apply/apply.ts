@@ -12,7 +12,7 @@ export function applySteps(steps: readonly Step[], context: ApplyContext, undo: 
   }
 }
 
-/** Runs every step whatever fails, and returns what did. What the kernel does beside goes on: see the context's `settle`. */
+/** Runs every step whatever fails, and returns what did. What runs concurrently goes on: see the context's `settle`. */
 export function tearDown(steps: readonly Step[], context: ApplyContext): unknown[] {
   const errors: unknown[] = [];
   for (const step of steps) {

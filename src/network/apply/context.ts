@@ -1,6 +1,6 @@
 /**
- * What executors work with: one netlink socket a namespace, opened at first use and kept for the operation; and what is done
- * beside the operation, because the kernel takes long over it.
+ * What executors work with: one netlink socket per namespace, opened at first use and kept for the operation; and what
+ * runs concurrently with the operation, because the kernel takes long over it.
  */
 import type { InterfaceReaper } from '../../kernel/netlink/interface-reaper.ts';
 import { RouteSocket } from '../../kernel/netlink/route-socket.ts';

@@ -160,7 +160,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'add-address': ({ netns, link, address }, context) => {
     try {
-      // Addresses are ours to give out: nobody else can have one, so waiting for duplicates would only cost a second.
+      // The engine allocates the addresses: none can be in use elsewhere, so duplicate address detection would only
+      // cost a second.
       context.route(netns).addAddress(link, address, { noDad: true, origin: OWN_ADDRESS });
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
@@ -223,7 +224,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'forget-unled-flows': ({ protocol, hostIp, ports }, context) => {
     if (flowCount() === 0) return undefined;
-    // Only what was sent to this host: others' port 53 is none of ours.
+    // Only what was sent to this host: port 53 of other hosts is left alone.
     const destinations =
       hostIp === ''
         ? context
@@ -250,7 +251,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
 const isOwn = ({ id }: ApplyContext, link: LinkInfo | undefined): boolean => link !== undefined && isMarkedBy(link, id);
 
-/** Throws where it fails now; it is tried again in the background, since nobody will ever have that name again. */
+/** Throws where it fails now; it is retried in the background, since that name is never used again. */
 function removeNetns(netns: string): void {
   try {
     deleteNetns(netns);

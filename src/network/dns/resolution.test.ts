@@ -75,7 +75,7 @@ function patchMap<V>(map: Map<string, V>, changes: Readonly<Record<string, V | n
   }
 }
 
-/** A resolver that keeps what it is told. */
+/** A resolver that keeps what it is sent. */
 class Told {
   readonly zones = new Map<string, { names: Map<string, unknown>; ptr: Map<string, string> }>();
 

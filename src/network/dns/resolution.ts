@@ -1,7 +1,7 @@
 /**
- * What the embedded DNS is told: zones and views as projections of the endpoint table, and the names of what does not run.
- * A zone is told whole once; after that only what a container's change makes different, so that the thousandth container
- * on a network costs what the first did.
+ * What is sent to the embedded DNS: zones and views as projections of the endpoint table, and the names of what does
+ * not run. A zone is sent complete once; after that only the differences of a container's change, so that the
+ * thousandth container on a network costs what the first did.
  */
 import type { Connection } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -25,7 +25,7 @@ export interface KnownContainer {
   readonly connections: readonly Connection[];
 }
 
-/** What the resolver was last told of one container on one network. */
+/** What was last sent to the resolver of one container on one network. */
 interface AnnouncedNames {
   readonly names: readonly string[]; // folded
   readonly addresses: readonly string[];

@@ -6,7 +6,7 @@ import { canonicalIp, ipVersion } from '../../model/addresses.ts';
 import { RESOLVER_ADDRESS, type Upstream } from './zone.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 
-/** A resolv.conf as parsed. What is no known directive is kept as it stands. */
+/** A resolv.conf as parsed. Unknown directives are kept as they are. */
 export interface HostResolvConf {
   readonly path: string; // '' or where it was read; shown in the comment
   readonly nameservers: readonly string[];
@@ -42,7 +42,7 @@ export function parseResolvConf(text: string, path: string): HostResolvConf {
 }
 
 /**
- * What counts for containers that cannot reach the host's loopback: where the host's own file names nothing but the stub of
+ * What counts for containers that cannot reach the host's loopback: where the host's own file names only the stub of
  * systemd-resolved, its list of the servers behind it. `undefined` = there is no such file.
  */
 export function chooseReachable(own: HostResolvConf, behindStub: () => HostResolvConf | undefined): HostResolvConf {
@@ -156,8 +156,8 @@ export function chooseUpstreams(host: HostResolvConf, wishes: Pick<DnsWishes, 'd
 }
 
 /**
- * With ndots > 0 the client tries a name of one label in its search domains too, after it was told that there is none:
- * so such a name is not sent to servers that may be slow to say so.
+ * With ndots > 0 the client tries a name of one label in its search domains too, after a negative answer:
+ * so such a name is not sent to servers that may be slow to answer.
  */
 export function keepsBareNames(host: HostResolvConf, wishes: Pick<DnsWishes, 'dnsOptions'>): boolean {
   const options = wishes.dnsOptions.length > 0 ? wishes.dnsOptions : host.options;

@@ -44,7 +44,7 @@ export interface SandboxView {
   readonly netns: string; // path of the namespace
   readonly port: number; // of 127.0.0.11 in it, udp and tcp
   readonly networks: readonly string[]; // zone ids, in the order they are looked in
-  /** Private names (links): on each network that the link was asked for, the name that it stands for. */
+  /** Private names (links): on each network that the link was requested for, the name that it stands for. */
   readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
   readonly upstreams: readonly Upstream[];
   readonly forward: boolean;
@@ -101,7 +101,7 @@ type ViewEndpoint = Pick<Endpoint, 'networkId' | 'spec'>;
 export interface ViewInput {
   readonly sandbox: { readonly id: string; readonly netns: string; readonly port: number };
   readonly endpoints: readonly ViewEndpoint[]; // of the sandbox on networks with a zone, in lookup order
-  /** True when no network of the sandbox leads out: all are internal, or there is none. */
+  /** True when no network of the sandbox has external connectivity: all are internal, or there is none. */
   readonly isolated: boolean;
   /** The container's own --dns, else the daemon's, else the host's resolv.conf: see `chooseUpstreams`. */
   readonly upstreams: readonly Upstream[];
@@ -109,7 +109,7 @@ export interface ViewInput {
   readonly queryLog?: boolean;
 }
 
-/** From an internal network nothing is forwarded, whoever the servers are: a name that is asked elsewhere is a way out. */
+/** From an internal network nothing is forwarded to any server: a query sent elsewhere is a way out. */
 export function projectView(input: ViewInput): SandboxView {
   const upstreams = input.isolated ? [] : input.upstreams;
   const aliases = emptyRecord<{ network: string; name: string }[]>();

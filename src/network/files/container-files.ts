@@ -38,7 +38,7 @@ export interface FileTexts {
   readonly resolvConf: string;
 }
 
-/** What the container's own files should say now. */
+/** The intended content of the container's own files. */
 export function renderFiles(record: SandboxRecord, table: NetworkTable, facts: FileFacts): FileTexts {
   return { hosts: hostsText(record, table, facts), resolvConf: resolvConfText(record, facts) };
 }
@@ -84,7 +84,7 @@ function resolvConfText(record: SandboxRecord, facts: FileFacts): string {
   });
 }
 
-/** Before the container runs: nobody has the files open. */
+/** Before the container runs: no process has the files open. */
 export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
   const { files, hostname } = record.request;
   for (const path of [files.hosts, files.resolvConf]) {
@@ -98,8 +98,8 @@ export function writeNewFiles(record: SandboxRecord, texts: FileTexts): void {
 
 /**
  * Brings the files of a running container from what was written last to `texts`, with the user's lines kept. A
- * resolv.conf that the user changed is left alone, and so is a hosts file that is longer than anybody's list of names. Returns
- * what now counts as written; `late`: a file is held by a process of the container's, and is as it was.
+ * resolv.conf that the user changed is left alone, and so is a hosts file that is longer than any list of names.
+ * Returns what now counts as written; `late`: a file is held by a process of the container's, and is as it was.
  */
 export function updateFiles(record: SandboxRecord, texts: FileTexts, log: Log): { written: FileTexts; late: boolean } {
   const { written } = record;
@@ -131,7 +131,7 @@ function updateHosts(record: SandboxRecord, texts: FileTexts, log: Log): string 
       );
       return undefined;
     }
-    // Not ours to cut, and nothing that the next change could not make good when it is shorter again.
+    // Not the engine's to cut, and nothing that the next change could not make good when it is shorter again.
     log.warn(
       { ...facts, maxBytes: MAX_TEXT_BYTES, maxLines: MAX_TEXT_LINES },
       "the container's /etc/hosts is too long to be kept up to date: it is left as it is",
@@ -156,9 +156,9 @@ function updateResolvConf(record: SandboxRecord, texts: FileTexts, log: Log): st
 }
 
 /**
- * A daemon that dies between writing a file and storing that it did leaves a file that the store knows nothing of, and its lines
- * would be taken for the user's. What a file is about to be is noted beside it; here the two are brought together again. Never
- * throws: what is stored holds where nothing better is known.
+ * A daemon that dies between writing a file and storing that it did leaves a file that the store does not know of, and
+ * its lines would be taken for the user's. The intended content is noted next to the file; here the two are reconciled.
+ * Never throws: the stored state applies where nothing better is known.
  */
 export function recallWritten(record: SandboxRecord, log: Log): SandboxRecord {
   const recall = (path: string, target: string, stored: string): string => {
@@ -224,7 +224,7 @@ function replaceFile(record: SandboxRecord, path: string, target: string, text: 
       log.debug({ container: record.sandbox.containerId, target, error: errorMessage(error) }, 'file written in place');
     }
   }
-  // Where it is being mounted just now nobody reads it yet, and another file in its place would not be seen.
+  // Where it is being mounted at this moment it has no readers yet, and a replacement file would not be seen.
   writeInPlace(path, text);
 }
 

@@ -1,4 +1,4 @@
-/** What a file of a container's says now. The container can write to it, as much as it likes, and hold a lease on it. */
+/** The current content of a container's file. The container can write any amount to it, and hold a lease on it. */
 import { closeSync, readSync } from 'node:fs';
 import { errorCode } from '../../base/errors.ts';
 import { openRegularFile, type RegularFile } from '../../kernel/regular-file.ts';

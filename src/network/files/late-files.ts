@@ -1,4 +1,4 @@
-/** Files of containers that could not be brought up to date when something changed that nobody can be refused for: they are tried again. */
+/** Files of containers that could not be updated after a change that cannot be refused any more: they are retried. */
 import { tryAgainLater } from '../../base/again.ts';
 
 export class LateFiles {

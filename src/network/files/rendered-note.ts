@@ -1,6 +1,7 @@
 /**
- * What a container's file is about to say, noted beside it before it is written: a daemon that dies before it has stored that it
- * wrote the file knows its own lines from the user's by it. A help, and no more: a note that is damaged is as good as none.
+ * The intended content of a container's file, noted next to it before it is written: a daemon that dies before it has
+ * stored that it wrote the file can still tell its own lines from the user's. Only an aid: a damaged note is treated as
+ * absent.
  */
 import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
@@ -41,7 +42,7 @@ export function readRendered(path: string, log: Log): readonly string[] {
   }
 }
 
-/** For a file that is nobody's but the engine's: those who read it see the old or the new one. */
+/** For a file that only the engine writes: readers see the old or the new one. */
 export function writeWhole(path: string, text: string): void {
   const next = `${path}.next`;
   try {

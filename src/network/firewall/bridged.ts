@@ -1,11 +1,12 @@
 /**
- * The rules for frames between two ports of a bridge, before anything takes them for IP. On a network whose containers are kept apart,
- * br_netfilter hands bridged IP to our `inet` table; but only IP that comes plainly. What it does not recognize (VLAN tags, PPPoE, any other
- * protocol) it lets pass, and a kernel that gets a frame with a priority tag takes the tag off and has an IP packet. So what may pass is
- * said here, and the rest ends.
+ * The rules for frames between two ports of a bridge, before anything takes them for IP. On a network whose containers
+ * are isolated, br_netfilter hands bridged IP to the engine's `inet` table; but only IP that comes plainly. What it
+ * does not recognize (VLAN tags, PPPoE, any other protocol) it lets pass, and a kernel that gets a frame with a
+ * priority tag takes the tag off and has an IP packet. So what may pass is listed here, and the rest is dropped.
  *
- * Which ports it is about says the group of the host's end of a veth, given in the request that makes it: there is no moment without,
- * no element comes and goes, and no kernel module is needed (`ibrname` would need one). Ports that others put on the bridge have no such group.
+ * The ports concerned are marked by the group of the host's end of a veth, given in the request that makes it: there is
+ * no moment without, no element comes and goes, and no kernel module is needed (`ibrname` would need one). Ports that
+ * others put on the bridge have no such group.
  */
 import { APART_GROUP } from '../plan/port-group.ts';
 import { TABLE } from './schema.ts';

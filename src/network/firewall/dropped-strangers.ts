@@ -1,4 +1,7 @@
-/** What the kernel counted in the last hour. Most of all: what was dropped between interfaces that are not ours, because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor. */
+/**
+ * What the kernel counted in the last hour. Most of all: what was dropped between interfaces that are not the engine's,
+ * because it was the engine that turned forwarding on (the chain `strangers`): for `info` and the doctor.
+ */
 import { isKernelError } from '../../kernel/errors.ts';
 import type { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { shellWord } from '../interfaces/link-name.ts';

@@ -1,6 +1,6 @@
 /**
- * Our nftables tables in the kernel. Promises: the rules are written once, in one transaction; every later change is one
- * atomic transaction of elements; the user's chain keeps its rules; tables of others are never touched.
+ * The engine's nftables tables in the kernel. Promises: the rules are written once, in one transaction; every later
+ * change is one atomic transaction of elements; the user's chain keeps its rules; tables of others are never touched.
  */
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -34,18 +34,20 @@ import {
 } from './ruleset.ts';
 import { FAMILY, TABLE } from './schema.ts';
 
-// Making it ready takes 2 us an element, which nobody should notice.
+// Preparing it takes 2 us per element, which goes unnoticed.
 const PREPARED_MAX_ELEMENTS = 5_000;
 
 export class Firewall {
   readonly #log: Log;
   readonly #options: RulesetOptions;
-  /** Ours, as nft names them. */
+  /** The engine's, as nft names them. */
   readonly #tables: readonly string[];
   #elements: NftSocket | undefined;
   #userRules: string[] = [];
   #rules: string | undefined; // as nft lists them, without the user's
-  /** The whole table but its elements, with the user's rules; undefined while it is not known or cannot be copied. */
+  /**
+   * The whole table except its elements, with the user's rules; undefined while it is not known or cannot be copied.
+   */
   #copy: TableCopy | undefined;
   #bridgedCopy: TableCopy | undefined;
   #prepared: PreparedBatch | undefined;
@@ -117,7 +119,7 @@ export class Firewall {
     this.#prepared = undefined;
     const bridged = this.#bridgedCopy && this.#batchOf(this.#bridgedCopy, []);
     const written = [batch, bridged].map((one) => one !== undefined && this.#write(one)).includes(true);
-    return written && batch !== undefined; // the small one alone is no table to say of that it is back
+    return written && batch !== undefined; // the small one alone does not count as restored
   }
 
   #write(batch: PreparedBatch): boolean {
@@ -128,7 +130,7 @@ export class Firewall {
       socket.runPrepared(batch);
       return true;
     } catch (error) {
-      if (isKernelError(error, 'EEXIST')) return false; // put back already
+      if (isKernelError(error, 'EEXIST')) return false; // restored already
       this.#log.warn({ error: errorMessage(error) }, 'the firewall table could not be written from its copy');
       return false;
     } finally {
@@ -136,7 +138,7 @@ export class Firewall {
     }
   }
 
-  /** Takes the user's rules as they are now, and nothing else of what somebody may have changed. */
+  /** Takes the user's rules as they are now, and nothing else that may have been changed from outside. */
   rememberUserRules(): void {
     const present = this.#readUserChain();
     if (present?.version !== rulesetVersion(this.#options)) return;
@@ -197,15 +199,15 @@ export class Firewall {
     return this.#withContext((context) => this.#tables.map((table) => listRules(context, table)).join(''));
   }
 
-  /** The commands that delete our tables, there or not. */
+  /** The commands that delete the engine's tables, there or not. */
   #removal(): string {
     return this.#tables.map((table) => `add table ${table}\ndelete table ${table}\n`).join('');
   }
 
-  /** Called when a change did not go through: what is taken down goes on without it, so somebody has to look at the table again. */
+  /** Called when a change did not go through: teardown goes on without it, so the table has to be checked again. */
   doubted: () => void = () => {};
 
-  /** One transaction. Removing what is not there is fine; adding what is there with another value is not. */
+  /** One transaction. Removing a missing element is fine; adding one that exists with another value is not. */
   change({ add, remove }: FactDiff): void {
     this.#send({ add: elementsOf(add), remove: elementsOf(remove) });
   }
@@ -237,7 +239,7 @@ export class Firewall {
     }
   }
 
-  /** What is in our sets and maps now. */
+  /** What is in the engine's sets and maps now. */
   elements(): Element[] {
     return setNames().flatMap((set) => this.#list(set));
   }
@@ -268,7 +270,7 @@ export class Firewall {
     return (this.#reader ??= RulesetReader.open(this.#netns));
   }
 
-  /** Deletes our tables, with the user's chain. */
+  /** Deletes the engine's tables, with the user's chain. */
   remove(): void {
     this.#run(this.#removal());
   }
@@ -292,7 +294,7 @@ export class Firewall {
         return parseUserChain(String(context.list(`list chain ${FAMILY} ${TABLE} ${USER_CHAIN}`)));
       } catch (error) {
         if (!isKernelError(error, 'ENOENT')) throw error;
-        // Without the chain it is no table of ours, or a broken one: it goes as a whole.
+        // Without the chain the table is not the engine's, or is broken: it is deleted as a whole.
         return this.#tableExists(context) ? { version: '', rules: [] } : undefined;
       }
     });

@@ -1,13 +1,13 @@
 /**
- * The whole ruleset: one table (and a small one for bridged frames, bridged.ts), a constant number of rules. What comes and goes with
- * networks, containers, ports and links are elements of the sets and maps in schema.ts.
+ * The whole ruleset: one table (and a small one for bridged frames, bridged.ts), a constant number of rules. What comes
+ * and goes with networks, containers, ports and links are elements of the sets and maps in schema.ts.
  *
  * - No sets without a name: a table without them can be written again from a copy (kernel/nftables/table-copy.ts).
  * - `iifname`, not `iif`: a bridge may be deleted and made again, and an index would then name nothing.
  * - inet: one table for both families; nat in it needs Linux 5.2.
- * - The policies are accept: what is none of ours passes, but where the engine itself made a router of the host
- *   (`strangers`): there only what bridges and veths that came later send and get passes, by which other engines lead their guests: what is
- *   right for those is their makers' business, while what was there before did not forward.
+ * - The policies are accept: traffic that is not the engine's passes, except where the engine itself made a router of
+ *   the host (`strangers`): there only what bridges and veths that came later send and get passes, which other engines
+ *   use for their guests: what is right for those is up to those engines, while what was there before did not forward.
  */
 import { createHash } from 'node:crypto';
 import type { Element, SetName } from './facts/element.ts';
@@ -18,9 +18,11 @@ import { FAMILY, SETS, TABLE } from './schema.ts';
 /** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
 export const INPUT_GROUP = 22054;
 
-/** Between which interfaces strangers' packets were dropped in the last hour: filled by the kernel, no projection of anything. */
+/**
+ * Interface pairs between which foreign packets were dropped in the last hour: filled by the kernel, not a projection.
+ */
 export const DROPPED = 'dropped';
-/** The same for packets from which our bit of the mark was taken. */
+/** The same for packets from which the engine's bit of the mark was removed. */
 export const UNMARKED = 'unmarked';
 const COUNTED = {
   [DROPPED]: 'packets of strangers were dropped',
@@ -149,8 +151,8 @@ const CHAINS: readonly Chain[] = [
     hook: 'type filter hook forward priority filter - 10; policy accept;',
     rules: [
       'jump user',
-      // Before anything is asked of flows, which know nothing of where a packet comes from (an error about one may come from anybody).
-      // Within a network sources are free, but where neighbours are kept apart.
+      // Before flows are consulted, which do not know where a packet comes from (an error about one may come from any
+      // host). Within a network source addresses are not checked, except where neighbours are isolated.
       'iifname . oifname vmap @neighbours',
       'iifname @internal drop',
       'iifname @bridges fib saddr . iif oif missing jump foreign-source',
@@ -190,7 +192,7 @@ const CHAINS: readonly Chain[] = [
     name: 'holes',
     comment: 'a network whose containers may not talk to each other: links open what their sources expose',
     rules: [
-      // Seen here where bridged packets pass the IP hooks. Without it nobody finds the MAC address behind an IPv6 link.
+      // Seen here where bridged packets pass the IP hooks. Without it a link over IPv6 cannot resolve MAC addresses.
       'icmpv6 type nd-neighbor-solicit accept',
       'icmpv6 type nd-neighbor-advert accept',
       'fib saddr . iif oif missing jump foreign-source',
@@ -221,10 +223,10 @@ const CHAINS: readonly Chain[] = [
 ];
 
 /**
- * What else there is where published ports respect the host's input policy (`inputPolicy`): from outside they are not led to
- * containers before routing. Their first packet passes all input chains, others' first, and what is left of it at the end is handed to the
- * engine (input-gate.ts), which sends it on as a program of this host would: so it meets nat-output. From then on connection
- * tracking knows the flow, and the kernel leads it as it leads any.
+ * Extra rules where published ports respect the host's input policy (`inputPolicy`): packets from outside are not
+ * DNATed to containers before routing. Their first packet passes all input chains, others' first, and is handed at the
+ * end to the engine (input-gate.ts), which sends it on as a program of this host would: so it meets nat-output. From
+ * then on connection tracking knows the flow, and the kernel forwards it like any other.
  */
 const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readonly handOver: Chain } = {
   prerouting: 'iifname != @bridges return comment "the input policy of this host decides: see input-last"',
@@ -251,9 +253,10 @@ const INPUT_POLICY: { readonly prerouting: string; readonly chain: Chain; readon
 };
 
 /**
- * The bit of the packet mark that tells other firewalls of this host what our rules let through. It is there in the forward hook only, and nobody but
- * `way-begin` sets it; other bits stay as they are. Kubernetes, podman and Tailscale use others. The default masks of Calico and Cilium hold it (the upper half of the mark):
- * beside them theirs is lost here, of which `info` and the doctor warn (foreign-chains.ts).
+ * The bit of the packet mark that tells other firewalls of this host what the engine's rules let through. It is set in
+ * the forward hook only, and only `way-begin` sets it; other bits are unchanged. Kubernetes, podman and Tailscale use
+ * others. The default masks of Calico and Cilium hold it (the upper half of the mark): next to them their mark is lost
+ * here, of which `info` and the doctor warn (foreign-chains.ts).
  */
 export const WAY_MARK = 0x08000000;
 /** In the forward hook, of the chain that sets it (`filter - 5`). */
@@ -310,7 +313,7 @@ function bridgedOf({ bridged = true }: RulesetOptions): string {
   return bridged ? `\n${renderBridged()}` : '';
 }
 
-/** The chain for the user's own rules: what is in it is carried over when the table is written anew. */
+/** The chain for the user's own rules: what is in it is carried over when the table is rewritten. */
 export const USER_CHAIN = 'user';
 
 /** The tables with their sets, chains and rules, and no elements: nft's own syntax, accepted by `nft -f`. */
@@ -329,7 +332,7 @@ export function renderRuleset(userRules: readonly string[] = [], options: Rulese
   return `table ${FAMILY} ${TABLE} {\n${[...sets, ...renderCounted(options), ...chains].join('\n')}}\n${bridgedOf(options)}`;
 }
 
-/** Elements as nft commands, for the transaction that writes the table anew. */
+/** Elements as nft commands, for the transaction that rewrites the table. */
 export function renderElements(elements: readonly Element[]): string {
   const commands = [...groupBySet(elements)].map(([set, members]) => {
     const list = members.map((element) => {

@@ -1,6 +1,6 @@
 /**
- * The types of our sets and maps: one list from which the ruleset's text and the bytes of an element are both made, so
- * that they cannot disagree. All are hash tables: an element costs the same whatever is there already.
+ * The types of the engine's sets and maps: one list from which the ruleset's text and the bytes of an element are both
+ * made, so that they cannot disagree. All are hash tables: an element costs the same whatever is there already.
  */
 import type { SetName } from './facts/element.ts';
 

@@ -1,7 +1,8 @@
 /**
- * The bridge of the default network on a host that has Docker too. dockerd takes any bridge called docker0 for its own, with whatever address it
- * has, and gives out that bridge's addresses without asking: so where dockerd is installed, or its bridge is there, ours has another name and
- * another subnet. What is installed counts and not what runs, because dockerd may be started after us.
+ * The bridge of the default network on a host that has Docker too. dockerd takes any bridge called docker0 for its own,
+ * with whatever address it has, and gives out that bridge's addresses without asking: so where dockerd is installed, or
+ * its bridge is there, the engine's has another name and another subnet. What is installed counts and not what runs,
+ * because dockerd may be started later.
  */
 import { conflict } from '../../base/errors.ts';
 import { parseSubnet, subnetsOverlap } from '../../model/addresses.ts';
@@ -14,7 +15,7 @@ import { hasMark, isInUseByAnother } from '../interfaces/own-mark.ts';
 import { foreignBridgeComplaint, foreignBridges } from '../interfaces/other-engines.ts';
 
 export const DOCKER_BRIDGE = 'docker0';
-const BESIDE_DOCKER = 'causeway'; // 0, or the next that nobody has
+const BESIDE_DOCKER = 'causeway'; // 0, or the next free number
 
 type NamingConfig = Pick<NetworkConfig, 'bridgeName' | 'defaultBridgeName' | 'dockerInstalled'> &
   Partial<Pick<NetworkConfig, 'hostId'>>;
@@ -37,7 +38,7 @@ interface Known {
 const NOTHING_KNOWN: Known = { inUse: '', holders: new Map() };
 
 /**
- * @throws conflict where the name is somebody else's, with the way out
+ * @throws conflict where the name is taken, with the remedy
  */
 export function chooseDefaultBridge(
   config: NamingConfig,
@@ -72,7 +73,8 @@ export function chooseDefaultBridge(
       notice: `Docker is installed on this host and takes any bridge called ${DOCKER_BRIDGE}: the bridge of the default network is called ${free()} once no container runs on it at a start of the daemon`,
     };
   }
-  // Who takes Docker's own name takes its place: a dockerd that comes later would use that bridge with the subnet that it has.
+  // To take Docker's own name is to take its place: a dockerd that comes later would use that bridge with the subnet
+  // that it has.
   const besideDocker = (foreign || dockerInstalled) && defaultBridgeName !== DOCKER_BRIDGE;
   const name = defaultBridgeName || (beside ? free() : DOCKER_BRIDGE);
   if (isTaken(name)) {
@@ -105,11 +107,11 @@ function refuseHeld(flag: string, name: string, holders: ReadonlyMap<string, str
     );
 }
 
-/** Whether a warning of `info` only says that: nothing is wrong then. */
+/** Whether a warning of `info` is only about that: nothing is wrong then. */
 export const isBridgeNotice = (warning: string): boolean =>
   warning.includes(': the bridge of the default network is called ');
 
-/** The engine that a bridge belongs to, where it is not this one. Ports of ours have names like Docker's. */
+/** The engine that a bridge belongs to, where it is not this one. The engine's ports have names like Docker's. */
 export function engineOfBridge(links: readonly LinkInfo[], bridge: string, id?: string): string | undefined {
   const found = links.find((link) => link.name === bridge);
   if (found && isAnothers(found, links, id)) return 'Causeway with another data root';
@@ -147,9 +149,12 @@ export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): 
   );
 }
 
-/** Docker's, and ours where nobody else has it. */
+/** Docker's, and the engine's where it is free. */
 export const DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;
-/** dockerd chooses from the beginning of the same pools as we do, and does not look at the host for networks that it knows already. */
+/**
+ * dockerd chooses from the beginning of the same pools as the engine, and does not look at the host for networks that
+ * it knows already.
+ */
 const DOCKER_FIRST_SUBNETS = parseSubnet('172.16.0.0/13')!;
 
 /** What subnets that are chosen here keep clear of where dockerd may be started any time; the second while others are left. */
@@ -158,7 +163,7 @@ export function dockerSubnets(config: NamingConfig): HostSubnets {
   return { own: [DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };
 }
 
-/** Whether a network has addresses that dockerd gives out where nobody tells it otherwise. */
+/** Whether a network has addresses that dockerd allocates by default. */
 export function overlapsDocker({ pools }: Pick<NetworkRecord, 'pools'>): boolean {
   return pools.some(({ subnet }) => {
     const own = parseSubnet(subnet);

@@ -1,6 +1,7 @@
 /**
- * That it was us who turned forwarding on, and what was there then: on the disk before the kernel is told, so that neither a crash nor the loss of our table
- * makes a router of the host. Forwarding does not outlive a reboot, and is a network namespace's own: the note counts in the one that it names.
+ * That it was the engine that turned forwarding on, and what was there then: on the disk before the kernel is told, so
+ * that neither a crash nor the loss of its table makes a router of the host. Forwarding does not outlive a reboot, and
+ * is a network namespace's own: the note counts in the one that it names.
  *
  * Lines of text, because scripts/uninstall.sh reads them too: the kernel allows no spaces in names of interfaces.
  */
@@ -19,7 +20,9 @@ function thisHost(): string {
   return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/thread-self/ns/net')}`;
 }
 
-/** `listeners6`: interfaces that got their IPv6 routes from advertisements, which a router has to be told to go on with. */
+/**
+ * `listeners6`: interfaces that got their IPv6 routes from advertisements, which a router only accepts when told to.
+ */
 export interface ForwardingNote {
   readonly closed: Closed;
   readonly listeners6: readonly string[];
@@ -47,7 +50,7 @@ export class ForwardingNoteFile {
     }
   }
 
-  /** What cannot be kept now stands in our table still. */
+  /** What cannot be kept now is still in the engine's table. */
   write(note: ForwardingNote): void {
     try {
       const fd = openSync(`${this.#file}.new`, 'w', 0o600);

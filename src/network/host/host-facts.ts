@@ -33,7 +33,7 @@ function isOthersBridge(route: RouteSocket, name: string, ownMac: string, id: st
   return !hasMark(link) || isInUseByAnother(link, route.links(), id);
 }
 
-/** Asked by trying, on loopback, where none of them can be made: a kernel without the kind says so before it looks. */
+/** Found out by trying, on loopback, where none of them can be made: a kernel without the kind reports that first. */
 function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'): boolean {
   const link = { name: `probe${process.pid}`, parent: 'lo' };
   try {
@@ -47,7 +47,10 @@ function knowsLinkKind(route: RouteSocket, kind: 'macvlan' | 'ipvlan' | 'vlan'):
   }
 }
 
-/** What a subnet that is chosen for a network must keep clear of: where the host is and goes already, whom it asks for names, and what `others` may take. `except`: links that do not count. */
+/**
+ * What a subnet that is chosen for a network must keep clear of: the host's addresses and routes, its DNS servers, and
+ * what `others` may take. `except`: links that do not count.
+ */
 export function hostSubnets(
   route: RouteSocket,
   resolvConf: HostResolvConf,
@@ -85,7 +88,7 @@ function readIfThere(path: string): HostResolvConf | undefined {
   try {
     return parseResolvConf(readFileSync(path, 'utf8'), path);
   } catch (error) {
-    // One that cannot be read just now is not one that names nobody.
+    // One that cannot be read now may still name servers.
     if (errorCode(error) === 'EMFILE' || errorCode(error) === 'ENFILE' || errorCode(error) === 'EIO') throw error;
     return undefined;
   }
@@ -128,7 +131,7 @@ export function turnForwardingOn(version: 4 | 6, links: readonly string[]): void
   writeSysctl(FORWARDING[version], '1');
 }
 
-/** IPv4: whether what comes in there is forwarded although the host as a whole is no router. */
+/** IPv4: whether what comes in there is forwarded although the host as a whole does not forward. */
 export function forwardsByItself(link: string): boolean {
   return readFlag(`net/ipv4/conf/${link}/forwarding`) === true;
 }
@@ -158,7 +161,7 @@ const BRIDGE_NETFILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 
 /**
  * A network whose containers must not talk to each other needs bridged packets to pass the IP hooks, which the module
- * br_netfilter does. The bridge itself asks for it, so the host's own setting is put back as it was: off.
+ * br_netfilter does. The bridge itself asks for it, so the host's own setting is reset to what it was: off.
  */
 export async function loadBridgeNetfilter(log: Log): Promise<void> {
   if (existsSync(BRIDGE_NETFILTER)) return;

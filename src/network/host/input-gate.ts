@@ -1,7 +1,8 @@
 /**
- * Published ports that respect the host's input policy. What the chain input-last hands over has passed every input chain of this
- * host; sent on from here it passes nat-output, which leads it to the container, with the client's address. Only the first
- * packets of a flow come this way (or a few, when more are under way before the flow is known).
+ * Published ports that respect the host's input policy. What the chain input-last hands over has passed every input
+ * chain of this host; sent on from here it passes nat-output, which DNATs it to the container, with the client's
+ * address. Only the first packets of a flow come this way (or a few, when more are in transit before the flow is
+ * known).
  */
 import { errorMessage, systemError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';

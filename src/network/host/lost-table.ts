@@ -1,4 +1,7 @@
-/** A host that forwards for the sake of containers, and whose table that closes it to everybody else is gone: for the doctor, while no daemon runs that would write it again. */
+/**
+ * A host that forwards for the sake of containers, and whose table that closes it to everything else is gone: for the
+ * doctor, while no daemon runs that would restore it.
+ */
 import { join } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import { isKernelError } from '../../kernel/errors.ts';

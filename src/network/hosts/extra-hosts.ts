@@ -2,7 +2,10 @@ import { invalid } from '../../base/errors.ts';
 import { parseExtraHost } from '../../model/extra-host.ts';
 import type { HostsEntry } from './hosts.ts';
 
-/** --add-host values as lines of a hosts file. `hostGateways` are the addresses that 'host-gateway' stands for, one line each. Throws `invalid` in Docker's words. */
+/**
+ * --add-host values as lines of a hosts file. `hostGateways` are the addresses that replace 'host-gateway', one line
+ * each. Throws `invalid` in Docker's words.
+ */
 export function parseExtraHosts(values: readonly string[], hostGateways: readonly string[]): HostsEntry[] {
   return values.flatMap((value) => {
     const { name, address } = parseExtraHost(value);

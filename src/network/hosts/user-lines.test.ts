@@ -70,7 +70,7 @@ test("a text of any length is merged: 400,000 lines of the user's among and behi
     `${edited.join('\n')}\n`,
     `${[...ours.slice(0, -1), 'new'].join('\n')}\n`,
   ).split('\n');
-  assert.equal(merged.length, edited.length + 1); // the last of ours for the new one, and what is behind the last newline
+  assert.equal(merged.length, edited.length + 1); // the engine's last line for the new one, and what follows the last newline
   assert.deepEqual(
     merged.filter((line) => line.includes('theirs')),
     theirs,

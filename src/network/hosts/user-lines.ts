@@ -1,10 +1,10 @@
-/** The user's lines in a container's /etc/hosts, carried over from one rendering of ours into the next. */
+/** The user's lines in a container's /etc/hosts, carried over from one rendering by the engine into the next. */
 
 /**
  * Carries the user's edits from the file as it is now into a new rendering. `lastRendered` is what `renderHosts` gave
- * the last time: not the merged file, or the user's lines would be taken for ours. Lines that the user added stay
- * where they were relative to our lines around them; lines of ours that the user took out or changed do not come back
- * while they would be the same.
+ * the last time: not the merged file, or the user's lines would be taken for the engine's. Lines that the user added
+ * stay where they were relative to the engine's lines around them; engine lines that the user removed or changed do not
+ * come back while they would be the same.
  */
 export function mergeUserLines(lastRendered: string, current: string, next: string): string {
   if (current === lastRendered) return next;
@@ -22,10 +22,11 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
     else survivors.push(line);
   }
 
-  // Our lines of before that are still there, by where they stand in the new file.
+  // The engine's earlier lines that are still there, by their position in the new file.
   const place = new Map<number, number>(commonLines(base, survivors)); // index in base -> index in survivors
 
-  // Each run of the user's lines goes before the next of our lines that is still there, or behind the one before it.
+  // Each run of the user's lines goes before the next of the engine's lines that is still there, or behind the one
+  // before it.
   const before = new Map<number, string[]>(); // index in survivors -> the user's lines in front of it
   const keptEdited = new Map(kept.map(([inBase, inEdited]) => [inEdited, inBase]));
   let previous = -1; // in base
@@ -57,7 +58,10 @@ export function mergeUserLines(lastRendered: string, current: string, next: stri
   return result.length === 0 ? '' : `${result.join('\n')}\n`;
 }
 
-/** Where a run between two lines of ours (by index in base; -1 and `baseLength` are the ends) goes in the new file. */
+/**
+ * Where a run between two of the engine's lines (by index in base; -1 and `baseLength` are the ends) goes in the new
+ * file.
+ */
 function runPlace(
   place: ReadonlyMap<number, number>,
   previous: number,
@@ -83,8 +87,8 @@ function splitLines(text: string): string[] {
 }
 
 /**
- * The lines of a text that are among `known`, in order, and as one piece what lies between two of them, however many lines it has:
- * a stranger's text is a hundred thousand of them, and the same to us whatever it says.
+ * The lines of a text that are among `known`, in order, and as one piece what lies between two of them, however many
+ * lines it has: an untrusted text may have a hundred thousand of them, and is treated alike whatever it contains.
  */
 function splitBetween(text: string, known: ReadonlySet<string>): string[] {
   const parts: string[] = [];
@@ -124,13 +128,13 @@ function countLines(lines: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** So many places of one line in a stranger's text are looked at: ours come once or twice. */
+/** So many places of one line in an untrusted text are looked at: the engine's lines come once or twice. */
 const MAX_PLACES = 32;
 
 /**
- * Lines that both have, in the same order in both, as index pairs: the longest common subsequence. One of the two is a stranger's,
- * and of any length: with the bound on places it takes n log n steps, where comparing each line with each would take n times m. (A
- * line that comes more often is found less well, and is ours hardly ever.)
+ * Lines that both have, in the same order in both, as index pairs: the longest common subsequence. One of the two is
+ * untrusted, and of any length: with the bound on places it takes n log n steps, where comparing each line with each
+ * would take n times m. (A line that comes more often is found less well, and is hardly ever the engine's.)
  */
 function commonLines(a: readonly string[], b: readonly string[]): [number, number][] {
   const shorter = Math.min(a.length, b.length);

@@ -12,8 +12,9 @@ export function hostInterfaceName(endpointId: string): string {
 }
 
 /**
- * The hardware address of that end: follows from its name. Docker gives its own ends names of the same form, so a name alone says
- * nothing about whose interface it is; an address that follows from it does, from the moment in which the interface is made.
+ * The hardware address of that end: follows from its name. Docker gives its own ends names of the same form, so a name
+ * alone proves nothing about whose interface it is; an address that follows from it does, from the moment in which the
+ * interface is made.
  */
 export function hostInterfaceMac(name: string): string {
   const digits = `0${name.slice('veth'.length)}`;

@@ -1,12 +1,16 @@
-/** Names of interfaces: what the kernel takes, what a firewall's language can say, and how a shell is told of them. */
+/**
+ * Names of interfaces: what the kernel takes, what a firewall's language can express, and how they are quoted for a
+ * shell.
+ */
 
 const RULE =
   'an interface name has at most 15 bytes and no space, slash, colon, quotation mark, asterisk, percent or control character';
 const MAX_BYTES = 15;
 
 /**
- * Why a name cannot be that of an interface that is made or named for a network; undefined where it can. Stricter than the kernel: what nft cannot read
- * would stand in a saved ruleset that nobody can load again, a '+' at the end means many interfaces to iptables, '%d' becomes a number.
+ * Why a name cannot be that of an interface that is made or named for a network; undefined where it can. Stricter than
+ * the kernel: what nft cannot read would stand in a saved ruleset that cannot be loaded again, a '+' at the end means
+ * many interfaces to iptables, '%d' becomes a number.
  */
 export function linkNameComplaint(name: string): string | undefined {
   // The kernel looks at bytes: 0xa0 is a space to it, in whatever character.
@@ -20,7 +24,10 @@ export function isEncodable(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= MAX_BYTES && !name.includes('\ufffd');
 }
 
-/** Whether nft reads what it writes: there is no escape for a quotation mark, and an asterisk at the end stands for any rest. */
+/**
+ * Whether nft reads what it writes: there is no escape for a quotation mark, and an asterisk at the end matches any
+ * rest.
+ */
 export function isReadableByNft(name: string): boolean {
   return !name.includes('"') && !name.endsWith('*');
 }

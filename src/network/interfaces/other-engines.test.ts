@@ -21,7 +21,7 @@ test("bridges of other engines are told by their names, and Docker's by their po
     link(7, 'shop', 'bridge'), // com.docker.network.bridge.name=shop
     link(8, 'veth0a1b2c3', 'veth', 7),
     link(9, 'vnet0', 'tun', 6),
-    link(10, 'br-ba9876543210', 'bridge'), // ours
+    link(10, 'br-ba9876543210', 'bridge'), // the engine's
     link(11, 'veth0a1b2c4', 'veth', 10),
     link(12, 'podman1', 'dummy'),
   ];

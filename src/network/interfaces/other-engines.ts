@@ -1,6 +1,6 @@
 /**
- * Other container and VM engines on the same host, told by the bridges that they make. What goes to those is for their own rules to
- * decide about: ours do not open it.
+ * Other container and VM engines on the same host, recognized by the bridges that they make. What goes to those is for
+ * their own rules to decide about: the engine's do not open it.
  */
 
 export interface LinkFacts {
@@ -26,10 +26,12 @@ const BRIDGES: readonly { readonly pattern: RegExp; readonly engine: string }[] 
   { pattern: /^incusbr\d+$/, engine: 'Incus' },
 ];
 
-/** A port as Docker names it: a bridge that has one and is not ours is Docker's, whatever its user called it. */
+/**
+ * A port as Docker names it: a bridge that has one and is not the engine's is Docker's, whatever its user called it.
+ */
 const DOCKER_PORT = /^veth[0-9a-f]{7}$/;
 
-/** The bridges of other engines among all links; `isOurs` tells our own bridges by name. */
+/** The bridges of other engines among all links; `isOurs` tells the engine's own bridges by name. */
 export function foreignBridges(links: readonly LinkFacts[], isOurs: (name: string) => boolean): ForeignBridge[] {
   const withDockerPorts = new Set(
     links.filter((link) => link.kind === 'veth' && DOCKER_PORT.test(link.name)).map((link) => link.masterIndex),

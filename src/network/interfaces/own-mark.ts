@@ -21,7 +21,7 @@ export const hasMark = ({ alias }: Pick<Marked, 'alias'>): boolean =>
 export const isMarkedBy = ({ alias }: Pick<Marked, 'alias'>, id: string): boolean =>
   alias === MARK || alias === markOf(id);
 
-/** A bridge of another data root with something on it: containers that live. One with nothing on it is nobody's. */
+/** A bridge of another data root with something on it: live containers. An empty one has no owner. */
 export function isInUseByAnother(
   bridge: Marked,
   links: readonly { readonly masterIndex: number }[],

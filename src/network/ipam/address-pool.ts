@@ -21,7 +21,7 @@ export class AddressPool {
   readonly #last: bigint;
   readonly #taken = new Set<bigint>(); // given out, and what is never given
   readonly #fixed = new Set<bigint>(); // what is never given
-  readonly #kept = new Map<bigint, Set<string>>(); // not to be chosen: kept for somebody who asked for it by name
+  readonly #kept = new Map<bigint, Set<string>>(); // not to be chosen: reserved for an owner that requested it explicitly
   readonly #blocked: OffsetSet; // taken or kept
   #blockedTotal = 0n;
   #blockedInRange = 0n;
@@ -38,8 +38,8 @@ export class AddressPool {
 
   /**
    * Takes `wanted`, or the lowest free address of the range. Throws `forbidden` "Address already in use" for a wanted
-   * address that is taken; returns undefined when nothing is left to choose. An address kept for somebody is never
-   * chosen, but whoever asks for it by name gets it.
+   * address that is taken; returns undefined when nothing is left to choose. A reserved address is never
+   * chosen, but an explicit request for it gets it.
    */
   take(wanted?: string): string | undefined {
     let offset: bigint | undefined;
@@ -94,7 +94,10 @@ export class AddressPool {
     return this.#last - this.#first + 1n - this.#blockedInRange;
   }
 
-  /** How many of the subnet nobody else can be given: taken or kept, with the network, broadcast, gateway and auxiliary addresses. */
+  /**
+   * How many of the subnet cannot be allocated: taken or reserved, with the network, broadcast, gateway and auxiliary
+   * addresses.
+   */
   get inUse(): bigint {
     return this.#blockedTotal;
   }

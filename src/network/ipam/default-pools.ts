@@ -63,7 +63,7 @@ export function parseSources(sources: readonly SubnetSource[], version: 4 | 6): 
 
 /**
  * The first subnet of the sources that overlaps nothing in `taken`, or undefined. `size` asks for another prefix
- * length than the sources' own; sources smaller than that are passed over.
+ * length than the sources' own; sources smaller than that are skipped.
  */
 export function chooseSubnet(
   sources: readonly ParsedSource[],

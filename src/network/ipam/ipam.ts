@@ -1,7 +1,7 @@
 /**
  * Addresses of all networks: which subnets a new network gets, and which address an endpoint gets on it. Promises
  * Docker's order, rules and words. Holds everything in memory and does no I/O: what was given before a restart is
- * told to it again (`open`, then `take` with the address). Changes nothing when it throws.
+ * passed to it again (`open`, then `take` with the address). Changes nothing when it throws.
  *
  * `choosePools` only chooses. Call `open` with the chosen pools before anything else is awaited, or two networks
  * created at the same time may be given the same subnet.
@@ -50,7 +50,8 @@ export class Ipam {
 
   /**
    * `pools`: [] for Docker's. IPv6 networks get a /64 of a unique local /48 derived from `hostId` where `pools` has no
-   * IPv6 source. `needsGateway`: false for networks whose gateway address nobody would use. Throws `invalid` for a pool that cannot be cut.
+   * IPv6 source. `needsGateway`: false for networks whose gateway address would be unused. Throws `invalid` for a pool
+   * that cannot be cut.
    */
   constructor(options: {
     pools: readonly SubnetSource[];
@@ -144,8 +145,9 @@ export class Ipam {
   }
 
   /**
-   * Keeps an address that `owner` (a container) asked for with --ip from being chosen for another while the container
-   * is stopped (moby#49781). Somebody who names the address himself still gets it, so that a container can be replaced.
+   * Reserves an address that `owner` (a container) requested with --ip, so that it is not chosen for another while the
+   * container is stopped (moby#49781). An explicit request for the address still gets it, so that a container can be
+   * replaced.
    */
   reserve(networkId: string, address: string, owner: string): void {
     this.#poolOf(networkId, address)?.keep(address, owner);
@@ -204,7 +206,7 @@ export class Ipam {
     return subnet;
   }
 
-  /** Docker's sentence, then what Docker does not say: who has the subnets, and what to do. */
+  /** Docker's sentence, then what Docker does not tell: the holders of the subnets, and what to do. */
   #exhausted(version: 4 | 6, sources: readonly ParsedSource[], taken: readonly Subnet[]): CausewayError {
     const inSources = (subnet: Subnet) => sources.some(({ base }) => subnetsOverlap(base, subnet));
     const holders = [...this.#networks.values()].flatMap(({ name, pools }) =>

@@ -1,11 +1,11 @@
 /**
  * A set of numbers in [0, 2^bits) that answers "which is the lowest one missing from here to there?" in a number of
  * steps that depends on `bits` only: 4 for a /16, 13 for an IPv6 /64, however full it is. A tree of 32-way nodes,
- * made where something is set; a node's mask says which children are full (or, in a leaf, which numbers are in).
+ * made where something is set; a node's mask shows which children are full (or, in a leaf, which numbers are in).
  */
 interface Node {
   full: number; // a 32-bit mask
-  count: number; // numbers in the set at or below this node, as far as a double can say; 0 = the node can go
+  count: number; // numbers in the set at or below this node, as far as a double can hold; 0 = the node can go
   children: (Node | undefined)[] | null; // null in a leaf
 }
 

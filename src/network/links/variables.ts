@@ -27,7 +27,7 @@ function sortPorts(ports: readonly Port[]): Port[] {
 
 /**
  * Each port has four variables, and a run of consecutive ports four more; Docker prints the run's after those of the
- * port that ended it, and so do we, as the last of two equal names wins.
+ * port that ended it, and so does the engine, as the last of two equal names wins.
  */
 function portVariables(prefix: string, address: string, ports: readonly Port[]): string[] {
   const variables: string[] = [];
@@ -63,7 +63,7 @@ function portVariables(prefix: string, address: string, ports: readonly Port[]):
   return variables;
 }
 
-/** HOME and PATH are the source's own business, and what has no '=' is no variable. */
+/** HOME and PATH belong to the source alone, and a text without '=' is not a variable. */
 function sourceVariables(prefix: string, env: readonly string[]): string[] {
   return env.flatMap((entry) => {
     const split = entry.indexOf('=');

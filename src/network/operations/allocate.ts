@@ -115,7 +115,10 @@ function refuseSameNames({ connections }: JoinRequest): void {
   }
 }
 
-/** The ports that a sandbox has once one of its endpoints leads out: those that it holds, or else new ones. */
+/**
+ * The ports that a sandbox has once one of its endpoints has external connectivity: those that it holds, or else new
+ * ones.
+ */
 export function allocatePorts(
   core: NetworkCore,
   input: { sandboxId: string; request: JoinRequest; endpoints: readonly Endpoint[]; held: readonly PublishedPort[] },
@@ -129,7 +132,7 @@ export function allocatePorts(
   return publishPorts(core, { sandboxId, request, endpoints, wanted }, undo);
 }
 
-/** Takes host ports for `wanted`; [] where no endpoint leads out. */
+/** Takes host ports for `wanted`; [] where no endpoint has external connectivity. */
 export function publishPorts(
   core: NetworkCore,
   input: { sandboxId: string; request: JoinRequest; endpoints: readonly Endpoint[]; wanted: readonly WantedPort[] },

@@ -39,7 +39,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   let published = false;
   let elementsInDoubt = false;
   undo.push('files, names and store', () => {
-    // Whoever looked at them meanwhile found the row in the table, and put its elements in.
+    // A projection made in the meantime saw the row in the table, and added its elements.
     if (elementsInDoubt) core.firewall.doubted();
     return revert(core, { next, touched, published });
   });
@@ -69,7 +69,7 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   ]);
 }
 
-/** Tells the relays of a sandbox whether the kernel leads its IPv6 ports to it. */
+/** Tells the relays of a sandbox whether the kernel forwards its IPv6 ports to it. */
 export function noteForwarded(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
   core.ports.setForwarded(
     id,
@@ -133,14 +133,17 @@ export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Pr
   return [...errors, ...(await settled)];
 }
 
-/** Takes down what follows from a change that is made for good: nobody can be refused it any more. What fails is done again at once, and what fails still is warned about. */
+/**
+ * Tears down what follows from a committed change, which cannot be refused any more. What fails is retried at once; a
+ * second failure is logged as a warning.
+ */
 export async function completeTearDown(core: NetworkCore, what: string, steps: readonly Step[]): Promise<void> {
   const errors = await runTearDown(core, steps);
   if (errors.length === 0) return;
   for (const error of await runTearDown(core, steps)) core.log.warn({ error: errorMessage(error) }, what);
 }
 
-/** What the firewall is told of containers and of the links that lead to them. */
+/** What the firewall knows of containers and of the links that point to them. */
 export function factsAround(core: NetworkCore, containerIds: readonly string[]): Fact[] {
   const { table, policy } = core;
   const records = new Map<string, SandboxRecord>();

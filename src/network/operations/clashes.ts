@@ -1,4 +1,7 @@
-/** What others on this host have that is a network's of ours too: told in the log once, and by `info` as long as it is so. */
+/**
+ * What others on this host have that clashes with a network of the engine: logged once, and shown by `info` as long as
+ * it lasts.
+ */
 import { errorMessage } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errors.ts';
 import { RT_TABLE_MAIN, type LinkInfo, type RouteInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
@@ -19,7 +22,9 @@ export interface Clash {
   readonly about?: readonly string[];
 }
 
-/** Those that are new since it was last asked, each of them in the log. Nobody's change fails because it cannot be told just now. */
+/**
+ * Those that are new since it was last asked, each of them logged. No change fails because it cannot be determined now.
+ */
 export function tellNewClashes(core: NetworkCore): Clash[] {
   let found: Clash[];
   try {
@@ -62,7 +67,8 @@ export function clashes({ table, route, config }: NetworkCore): Clash[] {
           ports.map((port) => port.name),
           config,
         ),
-        // The default bridge has a name that others look for; what the user puts on the bridge of a network of his is his own business.
+        // The default bridge has a name that others look for; what the user puts on the bridge of another network is
+        // left to the user.
         ...(network.predefined && bridge && hasMark(bridge)
           ? [...otherPorts(network, ports), ...otherAddresses(network, route)]
           : []),
@@ -125,7 +131,10 @@ const wayOutOf = (network: NetworkRecord): string =>
     ? 'give it another subnet with --bip'
     : 'remove the network and create it again with another --subnet';
 
-/** Where a route of somebody else, or a rule before the main table, takes what is for containers. One of them is asked for: routes are about subnets. */
+/**
+ * Where a foreign route, or a rule before the main table, takes what is for containers. One container is looked up:
+ * routes are about subnets.
+ */
 function ledElsewhere(
   network: NetworkRecord,
   endpoints: readonly Endpoint[],

@@ -26,8 +26,8 @@ export interface Connections {
   /** Disconnects a running container from a network. */
   disconnect(containerId: string, networkId: string): Promise<void>;
   /**
-   * Publishes more ports of a running container, and keeps in its request that they are wanted. Returns what it got. Throws
-   * `conflict` where none of its networks leads out, and Docker's refusals for what is taken.
+   * Publishes more ports of a running container, and keeps in its request that they are wanted. Returns what it got.
+   * Throws `conflict` where none of its networks has external connectivity, and Docker's refusals for what is taken.
    */
   publish(containerId: string, wanted: readonly WantedPort[]): Promise<readonly PublishedPort[]>;
   /** Takes back published ports of a running container, and that they are wanted; flows through them end. */
@@ -73,7 +73,7 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
         if (!endpoint) throw forbidden(`container ${containerId} is not connected to network ${network.name}`);
         const published = publishedOf(sandbox.endpoints);
         const rest = sandbox.endpoints.filter((candidate) => candidate.id !== endpoint.id);
-        // Without the network that is none, others can be connected.
+        // Without the network `none`, others can be connected.
         const mode = namespaceOn(network) === 'none' ? 'networks' : request.mode;
         const disconnected: JoinRequest = {
           ...request,

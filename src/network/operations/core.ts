@@ -102,7 +102,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
   };
 }
 
-/** Those by which networks pass our firewall. */
+/** Those by which networks pass the engine's firewall. */
 export function bridgesOf({ table }: NetworkCore): string[] {
   return table
     .networks()

@@ -58,7 +58,10 @@ export function defaultBridgeSpec(
   };
 }
 
-/** Refuses options that no default bridge can have, on whatever host; `establish` does so beside what is there. */
+/**
+ * Refuses options that no default bridge can have, on whatever host; `establish` checks against what exists on this
+ * one.
+ */
 export function checkDefaultBridge(
   config: BridgeConfig & Pick<NetworkConfig, 'addressPools' | 'bridgeName' | 'defaultBridgeName'>,
 ): void {

@@ -1,6 +1,8 @@
 /**
- * IP forwarding, which containers need and others must get nothing from. Where it is us who turn it on, the order is: what is there now is noted on the disk, the
- * firewall drops what strangers would forward, and then the kernel is told. So there is no moment in which the host routes between others, wherever a crash comes.
+ * IP forwarding, which containers need and others must get nothing from. Where it is the engine that turns it on, the
+ * order is: what is there now is noted on the disk, the firewall drops what would be forwarded between foreign
+ * interfaces, and then the kernel is told. So there is no moment in which the host routes between others, wherever a
+ * crash comes.
  */
 import { join } from 'node:path';
 import { hasMark } from '../interfaces/own-mark.ts';
@@ -80,7 +82,8 @@ export class Forwarding {
   }
 
   /**
-   * While we run, somebody may turn it off for a moment, and bridges that came after our first time go on as they did. At the start nobody can have counted on it.
+   * While the daemon runs, another program may turn it off briefly, and bridges that came after the daemon first turned
+   * it on go on as before. At the start nothing can have relied on it.
    */
   #closedBy(versions: readonly (4 | 6)[]): Closed {
     const { policy, route } = this.#core;
@@ -121,7 +124,7 @@ export class Forwarding {
     const dropped = elements('strangers')
       .filter(({ value }) => value !== 'accept')
       .map(({ key }) => (key[0] === 'ipv6' ? 6 : 4));
-    // A table without that set dropped all but what was other engines'.
+    // A table without that set dropped everything except other engines' traffic.
     const others = earlier === undefined ? new Set(elements('other-engines').map(nameIn)) : undefined;
     let closed: Closed = {};
     for (const version of dropped) {
@@ -139,7 +142,7 @@ export class Forwarding {
   }
 }
 
-/** Made by us: a bridge of somebody's that a network uses is theirs, and was there. */
+/** Made by the engine: a foreign bridge that a network uses was there before. */
 function isOurs(link: LinkInfo): boolean {
   return hasMark(link) || isHostInterface(link.name, link.mac);
 }

@@ -1,7 +1,7 @@
 /**
- * The host's name servers change (a new lease, a VPN): the resolver asks the new ones from then on, and files that name the
- * old ones are written anew, but for those that the user changed. The host's files are looked at every now and then, as
- * those who change them often put another in their place, which a watch would lose.
+ * The host's name servers change (a new lease, a VPN): the resolver asks the new ones from then on, and files that name
+ * the old ones are rewritten, except those that the user changed. The host's files are looked at every now and then, as
+ * programs that change them often replace them by another file, which a watch would lose.
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';

@@ -10,8 +10,8 @@ export interface KnownContainers {
   /** Refuses, in Docker's words, what can never be connected like that. Takes nothing. */
   checkConnection(connection: Connection): void;
   /**
-   * Says that a container exists, with its name and wanted connections (again at every change): its names are answered
-   * empty while it does not run, and the addresses that it asked for are kept for it.
+   * Registers that a container exists, with its name and wanted connections (again at every change): its names are
+   * answered empty while it does not run, and the addresses that it asked for are kept for it.
    */
   remember(container: KnownContainer): Promise<void>;
   /** The container is no more. */

@@ -14,7 +14,10 @@ import type { Step } from '../plan/step.ts';
 import { refreshFiles, refreshOthers } from './refresh-files.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
 
-/** Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those who share it stay. */
+/**
+ * Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those that
+ * share it stay.
+ */
 export async function leaveSandbox(
   core: NetworkCore,
   record: SandboxRecord,
@@ -33,7 +36,7 @@ export async function leaveSandbox(
   else table.removeSandbox(containerId);
   const errors: unknown[] = [];
   try {
-    refreshFiles(core, containerId); // of those who share its namespace; nothing where it goes too
+    refreshFiles(core, containerId); // of those that share its namespace; nothing where it goes too
   } catch (error) {
     errors.push(error);
   }
@@ -64,7 +67,7 @@ export async function leaveSandbox(
   const tearDown = beginTearDown(core, [...steps, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);
   pendingRemovals.add(sandbox.endpoints, tearDown.settled);
-  // Nobody else gets the addresses while files of others lead to them.
+  // No other container gets the addresses while files of others refer to them.
   await refreshed;
   ports.release(sandbox.id);
   releaseAddresses(core, sandbox.endpoints);

@@ -13,17 +13,18 @@ import type { Runs } from './runs.ts';
 /** The whole, from the start of a daemon to its end. */
 export interface Lifecycle {
   /**
-   * Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays. `known`:
-   * all that exist. They are said together, so that the resolver, which served meanwhile, forgets none of their names.
+   * Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays.
+   * `known`: all that exist. They are passed together, so that the resolver, which served meanwhile, forgets none of
+   * their names.
    */
   restore(live: ReadonlySet<string>, known?: Iterable<KnownContainer>): Promise<void>;
-  /** Who is told what was put back after somebody else took it away. */
+  /** Notified of what was restored after another program removed it. */
   onRepair(listener: (repair: Repair) => void): void;
-  /** Who is told what somebody else did to a network that stays as it is. */
+  /** Notified of what another program did to a network that stays as it is. */
   onWarning(listener: (warning: Warning) => void): void;
   /** Containers keep their networks; only what this process holds is let go. */
   shutdown(): Promise<void>;
-  /** Every sandbox, every network of ours and the firewall table, from the kernel and from the store. */
+  /** Every sandbox, every network of the engine and the firewall table, from the kernel and from the store. */
   removeEverything(): Promise<void>;
   /** What is wrong with the host, in sentences for `info`. */
   hostWarnings(): Promise<string[]>;
@@ -76,7 +77,7 @@ export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pi
       core.lateFiles.close();
       await core.pendingRemovals.settle();
       for (const record of core.table.sandboxes()) core.ports.release(record.id);
-      // Where nobody is left who needs it, nothing of ours stays in rules of others.
+      // Where nothing needs it any more, the engine leaves nothing in others' rules.
       if (core.table.sandboxes().length === 0) await core.way.patiently(core.way.remove({ permanent: false }));
       await core.way.close();
       core.staleFlows.flush();

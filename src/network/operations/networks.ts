@@ -70,7 +70,7 @@ export class NetworkAdmin {
     if (table.endpointCount(id) > 0)
       throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
     refuseRemovalInUse(network, table.networks());
-    table.removeNetwork(id); // nobody connects to it any more
+    table.removeNetwork(id); // no container can connect to it any more
     try {
       await this.#core.store.commit({ removeNetworks: [id] });
     } catch (error) {
@@ -111,7 +111,8 @@ export class NetworkAdmin {
       stored ? undefined : store.commit({ removeNetworks: [network.id] }),
     ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
     const remove = factsOfNetwork(network, policy);
-    // While loopback addresses are routed on somebody's bridge, our rules are what keeps its neighbours from the host's: they go last.
+    // While loopback addresses are routed on a foreign bridge, the engine's rules are what keeps its neighbours from
+    // the host's: they go last.
     const steps: Step[] = network.bridgeName === '' ? [] : [{ kind: 'release-bridge', link: network.bridgeName }];
     if (remove.length > 0) steps.push({ kind: 'change-elements', diff: { add: [], remove } });
     if (!network.configOnly) steps.push(...this.#removeSteps(network));
@@ -133,7 +134,7 @@ export class NetworkAdmin {
     runSteps(this.#core, driverNamed(network.driver).createNetwork(network, this.#core.facts), new UndoStack());
   }
 
-  /** Turns forwarding on again where networks need it and somebody turned it off; true if that was so. */
+  /** Turns forwarding on again where networks need it and it was turned off; true if that was so. */
   async restoreForwarding(): Promise<boolean> {
     if (!this.#core.config.ipForward) return false;
     const needing = this.#core.table.networks().filter((network) => needsForwarding(network));
@@ -283,7 +284,10 @@ export class NetworkAdmin {
     );
   }
 
-  /** Forwarding for what leads out; bridged packets through the IP hooks for what keeps neighbours apart. */
+  /**
+   * Forwarding for networks with external connectivity; bridged packets through the IP hooks for what isolates
+   * neighbours.
+   */
   async #prepareHost(network: NetworkRecord): Promise<void> {
     if (guardedBridge(network) !== '' && keepsNeighboursApart(network)) await loadBridgeNetfilter(this.#core.log);
     if (!this.#core.config.ipForward || !needsForwarding(network)) return;
@@ -298,7 +302,10 @@ export class NetworkAdmin {
 const enables = (network: NetworkRecord, version: 4 | 6): boolean =>
   version === 4 ? network.enableIpv4 : network.enableIpv6;
 
-/** Links of an engine that is the daemon's own, whose addresses are no reason to choose others: what nobody needs of them goes. */
+/**
+ * Links of an engine that is the daemon's own, whose addresses are no reason to choose others: unneeded ones are
+ * removed.
+ */
 function ownLinks(route: RouteSocket): ReadonlySet<number> {
   return new Set(
     route
@@ -308,7 +315,7 @@ function ownLinks(route: RouteSocket): ReadonlySet<number> {
   );
 }
 
-/** What the default network has where nothing else is said and nobody is there. */
+/** What the default network has where nothing is configured and no other engine is there. */
 function usualPools({ own, routed }: HostSubnets): IpamPool[] {
   if ([...own, ...routed].some((subnet) => subnetsOverlap(subnet, DEFAULT_SUBNET))) return [];
   return [{ subnet: formatSubnet(DEFAULT_SUBNET), ipRange: '', gateway: '', auxAddresses: {} }];

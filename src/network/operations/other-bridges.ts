@@ -1,11 +1,14 @@
-/** Which bridges of other engines there are now, for the firewall: only asked where way is made for our packets. */
+/**
+ * Which bridges of other engines there are now, for the firewall: only asked where way is made for the engine's
+ * packets.
+ */
 import type { NetworkCore } from './core.ts';
 import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
 import { factsOfHost, type FirewallPolicy } from '../plan/firewall-facts.ts';
 import { isEncodable } from '../interfaces/link-name.ts';
 import { foreignBridges } from '../interfaces/other-engines.ts';
 
-/** The policy with the bridges as they are; the firewall is not told. */
+/** The policy with the bridges as they are; the firewall is not notified. */
 export function policyWithOthers(core: NetworkCore, policy: FirewallPolicy): FirewallPolicy {
   const { table, route, log } = core;
   const found = othersCount(core) ? foreignBridges(route.links(), (name) => table.isBridge(name)) : [];

@@ -1,7 +1,7 @@
 /**
- * Interfaces on their way out. The kernel takes its time over each, which nobody has to wait for: the container's names,
- * ports and rules are gone already. But its address must not have two owners on one bridge: who gets the address next
- * waits for the last one's interface to be gone, and so does the removal of the network.
+ * Interfaces that are being removed. The kernel takes time over each, which no operation has to wait for: the
+ * container's names, ports and rules are gone already. But its address must not have two owners on one bridge: the next
+ * owner of the address waits for the last one's interface to be gone, and so does the removal of the network.
  */
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';

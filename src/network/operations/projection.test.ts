@@ -42,7 +42,7 @@ const NETWORKS = [
 ];
 const USERS = NETWORKS.slice(1).map(({ id }) => id);
 
-// ---- the model: a few facts of each container, and what everybody should see of them
+// ---- the model: a few facts of each container, and what should be seen of them
 
 interface Container {
   readonly number: number;
@@ -315,7 +315,7 @@ test('after any sequence of operations names, hosts files, variables and element
         if (step.kind === 'start') {
           if (container.running) continue;
           container.running = true;
-          // The lowest that is free: a stranger may get what another had a moment ago.
+          // The lowest that is free: an unrelated container may get what another had a moment ago.
           const taken = new Set(all.filter((one) => one.running && one !== container).map(({ address }) => address));
           container.address = 2;
           while (taken.has(container.address)) container.address += 1;
@@ -344,7 +344,7 @@ test('after any sequence of operations names, hosts files, variables and element
 });
 
 function compare(system: System, all: readonly Container[]): void {
-  // Elements: kept by differences, and projected anew; the holes also as the model has them.
+  // Elements: kept by differences, and projected from scratch; the holes also as the model has them.
   const keys = (elements: Iterable<Element>) =>
     [...new Set([...elements].map((element) => `${elementKey(element)} ${element.value ?? ''}`))].toSorted();
   assert.deepEqual(keys(system.elements.values()), keys(elementsOf(desiredFacts(system.table, POLICY))));

@@ -1,5 +1,5 @@
 /**
- * Ports of a running container that come and go. What it wants is changed together with what it has: a connection that is
+ * Ports of a running container that come and go. Its request is changed together with its ports: a connection that is
  * made later, and a daemon that starts later, know of both.
  */
 import { conflict } from '../../base/errors.ts';
@@ -49,7 +49,7 @@ export async function unpublish(
     { published: rest, bindings: withoutPublished(record.request.portBindings, removed, rest) },
     undo,
   );
-  // The sockets go first: a relay ends what goes through it, and what the kernel led to the container is answered by nobody.
+  // The sockets go first: a relay ends its connections, and what the kernel forwarded to the container gets no reply.
   undo.release();
   core.ports.release(record.id, removed);
   await completeTearDown(

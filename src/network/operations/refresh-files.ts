@@ -10,14 +10,20 @@ import type { NetworkCore } from './core.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
 import { readReachableResolvConf, readResolvConf } from '../host/host-facts.ts';
 
-/** Makes a container's files say what the table says; new ones are written, those of a running container replaced. What the container itself holds up comes later. */
+/**
+ * Brings a container's files in line with the table; new ones are written, those of a running container replaced. What
+ * the container itself holds up comes later.
+ */
 export function refreshFiles(core: NetworkCore, containerId: string): void {
   if (!refreshed(core, containerId)) refreshLater(core, containerId);
 }
 
 const turns = new FairTurns();
 
-/** The same for containers that are not themselves changed. Never throws: what cannot be written is warned of, and tried again. A stranger's file may be long: each is a turn of the loop of its own. */
+/**
+ * The same for containers that are not themselves changed. Never throws: what cannot be written is warned of, and
+ * retried. An untrusted file may be long: each is a turn of the loop of its own.
+ */
 export async function refreshOthers(core: NetworkCore, containerIds: readonly string[]): Promise<void> {
   for (const id of containerIds) {
     await turns.take();

@@ -1,7 +1,7 @@
 /**
- * Drift: what somebody else took from us is put back. The kernel tells of every change of links, addresses, forwarding and
- * the ruleset; what was our own doing or none of our business is passed over at once, the rest is compared with the
- * endpoint table and made right. Connections that are established live on: the kernel tracks them outside of any table.
+ * Drift: what another program took from the engine is restored. The kernel notifies of every change of links,
+ * addresses, forwarding and the ruleset; what the engine did itself or does not own is skipped, the rest is compared
+ * with the endpoint table and repaired. Established connections live on: the kernel tracks them outside of any table.
  */
 import { monotonicMs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
@@ -27,14 +27,14 @@ import { planRoutes } from '../plan/routes.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { forgetUntranslated, keepAlive } from './untranslated-flows.ts';
 
-/** Something that was put back. `networkId` is '' where it concerns all networks. */
+/** Something that was restored. `networkId` is '' where it concerns all networks. */
 export interface Repair {
   readonly networkId: string;
   readonly networkName: string;
   readonly what: string; // a sentence
 }
 
-/** Something that others did and that is not for the engine to undo. */
+/** A change by another program that the engine does not undo. */
 export type Warning = Repair;
 
 export interface RepairListeners {
@@ -42,20 +42,20 @@ export interface RepairListeners {
   onWarning(warning: Warning): void;
 }
 
-// Long enough that a reload of somebody's firewall is over, short enough that nobody notices.
+// Long enough for a reload of another firewall to be over, short enough to go unnoticed.
 const QUIET_MS = 30;
 const RETRY_MS = 500;
 const PREPARE_MS = 300;
 const TABLE_WRITTEN = 'the firewall table was damaged or gone and is written anew';
 const TABLE_KEY = `1 ${TABLE}`; // 1: the number of the inet family
 const TABLE_KEYS = [TABLE_KEY, `7 ${TABLE}`]; // 7: of the bridge family
-const LEGACY_LOOK_MS = 5_000; // nobody tells of changes in iptables' older tables
+const LEGACY_LOOK_MS = 5_000; // changes in legacy iptables tables are not notified
 const WAY_RETRY_MS = 1_000; // then twice as long each time
 const WAY_RETRY_MAX_MS = 300_000;
 const MINUTE_MS = 60_000;
-const MAX_REPAIRS_PER_MINUTE = 20; // of one thing: who takes it away again and again means it
+const MAX_REPAIRS_PER_MINUTE = 20; // of one object: one that is removed again and again is removed on purpose
 
-/** What is to be looked at: as little as the news allows, so that a change on a crowded network costs what it does on an empty one. */
+/** What is to be checked: as little as possible, so that a change costs the same on a crowded and an empty network. */
 class Suspects {
   rules = false;
   forwarding = false;
@@ -112,7 +112,7 @@ export class Repairer {
     this.#legacyLook = setInterval(() => this.#lookAtLegacy(), LEGACY_LOOK_MS).unref();
   }
 
-  /** At a start: nobody told of what went while no daemon ran. One that cannot be put back yet holds up no other. */
+  /** At a start: nothing was notified while no daemon ran. One that cannot be restored yet holds up no other. */
   lookAtAllEndpoints(): void {
     for (const record of this.#core.table.sandboxes()) {
       try {
@@ -138,7 +138,7 @@ export class Repairer {
     this.#schedule(QUIET_MS);
   }
 
-  /** Nobody may ever tell that what hindered it is over. */
+  /** There may never be a notification that the obstacle is gone. */
   #wayFailed(): void {
     this.#lookAtWayLater(this.#wayRetryMs);
     this.#wayRetryMs = Math.min(2 * this.#wayRetryMs, WAY_RETRY_MAX_MS);
@@ -177,7 +177,7 @@ export class Repairer {
     this.#schedule(QUIET_MS);
   }
 
-  /** Without our table nothing is led anywhere or kept apart: it is written at once, and looked at closely later. */
+  /** Without the engine's table nothing is forwarded or isolated: it is written at once, and checked closely later. */
   #putTableBack(): void {
     const { firewall, table, policy } = this.#core;
     if (!firewall.putBack(() => elementsOf(desiredFacts(table, policy)))) return;
@@ -190,7 +190,7 @@ export class Repairer {
     void keepAlive(this.#core);
   }
 
-  /** At once, as whoever writes a rule may flush all of them in the next moment. */
+  /** At once, as a program that writes a rule may flush all of them in the next moment. */
   #rememberUserRules(): void {
     try {
       this.#core.firewall.rememberUserRules();
@@ -199,7 +199,7 @@ export class Repairer {
     }
   }
 
-  /** Once no more of our own changes come, what would be put back is made ready. */
+  /** Once no more of the engine's own changes come, what would be restored is prepared. */
   #prepareSoon(): void {
     if (this.#closed) return;
     if (this.#preparing) return void this.#preparing.refresh();
@@ -217,7 +217,7 @@ export class Repairer {
     if (concerned) this.#schedule(QUIET_MS);
   }
 
-  /** Cheap, for it is asked for every link that anybody on the host touches. */
+  /** Cheap, for it is called for every change of a link on the host. */
   #suspect(news: RouteNews): boolean {
     const { table } = this.#core;
     switch (news.type) {

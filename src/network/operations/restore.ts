@@ -1,6 +1,6 @@
 /**
- * Start: what the store says and what the kernel has are made one. Sandboxes of live containers are adopted and put
- * right, everything else of ours that nobody owns goes.
+ * Start: the store and the kernel's state are reconciled. Sandboxes of live containers are adopted and put
+ * right, everything else of the engine's that has no owner is removed.
  */
 import { readdirSync } from 'node:fs';
 import { tryAgainLater } from '../../base/again.ts';
@@ -54,7 +54,7 @@ export class Restorer {
     const { store, table, ipam, firewall, log } = this.#core;
     const stored = store.load();
     for (const network of stored.networks) {
-      if (isDefaultBridge(network)) continue; // made anew from the configuration
+      if (isDefaultBridge(network)) continue; // recreated from the configuration
       try {
         ipam.open(network);
         table.putNetwork(network);
@@ -167,7 +167,10 @@ export class Restorer {
     );
   }
 
-  /** Others may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` says what clashes. */
+  /**
+   * Others may have taken the subnet while no daemon ran. Where containers live in it, it stays, and `info` reports
+   * what clashes.
+   */
   #withFreePools(previous: NetworkRecord, bridge: DefaultBridge, inUse: boolean): NetworkRecord {
     const { config, route, table } = this.#core;
     if (inUse) return previous;
@@ -182,7 +185,7 @@ export class Restorer {
       : previous;
   }
 
-  /** A network whose record cannot be read takes its interfaces along, and nobody's other networks. */
+  /** A network whose record cannot be read takes its interfaces along, and no other networks. */
   #withoutLostNetworks(record: SandboxRecord): SandboxRecord {
     const { table, log } = this.#core;
     const { netns, endpoints, containerId } = record.sandbox;
@@ -205,8 +208,8 @@ export class Restorer {
   }
 
   /**
-   * The container runs, and its namespace is there: whatever of it cannot be taken up again is said, and no reason to cut off the
-   * rest.
+   * The container runs, and its namespace is there: whatever of it cannot be restored is reported, and no reason to cut
+   * off the rest.
    */
   #adopt(record: SandboxRecord): void {
     const { table, ipam, ports, log } = this.#core;
@@ -272,7 +275,7 @@ export class Restorer {
     }
   }
 
-  /** The bridge may have been made anew; its ports are then nobody's. */
+  /** The bridge may have been recreated; its ports are then detached. */
   #joinBridge({ networkId, hostIfname, published }: Endpoint): void {
     const { table, route } = this.#core;
     const network = table.network(networkId);
@@ -286,7 +289,10 @@ export class Restorer {
     else if (group.group !== undefined) route.setLink(hostIfname, group);
   }
 
-  /** Namespaces, veths and bridges that carry our mark and that no row knows: whatever else looks alike is somebody else's. */
+  /**
+   * Namespaces, veths and bridges that carry the engine's mark and that no row knows: others that merely look alike are
+   * foreign.
+   */
   async #removeOrphans(): Promise<void> {
     const { table, route, config, log } = this.#core;
     const bridges = new Map(
@@ -359,7 +365,10 @@ export class Restorer {
   }
 }
 
-/** A bridge or VLAN of ours: by its alias, or for a bridge that was only just made, by its address, which follows from its name. */
+/**
+ * A bridge or VLAN of the engine: by its alias, or for a bridge that was only just made, by its address, which follows
+ * from its name.
+ */
 function isOwnLink(link: LinkInfo): boolean {
   if (link.kind !== 'bridge' && link.kind !== 'vlan') return false;
   if (hasMark(link)) return true;

@@ -13,25 +13,25 @@ import { leaveSandbox } from './leave.ts';
 
 /** The networking of containers from the start of a run to its end. */
 export interface Runs {
-  /** Undefined also where there is but a namespace that is kept for others. */
+  /** Undefined also where there is only a namespace that is kept for others. */
   sandbox(containerId: string): Sandbox | undefined;
   /** A running container as its network knows it: name, connections and links as they are now. */
   request(containerId: string): JoinRequest | undefined;
   /** Makes a container's namespace with all its connections, ports, names and files; one that was kept for others is used again. */
   join(request: JoinRequest): Promise<Sandbox>;
   /**
-   * The container starts again and finds its networking as it left it, since others share it. Connections stay as they are;
-   * the rest is as the request says.
+   * The container starts again and finds its networking as it left it, since others share it. Connections stay as they
+   * are; the rest is as in the request.
    */
   rejoin(request: JoinRequest): Promise<Sandbox>;
   /** Takes a container's networking down, all of it, whatever fails on the way; nothing there is fine. */
   leave(containerId: string): Promise<void>;
   /**
-   * The container has ended, and others share its namespace: all of its networking goes but the namespace, into which it comes
-   * back with the next `join`.
+   * The container has ended, and others share its namespace: all of its networking is removed except the namespace,
+   * into which it comes back with the next `join`.
    */
   park(containerId: string): Promise<void>;
-  /** The last of those who shared the namespace has ended: where it was kept for them only, it goes. */
+  /** The last of those that shared the namespace has ended: where it was kept for them only, it goes. */
   releaseParked(containerId: string): Promise<void>;
   /** The runtime made the container: from now on its files can only be changed where it has them mounted. */
   containerStarted(containerId: string, pid: number): Promise<void>;
@@ -132,7 +132,7 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
 function noteProcess(core: NetworkCore, next: SandboxRecord): void {
   const { table, store, log } = core;
   table.putSandbox(next);
-  // Nobody has to wait for the disk: without it, files are only replaced in another way after a crash.
+  // No caller has to wait for the disk: without it, files are only replaced in another way after a crash.
   store
     .commit({ putSandboxes: [next] })
     .catch((error: unknown) =>

@@ -11,7 +11,10 @@ import { reaches } from '../plan/firewall-facts.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-/** Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked anew with its next packet. */
+/**
+ * Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked again with its
+ * next packet.
+ */
 export function forgetUntranslated(core: NetworkCore): void {
   try {
     // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
@@ -44,9 +47,9 @@ function strays(core: NetworkCore): (flow: Flow) => boolean {
 }
 
 /**
- * Connections of containers that lived through a moment without the table. The kernel starts their windows anew from the next packet
- * that it sees; if an acknowledgement was lost just then, it takes the one that is sent again for invalid, for ever, and the connection
- * stands still. So they are no longer held to windows.
+ * Connections of containers that lived through a moment without the table. The kernel restarts their windows from the
+ * next packet that it sees; if an acknowledgement was lost just then, it takes the one that is sent again for invalid,
+ * for ever, and the connection stands still. So they are no longer held to windows.
  */
 export async function keepAlive(core: NetworkCore): Promise<void> {
   const containers = containerAddresses(core);

@@ -9,7 +9,7 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   const steps: Step[] = [];
   const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns, name, value, optional: true });
   if (facts.ipv6) {
-    // No link-local address where the network has no IPv6, and nobody's router advertisements inside a container.
+    // No link-local address where the network has no IPv6, and no router advertisements accepted inside a container.
     steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), endpoint.ipv6 ? '0' : '1'));
     if (endpoint.ipv6)
       steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
@@ -36,7 +36,7 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   return steps;
 }
 
-/** Slashes separate, so that a dot in the name of an interface stands for itself. */
+/** Slashes separate, so that a dot in the name of an interface is literal. */
 export function sysctlOf(version: 4 | 6, link: string, name: string): string {
   return `net/ipv${version}/conf/${link}/${name}`;
 }

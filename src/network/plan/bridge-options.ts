@@ -30,7 +30,7 @@ export const BRIDGE_OPTION = {
   ifnamePrefix: `${COMMON}container_iface_prefix`,
   source4: `${COMMON}host_ipv4`,
   source6: `${COMMON}host_ipv6`,
-  ipv4: `${COMMON}enable_ipv4`, // both are read where the request is: they stand for --ipv4 and --ipv6
+  ipv4: `${COMMON}enable_ipv4`, // both are read with the request: they mean --ipv4 and --ipv6
   ipv6: `${COMMON}enable_ipv6`,
   dnsTtlS: 'causeway.dns_ttl',
   dnsHealthyOnly: 'causeway.dns_healthy_only',
@@ -83,7 +83,7 @@ export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
     throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
 }
 
-/** Of `names`, which are options of Docker's or ours: one sentence for each that nobody here reads. */
+/** Of `names`, which are options of Docker or of the engine: one sentence for each that the engine ignores. */
 export function unknownOptionWarnings(
   network: Pick<NetworkRecord, 'options'>,
   isRead: (name: string) => boolean = isKnown,

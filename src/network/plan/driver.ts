@@ -1,6 +1,6 @@
 /**
  * The contract of a network driver: a folder in drivers/. A driver knows how a network and an endpoint of its kind
- * look in the kernel and says so in steps; it touches nothing itself. To add one, write the folder and list it in
+ * look in the kernel and returns that as steps; it touches nothing itself. To add one, write the folder and list it in
  * drivers/registry.ts.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -14,7 +14,10 @@ export interface HostFacts {
   hasLink(name: string): boolean;
   /** 'bridge', 'veth'...; '' for real ones, undefined where there is no such link. */
   linkKind(name: string): string | undefined;
-  /** A bridge that is there and that the engine did not make: neither its mark nor the address that ours would have. */
+  /**
+   * A bridge that is there and that the engine did not make: neither its mark nor the address that the engine's would
+   * have.
+   */
   isOthersBridge(name: string, ownMac: string): boolean;
   /** The engine that a bridge belongs to, where it is not this one. */
   engineOfBridge(name: string): string | undefined;
@@ -28,13 +31,16 @@ export interface Attachment {
   readonly netns: string;
 }
 
-/** What its networks are to those who know no drivers (network-policy.ts): nobody else asks for a driver's name. */
+/** What its networks are to code that knows no drivers (network-policy.ts): no other code asks for a driver's name. */
 export interface DriverPolicy {
   /** Whether containers can be connected to several of its networks, and to one while they run: whether they have an interface there. */
   readonly connectable: boolean;
   /** Whether a published port can be forwarded to an endpoint of it. */
   readonly publishes: boolean;
-  /** Whether what its containers send passes the host, which has to forward it, and our firewall: by a bridge, which each network has. */
+  /**
+   * Whether what its containers send passes the host, which has to forward it, and the engine's firewall: by a bridge,
+   * which each network has.
+   */
   readonly firewalled: boolean;
   /** Whose namespace containers on it have: one of their own, the host's, or one without any network. */
   readonly namespace: 'own' | 'host' | 'none';
@@ -47,7 +53,10 @@ export interface DriverPolicy {
 export interface NetworkDriver {
   readonly name: string;
   readonly policy: DriverPolicy;
-  /** Refuses what the driver cannot do, in Docker's words, beside the networks that are there; gives warnings for what has no effect. */
+  /**
+   * Refuses what the driver cannot do, in Docker's words, given the existing networks; returns warnings for what has no
+   * effect.
+   */
   check(spec: NetworkSpec, facts: HostFacts, others: readonly NetworkRecord[]): string[];
   /** The host's interface for a new network; '' for drivers without one. */
   hostLink(spec: NetworkSpec, networkId: string): string;
@@ -57,7 +66,10 @@ export interface NetworkDriver {
   createNetwork(network: NetworkRecord, facts: HostFacts, previous?: NetworkRecord): Step[];
   /** `others`: the networks that stay. */
   removeNetwork(network: NetworkRecord, others: readonly NetworkRecord[]): Step[];
-  /** The gateways of a network for its containers; '' where it does not lead out. With several pools: for one that has this address. */
+  /**
+   * The gateways of a network for its containers; '' where it has no external connectivity. With several pools: for one
+   * that has this address.
+   */
   gateways(
     network: NetworkRecord,
     addresses?: { readonly ipv4: string; readonly ipv6: string },

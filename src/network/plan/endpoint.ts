@@ -48,7 +48,9 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
   };
 }
 
-/** What the user asked for, what it was in the last run if nobody else asks for that, or the lowest free number. */
+/**
+ * What the user asked for, what it was in the last run if no other endpoint asks for that, or the lowest free number.
+ */
 function interfaceName({ network, connection, usedNames, claimedNames }: EndpointInput): string {
   const wanted = wantedName(connection.spec);
   if (wanted !== '') return wanted;

@@ -13,25 +13,25 @@ import type { ForeignBridge } from '../interfaces/other-engines.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { NetworkTable } from '../table/table.ts';
 
-/** Who was no neighbour of anybody when forwarding was turned on. */
+/** The interfaces of a host that was no router when forwarding was turned on. */
 export interface ClosedHost {
-  /** Bridges and veths that were there: those by which other engines lead their guests later are not among them. */
+  /** Bridges and veths that were there: those that other engines create for their guests later are not among them. */
   readonly earlier: readonly string[];
-  /** Interfaces that forwarded by a switch of their own (IPv4 only; IPv6 has but one that counts). */
+  /** Interfaces that forwarded by a switch of their own (IPv4 only; IPv6 has only one that counts). */
   readonly routers: readonly string[];
 }
 
 export interface FirewallPolicy {
-  /** Where the engine turned forwarding on: what is none of its business must not pass because of it. */
+  /** Where the engine turned forwarding on: foreign traffic must not pass because of it. */
   readonly closed: { readonly [version in 4 | 6]?: ClosedHost };
   readonly ipMasq: boolean;
-  /** Bridges of other engines: what goes there is not marked as ours. */
+  /** Bridges of other engines: what goes there is not marked as the engine's. */
   readonly others?: readonly ForeignBridge[];
   /** Published ports respect the host's input policy. */
   readonly inputPolicy?: boolean;
 }
 
-/** Everything that should be in our sets and maps. */
+/** Everything that should be in the engine's sets and maps. */
 export function desiredFacts(table: NetworkTable, policy: FirewallPolicy): Fact[] {
   return [
     ...factsOfHost(policy),
@@ -111,7 +111,10 @@ function inboundVerdict(
   return 'drop';
 }
 
-/** A sandbox's addresses, where it has several, and published ports: where they lead, what they open, and whose answers must come back through us. */
+/**
+ * A sandbox's addresses, where it has several, and published ports: their targets, what they open, and whose answers
+ * must come back through this host.
+ */
 export function factsOfSandbox(
   record: SandboxRecord,
   table: NetworkTable,
@@ -152,7 +155,10 @@ function astrideFacts({ sandbox: { containerId, endpoints } }: SandboxRecord, ta
   });
 }
 
-/** Whether the kernel leads the port's host address to an address of that family; a relay in the process does the rest. */
+/**
+ * Whether the kernel forwards the port's host address to an address of that family; a relay in the process does the
+ * rest.
+ */
 export function reaches(port: PublishedPort, version: IpVersion): boolean {
   return port.hostIp.includes(':') ? version === 6 && port.hostIp !== '::1' : version === 4;
 }

@@ -1,6 +1,6 @@
 /**
- * Where links lead. On the default bridge a link names a container, on a network of the user's a name there, which may be
- * another container's tomorrow. Pure, over the endpoint table.
+ * What links point to. On the default bridge a link names a container, on a network of the user's a name there, which
+ * may be another container's tomorrow. Pure, over the endpoint table.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { Port } from '../../model/port.ts';
@@ -41,7 +41,10 @@ function linkedByName(from: Endpoint, table: NetworkTable): LinkedSource[] {
   });
 }
 
-/** Other live containers whose links lead to this one, or may: whose hosts files and holes follow what happens to it. */
+/**
+ * Other live containers whose links point to this one, or may: their hosts files and firewall openings follow its
+ * state.
+ */
 export function recipientsOf(containerId: string, networkIds: Iterable<string>, table: NetworkTable): string[] {
   const ids = new Set(table.recipients(containerId).map((record) => record.sandbox.containerId));
   for (const networkId of new Set(networkIds)) {

@@ -1,6 +1,6 @@
 /**
- * What a network is to those who know no drivers: its driver's policy, asked by what it means. A network whose driver is not
- * known any more has none of it.
+ * What a network is to code that knows no drivers: its driver's policy, queried by meaning. A network whose driver
+ * is not known any more has none of it.
  */
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { NetworkDriver } from './driver.ts';
@@ -8,7 +8,7 @@ import { findDriver } from './drivers/registry.ts';
 
 export type FindDriver = (name: string) => NetworkDriver | undefined;
 
-/** The bridge through which a network's packets pass our firewall; '' where there is none. */
+/** The bridge through which a network's packets pass the engine's firewall; '' where there is none. */
 export function guardedBridge(
   { driver, bridgeName, configOnly }: Pick<NetworkRecord, 'driver' | 'bridgeName' | 'configOnly'>,
   find: FindDriver = findDriver,

@@ -1,6 +1,6 @@
 /**
- * The group of a bridge port, by which rules know whose containers are kept apart (firewall/bridged.ts): it is given in the request that makes the
- * port, so there is no moment without.
+ * The group of a bridge port, by which rules know whose containers are isolated (firewall/bridged.ts): it is given in
+ * the request that makes the port, so there is no moment without.
  */
 import type { NetworkSpec } from '../../model/network.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
@@ -13,7 +13,10 @@ export function portGroup(network: Pick<NetworkSpec, 'options'>): number {
   return parseBridgeOptions(network).icc ? 0 : APART_GROUP;
 }
 
-/** What the group of a port that exists has to become, if anything; a group that somebody else gave is left where none of ours is needed. */
+/**
+ * What the group of a port that exists has to become, if anything; a group that was set from outside is left where the
+ * engine needs none.
+ */
 export function groupChange(
   present: number | undefined,
   network: Pick<NetworkSpec, 'options'>,

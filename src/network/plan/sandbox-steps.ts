@@ -1,4 +1,4 @@
-/** The plans of a container's operations: what the drivers say of each endpoint, put together. Pure. */
+/** The plans of a container's operations: what the drivers return for each endpoint, put together. Pure. */
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
 import { driverNamed } from './drivers/registry.ts';
@@ -35,8 +35,9 @@ export function joinSteps(
 }
 
 /**
- * Nobody is told another way by an ICMP redirect, which any neighbour can send in the name of the gateway. Before there are links, which are born
- * with the default; and before the user's own sysctls, which may say otherwise.
+ * No process is given another route by an ICMP redirect, which any neighbour can send in the name of the gateway. Set
+ * before there are links, which are created with the default; and before the user's own sysctls, which may say
+ * otherwise.
  */
 function unmovedSteps(netns: string, facts: HostFacts): Step[] {
   const names = ['net/ipv4/conf/all', 'net/ipv4/conf/default', ...(facts.ipv6 ? ['net/ipv6/conf/default'] : [])];
@@ -91,7 +92,7 @@ export function leaveSteps(record: SandboxRecord, table: NetworkTable, { park = 
   ];
 }
 
-/** Flows of an address that is given back must not reach whoever has it next. */
+/** Flows of an address that is given back must not reach its next owner. */
 export function forgetSteps(endpoints: readonly Endpoint[]): Step[] {
   const addresses = endpoints.flatMap(endpointAddresses);
   return addresses.length === 0 ? [] : [{ kind: 'forget-flows', addresses }];
@@ -116,8 +117,9 @@ export function forgetPublishedSteps(endpoints: readonly Endpoint[], ports: read
 }
 
 /**
- * Flows that came to a port before the kernel led it to the container, and would never be led there: of a client that does not stop
- * sending datagrams, of one whose first packet met the port while it was only held. For when the elements are in place.
+ * Flows that came to a port before the kernel forwarded it to the container, and would never be forwarded there: of a
+ * client that does not stop sending datagrams, of one whose first packet met the port while it was only held. For when
+ * the elements are in place.
  */
 export function openedPortSteps(diff: FactDiff): Step[] {
   const steps = new Map<string, { kind: 'forget-unled-flows'; protocol: Protocol; hostIp: string; ports: number[] }>();

@@ -54,7 +54,7 @@ function refuseOwnConfiguration({ ipam, enableIpv4, enableIpv6, labels, options 
 }
 
 /**
- * The spec with the daemon's default options where the user says nothing himself. A network made from a configuration
+ * The spec with the daemon's default options where the user sets none. A network made from a configuration
  * has none of them. Throws `invalid` for a default that cannot be meant.
  */
 export function withDefaultOptions(spec: NetworkSpec, defaults: Readonly<Record<string, string>>): NetworkSpec {
@@ -75,7 +75,7 @@ export function withDefaultOptions(spec: NetworkSpec, defaults: Readonly<Record<
   return { ...rest, options, enableIpv4, enableIpv6 };
 }
 
-/** The spec with what its configuration network says. Throws `notFound` where there is none of that name. */
+/** The spec with the settings of its configuration network. Throws `notFound` where there is none of that name. */
 export function completeSpec(spec: NetworkSpec, networks: readonly NetworkRecord[]): NetworkSpec {
   if (spec.configFrom === '') return spec;
   const source = networks.find((network) => network.configOnly && network.name === spec.configFrom);

@@ -41,7 +41,7 @@ export type Step =
       readonly link: string;
       readonly mac: string;
       readonly mtu: number;
-      /** The container's end is born with or without IPv6; undefined where the kernel has none. */
+      /** The container's end is created with or without IPv6; undefined where the kernel has none. */
       readonly ipv6?: boolean;
     }
   | {

@@ -7,7 +7,7 @@ import type { PortOwner } from './port-owner.ts';
 import { PortAllocator, type PortAllocatorOptions } from './allocator.ts';
 import { wantedPorts, type PublishOptions } from './port-request.ts';
 
-/** Sockets of a pretended host: a port is in use by us while held, or by somebody else for good. */
+/** Sockets of a pretended host: a port is in use by the engine while held, or by another program for good. */
 class FakeHost {
   readonly held = new Map<string, number>();
   readonly foreign = new Set<string>();

@@ -1,8 +1,8 @@
 /**
- * Which host ports lead to a container. Promises: a port is really held for as long as it is published (the injected
- * holder binds a socket), all bindings of a container or none, the same number on every address of one binding, and
- * refusals in Docker's words that say who holds the port. Keeps no state on disk: `adopt` tells it again what was
- * published before a restart.
+ * Which host ports are published for a container. Promises: a port is really held for as long as it is published (the
+ * injected holder binds a socket), all bindings of a container or none, the same number on every address of one
+ * binding, and refusals in Docker's words that say what holds the port. Keeps no state on disk: `adopt` tells it again
+ * what was published before a restart.
  */
 import { errorCode, errorMessage, systemError, type CausewayError } from '../../base/errors.ts';
 import { bracketed, ipVersion } from '../../model/addresses.ts';
@@ -11,7 +11,7 @@ import type { PortOwner } from './port-owner.ts';
 import { expandBindings, type BindingGroup, type PublishOptions, type WantedPort } from './port-request.ts';
 import { PortTable, type PortEntry, type PortHold } from './port-table.ts';
 
-/** Binds a host port so that nobody else can; throws with code EADDRINUSE where somebody has. */
+/** Binds a host port so that no other program can; throws with code EADDRINUSE where one has. */
 export interface PortHolder {
   hold(port: HostPort): PortHold;
 }
@@ -24,7 +24,7 @@ export interface PortAllocatorOptions {
   readonly ephemeral: () => PortRange;
   /** What is not to be chosen from it (net.ipv4.ip_local_reserved_ports). */
   readonly reserved?: () => readonly PortRange[];
-  /** Who in the system has a port that is none of ours. */
+  /** Which program has a port that is not the engine's. */
   readonly describeHolder?: (port: HostPort) => { readonly pid: number; readonly program: string } | undefined;
 }
 
@@ -88,7 +88,7 @@ export class PortAllocator {
     return lost;
   }
 
-  /** Whether the kernel leads the IPv6 ports of a sandbox to it, or only the relay does. */
+  /** Whether the kernel forwards the IPv6 ports of a sandbox to it, or only the relay does. */
   setForwarded(sandboxId: string, forwarded: boolean): void {
     for (const entry of this.#table.ofSandbox(sandboxId)) entry.hold?.setForwarded?.(forwarded);
   }
@@ -98,7 +98,7 @@ export class PortAllocator {
     this.#table.rename(containerId, containerName);
   }
 
-  /** Who of ours has a port. */
+  /** Which of the engine's sandboxes has a port. */
   holderOf(port: HostPort): PortOwner | undefined {
     return this.#table.conflict(port)?.owner;
   }
@@ -138,7 +138,7 @@ export class PortAllocator {
     }
   }
 
-  /** `named`: whether a refusal says who has the port, which takes a look at every process. */
+  /** `named`: whether a refusal says what has the port, which takes a look at every process. */
   #holdAll(owner: PortOwner, group: BindingGroup, hostPort: number, named: boolean): PortEntry[] {
     const { protocol, port } = group.port;
     for (const hostIp of group.addresses) {
@@ -162,7 +162,7 @@ export class PortAllocator {
     return entries;
   }
 
-  /** Somebody else has the port, or it cannot be bound at all. */
+  /** Another program has the port, or it cannot be bound at all. */
   #bindError(owner: PortOwner, published: PublishedPort, cause: unknown, named: boolean): CausewayError {
     const inUse = errorCode(cause) === 'EADDRINUSE';
     const found = inUse && named ? this.#options.describeHolder?.(published) : undefined;

@@ -16,7 +16,7 @@ export function withBindings(bindings: PortBindings, wanted: readonly WantedPort
   return next;
 }
 
-/** The wanted ones that stand in `bindings` already, word for word and with a host port, as '8080:80/tcp'. */
+/** The wanted ones that are in `bindings` already, literally and with a host port, as '8080:80/tcp'. */
 export function repeatedBindings(bindings: PortBindings, wanted: readonly WantedPort[]): string[] {
   return wanted.flatMap(({ port, bindings: more }) =>
     more
@@ -29,7 +29,7 @@ export function repeatedBindings(bindings: PortBindings, wanted: readonly Wanted
 }
 
 /**
- * What a user means who names container ports and host sides ('' = whatever it is) of ports that are published.
+ * What is meant by container ports and host sides ('' = any) of published ports in a user's request.
  * `missing`: what names none, as '8080:80/tcp'.
  */
 export function namedPublished(
@@ -70,7 +70,7 @@ export function withoutBindings(
 }
 
 /**
- * The bindings without those that stand for removed ports. One that stands for several addresses, of which some stay
+ * The bindings without those that denote removed ports. One that denotes several addresses, of which some stay
  * published, is replaced by one for each of these.
  */
 export function withoutPublished(
@@ -116,7 +116,7 @@ function vagueness(binding: PortBinding): number {
   return (binding.hostIp === '' ? 1 : 0) + (first === 0 ? 4 : first === last ? 0 : 2);
 }
 
-/** Whether a binding may stand for a published port; '' and 0 stand for all. */
+/** Whether a binding may denote a published port; '' and 0 match all. */
 function covers(binding: PortBinding, port: PublishedPort): boolean {
   const { hostIp, first, last } = parseBinding(binding);
   if (hostIp !== '' && hostIp !== canonicalIp(port.hostIp)) return false;

@@ -1,4 +1,4 @@
-/** For whom ports are published. The addresses only serve the error texts. */
+/** The container that ports are published for. The addresses only serve the error texts. */
 export interface PortOwner {
   readonly containerId: string;
   readonly containerName: string;

@@ -6,7 +6,7 @@ import { addressesClash } from './port-request.ts';
 /** A port that is held. */
 export interface PortHold {
   close(): void;
-  /** Whether the kernel itself leads what comes to the container, but for what cannot be forwarded. */
+  /** Whether the kernel itself forwards what comes to the container, except what cannot be forwarded. */
   setForwarded?(forwarded: boolean): void;
 }
 
@@ -34,7 +34,7 @@ export class PortTable {
     return [...(this.#bySandbox.get(sandboxId) ?? [])];
   }
 
-  /** The entry that stands in the way of an address: the same one, or either is all addresses of that IP version. */
+  /** The entry that conflicts with an address: the same one, or either is all addresses of that IP version. */
   conflict({ protocol, hostIp, hostPort }: HostPort): PortEntry | undefined {
     for (const entry of this.#byNumber.get(numberKey(protocol, hostPort)) ?? []) {
       if (addressesClash(entry.published.hostIp, hostIp)) return entry;

@@ -12,7 +12,10 @@ export interface GatewayCandidate {
   readonly spec: { readonly gwPriority: number };
 }
 
-/** Higher gateway priority, then networks that lead out over both families, over one, over none, then the network's name. */
+/**
+ * Higher gateway priority, then networks with external connectivity over both families, over one, over none, then the
+ * network's name.
+ */
 export function compareForGateway(a: GatewayCandidate, b: GatewayCandidate): number {
   const families = ({ gateway4, gateway6 }: GatewayCandidate) => (gateway4 ? 1 : 0) + (gateway6 ? 1 : 0);
   return (
@@ -27,7 +30,7 @@ export interface GatewayChoice {
   readonly v6: Endpoint | undefined;
 }
 
-/** Each family takes the first endpoint in order that leads out over it. */
+/** Each family takes the first endpoint in order that has external connectivity over it. */
 export function chooseGateways(endpoints: readonly Endpoint[]): GatewayChoice {
   const ordered = endpoints.toSorted(compareForGateway);
   let v4: Endpoint | undefined;

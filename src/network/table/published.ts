@@ -1,4 +1,7 @@
-/** Which endpoint of a sandbox its published ports lead to: the one with the default route of the port's family. */
+/**
+ * Which endpoint of a sandbox its published ports are forwarded to: the one with the default route of the port's
+ * family.
+ */
 import type { Endpoint } from '../../model/endpoint.ts';
 import { publishedKey, type PublishedPort } from '../../model/port.ts';
 import { chooseGateways } from './gateway.ts';

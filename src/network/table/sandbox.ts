@@ -54,7 +54,7 @@ export interface SandboxRecord {
   readonly sandbox: Sandbox;
   readonly pid: number; // a process in the container's mount namespace; 0 before it was started
   readonly sharers?: readonly number[]; // processes of containers that share its network, and have its files mounted too
-  /** The container does not run; its namespace is kept, without interfaces, for those who share it. */
+  /** The container does not run; its namespace is kept, without interfaces, for those that share it. */
   readonly parked?: boolean;
   readonly resolverPort: number; // the resolver's port at 127.0.0.11; 0 where there is none
   readonly written: { readonly hosts: string; readonly resolvConf: string }; // the files as last written

@@ -10,7 +10,7 @@ export class NetworkTable {
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #sandboxes = new Map<string, SandboxRecord>(); // by container id
   readonly #endpoints = new Map<string, Map<string, Endpoint>>(); // network id -> container id
-  readonly #hostLinks = new Map<string, string>(); // our ends of the veth pairs -> container id
+  readonly #hostLinks = new Map<string, string>(); // the host's ends of the veth pairs -> container id
   readonly #bridges = new Map<string, string>(); // name -> network id
   readonly #recipients = new Map<string, Set<string>>(); // source's container id -> containers that link to it
 

@@ -1,6 +1,6 @@
 /**
- * Facts as elements of our nftables sets and maps: fields, in the order of the set's type (schema.ts). Text is made of them where
- * the ruleset is written, bytes in encode.ts.
+ * Facts as elements of the engine's nftables sets and maps: fields, in the order of the set's type (schema.ts). Text is
+ * made of them where the ruleset is written, bytes in encode.ts.
  */
 import type { Fact, IpVersion } from './fact.ts';
 

@@ -1,14 +1,15 @@
 /**
- * What the firewall is told, as values: each fact says what it means and what it came from. It stands for one element of our
- * nftables sets and maps (element.ts), the only part of the firewall that changes while the engine runs.
+ * The input of the firewall, as values: each fact tells what it means and what it came from. It stands for one element
+ * of the engine's nftables sets and maps (element.ts), the only part of the firewall that changes while the engine
+ * runs.
  */
 import type { Protocol } from '../../../model/port.ts';
 
 export type IpVersion = 4 | 6;
 
-/** What a fact follows from: whoever asks why something passes, or does not, is led back to it. */
+/** What a fact follows from: explains why a packet passes, or does not. */
 export type Origin =
-  | { readonly kind: 'host' } // what was there before us, and other engines
+  | { readonly kind: 'host' } // what was there before the engine, and other engines
   | { readonly kind: 'network'; readonly networkId: string }
   | { readonly kind: 'published'; readonly containerId: string; readonly networkId: string } // a published port of a container
   | { readonly kind: 'link'; readonly containerId: string; readonly sourceId: string; readonly networkId: string } // of a container, to a source
@@ -56,7 +57,7 @@ export type Fact =
       readonly bridge: string;
       readonly address: string;
     })
-  /** Forwarded packets that are none of containers. */
+  /** Forwarded packets that do not belong to containers. */
   | (Stated & { readonly kind: 'strangers'; readonly version: IpVersion; readonly verdict: 'accept' | 'closed' })
   /** A bridge or veth that was there when forwarding was turned on. */
   | (Stated & { readonly kind: 'earlier'; readonly version: IpVersion; readonly name: string })

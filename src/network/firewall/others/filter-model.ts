@@ -16,7 +16,7 @@ export interface ProbePacket {
   readonly daddr: string;
   /** By a published port: connection tracking knows it as translated. It is the first of its flow. */
   readonly translated: boolean;
-  /** Our table gives it another source behind routing. */
+  /** The engine's table gives it another source after routing. */
   readonly masqueraded?: boolean;
   readonly mark: number;
   /** A frame from one container to its neighbour. */
@@ -56,7 +56,7 @@ export interface Stop {
   readonly by: string;
 }
 
-const MAX_DEPTH = 32; // of a ruleset that leads in circles
+const MAX_DEPTH = 32; // of a ruleset whose jumps form a loop
 
 /** What evaluating may cost in all: rules looked at, and turns of the event loop. */
 export class Effort {
@@ -114,7 +114,10 @@ export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort
 
 const [DSTNAT, SRCNAT] = [-100, 100];
 
-/** By ours. Where the priority is the same, the table that was written last comes first, which nobody can see: then it is taken to be met. */
+/**
+ * By the engine's table. At equal priority, the table that was written last comes first, which cannot be seen: then it
+ * is taken to be met.
+ */
 function isTranslatedBefore({ isNat, hook, priority }: Filter, packet: ProbePacket): boolean {
   if (!isNat) return false;
   return hook === 'prerouting'
@@ -122,7 +125,10 @@ function isTranslatedBefore({ isNat, hook, priority }: Filter, packet: ProbePack
     : packet.masqueraded === true && priority > SRCNAT;
 }
 
-/** What a chain knows of a packet that is forwarded: before routing not yet where it leaves nor where it is led, behind it not any more by whom it was marked. */
+/**
+ * What a chain knows of a packet that is forwarded: before routing neither its output interface nor its DNAT target,
+ * after routing no longer its mark.
+ */
 function seenBy({ hook, priority, isNat = false }: Filter, packet: ProbePacket): ProbePacket {
   if (hook === 'forward') return packet;
   if (hook === 'postrouting') return { ...packet, mark: 0, saddr: priority >= SRCNAT && !isNat ? '' : packet.saddr };
@@ -139,7 +145,7 @@ function seenBy({ hook, priority, isNat = false }: Filter, packet: ProbePacket):
 /** What of a match is known: yes, no, or not at all. */
 export type Known = boolean | undefined;
 
-/** A match as a whole: `negated` is for all but something. */
+/** A match as a whole: `negated` matches everything except something. */
 export const meets = (known: Known, negated: boolean): boolean => (known === undefined ? negated : known !== negated);
 
 /** 'br-*' or, as iptables writes it, 'br-+'. */

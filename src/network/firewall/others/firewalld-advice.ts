@@ -1,4 +1,7 @@
-/** What helps against a drop of firewalld's, in its own words: whether a reload, a zone or the order of policies is what it takes depends on who drops. */
+/**
+ * The remedy for a drop by firewalld, in its own terms: whether a reload, a zone or the order of policies is needed
+ * depends on what drops.
+ */
 import type { Stop } from './filter-model.ts';
 import { isInFile, POLICIES, policyPriority } from './firewalld-files.ts';
 
@@ -24,7 +27,8 @@ export function firewalldAdvice(
   if (stop.filter.table === PANIC_TABLE) return 'firewall-cmd --panic-off';
   const policy = policyOf(stop);
   if (policy !== undefined) return policyAdvice(policy, marked);
-  // A zone of ours that holds them waits for nothing else; the zone trusted would open servers of the host to containers.
+  // The engine's zone that holds them waits for nothing else; the zone trusted would open servers of the host to
+  // containers.
   if (marked && names.every(isInFile)) return 'firewall-cmd --reload';
   return [
     `firewall-cmd --permanent --zone=trusted ${bridges.map((bridge) => `--change-interface=${bridge}`).join(' ')}`,
@@ -40,7 +44,7 @@ export function firewalldAdvice(
   ].join('; ');
 }
 
-/** Policies are asked by priority, before zones: ours have to come first. */
+/** Policies are evaluated by priority, before zones: the engine's have to come first. */
 function policyAdvice(name: string, marked: boolean): string {
   const priority = policyPriority(name);
   const isOurs = POLICIES.some((policy) => policy.name === name);

@@ -1,4 +1,4 @@
-/** What firewalld has of ours in its permanent configuration, and how it ranks policies. */
+/** What the engine has put into firewalld's permanent configuration, and how it ranks policies. */
 import { readFileSync } from 'node:fs';
 
 export const ZONE = 'causeway';
@@ -14,12 +14,12 @@ export const CONFIGURATION = '/etc/firewalld';
 export const fileOf = (kind: Kind, name: string, directory = CONFIGURATION): string =>
   `${directory}/${kind === 'zone' ? 'zones' : 'policies'}/${name}.xml`;
 
-/** Whether our zone has a bridge permanently: where firewalld does not run, only that is left of it. */
+/** Whether the engine's zone has a bridge permanently: where firewalld does not run, only that is left of it. */
 export function isInFile(bridge: string): boolean {
   return readIfThere(fileOf('zone', ZONE))?.includes(`<interface name="${bridge}"`) ?? false;
 }
 
-/** Which of policies is asked first, as it is configured; undefined where there is none of that name. */
+/** The priority of a policy, as configured; undefined where there is none of that name. */
 export function policyPriority(name: string): number | undefined {
   const text = readIfThere(fileOf('policy', name)) ?? readIfThere(fileOf('policy', name, '/usr/lib/firewalld'));
   return text === undefined ? undefined : Number(/<policy\b[^>]*\bpriority="(-?\d+)"/.exec(text)?.[1] ?? -1);

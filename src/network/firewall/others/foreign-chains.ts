@@ -1,6 +1,7 @@
 /**
- * What others' firewalls do to packets of containers: an accept of ours ends nothing but our own chain, a drop anywhere is final. Decided by what
- * would become of a packet of each network, said with the name of the program that wrote the rule, and with what helps in that program's own words.
+ * What others' firewalls do to packets of containers: an accept of the engine's ends only its own chain, a drop
+ * anywhere is final. Decided by what would become of a packet of each network, said with the name of the program that
+ * wrote the rule, and with what helps in that program's own words.
  */
 import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../../interfaces/link-name.ts';
@@ -53,7 +54,7 @@ export interface ForeignFindings {
 }
 
 const MAX_STEPS = 2_000_000; // two seconds of processor time
-/** Their default masks (0xffff0000 both) hold our bit. */
+/** Their default masks (0xffff0000 both) hold the engine's bit. */
 const MARK_USERS = [
   ['Calico', /^cali-/],
   ['Cilium', /^(OLD_)?CILIUM_/],
@@ -98,7 +99,10 @@ export async function foreignDrops(
   };
 }
 
-/** Networks come by their interfaces or by their ids; what is said of them is the same then. The default network's bridge first, and those that have names. */
+/**
+ * Networks come by their interfaces or by their ids; the reports about them are the same then. The default network's
+ * bridge first, and those that have names.
+ */
 function inOneOrder({ bridge: one }: ProbedNetwork, { bridge: other }: ProbedNetwork): number {
   return Number(one.startsWith('br-')) - Number(other.startsWith('br-')) || (one < other ? -1 : 1);
 }
@@ -178,7 +182,7 @@ function packetsOf(
     ]);
 }
 
-/** By its own chain, or for a policy by the chains that it set beside it. */
+/** By its own chain, or for a policy by the chains that it set along with it. */
 function programOf(stop: Stop): ForeignDrop['program'] {
   const { filter, chain, by } = stop;
   if (isOfFirewalld(stop)) return 'firewalld';
@@ -242,7 +246,7 @@ function lookAt({ filter, chain, by }: Stop, iptables: string): string {
     : `${iptables} -t ${filter.table} -S ${shellWord(chain)} # ${change}`;
 }
 
-/** As `info` and the doctor say it. */
+/** As `info` and the doctor report it. */
 export function sentenceOf({ program, chains, by, bridges, outgoing, published, between }: ForeignDrop): string {
   const what = [
     ...(outgoing ? ['outgoing traffic'] : []),
@@ -252,7 +256,7 @@ export function sentenceOf({ program, chains, by, bridges, outgoing, published, 
   return `${program} drops ${what} of containers on ${bridges.join(', ')} (chain "${chains.join('", "')}": ${by})`;
 }
 
-/** About a program that uses our bit of the mark too. */
+/** About a program that also uses the engine's bit of the mark. */
 export function markWarning(program: string): string {
   return `the marks of ${program} contain the bit 0x${WAY_MARK.toString(16)}, by which way is made for containers in other firewalls: it is taken off what is forwarded; give ${program} another mask, or start the daemon with --firewall-integration=false`;
 }

@@ -7,7 +7,7 @@ import type { ProbedNetwork } from './foreign-chains.ts';
 import { guardedBridge } from '../../plan/network-policy.ts';
 import { parseBridgeOptions } from '../../plan/bridge-options.ts';
 
-/** A network without what the routes of this host say about it. */
+/** A network without what follows from the routes of this host. */
 export type KnownNetwork = Omit<ProbedNetwork, 'uplink4' | 'uplink6'>;
 
 /** Networks whose containers go out and are reached: what is internal stays inside of its bridge. */
@@ -46,10 +46,13 @@ export function withUplinks(networks: readonly KnownNetwork[], route: RouteSocke
   }));
 }
 
-/** Of the internet, which nobody has a route of his own to (a root name server's): a question, nothing is sent. */
+/** On the internet, with no specific route to it (a root name server): only looked up, nothing is sent. */
 const FAR = { 4: '198.41.0.4', 6: '2001:503:ba3e::2:30' } as const;
 
-/** The interface by which a packet leaves, as the kernel says: rules of routing count, and routes of a VPN beside the default one. */
+/**
+ * The interface by which a packet leaves, as the kernel says: policy routing counts, and a VPN's routes next to the
+ * default one.
+ */
 function uplinkFor(
   packet: { readonly from: string; readonly linkIndex: number } | undefined,
   far: string,
@@ -64,7 +67,7 @@ function uplinkFor(
   }
 }
 
-/** An address beside the gateway's, which no packet comes from. */
+/** The address after the gateway's, which no packet comes from. */
 const besides = (address: string): string => bigintToIp(ipToBigint(address) + 1n, address.includes(':') ? 6 : 4);
 
 /** The interfaces by which packets of containers leave: those of all default routes, and of what the kernel says of each network. */

@@ -32,11 +32,11 @@ export interface Unread {
 export interface ForeignFilters {
   readonly filters: readonly Filter[];
   readonly unread: readonly Unread[];
-  /** Of all hooks: who writes rules here shows by the names. */
+  /** Of all hooks: which programs write rules here is recognized by the names. */
   readonly chainNames: readonly string[];
 }
 
-/** A table of iptables' older kind, which nobody tells of. */
+/** A table of legacy iptables, whose changes are not notified. */
 export interface LegacyTable {
   readonly family: IptablesFamily;
   readonly table: string;
@@ -111,7 +111,10 @@ const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
     HOOKS.has(hook) &&
     (hook === 'forward' || type === 'filter' || isNat({ hook, type }))) ||
   (family === 'bridge' && hook === 'forward');
-/** iptables lets nobody drop in its own nat tables, which may be the largest there are: a large one of that name is taken for its own. */
+/**
+ * iptables does not allow drops in its own nat tables, which may be the largest there are: a large one of that name is
+ * taken for its own.
+ */
 const canDrop = (reader: RulesetReader, { family, table, name, hook, type }: ListedChain): boolean =>
   type !== 'nat' ||
   table !== 'nat' ||
@@ -266,7 +269,7 @@ function lineCount(text: string, limit: number): number {
   return count;
 }
 
-/** Sets that tell interfaces or addresses apart. Long ones are lists of somebody's enemies, and for something special. */
+/** Sets that tell interfaces or addresses apart. Long ones are blocklists, which serve a special purpose. */
 class Sets {
   readonly #known = new Map<string, readonly unknown[] | undefined>();
   readonly #reader: RulesetReader;

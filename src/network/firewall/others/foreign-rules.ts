@@ -1,6 +1,6 @@
 /**
- * What other firewalls do to packets of containers, as it was found out last: their rules may be many, so they are read again only after news of rules or
- * networks, once for all who ask meanwhile.
+ * What other firewalls do to packets of containers, as last determined: their rules may be many, so they are read again
+ * only after notifications of rules or networks, once for all concurrent callers.
  */
 import { foreignDrops, type ForeignFindings, type ProbedNetwork } from './foreign-chains.ts';
 import { readLegacyTables, type LegacyTable } from './foreign-filters.ts';
@@ -30,12 +30,12 @@ export class ForeignRules {
     this.#question = question;
   }
 
-  /** Somebody else changed a rule, or may have. */
+  /** Another program changed a rule, or may have. */
   changed(): void {
     this.#epoch++;
   }
 
-  /** Makes sure that all news so far have been told; while nobody listens for any, nothing that was found out before counts. */
+  /** Makes sure that all notifications so far are delivered; without a listener, no earlier result counts. */
   catchUp: () => void = () => this.changed();
 
   /** Concurrent callers share an answer that was begun after they asked. */
@@ -54,7 +54,7 @@ export class ForeignRules {
 
   async #findings(): Promise<ForeignFindings> {
     const epoch = this.#epoch;
-    // Nobody tells of changes in the older kind of tables, so these are asked for; there are none on most hosts.
+    // Changes in legacy iptables tables are not notified, so these are polled; most hosts have none.
     const legacy = await readLegacyTables();
     const question = this.#question();
     const asked = JSON.stringify([question, legacy.map(nameOf)]);

@@ -1,6 +1,7 @@
 /**
- * Where in iptables' FORWARD chain our jump belongs: behind all that an ordinary packet of a container passes, so that bans of particular addresses, ports and
- * interfaces count for containers too, and right before what would drop it. Pure.
+ * Where in iptables' FORWARD chain the engine's jump belongs: behind all that an ordinary packet of a container passes,
+ * so that bans of particular addresses, ports and interfaces count for containers too, and right before what would drop
+ * it. Pure.
  */
 import { LongWork } from '../../../base/long-work.ts';
 import type { FilterRule, ProbePacket } from './filter-model.ts';
@@ -10,17 +11,22 @@ import { WAY_MARK } from '../ruleset.ts';
 
 export const JUMP_CHAIN = 'CAUSEWAY-FORWARD';
 export const USER_CHAIN = 'DOCKER-USER';
-/** What our own rule that leads to the user's chain counts as: it is told from those of others by the mark that it asks for. */
+/**
+ * How the engine's own jump to the user's chain is represented: the mark that it matches tells it from others' jumps.
+ */
 export const USER_JUMP = `${USER_CHAIN} of what is marked`;
 export const MARK = `0x${WAY_MARK.toString(16)}/0x${WAY_MARK.toString(16)}`;
 
-/** Where a rule of FORWARD leads. */
+/** The jump target of a rule of FORWARD. */
 export function forwardTarget(tokens: readonly string[]): string {
   const target = targetOf(tokens);
   return target === USER_CHAIN && tokens.includes(MARK) ? USER_JUMP : target;
 }
 
-/** Numbers of rules of FORWARD, our own jumps not counted: anywhere from before `first` to before `last` is right. */
+/**
+ * Numbers of rules of FORWARD, the engine's own jumps not counted: anywhere from before `first` to before `last` is
+ * right.
+ */
 export interface Place {
   readonly first: number;
   readonly last: number;
@@ -28,7 +34,7 @@ export interface Place {
   readonly stops: boolean;
   /** The first rule that decides about an ordinary packet, drop or accept. */
   readonly decides: number;
-  /** Whether all packets meet the user's chain before that one, by a rule of somebody else. */
+  /** Whether all packets meet the user's chain before that one, by a rule that is not the engine's. */
   readonly asksUser: boolean;
 }
 
@@ -38,7 +44,7 @@ const MAX_DEPTH = 32;
 interface Chains {
   readonly names: ReadonlySet<string>;
   readonly rules: ReadonlyMap<string, readonly FilterRule[]>;
-  /** Where they lead, in the same order. */
+  /** Their jump targets, in the same order. */
   readonly targets: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -59,7 +65,7 @@ export async function placeOf(
     if (fate.end === 'drop') [stops, last] = [true, Math.min(last, fate.at)];
     if (work.isDue) await work.pause();
   }
-  // Before what only logs: it would log as dropped what is not.
+  // Before what only logs: it would log as dropped what is not dropped.
   let first = last;
   while (first > 0 && isIdle(chains, targets[first - 1]!)) first--;
   const userAt = listing.rules
@@ -89,7 +95,10 @@ export function ordinaryPackets(
 
 const isOurs = (tokens: readonly string[]): boolean => [JUMP_CHAIN, USER_JUMP].includes(forwardTarget(tokens));
 
-/** Without our own jumps, and without what the user has in his chain: that counts in any case, and is no reason to pass it by. */
+/**
+ * Without the engine's own jumps, and without the contents of the user's chain: those count in any case, and are no
+ * reason to pass it by.
+ */
 async function chainsOf({ chains: names, rules: listed }: IptablesListing, work: LongWork): Promise<Chains> {
   const [rules, targets] = [new Map<string, FilterRule[]>(), new Map<string, string[]>()];
   for (const { chain, tokens } of listed) {
@@ -139,7 +148,7 @@ function fateOf(
   return { at: base.length, end: policy };
 }
 
-/** Whether a rule that leads there decides nothing about any packet: it logs, counts, or finds an empty chain. */
+/** Whether a rule that jumps there decides nothing about any packet: it logs, counts, or finds an empty chain. */
 function isIdle(chains: Chains, target: string, seen = new Set<string>()): boolean {
   if (['', 'LOG', 'NFLOG', 'ULOG'].includes(target) || seen.has(target)) return true;
   seen.add(target); // one that is not ends the search

@@ -1,6 +1,7 @@
 /**
- * Programs of other firewalls on this host: run without a shell, for a bounded time, and what they print is not trusted. One that did not answer (it is
- * stopped, or waits for a lock or a bus that somebody holds) is left alone for a while: everybody who asks would wait as long.
+ * Programs of other firewalls on this host: run without a shell, for a bounded time, and what they print is not
+ * trusted. One that did not answer (it is stopped, or waits for a lock or a bus that another process holds) is not
+ * called again for a while: every caller would wait as long.
  */
 import { monotonicMs } from '../../../base/clock.ts';
 import { systemError } from '../../../base/errors.ts';
@@ -8,7 +9,7 @@ import { runProgram, type ProgramResult } from '../../../base/program.ts';
 
 export const CHANGE_MS = 20_000; // firewalld takes seconds to reload on a small machine
 const LEFT_ALONE_MS = 30_000;
-/** For those who only want to know: somebody waits for their answer. */
+/** For callers that only want information: a client waits for their answer. */
 export const READ_MS = 3_000;
 
 /** Until when a program is left alone, by its name: what hangs does so for all of this process. */

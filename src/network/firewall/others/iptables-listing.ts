@@ -43,7 +43,7 @@ class ListingParser {
   }
 }
 
-/** Where a rule leads: '-j X' or '-g X'; '' where nowhere. */
+/** A rule's target: '-j X' or '-g X'; '' without one. */
 export function targetOf(tokens: readonly string[]): string {
   const at = tokens.findIndex((token) => token === '-j' || token === '-g');
   return at < 0 ? '' : (tokens[at + 1] ?? '');

@@ -17,11 +17,14 @@ export function hasLegacyTable(family: IptablesFamily, table: string): boolean {
 /** What `iptables -S` prints of a table. */
 export interface WholeListing {
   readonly text: string;
-  /** It is but the beginning. */
+  /** It is only the beginning. */
   readonly cut: boolean;
 }
 
-/** Undefined where the program is missing; 'incompatible' where it says that the table has what only nft can have put there. */
+/**
+ * Undefined where the program is missing; 'incompatible' where it reports that the table has what only nft can have put
+ * there.
+ */
 export async function listing(
   programs: HostPrograms,
   kind: IptablesKind,

@@ -1,6 +1,7 @@
 /**
- * Whether a chain that is called as one of iptables' is iptables' own. The names are free, and the user of nftables takes the same ones: rules that he wrote are left
- * alone. iptables cannot be asked: what it does not understand of a rule (a set, a state) it leaves out of its listing, and a ban becomes a drop of everything.
+ * Whether a chain that is called as one of iptables' is iptables' own. The names are free, and users of nftables take
+ * the same ones: rules that they wrote are left alone. iptables cannot be asked: what it does not understand of a rule
+ * (a set, a state) it leaves out of its listing, and a ban becomes a drop of everything.
  */
 import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
 import { USER_CHAIN } from './forward-place.ts';
@@ -27,7 +28,7 @@ export function isOfIptables(base: ListedChain, rules: readonly ListedRule[]): b
   }
   const chains = new Set([base.name]);
   for (const chain of chains) {
-    if (chain === USER_CHAIN) continue; // whatever the user wrote there counts as he wrote it, whoever leads to it
+    if (chain === USER_CHAIN) continue; // the user's rules count as written, whichever rule jumps there
     for (const { expr = [] } of byChain.get(chain) ?? []) {
       if (!isWrittenByIptables(expr)) return false;
       for (const target of targetsOf(expr, () => undefined)) chains.add(target); // a set goes on to what is added meanwhile

@@ -42,7 +42,7 @@ export function listRules(context: RulesetContext, what: string): ListedRule[] {
   }
 }
 
-/** Where a rule leads; '' where it only looks. */
+/** A rule's jump target; '' where it only matches. */
 export function leadsTo(expressions: readonly Expression[]): string {
   for (const one of expressions) {
     for (const jump of ['jump', 'goto']) if (jump in one) return (one[jump] as { target?: string }).target ?? '';

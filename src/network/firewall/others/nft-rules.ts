@@ -28,7 +28,7 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
         if ('match' in one && !matches(one['match'] as Match, packet, sets)) return undefined;
         const extension = one['xt'] as { type?: string; name?: string } | undefined;
         if (extension?.type === 'match' && extension.name !== 'comment') return undefined; // nft does not show what it asks
-        if ('limit' in one) return undefined; // what is said of some packets in a second is not said of all
+        if ('limit' in one) return undefined; // what applies to some packets in a second does not apply to all
         const found =
           'vmap' in one ? lookUp(one['vmap'] as { key?: unknown; data?: unknown }, packet, sets) : verdictOf(one);
         if (found) return found;
@@ -38,7 +38,7 @@ export function nftRule(expressions: readonly Expression[], sets: SetReader): Fi
   };
 }
 
-/** The chains that a rule can lead to. */
+/** The chains that a rule can jump to. */
 export function targetsOf(expressions: readonly Expression[], sets: SetReader): string[] {
   return expressions.flatMap((one) => {
     const pairs = 'vmap' in one ? pairsOf((one['vmap'] as { data?: unknown }).data, sets) : [];

@@ -1,7 +1,8 @@
 /**
- * The way through firewalld: a zone of ours that holds the bridges, and policies that let what our own table let through go to them and from them. It is made
- * in its permanent configuration, so that a reload of firewalld or a reboot leaves no moment without; whether it is there is read in firewalld's own table,
- * so that no program runs as long as nothing is missing.
+ * The way through firewalld: the engine's own zone that holds the bridges, and policies that let what the engine's
+ * table let through go to and from them. It is made in its permanent configuration, so that a reload of firewalld or a
+ * reboot leaves no moment without; whether it is there is read in firewalld's own table, so that no program runs as
+ * long as nothing is missing.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -58,13 +59,19 @@ function readZones(context: RulesetContext): ZoneState | undefined {
   };
 }
 
-/** Names that firewalld takes for what they are: a '+' at the end would stand for many interfaces. */
+/** Names that firewalld takes literally: a '+' at the end would mean many interfaces. */
 const isPlain = (name: string): boolean => /^[A-Za-z0-9_.-]+$/.test(name);
 
-/** Names that only an engine gives a bridge: one in our zone that is not ours (any more) may be another engine's, which could not add it to a zone of its own. */
+/**
+ * Names that only an engine gives a bridge: one in the engine's zone that is not its own (any more) may be another
+ * engine's, which could not add it to a zone of its own.
+ */
 const ENGINES = /^(docker0|causeway0|br-[0-9a-f]{12})$/;
 
-/** Bridges that the user put into a zone of his choice stay there. `gone` are those that were ours once. Returns what was done, in words. */
+/**
+ * Bridges that the user put into another zone stay there. `gone` are those that were once the engine's. Returns what
+ * was done, in words.
+ */
 export async function makeFirewalldWay(
   context: RulesetContext,
   programs: HostPrograms,
@@ -104,7 +111,10 @@ export async function makeFirewalldWay(
   return missing.length === 0 ? [] : [`firewalld: ${missing.join(', ')} is in the zone ${ZONE}`];
 }
 
-/** What is in the zone and no longer belongs there. What is ours again, or nowhere to be seen, needs not be thought of any more. */
+/**
+ * What is in the zone and no longer belongs there. What is the engine's again, or does not exist any more, is
+ * forgotten.
+ */
 function staleIn({ zones }: ZoneState, bridges: readonly string[], gone: GivenUpBridges): string[] {
   const isIn = (name: string): boolean => zones.get(name) === ZONE || isInFile(name);
   for (const name of gone.names) if (bridges.includes(name) || !isIn(name)) gone.forget(name);
@@ -153,7 +163,7 @@ function removeFiles(): string[] {
   return own.length === 0 ? [] : [`firewalld: the zone ${ZONE} is removed from its configuration`];
 }
 
-/** By what it says of itself. */
+/** By its own description. */
 async function isOwn(programs: HostPrograms, kind: Kind, name: string): Promise<boolean> {
   const text =
     readIfThere(fileOf(kind, name)) ?? (await ask(programs, '--permanent', `--${kind}=${name}`, '--get-description'));
@@ -168,8 +178,9 @@ async function refuseForeign(programs: HostPrograms, kind: Kind, name: string): 
 }
 
 /**
- * What the user changed in a zone that exists stays as it is. Files and not `firewall-cmd`, which takes half a second of processor time for each: containers
- * are cut off till it is done. firewalld reads them when it is reloaded, which has to be in any case: a zone cannot be added to one that runs.
+ * What the user changed in a zone that exists stays as it is. Files and not `firewall-cmd`, which takes half a second
+ * of processor time for each: containers are cut off until it is done. firewalld reads them when it is reloaded, which
+ * has to be in any case: a zone cannot be added to one that runs.
  */
 async function makeZone(
   context: RulesetContext,
@@ -191,7 +202,7 @@ async function makeZone(
     );
 }
 
-/** As its own configuration, or as somebody's package brought it. */
+/** As its own configuration, or as a package brought it. */
 const isThere = (kind: Kind, name: string): boolean =>
   [CONFIGURATION, '/usr/lib/firewalld'].some((directory) => existsSync(fileOf(kind, name, directory)));
 

@@ -1,6 +1,7 @@
 /**
- * Names of bridges that were ours and are no more, until they have left firewalld's permanent configuration: it may not run when they are given up, nor the next
- * daemon be the one that gave them up. A name alone says nothing, so only these are taken out.
+ * Names of bridges that were the engine's and are no more, until they have left firewalld's permanent configuration: it
+ * may not run when they are given up, nor the next daemon be the one that gave them up. A name alone proves nothing, so
+ * only these are taken out.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { errorCode, errorMessage } from '../../../base/errors.ts';

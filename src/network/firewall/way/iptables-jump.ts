@@ -1,17 +1,18 @@
 /**
- * Our jumps in iptables' FORWARD chain. What carries our mark (way-begin) has been judged by our own table and is accepted right before what would drop it (forward-place.ts),
- * but for rules of the user in DOCKER-USER, which that meets before anything decides about it. Two rules and one chain at most, however many networks there are. Pure: what
- * there is, and what iptables-restore is to do about it.
+ * The engine's jumps in iptables' FORWARD chain. What carries the engine's mark (way-begin) has been judged by the
+ * engine's own table and is accepted right before what would drop it (forward-place.ts), except for rules of the user
+ * in DOCKER-USER, which that meets before anything decides about it. Two rules and one chain at most, however many
+ * networks there are. Pure: what there is, and what iptables-restore is to do about it.
  */
 import { forwardTarget, JUMP_CHAIN, MARK, USER_CHAIN, USER_JUMP, type Place } from '../others/forward-place.ts';
 import { targetOf, type IptablesListing } from '../others/iptables-listing.ts';
 
 export interface ForwardState {
   readonly policy: 'accept' | 'drop';
-  /** Where the rules of FORWARD lead, in order; '' where a rule has no target. */
+  /** The targets of the rules of FORWARD, in order; '' where a rule has no target. */
   readonly targets: readonly string[];
   readonly hasUserChain: boolean;
-  /** Where the rules of our chain lead; undefined where there is none. */
+  /** The targets of the rules of the engine's chain; undefined where there is none. */
   readonly own: readonly string[] | undefined;
 }
 
@@ -19,8 +20,8 @@ const TO_OURS = `-m mark --mark ${MARK} -j ${JUMP_CHAIN}`;
 const TO_USER = `-m mark --mark ${MARK} -j ${USER_CHAIN}`;
 
 /**
- * What makes way, as input of `iptables-restore --noflush`; undefined where there is nothing to do. A jump that is there and not needed any more stays, as it is where
- * it stands in nobody's way: firewalls set their policies to ACCEPT while they reload.
+ * What makes way, as input of `iptables-restore --noflush`; undefined where there is nothing to do. A jump that is no
+ * longer needed stays, as it does no harm there: firewalls set their policies to ACCEPT while they reload.
  */
 export function planJump(state: ForwardState, place: Place): string | undefined {
   const jumps = placesOf(state, JUMP_CHAIN);
@@ -28,7 +29,7 @@ export function planJump(state: ForwardState, place: Place): string | undefined 
   const others = (before: number) => state.targets.slice(0, before).filter((target) => !OURS.includes(target)).length;
   const has = place.stops || jumps.length > 0;
   const stays = jumps.length === 1 && others(jumps[0]!) >= place.first && others(jumps[0]!) <= place.last;
-  // Where others lead to the user's rules already, they are not met twice.
+  // Where others jump to the user's rules already, packets do not pass them twice.
   const asks = state.hasUserChain && !place.asksUser;
   const userStays =
     asks &&

@@ -1,4 +1,4 @@
-/** Makes and takes the way through iptables' FORWARD chains, of both of its kinds: the one in nftables' tables and the older one beside them. */
+/** Makes and takes the way through iptables' FORWARD chains, of both kinds: nft-based and legacy. */
 import { monotonicMs } from '../../../base/clock.ts';
 import { systemError, throwCollected } from '../../../base/errors.ts';
 import { LongWork } from '../../../base/long-work.ts';
@@ -116,7 +116,10 @@ async function change(
   return done;
 }
 
-/** Whose rules are there, the program lists: nft does not show all that they ask. Undefined where it says that the table is not its own. */
+/**
+ * The rules are listed by the program that made them: nft does not show all their conditions. Undefined where it
+ * reports that the table is not its own.
+ */
 async function findPlace(
   programs: HostPrograms,
   { policy, targets }: ForwardState,
@@ -134,7 +137,7 @@ async function findPlace(
   return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
 }
 
-/** Read here and not by the program: it is asked at every change that anybody makes to the ruleset. */
+/** Read here and not by the program: it is needed at every change to the ruleset. */
 async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ListedState | undefined> {
   const listed = (await reader.list('list chains')).flatMap(
     (entry) => (entry['chain'] as ListedChain | undefined) ?? [],
@@ -142,7 +145,7 @@ async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<
   const chains = listed.filter((chain) => chain.family === family && chain.table === 'filter');
   const forward = chains.find((chain) => chain.name === 'FORWARD' && chain.hook === 'forward');
   const named = new Set(chains.map((chain) => chain.name));
-  // iptables makes FORWARD when a rule comes into it: a user may have made his chain before.
+  // iptables makes FORWARD when a rule comes into it: a user may have made the user chain before.
   if (
     !forward &&
     !(

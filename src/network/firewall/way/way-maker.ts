@@ -1,6 +1,7 @@
 /**
- * Makes way for containers in other firewalls of this host, each by its own means: our accept ends nothing but our own chain, a drop anywhere is final.
- * Nothing is opened by it that our own table has not let through. Rules of nftables that are none of these programs' are left alone.
+ * Makes way for containers in other firewalls of this host, each by its own means: the engine's accept ends only its
+ * own chain, a drop anywhere is final. Nothing is opened by it that the engine's own table has not let through. Rules
+ * of nftables that belong to none of these programs are left alone.
  */
 import { monotonicMs } from '../../../base/clock.ts';
 import { errorMessage, systemError } from '../../../base/errors.ts';
@@ -16,8 +17,8 @@ import { GivenUpBridges } from './given-up-bridges.ts';
 import { hasLegacyTable, type IptablesFamily } from '../others/iptables-program.ts';
 import { makeIptablesWay, removeIptablesWay, SettledPlaces } from './iptables-way.ts';
 
-const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are thought of before, as nothing is asked when it does
-/** How long anybody waits who has something else to do. What is not made by then goes on by itself. */
+const ANY_BRIDGE = 'br-000000000000'; // of a network that may come: its packets are provided for in advance, as nothing is checked when it does
+/** How long a caller waits that has other work. What is not made by then continues in the background. */
 const PATIENCE_MS = 3_000;
 
 type Firewalls = 'iptables' | 'firewalld';
@@ -25,7 +26,7 @@ type Works = Partial<Record<Firewalls, () => Promise<string[]>>>;
 
 interface WayMakerOptions {
   readonly enabled: boolean;
-  /** Of iptables: nothing of ours stays in rules of another one. */
+  /** Of iptables: the engine leaves nothing in the rules of another version. */
   readonly families: readonly IptablesFamily[];
   readonly log: Log;
   readonly context: () => RulesetContext;
@@ -40,7 +41,7 @@ export class WayMaker {
   readonly enabled: boolean;
   readonly #log: Log;
   readonly #options: WayMakerOptions;
-  readonly #lock = new KeyedLock(); // one firewall that hangs is no reason to wait for another
+  readonly #lock = new KeyedLock(); // a hanging firewall does not delay another
   readonly #troubles = new Map<Firewalls, string>();
   readonly #begunMs = new Map<Firewalls, number>();
   readonly #settled = new SettledPlaces();
@@ -56,10 +57,10 @@ export class WayMaker {
     this.#gone = new GivenUpBridges(options.givenUpFile, options.log);
   }
 
-  /** Called when something could not be done: somebody has to try again. */
+  /** Called when something could not be done: it has to be retried. */
   failed: () => void = () => {};
 
-  /** Whether it is under way, and has not failed before: what is read meanwhile needs no cure. */
+  /** Whether it is in progress, and has not failed before: what is read meanwhile needs no advice. */
   isMaking(firewall: Firewalls): boolean {
     return this.#begunMs.has(firewall) && !this.#troubles.has(firewall);
   }
@@ -97,12 +98,15 @@ export class WayMaker {
       );
   }
 
-  /** A bridge is ours no more. It leaves the firewalls with the next look at them, however long firewalld does not run. */
+  /**
+   * A bridge is not the engine's any more. It leaves the firewalls with the next look at them, however long firewalld
+   * does not run.
+   */
   giveUp(bridge: string): void {
     if (isInFile(bridge)) this.#gone.add(bridge);
   }
 
-  /** Whether there are tables whose changes nobody tells of. */
+  /** Whether there are tables whose changes are not notified. */
   get mustAsk(): boolean {
     return this.enabled && (hasLegacyTable('ip', 'filter') || hasLegacyTable('ip6', 'filter'));
   }
@@ -114,7 +118,7 @@ export class WayMaker {
     });
   }
 
-  /** Waits a few seconds at most for what is under way and then ends it; nothing is begun any more. */
+  /** Waits a few seconds at most for what is in progress and then ends it; nothing new is begun. */
   async close(): Promise<void> {
     const settled = () => Promise.all([...this.#begunMs.keys()].map((name) => this.#lock.run(name, async () => {})));
     await this.patiently(settled());

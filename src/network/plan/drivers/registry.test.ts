@@ -1,4 +1,4 @@
-/** What every driver keeps to, so that those who know only the contract can count on it. */
+/** What every driver keeps to, so that code that knows only the contract can rely on it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../../model/endpoint.ts';

@@ -1,6 +1,6 @@
 /**
- * Host ports of containers: held by real sockets, so that no program can take them and everybody sees them taken. IPv6
- * ones are served as well: what comes to the socket is what the kernel could not lead to the container.
+ * Host ports of containers: held by real sockets, so that no program can take them and every program sees them taken.
+ * IPv6 ones are served as well: what reaches the socket is what the kernel could not forward to the container.
  */
 import { portHolder } from '../../../kernel/port-holder.ts';
 import { closeFd, holdPort } from '../../../kernel/socket.ts';

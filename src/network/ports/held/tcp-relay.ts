@@ -1,6 +1,7 @@
 /**
- * What the kernel cannot lead to a container: connections to [::1], and IPv6 ones to a container without IPv6. Accepted
- * here and passed on, byte for byte; ends are passed on one direction at a time. Costs nothing until somebody calls.
+ * What the kernel cannot forward to a container: connections to [::1], and IPv6 ones to a container without IPv6.
+ * Accepted here and passed on, byte for byte; ends are passed on one direction at a time. Costs nothing until a client
+ * connects.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { closeFd, openTcpListener } from '../../../kernel/socket.ts';
@@ -11,7 +12,7 @@ export interface RelayTarget {
   readonly port: number;
 }
 
-/** At which address of the host somebody calls, and over which interface; '' where only the address is told. */
+/** The host address that a client connects to, and the interface; '' where only the address is known. */
 export interface Arrival {
   readonly address: string;
   readonly link: string;
@@ -22,7 +23,7 @@ export type TargetLookup = (arrival: Arrival) => RelayTarget | undefined;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Takes the port at once (KernelError EADDRINUSE if somebody has it) and serves it from the next turn of the loop on. */
+/** Takes the port at once (KernelError EADDRINUSE if it is taken) and serves it from the next turn of the loop on. */
 export function relayTcp(
   address: string,
   port: number,
@@ -32,7 +33,8 @@ export function relayTcp(
   let server: Server | undefined;
   let closed = false;
   const sockets = new Set<Socket>();
-  // The kernel holds what comes until then: whoever starts a container with a thousand ports does not wait for their servers.
+  // The kernel queues connections until then: starting a container with a thousand ports does not wait for their
+  // servers.
   setImmediate(() => {
     if (closed) return;
     server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) =>
@@ -44,7 +46,8 @@ export function relayTcp(
   });
   let filtered = false;
   return {
-    // What the kernel leads to the container must not be answered here while the firewall table is away: a reset would end it.
+    // What the kernel forwards to the container must not be answered here while the firewall table is away: a reset
+    // would end it.
     setForwarded: (led) => {
       if (closed || led === filtered) return;
       if (led) filtered = keepUnforwardable(fd);

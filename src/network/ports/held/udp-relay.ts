@@ -1,4 +1,4 @@
-/** The same for datagrams: a socket for each client, forgotten when neither side has said anything for a while. */
+/** The same for datagrams: a socket for each client, forgotten when neither side has sent anything for a while. */
 import { createSocket, type Socket } from 'node:dgram';
 import { tryAgainLater } from '../../../base/again.ts';
 import { AddressedSocket, arrivalOf, type AddressedDatagram } from '../../../kernel/addressed-socket.ts';
@@ -13,11 +13,14 @@ const AT_ONCE = 64; // datagrams, before others have their turn
 interface Client {
   readonly socket: Socket;
   readonly timer: NodeJS.Timeout;
-  /** What came before the socket was connected: Node does that a turn of the loop later, and takes nothing until then. */
+  /**
+   * What came before the socket was connected: Node does that one turn of the event loop later, and takes nothing until
+   * then.
+   */
   waiting: Buffer[] | undefined;
 }
 
-/** Takes the port at once (KernelError EADDRINUSE if somebody has it). `address` is an IPv6 one. */
+/** Takes the port at once (KernelError EADDRINUSE if it is taken). `address` is an IPv6 one. */
 export function relayUdp(address: string, port: number, target: TargetLookup): { close(): void } {
   const fd = openUdpSocket({ address, port });
   const clients = new Map<string, Client>();
@@ -32,7 +35,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     client.socket.close();
   };
   const pass = (front: AddressedSocket, { payload, from, at }: AddressedDatagram) => {
-    // One that asks at several of our addresses is answered from each.
+    // A client that sends to several addresses of the host is answered from each.
     const key = `${from.toString('hex')} ${at.toString('hex')}`;
     const known = clients.get(key);
     if (known) {
@@ -52,7 +55,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
       client.timer.refresh();
       if (!closed) front.answer({ from, at }, answer);
     });
-    // Node tells this of a failure too, and then nobody else.
+    // Node reports a failure here too, and then nowhere else.
     socket.connect(goal.port, goal.address, (error?: unknown) => {
       if (error) return drop(key);
       for (const early of client.waiting ?? []) socket.send(early);
@@ -60,7 +63,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     });
     socket.unref();
   };
-  // Whoever starts a container with a thousand ports does not wait for all of them to be watched.
+  // Starting a container with a thousand ports does not wait for all of them to be watched.
   const serve = (): void => {
     if (closed) return;
     const front = new AddressedSocket(fd);
@@ -76,7 +79,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
     try {
       serve();
     } catch {
-      tryAgainLater(serve, () => {}); // no memory, say: the kernel holds what comes until then
+      tryAgainLater(serve, () => {}); // e.g. no memory: the kernel holds what comes until then
     }
   });
   return {
@@ -89,7 +92,7 @@ export function relayUdp(address: string, port: number, target: TargetLookup): {
   };
 }
 
-/** An error that is read here was an answer's that could not be delivered: nobody's concern. */
+/** An error that is read here was about an answer that could not be delivered: ignored. */
 function receive(front: AddressedSocket): AddressedDatagram | undefined {
   try {
     return front.receive();

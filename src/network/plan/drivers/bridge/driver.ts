@@ -54,7 +54,8 @@ export const bridgeDriver: NetworkDriver = {
         link,
         mac,
         mtu: options.mtu || facts.defaultMtu,
-        // Only where neighbours are kept apart must bridged packets pass the IP hooks; the host's own setting stays as it is.
+        // Only where neighbours are isolated must bridged packets pass the IP hooks; the host's own setting stays as it
+        // is.
         filterBridged: !options.icc,
       },
       // Without it the kernel refuses to send a packet from 127.0.0.1 over the bridge before its source is changed.
@@ -106,13 +107,13 @@ export const bridgeDriver: NetworkDriver = {
   detach: ({ endpoint }) => [{ kind: 'delete-link', netns: HOST, link: endpoint.hostIfname }],
 };
 
-/** Not where nobody would use it. */
+/** Not where it would be unused. */
 function gatewayNeeded(spec: NetworkSpec, version: 4 | 6): boolean {
   const { mode4, mode6, inhibitIpv4 } = parseBridgeOptions(spec);
   return (version === 4 ? mode4 : mode6) !== 'isolated' && !(version === 4 && spec.internal && inhibitIpv4);
 }
 
-/** A bridge of somebody else's stays as it is but for what containers cannot do without. */
+/** A foreign bridge stays unchanged except for what containers cannot do without. */
 function adoption(network: NetworkRecord): StepOf<'adopt-bridge'> {
   return {
     kind: 'adopt-bridge',
@@ -126,7 +127,8 @@ function adoption(network: NetworkRecord): StepOf<'adopt-bridge'> {
 function gatewayOf(network: NetworkRecord, version: 4 | 6): string {
   if (!(version === 4 ? network.enableIpv4 : network.enableIpv6)) return '';
   const pool = network.pools.find((candidate) => parseSubnet(candidate.subnet)?.version === version);
-  // The host's own address on the bridge and the way out are one, but where an auxiliary address of this name says otherwise.
+  // The host's own address on the bridge and the way out are one, unless an auxiliary address of this name overrides
+  // it.
   return pool?.auxAddresses[`DefaultGatewayIPv${version}`] ?? pool?.gateway ?? '';
 }
 

@@ -17,7 +17,7 @@ type BridgeFacts = Pick<HostFacts, 'linkKind' | 'engineOfBridge'>;
 export function checkBridgeSpec(spec: NetworkSpec, facts: BridgeFacts): void {
   checkOptions(spec);
   const { mode4, mode6, mtu } = parseBridgeOptions(spec);
-  // The kernel only says that an address is invalid.
+  // The kernel only reports that an address is invalid.
   if (spec.enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6)
     throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
   if ((mode4 === 'isolated' || mode6 === 'isolated') && !spec.internal) {

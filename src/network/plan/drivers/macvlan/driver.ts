@@ -42,7 +42,7 @@ function parentDriver(kind: ParentKind): NetworkDriver {
 
     check: (spec, facts, others) => checkParentSpec(kind, spec, facts, others),
 
-    // A network without a parent has one of its own, a bridge that leads nowhere.
+    // A network without a parent has one of its own, an unconnected bridge.
     hostLink: (spec, networkId) => (parentOf(spec) === '' ? `dm-${networkId.slice(0, 12)}` : ''),
     endpointHostLink: () => '',
 

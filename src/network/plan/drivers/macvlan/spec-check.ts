@@ -22,7 +22,7 @@ export const modeOf = (kind: ParentKind, network: Options): string =>
 export const flagOf = (kind: ParentKind, network: Options): string =>
   network.options[`${kind.name}_flag`] || (kind.flags[0] ?? '');
 
-/** Without a parent it leads nowhere, whatever else was said: Docker's rule. */
+/** Without a parent it has no external connectivity, whatever else is set: Docker's rule. */
 export const leadsOut = (network: Pick<NetworkSpec, 'options' | 'internal'>): boolean =>
   !network.internal && parentOf(network) !== '';
 
