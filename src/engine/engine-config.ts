@@ -1,4 +1,4 @@
-/** What the daemon's configuration says to the engine. */
+/** The part of the daemon's configuration that the engine uses. */
 import type { Patience } from '../oci/patience.ts';
 
 export interface EngineConfig {

@@ -1,7 +1,7 @@
 /**
- * When the daemon starts: what the store says and what lives are made one. Containers that run are adopted, those
- * that ended meanwhile get their exit dealt with, half-done removals are finished, what belongs to nobody is removed, and restart
- * policies get their say.
+ * When the daemon starts: the store and what runs are reconciled. Containers that run are adopted, those that ended
+ * meanwhile get their exit handled, half-done removals are finished, what has no owner is removed, and restart policies
+ * are applied.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -103,7 +103,7 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
   await removeOrphans(needs);
 }
 
-/** What fails for a moment (no descriptor, say) is asked again: a container that runs must not count as one that has ended. */
+/** A temporary failure (e.g. no descriptor) is retried: a container that runs must not count as one that has ended. */
 async function recovered(needs: RestoreNeeds, record: ContainerRecord): ReturnType<RuntimeRecovery['recover']> {
   const { runtime, log, clock } = needs;
   const { id } = record;
@@ -162,9 +162,9 @@ async function dropHalfStarted(needs: RestoreNeeds, id: string): Promise<void> {
 }
 
 /**
- * A change of a running container is told to the network and saved in the record, one after the other, and a daemon may
- * die between the two. What it is connected to and publishes is what the network says, as its processes live with it; what it is called
- * and what it links to is what the record says, which is saved first.
+ * A change of a running container is passed to the network and saved in the record, one after the other, and a daemon
+ * may die between the two. What it is connected to and publishes is what the network says, as its processes live with
+ * it; what it is called and what it links to is what the record says, which is saved first.
  */
 async function reconcile(needs: RestoreNeeds, held: Held): Promise<void> {
   const { id, record } = held;

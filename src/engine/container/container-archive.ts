@@ -48,7 +48,10 @@ function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string): Archi
   return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: record.name };
 }
 
-/** What the engine itself mounts, from the first start on; where the user has mounted something, his is seen. */
+/**
+ * What the engine itself mounts, from the first start on; where the user has mounted something, the user's mount is
+ * seen.
+ */
 function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
   const { hosts, hostname, resolvConf } = containerPaths(
     needs.config.dataRoot,

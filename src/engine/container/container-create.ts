@@ -177,7 +177,7 @@ function completeSpec(
   let mode = networkMode === '' ? 'default' : networkMode;
   let hostname = spec.process.hostname;
   if (kind === 'container') {
-    // One that is not there is refused at start, as Docker does it.
+    // A missing one is refused at start, as Docker does it.
     const joined = needs.containers.tryFind(joinedContainerRef(networkMode));
     if (joined) mode = `container:${joined.id}`;
     hostname = joined?.spec.process.hostname ?? shortId(id);
@@ -215,7 +215,7 @@ function findOther(needs: Pick<CreateNeeds, 'containers'>, ref: string, what = '
   return found;
 }
 
-/** Links of a container on the default bridge; elsewhere HostConfig.Links says nothing. */
+/** Links of a container on the default bridge; elsewhere HostConfig.Links has no effect. */
 function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpec): Link[] {
   const kind = networkModeKind(spec.connection.networkMode);
   if (kind === 'user' || spec.connection.links.length === 0) return [];
@@ -233,7 +233,7 @@ function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpe
     }
     return { sourceId: source.id, sourceName: source.name, alias };
   });
-  // Said twice is said once; one alias for two sources is two links.
+  // Duplicates count once; one alias for two sources is two links.
   return links.filter(
     (link, index) => links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index,
   );

@@ -50,7 +50,7 @@ export interface RuntimeExit {
   readonly at: string;
 }
 
-/** How an exit is settled by who has heard of it. */
+/** How an exit is settled once it is noticed. */
 export type HandleExit = (id: string, exit: RuntimeExit) => Promise<void>;
 
 /** Called by the runtime for every exit, and at restore for those that were missed. */
@@ -66,7 +66,7 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
   needs.health.forget(id);
   needs.execs.containerEnded(id);
   if (exit.oomKilled) publishContainerEvent(needs.events, record, 'oom');
-  // A container that ran long enough has proved itself: its count begins anew.
+  // A container that ran long enough has proved itself: its count is reset.
   const restart =
     !needs.restarts.ended &&
     shouldRestart(record.spec.host.restartPolicy, {
@@ -82,7 +82,7 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
     exitCode: String(exit.code),
     execDuration: String(Math.floor(ranMs / 1000)),
   });
-  // From here on it has ended for everybody, whether or not that can be stored just now.
+  // From here on it has ended for every client, whether or not that can be stored just now.
   const ended = held.update((now) => endedRecord(now, exit, restart));
   if (!restart && record.spec.host.autoRemove) return settleRemoval(needs, held);
   await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
@@ -108,7 +108,7 @@ function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolea
   };
 }
 
-/** Nobody will read the ended state from the store: the removal is the next commit. */
+/** The ended state is never read from the store: the removal is the next commit. */
 async function settleRemoval(needs: ExitNeeds, held: Held): Promise<void> {
   const { id, record: ended } = held;
   await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
@@ -131,8 +131,8 @@ async function storeEnd(
 }
 
 /**
- * Network, runtime and rootfs of a run; goes on past failures, says what they were and tries again what failed. `keepNetwork`: it is
- * started again, and others share its network.
+ * Network, runtime and rootfs of a run; continues past failures, reports them and retries what failed. `keepNetwork`:
+ * it is started again, and others share its network.
  */
 async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): Promise<void> {
   const { id, record } = held;

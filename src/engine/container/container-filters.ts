@@ -29,7 +29,7 @@ export interface FilterContext {
   find(ref: string): ContainerRecord;
   namesOf(record: ContainerRecord): readonly string[];
   publishedOf(record: ContainerRecord): readonly PublishedPort[];
-  /** The image ids that an `ancestor` reference stands for. */
+  /** The image ids that an `ancestor` reference denotes. */
   imageIds(ref: string): readonly string[];
 }
 

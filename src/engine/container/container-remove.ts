@@ -89,8 +89,8 @@ async function removeStopped(remove: RemoveHeld, held: Held | undefined, options
 }
 
 /**
- * Removes a container that does not run. The record goes first, and with the same commit its volumes are given
- * up: what is left of one that is gone belongs to nobody, and a daemon that starts clears it away; one that is listed is always whole.
+ * Removes a container that does not run. The record goes first, and with the same commit its volumes are given up: what
+ * is left of one that is gone has no owner, and the next daemon start removes it; one that is listed is always whole.
  */
 export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { volumes: boolean }): Promise<void> {
   const { id, record } = held;
@@ -121,7 +121,7 @@ export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { 
   needs.waits.removed(id, { exitCode: record.state.exitCode, error: '' });
 }
 
-/** Nobody can be told any more that it failed: it is tried again in the background. */
+/** The failure cannot be reported any more: it is retried in the background. */
 async function removeLeftover(needs: RemoveHeldNeeds, id: string, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
@@ -146,12 +146,12 @@ function volumesThatGo(needs: RemoveHeldNeeds, removing: ContainerRecord): strin
     .map(({ name }) => name);
 }
 
-/** Unless somebody has come to use it meanwhile, which also stores that it stays. */
+/** Unless it has come into use meanwhile, which also stores that it stays. */
 async function removeGivenUp(needs: RemoveHeldNeeds, name: string): Promise<void> {
   if (!needs.volumes.isUsed(name)) await needs.volumes.remove(name, true);
 }
 
-/** `rm --link web/db`: the recipient forgets the link, also one that leads nowhere any more; its source is not touched. */
+/** `rm --link web/db`: the recipient forgets the link, also one whose source is gone; its source is not touched. */
 async function removeLink(needs: RemoveNeeds, ref: string): Promise<void> {
   const name = ref.replace(/^\//, '');
   const slash = name.indexOf('/');
@@ -163,7 +163,7 @@ async function removeLink(needs: RemoveNeeds, ref: string): Promise<void> {
   }
   await needs.containers.locked(recipient.id, async (held) => {
     const { record } = held;
-    // Of several that share the alias, the one that the name leads to.
+    // Of several that share the alias, the one that the name resolves to.
     const gone =
       record.links.find((link) => link.alias === alias && needs.containers.get(link.sourceId)) ??
       record.links.find((link) => link.alias === alias);

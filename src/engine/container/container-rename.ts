@@ -28,7 +28,7 @@ export async function renameContainer(needs: RenameNeeds, ref: string, wanted: s
       .map((recipient) => recipient.id)
       .filter((one) => one !== id);
   let renamed: ContainerRecord | undefined;
-  // Again where a link has come to lead here before it was our turn: that container is changed too.
+  // Again where a link to this container was added before the lock was acquired: that container is changed too.
   while (!renamed) {
     renamed = await containers.lockedAll([id, ...recipientIds()], async (held) => {
       const subject = held.get(id);
@@ -71,7 +71,7 @@ async function renameHeld(
   }
 }
 
-/** The links that lead here show the name; one commit, so that no crash leaves them apart. */
+/** The names of links to this container show its name; one commit, so that a crash cannot separate them. */
 async function saveName(needs: RenameNeeds, subject: Held, recipients: readonly Held[], name: string): Promise<void> {
   await needs.containers.saveTogether([
     { held: subject, change: (record) => ({ ...record, name }) },

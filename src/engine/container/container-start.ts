@@ -135,7 +135,7 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   let sandbox: Sandbox | undefined;
   let joinedAnew: Sandbox['endpoints'] = [];
   if (!joined) {
-    await network.setHealth(record.id, true); // what an earlier run was found to be says nothing about this one
+    await network.setHealth(record.id, true); // the health of an earlier run does not apply to this one
     // A restart with others in its network left it as it was.
     const stayed = network.sandbox(record.id) !== undefined;
     const request = joinRequest(config, record, linked);
@@ -202,7 +202,7 @@ interface RunPlace {
   readonly prepared: PreparedMounts;
 }
 
-/** What the runtime is told. */
+/** What is passed to the runtime. */
 async function createRequest(
   needs: StartNeeds,
   record: ContainerRecord,
@@ -243,7 +243,7 @@ async function createRequest(
   };
 }
 
-/** As Docker begins what it says of a start whose network is at fault. */
+/** Docker's prefix for a start that failed because of its network. */
 async function settingUpNetworking<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -34,7 +34,7 @@ export interface PauseNeeds {
 
 const DEFAULT_STOP_TIMEOUT_S = 10;
 
-// For the process to die, for conmon to say so or be ended itself, and for what it used to be taken down.
+// For the process to die, for conmon to report it or be ended itself, and for what it used to be taken down.
 const killPatienceMs = ({ config }: StopNeeds): number => config.patience.killMs + 2 * config.patience.conmonMs;
 
 export interface StopOptions {

@@ -6,7 +6,7 @@ import type { Change, Store } from '../../store/store.ts';
 import { ContainerTable } from './container-table.ts';
 import type { Held } from './held.ts';
 
-/** A store whose commits end when they are told to. */
+/** A store whose commits end on request. */
 class SlowStore {
   readonly written: Change[] = [];
   slow = false;

@@ -59,13 +59,13 @@ export class ContainerTable {
     return id === undefined ? undefined : this.#records.get(id);
   }
 
-  /** 'web/db' -> the recipient `web` and the container that its link `db` leads to. */
+  /** 'web/db' -> the recipient `web` and the container that its link `db` points to. */
   byLinkName(name: string): { recipient: ContainerRecord; alias: string; source: ContainerRecord } | undefined {
     const slash = name.indexOf('/');
     if (slash < 0) return undefined;
     const recipient = this.byName(name.slice(0, slash));
     const alias = name.slice(slash + 1);
-    // Several links may share an alias; the name is the first one's that leads somewhere.
+    // Several links may share an alias; the name belongs to the first one whose source exists.
     const link = recipient?.links.find(
       (candidate) => candidate.alias === alias && this.#records.has(candidate.sourceId),
     );
@@ -73,7 +73,7 @@ export class ContainerTable {
     return recipient && source ? { recipient, alias, source } : undefined;
   }
 
-  /** Its own name, then one 'recipient/alias' per link that leads to it. */
+  /** Its own name, then one 'recipient/alias' per link that points to it. */
   namesOf(record: ContainerRecord): string[] {
     const links = this.all().flatMap((recipient) =>
       recipient.links.filter((link) => link.sourceId === record.id).map((link) => `${recipient.name}/${link.alias}`),
@@ -92,7 +92,7 @@ export class ContainerTable {
     this.#set(record);
   }
 
-  /** Works on one container while nobody else does. @throws notFound, also when it has gone by the time it is our turn */
+  /** Works on one container exclusively. @throws notFound, also when it is gone by the time the lock is acquired */
   async locked<T>(ref: string, work: (held: Held) => Promise<T>): Promise<T> {
     const { id } = this.find(ref);
     return this.lockedEvenIfGone(id, (held) => {
@@ -114,7 +114,7 @@ export class ContainerTable {
     });
   }
 
-  /** Several containers, locked in an order in which nobody waits for each other; those that have gone are left out. */
+  /** Several containers, locked in an order that cannot deadlock; those that are gone are left out. */
   async lockedAll<T>(ids: readonly string[], work: (held: ReadonlyMap<string, Held>) => Promise<T>): Promise<T> {
     return this.#lock.runAll(ids, async () => {
       const held = new Map(

@@ -165,7 +165,7 @@ export async function listContainers(
   return Promise.all(
     limited.map((record) =>
       viewOf(needs, record, options.size).catch((error: unknown): ContainerView => {
-        // It is listed with what is known: one container must not take the list from everybody.
+        // It is listed with what is known: one container must not make the whole list fail.
         needs.log.error({ container: record.id, error: errorMessage(error) }, 'a container cannot be shown whole');
         return bareView(needs, record);
       }),
@@ -214,7 +214,7 @@ export async function topContainer(
     throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   const words = (psArgs || '-ef').trim().split(/\s+/);
   const pids = new Set(needs.runtime.processes(record.id));
-  // It reads what each process of the host says of itself; one that is stuck in the kernel holds that up.
+  // It reads the /proc entry of each process of the host; one that is stuck in the kernel holds that up.
   const result = await runProgram('ps', words, { timeoutMs: needs.config.patience.conmonMs });
   if (result.code !== 0) throw systemError(`ps: ${result.stderr.trim() || `exit status ${result.code}`}`);
   const [header = '', ...lines] = result.stdout.trimEnd().split('\n');
@@ -257,7 +257,7 @@ export async function pruneContainers(
     try {
       await removeContainer(needs, record.id, { force: false, volumes: false, link: false });
     } catch (error) {
-      // Started again or removed by somebody else since we looked.
+      // Started again or removed by another request in the meantime.
       if (errorKind(error) === 'conflict' || errorKind(error) === 'notFound') continue;
       throw error;
     }

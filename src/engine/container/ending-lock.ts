@@ -1,6 +1,7 @@
 /**
- * The container's lock for what ends it: stop, kill, rm -f. An operation that holds the lock because a program under us hangs, or because a client
- * neither reads nor leaves, gets a moment; then it is ended with an error, and so is each that follows before our turn comes.
+ * The container's lock for what ends it: stop, kill, rm -f. An operation that holds the lock because a child program
+ * hangs, or because a client neither reads nor leaves, gets a moment; then it is ended with an error, and so is each
+ * that follows before the lock is acquired.
  */
 import type { EngineConfig } from '../engine-config.ts';
 import type { RunRuntime } from '../ports.ts';

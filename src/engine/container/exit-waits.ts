@@ -1,4 +1,4 @@
-/** Who waits for a container to end or to be gone. */
+/** The requests that wait for a container to end or to be gone. */
 import { systemError } from '../../base/errors.ts';
 
 export interface Exit {
@@ -35,7 +35,7 @@ export class ExitWaits {
     this.#notify('exit', id, exit);
   }
 
-  /** The container is gone: nobody may wait for anything of it any more. */
+  /** The container is gone: no request may wait for it any more. */
   removed(id: string, exit: Exit): void {
     this.#notify('removal', id, exit);
     this.#notify('exit', id, exit);

@@ -1,7 +1,7 @@
 /**
- * Links that follow a name. A link leads to one container; when that is removed the link leads nowhere, also when another
- * container gets its name. Where the user wants it (a label of the linking container, or an option of the daemon), such a
- * link leads to whoever has the name next.
+ * Links that follow a name. A link points to one container; when that is removed the link is lost, also when another
+ * container gets its name. Where the user wants it (a label of the linking container, or an option of the daemon), such
+ * a link is redirected to the next container with that name.
  */
 import type { Log } from '../../base/log.ts';
 import { readGoBoolean } from '../../base/go-boolean.ts';
@@ -30,7 +30,9 @@ function followsNames(needs: Pick<FollowNeeds, 'config'>, recipient: ContainerRe
   return label === undefined || label === '' ? needs.config.linksFollowNames : readGoBoolean(label) === true;
 }
 
-/** To be called when a container has got a name, and its lock is free: lost links of that name lead to it from now on. */
+/**
+ * To be called when a container has got a name, and its lock is free: lost links of that name point to it from now on.
+ */
 export async function followName(needs: FollowNeeds, source: ContainerRecord): Promise<void> {
   const lost = (link: Link) => link.sourceName === source.name && !needs.containers.get(link.sourceId);
   for (const { id } of needs.containers
@@ -48,7 +50,7 @@ export async function followName(needs: FollowNeeds, source: ContainerRecord): P
   }
 }
 
-/** When the daemon starts: links that a daemon before it had no time to lead on. */
+/** When the daemon starts: links that an earlier daemon had no time to redirect. */
 export async function followLostLinks(needs: FollowNeeds): Promise<void> {
   for (const { links } of needs.containers.all()) {
     for (const { sourceId, sourceName } of links) {
@@ -58,7 +60,7 @@ export async function followLostLinks(needs: FollowNeeds): Promise<void> {
   }
 }
 
-/** Tells the network of a running container's links; those that lead nowhere have nothing there. */
+/** Tells the network of a running container's links; lost ones have nothing there. */
 export async function setLiveLinks(needs: LiveLinkNeeds, id: string, links: readonly Link[]): Promise<void> {
   const live = links.flatMap((link) => {
     const source = needs.containers.get(link.sourceId);

@@ -1,4 +1,4 @@
-/** Healthchecks: probes on Docker's schedule, the state they lead to, and the events of its changes. */
+/** Healthchecks: probes on Docker's schedule, the resulting state, and the events of its changes. */
 import { noteActivity } from '../../base/activity.ts';
 import { formatTimeNs, monotonicMs } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
@@ -24,8 +24,8 @@ export interface ProbeRunner {
   ): Promise<{ exitCode: number; output: string }>;
   record(id: string): ContainerRecord | undefined;
   /**
-   * Keeps what `next` makes of the record as it is when nobody else works on the container, and tells the world when `status` changed.
-   * Nothing where it is gone by then, or `next` has nothing to say.
+   * Stores what `next` makes of the record while no other operation works on the container, and publishes an event when
+   * `status` changed. Nothing where it is gone by then, or `next` returns nothing.
    */
   change(id: string, next: (now: ContainerRecord) => HealthState | undefined): Promise<void>;
   nowNs(): bigint;
@@ -34,7 +34,7 @@ export interface ProbeRunner {
 export class HealthMonitor {
   readonly #runner: ProbeRunner;
   readonly #timers = new Map<string, LongTimer>();
-  /** Until when failures do not count, on the clock that nobody sets. */
+  /** Until when failures do not count, on the monotonic clock. */
   readonly #startPeriods = new Map<string, number>();
 
   constructor(runner: ProbeRunner) {
@@ -99,7 +99,7 @@ export class HealthMonitor {
       output: result.output,
     };
     await runner.change(id, (now) => {
-      // Stopped, paused or restarted meanwhile: this probe says nothing about the present run.
+      // Stopped, paused or restarted meanwhile: this probe does not apply to the present run.
       if (this.#timers.get(id) !== timer || !now.state.health || now.state.pid === 0) return undefined;
       const health = nextHealth(now.state.health, probe, check, this.#inStartPeriod(id));
       this.#schedule({ ...now, state: { ...now.state, health } }, check);

@@ -1,4 +1,4 @@
-/** Runs health probes as execs and keeps the beginning of what they say. */
+/** Runs health probes as execs and keeps the beginning of their output. */
 import { CappedText } from '../../base/capped-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';

@@ -32,7 +32,10 @@ export function mergeImage(spec: ContainerSpec, image: ImageConfig): ContainerSp
   };
 }
 
-/** In the form that all compare: '80' is '80/tcp'. What is no port is left out: nobody could connect to it, and it must not keep a container from starting. */
+/**
+ * Normalized for comparison: '80' is '80/tcp'. What is no port is left out: no client could connect to it, and it must
+ * not keep a container from starting.
+ */
 function exposedPorts(image: ImageConfig): string[] {
   return image.exposedPorts
     .map(tryParsePort)
@@ -40,7 +43,7 @@ function exposedPorts(image: ImageConfig): string[] {
     .map(formatPort);
 }
 
-/** Said when a container is made of it. */
+/** Reported when a container is made of it. */
 export function oddPortWarnings(image: ImageConfig): string[] {
   const odd = image.exposedPorts.filter((text) => tryParsePort(text) === undefined);
   return odd.length === 0
@@ -57,7 +60,7 @@ function mergeProcess(process: ProcessSpec, image: ImageConfig): ProcessSpec {
   // An entrypoint of the user's own drops the image's command with its entrypoint.
   const ownEntrypoint = process.entrypoint !== null && process.entrypoint.length > 0;
   const cmd = process.cmd !== null && process.cmd.length > 0 ? process.cmd : ownEntrypoint ? null : image.cmd;
-  // [''] is how clients say "no entrypoint": `--entrypoint ''`.
+  // [''] is how clients express "no entrypoint": `--entrypoint ''`.
   const cleared = ownEntrypoint && process.entrypoint!.length === 1 && process.entrypoint![0] === '';
   const entrypoint = cleared ? null : ownEntrypoint ? process.entrypoint : image.entrypoint;
   return {

@@ -1,4 +1,4 @@
-/** What a container's NetworkMode says, and the connections that follow from it. */
+/** The meaning of a container's NetworkMode, and the connections that follow from it. */
 import { invalid } from '../../base/errors.ts';
 import type { Connection, ConnectionSpec } from '../../model/container.ts';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint, type EndpointSpec } from '../../model/endpoint.ts';

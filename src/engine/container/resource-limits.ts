@@ -1,7 +1,7 @@
 import { invalid } from '../../base/errors.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 
-/** What a change may not ask for beside what is there already. @throws invalid, in Docker's words */
+/** What a change may not ask for given the existing limits. @throws invalid, in Docker's words */
 export function checkTogether(before: ResourceSpec, changes: Partial<ResourceSpec>): void {
   const { nanoCpus = 0, cpuPeriodUs = 0, cpuQuotaUs = 0, memoryBytes = 0, memorySwapBytes = 0 } = changes;
   if (before.nanoCpus > 0 && cpuPeriodUs > 0)

@@ -52,7 +52,7 @@ export class RestartTimers {
     return this.#byUser.has(id);
   }
 
-  /** The daemon goes: whoever ends now is started by the next one. */
+  /** The daemon is shutting down: containers that end now are started by the next one. */
   get ended(): boolean {
     return this.#ended;
   }

@@ -1,4 +1,6 @@
-/** What a run needs of file systems beside its root: sources of mounts that answer, paths inside of volumes, shared memory. */
+/**
+ * What a run needs of file systems besides its root: mount sources that respond, paths inside volumes, shared memory.
+ */
 import { isAbsolute } from 'node:path';
 import { notImplemented } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
@@ -33,13 +35,19 @@ export class RunFiles {
     this.#needs = needs;
   }
 
-  /** What the runtime is to mount. All that is to be looked at of the host is there, or absent, before anything begins: where it does not answer, nobody waits for the runtime. */
+  /**
+   * What the runtime is to mount. Everything on the host is looked up, present or absent, before anything begins, so
+   * that no start waits for a runtime that is stuck on a file system that does not respond.
+   */
   async prepare(record: ContainerRecord): Promise<PreparedMounts> {
     const mounts = this.#runtimeMounts(record);
     return { mounts, fileSources: await this.#answeringSources(record, mounts) };
   }
 
-  /** Of a volume of which only a path is wanted, that path as it is now, at a place of ours until the container has it. */
+  /**
+   * For a volume of which only a path is wanted, that path as it is now, at a place of the engine's until the container
+   * has it.
+   */
   mountSubpaths(record: ContainerRecord, prepared: PreparedMounts, undo: UndoStack): PreparedMounts {
     const directory = subpathsOf(this.#needs.config, record.id);
     const fileSources = new Set(prepared.fileSources);

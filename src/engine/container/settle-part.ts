@@ -1,4 +1,7 @@
-/** What goes on after the last moment at which somebody could have been told that it failed: an exit, what a copy leaves mounted. */
+/**
+ * What continues after the last moment at which a failure could have been reported: an exit, what a copy leaves
+ * mounted.
+ */
 import { tryAgainLater } from '../../base/again.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';

@@ -20,7 +20,7 @@ export interface ReleaseNeeds {
 
 const MAX_STEPS = 32; // of containers that share from containers that share; more is a ring
 
-/** The container whose network it is in the end, which may be gone. Undefined for one that shares nobody's. */
+/** The container that finally owns the network, which may be gone. Undefined for one that shares no other's. */
 export function networkOwnerId(
   containers: Pick<ContainerTable, 'tryFind'>,
   record: ContainerRecord,
@@ -55,7 +55,7 @@ export async function releaseNetwork(needs: ReleaseNeeds, record: ContainerRecor
   if (sharers.length === 0) return network.leave(id);
   const lost = (network.sandbox(id)?.endpoints.length ?? 0) > 0;
   await network.park(id);
-  // Somebody may have ended meanwhile who would have released it.
+  // A container that would have released it may have ended meanwhile.
   if (sharersOf(containers, id).length === 0) await network.releaseParked(id);
   if (lost)
     for (const sharer of sharers)

@@ -30,7 +30,7 @@ export interface LinkedSource {
   readonly source: ContainerRecord;
 }
 
-/** Every source must run. One that is gone altogether is left out, as Docker does: its link leads nowhere. */
+/** Every source must run. One that no longer exists is left out, as Docker does: its link is lost. */
 export function checkLinks(containers: Containers, record: ContainerRecord): LinkedSource[] {
   if (networkModeKind(record.spec.connection.networkMode) !== 'bridge') return [];
   const linked: LinkedSource[] = [];
@@ -58,7 +58,7 @@ export function joinRequest(
     containerName: record.name,
     hostname: process.hostname,
     domainname: process.domainname,
-    // Disconnected from the network that is none, it can be connected to others.
+    // Disconnected from the network `none`, it can be connected to others.
     mode:
       kind === 'host'
         ? 'host'
@@ -84,7 +84,9 @@ export function joinRequest(
   };
 }
 
-/** Whose network it shares: the one that NetworkMode names, or whoever that one shares it from. Docker's refusals. */
+/**
+ * Whose network it shares: the one that NetworkMode names, or the one which that one shares it from. Docker's refusals.
+ */
 export function joinedContainer(containers: Containers, record: ContainerRecord): ContainerRecord {
   const named = runningJoined(containers, record, joinedContainerRef(record.spec.connection.networkMode));
   const owner = networkOwnerId(containers, named);

@@ -1,4 +1,4 @@
-/** Images as users work with them: the store is the image room's, who uses them is the containers'. */
+/** Images as users work with them: the store is the image room's, their use is known by the containers. */
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
@@ -94,7 +94,7 @@ export async function importImage(
   return id;
 }
 
-/** Who was made from an image. */
+/** The containers made from an image. */
 function imageUsers(needs: ImageNeeds) {
   return (imageId: string) =>
     needs.containers

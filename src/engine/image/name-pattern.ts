@@ -1,6 +1,6 @@
 /**
- * Patterns for image names, as Go's path.Match has them: '*' and '?' stay within a part of the path, '[a-z]' and '[^a-z]' are one character, '\\' takes
- * the next one as it is. What is wrong in a pattern is said, not guessed.
+ * Patterns for image names, as Go's path.Match has them: '*' and '?' stay within a part of the path, '[a-z]' and
+ * '[^a-z]' are one character, '\\' takes the next one as it is. An error in a pattern is reported, not guessed around.
  */
 import { invalid } from '../../base/errors.ts';
 import { compileAll, type TextMatcher } from '../../base/linear-match.ts';
@@ -25,7 +25,7 @@ function expressionOf(pattern: string): string {
     const char = pattern[at]!;
     if (char === '*' || char === '?') {
       at++;
-      // A row of stars says no more than one, and would cost the matcher dear.
+      // A row of stars means no more than one, and would be expensive to match.
       if (char === '?' || !source.endsWith('[^/]*')) source += char === '*' ? '[^/]*' : '[^/]';
     } else if (char === '[') {
       at++;

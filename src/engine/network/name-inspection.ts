@@ -1,4 +1,6 @@
-/** What the embedded DNS says, asked of the resolver itself: not what it should say by our own tables. */
+/**
+ * What the embedded DNS answers, asked of the resolver itself: not what it should answer by the daemon's own tables.
+ */
 import { conflict, invalid } from '../../base/errors.ts';
 import type { NameQuery } from '../../model/name-query.ts';
 import { isUp } from '../container/container-stop.ts';

@@ -31,7 +31,7 @@ export async function networkPredicate(filters: Filters, isUsed: NetworkPredicat
     (dangling === undefined || dangling === (!network.predefined && !isUsed(network)));
 }
 
-/** What prune may take of what nobody uses. Throws `invalid` in Docker's words. */
+/** Which unused networks prune may remove. Throws `invalid` in Docker's words. */
 export function prunePredicate(filters: Filters, nowMs: number): NetworkPredicate {
   refuseUnknown(filters, ['until', 'label', 'label!']);
   const [until, ...more] = filters['until'] ?? [];

@@ -21,7 +21,7 @@ export function tryFindNetwork(source: NetworkSource, ref: string): NetworkRecor
   );
 }
 
-/** The same for who inspects or removes one: Docker has other words for what is ambiguous then, and knows no `default`. */
+/** The same for inspect and remove: Docker has another text for ambiguous names there, and no `default`. */
 export function findOneNetwork(source: NetworkSource, ref: string): NetworkRecord {
   const found = findByName(
     source,

@@ -1,4 +1,6 @@
-/** Networks as users work with them: the records are the network room's, who is connected is the containers'. */
+/**
+ * Networks as users work with them: the records are the network room's, the connected containers are the containers'.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { conflict, errorKind, errorMessage, forbidden, invalid } from '../../base/errors.ts';
 import { filterFairly } from '../../base/fair-filter.ts';

@@ -1,6 +1,6 @@
 /**
- * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime performs
- * for each container (see mountOf), so nothing is mounted while nobody uses it.
+ * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime
+ * performs for each container (see mountOf), so nothing is mounted while it is unused.
  */
 import { readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -112,7 +112,7 @@ export class VolumeService {
         await syncDirectories(join(this.#root, name), this.#root, dirname(this.#root));
         await this.#store.put('volumes', name, record);
       } catch (error) {
-        // Empty, or from before: a directory with something in it is not ours to delete.
+        // Empty, or from before: a directory with something in it is not the engine's to delete.
         for (const directory of [mountpoint, dirname(mountpoint)]) await rmdir(directory).catch(() => {});
         throw error;
       }
@@ -211,7 +211,7 @@ export class VolumeService {
     const path = join(this.#root, entry);
     if (!entry.startsWith(REMOVED)) {
       if (this.#volumes.has(entry)) return;
-      // A directory without a record is not ours to delete, unless there is nothing in it.
+      // A directory without a record is not the engine's to delete, unless it is empty.
       await this.#sources.lookThrough(path);
       await rmdir(join(path, '_data'))
         .catch(() => {})
@@ -238,7 +238,7 @@ export class VolumeService {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Removes volumes that nobody uses: anonymous ones, or all with the filter all=true. */
+  /** Removes unused volumes: anonymous ones, or all with the filter all=true. */
   async prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }> {
     for (const name of Object.keys(filters)) {
       if (!['all', 'label', 'label!'].includes(name)) throw invalid(`invalid filter '${name}'`);

@@ -1,4 +1,4 @@
-/** Who has a volume among their mounts. */
+/** The containers that have a volume among their mounts. */
 import type { AsideRecord } from '../../store/aside.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { VolumeUsers } from './volume-service.ts';
@@ -14,7 +14,7 @@ export function volumeUsers(
         .all()
         .filter((record) => record.state.status !== 'removing' && record.mounts.some((mount) => mount.name === volume))
         .map((record) => record.id),
-      // Nobody knows what one that cannot be read mounts: a volume that it so much as names is kept for it.
+      // What an unreadable record mounts is unknown: a volume that it merely names is kept for it.
       ...[...setAside.values()].filter(({ content }) => content.includes(volume)).map(({ key }) => key),
     ],
   };
