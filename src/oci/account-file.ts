@@ -1,7 +1,7 @@
 /**
- * The records of a container's /etc/passwd or /etc/group. The files are the container's: they may be of any length and change
- * while they are read. A short one is read in one piece; of a longer one each piece is a turn of the event loop of its own, so
- * that nobody else waits, and what is beyond all measure is refused.
+ * The records of a container's /etc/passwd or /etc/group. The files are the container's: they may be of any length and
+ * change while they are read. A short one is read in one piece; of a longer one each piece is a turn of the event loop
+ * of its own, so that no other work waits, and excessive size is refused.
  */
 import { closeSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';

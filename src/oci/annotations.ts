@@ -1,12 +1,13 @@
 /**
- * Annotations are notes for whoever reads config.json, and runtimes take some of them for orders: crun another seccomp filter, a
- * library to load, a host's file to write; runc and crun properties of a systemd unit. Docker passes them all on. Here a container's
- * confinement is what its other options say, so these are refused at create, and never given to a runtime where an older record has them.
- * What no option of ours replaces (delegation of cgroups, virtual machines) is a runtime's own configuration's matter.
+ * Annotations are notes for readers of config.json, and runtimes take some of them as instructions: crun another
+ * seccomp filter, a library to load, a host's file to write; runc and crun properties of a systemd unit. Docker passes
+ * them all on. Here a container's confinement is what its other options set, so these are refused at create, and never
+ * given to a runtime where an older record has them. What no option of the engine replaces (delegation of cgroups,
+ * virtual machines) is a runtime's own configuration's matter.
  */
 import { invalid } from '../base/errors.ts';
 
-/** Prefixes of what crun (to 1.21) and runc (to 1.3) interpret, by who defined them. */
+/** Prefixes of what crun (to 1.21) and runc (to 1.3) interpret, by their origin. */
 const STEERING = [
   'run.oci.', // crun: seccomp_bpf_data, seccomp.plugins, seccomp.receiver, hooks.stdout, handler, keep_original_groups, ...
   'krun.', // crun's virtual machines

@@ -9,7 +9,10 @@ export interface StdioFrame {
 export interface RuntimeSession {
   readonly tty: boolean;
   readonly output: AsyncIterable<StdioFrame>;
-  /** Resolves when the chunk is on its way; await it before the next. A process that has ended: resolves, as a pipe that nobody reads. */
+  /**
+   * Resolves when the chunk is on its way; await it before the next. A process that has ended: resolves, like a pipe
+   * without a reader.
+   */
   writeStdin(chunk: Buffer): Promise<void>;
   closeStdin(): Promise<void>;
   detach(): void;

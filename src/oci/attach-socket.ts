@@ -1,4 +1,4 @@
-/** The files that conmon puts into a directory for us: the attach socket and the control FIFO. */
+/** The files that conmon puts into a directory for the daemon: the attach socket and the control FIFO. */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, unavailable } from '../base/errors.ts';
@@ -12,7 +12,7 @@ export function connectAttach(directory: string): number {
   try {
     return connectSeqpacket(`/proc/self/fd/${directoryFd}/attach`);
   } catch (error) {
-    // The socket does not block: with the queue of those who wait full, conmon has accepted none for long.
+    // The socket does not block: with the backlog full, conmon has accepted none for long.
     if (isKernelError(error, 'EAGAIN'))
       throw unavailable(
         `conmon does not accept connections to ${join(directory, 'attach')}: it is stopped or stuck`,

@@ -1,4 +1,4 @@
-/** The directory of a run: what the runtime, conmon and we keep there. */
+/** The directory of a run: what the runtime, conmon and the daemon keep there. */
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';

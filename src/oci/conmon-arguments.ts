@@ -14,7 +14,7 @@ export interface CreateRequest {
   readonly openStdin: boolean;
   readonly stdinOnce: boolean;
   readonly logPath: string | null; // null = no log
-  /** conmon starts the file anew when it would grow beyond this; what was in it is lost. */
+  /** conmon starts a new file when it would grow beyond this; what was in it is lost. */
   readonly logMaxBytes?: number;
 }
 

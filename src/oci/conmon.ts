@@ -1,6 +1,7 @@
 /**
- * Starting conmon, which holds a process's stdio and exit status so that both survive the daemon, and what it reports on
- * its sync pipe: JSON lines {"data": number, "message"?: string}. With --sync (for an exec) it stays our child: one fork less.
+ * Starting conmon, which holds a process's stdio and exit status so that both survive the daemon, and what it reports
+ * on its sync pipe: JSON lines {"data": number, "message"?: string}. With --sync (for an exec) it stays the daemon's
+ * child: one fork less.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { errorMessage, systemError } from '../base/errors.ts';
@@ -8,7 +9,7 @@ import { isKernelError } from '../kernel/errors.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openPipe, spawnProgram } from '../kernel/spawn.ts';
 
-/** A program under us that is not there: names it and the package that has it. */
+/** A missing child program: names it and the package that has it. */
 export function missingProgram(path: string, packageName: string, cause?: unknown) {
   return systemError(`cannot run ${path}: no such program; install the package "${packageName}"`, cause);
 }
@@ -43,7 +44,7 @@ export class ReportPipe {
       size = readSync(this.#fd, buffer);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
-      this.#failure = systemError(`the report of conmon cannot be read: ${errorMessage(error)}`, error); // whoever waits for it is told; nobody else is concerned
+      this.#failure = systemError(`the report of conmon cannot be read: ${errorMessage(error)}`, error); // reported to those that wait for it, and to no other
       size = 0;
     }
     if (size === 0) {
@@ -54,7 +55,7 @@ export class ReportPipe {
     if (this.#text.length < MAX_TEXT_CHARACTERS) this.#text += buffer.toString('utf8', 0, size);
     for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
-      if (!line.startsWith('{')) break; // what conmon said on its stderr: kept for `rest`
+      if (!line.startsWith('{')) break; // what conmon wrote to its stderr: kept for `rest`
       this.#text = this.#text.slice(end + 1);
       this.#reports.push(parseReport(line));
     }
@@ -69,7 +70,7 @@ export class ReportPipe {
     return this.#reports.shift();
   }
 
-  /** What came that is no report: conmon's own complaint. */
+  /** Input that is not a report: conmon's own error text. */
   get rest(): string {
     return this.#text.trim();
   }

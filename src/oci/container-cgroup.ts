@@ -18,13 +18,19 @@ export function checkCgroupsPath(path: string): void {
   throw new CausewayError('system', `not the path of a container's own cgroup: "${path}"`);
 }
 
-/** Where the runtime does not see the v2 hierarchy: a process that we started for the container is in its group there too. */
+/**
+ * Where the runtime does not see the v2 hierarchy: a process that the daemon started for the container is in its group
+ * there too.
+ */
 export function joinContainer(cgroupsPath: string, pid: number): void {
   checkCgroupsPath(cgroupsPath);
   joinHiddenUnified(cgroupsPath, pid);
 }
 
-/** The same of a process that the runtime says is the container's, if the other hierarchies agree: a number can be anybody's. */
+/**
+ * The same of a process that the runtime says is the container's, if the other hierarchies agree: the number may be
+ * that of any process.
+ */
 export async function joinContainerIfIn(cgroupsPath: string, pid: number): Promise<void> {
   checkCgroupsPath(cgroupsPath);
   if ([...cgroupsOfProcess(pid).values()].includes(cgroupsPath)) await joinHiddenUnifiedSoon(cgroupsPath, pid);
@@ -63,7 +69,10 @@ export function thaw(cgroupsPath: string): void {
   }
 }
 
-/** crun 1.8 has no way to say "no limit" in hierarchies of v1: where that is wanted it is written here. Returns what is left for the runtime. */
+/**
+ * crun 1.8 has no way to express "no limit" in v1 hierarchies: where that is wanted it is written here. Returns what is
+ * left for the runtime.
+ */
 export function withoutLiftedQuota(cgroupsPath: string, resources: OciResources): OciResources {
   if (resources.cpu?.quota !== -1 || cgroupMode() === 'v2') return resources;
   checkCgroupsPath(cgroupsPath);

@@ -42,7 +42,7 @@ export function notedIds(directory: string): string[] {
     : [];
 }
 
-/** Undefined: there is none, or what stands there is no note; that is put aside under another name, so that it is in nobody's way. */
+/** Undefined: there is none, or its content is not a note; that is moved to another name, out of the way. */
 export function readNote(file: string): ContainerNote | undefined {
   try {
     const note: unknown = JSON.parse(readFileSync(file, 'utf8'));

@@ -6,8 +6,8 @@ import { openPidfd, reapChild, signalPidfd } from '../kernel/spawn.ts';
 import { isConmonOf, readPid } from './find-processes.ts';
 
 /**
- * The conmon that goes on after the one that we started has forked and ended; undefined when there is none (it says why on its
- * sync pipe). It forks so that what its start-up read in is not resident in each of them: 2 MB instead of 4.
+ * The conmon that continues after the one that was started has forked and ended; undefined when there is none (it says
+ * why on its sync pipe). It forks so that what its start-up read in is not resident in each of them: 2 MB instead of 4.
  */
 export async function forkedConmon(
   startedPid: number,
@@ -54,7 +54,7 @@ export class WatchedProcess {
   }
 
   #finish(): void {
-    reapChild(this.pid); // ours: no zombie stays; another's child: nothing happens
+    reapChild(this.pid); // its own child: no zombie stays; another's child: nothing happens
     this.release();
     this.#end();
   }

@@ -79,7 +79,7 @@ export function parseDeviceRule(text: string): OciDeviceRule {
   return {
     allow: true,
     type: type as 'a' | 'b' | 'c',
-    // -1 is every number to both runtimes; left out it is the same, but runc 1.1 then wants no type either.
+    // -1 is every number to both runtimes; left out it is the same, but runc 1.1 then accepts no type either.
     major: major === '*' ? -1 : Number(major),
     minor: minor === '*' ? -1 : Number(minor),
     access: access!,

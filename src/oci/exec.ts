@@ -98,7 +98,7 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
     begun.conmon = conmon;
     joinContainer(start.cgroupsPath, conmon.pid); // before it starts the runtime, whose process then begins there
     operation.watch(conmon.pid, 'conmon');
-    writeFileSync(conmonPidFile(directory), String(conmon.pid)); // for a daemon that finds it there when nobody needs it any more
+    writeFileSync(conmonPidFile(directory), String(conmon.pid)); // for a daemon that finds it there when it is no longer needed
     return conmon;
   };
   const stdio = { tty, stdinEnds: stdin && !tty };
@@ -214,7 +214,7 @@ function startDetached(
 }
 
 // conmon waits twice for a byte on its start pipe: before anything, and (having said on its attach pipe that the socket
-// stands) before it starts the runtime. In between we connect, so that the first byte of output finds us.
+// stands) before it starts the runtime. In between the daemon connects, so that it gets the first byte of output.
 async function startAttached(
   request: Parameters<typeof startConmon>[0],
   directory: string,
@@ -239,7 +239,7 @@ async function startAttached(
       closeSync(attach.writeFd);
     }
     started(conmon);
-    writeSync(start.writeFd, '\0'); // until then it neither forks nor starts anything: what is born elsewhere stays there
+    writeSync(start.writeFd, '\0'); // until then it neither forks nor starts anything: what is created elsewhere stays there
     if ((await ready.next()) === undefined) return conmon; // its sync pipe says why
     begun.connection = new StdioConnection(connectAttach(directory), stdio);
     writeSync(start.writeFd, '\0');

@@ -30,7 +30,7 @@ export class ExitDirectory {
     this.#watcher.on('error', () => {}); // each conmon is watched as well: see Runtime
   }
 
-  /** Nothing where it cannot be read just now: nobody waits for this alone. */
+  /** Nothing where it cannot be read just now: no operation waits for this alone. */
   #names(): string[] {
     try {
       return readdirSync(this.path);
@@ -50,7 +50,7 @@ export class ExitDirectory {
     }
   }
 
-  /** For events, which nobody answers for: what is there and cannot be read just now is told again in a moment. */
+  /** For events, which have no caller: what is there and cannot be read now is reported again in a moment. */
   readOrLater(id: string): ExitNotice | undefined | 'later' {
     try {
       return this.read(id);

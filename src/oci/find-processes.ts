@@ -23,8 +23,9 @@ export interface FoundProcesses {
 }
 
 /**
- * The container's first process and its conmon, if both live. `monitors`: see findMonitors; asked for only where the files do not lead there.
- * @throws where it cannot be told just now
+ * The container's first process and its conmon, if both live. `monitors`: see findMonitors; needed only where the files
+ * do not identify it.
+ * @throws where it cannot be determined now
  */
 export function findProcesses(
   note: { readonly id: string; readonly bundle: string },
@@ -39,7 +40,7 @@ export function findProcesses(
   return first === undefined ? undefined : { pid: first, conmonPid: conmonPid! };
 }
 
-/** By container, the conmons that run on this host: whose one is stands in its arguments. Takes a look at every process. */
+/** By container, the conmons that run on this host: the container is named in its arguments. Looks at every process. */
 export function findMonitors(): Map<string, number> {
   const found = new Map<string, number>();
   for (const pid of processIds()) {
@@ -49,13 +50,16 @@ export function findMonitors(): Map<string, number> {
   return found;
 }
 
-/** The same for all that are recovered when a daemon starts: looked at once, and only if somebody asks. */
+/** The same for all that are recovered when a daemon starts: looked up once, and only when needed. */
 export function monitorsAtStart(): () => ReadonlyMap<string, number> {
   let found: ReadonlyMap<string, number> | undefined;
   return () => (found ??= findMonitors());
 }
 
-/** What a container's conmon was told of it (conmon-arguments.ts); undefined where it has ended, or has no process. */
+/**
+ * What was passed to a container's conmon about it (conmon-arguments.ts); undefined where it has ended, or has no
+ * process.
+ */
 export function toldByMonitor(id: string, conmonPid: number) {
   const args = argumentsOf(conmonPid);
   const pid = oldestChild(conmonPid);
@@ -78,7 +82,7 @@ export function toldByMonitor(id: string, conmonPid: number) {
   };
 }
 
-/** A conmon for the container, or for an exec in it. @throws where it cannot be told just now */
+/** A conmon for the container, or for an exec in it. @throws where it cannot be determined now */
 export function isConmonOf(pid: number | string, id: string): boolean {
   return argumentsOf(pid).includes(id);
 }
@@ -103,12 +107,15 @@ function monitoredBy(pid: number): string | undefined {
   return args.includes('-c') && container === unit ? container : undefined;
 }
 
-/** Anybody can call himself conmon in a container. */
+/** Any process in a container can call itself conmon. */
 function isOfTheHost(pid: number): boolean {
   return unlessEnded(() => hasOurRoot(pid) && hasOurNamespace(pid, 'pid')) ?? false;
 }
 
-/** conmon has only one child in another root that is not an orphan which came to it: the first. A runtime that still makes the container has ours. */
+/**
+ * conmon has only one child in another root that is not an orphan which came to it: the first. A runtime that still
+ * makes the container has the daemon's root.
+ */
 function oldestChild(conmonPid: number): number | undefined {
   const age = (pid: number): number => processStartTime(pid) ?? Infinity;
   return childrenOf(conmonPid)

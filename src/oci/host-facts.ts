@@ -60,7 +60,7 @@ function devicesAt(path: string): readonly OciDevice[] {
   throw systemError(`error gathering device information while adding custom device "${path}": not a device node`);
 }
 
-// Not devices of the host but of whoever mounted them.
+// Devices of the mount's owner, not of the host.
 const SKIPPED = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console']);
 
 function listDevices(directory: string): OciDevice[] {

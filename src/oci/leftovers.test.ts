@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { silentLog } from '../base/log.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 
-/** Fails as often as `failures` says, then succeeds; each attempt is in `seen`. */
+/** Fails `failures` times, then succeeds; each attempt is in `seen`. */
 function part(what: string, seen: string[], failures = 0, last = false): Leftover {
   let left = failures;
   return {
@@ -30,7 +30,7 @@ test('each part is tried whatever became of the others, and only what failed is 
 test('what failed is tried again in the background', async () => {
   const seen: string[] = [];
   const leftovers = new Leftovers(silentLog, [1, 1]);
-  const alive = setInterval(() => {}, 1000); // the timers keep nobody alive
+  const alive = setInterval(() => {}, 1000); // the timers keep no process alive
   await new Promise<void>(
     (resolve) => void leftovers.remove('web', [part('cgroup', seen, 2), { what: 'note', last: true, remove: resolve }]),
   );

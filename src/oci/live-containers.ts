@@ -28,7 +28,7 @@ export interface Live {
   process: WatchedProcess | undefined; // the container's first
   joined: Promise<void>; // it is in its group
   exit: ContainerExit | undefined;
-  lostExitCode: number | undefined; // when conmon was killed because it did not say
+  lostExitCode: number | undefined; // when conmon was killed because it did not report
   readonly execs: Set<Promise<unknown>>; // that have not ended
   readonly stdio: Set<StdioConnection>; // one open, and deaf ones
   readonly exited: Promise<void>;
@@ -158,7 +158,8 @@ export class LiveContainers {
     if (live.exit !== undefined) return;
     live.exit = exit;
     this.#operations.endSoon(live.note.id);
-    // conmon has closed its ends: what is not read yet is still in ours. Only the deaf ones would never know.
+    // conmon has closed its ends: what is not read yet is still in the daemon's. Only the deaf connections would never
+    // notice.
     for (const connection of live.stdio) if (!connection.open) connection.close();
     live.markExited();
     for (const listener of this.#listeners) {

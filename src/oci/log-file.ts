@@ -38,7 +38,7 @@ export async function* readLog(
     let position = file && options.tail >= 0 ? await tailPosition(file, options.tail, control.signal) : 0;
     let parser = new LogParser();
     for (;;) {
-      // Asked before reading: what is written after this is told again.
+      // Asked before reading: what is written after this is notified again.
       const last = news === undefined || news.over;
       const piece = file ? await readPiece(file, position) : undefined;
       if (control.signal?.aborted) return;

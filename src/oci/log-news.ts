@@ -1,9 +1,10 @@
 /**
- * Tells a reader that follows a log when to look again: the file changed, the writer ended, the time is over, the reader left.
+ * Tells a reader that follows a log when to look again: the file changed, the writer ended, the time is over, the
+ * reader left.
  *
- * The watch is set for one change only, and set anew by a reader that has read everything: libuv reads events as long as there are
- * any, so that with a watch that stays, a container that writes faster than its events are handled would have the event loop for
- * itself.
+ * The watch is set for one change only, and set again by a reader that has read everything: libuv reads events as long
+ * as there are any, so that with a watch that stays, a container that writes faster than its events are handled would
+ * have the event loop for itself.
  */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -51,7 +52,7 @@ export class LogNews {
     return this.#watcher !== undefined || this.#poll !== undefined || this.#changed;
   }
 
-  /** What has changed before is not told: read once more before waiting. */
+  /** Earlier changes are not notified: read once more before waiting. */
   watch(): void {
     const name = basename(this.#path);
     try {

@@ -76,7 +76,7 @@ export class LogParser {
 let lastSecond = '';
 let lastSecondNs: bigint | undefined;
 
-/** '2024-05-01T10:00:00.123456789+02:00' in nanoseconds since the epoch; undefined for what is no time. */
+/** '2024-05-01T10:00:00.123456789+02:00' in nanoseconds since the epoch; undefined if it is not a time. */
 export function parseTimeNs(text: string): bigint | undefined {
   // Consecutive lines mostly share their second: the calendar is asked once for it.
   const second = text.slice(0, 19) + text.slice(29);

@@ -2,7 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
 const PIECE_BYTES = 64 * 1024;
-/** As much of a line as says whether it is whole: time, stream, mark. */
+/** As much of a line as shows whether it is whole: time, stream, mark. */
 const HEAD_BYTES = 64;
 
 /** Where the last `count` lines begin; pieces of a line (marked P) belong to the line that ends after them. */

@@ -1,4 +1,7 @@
-/** What became of a container that nobody watched, and the end of monitors that are of no use any more: stopped, stuck, or left by a daemon that died. */
+/**
+ * The exit of a container that was not watched, and the end of monitors that are no longer needed: stopped, stuck, or
+ * left by a daemon that died.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
@@ -16,7 +19,7 @@ import type { Patience } from './patience.ts';
 import { endSilentConmon } from './silent-conmon.ts';
 import { SIGKILL } from './signals.ts';
 
-/** How it ended, as conmon wrote it or as the kernel knows it; undefined where nobody does. conmon is gone then. */
+/** How it ended, as conmon wrote it or as the kernel knows it; undefined where neither does. conmon is gone then. */
 export async function missedExit(
   note: ContainerNote,
   exits: ExitDirectory,
@@ -67,7 +70,10 @@ export async function killMonitor(note: ContainerNote, patience: Patience): Prom
   conmon.release();
 }
 
-/** Of a container that is gone: its conmon, if it still is there, ends by itself or is killed (it may be stopped, with its last word said). */
+/**
+ * Of a container that is gone: its conmon, if it still is there, ends by itself or is killed (it may be stopped, after
+ * its last report).
+ */
 export function endMonitor(note: ContainerNote, patience: Patience): Promise<void> | undefined {
   const conmon = findConmon(note);
   return conmon && endConmon(conmon, patience).finally(() => conmon.release());
@@ -87,9 +93,9 @@ export function endExecs(note: ContainerNote): void {
 function findConmon(note: ContainerNote): WatchedProcess | undefined {
   const noted = readPid(conmonPidFile(note.bundle));
   const conmon = noted === undefined ? undefined : heldConmon(noted, note.id);
-  // A number that nobody has, or only what init has not collected yet, is that of a conmon that has ended.
+  // A pid that is free, or a zombie that init has not collected yet, is that of a conmon that has ended.
   if (conmon || (noted !== undefined && hasEnded(noted))) return conmon;
-  // Stopped before it could say its number, or another number stands there.
+  // Stopped before it could write its pid, or the file has another pid.
   const pid = findMonitors().get(note.id);
   return pid === undefined ? undefined : heldConmon(pid, note.id);
 }

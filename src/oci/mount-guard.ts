@@ -1,8 +1,9 @@
 /**
- * What the runtime has mounted is looked at before the container's first instruction. The runtime finds its targets by path, in a
- * tree that images, volumes and other containers fill: a link, or a race, can lead a user's mount into /proc, or a mask past what
- * it was to hide (CVE-2019-16884, CVE-2021-30465, CVE-2023-27561, CVE-2025-31133, CVE-2025-52565). Whatever the way, the result
- * shows in the container's mount table, and nothing that runs inside can change it any more.
+ * What the runtime has mounted is looked at before the container's first instruction. The runtime finds its targets by
+ * path, in a tree that images, volumes and other containers fill: a link, or a race, can redirect a user's mount into
+ * /proc, or a mask past what it was to hide (CVE-2019-16884, CVE-2021-30465, CVE-2023-27561, CVE-2025-31133,
+ * CVE-2025-52565). Whatever the way, the result shows in the container's mount table, and nothing that runs inside can
+ * change it any more.
  */
 import { isKernelError } from '../kernel/errors.ts';
 import {
@@ -30,7 +31,7 @@ const COVERABLE = [
   'sys/crypto/fips_enabled',
 ].map((name) => `/proc/${name}`);
 
-/** A user's mounts that say themselves that they go into /proc. StartError in runc's words. */
+/** A user's mounts with an explicit target in /proc. StartError in runc's words. */
 export function checkMountTargets(spec: OciSpec): void {
   for (const mount of spec.mounts) {
     const target = cleaned(mount.destination);
@@ -40,8 +41,8 @@ export function checkMountTargets(spec: OciSpec): void {
 }
 
 /**
- * The mounts of a container that was created and not started: refused if they are not what the spec says, and given the flags that
- * crun forgets.
+ * The mounts of a container that was created and not started: refused if they do not match the spec, and given the
+ * flags that crun forgets.
  */
 export function guardMounts(spec: OciSpec, pid: number): void {
   const mounts = mountsOfProcess(pid);

@@ -1,6 +1,6 @@
 /**
- * Files and directories of the host that containers are to get: what they are, and making those that are not there. Their file systems
- * are strangers', and may not answer at all: small programs do this, whose time is bounded (kernel/silent-mounts.ts).
+ * Files and directories of the host that containers mount: what they are, and creating missing ones. Their file systems
+ * are foreign, and may not respond at all: small programs do this, whose time is bounded (kernel/silent-mounts.ts).
  */
 import { invalid, systemError } from '../base/errors.ts';
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
@@ -12,7 +12,7 @@ export type SourceKind = 'directory' | 'file' | 'absent';
 
 export class MountSources {
   readonly #silent: SilentMounts;
-  /** By path: who asks for the same meanwhile gets the same answer. */
+  /** By path: concurrent requests for the same one share the answer. */
   readonly #looks = new Map<string, Promise<SourceKind>>();
 
   constructor(silent: SilentMounts) {

@@ -1,6 +1,6 @@
 /**
  * The mounts of a container: those that every one has (proc, sysfs, devpts, ...), the files that the engine writes, and
- * the user's. The user's win where they stand in the same place.
+ * the user's. The user's win where they have the same target.
  */
 import { invalid } from '../base/errors.ts';
 import { ownField } from '../base/own-field.ts';

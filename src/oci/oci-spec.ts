@@ -1,4 +1,4 @@
-/** The part of the OCI runtime specification (config.json) that we write. Names are the specification's. */
+/** The part of the OCI runtime specification (config.json) that the engine writes. Names are the specification's. */
 export interface OciUser {
   readonly uid: number;
   readonly gid: number;

@@ -1,7 +1,7 @@
 /**
- * What a container waits for from programs under us. Every operation ends: by itself, when its time is over, or when somebody who wants the
- * container gone interrupts it. In the last two cases the programs are killed with all that they started, and the error says which of
- * them hung. Operations of other containers notice nothing.
+ * What a container waits for from child programs. Every operation ends: by itself, when its time is over, or when a
+ * request to end the container interrupts it. In the last two cases the programs are killed with all that they
+ * started, and the error tells which of them hung. Operations of other containers are unaffected.
  */
 import { systemError } from '../base/errors.ts';
 import { within } from '../base/within.ts';
@@ -10,7 +10,7 @@ import { childrenOf, killTreeOrRoot } from '../kernel/process-tree.ts';
 import type { Patience } from './patience.ts';
 
 export interface OperationRequest {
-  /** Undefined where it is no container's. */
+  /** Undefined where it does not belong to a container. */
   readonly container: string | undefined;
   /** 'create', 'exec', 'pause'... */
   readonly doing: string;
@@ -43,7 +43,7 @@ export class Operation {
     if (this.failure) killTreeOrRoot(pid); // started while it was being ended
   }
 
-  /** `why` stands after what hangs: 'within 120 s'. */
+  /** `why` follows the name of what hangs: 'within 120 s'. */
   end(why: string): void {
     if (this.failure || this.#over) return;
     const { container, doing } = this.#request;
@@ -60,7 +60,7 @@ export class Operation {
     this.#over = true;
   }
 
-  // Whoever is stopped or stuck in the kernel; otherwise the runtime, for which conmon waits.
+  // The process that is stopped or stuck in the kernel; otherwise the runtime, for which conmon waits.
   #culprit(): string {
     const root = this.#root[0];
     if (root === undefined) return this.#request.runtime;
@@ -96,7 +96,7 @@ export class Operations {
     this.#patience = patience;
   }
 
-  /** Runs `work`, which says what it waits for by `watch`, and cleans up after programs that were killed. */
+  /** Runs `work`, which registers what it waits for with `watch`, and cleans up after programs that were killed. */
   async run<T>(request: OperationRequest, work: (operation: Operation) => Promise<T>): Promise<T> {
     const operation = new Operation(request);
     const key = request.container ?? '';
@@ -127,7 +127,7 @@ export class Operations {
     }
   }
 
-  /** Nobody is left who waits. */
+  /** No waiter is left. */
   endAll(why: string): void {
     for (const container of this.#running.keys()) this.interrupt(container, why);
   }

@@ -11,7 +11,7 @@ export interface QuickResult {
   readonly output: string;
 }
 
-/** `started` is told the pid: who bounds the wait can kill it. */
+/** `started` is told the pid: a caller that bounds the wait can kill it. */
 export async function runQuickly(
   file: string,
   args: readonly string[],
@@ -34,7 +34,7 @@ export async function runQuickly(
   return { code: await childEnd(pid), output: output.trim() };
 }
 
-/** What programs under us get of our environment. */
+/** What child programs get of the daemon's environment. */
 export function environment(): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 }

@@ -50,14 +50,17 @@ function swapLimit(spec: Partial<ResourceSpec>): number | undefined {
   return spec.memoryBytes < 2 ** 62 ? 2 * spec.memoryBytes : -1;
 }
 
-/** Null, 0 and below are no limit, which a new cgroup has by itself. crun 1.8 cannot write 'max': as many as there can be are the same. */
+/**
+ * Null, 0 and below mean no limit, the default of a new cgroup. crun 1.8 cannot write 'max': as many as there can be
+ * are the same.
+ */
 function pidsOf(limit: number | null | undefined, isNew: boolean): { limit: number } | undefined {
   if (limit === undefined) return undefined;
   if (limit !== null && limit > 0) return { limit: Math.min(limit, MAX_PIDS) };
   return isNew ? undefined : { limit: MAX_PIDS };
 }
 
-/** Below 0 is no limit, however it is written; a new cgroup has none. */
+/** Below 0 means no limit, however it is written; a new cgroup has none. */
 function quotaOf(quotaUs: number | undefined, isNew: boolean): number | undefined {
   return !quotaUs || (isNew && quotaUs < 0) ? undefined : Math.max(quotaUs, -1);
 }
@@ -85,7 +88,10 @@ function refuseSoftAboveHard(soft: number, hard: number): void {
   throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${values}`);
 }
 
-/** Stands for RLIM_INFINITY, 2^64-1, which no number of ours holds: serializeSpec writes the real one in its place. */
+/**
+ * Represents RLIM_INFINITY, 2^64-1, which no JavaScript number can hold: serializeSpec writes the real one in its
+ * place.
+ */
 export const UNLIMITED = 18_446_744_073_709_550_000;
 
 const unlimited = (value: number): number => (value < 0 ? UNLIMITED : value);

@@ -1,6 +1,6 @@
 /**
- * What a runtime says when a container or an exec does not start, in Docker's words, with the kind and the exit code that
- * follow from it. Nothing else reads what a runtime says.
+ * The error of a runtime when a container or an exec does not start, in Docker's words, with the kind and the exit code
+ * that follow from it. Nothing else parses a runtime's messages.
  */
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { StartError } from '../model/start-error.ts';
@@ -18,7 +18,7 @@ export function plainMessage(text: string): string {
     }
     messages.push(trimmed.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z:\s*/, '').replace(/^\[conmon:[a-z]\]:\s*/, ''));
   }
-  // runc says the same twice: the parent repeats its child's complaint.
+  // runc reports the same twice: the parent repeats its child's complaint.
   return [...new Set(messages)].join(': ');
 }
 
@@ -56,7 +56,7 @@ function startError(before: string, complaint: string): StartError {
   return new StartError(message, 128, cause);
 }
 
-/** Whether crun will not work because of a cgroup hierarchy beside the one that it uses. */
+/** Whether crun will not work because of a cgroup hierarchy next to the one that it uses. */
 export const isAboutHybridCgroups = (text: string): boolean => /hybrid mode/i.test(text);
 
 /** The complaint in runc's words, for crun too; `ofProgram`: it is about the program that was to run. */
@@ -77,7 +77,7 @@ function complaintOf(text: string, program: string): { complaint: string; ofProg
   }
   const refused = /^open executable: (.*)$/i.exec(message)?.[1]?.toLowerCase();
   if (refused !== undefined) {
-    // crun's EPERM is about what is no file: a directory.
+    // crun's EPERM is about something other than a file: a directory.
     const reason = refused === 'operation not permitted' ? 'is a directory' : refused;
     return about(/not a directory|no such file/.test(reason) ? `stat ${program}: ${reason}` : reason);
   }

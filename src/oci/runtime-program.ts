@@ -1,9 +1,9 @@
 /**
- * One OCI runtime program (crun or runc) and its state directory: which arguments it takes, and the two things that we do
- * in its place because they are a few system calls where a process costs 5 to 15 ms:
+ * One OCI runtime program (crun or runc) and its state directory: which arguments it takes, and the two things that the
+ * daemon does in its place because they are a few system calls where a process costs 5 to 15 ms:
  *
  * - start: the container's first process waits in its state directory's `exec.fifo` (crun reads one byte from it, runc
- *   writes one); `start` does nothing else where there are no poststart hooks, and we write none.
+ *   writes one); `start` does nothing else where there are no poststart hooks, and the engine writes none.
  * - delete of a container that has ended: remove its cgroup and its state directory.
  *
  * Both look first whether the directory is as they know it, and use the program's own command otherwise.
@@ -22,7 +22,7 @@ import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type RuntimeFlavour = 'crun' | 'runc' | 'other';
 
-/** The file by which we know a state directory; a runtime that we do not know has none. */
+/** The file by which a state directory is recognized; an unknown runtime has none. */
 const STATE_FILES: Readonly<Record<RuntimeFlavour, string>> = { crun: 'status', runc: 'state.json', other: 'unknown' };
 
 export class RuntimeProgram {
@@ -134,8 +134,8 @@ export class RuntimeProgram {
   }
 
   /**
-   * Has the runtime remove a container whose state directory is not as we know it; its directory and its cgroup are removed by us
-   * in any case.
+   * Has the runtime remove a container whose state directory is not in a known form; its directory and its cgroup are
+   * removed here in any case.
    */
   async delete(id: string): Promise<void> {
     const directory = this.stateDirectory(id);

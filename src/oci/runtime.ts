@@ -178,7 +178,7 @@ export class Runtime {
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
     this.#live.setProcess(live, report.data);
-    (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are seen to meanwhile
+    (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
   }
@@ -201,7 +201,7 @@ export class Runtime {
     if (signal === SIGKILL && isFrozen(live.note.cgroupsPath)) thaw(live.note.cgroupsPath);
   }
 
-  /** Ends what the container waits for now from programs that may hang: starts, execs, commands. Those who asked get an error. */
+  /** Ends what the container waits for from programs that may hang: starts, execs, commands. Callers get an error. */
   interrupt(id: string, why: string): void {
     this.#operations.interrupt(id, why);
   }
@@ -318,14 +318,14 @@ export class Runtime {
     return containerPids(this.#live.get(id).note.cgroupsPath);
   }
 
-  /** Called once for each container that ends, as soon as conmon says so. Of one that ended while no daemon ran, `recover` tells. */
+  /** Called once for each container that ends, as soon as conmon reports it. `recover` reports earlier ends. */
   onExit(listener: (id: string, exit: ContainerExit) => void): void {
     this.#live.onExit(listener);
   }
 
   /**
-   * After a restart of the daemon: takes up a container that this or an earlier daemon started, or says how it ended (again and again, until
-   * `forgetExit`). `recorded`: what its record says of the run, where that is known.
+   * After a restart of the daemon: takes up a container that this or an earlier daemon started, or reports how it ended
+   * (again and again, until `forgetExit`). `recorded`: what its record has of the run, where that is known.
    */
   async recover(id: string, recorded?: ContainerNote): Promise<Recovered> {
     const known = this.#live.find(id);
@@ -347,7 +347,7 @@ export class Runtime {
     const program = this.#program(note.runtime);
     const found = findProcesses(note, this.#monitors);
     if (found && existsSync(join(program.stateDirectory(id), 'exec.fifo'))) {
-      // Made but never started: the daemon died in between, and whoever waited for it is gone.
+      // Made but never started: the daemon died in between, and its caller is gone.
       killProcess(found.pid, SIGKILL);
       await endConmon(new WatchedProcess(found.conmonPid), this.#patience);
       await this.#discard(id, note, program, { keepExit: true });
@@ -423,7 +423,7 @@ export class Runtime {
     program: RuntimeProgram,
     options: { keepExit?: boolean } = {},
   ): Promise<void> {
-    const monitorEnded = this.#live.find(id)?.conmon.alive === false; // seen, so that nobody has to look for it
+    const monitorEnded = this.#live.find(id)?.conmon.alive === false; // seen, so that it need not be looked for
     this.#live.release(id);
     return this.#leftovers.remove(id, [
       ...leftoversOf(note, program, this.#patience, { monitorEnded }),

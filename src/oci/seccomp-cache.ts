@@ -1,8 +1,8 @@
 /**
- * Compiled seccomp filters for crun: it compiles the profile for each container anew (2 to 6 ms of libseccomp), and takes a
- * compiled one in an annotation instead. They are made here, by the same library, of the engine's own default profiles alone: nothing is
- * learned from a container or from what a runtime left in a directory. The profile stays in the spec: a crun that does not
- * know the annotation compiles as before.
+ * Compiled seccomp filters for crun: it recompiles the profile for each container (2 to 6 ms of libseccomp), and takes
+ * a compiled one in an annotation instead. They are made here, by the same library, of the engine's own default
+ * profiles alone: nothing is learned from a container or from what a runtime left in a directory. The profile stays in
+ * the spec: a crun that does not know the annotation compiles as before.
  */
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';

@@ -1,7 +1,8 @@
 /**
  * The system calls that a container may make by default: everything else answers EPERM. The policy is Docker's default
- * profile as published (moby/profiles, seccomp/default.json, Apache-2.0), written down here as data of our own: grouped by
- * purpose, with the conditions that depend on capabilities and architecture as separate tables. `seccomp.ts` resolves it.
+ * profile as published (moby/profiles, seccomp/default.json, Apache-2.0), written down here as the engine's own data:
+ * grouped by purpose, with the conditions that depend on capabilities and architecture as separate tables. `seccomp.ts`
+ * resolves it.
  */
 import type { OciSeccompArg } from './oci-spec.ts';
 
@@ -92,7 +93,9 @@ export const SYSCALLS_BY_CAPABILITY: Readonly<Record<string, readonly string[]>>
   CAP_SYS_TTY_CONFIG: ['vhangup'],
 };
 
-/** Since Linux 4.8 a traced process cannot get around its filter: safe from there on. Every kernel we run on is newer. */
+/**
+ * Since Linux 4.8 a traced process cannot get around its filter: safe from there on. Every supported kernel is newer.
+ */
 export const TRACING_SYSCALLS: readonly string[] = ['process_vm_readv', 'process_vm_writev', 'ptrace'];
 
 /** Allowed on one architecture only (Go's names for them). */

@@ -58,7 +58,7 @@ function resolveDefault(capabilities: readonly string[], architecture: string): 
     ...PERSONALITIES.map((arg) => allow(['personality'], arg)),
   ];
   if (!admin) {
-    // On s390 the flags are clone's second argument. The flags of clone3 stand in memory, where a filter cannot look:
+    // On s390 the flags are clone's second argument. The flags of clone3 are in memory, where a filter cannot look:
     // ENOSYS makes the C library use clone instead.
     const index = architecture.startsWith('s390') ? 1 : 0;
     syscalls.push(allow(['clone'], { index, value: NAMESPACE_CLONE_FLAGS, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }));
@@ -172,7 +172,7 @@ const PROFILE: Shape = {
   ],
 };
 
-/** Throws in the words of Go's decoder for what is of another type than the format says; what is absent or null is not there. */
+/** Throws in the words of Go's decoder for a value whose type does not match the format; null counts as absent. */
 function checkShape(profile: Readonly<Record<string, unknown>>): void {
   const check = (value: unknown, shape: Shape, path: string): void => {
     const wrong = (type: string): never => {
@@ -201,7 +201,7 @@ function checkShape(profile: Readonly<Record<string, unknown>>): void {
   check(profile, PROFILE, 'Seccomp');
 }
 
-// `includes` wants everything that it names; one hit is enough for `excludes`.
+// `includes` requires everything that it names; one hit is enough for `excludes`.
 function meets(
   condition: ProfileCondition,
   facts: { capabilities: readonly string[]; architecture: string; kernelRelease: string },

@@ -12,7 +12,7 @@ const numbers = new Map<string, number>(
 );
 numbers.set('CLD', 17);
 
-/** The signal's number. What is no signal: kind `invalid`, Docker's text ('invalid signal: NOPE'). */
+/** The signal's number. Not a signal: kind `invalid`, Docker's text ('invalid signal: NOPE'). */
 export function parseSignal(text: string): number {
   if (/^\d+$/.test(text)) {
     const number = Number(text);
@@ -32,7 +32,7 @@ export function parseSignal(text: string): number {
   throw invalid(`invalid signal: ${text}`);
 }
 
-/** 'SIGTERM' for 15; 'SIGRTMIN+3' for 37; '77' for what has no name. */
+/** 'SIGTERM' for 15; 'SIGRTMIN+3' for 37; '77' for a number without a name. */
 export function signalName(number: number): string {
   for (const [name, value] of numbers) if (value === number) return `SIG${name}`;
   if (number >= RT_MIN && number <= RT_MAX) return number === RT_MIN ? 'SIGRTMIN' : `SIGRTMIN+${number - RT_MIN}`;

@@ -1,4 +1,4 @@
-/** A process has ended and conmon, which alone is told how, does not say so: it is stopped, or stuck. */
+/** A process has ended and conmon, the only one to be notified how, does not report it: it is stopped, or stuck. */
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { processState, zombieExitCode } from '../kernel/process.ts';
@@ -9,13 +9,13 @@ export interface EndedProcess {
   readonly container: string;
   readonly process: WatchedProcess; // has ended
   readonly conmon: WatchedProcess;
-  /** Settles when conmon has said how. */
+  /** Settles when conmon has reported how. */
   readonly said: Promise<unknown>;
 }
 
 /**
- * Gives conmon its time, then kills it, so that its end tells those who wait. Resolves to the exit code that nobody has asked the kernel for;
- * undefined where conmon spoke, or where it has asked.
+ * Gives conmon its time, then kills it, so that its end wakes the waiters. Resolves to the exit code that conmon has
+ * not collected; undefined where conmon reported, or where it has collected it.
  */
 export async function endSilentConmon(
   { container, process, conmon, said }: EndedProcess,

@@ -41,7 +41,7 @@ export const READONLY_PATHS: readonly string[] = [
 /** A namespace of the container's own, the host's, or that of another container (a path as /proc/PID/ns/ipc). */
 export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
 
-/** `home`: what HOME is where `env` does not say it. */
+/** `home`: what HOME is where `env` does not set it. */
 export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & {
   readonly home?: string;
 };

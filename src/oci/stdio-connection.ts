@@ -1,12 +1,12 @@
 /**
- * The one connection to a process's stdio, over conmon's SEQPACKET socket, and the sessions that share it. What it promises:
- * every byte that the process writes after the connection stands is delivered to every session that has joined, in order,
- * before their `output` ends; stdin arrives whole.
+ * The one connection to a process's stdio, over conmon's SEQPACKET socket, and the sessions that share it. What it
+ * promises: every byte that the process writes after the connection is made is delivered to every session that has
+ * joined, in order, before their `output` ends; stdin arrives whole.
  *
  * One connection, because conmon accepts one a turn of its loop: of several made before the start, the later ones would
- * miss what a quick process writes first. conmon waits while our end is full (its socket's buffer, about 200 KB): a session that
- * does not read holds the process up once a megabyte has piled up for it, as with Docker; nothing is dropped, and detach()
- * sets the process free. Packets carry one byte in front: 2 is stdout, 3 stderr.
+ * miss what a quick process writes first. conmon waits while the daemon's end is full (its socket's buffer, about 200
+ * KB): a session that does not read holds the process up once a megabyte has piled up for it, as with Docker; nothing
+ * is dropped, and detach() sets the process free. Packets carry one byte in front: 2 is stdout, 3 stderr.
  */
 import { duplicateFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
@@ -26,7 +26,10 @@ const PACKET_ROOM_BYTES = 32 * 1024;
 
 export interface StdioOptions {
   readonly tty: boolean;
-  /** The process's stdin is meant for one client: it ends when that client's session does (and conmon closes it when we go). */
+  /**
+   * The process's stdin is meant for one client: it ends when that client's session does (and conmon closes it when the
+   * daemon disconnects).
+   */
   readonly stdinEnds: boolean;
 }
 
@@ -126,7 +129,10 @@ export class StdioConnection {
     }
   }
 
-  /** The process has ended: what is left of its output is taken from conmon, which is to say how it ended, whether or not anybody reads it. */
+  /**
+   * The process has ended: what is left of its output is taken from conmon, which has to report how it ended, whether
+   * or not there is a reader.
+   */
   takeRest(): void {
     this.#resting = true;
     this.#regulate();
@@ -146,7 +152,7 @@ export class StdioConnection {
     return this.#sending;
   }
 
-  // A process that has ended or closed its stdin: as with a pipe that nobody reads, the rest is nobody's.
+  // A process that has ended or closed its stdin: as with a pipe without a reader, the rest is dropped.
   async #send(chunk: Buffer): Promise<void> {
     for (
       let offset = 0;
@@ -198,8 +204,8 @@ export class StdioConnection {
   #leaveConmon(): void {
     if (this.#state !== 'open' || this.#sessions.size > 0) return;
     if (this.#options.stdinEnds && !this.#stdinEnded) {
-      // conmon would take our going for the end of stdin, which is still to come from another client: it gets a deaf
-      // connection, which it stops writing to, and which is closed with the process.
+      // conmon would take the disconnect for the end of stdin, which is still to come from another client: it gets a
+      // deaf connection, which it stops writing to, and which is closed with the process.
       this.#state = 'lingering';
       this.#watch.close();
       shutdownSocket(this.#fd, 'read');

@@ -1,7 +1,8 @@
 /**
- * What is to be mounted of a volume where only a path inside of it is wanted. A container that has the volume too can put a
- * symbolic link there, at any moment: the path is found once, inside the volume, and what was found is mounted at a place of
- * ours, which is what the runtime is told. It is taken away when the runtime has it in the container.
+ * What is to be mounted of a volume where only a path inside of it is wanted. A container that has the volume too can
+ * put a symbolic link there, at any moment: the path is found once, inside the volume, and what was found is mounted at
+ * a place of the engine's, which is what is passed to the runtime. It is taken away when the runtime has it in the
+ * container.
  */
 import { fstatSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -73,7 +73,7 @@ test('files of the root file system, and nothing outside it', async () => {
 test('a FIFO in their place is not opened, and there is nobody in it', async () => {
   const rootfs = makeRootfs({});
   execFileSync('mkfifo', [join(rootfs, 'etc/passwd'), join(rootfs, 'etc/group')]);
-  // Whoever writes to a FIFO waits in open() until somebody opens it for reading.
+  // Opening a FIFO for writing waits in open() until it is opened for reading.
   const writer = spawn('sh', ['-c', 'echo > etc/passwd'], { cwd: rootfs, stdio: 'ignore' });
   const ended = new Promise((resolve) => writer.once('exit', resolve));
   const waits = () => /^\S+ \(sh\) S /.test(readFileSync(`/proc/${writer.pid}/stat`, 'latin1'));

@@ -1,7 +1,7 @@
 /**
- * Who a container's process runs as: 'user', 'uid', 'user:group' and so on, looked up in the container's own /etc/passwd and
- * /etc/group. Their text is the image's: nothing in them, symbolic links included, leads out of the root file system, and a
- * number is never taken for a name (a line "1000:x:0:0" would make root of `-u 1000`).
+ * Who a container's process runs as: 'user', 'uid', 'user:group' and so on, looked up in the container's own
+ * /etc/passwd and /etc/group. Their text is the image's: nothing in them, symbolic links included, resolves outside the
+ * root file system, and a number is never taken for a name (a line "1000:x:0:0" would make root of `-u 1000`).
  */
 import { systemError } from '../base/errors.ts';
 import { eachRecord } from './account-file.ts';
@@ -96,7 +96,7 @@ async function findGroups(file: File, names: ReadonlySet<string>, member: string
   return { byName, memberOf };
 }
 
-// As Go reads it: what is no number is 0.
+// As Go reads it: a text that is not a number is 0.
 const idOf = (text = ''): number => (/^[+-]?\d+$/.test(text) ? Number(text) : 0);
 
 function split(user: string): [string, string] {
