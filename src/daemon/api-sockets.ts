@@ -25,7 +25,7 @@ export async function checkHosts(hosts: readonly string[], group: string): Promi
   }
 }
 
-/** Listens on every host; a socket file that nobody answers on is stale and replaced. Resolves to what closes them. */
+/** Listens on every host; a socket file without a listener is stale and replaced. Resolves to what closes them. */
 export async function listenOn(
   makeServer: () => HttpServer,
   hosts: readonly string[],
@@ -99,7 +99,7 @@ async function freeSocketPath(path: string): Promise<void> {
   if (await socketFile(path)) rmSync(path, { force: true });
 }
 
-/** Whether a socket is there that nobody answers on. @throws conflict when somebody does, or when it is no socket */
+/** Whether there is a socket without a listener. @throws conflict when it has one, or when it is no socket */
 async function socketFile(path: string): Promise<boolean> {
   let isSocket: boolean;
   try {

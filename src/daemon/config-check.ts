@@ -176,7 +176,7 @@ export function integrationNotes({ integrationUnsaid, firewallIntegration, ip6ta
   ];
 }
 
-/** As Docker, a pool inside another one is passed over. */
+/** As Docker, a pool inside another one is skipped. */
 function poolNotes({ addressPools }: DaemonConfig): string[] {
   const subnets = addressPools.map(({ base }) => parseSubnet(base)!);
   return subnets.flatMap((subnet, index) =>

@@ -57,7 +57,8 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     hostBindingIp,
     hostGatewayIp: texts['host-gateway-ip'] ?? '',
     ipForward: switches['ip-forward'] ?? true,
-    // Who told Docker to leave iptables alone wants no rule of ours there that opens what his own close.
+    // With Docker told to leave iptables alone, the user wants no engine rule there that opens what the user's own
+    // rules close.
     firewallIntegration: switches['firewall-integration'] ?? switches['iptables'] ?? true,
     ip6tablesWay: switches['firewall-integration'] ?? switches['ip6tables'] ?? true,
     integrationUnsaid: switches['firewall-integration'] === undefined && switches['iptables'] === false,

@@ -1,6 +1,6 @@
 /**
  * The daemon's options, with dockerd's names: command-line flags and the JSON file (--config-file). An option may stand
- * in one of the two; both is refused, as dockerd refuses it, and so is a key that nobody knows.
+ * in one of the two; both is refused, as dockerd refuses it, and so is an unknown key.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

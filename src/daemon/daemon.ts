@@ -43,7 +43,7 @@ import { nameUnwritable, type Directories } from './unwritable.ts';
 export async function runDaemon(config: DaemonConfig): Promise<void> {
   const log = limitLog(createLog(config.logLevel));
   const ready = takeServiceManager(process.env, log);
-  // Every request answers for its own errors; one that nobody waited for must not end the containers' engine.
+  // Every request answers for its own errors; an unhandled one must not end the containers' engine.
   process.on('unhandledRejection', (reason) =>
     log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'),
   );
@@ -69,7 +69,7 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
   if (!config.liveRestore) await engine.stopAll(config.shutdownTimeoutS);
   for (const failure of await undo.unwind())
     log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
-  // Whatever still holds the event loop (a client's stream, a timer) is of no use to anybody now.
+  // Whatever still holds the event loop (a client's stream, a timer) is of no use now.
   process.exit(0);
 }
 
@@ -121,7 +121,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     log: log.child({ room: 'dns' }),
     version: `${build.version}+${build.gitCommit}`,
   });
-  // Without containers nobody needs it; with them it serves until the next daemon comes.
+  // Without containers it is not needed; with them it serves until the next daemon comes.
   undo.push('resolver', async () => resolver.close({ quit: await resolver.servesNobody() }));
   await resolver.start();
   const network = createNetworkService({

@@ -1,7 +1,8 @@
 /**
- * The entry of the resolver process, `causeway-dns`: `dns-main --socket PATH [--idle-ms N] [--version V] [--take-over]`. It belongs to no
- * terminal and to no daemon: it is found again through its socket, goes on answering while the daemon is dead, and ends when a
- * daemon says `quit`, or by itself when it serves nobody and no daemon has been there for a while.
+ * The entry of the resolver process, `causeway-dns`: `dns-main --socket PATH [--idle-ms N] [--version V]
+ * [--take-over]`. It belongs to no terminal and to no daemon: it is found again through its socket, goes on answering
+ * while the daemon is dead, and ends when a daemon says `quit`, or by itself when it serves no container and no daemon
+ * has been there for a while.
  */
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../base/errors.ts';
@@ -56,7 +57,7 @@ async function main(): Promise<void> {
   });
   if (control === undefined) return log.info('another resolver is already there', { socket: values.socket });
   process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => {}); // Ctrl-C in the terminal of the daemon is not meant for us
+  process.on('SIGINT', () => {}); // Ctrl-C in the terminal of the daemon is not meant for this process
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', (error) => log.warn('unexpected error', { error: error.stack }));
   process.on('unhandledRejection', (error) => log.warn('unexpected rejection', { error: errorMessage(error) }));

@@ -1,7 +1,7 @@
 /**
- * The kernel as the resolver wants it. All UDP sockets stand in one epoll set, and libuv watches that set: a wake-up serves
- * every socket that is ready, each a little and in turn, and looks again before it goes back to the event loop, so under load
- * the loop's own cost is paid once for hundreds of packets.
+ * The kernel as the resolver uses it. All UDP sockets stand in one epoll set, and libuv watches that set: a wake-up
+ * serves every socket that is ready, each a little and in turn, and looks again before it goes back to the event loop,
+ * so under load the loop's own cost is paid once for hundreds of packets.
  */
 import { errorMessage } from '../base/errors.ts';
 import type { LineLog } from '../dns/log.ts';
@@ -29,8 +29,8 @@ import { AF_INET, AF_INET6 } from '../kernel/socket-address.ts';
 /** For bursts: 10,000 questions that wait. The kernel takes the memory only while they do. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 /**
- * What a wake-up does, in answers of ours, before others (control, TCP, forwarding) get their turn: less than a millisecond. Much
- * less, and the loop's own cost shows.
+ * What a wake-up does, counted in local answers, before others (control, TCP, forwarding) get their turn: less than a
+ * millisecond. Much less, and the loop's own cost shows.
  */
 const WORK_PER_WAKE_UP = 128;
 const MAX_DATAGRAM_BYTES = 0x10000;
@@ -39,7 +39,7 @@ export function createResolverSockets(log: LineLog): ResolverSockets {
   const readers = new Map<number, () => number>();
   const poller = new Poller();
   const scratch = Buffer.allocUnsafe(MAX_DATAGRAM_BYTES);
-  // Who was ready at the last look and has not had his turn yet is first in the next wake-up: nobody is passed over.
+  // A socket that was ready at the last poll and was not served yet is first in the next wake-up: none is skipped.
   let ready: number[] = [];
   let next = 0;
   watchReadable(poller.fd, () => {

@@ -1,4 +1,7 @@
-/** Whether dockerd may be started on this host any time, by whoever installed it: as a package, as a snap, or somewhere of his own. */
+/**
+ * Whether dockerd may be started on this host any time, however it was installed: as a package, as a snap, or at
+ * another place.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from './host-facts.ts';
@@ -22,7 +25,10 @@ export function dockerElsewhere(root = '/'): boolean {
   return existsSync(join(root, SNAP)) || hasUnit(root) || runs(root);
 }
 
-/** The first directory that has the unit counts. One that starts another engine under that name, or is masked, is none of Docker's. */
+/**
+ * The first directory that has the unit counts. One that starts another engine under that name, or is masked, is not
+ * Docker's.
+ */
 function hasUnit(root: string): boolean {
   const text = UNIT_DIRECTORIES.map((directory) => textOf(join(root, directory, 'docker.service'))).find(
     (found) => found !== undefined,

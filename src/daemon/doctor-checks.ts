@@ -317,7 +317,7 @@ async function otherFirewalls(config: DaemonConfig, bridge: string): Promise<Fin
   const route = RouteSocket.open();
   const subject = 'other firewalls';
   try {
-    // One that runs may have been told otherwise than the doctor; one that has ended makes way when it starts.
+    // A running one may have another configuration than the doctor; one that has ended makes way when it starts.
     const running = networkIsManaged();
     const marked = running ? hasWay(context) : config.firewallIntegration;
     const { drops, unknown, markUsers } = await foreignDrops(reader, networksOf(route, bridge), {
@@ -360,7 +360,7 @@ function willMakeWay({ firewallIntegration, ip6tablesWay }: DaemonConfig, { prog
   return ip6tablesWay || program === 'firewalld' || !chains.some((chain) => chain.startsWith('ip6 '));
 }
 
-/** What a table that outlives its daemon does to others, and what its loss does; one that runs says so itself. */
+/** What a table that outlives its daemon does to others, and what its loss does; a running daemon reports it itself. */
 function strangers({ dataRoot }: DaemonConfig): Finding[] {
   let context: RulesetContext | undefined;
   try {
@@ -372,7 +372,7 @@ function strangers({ dataRoot }: DaemonConfig): Finding[] {
     }));
     return [...openVersions(context, stateDirectory(dataRoot)).map(openFinding), ...counted];
   } catch {
-    return []; // that nftables cannot be asked is said by the checks of the kernel
+    return []; // that nftables cannot be asked is reported by the checks of the kernel
   } finally {
     context?.close();
   }

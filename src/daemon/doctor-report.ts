@@ -1,4 +1,4 @@
-/** `causeway doctor`: what of the host stands in the way, and what to do about it. */
+/** `causeway doctor`: what on the host is an obstacle, and what to do about it. */
 import { readDaemonOptions } from './daemon-flags.ts';
 import { daemonConfig } from './daemon-config.ts';
 import { examineHost } from './doctor-checks.ts';

@@ -1,7 +1,7 @@
 /**
- * Copies of the resolver's sockets, held by the daemon. A socket lives as long as anybody has it: while a resolver that died is
- * being replaced, questions wait in it, and the next process goes on with the very same sockets. The copies of a
- * container are let go of before its removal is even asked for, so they never keep a namespace alive.
+ * Copies of the resolver's sockets, held by the daemon. A socket lives as long as any process holds it: while a
+ * resolver that died is being replaced, questions wait in it, and the next process goes on with the very same sockets.
+ * The copies of a container are released before its removal is even requested, so they never keep a namespace alive.
  */
 import type { OpenSockets } from '../dns/sandbox-server.ts';
 import type { HandOver } from '../dns/resolver.ts';
@@ -12,7 +12,7 @@ import { copyForeignDescriptors } from '../kernel/foreign-descriptor.ts';
 export class HeldSockets {
   readonly #held = new Map<string, OpenSockets>();
 
-  /** Copies what we do not have yet. Throws a KernelError if the process cannot be copied from; nothing is lost then. */
+  /** Copies what is not held yet. Throws a KernelError if the process cannot be copied from; nothing is lost then. */
   take(pid: number, sockets: Readonly<Record<string, OpenSockets>>): void {
     for (const [id, theirs] of Object.entries(sockets)) {
       if (this.#held.get(id)?.serial === theirs.serial) continue;

@@ -12,7 +12,7 @@ import { hasOurNamespace, hasOurRoot } from '../kernel/process.ts';
 import { unixSocketHolder } from '../kernel/port-holder.ts';
 import { makeDirectory } from './directories.ts';
 
-/** Takes the file, which then has our pid, or throws naming who holds it; the result gives it back. */
+/** Takes the file, which then has this process's pid, or throws naming the holder; the result gives it back. */
 export function takeInstanceLock(path: string): () => void {
   makeDirectory(dirname(path));
   for (;;) {
@@ -24,7 +24,7 @@ export function takeInstanceLock(path: string): () => void {
         `failed to start daemon, ensure causeway is not running or delete ${path}: ${holder ? `process with PID ${holder}` : 'a process'} is still running`,
       );
     }
-    // Whoever gave it back meanwhile has removed the file that we opened.
+    // The process that released it meanwhile has removed the file that was opened here.
     if (fstatSync(fd).ino !== statSync(path, { throwIfNoEntry: false })?.ino) {
       closeSync(fd);
       continue;
@@ -37,7 +37,7 @@ export function takeInstanceLock(path: string): () => void {
   }
 }
 
-/** For whoever finds the lock taken. A disk without a byte does not keep a daemon from its containers. */
+/** For a process that finds the lock taken. A disk without a byte does not keep a daemon from its containers. */
 function notePid(fd: number): void {
   ftruncateSync(fd);
   try {
@@ -66,13 +66,14 @@ function noDaemon(pid: number): string | undefined {
   } catch (error) {
     const code = errorCode(error) ?? '';
     if (['ENOENT', 'ESRCH'].includes(code)) return 'who has ended';
-    if (['EACCES', 'EPERM'].includes(code)) return undefined; // whoever asks may not look at it
+    if (['EACCES', 'EPERM'].includes(code)) return undefined; // no permission to read it
     throw error;
   }
 }
 
 /**
- * Takes the network namespace that this process is in. A socket of that name that a container or somebody who is not root has locks nobody out.
+ * Takes the network namespace that this process is in. A socket of that name that a container or a user other than root
+ * holds is ignored.
  * @throws conflict when another daemon manages this network
  */
 export async function takeNetworkLock(log: Log): Promise<() => void> {

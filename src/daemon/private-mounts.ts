@@ -1,10 +1,10 @@
 /**
- * The daemon lives in a mount namespace of its own (a slave of the host's): root filesystems and network namespace files
- * are seen by nobody else, and when the last process of ours has ended, nothing stays mounted anywhere. A daemon
- * that is started again joins the namespace that its containers' monitors still hold.
+ * The daemon lives in a mount namespace of its own (a slave of the host's): root filesystems and network namespace
+ * files are seen by no other process, and when the engine's last process has ended, nothing stays mounted anywhere. A
+ * daemon that is started again joins the namespace that its containers' monitors still hold.
  *
- * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode not
- * supported"); in our namespace that v2 mount is left out.
+ * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode
+ * not supported"); in the daemon's namespace that v2 mount is left out.
  */
 import {
   accessSync,
@@ -53,15 +53,19 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Where a namespace of ours says which one it is ('mnt:[4026532300]'): a file in a mount of its own, which nobody outside sees. There is
- * no note of it anywhere else that could be lost or damaged: who is asked are the processes that hold the namespace.
+ * Where a namespace of the engine identifies itself ('mnt:[4026532300]'): a file in a mount of its own, which is not
+ * visible outside. There is no note of it anywhere else that could be lost or damaged: the processes that hold the
+ * namespace are looked at.
  */
 const idFile = (execRoot: string): string => join(execRoot, 'mounts', 'id');
 
-/** A process that still is in the namespace of an earlier daemon; undefined: there is none. @throws systemError where that cannot be told */
+/**
+ * A process that still is in the namespace of an earlier daemon; undefined: there is none. @throws systemError where
+ * that cannot be determined
+ */
 function findHolder(execRoot: string): string | undefined {
   try {
-    const real = realpathSync(execRoot); // an absolute link in it would lead from a process's root into our own
+    const real = realpathSync(execRoot); // an absolute link in it would resolve from a process's root into the daemon's own
     return readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && holdsOurs(pid, real));
   } catch (error) {
     // No exec root: the first daemon, or the first since a reboot. What is in its place is refused where it is made.
@@ -74,14 +78,14 @@ function findHolder(execRoot: string): string | undefined {
 }
 
 /**
- * A copy of the namespace (of a runtime that makes a container) has the file too, but another number. Containers have other roots; what
- * users make themselves in user namespaces of theirs may look like ours.
+ * A copy of the namespace (of a runtime that makes a container) has the file too, but another number. Containers have
+ * other roots; what users make themselves in user namespaces of theirs may look like the daemon's.
  */
 function holdsOurs(pid: string, execRoot: string): boolean {
   if (!inOurWorld(pid)) return false;
   const id = unlessEnded(() => readFileSync(`/proc/${pid}/root${idFile(execRoot)}`, 'utf8'));
   if (id === undefined) return false;
-  // What is no number is from before it was written there.
+  // A text that is not a number is from before it was written there.
   return NAMESPACE.test(id)
     ? id === unlessEnded(() => readlinkSync(`/proc/${pid}/ns/mnt`))
     : processName(Number(pid)) === 'conmon';
@@ -89,7 +93,7 @@ function holdsOurs(pid: string, execRoot: string): boolean {
 
 const NAMESPACE = /^mnt:\[\d+\]$/;
 
-/** With our root directory and our user namespace. */
+/** With this process's root directory and user namespace. */
 function inOurWorld(pid: string): boolean {
   try {
     return hasOurRoot(pid) && hasOurNamespace(pid, 'user');
@@ -98,7 +102,7 @@ function inOurWorld(pid: string): boolean {
   }
 }
 
-/** To be called once inside: marks the namespace as ours and leaves out what keeps crun from working. */
+/** To be called once inside: marks the namespace as the daemon's and leaves out what keeps crun from working. */
 export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid' | 'v2' {
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   markNamespace(execRoot);

@@ -1,10 +1,10 @@
 /**
  * The daemon's hold on the resolver process. It finds the one that serves already (it outlives daemons) or starts one,
- * starts another when it dies, and feeds every new one the whole state: callers only say what changed, once.
+ * starts another when it dies, and feeds every new one the whole state: callers only report what changed, once.
  *
- * `apply` resolves when the resolver answers by the change, also when the process had to be replaced meanwhile, and rejects
- * if a change of its own could not be made there or no resolver can be had. `settle` says that the restore is complete:
- * what the resolver still knows from an earlier daemon, and this one does not, is dropped then.
+ * `apply` resolves when the resolver answers by the change, also when the process had to be replaced meanwhile, and
+ * rejects if a change of its own could not be made there or no resolver can be had. `settle` marks the restore as
+ * complete: what the resolver still knows from an earlier daemon, and this one does not, is dropped then.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
@@ -90,7 +90,7 @@ export class ResolverProcess {
     );
   }
 
-  /** Everything has been said: the resolver forgets what we have not named. */
+  /** Everything has been sent: the resolver forgets what was not named. */
   async settle(): Promise<void> {
     this.#settled = true;
     const client = await this.#connected(APPLY_TIMEOUT_MS);
@@ -101,11 +101,11 @@ export class ResolverProcess {
     } catch (error) {
       if (this.#closed) throw error;
       this.#replaceSilent(client);
-      await this.#connected(APPLY_TIMEOUT_MS); // whoever comes next has been told, since we are settled
+      await this.#connected(APPLY_TIMEOUT_MS); // the next process has been sent everything, since this is settled
     }
   }
 
-  /** What the resolver would answer, and to whom. */
+  /** What the resolver would answer, and to which client. */
   async dump(filter: { network?: string; sandbox?: string } = {}): Promise<ResolverDump> {
     return (await this.#connected(APPLY_TIMEOUT_MS)).request({ op: 'dump', ...filter });
   }
@@ -132,7 +132,7 @@ export class ResolverProcess {
       const { sandboxes } = await client.request({ op: 'dump' }, this.#answerTimeoutMs);
       return sandboxes.length === 0;
     } catch {
-      return false; // none is there, or it does not say
+      return false; // none is there, or it does not tell
     }
   }
 
@@ -185,7 +185,7 @@ export class ResolverProcess {
     ];
   }
 
-  /** Sends to the process that is there; if it dies before it answers, the next one has been told everything anyway. */
+  /** Sends to the process that is there; if it dies before it answers, the next one has been sent everything anyway. */
   async #send(changes: readonly ResolverChange[]): Promise<readonly ChangeFailure[]> {
     const connected = this.#client;
     if (connected) {
@@ -206,7 +206,7 @@ export class ResolverProcess {
     });
   }
 
-  /** A process that does not answer helps nobody: it is killed, and its end starts the next one. */
+  /** A process that does not answer is useless: it is killed, and its end starts the next one. */
   #replaceSilent(client: ControlClient): void {
     if (client.ended) return;
     this.#log.error({ pid: this.#pid }, 'the resolver does not answer and is replaced');
@@ -281,7 +281,7 @@ export class ResolverProcess {
     }
     const identity = await client.request({ op: 'attach', role: 'daemon' }, this.#answerTimeoutMs);
     const fresh = identity.networks + identity.sandboxes === 0;
-    // One that serves already is told what we know and keeps the rest, until `settle`.
+    // One that serves already is told what the daemon knows and keeps the rest, until `settle`.
     const op = fresh || this.#settled ? 'replace-all' : 'apply';
     if (fresh) await this.#passIdentity(client, identity);
     const result = await client.request({ op, changes: this.#everything() }, this.#answerTimeoutMs);
@@ -292,7 +292,10 @@ export class ResolverProcess {
     return client;
   }
 
-  /** A new process goes on with the sockets of the one that died. If it cannot, it and they are given up, and all begins anew. */
+  /**
+   * A new process goes on with the sockets of the one that died. If it cannot, it and they are given up, and all starts
+   * again.
+   */
   async #passIdentity(client: ControlClient, identity: ResolverIdentity): Promise<void> {
     const state = this.#held.handOver(this.#zones.values(), this.#views);
     if (state === undefined) return;
@@ -309,7 +312,7 @@ export class ResolverProcess {
   /** Copies the sockets that are new. Without them a resolver that dies costs some queries, so it is no reason to fail. */
   #hold(client: ControlClient, result: ApplyResult): void {
     if (this.#closed || this.#client !== client || !this.#mayHold) return;
-    const wanted = Object.entries(result.sockets).filter(([id]) => this.#views.has(id)); // removed while we waited: not again
+    const wanted = Object.entries(result.sockets).filter(([id]) => this.#views.has(id)); // removed while waiting: not again
     try {
       this.#held.take(this.#pid, Object.fromEntries(wanted));
     } catch (error) {
@@ -319,7 +322,7 @@ export class ResolverProcess {
     }
   }
 
-  /** The resolver that is there, unless it is one that we cannot talk to: that one is asked to make way. */
+  /** The resolver that is there, unless it speaks another protocol: that one is asked to quit. */
   async #adopt(): Promise<ControlClient | undefined> {
     let client: ControlClient;
     try {
@@ -351,7 +354,7 @@ export class ResolverProcess {
     return undefined;
   }
 
-  /** One of an earlier daemon that is stopped or stuck: its number is not known to us, but what it writes its log to. */
+  /** One of an earlier daemon that is stopped or stuck: its pid is not known, but the file that it logs to is. */
   async #endSilent(): Promise<void> {
     for (const pid of processesWritingTo(join(this.#options.execRoot, 'dns.log'), 'causeway-dns')) {
       this.#log.error({ pid, state: processState(pid) }, 'the resolver that is there does not answer and is replaced');

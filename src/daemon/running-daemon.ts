@@ -1,4 +1,4 @@
-/** What the daemon that runs says of itself: the doctor was perhaps not told what it was told, and does not know its containers. */
+/** What the running daemon reports of itself: the doctor may have other options, and does not know its containers. */
 import { request, type IncomingMessage } from 'node:http';
 import { readBounded } from '../base/bounded-read.ts';
 import { parseJsonText } from '../base/json-text.ts';

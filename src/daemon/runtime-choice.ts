@@ -1,4 +1,4 @@
-/** Which OCI runtime is used when nobody says: crun where it works, else runc. */
+/** The default OCI runtime: crun where it works, else runc. */
 import { existsSync } from 'node:fs';
 import { invalid, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';

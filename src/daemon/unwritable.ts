@@ -12,7 +12,7 @@ export const WAYS_OUT: Readonly<Record<string, string>> = {
   EROFS: 'mount it read-write',
   EIO: 'look into the kernel log for what is wrong with the disk',
 };
-/** A block more than the smallest file takes, and what a state needs beside it has failed already. */
+/** A block more than the smallest file takes, and what a state needs besides has failed already. */
 const PROBE_BYTES = 512 * 1024;
 const MEGABYTE = 1_000_000;
 
@@ -25,7 +25,7 @@ function existing(directory: string): string {
   return there;
 }
 
-/** 'EROFS', 'ENOSPC': tried, because quotas, reserved blocks and inodes are not all told by numbers. */
+/** 'EROFS', 'ENOSPC': tried, because quotas, reserved blocks and inodes are not all visible as numbers. */
 export function whyUnwritable(directory: string): string | undefined {
   const path = join(existing(directory), `.causeway-probe-${randomUUID()}`);
   try {
@@ -43,7 +43,10 @@ export function whyUnwritable(directory: string): string | undefined {
   }
 }
 
-/** What a call was refused with, and behind it which directory is in that state, where one is: the reason alone does not say what to make room in. */
+/**
+ * The reason that a call was refused with, followed by the directory in that state, if there is one: the reason alone
+ * does not tell where to make room.
+ */
 export function nameUnwritable(error: unknown, directories: Directories): string {
   const message = errorMessage(error);
   const code = codeBeneath(error, Object.keys(WAYS_OUT));
