@@ -1,4 +1,4 @@
-/** Numbers of the DNS protocol that we use, by their names in the RFCs. */
+/** Numbers of the DNS protocol that are used here, by their names in the RFCs. */
 
 export const HEADER_BYTES = 12;
 export const MAX_NAME_BYTES = 255;

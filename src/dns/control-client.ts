@@ -64,7 +64,7 @@ export class ControlClient {
         this.#waiting.delete(id);
         reject(unavailable(`the resolver process did not answer '${request.op}' within ${timeoutMs} ms`));
       };
-      // Timers come before the socket's turn: if we were held up ourselves, the answer may wait there already.
+      // Timers come before the socket's turn: if this process was held up itself, the answer may wait there already.
       const late = () => (waiting.timer = setTimeout(giveUp, LAST_LOOK_MS));
       const waiting = { resolve: resolve as (result: unknown) => void, reject, timer: setTimeout(late, timeoutMs) };
       this.#waiting.set(id, waiting);

@@ -19,7 +19,7 @@ export type ControlRequest =
   | { readonly op: 'replace-all'; readonly changes: readonly ResolverChange[] }
   | { readonly op: 'dump'; readonly network?: string; readonly sandbox?: string }
   | { readonly op: 'follow'; readonly sandbox: string }
-  /** To a process that serves nobody yet: go on with these sockets, of which process `pid` has copies. */
+  /** To a process that serves no container yet: go on with these sockets, of which process `pid` has copies. */
   | { readonly op: 'inherit'; readonly state: HandOver }
   /** Asked by a process that takes this one's place: it stops reading, and goes on if the asker ends without `release`. */
   | { readonly op: 'hand-over' }

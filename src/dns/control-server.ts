@@ -17,7 +17,7 @@ export interface ControlServerOptions {
   readonly path: string;
   readonly resolver: Resolver;
   readonly version: string;
-  /** Called after the reply to `quit` is on its way. */
+  /** Called after the reply to `quit` is sent. */
   readonly quit: () => void;
   /** Goes on with sockets of another process; throws if it cannot. */
   readonly inherit: (state: HandOver) => void;
@@ -39,7 +39,7 @@ export class ControlServer {
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
-  /** Resolves to undefined if another resolver already answers at the path; a socket that nobody answers at is replaced. */
+  /** Resolves to undefined if another resolver already answers at the path; a socket without a listener is replaced. */
   static async listen(options: ControlServerOptions & { replace?: boolean }): Promise<ControlServer | undefined> {
     if (!options.replace && (await answers(options.path))) return undefined;
     const control = new ControlServer(options);
@@ -127,7 +127,7 @@ export class ControlServer {
       case 'follow':
         cleanups.push(
           resolver.followQueries(request.sandbox, (event) => {
-            // A follower that does not keep up misses events; it does not fill our memory.
+            // A follower that does not keep up misses events; it does not fill the resolver's memory.
             if (socket.writableLength < 1 << 20) send({ event });
           }),
         );

@@ -4,7 +4,7 @@ import { skipName } from './name.ts';
 
 /**
  * `message` itself if it fits into `limit` bytes. Otherwise its question and as many answers as fit, none of the other
- * sections but an OPT record. What cannot be read is cut to its header.
+ * sections but an OPT record. A message that cannot be parsed is cut to its header.
  */
 export function cutMessage(message: Buffer, limit: number): Buffer {
   if (message.length <= limit) return message;

@@ -1,9 +1,10 @@
 /**
- * Sends one container's unknown names to its servers: in their order, 4 s each, on to the next after silence, SERVFAIL or
- * REFUSED; an answer that was cut is fetched again over TCP. Everything else comes back as the server said it.
+ * Sends one container's unknown names to its servers: in their order, 4 s each, on to the next after silence, SERVFAIL
+ * or REFUSED; an answer that was cut is fetched again over TCP. Everything else is passed back as the server sent it.
  *
- * Containers start their questions in turn, and each has bounds of its own: what a container asks beyond them waits, in its
- * own queue, and what finds the queue full or waits too long is told SERVFAIL. So one that asks without end hurts itself.
+ * Containers start their questions in turn, and each has bounds of its own: what a container asks beyond them waits, in
+ * its own queue, and what finds the queue full or waits too long is answered SERVFAIL. So one that asks without end
+ * hurts itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../base/clock.ts';
@@ -17,15 +18,15 @@ import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from './zone.ts';
 /** Docker's number: servers that do not answer leave many open. */
 const MAX_IN_FLIGHT = 1024;
 /**
- * Asked so recently that a quick server may answer them all in one go: others would wait behind these answers, in the server's
- * socket (whose default room is for 277 questions) and in our turns.
+ * Asked so recently that a quick server may answer them all in one go: others would wait behind these answers, in the
+ * server's socket (whose default room is for 277 questions) and in the resolver's turns.
  */
 const MAX_FRESH = 8;
 const FRESH_MS = 12;
 const MAX_WAITING = 1024;
 /** Of questions, whether asked or waiting. */
 const MAX_BYTES = 1 << 20;
-/** All containers together, for our descriptors. Beyond, only those that have few may open more. */
+/** Of all containers together, because of the descriptor limit. Beyond, only those that have few may open more. */
 const MAX_IN_FLIGHT_OF_ALL = 4096;
 const ALWAYS_ALLOWED = 16;
 const COMPLAINT_INTERVAL_MS = 10_000;
@@ -99,7 +100,7 @@ export class Forwarder implements Party {
     });
   }
 
-  /** Asks for whoever has waited longest. */
+  /** Sends the query that has waited longest. */
   step(): boolean {
     if (!this.#mayAsk) return false;
     const [first] = this.#waiting;
@@ -140,7 +141,7 @@ export class Forwarder implements Party {
     if (this.#waiting.size > 0 && this.#mayAsk) this.#parts.turns.wake(this);
   }
 
-  /** One timer, for whoever is next: there may be a thousand. */
+  /** One timer, for the next one due: there may be a thousand. */
   #watchDeadlines(): void {
     const [first] = this.#waiting;
     if (this.#overdue !== undefined || first === undefined) return;
@@ -167,7 +168,7 @@ export class Forwarder implements Party {
   async #askInOrder(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
     let last: ForwardResult = { problem: 'no server' };
     for (const server of view.upstreams) {
-      // Our own address inside the container would be a loop.
+      // The resolver's own address inside the container would be a loop.
       if (server.from === 'container' && server.address === RESOLVER_ADDRESS) continue;
       const name = `${server.address}:${server.port}`;
       const result = await this.#ask(server, view, query, protocol);
@@ -206,7 +207,7 @@ export class Forwarder implements Party {
     }
   }
 
-  /** Resolves when nobody waits for an answer. */
+  /** Resolves when no query waits for an answer. */
   async drain(): Promise<void> {
     while (!this.#closed && this.#inFlight + this.#waiting.size > 0) await sleep(20);
   }

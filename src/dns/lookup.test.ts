@@ -81,7 +81,7 @@ test('the first network in order that has an address answers', () => {
   assert.equal(ask(view(['1', '2']), 'both', RecordType.AAAA), 'fd02::9');
   assert.equal(ask(view(['2']), 'web'), undefined); // not on a network of mine
   assert.equal(ask(view([]), 'web'), undefined);
-  assert.equal(ask(view(['9', '1']), 'web'), '10.0.1.2'); // a network nobody told us of yet
+  assert.equal(ask(view(['9', '1']), 'web'), '10.0.1.2'); // a network that is not known yet
 });
 
 test('a known name without such an address is empty, never unknown', () => {
@@ -97,7 +97,7 @@ test('a known name without such an address is empty, never unknown', () => {
 test('name.network, with dots in either', () => {
   assert.equal(ask(view(['1', '2']), 'db.back'), '10.0.2.3');
   assert.equal(ask(view(['1', '2']), 'db.front'), '10.0.1.3');
-  assert.equal(ask(view(['1']), 'db.back'), undefined); // a network that is not mine
+  assert.equal(ask(view(['1']), 'db.back'), undefined); // a network that the container is not on
   assert.equal(ask(view(['1', '2']), 'web.back'), undefined);
   assert.equal(ask(view(['3', '1']), 'x.y'), '10.0.1.7'); // the whole name first
   assert.equal(ask(view(['3', '2']), 'x.y'), '10.0.3.7');
@@ -120,7 +120,7 @@ test('a private alias goes first, hides that name of its network, and is never a
   assert.equal(ask(linked, 'database', RecordType.TXT), '');
   assert.equal(ask(linked, 'web'), '10.0.1.3');
   assert.equal(ask(linked, 'lost'), '');
-  assert.equal(ask(view(['1', '2']), 'database'), undefined); // nobody else has it
+  assert.equal(ask(view(['1', '2']), 'database'), undefined); // no other has it
 });
 
 test('an alias that was asked for on several networks is found on the one where its source is', () => {

@@ -1,8 +1,8 @@
 /**
- * What a container's own networks say about a name: pure, over compiled zones. Order and precedence are Docker's: for
- * `a.b.c` first the whole name in every network of the container, then `a.b` in network `c`, then `a` in network `b.c`;
- * a private alias (link) goes before names and hides the same name of its network; the first network with an address
- * of the wanted family answers. A name that exists somewhere but has no such address is known and empty.
+ * What a name resolves to on a container's own networks: pure, over compiled zones. Order and precedence are Docker's:
+ * for `a.b.c` first the whole name in every network of the container, then `a.b` in network `c`, then `a` in network
+ * `b.c`; a private alias (link) goes before names and hides the same name of its network; the first network with an
+ * address of the wanted family answers. A name that exists somewhere but has no such address is known and empty.
  */
 import { addressBytes, formatAddress, reverseName } from './address.ts';
 import { RecordType } from './constants.ts';
@@ -77,7 +77,7 @@ export function patchCompiledZone(zone: CompiledZone, patch: ZonePatch, report: 
   }
 }
 
-/** Addresses that are none are left out, and their texts are given to `report`. */
+/** Invalid addresses are left out, and their texts are passed to `report`. */
 export function compileZone(zone: NetworkZone, report: Report = () => {}): CompiledZone {
   const names = new Map<string, CompiledName>();
   for (const [name, addresses] of Object.entries(zone.names)) names.set(foldName(name), compileName(addresses, report));
@@ -90,7 +90,7 @@ export function compileZone(zone: NetworkZone, report: Report = () => {}): Compi
   return { source: zone, name: foldName(zone.name), ttlS: Math.max(0, Math.floor(zone.ttlS)), names, reverse };
 }
 
-/** `name` is lower case, without final dot. Undefined: nothing of ours, ask the upstream servers. */
+/** `name` is lower case, without final dot. Undefined: not a local name, ask the upstream servers. */
 export function lookup(
   view: SandboxView,
   zones: ReadonlyMap<string, CompiledZone>,

@@ -9,7 +9,7 @@ import { MalformedMessage, nameLabels, readName, skipName } from './name.ts';
 
 const label = fc.stringMatching(/^[a-z0-9_-]{1,12}$/);
 const hostname = fc.array(label, { minLength: 1, maxLength: 6 }).map((labels) => labels.join('.'));
-/** Any bytes at all, as our text form writes them. */
+/** Any bytes at all, as the text form writes them. */
 const anyName = fc
   .array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { maxLength: 6 })
   .map((labels) => readName(wireOf(labels), 0, 0, 1000).name);

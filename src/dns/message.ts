@@ -182,7 +182,7 @@ export function encodeMessage(message: Message): Buffer {
   return writer.finish();
 }
 
-/** Writes records one after the other and remembers where names stand, so that later ones point to them. */
+/** Writes records one after the other and remembers the positions of names, so that later ones point to them. */
 export class MessageWriter {
   #buffer = Buffer.allocUnsafe(512);
   #length = 0;

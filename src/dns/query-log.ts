@@ -1,4 +1,4 @@
-/** What a container asks and what it was told, one event a question; costs nothing where nobody listens. */
+/** A container's queries and the answers, one event per question; costs nothing without a listener. */
 
 export interface QueryEvent {
   readonly time: string;
@@ -8,7 +8,7 @@ export interface QueryEvent {
   readonly type: string;
   readonly code: string;
   readonly answers: number;
-  /** The server that was asked; absent where the answer was ours. */
+  /** The server that was asked; absent where the answer was local. */
   readonly server?: string;
   readonly problem?: string;
   readonly durationMs: number;

@@ -5,7 +5,7 @@
 import { Flag, HEADER_BYTES, MAX_LABEL_BYTES, MAX_NAME_BYTES, RecordType, ResponseCode } from './constants.ts';
 import { skipName } from './name.ts';
 
-/** `parseQuery` says this of packets that get no answer at all: too short, or themselves answers. */
+/** `parseQuery` returns this for packets that get no answer at all: too short, or themselves answers. */
 export const NO_ANSWER = -1;
 
 export class Query {
@@ -24,8 +24,8 @@ export class Query {
 }
 
 /**
- * Fills `query` from `length` bytes at `start`. Returns the response code: NOERROR for a question to answer, NO_ANSWER, or
- * the error to send back with nothing but a header.
+ * Fills `query` from `length` bytes at `start`. Returns the response code: NOERROR for a question to answer, NO_ANSWER,
+ * or the error to send back with only a header.
  */
 export function parseQuery(data: Uint8Array, start: number, length: number, query: Query): number {
   if (length < HEADER_BYTES) return NO_ANSWER;

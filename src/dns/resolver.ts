@@ -19,7 +19,7 @@ export interface ChangeFailure {
   readonly message: string;
 }
 
-/** What the resolver would say, and to whom. */
+/** What the resolver would answer, and to which client. */
 export interface ResolverDump {
   readonly networks: readonly NetworkZone[];
   readonly sandboxes: readonly (SandboxView & {
@@ -167,7 +167,7 @@ export class Resolver {
     }
   }
 
-  /** Drops sandboxes whose namespace no longer exists at its path. For when no daemon is there to say so. */
+  /** Drops sandboxes whose namespace no longer exists at its path. For when no daemon is there to remove them. */
   removeVanished(): void {
     for (const [id, server] of this.#servers) {
       if (this.#sameNetns(server, server.view)) continue;
@@ -224,7 +224,7 @@ export class Resolver {
     this.close();
   }
 
-  /** Goes on where another resolver stopped; `copyOf` gives our copy of a descriptor of its. */
+  /** Continues where another resolver stopped; `copyOf` returns this process's copy of one of its descriptors. */
   takeOver(state: HandOver, copyOf: (fd: number) => number): void {
     this.apply(state.networks.map((zone) => ({ op: 'put-network', zone })));
     for (const { view, sockets } of state.sandboxes) {

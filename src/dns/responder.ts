@@ -15,10 +15,10 @@ import type { SandboxView } from './zone.ts';
 export const DROP = 0;
 export const FORWARD = -1;
 
-/** The UDP size that we say we take, and the most that an answer of ours has. */
+/** The UDP size that the resolver advertises, and the maximum size of its answers. */
 const OUR_UDP_BYTES = 4096;
 const OPT_BYTES = 11;
-const MAX_CACHED = 1024; // a container that asks for every type there is must not fill our memory
+const MAX_CACHED = 1024; // a container that asks for every type there is must not fill the resolver's memory
 const POINTER_TO_QUESTION = 0xc000 | HEADER_BYTES;
 
 interface EncodedAnswer {
@@ -61,9 +61,9 @@ export class Responder {
   }
 
   /**
-   * Turns the `length` bytes at `start` into the answer and returns its length; DROP if there is nothing to answer; FORWARD
-   * if the name is not ours (then the packet is untouched and `query` describes it). The answer has at most `limit`
-   * bytes; for UDP (`udp`) at most what the client takes, and a longer one is cut and marked as truncated.
+   * Turns the `length` bytes at `start` into the answer and returns its length; DROP if there is nothing to answer;
+   * FORWARD if the name is not local (then the packet is untouched and `query` describes it). The answer has at most
+   * `limit` bytes; for UDP (`udp`) at most what the client takes, and a longer one is cut and marked as truncated.
    */
   answer(data: Uint8Array, start: number, length: number, limit: number, udp: boolean, query: Query): number {
     const code = parseQuery(data, start, length, query);
@@ -194,7 +194,7 @@ function writeAnswer(data: Uint8Array, query: Query, answer: EncodedAnswer, limi
   return finish(data, query, at, extra, 0);
 }
 
-/** The authority and additional counts and our OPT record; returns the length of the answer. */
+/** The authority and additional counts and the resolver's OPT record; returns the length of the answer. */
 function finish(data: Uint8Array, query: Query, end: number, additionalCount: number, extendedCode: number): number {
   const { start } = query;
   let at = end;
@@ -221,8 +221,8 @@ function finish(data: Uint8Array, query: Query, end: number, additionalCount: nu
 }
 
 /**
- * Makes of the question an answer without records. `recursion` false says that we do not ask others, as Docker does for
- * containers on internal networks.
+ * Makes of the question an answer without records. `recursion` false says that no other servers are asked, as Docker
+ * does for containers on internal networks.
  */
 export function writeEmptyAnswer(data: Uint8Array, query: Query, code: number, recursion: boolean): number {
   const { start } = query;
@@ -233,7 +233,7 @@ export function writeEmptyAnswer(data: Uint8Array, query: Query, code: number, r
   return finish(data, query, query.questionEnd, 0, 0);
 }
 
-/** An EDNS version that nobody has defined yet: BADVERS (16), whose high bits stand in the OPT record. */
+/** An EDNS version that is not defined yet: BADVERS (16), whose high bits are in the OPT record. */
 function writeBadVersion(data: Uint8Array, query: Query): number {
   const { start } = query;
   data[start + 2] = Flag.QR | (data[start + 2]! & Flag.RD);

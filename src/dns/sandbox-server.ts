@@ -136,7 +136,7 @@ export class SandboxServer {
     return logged ? count * (QUESTIONS_PER_TURN / LOGGED_PER_TURN) : count;
   }
 
-  /** Answers what is not ours and goes nowhere; 0 if it is to be forwarded. */
+  /** Answers what is not local and is not forwarded anywhere; 0 if it is to be forwarded. */
   #refuse(data: Uint8Array, length: number): number {
     const { view } = this;
     if (view.keepBareNames && (query.type === RecordType.A || query.type === RecordType.AAAA)) {
@@ -173,7 +173,7 @@ export class SandboxServer {
     reply(answer);
   }
 
-  /** `message` is ours to keep, and `query` has just been read from it. */
+  /** `message` may be kept, and `query` has just been read from it. */
   #forward(message: Buffer, protocol: 'udp' | 'tcp', reply: (answer: Buffer) => void): void {
     const startedAt = performance.now();
     const failure = servfailFor(message);

@@ -7,9 +7,11 @@ export interface ResolverSockets {
   openUdp(options: { netns?: string | undefined; address: string; port: number }): number;
   /** A listening TCP socket. */
   openTcpListener(options: { netns?: string | undefined; address: string; port: number }): number;
-  /** A UDP socket that takes nothing but what comes from there, at a port that the kernel chooses at random. */
+  /** A UDP socket that only receives from that address, at a port that the kernel chooses at random. */
   connectUdp(options: { netns?: string | undefined; address: string; port: number }): number;
-  /** One datagram on a connected socket. Throws what the kernel has heard of earlier ones: nobody there, no way to it. */
+  /**
+   * One datagram on a connected socket. Throws errors the kernel received for earlier ones: port unreachable, no route.
+   */
   send(fd: number, message: Uint8Array): void;
   /** The next datagram, good until the next call; undefined if none waits. Throws as `send` does. */
   receive(fd: number): Buffer | undefined;
@@ -19,8 +21,8 @@ export interface ResolverSockets {
   /** Tells namespaces apart whatever their path. Throws if there is none at the path. */
   netnsIdentity(path: string): string;
   /**
-   * Calls back when a UDP socket has something to read, until it is told to stop. Sockets take turns: `readable` reads a
-   * little, whatever waits, and says how much work that was, in answers of ours.
+   * Calls back when a UDP socket has something to read, until stopped. Sockets take turns: `readable` reads a
+   * little, whatever waits, and returns how much work that was, counted in local answers.
    */
   watch(fd: number, readable: () => number): { stop(): void };
   /** Room for datagrams that are read and sent many at a time. One for the process. */
@@ -40,7 +42,7 @@ export interface DatagramBatch {
   length(index: number): number;
   /** The sender, for an answer that comes later. */
   sender(index: number): Uint8Array;
-  /** Queues the first `bytes` bytes of slot `index` for whoever sent it. */
+  /** Queues the first `bytes` bytes of slot `index` for its sender. */
   reply(index: number, bytes: number): void;
   /** Sends what is queued. Answers that the kernel does not take are lost, as datagrams are. */
   flush(fd: number): void;

@@ -1,8 +1,8 @@
 /**
- * DNS over TCP for one container: messages behind a length of two bytes, many on one connection, answered as the answers
- * come (RFC 7766). Its connections are served in turn, a few messages each, and the containers among each other. Silent
- * connections are closed, a reader who does not read is not read from and in the end cut off, and a container that opens
- * connections without end loses its oldest.
+ * DNS over TCP for one container: messages behind a length of two bytes, many on one connection, answered as the
+ * answers come (RFC 7766). Its connections are served in turn, a few messages each, and the containers among each
+ * other. Silent connections are closed, a client that does not read is not read from and in the end cut off, and a
+ * container that opens connections without end loses its oldest.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader } from './frames.ts';
@@ -16,14 +16,14 @@ const MESSAGES_PER_STEP = 8;
 const PAUSE_UNSENT_BYTES = 64 << 10;
 const MAX_UNSENT_BYTES = 512 << 10;
 
-/** Calls `reply` once, now or later; with no bytes if there is nothing to say. `query` is good until it returns. */
+/** Calls `reply` once, now or later; with no bytes if there is no answer. `query` is good until it returns. */
 export type AnswerTcp = (query: Buffer, reply: (answer: Buffer) => void) => void;
 
 interface Connection {
   readonly socket: Socket;
   readonly frames: FrameReader;
   unanswered: number;
-  /** The client or we want no more than what is asked already. */
+  /** The client or this side ends the connection after the pending queries. */
   ended: boolean;
 }
 

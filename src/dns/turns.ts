@@ -1,5 +1,5 @@
 /**
- * Work of many parties, done a little at a time and in turn: whoever has much to do waits behind himself, and the event loop
+ * Work of many parties, done a little at a time and in turn: a busy party only delays itself, and the event loop
  * goes round in between. The process has one of these, the containers are its parties.
  */
 const STEPS_PER_ROUND = 8;
@@ -20,7 +20,9 @@ export class Turns {
     this.#limit = stepsPerRound;
   }
 
-  /** To be called when a party has got something to do. It is done at once if nobody waits and this round has room. */
+  /**
+   * To be called when a party has got something to do. It is done at once if no other waits and this round has room.
+   */
   wake(party: Party): void {
     if (this.#queue.has(party)) return;
     if (this.#queue.size === 0 && this.#done < this.#limit) {
@@ -48,7 +50,7 @@ export class Turns {
   }
 
   #round(): void {
-    // A set is walked in the order of insertion, and who is inserted during the walk is met at its end.
+    // A set is walked in the order of insertion, and a party inserted during the walk is met at its end.
     for (const party of this.#queue) {
       if (this.#done >= this.#limit) break;
       this.#done += 1;

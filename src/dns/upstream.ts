@@ -14,7 +14,7 @@ import type { Upstream } from './zone.ts';
 
 export const UPSTREAM_TIMEOUT_MS = 4000;
 const MAX_WRONG_ANSWERS = 32;
-/** What an answer costs, in answers of ours. */
+/** What an answer costs, counted in local answers. */
 const ANSWER_WORK = 4;
 
 /** Why there is no answer; `cancelled` when the container went away meanwhile. */
@@ -108,7 +108,7 @@ const startTcp: Start = (sockets, server, netns, message, received, failed) => {
     socket = connect(target);
   } else {
     // Node opens sockets later than it is asked to, in whatever namespace the thread is then: those of a container are
-    // opened by us, and handed over as descriptors.
+    // opened here, and handed over as descriptors.
     const fd = sockets.openTcp({ netns, family: isIPv6(server.address) ? 6 : 4 });
     try {
       socket = new Socket({ fd });

@@ -1,15 +1,18 @@
 /**
- * What the resolver is told. A zone is all names of one network, a view is what one container sees: which zones, in
- * which order, its private aliases, and where unknown names go. A view is always replaced whole; a zone is replaced whole,
- * or patched in place where only some of its names change. Either happens in one turn of the event loop, so a query sees
+ * The resolver's data. A zone is all names of one network, a view is what one container sees: which zones, in which
+ * order, its private aliases, and where unknown names go. A view is always replaced whole; a zone is replaced whole, or
+ * patched in place where only some of its names change. Either happens in one turn of the event loop, so a query sees
  * the state before a change or after it, never half of it. The daemon owns them; nothing here is derived.
  */
 
-/** Addresses of one name; both empty: the name exists, nobody has an address now. It is answered, never forwarded. */
+/**
+ * Addresses of one name; both empty: the name exists, but no container with an address now. It is answered, never
+ * forwarded.
+ */
 export interface NameAddresses {
   readonly a: readonly string[];
   readonly aaaa: readonly string[];
-  /** What whoever has the name offers: `_http._tcp.NAME` is answered with these (SRV). */
+  /** The services of the name's owner: `_http._tcp.NAME` is answered with these (SRV). */
   readonly services?: readonly ServiceTarget[];
 }
 
