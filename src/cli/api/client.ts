@@ -12,10 +12,10 @@ import type { Endpoint } from './endpoint.ts';
 
 export const API_VERSION = '1.51';
 
-/** The daemon said no. `status` is HTTP's. */
+/** The daemon refused. `status` is HTTP's. */
 export class ApiError extends StatusError {
   readonly status: number;
-  /** What the daemon said, without the words that say that it was the daemon. */
+  /** The daemon's message, without the prefix that names the daemon. */
   readonly detail: string;
 
   constructor(status: number, detail: string, runExitCode?: number) {
@@ -62,7 +62,7 @@ export class ApiClient {
     return this.#version;
   }
 
-  /** Rejects with ApiError for answers of 400 and above, and with Docker's sentence when nobody answers. */
+  /** Rejects with ApiError for answers of 400 and above, and with Docker's sentence when no daemon answers. */
   async send(method: string, path: string, init: RequestInit = {}): Promise<IncomingMessage> {
     const response = await this.#sendOnce(method, path, init);
     if ((response.statusCode ?? 0) < 400) return response;
@@ -118,7 +118,8 @@ export class ApiClient {
       const { request, payload } = this.#prepare(method, path, init, this.#agent);
       request.on('response', resolve);
       request.on('error', (error: NodeJS.ErrnoException) => {
-        // A kept connection that the daemon closed while the request was on its way: nobody has seen the request.
+        // A kept connection that the daemon closed while the request was on its way: the daemon has not read the
+        // request.
         const stale = request.reusedSocket && error.code === 'ECONNRESET' && !init.stream;
         if (stale) resolve(this.#sendOnce(method, path, init));
         else reject(init.signal?.aborted ? error : this.#explain(error));
@@ -149,7 +150,7 @@ export class ApiClient {
     else if (method === 'POST') headers['Content-Length'] = 0;
     const url = `/v${this.#version}${path}${queryString(init.query)}`;
     this.#trace?.(`${method} ${url}${payload ? ` ${payload.toString()}` : ''}`);
-    // Without a servername the agent takes one from the Host header for TLS that we do not have, and compiles a huge
+    // Without a servername the agent takes one from the Host header for TLS that is not used here, and compiles a huge
     // regular expression for it: a seventh of the time that a short command takes.
     const options: RequestOptions & { servername: string } = {
       method,
@@ -208,7 +209,7 @@ export async function readText(stream: Readable): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** What the daemon's answer says, and what it ends `run` with where it knows that. */
+/** The message of the daemon's answer, and what it ends `run` with where it knows that. */
 async function refusal(response: IncomingMessage, path: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;
   const body = await readText(response);

@@ -23,7 +23,7 @@ export function checkPlatform(text: string): void {
     throw new StatusError(`${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`);
 }
 
-/** Nothing for an empty text; throws for what is no platform. */
+/** Nothing for an empty text; throws for anything that is not a platform. */
 export function platformQuery(text: string): string | undefined {
   if (text === '') return undefined;
   checkPlatform(text);

@@ -14,7 +14,7 @@ const login = () => import('../commands/login.ts');
 const programs = () => import('../commands/programs.ts');
 const containerImages = () => import('../commands/container-images.ts');
 
-/** Commands that stand at the top level and in a group alike. */
+/** Commands that are both at the top level and in a group. */
 const attach: Entry = {
   name: 'attach',
   short: 'Attach local standard input, output, and error streams to a running container',

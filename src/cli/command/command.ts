@@ -6,7 +6,7 @@ export interface Command {
   /** The usage line behind the program's name; `name` is its first word. Further forms on lines of their own. */
   readonly use: string;
   readonly short: string;
-  /** Said by --help instead of `short`. */
+  /** Shown by --help instead of `short`. */
   readonly long?: string;
   /** Every way to call it, as --help lists them, without the program's name: ["container run", "run"]. */
   readonly aliases?: readonly string[];
@@ -22,7 +22,7 @@ export interface Command {
 
 /** One use of a command. */
 export interface Call {
-  /** The words that led to it, program included: "causeway container run". */
+  /** The words that select it, program included: "causeway container run". */
   readonly path: string;
   readonly flags: FlagSet;
   readonly args: readonly string[];

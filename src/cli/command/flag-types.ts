@@ -12,7 +12,7 @@ export interface FlagType {
   readonly zero: unknown;
   /** `--rm` alone means true. */
   readonly noArgument?: boolean;
-  /** How --help shows an unset value, where that is not nothing: "[]" or "map[]". */
+  /** How --help shows an unset value, where that is not empty: "[]" or "map[]". */
   readonly zeroShown?: string;
   /** Values are shown in quotes by --help. */
   readonly quoted?: boolean;

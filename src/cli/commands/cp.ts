@@ -97,7 +97,7 @@ async function statInContainer({ client, container }: Options, path: string): Pr
     response.resume();
     return decodeStat(response.headers['x-docker-container-path-stat']);
   } catch {
-    return undefined; // the copy itself will say what is wrong
+    return undefined; // the copy itself will report what is wrong
   }
 }
 

@@ -24,7 +24,7 @@ export const eventsCommand: Command = {
   run,
 };
 
-/** Nanoseconds since 1970 are more than a double can say. */
+/** Nanoseconds since 1970 are more than a double can hold. */
 type Event = Omit<EventJson, 'timeNano'> & { readonly timeNano: bigint };
 
 async function run({ flags, client }: Call): Promise<void> {

@@ -98,7 +98,7 @@ const historyShape: ListShape = {
   },
 };
 
-/** Images of reproducible builds carry a date before this, which says nothing. */
+/** Images of reproducible builds carry a date before this, which is meaningless. */
 const EPOCH_S = Date.UTC(2000, 0, 1) / 1000;
 
 function historyRow(item: ImageHistoryJson, truncate: boolean, human: boolean): Row {

@@ -75,7 +75,10 @@ async function run({ flags, args, client }: Call): Promise<void> {
   printLine(Id);
 }
 
-/** Behind a refusal of a driver that Docker has and the engine does not: which ones there are. For a name that nobody knows, Docker's words are enough. */
+/**
+ * Appended to the refusal of a driver that Docker has and the engine does not: the existing drivers. For an unknown
+ * name, Docker's words are enough.
+ */
 async function withDrivers(error: unknown, driver: string, client: ApiClient): Promise<unknown> {
   if (!(error instanceof ApiError) || driver !== 'overlay') return error;
   const info = await client

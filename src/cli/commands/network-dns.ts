@@ -1,4 +1,7 @@
-/** `network dns`: what the embedded DNS answers on a network, and to whom; or one container's questions as it asks them. */
+/**
+ * `network dns`: what the embedded DNS answers on a network, and to which containers; or one container's queries as
+ * they arrive.
+ */
 import type { NameQueryJson, NetworkNamesJson } from '../../wire/names.ts';
 import type { Call, Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';

@@ -52,7 +52,7 @@ async function run({ flags, args, client }: Call): Promise<void> {
   });
   if (flags.bool('sig-proxy')) proxySignals(client, id);
   if (!config.AttachStdin && !config.AttachStdout && !config.AttachStderr) {
-    // Printed first: whoever reads it may have to feed the container before it starts.
+    // Printed first: a reader of it may have to feed the container before it starts.
     printLine(id);
     return startDetached(client, id, autoRemove);
   }
@@ -86,7 +86,7 @@ async function runAttached(
   detachKeys: string,
 ): Promise<void> {
   const streams = { stdin: config.AttachStdin, stdout: config.AttachStdout, stderr: config.AttachStderr };
-  // Both stand before the start, so that neither the first byte nor the exit is missed; neither needs the other.
+  // Both are set up before the start, so that neither the first byte nor the exit is missed; neither needs the other.
   const attaching = client
     .hijack(`/containers/${id}/attach`, { query: { stream: true, ...streams, detachKeys: detachKeys || undefined } })
     .then((connection) => new AttachSession(connection, { ...streams, tty: config.Tty, detachKeys }));

@@ -90,7 +90,7 @@ export class AttachSession {
       }
       if (detached) this.#detach();
     });
-    // The end of our input is the end of the container's; its output still comes.
+    // The end of this process's input is the end of the container's; its output still comes.
     input.on('end', () => socket.end());
     input.on('error', () => socket.end());
   }
@@ -102,7 +102,7 @@ export class AttachSession {
   }
 }
 
-/** Docker's refusal to attach what is no terminal to a TTY. */
+/** Docker's refusal to attach an input other than a terminal to a TTY. */
 export function requireTerminal(attachStdin: boolean, tty: boolean): void {
   if (attachStdin && tty && !(process.stdin instanceof ReadStream))
     throw new StatusError('the input device is not a TTY');

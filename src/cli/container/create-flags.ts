@@ -199,7 +199,7 @@ export const containerFlags: readonly Flag[] = [
   },
 ];
 
-/** What `run` and `create` have besides, in the same words but for when the image is pulled. */
+/** Further flags of `run` and `create`, with the same text except for when the image is pulled. */
 export const creationFlags = (doing: 'running' | 'creating'): readonly Flag[] => [
   { name: 'name', type: type.string, usage: 'Assign a name to the container' },
   {

@@ -166,7 +166,7 @@ function resources(flags: FlagSet): UpdateBody {
 const bytesRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: parseRamBytes(cut(text, ':')[1] ?? '') });
 const operationsRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: Number(cut(text, ':')[1]) });
 
-/** Docker's client says null for what was not given, and `inspect` shows it so. */
+/** Docker's client sends null for what was not given, and `inspect` shows it so. */
 const orNull = (values: readonly string[]): readonly string[] | null => (values.length > 0 ? values : null);
 
 const setOf = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));

@@ -62,7 +62,7 @@ export function checkIp(value: string): string {
   return address;
 }
 
-/** name:ip or name=ip; the API wants the colon, and no brackets around an IPv6 address. */
+/** name:ip or name=ip; the API requires the colon, and no brackets around an IPv6 address. */
 export function checkExtraHost(value: string): string {
   const { name, address } = parseExtraHost(value);
   return `${name}:${address}`;

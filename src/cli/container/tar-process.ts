@@ -50,7 +50,7 @@ export function packPath(
   return { stream: child.stdout as Readable, done };
 }
 
-/** `keepOwners`: only root can; otherwise everything belongs to who runs this. */
+/** `keepOwners`: only root can; otherwise everything belongs to the user who runs this. */
 export async function unpackStream(
   stream: Readable,
   directory: string,
@@ -69,7 +69,7 @@ export async function unpackStream(
   ];
   const { child, done } = start(args, 'pipe');
   done.catch(() => {});
-  // tar may end before its input does; what it says then is what matters.
+  // tar may end before its input does; its message is then what matters.
   await pipeline(stream, child.stdin as NonNullable<typeof child.stdin>).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cut } from './flag-checks.ts';
 
-/** `valueOf` gives the value of a name that stands alone; undefined leaves it out. Without it the name is kept as it is. */
+/** `valueOf` gives the value of a name without one; undefined leaves it out. Without it the name is kept as it is. */
 export function readVariableFile(path: string, valueOf?: (name: string) => string | undefined): string[] {
   let text: string;
   try {

@@ -30,7 +30,7 @@ export function formatList(shape: ListShape, format: string, rows: readonly Row[
   }
 }
 
-/** The template over the names of the columns: what is no column prints as <no value>, functions keep the header as it is. */
+/** The template over the names of the columns: other names print as <no value>, functions keep the header as it is. */
 function headerLine(shape: ListShape, source: string): string {
   const header: Record<string, unknown> = { ...shape.headers };
   try {

@@ -160,7 +160,7 @@ export const parameters: Readonly<Record<string, readonly ('string' | '[]string'
   truncate: ['string', 'int'],
 };
 
-/** Why a value is none of that type, in Go's words; nothing if it is. */
+/** Why a value is not of that type, in Go's words; nothing if it is. */
 export function typeComplaint(value: unknown, wanted: 'string' | '[]string' | 'int'): string | undefined {
   if (value === NO_VALUE || value === undefined || value === null) return `invalid value; expected ${wanted}`;
   const fits =

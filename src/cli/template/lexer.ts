@@ -1,6 +1,6 @@
 /**
  * Words of Go's text/template. A template is text and, between {{ and }}, actions; `{{- ` and ` -}}` trim the text
- * beside them. Positions are byte-like offsets into the template, for error messages.
+ * next to them. Positions are byte-like offsets into the template, for error messages.
  */
 export type TokenKind =
   | 'text'
@@ -32,7 +32,7 @@ export interface Token {
   readonly at: number;
 }
 
-/** The template is wrong, said as Go says it (without "template: :1: "). */
+/** The template is wrong, in Go's words (without "template: :1: "). */
 export class TemplateSyntaxError extends Error {
   readonly at: number;
 

@@ -248,7 +248,7 @@ class Parser {
     return this.#takeRaw();
   }
 
-  /** The next word that is no space, or the one after it. */
+  /** The next word that is not a space, or the one after it. */
   #peek(ahead = 0): Token {
     let left = ahead;
     for (let index = this.#next; index < this.#tokens.length; index++) {

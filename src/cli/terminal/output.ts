@@ -10,7 +10,7 @@ export function writeAll(fd: 1 | 2, data: string | Uint8Array): void {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      // Somebody who shares the pipe made it non-blocking: wait for the reader.
+      // Another process that shares the pipe made it non-blocking: wait for the reader.
       if (code === 'EAGAIN') Atomics.wait(pause, 0, 0, 2);
       // The reader is gone. Node ignores SIGPIPE, so end as a program that does not would.
       else if (code === 'EPIPE') process.exit(141);

@@ -1,4 +1,6 @@
-/** Writing a download to a file, which appears whole or not at all, or to standard output when that is no terminal. */
+/**
+ * Writing a download to a file, which appears whole or not at all, or to standard output when that is not a terminal.
+ */
 import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
