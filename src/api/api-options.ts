@@ -1,12 +1,12 @@
 import type { Log } from '../base/log.ts';
 
-/** What the api is told about the engine it stands in front of. */
+/** What the api knows about the engine behind it. */
 export interface ApiOptions {
   readonly log: Log;
   readonly version: string; // of the engine, for the Server header
   readonly cgroupVersion?: '1' | '2'; // decides defaults of new containers; '2' when absent
   readonly defaultRuntime?: string; // shown where a container names none; 'runc' when absent
-  /** What a user reads of an error instead of its message: with the way out where somebody knows one. */
+  /** What a user reads of an error instead of its message: with the remedy where one is known. */
   readonly explain?: (error: unknown) => string;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
 }

@@ -114,7 +114,7 @@ async function pumpInput(
   else detach();
 }
 
-/** Ends our half; the socket goes when the client ends its own, or after a while. */
+/** Ends the daemon's half; the socket is closed when the client ends its own, or after a while. */
 export function finishConnection({ socket, input }: HijackedConnection, last?: Buffer): void {
   if (socket.destroyed) return;
   if (last) socket.write(last);

@@ -1,4 +1,7 @@
-/** Makes a create request of any API version one of the newest: what old clients could not say is filled in or dropped. */
+/**
+ * Converts a create request of any API version to the newest: what old clients could not express is filled in or
+ * dropped.
+ */
 import { invalid } from '../base/errors.ts';
 import type { CreateRequest, EndpointSettingsRequest } from '../wire/container-create.ts';
 import { isBridge, isHost, isContainer, isUserDefined } from './network-mode.ts';
@@ -89,7 +92,7 @@ function moveMacAddress(request: CreateRequest, version: number): string {
   const hasOwnNetwork = isBridge(host.NetworkMode) || isUserDefined(host.NetworkMode);
   if (olderThan(version, '1.44')) {
     if (mac === '') {
-      // Old clients could not mean it: what stands there is copied from an inspect.
+      // Old clients could not mean it: the value is copied from an inspect.
       for (const endpoint of Object.values(networking.EndpointsConfig)) endpoint.MacAddress = '';
       return '';
     }

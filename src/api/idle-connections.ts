@@ -1,10 +1,13 @@
 /**
- * Connections on which nobody waits for an answer: those that keep the connection for later, and those that never say anything. Any number of them would take the
- * descriptors that everything else needs.
+ * Connections without a pending request: those that keep the connection for later, and those that never send anything.
+ * Any number of them would take the descriptors that everything else needs.
  */
 import type { Socket } from 'node:net';
 
-/** When there are more, the one that has been idle longest is closed: whoever has something to say says it at once, and clients connect again. */
+/**
+ * When there are more, the one that has been idle longest is closed: active clients send their request at once, and
+ * idle ones connect again.
+ */
 export const MAX_IDLE = 4096;
 /** dockerd's: how long the head of the first request may take. */
 const FIRST_HEAD_MS = 5 * 60_000;

@@ -1,4 +1,7 @@
-/** Image names in requests: 'repo' and 'tag' parameters put together, and refused in Docker's words where they are none. */
+/**
+ * Image names in requests: 'repo' and 'tag' parameters put together, and refused in Docker's words where they are
+ * invalid.
+ */
 import { forbidden, invalid } from '../base/errors.ts';
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';

@@ -3,8 +3,8 @@ import type { ContainerView } from './backend/container.ts';
 import type { Call } from './call.ts';
 
 /**
- * A list's entries as JSON. One that cannot be shown whole is shown as `bare` has it, or left out, and the log says why: it must
- * not take the list from everybody.
+ * A list's entries as JSON. One that cannot be shown completely is shown as `bare` has it, or left out, and the log
+ * says why: it must not make the whole list fail.
  */
 export function listEntries<V, J>(
   call: Pick<Call, 'log'>,

@@ -57,7 +57,8 @@ class RequestLine {
     this.#waiting = [];
     this.#socket.off('resume', this.#holdBack);
     if (!this.#paused || this.#socket.destroyed) return;
-    // Said at once, while Node's HTTP server still listens: it is what starts reading again, and who takes the socket over removes it.
+    // Answered at once, while Node's HTTP server still listens: it is what starts reading again, and a handler that
+    // takes the socket over removes it.
     this.#socket.resume();
     this.#socket.emit('resume');
   }
@@ -78,7 +79,7 @@ class RequestLine {
   };
 
   readonly #next = (): void => {
-    // An answer that could not be sent says that the client has gone, though nothing was read that says so.
+    // An answer that could not be sent shows that the client has gone, though no end was read.
     if (!this.#socket.writable) this.end();
     const next = this.#waiting.shift();
     if (!next) return;

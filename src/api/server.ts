@@ -98,7 +98,7 @@ function fail(
   const status = HTTP_STATUS[errorKind(error)];
   call?.logFailure(error, status);
   if (response.headersSent || response.destroyed) {
-    // Too late for a status: a cut connection is the only way left to say that the answer is not whole.
+    // Too late for a status: a cut connection is the only way left to show that the answer is incomplete.
     response.destroy();
     return;
   }

@@ -4,8 +4,8 @@ import { errorMessage } from '../base/errors.ts';
 import type { Call } from './call.ts';
 
 /**
- * Streams a tar. A failure half way is written behind what was sent, in Docker's form, and then the connection is cut, so that no client takes the
- * rest for whole and who looks into it finds the reason.
+ * Streams a tar. A failure half way is written behind what was sent, in Docker's form, and then the connection is cut,
+ * so that no client takes the rest for whole and a look into it shows the reason.
  */
 export async function sendTar(
   call: Call,

@@ -1,6 +1,7 @@
 /**
- * The end of an answer whose client is still sending. Closing a socket with unread bytes in it makes the client's next write fail, and many a
- * client then never reads what it was told. So the connection stays a while: what comes is thrown away, slowly.
+ * The end of an answer whose client is still sending. Closing a socket with unread bytes in it makes the client's next
+ * write fail, and many a client then never reads the response. So the connection stays a while: what comes is thrown
+ * away, slowly.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -9,7 +10,10 @@ const LINGER_MS = 2000;
 /** Between two pieces that are thrown away: an endless body costs next to nothing, and a client that stops soon ends by itself. */
 const PIECE_MS = 10;
 
-/** Sends `body` behind a head that says its length and `Connection: close`; the connection ends when the request does, or after LINGER_MS. */
+/**
+ * Sends `body` after a head with its length and `Connection: close`; the connection ends when the request does, or
+ * after LINGER_MS.
+ */
 export function endUnread(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const { socket } = request;
   response.write(body);

@@ -7,7 +7,7 @@ import { isSignal } from './signals.ts';
 import { totalBytes, validateLabels } from './validate-labels.ts';
 
 const MILLISECOND_NS = 1_000_000;
-/** More than the kernel gives a program on its way (ARG_MAX), variables and arguments together. */
+/** More than the kernel allows at exec (ARG_MAX), variables and arguments together. */
 const MAX_ENV_BYTES = 4 * 1024 * 1024;
 
 /** Checks, and cleans the working directory in place as Docker does. */

@@ -1,4 +1,4 @@
-/** The Mounts of a create request; the texts are Docker's. Whether a bind's source exists is the engine's to say. */
+/** The Mounts of a create request; the texts are Docker's. Whether a bind's source exists is checked by the engine. */
 import { posix } from 'node:path';
 import { invalid, notImplemented } from '../base/errors.ts';
 import type { MountRequest } from '../wire/container-create.ts';

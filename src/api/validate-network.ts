@@ -1,4 +1,4 @@
-/** What of a new network can be judged by itself; the texts are Docker's. */
+/** Checks of a new network that need no other state; the texts are Docker's. */
 import { forbidden, invalid } from '../base/errors.ts';
 import { joinFaults } from '../model/faults.ts';
 import { poolFaults } from '../model/ipam-check.ts';

@@ -1,4 +1,6 @@
-/** Limits that contradict each other or cannot be. Returns warnings; what the kernel lacks is the engine's to say. */
+/**
+ * Limits that contradict each other or cannot be. Returns warnings; what the kernel lacks is reported by the engine.
+ */
 import { cpus } from 'node:os';
 import { invalid, notImplemented } from '../base/errors.ts';
 import { parseCpuset } from '../model/cpuset.ts';
@@ -83,7 +85,7 @@ function validateCpu(resources: ResourcesRequest): void {
   }
 }
 
-/** Limits that Docker has and this engine does not: said, never silently dropped. */
+/** Limits that Docker has and this engine does not: reported, never silently dropped. */
 function refuseUnbuilt(resources: ResourcesRequest): void {
   const { BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } =
     resources;

@@ -13,7 +13,10 @@ export function versionNumber(version: string): number {
 const newest = versionNumber(NEWEST_API);
 const oldest = versionNumber(OLDEST_API);
 
-/** The number of the version that a path asked for ('' = the newest); refuses what is not offered, in Docker's words. */
+/**
+ * The number of the version that a path asked for ('' = the newest); refuses versions that are not offered, in Docker's
+ * words.
+ */
 export function negotiateVersion(asked: string): number {
   if (asked === '') return newest;
   const number = versionNumber(asked);

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 export interface PathStat {
   readonly name: string;
   readonly size: number;
-  readonly mode: number; // Go's os.FileMode bits, as Docker's X-Docker-Container-Path-Stat wants
+  readonly mode: number; // Go's os.FileMode bits, as in Docker's X-Docker-Container-Path-Stat
   readonly mtime: string;
   readonly linkTarget: string;
 }

@@ -98,7 +98,7 @@ export interface ContainerQueries {
     signal: AbortSignal,
   ): Promise<{ exited: Promise<{ exitCode: number; error: string }> }>;
   top(ref: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
-  /** One sample now; the api computes nothing but asks twice a second apart where a stream is wanted. null when stopped. */
+  /** One sample now; the api computes nothing, but asks twice a second apart for a stream. null when stopped. */
   stats(ref: string): Promise<{ id: string; name: string; stats: ContainerStats | null }>;
   changes(ref: string): Promise<{ kind: 0 | 1 | 2; path: string }[]>; // modified, added, deleted
   prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }>;

@@ -34,7 +34,7 @@ export interface SystemFacts {
   readonly debug: boolean;
   readonly liveRestore: boolean;
   readonly logDriver: string;
-  readonly firewall: readonly (readonly [string, string])[]; // what it is told to do: by option
+  readonly firewall: readonly (readonly [string, string])[]; // its settings: by option
   readonly warnings: readonly string[];
   readonly labels: readonly string[];
   readonly addressPools: readonly { base: string; size: number }[];

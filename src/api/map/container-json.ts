@@ -173,7 +173,7 @@ export function toSet(keys: readonly string[]): Record<string, object> {
   return Object.fromEntries(keys.map((key) => [key, {}]));
 }
 
-/** `--tmpfs` mounts stand in HostConfig.Tmpfs only; tmpfs mounts made with `--mount` are listed. */
+/** `--tmpfs` mounts are in HostConfig.Tmpfs only; tmpfs mounts made with `--mount` are listed. */
 function toMountPoints(record: ContainerRecord): MountPointJson[] {
   const { tmpfs } = record.spec.host;
   return record.mounts.filter((mount) => mount.type !== 'tmpfs' || !(mount.destination in tmpfs)).map(toMountPointJson);

@@ -239,7 +239,7 @@ function toConnectionSpec(request: CreateRequest): ConnectionSpec {
   };
 }
 
-/** '80' -> '80/tcp'; refuses what is no port. */
+/** '80' -> '80/tcp'; refuses anything that is not a port. */
 function canonicalPort(text: string): string {
   return formatPort(parsePort(text));
 }

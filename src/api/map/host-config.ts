@@ -88,7 +88,7 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
   };
 }
 
-/** Docker turns SELinux labels off for containers that share the host's namespaces, and says so here. */
+/** Docker turns SELinux labels off for containers that share the host's namespaces, and shows it here. */
 function securityOptions(host: HostSpec): readonly string[] {
   const sharesHost = host.privileged || host.ipcMode === 'host' || host.pidMode === 'host';
   const labelled = host.securityOpt.some((option) => option.split('=')[0] === 'label');

@@ -24,7 +24,7 @@ export function toImageSummary(view: ImageView, version: number): ImageSummaryJs
   };
 }
 
-/** `containerConfig`: with the fields of before 1.45, whatever the version. */
+/** `containerConfig`: with the fields from before 1.45, whatever the version. */
 export function toImageJson(
   view: ImageView,
   version: number,

@@ -98,7 +98,7 @@ export function toNetworkStatus(view: NetworkView): NetworkStatusJson {
   return { IPAM: { Subnets: Object.fromEntries(subnets) } };
 }
 
-/** The pools as the user gave them where he did, as allocated where he left the choice. */
+/** The pools as the user specified them, or else as allocated. */
 function toPools({ record }: NetworkView): IpamPoolJson[] | null {
   const isV6 = (pool: { readonly subnet: string }) => pool.subnet.includes(':');
   const given = record.ipam.pools.filter((pool) => pool.subnet !== '');

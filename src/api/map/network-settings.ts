@@ -157,7 +157,7 @@ export function addPublished(ports: PortMapJson, published: readonly PublishedPo
 
 /** The list's flat form, in the order the CLI shows. */
 export function portList(view: ContainerView): PortJson[] {
-  // An image may declare what is no port.
+  // An image may declare something that is not a port.
   const known = Object.entries(portMap(view)).filter(([text]) => tryParsePort(text) !== undefined);
   const ports = known.sort(([a], [b]) => comparePorts(parsePort(a), parsePort(b)));
   return ports.flatMap(([text, bindings]): PortJson[] => {

@@ -90,7 +90,7 @@ async function loadImages(call: Call): Promise<void> {
     call.backend.images.loadImages(
       call.request,
       (message) => {
-        // What was loaded is always told; how far it is, only if asked for.
+        // What was loaded is always reported; progress only on request.
         if (!quiet || message.stream !== undefined) report(message);
       },
       call.signal,

@@ -1,4 +1,4 @@
-/** What the embedded DNS says: our own routes, under /causeway/, where Docker will never have any. */
+/** What the embedded DNS answers: the engine's own routes, under /causeway/, where Docker will never have any. */
 import type { Call } from '../call.ts';
 import { toNameQueryJson, toNetworkNamesJson } from '../map/names-json.ts';
 import type { RouteTable } from '../route-table.ts';

@@ -20,7 +20,7 @@ import { validateEndpoint } from '../validate-endpoint.ts';
 import { validateLabels } from '../validate-labels.ts';
 import { validateNetwork } from '../validate-network.ts';
 
-// Docker's is 1.52; until we serve that, our newest version has it.
+// Docker's is 1.52; until that is served, the newest version here has it.
 const STATUS_SINCE = NEWEST_API;
 
 export function addNetworkRoutes(routes: RouteTable): void {

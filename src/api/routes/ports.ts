@@ -1,4 +1,7 @@
-/** Published ports of a container that come and go: our own routes, under /causeway/, where Docker will never have any. */
+/**
+ * Published ports of a container that come and go: the engine's own routes, under /causeway/, where Docker will never
+ * have any.
+ */
 import { parsePort } from '../../model/port.ts';
 import { portsRequestSchema, type PortsResponseJson } from '../../wire/ports.ts';
 import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';

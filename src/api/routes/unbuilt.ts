@@ -1,8 +1,8 @@
-/** What this engine does not have: swarm answers what a node outside any swarm answers, the rest says what is missing. */
+/** What this engine does not have: swarm answers like a node outside any swarm, the rest reports what is missing. */
 import { notFound, notImplemented, unavailable } from '../../base/errors.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
-// Scanners and `docker info` ask; it is no failure of ours, and the log does not fill with it.
+// Scanners and `docker info` ask; it is no failure of the engine, and the log does not fill with it.
 const answer503 =
   (message: string): Handler =>
   (call) =>
