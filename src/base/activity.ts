@@ -1,6 +1,6 @@
 /**
- * What this process is doing, for the watchdog that asks who kept the event loop: the names of what was begun lately and of what
- * is under way. Noting costs an assignment; nothing happens by itself.
+ * What this process is doing, for the watchdog that reports what blocked the event loop: the names of what was begun
+ * lately and of what is in progress. Noting costs an assignment; nothing happens by itself.
  */
 export interface Activity {
   readonly what: string;
@@ -13,7 +13,7 @@ let next = 0;
 const underWay = new Set<Activity>();
 let onBeat: (() => void) | undefined;
 
-/** Something happens: who watches the loop, watches now. */
+/** There is activity: the loop's watchdog watches from now on. */
 export function beat(): void {
   onBeat?.();
 }
@@ -39,12 +39,12 @@ export function latestActivities(): Activity[] {
   return [...lately].sort((a, b) => b.sinceMs - a.sinceMs);
 }
 
-/** What is under way, the longest first. */
+/** What is in progress, the longest first. */
 export function activitiesUnderWay(): readonly Activity[] {
   return [...underWay];
 }
 
-/** `listener` is called at each beat; undefined: nobody. */
+/** `listener` is called at each beat; undefined: none. */
 export function listenToBeats(listener: (() => void) | undefined): void {
   onBeat = listener;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tryAgainLater } from './again.ts';
 
-/** What `begin` hands to its argument. The timers under test keep nobody alive. */
+/** What `begin` hands to its argument. The timers under test keep no process alive. */
 async function told<T>(begin: (tell: (value: T) => void) => void): Promise<T> {
   const alive = setInterval(() => {}, 1000);
   return new Promise<T>(begin).finally(() => clearInterval(alive));

@@ -1,7 +1,10 @@
 /** When what could not be done is tried again: soon, since most of what can be wrong passes, and later, since some of it takes its time. */
 export const AGAIN_AFTER_MS: readonly number[] = [1000, 10_000, 60_000];
 
-/** Does again, in the background, what failed and nobody waits for any more. `gaveUp` gets the last failure. Keeps no process alive. */
+/**
+ * Retries in the background what failed and has no waiter any more. `gaveUp` gets the last failure. Keeps no process
+ * alive.
+ */
 export function tryAgainLater(
   work: () => void | Promise<void>,
   gaveUp: (error: unknown) => void,

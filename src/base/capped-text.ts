@@ -1,4 +1,7 @@
-/** What a program or a stranger says, of which only the beginning is worth keeping: never holds more than its bound. */
+/**
+ * Output of a program or of an untrusted peer, of which only the beginning is worth keeping: never holds more than its
+ * bound.
+ */
 export class CappedText {
   readonly #maxBytes: number;
   readonly #parts: Buffer[] = [];

@@ -11,7 +11,7 @@ export type ErrorKind =
   | 'notFound' // 404
   | 'conflict' // the state of something forbids it now: 409
   | 'notModified' // already so: 304
-  | 'system' // something under us failed: 500
+  | 'system' // something that the engine relies on failed: 500
   | 'notImplemented' // not built: 501
   | 'unavailable'; // 503
 
@@ -35,7 +35,7 @@ export const systemError = (message: string, cause?: unknown) => new CausewayErr
 export const notImplemented = (message: string) => new CausewayError('notImplemented', message);
 export const unavailable = (message: string, cause?: unknown) => new CausewayError('unavailable', message, { cause });
 
-/** The kind of any thrown value; what is not ours is the system's fault. */
+/** The kind of any thrown value; what is not the engine's own error is the system's fault. */
 export function errorKind(error: unknown): ErrorKind {
   return error instanceof CausewayError ? error.kind : 'system';
 }

@@ -1,4 +1,4 @@
-/** Filtering what may be many by what may take long: everybody else has his turn meanwhile. */
+/** Filters a possibly long list by a possibly slow predicate: other work gets its turn meanwhile. */
 import { FairTurns } from './fair-turns.ts';
 
 const PIECE_MS = 5;

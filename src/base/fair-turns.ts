@@ -1,6 +1,6 @@
 /**
- * Pieces of long work, one a turn of the event loop: however many have one ready at once, everything else has its turn between
- * two of them. First come, first served.
+ * Pieces of long work, one per turn of the event loop: however many are ready at once, everything else has its turn
+ * between two of them. First come, first served.
  */
 export class FairTurns {
   readonly #waiting: (() => void)[] = [];

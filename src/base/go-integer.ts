@@ -1,6 +1,7 @@
 /**
- * Whole numbers in the ranges of Go's types. Clients read what we show with such types: a number beyond them is one that `inspect` would choke on, for good.
- * Bounds of 64 bits have no exact number here. What is written as the bound counts as the nearest number inside, and is shown as that.
+ * Whole numbers in the ranges of Go's types. Clients read what the API shows with such types: a number beyond them is
+ * one that `inspect` would choke on, for good. Bounds of 64 bits have no exact number here. What is written as the
+ * bound counts as the nearest number inside, and is shown as that.
  */
 export type GoInteger = 'int64' | 'int' | 'time.Duration' | 'uint16' | 'uint32' | 'uint64' | 'uint' | 'fs.FileMode';
 
@@ -25,7 +26,7 @@ const RANGES = {
 
 export const isGoInteger = (name: string): name is GoInteger => Object.hasOwn(RANGES, name);
 
-/** Undefined: it is no whole number of that type. */
+/** Undefined: not a whole number of that type. */
 export function readGoInteger(value: unknown, type: GoInteger): number | undefined {
   const { below, above, min, max } = RANGES[type];
   if (!Number.isInteger(value) || (value as number) < below || (value as number) > above) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Node's errors of files, programs and sockets in the words of who uses them: 'open /a/b: too many open files', as Go has it and Docker shows it,
- * where Node says "EMFILE: too many open files, open '/a/b'".
+ * Node's errors of files, programs and sockets in the words that users know: 'open /a/b: too many open files', as Go
+ * has it and Docker shows it, where Node says "EMFILE: too many open files, open '/a/b'".
  */
 
 /** libuv has words of its own for these; what is not here reads the same in both. */
@@ -38,7 +38,10 @@ export function hostCodeOf(complaint: string): string | undefined {
   return Object.keys(REASONS).find((code) => words.endsWith(REASONS[code]!));
 }
 
-/** A cause for an error of ours: what the host refused, known by other means than an error of Node's, and where. */
+/**
+ * A cause for one of the engine's errors: what the host refused, known by other means than an error of Node's, and
+ * where.
+ */
 export function hostFailure(
   code: string,
   path?: string,
@@ -54,7 +57,7 @@ interface HostError extends Error {
   readonly dest?: unknown;
 }
 
-/** The sentence; undefined for an error that is none of Node's about the host. */
+/** The sentence; undefined for an error that is not Node's about the host. */
 export function hostErrorSentence(error: Error): string | undefined {
   const { code, syscall, path, dest } = error as HostError;
   if (typeof code !== 'string' || typeof syscall !== 'string' || !error.message.startsWith(`${code}: `))

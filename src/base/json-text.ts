@@ -1,6 +1,6 @@
 /**
- * JSON of strangers. What is nested deeply takes many times the memory and the time of its size, when it is read and whenever it is written again; nobody
- * who means well needs a hundred levels.
+ * Untrusted JSON. What is nested deeply takes many times the memory and the time of its size, when it is read and
+ * whenever it is written again; no legitimate document needs a hundred levels.
  */
 const MAX_DEPTH = 200;
 

@@ -24,7 +24,7 @@ export class KeyedLock {
     return this.run(first, () => this.runAll(rest, work));
   }
 
-  /** True while somebody holds or waits for the key. */
+  /** True while the key is held or waited for. */
   busy(key: string): boolean {
     return this.#tails.has(key);
   }

@@ -7,12 +7,15 @@ import { invalid } from './errors.ts';
 
 export type TextMatcher = (text: string) => boolean;
 
-/** A name as it is written, at the beginning or the end where anchors say so: what nearly everybody asks for needs no engine. */
+/** A name as it is written, at the beginning or the end where anchors say so: the usual case needs no engine. */
 const PLAIN = /^(\^?)([\w/:@ -]*)(\$?)$/;
 /** Of all patterns of one filter, with what repeats in them written out: makes some milliseconds. */
 const MAX_SIZE = 8000;
 
-/** A match anywhere in the text, or the text as it is; a pattern that is none is only that. @throws invalid for patterns that would take too long */
+/**
+ * A match anywhere in the text, or the text as it is; a text that is not a pattern is only compared. @throws invalid
+ * for patterns that would take too long
+ */
 export async function anyPattern(patterns: readonly string[]): Promise<TextMatcher> {
   const special = patterns.filter((pattern) => !plainMatcher(pattern));
   const expressions = await compileAll(special);
@@ -51,7 +54,7 @@ function sizeOf(pattern: string): number {
 let engine: Promise<typeof RE2JS> | undefined;
 
 async function compile(pattern: string): Promise<TextMatcher | undefined> {
-  engine ??= import('re2js').then((module) => module.RE2JS); // tables of all scripts: not before somebody needs them
+  engine ??= import('re2js').then((module) => module.RE2JS); // tables of all scripts: loaded on first use
   const expressions = await engine;
   try {
     const expression = expressions.compile(pattern);

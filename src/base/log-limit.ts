@@ -1,6 +1,7 @@
 /**
- * One limit for everything that a container or a client can make the daemon say without end: of each message so many lines at once, then one a second. What was left
- * out is counted, and told with the next line. Debugging, which somebody asked for, has no limit.
+ * One limit for everything that a container or a client can make the daemon log without end: of each message so many
+ * lines at once, then one a second. What was left out is counted, and reported with the next line. Debugging, which is
+ * requested explicitly, has no limit.
  */
 import type { Log } from './log.ts';
 

@@ -18,7 +18,7 @@ export function createLog(level: LogLevel, fd = 2): Log {
   );
 }
 
-/** For tests and tools that have nothing to say. */
+/** For tests and tools that log nothing. */
 export const silentLog: Log = {
   debug: () => {},
   info: () => {},

@@ -1,4 +1,4 @@
-/** Work that takes long, in parts: after every few milliseconds it lets everybody else of this process have a turn. */
+/** Work that takes long, in parts: after every few milliseconds it lets other work of this process have a turn. */
 const TURN_MS = 5;
 
 export class LongWork {

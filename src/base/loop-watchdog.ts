@@ -1,9 +1,9 @@
 /**
- * Says who kept the event loop for longer than anybody should have to wait. While something happens (see activity.ts) it looks at
- * the clock twenty times a second; while nothing does, it sleeps, and so does the process.
+ * Reports what blocked the event loop for longer than any request should have to wait. While something happens (see
+ * activity.ts) it looks at the clock twenty times a second; while nothing does, it sleeps, and so does the process.
  *
- * `cpuMs` is what the process (all its threads) worked meanwhile: far less than `blockedMs` means that it waited, for the disk, or for
- * its turn on a machine that is too busy.
+ * `cpuMs` is what the process (all its threads) worked meanwhile: far less than `blockedMs` means that it waited, for
+ * the disk, or for its turn on a machine that is too busy.
  */
 import { activitiesUnderWay, latestActivities, listenToBeats, type Activity } from './activity.ts';
 

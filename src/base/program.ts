@@ -45,7 +45,7 @@ export function runProgram(
     const giveUp = (why: string) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
-      // Whoever inherited its pipes may keep them open; nobody waits for that.
+      // A process that inherited its pipes may keep them open; this is not waited for.
       for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
       reject(systemError(`${file} ${why}`));
     };

@@ -1,4 +1,4 @@
-/** Addresses as they may be shown and logged: with 'xxxxx' where a password stands, as Go does it. */
+/** Addresses as they may be shown and logged: with 'xxxxx' in place of a password, as Go does it. */
 export function redactedUrl(url: URL): string {
   if (url.password === '') return url.href;
   const shown = new URL(url);

@@ -1,6 +1,9 @@
 import { afterMs, type LongTimer } from './long-timer.ts';
 
-/** Whether the promise settles in time; a late one goes on by itself, and nobody hears of its failure. Infinity: waits for good. */
+/**
+ * Whether the promise settles in time; a late one goes on by itself, and its failure is ignored. Infinity: waits for
+ * good.
+ */
 export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   if (ms === Infinity) return promise.then(() => true);
   let timer: LongTimer | undefined;
