@@ -1,6 +1,6 @@
 /**
- * Entry of a process that reads or writes one archive of a container, where its paths may lead into file systems that do not answer:
- * then this process waits, and no other. It works step by step, as nobody else wants anything of it.
+ * Entry of a process that reads or writes one archive of a container, where its paths may reach file systems that do
+ * not respond: then this process waits, and no other. It works step by step, as it has no other work.
  */
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** What the daemon and a process that reads or writes one archive for it say to each other: one order, then news, a line of JSON each. */
+/**
+ * What the daemon and a process that reads or writes one archive for it send to each other: one request, then events, a
+ * line of JSON each.
+ */
 import type { ToldError } from '../base/errors.ts';
 import type { ArchiveRoot, PathStat, PutOptions } from './archive.ts';
 

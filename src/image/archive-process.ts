@@ -50,7 +50,7 @@ export class ArchiveProcess implements TouchingChild<void> {
       theirs.forEach(closeFd);
     }
     this.#data = new Socket({ fd: ours[0]!, readable: !puts, writable: puts });
-    this.#data.on('error', () => {}); // whoever pipes is told
+    this.#data.on('error', () => {}); // reported by the pipeline
     new Socket({ fd: orders.writeFd, readable: false, writable: true })
       .on('error', () => {})
       .end(JSON.stringify(order));
@@ -118,7 +118,7 @@ export class ArchiveProcess implements TouchingChild<void> {
       this.abandon();
       throw error;
     });
-    // One that has failed reads no further, and neither does anybody else.
+    // After a failure nothing is read any more, by the caller either.
     const done = this.done.catch((error: Error) => {
       tar.destroy();
       throw error;

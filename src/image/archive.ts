@@ -1,6 +1,7 @@
 /**
  * `docker cp`, `stat` and `export`: tar streams out of and into a container's file system. Paths are resolved inside it
- * (kernel/root-path.ts), read by a confined program and written by this process: no link leads out. Words and statuses are Docker's.
+ * (kernel/root-path.ts), read by a confined program and written by this process: no link resolves outside. Words and
+ * statuses are Docker's.
  */
 import { posix } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -171,12 +172,12 @@ function rename(tar: Readable, from: string, to: string): Readable {
 }
 
 function pipe(source: Readable, filter: TarFilter): Readable {
-  // Each end's failure reaches the other; who reads the filter sees it.
+  // Each end's failure reaches the other; a reader of the filter sees it.
   pipeline(source, filter, () => {});
   return filter;
 }
 
-/** Several archives as one: the end blocks of all but the last are left out. */
+/** Several archives as one: the end blocks of all except the last are left out. */
 function concatenate(parts: readonly Readable[]): Readable {
   const keepAll: TarVisitor = { visit: () => undefined };
   const open = parts.map((part, i) => pipe(part, new TarFilter(keepAll, { open: i < parts.length - 1 })));
@@ -201,7 +202,7 @@ export async function putArchive(root: ArchiveRoot, path: string, tar: Readable,
   await extractTar(stream, target);
 }
 
-/** What `path` is to whoever extracts there; refused where nothing may be written. */
+/** What `path` is as a target of extraction; refused where nothing may be written. */
 export function extractionTarget(root: ArchiveRoot, path: string, options: PutOptions): ExtractionTarget {
   const found = find(root, absolutePath(path), { followLast: true });
   const into = found.path;

@@ -1,6 +1,6 @@
 /**
- * cp into and out of a container's file system: here where all that its paths can lead to is on this machine, and in a process of
- * its own where there are file systems that others answer for, or do not.
+ * cp into and out of a container's file system: here where all that its paths can reach is on this machine, and in a
+ * process of its own where there are file systems that another process or host serves, or fails to.
  */
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -18,7 +18,7 @@ import {
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
 
-/** Beside the daemon's own program. Who runs from sources, or with doors for tests, has none. */
+/** Next to the daemon's own program. A run from sources, or a build with hooks for tests, has none. */
 const hasProcesses = existsSync(ARCHIVE_PROGRAM);
 
 const placed = (root: ArchiveRoot): ArchiveRoot => ({ ...root, ...placeMounts(root) });
@@ -44,7 +44,7 @@ export class Archives {
     try {
       return (await process.found())!;
     } finally {
-      process.abandon(); // all is said
+      process.abandon(); // all is reported
     }
   }
 

@@ -46,7 +46,10 @@ export class AsideImages {
   }
 }
 
-/** What lies there, without changing anything. A file that nobody can read is passed over: its content is what its name says, and that is kept by nothing else. */
+/**
+ * What lies there, without changing anything. An unreadable file is skipped: its content is what its name says, and
+ * that is kept by nothing else.
+ */
 export function readAsideImages(root: string): [id: string, AsideImage][] {
   const directory = join(root, 'aside');
   const found: [string, AsideImage][] = [];

@@ -1,7 +1,7 @@
 /**
- * Content by digest: blobs/sha256/<hex>. A blob is written beside, hashed while it is written and renamed into place, so
- * that what has a name is whole whenever the process ends. Nothing is ever changed in place. Small blobs (`put`) also
- * survive a power failure at once; for the large ones see layer-durability.ts.
+ * Content by digest: blobs/sha256/<hex>. A blob is written to a temporary file, hashed while it is written and renamed
+ * into place, so that what has a name is whole whenever the process ends. Nothing is ever changed in place. Small blobs
+ * (`put`) also survive a power failure at once; for the large ones see layer-durability.ts.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
@@ -26,7 +26,7 @@ export function digestOf(content: Buffer | string): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-/** The hex part; throws on what is no sha256 digest, so that a digest from outside can never name another path. */
+/** The hex part; throws if it is not a sha256 digest, so that a digest from outside can never name another path. */
 export function digestHex(digest: string): string {
   if (!DIGEST_PATTERN.test(digest)) throw systemError(`invalid digest: ${JSON.stringify(digest)}`);
   return digest.slice('sha256:'.length);
@@ -40,7 +40,7 @@ export class BlobStore {
     this.#directory = join(root, 'blobs', 'sha256');
     this.#temporary = join(root, 'ingest');
     mkdirSync(this.#directory, { recursive: true });
-    // What was being written when the process ended belongs to nobody.
+    // What was being written when the process ended has no owner.
     rmSync(this.#temporary, { recursive: true, force: true });
     mkdirSync(this.#temporary, { recursive: true, mode: 0o700 });
   }

@@ -2,7 +2,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { invalid } from '../base/errors.ts';
 
 /**
- * A stream that is read here but belongs to somebody else, as a request's body does. Giving up on the result does not
+ * A stream that is read here but owned elsewhere, as a request's body is. Giving up on the result does not
  * destroy the source, which would cut the connection before the answer is out: the rest is read and dropped.
  */
 export function borrow(source: Readable): Readable {

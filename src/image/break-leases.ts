@@ -1,6 +1,7 @@
 /**
- * GNU tar opens files with O_NONBLOCK and takes one that a process holds a lease on for one that cannot be read. So where anybody on the
- * host has a lease, the files of a tree are opened before: that begins the breaking, which the kernel ends in its own time.
+ * GNU tar opens files with O_NONBLOCK and takes one that a process holds a lease on for one that cannot be read. So
+ * where any process on the host has a lease, the files of a tree are opened before: that begins the breaking, which the
+ * kernel ends in its own time.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

@@ -71,7 +71,7 @@ function describe({ base, author, comment, createdBy }: CommitRequest, config: I
 function packUpper(upperDir: string): Readable {
   const directory = openFd(upperDir, O_PATH | O_DIRECTORY);
   try {
-    return packDirectory(directory, { trustedAttributes: true }); // overlayfs's marks say what was deleted
+    return packDirectory(directory, { trustedAttributes: true }); // overlayfs's marks show what was deleted
   } finally {
     closeFd(directory);
   }

@@ -96,7 +96,7 @@ export function decompress(source: Readable, compression: Compression): Readable
 
 function gunzip(source: Readable, output: PassThrough): void {
   const unzip = createGunzip({ chunkSize: 128 * 1024 });
-  // Not one pipeline: that would end the output with zlib's words before ours.
+  // Not one pipeline: that would end the output with zlib's error before this one.
   pipeline(source, unzip).catch((error: unknown) => {
     const code = (error as { code?: string }).code ?? '';
     if (code === 'Z_BUF_ERROR') output.destroy(invalid('unexpected EOF', error));

@@ -48,7 +48,7 @@ async function isEmpty(path: string): Promise<boolean> {
   }
 }
 
-/** A path in a volume that is not there, or leads out, is for the start to refuse. */
+/** A path in a volume that is missing, or resolves outside, is for the start to refuse. */
 function openTarget(mount: RootMount): number | undefined {
   try {
     return openMountSource(mount);

@@ -27,7 +27,9 @@ export function writeDurably(path: string, content: string, before: () => string
   }
 }
 
-/** It has its name and nobody knows whether the disk does: who is told that it failed must find what was there before. */
+/**
+ * The file is renamed, but perhaps not durably: a caller that is told of the failure must find what was there before.
+ */
 function putBack(path: string, beside: string, before: string | undefined): void {
   if (before === undefined) return rmSync(path, { force: true });
   writeFileSync(beside, before, { mode: 0o600 });

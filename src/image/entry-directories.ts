@@ -1,6 +1,7 @@
 /**
- * The directories that an archive's entries are in. Where nothing is mounted in the tree the kernel finds each with one call, however deep it is; a walk of our own,
- * component by component, makes a layer of deep directories cost the square of their depth. Where the kernel finds nothing, or there are volumes, the walk decides.
+ * The directories that an archive's entries are in. Where nothing is mounted in the tree the kernel finds each with one
+ * call, however deep it is; a walk in this process, component by component, makes a layer of deep directories cost the
+ * square of their depth. Where the kernel finds nothing, or there are volumes, the walk decides.
  */
 import { closeFd, O_DIRECTORY, O_NOFOLLOW, O_PATH, openFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
@@ -47,7 +48,7 @@ export class EntryDirectories {
     return this.#open(path) ?? resolveBytes(this.#view, path, { followLast: true });
   }
 
-  /** A descriptor for reading of the very directory at the path, never of one that a link leads to. */
+  /** A descriptor for reading of the very directory at the path, never of one that a link points to. */
   reopen(path: string): number {
     if (!this.#view.mounts?.length)
       return openBytesInRoot(this.#rootFd(), nameBuffer(path), { flags: O_DIRECTORY | O_NOFOLLOW });
@@ -68,7 +69,7 @@ export class EntryDirectories {
     return (this.#root ??= openFd(this.#view.root, O_PATH | O_DIRECTORY));
   }
 
-  /** Undefined: the walk has to say. */
+  /** Undefined: the walk has to decide. */
   #open(path: string): FoundDirectory | undefined {
     if (this.#view.mounts?.length) return undefined;
     try {

@@ -1,4 +1,6 @@
-/** An uncompressed archive becomes a tree while everybody else has his turn: in a thread beside, or where there is none in pieces here. */
+/**
+ * Extracts an uncompressed archive while other work gets its turn: in a thread, or where there is none in pieces here.
+ */
 import { read } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -10,8 +12,8 @@ const readPiece = promisify(read);
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Rejects with the first complaint in Docker's form, and when `signal` aborts: then nothing writes to the tree any more. `tar` is a stream, or the descriptor of a
- * file read from where it stands.
+ * Rejects with the first complaint in Docker's form, and when `signal` aborts: then nothing writes to the tree any
+ * more. `tar` is a stream, or the descriptor of a file read from its current offset.
  */
 export async function extractTar(
   tar: Readable | number,

@@ -1,7 +1,8 @@
 /**
- * Archives are extracted in threads beside the daemon's own, so that the API answers while a large or hostile one is written and
- * while a disk stalls. A thread starts when it is needed and ends when it has had nothing to do for a while; one that crashes, or
- * whose archive takes more memory than it has, is a failure of what it was extracting and of nothing else.
+ * Archives are extracted in threads other than the daemon's own, so that the API answers while a large or hostile one
+ * is written and while a disk stalls. A thread starts when it is needed and ends when it has had nothing to do for a
+ * while; one that crashes, or whose archive takes more memory than it has, is a failure of what it was extracting and
+ * of nothing else.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,11 +20,14 @@ const WINDOW_BYTES = 1024 * 1024;
 /** How long an archive whose client has left is waited for: what it holds open keeps a file system mounted. */
 const ABANDON_MS = 5_000;
 
-/** Beside the daemon's own program. Who runs from sources, or with doors for tests, has none and extracts in its own thread. */
+/**
+ * Next to the daemon's own program. A run from sources, or a build with hooks for tests, has none and extracts in its
+ * own thread.
+ */
 const PROGRAM = fileURLToPath(new URL('./extraction.mjs', import.meta.url));
 export const hasExtractionThreads = existsSync(PROGRAM);
 
-/** Nobody waits for it any more; Docker's words. */
+/** The caller has gone; Docker's words. */
 export const canceled = (): CausewayError => systemError('context canceled');
 
 class Job {
@@ -34,7 +38,7 @@ class Job {
 
   constructor() {
     this.done = new Promise((resolve, reject) => (this.#settle = (error) => (error ? reject(error) : resolve())));
-    this.done.catch(() => {}); // whoever reads the source may notice first
+    this.done.catch(() => {}); // the reader of the source may notice first
   }
 
   sent(sizeBytes: number): void {
@@ -99,7 +103,7 @@ class ExtractionThread {
     this.#jobs.set(id, job);
     this.#say({ job: id, do: 'begin', target, file: typeof tar === 'number' ? tar : undefined });
     if (typeof tar === 'number') return this.#untilAborted(id, job, signal);
-    // Nobody waits for more of an archive that has failed.
+    // No reader waits for more of an archive that has failed.
     job.done.catch((error: Error) => tar.destroy(error));
     const leave = () => void tar.destroy(canceled());
     signal?.addEventListener('abort', leave);
@@ -121,7 +125,7 @@ class ExtractionThread {
     await this.#untilAborted(id, job, signal);
   }
 
-  /** The archive is all the thread's: it is told to leave it. */
+  /** The archive is handled by the thread alone: it is told to stop. */
   async #untilAborted(id: number, job: Job, signal: AbortSignal | undefined): Promise<void> {
     const leave = () => this.#say({ job: id, do: 'abandon' });
     if (signal?.aborted) leave();

@@ -18,7 +18,7 @@ port.on('message', (order: ExtractionOrder) => {
       if (order.file !== undefined) readOn(job, order.file, Buffer.allocUnsafeSlow(CHUNK_BYTES));
       return;
     }
-    // What was on its way when the job failed is for nobody.
+    // Messages that were in transit when the job failed are dropped.
     const extraction = jobs.get(job);
     if (!extraction) return;
     if (order.do === 'consume') {

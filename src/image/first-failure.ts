@@ -1,4 +1,7 @@
-/** Waits until all have ended. The first that fails stops the others, which then only say that they were stopped: its error is thrown. */
+/**
+ * Waits until all have ended. The first that fails stops the others, which then only report that they were stopped: its
+ * error is thrown.
+ */
 export async function allOrFirstFailure(work: readonly Promise<unknown>[], stop: AbortController): Promise<void> {
   let first: { readonly error: unknown } | undefined;
   await Promise.all(

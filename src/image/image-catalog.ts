@@ -91,7 +91,10 @@ export class ImageCatalog {
     }
   }
 
-  /** Why an image cannot be used, if so; throws where that cannot be told just now. A layer that is gone is no harm while its blob is there: see LayerDurability.recover. */
+  /**
+   * Why an image cannot be used, if so; throws where that cannot be determined now. A layer that is gone is no harm
+   * while its blob is there: see LayerDurability.recover.
+   */
   #damage(image: StoredImage, layers: Readonly<Record<string, StoredLayer>> = {}): string | undefined {
     try {
       for (const [i, diffId] of this.#config(image.id).diffIds.entries()) {
@@ -142,7 +145,7 @@ export class ImageCatalog {
     return config;
   }
 
-  /** The image as others see it. Throws if there is none. */
+  /** The image's public view. Throws if there is none. */
   record(id: string): ImageRecord {
     const cached = this.#records.get(id);
     if (cached) return cached;
@@ -181,7 +184,7 @@ export class ImageCatalog {
     return [...this.state.images.values()].filter((image) => !image.hidden).map((image) => image.id);
   }
 
-  /** Whole references that lead to the image, sorted. */
+  /** Full references that resolve to the image, sorted. */
   references(id: string): string[] {
     const found: string[] = [];
     for (const [reference, target] of this.state.references) if (target === id) found.push(reference);
@@ -234,7 +237,7 @@ export class ImageCatalog {
     this.#collectOrLater();
   }
 
-  /** For whoever has done what he was to do: what nothing names any more is nobody's, now or a little later. */
+  /** For the end of an operation: removes what nothing refers to any more, now or a little later. */
   #collectOrLater(): void {
     if (this.#index.isHeld) return;
     try {
@@ -327,7 +330,7 @@ export class ImageCatalog {
       }
     });
     this.#records.clear();
-    this.#configs.set(id, parsed); // it is there: that it could not be read just now must not be said of it
+    this.#configs.set(id, parsed); // it is there: it must not stay marked as unreadable
     this.aside.remove(id);
     this.durability.settleSoon();
     return { id, moved };

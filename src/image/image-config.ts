@@ -1,6 +1,7 @@
 /**
- * The image config blob (OCI's and Docker's schema 2 have the same fields): read into our model, and written for images made
- * here. The blob's digest is the image's id, so what came from elsewhere is kept byte for byte and never written again.
+ * The image config blob (OCI's and Docker's schema 2 have the same fields): read into the engine's model, and written
+ * for images made here. The blob's digest is the image's id, so what came from elsewhere is kept byte for byte and
+ * never written again.
  */
 import { parseJsonText } from '../base/json-text.ts';
 import { invalid } from '../base/errors.ts';

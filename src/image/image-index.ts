@@ -1,6 +1,6 @@
 /**
- * Which images, names and layers there are: one JSON file, replaced whole (written beside, made durable, renamed), so that
- * after a crash at any instruction it is the old one or the new one. Readers get immutable snapshots.
+ * Which images, names and layers there are: one JSON file, replaced whole (written to a temporary file, made durable,
+ * renamed), so that after a crash at any instruction it is the old one or the new one. Readers get immutable snapshots.
  */
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { errorCode, systemError } from '../base/errors.ts';
@@ -25,7 +25,7 @@ export class ImageIndex {
   #state: IndexState;
   /** Whether the file is there. */
   #stored: boolean;
-  /** Of before, while several changes are made one. */
+  /** The previous state, while several changes are combined. */
   #before: IndexState | undefined;
 
   private constructor(root: string, found: IndexState | undefined) {
@@ -42,7 +42,7 @@ export class ImageIndex {
     const found = readIndexFile(path);
     if (found && 'damage' in found) throw systemError(`the image index ${path} is damaged: ${found.damage}`);
     const index = new ImageIndex(root, found?.state);
-    // From now on, an index that is not there is one that was lost.
+    // From now on, a missing index is one that was lost.
     if (!found) index.update(() => {});
     return index;
   }
@@ -84,7 +84,10 @@ export class ImageIndex {
     }
   }
 
-  /** What a crash of the machine may have cost has been seen to; until then the boot of before stays noted, whatever else changes. */
+  /**
+   * What a crash of the machine may have lost has been handled; until then the previous boot stays noted, whatever else
+   * changes.
+   */
   enterBoot(): void {
     if (this.#state.bootId === currentBootId()) return;
     const state = { ...this.#state, bootId: currentBootId() };

@@ -1,4 +1,7 @@
-/** Which containers' root file systems stand on each image: the rootfs store says so, the image store keeps what one stands on. */
+/**
+ * Which containers' root file systems are based on each image: the rootfs store reports them, the image store keeps the
+ * images in use.
+ */
 export class ImageMounts {
   readonly #containers = new Map<string, Set<string>>();
 

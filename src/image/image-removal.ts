@@ -127,7 +127,7 @@ function deleteImage(
 ): void {
   const found = findConflict(catalog, id, options, { soft: !force, references: true });
   if (found) {
-    // Having untagged something, it is enough; unless the image would dangle, unused, without anybody being told.
+    // Having untagged something, it is enough; unless the image would dangle, unused, without any notice.
     const dangling = catalog.references(id).length === 0 && !hasChildren(catalog, id);
     if (quiet && (!dangling || found.used)) return;
     throw conflict(found.message);

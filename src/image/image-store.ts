@@ -98,7 +98,7 @@ export class ImageStore {
 
   /**
    * From a registry; a name without tag and digest means all of its tags. Resolves to the images' ids; a signal that
-   * aborts ends it and leaves nothing of the image that was under way.
+   * aborts ends it and leaves nothing of the image in progress.
    */
   pull(
     ref: string,
@@ -144,8 +144,8 @@ export class ImageStore {
   }
 
   /**
-   * Removes what nothing needs: images without a name, or with `all` every image that no container uses. `accept` narrows
-   * the choice (labels, age). An image that somebody needs after all is passed over.
+   * Removes what nothing needs: images without a name, or with `all` every image that no container uses. `accept`
+   * narrows the choice (labels, age). An image that is needed after all is skipped.
    */
   prune(options: {
     all: boolean;
@@ -178,7 +178,7 @@ export class ImageStore {
     return sizeBytes;
   }
 
-  /** Hidden images on which no container stands any more are dropped. */
+  /** Hidden images on which no container is based any more are dropped. */
   dropHidden(): void {
     const hidden = [...this.catalog.state.images.values()].filter(
       (image) => image.hidden && !this.mounts.has(image.id),

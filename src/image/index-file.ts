@@ -1,6 +1,6 @@
 /**
- * The form of the image index on the disk: one JSON object whose last field is the checksum of all before it. Beside it lies the one
- * that it replaced, for the day on which it cannot be read.
+ * The form of the image index on the disk: one JSON object whose last field is the checksum of all before it. Next to
+ * it lies the one that it replaced, for the day on which it cannot be read.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ export interface StoredLayer {
 }
 
 export interface IndexState {
-  /** The boot of the machine whose crash would cost what is not settled. */
+  /** The boot of the machine whose crash would lose what is not settled. */
   readonly bootId: string;
   readonly images: ReadonlyMap<string, StoredImage>;
   /** Whole references ('docker.io/library/busybox:latest', 'docker.io/library/busybox@sha256:...') to image ids. */
@@ -119,7 +119,9 @@ export function readIndexFile(path: string): { readonly state: IndexState } | { 
   return complaint === undefined ? { state: stateOf(json as IndexJson) } : { damage: complaint };
 }
 
-/** An index of a release that wrote no checksum, or of somebody who took it out to change something by hand, has none to be wrong. */
+/**
+ * An index of a release that wrote no checksum, or from which it was removed for an edit by hand, has none to be wrong.
+ */
 function sumComplaint(content: string): string | undefined {
   const match = /,"sha256":"([0-9a-f]*)"\}\s*$/.exec(content);
   return match === null || sumOf(`${content.slice(0, match.index)}}`) === match[1]

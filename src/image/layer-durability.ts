@@ -1,8 +1,8 @@
 /**
- * Layers and their blobs are large, and nobody who imports or pulls an image waits until they are on the disk: a killed
- * process loses nothing, because the kernel has them. A power failure may. So a layer counts as settled only after a sync
- * that happens in the background, and the layers that were not when the machine went down are made again from their
- * blobs, if these are whole, or go together with their images. What is listed is never half there.
+ * Layers and their blobs are large, and no import or pull of an image waits until they are on the disk: a killed
+ * process loses nothing, because the kernel has them. A power failure may. So a layer counts as settled only after a
+ * sync that happens in the background, and the layers that were not when the machine went down are made again from
+ * their blobs, if these are whole, or go together with their images. What is listed is never half there.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -64,7 +64,7 @@ export class LayerDurability {
     const diffIds = this.#unsettled();
     if (diffIds.length === 0) return;
     await new Promise<void>((resolve, reject) => {
-      // A process of its own: it can take long, and none of our threads should.
+      // A process of its own: it can take long, and should not block a thread of the daemon.
       const child = spawn('sync', ['--file-system', this.#catalog.root], { stdio: 'ignore' });
       child.on('error', reject);
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`sync: exit status ${code}`))));
@@ -77,7 +77,7 @@ export class LayerDurability {
     const unsettled = new Set(this.#unsettled());
     const sameBoot = this.#catalog.state.bootId === currentBootId();
     if (unsettled.size > 0 && sameBoot) this.settleSoon();
-    // Layers that somebody removed from the disk are made again whatever the boot.
+    // Layers that were deleted from the disk are made again whatever the boot.
     const doubtful = (diffId: string): boolean =>
       (unsettled.has(diffId) && !sameBoot) || !this.#catalog.layers.has(diffId);
     const lost = new Map<string, string>();

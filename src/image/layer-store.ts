@@ -1,6 +1,7 @@
 /**
- * Layers, unpacked once each into a directory of their own (layers/<hex of the diff id>), ready to be a lower directory of
- * overlayfs. A layer is made beside and renamed into place when it is whole; what is removed is renamed away first.
+ * Layers, unpacked once each into a directory of their own (layers/<hex of the diff id>), ready to be a lower directory
+ * of overlayfs. A layer is made under a temporary name and renamed into place when it is whole; what is removed is
+ * renamed away first.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
@@ -88,7 +89,7 @@ export class LayerStore {
 
   /**
    * The same from an uncompressed archive on disk whose digest is known. Where the archive holds nothing that overlayfs
-   * wants in another form, which is the rule for the lowest layer, it is extracted as it is.
+   * needs in another form, which is the rule for the lowest layer, it is extracted as it is.
    */
   async unpackFile(path: string, diffId: string, report?: () => void, signal?: AbortSignal): Promise<PendingLayer> {
     const whiteouts = new LayerToOverlay();

@@ -85,7 +85,7 @@ async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins):
   const entries = extract();
   let count = 0;
   // An error of the source destroys the parser, and the loop below throws it.
-  // Our own reader goes before it: the library would hold an extension header of any length.
+  // The engine's own reader goes before it: the library would hold an extension header of any length.
   pipeline(stream, new TarFilter({ visit: () => undefined }), entries as unknown as Writable, () => {});
   try {
     for await (const entry of entries) {
@@ -197,7 +197,7 @@ function blobName(digest: string): string {
   return `blobs/${digest.replace(':', '/')}`;
 }
 
-/** The blob that a descriptor names: what stands under that name must have that digest. */
+/** The blob that a descriptor names: the content under that name must have that digest. */
 function locate(files: ArchiveFiles, descriptor: Descriptor): string {
   const digest = files.need(blobName(descriptor.digest));
   if (digest !== descriptor.digest)

@@ -71,10 +71,10 @@ function descriptor(value: unknown): Descriptor {
   };
 }
 
-/** What is no text says nothing. */
+/** A value that is not text is ignored. */
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-/** Reads a manifest or an index of manifests; `mediaType` is what the server called it, '' if nobody said. */
+/** Reads a manifest or an index of manifests; `mediaType` is what the server called it, '' if unknown. */
 export function parseManifest(content: Buffer, mediaType = ''): Manifest | ManifestIndex {
   let json: unknown;
   try {

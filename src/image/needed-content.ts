@@ -1,4 +1,4 @@
-/** What of the content on the disk is anybody's: of images, of those that are set aside, and of work in progress. */
+/** Which content on the disk is in use: of images, of those that are set aside, and of work in progress. */
 import type { AsideImage } from './aside-images.ts';
 import type { IndexState, StoredLayer } from './index-file.ts';
 

@@ -92,7 +92,7 @@ function startReading(directory: number, trustedAttributes: boolean) {
 
 const MAX_COMPLAINT_BYTES = 16 * 1024;
 
-/** What a program says first on the other end of the pipe, once it has ended. */
+/** The beginning of what a program writes to the other end of the pipe, once it has ended. */
 export function complaints(fd: number): { end: Promise<string> } {
   let text = '';
   const stream = new Socket({ fd, readable: true, writable: false });

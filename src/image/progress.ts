@@ -9,7 +9,7 @@ export interface ProgressMessage {
 
 export type Report = (message: ProgressMessage) => void;
 
-/** Passes numbers on now and then: a message for each chunk would be more than anybody reads. */
+/** Passes numbers on now and then: a message for each chunk would be too many. */
 export function throttle(report: (current: number) => void, total: number): (current: number) => void {
   let lastMs = 0;
   let last = -1;

@@ -95,7 +95,7 @@ function explain(error: unknown, name: ImageReference): unknown {
     case 'NAME_UNKNOWN':
       return notFound(`repository ${familiarName(name)} not found: ${error.message}`, error);
     case 'UNAUTHORIZED':
-      // A registry that hides what it has says so where the user may not look or there is nothing to see.
+      // A registry that hides what it has answers this where the user may not look or there is nothing to see.
       return notFound(
         `pull access denied for ${familiarName(name)}, repository does not exist or may require 'docker login': ${error.message}`,
         error,
@@ -192,7 +192,7 @@ class Pull {
     const seen = new Set<string>();
     const work: Promise<void>[] = [];
     for (const [i, layer] of layers.entries()) {
-      // One layer may stand in an image several times (empty ones do).
+      // One layer may occur in an image several times (empty ones do).
       if (seen.has(layer.digest)) continue;
       seen.add(layer.digest);
       work.push(this.#layer(layer, diffIds[i]!));

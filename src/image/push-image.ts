@@ -198,7 +198,7 @@ class Push {
     return digest;
   }
 
-  /** Sees that the registry has the blob; resolves to what Docker says of it. */
+  /** Makes sure that the registry has the blob; resolves to Docker's message about it. */
   async #offer({ digest, size }: Descriptor, progress: (current: number) => void): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -239,7 +239,7 @@ class Push {
     return counter;
   }
 
-  /** Another repository of the same registry that has the blob, as far as our own images tell. */
+  /** Another repository of the same registry that has the blob, as far as the local images tell. */
   #sameRegistryRepository(digest: string): string | undefined {
     for (const [reference, imageId] of this.#catalog.state.references) {
       const other = parseReference(reference);

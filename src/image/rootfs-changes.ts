@@ -49,12 +49,12 @@ export async function listChanges(upper: string, layers: readonly string[]): Pro
 const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
- * `directory` is the container's own. The container may run: each directory is entered from the descriptor of the one above, so
- * that a link that it puts in the place of one leads nowhere.
+ * `directory` is the container's own. The container may run: each directory is entered from the descriptor of the one
+ * above, so that a link that it puts in the place of one has no effect.
  */
 async function compareDirectory(directory: string, path: string, below: Directory, changes: Change[]): Promise<void> {
   if (path.length > MAX_PATH_LENGTH) throw systemError(`lstat ${path.slice(0, 200)}...: file name too long`);
-  // A large tree must not keep everybody else waiting, nor a deep one take a stack of calls.
+  // A large tree must not keep other work waiting, nor a deep one take a stack of calls.
   await turns.take();
   let fd: number;
   try {
@@ -139,7 +139,7 @@ function isOpaque(directory: string): boolean {
 function differs(before: BigIntStats, now: BigIntStats): boolean {
   if (before.mode !== now.mode || before.uid !== now.uid || before.gid !== now.gid || before.rdev !== now.rdev)
     return true;
-  // A directory's size and time say nothing about what a user did.
+  // A directory's size and time tell nothing about what a user did.
   if (now.isDirectory()) return false;
   return before.size !== now.size || !sameTime(before.mtimeNs, now.mtimeNs);
 }

@@ -1,7 +1,7 @@
 /**
- * A container's root file system: an overlay of its own directory over the init layer over the image's layers. Making and
- * mounting one takes no process and about a millisecond. Which image a container stands on is a symbolic link in its
- * directory: one metadata operation, in order with the rest.
+ * A container's root file system: an overlay of its own directory over the init layer over the image's layers. Making
+ * and mounting one takes no process and about a millisecond. Which image a container is based on is a symbolic link in
+ * its directory: one metadata operation, in order with the rest.
  */
 import {
   close,
@@ -64,7 +64,8 @@ export class RootfsStore {
     mkdirSync(store.#trash, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(store.#trash)) store.#sweep(join(store.#trash, name));
     for (const name of readdirSync(store.#directory)) {
-      // Without its link: made half before a crash, or damaged. Which of the two, only those know who know the containers: see `retain`.
+      // Without its link: made half before a crash, or damaged. Which of the two is known only where the containers are
+      // known: see `retain`.
       const imageId = linkedImage(join(store.#directory, name, 'image'));
       if (imageId === undefined) store.#unlinked.add(name);
       else store.#note(name, imageId);
@@ -130,8 +131,8 @@ export class RootfsStore {
     if (this.isMounted(containerId)) return target;
     const image = this.#image(containerId);
     ensureInitLayer(this.#initLayer(image.id), this.#images.catalog.layerDirectories(image));
-    // An overlay that was volatile refuses to be mounted again, for good reason after a power failure; but its container
-    // was one whose content nobody keeps.
+    // An overlay that was volatile refuses to be mounted again, for good reason after a power failure; but its
+    // container was one whose content is not kept.
     rmSync(join(path, 'work', 'work', 'incompat'), { recursive: true, force: true });
     mountOverlay({
       lower: this.#lower(image),
@@ -151,7 +152,7 @@ export class RootfsStore {
   }
 
   /**
-   * Takes the mount away; not mounted is fine. Whoever still has files open there keeps them. The last user of an overlay
+   * Takes the mount away; not mounted is fine. Files that are still open there stay usable. The last user of an overlay
    * pays for a sync of the whole file system below: the descriptor held here makes that a thread of libuv's pool.
    */
   unmount(containerId: string): void {

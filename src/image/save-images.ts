@@ -37,7 +37,8 @@ export async function saveImages(catalog: ImageCatalog, refs: readonly string[])
   const pins = catalog.pin();
   for (const { record } of selected) for (const blob of [record.id, ...record.layers]) pins.blobs.add(blob);
   try {
-    // A configuration that cannot be read is told before the archive is begun: in the middle of one there are no words for it.
+    // A configuration that cannot be read is reported before the archive is begun: in the middle of one there is no way
+    // to report it.
     for (const { record } of selected) await catalog.blobs.read(record.id);
   } catch (error) {
     catalog.unpin(pins);

@@ -26,7 +26,7 @@ function sparseMap(numbers: readonly number[], sizeBytes: number): SparseMap {
   return { pieces, sizeBytes };
 }
 
-/** Takes the front of a file's content for as long as it is the map; then says what it is. */
+/** Takes the front of a file's content for as long as it is the map; then returns it. */
 export interface SparseMapReader {
   /** How many of the bytes were the map's; `map` is set once it is whole. */
   take(bytes: Buffer): number;

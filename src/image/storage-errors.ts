@@ -23,7 +23,7 @@ const FAULTS_OF_FILES: readonly string[] = [
   'ERR_FS_FILE_TOO_LARGE',
 ];
 
-/** Whether it says something of the file, or of what stands in it; otherwise it cannot be read just now, and may be well. */
+/** Whether it is about the file, or about its content; otherwise it cannot be read now, and may be intact. */
 function isFaultOfFile(error: unknown): boolean {
   const code = errorCode(error);
   return code === undefined || FAULTS_OF_FILES.includes(code);

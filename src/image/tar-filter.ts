@@ -1,4 +1,4 @@
-/** A tar stream that is read entry by entry while it passes, and changed where the visitor says so. */
+/** A tar stream that is read entry by entry while it passes, and changed where the visitor requests it. */
 import { Transform, type TransformCallback } from 'node:stream';
 import { TarReader, type TarVisitor } from './tar-reader.ts';
 

@@ -138,7 +138,7 @@ export function parsePax(body: Buffer): PaxRecords {
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key !== 'GNU.sparse.offset' && key !== 'GNU.sparse.numbytes') records.set(key, value);
     else {
-      // The oldest form of sparse files says one key again and again: kept in the form that came next.
+      // The oldest form of sparse files repeats one key: kept in the form of the next version.
       const before = records.get(SPARSE_MAP);
       records.set(SPARSE_MAP, before === undefined ? value : `${before},${value}`);
     }

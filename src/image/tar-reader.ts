@@ -1,6 +1,7 @@
 /**
- * Reads a tar archive entry by entry, in pieces of any size, and gives it on as a visitor wants it. Contents are never held
- * in memory; extension headers (pax, GNU long names) are, until the header that they belong to has come.
+ * Reads a tar archive entry by entry, in pieces of any size, and passes it on in the form that a visitor chooses.
+ * Contents are never held in memory; extension headers (pax, GNU long names) are, until the header that they belong to
+ * has come.
  */
 import { invalid } from '../base/errors.ts';
 import { isZeroBlock, parsePax, parseTarHeader, TAR_BLOCK, type PaxRecords, type TarHeader } from './tar-headers.ts';
@@ -45,7 +46,10 @@ export class TarReader {
   #pax: PaxRecords | undefined;
   #ended = false;
 
-  /** `emit` gets the archive as the visitor wants it. `open`: without end blocks, for another archive to follow. */
+  /**
+   * `emit` gets the archive in the form that the visitor chooses. `open`: without end blocks, for another archive to
+   * follow.
+   */
   constructor(visitor: TarVisitor, emit: (bytes: Buffer) => void, options: { open?: boolean } = {}) {
     this.#visitor = visitor;
     this.#emit = emit;
@@ -62,7 +66,7 @@ export class TarReader {
     return this.#ended;
   }
 
-  /** Content that the caller has passed over by itself. */
+  /** Content that the caller has skipped by itself. */
   skipContent(sizeBytes: number): void {
     this.#contentLeft -= sizeBytes;
   }
@@ -153,7 +157,7 @@ export class TarReader {
     else if (type === 'L') this.#longName = body.toString('latin1').replace(/\0.*$/s, '');
     else if (type === 'K') this.#longLink = body.toString('latin1').replace(/\0.*$/s, '');
     else {
-      // Global records and volume labels say nothing about the entry that follows.
+      // Global records and volume labels do not apply to the entry that follows.
       for (const raw of this.#raw) this.#emit(raw);
       this.#raw = [];
     }
@@ -161,7 +165,8 @@ export class TarReader {
 
   #entry(plain: TarHeader, block: Buffer): void {
     const pax: PaxRecords = this.#pax ?? new Map();
-    // As Go reads it: an empty value says nothing, and numbers are decimal. Who reads '1e3' or '0x10' as a number sees other entries than others do.
+    // As Go reads it: an empty value is ignored, and numbers are decimal. A reader that takes '1e3' or '0x10' as a
+    // number sees other entries than others do.
     const number = (key: string, otherwise: number, form = /^[+-]?\d{1,19}$/) => {
       const text = pax.get(key) || undefined;
       if (text !== undefined && !form.test(text)) throw invalid('archive/tar: invalid tar header');

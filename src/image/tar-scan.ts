@@ -6,8 +6,9 @@ import { TAR_BLOCK } from './tar-headers.ts';
 const WINDOW_BYTES = 64 * 1024;
 
 /**
- * Shows every entry to the visitor. Resolves to true if the visitor would change nothing, so that the file can be used as
- * it is; to false as soon as it would change something. Throws as the reader does for what is no archive.
+ * Shows every entry to the visitor. Resolves to true if the visitor would change nothing, so that the file can be used
+ * as it is; to false as soon as it would change something. Throws as the reader does for anything that is not an
+ * archive.
  */
 export async function scanTar(path: string, visitor: TarVisitor): Promise<boolean> {
   let unchanged = true;

@@ -1,8 +1,9 @@
 /**
- * Makes an archive's entries in a tree, in this process: no program has the tree as its root, and nothing is reached by a path
- * that the kernel would resolve from the host's root. The directory of an entry is found inside the tree (root-path.ts),
- * symbolic links and volumes included, and its last component is made anew by that directory's descriptor. So an archive with
- * a link to anywhere and then a file "below" it stays inside, and so does one whose target a process swaps meanwhile.
+ * Makes an archive's entries in a tree, in this process: no program has the tree as its root, and nothing is reached by
+ * a path that the kernel would resolve from the host's root. The directory of an entry is found inside the tree
+ * (root-path.ts), symbolic links and volumes included, and its last component is created afresh by that directory's
+ * descriptor. So an archive with a link to anywhere and then a file "below" it stays inside, and so does one whose
+ * target a process swaps meanwhile.
  */
 import { ftruncateSync, fstatSync, writeSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
@@ -198,7 +199,7 @@ export class TreeExtraction implements TarVisitor {
     this.#attempt(file.path, () => {
       if (file.sparse && !file.sparse.map) {
         const taken = file.sparse.take(rest);
-        // The old form's map is beside the content, the new one's part of it.
+        // The old form's map is outside the content, the new one's is part of it.
         if (file.entry.header.type !== 'S') file.left -= taken;
         rest = rest.subarray(taken);
       }
@@ -293,7 +294,7 @@ export class TreeExtraction implements TarVisitor {
     });
   }
 
-  /** Owner and the like of what cannot be opened, unless somebody has put another thing in its place. */
+  /** Owner and the like of what cannot be opened, unless something else has been put in its place. */
   #dress(entry: TarEntry, { parent, name }: Place, isIt: (fd: number) => boolean): void {
     const fd = openEntry(parent.fd, name);
     try {
@@ -317,7 +318,7 @@ export class TreeExtraction implements TarVisitor {
         try {
           fd = this.#directoriesOf.reopen(path);
         } catch {
-          return; // a later entry, or somebody else, has put another thing there
+          return; // a later entry, or another process, has put something else there
         }
         try {
           setTimes(fd, times.modified, times.accessed);

@@ -1,6 +1,6 @@
 /**
  * Deletions in layers. In an image's tar a deleted file is an empty '.wh.NAME', and a directory that hides what was
- * below is one that has '.wh..wh..opq'; overlayfs wants a character device 0:0 and an extended attribute. Both
+ * below is one that has '.wh..wh..opq'; overlayfs uses a character device 0:0 and an extended attribute. Both
  * translations are made on the tar stream, so that the files are never on disk in the wrong form.
  */
 import { formatTarHeader, type PaxRecords, type TarHeader } from './tar-headers.ts';
@@ -58,7 +58,7 @@ export class LayerToOverlay implements TarVisitor {
     if (base.startsWith(PREFIX)) return this.#whiteout(join(directory, base.slice(PREFIX.length)), header);
     if (header.type === '0' || header.type === 'S') this.sizeBytes += header.sizeBytes;
     const isDirectory = header.type === '5';
-    // Deleted and made anew in one layer: as a directory it must not show what was below.
+    // Deleted and recreated in one layer: as a directory it must not show what was below.
     if (isDirectory && this.#deleted.has(name)) this.#opaque.add(name);
     this.#seen.set(name, isDirectory ? header : null);
     if (!hasOverlayXattrs(pax)) return undefined;

@@ -15,7 +15,7 @@ export interface RegistryAuth {
   readonly serverAddress: string;
 }
 
-/** The registry wants a name and a password, and there are none. */
+/** The registry requires a name and a password, and there are none. */
 export class NoCredentialsError extends CausewayError {
   constructor() {
     super('unauthorized', 'no basic auth credentials');

@@ -100,7 +100,7 @@ export class RegistryClient {
     return new URL(`${this.#path}/${rest}`, this.#base);
   }
 
-  /** Sends a request with what the registry wants to know of us, and again if it wants to know more. */
+  /** Sends a request with the credentials that the registry requires, and again if it requires others. */
   async send(request: ExchangeRequest): Promise<ExchangeResponse> {
     let used: string | undefined;
     const attempt = () => {

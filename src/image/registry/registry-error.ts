@@ -1,4 +1,4 @@
-/** What a registry says when it refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
+/** The message of a registry that refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
 import { parseJsonText } from '../../base/json-text.ts';
 import { readBounded } from '../../base/bounded-read.ts';
 import { CausewayError, type ErrorKind } from '../../base/errors.ts';
@@ -71,7 +71,7 @@ function parseErrors(body: string): { code: string; message: string }[] {
   return typeof details === 'string' ? [{ code: 'UNAUTHORIZED', message: details }] : [];
 }
 
-/** What a registry says in JSON; `what` names it where it is none. */
+/** A registry's JSON answer; `what` names it where it is not JSON. */
 export function parseJsonObject(content: Buffer, what: string): Readonly<Record<string, unknown>> {
   let json: unknown;
   try {

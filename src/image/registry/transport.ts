@@ -73,7 +73,8 @@ export class Transport {
       response.body.resume();
       if (hops >= MAX_REDIRECTS) throw describe(request.method, request.url, new Error('stopped after 10 redirects'));
       const next = redirectTarget(location, url);
-      // The blob store of a registry must not see the registry's credentials, nor anybody on a way that is not encrypted any more.
+      // The blob store of a registry must not see the registry's credentials, nor an observer of a connection that is
+      // not encrypted any more.
       if (next.origin !== url.origin)
         headers = Object.fromEntries(
           Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
@@ -142,7 +143,7 @@ export class Transport {
     };
     if (!proxy) return new HttpsAgent({ keepAlive: true, ...tls });
     const agent = new HttpsAgent({ keepAlive: false, ...tls });
-    // Node's agents know no proxies: the connection is made here and handed over when the tunnel stands.
+    // Node's agents know no proxies: the connection is made here and handed over when the tunnel is established.
     Object.assign(agent, {
       createConnection: (_options: unknown, done: (error: Error | null, socket?: unknown) => void) => {
         const tunnel = httpRequest({
@@ -181,7 +182,7 @@ function authorities(host: string): { ca?: string[]; cert?: Buffer; key?: Buffer
   return { ca: [...system, ...extra], ...(cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : {}) };
 }
 
-/** HTTP_PROXY, HTTPS_PROXY and NO_PROXY as everybody reads them; never for this machine itself. */
+/** HTTP_PROXY, HTTPS_PROXY and NO_PROXY with their usual meaning; never for this machine itself. */
 export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | undefined {
   const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
   const value = env[name] ?? env[name.toLowerCase()];
@@ -200,7 +201,10 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
   }
 }
 
-/** Where an answer sends us: to another place on the web, but not into this machine or its own link from outside of them. Throws in a sentence. */
+/**
+ * Where an answer redirects to: another place on the web, but not into this machine or its own link from outside of
+ * them. Throws in a sentence.
+ */
 export function redirectTarget(location: string, from: URL): URL {
   const refuse = (because: string): never => {
     throw systemError(
