@@ -29,7 +29,7 @@ const DATA_BYTES = 65_536;
 
 export interface AddressedDatagram {
   readonly payload: Buffer; // a copy
-  /** Who sent it: a sockaddr_in6, the same bytes for the same sender. */
+  /** The sender: a sockaddr_in6, the same bytes for the same sender. */
   readonly from: Buffer;
   /** Where it was sent to, for the answer. */
   readonly at: Buffer;

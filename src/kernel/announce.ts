@@ -76,7 +76,7 @@ function prepare(
   return { fd, frame, to, operation };
 }
 
-/** An ARP request for the own address, which every host that has an entry takes as news (RFC 5227, section 3). */
+/** An ARP request for the own address, which every host that has an entry takes as an update (RFC 5227, section 3). */
 function gratuitousArp(address: Buffer, mac: Buffer): Buffer {
   const ethernet = Buffer.concat([BROADCAST, mac, u16(ETH_P_ARP)]);
   const types = Buffer.from([0, 1, 8, 0, 6, 4, 0, 1]); // Ethernet, IPv4, their lengths, request

@@ -1,6 +1,7 @@
 /**
- * Control groups, read: which kind this machine has, what a group uses, who is in it. Writing is the OCI runtime's work. A
- * group is named by its path below the hierarchy's root ('/causeway/0123...'), the same in every v1 hierarchy.
+ * Control groups, read: which kind this machine has, what a group uses, which processes are in it. Writing is the OCI
+ * runtime's work. A group is named by its path below the hierarchy's root ('/causeway/0123...'), the same in every v1
+ * hierarchy.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ export interface CgroupMounts {
 
 let mounts: CgroupMounts | undefined;
 
-/** To be said when this process has changed what is mounted in its own mount namespace. */
+/** To be called when this process has changed what is mounted in its own mount namespace. */
 export function forgetCgroupMounts(): void {
   mounts = undefined;
 }
@@ -70,7 +71,7 @@ export interface CgroupStats {
     readonly limitBytes: number | undefined;
     /** v1 only: how often the limit was met. */
     readonly failures: number;
-    /** memory.stat as it stands. */
+    /** memory.stat unchanged. */
     readonly details: Readonly<Record<string, number>>;
   };
   readonly pids: { readonly current: number; readonly limit: number | undefined };
@@ -86,7 +87,7 @@ export interface DeviceIo {
   readonly writes: number;
 }
 
-/** What the group uses now. What the kernel does not say (a controller that is off, a group that is gone) is 0. */
+/** What the group uses now. What the kernel does not report (a controller that is off, a group that is gone) is 0. */
 export function readCgroupStats(path: string): CgroupStats {
   return cgroupMode() === 'v2' ? readV2(path) : readV1(path);
 }
@@ -97,7 +98,9 @@ export function oomKills(path: string): number {
   return keyed(file1('memory', path, 'memory.oom_control'))['oom_kill'] ?? 0;
 }
 
-/** The processors and memory nodes that a container can be kept to, as lists; '' where the kernel does not say. */
+/**
+ * The processors and memory nodes that a container can be kept to, as lists; '' where the kernel does not report them.
+ */
 export function hostCpuset(): { readonly cpus: string; readonly mems: string } {
   const list = (name: string) =>
     (cgroupMode() === 'v2'

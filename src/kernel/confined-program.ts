@@ -1,11 +1,12 @@
 /**
  * Standard programs of the host (tar, cp) on a tree that a container fills: they see a private root and nothing of the
- * container but data. The root is a small tmpfs with the host's programs and libraries, read-only; the tree is attached at
- * /from, read-only, and another at /to. Where a symbolic link in the tree leads, or is swapped to lead while the program runs,
- * is somewhere in that root: there is no path to the host, and no program, library or configuration is the container's.
+ * container but data. The root is a small tmpfs with the host's programs and libraries, read-only; the tree is attached
+ * at /from, read-only, and another at /to. What a symbolic link in the tree points to, or is swapped to point to while
+ * the program runs, is somewhere in that root: there is no path to the host, and no program, library or configuration
+ * is the container's.
  *
- * The room is made once and kept by a descriptor of its mount namespace; each run gets a copy of it (three mounts, however
- * many the daemon has) in one synchronous block. Trees come in as descriptors, so no path is resolved twice.
+ * The room is made once and kept by a descriptor of its mount namespace; each run gets a copy of it (three mounts,
+ * however many the daemon has) in one synchronous block. Trees come in as descriptors, so no path is resolved twice.
  */
 import { existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';

@@ -18,7 +18,7 @@ export interface FlowFilter {
   readonly sourcePort?: number;
   /** The destination port of the first packet: of a published port, the host's. */
   readonly destinationPort?: number;
-  /** Who answers: after translation, e.g. the container's address. */
+  /** The replying side: after translation, e.g. the container's address. */
   readonly replySource?: string;
   readonly replySourcePort?: number;
   /** The address anywhere in the flow, before or after translation. */
@@ -151,7 +151,7 @@ function portQuestions(protocol: number, ports: ReadonlySet<number> | undefined)
   );
 }
 
-// The attribute CTA_PROTO_DST_PORT (6 bytes, type 3) as it stands in the entry, for either direction.
+// The attribute CTA_PROTO_DST_PORT (6 bytes, type 3) as it is in the entry, for either direction.
 const destinationPortHeader = Buffer.from([6, 0, 3, 0]);
 
 function hasDestinationPort(entry: Buffer, ports: ReadonlySet<number>): boolean {

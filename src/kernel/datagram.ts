@@ -81,7 +81,10 @@ export class DatagramBatch {
     }
   }
 
-  /** Receives what waits, without waiting, at most `limit`: how many datagrams stand in slots 0.. now. What was queued is forgotten. */
+  /**
+   * Receives what waits, without waiting, at most `limit`: returns how many datagrams are in slots 0.. now. What was
+   * queued is forgotten.
+   */
   recv(fd: number, limit = this.slots): number {
     this.#queued = 0;
     for (let slot = 0; slot < this.#received; slot++) {
@@ -91,7 +94,7 @@ export class DatagramBatch {
     this.#received = Math.max(0, count);
     if (count >= 0) return count;
     const error = new KernelError(`receive datagrams from socket ${fd}`, errnoOfLastCall());
-    // ECONNREFUSED and its like report what became of an earlier datagram of ours, not of this call.
+    // ECONNREFUSED and its like report what became of an earlier datagram of this socket, not of this call.
     if (['EAGAIN', 'EINTR', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'].includes(error.code)) return 0;
     throw error;
   }

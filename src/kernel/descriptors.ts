@@ -13,7 +13,7 @@ export function openFd(path: string, flags = O_RDONLY): number {
   return check(open(path, flags | O_CLOEXEC, 0), `open ${path}`);
 }
 
-/** Closes; a descriptor that is already closed is somebody's mistake and throws EBADF. */
+/** Closes; a descriptor that is already closed is a caller's mistake and throws EBADF. */
 export function closeFd(fd: number): void {
   check(close(fd), `close descriptor ${fd}`);
 }

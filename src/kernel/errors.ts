@@ -31,13 +31,13 @@ export function errnoName(errno: number): string {
   return nameByNumber.get(errno) ?? `E${errno}`;
 }
 
-/** 17 for 'EEXIST'; 0 for a name that is none. */
+/** 17 for 'EEXIST'; 0 for an unknown name. */
 export function errnoNumber(name: string): number {
   return numberByName.get(name) ?? 0;
 }
 
 /**
- * A refused system call or netlink request. Kind `system`: what it means for the user is for the caller to say.
+ * A refused system call or netlink request. Kind `system`: what it means for the user is for the caller to tell.
  * Message: "create veth veth12: File exists (EEXIST)", and after a colon the kernel's extended text if there is one.
  */
 export class KernelError extends CausewayError {
@@ -67,7 +67,7 @@ export function isKernelError(error: unknown, ...codes: string[]): error is Kern
   return error instanceof KernelError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** Passes the result of a C call on, or throws what errno says. Nothing may run between the call and this. */
+/** Passes the result of a C call on, or throws an error for errno. Nothing may run between the call and this. */
 export function check(result: number, operation: string): number {
   if (result < 0) throw new KernelError(operation, errnoOfLastCall());
   return result;

@@ -9,7 +9,7 @@
 import { beat } from '../base/activity.ts';
 import { pollWithLibuv, type PollHandle } from './ffi.ts';
 
-// A poll handle that is collected as garbage closes itself: what is open stands here.
+// A poll handle that is collected as garbage closes itself: open ones are kept here.
 const open = new Set<FdWatch>();
 
 // An event that comes while Node takes itself down calls into a world that is gone, and the process aborts.
@@ -20,7 +20,9 @@ let turnStartMs = 0;
 let waiting = 0; // watches whose event is to be dealt with
 let nextTurn: NodeJS.Immediate | undefined;
 
-/** Whether this turn of the loop has taken long enough; then the next one begins anew, before what is put off to it. */
+/**
+ * Whether this turn of the loop has taken long enough; then the next one starts afresh, before the work deferred to it.
+ */
 function turnIsOver(): boolean {
   if (performance.now() - turnStartMs < TURN_MS) return false;
   nextTurn ??= setImmediate(() => {
@@ -50,9 +52,9 @@ export class FdWatch {
   #scheduled: NodeJS.Immediate | undefined;
 
   /**
-   * `ready` runs once a turn of the loop while something that is watched for is there. An error pending on the descriptor (a
-   * netlink socket that overflowed, a pipe without a reader) ends the watching, and `failed` runs: it may read the error off
-   * and `watch` again. Without it `ready` runs and meets the error itself.
+   * `ready` runs once per turn of the event loop while something that is watched for is there. An error pending on the
+   * descriptor (a netlink socket that overflowed, a pipe without a reader) ends the watching, and `failed` runs: it may
+   * read the error off and `watch` again. Without it `ready` runs and meets the error itself.
    */
   constructor(fd: number, events: WatchedEvents, ready: () => void, failed: () => void = ready) {
     this.#ready = ready;

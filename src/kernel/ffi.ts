@@ -1,6 +1,7 @@
 /**
- * The C functions that this room calls: every prototype stands here and nowhere else, because a wrong one does not
- * throw, it crashes the process. Synchronous only (0.3 us a call); a call that can block belongs on no thread of ours.
+ * The C functions that this room calls: every prototype is here and nowhere else, because a wrong one does not
+ * throw, it crashes the process. Synchronous only (0.3 us a call); a call that can block belongs on no thread of this
+ * process.
  *
  * Conventions: a `void *` takes a Buffer or null; `int64_t` results are byte counts that fit a number; errno must be
  * read at once after a failure (errors.ts does it). The functions promise nothing about types at run time beyond what
@@ -11,7 +12,7 @@ import { errorMessage, systemError } from '../base/errors.ts';
 
 type Bytes = Uint8Array | null;
 
-// The C library under its soname: glibc everywhere we support; musl answers to the same calls under its own name.
+// The C library under its soname: glibc on every supported host; musl answers to the same calls under its own name.
 function loadLibc() {
   try {
     return koffi.load('libc.so.6');
@@ -321,7 +322,7 @@ export function libnftables(): NftablesLibrary {
   return (nftables ??= loadNftables());
 }
 
-/** @throws with what its user can do: a package that was never installed, was taken away, or is damaged. */
+/** @throws with the remedy: a package that was never installed, was removed, or is damaged. */
 function loadNftables(): NftablesLibrary {
   try {
     return nftablesOf(koffi.load('libnftables.so.1'));
@@ -400,8 +401,8 @@ export interface PollHandle {
 
 /**
  * libuv's own poll handle on any pollable descriptor. koffi calls `ready` from outside Node's callback scope (no
- * microtasks afterwards, and an exception has nowhere to go): fd-watch.ts wraps it, use that. A status that is not 0 says that
- * libuv has stopped polling because an error is pending on the descriptor.
+ * microtasks afterwards, and an exception has nowhere to go): fd-watch.ts wraps it, use that. A status that is not 0
+ * means that libuv has stopped polling because an error is pending on the descriptor.
  */
 export const pollWithLibuv: (fd: number, events: PollEvents, ready: (status: number) => void) => PollHandle =
   // koffi's types declare the events alone; it passes the status before them.

@@ -10,7 +10,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const ATTRIBUTES = { nosuid: 2, nodev: 4, noexec: 8 } as const;
 
 export interface ForeignMount {
-  /** What of its file system is seen: '/' for all of it. */
+  /** Which part of its file system is visible: '/' for all of it. */
   readonly root: string;
   readonly target: string;
   readonly type: string;
@@ -61,11 +61,11 @@ export function restrictMounts(mountNamespace: string, restrictions: readonly Mo
 
 export interface ForeignFile {
   readonly directory: boolean;
-  /** 'c 1:3' for /dev/null; '' for what is no character device. */
+  /** 'c 1:3' for /dev/null; '' for anything else. */
   readonly device: string;
 }
 
-/** What stands at these paths over there, without following a link at the end; undefined for what does not exist. */
+/** What is at these paths there, without following a link at the end; undefined for what does not exist. */
 export function filesThere(mountNamespace: string, paths: readonly string[]): (ForeignFile | undefined)[] {
   return runInMountNamespace(mountNamespace, () =>
     paths.map((path) => {

@@ -80,10 +80,10 @@ function returnTo(own: number, root: number, directory: number): void {
 }
 
 /**
- * Swaps the file that is mounted at `target` in another mount namespace for the file `source` of this one. Whoever opens
- * `target` sees the whole old or the whole new file, never neither: the new mount goes beneath the old one, then the old
- * one is taken off. What is open stays open. Needs Linux 6.5; before it throws KernelError EINVAL or ENOSYS and nothing has
- * changed. `target` must be a mount point there (EINVAL too), and is not followed if it is a symbolic link.
+ * Swaps the file that is mounted at `target` in another mount namespace for the file `source` of this one. Opening
+ * `target` yields the whole old or the whole new file, never neither: the new mount goes beneath the old one, then the
+ * old one is taken off. What is open stays open. Needs Linux 6.5; before it throws KernelError EINVAL or ENOSYS and
+ * nothing has changed. `target` must be a mount point there (EINVAL too), and is not followed if it is a symbolic link.
  */
 export function replaceMountedFile(request: { mountNamespace: string; source: string; target: string }): void {
   const { mountNamespace, source, target } = request;

@@ -126,8 +126,8 @@ export function bindMount(source: string, target: string, options: BindOptions =
 }
 
 /**
- * Mounts what a descriptor (O_PATH too) names on an existing file or directory: no path leads there a second time. Private:
- * what happens to it later is not seen elsewhere.
+ * Mounts what a descriptor (O_PATH too) names on an existing file or directory: no path is resolved a second time.
+ * Private: what happens to it later is not seen elsewhere.
  */
 export function mountDescriptor(descriptor: number, target: string, options: { recursive?: boolean } = {}): void {
   const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);

@@ -1,11 +1,12 @@
 /**
- * New content for a file that is bind-mounted in another mount namespace, so that whoever opens it there sees the whole old
- * or the whole new text. `path` is the file's name here and always names what is seen there (also what a program over there
- * has written into it).
+ * New content for a file that is bind-mounted in another mount namespace, so that a process that opens it there sees
+ * the whole old or the whole new text. `path` is the file's name here and always names what is seen there (also what a
+ * program over there has written into it).
  *
- * From Linux 6.5 on the mounted file is replaced by another one. Before, there are two mounts on one target in turn: a new
- * file covers the old one; the next time the old one, which nobody can open now, is rewritten and uncovered. Never more than
- * two. There, a reader that has kept the file open over two changes can see both; with replacement nobody ever can.
+ * From Linux 6.5 on the mounted file is replaced by another one. Before, there are two mounts on one target in turn: a
+ * new file covers the old one; the next time the old one, which cannot be opened now, is rewritten and uncovered. Never
+ * more than two. There, a reader that has kept the file open over two changes can see both; with replacement none ever
+ * can.
  */
 import { closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { errnoNumber, check, KernelError } from './errors.ts';
@@ -53,7 +54,7 @@ export function isMountedThere({ mountNamespace, target, path }: MountedFile): b
   return runInMountNamespace(mountNamespace, () => identity(target)) === identity(path);
 }
 
-/** What a container that ends leaves beside `path`; before the file is mounted anew. */
+/** What a container that ends leaves next to `path`; before the file is mounted again. */
 export function forgetMountedFile(path: string): void {
   for (const rest of [`${path}.next`, `${path}.beneath`]) rmSync(rest, { force: true });
 }

@@ -1,7 +1,8 @@
 /**
- * The null device of this mount namespace, so that nobody changes whose it is. crun 1.8 gives a container's standard input to its user, and
- * that is the host's /dev/null where nothing else is connected: it would belong to that user everywhere, who could take it from all
- * others (chmod through /proc/self/fd/0). On a read-only mount a device can be opened for writing, but not changed.
+ * The null device of this mount namespace, so that its owner is not changed. crun 1.8 gives a container's standard
+ * input to its user, and that is the host's /dev/null where nothing else is connected: it would belong to that user
+ * everywhere, who could take it from all others (chmod through /proc/self/fd/0). On a read-only mount a device can be
+ * opened for writing, but not changed.
  */
 import { bindMount } from './mount.ts';
 import { mountsOfProcess } from './foreign-mounts.ts';

@@ -1,6 +1,6 @@
 /**
- * Opening files inside a directory that somebody else fills (a container's root filesystem): the kernel resolves the path
- * so that neither `..`, nor symbolic links, nor renames under way lead outside. Linux 5.6.
+ * Opening files inside a directory with untrusted content (a container's root filesystem): the kernel resolves the path
+ * so that neither `..`, nor symbolic links, nor concurrent renames escape it. Linux 5.6.
  */
 import { closeFd, O_CLOEXEC, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';
 import { check } from './errors.ts';
@@ -17,7 +17,7 @@ export interface OpenInRootOptions {
   readonly flags?: number;
   /** Permission bits for O_CREAT. */
   readonly mode?: number;
-  /** Refuse (EXDEV) what would lead out, an absolute link too, instead of taking it as seen from inside. */
+  /** Refuse (EXDEV) what would resolve outside, an absolute link too, instead of taking it as seen from inside. */
   readonly beneath?: boolean;
   /** Refuse symbolic links anywhere in the path (ELOOP) instead of following them inside the root. */
   readonly noSymlinks?: boolean;

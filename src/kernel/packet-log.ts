@@ -21,8 +21,9 @@ export class PacketLog {
   readonly #watch: FdWatch;
 
   /**
-   * Listens in this process's network namespace, or in that at a path. `listener` gets packets from their IP header on, only
-   * valid during the call; some may be lost when many come at once. KernelError EBUSY where somebody else has the group.
+   * Listens in this process's network namespace, or in that at a path. `listener` gets packets from their IP header on,
+   * only valid during the call; some may be lost when many come at once. KernelError EBUSY where another program has
+   * the group.
    */
   constructor(options: { netns?: string; group: number; listener: (packet: Buffer) => void }) {
     this.#socket = NetlinkSocket.open(NETLINK_NETFILTER, { netns: options.netns });

@@ -27,7 +27,7 @@ export class PacketSender {
     closeFd(this.#fds.v6);
   }
 
-  /** Its checksums are written anew. Throws a KernelError if the kernel does not take it: no route, too long, no room. */
+  /** Its checksums are recomputed. Throws a KernelError if the kernel does not take it: no route, too long, no room. */
   send(packet: Buffer): void {
     const v6 = packet[0]! >> 4 === 6;
     writeChecksum(packet);

@@ -14,8 +14,8 @@ const DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
 const EVENTS_MAX = 256;
 
 /**
- * Level-triggered readiness of any number of descriptors. `wait` blocks the thread (a Worker's), `watch` lets Node's loop do
- * the waiting. A descriptor that is closed leaves by itself if nobody else holds a copy of it; `remove` is surer.
+ * Level-triggered readiness of any number of descriptors. `wait` blocks the thread (a Worker's), `watch` lets Node's
+ * loop do the waiting. A descriptor that is closed leaves by itself if there is no other copy of it; `remove` is safer.
  */
 export class Poller {
   readonly fd: number;

@@ -1,4 +1,7 @@
-/** Who has a port: for the sentence that tells a user why it is taken. Reads /proc; 1-20 ms, so only after a refusal. */
+/**
+ * Which process has a port: for the sentence that tells a user why it is taken. Reads /proc; 1-20 ms, so only after a
+ * refusal.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { runInNetns } from './netns.ts';
 import { processIds, processName } from './process.ts';
@@ -12,9 +15,9 @@ export interface PortHolderInfo {
 const TCP_LISTEN = '0A';
 
 /**
- * The process that keeps us from binding the port at the address: one that listens on (tcp) or has bound (udp) it there, on all
- * addresses, on another one, or else one that has a connection from it. Undefined: nobody, or a process that this one may
- * not see (another PID namespace).
+ * The process that prevents binding the port at the address: one that listens on (tcp) or has bound (udp) it there, on
+ * all addresses, on another one, or else one that has a connection from it. Undefined: none, or a process that this one
+ * may not see (another PID namespace).
  */
 export function portHolder(request: {
   protocol: 'tcp' | 'udp' | 'sctp';
@@ -71,7 +74,7 @@ function socketInodes(protocol: 'tcp' | 'udp', port: number, address: string): S
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   const own = address.includes(':') ? `${protocol}6` : protocol;
   for (const file of [own, own === protocol ? `${protocol}6` : protocol]) {
-    // sl local_address rem_address st ... inode is the tenth field, 0 for a connection that nobody has any more
+    // sl local_address rem_address st ... inode is the tenth field, 0 for a connection without an owner
     for (const line of linesOf(`/proc/thread-self/net/${file}`)) {
       const [local = '', localPort] = line[1]?.split(':') ?? [];
       if (localPort !== hexPort || line[9] === '0') continue;

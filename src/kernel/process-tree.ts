@@ -17,8 +17,9 @@ export function childrenOf(pid: number): number[] {
 }
 
 /**
- * Kills the process and everything below it. Each is stopped, and has stopped, before its children are looked for the last time, so that none gets
- * away: who is in the middle of a fork has its child yet. Each is held by a pidfd and looked at again, so that no stranger who got its number is hit.
+ * Kills the process and everything below it. Each is stopped, and has stopped, before its children are looked for the
+ * last time, so that none gets away: one in the middle of a fork is yet to have its child. Each is held by a pidfd and
+ * looked at again, so that no unrelated process that got its number is hit.
  */
 export function killTree(root: number): void {
   const held = new Map<number, number>(); // pidfds, by pid
@@ -41,7 +42,7 @@ export function killTree(root: number): void {
       Atomics.wait(NOTHING, 0, 0, LOOK_MS);
     }
   } finally {
-    // Those that were stopped before it failed, too: nobody else would let them go.
+    // Those that were stopped before it failed, too: nothing else would release them.
     for (const pidfd of held.values()) signalPidfd(pidfd, SIGKILL);
     for (const pidfd of held.values()) closeFd(pidfd);
   }
@@ -50,7 +51,10 @@ export function killTree(root: number): void {
 /** Or will start nothing any more; one that the kernel does not let go of cannot be waited for. */
 const hasStopped = (pid: number): boolean => !['R', 'S'].includes(processState(pid) ?? 'X');
 
-/** The same where nobody could be told that it failed: with no descriptor left to look for what it has started, the process alone is killed. */
+/**
+ * The same where a failure cannot be reported: with no descriptor left to find its children, the process alone is
+ * killed.
+ */
 export function killTreeOrRoot(root: number): void {
   try {
     killTree(root);

@@ -1,4 +1,4 @@
-/** What Node has no call for: becoming another program, namespaces for what comes after, and who a pid is. */
+/** What Node has no call for: becoming another program, namespaces for what comes after, and the identity of a pid. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../base/errors.ts';
 import { setInherited } from './descriptors.ts';
@@ -10,8 +10,9 @@ const SIGXFSZ = 25;
 const SIG_DFL = 0;
 
 /**
- * Replaces this process by another program: same pid, same standard streams, nothing else of ours (everything this room and
- * Node open is close-on-exec; what setInherited says, and what this process was itself handed, goes along). Returns only by throwing. Signals that Node ignores are put back to their default.
+ * Replaces this process by another program: same pid, same standard streams, nothing else of this process (everything
+ * this room and Node open is close-on-exec; what setInherited says, and what this process was itself handed, goes
+ * along). Returns only by throwing. Signals that Node ignores are reset to their default.
  */
 export function execve(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
@@ -56,13 +57,15 @@ export function processState(pid: number): string | undefined {
   return statFields(pid)?.[0];
 }
 
-/** Who started it, or who took it over; undefined = there is no such process. */
+/** Its parent, or the process that took it over; undefined = there is no such process. */
 export function processParent(pid: number): number | undefined {
   const fields = statFields(pid);
   return fields && Number(fields[1]);
 }
 
-/** How a process ended that its parent has not asked about yet, as a shell would say it: 128 + the signal. Undefined for any other. */
+/**
+ * How a process ended that its parent has not waited for yet, as in a shell: 128 + the signal. Undefined for any other.
+ */
 export function zombieExitCode(pid: number, parent: number): number | undefined {
   const fields = statFields(pid);
   if (fields?.[0] !== 'Z' || Number(fields[1]) !== parent) return undefined;
@@ -96,7 +99,7 @@ export function processesWritingTo(file: string, name: string): number[] {
     try {
       return processName(pid) === name && readlinkSync(`/proc/${pid}/fd/1`).replace(/ \(deleted\)$/, '') === file;
     } catch {
-      return false; // it ended while we looked
+      return false; // it ended during the look
     }
   });
 }
@@ -108,13 +111,16 @@ export function processIds(): number[] {
     .map(Number);
 }
 
-/** Whether it has our root directory. @throws what the look at it fails with: ENOENT and ESRCH where it has ended */
+/**
+ * Whether it has this process's root directory. @throws what the look at it fails with: ENOENT and ESRCH where it has
+ * ended
+ */
 export function hasOurRoot(pid: number | string): boolean {
   const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
   return its.dev === ours.dev && its.ino === ours.ino;
 }
 
-/** Whether it is in our namespace of that kind. @throws as hasOurRoot does */
+/** Whether it is in this process's namespace of that kind. @throws as hasOurRoot does */
 export function hasOurNamespace(pid: number | string, kind: 'pid' | 'user'): boolean {
   return readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`);
 }

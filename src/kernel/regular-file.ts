@@ -1,10 +1,11 @@
 /**
- * Opening what should be a plain file where somebody else may have put anything: only a regular file is ever opened. Opening a
- * FIFO waits for its other end, and opening a device acts on it (a tape rewinds, a watchdog starts to count).
+ * Opening what should be a plain file where another process may have put anything: only a regular file is ever opened.
+ * Opening a FIFO waits for its other end, and opening a device acts on it (a tape rewinds, a watchdog starts to count).
  *
- * And the one door for opening a container's files for reading or writing: a process may hold a lease on its file (fcntl F_SETLEASE),
- * and whoever opens it waits in the kernel until that is given up or broken, 45 s by default, this process with all that it serves. With O_NONBLOCK the
- * kernel begins to break the lease just so and says EAGAIN.
+ * And the one door for opening a container's files for reading or writing: a process may hold a lease on its file
+ * (fcntl F_SETLEASE), and an open() waits in the kernel until that is given up or broken, 45 s by default, which would
+ * block this process with all that it serves. With O_NONBLOCK the kernel begins to break the lease just so and says
+ * EAGAIN.
  */
 import { fstatSync, type Stats } from 'node:fs';
 import { monotonicMs } from '../base/clock.ts';
@@ -23,8 +24,8 @@ export interface RegularFile {
 }
 
 /**
- * Opens `path` inside `root` (see `openInRoot`) for reading. Undefined: there is none, or something else in its place (a
- * directory, a FIFO, a device, a socket, a link that leads round in circles). Whoever gets it closes it.
+ * Opens `path` inside `root` (see `openInRoot`) for reading. Undefined: there is none, or something else in its place
+ * (a directory, a FIFO, a device, a socket, a loop of links). The caller closes it.
  */
 export function openRegularFile(root: string, path: string): RegularFile | undefined {
   let place: number;

@@ -1,6 +1,7 @@
 /**
- * Removing what is in a directory that is held by a descriptor, where somebody else may be at work: links are never followed, and nothing is
- * reached by a path. Neither the names of a directory nor the descriptors of a deep tree are ever held all at once.
+ * Removing what is in a directory that is held by a descriptor, where another process may be at work: links are never
+ * followed, and nothing is reached by a path. Neither the names of a directory nor the descriptors of a deep tree are
+ * ever held all at once.
  */
 import { fstatSync, opendirSync, type Dir } from 'node:fs';
 import { closeFd, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW } from './descriptors.ts';
@@ -9,7 +10,10 @@ import { errnoOfLastCall, openatBytes, unlinkat } from './ffi.ts';
 import { nameBuffer } from './root-path.ts';
 
 const AT_REMOVEDIR = 0x200;
-/** Deeper trees are some program's, or somebody's who wants us to run out of descriptors: the upper levels are left, and entered again from below. */
+/**
+ * Deeper trees are a program's, or an attempt to exhaust this process's descriptors: the upper levels are left, and
+ * entered again from below.
+ */
 const HELD_LEVELS = 64;
 const NAMES_AT_ONCE = 128;
 const PARENT = nameBuffer('..');
@@ -52,7 +56,7 @@ class Level {
     return this.#opened!.entries.readSync()?.name;
   }
 
-  /** From the one below, which must still be in it: one that was moved leads to somebody else's directory. */
+  /** From the one below, which must still be in it: the parent of one that was moved is a foreign directory. */
   holdAgain(below: number): void {
     const fd = check(openatBytes(below, PARENT, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), 'unlinkat');
     const { dev, ino } = fstatSync(fd, { bigint: true });

@@ -27,7 +27,9 @@ export interface RootView {
   /** The merged directory. */
   readonly root: string;
   readonly mounts?: readonly RootMount[];
-  /** Numbers of mounts that do not answer: what leads into one is refused. Only a process that may be held up by others has this. */
+  /**
+   * Numbers of mounts that do not answer: a path into one is refused. Only a process that others may block uses this.
+   */
   readonly silent?: readonly number[];
 }
 
@@ -129,7 +131,8 @@ function walk(view: RootView, path: string, followLast: boolean): Walk {
         if (!fstatSync(step.fd).isSymbolicLink()) {
           steps.push(step);
           depthBytes += name.length + 1;
-          // Links can lead where no path does: a descriptor for each of half a million directories, and minutes to look for mounts on the way.
+          // Links can reach deeper than any path: a descriptor for each of half a million directories, and minutes to
+          // look for mounts on the way.
           if (depthBytes > MAX_PATH_BYTES) throw invalid('file name too long');
           continue;
         }
@@ -214,7 +217,7 @@ export function resolveOrMakeDirectory(
   }
 }
 
-/** Where `path` leads, as a path in the container: what is missing at the end is taken as it is written. */
+/** What `path` resolves to, as a path in the container: what is missing at the end is taken as it is written. */
 export function evaluateInRoot(view: RootView, path: string): string {
   const { steps, missing } = walk(view, asBytes(path), true);
   const parts = pathComponents(logicalPath(steps));

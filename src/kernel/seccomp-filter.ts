@@ -62,7 +62,7 @@ function addArchitecture(library: SeccompLibrary, context: bigint, name: string)
 
 /** Answers with the highest number among the rule's calls. */
 function addRule(library: SeccompLibrary, context: bigint, rule: FilterRule, defaultErrno: number): number {
-  if (rule.errno === defaultErrno) return 0; // libseccomp refuses a rule that says what is said of all
+  if (rule.errno === defaultErrno) return 0; // libseccomp refuses a rule that equals the default
   const args = rule.args.length === 0 ? null : Buffer.alloc(24 * rule.args.length);
   rule.args.forEach((arg, position) => {
     args!.writeUInt32LE(arg.index, 24 * position);

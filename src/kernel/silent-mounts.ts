@@ -1,7 +1,8 @@
 /**
- * File systems that do not answer: a dead sshfs, a server of NFS that is gone. Whoever touches one waits in the kernel, often beyond
- * the reach of any signal, and takes along what it shares with others: a thread its pool, and its process, which cannot end. So what
- * touches files of strangers is a child of ours. Here its time is bounded, and while one hangs nobody else is sent to the same place.
+ * File systems that do not respond: a dead sshfs, an NFS server that is gone. A thread that touches one waits in the
+ * kernel, often beyond the reach of any signal, and blocks what it shares with others: its pool, and its process, which
+ * cannot end. So what touches foreign files is a child process. Here its time is bounded, and while one hangs no other
+ * is sent to the same place.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { CausewayError } from '../base/errors.ts';
@@ -14,7 +15,7 @@ const SIGKILL = 9;
 /** As many at a time in one place: the next wait for their turn, and are refused when it turns out to be silent. */
 const MAX_AT_ONCE = 4;
 const MAX_LINKS = 40;
-/** Servers or programs stand behind them: one that is silent is so in all of its mount. */
+/** Servers or programs serve them: one that is silent is so in all of its mount. */
 const SERVED_TYPES = '(fuse|nfs|cifs|smb|9p|virtiofs|ceph|afs|lustre|beegfs|glusterfs|orangefs)';
 const SERVED = new RegExp(`^${SERVED_TYPES}`);
 const HAS_SERVED = new RegExp(` - (${SERVED_TYPES}|autofs )`);
@@ -36,7 +37,7 @@ interface Visit {
 export class SilentMounts {
   readonly #patienceMs: number;
   readonly #visits = new Set<Visit>();
-  /** Those of whom nothing came back, killed and not gone yet. */
+  /** Those that did not return, killed and not gone yet. */
   readonly #hanging = new Set<Visit>();
 
   constructor(patienceMs: number) {
@@ -58,13 +59,16 @@ export class SilentMounts {
     return [...new Set([...this.#hanging].flatMap(({ place }) => place?.mountId ?? []))];
   }
 
-  /** Whether the child says something in time, from when it begins on; one that does not is given up, with an error that names where its last open file is. */
+  /**
+   * Whether the child reports in time after its start; one that does not is given up, with an error that names where
+   * its last open file is.
+   */
   async hear<T>(child: TouchingChild<unknown>, said: Promise<T>): Promise<T> {
     if (await this.#inTime(said)) return said;
     throw this.giveUp(lastOpenFile(child.pid), child);
   }
 
-  /** Kills a child that touches `path` and remembers it until it is gone; the error for whoever waits for it. */
+  /** Kills a child that touches `path` and remembers it until it is gone; returns the error for its waiters. */
   giveUp(path: string, { pid, done }: TouchingChild<unknown>): SilentMountError {
     const place = placeOf(path);
     this.#remember(this.#hanging, { path, done, place });
@@ -118,13 +122,16 @@ export function silentMountError(path: string, place = placeOf(path)): SilentMou
 }
 
 interface Place {
-  /** One that is mounted anew in the same place is another. */
+  /** One that is mounted again in the same place is another. */
   readonly key: string;
   readonly mount: string | undefined;
   readonly mountId?: number;
 }
 
-/** Whether a file system for which somebody answers is on the way to one of the paths or mounted below it, links followed. */
+/**
+ * Whether a file system that another process or host serves is on the way to one of the paths or mounted below it,
+ * links followed.
+ */
 export function leadToServed(paths: readonly string[]): boolean {
   const text = readFileSync(MOUNTINFO, 'utf8');
   if (!HAS_SERVED.test(text)) return false;
@@ -158,7 +165,10 @@ export function mountIdOf(descriptor: number): number {
   return Number(/^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1]);
 }
 
-/** Of another process, the last one in a file system for which somebody answers, if it has any. The kernel knows the path by itself. */
+/**
+ * Of another process, the last one in a file system that another process or host serves, if it has any. The kernel
+ * knows the path by itself.
+ */
 function lastOpenFile(pid: number): string {
   try {
     const numbers = readdirSync(`/proc/${pid}/fd`)
@@ -175,7 +185,10 @@ function lastOpenFile(pid: number): string {
 
 const UNKNOWN = 'what the path leads to';
 
-/** The first mount on the way along which somebody answers for what is in it; else the path itself. What is looked at here is in file systems of this machine. */
+/**
+ * The first mount on the way whose content another process or host serves; else the path itself. What is looked at here
+ * is in file systems of this machine.
+ */
 const placeOf = (path: string): Place => follow(path, mountPoints()).place;
 
 function follow(path: string, points: readonly MountPoint[]): { place: Place; real: string } {

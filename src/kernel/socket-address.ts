@@ -11,7 +11,7 @@ export type AddressFamily = typeof AF_INET | typeof AF_INET6;
 
 const scratch = Buffer.alloc(256);
 
-/** 4 or 16 bytes in network order; what is no address (zones, prefixes, names) throws EINVAL. */
+/** 4 or 16 bytes in network order; anything else (zones, prefixes, names) throws EINVAL. */
 export function ipBytes(text: string): Buffer {
   const version = text.includes('%') ? 0 : isIP(text);
   if (version === 4) {

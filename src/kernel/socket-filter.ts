@@ -28,7 +28,7 @@ const skipUnlessEqual = (value: number, jump: number): Instruction => ({ code: 0
 
 const DROP_ALL: readonly Instruction[] = [set(KEEP_NOTHING), exit];
 
-// IPv6: the destination is at 24, the source at 8. fe80::/10 is told by ten bits.
+// IPv6: the destination is at 24, the source at 8. fe80::/10 is recognized by ten bits.
 const KEEP_UNFORWARDABLE: readonly Instruction[] = [
   saveContext,
   loadWord(24),
@@ -48,8 +48,8 @@ const KEEP_UNFORWARDABLE: readonly Instruction[] = [
   exit,
 ];
 
-// One program for all sockets: a classic filter (SO_ATTACH_FILTER) is compiled for each, 30-80 us, this is 3 us. null = the
-// kernel does not let us load one.
+// One program for all sockets: a classic filter (SO_ATTACH_FILTER) is compiled for each, 30-80 us, this is 3 us. null =
+// the kernel does not allow loading one.
 const loaded = new Map<readonly Instruction[], number | null>();
 
 /** Nothing arrives. */
@@ -60,8 +60,8 @@ export function dropAll(fd: number): void {
 }
 
 /**
- * Of an IPv6 socket: only what cannot be forwarded arrives, packets to ::1 and from link-local addresses. False where the
- * kernel does not let us; then all arrives, as before.
+ * Of an IPv6 socket: only what cannot be forwarded arrives, packets to ::1 and from link-local addresses. False where
+ * the kernel does not allow it; then all arrives, as before.
  */
 export function keepUnforwardable(fd: number): boolean {
   const program = programOf(KEEP_UNFORWARDABLE);

@@ -35,7 +35,7 @@ export function setSocketInt(fd: number, level: number, option: number, value: n
   check(setsockopt(fd, level, option, bytes, 4), operation);
 }
 
-/** Sets the buffers beyond the system's limit where we may (CAP_NET_ADMIN), else up to it. */
+/** Sets the buffers beyond the system's limit where permitted (CAP_NET_ADMIN), else up to it. */
 export function setSocketBuffers(fd: number, sizes: { receiveBytes?: number; sendBytes?: number }): void {
   const set = (force: number, plain: number, value: number) => {
     const bytes = Buffer.allocUnsafe(4);
@@ -104,12 +104,12 @@ export function openTcpListener(options: TcpListenerOptions): number {
 export type HeldProtocol = 'tcp' | 'udp' | 'sctp';
 
 /**
- * Takes a port so that no other program can, and everybody sees it taken (`ss -ln`), without ever serving it: a filter on
- * the socket drops whatever arrives. Without it a listener's backlog would complete handshakes that nobody accepts, and
- * datagrams would fill a buffer; and while the firewall is being repaired a client that is dropped tries again, where one
- * that is refused gives up. 25 us, 3 KB of kernel memory. Taken: KernelError EADDRINUSE.
+ * Takes a port so that no other program can, and every program sees it taken (`ss -ln`), without ever serving it: a
+ * filter on the socket drops whatever arrives. Without it a listener's backlog would complete handshakes that are never
+ * accepted, and datagrams would fill a buffer; and while the firewall is being repaired a client that is dropped tries
+ * again, where one that is refused gives up. 25 us, 3 KB of kernel memory. Taken: KernelError EADDRINUSE.
  *
- * SCTP on a kernel without it: nobody else can have the port either, and the descriptor holds nothing.
+ * SCTP on a kernel without it: no other program can have the port either, and the descriptor holds nothing.
  */
 export function holdPort(request: { netns?: string; protocol: HeldProtocol; address: string; port: number }): number {
   const { netns, protocol, address, port } = request;
@@ -140,7 +140,7 @@ function openHolder(protocol: HeldProtocol, address: string): { number: number; 
 function openSocket(address: string, type: number, protocol = 0): number {
   const family = familyOf(ipBytes(address));
   const fd = check(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), `open socket for ${address}`);
-  // '::' is IPv6 alone: 0.0.0.0 is bound beside it, under the same port number.
+  // '::' is IPv6 alone: 0.0.0.0 is bound in addition, under the same port number.
   if (family === AF_INET6) orClose(fd, () => setSocketInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, 'set IPV6_V6ONLY'));
   return fd;
 }

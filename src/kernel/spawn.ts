@@ -87,7 +87,10 @@ export interface ChildStatus {
 const WNOHANG = 1;
 const statusBlock = Buffer.alloc(128);
 
-/** Takes the child's status if it has ended; undefined while it runs. 'gone' when it is no child of ours (any more). */
+/**
+ * Takes the child's status if it has ended; undefined while it runs. 'gone' when it is no child of this process (any
+ * more).
+ */
 export function reapChild(pid: number): ChildStatus | undefined | 'gone' {
   const result = waitpid(pid, statusBlock, WNOHANG);
   if (result === 0) return undefined;
@@ -150,7 +153,7 @@ export function openMemoryFile(name: string): number {
   return fd >= 0 ? fd : check(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'make a memory file');
 }
 
-/** Nobody can change the memory file from now on, not even through /proc/PID/exe. */
+/** The memory file cannot be changed from now on, not even through /proc/PID/exe. */
 export function sealMemoryFile(fd: number): void {
   const F_SEAL_SEAL = 1,
     F_SEAL_SHRINK = 2,
@@ -162,7 +165,10 @@ export function sealMemoryFile(fd: number): void {
 const SYS_pidfd_send_signal = 424;
 const SYS_pidfd_open = 434;
 
-/** A descriptor that stands for the process, whatever becomes of its number; readable when it has ended. ESRCH when it is gone. */
+/**
+ * A descriptor that refers to the process, whatever becomes of its number; readable when it has ended. ESRCH when it is
+ * gone.
+ */
 export function openPidfd(pid: number): number {
   return check(syscallFourInts(SYS_pidfd_open, pid, 0, 0, 0), `open process ${pid}`);
 }

@@ -1,7 +1,7 @@
 /**
- * Making files in a directory that is held by a descriptor, where somebody else may be at work: every name is one component,
- * what is made is made anew (never through a link or over something), and owner, mode, attributes and times go to the
- * very file that was made. Names are latin1 strings, a character a byte.
+ * Making files in a directory that is held by a descriptor, where another process may be at work: every name is one
+ * component, what is made is created afresh (never through a link or over something), and owner, mode, attributes and
+ * times go to the very file that was made. Names are latin1 strings, a character a byte.
  */
 import { chmodSync, fstatSync } from 'node:fs';
 import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from './descriptors.ts';

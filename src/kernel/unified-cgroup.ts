@@ -1,7 +1,7 @@
 /**
- * The v2 hierarchy of a host that has both kinds of cgroups ("hybrid"), where it is left out of this process's mount namespace so that
- * crun works: reached by an instance of its own, at no place in the tree. Processes that nobody puts into a group there are in the
- * root group with the machine's own, whatever groups they have in the v1 hierarchies.
+ * The v2 hierarchy of a host that has both kinds of cgroups ("hybrid"), where it is left out of this process's mount
+ * namespace so that crun works: reached by an instance of its own, at no place in the tree. Processes that are not put
+ * into a group there are in the root group with the machine's own, whatever groups they have in the v1 hierarchies.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { cgroupMode, cgroupsOfProcess } from './cgroup.ts';
 import { isKernelError } from './errors.ts';
 import { openFilesystem } from './mount.ts';
 
-let hierarchy: string | null | undefined; // null: the host has none beside v1
+let hierarchy: string | null | undefined; // null: the host has none in addition to v1
 
 /** Where the hidden hierarchy is, as a path of this process; undefined where there is none, or where it is mounted and the runtime uses it. */
 export function hiddenUnified(): string | undefined {

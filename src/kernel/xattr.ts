@@ -13,7 +13,10 @@ export function readXattr(path: string, name: string): Buffer | undefined {
   throw error;
 }
 
-/** All attributes of the file behind a descriptor (O_PATH too), a symbolic link's own; those that we may not see are left out. */
+/**
+ * All attributes of the file behind a descriptor (O_PATH too), a symbolic link's own; those that this process may not
+ * see are left out.
+ */
 export function readXattrs(fd: number): Map<string, Buffer> {
   const path = `/proc/self/fd/${fd}`;
   const found = new Map<string, Buffer>();

@@ -57,11 +57,11 @@ export interface AddressInfo {
   /** The far end of a point-to-point address. */
   readonly peer?: string;
   readonly broadcast?: string;
-  /** IPv6: not usable yet, duplicate detection is under way. */
+  /** IPv6: not usable yet, duplicate detection is in progress. */
   readonly tentative: boolean;
-  /** IPv6: somebody else has it. */
+  /** IPv6: another host has it. */
   readonly duplicate: boolean;
-  /** Who gave it, as a number; 0 where nobody said (and before Linux 5.18). */
+  /** What assigned it, as a number; 0 where unspecified (and before Linux 5.18). */
   readonly origin: number;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Deletes links without holding up the caller's thread. The kernel takes a link out of everybody's sight within a millisecond,
- * and says so; then it waits for all who may still be using it, 5 to 25 ms, before it answers. Nobody has to wait for that:
- * a deletion is done when the link is out of sight. Deletions that are asked for at about the same time are one request, as all
- * links of a device group are deleted together.
+ * Deletes links without holding up the caller's thread. The kernel makes a link invisible within a millisecond, and
+ * notifies of it; then it waits for all users that may remain, 5 to 25 ms, before it answers. No caller has to wait for
+ * that: a deletion is done when the link is out of sight. Deletions that are asked for at about the same time are one
+ * request, as all links of a device group are deleted together.
  */
 import { randomInt } from 'node:crypto';
 import { isKernelError } from '../errors.ts';
@@ -26,7 +26,7 @@ interface Waiting {
 
 interface Lane {
   readonly socket: NetlinkSocket;
-  readonly group: number; // a number that nobody else has for his own purposes
+  readonly group: number; // a number that no other program uses
   batch: readonly Waiting[]; // in flight; empty = free
 }
 
@@ -51,7 +51,7 @@ export class InterfaceReaper {
     return new InterfaceReaper(netns);
   }
 
-  /** Resolves when nobody sees the link any more; one that is not there is fine. A veth takes its peer along. */
+  /** Resolves when the link is not visible any more; one that is not there is fine. A veth takes its peer along. */
   delete(name: string): Promise<void> {
     return new Promise((resolve, reject) => {
       // The end of this turn of the loop: until then others may ask too.
@@ -102,7 +102,7 @@ export class InterfaceReaper {
         ),
       };
     } catch {
-      socket?.close(); // Neither news that are lost nor none at all are a harm: the kernel's answer comes in any case.
+      socket?.close(); // Neither lost notifications nor none at all do harm: the kernel's answer comes in any case.
     }
   }
 
@@ -153,6 +153,6 @@ async function deleteGroup({ socket, group }: Lane): Promise<void> {
   for (const message of readMessages(socket.receive(operation))) {
     if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
     const error = readError(message, operation);
-    if (error && error.code !== 'ENODEV') throw error; // somebody else was quicker
+    if (error && error.code !== 'ENODEV') throw error; // another program was quicker
   }
 }

@@ -31,7 +31,7 @@ export interface VethOptions extends NewLink {
   /** Of the near end. */
   readonly alias?: string;
   readonly peerName: string;
-  /** Path of the namespace where the peer is created; absent = beside it. */
+  /** Path of the namespace where the peer is created; absent = in the same namespace. */
   readonly peerNetns?: string;
   readonly peerMac?: string;
   /** The bridge that the near end becomes a port of. */

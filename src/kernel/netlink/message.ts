@@ -1,7 +1,7 @@
 /**
- * Netlink messages as bytes: a writer that appends messages and attributes to one growing buffer, and readers that never
- * look outside the range they are given. Numbers are in host order (little-endian on every machine we run on) unless the
- * name says BE.
+ * Netlink messages as bytes: a writer that appends messages and attributes to one growing buffer, and readers that
+ * never look outside the range they are given. Numbers are in host order (little-endian on every supported machine)
+ * unless the name says BE.
  */
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;

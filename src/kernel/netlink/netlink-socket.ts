@@ -249,7 +249,8 @@ export class NetlinkSocket {
       try {
         lost = this.drain(operation, visit);
       } catch (error) {
-        // No memory for a message, say. Nobody called who could be told, so it is as if messages were lost; and the rest is read in a moment.
+        // E.g. no memory for a message. There is no caller to report it to, so it is treated as if messages were lost;
+        // and the rest is read in a moment.
         if (!(error instanceof KernelError)) throw error;
         watch.watch({});
         setTimeout(() => watch.watch({ readable: true }), READ_AGAIN_MS).unref();

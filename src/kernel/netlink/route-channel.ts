@@ -1,6 +1,7 @@
 /**
- * Requests to the kernel's routing side over one socket: sent one by one or gathered into batches, dumps, and the look-up of
- * a link's index, which nearly every request needs. What the requests say is in the *-requests.ts files.
+ * Requests to the kernel's routing side over one socket: sent one by one or gathered into batches, dumps, and the
+ * look-up of a link's index, which nearly every request needs. The contents of the requests are in the *-requests.ts
+ * files.
  */
 import { closeFd, openFd } from '../descriptors.ts';
 import { errnoNumber, isKernelError, KernelError } from '../errors.ts';
@@ -51,7 +52,7 @@ export class RouteChannel {
     }
   }
 
-  /** Something to be changed. Throws what the kernel says, in a batch when it is sent. */
+  /** Something to be changed. Throws the kernel's error, in a batch when it is sent. */
   request(operation: string, type: number, flags: number, content: WriteContent): void {
     const sequence = this.socket.nextSequence();
     if (this.#pending) {
@@ -100,7 +101,7 @@ export class RouteChannel {
     try {
       this.read(`find link ${name}`, link.RTM_GETLINK, content, visit);
     } catch (error) {
-      // A name that is too long for the kernel (ERANGE, EINVAL) is nobody's either.
+      // A name that is too long for the kernel (ERANGE, EINVAL) is not in use either.
       if (!isKernelError(error, 'ENODEV', 'ERANGE', 'EINVAL')) throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * News of a namespace's links, addresses and routes, as the kernel sends it: no polling, and at rest no memory beyond a
- * socket. Drift is noticed here; what to do about it is decided elsewhere.
+ * Notifications of a namespace's links, addresses and routes, as the kernel sends them: no polling, and at rest no
+ * memory beyond a socket. Drift is noticed here; what to do about it is decided elsewhere.
  */
 import type { FdWatch } from '../fd-watch.ts';
 import * as address from './address-codec.ts';
@@ -29,7 +29,7 @@ export type RouteNews =
     }
   /** IP forwarding was switched, for one link or for all: link index -1. */
   | { readonly type: 'forwarding'; readonly version: 4 | 6; readonly linkIndex: number; readonly on: boolean }
-  /** Some news was lost (more than the socket could hold): compare everything. */
+  /** Notifications were lost (more than the socket could hold): compare everything. */
   | { readonly type: 'overrun' };
 
 export interface RouteMonitorOptions {
@@ -96,7 +96,7 @@ export function parseRouteNews(message: NetlinkMessage): RouteNews | undefined {
   switch (type) {
     case link.RTM_NEWLINK:
     case link.RTM_DELLINK: {
-      // Family AF_BRIDGE: a port joined or left; the plain message says so too.
+      // Family AF_BRIDGE: a port joined or left; the plain message reports it too.
       const info = payload[0] === 0 ? link.parseInterface(payload) : undefined;
       return info && { type: 'link', removed: type === link.RTM_DELLINK, link: info, portId };
     }

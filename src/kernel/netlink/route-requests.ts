@@ -27,13 +27,13 @@ export interface Route {
   /** The gateway is on the link though no subnet says so. */
   readonly onLink?: boolean;
   readonly mtu?: number;
-  /** Needed only where neither destination nor gateway says it. */
+  /** Needed only where neither destination nor gateway tells it. */
   readonly version?: 4 | 6;
 }
 
 export interface RouteFilter {
   readonly version?: 4 | 6;
-  /** 'all': also those that only rules lead to, but not the kernel's own of local addresses. */
+  /** 'all': also those in tables that only rules select, but not the kernel's own of local addresses. */
   readonly table?: number | 'all';
   readonly link?: string;
 }
@@ -70,7 +70,7 @@ export function listRoutes(channel: RouteChannel, filter: RouteFilter): address.
           routes.push(route);
       },
       restart: () => (routes = []),
-      emptyCode: 'ENOENT', // a table that nobody has used yet
+      emptyCode: 'ENOENT', // a table that has not been used yet
     });
     return routes;
   });

@@ -36,7 +36,7 @@ export class RouteSocket {
     this.close();
   }
 
-  /** The socket's netlink address: a RouteMonitor can tell by it that a change was ours. */
+  /** The socket's netlink address: a RouteMonitor can tell by it that a change was made through this socket. */
   get portId(): number {
     return this.#channel.socket.portId;
   }
@@ -72,7 +72,7 @@ export class RouteSocket {
     linkRequests.addBridge(this.#channel, name, options);
   }
 
-  /** Both ends in one request; the peer is born in its namespace, so nobody sees it here. */
+  /** Both ends in one request; the peer is created in its namespace, so it is never visible here. */
   addVeth(options: linkRequests.VethOptions): void {
     linkRequests.addVeth(this.#channel, options);
   }
@@ -201,7 +201,9 @@ export class RouteSocket {
     this.#neighbour(`delete neighbour ${ip}`, address.RTM_DELNEIGH, 0, { link: linkName, ip });
   }
 
-  /** A VXLAN link's remote for a MAC address ('00:00:00:00:00:00' = for all that are not known). Several may stand. */
+  /**
+   * A VXLAN link's remote for a MAC address ('00:00:00:00:00:00' = for all that are not known). There may be several.
+   */
   addForwarding(linkName: string, mac: string, remote: string): void {
     const entry = { link: linkName, ip: remote, mac, family: addressRequests.AF_BRIDGE };
     this.#neighbour(`forward ${mac} to ${remote}`, address.RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, entry);

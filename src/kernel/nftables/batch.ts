@@ -112,7 +112,10 @@ export class NftSocket {
     return this.readGeneration().generation;
   }
 
-  /** The same, with the pid by which the kernel names this process in ruleset news (another one in a PID namespace). */
+  /**
+   * The same, with the pid by which the kernel names this process in ruleset notifications (another one in a PID
+   * namespace).
+   */
   readGeneration(): { generation: number; pid: number } {
     this.#writer.clear();
     this.#writer.begin(protocol.NFT_MSG_GETGEN, NLM_F_REQUEST | NLM_F_ACK, this.#socket.nextSequence());
@@ -130,7 +133,7 @@ export class NftSocket {
 
   /**
    * All changes or none, in order, seen by packets at one instant. A refusal names the change. With `generation` the
-   * kernel refuses (ERESTART) if somebody changed the ruleset since that number was read.
+   * kernel refuses (ERESTART) if the ruleset was changed since that number was read.
    */
   commit(changes: readonly ElementChange[], options: { generation?: number } = {}): void {
     const steps = changes.flatMap(expandReplace).map((change) => ({
@@ -260,7 +263,8 @@ export class NftSocket {
     return flags & NFT_SET_INTERVAL && !(flags & NFT_SET_CONCAT) ? 'pair' : 'inside';
   }
 
-  // Which message a change is. Before Linux 6.3 the kernel cannot be told not to mind what is absent: it is left out beforehand.
+  // Which message a change is. Before Linux 6.3 the kernel cannot be told to ignore what is absent: it is left out
+  // beforehand.
   #prepare(change: ElementChange): { change: ElementChange; type: number } {
     if (change.op === 'add') return { change, type: protocol.NFT_MSG_NEWSETELEM };
     if (change.op === 'flush' || !change.ignoreAbsent) return { change, type: protocol.NFT_MSG_DELSETELEM };
@@ -291,7 +295,7 @@ export class NftSocket {
   }
 }
 
-/** Adds elements to a set that the same transaction makes: one without intervals, which nobody can be asked about yet. */
+/** Adds elements to a set that the same transaction makes: one without intervals, which cannot be queried yet. */
 export function addToNewSet(batch: NftBatch, name: SetName, elements: readonly SetElement[]): void {
   writeElements(
     batch,

@@ -17,7 +17,7 @@ export interface SetElement {
   readonly keyEnd?: Buffer;
   /** A map's value. */
   readonly data?: Buffer | Verdict;
-  /** What `nft list` shows beside it; at most 127 bytes. */
+  /** The comment that `nft list` shows; at most 127 bytes. */
   readonly comment?: string;
   readonly timeoutMs?: number;
 }

@@ -119,7 +119,7 @@ export interface BaseChain {
   readonly priority: number;
 }
 
-/** A chain that the kernel enters by itself; what no rule decides is accepted. */
+/** A base chain, which the kernel enters by itself; what no rule decides is accepted. */
 export function writeBaseChain(writer: NetlinkWriter, chain: BaseChain): void {
   const NF_ACCEPT = 1;
   writer.attributeString(1, chain.table);

@@ -1,4 +1,4 @@
-/** News that the ruleset of a namespace has changed, and whether we did it ourselves. */
+/** Notifications that the ruleset of a namespace has changed, and whether this process did it itself. */
 import { processName } from '../process.ts';
 import type { FdWatch } from '../fd-watch.ts';
 import { attributeText, attributeU32BE, readAttributes, type NetlinkMessage } from '../netlink/message.ts';
@@ -73,7 +73,7 @@ export class RulesetMonitor {
     const { netns, listener } = options;
     const socket = NetlinkSocket.open(NETLINK_NETFILTER, { netns, nonBlocking: true, groups: [NFNLGRP_NFTABLES] });
     socket.setBuffers({ receiveBytes: RECEIVE_BUFFER_BYTES });
-    // Asked, not process.pid: news name processes by their pid outside of any PID namespace.
+    // Asked, not process.pid: notifications name processes by their pid outside of any PID namespace.
     const asking = NftSocket.open(netns);
     const { pid } = asking.readGeneration();
     asking.close();
@@ -89,7 +89,7 @@ export class RulesetMonitor {
     this.close();
   }
 
-  // A transaction is told as its changes, one message each, and then the new generation.
+  // A transaction is reported as its changes, one message each, and then the new generation.
   #read(message: NetlinkMessage): RulesetNews | undefined {
     if (!TOLD.has(message.type)) return undefined; // an element, mostly
     const attributes = readAttributes(message.payload, NF_HEADER_BYTES);

@@ -54,7 +54,7 @@ function writeTable(batch: NftBatch, redirect: ResolverRedirect): void {
   const operation = `redirect ${redirect.address}:${DNS_PORT} to the resolver`;
   const table = (type: number, flags: number) =>
     batch.message(operation, type, flags, 'ip', () => writer.attributeString(1, REDIRECT_TABLE));
-  // Made if it is missing, then deleted, then made anew: whatever was there is gone, in one instant.
+  // Made if it is missing, then deleted, then made again: whatever was there is gone, in one instant.
   table(protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE);
   table(protocol.NFT_MSG_DELTABLE, 0);
   table(protocol.NFT_MSG_NEWTABLE, NLM_F_CREATE);

@@ -39,14 +39,17 @@ export class RulesetReader {
     return new RulesetReader(RulesetContext.open(netns), netns);
   }
 
-  /** What is under way is read to its end first. */
+  /** A listing in progress is read to its end first. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     void listing.run('', async () => this.#context.close());
   }
 
-  /** What a list command prints, without the elements of sets unless `elements`. Throws KernelError, ENOENT where there is no such thing. */
+  /**
+   * What a list command prints, without the elements of sets unless `elements`. Throws KernelError, ENOENT where it
+   * does not exist.
+   */
   async list(command: string, options: { readonly elements?: boolean } = {}): Promise<ListedEntry[]> {
     const text = await listing.run('', async () => {
       this.#inThread ??= isForThreads(this.#context.list('list tables', { json: true }));
@@ -71,7 +74,9 @@ export class RulesetReader {
     );
   }
 
-  /** How many bytes the kernel says about the elements of a set or map, some dozens for each; it stops above `limit`. */
+  /**
+   * How many bytes the kernel returns about the elements of a set or map, some dozens for each; it stops above `limit`.
+   */
   sizeOfSet(
     { family, table, set }: { readonly family: NftFamily; readonly table: string; readonly set: string },
     limit: number,

@@ -1,7 +1,7 @@
 /**
  * Whole rulesets in nft's language, through the official library in this process. A context belongs to the network
- * namespace where it was opened. Names of interfaces would be looked up in the caller's namespace: rules match `iifname`,
- * never `iif` (but for "lo", which is 1 everywhere).
+ * namespace where it was opened. Names of interfaces would be looked up in the caller's namespace: rules match
+ * `iifname`, never `iif` (except for "lo", which is 1 everywhere).
  */
 import { errnoOfLastCall, libnftables, type NftablesLibrary } from '../ffi.ts';
 import { errnoNumber, KernelError } from '../errors.ts';

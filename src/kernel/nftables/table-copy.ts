@@ -1,6 +1,6 @@
 /**
- * A table's rules as the kernel keeps them, read once and written again in one transaction: 1 ms where libnftables takes ten,
- * which counts when somebody has just flushed the ruleset. What is in the sets is not part of it.
+ * A table's rules as the kernel keeps them, read once and written again in one transaction: 1 ms where libnftables
+ * takes ten, which counts when the ruleset has just been flushed. What is in the sets is not part of it.
  */
 import { isKernelError } from '../errors.ts';
 import { attributeText, attributeU32BE, eachAttribute, NLM_F_CREATE, NLM_F_EXCL } from '../netlink/message.ts';
@@ -21,7 +21,7 @@ export interface TableCopy {
 
 const { NFTA_TABLE_NAME } = protocol;
 const NFTA_CHAIN_PARTS = new Set([1, 3, 4, 5, 7, 12]); // table, name, hook, policy, type, user data
-const NFTA_SET_PARTS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 18]); // all but what the kernel gives out itself
+const NFTA_SET_PARTS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 18]); // all except what the kernel assigns itself
 const NFTA_RULE_PARTS = new Set([1, 2, 4, 7]); // table, chain, expressions, user data
 const NFTA_RULE_CHAIN = 2;
 const NFTA_SET_FLAGS = 3;
