@@ -14,7 +14,7 @@ export function ipVersion(text: string): 4 | 6 | 0 {
   return text.includes('%') ? 0 : (isIP(text) as 4 | 6 | 0);
 }
 
-/** The address as a number; throws on what is no address. */
+/** The address as a number; throws if it is not an address. */
 export function ipToBigint(text: string): bigint {
   if (ipVersion(text) === 0) throw new RangeError(`not an IP address: ${text}`);
   return parseIp(text).number;
@@ -35,7 +35,7 @@ export function isUnspecified(text: string): boolean {
   return ipVersion(text) !== 0 && ipToBigint(text) === 0n;
 }
 
-/** With the brackets that an IPv6 address needs before a port; what is no IPv6 address stays as it is. */
+/** With the brackets that an IPv6 address needs before a port; anything else is unchanged. */
 export function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }

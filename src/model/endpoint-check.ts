@@ -7,7 +7,7 @@ import { parseMac } from './mac.ts';
 const SYSCTL_OPTION = 'com.docker.network.endpoint.sysctls';
 const SYSCTL_FORM = "represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'";
 
-/** @throws invalid for a hardware address that is none, which Docker says alone */
+/** @throws invalid for a hardware address that is none, which Docker reports on its own */
 export function endpointFaults(spec: EndpointSpec, userDefined: boolean): string[] {
   if (spec.mac !== '' && parseMac(spec.mac) === undefined) throw invalid(`invalid MAC address ${spec.mac}`);
   const faults: string[] = [];

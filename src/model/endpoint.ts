@@ -49,6 +49,6 @@ export interface Endpoint {
   /** Names that resolve to it on this network, in the order inspect shows them. */
   readonly dnsNames: readonly string[];
   readonly spec: EndpointSpec;
-  /** Host ports that lead here; only on the endpoint that has the default route. */
+  /** Host ports that are forwarded here; only on the endpoint that has the default route. */
   readonly published: readonly PublishedPort[];
 }

@@ -4,7 +4,7 @@ const SPELLINGS = [
   /^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i,
 ];
 
-/** '02:42:ac:11:00:02' for an Ethernet address in each of the spellings that Go takes; undefined for what is none. */
+/** '02:42:ac:11:00:02' for an Ethernet address in each of the spellings that Go takes; undefined for anything else. */
 export function parseMac(text: string): string | undefined {
   if (!SPELLINGS.some((spelling) => spelling.test(text))) return undefined;
   return text.toLowerCase().replaceAll(/[:.-]/g, '').match(/../g)!.join(':');

@@ -23,7 +23,7 @@ export interface MountPoint {
   readonly type: 'bind' | 'volume' | 'tmpfs';
   readonly name: string; // the volume's name, '' for others
   readonly source: string; // on the host
-  /** Only this path inside of the source, found anew at each start; of volumes. */
+  /** Only this path inside of the source, resolved again at each start; of volumes. */
   readonly subpath?: string;
   readonly destination: string; // in the container
   readonly driver: string; // 'local' for volumes

@@ -1,4 +1,4 @@
-/** What a container asked and what it was told. */
+/** A container's query and the answer. */
 export interface NameQuery {
   readonly time: string;
   readonly protocol: 'udp' | 'tcp';

@@ -30,7 +30,7 @@ export interface NetworkSpec {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A network of its own with IPv4, about which nothing else is said. */
+/** A network of its own with IPv4, with no other settings. */
 export const EMPTY_NETWORK_SPEC: NetworkSpec = {
   name: '',
   driver: '',

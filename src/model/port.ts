@@ -36,7 +36,7 @@ export function parsePort(text: string): Port {
   return port;
 }
 
-/** Undefined: it is no port. */
+/** Undefined: not a port. */
 export function tryParsePort(text: string): Port | undefined {
   const match = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text);
   const port = Number(match?.[1]);

@@ -5,7 +5,7 @@
 import { ipVersion, parseSubnet } from './addresses.ts';
 import { tryParsePort } from './port.ts';
 
-/** What is wrong, and which keys lead there. */
+/** What is wrong, and the path of keys to it. */
 interface Complaint {
   readonly path: readonly string[];
   readonly what: string;
