@@ -1,7 +1,9 @@
 /**
- * Records that cannot be read are set aside, each in a file of its own (aside/TABLE/KEY.json, byte for byte as it was found), and
- * nothing else suffers. Where the copy of the state has the record, that one takes its place, and the damaged one is kept in replaced/TABLE/KEY.json. A file that can be read at a later start, because somebody mended it or a newer release is back, becomes a
- * record again. A file that is deleted is forgotten, and what belongs to it is removed by the next start.
+ * Records that cannot be read are set aside, each in a file of its own (aside/TABLE/KEY.json, byte for byte as it was
+ * found), and nothing else suffers. Where the copy of the state has the record, that one takes its place, and the
+ * damaged one is kept in replaced/TABLE/KEY.json. A file that can be read at a later start, because it was repaired or
+ * a newer release is back, becomes a record again. A file that is deleted is forgotten, and what belongs to it is
+ * removed by the next start.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -58,13 +60,13 @@ const SAFE = /^[a-zA-Z0-9][\w.-]{0,199}$/;
 export class AsideDirectory {
   readonly #path: string;
 
-  /** 'replaced': what a copy took the place of. It is kept to be looked at, and never taken up again. */
+  /** 'replaced': what a copy took the place of. It is kept for inspection, and never used again. */
   constructor(stateDir: string, name: 'aside' | 'replaced' = 'aside') {
     this.#path = join(stateDir, name);
   }
 
   fileOf(table: string, key: string): string {
-    // No record of ours has such a key; what it was is in the file.
+    // No record of the engine has such a key; what it was is in the file.
     const name = SAFE.test(key) ? key : `-${createHash('sha256').update(key).digest('hex')}`;
     return join(this.#path, table, `${name}.json`);
   }

@@ -1,7 +1,8 @@
 /**
- * Looks at the store's file by plain reads, before lmdb maps it into memory: a page that is not there would end the process with
- * SIGBUS, and one that makes no sense could do anything. Every page that is reachable from the state that lmdb will open is looked
- * at: its number, its kind, its bounds. A file that is shorter than its last page number says is whole if nothing leads there.
+ * Looks at the store's file by plain reads, before lmdb maps it into memory: a page that is not there would end the
+ * process with SIGBUS, and one that makes no sense could do anything. Every page that is reachable from the state that
+ * lmdb will open is looked at: its number, its kind, its bounds. A file that is shorter than its last page number says
+ * is whole if nothing refers to the missing part.
  */
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { errorCode } from '../base/errors.ts';

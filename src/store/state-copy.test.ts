@@ -78,7 +78,7 @@ test('a copy is of one moment, whatever changes while it is made', async () => {
   for (const value of ['b', 'c', 'd']) await write(value);
   await copying;
   assert.equal(values().size, 1);
-  // Those who ask while one is being made get one that has what was there when they asked.
+  // Callers that ask while one is being made get one that has what was there when they asked.
   const first = store.copyNow();
   await write('e');
   const [second, third] = [store.copyNow(), store.copyNow()];

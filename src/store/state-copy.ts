@@ -1,6 +1,7 @@
 /**
- * A copy of the last good state beside the store: copy.jsonl, one line a record (table, key, value) and a last one with the
- * checksum of all before. It is replaced whole when the daemon has started well, some time after changes, and at the end.
+ * A copy of the last good state next to the store: copy.jsonl, one line a record (table, key, value) and a last one
+ * with the checksum of all before. It is replaced whole when the daemon has started well, some time after changes, and
+ * at the end.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
@@ -38,7 +39,7 @@ export const copyFile = (stateDir: string): string => join(stateDir, 'copy.jsonl
 
 /**
  * Atomic and durable when it resolves. Each record is taken from `stored` when those before it are in the file, so that
- * what is held is a piece of one and everybody else has his turn, however large the state is.
+ * what is held is a piece of one and other work gets its turn, however large the state is.
  */
 export async function writeCopy(stateDir: string, stored: Iterable<StoredRecord>): Promise<void> {
   const path = copyFile(stateDir);

@@ -1,11 +1,12 @@
 /**
- * Room on the disk for the state, taken before lmdb needs it. lmdb must never find the disk full: a write of its own that fails is told in a buffer
- * which its text overflows (the process then ends at some later free), and a page of its lock file, which it maps, without a block of the disk is
- * SIGBUS. So both files have their blocks before lmdb opens them, and before a commit the state's file has blocks for all that the commit can
- * write; where there are none, the commit is refused.
+ * Room on the disk for the state, taken before lmdb needs it. lmdb must never find the disk full: a failure of its own
+ * writes is reported in a buffer which its text overflows (the process then ends at some later free), and a page of its
+ * lock file, which it maps, without a block of the disk is SIGBUS. So both files have their blocks before lmdb opens
+ * them, and before a commit the state's file has blocks for all that the commit can write; where there are none, the
+ * commit is refused.
  *
- * Every change writes pages anew before old ones become free, removals too. Some blocks are kept for what changes or removes records, so that room
- * can be made when the disk has none left.
+ * Every change writes new pages before old ones become free, removals too. Some blocks are kept for what changes or
+ * removes records, so that room can be made when the disk has none left.
  */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,14 +26,14 @@ const STEP_BYTES = 512 * 1024;
 const FIRST_BYTES = 64 * 1024;
 /** Pages from a table's root to a record, and as many when they are split or joined: three levels hold 100,000 records. */
 const PATH_PAGES = 6;
-/** The list of the tables, and the list of free pages but for its length. */
+/** The list of the tables, and the list of free pages except for its length. */
 const COMMON_PAGES = 16;
 const PAGE_HEADER = 32;
 const PAGE_NUMBER_BYTES = 8;
 /** Where written blocks are never written again, blocks of one's own promise nothing: btrfs, zfs, bcachefs. */
 const COPY_ON_WRITE = new Set([0x9123683e, 0x2fc12fc1, 0xca451a4e]);
 
-/** What lmdb says of its file. */
+/** What lmdb reports of its file. */
 export interface FileUse {
   readonly pageBytes: number;
   readonly lastPage: number;
@@ -50,7 +51,7 @@ export class StateRoom {
   readonly #fd: number;
   /** The file has all blocks up to here. */
   #allocated = 0;
-  /** What commits that are under way may still need. */
+  /** What commits in progress may still need. */
   #pending = 0;
   readonly #running = new Set<Promise<void>>();
   #waiting = 0;
@@ -99,7 +100,7 @@ export class StateRoom {
     const turn = this.#queue.then(async () => {
       try {
         const bytes = await this.#takeInTheEnd(need, use);
-        // Begun before anybody can see that nobody waits; handed on without being waited for.
+        // Begun before it can be seen that the queue is empty; handed on without being waited for.
         return { work: this.#run(bytes, commit) };
       } finally {
         this.#waiting -= 1;
@@ -112,7 +113,7 @@ export class StateRoom {
     return (await turn).work;
   }
 
-  /** For a commit that nothing goes beside of. */
+  /** For a commit that runs alone. */
   writeAtOnce(need: Need, use: FileUse, commit: () => void): void {
     const taken = this.#take(need, use);
     if (typeof taken !== 'number') throw refusal(taken, this.#dir);
@@ -187,7 +188,7 @@ export class StateRoom {
 /** At most so many pages of the file does a commit write that lmdb had not used yet. */
 export function pagesOf({ valueBytes }: Need, { pageBytes, lastPage }: FileUse): number {
   const values = valueBytes.reduce((sum, bytes) => sum + Math.ceil((bytes + PAGE_HEADER) / pageBytes) + 1, 0);
-  // Many records share what leads to them.
+  // Many records share the pages on the path to them.
   const paths = Math.min(PATH_PAGES * valueBytes.length, lastPage + 2 * valueBytes.length);
   const freeList = 2 * Math.ceil(((lastPage + 1) * PAGE_NUMBER_BYTES) / pageBytes);
   return values + paths + freeList + COMMON_PAGES;
@@ -218,6 +219,6 @@ function allocateLock(fd: number, isNew: boolean): void {
 
 type Failure = Pick<KernelError, 'code' | 'reason'>;
 
-/** As the rest of the engine says it: 'no space left on device'. */
+/** As the rest of the engine words it: 'no space left on device'. */
 const refusal = ({ code, reason }: Failure, path: string): Error =>
   systemError(reason.charAt(0).toLowerCase() + reason.slice(1), hostFailure(code, path));

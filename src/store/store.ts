@@ -42,13 +42,15 @@ export interface Change {
 
 export interface StoreOptions {
   readonly log?: Log;
-  /** What each table's records have to look like; those that do not are set aside. Nothing said: anything that is JSON. */
+  /**
+   * What each table's records have to look like; those that do not are set aside. Unspecified: anything that is JSON.
+   */
   readonly shapes?: Readonly<Partial<Record<TableName, TableShape>>>;
   /** So much of the file is mapped at first; it grows by itself. */
   readonly mapBytes?: number;
 }
 
-/** lmdb takes the transaction here too; its types do not say so. */
+/** lmdb takes the transaction here too; its types do not show it. */
 interface RawReads extends Database<unknown, string> {
   getBinary(key: string, options?: { transaction: Transaction }): Buffer | undefined;
 }
@@ -72,7 +74,7 @@ export class Store {
   /** Set where the file was damaged and the state is that of a copy. */
   restoredFrom: { readonly at: string; readonly file: string } | undefined;
   #copySoonTimer: NodeJS.Timeout | undefined;
-  /** The one that is being made, or was made last; the one after it, if somebody waits for it. */
+  /** The one that is being made, or was made last; the one after it, if it has a waiter. */
   #copy: Promise<void> = Promise.resolve();
   #nextCopy: Promise<void> | undefined;
   readonly #aside = new Map<string, AsideRecord>(); // by file
@@ -152,7 +154,7 @@ export class Store {
     }, COPY_DELAY_MS).unref();
   }
 
-  /** One copy at a time. Who asks while one is being made gets the next, which all who ask by then share. */
+  /** One copy at a time. A caller that asks while one is being made gets the next, which all that ask by then share. */
   copyNow(): Promise<void> {
     return (this.#nextCopy ??= this.#copy.then(() => {
       this.#nextCopy = undefined;
@@ -261,7 +263,7 @@ export class Store {
     return new Map(known.map(({ key }) => [key, copied.get(key)]));
   }
 
-  /** The files are on the disk before the records go: whatever ends us in between, nothing is lost. */
+  /** The files are on the disk before the records go: whatever ends the process in between, nothing is lost. */
   #setAside(table: TableName, bad: readonly BadRecord[]): void {
     let trouble = '';
     try {
@@ -371,7 +373,10 @@ const isTable = (name: string): name is TableName => (TABLES as readonly string[
 /** An empty file is one that was being made. */
 const isThere = (file: string): boolean => existsSync(file) && statSync(file).size > 0;
 
-/** Before lmdb sees the file: one that is damaged is put aside, and what the copy has is given back. Throws where there is none. */
+/**
+ * Before lmdb sees the file: one that is damaged is put aside, and the content of the copy is restored. Throws where
+ * there is none.
+ */
 function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
   const file = join(dir, 'data.mdb');
   const there = isThere(file);
@@ -394,7 +399,7 @@ function prepare(dir: string, log: Log | undefined): StateCopy | undefined {
   return copy;
 }
 
-/** lmdb says "Commit failed (see commitError for details)", and has the details in a promise. */
+/** lmdb reports "Commit failed (see commitError for details)", and has the details in a promise. */
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<unknown> };
   return commitError === undefined
