@@ -190,7 +190,7 @@ export const CONFIG_FIELD_NAMES: ReadonlySet<string> = new Set(
   Object.keys(configEntries).map((name) => name.toLowerCase()),
 );
 
-/** Every field of Config stands at the top level of the body, beside HostConfig and NetworkingConfig. */
+/** Every field of Config is at the top level of the body, next to HostConfig and NetworkingConfig. */
 export const createRequestSchema = fields({
   ...configEntries,
   HostConfig: v.nullish(hostConfigSchema, {}),

@@ -1,4 +1,4 @@
-/** What the embedded DNS says, under /causeway/: Docker's API has nothing like it. */
+/** What the embedded DNS answers, under /causeway/: Docker's API has nothing like it. */
 
 /** GET /causeway/networks/{id}/dns */
 export interface NetworkNamesJson {
@@ -14,7 +14,7 @@ export interface NetworkNamesJson {
     readonly Services: readonly { readonly Service: string; readonly Target: string; readonly Port: number }[];
   }[];
   readonly Reverse: readonly { readonly Address: string; readonly Name: string }[];
-  /** Who is answered, and what is each one's own. */
+  /** The containers that are answered, and what is each one's own. */
   readonly Containers: readonly {
     readonly Id: string;
     readonly Name: string;

@@ -53,7 +53,7 @@ export interface EndpointResourceJson {
   IPv6Address: string;
 }
 
-/** Since API 1.52. The numbers may be greater than a double can say. */
+/** Since API 1.52. The numbers may be greater than a double can hold. */
 export interface NetworkStatusJson {
   IPAM: { Subnets: Record<string, { IPsInUse: bigint; DynamicIPsAvailable: bigint }> };
 }

@@ -52,7 +52,10 @@ export interface DiskUsageJson {
 
 export interface ErrorJson {
   message: string;
-  /** Beside Docker's: of a start that the runtime refused, 127 where there is no such program and 126 where it may not be executed. */
+  /**
+   * In addition to Docker's: of a start that the runtime refused, 127 where there is no such program and 126 where it
+   * may not be executed.
+   */
   exitCode?: number;
 }
 
@@ -61,7 +64,7 @@ export interface AuthResponseJson {
   IdentityToken?: string;
 }
 
-/** What was made and has nothing but its name to tell. */
+/** A created object, of which only the name is returned. */
 export interface IdJson {
   Id: string;
 }
