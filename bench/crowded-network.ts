@@ -1,7 +1,7 @@
 /**
- * Connecting to a network with few endpoints and with many. The endpoints are sandboxes of the network room without processes, which
- * are of no account here; the store and the resolver are in memory. To be run in a network and a mount namespace of its own; prints
- * { few, many } in milliseconds.
+ * Connecting to a network with few endpoints and with many. The endpoints are sandboxes of the network room without
+ * processes, which are of no account here; the store and the resolver are in memory. To be run in a network and a mount
+ * namespace of its own; prints { few, many } in milliseconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../test/network/lab.ts';

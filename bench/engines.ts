@@ -1,6 +1,7 @@
 /**
- * The competitors. Each runs in a sandbox of its own: network, mount and process namespaces, so that the engine's processes are exactly
- * those of its process namespace (containers have namespaces of their own below), and so that nothing of it stays.
+ * The competitors. Each runs in a sandbox of its own: network, mount and process namespaces, so that the engine's
+ * processes are exactly those of its process namespace (containers have namespaces of their own below), and so that
+ * nothing of it stays.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { request } from 'node:http';
@@ -17,7 +18,9 @@ export const USUAL_ENGINES: readonly EngineName[] = ENGINE_NAMES.filter(
 );
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-/** Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET. */
+/**
+ * Shell command that becomes the engine, with the sandbox's directory in $DIR, its name in $ID and the API at $SOCKET.
+ */
 const COMMANDS: Readonly<Record<EngineName, string>> = {
   causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID" --default-bridge-name docker0`,
   previous: `exec '${PREVIOUS}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,

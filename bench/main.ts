@@ -3,7 +3,8 @@
  *
  *   npm run bench -- [--engines a,b] [--rows a,b] [--quick] [--profile] [--json PATH]
  *
- * The runs of the engines take turns, so that whatever else the machine does hits all of them alike. Exit code: 0 if no row fell short.
+ * The runs of the engines take turns, so that whatever else the machine does hits all of them alike. Exit code: 0 if no
+ * row fell short.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -101,7 +102,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** All runs of one scenario on all engines, in turns. What fails on one engine does not keep the others from being measured. */
+/**
+ * All runs of one scenario on all engines, in turns. What fails on one engine does not keep the others from being
+ * measured.
+ */
 async function play(
   scenario: Scenario,
   engines: readonly Engine[],

@@ -8,8 +8,8 @@ export interface Row {
 }
 
 /**
- * `docker ...` is timed as its user waits for it, the client's start (which is none of the engine's doing) included; `API:` is one
- * request on an open socket.
+ * `docker ...` is timed as its user waits for it, the client's start (which is none of the engine's doing) included;
+ * `API:` is one request on an open socket.
  */
 export const ROWS: readonly Row[] = [
   { name: 'run', title: 'run --rm busybox true, default bridge', unit: 's', better: 'lower', goal: { ratio: 0.4 } },

@@ -1,4 +1,7 @@
-/** What goes wrong elsewhere when containers come and go, and must not go wrong here. Follows the two walk-throughs, on their containers. */
+/**
+ * What goes wrong elsewhere when containers come and go, and must not go wrong here. Follows the two walk-throughs, on
+ * their containers.
+ */
 import {
   expectation,
   hostsLine,

@@ -1,6 +1,6 @@
 /**
- * What the walk-throughs must show, as plain questions to the text that a command printed. The demo asks them on its stage, the
- * end-to-end tests of each client ask the same ones.
+ * What the walk-throughs must show, as plain questions to the text that a command printed. The demo asks them on its
+ * stage, the end-to-end tests of each client ask the same ones.
  */
 export interface Expectation {
   readonly what: string;

@@ -1,6 +1,6 @@
 /**
- * The demo's images: one root filesystem made from Debian's packages, under four names. They are given to the engine as an archive of
- * the kind that `docker save` writes, made while it is read: one layer, four configurations.
+ * The demo's images: one root filesystem made from Debian's packages, under four names. They are given to the engine as
+ * an archive of the kind that `docker save` writes, made while it is read: one layer, four configurations.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';

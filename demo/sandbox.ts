@@ -1,8 +1,9 @@
 /**
- * A machine within the machine: network, mount and process namespaces of their own, with an empty /run, in which an engine may do what
- * it likes. A keeper inside waits for the end of a pipe that only we hold. When we end, for whatever reason (kill -9 included), the
- * kernel closes the pipe, and the keeper ends every other process, removes control groups and files, and ends; with the last process
- * the kernel takes away mounts, interfaces and rules. Should the keeper itself be killed, the next sandbox removes what it left.
+ * A machine within the machine: network, mount and process namespaces of their own, with an empty /run, in which an
+ * engine may do what it likes. A keeper inside waits for the end of a pipe that only we hold. When we end, for whatever
+ * reason (kill -9 included), the kernel closes the pipe, and the keeper ends every other process, removes control
+ * groups and files, and ends; with the last process the kernel takes away mounts, interfaces and rules. Should the
+ * keeper itself be killed, the next sandbox removes what it left.
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -139,7 +140,10 @@ export class Sandbox {
     return this.run('sh', ['-c', command], options);
   }
 
-  /** The engine's processes: those of this sandbox, but neither containers (they have process namespaces of their own) nor its init. */
+  /**
+   * The engine's processes: those of this sandbox, but neither containers (they have process namespaces of their own)
+   * nor its init.
+   */
   processes(): number[] {
     const own = readLink(`/proc/${this.#initPid}/ns/pid`);
     if (own === undefined) return [];
@@ -174,7 +178,9 @@ export class Sandbox {
 /** The keeper's name among its arguments. */
 const KEEPER = 'causeway-sandbox-keeper';
 
-/** Runs in the new namespaces; ends as tini, which buries orphans, over the keeper. `kill -9 -1` spares only those two. */
+/**
+ * Runs in the new namespaces; ends as tini, which buries orphans, over the keeper. `kill -9 -1` spares only those two.
+ */
 function initScript(options: SandboxOptions, dir: string, cgroups: readonly string[]): string {
   const named = cgroups.map((name) => `-name ${name}`).join(' -o ');
   const keeper = [
@@ -198,8 +204,8 @@ function initScript(options: SandboxOptions, dir: string, cgroups: readonly stri
       `mount -t overlay overlay -o lowerdir=${path},upperdir=/run/copies${path}/upper,workdir=/run/copies${path}/work ${path}`,
     ]),
     'ip link set lo up',
-    // There is no way out to a name server, and nobody should wait for an answer: at an address of our own the kernel refuses at once,
-    // provided that it may refuse more than once a second.
+    // There is no way out to a name server, and nobody should wait for an answer: at an address of our own the kernel
+    // refuses at once, provided that it may refuse more than once a second.
     `ip address add ${NAME_SERVER}/32 dev lo`,
     'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit',
     // Where it is a symbolic link into /run, that file is not there any more.

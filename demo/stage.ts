@@ -1,6 +1,6 @@
 /**
- * What the audience sees: acts, commands as a person types them, what they printed, why it matters, and whether it was as expected.
- * Colours only on a terminal. Everything that was checked is counted for the summary.
+ * What the audience sees: acts, commands as a person types them, what they printed, why it matters, and whether it was
+ * as expected. Colours only on a terminal. Everything that was checked is counted for the summary.
  */
 import { PROJECT } from './images.ts';
 import type { CommandOptions, CommandResult, Sandbox } from './sandbox.ts';

@@ -1,4 +1,7 @@
-/** The second walk-through: a network of one's own, with names, isolated from the rest, and a web server published on port 80. */
+/**
+ * The second walk-through: a network of one's own, with names, isolated from the rest, and a web server published on
+ * port 80.
+ */
 import {
   expectation,
   isFullId,

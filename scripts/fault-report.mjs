@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// npm run test:fault: every part of the fault campaign in its full form, then docs/reliability.md from what they recorded (test/fault/results.ts).
-// Takes hours; the suite has a short form of each part.
+// npm run test:fault: every part of the fault campaign in its full form, then docs/reliability.md from what they
+// recorded (test/fault/results.ts). Takes hours; the suite has a short form of each part.
 //
 //   fault-report.mjs [PATH]...        only these test files; the page keeps what the others recorded before
 //   fault-report.mjs --minutes N      all of it in about N minutes: each part has its share, and the page says what was left out

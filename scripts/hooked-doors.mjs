@@ -1,5 +1,6 @@
-// An esbuild plugin for the daemon that tests are run against: what its sources import of these modules goes through test/harness/doors first.
-// The sources themselves know nothing of it, so the daemon that users get has no trace of it and pays nothing for it.
+// An esbuild plugin for the daemon that tests are run against: what its sources import of these modules goes through
+// test/harness/doors first. The sources themselves know nothing of it, so the daemon that users get has no trace of it
+// and pays nothing for it.
 import { join } from 'node:path';
 
 const DOORS = {

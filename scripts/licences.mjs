@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Writes docs/licences.md from package-lock.json: every package that is ever downloaded, its licence and what it is for.
+// Writes docs/licences.md from package-lock.json: every package that is ever downloaded, its licence and what it is
+// for.
 //
 //   licences.mjs            writes the page
 //   licences.mjs --print    prints it (a test compares)

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Runs the tests: all of them, or the groups named ("unit", or a folder of test/), two files at a time (CAUSEWAY_TEST_LANES), each with its time.
-// Ends with the longest files and one line of totals.
+// Runs the tests: all of them, or the groups named ("unit", or a folder of test/), two files at a time
+// (CAUSEWAY_TEST_LANES), each with its time. Ends with the longest files and one line of totals.
 //
 //   run-tests.mjs [unit|kernel|network|dns|oci|image|api|cli|golden|compat|security|fault|PATH]...
 import { spawn } from 'node:child_process';
@@ -77,7 +77,10 @@ console.log(
 console.log(`\n${totals.pass} passed, ${totals.fail} failed, ${totals.skipped} skipped`);
 process.exit(totals.fail === 0 && totals.pass > 0 ? 0 : 1);
 
-/** One run of node's test runner. One that does not end in FILE_MINUTES has failed; what it had printed by then is shown. */
+/**
+ * One run of node's test runner. One that does not end in FILE_MINUTES has failed; what it had printed by then is
+ * shown.
+ */
 async function runFiles(name, files, concurrency) {
   const began = Date.now();
   const child = spawn(

@@ -75,7 +75,10 @@ test('the pure layers of network import only base, model and each other', () => 
   // What they may take of Node is in outside-imports.test.ts.
 });
 
-/** A file's statements, each on a line of its own however many it takes there: what is looked for does not depend on how it is set. */
+/**
+ * A file's statements, each on a line of its own however many it takes there: what is looked for does not depend on how
+ * it is set.
+ */
 const statementsOf = (path: string): string[] =>
   readFileSync(join(src, path), 'utf8')
     .replace(/^\s*(?:\/\/|\/?\*).*$/gm, '')

@@ -39,7 +39,10 @@ export const BORDERS: Readonly<Record<string, Border>> = {
 /** A layer of network: a folder, or a file at its root. */
 export interface Layer {
   readonly mayImport: readonly string[]; // other layers of network
-  /** Reaches the kernel, the disk or a clock. Layers that do not are pure: of other rooms they import base and model only. */
+  /**
+   * Reaches the kernel, the disk or a clock. Layers that do not are pure: of other rooms they import base and model
+   * only.
+   */
   readonly acts?: true;
   readonly because: string;
 }
@@ -132,7 +135,10 @@ export const BANNED_FILE_NAMES: readonly string[] = [
 
 export const MAX_FILE_LINES = 450;
 
-/** Programs that would take a tree as their root; only the confined ones are started with one (kernel/confined-program.ts). */
+/**
+ * Programs that would take a tree as their root; only the confined ones are started with one
+ * (kernel/confined-program.ts).
+ */
 export const ROOT_CHANGES =
   /\bchroot\(|\bpivotRoot\(|\/s?bin\/chroot\b|\b(?:spawn|exec|run)\w*\(\s*['"`]chroot['"`]|\bexec chroot\b/;
 export const MAY_CHANGE_ROOT: readonly string[] = [
@@ -142,13 +148,17 @@ export const MAY_CHANGE_ROOT: readonly string[] = [
 ];
 
 /**
- * A process of a container may hold a lease on a file of its own: whoever opens that for reading or writing waits in the kernel, up to 45 s, if he does
- * not say O_NONBLOCK. Descriptors that only name a file (O_PATH) and directories are not concerned.
+ * A process of a container may hold a lease on a file of its own: whoever opens that for reading or writing waits in
+ * the kernel, up to 45 s, if he does not say O_NONBLOCK. Descriptors that only name a file (O_PATH) and directories are
+ * not concerned.
  */
 export const TREE_OPENS =
   /\b(?:openFd|openSync|open|readFileSync|writeFileSync|appendFileSync|createReadStream|createWriteStream|readFile|writeFile|copyFile|copyFileSync)\((?![^\n]*\bO_(?:PATH|DIRECTORY|NONBLOCK)\b)[^\n]*(?:\bhostPath\b|\/proc\/self\/fd\/|\bmerged(?:Dir)?\b|\bupper(?:Dir)?\b|\bmountpoint\b|\bfiles\.(?:hosts|resolvConf)\b|\bbeneath\b|\/root\/)/;
 
-/** A sentence of an error that is looked into for what it means. What an error knows stands in its kind, its code, its class. */
+/**
+ * A sentence of an error that is looked into for what it means. What an error knows stands in its kind, its code, its
+ * class.
+ */
 export const SENTENCES_READ =
   /(?:\b\w*[mM]essage|\bdetail|errorMessage\([^()]*\)|errorText\([^()]*\))\)?\.(?:includes|startsWith|endsWith|match|search|indexOf)\(|\.(?:test|exec)\((?:\([^()]*\)\.|\w+\.)?(?:\w*[mM]essage\b|detail|errorMessage\(|errorText\()|(?<!typeof )(?:\bmessage|errorMessage\([^()]*\)) [!=]== '[^']/;
 

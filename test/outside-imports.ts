@@ -1,5 +1,11 @@
-/** What rooms may import from outside of src: packages of npm and built-ins of Node. test/outside-imports.test.ts reads this; so may you. */
-/** Which rooms may import a package of npm: each is known in one or two rooms, so that it can be replaced there. What is not listed may be imported nowhere. */
+/**
+ * What rooms may import from outside of src: packages of npm and built-ins of Node. test/outside-imports.test.ts reads
+ * this; so may you.
+ */
+/**
+ * Which rooms may import a package of npm: each is known in one or two rooms, so that it can be replaced there. What is
+ * not listed may be imported nowhere.
+ */
 export const PACKAGES: Readonly<Record<string, { readonly rooms: readonly string[]; readonly because: string }>> = {
   koffi: { rooms: ['kernel'], because: 'C functions are called through kernel/ffi.ts alone' },
   lmdb: { rooms: ['store'], because: 'others see records, not a database' },
@@ -33,7 +39,10 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
   'readline/promises': { rooms: ['cli'], because: 'only the command line has a terminal' },
 };
 
-/** Rooms that compute and touch nothing outside of the process, as the pure layers of network do (NETWORK_LAYERS in borders.ts). */
+/**
+ * Rooms that compute and touch nothing outside of the process, as the pure layers of network do (NETWORK_LAYERS in
+ * borders.ts).
+ */
 export const PURE_ROOMS: readonly string[] = ['model', 'wire'];
 
 /** What they may import of Node, by name. */

@@ -1,4 +1,7 @@
-/** What is downloaded to build and run the engine: every package is pinned by its content, nothing of it runs when it is installed. */
+/**
+ * What is downloaded to build and run the engine: every package is pinned by its content, nothing of it runs when it is
+ * installed.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * A container's tree is entered by descriptors only (kernel/root-path.ts, kernel/open-in-root.ts): a path that is put together from
- * such a root and more is resolved from the host's root, along whatever links the container has put there. Here is how such a path is
- * told in the text of the sources, by what trees are called and by what variables get them, and who may put one together.
+ * A container's tree is entered by descriptors only (kernel/root-path.ts, kernel/open-in-root.ts): a path that is put
+ * together from such a root and more is resolved from the host's root, along whatever links the container has put
+ * there. Here is how such a path is told in the text of the sources, by what trees are called and by what variables get
+ * them, and who may put one together.
  */
 
 /** What trees, and roots of any kind, are called. Calls that answer with one have their parenthesis. */

@@ -1,4 +1,7 @@
-/** What goes over the networks once they are there: bytes, requests and connections. The programs that measure are the machine's own, inside the namespaces concerned. */
+/**
+ * What goes over the networks once they are there: bytes, requests and connections. The programs that measure are the
+ * machine's own, inside the namespaces concerned.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pause, type Engine } from '../engines.ts';

@@ -69,7 +69,8 @@ async function pumpOutput(
       if (!more) await drained(socket);
     }
   } finally {
-    // Lets go of the log file that it may be in the middle of. Not waited for: detaching, which comes next, ends what it waits for.
+    // Lets go of the log file that it may be in the middle of. Not waited for: detaching, which comes next, ends what
+    // it waits for.
     void frames.return?.().catch(() => {});
   }
 }

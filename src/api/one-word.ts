@@ -1,4 +1,7 @@
-/** Texts that become a word of a line in a container's hosts file or resolv.conf: a break in one would be a line of its own. */
+/**
+ * Texts that become a word of a line in a container's hosts file or resolv.conf: a break in one would be a line of its
+ * own.
+ */
 import { invalid } from '../base/errors.ts';
 
 const isSplit = (text: string): boolean => /[\s\p{Cc}]/u.test(text);

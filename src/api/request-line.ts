@@ -1,18 +1,23 @@
 /**
- * One request at a time on a connection. Node hands over each request as soon as it is parsed, thousands from one piece of input; a client that sends
- * them without waiting gets its answers in that order anyhow, so the next one begins when the answer before it is complete. What still waits when the
- * client goes never begins.
+ * One request at a time on a connection. Node hands over each request as soon as it is parsed, thousands from one piece
+ * of input; a client that sends them without waiting gets its answers in that order anyhow, so the next one begins when
+ * the answer before it is complete. What still waits when the client goes never begins.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { IdleConnections } from './idle-connections.ts';
 
-/** When more requests than this wait, nothing is read until they are fewer. Few enough wait otherwise that the client's going is noticed at once. */
+/**
+ * When more requests than this wait, nothing is read until they are fewer. Few enough wait otherwise that the client's
+ * going is noticed at once.
+ */
 const MAX_WAITING = 8;
 
 const lines = new WeakMap<Socket, RequestLine>();
 
-/** A listener for 'request' that calls `serve` once for each, never again on a connection before the response is closed. */
+/**
+ * A listener for 'request' that calls `serve` once for each, never again on a connection before the response is closed.
+ */
 export function oneAtATime(serve: RequestListener, idle: IdleConnections): RequestListener {
   return (request, response) => {
     const { socket } = request;
@@ -22,7 +27,10 @@ export function oneAtATime(serve: RequestListener, idle: IdleConnections): Reque
   };
 }
 
-/** The connection speaks HTTP no longer: what was taken for further requests is forgotten, and no longer keeps the socket from being read. */
+/**
+ * The connection speaks HTTP no longer: what was taken for further requests is forgotten, and no longer keeps the
+ * socket from being read.
+ */
 export function endRequests(socket: Socket): void {
   lines.get(socket)?.end();
 }

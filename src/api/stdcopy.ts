@@ -1,4 +1,6 @@
-/** Docker's multiplexed stream: each frame is one byte for the stream, three zero bytes, a big-endian length, the data. */
+/**
+ * Docker's multiplexed stream: each frame is one byte for the stream, three zero bytes, a big-endian length, the data.
+ */
 import type { Writable } from 'node:stream';
 import type { OutputFrame } from './backend/stream.ts';
 

@@ -7,7 +7,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** How long a client that goes on sending has to read its answer. */
 const LINGER_MS = 2000;
-/** Between two pieces that are thrown away: an endless body costs next to nothing, and a client that stops soon ends by itself. */
+/**
+ * Between two pieces that are thrown away: an endless body costs next to nothing, and a client that stops soon ends by
+ * itself.
+ */
 const PIECE_MS = 10;
 
 /**

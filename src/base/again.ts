@@ -1,4 +1,7 @@
-/** When what could not be done is tried again: soon, since most of what can be wrong passes, and later, since some of it takes its time. */
+/**
+ * When what could not be done is tried again: soon, since most of what can be wrong passes, and later, since some of it
+ * takes its time.
+ */
 export const AGAIN_AFTER_MS: readonly number[] = [1000, 10_000, 60_000];
 
 /**

@@ -1,6 +1,6 @@
 /**
- * A whole stream in memory, up to a bound. Undefined as soon as there is more; the stream is then left as it is, for the caller to
- * answer or to cut. Pieces of any size, single bytes too, take no more memory than what is in them.
+ * A whole stream in memory, up to a bound. Undefined as soon as there is more; the stream is then left as it is, for
+ * the caller to answer or to cut. Pieces of any size, single bytes too, take no more memory than what is in them.
  */
 import type { Readable } from 'node:stream';
 

@@ -6,15 +6,19 @@ export interface Clock {
   nowNs(): bigint;
 }
 
-/** Milliseconds that pass evenly whatever is done to the host's clock: for durations and deadlines, never to be shown or stored. */
+/**
+ * Milliseconds that pass evenly whatever is done to the host's clock: for durations and deadlines, never to be shown or
+ * stored.
+ */
 export const monotonicMs = (): number => performance.now();
 
 /** Further apart, the host's clock has been set, or the host has slept. */
 const STEP_NS = 50_000_000n;
 
 /**
- * The host's time in nanoseconds. Between two steps of the host's clock it never goes back, and orders what falls in one millisecond; a step it follows,
- * as what is shown must agree with what `date` says (a host without a clock of its own begins in 1970 and learns the time when the daemon runs).
+ * The host's time in nanoseconds. Between two steps of the host's clock it never goes back, and orders what falls in
+ * one millisecond; a step it follows, as what is shown must agree with what `date` says (a host without a clock of its
+ * own begins in 1970 and learns the time when the daemon runs).
  */
 export function steppingClock(wallMs: () => number, monotonicNs: () => bigint): Clock {
   let originNs = BigInt(wallMs()) * 1_000_000n - monotonicNs();

@@ -92,7 +92,9 @@ export function toldError({ kind, message, codes }: ToldError): CausewayError {
   );
 }
 
-/** Throws what was collected while a teardown went on to its end: nothing, the one error, or one that names them all. */
+/**
+ * Throws what was collected while a teardown went on to its end: nothing, the one error, or one that names them all.
+ */
 export function throwCollected(what: string, errors: readonly unknown[]): void {
   if (errors.length === 0) return;
   if (errors.length === 1) throw errors[0];

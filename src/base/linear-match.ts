@@ -1,6 +1,7 @@
 /**
- * Matching by regular expressions that come from a client, as Docker does it: the syntax is Go's (RE2), and the time is proportional to the text. An engine that
- * tries alternatives one after the other, as JavaScript's does, takes longer than the universe has for '(a+)+$'.
+ * Matching by regular expressions that come from a client, as Docker does it: the syntax is Go's (RE2), and the time is
+ * proportional to the text. An engine that tries alternatives one after the other, as JavaScript's does, takes longer
+ * than the universe has for '(a+)+$'.
  */
 import type { RE2JS } from 're2js';
 import { invalid } from './errors.ts';

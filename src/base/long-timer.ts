@@ -1,6 +1,6 @@
 /**
- * Timers for delays that a user chose. Node counts milliseconds in 31 bits and turns what is longer (24.8 days) into one millisecond, so a patience without
- * end becomes none.
+ * Timers for delays that a user chose. Node counts milliseconds in 31 bits and turns what is longer (24.8 days) into
+ * one millisecond, so a patience without end becomes none.
  */
 const MAX_MS = 2 ** 31 - 1;
 

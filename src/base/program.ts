@@ -14,9 +14,9 @@ export interface ProgramResult {
 }
 
 /**
- * Runs a program to its end and collects the beginning of what it printed. Resolves whatever the exit code; rejects with kind
- * `system` if it cannot be started or does not end within `timeoutMs` (the message names the program; `late` is called first), or is
- * killed by `signal`.
+ * Runs a program to its end and collects the beginning of what it printed. Resolves whatever the exit code; rejects
+ * with kind `system` if it cannot be started or does not end within `timeoutMs` (the message names the program; `late`
+ * is called first), or is killed by `signal`.
  */
 export function runProgram(
   file: string,

@@ -3,8 +3,8 @@ import { errorCode, systemError } from './errors.ts';
 import { runProgram } from './program.ts';
 
 /**
- * Removes what a container has filled, however deep. Node's rm works with whole paths, and gives up where they are longer than the kernel takes;
- * the rm program goes down by descriptors. Absent is fine.
+ * Removes what a container has filled, however deep. Node's rm works with whole paths, and gives up where they are
+ * longer than the kernel takes; the rm program goes down by descriptors. Absent is fine.
  */
 export async function removeTree(path: string): Promise<void> {
   try {

@@ -1,7 +1,10 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** What has got a name in these directories, or lost one, has so on the disk when it resolves. One that is gone is let be. */
+/**
+ * What has got a name in these directories, or lost one, has so on the disk when it resolves. One that is gone is let
+ * be.
+ */
 export async function syncDirectories(...paths: readonly string[]): Promise<void> {
   await Promise.all(
     paths.map(async (path) => {

@@ -1,6 +1,6 @@
 /**
- * The `causeway` command: Docker's grammar, flags, output and exit codes, over the Docker Engine API. Everything that it
- * knows of the engine comes from that API. Only what a command needs is loaded, so that it starts quickly.
+ * The `causeway` command: Docker's grammar, flags, output and exit codes, over the Docker Engine API. Everything that
+ * it knows of the engine comes from that API. Only what a command needs is loaded, so that it starts quickly.
  */
 import { ApiClient } from './api/client.ts';
 import { chooseHost, parseEndpoint } from './api/endpoint.ts';

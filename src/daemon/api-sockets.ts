@@ -7,7 +7,10 @@ import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { makeDirectory } from './directories.ts';
 
-/** As with dockerd: clients that come while the daemon has no time wait, thousands of them. Node's own is 511; the kernel cuts it to net.core.somaxconn. */
+/**
+ * As with dockerd: clients that come while the daemon has no time wait, thousands of them. Node's own is 511; the
+ * kernel cuts it to net.core.somaxconn.
+ */
 const BACKLOG = 4096;
 
 /** Refuses hosts that could not be listened on, before anything else is touched. Takes nothing. */

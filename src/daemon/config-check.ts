@@ -1,6 +1,7 @@
 /**
- * Values of the configuration, judged by the code that a start would use, without one: nothing is made and nothing is listened on. What no start can mean is
- * refused at every start (`refuseBadValues`); `--validate` and the doctor also say what would only fail later, or has no effect (`examineConfig`).
+ * Values of the configuration, judged by the code that a start would use, without one: nothing is made and nothing is
+ * listened on. What no start can mean is refused at every start (`refuseBadValues`); `--validate` and the doctor also
+ * say what would only fail later, or has no effect (`examineConfig`).
  */
 import { statSync, type Stats } from 'node:fs';
 import { dirname, posix } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list of
- * steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
+ * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list
+ * of steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
  */
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';

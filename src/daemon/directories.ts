@@ -4,8 +4,8 @@ import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import { nodeReason } from '../base/host-errors.ts';
 
 /**
- * Makes a directory with its parents; one that is there stays. Step by step: Node's own recursive mkdir never ends where the
- * kernel says ENOENT for a name that cannot be made (/proc/nosuch).
+ * Makes a directory with its parents; one that is there stays. Step by step: Node's own recursive mkdir never ends
+ * where the kernel says ENOENT for a name that cannot be made (/proc/nosuch).
  */
 export function makeDirectory(path: string, mode = 0o755): void {
   let found;

@@ -71,7 +71,10 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
   return findings;
 }
 
-/** A check that cannot be made (it needs a directory of its own, or a library) says so and keeps no other from being made. */
+/**
+ * A check that cannot be made (it needs a directory of its own, or a library) says so and keeps no other from being
+ * made.
+ */
 async function attempted(
   subject: string,
   check: () => Promise<Finding[]>,

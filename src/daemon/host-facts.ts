@@ -42,7 +42,10 @@ export const hostBasics = () => ({
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The engine's id: made once for a data root, when its directories are there; on the disk, as these are, when it is used. */
+/**
+ * The engine's id: made once for a data root, when its directories are there; on the disk, as these are, when it is
+ * used.
+ */
 export async function engineId(dataRoot: string): Promise<string> {
   const path = join(dataRoot, 'engine-id');
   const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';

@@ -1,6 +1,7 @@
 /**
- * One daemon per pid file, per data root, per exec root and per network: two would take each other's containers, bridges and
- * rules for orphans. All of these locks go with the process, so that nothing has to be cleared up after a crash.
+ * One daemon per pid file, per data root, per exec root and per network: two would take each other's containers,
+ * bridges and rules for orphans. All of these locks go with the process, so that nothing has to be cleared up after a
+ * crash.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -56,7 +57,10 @@ export function networkIsManaged(): boolean {
   return holder !== undefined && noDaemon(holder.pid) === undefined;
 }
 
-/** Why a process that has the name cannot be a daemon that manages this network; undefined: it can. A container with the host's network may take any name. */
+/**
+ * Why a process that has the name cannot be a daemon that manages this network; undefined: it can. A container with the
+ * host's network may take any name.
+ */
 function noDaemon(pid: number): string | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== 0) return 'who is not root';

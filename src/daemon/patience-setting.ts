@@ -1,6 +1,7 @@
 /**
- * How long the daemon waits for what is not its own. The values are in oci/patience.ts and here; CAUSEWAY_PATIENCE="runtimeMs=3000,graceMs=200"
- * changes some of them: for tests, which have no minutes to wait. No promise to users.
+ * How long the daemon waits for what is not its own. The values are in oci/patience.ts and here;
+ * CAUSEWAY_PATIENCE="runtimeMs=3000,graceMs=200" changes some of them: for tests, which have no minutes to wait. No
+ * promise to users.
  */
 import { invalid } from '../base/errors.ts';
 import { PATIENCE, type Patience } from '../oci/patience.ts';

@@ -117,8 +117,8 @@ export function preparePrivateMounts(execRoot: string, log: Log): 'v1' | 'hybrid
 }
 
 /**
- * A directory of the v1 hierarchies alone, in the place of /sys/fs/cgroup. Only unmounting the v2 one would leave its mount point, a
- * directory that the host sees too, and crun would fill it with plain directories.
+ * A directory of the v1 hierarchies alone, in the place of /sys/fs/cgroup. Only unmounting the v2 one would leave its
+ * mount point, a directory that the host sees too, and crun would fill it with plain directories.
  */
 function showOnlyV1Cgroups(execRoot: string): void {
   const { controllers, unified } = cgroupMounts();

@@ -26,7 +26,9 @@ export interface ResolverProcessOptions {
   readonly program: string;
   readonly execRoot: string;
   readonly log: Log;
-  /** Of this build. A resolver of another build is replaced by one of this, without losing a query. Absent: any is kept. */
+  /**
+   * Of this build. A resolver of another build is replaced by one of this, without losing a query. Absent: any is kept.
+   */
   readonly version?: string;
   /** How long the process may take to answer before it counts as hung and is replaced. */
   readonly answerTimeoutMs?: number;
@@ -110,7 +112,9 @@ export class ResolverProcess {
     return (await this.#connected(APPLY_TIMEOUT_MS)).request({ op: 'dump', ...filter });
   }
 
-  /** Shows a container's questions as they are answered; returns how to stop. `ended`: the process went away by itself. */
+  /**
+   * Shows a container's questions as they are answered; returns how to stop. `ended`: the process went away by itself.
+   */
   async followQueries(sandbox: string, listener: QueryListener, ended: () => void = () => {}): Promise<() => void> {
     const client = await ControlClient.connect(this.#socketPath);
     client.onQuery(listener);
@@ -125,7 +129,9 @@ export class ResolverProcess {
     };
   }
 
-  /** Nothing of a container is known to it. A daemon that does not get as far as its containers cannot tell otherwise. */
+  /**
+   * Nothing of a container is known to it. A daemon that does not get as far as its containers cannot tell otherwise.
+   */
   async servesNobody(): Promise<boolean> {
     try {
       const client = this.#client ?? (await ControlClient.connect(this.#socketPath));
@@ -309,7 +315,9 @@ export class ResolverProcess {
     }
   }
 
-  /** Copies the sockets that are new. Without them a resolver that dies costs some queries, so it is no reason to fail. */
+  /**
+   * Copies the sockets that are new. Without them a resolver that dies costs some queries, so it is no reason to fail.
+   */
   #hold(client: ControlClient, result: ApplyResult): void {
     if (this.#closed || this.#client !== client || !this.#mayHold) return;
     const wanted = Object.entries(result.sockets).filter(([id]) => this.#views.has(id)); // removed while waiting: not again
@@ -367,7 +375,10 @@ export class ResolverProcess {
     }
   }
 
-  /** A process of this build goes on with the sockets of the old one: no query is lost. Undefined: the old one serves on. */
+  /**
+   * A process of this build goes on with the sockets of the old one: no query is lost. Undefined: the old one serves
+   * on.
+   */
   async #takeOver(old: ResolverIdentity): Promise<ControlClient | undefined> {
     this.#log.info({ pid: old.pid, version: old.version }, 'a resolver of this version takes over');
     let failed = false;

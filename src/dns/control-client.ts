@@ -1,4 +1,7 @@
-/** The other end: one connection to a resolver. Every request is answered, fails, or is rejected when the connection ends. */
+/**
+ * The other end: one connection to a resolver. Every request is answered, fails, or is rejected when the connection
+ * ends.
+ */
 import { connect, type Socket } from 'node:net';
 import { unavailable } from '../base/errors.ts';
 import { lineReader, type ControlReply, type ControlRequest, type ControlResults } from './control-protocol.ts';

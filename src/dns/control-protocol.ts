@@ -1,6 +1,6 @@
 /**
- * How the daemon and the resolver talk: a unix stream socket, a line of JSON for each message. Requests have an id and get
- * one reply with the same id, in the order asked; `follow` is also sent events, until its connection ends.
+ * How the daemon and the resolver talk: a unix stream socket, a line of JSON for each message. Requests have an id and
+ * get one reply with the same id, in the order asked; `follow` is also sent events, until its connection ends.
  */
 import type { ChangeFailure, HandOver, ResolverDump } from './resolver.ts';
 import type { QueryEvent } from './query-log.ts';
@@ -21,7 +21,9 @@ export type ControlRequest =
   | { readonly op: 'follow'; readonly sandbox: string }
   /** To a process that serves no container yet: go on with these sockets, of which process `pid` has copies. */
   | { readonly op: 'inherit'; readonly state: HandOver }
-  /** Asked by a process that takes this one's place: it stops reading, and goes on if the asker ends without `release`. */
+  /**
+   * Asked by a process that takes this one's place: it stops reading, and goes on if the asker ends without `release`.
+   */
   | { readonly op: 'hand-over' }
   /** The other one serves now: finish what has been read, and end. */
   | { readonly op: 'release' }

@@ -1,4 +1,7 @@
-/** One line of JSON for each event on a descriptor. The process is kept small, so the daemon's logger is not loaded here. */
+/**
+ * One line of JSON for each event on a descriptor. The process is kept small, so the daemon's logger is not loaded
+ * here.
+ */
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs';
 
 /** The log is in memory (/run): a query log that was forgotten must not fill it. */

@@ -62,7 +62,9 @@ function compileName({ a, aaaa, services = [] }: NameAddresses, report: Report):
   return a.length + aaaa.length === 0 ? EMPTY : { a: compile(a, 4), aaaa: compile(aaaa, 16), services };
 }
 
-/** Makes the difference in the compiled zone and in its source. Lookups are synchronous: each sees all of it or nothing. */
+/**
+ * Makes the difference in the compiled zone and in its source. Lookups are synchronous: each sees all of it or nothing.
+ */
 export function patchCompiledZone(zone: CompiledZone, patch: ZonePatch, report: Report = () => {}): void {
   patchZone(zone.source, patch);
   for (const [name, addresses] of Object.entries(patch.names)) {

@@ -1,7 +1,7 @@
 /**
  * Domain names on the wire. As text a name has no final dot, the root is '', and bytes that would be ambiguous are
- * escaped as in master files (`\.`, `\\`, `\007`), so text and wire are one to one. Reading refuses whatever could loop or
- * grow: a compression pointer must point before every byte read so far, and a name ends at 255 bytes.
+ * escaped as in master files (`\.`, `\\`, `\007`), so text and wire are one to one. Reading refuses whatever could loop
+ * or grow: a compression pointer must point before every byte read so far, and a name ends at 255 bytes.
  */
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from './constants.ts';
 

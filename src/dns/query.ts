@@ -112,7 +112,9 @@ export function isQuestion(data: Uint8Array, query: Query, folded: Uint8Array): 
   return true;
 }
 
-/** A copy of the question's bytes with the name in lower case. Label lengths are below 64, so no byte of theirs changes. */
+/**
+ * A copy of the question's bytes with the name in lower case. Label lengths are below 64, so no byte of theirs changes.
+ */
 export function foldedQuestion(data: Uint8Array, query: Query): Uint8Array {
   // Not slice: of a Buffer that is a view, and the packet will be gone.
   const bytes = Uint8Array.from(data.subarray(query.start + HEADER_BYTES, query.questionEnd));

@@ -217,7 +217,9 @@ export class Resolver {
     for (const server of this.#servers.values()) server.resume();
   }
 
-  /** Answers what it has read and nothing more; the sockets are closed when this resolves, after `limitMs` in any case. */
+  /**
+   * Answers what it has read and nothing more; the sockets are closed when this resolves, after `limitMs` in any case.
+   */
   async drain(limitMs: number): Promise<void> {
     const late = sleep(limitMs, undefined, { ref: false });
     await Promise.race([Promise.all([...this.#servers.values()].map((server) => server.drain())), late]);

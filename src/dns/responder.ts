@@ -1,8 +1,9 @@
 /**
- * Answers the questions of one container in place: the packet that holds the question becomes the answer. Encoded answers
- * are kept by the bytes of the question (in lower case) until `forget`, so a repeated question costs a hash, a comparison
- * and a copy, and no allocation. The question's own bytes are sent back untouched, letter case included, and records name it by
- * a pointer, so one encoding serves every spelling. Several addresses start with another one each time.
+ * Answers the questions of one container in place: the packet that holds the question becomes the answer. Encoded
+ * answers are kept by the bytes of the question (in lower case) until `forget`, so a repeated question costs a hash, a
+ * comparison and a copy, and no allocation. The question's own bytes are sent back untouched, letter case included, and
+ * records name it by a pointer, so one encoding serves every spelling. Several addresses start with another one each
+ * time.
  */
 import { Flag, HEADER_BYTES, RecordClass, RecordType, ResponseCode } from './constants.ts';
 import { lookup, type CompiledZone, type LocalAnswer, type LocalRecord } from './lookup.ts';

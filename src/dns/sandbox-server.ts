@@ -1,6 +1,6 @@
 /**
- * The resolver of one container: its UDP socket and TCP listener at 127.0.0.11 in the container's namespace, answers from
- * the container's networks, everything else to its servers. `close` lets go of the namespace before it returns.
+ * The resolver of one container: its UDP socket and TCP listener at 127.0.0.11 in the container's namespace, answers
+ * from the container's networks, everything else to its servers. `close` lets go of the namespace before it returns.
  */
 import { HEADER_BYTES, RecordType, ResponseCode, codeName, typeName } from './constants.ts';
 import { cutMessage } from './cut.ts';
@@ -16,7 +16,9 @@ import { TcpFront } from './tcp-front.ts';
 import type { Turns } from './turns.ts';
 import { RESOLVER_ADDRESS, type SandboxView } from './zone.ts';
 
-/** Questions that one container is answered before others get their turn; what it asks beyond waits in its own socket. */
+/**
+ * Questions that one container is answered before others get their turn; what it asks beyond waits in its own socket.
+ */
 const QUESTIONS_PER_TURN = 32;
 /** Where each is logged, which takes longer than the answer. */
 const LOGGED_PER_TURN = 4;

@@ -1,6 +1,6 @@
 /**
- * What the resolver needs of the kernel, declared by its user: the process entry hands in the real thing. `netns` is the
- * path of a namespace file, undefined the process's own. Descriptors are non-blocking.
+ * What the resolver needs of the kernel, declared by its user: the process entry hands in the real thing. `netns` is
+ * the path of a namespace file, undefined the process's own. Descriptors are non-blocking.
  */
 export interface ResolverSockets {
   /** A bound UDP socket. */

@@ -12,7 +12,10 @@ const IDLE_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 64;
 const MAX_UNANSWERED = 64;
 const MESSAGES_PER_STEP = 8;
-/** Not read from beyond the first; closed beyond the second, which takes answers of the largest size that were still owed. */
+/**
+ * Not read from beyond the first; closed beyond the second, which takes answers of the largest size that were still
+ * owed.
+ */
 const PAUSE_UNSENT_BYTES = 64 << 10;
 const MAX_UNSENT_BYTES = 512 << 10;
 

@@ -1,7 +1,8 @@
 /**
- * One question to one server. A new socket for each, so the source port is the kernel's random choice; a random id; and only
- * an answer from that server (the socket is connected), with that id, to that question, is taken. Anything else that
- * arrives is ignored and the wait goes on, until there is too much of it: a server may be another container, and hostile.
+ * One question to one server. A new socket for each, so the source port is the kernel's random choice; a random id; and
+ * only an answer from that server (the socket is connected), with that id, to that question, is taken. Anything else
+ * that arrives is ignored and the wait goes on, until there is too much of it: a server may be another container, and
+ * hostile.
  */
 import { randomInt } from 'node:crypto';
 import { connect, isIPv6, Socket } from 'node:net';
@@ -25,7 +26,9 @@ export interface Exchange {
   cancel(): void;
 }
 
-/** `netns`: the container's, for servers that are reached from there. `query` has any id; the answer carries the same. */
+/**
+ * `netns`: the container's, for servers that are reached from there. `query` has any id; the answer carries the same.
+ */
 export function askUpstream(
   sockets: ResolverSockets,
   server: Upstream,

@@ -56,8 +56,8 @@ export interface SandboxView {
   /** False: unknown names are answered SERVFAIL, nothing leaves (a container on internal networks only). */
   readonly forward: boolean;
   /**
-   * True: A and AAAA questions for an unknown name of a single label are answered empty instead of forwarded, so that the
-   * client goes on with its search domains. Docker does so where the user set ndots > 0.
+   * True: A and AAAA questions for an unknown name of a single label are answered empty instead of forwarded, so that
+   * the client goes on with its search domains. Docker does so where the user set ndots > 0.
    */
   readonly keepBareNames?: boolean;
   readonly queryLog?: boolean;
@@ -70,7 +70,10 @@ export interface ZonePatch {
   readonly ptr: Readonly<Record<string, string | null>>;
 }
 
-/** Makes the difference in the zone itself, for copying a zone of a thousand names at every change would cost a millisecond. */
+/**
+ * Makes the difference in the zone itself, for copying a zone of a thousand names at every change would cost a
+ * millisecond.
+ */
 export function patchZone(zone: NetworkZone, patch: ZonePatch): void {
   patchRecord(zone.names, patch.names);
   patchRecord(zone.ptr, patch.ptr);

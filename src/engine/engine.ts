@@ -1,7 +1,7 @@
 /**
  * The engine: use-cases over containers, networks, images and volumes. It answers to interfaces that its consumers
- * declare. This file makes the parts, subscribes to what the rooms below report, and maps each method to a use-case in a
- * file of its own.
+ * declare. This file makes the parts, subscribes to what the rooms below report, and maps each method to a use-case in
+ * a file of its own.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
- * What the use-cases need of the rooms below, by purpose, at most ten methods each. A use-case declares which of them it uses, so a test
- * has to give it no more than that; `createEngine` passes the real ones.
+ * What the use-cases need of the rooms below, by purpose, at most ten methods each. A use-case declares which of them
+ * it uses, so a test has to give it no more than that; `createEngine` passes the real ones.
  */
 import type { ImageStore } from '../image/image-store.ts';
 import type { RootfsStore } from '../image/rootfs.ts';

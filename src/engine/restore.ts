@@ -217,7 +217,9 @@ async function finishRemovals(needs: RestoreNeeds): Promise<void> {
   }
 }
 
-/** Directories of containers that never became a record: a create that was cut off. And files that were being written. */
+/**
+ * Directories of containers that never became a record: a create that was cut off. And files that were being written.
+ */
 async function removeOrphans(needs: RestoreNeeds): Promise<void> {
   const dir = join(needs.config.dataRoot, 'containers');
   for (const { id, imageId } of needs.containers.all()) {
@@ -278,7 +280,10 @@ export async function startWithDaemon(needs: StartWithDaemonNeeds): Promise<void
   }
 }
 
-/** A restart that was under way when the daemon ended is one: what keeps it from starting is tried again, as its policy says. */
+/**
+ * A restart that was under way when the daemon ended is one: what keeps it from starting is tried again, as its policy
+ * says.
+ */
 function startNow(needs: StartWithDaemonNeeds, record: ContainerRecord): Promise<void> {
   if (record.state.status === 'restarting') return restartAfterExit(needs, record.id);
   return needs.containers.lockedEvenIfGone(record.id, async (held) => {

@@ -1,7 +1,8 @@
 /**
- * Images that are not whole (a configuration that cannot be read, a layer that is gone and cannot be unpacked again) are set
- * aside, each in a file of its own (aside/HEX.json): in no list, and what is left of them is kept. One that is whole at a later
- * start, or is pulled or loaded again, is back; a file that is deleted is forgotten, and its content collected.
+ * Images that are not whole (a configuration that cannot be read, a layer that is gone and cannot be unpacked again)
+ * are set aside, each in a file of its own (aside/HEX.json): in no list, and what is left of them is kept. One that is
+ * whole at a later start, or is pulled or loaded again, is back; a file that is deleted is forgotten, and its content
+ * collected.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

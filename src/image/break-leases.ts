@@ -17,7 +17,9 @@ const LOCKS_READ = 256 * 1024;
 
 const turns = new FairTurns();
 
-/** `directory` is a descriptor, `path` and `owner` what a refusal calls it. Kind `system` where a lease does not end. */
+/**
+ * `directory` is a descriptor, `path` and `owner` what a refusal calls it. Kind `system` where a lease does not end.
+ */
 export async function breakLeases(directory: number, path: string, owner: string): Promise<void> {
   if (!anyLeases()) return;
   const held: string[] = [];

@@ -11,9 +11,9 @@ import { childEnd, openPipe } from '../kernel/spawn.ts';
 import { complaints } from './pack-tree.ts';
 
 /**
- * Copies the directory where `mount` belongs in a mounted root file system, with owners, modes and attributes, into what is
- * mounted there, and gives that the owner and mode of the directory. Does nothing if there is something in it already or no
- * such directory. Another container may be at work in the volume: cp sees the two trees and nothing else.
+ * Copies the directory where `mount` belongs in a mounted root file system, with owners, modes and attributes, into
+ * what is mounted there, and gives that the owner and mode of the directory. Does nothing if there is something in it
+ * already or no such directory. Another container may be at work in the volume: cp sees the two trees and nothing else.
  */
 export async function copyUp(rootfsDir: string, mount: RootMount): Promise<void> {
   const target = openTarget(mount);

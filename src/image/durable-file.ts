@@ -1,10 +1,16 @@
-/** A small file that is replaced whole: after a crash of the machine at any instruction it is the old one or the new one. */
+/**
+ * A small file that is replaced whole: after a crash of the machine at any instruction it is the old one or the new
+ * one.
+ */
 import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { syncDirectory } from '../base/sync-directories.ts';
 import { dirname } from 'node:path';
 import { storageError } from './storage-errors.ts';
 
-/** Durable when it returns; if it throws, nothing has changed. `before`: what is in the file that is replaced; undefined where there is none. */
+/**
+ * Durable when it returns; if it throws, nothing has changed. `before`: what is in the file that is replaced; undefined
+ * where there is none.
+ */
 export function writeDurably(path: string, content: string, before: () => string | undefined): void {
   const beside = `${path}.new`;
   let replaced = false;

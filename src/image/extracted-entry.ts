@@ -1,4 +1,7 @@
-/** What an archive's entry says of the file that is made of it: its place, its times, its attributes, and words for what fails. */
+/**
+ * What an archive's entry says of the file that is made of it: its place, its times, its attributes, and words for what
+ * fails.
+ */
 import { CausewayError, errorCode, errorMessage, invalid, systemError } from '../base/errors.ts';
 import { nodeReason } from '../base/host-errors.ts';
 import { KernelError } from '../kernel/errors.ts';

@@ -1,4 +1,7 @@
-/** The entry of a thread that extracts archives: several at a time, a chunk of each in turn. A disk that stalls holds up this thread and no other. */
+/**
+ * The entry of a thread that extracts archives: several at a time, a chunk of each in turn. A disk that stalls holds up
+ * this thread and no other.
+ */
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { tellError, type ToldError } from '../base/errors.ts';

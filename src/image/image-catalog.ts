@@ -1,6 +1,7 @@
 /**
- * What the image operations share: blobs, unpacked layers and the index over them, and the rule that nothing stays that the
- * index does not name. Work in progress pins what it has brought in; whatever is neither named nor pinned is collected.
+ * What the image operations share: blobs, unpacked layers and the index over them, and the rule that nothing stays that
+ * the index does not name. Work in progress pins what it has brought in; whatever is neither named nor pinned is
+ * collected.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -169,7 +170,9 @@ export class ImageCatalog {
     return record;
   }
 
-  /** As `record`, and what the index knows where the configuration cannot be read: one image must not hide the others. */
+  /**
+   * As `record`, and what the index knows where the configuration cannot be read: one image must not hide the others.
+   */
   listed(id: string): ImageRecord {
     try {
       return this.record(id);
@@ -336,7 +339,10 @@ export class ImageCatalog {
     return { id, moved };
   }
 
-  /** All changes that `work` makes to the index are one, durable when it returns or throws; what they leave unused is removed after that. */
+  /**
+   * All changes that `work` makes to the index are one, durable when it returns or throws; what they leave unused is
+   * removed after that.
+   */
   atOnce<T>(work: () => T): T {
     try {
       return this.#index.atOnce(work);

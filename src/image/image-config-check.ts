@@ -1,6 +1,7 @@
 /**
- * What Docker refuses in an image's configuration, whichever way it comes: fields of another type than Go's structures have. Clients read what is shown of
- * an image with these types, so one that came through would be an image, and containers, that `inspect` fails for. The words are Go's and name the field.
+ * What Docker refuses in an image's configuration, whichever way it comes: fields of another type than Go's structures
+ * have. Clients read what is shown of an image with these types, so one that came through would be an image, and
+ * containers, that `inspect` fails for. The words are Go's and name the field.
  */
 import { invalid } from '../base/errors.ts';
 import { formatNumber, readGoInteger, type GoInteger } from '../base/go-integer.ts';

@@ -51,7 +51,10 @@ const textsOrNull = (value: unknown) => (Array.isArray(value) ? texts(value) : n
 const commandOrNull = (value: unknown) => (typeof value === 'string' ? [value] : textsOrNull(value));
 const keys = (value: unknown) => (isObject(value) ? Object.keys(value) : []);
 
-/** The configuration of an image that comes in, or is made. @throws invalid, naming the field, what clients could not read; what is too long to be read again */
+/**
+ * The configuration of an image that comes in, or is made. @throws invalid, naming the field, what clients could not
+ * read; what is too long to be read again
+ */
 export function acceptImageConfig(content: Buffer | string): ParsedImageConfig {
   const bytes = Buffer.byteLength(content);
   if (bytes > MAX_DOCUMENT_BYTES) {

@@ -69,7 +69,10 @@ export class ImageIndex {
     return this.#before !== undefined;
   }
 
-  /** Changes that `work` makes are seen at once and written as one, if it throws too; nothing has changed if that cannot be written. */
+  /**
+   * Changes that `work` makes are seen at once and written as one, if it throws too; nothing has changed if that cannot
+   * be written.
+   */
   atOnce<T>(work: () => T): T {
     const before = this.#state;
     this.#before = before;
@@ -112,7 +115,9 @@ export const emptyIndex = (bootId: string): IndexState => ({
   compressed: new Map(),
 });
 
-/** A second name for the file that is about to be replaced: it was durable when it came, so nothing has to be written. */
+/**
+ * A second name for the file that is about to be replaced: it was durable when it came, so nothing has to be written.
+ */
 function keepPrevious(root: string): void {
   const beside = `${previousIndexFile(root)}.new`;
   try {

@@ -58,7 +58,10 @@ export class ImageStore {
     return records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
   }
 
-  /** By name ('busybox' is 'docker.io/library/busybox:latest'), digest, id or unique beginning of an id. Throws `invalid` on nonsense. */
+  /**
+   * By name ('busybox' is 'docker.io/library/busybox:latest'), digest, id or unique beginning of an id. Throws
+   * `invalid` on nonsense.
+   */
   find(ref: string): ImageRecord | undefined {
     const id = this.catalog.resolve(ref);
     return id === undefined ? undefined : this.catalog.record(id);

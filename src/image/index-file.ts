@@ -94,7 +94,10 @@ export function formatIndex(state: Omit<IndexState, 'bootId'>, bootId: string): 
   return `${body.slice(0, -1)},"sha256":"${sumOf(body)}"}`;
 }
 
-/** What an index file holds, or why it cannot be used; undefined where there is none. Throws where that is not the file's fault. */
+/**
+ * What an index file holds, or why it cannot be used; undefined where there is none. Throws where that is not the
+ * file's fault.
+ */
 export function readIndexFile(path: string): { readonly state: IndexState } | { readonly damage: string } | undefined {
   let content: string;
   try {

@@ -1,7 +1,7 @@
 /**
- * When the image index cannot be read, or is gone: it is put aside under another name, and a new one is made of the one before it and
- * of what is on the disk: configurations say which layers an image has, manifests which blobs these came as. Names that were given last
- * may be missing; no image that is whole is.
+ * When the image index cannot be read, or is gone: it is put aside under another name, and a new one is made of the one
+ * before it and of what is on the disk: configurations say which layers an image has, manifests which blobs these came
+ * as. Names that were given last may be missing; no image that is whole is.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
@@ -123,7 +123,10 @@ function takeConfig(found: Found, digest: string, content: Buffer): boolean {
   return true;
 }
 
-/** Which blobs these layers came as, where no manifest says it: the uncompressed ones by their digests, others by what is in them. */
+/**
+ * Which blobs these layers came as, where no manifest says it: the uncompressed ones by their digests, others by what
+ * is in them.
+ */
 async function blobsOf(
   root: string,
   diffIds: readonly string[],

@@ -50,7 +50,9 @@ export function ensureInitLayer(path: string, layers: readonly string[]): void {
   }
 }
 
-/** What the topmost layer that has something of that name has there; undefined if something on the way is no directory. */
+/**
+ * What the topmost layer that has something of that name has there; undefined if something on the way is no directory.
+ */
 function lookup(layers: readonly string[], name: string): Stats | undefined {
   for (const layer of layers) {
     let path = layer;

@@ -25,7 +25,9 @@ export interface UnpackedLayer {
   readonly tarBytes: number; // of the uncompressed archive
 }
 
-/** A layer that was unpacked and is not yet in place. Either `keep` or `discard` it; what cannot be kept is gone too. */
+/**
+ * A layer that was unpacked and is not yet in place. Either `keep` or `discard` it; what cannot be kept is gone too.
+ */
 export interface PendingLayer extends UnpackedLayer {
   keep(): Promise<void>;
   discard(): Promise<void>;

@@ -1,7 +1,7 @@
 /**
- * `docker load`: images from a tar, compressed or not, in the form of docker-archive (manifest.json) or of an OCI layout
- * (index.json). The archive is read once; its files wait as blobs until the manifest, which mostly comes last, says what
- * they are. What no image turned out to need is gone when it is over.
+ * `docker load`: images from a tar, compressed or not, in the form of docker-archive (manifest.json) or of an OCI
+ * layout (index.json). The archive is read once; its files wait as blobs until the manifest, which mostly comes last,
+ * says what they are. What no image turned out to need is gone when it is over.
  */
 import { posix } from 'node:path';
 import { pipeline, Writable, type Readable } from 'node:stream';
@@ -138,7 +138,10 @@ async function dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Promis
   return images;
 }
 
-/** One image of a manifest.json: names of files, and references; an image without a name has null for RepoTags, or nothing. */
+/**
+ * One image of a manifest.json: names of files, and references; an image without a name has null for RepoTags, or
+ * nothing.
+ */
 function manifestItem(entry: unknown): { config: string; layers: readonly string[]; tags: readonly string[] } {
   const {
     Config: config,

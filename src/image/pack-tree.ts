@@ -1,7 +1,7 @@
 /**
- * Trees as archives. A directory is read by GNU tar, which is right about owners, devices, hard links, capabilities and times;
- * it is confined (kernel/confined-program.ts): it sees the tree, read-only, and nothing of the host. Everything else is
- * one header and is made here, from the very file that was found.
+ * Trees as archives. A directory is read by GNU tar, which is right about owners, devices, hard links, capabilities and
+ * times; it is confined (kernel/confined-program.ts): it sees the tree, read-only, and nothing of the host. Everything
+ * else is one header and is made here, from the very file that was found.
  */
 import { createReadStream } from 'node:fs';
 import { Socket } from 'node:net';
@@ -35,8 +35,8 @@ const OPTIONS = [
 ];
 
 /**
- * Everything below a directory, itself included, as a tar stream (pax format); the descriptor may be closed at once. Symbolic
- * links are packed, never followed.
+ * Everything below a directory, itself included, as a tar stream (pax format); the descriptor may be closed at once.
+ * Symbolic links are packed, never followed.
  */
 export function packDirectory(directory: number, options: { trustedAttributes?: boolean } = {}): Readable {
   const { pid, stdout, complaint } = startReading(directory, options.trustedAttributes ?? false);
@@ -105,7 +105,10 @@ export function complaints(fd: number): { end: Promise<string> } {
   return { end };
 }
 
-/** What is no directory, as an archive of one entry. A socket has no form in archives and leaves it empty. `owner`: "container web", for a refusal. */
+/**
+ * What is no directory, as an archive of one entry. A socket has no form in archives and leaves it empty. `owner`:
+ * "container web", for a refusal.
+ */
 export async function packFile(found: RootPath, name: string, owner: string): Promise<Readable> {
   const { stats } = found;
   if (stats.isSocket()) return Readable.from([Buffer.alloc(2 * TAR_BLOCK)]);

@@ -1,7 +1,7 @@
 /**
- * `docker pull`: manifest, config and layers from a registry. Layers come in parallel, a broken transfer goes on where it
- * stopped, everything is checked against its digest, and nothing has a name before all of it is here. The messages are
- * Docker's.
+ * `docker pull`: manifest, config and layers from a registry. Layers come in parallel, a broken transfer goes on where
+ * it stopped, everything is checked against its digest, and nothing has a name before all of it is here. The messages
+ * are Docker's.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, codeBeneath, errorKind, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';

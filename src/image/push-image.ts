@@ -1,6 +1,6 @@
 /**
- * `docker push`: layers that the registry lacks, the config, then the manifest under the tag. An image that was pulled is
- * pushed with the manifest it came with, so that its digest stays what it was.
+ * `docker push`: layers that the registry lacks, the config, then the manifest under the tag. An image that was pulled
+ * is pushed with the manifest it came with, so that its digest stays what it was.
  */
 import { createReadStream } from 'node:fs';
 import { pipeline, Transform } from 'node:stream';

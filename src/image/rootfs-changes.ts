@@ -1,7 +1,7 @@
 /**
- * `docker diff`: a container's own directory against the layers below it. Both are walked together, a directory at a time,
- * by overlayfs's rules (whiteouts, opaque directories); nothing has to be mounted. What counts as changed, and that the
- * directories above a change do, is Docker's rule.
+ * `docker diff`: a container's own directory against the layers below it. Both are walked together, a directory at a
+ * time, by overlayfs's rules (whiteouts, opaque directories); nothing has to be mounted. What counts as changed, and
+ * that the directories above a change do, is Docker's rule.
  */
 import { closeSync, constants, lstatSync, openSync, type BigIntStats } from 'node:fs';
 import { opendir } from 'node:fs/promises';
@@ -16,7 +16,10 @@ export interface Change {
   readonly path: string;
 }
 
-/** Places looked at in one turn of the event loop, a name in each layer: a container may have a million names in a directory, and a hundred layers. */
+/**
+ * Places looked at in one turn of the event loop, a name in each layer: a container may have a million names in a
+ * directory, and a hundred layers.
+ */
 const LOOKS_A_TURN = 256;
 /** Names read in one turn. */
 const NAMES_A_TURN = 128;

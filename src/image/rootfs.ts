@@ -168,7 +168,9 @@ export class RootfsStore {
     }
   }
 
-  /** Unmounts and removes; absent is fine. The files are gone from their place when it resolves, and deleted soon after. */
+  /**
+   * Unmounts and removes; absent is fine. The files are gone from their place when it resolves, and deleted soon after.
+   */
   async remove(containerId: string): Promise<void> {
     this.unmount(containerId);
     this.#discard(containerId);

@@ -1,6 +1,6 @@
 /**
- * `docker save`: images as one tar in the form that Docker has written since version 25: an OCI layout, with the manifest.json
- * and `repositories` that older readers look for. Layers are uncompressed, each once.
+ * `docker save`: images as one tar in the form that Docker has written since version 25: an OCI layout, with the
+ * manifest.json and `repositories` that older readers look for. Layers are uncompressed, each once.
  */
 import { Readable } from 'node:stream';
 import { notFound, systemError } from '../base/errors.ts';
@@ -26,8 +26,8 @@ interface Selection {
 }
 
 /**
- * Resolves once it is clear that everything asked for exists; from then on it is kept until the stream is closed, whatever
- * is removed meanwhile. A reader that goes away ends it at its next step.
+ * Resolves once it is clear that everything asked for exists; from then on it is kept until the stream is closed,
+ * whatever is removed meanwhile. A reader that goes away ends it at its next step.
  */
 export async function saveImages(catalog: ImageCatalog, refs: readonly string[]): Promise<Readable> {
   const selected = select(catalog, refs);

@@ -1,4 +1,7 @@
-/** Names of a directory in order, where there may be a million: sorting them at once would be one long turn of the event loop. */
+/**
+ * Names of a directory in order, where there may be a million: sorting them at once would be one long turn of the event
+ * loop.
+ */
 import type { FairTurns } from '../base/fair-turns.ts';
 
 const NAMES_A_TURN = 2048;

@@ -1,4 +1,6 @@
-/** Files with holes in archives: where the pieces that an archive holds belong. GNU tar has written them in four forms. */
+/**
+ * Files with holes in archives: where the pieces that an archive holds belong. GNU tar has written them in four forms.
+ */
 import { invalid } from '../base/errors.ts';
 import { TAR_BLOCK, readTarNumber, type PaxRecords } from './tar-headers.ts';
 

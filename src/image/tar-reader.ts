@@ -14,7 +14,10 @@ export interface TarEntry {
   readonly block: Buffer;
 }
 
-/** undefined: as it came. `drop`: gone with its content. `headers`: instead of its own; content dropped if `dropContent`. */
+/**
+ * undefined: as it came. `drop`: gone with its content. `headers`: instead of its own; content dropped if
+ * `dropContent`.
+ */
 export type TarVerdict = undefined | 'drop' | { readonly headers: Buffer; readonly dropContent: boolean };
 
 export interface TarVisitor {
@@ -197,8 +200,8 @@ export class TarReader {
     this.#pax = undefined;
     this.#longName = undefined;
     this.#longLink = undefined;
-    // Links, devices and directories may carry a size (hard links in pax archives do not, but old writers set one): only
-    // files have content, and GNU's multi-volume and sparse kinds.
+    // Links, devices and directories may carry a size (hard links in pax archives do not, but old writers set one):
+    // only files have content, and GNU's multi-volume and sparse kinds.
     const hasContent = !'123456'.includes(plain.type);
     const contentBytes = hasContent ? Math.ceil(header.sizeBytes / TAR_BLOCK) * TAR_BLOCK : 0;
     if (plain.type === 'S' && block[482] !== 0) {

@@ -34,7 +34,9 @@ export interface ExtractionTarget {
   readonly view: RootView;
   /** Where in it; absolute, without symbolic links. */
   readonly into: string;
-  /** Refuse to put a file in a directory's place and the other way round; else what is there goes, with all below it. */
+  /**
+   * Refuse to put a file in a directory's place and the other way round; else what is there goes, with all below it.
+   */
   readonly noOverwriteDirNonDir?: boolean;
   /** Everything is given to this one; else to the owners in the archive. */
   readonly owner?: { readonly uid: number; readonly gid: number } | null;

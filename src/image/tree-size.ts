@@ -1,4 +1,7 @@
-/** What trees weigh that a container may be changing at the time: each directory is entered from the one above, never by a link. */
+/**
+ * What trees weigh that a container may be changing at the time: each directory is entered from the one above, never by
+ * a link.
+ */
 import { closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { FairTurns } from '../base/fair-turns.ts';
@@ -12,7 +15,10 @@ const turns = new FairTurns();
 
 const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
-/** The sizes of the files in a tree added up, hard links once; what vanishes meanwhile does not count, nor what is too deep for a path. */
+/**
+ * The sizes of the files in a tree added up, hard links once; what vanishes meanwhile does not count, nor what is too
+ * deep for a path.
+ */
 export async function treeSizeBytes(root: string): Promise<number> {
   const seen = new Set<number>();
   let sizeBytes = 0;

@@ -10,7 +10,10 @@ interface Stores {
   readonly layers: LayerStore;
 }
 
-/** Resolves to its diff id, which is checked against the one that is expected, and pinned. `report` gets how much of the blob was read. */
+/**
+ * Resolves to its diff id, which is checked against the one that is expected, and pinned. `report` gets how much of the
+ * blob was read.
+ */
 export async function unpackLayer(
   { blobs, layers }: Stores,
   blob: string,

@@ -1,7 +1,7 @@
 /**
- * An IPv6 UDP socket on all addresses that knows at which of them it was asked, and answers from there: the kernel would take
- * the address that its route to the client suggests, and on a host with several the client would not know the answer
- * for one. Structures are those of 64-bit Linux (x86-64 and arm64 agree).
+ * An IPv6 UDP socket on all addresses that knows at which of them it was asked, and answers from there: the kernel
+ * would take the address that its route to the client suggests, and on a host with several the client would not know
+ * the answer for one. Structures are those of 64-bit Linux (x86-64 and arm64 agree).
  */
 import { KernelError } from './errors.ts';
 import { addressOf, errnoOfLastCall, ifIndexToName, recvmmsg, sendmmsg } from './ffi.ts';
@@ -13,7 +13,8 @@ const IPV6_RECVPKTINFO = 49;
 const IPV6_PKTINFO = 50;
 const MSG_NOSIGNAL = 0x4000;
 
-// One block: struct mmsghdr, struct iovec, sockaddr_in6, struct cmsghdr with struct in6_pktinfo { address[16], interface }, data.
+// One block: struct mmsghdr, struct iovec, sockaddr_in6, struct cmsghdr with struct in6_pktinfo { address[16],
+// interface }, data.
 const NAME_LENGTH = 8;
 const CONTROL_LENGTH = 40;
 const DATA_LENGTH = 56;

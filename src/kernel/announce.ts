@@ -27,8 +27,8 @@ export function announceAddress(netns: string | undefined, ifname: string, ip: s
 }
 
 /**
- * The same, without holding up the caller's thread: a bridge hands the frame to every one of its ports before the call returns,
- * at a thousand ports 2 ms for IPv4 and 10 ms for IPv6.
+ * The same, without holding up the caller's thread: a bridge hands the frame to every one of its ports before the call
+ * returns, at a thousand ports 2 ms for IPv4 and 10 ms for IPv6.
  */
 export function announceAddressBeside(
   netns: string | undefined,

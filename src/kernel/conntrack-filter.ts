@@ -1,6 +1,6 @@
 /**
- * What is asked of the connection tracking table, in three forms: a test of a parsed entry, bytes that every matching entry
- * must contain (so that others need not be parsed), and questions that the kernel can answer itself.
+ * What is asked of the connection tracking table, in three forms: a test of a parsed entry, bytes that every matching
+ * entry must contain (so that others need not be parsed), and questions that the kernel can answer itself.
  */
 import { errnoNumber, KernelError } from './errors.ts';
 import { AF_INET, AF_INET6, ipBytes, ipText, type AddressFamily } from './socket-address.ts';
@@ -64,7 +64,9 @@ export interface CompiledFilter {
   matches(flow: Flow): boolean;
   /** False for bytes that cannot be a matching entry. */
   mayMatch(entry: Buffer): boolean;
-  /** All matching entries are in the answer to one of them. Undefined: they would be too many, or no address is named. */
+  /**
+   * All matching entries are in the answer to one of them. Undefined: they would be too many, or no address is named.
+   */
   readonly questions: readonly FlowQuestion[] | undefined;
 }
 

@@ -1,11 +1,11 @@
 /**
- * Connection tracking entries, found and deleted. A flow keeps the translation that it began with: after an endpoint has
- * come or gone, entries that mention it must go too, or UDP traffic sticks to a dead container (and a first packet that came
- * before the rules did keeps the flow away from the new one).
+ * Connection tracking entries, found and deleted. A flow keeps the translation that it began with: after an endpoint
+ * has come or gone, entries that mention it must go too, or UDP traffic sticks to a dead container (and a first packet
+ * that came before the rules did keeps the flow away from the new one).
  *
- * The kernel's table is one for all namespaces and a walk through it takes 3 ms even when it is empty, so an empty namespace is
- * not looked at; a full one is not read whole: the kernel filters by address where it can (Linux 5.8; an older one gives
- * everything), and what comes is filtered here once more.
+ * The kernel's table is one for all namespaces and a walk through it takes 3 ms even when it is empty, so an empty
+ * namespace is not looked at; a full one is not read whole: the kernel filters by address where it can (Linux 5.8; an
+ * older one gives everything), and what comes is filtered here once more.
  */
 import {
   compileFilter,
@@ -85,8 +85,8 @@ export function deleteFlows(filter: FlowFilter, netns?: string): number {
 }
 
 /**
- * TCP connections that match are no longer held to the window that tracking believes in, for the rest of their lives: how many.
- * Goes on in later turns of the event loop where they are many.
+ * TCP connections that match are no longer held to the window that tracking believes in, for the rest of their lives:
+ * how many. Goes on in later turns of the event loop where they are many.
  */
 export async function relaxFlows(filter: FlowFilter, netns?: string): Promise<number> {
   const listed = withSocket(netns, (socket, count) => list(socket, count, { ...filter, protocol: 'tcp' })) ?? [];
@@ -191,7 +191,8 @@ function dump(socket: NetlinkSocket, filter: CompiledFilter, question: FlowQuest
       () => (flows = []),
     );
   } catch (error) {
-    // A kernel that does not take the question, or one without the module that answers any (and then nothing can be done).
+    // A kernel that does not take the question, or one without the module that answers any (and then nothing can be
+    // done).
     if (!isKernelError(error, 'EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT')) throw error;
     if (question) return dump(socket, filter, undefined);
   }

@@ -1,7 +1,7 @@
 /**
  * Datagrams by the dozen: recvmmsg and sendmmsg over buffers that are laid out once. One call receives up to `slots`
- * datagrams; each can be answered in place, in its own buffer and to the address that it came from, and one call sends the
- * answers. Structures are those of 64-bit Linux (x86-64 and arm64 agree).
+ * datagrams; each can be answered in place, in its own buffer and to the address that it came from, and one call sends
+ * the answers. Structures are those of 64-bit Linux (x86-64 and arm64 agree).
  */
 import { KernelError } from './errors.ts';
 import { addressOf, errnoOfLastCall, recvmmsg, sendmmsg } from './ffi.ts';

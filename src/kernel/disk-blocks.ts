@@ -1,4 +1,7 @@
-/** Blocks of a disk that are a file's before anything is written there: a later write or a touch of the mapped page cannot find the disk full. */
+/**
+ * Blocks of a disk that are a file's before anything is written there: a later write or a touch of the mapped page
+ * cannot find the disk full.
+ */
 import { KernelError } from './errors.ts';
 import { errnoOfLastCall, fallocate } from './ffi.ts';
 

@@ -1,4 +1,7 @@
-/** Errors of system calls and netlink requests: what was tried, the errno, and the kernel's own words where it gave some. */
+/**
+ * Errors of system calls and netlink requests: what was tried, the errno, and the kernel's own words where it gave
+ * some.
+ */
 import { constants } from 'node:os';
 import { CausewayError } from '../base/errors.ts';
 import { errnoOfLastCall, strerror } from './ffi.ts';

@@ -1,10 +1,10 @@
 /**
  * Tells when a descriptor can be read or written, through libuv's own poll (level-triggered, no thread). Unlike Node's
- * streams it leaves reading to the caller: packets keep their borders, and a peer that closes takes nothing with it. It works
- * on what streams cannot wrap: netlink, epoll, pidfds and raw sockets.
+ * streams it leaves reading to the caller: packets keep their borders, and a peer that closes takes nothing with it. It
+ * works on what streams cannot wrap: netlink, epoll, pidfds and raw sockets.
  *
- * However many descriptors are ready at once (hundreds of containers that end, or write), what is done about them takes its turns
- * with everything else: after TURN_MS the rest waits for the next turn of the loop.
+ * However many descriptors are ready at once (hundreds of containers that end, or write), what is done about them takes
+ * its turns with everything else: after TURN_MS the rest waits for the next turn of the loop.
  */
 import { beat } from '../base/activity.ts';
 import { pollWithLibuv, type PollHandle } from './ffi.ts';
@@ -64,7 +64,8 @@ export class FdWatch {
     if (!events.readable && !events.writable) this.watch(events);
   }
 
-  // koffi calls from outside Node's callback scope, where no promise would go on: an immediate follows in the same turn.
+  // koffi calls from outside Node's callback scope, where no promise would go on: an immediate follows in the same
+  // turn.
   readonly #onEvent = (status: number) => {
     if (status !== 0) this.#active = false;
     if (this.#scheduled !== undefined) return;

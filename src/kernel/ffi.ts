@@ -109,8 +109,8 @@ export const mount: (
 ) => number = libc.func('int mount(str, str, str, unsigned long, str)');
 export const umount2: (target: string, flags: number) => number = libc.func('int umount2(str, int)');
 
-// System calls that older C libraries do not wrap. `syscall` is variadic in C; for integers and pointers the variadic and
-// the plain calling convention agree on x86-64 and arm64, and each shape gets a prototype of its own.
+// System calls that older C libraries do not wrap. `syscall` is variadic in C; for integers and pointers the variadic
+// and the plain calling convention agree on x86-64 and arm64, and each shape gets a prototype of its own.
 export const syscallPathFlags: (number: number, dirFd: number, path: string, flags: number) => number = libc.func(
   'int64_t syscall(int64_t, int64_t, str, int64_t)',
 );
@@ -194,8 +194,8 @@ export const send: (fd: number, buffer: Uint8Array, size: number, flags: number)
   'int64_t send(int, const void *, size_t, int)',
 );
 /**
- * `send` on a thread of koffi's pool (4 of them): for the few netlink requests whose work takes the kernel milliseconds. The
- * buffer must stay as it is until the callback; errno is lost.
+ * `send` on a thread of koffi's pool (4 of them): for the few netlink requests whose work takes the kernel
+ * milliseconds. The buffer must stay as it is until the callback; errno is lost.
  */
 export const sendOnThread: (
   fd: number,
@@ -248,7 +248,10 @@ export const execve: (path: string, argv: (string | null)[], env: (string | null
 /** `handler` 0 is SIG_DFL, 1 is SIG_IGN. */
 export const signal: (signal: number, handler: number) => number = libc.func('intptr_t signal(int, intptr_t)');
 
-/** Fills `pid`; the result is the errno, not -1. `actions` and `attributes` are what the spawn* functions below laid out. */
+/**
+ * Fills `pid`; the result is the errno, not -1. `actions` and `attributes` are what the spawn* functions below laid
+ * out.
+ */
 export const posixSpawn: (
   pid: [number | null],
   path: string,
@@ -317,7 +320,9 @@ export interface NftablesLibrary {
 
 let nftables: NftablesLibrary | undefined;
 
-/** libnftables, loaded when first asked for: a process that never writes a ruleset (the resolver) does not pay for it. */
+/**
+ * libnftables, loaded when first asked for: a process that never writes a ruleset (the resolver) does not pay for it.
+ */
 export function libnftables(): NftablesLibrary {
   return (nftables ??= loadNftables());
 }

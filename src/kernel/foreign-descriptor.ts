@@ -1,6 +1,6 @@
 /**
- * Descriptors of another process, copied while it runs: both then have the same socket, with what waits in it. Needs the right
- * to trace that process (root has it), Linux 5.6 or later.
+ * Descriptors of another process, copied while it runs: both then have the same socket, with what waits in it. Needs
+ * the right to trace that process (root has it), Linux 5.6 or later.
  */
 import { closeFd } from './descriptors.ts';
 import { check } from './errors.ts';
@@ -9,7 +9,9 @@ import { openPidfd } from './spawn.ts';
 
 const SYS_PIDFD_GETFD = 438;
 
-/** Copies descriptors of process `pid`, close-on-exec, in order; all or none. KernelError ESRCH, EBADF, EPERM, ENOSYS. */
+/**
+ * Copies descriptors of process `pid`, close-on-exec, in order; all or none. KernelError ESRCH, EBADF, EPERM, ENOSYS.
+ */
 export function copyForeignDescriptors(pid: number, fds: readonly number[]): number[] {
   const pidfd = openPidfd(pid);
   const copies: number[] = [];

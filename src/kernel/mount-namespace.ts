@@ -1,9 +1,9 @@
 /**
  * Work inside another mount namespace, and the atomic swap of a file that is mounted in one.
  *
- * setns(CLONE_NEWNS) refuses a thread that shares its root and working directory with others, as all threads of a process
- * do: the first use gives this thread its own (unshare(CLONE_FS)). From then on process.chdir() here no longer moves libuv's
- * pool threads; nothing in Causeway uses relative paths after start.
+ * setns(CLONE_NEWNS) refuses a thread that shares its root and working directory with others, as all threads of a
+ * process do: the first use gives this thread its own (unshare(CLONE_FS)). From then on process.chdir() here no longer
+ * moves libuv's pool threads; nothing in Causeway uses relative paths after start.
  */
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from './descriptors.ts';
 import { check, errnoNumber, KernelError } from './errors.ts';
@@ -36,8 +36,8 @@ export function runInMountNamespace<T>(mountNamespace: string, work: () => T): T
 }
 
 /**
- * Runs `work` in a new mount namespace that is a copy of the one behind the descriptor (undefined: of this thread's own), with
- * nothing shared between the two. It ends with the last process in it and the last descriptor of it.
+ * Runs `work` in a new mount namespace that is a copy of the one behind the descriptor (undefined: of this thread's
+ * own), with nothing shared between the two. It ends with the last process in it and the last descriptor of it.
  */
 export function runInPrivateCopy<T>(mountNamespace: number | undefined, work: () => T): T {
   const enter = () => {

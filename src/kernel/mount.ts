@@ -1,6 +1,6 @@
 /**
- * Mounts in this process's own mount namespace: the old call where it does, the newer calls (fsopen, mount_setattr) where the
- * old one cannot. What must happen in another mount namespace is in mount-namespace.ts.
+ * Mounts in this process's own mount namespace: the old call where it does, the newer calls (fsopen, mount_setattr)
+ * where the old one cannot. What must happen in another mount namespace is in mount-namespace.ts.
  */
 import { readFileSync } from 'node:fs';
 import { closeFd, O_PATH, openFd } from './descriptors.ts';
@@ -141,8 +141,8 @@ export function mountDescriptor(descriptor: number, target: string, options: { r
 }
 
 function makeReadonly(target: string, recursive: boolean): void {
-  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. It changes this one attribute and keeps nosuid and the
-  // like, which a remount would clear.
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. It changes this one attribute and keeps nosuid and
+  // the like, which a remount would clear.
   const attributes = Buffer.alloc(32);
   attributes.writeUInt32LE(1, 0); // MOUNT_ATTR_RDONLY
   const flags = recursive ? AT_RECURSIVE : 0;

@@ -74,8 +74,8 @@ function uncover(file: MountedFile, text: string, beneath: string): void {
 }
 
 /**
- * Finishes the renames of a process that was killed between a mount and its rename: the inode that is seen there decides, and
- * `path` names it then. Throws as `writeMountedFile` does.
+ * Finishes the renames of a process that was killed between a mount and its rename: the inode that is seen there
+ * decides, and `path` names it then. Throws as `writeMountedFile` does.
  */
 export function settleMountedFile(file: MountedFile): void {
   settle(file);

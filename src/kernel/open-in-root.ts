@@ -24,8 +24,8 @@ export interface OpenInRootOptions {
 }
 
 /**
- * Opens `path` as a process with its root at `root` would: absolute links start there again, `..` stops there. `root` is
- * a directory or a descriptor of one. The result is close-on-exec; /proc/self/fd/N names the file to Node's fs.
+ * Opens `path` as a process with its root at `root` would: absolute links start there again, `..` stops there. `root`
+ * is a directory or a descriptor of one. The result is close-on-exec; /proc/self/fd/N names the file to Node's fs.
  */
 export function openInRoot(root: string | number, path: string, options: OpenInRootOptions = {}): number {
   const directory = typeof root === 'number' ? root : openFd(root, O_PATH | O_DIRECTORY);

@@ -1,4 +1,7 @@
-/** Copies of packets that a rule of nftables hands to a group (`log group NUMBER`): what becomes of the packets is the rule's affair. */
+/**
+ * Copies of packets that a rule of nftables hands to a group (`log group NUMBER`): what becomes of the packets is the
+ * rule's affair.
+ */
 import type { FdWatch } from './fd-watch.ts';
 import { eachAttribute, NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, type NetlinkMessage } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/netlink-socket.ts';

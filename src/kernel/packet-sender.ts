@@ -1,4 +1,6 @@
-/** Sends whole IP packets as they are, sources included, as if a program of this host had: they pass the output hooks. */
+/**
+ * Sends whole IP packets as they are, sources included, as if a program of this host had: they pass the output hooks.
+ */
 import { internetChecksum } from './announce.ts';
 import { closeFd } from './descriptors.ts';
 import { check } from './errors.ts';
@@ -40,8 +42,8 @@ export class PacketSender {
 }
 
 /**
- * What comes from another namespace of this host has no checksum yet: the kernel leaves it to the network card that it never
- * reaches. IPv6 packets with further headers are sent as they are.
+ * What comes from another namespace of this host has no checksum yet: the kernel leaves it to the network card that it
+ * never reaches. IPv6 packets with further headers are sent as they are.
  */
 export function writeChecksum(packet: Buffer): void {
   const v6 = packet[0]! >> 4 === 6;

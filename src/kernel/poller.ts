@@ -38,7 +38,10 @@ export class Poller {
     check(epollCtl(this.fd, EPOLL_CTL_DEL, fd, this.#event), `stop watching descriptor ${fd}`);
   }
 
-  /** The descriptors that can be read, at most 256 of them; -1 waits without end, 0 not at all. A signal ends it early: []. */
+  /**
+   * The descriptors that can be read, at most 256 of them; -1 waits without end, 0 not at all. A signal ends it early:
+   * [].
+   */
   wait(timeoutMs: number): number[] {
     const count = epollWait(this.fd, this.#events, EVENTS_MAX, timeoutMs);
     if (count < 0) {

@@ -46,7 +46,10 @@ export function kill(pid: number, signalNumber: number): boolean {
   }
 }
 
-/** When a process started, in clock ticks since boot: with the pid it names a process for good. Undefined = there is none. */
+/**
+ * When a process started, in clock ticks since boot: with the pid it names a process for good. Undefined = there is
+ * none.
+ */
 export function processStartTime(pid: number): number | undefined {
   const fields = statFields(pid);
   return fields && Number(fields[19]);

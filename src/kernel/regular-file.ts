@@ -44,12 +44,18 @@ export function openRegularFile(root: string, path: string): RegularFile | undef
   }
 }
 
-/** The very file that an O_PATH descriptor names, for reading; the caller has seen that it is a regular one. KernelError EAGAIN: a process holds a lease on it. */
+/**
+ * The very file that an O_PATH descriptor names, for reading; the caller has seen that it is a regular one. KernelError
+ * EAGAIN: a process holds a lease on it.
+ */
 export function openNamedFile(place: number): number {
   return openFd(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK);
 }
 
-/** `open` again and again while a lease is being broken. `file` names it for the refusal: "/file of container web". Kind `system` where it does not end. */
+/**
+ * `open` again and again while a lease is being broken. `file` names it for the refusal: "/file of container web". Kind
+ * `system` where it does not end.
+ */
 export async function whenNotLeased<T>(file: string, open: () => T, patienceMs = LEASE_PATIENCE_MS): Promise<T> {
   const until = monotonicMs() + patienceMs;
   for (;;) {

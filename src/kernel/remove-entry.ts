@@ -73,7 +73,10 @@ class Level {
   }
 }
 
-/** Removes what is there, directories with all that is in them. Absent is fine; a directory that others fill or move meanwhile is not. */
+/**
+ * Removes what is there, directories with all that is in them. Absent is fine; a directory that others fill or move
+ * meanwhile is not.
+ */
 export function removeEntry(directory: number, name: string): void {
   const first = removeFile(directory, name);
   if (!first) return;

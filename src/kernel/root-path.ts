@@ -1,7 +1,8 @@
 /**
- * Paths inside a container's file system, resolved so that they cannot leave it. The walk goes component by component over
- * open descriptors, reads symbolic links itself and takes '..' from its own stack: whatever a process in the container
- * renames or replaces meanwhile, no step starts from the host's root. Volumes are entered where they are mounted.
+ * Paths inside a container's file system, resolved so that they cannot leave it. The walk goes component by component
+ * over open descriptors, reads symbolic links itself and takes '..' from its own stack: whatever a process in the
+ * container renames or replaces meanwhile, no step starts from the host's root. Volumes are entered where they are
+ * mounted.
  *
  * Names are bytes: inside, a path is a latin1 string, a character a byte.
  */
@@ -195,7 +196,10 @@ export function resolveBytes(view: RootView, path: string, options: { followLast
   throw systemError(`${asText(path)}: not a directory`);
 }
 
-/** The directory at `path`, a path of bytes; what is missing of it is made by `make`, which gets the parent's descriptor. */
+/**
+ * The directory at `path`, a path of bytes; what is missing of it is made by `make`, which gets the parent's
+ * descriptor.
+ */
 export function resolveOrMakeDirectory(
   view: RootView,
   path: string,
@@ -230,8 +234,8 @@ export function evaluateInRoot(view: RootView, path: string): string {
 }
 
 /**
- * The view with every mount where it truly is: the runtime follows the container's symbolic links to its target, inside of the
- * root, and through what is mounted before it.
+ * The view with every mount where it truly is: the runtime follows the container's symbolic links to its target, inside
+ * of the root, and through what is mounted before it.
  */
 export function placeMounts(view: RootView): RootView {
   const placed: RootMount[] = [];

@@ -36,8 +36,9 @@ const LONGEST_FILTER_BYTES = 4096 * 8; // the kernel takes no more instructions
 const action = (errno: number): number => (errno === 0 ? ALLOW : 0x00050000 | errno);
 
 /**
- * The filter as the kernel takes it: instructions of eight bytes. Undefined where libseccomp is not installed. Calls that are newer
- * than the newest of the profile fail with ENOSYS, as runc has it: a C library takes EPERM for an answer and does not try the older call.
+ * The filter as the kernel takes it: instructions of eight bytes. Undefined where libseccomp is not installed. Calls
+ * that are newer than the newest of the profile fail with ENOSYS, as runc has it: a C library takes EPERM for an answer
+ * and does not try the older call.
  */
 export function compileFilter(profile: FilterProfile): Buffer | undefined {
   const library = libseccomp();

@@ -44,7 +44,10 @@ export class SilentMounts {
     this.#patienceMs = patienceMs;
   }
 
-  /** What the child answers that `start` makes, which touches `path`. Refused in time where nothing comes back, at once where another hangs. */
+  /**
+   * What the child answers that `start` makes, which touches `path`. Refused in time where nothing comes back, at once
+   * where another hangs.
+   */
   async visit<T>(path: string, start: () => TouchingChild<T>): Promise<T> {
     await this.#turn(path);
     const { pid, done } = start();
@@ -146,7 +149,10 @@ export function leadToServed(paths: readonly string[]): boolean {
   );
 }
 
-/** Waits until all that is mounted below an open directory answers; by its last open descriptor others see for what. @throws SilentMountError for one of the numbers */
+/**
+ * Waits until all that is mounted below an open directory answers; by its last open descriptor others see for what.
+ * @throws SilentMountError for one of the numbers
+ */
 export function touchBelow(descriptor: number, silent: readonly number[]): void {
   const directory = readlinkSync(`/proc/self/fd/${descriptor}`);
   for (const { id, target, type } of mountPoints()) {

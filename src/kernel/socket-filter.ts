@@ -1,4 +1,7 @@
-/** What a socket does not even see: small programs that the kernel runs on each packet for it. Connections inherit their listener's. */
+/**
+ * What a socket does not even see: small programs that the kernel runs on each packet for it. Connections inherit their
+ * listener's.
+ */
 import { check } from './errors.ts';
 import { addressOf, setsockopt, syscallBpf } from './ffi.ts';
 

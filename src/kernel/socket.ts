@@ -70,7 +70,10 @@ export function openUdpSocket(options: UdpSocketOptions): number {
   });
 }
 
-/** A UDP socket that hears that peer alone; the kernel chooses its port, at random. No way there: KernelError ENETUNREACH. */
+/**
+ * A UDP socket that hears that peer alone; the kernel chooses its port, at random. No way there: KernelError
+ * ENETUNREACH.
+ */
 export function connectUdpSocket(options: { netns?: string; address: string; port: number }): number {
   const { netns, address, port } = options;
   return runInNetns(netns, () => {
@@ -188,7 +191,10 @@ export function connectDatagram(path: string): number {
   return orClose(fd, () => check(connect(fd, name, name.length), `connect to ${path}`));
 }
 
-/** One packet into `buffer`: its length; 0 at the end; undefined when none waits (with MSG_DONTWAIT or a non-blocking fd). */
+/**
+ * One packet into `buffer`: its length; 0 at the end; undefined when none waits (with MSG_DONTWAIT or a non-blocking
+ * fd).
+ */
 export function recvPacket(fd: number, buffer: Buffer, flags = MSG_DONTWAIT): number | undefined {
   const size = recv(fd, buffer, buffer.length, flags);
   if (size >= 0) return size;

@@ -1,6 +1,7 @@
 /**
- * Starts programs without fork. Node's own spawn forks, and a fork copies the page tables of the whole process: 7 ms of a
- * stopped event loop in a daemon of 200 MB, where posix_spawn (clone with CLONE_VM | CLONE_VFORK) takes 0.5 ms whatever the size.
+ * Starts programs without fork. Node's own spawn forks, and a fork copies the page tables of the whole process: 7 ms of
+ * a stopped event loop in a daemon of 200 MB, where posix_spawn (clone with CLONE_VM | CLONE_VFORK) takes 0.5 ms
+ * whatever the size.
  *
  * The caller owns what Node would do for it: pipes are descriptors, and a child is reaped with `reapChild`. libuv asks
  * only for the children that it started, so the two never take each other's.
@@ -47,7 +48,9 @@ export interface SpawnRequest {
   readonly fds: readonly number[];
 }
 
-/** Starts the program and answers with its pid. A file that is absent or cannot be executed: KernelError with that code. */
+/**
+ * Starts the program and answers with its pid. A file that is absent or cannot be executed: KernelError with that code.
+ */
 export function spawnProgram(request: SpawnRequest): number {
   const { file, args, env, cwd, fds } = request;
   for (const text of [file, ...args]) {
@@ -117,7 +120,9 @@ export async function childEnd(pid: number): Promise<number> {
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 
-/** Both ends close-on-exec (spawnProgram's `fds` are inherited all the same); the reading end non-blocking if asked for. */
+/**
+ * Both ends close-on-exec (spawnProgram's `fds` are inherited all the same); the reading end non-blocking if asked for.
+ */
 export function openPipe(options: { nonBlockingRead?: boolean } = {}): { readFd: number; writeFd: number } {
   const fds = Buffer.alloc(128);
   check(pipe2(fds, O_CLOEXEC), 'make a pipe');
@@ -136,7 +141,9 @@ function setNonBlocking(fd: number): void {
   check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), `set descriptor ${fd} non-blocking`);
 }
 
-/** 'read': the peer's writes fail from now on. 'write': the peer reads to its end. A peer that is gone already is fine. */
+/**
+ * 'read': the peer's writes fail from now on. 'write': the peer reads to its end. A peer that is gone already is fine.
+ */
 export function shutdownSocket(fd: number, side: 'read' | 'write'): void {
   if (shutdown(fd, side === 'read' ? 0 : 1) === 0) return;
   const errno = errnoOfLastCall();

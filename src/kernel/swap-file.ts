@@ -1,6 +1,7 @@
 /**
- * A file in the place of another, at once, for files that need not outlive a power failure. ext4 begins to write a file to the disk
- * when it is renamed over another one (auto_da_alloc), which takes 1 to 4 ms; two names that are exchanged cost nothing.
+ * A file in the place of another, at once, for files that need not outlive a power failure. ext4 begins to write a file
+ * to the disk when it is renamed over another one (auto_da_alloc), which takes 1 to 4 ms; two names that are exchanged
+ * cost nothing.
  */
 import { renameSync, rmSync, unlinkSync } from 'node:fs';
 import { errnoOfLastCall, renameat2 } from './ffi.ts';
@@ -9,7 +10,10 @@ import { KernelError } from './errors.ts';
 const AT_FDCWD = -100;
 const RENAME_EXCHANGE = 2;
 
-/** `path` names what was `next`; `next` names nothing. A process that dies on the way may leave what `path` named as `next`. */
+/**
+ * `path` names what was `next`; `next` names nothing. A process that dies on the way may leave what `path` named as
+ * `next`.
+ */
 export function swapFile(next: string, path: string): void {
   if (renameat2(AT_FDCWD, next, AT_FDCWD, path, RENAME_EXCHANGE) === 0) {
     try {

@@ -6,9 +6,9 @@ import { openFilesystem } from './mount.ts';
 import { runInNetns } from './netns.ts';
 
 /**
- * The kernel remembers names that were looked up in /proc/sys, those of all network namespaces in one chain, as their names are the
- * same: with a thousand namespaces a lookup takes a millisecond. Another instance of procfs remembers nothing yet, and is
- * left before it remembers much.
+ * The kernel remembers names that were looked up in /proc/sys, those of all network namespaces in one chain, as their
+ * names are the same: with a thousand namespaces a lookup takes a millisecond. Another instance of procfs remembers
+ * nothing yet, and is left before it remembers much.
  */
 const LOOKUPS_PER_INSTANCE = 48;
 let instance: { readonly root: number; lookups: number } | undefined;
@@ -32,7 +32,8 @@ function netnsPath(path: string): string {
 
 /**
  * 'net.ipv4.ip_forward' -> '/proc/sys/net/ipv4/ip_forward'. As in sysctl(8), where slashes separate, dots stand for
- * themselves: 'net/ipv4/conf/eth0.5/forwarding'; and where dots separate, a slash stands for a dot: 'net.ipv4.conf.eth0/5.forwarding'.
+ * themselves: 'net/ipv4/conf/eth0.5/forwarding'; and where dots separate, a slash stands for a dot:
+ * 'net.ipv4.conf.eth0/5.forwarding'.
  */
 export function sysctlPath(name: string): string {
   const dot = name.indexOf('.');

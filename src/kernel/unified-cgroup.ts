@@ -11,7 +11,10 @@ import { openFilesystem } from './mount.ts';
 
 let hierarchy: string | null | undefined; // null: the host has none in addition to v1
 
-/** Where the hidden hierarchy is, as a path of this process; undefined where there is none, or where it is mounted and the runtime uses it. */
+/**
+ * Where the hidden hierarchy is, as a path of this process; undefined where there is none, or where it is mounted and
+ * the runtime uses it.
+ */
 export function hiddenUnified(): string | undefined {
   if (hierarchy === undefined) hierarchy = cgroupMode() === 'v1' ? open() : null;
   return hierarchy ?? undefined;
@@ -26,7 +29,10 @@ function open(): string | null {
   }
 }
 
-/** Puts a process into the group there that it has in the others; what it starts is in it too. A process that has ended: nothing. */
+/**
+ * Puts a process into the group there that it has in the others; what it starts is in it too. A process that has ended:
+ * nothing.
+ */
 export function joinHiddenUnified(path: string, pid: number): void {
   const file = groupToJoin(path, pid);
   if (file !== undefined) unlessEnded(() => writeFileSync(file, String(pid)));

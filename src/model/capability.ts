@@ -10,7 +10,10 @@ export const CAPABILITIES = [
   'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF', 'CHECKPOINT_RESTORE',
 ].map((name) => `CAP_${name}`); // prettier-ignore
 
-/** 'CAP_NET_ADMIN' for 'net_admin', 'NET_ADMIN' and 'CAP_NET_ADMIN'; 'ALL' for 'all'. Unknown: kind `invalid`, Docker's text. */
+/**
+ * 'CAP_NET_ADMIN' for 'net_admin', 'NET_ADMIN' and 'CAP_NET_ADMIN'; 'ALL' for 'all'. Unknown: kind `invalid`, Docker's
+ * text.
+ */
 export function normalizeCapability(text: string): string {
   const upper = text.toUpperCase();
   if (upper === 'ALL' || upper === 'CAP_ALL') return 'ALL';

@@ -1,4 +1,6 @@
-/** A network as the user asked for it and as it is kept. Addresses and subnets are canonical strings ('10.0.0.0/24'). */
+/**
+ * A network as the user asked for it and as it is kept. Addresses and subnets are canonical strings ('10.0.0.0/24').
+ */
 export interface IpamPool {
   readonly subnet: string; // '' = choose one from the default pools
   readonly ipRange: string;

@@ -1,4 +1,6 @@
-/** --security-opt, read once: 'no-new-privileges', 'seccomp=...', 'apparmor=...', 'label=...', 'writable-cgroups=...'. */
+/**
+ * --security-opt, read once: 'no-new-privileges', 'seccomp=...', 'apparmor=...', 'label=...', 'writable-cgroups=...'.
+ */
 import { invalid } from '../base/errors.ts';
 import { readGoBoolean } from '../base/go-boolean.ts';
 

@@ -1,6 +1,7 @@
 /**
- * What a record that comes from a disk has to look like. A shape says what is wrong with a value ('state.pid: not a whole
- * number'), or nothing; fields that it does not name are let be. Written for every field of a type: the compiler sees to it.
+ * What a record that comes from a disk has to look like. A shape says what is wrong with a value ('state.pid: not a
+ * whole number'), or nothing; fields that it does not name are let be. Written for every field of a type: the compiler
+ * sees to it.
  */
 import { ipVersion, parseSubnet } from './addresses.ts';
 import { tryParsePort } from './port.ts';

@@ -1,7 +1,10 @@
 /** Why a container or an exec did not start, where the fault is in what was to run. */
 import { CausewayError } from '../base/errors.ts';
 
-/** What the container's state shows: 127 where the program is not there, 126 where it may not be executed, 128 for anything else. */
+/**
+ * What the container's state shows: 127 where the program is not there, 126 where it may not be executed, 128 for
+ * anything else.
+ */
 export type StartExitCode = 126 | 127 | 128;
 
 export class StartError extends CausewayError {

@@ -1,8 +1,8 @@
 /**
  * The network room's one door. Promises: an operation either happens as a whole (kernel, files, DNS, store) or leaves
  * nothing behind; when it resolves, everything that a container or a user can see of it is already so; what the store
- * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each is
- * one synchronous block, so operations on different containers never see each other half done.
+ * holds is enough to make all of it again. Operations on one container run one after another; the kernel's part of each
+ * is one synchronous block, so operations on different containers never see each other half done.
  */
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { createConnections, type Connections } from './operations/connections.ts';

@@ -24,7 +24,10 @@ export interface AccountFile {
   readonly container: string;
 }
 
-/** Shows the fields of each line. A file that is not there, or no regular file, has none. Kind `system` beyond the bounds. */
+/**
+ * Shows the fields of each line. A file that is not there, or no regular file, has none. Kind `system` beyond the
+ * bounds.
+ */
 export async function eachRecord(file: AccountFile, take: TakeRecord): Promise<void> {
   const opened = await whenNotLeased(`${file.path} of container ${file.container}`, () =>
     openRegularFile(file.rootfs, file.path),

@@ -1,4 +1,6 @@
-/** Which capabilities a container's processes may hold: Docker's default set, --cap-add, --cap-drop and --privileged. */
+/**
+ * Which capabilities a container's processes may hold: Docker's default set, --cap-add, --cap-drop and --privileged.
+ */
 import { CAPABILITIES, normalizeCapability } from '../model/capability.ts';
 
 export const DEFAULT_CAPABILITIES: readonly string[] = [

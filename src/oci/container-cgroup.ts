@@ -1,6 +1,7 @@
 /**
- * The cgroup of one container in every hierarchy that is mounted: ending what is in it, and removing it. Refuses a path that
- * could be anything but one container's: in the root cgroup, or in one that many share, are the machine's processes.
+ * The cgroup of one container in every hierarchy that is mounted: ending what is in it, and removing it. Refuses a path
+ * that could be anything but one container's: in the root cgroup, or in one that many share, are the machine's
+ * processes.
  */
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, errorMessage, systemError } from '../base/errors.ts';
@@ -109,8 +110,8 @@ interface Unremoved {
 }
 
 /**
- * Removes the container's cgroup from every hierarchy. Its processes have been killed; the kernel may need a moment to let go
- * of the last. `cgroupsPath` is absolute, as the spec has it.
+ * Removes the container's cgroup from every hierarchy. Its processes have been killed; the kernel may need a moment to
+ * let go of the last. `cgroupsPath` is absolute, as the spec has it.
  */
 export async function removeCgroupWhenEmpty(cgroupsPath: string): Promise<void> {
   let left = removeCgroup(cgroupsPath);
@@ -137,7 +138,10 @@ function users(cgroupsPath: string): string {
   return processes.length === 0 ? '' : ` by ${processes.join(', ')}: killed, but the kernel does not let them go`;
 }
 
-/** Takes what the container made below it too, in each hierarchy, whatever became of the others. Answers with what is still there. */
+/**
+ * Takes what the container made below it too, in each hierarchy, whatever became of the others. Answers with what is
+ * still there.
+ */
 function removeCgroup(cgroupsPath: string): Unremoved[] {
   checkCgroupsPath(cgroupsPath);
   return hierarchies().flatMap((root) => {

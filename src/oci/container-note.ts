@@ -5,7 +5,10 @@ import { errorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { toldByMonitor } from './find-processes.ts';
 
-/** Written before conmon starts; pid and conmon are found again through the bundle's pidfile and /proc (find-processes.ts). */
+/**
+ * Written before conmon starts; pid and conmon are found again through the bundle's pidfile and /proc
+ * (find-processes.ts).
+ */
 export interface ContainerNote {
   readonly id: string;
   readonly bundle: string;
@@ -70,8 +73,8 @@ interface Traces {
 }
 
 /**
- * Of a run whose note was damaged or is gone: what its container's record says of it, or where that cannot be read its conmon. Undefined where nothing
- * of the run is there.
+ * Of a run whose note was damaged or is gone: what its container's record says of it, or where that cannot be read its
+ * conmon. Undefined where nothing of the run is there.
  */
 export function noteAnew(
   file: string,

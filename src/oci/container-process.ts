@@ -19,7 +19,10 @@ export async function forkedConmon(
   return pid === undefined ? undefined : heldConmon(pid, id);
 }
 
-/** A conmon of the container by its number; undefined: it has ended, or the number is another's. Held first, then looked at: numbers are used again. */
+/**
+ * A conmon of the container by its number; undefined: it has ended, or the number is another's. Held first, then looked
+ * at: numbers are used again.
+ */
 export function heldConmon(pid: number, id: string): WatchedProcess | undefined {
   const conmon = new WatchedProcess(pid);
   let itIs = false;
@@ -31,7 +34,10 @@ export function heldConmon(pid: number, id: string): WatchedProcess | undefined 
   return itIs ? conmon : undefined;
 }
 
-/** A process by pidfd: signals never reach another that got its number, and `ended` tells when it is gone (and reaps a child). */
+/**
+ * A process by pidfd: signals never reach another that got its number, and `ended` tells when it is gone (and reaps a
+ * child).
+ */
 export class WatchedProcess {
   readonly pid: number;
   readonly ended: Promise<void>;

@@ -52,7 +52,10 @@ export function readContainerUsage(cgroupsPath: string): ContainerUsage {
   };
 }
 
-/** The first line of /proc/stat, in ticks of 10 ms: what Docker relates a container's time to. Guest time is in user's already. */
+/**
+ * The first line of /proc/stat, in ticks of 10 ms: what Docker relates a container's time to. Guest time is in user's
+ * already.
+ */
 function hostCpuNs(): number {
   const fields = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.trim().split(/\s+/).slice(1, 8);
   return fields.reduce((sum, ticks) => sum + Number(ticks), 0) * 10_000_000;

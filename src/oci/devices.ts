@@ -12,7 +12,10 @@ const character = (major: number, minor: number, allow = true): OciDeviceRule =>
   access: 'rwm',
 });
 
-/** The runtime makes these nodes by itself (null, zero, full, random, urandom, tty, ptmx, console) and allows its own rest. */
+/**
+ * The runtime makes these nodes by itself (null, zero, full, random, urandom, tty, ptmx, console) and allows its own
+ * rest.
+ */
 const DEFAULT_RULES: readonly OciDeviceRule[] = [
   { allow: false, access: 'rwm' },
   character(1, 5), // zero
@@ -61,7 +64,8 @@ function devicesOf(wanted: DeviceSpec, host: ConfinementFacts): OciDevice[] {
   const target = wanted.pathInContainer || wanted.pathOnHost;
   return host.devicesAt(wanted.pathOnHost).map((device) => ({
     ...device,
-    // A directory brings all its devices, each at its place below the target; a single one may have come through a link.
+    // A directory brings all its devices, each at its place below the target; a single one may have come through a
+    // link.
     path: device.path.startsWith(`${wanted.pathOnHost}/`)
       ? target + device.path.slice(wanted.pathOnHost.length)
       : target,

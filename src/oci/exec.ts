@@ -1,4 +1,6 @@
-/** Further processes in a running container: conmon in its exec mode, one for each, with a directory for its sockets. */
+/**
+ * Further processes in a running container: conmon in its exec mode, one for each, with a directory for its sockets.
+ */
 import { closeSync, mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

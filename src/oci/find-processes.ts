@@ -1,6 +1,7 @@
 /**
- * Finding a container's processes again after the daemon's end: by what the files of its run say, and where one of them is damaged or gone by what
- * the processes themselves show. A container that runs must not count as one that has ended because a file cannot be read.
+ * Finding a container's processes again after the daemon's end: by what the files of its run say, and where one of them
+ * is damaged or gone by what the processes themselves show. A container that runs must not count as one that has ended
+ * because a file cannot be read.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

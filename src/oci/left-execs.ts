@@ -1,9 +1,15 @@
-/** Execs of an earlier daemon in a container that still runs: their directories go when their monitor has ended, at once where there is none. */
+/**
+ * Execs of an earlier daemon in a container that still runs: their directories go when their monitor has ended, at once
+ * where there is none.
+ */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WatchedProcess } from './container-process.ts';
 
-/** Each that goes on is among `execs` until nothing is left of it. `report` gets what cannot be removed: the end of the container takes that away. */
+/**
+ * Each that goes on is among `execs` until nothing is left of it. `report` gets what cannot be removed: the end of the
+ * container takes that away.
+ */
 export function settleLeftExecs(
   directory: string,
   execs: Set<Promise<unknown>>,

@@ -1,4 +1,7 @@
-/** What is to be removed of containers that have ended. Each part is tried whatever became of the others; those that failed are tried again later. */
+/**
+ * What is to be removed of containers that have ended. Each part is tried whatever became of the others; those that
+ * failed are tried again later.
+ */
 import { AGAIN_AFTER_MS } from '../base/again.ts';
 import { errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -29,7 +32,10 @@ export class Leftovers {
     this.#againAfterMs = againAfterMs;
   }
 
-  /** Removes them, after what is still to be removed of the container. Never rejects: what failed is warned about, and tried again in the background. */
+  /**
+   * Removes them, after what is still to be removed of the container. Never rejects: what failed is warned about, and
+   * tried again in the background.
+   */
   remove(id: string, parts: readonly Leftover[]): Promise<void> {
     const task = this.#tasks.get(id) ?? { parts: [], busy: false, tries: 0, running: Promise.resolve(), failure: '' };
     this.#tasks.set(id, task);

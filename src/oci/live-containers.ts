@@ -1,6 +1,7 @@
 /**
- * The containers whose processes this daemon watches: from the moment their conmon is there until everything of them is removed. Each tells
- * once that it has ended, by conmon's notice, or by the end of conmon where that was killed and could give none.
+ * The containers whose processes this daemon watches: from the moment their conmon is there until everything of them is
+ * removed. Each tells once that it has ended, by conmon's notice, or by the end of conmon where that was killed and
+ * could give none.
  */
 import { errorMessage, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -130,7 +131,8 @@ export class LiveContainers {
     }
   }
 
-  // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go on.
+  // The usual end: the exit file is there. Otherwise conmon was killed, and with it the container's stdio: it cannot go
+  // on.
   #conmonEnded(live: Live): void {
     const { id } = live.note;
     if (this.#live.get(id) !== live || live.exit !== undefined || live.process === undefined) return;

@@ -1,7 +1,7 @@
 /**
- * Reading the log that conmon writes (see log-parser.ts), in pieces of 64 KiB: the lines of a piece come together, and between two
- * pieces others have their turn. When the file would outgrow its limit conmon replaces it by an empty one: a reader that follows
- * goes on there.
+ * Reading the log that conmon writes (see log-parser.ts), in pieces of 64 KiB: the lines of a piece come together, and
+ * between two pieces others have their turn. When the file would outgrow its limit conmon replaces it by an empty one:
+ * a reader that follows goes on there.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/errors.ts';

@@ -17,7 +17,9 @@ export interface LogReadControl {
   readonly ended?: Promise<unknown>;
 }
 
-/** Changes of a log that is written all the time are looked at so often: the lines of the time between come together. */
+/**
+ * Changes of a log that is written all the time are looked at so often: the lines of the time between come together.
+ */
 const PACE_MS = 25;
 /** Where the system has no more watches to give. */
 const POLL_MS = 500;

@@ -1,7 +1,7 @@
 /**
- * What conmon writes ('k8s-file'): "2024-05-01T10:00:00.123456789+02:00 stdout F text" a line, where P marks a piece of a line that
- * goes on. Frames are whole lines with their newline, as in Docker's logs: pieces are put together up to 16 KiB, and what has no
- * newline yet comes when it gets one, or at the end.
+ * What conmon writes ('k8s-file'): "2024-05-01T10:00:00.123456789+02:00 stdout F text" a line, where P marks a piece of
+ * a line that goes on. Frames are whole lines with their newline, as in Docker's logs: pieces are put together up to 16
+ * KiB, and what has no newline yet comes when it gets one, or at the end.
  */
 export interface LogFrame {
   readonly stream: 'stdout' | 'stderr';

@@ -1,4 +1,6 @@
-/** Where the last lines of a log begin, found backwards: whatever is in the file, no more of it is held than one piece. */
+/**
+ * Where the last lines of a log begin, found backwards: whatever is in the file, no more of it is held than one piece.
+ */
 import type { FileHandle } from 'node:fs/promises';
 
 const PIECE_BYTES = 64 * 1024;

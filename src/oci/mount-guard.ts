@@ -66,7 +66,8 @@ function checkProc(spec: OciSpec, mounts: readonly ForeignMount[]): void {
   }
 }
 
-// A file is hidden by /dev/null, the true one, a directory by an empty file system. What the runtime did not find is not there.
+// A file is hidden by /dev/null, the true one, a directory by an empty file system. What the runtime did not find is
+// not there.
 function checkMasks(spec: OciSpec, pid: number): void {
   const masked = spec.linux.maskedPaths ?? [];
   const found = filesThere(`/proc/${pid}/ns/mnt`, masked);
@@ -77,7 +78,8 @@ function checkMasks(spec: OciSpec, pid: number): void {
   });
 }
 
-// crun 1.8 makes paths read-only by a bind mount that loses the flags of the one it is taken from, and binds the console without any.
+// crun 1.8 makes paths read-only by a bind mount that loses the flags of the one it is taken from, and binds the
+// console without any.
 function restrict(spec: OciSpec, mounts: readonly ForeignMount[], pid: number): void {
   const readonly = new Set(
     (spec.linux.readonlyPaths ?? []).map(cleaned).filter((path) => /^\/(proc|sys)\//.test(path)),

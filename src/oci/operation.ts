@@ -104,7 +104,8 @@ export class Operations {
     this.#running.set(key, running.add(operation));
     const timer = setTimeout(() => operation.end(`within ${request.timeoutMs / 1000} s`), request.timeoutMs);
     const result = work(operation);
-    // A killed program closes its pipes and `work` fails by itself; one that the kernel does not let go is not waited for.
+    // A killed program closes its pipes and `work` fails by itself; one that the kernel does not let go is not waited
+    // for.
     const givenUp = operation.expired.then(async () => {
       await within(
         result.catch(() => {}),

@@ -3,7 +3,9 @@
  * has one of these bounds; what does not answer by then is named, killed and cleaned up after.
  */
 export interface Patience {
-  /** For a runtime to create, enter, pause or change a container. A machine that is short of memory may need a minute. */
+  /**
+   * For a runtime to create, enter, pause or change a container. A machine that is short of memory may need a minute.
+   */
   readonly runtimeMs: number;
   /** For conmon to report how a process ended; for a small program (ps, a runtime's version) to print its output. */
   readonly conmonMs: number;

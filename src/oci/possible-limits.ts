@@ -1,4 +1,7 @@
-/** Limits of a container as this machine can keep them: what it has not is refused or left out with a warning, and never stored. */
+/**
+ * Limits of a container as this machine can keep them: what it has not is refused or left out with a warning, and never
+ * stored.
+ */
 import { invalid } from '../base/errors.ts';
 import { hasBlockIoWeight, hostCpuset } from '../kernel/cgroup.ts';
 import { parseCpuset } from '../model/cpuset.ts';

@@ -1,4 +1,6 @@
-/** Runs a small program to its end without forking this process; what it prints first on both outputs comes as one text. */
+/**
+ * Runs a small program to its end without forking this process; what it prints first on both outputs comes as one text.
+ */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CappedText } from '../base/capped-text.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';

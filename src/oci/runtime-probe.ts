@@ -13,8 +13,8 @@ import type { RuntimeProgram } from './runtime-program.ts';
 const PROBE = 'causeway-probe-';
 
 /**
- * Undefined, or the reason why not. Asks the runtime for a container whose program does not exist: one that complains about
- * the program has got through cgroups and namespaces.
+ * Undefined, or the reason why not. Asks the runtime for a container whose program does not exist: one that complains
+ * about the program has got through cgroups and namespaces.
  */
 export async function probeRuntime(
   program: RuntimeProgram,

@@ -63,9 +63,10 @@ export class RuntimeProgram {
   }
 
   /**
-   * What conmon is told to execute. Both runtimes copy themselves to memory and execute the copy, so that a container cannot
-   * overwrite the host's file through /proc/PID/exe (CVE-2019-5736), unless they already run from a sealed memory file:
-   * one made here for all containers is as safe, and saves each the copy and a second program start (3 to 15 ms).
+   * What conmon is told to execute. Both runtimes copy themselves to memory and execute the copy, so that a container
+   * cannot overwrite the host's file through /proc/PID/exe (CVE-2019-5736), unless they already run from a sealed
+   * memory file: one made here for all containers is as safe, and saves each the copy and a second program start (3 to
+   * 15 ms).
    */
   executable(): string {
     if (this.flavour === 'other') return this.path;
@@ -102,7 +103,10 @@ export class RuntimeProgram {
     return ['--root', this.stateRoot];
   }
 
-  /** A command about a container, or about none; ends when its time is over, or when the container's operations are interrupted. */
+  /**
+   * A command about a container, or about none; ends when its time is over, or when the container's operations are
+   * interrupted.
+   */
   async run(args: readonly string[], container?: string, timeoutMs = this.#patience.runtimeMs): Promise<QuickResult> {
     if (!this.installed) throw missingProgram(this.path, this.packageName);
     return this.#operations.run({ container, doing: args[0] ?? '', runtime: this.name, timeoutMs }, (operation) =>
@@ -172,8 +176,8 @@ function startByWriting(fifo: string): boolean {
     throw error;
   }
   try {
-    // In this order: a daemon that dies in between leaves a container that counts as never started, and is ended. The other way round
-    // it would count as running and wait for ever.
+    // In this order: a daemon that dies in between leaves a container that counts as never started, and is ended. The
+    // other way round it would count as running and wait for ever.
     writeSync(fd, '\0');
     unlinkSync(fifo);
     return true;

@@ -1,10 +1,10 @@
 /**
- * Containers' processes: created, started, attached to, signalled and removed through conmon and an OCI runtime. Everything
- * survives this daemon: conmon holds the stdio and the exit code, and `recover` finds them again.
+ * Containers' processes: created, started, attached to, signalled and removed through conmon and an OCI runtime.
+ * Everything survives this daemon: conmon holds the stdio and the exit code, and `recover` finds them again.
  *
- * A container's life: create (conmon up, the process made but not started) -> attach, as often as wanted -> start -> exit
- * notice -> delete. Attached before start, a session gets every byte. One program is started a container: conmon, which
- * starts the runtime; start and delete are system calls (runtime-program.ts).
+ * A container's life: create (conmon up, the process made but not started) -> attach, as often as wanted -> start ->
+ * exit notice -> delete. Attached before start, a session gets every byte. One program is started a container: conmon,
+ * which starts the runtime; start and delete are system calls (runtime-program.ts).
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -231,8 +231,8 @@ export class Runtime {
   }
 
   /**
-   * Removes everything of a container that has ended, or with `force` of one that runs. One that is not there: done. With
-   * `keepExit` how it ended can still be recovered, until `forgetExit`.
+   * Removes everything of a container that has ended, or with `force` of one that runs. One that is not there: done.
+   * With `keepExit` how it ended can still be recovered, until `forgetExit`.
    */
   async delete(id: string, options: { force?: boolean; keepExit?: boolean } = {}): Promise<void> {
     const live = this.#live.find(id);
@@ -274,8 +274,8 @@ export class Runtime {
   }
 
   /**
-   * Connects to the stdio of a created or running container. `stdin: false`: the session only listens, and its end does not
-   * end the process's stdin.
+   * Connects to the stdio of a created or running container. `stdin: false`: the session only listens, and its end does
+   * not end the process's stdin.
    */
   attach(id: string, options: { stdin?: boolean } = {}): Promise<RuntimeSession> {
     const live = this.#live.get(id);

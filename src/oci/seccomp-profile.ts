@@ -109,14 +109,18 @@ export const SYSCALLS_BY_ARCHITECTURE: Readonly<Record<string, readonly string[]
 
 const argument = (value: number, op: string): OciSeccompArg => ({ index: 0, value, op });
 
-/** Address families of socket(2): all but AF_ALG (38: the kernel's crypto) and AF_VSOCK (40: reaches the hypervisor). */
+/**
+ * Address families of socket(2): all but AF_ALG (38: the kernel's crypto) and AF_VSOCK (40: reaches the hypervisor).
+ */
 export const SOCKET_FAMILIES: readonly OciSeccompArg[] = [
   argument(38, 'SCMP_CMP_LT'),
   argument(39, 'SCMP_CMP_EQ'),
   argument(40, 'SCMP_CMP_GT'),
 ];
 
-/** Execution domains of personality(2): Linux, Linux32 (8), each with UNAME26 (0x20000), and the question (0xffffffff). */
+/**
+ * Execution domains of personality(2): Linux, Linux32 (8), each with UNAME26 (0x20000), and the question (0xffffffff).
+ */
 export const PERSONALITIES: readonly OciSeccompArg[] = [0, 8, 0x20000, 0x20008, 0xffffffff].map((value) =>
   argument(value, 'SCMP_CMP_EQ'),
 );

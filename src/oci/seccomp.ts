@@ -1,4 +1,6 @@
-/** Resolves a seccomp profile (the default one, or a JSON one that a user gave) for an architecture and capabilities. */
+/**
+ * Resolves a seccomp profile (the default one, or a JSON one that a user gave) for an architecture and capabilities.
+ */
 import { invalid } from '../base/errors.ts';
 import type { OciSeccomp, OciSeccompArg, OciSyscall, SeccompAction } from './oci-spec.ts';
 import {
@@ -29,7 +31,10 @@ const allow = (names: readonly string[], arg?: OciSeccompArg): OciSyscall => ({
 const resolved = new Map<string, OciSeccomp>();
 const ours = new WeakSet<OciSeccomp>();
 
-/** The default profile, one value for the same question. `capabilities` is the bounding set; `architecture` Go's name ('amd64'). */
+/**
+ * The default profile, one value for the same question. `capabilities` is the bounding set; `architecture` Go's name
+ * ('amd64').
+ */
 export function defaultSeccomp(capabilities: readonly string[], architecture: string): OciSeccomp {
   const key = [architecture, ...capabilities].join(' ');
   let profile = resolved.get(key);

@@ -1,4 +1,7 @@
-/** /dev/shm of a container that shares it (--ipc=shareable): a tmpfs of the engine's, bound into each container that joins. */
+/**
+ * /dev/shm of a container that shares it (--ipc=shareable): a tmpfs of the engine's, bound into each container that
+ * joins.
+ */
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { errorCode } from '../base/errors.ts';
 import { isKernelError } from '../kernel/errors.ts';

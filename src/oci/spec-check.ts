@@ -1,4 +1,7 @@
-/** What Docker refuses when a container is created, before anything of it exists: options that no spec can be built from. */
+/**
+ * What Docker refuses when a container is created, before anything of it exists: options that no spec can be built
+ * from.
+ */
 import type { ContainerSpec } from '../model/container.ts';
 import { checkAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
@@ -10,7 +13,9 @@ import { parseSeccomp } from './seccomp.ts';
 import { parseSecurityOptions } from '../model/security-options.ts';
 import { parseSignal } from './signals.ts';
 
-/** Throws kind `invalid` with Docker's text. Does not look at the machine's devices or the image's users: start does. */
+/**
+ * Throws kind `invalid` with Docker's text. Does not look at the machine's devices or the image's users: start does.
+ */
 export function checkConfinement(spec: ContainerSpec, host: ConfinementFacts = hostFacts()): void {
   const { capAdd, capDrop, privileged, securityOpt, resources, tmpfs } = spec.host;
   checkAnnotations(spec.host.annotations);

@@ -1,6 +1,6 @@
 /**
- * From a container's record to the runtime's config.json. Pure: what depends on the machine comes in as `host`, and what
- * depends on the running engine (the user's ids, the environment, paths of namespaces) as the other fields.
+ * From a container's record to the runtime's config.json. Pure: what depends on the machine comes in as `host`, and
+ * what depends on the running engine (the user's ids, the environment, paths of namespaces) as the other fields.
  */
 import type { ContainerRecord } from '../model/container.ts';
 import type { MountPoint } from '../model/mount.ts';
@@ -64,7 +64,9 @@ export interface SpecInput {
   readonly uts: NamespaceChoice;
   readonly cgroupsPath: string; // '/causeway/ID'
   readonly cgroupMode: 'v1' | 'hybrid' | 'v2';
-  /** tini, where the container (or the daemon for all) asks for it; used where the pid namespace is the container's own. */
+  /**
+   * tini, where the container (or the daemon for all) asks for it; used where the pid namespace is the container's own.
+   */
   readonly initPath?: string;
   /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
   readonly shmDir?: string | null;
@@ -72,7 +74,10 @@ export interface SpecInput {
   readonly host?: ConfinementFacts;
 }
 
-/** Refuses with kind `invalid` and Docker's text: unknown capabilities, ulimits, security options, tmpfs options, profiles. */
+/**
+ * Refuses with kind `invalid` and Docker's text: unknown capabilities, ulimits, security options, tmpfs options,
+ * profiles.
+ */
 export function buildSpec(input: SpecInput): OciSpec {
   const { record } = input;
   const { process, host: wanted } = record.spec;
@@ -152,7 +157,10 @@ export interface ExecProcessInput {
   readonly host?: ConfinementFacts;
 }
 
-/** The process of an exec: the container's confinement; --privileged adds every capability and, as with Docker, nothing else. */
+/**
+ * The process of an exec: the container's confinement; --privileged adds every capability and, as with Docker, nothing
+ * else.
+ */
 export function buildExecProcess(input: ExecProcessInput): OciProcess {
   const { record } = input;
   const host = input.host ?? hostFacts();
@@ -228,7 +236,9 @@ export function serializeSpec(value: OciSpec | OciProcess): string {
   return JSON.stringify(value).replaceAll(`:${UNLIMITED}`, ':18446744073709551615');
 }
 
-/** Without it the runtime looks for the home itself, in the container's /etc/passwd: whatever that is and however long. */
+/**
+ * Without it the runtime looks for the home itself, in the container's /etc/passwd: whatever that is and however long.
+ */
 function withHome(env: readonly string[], { home }: SpecUser): readonly string[] {
   return home === undefined || env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }

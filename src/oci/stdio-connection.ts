@@ -19,8 +19,8 @@ const STDERR = 3;
 // conmon's own buffer is 32 KiB and in some versions a byte less: half of it is safe with all.
 const STDIN_PACKET_BYTES = 16 * 1024;
 
-// One buffer for all connections, for what one turn of the loop receives; data is copied out of it. conmon's packets are at
-// most 8 KiB and the byte in front. Byte 0 is there to be overwritten and put back.
+// One buffer for all connections, for what one turn of the loop receives; data is copied out of it. conmon's packets
+// are at most 8 KiB and the byte in front. Byte 0 is there to be overwritten and put back.
 const received = Buffer.allocUnsafeSlow(128 * 1024);
 const PACKET_ROOM_BYTES = 32 * 1024;
 
@@ -85,8 +85,8 @@ export class StdioConnection {
     this.#sessions.clear();
   }
 
-  // Packets are received end to end, so that a run of one stream becomes one frame: each next packet's first byte falls on the
-  // last byte of the data before it, which is put back.
+  // Packets are received end to end, so that a run of one stream becomes one frame: each next packet's first byte falls
+  // on the last byte of the data before it, which is put back.
   #receive(): void {
     let runStart = 1;
     let end = 1;
@@ -169,7 +169,8 @@ export class StdioConnection {
     }
   }
 
-  // The reading watch occupies the descriptor: a duplicate is watched for room. Rare, only when the process does not read.
+  // The reading watch occupies the descriptor: a duplicate is watched for room. Rare, only when the process does not
+  // read.
   #writable(): Promise<void> {
     return new Promise((resolve) => {
       const copy = duplicateFd(this.#fd);

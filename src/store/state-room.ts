@@ -24,7 +24,9 @@ const RESERVE_BYTES = { making: 512 * 1024, changing: 256 * 1024, removing: 0 } 
 const STEP_BYTES = 512 * 1024;
 /** What a new state needs: two pages of beginnings, the list of the tables and their first pages. */
 const FIRST_BYTES = 64 * 1024;
-/** Pages from a table's root to a record, and as many when they are split or joined: three levels hold 100,000 records. */
+/**
+ * Pages from a table's root to a record, and as many when they are split or joined: three levels hold 100,000 records.
+ */
 const PATH_PAGES = 6;
 /** The list of the tables, and the list of free pages except for its length. */
 const COMMON_PAGES = 16;
@@ -86,8 +88,8 @@ export class StateRoom {
   }
 
   /**
-   * Runs what writes a commit when there is room for all that lmdb can write for it: at once, or where it is short after those that are under way, in
-   * the order in which they came.
+   * Runs what writes a commit when there is room for all that lmdb can write for it: at once, or where it is short
+   * after those that are under way, in the order in which they came.
    * @throws kind `system`, with the reason alone: 'no space left on device', 'disk quota exceeded'; and what `commit` throws
    */
   async write(need: Need, use: () => FileUse, commit: () => Promise<void>): Promise<void> {
@@ -161,8 +163,8 @@ export class StateRoom {
   }
 
   /**
-   * Takes blocks up to the first of these ends that can be had. The second will do, and then nothing is asked for; the third must be.
-   * Where blocks promise nothing, so many bytes have to be free. The result is why it is not so.
+   * Takes blocks up to the first of these ends that can be had. The second will do, and then nothing is asked for; the
+   * third must be. Where blocks promise nothing, so many bytes have to be free. The result is why it is not so.
    */
   #extend(ends: readonly [number, number, number], bytes: number): Failure | undefined {
     if (this.#promised && this.#allocated >= ends[1]) return undefined;
@@ -207,7 +209,9 @@ function takeLockBlocks(path: string): void {
   }
 }
 
-/** One that an earlier release left has only the blocks that were touched, and the first is enough for a few readers. */
+/**
+ * One that an earlier release left has only the blocks that were touched, and the first is enough for a few readers.
+ */
 function allocateLock(fd: number, isNew: boolean): void {
   try {
     allocateBlocks(fd, 0, LOCK_BYTES);

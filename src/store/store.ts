@@ -1,7 +1,7 @@
 /**
  * Durable state: one lmdb environment, one table per kind of record, plain JSON values. A change is durable (fdatasync
- * done) when its promise resolves, and a commit of several changes is atomic: after kill -9 at any instruction either all
- * of it is there or nothing. Reads are synchronous and see the last commit.
+ * done) when its promise resolves, and a commit of several changes is atomic: after kill -9 at any instruction either
+ * all of it is there or nothing. Reads are synchronous and see the last commit.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -121,7 +121,10 @@ export class Store {
     }
   }
 
-  /** Every record of a table that can be read. The others are set aside (see aside.ts), and those that lie there and can be read by now are back. */
+  /**
+   * Every record of a table that can be read. The others are set aside (see aside.ts), and those that lie there and can
+   * be read by now are back.
+   */
   /** False where things may be there of which it never heard, because the file is new or a copy's. */
   knowsAll = true;
 

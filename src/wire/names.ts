@@ -35,7 +35,10 @@ export interface NetworkNamesJson {
   }[];
 }
 
-/** GET /causeway/containers/{id}/dns/queries: a line of these for each question, from when it is asked for until the container ends. */
+/**
+ * GET /causeway/containers/{id}/dns/queries: a line of these for each question, from when it is asked for until the
+ * container ends.
+ */
 export interface NameQueryJson {
   readonly Time: string;
   readonly Protocol: 'udp' | 'tcp';

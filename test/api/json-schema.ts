@@ -1,9 +1,15 @@
-/** The part of JSON Schema that docs/openapi.yaml uses. A keyword that is not known here is an error, not a check that never fails. */
+/**
+ * The part of JSON Schema that docs/openapi.yaml uses. A keyword that is not known here is an error, not a check that
+ * never fails.
+ */
 export type Schema = Readonly<Record<string, unknown>>;
 
 const ANNOTATIONS = ['description', 'examples', 'format'];
 
-/** Everything about `value` that `schema` does not allow; empty: it is valid. `root` is the document that `$ref` points into. */
+/**
+ * Everything about `value` that `schema` does not allow; empty: it is valid. `root` is the document that `$ref` points
+ * into.
+ */
 export function schemaFaults(value: unknown, schema: Schema, root: Schema, at = '$'): string[] {
   const entries = Object.entries(schema).filter(([keyword]) => !ANNOTATIONS.includes(keyword));
   return entries.flatMap(([keyword, expected]) => {

@@ -32,7 +32,10 @@ function schemaOf(part: Schema | undefined, mediaType: string): Schema {
   return schema;
 }
 
-/** Sends a request whose path is a template of the file, and holds the status and each value of the answer against the file. */
+/**
+ * Sends a request whose path is a template of the file, and holds the status and each value of the answer against the
+ * file.
+ */
 async function ask(
   call: Served['call'],
   method: string,

@@ -1,6 +1,6 @@
 /**
- * What cannot be: both clients must refuse the same words in the same sentence with the same exit code. Nothing listens at
- * the address that they are given.
+ * What cannot be: both clients must refuse the same words in the same sentence with the same exit code. Nothing listens
+ * at the address that they are given.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -192,7 +192,10 @@ const lines = [
   'run -ti=false -zx img',
 ];
 
-/** Every command whose --help is Docker's, byte for byte. The others lack flags of things that are not built, or have more (`port`). */
+/**
+ * Every command whose --help is Docker's, byte for byte. The others lack flags of things that are not built, or have
+ * more (`port`).
+ */
 const helpOf = [
   'stop',
   'restart',

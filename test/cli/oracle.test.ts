@@ -1,6 +1,6 @@
 /**
- * One engine (a fake one, at the wire) asked by Docker's own client and by ours: what they print must be the same, byte for
- * byte, but for the program's name.
+ * One engine (a fake one, at the wire) asked by Docker's own client and by ours: what they print must be the same, byte
+ * for byte, but for the program's name.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

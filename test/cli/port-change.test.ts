@@ -1,4 +1,7 @@
-/** What Docker's command line does not have: `port add` and `port rm`, published ports that come and go while the container runs; hints. */
+/**
+ * What Docker's command line does not have: `port add` and `port rm`, published ports that come and go while the
+ * container runs; hints.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Host } from '../harness/host.ts';

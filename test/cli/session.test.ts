@@ -1,4 +1,6 @@
-/** Attached runs against an engine at the wire: nothing that a container says is lost, and its exit code comes through. */
+/**
+ * Attached runs against an engine at the wire: nothing that a container says is lost, and its exit code comes through.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';

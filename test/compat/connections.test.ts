@@ -1,4 +1,7 @@
-/** connect and disconnect in every state of a container, with every option; interface names and the default route. The client is Docker's. */
+/**
+ * connect and disconnect in every state of a container, with every option; interface names and the default route. The
+ * client is Docker's.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { TestEngine, until } from '../harness/test-engine.ts';

@@ -17,7 +17,10 @@ before(async () => {
 });
 after(() => machine?.destroy());
 
-/** All that a demo could leave behind; /var/tmp and the control groups are the whole machine's, so only what bears a demo's name. */
+/**
+ * All that a demo could leave behind; /var/tmp and the control groups are the whole machine's, so only what bears a
+ * demo's name.
+ */
 async function snapshot(): Promise<string[]> {
   const look = [
     'ip netns',

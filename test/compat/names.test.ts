@@ -1,6 +1,6 @@
 /**
- * What containers are told when they ask for names: by the options of networks, with the outside world at hand, and as the
- * command line shows it.
+ * What containers are told when they ask for names: by the options of networks, with the outside world at hand, and as
+ * the command line shows it.
  */
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';

@@ -1,4 +1,7 @@
-/** Networks as Docker's clients see them: what the API answers, lists, shows and tells, and which addresses containers get. */
+/**
+ * Networks as Docker's clients see them: what the API answers, lists, shows and tells, and which addresses containers
+ * get.
+ */
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Replays a scenario (a list of "$ command" lines) on an engine and gives what a user sees, in the form of the transcripts that were taken of a
- * real Docker: standard output as it is, standard error with "! " in front, an exit code other than 0 as "? code".
+ * Replays a scenario (a list of "$ command" lines) on an engine and gives what a user sees, in the form of the
+ * transcripts that were taken of a real Docker: standard output as it is, standard error with "! " in front, an exit
+ * code other than 0 as "? code".
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -38,7 +39,9 @@ export function replayScenario(engine: TestEngine, path: string, docker = 'docke
   return seen;
 }
 
-/** Replaces what differs from run to run: ids, times, MAC addresses, ephemeral ports, subnets out of the default pools. */
+/**
+ * Replaces what differs from run to run: ids, times, MAC addresses, ephemeral ports, subnets out of the default pools.
+ */
 function normalise(text: string, pools: string[]): string {
   return text
     .replace(

@@ -1,6 +1,6 @@
 /**
- * Containers that live in another one's network: a restart of it is not seen by them nor by those who talk to them, a stop takes the
- * network and a start brings it back, and whatever happens to the daemon changes none of that.
+ * Containers that live in another one's network: a restart of it is not seen by them nor by those who talk to them, a
+ * stop takes the network and a start brings it back, and whatever happens to the daemon changes none of that.
  */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -27,7 +27,10 @@ before(async () => {
 after(() => engine?.destroy());
 afterEach(() => void engine.shell('docker rm -f $(docker ps -aq)'));
 
-/** `owner` publishes a port that `web`, which shares its network, serves; `client` is a neighbour, `nested` shares from the one that shares. */
+/**
+ * `owner` publishes a port that `web`, which shares its network, serves; `client` is a neighbour, `nested` shares from
+ * the one that shares.
+ */
 function cast(...flags: string[]): void {
   docker(
     'run',

@@ -1,4 +1,7 @@
-/** Clients and servers for tests of the resolver: sockets inside throwaway namespaces, all driven from the test's own process. */
+/**
+ * Clients and servers for tests of the resolver: sockets inside throwaway namespaces, all driven from the test's own
+ * process.
+ */
 import { createSocket } from 'node:dgram';
 import { createServer, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,7 @@
-/** One container that asks without end: what it costs is its own. By counts and orders, so that a busy machine changes nothing. */
+/**
+ * One container that asks without end: what it costs is its own. By counts and orders, so that a busy machine changes
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { after, afterEach, before, describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * A container that asks without end, as a program: `flooder NETNS PORT COUNT NAME` sends COUNT questions as fast as it can, each for a
- * name of its own if NAME contains `*`, and reads no answer.
+ * A container that asks without end, as a program: `flooder NETNS PORT COUNT NAME` sends COUNT questions as fast as it
+ * can, each for a name of its own if NAME contains `*`, and reads no answer.
  */
 import { encodeMessage, question } from '../../src/dns/message.ts';
 import { RESOLVER_ADDRESS } from '../../src/dns/zone.ts';

@@ -1,4 +1,7 @@
-/** Messages made to hurt, from containers over UDP and TCP and from servers: each is refused or ignored, and the next question is answered. */
+/**
+ * Messages made to hurt, from containers over UDP and TCP and from servers: each is refused or ignored, and the next
+ * question is answered.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
 /**
- * What a user can get wrong: each mistake gets Docker's sentence (or one that names the thing, the reason and the way out) and
- * leaves nothing behind in the kernel, on the disk or among the processes.
+ * What a user can get wrong: each mistake gets Docker's sentence (or one that names the thing, the reason and the way
+ * out) and leaves nothing behind in the kernel, on the disk or among the processes.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * On one host with real engines of others, in both orders: whatever happens to this engine (start, stop, kill, repair, removal), their containers keep
- * their traffic and nothing of theirs changes; and ours keep theirs.
+ * On one host with real engines of others, in both orders: whatever happens to this engine (start, stop, kill, repair,
+ * removal), their containers keep their traffic and nothing of theirs changes; and ours keep theirs.
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -147,7 +147,10 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
         )
         .out.trim();
 
-    /** A published port from outside, and a container of ours that calls outside; of theirs it reaches what their engine lets it. */
+    /**
+     * A published port from outside, and a container of ours that calls outside; of theirs it reaches what their engine
+     * lets it.
+     */
     const oursWork = async (engine: TestEngine, what: string): Promise<void> => {
       const inOurs = (url: string) =>
         host.run(
@@ -173,8 +176,8 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
         30_000,
       );
       assert.equal(inOurs('http://192.0.2.1:9001/').out.trim(), 'theirs', `their published port after ${what}`);
-      // Docker drops it (curl: 28, no answer); let through, it would be refused, as nobody listens there. Docker 20.10 does so by the policy of FORWARD, and sets
-      // that only where nobody turned forwarding on before it.
+      // Docker drops it (curl: 28, no answer); let through, it would be refused, as nobody listens there. Docker 20.10
+      // does so by the policy of FORWARD, and sets that only where nobody turned forwarding on before it.
       if (name === 'dockerd 28' || /^-P FORWARD DROP$/m.test(host.run('iptables', '-S', 'FORWARD').out))
         assert.equal(
           inOurs(`http://${theirs.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web')}:81/`).code,

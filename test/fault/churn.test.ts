@@ -1,8 +1,8 @@
 /**
  * Names under churn: 20 containers start, stop, rename and connect at random on three networks and the default bridge,
- * while clients in other containers resolve all names (raw DNS, and through the C library) and read /etc/hosts in a loop, and
- * the daemon is killed and started again five times. Afterwards every single answer is held against what the API's replies
- * say was true at that time: none may be wrong, stale, lost or torn.
+ * while clients in other containers resolve all names (raw DNS, and through the C library) and read /etc/hosts in a
+ * loop, and the daemon is killed and started again five times. Afterwards every single answer is held against what the
+ * API's replies say was true at that time: none may be wrong, stale, lost or torn.
  *
  * CAUSEWAY_CHURN_SECONDS (60) and CAUSEWAY_CHURN_SEED (the time) choose how long and what happens.
  */
@@ -78,7 +78,10 @@ interface Reader {
   readonly address: string;
 }
 
-/** A container that asks and is left alone. With Node of this machine in it, read-only, for those that ask through the C library. */
+/**
+ * A container that asks and is left alone. With Node of this machine in it, read-only, for those that ask through the C
+ * library.
+ */
 async function createReader(
   name: string,
   network: string,

@@ -1,6 +1,6 @@
 /**
- * A daemon that cannot start says what is in the way and how to go on, exits 1, and has touched nothing: not the network, not
- * another daemon's things, not a single process stays.
+ * A daemon that cannot start says what is in the way and how to go on, exits 1, and has touched nothing: not the
+ * network, not another daemon's things, not a single process stays.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * What lies beside a container's files and in the directory of its run is damaged when a daemon starts. None of it is what the container's network is made of:
- * its address stays, its traffic goes on, and its files follow the next change of what it links to.
+ * What lies beside a container's files and in the directory of its run is damaged when a daemon starts. None of it is
+ * what the container's network is made of: its address stays, its traffic goes on, and its files follow the next change
+ * of what it links to.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

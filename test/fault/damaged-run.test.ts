@@ -1,6 +1,6 @@
 /**
- * The files of a container's run are damaged or gone when a daemon starts: a note, a number in a file. The container that runs is taken up all the same,
- * as what it is, and nothing of it is left when it has been removed.
+ * The files of a container's run are damaged or gone when a daemon starts: a note, a number in a file. The container
+ * that runs is taken up all the same, as what it is, and nothing of it is left when it has been removed.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * State that is damaged: one record, one image, one directory. The daemon starts, says what it found and how to go on, lists are
- * answered for everybody, and nothing that could still be of use is thrown away.
+ * State that is damaged: one record, one image, one directory. The daemon starts, says what it found and how to go on,
+ * lists are answered for everybody, and nothing that could still be of use is thrown away.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,10 @@ after(async () => {
   removeCgroupParent(parent);
 });
 
-/** The store's tables, raw, while no daemon has them. Without its copy, unless it is to be kept, nothing takes the place of what is damaged. */
+/**
+ * The store's tables, raw, while no daemon has them. Without its copy, unless it is to be kept, nothing takes the place
+ * of what is damaged.
+ */
 async function withStore(
   work: (table: (name: string) => ReturnType<RootDatabase['openDB']>) => void | Promise<void>,
   { copy = false } = {},

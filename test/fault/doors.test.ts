@@ -1,4 +1,6 @@
-/** The daemon that tests order about at its doors does as ordered, and the one that users get cannot be ordered about. */
+/**
+ * The daemon that tests order about at its doors does as ordered, and the one that users get cannot be ordered about.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

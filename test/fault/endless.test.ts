@@ -1,6 +1,6 @@
 /**
- * What a container, an image, a client or a registry can make without end: each is refused or cut at a bound, and the API answers
- * others meanwhile. The longest silence is printed; what is asserted holds on a busy machine.
+ * What a container, an image, a client or a registry can make without end: each is refused or cut at a bound, and the
+ * API answers others meanwhile. The longest silence is printed; what is asserted holds on a busy machine.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,10 @@ import { writeFile } from '../harness/host.ts';
 import { sleep, TestEngine, until } from '../harness/test-engine.ts';
 
 const MAX_SILENCE_MS = 5000;
-/** What the daemon may hold. How late its garbage is collected differs from machine to machine; what is sent here without end, held, would be more than this. */
+/**
+ * What the daemon may hold. How late its garbage is collected differs from machine to machine; what is sent here
+ * without end, held, would be more than this.
+ */
 const MAX_MEMORY_KB = 1 << 20;
 
 let engine: TestEngine;

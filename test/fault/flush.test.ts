@@ -68,7 +68,8 @@ function check(seen: Seen, say: (text: string) => void): void {
       `the slowest took ${seen.slowestMs} ms; the long connections carried ${(seen.echoed / 1e6).toFixed(1)} MB`,
   );
   assert.ok(seen.requests > 50, 'the client was at work');
-  // Only a packet that meets no table is lost, and its sender tries again: no request fails, not even those of these moments.
+  // Only a packet that meets no table is lost, and its sender tries again: no request fails, not even those of these
+  // moments.
   assert.deepEqual(seen.failed, []);
   assert.ok(seen.requests - seen.slow > 50, 'many requests met the table'); // how many the others are is a matter of how busy the machine is
   assert.equal(seen.echoError, '', 'the long connections go on');

@@ -1,4 +1,7 @@
-/** A full disk: what cannot be stored is refused with the reason, nothing of it stays, and once there is room again all goes on. */
+/**
+ * A full disk: what cannot be stored is refused with the reason, nothing of it stays, and once there is room again all
+ * goes on.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

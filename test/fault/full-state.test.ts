@@ -1,6 +1,6 @@
 /**
- * The state on a disk that is full. A process of its own uses it each time: lmdb, whose writes fail or whose lock file has no block, ends the process with a
- * signal, some runs later than others.
+ * The state on a disk that is full. A process of its own uses it each time: lmdb, whose writes fail or whose lock file
+ * has no block, ends the process with a signal, some runs later than others.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

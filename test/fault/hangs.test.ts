@@ -1,6 +1,7 @@
 /**
- * Programs under the engine that hang: a runtime that never answers, a conmon or a resolver that somebody stopped, a client that reads nothing. Whoever
- * asked gets an error that names what hangs, in bounded time; everybody else's requests are answered meanwhile; `rm -f` leaves nothing behind.
+ * Programs under the engine that hang: a runtime that never answers, a conmon or a resolver that somebody stopped, a
+ * client that reads nothing. Whoever asked gets an error that names what hangs, in bounded time; everybody else's
+ * requests are answered meanwhile; `rm -f` leaves nothing behind.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

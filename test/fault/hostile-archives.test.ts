@@ -1,4 +1,7 @@
-/** Archives whose names, links and kinds of files are made to get out, through `cp` and `import`; and the engine's own files in a container. */
+/**
+ * Archives whose names, links and kinds of files are made to get out, through `cp` and `import`; and the engine's own
+ * files in a container.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

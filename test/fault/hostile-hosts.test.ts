@@ -1,4 +1,7 @@
-/** Containers that make their hosts files as long as they are read: what they link to comes and goes, and the API answers everybody meanwhile. */
+/**
+ * Containers that make their hosts files as long as they are read: what they link to comes and goes, and the API
+ * answers everybody meanwhile.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

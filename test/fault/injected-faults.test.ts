@@ -1,7 +1,8 @@
 /**
- * Something that a call does outside of its process fails: no room, no memory, no descriptor, a device with errors. The call says so in a sentence and
- * has done nothing, or does it all the same; and without the fault it succeeds. In the suite a sample, another one with another CAUSEWAY_SEED, and what was once found; each
- * door and error with `npm run test:fault`.
+ * Something that a call does outside of its process fails: no room, no memory, no descriptor, a device with errors. The
+ * call says so in a sentence and has done nothing, or does it all the same; and without the fault it succeeds. In the
+ * suite a sample, another one with another CAUSEWAY_SEED, and what was once found; each door and error with `npm run
+ * test:fault`.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -41,7 +42,10 @@ interface Fault {
   readonly errno: string;
 }
 
-/** Each door once, then what is left of errors, then doors that are gone through again by the same callers: a form that has too little time leaves out the least. */
+/**
+ * Each door once, then what is left of errors, then doors that are gone through again by the same callers: a form that
+ * has too little time leaves out the least.
+ */
 function faultsOf(visits: readonly Visit[]): Fault[] {
   const wanted = visits.filter(({ name }) => name.includes(DOOR));
   const groups = [wanted.filter(({ n }) => n === 1), wanted.filter(({ n }) => n > 1)];

@@ -1,6 +1,6 @@
 /**
- * A process in a container holds leases on its own files and does not let go when somebody wants them: whoever opens one waits in the kernel, 45 s by default. What is asked of
- * that container waits for it, and nobody else does.
+ * A process in a container holds leases on its own files and does not let go when somebody wants them: whoever opens
+ * one waits in the kernel, 45 s by default. What is asked of that container waits for it, and nobody else does.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -34,7 +34,9 @@ afterEach(async () => {
   for (const lease of leases.splice(0)) await lease.end();
 });
 
-/** What the command prints when processes of the container keep these files until the API has answered somebody else. */
+/**
+ * What the command prints when processes of the container keep these files until the API has answered somebody else.
+ */
 async function whileKept(paths: readonly string[], command: string): Promise<string> {
   for (const path of paths) leases.push(await Lease.take(path, pid));
   const child = engine.host.spawn('env', [`DOCKER_HOST=${engine.url}`, 'sh', '-c', command], {

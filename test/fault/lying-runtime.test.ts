@@ -1,4 +1,7 @@
-/** A runtime that says that it has done what it has not: the start is refused in a sentence, nothing of it stays, and others start as ever. */
+/**
+ * A runtime that says that it has done what it has not: the start is refused in a sentence, nothing of it stays, and
+ * others start as ever.
+ */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -59,7 +62,8 @@ describe('a runtime that says', { skip: process.getuid?.() !== 0 && 'needs root'
       const pid = engine.pid;
       const ran = engine.docker('run', '--rm', '--runtime', `liar${index}`, '-p', '8081:80', 'busybox', 'echo', 'ran');
       assert.notEqual(ran.code, 0, ran.out);
-      // A process that is not there, or is not the monitor's child, may also count as one that has just ended: then there is its exit code, and no sentence.
+      // A process that is not there, or is not the monitor's child, may also count as one that has just ended: then
+      // there is its exit code, and no sentence.
       if (!PERHAPS_ENDED.has(what) || ran.err !== '') assert.match(ran.err, /Error response from daemon: .+/);
       assert.equal(faultOfSentence(ran.err), undefined);
       assert.ok(ran.err.length < 20_000, `${ran.err.length} characters of complaints`);

@@ -1,4 +1,7 @@
-/** A daemon that starts is in the mount namespace that its containers' monitors hold, whatever became of its files, and in nobody else's. */
+/**
+ * A daemon that starts is in the mount namespace that its containers' monitors hold, whatever became of its files, and
+ * in nobody else's.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';

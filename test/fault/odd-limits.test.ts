@@ -1,6 +1,6 @@
 /**
- * Limits and numbers that cannot be, are huge or below zero, at create and update: each is refused in a sentence, or kept in a form in which the
- * container starts and clients, whose numbers have 64 bits, can read what inspect shows.
+ * Limits and numbers that cannot be, are huge or below zero, at create and update: each is refused in a sentence, or
+ * kept in a form in which the container starts and clients, whose numbers have 64 bits, can read what inspect shows.
  */
 import assert from 'node:assert/strict';
 import { request } from 'node:http';

@@ -1,7 +1,7 @@
 /**
- * A disk whose power can be cut: a file system in a file, of which the cut keeps what the kernel had sent to it by then. Without a journal a name
- * is there only if its directory was synced; with one, and another file's sync right before, every rename has happened while content that
- * nobody synced has not come.
+ * A disk whose power can be cut: a file system in a file, of which the cut keeps what the kernel had sent to it by
+ * then. Without a journal a name is there only if its directory was synced; with one, and another file's sync right
+ * before, every rename has happened while content that nobody synced has not come.
  */
 import assert from 'node:assert/strict';
 import { constants, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -47,7 +47,8 @@ export class Disk {
   /** The machine is back. */
   restore(at: string): void {
     check(run('umount', ['-l', at]));
-    // Not onto the old file: mount namespaces of others may have it for a while yet, and with the last of them the kernel writes to it once more.
+    // Not onto the old file: mount namespaces of others may have it for a while yet, and with the last of them the
+    // kernel writes to it once more.
     this.#file = join(this.#dir, 'restored');
     copyFileSync(this.#cut, this.#file, constants.COPYFILE_FICLONE);
     const fsck = run('e2fsck', ['-fy', this.#file]);

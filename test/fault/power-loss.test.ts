@@ -1,4 +1,7 @@
-/** A machine that loses power right after the daemon has answered: the next daemon has all that was acknowledged, and what it has works. */
+/**
+ * A machine that loses power right after the daemon has answered: the next daemon has all that was acknowledged, and
+ * what it has works.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +28,10 @@ async function loseAllProcesses(engine: TestEngine): Promise<void> {
   rmSync(engine.execRoot, { recursive: true, force: true });
 }
 
-/** What a user sees of everything that was made, in one order: the client's own for networks and tags is another each time. */
+/**
+ * What a user sees of everything that was made, in one order: the client's own for networks and tags is another each
+ * time.
+ */
 function seen(engine: TestEngine): string[] {
   const said = [
     engine.ok(

@@ -1,6 +1,6 @@
 /**
- * The daemon goes and comes back, by SIGTERM and by kill -9: containers, traffic, names and output go on without it; the next
- * one adopts what lives, settles what ended meanwhile, and nothing is lost or left over.
+ * The daemon goes and comes back, by SIGTERM and by kill -9: containers, traffic, names and output go on without it;
+ * the next one adopts what lives, settles what ended meanwhile, and nothing is lost or left over.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

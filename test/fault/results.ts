@@ -1,6 +1,6 @@
 /**
- * What a part of `npm run test:fault` has tried, for docs/reliability.md. A test records it, whether it found something or not; the script that runs the
- * parts (scripts/fault-report.mjs) writes the page from all that was recorded.
+ * What a part of `npm run test:fault` has tried, for docs/reliability.md. A test records it, whether it found something
+ * or not; the script that runs the parts (scripts/fault-report.mjs) writes the page from all that was recorded.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The daemon as a service: systemd takes its unit, is told when it serves, and nobody else hears of that; what the uninstaller leaves. */
+/**
+ * The daemon as a service: systemd takes its unit, is told when it serves, and nobody else hears of that; what the
+ * uninstaller leaves.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import {

@@ -1,6 +1,7 @@
 /**
- * File systems of the host that do not answer, where somebody wants something mounted from them. Whoever asked is told which one it is, in bounded
- * time; everybody else's requests are answered meanwhile, and nothing of ours that hangs there keeps the daemon from anything.
+ * File systems of the host that do not answer, where somebody wants something mounted from them. Whoever asked is told
+ * which one it is, in bounded time; everybody else's requests are answered meanwhile, and nothing of ours that hangs
+ * there keeps the daemon from anything.
  */
 import assert from 'node:assert/strict';
 import {

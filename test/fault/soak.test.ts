@@ -1,6 +1,7 @@
 /**
- * Containers, networks and volumes come and go from several clients at once, with execs, copies and log readers that are cut off, while others'
- * traffic goes on. Afterwards kernel, disk and API are as before, nothing is open that was not, and `/_ping` was answered throughout.
+ * Containers, networks and volumes come and go from several clients at once, with execs, copies and log readers that
+ * are cut off, while others' traffic goes on. Afterwards kernel, disk and API are as before, nothing is open that was
+ * not, and `/_ping` was answered throughout.
  */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';

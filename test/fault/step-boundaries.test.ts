@@ -1,7 +1,7 @@
 /**
- * The daemon is killed right before each thing that a call does outside of its process, and started again: everything is as before the call or as
- * after it, nobody else notices, the call can be repeated, and nothing is left over. In the suite a sample, another one with another CAUSEWAY_SEED; all of it with
- * `npm run test:fault`.
+ * The daemon is killed right before each thing that a call does outside of its process, and started again: everything
+ * is as before the call or as after it, nobody else notices, the call can be repeated, and nothing is left over. In the
+ * suite a sample, another one with another CAUSEWAY_SEED; all of it with `npm run test:fault`.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
 /**
- * Of whatever kind a thing is, the daemon takes away only what it made: here others put one of each beside ours, named as ours are where that can be, and ours come and go.
+ * Of whatever kind a thing is, the daemon takes away only what it made: here others put one of each beside ours, named
+ * as ours are where that can be, and ours come and go.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Everything that an engine leaves on a machine, as one sorted list of lines: interfaces, firewall, namespaces, processes,
- * cgroups, mounts, files, held ports. Two lists are compared to say that an operation left nothing behind.
+ * Everything that an engine leaves on a machine, as one sorted list of lines: interfaces, firewall, namespaces,
+ * processes, cgroups, mounts, files, held ports. Two lists are compared to say that an operation left nothing behind.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
@@ -43,7 +43,9 @@ function difference(before: Traces, after: Traces): string {
   ].join('\n');
 }
 
-/** Fails unless everything is as `before`, at the latest after a moment: files and links are deleted in the background. */
+/**
+ * Fails unless everything is as `before`, at the latest after a moment: files and links are deleted in the background.
+ */
 export async function assertUntouched(
   engine: TestEngine,
   cgroupParent: string,
@@ -88,7 +90,10 @@ function plain(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => (key === 'counter' || key === 'expires' ? null : inner));
 }
 
-/** By the program's name and what it works for; the daemon itself and the resolver, of which there is one each, without their pids. */
+/**
+ * By the program's name and what it works for; the daemon itself and the resolver, of which there is one each, without
+ * their pids.
+ */
 export function processes(engine: TestEngine): string[] {
   return engine.processes().flatMap((pid) => {
     const argv = readText(`/proc/${pid}/cmdline`).split('\0');
@@ -142,7 +147,9 @@ function cgroupRoots(): string[] {
   ];
 }
 
-/** Mounts under our directories, in the daemon's mount namespace, or while there is no daemon in that of what it left. */
+/**
+ * Mounts under our directories, in the daemon's mount namespace, or while there is no daemon in that of what it left.
+ */
 function mounts(engine: TestEngine, dataRoot = engine.dataRoot): string[] {
   const holder = namespaceHolder(engine);
   if (holder === undefined) return [];

@@ -1,7 +1,7 @@
 /**
- * A daemon whose directories cannot be written to, at each of its first writes: it says which directory, why and how to go on, exits 1 and leaves no
- * process, socket, pid file, mount, link or rule.
- * What it has on a disk without a byte it serves.
+ * A daemon whose directories cannot be written to, at each of its first writes: it says which directory, why and how to
+ * go on, exits 1 and leaves no process, socket, pid file, mount, link or rule. What it has on a disk without a byte it
+ * serves.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';

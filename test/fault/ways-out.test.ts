@@ -1,4 +1,7 @@
-/** What a container's tree could do to the host while the engine copies, mounts and reads in it. Each of these was root on the host once, here or elsewhere. */
+/**
+ * What a container's tree could do to the host while the engine copies, mounts and reads in it. Each of these was root
+ * on the host once, here or elsewhere.
+ */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Tries inputs on targets and judges what happens: a refusal is a sentence that this project wrote; anything else that is thrown
- * is a crash that nobody foresaw. A crash is cut down to its smallest input.
+ * Tries inputs on targets and judges what happens: a refusal is a sentence that this project wrote; anything else that
+ * is thrown is a crash that nobody foresaw. A crash is cut down to its smallest input.
  */
 import { CausewayError } from '../../src/base/errors.ts';
 import { Random } from './random.ts';
@@ -65,7 +65,10 @@ function isRefusal(target: Target, error: unknown): boolean {
   );
 }
 
-/** Sentences that Node or V8 wrote, which say nothing to who reads them; undefined for one that a person wrote, or that quotes what was `given`. */
+/**
+ * Sentences that Node or V8 wrote, which say nothing to who reads them; undefined for one that a person wrote, or that
+ * quotes what was `given`.
+ */
 export function faultOfSentence(message: string, given = ''): string | undefined {
   const words =
     /Cannot read propert|is not a function|is not iterable|is not defined|Cannot convert|Invalid array length|Maximum call stack|Invalid regular expression|BigInt|\bundefined\b(?!'| variable)|\[object \w+\]|ERR_[A-Z]|at position \d+|Unexpected (token|end)|must be of type|out of memory|ENOENT: |EACCES: |ENOTDIR: |EINVAL: |scandir|    at /.exec(
@@ -87,7 +90,10 @@ export interface Budget {
   readonly seconds: number;
 }
 
-/** Targets take turns, so that a budget that ends early has met them all. A turn ends with its inputs, or when it has taken long: what is read quickly gets more. */
+/**
+ * Targets take turns, so that a budget that ends early has met them all. A turn ends with its inputs, or when it has
+ * taken long: what is read quickly gets more.
+ */
 export function tryAll(
   targets: readonly Target[],
   budget: Budget,

@@ -1,4 +1,7 @@
-/** Whatever is sent to a real engine: answers are sentences, the daemon lives, a container that nobody touched runs on, nothing stays open. */
+/**
+ * Whatever is sent to a real engine: answers are sentences, the daemon lives, a container that nobody touched runs on,
+ * nothing stays open.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FULL, PART_SECONDS, recordResult } from '../fault/results.ts';

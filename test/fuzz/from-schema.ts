@@ -1,6 +1,6 @@
 /**
- * Values for a valibot schema, made by walking it: every field that a route reads is met, with right values, hostile ones of the
- * right type, and of the wrong one. A field that is added to a schema is fuzzed from then on.
+ * Values for a valibot schema, made by walking it: every field that a route reads is met, with right values, hostile
+ * ones of the right type, and of the wrong one. A field that is added to a schema is fuzzed from then on.
  */
 import * as v from 'valibot';
 import { HOSTILE_NUMBERS, hostileJson, hostileText, jsonObject, type Random } from './random.ts';

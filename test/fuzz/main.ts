@@ -1,7 +1,7 @@
 /**
- * Fuzzes for as long as it is told, for by hand: `npm run test:fuzz -- --seconds 3600`. Prints each finding with the input cut
- * down, and at the end the counts of each target; exit 1 if there were findings. `--store test/fuzz/corpus` keeps the inputs.
- * Half of the time goes to what can be read in this process, half to a real engine (as root).
+ * Fuzzes for as long as it is told, for by hand: `npm run test:fuzz -- --seconds 3600`. Prints each finding with the
+ * input cut down, and at the end the counts of each target; exit 1 if there were findings. `--store test/fuzz/corpus`
+ * keeps the inputs. Half of the time goes to what can be read in this process, half to a real engine (as root).
  */
 import { tryAll, type Finding } from './campaign.ts';
 import { store } from './corpus.ts';

@@ -1,4 +1,7 @@
-/** What is nearly right gets further than what is made up: real messages, archives and lines with something wrong in them. */
+/**
+ * What is nearly right gets further than what is made up: real messages, archives and lines with something wrong in
+ * them.
+ */
 import { hostileText, type Random } from './random.ts';
 
 const LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 16, 0x7f, 0x80, 0xff];

@@ -1,4 +1,7 @@
-/** Whatever comes from outside is read or refused in a sentence, never a crash: everything that once went wrong, and a fixed budget of new inputs. */
+/**
+ * Whatever comes from outside is read or refused in a sentence, never a crash: everything that once went wrong, and a
+ * fixed budget of new inputs.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRequestSchema } from '../../src/wire/container-create.ts';

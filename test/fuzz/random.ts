@@ -44,7 +44,10 @@ export class Random {
   }
 }
 
-/** Names that mean something to JavaScript, to C, to a shell, to a path, to a pattern: where a program takes text for something else. */
+/**
+ * Names that mean something to JavaScript, to C, to a shell, to a path, to a pattern: where a program takes text for
+ * something else.
+ */
 const HOSTILE_TEXTS: readonly string[] = [
   '',
   ' ',

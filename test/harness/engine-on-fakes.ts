@@ -1,6 +1,6 @@
 /**
- * The engine's use-cases with fakes where I/O begins: a network, a runtime, root file systems and a store that only remember what is there.
- * No root, no daemon. Each call of theirs is noted, and can be made to fail.
+ * The engine's use-cases with fakes where I/O begins: a network, a runtime, root file systems and a store that only
+ * remember what is there. No root, no daemon. Each call of theirs is noted, and can be made to fail.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * Real firewall programs on a test host: ufw and firewalld as Debian has them, iptables of both kinds. For a process in a network and a mount namespace of its
- * own (test/network/inside.ts): their configuration, their bus and their logs are copies that nobody else sees.
+ * Real firewall programs on a test host: ufw and firewalld as Debian has them, iptables of both kinds. For a process in
+ * a network and a mount namespace of its own (test/network/inside.ts): their configuration, their bus and their logs
+ * are copies that nobody else sees.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

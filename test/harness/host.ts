@@ -1,6 +1,6 @@
 /**
- * A "host" for a test: a network namespace made for it, in which an engine may do to the network what it likes. The machine's own
- * network is never touched. Always `destroy`.
+ * A "host" for a test: a network namespace made for it, in which an engine may do to the network what it likes. The
+ * machine's own network is never touched. Always `destroy`.
  */
 import { randomBytes } from 'node:crypto';
 import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from 'node:child_process';

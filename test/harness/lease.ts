@@ -1,4 +1,7 @@
-/** A lease (fcntl F_SETLEASE) on a file, as a process in a container takes it that does not react when somebody wants the file: the kernel has openers wait, 45 s by default. */
+/**
+ * A lease (fcntl F_SETLEASE) on a file, as a process in a container takes it that does not react when somebody wants
+ * the file: the kernel has openers wait, 45 s by default.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Real engines of others on a test host: dockerd as Debian has it, a newer dockerd where there is one, podman. Each has directories of its own, and
- * the network of the host that it is started on.
+ * Real engines of others on a test host: dockerd as Debian has it, a newer dockerd where there is one, podman. Each has
+ * directories of its own, and the network of the host that it is started on.
  */
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,9 @@ import { until } from './test-engine.ts';
 
 export type OtherEngineName = 'dockerd' | 'dockerd 28' | 'podman';
 
-/** Where a newer Docker was unpacked (its usr/bin and usr/sbin): it is in no release of Debian that the tests run on. */
+/**
+ * Where a newer Docker was unpacked (its usr/bin and usr/sbin): it is in no release of Debian that the tests run on.
+ */
 const NEWER_DOCKER = process.env['CAUSEWAY_TEST_DOCKER28'] ?? '/opt/docker28';
 
 /** Why an engine cannot be had here; undefined where it can. */

@@ -1,7 +1,8 @@
 /**
- * Asks an API whether it lives, every 50 ms, from a process of its own: node ping-sampler.mjs SOCKET PID. A line on stdin asks for the
- * longest time, in milliseconds, that no answer came since the last line, and for the processor time that the process PID used in that silence; the answer is a line
- * on stdout with both. Silence without work of its own is what a busy machine makes.
+ * Asks an API whether it lives, every 50 ms, from a process of its own: node ping-sampler.mjs SOCKET PID. A line on
+ * stdin asks for the longest time, in milliseconds, that no answer came since the last line, and for the processor time
+ * that the process PID used in that silence; the answer is a line on stdout with both. Silence without work of its own
+ * is what a busy machine makes.
  */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';

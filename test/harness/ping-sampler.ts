@@ -1,4 +1,6 @@
-/** How long an engine's API leaves `/_ping` without an answer while something is done to it, as another process sees it. */
+/**
+ * How long an engine's API leaves `/_ping` without an answer while something is done to it, as another process sees it.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -12,7 +14,10 @@ export interface Silence {
 /** One that no machine, however busy, makes of a daemon that does its part. */
 const NEVER_MS = 20_000;
 
-/** What is wrong with a silence, or nothing: the daemon itself was busy for too long, or it waited for something that does not come. */
+/**
+ * What is wrong with a silence, or nothing: the daemon itself was busy for too long, or it waited for something that
+ * does not come.
+ */
 export function tooLong({ silentMs, workedMs }: Silence, boundMs: number): string | undefined {
   const itsOwn = silentMs > boundMs && workedMs > boundMs / 2;
   return itsOwn || silentMs > NEVER_MS

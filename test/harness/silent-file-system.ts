@@ -1,6 +1,7 @@
 /**
- * A file system that does not answer, as a dead sshfs is one: mounted by FUSE, its server (this process) takes requests and says nothing.
- * Whoever touches it then waits beyond the reach of signals. It ends with `end`, or with this process. Nothing in this process may touch it.
+ * A file system that does not answer, as a dead sshfs is one: mounted by FUSE, its server (this process) takes requests
+ * and says nothing. Whoever touches it then waits beyond the reach of signals. It ends with `end`, or with this
+ * process. Nothing in this process may touch it.
  */
 import { closeSync, mkdirSync, openSync, constants, readSync, writeSync } from 'node:fs';
 import { runInMountNamespace } from '../../src/kernel/mount-namespace.ts';
@@ -50,7 +51,8 @@ export class SilentFileSystem {
     return true;
   }
 
-  // struct fuse_out_header { len, error, unique }, struct fuse_init_out { major, minor, max_readahead, flags, ..., max_write, ... }
+  // struct fuse_out_header { len, error, unique }, struct fuse_init_out { major, minor, max_readahead, flags, ...,
+  // max_write, ... }
   #introduce(): void {
     const answer = Buffer.alloc(HEADER_BYTES + 64);
     answer.writeUInt32LE(answer.length, 0);

@@ -123,7 +123,9 @@ export class TestEngine {
     renameSync(fresh, this.#orderFile); // the daemon never reads half of it
   }
 
-  /** Resolves when the daemon has ended, which it does where it was ordered to; false when it has not within the time. */
+  /**
+   * Resolves when the daemon has ended, which it does where it was ordered to; false when it has not within the time.
+   */
   async died(timeoutMs: number): Promise<boolean> {
     const daemon = this.#daemon;
     if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return true;
@@ -210,7 +212,10 @@ export class TestEngine {
     if (this.#ownsHost) this.host.destroy();
   }
 
-  /** Processes that still work under our directories (after a kill -9 nobody else ends them), and containers without a monitor. */
+  /**
+   * Processes that still work under our directories (after a kill -9 nobody else ends them), and containers without a
+   * monitor.
+   */
   endLeftovers(): void {
     for (const pid of [...this.processes(), ...this.#containerProcesses()]) {
       try {

@@ -1,6 +1,7 @@
 /**
- * Both walk-throughs for whatever client: the same steps and the same expectations, through the project's own command line, the
- * docker client and dockerode. The programs in the containers are real: PostgreSQL, a Python application and nginx.
+ * Both walk-throughs for whatever client: the same steps and the same expectations, through the project's own command
+ * line, the docker client and dockerode. The programs in the containers are real: PostgreSQL, a Python application and
+ * nginx.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Layers of directories as deep as a path can be: what an entry costs does not follow its depth, and paths still end where they should. */
+/**
+ * Layers of directories as deep as a path can be: what an entry costs does not follow its depth, and paths still end
+ * where they should.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Registries that lie, stall, send too much or send elsewhere: the pull says what is wrong in a sentence, and leaves nothing. */
+/**
+ * Registries that lie, stall, send too much or send elsewhere: the pull says what is wrong in a sentence, and leaves
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';

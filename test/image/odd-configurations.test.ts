@@ -1,4 +1,7 @@
-/** Image configurations whose fields are of other types than clients can read: refused with the field's name, whichever way the image comes, and nothing stays. */
+/**
+ * Image configurations whose fields are of other types than clients can read: refused with the field's name, whichever
+ * way the image comes, and nothing stays.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';

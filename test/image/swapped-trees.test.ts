@@ -1,4 +1,7 @@
-/** A tree that its container makes hostile: directories swapped for links to the host while it is read and written, or too deep. Nothing of the host is seen or touched. */
+/**
+ * A tree that its container makes hostile: directories swapped for links to the host while it is read and written, or
+ * too deep. Nothing of the host is seen or touched.
+ */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Links that are deleted aside: out of everybody's sight when the deletion resolves, though the kernel is still at work. */
+/**
+ * Links that are deleted aside: out of everybody's sight when the deletion resolves, though the kernel is still at
+ * work.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import test from 'node:test';

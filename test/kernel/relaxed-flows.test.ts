@@ -1,6 +1,6 @@
 /**
- * Connections that tracking lost sight of for a moment. What was acknowledged then, and the acknowledgement lost, is what tracking never
- * learns: it takes every later one for invalid.
+ * Connections that tracking lost sight of for a moment. What was acknowledged then, and the acknowledgement lost, is
+ * what tracking never learns: it takes every later one for invalid.
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';

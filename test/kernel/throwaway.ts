@@ -1,4 +1,6 @@
-/** Throwaway namespaces and directories for kernel tests, and the tools that say independently what the kernel holds. */
+/**
+ * Throwaway namespaces and directories for kernel tests, and the tools that say independently what the kernel holds.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

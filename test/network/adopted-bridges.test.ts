@@ -1,4 +1,7 @@
-/** Bridges of the user's that a network uses: they stay as they are, and whatever is set there is taken back. Bridges of other engines are refused. */
+/**
+ * Bridges of the user's that a network uses: they stay as they are, and whatever is set there is taken back. Bridges of
+ * other engines are refused.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

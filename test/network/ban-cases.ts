@@ -1,4 +1,7 @@
-/** Bans that administrators and fail2ban make, and whether they hold for published ports: what bans.test.ts finds with the real programs, and docs/firewalls.md shows. */
+/**
+ * Bans that administrators and fail2ban make, and whether they hold for published ports: what bans.test.ts finds with
+ * the real programs, and docs/firewalls.md shows.
+ */
 const BANNED = '198.51.100.7';
 
 export interface Ban {

@@ -1,4 +1,7 @@
-/** Bans of clients, as administrators and fail2ban make them, and firewalld's zones that let nothing in: which of them hold for published ports. */
+/**
+ * Bans of clients, as administrators and fail2ban make them, and firewalld's zones that let nothing in: which of them
+ * hold for published ports.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { HostFirewall, missingFirewall, must } from '../harness/host-firewall.ts';

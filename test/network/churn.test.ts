@@ -1,6 +1,6 @@
 /**
- * Containers that come, go, connect, change names and links at random, several at once: whatever happened, the kernel, the
- * files and the resolver show what the table says, and in the end nothing is left.
+ * Containers that come, go, connect, change names and links at random, several at once: whatever happened, the kernel,
+ * the files and the resolver show what the table says, and in the end nothing is left.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

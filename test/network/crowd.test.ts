@@ -1,6 +1,6 @@
 /**
- * The thousandth container on a network costs what the tenth did. What is counted is work, not time: bytes to the resolver and the
- * store, bytes from and to the kernel. And the end of a bridge's room is said in words.
+ * The thousandth container on a network costs what the tenth did. What is counted is work, not time: bytes to the
+ * resolver and the store, bytes from and to the kernel. And the end of a bridge's room is said in words.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

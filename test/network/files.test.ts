@@ -1,4 +1,7 @@
-/** /etc/hosts of a running container while what it links to comes and goes: never empty, never torn, the user's lines kept. */
+/**
+ * /etc/hosts of a running container while what it links to comes and goes: never empty, never torn, the user's lines
+ * kept.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

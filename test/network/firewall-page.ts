@@ -49,7 +49,9 @@ export const OWN_RULE = "nft 'insert rule inet filter forward meta mark and 0x80
 
 export const BANNED = '198.51.100.7';
 
-/** Commands that the page gives, by what they are for; each list is one block. What a test runs is what the page shows. */
+/**
+ * Commands that the page gives, by what they are for; each list is one block. What a test runs is what the page shows.
+ */
 const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'ufw, a ban': [[`ufw route deny from ${BANNED}`]],
   'ufw, without the mode': [

@@ -1,4 +1,7 @@
-/** A host with containers on two networks and another host beside it: every path that a container has, to be tried over and over. */
+/**
+ * A host with containers on two networks and another host beside it: every path that a container has, to be tried over
+ * and over.
+ */
 import { writeFileSync } from 'node:fs';
 import type { Sandbox } from '../../src/network/service.ts';
 import { PATHS } from './firewall-page.ts';
@@ -106,7 +109,10 @@ export class World {
     return found;
   }
 
-  /** The same once what was asked for in vain a moment ago is forgotten: a neighbour that nobody could ask for is given up for a second. */
+  /**
+   * The same once what was asked for in vain a moment ago is forgotten: a neighbour that nobody could ask for is given
+   * up for a second.
+   */
   async openNow(): Promise<Record<Version, string[]>> {
     let found = await this.open();
     for (let again = 0; again < 5 && VERSIONS.some((version) => found[version].length < PATHS.length); again++) {
@@ -116,7 +122,10 @@ export class World {
     return found;
   }
 
-  /** Requests at a steady rate over some paths, 50 a second over each and each version, until the work is done; those that failed. */
+  /**
+   * Requests at a steady rate over some paths, 50 a second over each and each version, until the work is done; those
+   * that failed.
+   */
   async failedDuring(work: () => Promise<void>): Promise<{ asked: number; failed: string[] }> {
     const paths = [
       'another host to a published port, default bridge',

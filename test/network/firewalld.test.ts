@@ -1,4 +1,7 @@
-/** What is ours in firewalld, and only that, comes and goes with us: also what an earlier bridge left, and while firewalld does not run. */
+/**
+ * What is ours in firewalld, and only that, comes and goes with us: also what an earlier bridge left, and while
+ * firewalld does not run.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * Behind other firewalls of the host, the real ones: every path that containers have, before and after the firewall is reloaded, the daemon is started again and
- * rules are flushed. The tables of docs/firewalls.md.
+ * Behind other firewalls of the host, the real ones: every path that containers have, before and after the firewall is
+ * reloaded, the daemon is started again and rules are flushed. The tables of docs/firewalls.md.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

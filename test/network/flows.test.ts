@@ -16,7 +16,10 @@ socket(my $s, $family, SOCK_DGRAM, 0) or die; my $there = $family == AF_INET ? p
 my $last = ''; while (1) { send($s, 'who', 0, $there); my $answer = ''; recv($s, $answer, 100, MSG_DONTWAIT);
   if ($answer ne '' && $answer ne $last) { print "$answer\\n"; $last = $answer } select(undef, undef, undef, 0.0002) }`;
 
-/** Connects anew again and again, each time with all the patience that TCP has; says each answer that is another than the last. */
+/**
+ * Connects anew again and again, each time with all the patience that TCP has; says each answer that is another than
+ * the last.
+ */
 const TCP_CLIENT = `
 alarm 110; use IO::Socket::INET; STDOUT->autoflush(1); my $last = '';
 while (1) { my $s = IO::Socket::INET->new(PeerAddr => "$ARGV[0]:$ARGV[1]") or do { select(undef, undef, undef, 0.0002); next };

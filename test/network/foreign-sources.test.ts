@@ -1,6 +1,7 @@
 /**
- * Connection tracking knows a flow by its addresses, not by where its packets come from. So a container that makes up the source of a
- * datagram could put it into a flow of another network, or of the host: what says to come from where it would not be answered to goes nowhere.
+ * Connection tracking knows a flow by its addresses, not by where its packets come from. So a container that makes up
+ * the source of a datagram could put it into a flow of another network, or of the host: what says to come from where it
+ * would not be answered to goes nowhere.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** The host's name servers: followed when they change, and the ones behind systemd-resolved's stub where only the host reaches it. */
+/**
+ * The host's name servers: followed when they change, and the ones behind systemd-resolved's stub where only the host
+ * reaches it.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** The default network keeps clear of where the host is; what overlaps nevertheless, because somebody asked for it or it was so before, is said. */
+/**
+ * The default network keeps clear of where the host is; what overlaps nevertheless, because somebody asked for it or it
+ * was so before, is said.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Log } from '../../src/base/log.ts';

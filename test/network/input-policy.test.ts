@@ -1,4 +1,7 @@
-/** --respect-input-policy: what reaches a published port from outside has passed the host's input chains, and is still the client's own. */
+/**
+ * --respect-input-policy: what reaches a published port from outside has passed the host's input chains, and is still
+ * the client's own.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { enterTestHost } from './inside.ts';

@@ -1,5 +1,6 @@
 /**
- * The world of the isolation table: networks of every kind, bridges of another engine, another host, a server and a client in each; and what may get through between them.
+ * The world of the isolation table: networks of every kind, bridges of another engine, another host, a server and a
+ * client in each; and what may get through between them.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -243,7 +244,8 @@ export class World {
     }
     world.#adopt('earlier', earlier);
     world.#adopt('later', makeOthers('later'));
-    // No route leads out of an internal network. A container with CAP_NET_ADMIN makes itself one, so that does not count.
+    // No route leads out of an internal network. A container with CAP_NET_ADMIN makes itself one, so that does not
+    // count.
     for (const sandbox of [world.servers.get('inside')!.sandbox, world.clients.get('inside')!]) {
       run(
         'nsenter',
@@ -395,7 +397,10 @@ export async function tryCell(world: World, source: Source, target: Place | 'hos
   });
 }
 
-/** All at once, but that answers are read before the next is asked: patience does not run out while others are being made. */
+/**
+ * All at once, but that answers are read before the next is asked: patience does not run out while others are being
+ * made.
+ */
 export async function eachCell(
   targets: readonly (Place | 'host')[],
   work: (source: Source, target: Place | 'host') => Promise<unknown>,

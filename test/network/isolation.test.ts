@@ -1,7 +1,7 @@
 /**
  * Who may reach whom: the table that docs/isolation.md shows, each cell tried with real packets. Rows are where a
- * connection comes from, columns what it is made to. What must not pass is tried again without the ruleset: a path that is closed then
- * too would prove nothing.
+ * connection comes from, columns what it is made to. What must not pass is tried again without the ruleset: a path that
+ * is closed then too would prove nothing.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -229,14 +229,17 @@ const madeUp = (version: 4 | 6): Arrived => ({
   'a as loopback': [],
   'outside as its own': TO_ANYBODY,
   'outside as a container beside the target': TO_ANYBODY,
-  // The kernel asks whether it has the address itself over IPv4 alone; what comes over the uplink is the host's own business.
+  // The kernel asks whether it has the address itself over IPv4 alone; what comes over the uplink is the host's own
+  // business.
   'outside as the host': version === 4 ? [] : TO_ANYBODY,
   'outside as loopback': [],
 });
 
 let round = 0;
 
-/** Datagrams laid on the cable as they are: which arrive. Waits for those that are expected, and a little for others. */
+/**
+ * Datagrams laid on the cable as they are: which arrive. Waits for those that are expected, and a little for others.
+ */
 async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
   const { packets, lab } = world;
   const { sandbox: target, hostPort } = world.servers.get('b')!;

@@ -117,7 +117,10 @@ export function makeOtherHost(netns: string): void {
   }
 }
 
-/** A container or machine of another engine: a namespace on one of its bridges, which is made if need be. IPv6 where the subnet's prefix is given. */
+/**
+ * A container or machine of another engine: a namespace on one of its bridges, which is made if need be. IPv6 where the
+ * subnet's prefix is given.
+ */
 export function foreignContainer(options: {
   netns: string;
   bridge: string;

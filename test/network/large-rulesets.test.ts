@@ -1,4 +1,7 @@
-/** Others may have tens of thousands of rules: whoever asks what they do to containers waits for the answer, and nobody else does. */
+/**
+ * Others may have tens of thousands of rules: whoever asks what they do to containers waits for the answer, and nobody
+ * else does.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
@@ -15,7 +18,10 @@ const BOUND_MS = 120_000; // for a busy machine
 /** At 300 bytes a rule. */
 const READ_ANEW_BYTES = 500_000;
 
-/** A table of somebody who blocks many, one rule each, and drops the rest. `chain`: the rules are in it, and nothing leads there. */
+/**
+ * A table of somebody who blocks many, one rule each, and drops the rest. `chain`: the rules are in it, and nothing
+ * leads there.
+ */
 const manyRules = (count: number, chain?: string): string => {
   const rules = Array.from(
     { length: count },

@@ -1,4 +1,7 @@
-/** Links where neighbours may not talk to each other: exactly the exposed ports, one way, only while both are who they were. */
+/**
+ * Links where neighbours may not talk to each other: exactly the exposed ports, one way, only while both are who they
+ * were.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';

@@ -89,7 +89,8 @@ function scenarios(): void {
         run('nsenter', `--net=${one.netns}`, 'ip', '-d', 'link', 'show', 'eth0').out,
         new RegExp(`macvlan mode ${mode}`),
       );
-      // Private keeps neighbours apart; vepa leaves it to the switch outside, and ours is a cable that sends nothing back.
+      // Private keeps neighbours apart; vepa leaves it to the switch outside, and ours is a cable that sends nothing
+      // back.
       assert.equal(await ping(one.netns, two.endpoints[0]!.ipv4), mode === 'bridge', mode);
       assert.equal(await ping(one.netns, '192.0.2.2'), true, mode);
       for (const sandbox of [one, two]) await lab.service.leave(sandbox.containerId);

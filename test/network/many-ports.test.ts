@@ -1,4 +1,6 @@
-/** A thousand published ports: the same rules as with one, and nothing in the way of what the firewall has to do later. */
+/**
+ * A thousand published ports: the same rules as with one, and nothing in the way of what the firewall has to do later.
+ */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Addresses that no sender and no receiver on a cable can have (loopback in all its spellings, the unspecified one, groups as sources): what
- * a container sends with them goes nowhere, neither to this host, nor to another container, nor out of the uplink.
+ * Addresses that no sender and no receiver on a cable can have (loopback in all its spellings, the unspecified one,
+ * groups as sources): what a container sends with them goes nowhere, neither to this host, nor to another container,
+ * nor out of the uplink.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

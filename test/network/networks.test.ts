@@ -1,4 +1,6 @@
-/** Networks as objects: what their options make of the kernel, which addresses they give, and that none is ever lost. */
+/**
+ * Networks as objects: what their options make of the kernel, which addresses they give, and that none is ever lost.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Names of interfaces that the kernel takes and nft's language, shells or JSON do not: refused where they would be made, lived with where they are. */
+/**
+ * Names of interfaces that the kernel takes and nft's language, shells or JSON do not: refused where they would be
+ * made, lived with where they are.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { foreignDrops } from '../../src/network/firewall/others/foreign-chains.ts';

@@ -1,4 +1,7 @@
-/** Daemons with different data roots, one after the other in one network namespace: none takes what containers of the other live on. */
+/**
+ * Daemons with different data roots, one after the other in one network namespace: none takes what containers of the
+ * other live on.
+ */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { afterEach, describe, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Beside other engines: nothing that they made is touched, no name or subnet is shared, and nothing of theirs is dropped because of us. */
+/**
+ * Beside other engines: nothing that they made is touched, no name or subnet is shared, and nothing of theirs is
+ * dropped because of us.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Log } from '../../src/base/log.ts';

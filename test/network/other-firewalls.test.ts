@@ -1,4 +1,6 @@
-/** What is said of other firewalls on the host is what becomes of packets, for each network, and what is advised helps. */
+/**
+ * What is said of other firewalls on the host is what becomes of packets, for each network, and what is advised helps.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -742,7 +744,8 @@ function scenarios(): void {
     });
 
     test('what others save of the mark and restore has nothing of ours', async () => {
-      // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss its value.
+      // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss
+      // its value.
       const rules = `table ip theirs { counter restored {}; counter seen {};
         chain pre { type filter hook prerouting priority -150; ct mark & 0x7 == 0x5 meta mark set ct mark counter name seen; meta mark & 0x08000000 != 0 counter name restored; };
         chain late { type filter hook forward priority 10; oifname "docker0" meta mark set meta mark | 0x5; oifname "docker0" ct mark set meta mark; }; }`;

@@ -1,7 +1,8 @@
 /**
- * Servers that tell their callers what address they saw, and callers in any network namespace, all in this process: hundreds of
- * packets can be on their way at once, so a whole table of who reaches whom takes no longer than one answer that does
- * not come. SCTP is spoken by hand (an INIT and its INIT ACK), as a kernel may track and translate it without having it.
+ * Servers that tell their callers what address they saw, and callers in any network namespace, all in this process:
+ * hundreds of packets can be on their way at once, so a whole table of who reaches whom takes no longer than one answer
+ * that does not come. SCTP is spoken by hand (an INIT and its INIT ACK), as a kernel may track and translate it without
+ * having it.
  */
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -51,7 +52,10 @@ export interface Question {
 }
 
 const UNANSWERED_MS = 2_500;
-/** Turns of the event loop in which no socket had anything new. A socket that had its share of a turn is read on in the next. */
+/**
+ * Turns of the event loop in which no socket had anything new. A socket that had its share of a turn is read on in the
+ * next.
+ */
 const QUIET_TURNS = 5;
 const AGAIN_MS = 700; // datagrams may be lost; TCP tries again by itself
 
@@ -75,8 +79,8 @@ export class Packets {
   }
 
   /**
-   * Waits until all of these texts have come, and then until everything that came before them is read: the kernel keeps the order of what is
-   * injected in one go, but each socket is read by itself. False: some did not come.
+   * Waits until all of these texts have come, and then until everything that came before them is read: the kernel keeps
+   * the order of what is injected in one go, but each socket is read by itself. False: some did not come.
    */
   async arrive(texts: readonly string[], patienceMs = 10_000): Promise<boolean> {
     const over = new AbortController();

@@ -1,6 +1,7 @@
 /**
- * Each command that docs/firewalls.md, docs/ports.md and the README give about firewalls is run word for word, and packets show what it is for: here on a real
- * daemon behind the real programs, unless firewalls.test.ts (COMMANDS of firewall-page.ts) or bans.test.ts (BANS) do. --respect-input-policy behind ufw and firewalld.
+ * Each command that docs/firewalls.md, docs/ports.md and the README give about firewalls is run word for word, and
+ * packets show what it is for: here on a real daemon behind the real programs, unless firewalls.test.ts (COMMANDS of
+ * firewall-page.ts) or bans.test.ts (BANS) do. --respect-input-policy behind ufw and firewalld.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

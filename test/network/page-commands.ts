@@ -1,4 +1,7 @@
-/** The commands that pages about firewalls give, in code blocks and in their sentences: page-commands.test.ts asks for a run of each. */
+/**
+ * The commands that pages about firewalls give, in code blocks and in their sentences: page-commands.test.ts asks for a
+ * run of each.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT } from '../harness/test-engine.ts';

@@ -1,4 +1,7 @@
-/** A host of which the pages about firewalls speak: the daemon with `web` at 8080 (IPv4 alone) and `dual` at 8081 (both versions), the commands of the pages, and a client that has the address they ban. */
+/**
+ * A host of which the pages about firewalls speak: the daemon with `web` at 8080 (IPv4 alone) and `dual` at 8081 (both
+ * versions), the commands of the pages, and a client that has the address they ban.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +63,10 @@ export class PageWorld {
 
   netnsOf = (name: string): string => `/proc/${this.engine.ok('inspect', '-f', '{{.State.Pid}}', name)}/ns/net`;
 
-  /** A command of a page, word for word, on this host and for this daemon. All that it says. Does not block this process, which answers requests meanwhile. */
+  /**
+   * A command of a page, word for word, on this host and for this daemon. All that it says. Does not block this
+   * process, which answers requests meanwhile.
+   */
   async run(command: string): Promise<string> {
     RAN.add(command);
     const variables = {

@@ -1,6 +1,7 @@
 /**
- * Beside real engines of others, who were there first or come later: every path of our containers, and those of theirs, before and after their engine is reloaded, the daemon
- * is started again and rules are flushed. A table of docs/firewalls.md.
+ * Beside real engines of others, who were there first or come later: every path of our containers, and those of theirs,
+ * before and after their engine is reloaded, the daemon is started again and rules are flushed. A table of
+ * docs/firewalls.md.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Published ports over every path and protocol, and the address that the container sees: the tables of docs/paths.md, each cell
- * tried with real packets.
+ * Published ports over every path and protocol, and the address that the container sees: the tables of docs/paths.md,
+ * each cell tried with real packets.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -194,7 +194,9 @@ const PATHS: readonly Path[] = [
   },
 ];
 
-/** Bridged answers pass connection tracking: what a neighbour is answered comes back through the translation by itself. */
+/**
+ * Bridged answers pass connection tracking: what a neighbour is answered comes back through the translation by itself.
+ */
 const WITH_BRIDGE_NETFILTER: readonly Path[] = PATHS.filter(({ name }) => name === 'a neighbour').map((path) => ({
   ...path,
   seen: KEPT,

@@ -40,7 +40,10 @@ function scenarios(): void {
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080, { seconds: 10 }), '172.18.0.1');
   }
 
-  /** Harms of which the engine is told after everything else are repaired, and nothing else was: it took nothing else for damage. */
+  /**
+   * Harms of which the engine is told after everything else are repaired, and nothing else was: it took nothing else
+   * for damage.
+   */
   async function newsDealtWith(): Promise<void> {
     assert.equal(run('nft', 'flush', 'map', 'inet', 'causeway', 'publish-any4').code, 0);
     await isBack(/elements of the firewall table/);

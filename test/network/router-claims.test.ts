@@ -1,5 +1,6 @@
 /**
- * A container says that it is the router, or speaks in its name: neighbours and the host go on sending where they were told to by the engine.
+ * A container says that it is the router, or speaks in its name: neighbours and the host go on sending where they were
+ * told to by the engine.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Programs of other firewalls that fail or do not answer: nobody waits long for them, it is said, and the way is made once they do. */
+/**
+ * Programs of other firewalls that fail or do not answer: nobody waits long for them, it is said, and the way is made
+ * once they do.
+ */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * What becomes of packets between interfaces that are not ours. A host that did not forward, and does so now for the sake of containers, makes nobody else a neighbour of
- * anybody; what others make afterwards for guests of theirs is theirs to judge.
+ * What becomes of packets between interfaces that are not ours. A host that did not forward, and does so now for the
+ * sake of containers, makes nobody else a neighbour of anybody; what others make afterwards for guests of theirs is
+ * theirs to judge.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

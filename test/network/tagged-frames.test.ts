@@ -1,6 +1,7 @@
 /**
- * What filters IP between two ports of a bridge sees IP that comes plainly, and no other: a frame with a VLAN tag, PPPoE or whatever else is
- * passed on unseen, and the kernel that gets one with a priority tag takes the tag off. So between neighbours that are kept apart only plain IP and ARP pass.
+ * What filters IP between two ports of a bridge sees IP that comes plainly, and no other: a frame with a VLAN tag,
+ * PPPoE or whatever else is passed on unseen, and the kernel that gets one with a priority tag takes the tag off. So
+ * between neighbours that are kept apart only plain IP and ARP pass.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** What a process finds in its container: capabilities, filters, mounts, limits, namespaces, as `docker run` options ask for. */
+/**
+ * What a process finds in its container: capabilities, filters, mounts, limits, namespaces, as `docker run` options ask
+ * for.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What the tests of the oci room share: a place where crun works, a root file system of busybox, and a container's record. */
+/**
+ * What the tests of the oci room share: a place where crun works, a root file system of busybox, and a container's
+ * record.
+ */
 import { cpSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +19,8 @@ import { buildSpec, type SpecInput } from '../../src/oci/spec.ts';
 let prepared = false;
 
 /**
- * crun 1.8 refuses a hybrid machine. This thread, and what it starts, gets a mount namespace with the v1 hierarchies alone.
- * (Unmounting the v2 one would leave its mount point, and crun would fill that with directories.)
+ * crun 1.8 refuses a hybrid machine. This thread, and what it starts, gets a mount namespace with the v1 hierarchies
+ * alone. (Unmounting the v2 one would leave its mount point, and crun would fill that with directories.)
  */
 function leaveHybridCgroups(): void {
   if (prepared || process.getuid?.() !== 0) return;

@@ -1,4 +1,7 @@
-/** Containers of busybox under conmon with both runtimes: output, input, terminals, exec, ends, and what a restart finds. */
+/**
+ * Containers of busybox under conmon with both runtimes: output, input, terminals, exec, ends, and what a restart
+ * finds.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,7 @@
-/** Annotations are handed to the runtime, and some steer it: none of those may take a container out of its confinement, or the next. */
+/**
+ * Annotations are handed to the runtime, and some steer it: none of those may take a container out of its confinement,
+ * or the next.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -114,7 +117,8 @@ test(
               ? [0n]
               : [0n, 8n, 38n, 39n, 40n, 41n, 0x20008n, 0x10000000n, 0xffffffffn, 0x1_0000_0026n]) {
               const call = { architecture, number, args: [first] };
-              // What the profile's newest call did not know is said not to exist; crun 1.8 says that it is not permitted.
+              // What the profile's newest call did not know is said not to exist; crun 1.8 says that it is not
+              // permitted.
               const expected = (number & 0xbfffffff) >>> 0 > newest ? 0x50026 : runFilter(theirs, call);
               assert.equal(
                 runFilter(ours, call),

@@ -1,4 +1,6 @@
-/** Runs a seccomp filter (classic BPF over struct seccomp_data) as the kernel would: what it answers to a system call. */
+/**
+ * Runs a seccomp filter (classic BPF over struct seccomp_data) as the kernel would: what it answers to a system call.
+ */
 
 export interface SeccompCall {
   readonly architecture: number; // AUDIT_ARCH_*

@@ -1,6 +1,7 @@
 /**
- * A container here and one of dockerd 28.5 side by side: capabilities, filters, system calls, mounts, devices, limits, namespaces. Theirs
- * was recorded (record.ts), ours is tried now. What is not equal stands in differences.ts with its reason, or the test fails.
+ * A container here and one of dockerd 28.5 side by side: capabilities, filters, system calls, mounts, devices, limits,
+ * namespaces. Theirs was recorded (record.ts), ours is tried now. What is not equal stands in differences.ts with its
+ * reason, or the test fails.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -85,7 +86,8 @@ test('the profile allows what dockerd 28.5 allows, and less of socket', () => {
     const theirs = recorded.specs[options]!.seccomp;
     const profile = defaultSeccomp(resolveCapabilities({ privileged: false, add, drop, available }), 'amd64');
     const ours = decisions(profile);
-    // AF_ALG (38) is the kernel's crypto, which no container needs and which has let some out; Docker blocks it from 29 on.
+    // AF_ALG (38) is the kernel's crypto, which no container needs and which has let some out; Docker blocks it from 29
+    // on.
     assert.equal(
       ours['socket'],
       'allowed if argument 0 < 38 or allowed if argument 0 = 39 or allowed if argument 0 > 40',

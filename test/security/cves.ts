@@ -1,4 +1,7 @@
-/** Ten years of holes in moby, runc, containerd, crun, conmon, podman, buildah and CRI-O, by class: whether the class can be here, and which test tries it. */
+/**
+ * Ten years of holes in moby, runc, containerd, crun, conmon, podman, buildah and CRI-O, by class: whether the class
+ * can be here, and which test tries it.
+ */
 
 export interface HoleClass {
   readonly cves: string;

@@ -1,4 +1,7 @@
-/** Where a container here finds something else than under dockerd 28.5: each with what it finds and why. Everything else is compared and must be equal. */
+/**
+ * Where a container here finds something else than under dockerd 28.5: each with what it finds and why. Everything else
+ * is compared and must be equal.
+ */
 
 export interface Difference {
   readonly facts: RegExp;
@@ -70,7 +73,10 @@ export const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** Facts that depend on the machine and not on the engine: the numbers of cgroup mounts, what devices the kernel has drivers for. */
+/**
+ * Facts that depend on the machine and not on the engine: the numbers of cgroup mounts, what devices the kernel has
+ * drivers for.
+ */
 export function comparable(fact: string, value: string): string {
   if (/^mount \/sys\/fs\/cgroup(\/.*)?$/.test(fact))
     return value.replace(/^(tmpfs|cgroup2?) (r[ow]),nosuid,nodev,noexec.*/, '$2,nosuid,nodev,noexec');

@@ -1,4 +1,7 @@
-/** Mounts that lead into /proc or past what hides it, by name, by a link or by a race: none of them is there when a container begins. */
+/**
+ * Mounts that lead into /proc or past what hides it, by name, by a link or by a race: none of them is there when a
+ * container begins.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Records what dockerd 28.5 gives its containers, into docker-28.5/confinement.json: what our side is compared with. Needs a dockerd of
- * that release, containerd and runc; says so and does nothing where there is none.
+ * Records what dockerd 28.5 gives its containers, into docker-28.5/confinement.json: what our side is compared with.
+ * Needs a dockerd of that release, containerd and runc; says so and does nothing where there is none.
  *
  *   node --import tsx test/security/record.ts [DIRECTORY WITH dockerd AND containerd, e.g. /usr/bin]...
  */

@@ -1,4 +1,7 @@
-/** On hosts with both kinds of cgroups, containers are in groups of their own on the v2 side too, and not in the root group with the machine. */
+/**
+ * On hosts with both kinds of cgroups, containers are in groups of their own on the v2 side too, and not in the root
+ * group with the machine.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';

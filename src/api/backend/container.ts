@@ -1,4 +1,6 @@
-/** What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db'). */
+/**
+ * What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db').
+ */
 import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { PortBinding, PublishedPort } from '../../model/port.ts';
@@ -35,7 +37,10 @@ export interface ContainerListOptions {
   readonly all: boolean;
   readonly limit: number; // 0 = no limit
   readonly size: boolean;
-  /** Docker's filters, as parsed: 'status' -> ['running'], 'label' -> ['a=b'], ... Unknown names are the engine's to refuse. */
+  /**
+   * Docker's filters, as parsed: 'status' -> ['running'], 'label' -> ['a=b'], ... Unknown names are the engine's to
+   * refuse.
+   */
   readonly filters: Filters;
 }
 
@@ -107,7 +112,10 @@ export interface ContainerQueries {
 /** By '80/tcp'. */
 type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
 
-/** Published ports that come and go; what changed now, nothing where the container does not run and its next start is meant. */
+/**
+ * Published ports that come and go; what changed now, nothing where the container does not run and its next start is
+ * meant.
+ */
 export interface ContainerPorts {
   addPorts(ref: string, bindings: PortBindings): Promise<{ running: boolean; ports: readonly PublishedPort[] }>;
   /** '' as host port or address: whatever is published. */

@@ -6,7 +6,9 @@
  */
 export interface AttachSession {
   readonly tty: boolean;
-  /** False where the end of a client's input must not end the process's (OpenStdin without StdinOnce). Absent = true. */
+  /**
+   * False where the end of a client's input must not end the process's (OpenStdin without StdinOnce). Absent = true.
+   */
   readonly stdinOnce?: boolean;
   output: AsyncIterable<OutputFrame>;
   /** Resolves when the chunk is accepted: await it before the next (back pressure). */

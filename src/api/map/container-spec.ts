@@ -1,4 +1,7 @@
-/** A checked create request (already made one of the newest API version) -> the engine's ContainerSpec, defaults filled in. */
+/**
+ * A checked create request (already made one of the newest API version) -> the engine's ContainerSpec, defaults filled
+ * in.
+ */
 import type { ContainerSpec, HostSpec, ProcessSpec, RestartPolicy } from '../../model/container.ts';
 import type { ConnectionSpec } from '../../model/container.ts';
 import type { Healthcheck } from '../../model/health.ts';
@@ -118,7 +121,10 @@ function toHostSpec(host: HostConfigRequest, cgroupVersion: '1' | '2'): HostSpec
   };
 }
 
-/** Nothing is masked for a privileged container, nor under `--security-opt systempaths=unconfined` (the client sends []). */
+/**
+ * Nothing is masked for a privileged container, nor under `--security-opt systempaths=unconfined` (the client sends
+ * []).
+ */
 function isUnconfined(host: HostConfigRequest): boolean {
   return host.Privileged;
 }

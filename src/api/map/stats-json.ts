@@ -1,4 +1,6 @@
-/** A sample of a container's use of the host, with the one before it, as `docker stats` computes its columns from them. */
+/**
+ * A sample of a container's use of the host, with the one before it, as `docker stats` computes its columns from them.
+ */
 import { ZERO_TIME } from '../../base/clock.ts';
 import type { ContainerStats } from '../backend/container.ts';
 

@@ -42,7 +42,8 @@ async function listImages(call: Call): Promise<void> {
 
 async function inspectImage(call: Call): Promise<void> {
   const view = await call.backend.images.inspectImage(call.name);
-  // Compose 1 takes any API version, looks there for the volumes that an image declares, and breaks where there is none.
+  // Compose 1 takes any API version, looks there for the volumes that an image declares, and breaks where there is
+  // none.
   const containerConfig = call.request.headers['user-agent']?.startsWith('docker-compose/1.') === true;
   call.reply(200, toImageJson(view, call.version, { storageDriver: showOptions(call).storageDriver, containerConfig }));
 }

@@ -165,7 +165,10 @@ export class ApiClient {
     return { request: httpRequest(options), payload };
   }
 
-  /** Each answer names the newest version that the daemon speaks; true if it refused a newer one, and there is that to try. */
+  /**
+   * Each answer names the newest version that the daemon speaks; true if it refused a newer one, and there is that to
+   * try.
+   */
   #fallBack({ statusCode, headers }: IncomingMessage): boolean {
     const newest = headers['api-version'];
     if (statusCode !== 400 || typeof newest !== 'string' || !isOlder(newest, this.#version)) return false;

@@ -1,4 +1,7 @@
-/** `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing else. */
+/**
+ * `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing
+ * else.
+ */
 import type { PortsResponseJson } from '../../wire/ports.ts';
 import { usageLine, type Call, type Command } from '../command/command.ts';
 import { PROGRAM } from '../command/program-name.ts';

@@ -1,6 +1,6 @@
 /**
- * `daemon` and `doctor` are programs of their own, which the launcher starts when they are the first word. Here they only
- * have their line in the help.
+ * `daemon` and `doctor` are programs of their own, which the launcher starts when they are the first word. Here they
+ * only have their line in the help.
  */
 import type { Command } from '../command/command.ts';
 import { PROGRAM } from '../command/program-name.ts';

@@ -1,6 +1,6 @@
 /**
- * What `cp SRC DST` means, decided from what the two ends are. A destination that is a directory gets the source inside it
- * (or, for a source that ends in "/.", its content); otherwise the source takes the destination's name.
+ * What `cp SRC DST` means, decided from what the two ends are. A destination that is a directory gets the source inside
+ * it (or, for a source that ends in "/.", its content); otherwise the source takes the destination's name.
  */
 import { posix } from 'node:path';
 

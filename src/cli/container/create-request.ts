@@ -176,7 +176,9 @@ export function pairs(words: readonly string[], separator = '='): Record<string,
   return Object.fromEntries(words.map((word) => cut(word, separator)).map(([key, value]) => [key, value ?? '']));
 }
 
-/** Volumes with a source are binds (a relative one is resolved here, where it means something); the rest are anonymous. */
+/**
+ * Volumes with a source are binds (a relative one is resolved here, where it means something); the rest are anonymous.
+ */
 function splitVolumes(volumes: readonly string[]): { binds: string[]; anonymous: string[] } {
   const binds: string[] = [];
   const anonymous: string[] = [];

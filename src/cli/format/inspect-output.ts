@@ -1,6 +1,6 @@
 /**
- * What `inspect` prints: the objects as an indented JSON array, or a template for each. A template sees Go's types first
- * and, where these lack what it names, the JSON as it is.
+ * What `inspect` prints: the objects as an indented JSON array, or a template for each. A template sees Go's types
+ * first and, where these lack what it names, the JSON as it is.
  */
 import { StatusError } from '../command/status-error.ts';
 import { asGoValue } from '../template/go-shapes.ts';

@@ -1,6 +1,7 @@
 /**
  * Columns as Docker's tab writer lays them out: cells end at a tab, a column is as wide as its widest cell in a run of
- * neighbouring lines that have it, at least 10, with 3 spaces between. The text after the last tab belongs to no column.
+ * neighbouring lines that have it, at least 10, with 3 spaces between. The text after the last tab belongs to no
+ * column.
  */
 const MIN_WIDTH = 10;
 const PADDING = 3;

@@ -1,9 +1,11 @@
 /**
  * The Go types behind `inspect`: which fields they have, under which names, in which order. Templates see a container
- * through them as through Docker's own client: `.ID` and `.Id` both work, an absent field is empty, maps print as map[...].
+ * through them as through Docker's own client: `.ID` and `.Id` both work, an absent field is empty, maps print as
+ * map[...].
  *
  * One line a type: fields by Go name, `=json` where JSON's differs (or differs in case), and after the colon s(tring),
- * i(nteger), b(oolean), ?(anything), a type's name, with [] (slice), {} (map by string), {T} (map by T) or * (pointer) in front.
+ * i(nteger), b(oolean), ?(anything), a type's name, with [] (slice), {} (map by string), {T} (map by T) or * (pointer)
+ * in front.
  */
 import { GoMap, GoStruct, NilPointer, NilSlice } from './go-value.ts';
 

@@ -1,6 +1,7 @@
 /**
  * Values as templates see them. JSON's own values stand for Go's: an object is a map, an array a slice. A struct is an
- * object whose fields have an order and Go names, and which refuses names that it does not have. A method is a function.
+ * object whose fields have an order and Go names, and which refuses names that it does not have. A method is a
+ * function.
  */
 export class GoStruct {
   /** *container.State, as Go would name the type in an error. */

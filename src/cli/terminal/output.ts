@@ -1,4 +1,6 @@
-/** Writing to the standard streams: whole, in order, done when it returns, so that leaving the process loses nothing. */
+/**
+ * Writing to the standard streams: whole, in order, done when it returns, so that leaving the process loses nothing.
+ */
 import { writeSync } from 'node:fs';
 
 const pause = new Int32Array(new SharedArrayBuffer(4));

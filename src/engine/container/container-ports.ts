@@ -1,6 +1,7 @@
 /**
- * `port add` and `port rm`: published ports of a container that come and go while it runs. What it is to publish is part of its
- * configuration (HostConfig.PortBindings), so that a restart brings it back; of a container that does not run, only that changes.
+ * `port add` and `port rm`: published ports of a container that come and go while it runs. What it is to publish is
+ * part of its configuration (HostConfig.PortBindings), so that a restart brings it back; of a container that does not
+ * run, only that changes.
  */
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { bracketed } from '../../model/addresses.ts';
@@ -56,7 +57,10 @@ export function addPorts(needs: PortNeeds, ref: string, bindings: PortBindings):
   });
 }
 
-/** A binding without host port or address names whatever is published of its container port. All that is named exists, or nothing is done. */
+/**
+ * A binding without host port or address names whatever is published of its container port. All that is named exists,
+ * or nothing is done.
+ */
 export function removePorts(needs: PortNeeds, ref: string, bindings: PortBindings): Promise<PortChange> {
   return needs.containers.locked(ref, async (held) => {
     const { id, record } = held;

@@ -1,4 +1,6 @@
-/** `rm`, and what follows from it for links. A removal that failed half-way is finished at the next start of the daemon. */
+/**
+ * `rm`, and what follows from it for links. A removal that failed half-way is finished at the next start of the daemon.
+ */
 import { rm } from 'node:fs/promises';
 import { tryAgainLater } from '../../base/again.ts';
 import { conflict, errorMessage } from '../../base/errors.ts';

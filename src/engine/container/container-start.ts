@@ -1,6 +1,6 @@
 /**
- * `start`: rootfs, network, runtime, in that order, under the container's lock, with an undo for each. Whatever fails, the
- * container is as before and says why in its state.
+ * `start`: rootfs, network, runtime, in that order, under the container's lock, with an undo for each. Whatever fails,
+ * the container is as before and says why in its state.
  */
 import { mkdir } from 'node:fs/promises';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';

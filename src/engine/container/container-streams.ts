@@ -110,7 +110,10 @@ export async function readContainerLogs(
   return { tty: record.spec.process.tty, frames };
 }
 
-/** Resolves when the container has ended and is not started again by its policy; when it is removed; when the reader has gone. */
+/**
+ * Resolves when the container has ended and is not started again by its policy; when it is removed; when the reader has
+ * gone.
+ */
 async function untilOver(needs: LogNeeds, id: string, signal: AbortSignal): Promise<void> {
   do {
     await needs.waits.next(id, 'exit', signal).catch(() => {});

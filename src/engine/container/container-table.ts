@@ -1,6 +1,7 @@
 /**
- * The containers, in memory and in the store. A record is replaced whole, and only while the container's lock is held: `locked` gives a
- * `Held`, which is the only way to write. Names, link names and id prefixes are looked up here and nowhere else.
+ * The containers, in memory and in the store. A record is replaced whole, and only while the container's lock is held:
+ * `locked` gives a `Held`, which is the only way to write. Names, link names and id prefixes are looked up here and
+ * nowhere else.
  */
 import { invalid, notFound, systemError } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';

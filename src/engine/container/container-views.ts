@@ -273,7 +273,10 @@ export async function pruneContainers(
   return { deleted, spaceReclaimedBytes };
 }
 
-/** The directory under which a container's files are found. That of a stopped one is mounted for as long as `work` takes. */
+/**
+ * The directory under which a container's files are found. That of a stopped one is mounted for as long as `work`
+ * takes.
+ */
 export async function withRootfs<T>(
   needs: RootNeeds,
   record: ContainerRecord,

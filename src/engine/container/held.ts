@@ -1,6 +1,7 @@
 /**
- * A container's lock as a value. While it is held nothing else works on the container: `record` is always the current record, and each change
- * is computed from it, never from a copy taken before an `await`. A function that needs the lock takes a `Held`, so a call without it does not compile.
+ * A container's lock as a value. While it is held nothing else works on the container: `record` is always the current
+ * record, and each change is computed from it, never from a copy taken before an `await`. A function that needs the
+ * lock takes a `Held`, so a call without it does not compile.
  */
 import { systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -13,7 +14,10 @@ export interface Held {
   readonly record: ContainerRecord;
   /** In memory only, until the record is saved next: for what need not survive a crash. */
   update(change: RecordChange): ContainerRecord;
-  /** Durable when it resolves, and readers see it from then on; one commit with what else has to be true. Without a change: as it is in memory. */
+  /**
+   * Durable when it resolves, and readers see it from then on; one commit with what else has to be true. Without a
+   * change: as it is in memory.
+   */
   save(change?: RecordChange, together?: readonly Change[]): Promise<ContainerRecord>;
   /** The record goes, in one commit with what else has to be true from then on. */
   remove(together: readonly Change[]): Promise<void>;

@@ -5,7 +5,10 @@ import type { Healthcheck } from '../../model/health.ts';
 import type { ImageConfig } from '../../model/image.ts';
 import { formatPort, tryParsePort } from '../../model/port.ts';
 
-/** Every container's record has what its image says of it, and is written and read whole at each change. Honest images have some kilobytes. */
+/**
+ * Every container's record has what its image says of it, and is written and read whole at each change. Honest images
+ * have some kilobytes.
+ */
 const MAX_IMAGE_SHARE_BYTES = 1024 * 1024;
 
 /** @throws invalid, before anything is made of it */

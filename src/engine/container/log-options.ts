@@ -1,4 +1,7 @@
-/** How long a container's log may grow. The words are those with which Docker refuses the start; here they come when the container is made. */
+/**
+ * How long a container's log may grow. The words are those with which Docker refuses the start; here they come when the
+ * container is made.
+ */
 import { invalid, type CausewayError } from '../../base/errors.ts';
 
 type LogOptions = Readonly<Record<string, string>>;

@@ -84,7 +84,10 @@ export class RunFiles {
     this.#needs.mounts.unmountSharedMemory(sharedMemoryOf(this.#needs.config, id));
   }
 
-  /** Volumes with type and device options are mounted by the runtime, for each container: nothing stays mounted between runs. */
+  /**
+   * Volumes with type and device options are mounted by the runtime, for each container: nothing stays mounted between
+   * runs.
+   */
   #runtimeMounts(record: ContainerRecord): MountPoint[] {
     return record.mounts.map((mount) => {
       const options = mount.type === 'volume' ? this.#needs.volumes.get(mount.name)?.options : undefined;

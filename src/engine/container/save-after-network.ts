@@ -5,8 +5,8 @@ import type { Held, RecordChange } from './held.ts';
 import type { SettleNeeds } from './settle-part.ts';
 
 /**
- * Saves what the network has made and stored already. A daemon that starts takes it from there (see restore.ts), so nothing is refused because the
- * record cannot be stored just now: it counts, and is stored a little later.
+ * Saves what the network has made and stored already. A daemon that starts takes it from there (see restore.ts), so
+ * nothing is refused because the record cannot be stored just now: it counts, and is stored a little later.
  */
 export async function saveAfterNetwork(needs: SettleNeeds, held: Held, change: RecordChange): Promise<ContainerRecord> {
   const { id } = held;

@@ -13,7 +13,10 @@ export interface SettleNeeds {
   readonly log: Log;
 }
 
-/** One part of it. The others follow whatever becomes of it, and what failed is tried again, unless the container runs by then; it may be gone by then. */
+/**
+ * One part of it. The others follow whatever becomes of it, and what failed is tried again, unless the container runs
+ * by then; it may be gone by then.
+ */
 export async function settlePart(
   needs: SettleNeeds,
   held: Held,

@@ -1,7 +1,8 @@
 /**
- * Containers that share another one's network (`--network container:X`). Their processes live in X's namespace and cannot be moved
- * to another, so the namespace outlives X's run as long as one of them runs: over a restart X's networking stays as it is, at a
- * stop its addresses, names and ports go and only the namespace stays, into which X comes back.
+ * Containers that share another one's network (`--network container:X`). Their processes live in X's namespace and
+ * cannot be moved to another, so the namespace outlives X's run as long as one of them runs: over a restart X's
+ * networking stays as it is, at a stop its addresses, names and ports go and only the namespace stays, into which X
+ * comes back.
  */
 import type { ContainerRecord } from '../../model/container.ts';
 import type { RunNetwork } from '../ports.ts';

@@ -1,4 +1,7 @@
-/** How a container that is started is to be connected: to networks of its own, over links, or in another container's network. */
+/**
+ * How a container that is started is to be connected: to networks of its own, over links, or in another container's
+ * network.
+ */
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import { parsePort } from '../../model/port.ts';

@@ -99,7 +99,10 @@ const MAX_UNREAD = 4096;
 const RESOLVER_PAUSE_MS = 50;
 const RESOLVER_PATIENCE = 100; // pauses
 
-/** A running container's questions (with those of all that share its network) until it ends or the signal aborts. A reader that is too slow misses some. */
+/**
+ * A running container's questions (with those of all that share its network) until it ends or the signal aborts. A
+ * reader that is too slow misses some.
+ */
 export async function followQueries(
   needs: NameNeeds,
   names: NameInspector,

@@ -1,6 +1,6 @@
 /**
- * Events as users see them: kept in a ring for `since`, handed to live listeners in order, never lost silently by a slow one: each
- * listener has its own queue, and one that is too far behind is told so by the end of its stream.
+ * Events as users see them: kept in a ring for `since`, handed to live listeners in order, never lost silently by a
+ * slow one: each listener has its own queue, and one that is too far behind is told so by the end of its stream.
  */
 import type { Clock } from '../../base/clock.ts';
 import { systemError } from '../../base/errors.ts';

@@ -11,7 +11,9 @@ function parseDurationMs(text: string): number | undefined {
   return total;
 }
 
-/** The `until` of prune filters: a Go duration back from now, a Unix time, or RFC 3339. Milliseconds since the epoch. */
+/**
+ * The `until` of prune filters: a Go duration back from now, a Unix time, or RFC 3339. Milliseconds since the epoch.
+ */
 export function parseUntilMs(text: string, nowMs: number): number {
   const duration = parseDurationMs(text);
   if (duration !== undefined) return nowMs - duration;

@@ -143,7 +143,8 @@ export class VolumeService {
       const users = this.#users.usersOf(name);
       if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
       await this.#sources.lookThrough(join(this.#root, name));
-      // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how far this came.
+      // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how
+      // far this came.
       const going = removedDirectory(this.#root, name);
       await removeTree(going); // of an earlier one that could not be removed whole
       await rename(join(this.#root, name), going).catch(ignoreAbsent);
@@ -165,7 +166,10 @@ export class VolumeService {
     });
   }
 
-  /** What a container's record has to be stored with: the volumes that it uses stay, even if they were made for another one. */
+  /**
+   * What a container's record has to be stored with: the volumes that it uses stay, even if they were made for another
+   * one.
+   */
   keeping(names: readonly string[]): { changes: Change[]; done: () => void } {
     const kept = names.flatMap((name) => {
       const { madeFor, ...record } = this.#volumes.get(name) ?? {};
@@ -177,7 +181,10 @@ export class VolumeService {
     };
   }
 
-  /** What the removal of the container that they came with has to be stored with: the volumes are about to be removed. A daemon that dies first leaves that to the next one. */
+  /**
+   * What the removal of the container that they came with has to be stored with: the volumes are about to be removed. A
+   * daemon that dies first leaves that to the next one.
+   */
   givingUp(names: readonly string[], containerId: string): { changes: Change[]; done: () => void } {
     const given = names.flatMap((name) => {
       const record = this.#volumes.get(name);
@@ -189,7 +196,10 @@ export class VolumeService {
     };
   }
 
-  /** When the daemon starts: makings and removals that were cut off are undone or completed. Volumes whose records are set aside stay as they are. What was removed is deleted meanwhile; `report` gets what goes wrong with that. */
+  /**
+   * When the daemon starts: makings and removals that were cut off are undone or completed. Volumes whose records are
+   * set aside stay as they are. What was removed is deleted meanwhile; `report` gets what goes wrong with that.
+   */
   async settle(report: (error: unknown) => void): Promise<void> {
     const cutOff = [...this.#volumes.values()].filter(({ madeFor }) => madeFor !== undefined);
     const removed = await Promise.allSettled(cutOff.map(({ name }) => this.remove(name, true)));

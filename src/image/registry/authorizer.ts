@@ -1,6 +1,6 @@
 /**
- * Logging in to a registry: what a 401 asks for (basic credentials, or a token from a token server) is fetched and kept for
- * the requests that follow.
+ * Logging in to a registry: what a 401 asks for (basic credentials, or a token from a token server) is fetched and kept
+ * for the requests that follow.
  */
 import { CausewayError, systemError } from '../../base/errors.ts';
 import { parseChallenges, type Challenge } from './challenges.ts';

@@ -1,6 +1,6 @@
 /**
- * HTTP as registries need it: bodies that stream both ways, redirects, proxies from the environment, the system's and the
- * registry's own certificate authorities. Failures to connect read as Docker's do.
+ * HTTP as registries need it: bodies that stream both ways, redirects, proxies from the environment, the system's and
+ * the registry's own certificate authorities. Failures to connect read as Docker's do.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import {

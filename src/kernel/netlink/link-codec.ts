@@ -71,7 +71,9 @@ export interface LinkInfo {
   /** For a macvlan or ipvlan. */
   readonly mode?: string;
   readonly vlanId?: number;
-  /** For a bridge: it hands frames of both versions to iptables when br_netfilter is loaded, whatever the sysctl says. */
+  /**
+   * For a bridge: it hands frames of both versions to iptables when br_netfilter is loaded, whatever the sysctl says.
+   */
   readonly callIptables?: boolean;
   readonly vni?: number;
 }

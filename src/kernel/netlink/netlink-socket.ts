@@ -122,7 +122,9 @@ export class NetlinkSocket {
     check(send(this.fd, bytes, bytes.length, 0), operation);
   }
 
-  /** The same on another thread, for what keeps the kernel busy for long. `bytes` stay as they are until it resolves. */
+  /**
+   * The same on another thread, for what keeps the kernel busy for long. `bytes` stay as they are until it resolves.
+   */
   sendOnThread(bytes: Buffer, operation: string): Promise<void> {
     this.#countSent(bytes, operation);
     return new Promise((resolve, reject) =>
@@ -149,8 +151,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends several messages (numbered from `firstSequence` on, each asking for an acknowledgement) in one call. Each takes
-   * effect on its own. Returns the replies in order.
+   * Sends several messages (numbered from `firstSequence` on, each asking for an acknowledgement) in one call. Each
+   * takes effect on its own. Returns the replies in order.
    */
   requestMany(writer: NetlinkWriter, firstSequence: number, operations: readonly string[]): NetlinkReply[] {
     this.send(writer.bytes(), operations[0] ?? 'netlink');
@@ -240,8 +242,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Drains from the event loop whenever something comes: `visit` for each message, then `drained`. For a socket that listens to
-   * groups; close the watch before the socket.
+   * Drains from the event loop whenever something comes: `visit` for each message, then `drained`. For a socket that
+   * listens to groups; close the watch before the socket.
    */
   listen(operation: string, visit: (message: NetlinkMessage) => void, drained: (lost: boolean) => void): FdWatch {
     const read = () => {

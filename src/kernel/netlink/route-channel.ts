@@ -37,7 +37,9 @@ export class RouteChannel {
     this.socket.checkStrictly();
   }
 
-  /** Requests made by `work` are gathered and sent together, up to 64 at a time; a batch within a batch is part of it. */
+  /**
+   * Requests made by `work` are gathered and sent together, up to 64 at a time; a batch within a batch is part of it.
+   */
   batch(work: () => void): void {
     if (this.#pending) return work();
     this.#pending = [];

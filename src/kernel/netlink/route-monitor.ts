@@ -11,7 +11,9 @@ import { NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.ts';
 const groups = { link: [1], address: [5, 9], route: [7, 11], neighbour: [3], forwarding: [24, 25] } as const;
 export type RouteTopic = keyof typeof groups;
 
-/** `portId` is the netlink address of the socket that made the change (RouteSocket.portId); 0 = the kernel or unknown. */
+/**
+ * `portId` is the netlink address of the socket that made the change (RouteSocket.portId); 0 = the kernel or unknown.
+ */
 export type RouteNews =
   | { readonly type: 'link'; readonly removed: boolean; readonly link: link.LinkInfo; readonly portId: number }
   | {

@@ -128,8 +128,8 @@ export function requestRoute(
   });
 }
 
-// struct rtmsg { family, dst_len, src_len, tos, table, protocol, scope, type, flags }. A deletion matches everything that it
-// does not name: scope nowhere and zeros.
+// struct rtmsg { family, dst_len, src_len, tos, table, protocol, scope, type, flags }. A deletion matches everything
+// that it does not name: scope nowhere and zeros.
 function routeHeader(
   route: Route,
   type: number,

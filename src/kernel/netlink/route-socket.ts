@@ -1,6 +1,7 @@
 /**
  * Links, addresses, routes and neighbours of one network namespace. Requests are synchronous and take effect when they
- * return; a refusal is a KernelError with the kernel's own words. Measured: a link looked up by name 8 us, an address or route
+ * return; a refusal is a KernelError with the kernel's own words. Measured: a link looked up by name 8 us, an address
+ * or route
  * 10-15 us, a veth pair with its peer in another namespace 0.5 ms and a link deleted 15-25 ms (both the kernel's own time:
  * it waits for its readers; interface-reaper.ts does that aside), where an `ip` process takes 2-3 ms for each.
  */
@@ -176,7 +177,10 @@ export class RouteSocket {
     routeRequests.requestRoute(this.#channel, { verb: 'delete', type: address.RTM_DELROUTE, flags: 0, route });
   }
 
-  /** The route that a packet to this address would take: one of this host's own, or `packet`. Or a KernelError (ENETUNREACH, EHOSTUNREACH). */
+  /**
+   * The route that a packet to this address would take: one of this host's own, or `packet`. Or a KernelError
+   * (ENETUNREACH, EHOSTUNREACH).
+   */
   routeTo(destination: string, packet?: routeRequests.RouteQuestion): address.RouteInfo {
     return routeRequests.findRoute(this.#channel, destination, packet);
   }

@@ -1,7 +1,7 @@
 /**
  * nftables over raw netlink, for what comes and goes with containers: elements of sets and maps, changed in one atomic
- * transaction that costs the same whatever else the table holds (11 us a change with 200 sets and 500 rules present, where
- * libnftables needs 320-600 us because it fetches the table again). Whole rulesets are ruleset.ts's.
+ * transaction that costs the same whatever else the table holds (11 us a change with 200 sets and 500 rules present,
+ * where libnftables needs 320-600 us because it fetches the table again). Whole rulesets are ruleset.ts's.
  */
 import { isKernelError, KernelError } from '../errors.ts';
 import {
@@ -208,13 +208,17 @@ export class NftSocket {
     this.#socket.dump(this.#writer, operation, ({ payload }) => visit(payload), begin);
   }
 
-  /** Sends messages of any kind as one transaction: for small rulesets, where libnftables would cost ten times as much. */
+  /**
+   * Sends messages of any kind as one transaction: for small rulesets, where libnftables would cost ten times as much.
+   */
   runMessages(content: (batch: NftBatch) => void, options: { generation?: number } = {}): void {
     const batch = encodeBatch(this.#writer, () => this.#socket.nextSequence(), content, options.generation);
     if (batch) this.#transact(batch);
   }
 
-  /** Sends what `prepareBatch` made. Only as the first transaction of a socket: the numbers of its messages are fixed. */
+  /**
+   * Sends what `prepareBatch` made. Only as the first transaction of a socket: the numbers of its messages are fixed.
+   */
   runPrepared(batch: PreparedBatch): void {
     this.#transact(batch);
   }
@@ -273,7 +277,8 @@ export class NftSocket {
     return { change: { ...change, elements }, type: protocol.NFT_MSG_DELSETELEM };
   }
 
-  // Asked once for each set, as long as nothing is refused: the sets of a table are its schema and do not change their kind.
+  // Asked once for each set, as long as nothing is refused: the sets of a table are its schema and do not change their
+  // kind.
   #setFlags(name: SetName): number {
     const operation = `find set ${describe(name)}`;
     const known = this.#knownFlags.get(operation);

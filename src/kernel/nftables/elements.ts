@@ -1,6 +1,6 @@
 /**
- * Elements of sets and maps as netlink attributes, both ways. Keys and data are the bytes that the kernel compares: each
- * field of a concatenation in network order and padded to 4 bytes (`concatenate` does it), marks in host order.
+ * Elements of sets and maps as netlink attributes, both ways. Keys and data are the bytes that the kernel compares:
+ * each field of a concatenation in network order and padded to 4 bytes (`concatenate` does it), marks in host order.
  */
 import { attributeU32BE, eachAttribute, readAttributes, type NetlinkWriter } from '../netlink/message.ts';
 import { verdictCode, verdictName, type VerdictName } from './protocol.ts';

@@ -1,4 +1,6 @@
-/** Chains and rules as netlink attributes: the few expressions that the small fixed rulesets of this room are made of. */
+/**
+ * Chains and rules as netlink attributes: the few expressions that the small fixed rulesets of this room are made of.
+ */
 import { NLM_F_APPEND, NLM_F_CREATE, type NetlinkWriter } from '../netlink/message.ts';
 import { writeData, type Verdict } from './elements.ts';
 

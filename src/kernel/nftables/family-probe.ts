@@ -1,4 +1,7 @@
-/** Whether the kernel has nftables for a family of packets. Asked in the kernel's own words: libnftables cannot be used at any time (select() and high descriptors). */
+/**
+ * Whether the kernel has nftables for a family of packets. Asked in the kernel's own words: libnftables cannot be used
+ * at any time (select() and high descriptors).
+ */
 import { isKernelError } from '../errors.ts';
 import { NLM_F_CREATE } from '../netlink/message.ts';
 import type { NftSocket } from './batch.ts';

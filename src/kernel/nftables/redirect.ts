@@ -1,11 +1,11 @@
 /**
- * The small table inside a container's own network namespace through which its programs reach the resolver: what they send
- * to 127.0.0.11:53 arrives at the resolver's own port, and its replies come from 53 again. So a container can run a DNS
- * server of its own on :53.
+ * The small table inside a container's own network namespace through which its programs reach the resolver: what they
+ * send to 127.0.0.11:53 arrives at the resolver's own port, and its replies come from 53 again. So a container can run
+ * a DNS server of its own on :53.
  *
  * It rewrites ports without connection tracking: both directions pass the loopback's output, so nothing has to be
- * remembered. A container's namespace then has no connection tracking at all (a NAT rule would switch it on for every packet of
- * the container and keep an entry for every query), and there is no table of flows that could be full.
+ * remembered. A container's namespace then has no connection tracking at all (a NAT rule would switch it on for every
+ * packet of the container and keep an entry for every query), and there is no table of flows that could be full.
  */
 import { ipBytes } from '../socket-address.ts';
 import { NLM_F_CREATE } from '../netlink/message.ts';
@@ -31,7 +31,8 @@ export interface ResolverRedirect {
   readonly tcpPort: number;
 }
 
-// Containers get the same ports (each has a namespace of its own), so the last transaction is nearly always the next one too.
+// Containers get the same ports (each has a namespace of its own), so the last transaction is nearly always the next
+// one too.
 let prepared: { readonly key: string; readonly batch: PreparedBatch } | undefined;
 
 /**

@@ -1,6 +1,7 @@
 /**
- * Rules of others, which may be tens of thousands: libnftables takes 80 us and 9 KB for each that it lists. So it is asked in a thread, what it printed is
- * parsed in parts, and how many rules there are is counted first, by the kernel's own messages (1 us each).
+ * Rules of others, which may be tens of thousands: libnftables takes 80 us and 9 KB for each that it lists. So it is
+ * asked in a thread, what it printed is parsed in parts, and how many rules there are is counted first, by the kernel's
+ * own messages (1 us each).
  */
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import { LongWork } from '../../base/long-work.ts';

@@ -71,7 +71,8 @@ export class RulesetContext {
   }
 
   /**
-   * The same in a thread; nothing else may be asked of the context, and it must stay open, until it settles. Protocols are numbers: for their names libraries before
+   * The same in a thread; nothing else may be asked of the context, and it must stay open, until it settles. Protocols
+   * are numbers: for their names libraries before
    * 1.0.9 ask getprotobynumber, whose one answer for all threads would be taken for the protocol of a rule that is listed here at the same time.
    */
   async printAside(command: string, options: ListOptions): Promise<string> {
@@ -108,8 +109,8 @@ const flagsOf = ({ json, terse, handles }: ListOptions): number =>
   (json ? NFT_CTX_OUTPUT_JSON : 0) | (terse ? NFT_CTX_OUTPUT_TERSE : 0) | (handles ? NFT_CTX_OUTPUT_HANDLE : 0);
 
 /**
- * The library ends the process (assert) where it would have to write a name into JSON that is not UTF-8. Comments it leaves out then. As text it lists
- * anything.
+ * The library ends the process (assert) where it would have to write a name into JSON that is not UTF-8. Comments it
+ * leaves out then. As text it lists anything.
  */
 function refuseWhatIsNoText(command: string, text: string): void {
   if (!text.includes('\ufffd') || !text.replace(/\b(comment|prefix) "[^"\n]*"/g, '').includes('\ufffd')) return;

@@ -28,7 +28,10 @@ const NFTA_SET_FLAGS = 3;
 const NFTA_SET_ID = 10;
 const NFT_SET_ANONYMOUS = 1;
 
-/** Undefined where the table is not there, or has anonymous sets ({ 80, 443 } in a rule): those cannot be named in a copy. */
+/**
+ * Undefined where the table is not there, or has anonymous sets ({ 80, 443 } in a rule): those cannot be named in a
+ * copy.
+ */
 export function readTable(socket: NftSocket, family: NftFamily, table: string): TableCopy | undefined {
   try {
     return atOneMoment(socket, () => readParts(socket, family, table));

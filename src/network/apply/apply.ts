@@ -1,4 +1,7 @@
-/** Runs plans. Setting up stops at the first failure and leaves the undoing to the stack; tearing down goes on to the end. */
+/**
+ * Runs plans. Setting up stops at the first failure and leaves the undoing to the stack; tearing down goes on to the
+ * end.
+ */
 import type { UndoStack } from '../../base/undo.ts';
 import type { Step, StepKind, StepOf } from '../plan/step.ts';
 import type { ApplyContext } from './context.ts';

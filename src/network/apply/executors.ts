@@ -92,8 +92,9 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
       throw error;
     }
     try {
-      // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's network, and each
-      // such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link comes or goes.
+      // The host's end only passes frames on. With IPv6 addresses of its own it would send into the container's
+      // network, and each such end would slow all others down: the kernel walks the host's IPv6 routes whenever a link
+      // comes or goes.
       context
         .route('')
         .setLink(hostLink, { up: true, alias: context.mark, ...(ipv6 === undefined ? {} : { ipv6LinkLocal: false }) });
@@ -286,8 +287,8 @@ function refusedSysctl(error: unknown, name: string, value: string): unknown {
 }
 
 /**
- * Runs `create` while new interfaces begin with a setting. Set afterwards, the kernel's lock for all that is routing would be needed
- * (the defaults need none), and the kernel waits for it by trying over and over: 10 ms on a busy host.
+ * Runs `create` while new interfaces begin with a setting. Set afterwards, the kernel's lock for all that is routing
+ * would be needed (the defaults need none), and the kernel waits for it by trying over and over: 10 ms on a busy host.
  */
 function withNamespaceDefault(netns: string, name: string, value: string, create: () => void): void {
   let before: string;

@@ -1,7 +1,7 @@
 /**
- * Tracked connections of addresses that were given back. Finding them means reading the kernel's whole table, 3 ms in which nothing
- * else is done, so containers that stop within a moment share one reading; before an address is given out again it is done in any case,
- * and a published port that gets a new owner has its own flows deleted at once.
+ * Tracked connections of addresses that were given back. Finding them means reading the kernel's whole table, 3 ms in
+ * which nothing else is done, so containers that stop within a moment share one reading; before an address is given out
+ * again it is done in any case, and a published port that gets a new owner has its own flows deleted at once.
  */
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';

@@ -174,7 +174,9 @@ export class Resolution {
     });
   }
 
-  /** The named parts of the zone as they are now, each projected from the containers that hold the name and no others. */
+  /**
+   * The named parts of the zone as they are now, each projected from the containers that hold the name and no others.
+   */
   #patch(
     network: NetworkRecord,
     index: ZoneIndex,

@@ -69,8 +69,8 @@ export function dnsWishes({ request }: SandboxRecord, defaults: DnsWishes): DnsW
 }
 
 /**
- * 'host': as the host's. 'direct': without the embedded DNS (the default bridge, none): servers on the host's
- * loopback cannot be reached and are left out. 'embedded': 127.0.0.11, once the container is on a network of the user's.
+ * 'host': as the host's. 'direct': without the embedded DNS (the default bridge, none): servers on the host's loopback
+ * cannot be reached and are left out. 'embedded': 127.0.0.11, once the container is on a network of the user's.
  */
 export type ResolvConfMode = 'host' | 'direct' | 'embedded';
 

@@ -1,6 +1,6 @@
 /**
- * What a port's service is called in questions for SRV records: its number always, and the name that the IANA registered
- * for it where it is one that containers commonly offer.
+ * What a port's service is called in questions for SRV records: its number always, and the name that the IANA
+ * registered for it where it is one that containers commonly offer.
  */
 import { formatPort, type Port } from '../../model/port.ts';
 

@@ -1,6 +1,7 @@
 /**
  * What the embedded DNS answers, as a projection of the endpoint table: a zone for each network, and for each sandbox
- * the view of them that its resolver serves. Both are plain values, replaced whole. The dns room declares the same shapes.
+ * the view of them that its resolver serves. Both are plain values, replaced whole. The dns room declares the same
+ * shapes.
  */
 import { canonicalIp } from '../../model/addresses.ts';
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
@@ -13,7 +14,10 @@ export interface NetworkZone {
   readonly id: string;
   readonly name: string; // of the network: 'db.net' is 'db' in the zone 'net'
   readonly ttlS: number;
-  /** By lower-case name. One without addresses belongs to a container that does not run: it is answered, never forwarded. */
+  /**
+   * By lower-case name. One without addresses belongs to a container that does not run: it is answered, never
+   * forwarded.
+   */
   readonly names: Readonly<Record<string, NameAnswers>>;
   readonly ptr: Readonly<Record<string, string>>; // canonical address -> 'test2.net'
 }

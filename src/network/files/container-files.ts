@@ -1,7 +1,7 @@
 /**
- * The three files of a container: rendered whole from the endpoint table, written so that no reader ever sees them empty
- * or half-written. In a running container the file that is mounted there is swapped for a new one, also in containers that
- * share its network; only where that cannot be done it is written in place by one write.
+ * The three files of a container: rendered whole from the endpoint table, written so that no reader ever sees them
+ * empty or half-written. In a running container the file that is mounted there is swapped for a new one, also in
+ * containers that share its network; only where that cannot be done it is written in place by one write.
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';

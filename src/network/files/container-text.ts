@@ -7,7 +7,10 @@ import { openRegularFile, type RegularFile } from '../../kernel/regular-file.ts'
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 export const MAX_TEXT_LINES = 100_000;
 
-/** `held`: a process of the container's has a lease on it, which the kernel breaks in its own time. Nothing there is an empty text. */
+/**
+ * `held`: a process of the container's has a lease on it, which the kernel breaks in its own time. Nothing there is an
+ * empty text.
+ */
 export type ContainerText = { readonly text: string } | { readonly unread: 'long' | 'held' };
 
 export function readContainerText(path: string): ContainerText {

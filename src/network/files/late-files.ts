@@ -5,7 +5,9 @@ export class LateFiles {
   readonly #waiting = new Set<string>();
   #closed = false;
 
-  /** Once for each container, however often it is asked: `again` makes all that is due then, and throws while it cannot. */
+  /**
+   * Once for each container, however often it is asked: `again` makes all that is due then, and throws while it cannot.
+   */
   add(containerId: string, again: () => Promise<void>, gaveUp: (error: unknown) => void): void {
     if (this.#closed || this.#waiting.has(containerId)) return;
     this.#waiting.add(containerId);

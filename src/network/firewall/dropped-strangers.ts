@@ -31,7 +31,10 @@ export function strangerWarnings(context: RulesetContext): string[] {
   return readMost(context, DROPPED).map(sentence);
 }
 
-/** Whose packets came with the bit by which way is made, and lost it: rules that ask for their mark do not meet them any more. */
+/**
+ * Whose packets came with the bit by which way is made, and lost it: rules that ask for their mark do not meet them any
+ * more.
+ */
 export function unmarkedWarnings(context: RulesetContext): string[] {
   return readMost(context, UNMARKED).map(
     ({ version, from, to, packets }) =>

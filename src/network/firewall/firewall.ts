@@ -52,8 +52,8 @@ export class Firewall {
   #bridgedCopy: TableCopy | undefined;
   #prepared: PreparedBatch | undefined;
   /**
-   * One for all times: libnftables waits with select(), which ends the process at a descriptor above 1023, and a daemon with a
-   * thousand published ports has no lower one left to open later.
+   * One for all times: libnftables waits with select(), which ends the process at a descriptor above 1023, and a daemon
+   * with a thousand published ports has no lower one left to open later.
    */
   #context: RulesetContext | undefined;
   /** Opened with it, for the same reason. */
@@ -111,8 +111,8 @@ export class Firewall {
   }
 
   /**
-   * For when a table has just been deleted and every packet counts: writes it as it was, with these elements. False where that
-   * cannot be done (it is there, or was never copied): `install` does the rest in any case.
+   * For when a table has just been deleted and every packet counts: writes it as it was, with these elements. False
+   * where that cannot be done (it is there, or was never copied): `install` does the rest in any case.
    */
   putBack(elements: () => readonly Element[]): boolean {
     const batch = this.#prepared ?? (this.#copy && this.#batchOf(this.#copy, elements()));
@@ -148,7 +148,9 @@ export class Firewall {
     this.#copy = now && this.#copy ? withChain(this.#copy, now, USER_CHAIN) : undefined;
   }
 
-  /** Makes ready what `putBack` would write; what it is made from must be what is in the table now. Any change voids it. */
+  /**
+   * Makes ready what `putBack` would write; what it is made from must be what is in the table now. Any change voids it.
+   */
   prepare(elements: readonly Element[]): void {
     this.#prepared =
       this.#copy && elements.length <= PREPARED_MAX_ELEMENTS ? this.#batchOf(this.#copy, elements) : undefined;
@@ -168,15 +170,18 @@ export class Firewall {
   }
 
   /**
-   * Whether the rules in the kernel are those that were written. They are compared as nft lists them, since it spells some
-   * differently from how they were given; a table that an earlier process wrote is measured against one made for it.
+   * Whether the rules in the kernel are those that were written. They are compared as nft lists them, since it spells
+   * some differently from how they were given; a table that an earlier process wrote is measured against one made for
+   * it.
    */
   #rulesAreWhole(): boolean {
     this.#rules ??= this.#referenceRules();
     return this.#listRules() === this.#rules;
   }
 
-  /** The listing of a fresh table, made under another name and without hooks' effect: it is deleted in the next breath. */
+  /**
+   * The listing of a fresh table, made under another name and without hooks' effect: it is deleted in the next breath.
+   */
   #referenceRules(): string {
     return this.#withContext((context) => {
       // Dormant: their chains are not registered, no packet meets them.

@@ -15,7 +15,10 @@ import { isReadableByNft } from '../interfaces/link-name.ts';
 import { renderBridged } from './bridged.ts';
 import { FAMILY, SETS, TABLE } from './schema.ts';
 
-/** The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is not in every kernel). */
+/**
+ * The group of logged packets by which the engine gets first packets where the input policy counts (nft's `queue` is
+ * not in every kernel).
+ */
 export const INPUT_GROUP = 22054;
 
 /**
@@ -28,7 +31,9 @@ const COUNTED = {
   [DROPPED]: 'packets of strangers were dropped',
   [UNMARKED]: "packets lost the engine's bit of the mark, with which they came",
 };
-/** The rule that counts, of its own: where the set is full, this one ends here, and the next does its work nevertheless. */
+/**
+ * The rule that counts, of its own: where the set is full, this one ends here, and the next does its work nevertheless.
+ */
 const count = (set: keyof typeof COUNTED): string => `update @${set} { meta nfproto . iifname . oifname counter }`;
 
 function renderCounted({ makeWay = true }: RulesetOptions): string[] {

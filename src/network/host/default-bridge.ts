@@ -29,7 +29,10 @@ export interface DefaultBridge {
 }
 
 interface Known {
-  /** The bridge that containers live on, '' = none. It keeps its name until they have ended: two bridges with one subnet would cut them off. */
+  /**
+   * The bridge that containers live on, '' = none. It keeps its name until they have ended: two bridges with one subnet
+   * would cut them off.
+   */
   readonly inUse: string;
   /** Bridges of the networks that users made, with the names of those. */
   readonly holders: ReadonlyMap<string, string>;
@@ -125,7 +128,10 @@ export function engineOfBridge(links: readonly LinkInfo[], bridge: string, id?: 
 const isAnothers = (bridge: LinkInfo, links: readonly LinkInfo[], id: string | undefined): boolean =>
   id !== undefined && isInUseByAnother(bridge, links, id);
 
-/** Which of a bridge's addresses is the network's: one whose subnet has the range that containers are given, the one that it was, or the first; '' = none. */
+/**
+ * Which of a bridge's addresses is the network's: one whose subnet has the range that containers are given, the one
+ * that it was, or the first; '' = none.
+ */
 export function electAddress(
   addresses: readonly string[],
   version: 4 | 6,
@@ -157,7 +163,10 @@ export const DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;
  */
 const DOCKER_FIRST_SUBNETS = parseSubnet('172.16.0.0/13')!;
 
-/** What subnets that are chosen here keep clear of where dockerd may be started any time; the second while others are left. */
+/**
+ * What subnets that are chosen here keep clear of where dockerd may be started any time; the second while others are
+ * left.
+ */
 export function dockerSubnets(config: NamingConfig): HostSubnets {
   if (config.defaultBridgeName === DOCKER_BRIDGE || !config.dockerInstalled) return { own: [], routed: [] };
   return { own: [DEFAULT_SUBNET], routed: [DOCKER_FIRST_SUBNETS] };

@@ -64,7 +64,8 @@ export function hostSubnets(
   };
   for (const { destination, gateway, linkIndex, table } of route.routes({ table: 'all' })) {
     if (except.has(linkIndex)) continue;
-    // Without a gateway and over a link: the others are on it. (A blackhole has no link.) Other tables are those of VPNs, and count for what rules send there.
+    // Without a gateway and over a link: the others are on it. (A blackhole has no link.) Other tables are those of
+    // VPNs, and count for what rules send there.
     if (destination !== undefined)
       add(table === RT_TABLE_MAIN && gateway === undefined && linkIndex !== 0 ? own : routed, destination);
   }
@@ -136,7 +137,9 @@ export function forwardsByItself(link: string): boolean {
   return readFlag(`net/ipv4/conf/${link}/forwarding`) === true;
 }
 
-/** A router stops listening to router advertisements, and the host would lose its own default route: 2 means "still". */
+/**
+ * A router stops listening to router advertisements, and the host would lose its own default route: 2 means "still".
+ */
 function keepRouterAdvertisements(links: readonly string[]): void {
   for (const link of links.filter(listensToRouters)) {
     try {

@@ -10,7 +10,10 @@ import { ForwardingNoteFile } from './forwarding-note.ts';
 import { isForwardingOff } from './host-facts.ts';
 import { FAMILY, TABLE } from '../firewall/schema.ts';
 
-/** Versions of IP that are forwarded between all interfaces, because a daemon turned that on and nothing drops what is not of containers any more. */
+/**
+ * Versions of IP that are forwarded between all interfaces, because a daemon turned that on and nothing drops what is
+ * not of containers any more.
+ */
 export function openVersions(context: RulesetContext, stateDir: string): (4 | 6)[] {
   const { closed } = new ForwardingNoteFile(join(stateDir, 'forwarding'), silentLog).read();
   const needed = ([4, 6] as const).filter((version) => closed[version] !== undefined && !isForwardingOff(version));

@@ -47,7 +47,10 @@ export function renderHosts(model: HostsModel): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What a link's line names: the alias, the source's hostname (its short id unless set), and its name where that is another. */
+/**
+ * What a link's line names: the alias, the source's hostname (its short id unless set), and its name where that is
+ * another.
+ */
 export function linkEntries(link: {
   readonly alias: string;
   readonly sourceName: string;

@@ -19,7 +19,9 @@ export function linkNameComplaint(name: string): string | undefined {
   return name.endsWith('+') ? "a '+' at the end stands for many interfaces" : undefined;
 }
 
-/** Whether it is the whole name of what might be an interface: as bytes that are no text it cannot be told from others. */
+/**
+ * Whether it is the whole name of what might be an interface: as bytes that are no text it cannot be told from others.
+ */
 export function isEncodable(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= MAX_BYTES && !name.includes('\ufffd');
 }

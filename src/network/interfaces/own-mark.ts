@@ -1,6 +1,7 @@
 /**
- * The alias of links that the engine made, with the id of the data root whose containers they are of: daemons with different data roots may come and go in one
- * network namespace. One without an id is of an earlier release, and counts as the daemon's own.
+ * The alias of links that the engine made, with the id of the data root whose containers they are of: daemons with
+ * different data roots may come and go in one network namespace. One without an id is of an earlier release, and counts
+ * as the daemon's own.
  */
 interface Marked {
   readonly index: number;

@@ -36,7 +36,9 @@ export interface ParsedSource {
   readonly size: number;
 }
 
-/** Checks and sorts the sources of one IP version by address; a source inside an earlier one is dropped, as in Docker. */
+/**
+ * Checks and sorts the sources of one IP version by address; a source inside an earlier one is dropped, as in Docker.
+ */
 export function parseSources(sources: readonly SubnetSource[], version: 4 | 6): ParsedSource[] {
   const parsed: ParsedSource[] = [];
   for (const { base: text, size } of sources) {

@@ -28,7 +28,9 @@ import {
   type SubnetSource,
 } from './default-pools.ts';
 
-/** IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big. */
+/**
+ * IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big.
+ */
 export const SUBNET_SIZE_OPTION = 'causeway.subnet_size';
 export const SUBNET_SIZE_OPTION_V6 = 'causeway.subnet_size6';
 
@@ -68,10 +70,11 @@ export class Ipam {
   }
 
   /**
-   * The pools of a new network, IPv4 first, every subnet and gateway filled in, all spelled canonically. A chosen subnet keeps
-   * clear of what the `host` uses, and of what it has routes to while anything else is left: a VPN may route half of all
-   * addresses or all of them. A subnet that the user names may overlap those, but no other network. `earlier`: pools that
-   * the network had before, which it has again if they are free. Throws `invalid`, `forbidden` or `system` in Docker's words.
+   * The pools of a new network, IPv4 first, every subnet and gateway filled in, all spelled canonically. A chosen
+   * subnet keeps clear of what the `host` uses, and of what it has routes to while anything else is left: a VPN may
+   * route half of all addresses or all of them. A subnet that the user names may overlap those, but no other network.
+   * `earlier`: pools that the network had before, which it has again if they are free. Throws `invalid`, `forbidden` or
+   * `system` in Docker's words.
    */
   choosePools(spec: NetworkSpec, host: HostSubnets, earlier: readonly IpamPool[] = []): IpamPool[] {
     if (spec.ipam.driver === 'null') return nullPools(spec);
@@ -139,7 +142,9 @@ export class Ipam {
     );
   }
 
-  /** Gives an address back; one that is not taken, or on no open network, is ignored, so that teardown can be repeated. */
+  /**
+   * Gives an address back; one that is not taken, or on no open network, is ignored, so that teardown can be repeated.
+   */
   release(networkId: string, address: string): void {
     this.#poolOf(networkId, address)?.release(address);
   }
@@ -257,7 +262,10 @@ function nullPools(spec: NetworkSpec): IpamPool[] {
   return [];
 }
 
-/** Spells a pool canonically, finds its gateway (the first address that can be chosen) and checks that nothing is named twice. */
+/**
+ * Spells a pool canonically, finds its gateway (the first address that can be chosen) and checks that nothing is named
+ * twice.
+ */
 function fillPool(pool: IpamPool, subnet: Subnet, gatewayNeeded: boolean): IpamPool {
   let range = pool.ipRange === '' ? undefined : parseSubnet(pool.ipRange)!;
   if (range && range.prefix < subnet.prefix) range = subnet;

@@ -1,4 +1,6 @@
-/** The environment variables of a link on the default bridge, in Docker's order: ports, name, the source's environment. */
+/**
+ * The environment variables of a link on the default bridge, in Docker's order: ports, name, the source's environment.
+ */
 import type { Port } from '../../model/port.ts';
 
 export interface LinkVariablesInput {

@@ -1,4 +1,6 @@
-/** What a container is given before anything is built: addresses, interface names, host ports. All of it is on `undo`. */
+/**
+ * What a container is given before anything is built: addresses, interface names, host ports. All of it is on `undo`.
+ */
 import { CausewayError, errorKind, errorMessage, forbidden, invalid } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
 import type { Connection } from '../../model/container.ts';
@@ -16,7 +18,10 @@ import { assignPublished } from '../table/published.ts';
 import type { JoinRequest, SandboxRecord } from '../table/sandbox.ts';
 import { wantedPorts, type WantedPort } from '../ports/port-request.ts';
 
-/** Of 127.0.0.11 in each container: outside the ports that the kernel chooses from, so no client of the container has it. */
+/**
+ * Of 127.0.0.11 in each container: outside the ports that the kernel chooses from, so no client of the container has
+ * it.
+ */
 const RESOLVER_PORT = 61053;
 
 /** Refuses, in Docker's words, what can never be connected like that. Takes nothing. */

@@ -1,6 +1,6 @@
 /**
- * The common course of every change to running containers: the table first, then the kernel, the firewall, the files, the
- * resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
+ * The common course of every change to running containers: the table first, then the kernel, the firewall, the files,
+ * the resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
  */
 import { errorMessage } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
@@ -117,7 +117,10 @@ export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoSt
   context.close();
 }
 
-/** Takes down as far as it goes. `errors`: what failed at once; `settled` resolves when it is all over, to what failed later. */
+/**
+ * Takes down as far as it goes. `errors`: what failed at once; `settled` resolves when it is all over, to what failed
+ * later.
+ */
 export function beginTearDown(
   core: NetworkCore,
   steps: readonly Step[],

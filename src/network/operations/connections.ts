@@ -34,7 +34,9 @@ export interface Connections {
   unpublish(containerId: string, ports: readonly PublishedPort[]): Promise<void>;
   /** The container's new name, wherever it shows: DNS, the hosts files of what links to it, refusals. */
   rename(containerId: string, name: string): Promise<void>;
-  /** Replaces a running container's links on the default bridge. Without `ports`, what is known of the source counts. */
+  /**
+   * Replaces a running container's links on the default bridge. Without `ports`, what is known of the source counts.
+   */
   setLinks(containerId: string, links: readonly (Link & { readonly ports?: readonly Port[] })[]): Promise<void>;
 }
 

@@ -52,7 +52,9 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly leftOut: Set<string>;
   /** What clashes with others, as far as the log has it (clashes.ts). */
   toldClashes: ReadonlySet<string>;
-  /** Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more. */
+  /**
+   * Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more.
+   */
   readonly busy: Set<string>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The end of a container's networking. Where others share its namespace, as a pod's containers do, the namespace is kept for
- * them without an interface: their processes cannot be moved to another one, and the container comes back into it.
+ * The end of a container's networking. Where others share its namespace, as a pod's containers do, the namespace is
+ * kept for them without an interface: their processes cannot be moved to another one, and the container comes back into
+ * it.
  */
 import { throwCollected } from '../../base/errors.ts';
 import { releaseAddresses } from './allocate.ts';

@@ -1,4 +1,6 @@
-/** Networks as such: made, removed, adopted. Each is whole in kernel, firewall, resolver and store, or not there at all. */
+/**
+ * Networks as such: made, removed, adopted. Each is whole in kernel, firewall, resolver and store, or not there at all.
+ */
 import { tryAgainLater } from '../../base/again.ts';
 import { conflict, errorMessage, forbidden, invalid, notFound, throwCollected } from '../../base/errors.ts';
 import { UndoStack, withUndo } from '../../base/undo.ts';

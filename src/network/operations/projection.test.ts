@@ -1,6 +1,7 @@
 /**
- * Whatever happens to containers, what follows from it is what a plain model says: DNS zones, hosts files, link variables and
- * firewall elements. Elements and zones are kept by differences, as the service keeps them, and must never drift from the whole.
+ * Whatever happens to containers, what follows from it is what a plain model says: DNS zones, hosts files, link
+ * variables and firewall elements. Elements and zones are kept by differences, as the service keeps them, and must
+ * never drift from the whole.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * The files of containers follow the table. A container's own are part of each change of it; those of others, which link to it,
- * follow from it: nothing that another container does to its files can keep this one from starting, or the daemon from answering.
+ * The files of containers follow the table. A container's own are part of each change of it; those of others, which
+ * link to it, follow from it: nothing that another container does to its files can keep this one from starting, or the
+ * daemon from answering.
  */
 import { existsSync } from 'node:fs';
 import { errorMessage, systemError } from '../../base/errors.ts';

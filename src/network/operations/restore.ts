@@ -142,7 +142,10 @@ export class Restorer {
     );
   }
 
-  /** As in dockerd: containers on a bridge of the user's are in the subnet that it is in. '' where it has no address that counts. */
+  /**
+   * As in dockerd: containers on a bridge of the user's are in the subnet that it is in. '' where it has no address
+   * that counts.
+   */
   #ownAddresses(bridge: string, previous: NetworkRecord | undefined): { v4: string; v6: string } {
     const { config, route, adopted } = this.#core;
     if (config.bridgeName === '' || !this.#core.facts.hasLink(bridge)) return { v4: '', v6: '' };
@@ -177,7 +180,8 @@ export class Restorer {
     const isOurs = (name: string) => name === bridge.name || table.isBridge(name);
     const isDockers =
       config.defaultBridgeName === '' && config.bridgeName === '' && bridge.besideDocker && overlapsDocker(previous);
-    // What was the host's own stays where the network had it already; one that it takes with it from another bridge is that bridge's.
+    // What was the host's own stays where the network had it already; one that it takes with it from another bridge is
+    // that bridge's.
     const isHosts =
       previous.bridgeName !== bridge.name && clashesWithHost(previous, route.links(), route, isOurs).length > 0;
     return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0
@@ -282,7 +286,8 @@ export class Restorer {
     const bridge = network?.bridgeName;
     const link = bridge && hostIfname !== '' ? route.link(hostIfname) : undefined;
     if (!bridge || !link) return;
-    // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one now.
+    // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one
+    // now.
     const group = groupChange(link.group, network);
     if (link.masterIndex !== route.link(bridge)?.index)
       route.setLink(hostIfname, { master: bridge, up: true, hairpin: published.length > 0, ...group });

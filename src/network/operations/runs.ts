@@ -17,7 +17,10 @@ export interface Runs {
   sandbox(containerId: string): Sandbox | undefined;
   /** A running container as its network knows it: name, connections and links as they are now. */
   request(containerId: string): JoinRequest | undefined;
-  /** Makes a container's namespace with all its connections, ports, names and files; one that was kept for others is used again. */
+  /**
+   * Makes a container's namespace with all its connections, ports, names and files; one that was kept for others is
+   * used again.
+   */
   join(request: JoinRequest): Promise<Sandbox>;
   /**
    * The container starts again and finds its networking as it left it, since others share it. Connections stay as they

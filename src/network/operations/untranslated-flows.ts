@@ -1,6 +1,6 @@
 /**
- * Flows that began while the firewall table was gone. Connection tracking remembers that their addresses were not translated,
- * and would keep it so: the client of a published port that tries again would never come through.
+ * Flows that began while the firewall table was gone. Connection tracking remembers that their addresses were not
+ * translated, and would keep it so: the client of a published port that tries again would never come through.
  */
 import { errorMessage } from '../../base/errors.ts';
 import { deleteFlows, relaxFlows, type Flow } from '../../kernel/conntrack.ts';
@@ -17,7 +17,8 @@ const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, 
  */
 export function forgetUntranslated(core: NetworkCore): void {
   try {
-    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are many.
+    // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are
+    // many.
     deleteFlows({ answered: false, where: strays(core) });
   } catch (error) {
     core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');

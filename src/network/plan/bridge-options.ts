@@ -1,6 +1,6 @@
 /**
- * A network's options, with Docker's names and defaults. They are judged once, when the network is made (`checkOptions`);
- * reading those of a network that exists never fails.
+ * A network's options, with Docker's names and defaults. They are judged once, when the network is made
+ * (`checkOptions`); reading those of a network that exists never fails.
  */
 import { invalid } from '../../base/errors.ts';
 import { ownField } from '../../base/own-field.ts';

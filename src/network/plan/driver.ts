@@ -33,7 +33,10 @@ export interface Attachment {
 
 /** What its networks are to code that knows no drivers (network-policy.ts): no other code asks for a driver's name. */
 export interface DriverPolicy {
-  /** Whether containers can be connected to several of its networks, and to one while they run: whether they have an interface there. */
+  /**
+   * Whether containers can be connected to several of its networks, and to one while they run: whether they have an
+   * interface there.
+   */
   readonly connectable: boolean;
   /** Whether a published port can be forwarded to an endpoint of it. */
   readonly publishes: boolean;

@@ -140,7 +140,9 @@ export function factsOfSandbox(
   return facts;
 }
 
-/** A container on more than one network may send from each of its addresses over each of them: it answers by its routes. */
+/**
+ * A container on more than one network may send from each of its addresses over each of them: it answers by its routes.
+ */
 function astrideFacts({ sandbox: { containerId, endpoints } }: SandboxRecord, table: NetworkTable): Fact[] {
   const origin: Origin = { kind: 'addresses', containerId };
   return endpoints.flatMap((over) => {
@@ -195,7 +197,9 @@ function factsOfPort(port: PublishedPort, { version, address, origin, inputPolic
   ];
 }
 
-/** A recipient's links: exactly the source's exposed ports, from this one address to that one, and only while both live. */
+/**
+ * A recipient's links: exactly the source's exposed ports, from this one address to that one, and only while both live.
+ */
 export function factsOfLinks(record: SandboxRecord, table: NetworkTable): Fact[] {
   const { containerId } = record.sandbox;
   return linkedSources(record, table).flatMap(({ from, to, ports }) => {

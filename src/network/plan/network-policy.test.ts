@@ -1,4 +1,7 @@
-/** Adding a driver is a folder and a line in the registry: nothing else knows it, so a made-up one is treated by its policy. */
+/**
+ * Adding a driver is a folder and a line in the registry: nothing else knows it, so a made-up one is treated by its
+ * policy.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../model/network.ts';

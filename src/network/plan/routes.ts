@@ -3,7 +3,10 @@ import type { Endpoint } from '../../model/endpoint.ts';
 import { chooseGateways } from '../table/gateway.ts';
 import type { Step } from './step.ts';
 
-/** What takes a running namespace from the default routes of `before` to those of `after`. `present`: whose interface is there. */
+/**
+ * What takes a running namespace from the default routes of `before` to those of `after`. `present`: whose interface is
+ * there.
+ */
 export function planRoutes(
   netns: string,
   before: readonly Endpoint[],

@@ -36,7 +36,10 @@ export function checkNetworkSpec(spec: NetworkSpec): string[] {
   return warnings;
 }
 
-/** The rest of the configuration is the other network's; Docker tells "not set" from the defaults as little as this does. */
+/**
+ * The rest of the configuration is the other network's; Docker tells "not set" from the defaults as little as this
+ * does.
+ */
 function refuseOwnConfiguration({ ipam, enableIpv4, enableIpv6, labels, options }: NetworkSpec): void {
   const configured =
     (ipam.driver !== '' && ipam.driver !== 'default') ||

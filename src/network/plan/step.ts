@@ -22,7 +22,10 @@ export type Step =
       readonly mtu: number;
       readonly filterBridged: boolean;
     }
-  /** What a network needs of a bridge that the engine did not make; what is set is noted, and taken back by 'release-bridge'. */
+  /**
+   * What a network needs of a bridge that the engine did not make; what is set is noted, and taken back by
+   * 'release-bridge'.
+   */
   | {
       readonly kind: 'adopt-bridge';
       readonly link: string;
@@ -65,7 +68,10 @@ export type Step =
   | { readonly kind: 'create-vlan'; readonly link: string; readonly parent: string; readonly vlanId: number }
   | { readonly kind: 'delete-link'; readonly netns: string; readonly link: string }
   | { readonly kind: 'delete-own-link'; readonly link: string } // on the host, and only if the engine made it
-  /** Takes the engine's own addresses of an earlier configuration off a bridge that it made: by its mark on them, and those that are known to be its own. */
+  /**
+   * Takes the engine's own addresses of an earlier configuration off a bridge that it made: by its mark on them, and
+   * those that are known to be its own.
+   */
   | {
       readonly kind: 'drop-earlier-addresses';
       readonly link: string;

@@ -31,7 +31,10 @@ export interface PortAllocatorOptions {
 export class PortAllocator {
   readonly #options: PortAllocatorOptions;
   readonly #table = new PortTable();
-  /** The number last chosen from a range: the next search begins behind it, as a port just given back may have late packets. */
+  /**
+   * The number last chosen from a range: the next search begins behind it, as a port just given back may have late
+   * packets.
+   */
   readonly #lastChosen = new Map<string, number>();
 
   constructor(options: PortAllocatorOptions) {

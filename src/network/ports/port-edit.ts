@@ -1,6 +1,6 @@
 /**
- * Edits of what a container is to publish, while it runs or not: bindings are what the user asked for and what a next start
- * goes by, published ports are what became of them.
+ * Edits of what a container is to publish, while it runs or not: bindings are what the user asked for and what a next
+ * start goes by, published ports are what became of them.
  */
 import { bracketed, canonicalIp } from '../../model/addresses.ts';
 import { formatPort, parseBinding, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';

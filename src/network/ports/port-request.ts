@@ -36,7 +36,9 @@ export interface BindingGroup {
   readonly impliesIpv6: boolean;
 }
 
-/** One list from what is exposed and what is bound, ordered by port. Throws `invalid` for bindings that do not parse. */
+/**
+ * One list from what is exposed and what is bound, ordered by port. Throws `invalid` for bindings that do not parse.
+ */
 export function wantedPorts(
   exposedPorts: readonly Port[],
   portBindings: Readonly<Record<string, readonly PortBinding[]>>,

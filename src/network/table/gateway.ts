@@ -1,6 +1,7 @@
 /**
- * Which connection gives a container its default routes and its published ports: Docker's order of endpoints. Docker 28 lets a
- * network with both families win over a higher gw-priority, which it calls a fault itself; from 29 on it does as is done here.
+ * Which connection gives a container its default routes and its published ports: Docker's order of endpoints. Docker 28
+ * lets a network with both families win over a higher gw-priority, which it calls a fault itself; from 29 on it does as
+ * is done here.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
 

@@ -1,4 +1,7 @@
-/** Containers that run with addresses which their network no longer has: its subnet was changed (`--bip`) while they ran. */
+/**
+ * Containers that run with addresses which their network no longer has: its subnet was changed (`--bip`) while they
+ * ran.
+ */
 import { parseSubnet, subnetContains } from '../../model/addresses.ts';
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';

@@ -1,6 +1,6 @@
 /**
- * The endpoint table: every known network and every live sandbox with its endpoints. Everything a user sees of the network is a
- * projection of it. Values are immutable and replaced whole; the indexes only save searching.
+ * The endpoint table: every known network and every live sandbox with its endpoints. Everything a user sees of the
+ * network is a projection of it. Values are immutable and replaced whole; the indexes only save searching.
  */
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';

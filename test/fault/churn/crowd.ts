@@ -1,6 +1,6 @@
 /**
- * Containers that never rest: started, stopped, restarted, renamed, connected and disconnected at random, several at once,
- * through an API whose daemon is killed now and then. Keeps the timeline of each.
+ * Containers that never rest: started, stopped, restarted, renamed, connected and disconnected at random, several at
+ * once, through an API whose daemon is killed now and then. Keeps the timeline of each.
  */
 import { Api, Cut } from './api.ts';
 import { Timeline, type Attachment, type ContainerState } from './truth.ts';

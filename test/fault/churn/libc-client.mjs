@@ -1,5 +1,6 @@
-// Runs inside a container: asks as programs do, through the C library (getaddrinfo), and reads /etc/hosts; writes down when
-// it asked, when it knew and what it was told. libc-client.mjs CONFIG; ends when the file `stop` of the configuration exists.
+// Runs inside a container: asks as programs do, through the C library (getaddrinfo), and reads /etc/hosts; writes down
+// when it asked, when it knew and what it was told. libc-client.mjs CONFIG; ends when the file `stop` of the
+// configuration exists.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 

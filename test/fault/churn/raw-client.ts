@@ -1,7 +1,7 @@
 /**
- * A process that asks: raw DNS to 127.0.0.11:53 from inside the containers' network namespaces, dozens of questions in one
- * system call, and /etc/hosts as the containers see it. Writes down when it asked, when it knew, and what it was told; who
- * judges that is somebody else. `raw-client.ts CONFIG`: begins when a line comes in, and again as often.
+ * A process that asks: raw DNS to 127.0.0.11:53 from inside the containers' network namespaces, dozens of questions in
+ * one system call, and /etc/hosts as the containers see it. Writes down when it asked, when it knew, and what it was
+ * told; who judges that is somebody else. `raw-client.ts CONFIG`: begins when a line comes in, and again as often.
  */
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { DatagramBatch } from '../../../src/kernel/datagram.ts';

@@ -1,7 +1,7 @@
 /**
- * What a name had to answer at any moment, from the times of the API's replies alone: while an operation is in flight the
- * old and the new count, before it and after it only one of them. Times are milliseconds of the monotonic clock, which all
- * processes of the machine share.
+ * What a name had to answer at any moment, from the times of the API's replies alone: while an operation is in flight
+ * the old and the new count, before it and after it only one of them. Times are milliseconds of the monotonic clock,
+ * which all processes of the machine share.
  */
 export interface Addresses {
   readonly a: string; // '' while it does not run

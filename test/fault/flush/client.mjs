@@ -1,5 +1,6 @@
 // client.mjs HOST HTTP-PORT ECHO-PORT: 200 requests a second, and some connections through which data goes without end.
-// Until its input ends; then it waits for what is open and prints what it saw as JSON. Before that it prints a point for each request that has ended.
+// Until its input ends; then it waits for what is open and prints what it saw as JSON. Before that it prints a point
+// for each request that has ended.
 import { connect } from 'node:net';
 
 const [host, httpPort, echoPort] = process.argv.slice(2);

@@ -1,4 +1,7 @@
-/** Which errors a door can have, for reasons that have nothing to do with what is asked: no room, no memory, no descriptors, a device that fails. */
+/**
+ * Which errors a door can have, for reasons that have nothing to do with what is asked: no room, no memory, no
+ * descriptors, a device that fails.
+ */
 import type { Visit } from '../../harness/doors/order.ts';
 
 /** By what stands in the visit's name in front of the callers. The first that fits counts. */
@@ -20,13 +23,16 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
 ];
 
 /**
- * Closing gives the descriptor back whatever it says, the end of a reply has no error, and what ends a process of the engine's on purpose
- * is not asked to go on: a return from a foreign namespace that fails.
+ * Closing gives the descriptor back whatever it says, the end of a reply has no error, and what ends a process of the
+ * engine's on purpose is not asked to go on: a return from a foreign namespace that fails.
  */
 const NONE =
   /^(reply\.|c\.(close|epoll|poll|waitpid|signal|prctl|fcntl|flock|shutdown|read)|fs\.(close|handle\.close))/;
 
-/** Where a start looks whether an image or the index is whole: one that the disk does not give is not, and is set aside by name (damaged-state, damaged-index). */
+/**
+ * Where a start looks whether an image or the index is whole: one that the disk does not give is not, and is set aside
+ * by name (damaged-state, damaged-index).
+ */
 const LOOKS_FOR_DAMAGE = /<#damage\b|@readIndexFile\b/;
 
 export function errnosFor({ name }: Visit): readonly string[] {

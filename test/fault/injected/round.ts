@@ -1,6 +1,7 @@
 /**
- * One fault: the operation is prepared and called while one thing that it does outside of the process fails. It succeeds all the same,
- * whole, or it says why not in a sentence and has done nothing; and then, without the fault, it succeeds.
+ * One fault: the operation is prepared and called while one thing that it does outside of the process fails. It
+ * succeeds all the same, whole, or it says why not in a sentence and has done nothing; and then, without the fault, it
+ * succeeds.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -125,7 +126,10 @@ export async function swept(stage: Stage, operation: Operation, empty: readonly 
   }
 }
 
-/** Fails unless the state is one of the allowed, at the latest after a moment: files and links are deleted in the background. */
+/**
+ * Fails unless the state is one of the allowed, at the latest after a moment: files and links are deleted in the
+ * background.
+ */
 async function matches(stage: Stage, allowed: readonly (readonly string[])[], when: string): Promise<void> {
   for (const end = Date.now() + 8_000; ; await sleep(150)) {
     const state = await stateOf(stage.engine, stage.api, stage.parent);

@@ -1,4 +1,7 @@
-/** Containers that have nothing to do with what is tested, and what goes on between them and with the host: it must not notice anything. */
+/**
+ * Containers that have nothing to do with what is tested, and what goes on between them and with the host: it must not
+ * notice anything.
+ */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';

@@ -59,8 +59,9 @@ export function answers({ engine }: World, port = 8080): void {
 }
 
 /**
- * Ends the daemon without a word and starts the next one; `meanwhile` is what happens while there is none. One that ends with a sentence has
- * refused, as a call is refused: the containers go on, and the next start, without the fault, does it all.
+ * Ends the daemon without a word and starts the next one; `meanwhile` is what happens while there is none. One that
+ * ends with a sentence has refused, as a call is refused: the containers go on, and the next start, without the fault,
+ * does it all.
  */
 async function nextDaemon({ engine }: World, meanwhile: () => void = () => {}): Promise<Reply> {
   await engine.stop('SIGKILL');
@@ -222,7 +223,8 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     prepare: running,
     call: ({ api, tar }) => api.call('PUT', '/containers/web/archive?path=/data', tar),
     repeated: [],
-    // A file that could not be written whole stays, as with tar and in Docker: what was there before it is gone anyhow, and the container may have it open.
+    // A file that could not be written whole stays, as with tar and in Docker: what was there before it is gone anyhow,
+    // and the container may have it open.
     between: [async ({ engine }) => engine.ok('exec', 'web', 'touch', '/data/file')],
     check: ({ engine }) => assert.equal(engine.ok('exec', 'web', 'cat', '/data/file'), 'content'),
     clean: cleared,

@@ -19,7 +19,10 @@ export interface Operation {
   call(world: World): Promise<Reply>;
   /** What the call answers when it is repeated and has been done already; it may do it again, too. */
   readonly repeated: readonly number[];
-  /** Where each call makes another thing (an image has the time in its id): takes away what the call that was cut off may have made. */
+  /**
+   * Where each call makes another thing (an image has the time in its id): takes away what the call that was cut off
+   * may have made.
+   */
   beforeRepeat?(world: World): Promise<void>;
   /** Waits for what goes on after the reply. */
   settled?(world: World): Promise<void>;

@@ -1,6 +1,7 @@
 /**
- * One boundary: the operation is prepared and called, the daemon killed there, started again, and then everything has to be as it was before the
- * call or as it is after it; the call, repeated, does it; and what it has made can be taken away without a trace.
+ * One boundary: the operation is prepared and called, the daemon killed there, started again, and then everything has
+ * to be as it was before the call or as it is after it; the call, repeated, does it; and what it has made can be taken
+ * away without a trace.
  */
 import { join } from 'node:path';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -103,7 +104,10 @@ export async function assertEmpty(stage: Stage, empty: readonly string[]): Promi
   await matches(stage, [empty], 'after all was removed');
 }
 
-/** Fails unless the state is one of the allowed, at the latest after a moment: files and links are deleted in the background. */
+/**
+ * Fails unless the state is one of the allowed, at the latest after a moment: files and links are deleted in the
+ * background.
+ */
 async function matches(stage: Stage, allowed: readonly (readonly string[])[], when: string): Promise<void> {
   for (const end = Date.now() + 8_000; ; await sleep(150)) {
     const state = await stateOf(stage.engine, stage.api, stage.parent);

@@ -1,6 +1,7 @@
 /**
- * What there is, in the kernel, on the disk and in the API's answers, as one list of lines without what is different each time (ids, names of
- * interfaces). Two of them are equal when an operation has been done as a whole, or not at all.
+ * What there is, in the kernel, on the disk and in the API's answers, as one list of lines without what is different
+ * each time (ids, names of interfaces). Two of them are equal when an operation has been done as a whole, or not at
+ * all.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

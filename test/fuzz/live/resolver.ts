@@ -7,7 +7,9 @@ import type { World } from './world.ts';
 
 const packets = dnsTargets.find(({ name }) => name === 'dns message')!;
 
-/** Reads packets as lines of base64, sends them, then asks for a name that exists and prints whether it was answered. */
+/**
+ * Reads packets as lines of base64, sends them, then asks for a name that exists and prints whether it was answered.
+ */
 const SENDER = `
 const dgram = require('dgram'), lines = require('fs').readFileSync(0, 'latin1').split('\\n').filter(Boolean);
 const socket = dgram.createSocket('udp4');

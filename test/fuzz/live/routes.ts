@@ -1,4 +1,7 @@
-/** Every route that the api has, with objects that exist and with ones that do not, parameters, and bodies from the schemas. */
+/**
+ * Every route that the api has, with objects that exist and with ones that do not, parameters, and bodies from the
+ * schemas.
+ */
 import { request, type Agent } from 'node:http';
 import { unescape } from 'node:querystring'; // never throws, whatever it gets
 import { createRoutes } from '../../../src/api/routes/all.ts';

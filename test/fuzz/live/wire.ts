@@ -1,4 +1,7 @@
-/** Bytes on the API's socket: requests that are none, bodies that never end, streams of attach and exec with noise in them. */
+/**
+ * Bytes on the API's socket: requests that are none, bodies that never end, streams of attach and exec with noise in
+ * them.
+ */
 import { connect } from 'node:net';
 import { faultOfSentence, type Input } from '../campaign.ts';
 import { mutateText } from '../mutate.ts';

@@ -1,4 +1,7 @@
-/** Archives and what images are made of: tar headers, layers in both directions, manifests, configurations, import's lines. */
+/**
+ * Archives and what images are made of: tar headers, layers in both directions, manifests, configurations, import's
+ * lines.
+ */
 import { applyChanges } from '../../../src/image/dockerfile-changes.ts';
 import { EMPTY_IMAGE_CONFIG, formatImageConfig, parseImageConfig } from '../../../src/image/image-config.ts';
 import { isIndex, parseManifest } from '../../../src/image/media-types.ts';

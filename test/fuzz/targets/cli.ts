@@ -1,4 +1,7 @@
-/** The command line: every command's flags, what run and create make of them, templates of --format, what a daemon streams back. */
+/**
+ * The command line: every command's flags, what run and create make of them, templates of --format, what a daemon
+ * streams back.
+ */
 import assert from 'node:assert/strict';
 import { entries, groups } from '../../../src/cli/command/catalog.ts';
 import type { Command } from '../../../src/cli/command/command.ts';

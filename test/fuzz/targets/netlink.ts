@@ -1,4 +1,6 @@
-/** What the kernel answers, changed: messages recorded from links, addresses, routes, neighbours, nftables and flows. */
+/**
+ * What the kernel answers, changed: messages recorded from links, addresses, routes, neighbours, nftables and flows.
+ */
 import { readFileSync } from 'node:fs';
 import { parseFlow } from '../../../src/kernel/conntrack.ts';
 import { parseAddress, parseNeighbour, parseRoute } from '../../../src/kernel/netlink/address-codec.ts';

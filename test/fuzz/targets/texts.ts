@@ -1,4 +1,6 @@
-/** Files and lines that containers and hosts write: logs, passwd, hosts, resolv.conf, seccomp profiles, mounts of text. */
+/**
+ * Files and lines that containers and hosts write: logs, passwd, hosts, resolv.conf, seccomp profiles, mounts of text.
+ */
 import assert from 'node:assert/strict';
 import { parseSubnet } from '../../../src/model/addresses.ts';
 import { parsePort } from '../../../src/model/port.ts';

@@ -1,4 +1,7 @@
-/** koffi as a door: every C function that the daemon calls, but for those that are known to touch nothing outside of its process. */
+/**
+ * koffi as a door: every C function that the daemon calls, but for those that are known to touch nothing outside of its
+ * process.
+ */
 import { callersOf, visit } from './control.ts';
 
 type Plain = (...args: unknown[]) => unknown;
@@ -11,7 +14,10 @@ interface Koffi {
   errno(): number;
 }
 
-/** Their effect ends with the process, so a kill before one of them is a kill before what comes next. They can fail all the same. */
+/**
+ * Their effect ends with the process, so a kill before one of them is a kill before what comes next. They can fail all
+ * the same.
+ */
 const LOOKS =
   /^(accept4?|bind|chdir|chroot|close|connect|epoll_\w+|eventfd|fchdir|fcntl|fgetxattr|flock|getsockname|getsockopt|getxattr|lgetxattr|listen|memfd_create|open|openat|pipe2|poll|prctl|read|recv\w*|sendmmsg|setns|setsockopt|shutdown|signal|socket|socketpair|unshare|waitpid)$/;
 /** Nothing that can fail for a reason of the kernel's. */

@@ -1,9 +1,11 @@
 /**
- * Part of the daemon that scripts/build.mjs --hooks builds for tests, and of no other. Every way out of the daemon's process (a "door": C functions,
- * files, the store, programs, sockets that it opens, the replies) tells here what is about to be done. What a killed process leaves depends only
- * on what it did through its doors, so these are all the boundaries at which a kill can make a difference.
+ * Part of the daemon that scripts/build.mjs --hooks builds for tests, and of no other. Every way out of the daemon's
+ * process (a "door": C functions, files, the store, programs, sockets that it opens, the replies) tells here what is
+ * about to be done. What a killed process leaves depends only on what it did through its doors, so these are all the
+ * boundaries at which a kill can make a difference.
  *
- * A control file, read at each visit, says what happens: the visits are listed, or the process is killed at one, or one fails. No file: nothing.
+ * A control file, read at each visit, says what happens: the visits are listed, or the process is killed at one, or one
+ * fails. No file: nothing.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -25,8 +27,8 @@ export interface Fault {
 }
 
 /**
- * Called before something is done at a door. `acts`: it changes something outside of the process; otherwise it only looks, and a kill
- * there is the same as one at the next act. Gives the errno with which it has to fail, if it has to.
+ * Called before something is done at a door. `acts`: it changes something outside of the process; otherwise it only
+ * looks, and a kill there is the same as one at the next act. Gives the errno with which it has to fail, if it has to.
  */
 export function visit(door: string, what: string, acts: boolean, callers: string): Fault | undefined {
   readOrder();
@@ -62,7 +64,10 @@ function readOrder(): void {
 const PASSING_ON =
   /^(NetlinkSocket\.|RouteChannel\.|NftSocket\.|#transact|withUndo|Promise|Store\.|StateRoom\.|#run$|KeyedLock\.|context\.log\.|attempt$|execute$|runInNetns|#send$|#receiveAnswer$|#work$)/;
 
-/** Who called the door: the innermost functions of ours that have a name, at most three. `below`: the door's own function. */
+/**
+ * Who called the door: the innermost functions of ours that have a name, at most three. `below`: the door's own
+ * function.
+ */
 export function callersOf(below: (...args: never[]) => unknown): string {
   const trace: { stack?: string } = {};
   const limit = Error.stackTraceLimit;

@@ -11,6 +11,9 @@ export interface Visit {
   /** DOOR.CALL@CALLER<CALLER<CALLER, innermost first. */
   readonly name: string;
   readonly n: number;
-  /** It is about to change something outside of the process; otherwise it only looks, and only a fault there makes sense. */
+  /**
+   * It is about to change something outside of the process; otherwise it only looks, and only a fault there makes
+   * sense.
+   */
   readonly acts: boolean;
 }

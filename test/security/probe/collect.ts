@@ -1,4 +1,7 @@
-/** What containers of an engine find, collected through Docker's client: the same for ours and for the dockerd that it is compared with. */
+/**
+ * What containers of an engine find, collected through Docker's client: the same for ours and for the dockerd that it
+ * is compared with.
+ */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,

@@ -1,7 +1,8 @@
 /**
- * A program for containers that makes system calls and says what came of them, as the bytes of a static x86-64 ELF file: it needs
- * neither a compiler nor anything in the image. For each call it forks; the child sets an alarm of one second, makes the call
- * and stores the result; the parent writes sixteen bytes: the result, the child's wait status, and four that mean nothing.
+ * A program for containers that makes system calls and says what came of them, as the bytes of a static x86-64 ELF
+ * file: it needs neither a compiler nor anything in the image. For each call it forks; the child sets an alarm of one
+ * second, makes the call and stores the result; the parent writes sixteen bytes: the result, the child's wait status,
+ * and four that mean nothing.
  */
 
 export interface ProbedCall {
@@ -12,7 +13,10 @@ export interface ProbedCall {
   readonly i386?: boolean;
 }
 
-/** What came of a call: 'errno 1', 'ok', or the signal that ended the caller ('signal 9'). 'no return' for exit and its like. */
+/**
+ * What came of a call: 'errno 1', 'ok', or the signal that ended the caller ('signal 9'). 'no return' for exit and its
+ * like.
+ */
 export type ProbeResult = string;
 
 const CODE = Buffer.from(

@@ -21,7 +21,9 @@ export function diffElements(before: Iterable<Element>, after: Iterable<Element>
 
 export const isEmptyDiff = ({ add, remove }: FactDiff): boolean => add.length + remove.length === 0;
 
-/** What turns `before` into `after`. A map key whose value changed is in both lists: the old goes before the new comes. */
+/**
+ * What turns `before` into `after`. A map key whose value changed is in both lists: the old goes before the new comes.
+ */
 function difference<T>(before: Iterable<T>, after: Iterable<T>, elementFor: (one: T) => Element): Diff<T> {
   const keyed = (list: Iterable<T>) => {
     const map = new Map<string, { readonly one: T; readonly value: string }>();

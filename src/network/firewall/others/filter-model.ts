@@ -1,6 +1,7 @@
 /**
- * Filters of others as they are evaluated here: chains of rules, and what becomes of a packet in them. What cannot be known of a packet (a port, an
- * address elsewhere, a counter) is taken to be nothing special: a rule for something special does not meet it, one for all but something special does.
+ * Filters of others as they are evaluated here: chains of rules, and what becomes of a packet in them. What cannot be
+ * known of a packet (a port, an address elsewhere, a counter) is taken to be nothing special: a rule for something
+ * special does not meet it, one for all but something special does.
  */
 import { LongWork } from '../../../base/long-work.ts';
 import { ipToBigint, ipVersion, parseSubnet, subnetContains } from '../../../model/addresses.ts';
@@ -76,7 +77,9 @@ export class Effort {
   }
 }
 
-/** What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known. */
+/**
+ * What drops the packet in the filter; undefined where it passes, and where the effort was spent before it was known.
+ */
 export async function stopOf(filter: Filter, packet: ProbePacket, effort: Effort): Promise<Stop | undefined> {
   if (packet.bridged ? filter.family !== 'bridge' : filter.family !== 'inet' && filter.family !== packet.family)
     return undefined;

@@ -53,7 +53,9 @@ function policyAdvice(name: string, marked: boolean): string {
   return `${POLICIES.map((policy) => `firewall-cmd --permanent --policy=${policy.name} --set-priority=${priority - 1}`).join('; ')}; firewall-cmd --reload # the policy ${name} decides before those that let containers through: they are asked first then`;
 }
 
-/** The policy in one of whose chains it is: filter_FWD_policy_NAME, or one of its parts. A name may end as a part does. */
+/**
+ * The policy in one of whose chains it is: filter_FWD_policy_NAME, or one of its parts. A name may end as a part does.
+ */
 function policyOf({ filter, chain }: Stop): string | undefined {
   const name = /^filter_(?:FWD|FORWARD)_policy_([A-Za-z0-9_-]+)$/.exec(chain)?.[1];
   const whole = name?.replace(/_(pre|log|deny|allow|post)$/, '');

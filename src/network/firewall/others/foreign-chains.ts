@@ -61,7 +61,8 @@ const MARK_USERS = [
 ] as const;
 
 /**
- * In the namespace of this process. `marked`: way is made for packets of containers (way-maker.ts). Takes its time, in which others get their turns.
+ * In the namespace of this process. `marked`: way is made for packets of containers (way-maker.ts). Takes its time, in
+ * which others get their turns.
  */
 export async function foreignDrops(
   reader: RulesetReader,

@@ -70,7 +70,10 @@ function uplinkFor(
 /** The address after the gateway's, which no packet comes from. */
 const besides = (address: string): string => bigintToIp(ipToBigint(address) + 1n, address.includes(':') ? 6 : 4);
 
-/** The interfaces by which packets of containers leave: those of all default routes, and of what the kernel says of each network. */
+/**
+ * The interfaces by which packets of containers leave: those of all default routes, and of what the kernel says of each
+ * network.
+ */
 export function uplinksOf(route: RouteSocket, networks: readonly NetworkRecord[]): string[] {
   const indexes = new Set(
     route

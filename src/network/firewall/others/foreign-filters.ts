@@ -13,7 +13,10 @@ import { rulesIn, type Expression, type ListedChain, type ListedRule } from './n
 import { nftRule, targetsOf, type SetReader } from './nft-rules.ts';
 import { FAMILY, TABLE } from '../schema.ts';
 
-/** Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of megabytes. */
+/**
+ * Of all chains that forwarded packets meet: more of them would take seconds of processor time and hundreds of
+ * megabytes.
+ */
 export const MAX_RULES = 20_000;
 const ASKING = new HostPrograms();
 const LONG_SET = 65_536; // bytes, of a thousand elements or two
@@ -105,7 +108,10 @@ export async function foreignFilters(
   };
 }
 
-/** In `bridge` only what goes from one port to another: the rest is not of containers among themselves, and meets the others too. */
+/**
+ * In `bridge` only what goes from one port to another: the rest is not of containers among themselves, and meets the
+ * others too.
+ */
 const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
   ((family === 'ip' || family === 'ip6' || family === 'inet') &&
     HOOKS.has(hook) &&

@@ -74,7 +74,10 @@ export async function placeOf(
   return { first, last, stops, decides, asksUser: userAt >= 0 && userAt <= decides };
 }
 
-/** What containers send and get, as far as it is known: to and from the uplinks, through published ports, and among themselves. */
+/**
+ * What containers send and get, as far as it is known: to and from the uplinks, through published ports, and among
+ * themselves.
+ */
 export function ordinaryPackets(
   family: 'ip' | 'ip6',
   bridges: readonly string[],

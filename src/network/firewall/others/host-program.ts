@@ -23,7 +23,10 @@ export class HostPrograms {
     this.#signal = signal;
   }
 
-  /** Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`, or did not lately. */
+  /**
+   * Undefined where there is no such program. Rejects with kind `system` where it does not answer within `timeoutMs`,
+   * or did not lately.
+   */
   async run(
     file: string,
     args: readonly string[],

@@ -216,7 +216,10 @@ function writeWhole(file: string, text: string): void {
 const WHOSE = 'Kept by the container engine Causeway';
 const DESCRIPTION = `<description>${WHOSE}: what may pass between containers and others is decided by its own rules.</description>`;
 
-/** The policies let through what is forwarded; servers of the host are for containers what the user opens. A firewalld before 0.9 has no policies. */
+/**
+ * The policies let through what is forwarded; servers of the host are for containers what the user opens. A firewalld
+ * before 0.9 has no policies.
+ */
 const zoneXml = (bridges: readonly string[], hasPolicies: boolean): string =>
   `<?xml version="1.0" encoding="utf-8"?>\n<zone${hasPolicies ? '' : ' target="ACCEPT"'}><short>${ZONE}</short>${DESCRIPTION}${bridges.map((bridge) => `<interface name="${bridge}"/>`).join('')}</zone>\n`;
 

@@ -41,7 +41,10 @@ interface ListedState extends ForwardState {
 
 const SETTLED_MS = 60_000;
 
-/** States of the older kind in which nothing was to be done: they are looked at every few seconds, the whole table once a minute. */
+/**
+ * States of the older kind in which nothing was to be done: they are looked at every few seconds, the whole table once
+ * a minute.
+ */
 export class SettledPlaces {
   readonly #untilMs = new Map<string, number>();
 
@@ -70,7 +73,8 @@ export async function makeIptablesWay(
     const script = place && planJump(state, place);
     if (seen !== undefined && script === undefined) settled.add(seen);
     if (script === undefined || !state.base) return script;
-    // Asked last, when something would be written: it costs more than all before. Meanwhile others may have changed what this is the answer to.
+    // Asked last, when something would be written: it costs more than all before. Meanwhile others may have changed
+    // what this is the answer to.
     if (!(await isTableOfIptables(reader, state.base))) return undefined;
     const now = await nftState(reader, family);
     return JSON.stringify(now) === JSON.stringify(state) ? script : now && plan(now, kind, family);

@@ -73,7 +73,10 @@ export class WayMaker {
     return [...this.#troubles.values(), ...late.map((name) => `the program of ${name} has not answered yet`)];
   }
 
-  /** Looks at all of them, and makes what is missing. Returns what was done, in words; what fails is logged and kept in `troubles`. */
+  /**
+   * Looks at all of them, and makes what is missing. Returns what was done, in words; what fails is logged and kept in
+   * `troubles`.
+   */
   async follow(bridges: () => readonly string[]): Promise<string[]> {
     if (!this.enabled) return [];
     return this.#run({

@@ -41,7 +41,10 @@ function isInternal({ address, link }: Arrival, table: NetworkTable): boolean {
     );
 }
 
-/** Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's networks. */
+/**
+ * Where a relayed connection goes: looked up for each, as the port may have moved to another of the container's
+ * networks.
+ */
 function targetOf(allocator: PortAllocator, table: NetworkTable, host: HostPort): RelayTarget | undefined {
   const owner = allocator.holderOf(host);
   const endpoints = (owner && table.sandbox(owner.containerId)?.sandbox.endpoints) ?? [];

@@ -63,7 +63,8 @@ export const bridgeDriver: NetworkDriver = {
     ];
     if (facts.ipv6) steps.push(sysctl(sysctlOf(6, link, 'disable_ipv6'), network.enableIpv6 ? '0' : '1'));
     if (facts.ipv6 && network.enableIpv6) {
-      // While duplicate detection holds the bridge's link-local address back, a second, nothing is forwarded to new neighbours.
+      // While duplicate detection holds the bridge's link-local address back, a second, nothing is forwarded to new
+      // neighbours.
       steps.push(sysctl(sysctlOf(6, link, 'accept_dad'), '0'), sysctl(sysctlOf(6, link, 'accept_ra'), '0'));
     }
     const addresses = bridgeAddresses(network);

@@ -1,4 +1,6 @@
-/** What this kernel may not have (ipvlan, VLANs) is judged by the steps that a kernel that has it would be asked for. */
+/**
+ * What this kernel may not have (ipvlan, VLANs) is judged by the steps that a kernel that has it would be asked for.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../../../model/endpoint.ts';

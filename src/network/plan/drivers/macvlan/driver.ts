@@ -1,7 +1,7 @@
 /**
  * Containers as hosts of their own on the host's uplink: macvlan (a MAC address each) and ipvlan (the parent's MAC). A
- * parent 'eth0.10' that does not exist is made as a VLAN, and removed with the last network on it. The kernel keeps such
- * containers and the host itself apart; nothing is published, the firewall has no part in it.
+ * parent 'eth0.10' that does not exist is made as a VLAN, and removed with the last network on it. The kernel keeps
+ * such containers and the host itself apart; nothing is published, the firewall has no part in it.
  */
 import { parseSubnet, subnetContains } from '../../../../model/addresses.ts';
 import type { NetworkRecord } from '../../../../model/network.ts';

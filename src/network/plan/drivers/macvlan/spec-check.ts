@@ -29,7 +29,10 @@ export const leadsOut = (network: Pick<NetworkSpec, 'options' | 'internal'>): bo
 /** A mode in which the kernel routes by itself: no gateway, only the interface. */
 export const isRouted = (kind: ParentKind, network: Options): boolean => /^l3s?$/.test(modeOf(kind, network));
 
-/** 'eth0.10' as the parent and the number of a VLAN, undefined for a name without a dot. Throws `invalid` for one that Docker could not read. */
+/**
+ * 'eth0.10' as the parent and the number of a VLAN, undefined for a name without a dot. Throws `invalid` for one that
+ * Docker could not read.
+ */
 export function vlanOf(name: string): { parent: string; id: number } | undefined {
   if (!name.includes('.')) return undefined;
   const [parent = '', text = '', ...rest] = name.split('.');
