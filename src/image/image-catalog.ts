@@ -27,17 +27,10 @@ import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
 import { LayerStore } from './layer-store.ts';
 import { unpackLayer } from './unpack-layer.ts';
+import type { NewImage } from './new-image.ts';
 import { Pins } from './pins.ts';
 import { neededContent } from './needed-content.ts';
 import { damageOf } from './storage-errors.ts';
-
-export interface NewImage {
-  readonly config: Buffer | string;
-  readonly manifest?: Buffer | string;
-  readonly parent?: string;
-  /** The layers' blobs, lowest first. */
-  readonly layers: readonly string[];
-}
 
 export class ImageCatalog {
   readonly root: string;
