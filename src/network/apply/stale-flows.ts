@@ -7,7 +7,7 @@ import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { deleteFlows } from '../../kernel/conntrack.ts';
 
-const DELAY_MS = 250;
+const DELAY_MS = 40;
 
 export class StaleFlows {
   readonly #log: Log;
