@@ -146,11 +146,20 @@ export function foreignContainer(options: {
     if (!prefix6) return netns;
     there.addAddress('eth0', `${prefix6}::${address.split('.').at(-1)}/64`, { noDad: true });
     there.addRoute({ gateway: `${prefix6}::1` });
+  } catch (error) {
+    deleteNetns(netns);
+    throw error;
   } finally {
     here.close();
     there.close();
   }
   return netns;
+}
+
+/** Its interface goes at once: those of a namespace go when the kernel finds the time, and hold their names till then. */
+export function removeForeignContainer({ netns, port }: { netns: string; port: string }): void {
+  run('ip', 'link', 'del', port);
+  deleteNetns(netns);
 }
 
 export class Lab {

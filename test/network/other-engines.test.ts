@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Log } from '../../src/base/log.ts';
-import { deleteNetns } from '../../src/kernel/netns.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { hostInterfaceMac } from '../../src/network/interfaces/interface-name.ts';
 import { enterTestHost } from './inside.ts';
-import { askTcp, foreignContainer, Lab, run } from './lab.ts';
+import { askTcp, foreignContainer, Lab, removeForeignContainer, run } from './lab.ts';
 
 if (enterTestHost(import.meta.url)) {
   describe('what other engines made', theirs);
@@ -23,11 +22,11 @@ const links = (): string[] =>
 
 function theirs(): void {
   let lab: Lab | undefined;
-  let made: string[] = [];
+  let made: { netns: string; port: string }[] = [];
   afterEach(async () => {
     await lab?.stop();
     lab = undefined;
-    for (const netns of made) deleteNetns(netns);
+    for (const one of made) removeForeignContainer(one);
     made = [];
     for (const bridge of ['docker0', 'podman0', 'br-0123456789ab', 'causeway0']) run('ip', 'link', 'del', bridge);
   });
@@ -39,7 +38,7 @@ function theirs(): void {
       gateway: `${subnet}.0.1`,
       address: `${subnet}.0.2`,
     });
-    made.push(netns);
+    made.push({ netns, port });
     return netns;
   };
 
@@ -267,7 +266,7 @@ function theirs(): void {
 function traffic(): void {
   let lab: Lab;
   let outside: string;
-  const made: string[] = [];
+  const made: { netns: string; port: string }[] = [];
   beforeEach(async () => {
     run('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward');
     lab = await Lab.start();
@@ -276,7 +275,7 @@ function traffic(): void {
   });
   afterEach(async () => {
     await lab.stop();
-    for (const netns of made.splice(0)) deleteNetns(netns);
+    for (const one of made.splice(0)) removeForeignContainer(one);
     for (const bridge of ['podman0', 'br-0123456789ab']) run('ip', 'link', 'del', bridge);
     run('nft', 'delete', 'table', 'ip', 'theirs');
   });
@@ -288,7 +287,7 @@ function traffic(): void {
       gateway: `${subnet}.0.1`,
       address: `${subnet}.0.2`,
     });
-    made.push(netns);
+    made.push({ netns, port });
     lab.serveTcp(netns, 80);
     return netns;
   };
