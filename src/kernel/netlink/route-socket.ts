@@ -5,6 +5,7 @@
  * 10-15 us, a veth pair with its peer in another namespace 0.5 ms and a link deleted 15-25 ms (both the kernel's own time:
  * it waits for its readers; interface-reaper.ts does that aside), where an `ip` process takes 2-3 ms for each.
  */
+import { isKernelError } from '../errors.ts';
 import * as address from './address-codec.ts';
 import * as addressRequests from './address-requests.ts';
 import * as link from './link-codec.ts';
@@ -13,7 +14,7 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message
 import { RouteChannel, RTEXT_FILTER_SKIP_STATS } from './route-channel.ts';
 import * as routeRequests from './route-requests.ts';
 
-export type { RouteInfo } from './address-codec.ts';
+export type { AddressInfo } from './address-codec.ts';
 export { RT_TABLE_MAIN } from './route-requests.ts';
 export type { IpvlanFlag, IpvlanMode, LinkInfo, LinkStatistics, MacvlanMode } from './link-codec.ts';
 
@@ -183,6 +184,17 @@ export class RouteSocket {
    */
   routeTo(destination: string, packet?: routeRequests.RouteQuestion): address.RouteInfo {
     return routeRequests.findRoute(this.#channel, destination, packet);
+  }
+
+  /** The same where it leads somewhere; undefined where such a packet is refused or dropped. */
+  wayTo(destination: string, packet?: routeRequests.RouteQuestion): address.RouteInfo | undefined {
+    try {
+      const way = this.routeTo(destination, packet);
+      return way.type === 'unicast' ? way : undefined;
+    } catch (error) {
+      if (isKernelError(error)) return undefined;
+      throw error;
+    }
   }
 
   // ---- neighbours

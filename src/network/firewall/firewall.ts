@@ -16,7 +16,7 @@ import { knowsFamily } from '../../kernel/nftables/family-probe.ts';
 import { RulesetContext } from '../../kernel/nftables/ruleset.ts';
 import { RulesetReader } from '../../kernel/nftables/ruleset-reader.ts';
 import { readTable, withChain, writeTable, type TableCopy } from '../../kernel/nftables/table-copy.ts';
-import { diffElements, type ElementDiff, type FactDiff } from './facts/diff.ts';
+import { diffElements, isEmptyDiff, type ElementDiff, type FactDiff } from './facts/diff.ts';
 import { elementsOf, type Element, type SetName } from './facts/element.ts';
 import { BRIDGED_FAMILY } from './bridged.ts';
 import { decodeElement, encodeElement } from './encode.ts';
@@ -89,7 +89,7 @@ export class Firewall {
     if (present?.version === rulesetVersion(this.#options) && this.#rulesAreWhole()) {
       this.#copyTable();
       const diff = diffElements(this.elements(), elements);
-      if (diff.add.length === 0 && diff.remove.length === 0) return 'kept';
+      if (isEmptyDiff(diff)) return 'kept';
       this.#send(diff);
       return 'corrected';
     }

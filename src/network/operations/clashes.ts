@@ -3,8 +3,7 @@
  * it lasts.
  */
 import { errorMessage } from '../../base/errors.ts';
-import { isKernelError } from '../../kernel/errors.ts';
-import { RT_TABLE_MAIN, type LinkInfo, type RouteInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
+import { RT_TABLE_MAIN, type AddressInfo, type LinkInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import { parseSubnet, subnetContains, subnetsOverlap } from '../../model/addresses.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
@@ -20,6 +19,21 @@ export interface Clash {
   readonly what: string; // a sentence
   /** What it is about, where the sentence names several: it is new where one of these is. */
   readonly about?: readonly string[];
+}
+
+/** The host's interfaces and their addresses, read once for all networks. */
+interface HostInterfaces {
+  readonly links: readonly LinkInfo[];
+  readonly addresses: readonly AddressInfo[];
+  /** Bridges of other engines: name -> engine. */
+  readonly engines: ReadonlyMap<string, string>;
+  readonly isOurs: (name: string) => boolean;
+}
+
+export function hostInterfaces(route: RouteSocket, isOurs: (name: string) => boolean): HostInterfaces {
+  const links = route.links();
+  const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
+  return { links, addresses: route.addresses(), engines, isOurs };
 }
 
 /**
@@ -45,18 +59,18 @@ export function tellNewClashes(core: NetworkCore): Clash[] {
 const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 
 export function clashes({ table, route, config }: NetworkCore): Clash[] {
-  const links = route.links();
-  const isOurs = (name: string) => table.isBridge(name);
+  const host = hostInterfaces(route, (name) => table.isBridge(name));
+  const { links } = host;
   return table
     .networks()
     .filter((network) => network.bridgeName !== '')
     .flatMap((network) => {
-      const texts = [
-        ...engineSubnets(network, route, isOurs),
-        ...hostSubnets(network, links, route, isOurs),
-        ...ledElsewhere(network, table.endpoints(network.id), links, route),
-      ];
       const bridge = links.find((link) => link.name === network.bridgeName);
+      const texts = [
+        ...engineSubnets(network, host),
+        ...hostSubnets(network, host),
+        ...(bridge?.up ? ledElsewhere(network, bridge, table.endpoints(network.id), host, route) : []),
+      ];
       const ports = bridge
         ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined)
         : [];
@@ -70,7 +84,7 @@ export function clashes({ table, route, config }: NetworkCore): Clash[] {
         // The default bridge has a name that others look for; what the user puts on the bridge of another network is
         // left to the user.
         ...(network.predefined && bridge && hasMark(bridge)
-          ? [...otherPorts(network, ports), ...otherAddresses(network, route)]
+          ? [...otherPorts(network, ports), ...otherAddresses(network, addressesOn(bridge, host))]
           : []),
       ];
     });
@@ -96,6 +110,9 @@ function strangePorts(network: NetworkRecord, ports: readonly string[], config: 
   return [{ network, what, about: about(network, names) }];
 }
 
+const addressesOn = ({ index }: LinkInfo, { addresses }: HostInterfaces): AddressInfo[] =>
+  addresses.filter(({ linkIndex }) => linkIndex === index);
+
 function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[] {
   const names = ports.map((port) => port.name).filter((name) => !isDockerPort(name));
   if (names.length === 0) return [];
@@ -108,10 +125,9 @@ function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[]
   ];
 }
 
-function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
+function otherAddresses(network: NetworkRecord, present: readonly AddressInfo[]): Clash[] {
   const own = network.pools.map((pool) => pool.gateway);
-  const others = route
-    .addresses(network.bridgeName)
+  const others = present
     .filter((info) => info.scope === 'global' && !own.includes(info.address))
     .map((info) => `${info.address}/${info.prefix}`);
   if (others.length === 0) return [];
@@ -119,8 +135,8 @@ function otherAddresses(network: NetworkRecord, route: RouteSocket): Clash[] {
   return [{ network, what, about: about(network, others) }];
 }
 
-function engineSubnets(network: NetworkRecord, route: RouteSocket, isOurs: (name: string) => boolean): string[] {
-  return clashesWithOthers(network, route, isOurs).map(
+function engineSubnets(network: NetworkRecord, host: HostInterfaces): string[] {
+  return clashesWithOthers(network, host).map(
     ({ subnet, holder, engine }) =>
       `network ${network.name} has the subnet ${subnet}, and so has ${holder} of ${engine}: traffic goes to one of the two; remove one of the networks and create it again`,
   );
@@ -137,17 +153,17 @@ const wayOutOf = (network: NetworkRecord): string =>
  */
 function ledElsewhere(
   network: NetworkRecord,
+  bridge: LinkInfo,
   endpoints: readonly Endpoint[],
-  links: readonly LinkInfo[],
+  host: HostInterfaces,
   route: RouteSocket,
 ): string[] {
-  const bridge = links.find((link) => link.name === network.bridgeName);
-  if (!bridge?.up || endpoints.length === 0) return [];
-  const onBridge = route.addresses(bridge.name).map(({ address, prefix }) => parseSubnet(`${address}/${prefix}`)!);
+  const { links } = host;
+  const onBridge = addressesOn(bridge, host).map(({ address, prefix }) => parseSubnet(`${address}/${prefix}`)!);
   return (['ipv4', 'ipv6'] as const).flatMap((version): string[] => {
     const address = endpoints.find((endpoint) => endpoint[version] !== '')?.[version];
     if (address === undefined || !onBridge.some((subnet) => subnetContains(subnet, address))) return [];
-    const way = wayTo(address, route);
+    const way = route.wayTo(address);
     if (way?.linkIndex === bridge.index) return [];
     const to = way
       ? `to ${links.find(({ index }) => index === way.linkIndex)?.name ?? 'another interface'}, by a route of ${way.table === RT_TABLE_MAIN ? 'the main table' : `the table ${way.table}`}`
@@ -165,25 +181,9 @@ function ledElsewhere(
   });
 }
 
-/** Undefined where there is none. */
-function wayTo(address: string, route: RouteSocket): RouteInfo | undefined {
-  try {
-    const way = route.routeTo(address);
-    return way.type === 'unicast' ? way : undefined;
-  } catch (error) {
-    if (isKernelError(error)) return undefined;
-    throw error;
-  }
-}
-
-function hostSubnets(
-  network: NetworkRecord,
-  links: readonly LinkInfo[],
-  route: RouteSocket,
-  isOurs: (name: string) => boolean,
-): string[] {
+function hostSubnets(network: NetworkRecord, host: HostInterfaces): string[] {
   const wayOut = wayOutOf(network);
-  return clashesWithHost(network, links, route, isOurs).map(
+  return clashesWithHost(network, host).map(
     ({ subnet, holder, address }) =>
       `network ${network.name} has the subnet ${subnet}, and so has ${holder} of this host (${address}): traffic goes to one of the two; ${wayOut}`,
   );
@@ -198,30 +198,24 @@ interface SubnetClash {
 /** Subnets of a network that a bridge of another engine has too. */
 export function clashesWithOthers(
   network: Pick<NetworkRecord, 'pools'>,
-  route: RouteSocket,
-  isOurs: (name: string) => boolean,
+  { links, addresses, engines }: HostInterfaces,
 ): (SubnetClash & { engine: string })[] {
-  const links = route.links();
-  const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
   return overlaps(
     network,
     links.filter(({ name }) => engines.has(name)),
-    route,
+    addresses,
   ).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
 }
 
 /** Subnets of a network that an interface of the host's own is in. */
 export function clashesWithHost(
   network: Pick<NetworkRecord, 'pools'>,
-  links: readonly LinkInfo[],
-  route: RouteSocket,
-  isOurs: (name: string) => boolean,
+  { links, addresses, engines, isOurs }: HostInterfaces,
 ): SubnetClash[] {
-  const engines = new Set(foreignBridges(links, isOurs).map(({ name }) => name));
   return overlaps(
     network,
     links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)),
-    route,
+    addresses,
   );
 }
 
@@ -229,10 +223,10 @@ export function clashesWithHost(
 function overlaps(
   { pools }: Pick<NetworkRecord, 'pools'>,
   holders: readonly LinkInfo[],
-  route: RouteSocket,
+  addresses: readonly AddressInfo[],
 ): SubnetClash[] {
   const names = new Map(holders.map((link) => [link.index, link.name]));
-  const theirs = route.addresses().filter((info) => info.scope === 'global' && names.has(info.linkIndex));
+  const theirs = addresses.filter((info) => info.scope === 'global' && names.has(info.linkIndex));
   return pools.flatMap(({ subnet }): SubnetClash[] => {
     const own = parseSubnet(subnet);
     const clash =

@@ -19,7 +19,7 @@ import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseResolvConf } from '../dns/resolv-conf.ts';
 import { diffFacts } from '../firewall/facts/diff.ts';
 import { elementKey, elementOf, elementsOf, type Element } from '../firewall/facts/element.ts';
-import { desiredFacts, factsOfHost, factsOfNetwork } from '../plan/firewall-facts.ts';
+import { desiredElements, factsOfHost, factsOfNetwork } from '../plan/firewall-facts.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { NetworkTable } from '../table/table.ts';
@@ -348,7 +348,7 @@ function compare(system: System, all: readonly Container[]): void {
   // Elements: kept by differences, and projected from scratch; the holes also as the model has them.
   const keys = (elements: Iterable<Element>) =>
     [...new Set([...elements].map((element) => `${elementKey(element)} ${element.value ?? ''}`))].toSorted();
-  assert.deepEqual(keys(system.elements.values()), keys(elementsOf(desiredFacts(system.table, POLICY))));
+  assert.deepEqual(keys(system.elements.values()), keys(desiredElements(system.table, POLICY)));
   assert.deepEqual(
     [...system.elements.keys()].filter((key) => key.startsWith('holes')).toSorted(),
     [...expectedHoles(all)].toSorted(),

@@ -19,8 +19,7 @@ import { guardedBridge } from '../plan/network-policy.ts';
 import { TABLE } from '../firewall/schema.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { followOtherBridges, othersCount } from './other-bridges.ts';
-import { elementsOf } from '../firewall/facts/element.ts';
-import { desiredFacts } from '../plan/firewall-facts.ts';
+import { desiredElements } from '../plan/firewall-facts.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
 import { groupChange } from '../plan/port-group.ts';
 import { planRoutes } from '../plan/routes.ts';
@@ -180,7 +179,7 @@ export class Repairer {
   /** Without the engine's table nothing is forwarded or isolated: it is written at once, and checked closely later. */
   #putTableBack(): void {
     const { firewall, table, policy } = this.#core;
-    if (!firewall.putBack(() => elementsOf(desiredFacts(table, policy)))) return;
+    if (!firewall.putBack(() => desiredElements(table, policy))) return;
     this.#settleFlows();
     this.#report(undefined, TABLE_WRITTEN);
   }
@@ -206,7 +205,7 @@ export class Repairer {
     this.#preparing = setTimeout(() => {
       this.#preparing = undefined;
       const { firewall, table, policy, busy } = this.#core;
-      if (busy.size === 0) firewall.prepare(elementsOf(desiredFacts(table, policy)));
+      if (busy.size === 0) firewall.prepare(desiredElements(table, policy));
       else this.#prepareSoon();
     }, PREPARE_MS).unref();
   }
@@ -293,7 +292,7 @@ export class Repairer {
 
   #checkRules(): void {
     const { firewall, table, policy } = this.#core;
-    const done = firewall.install(elementsOf(desiredFacts(table, policy)));
+    const done = firewall.install(desiredElements(table, policy));
     this.#prepareSoon();
     if (done === 'written') {
       this.#settleFlows();

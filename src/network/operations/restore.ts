@@ -12,9 +12,9 @@ import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { hasMark, isInUseByAnother, isMarkedBy } from '../interfaces/own-mark.ts';
 import { recallWritten } from '../files/container-files.ts';
-import { currentRecords, noteForwarded, runTearDown } from './change.ts';
+import { currentRecords, noteForwarded, runSteps, runTearDown } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { clashesWithHost, clashesWithOthers, tellNewClashes } from './clashes.ts';
+import { clashesWithHost, clashesWithOthers, hostInterfaces, tellNewClashes } from './clashes.ts';
 import {
   chooseDefaultBridge,
   electAddress,
@@ -25,8 +25,7 @@ import {
 import { defaultBridgeSpec, predefinedRecord } from './default-networks.ts';
 import type { NetworkAdmin } from './networks.ts';
 import { policyWithOthers } from './other-bridges.ts';
-import { elementsOf } from '../firewall/facts/element.ts';
-import { desiredFacts } from '../plan/firewall-facts.ts';
+import { desiredElements } from '../plan/firewall-facts.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
 import { macFromId } from '../interfaces/mac.ts';
 import { groupChange } from '../plan/port-group.ts';
@@ -36,7 +35,6 @@ import { refreshOthers } from './refresh-files.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
 import { planRoutes } from '../plan/routes.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
-import { runSteps } from './change.ts';
 import { withEndpoints } from './allocate.ts';
 
 type Stored = ReturnType<NetworkCore['store']['load']>;
@@ -87,7 +85,7 @@ export class Restorer {
     );
     await this.#removeOrphans();
     this.#core.policy = policyWithOthers(this.#core, this.#core.policy);
-    firewall.install(elementsOf(desiredFacts(table, this.#core.policy)));
+    firewall.install(desiredElements(table, this.#core.policy));
     this.#admin.forwarding.carryOut();
     tellNewClashes(this.#core);
     for (const record of adopted) noteForwarded(this.#core, record);
@@ -177,16 +175,13 @@ export class Restorer {
   #withFreePools(previous: NetworkRecord, bridge: DefaultBridge, inUse: boolean): NetworkRecord {
     const { config, route, table } = this.#core;
     if (inUse) return previous;
-    const isOurs = (name: string) => name === bridge.name || table.isBridge(name);
+    const host = hostInterfaces(route, (name) => name === bridge.name || table.isBridge(name));
     const isDockers =
       config.defaultBridgeName === '' && config.bridgeName === '' && bridge.besideDocker && overlapsDocker(previous);
     // What was the host's own stays where the network had it already; one that it takes with it from another bridge is
     // that bridge's.
-    const isHosts =
-      previous.bridgeName !== bridge.name && clashesWithHost(previous, route.links(), route, isOurs).length > 0;
-    return isDockers || isHosts || clashesWithOthers(previous, route, isOurs).length > 0
-      ? { ...previous, pools: [] }
-      : previous;
+    const isHosts = previous.bridgeName !== bridge.name && clashesWithHost(previous, host).length > 0;
+    return isDockers || isHosts || clashesWithOthers(previous, host).length > 0 ? { ...previous, pools: [] } : previous;
   }
 
   /** A network whose record cannot be read takes its interfaces along, and no other networks. */

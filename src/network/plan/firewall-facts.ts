@@ -6,6 +6,7 @@
 import type { NetworkRecord } from '../../model/network.ts';
 import type { PublishedPort } from '../../model/port.ts';
 import { parseBridgeOptions, type BridgeOptions } from './bridge-options.ts';
+import { elementsOf, type Element } from '../firewall/facts/element.ts';
 import type { Fact, IpVersion, Origin } from '../firewall/facts/fact.ts';
 import { guardedBridge, keepsNeighboursApart, type FindDriver } from './network-policy.ts';
 import { linkedSources } from './linked-sources.ts';
@@ -41,6 +42,9 @@ export function desiredFacts(table: NetworkTable, policy: FirewallPolicy): Fact[
       .flatMap((record) => [...factsOfSandbox(record, table, policy), ...factsOfLinks(record, table)]),
   ];
 }
+
+export const desiredElements = (table: NetworkTable, policy: FirewallPolicy): Element[] =>
+  elementsOf(desiredFacts(table, policy));
 
 const VERSIONS: readonly IpVersion[] = [4, 6];
 const HOST: Origin = { kind: 'host' };

@@ -19,7 +19,7 @@ export function diffElements(before: Iterable<Element>, after: Iterable<Element>
   return difference(before, after, (element) => element);
 }
 
-export const isEmptyDiff = ({ add, remove }: FactDiff): boolean => add.length + remove.length === 0;
+export const isEmptyDiff = ({ add, remove }: Diff<unknown>): boolean => add.length + remove.length === 0;
 
 /**
  * What turns `before` into `after`. A map key whose value changed is in both lists: the old goes before the new comes.

@@ -1,6 +1,5 @@
 /** What other firewalls of this host drop of the networks that there are: for `info` and the doctor. */
-import { isKernelError } from '../../../kernel/errors.ts';
-import type { RouteInfo, RouteSocket } from '../../../kernel/netlink/route-socket.ts';
+import type { RouteSocket } from '../../../kernel/netlink/route-socket.ts';
 import { bigintToIp, ipToBigint } from '../../../model/addresses.ts';
 import type { NetworkRecord } from '../../../model/network.ts';
 import type { ProbedNetwork } from './foreign-chains.ts';
@@ -11,7 +10,11 @@ import { parseBridgeOptions } from '../../plan/bridge-options.ts';
 export type KnownNetwork = Omit<ProbedNetwork, 'uplink4' | 'uplink6'>;
 
 /** Networks whose containers go out and are reached: what is internal stays inside of its bridge. */
-export function probedNetworks(networks: readonly NetworkRecord[], route: RouteSocket): ProbedNetwork[] {
+export function probedNetworks(
+  networks: readonly NetworkRecord[],
+  route: RouteSocket,
+  links = route.links(),
+): ProbedNetwork[] {
   const known = networks
     .filter((network) => guardedBridge(network) !== '' && !network.internal)
     .map((network): KnownNetwork => {
@@ -24,11 +27,15 @@ export function probedNetworks(networks: readonly NetworkRecord[], route: RouteS
         translated: mode4 === 'nat' || mode4 === 'nat-unprotected',
       };
     });
-  return withUplinks(known, route);
+  return withUplinks(known, route, links);
 }
 
-export function withUplinks(networks: readonly KnownNetwork[], route: RouteSocket): ProbedNetwork[] {
-  const links = new Map(route.links().map(({ index, name }) => [index, name]));
+export function withUplinks(
+  networks: readonly KnownNetwork[],
+  route: RouteSocket,
+  present = route.links(),
+): ProbedNetwork[] {
+  const links = new Map(present.map(({ index, name }) => [index, name]));
   const indexes = new Map([...links].map(([index, name]) => [name, index]));
   const usual = { 4: uplinkFor(undefined, FAR[4], route), 6: uplinkFor(undefined, FAR[6], route) };
   const uplink = (bridge: string, address: string, version: 4 | 6): string => {
@@ -58,13 +65,7 @@ function uplinkFor(
   far: string,
   route: RouteSocket,
 ): number | undefined {
-  try {
-    const way: RouteInfo = route.routeTo(far, packet);
-    return way.type === 'unicast' && way.linkIndex !== 0 ? way.linkIndex : undefined;
-  } catch (error) {
-    if (isKernelError(error)) return undefined; // no such route, or nothing is forwarded there yet
-    throw error;
-  }
+  return route.wayTo(far, packet)?.linkIndex || undefined;
 }
 
 /** The address after the gateway's, which no packet comes from. */
@@ -81,13 +82,8 @@ export function uplinksOf(route: RouteSocket, networks: readonly NetworkRecord[]
       .filter(({ destination, linkIndex }) => destination === undefined && linkIndex !== 0)
       .map(({ linkIndex }) => linkIndex),
   );
-  const found = probedNetworks(networks, route).flatMap(({ uplink4, uplink6 }) => [uplink4, uplink6]);
-  const byDefault =
-    indexes.size === 0
-      ? []
-      : route
-          .links()
-          .filter(({ index }) => indexes.has(index))
-          .map(({ name }) => name);
+  const links = route.links();
+  const found = probedNetworks(networks, route, links).flatMap(({ uplink4, uplink6 }) => [uplink4, uplink6]);
+  const byDefault = links.filter(({ index }) => indexes.has(index)).map(({ name }) => name);
   return [...new Set([...byDefault, ...found.filter((name) => name !== '')])];
 }

@@ -115,7 +115,7 @@ export async function foreignFilters(
 const isFiltered = ({ family, hook = '', type }: ListedChain): boolean =>
   ((family === 'ip' || family === 'ip6' || family === 'inet') &&
     HOOKS.has(hook) &&
-    (hook === 'forward' || type === 'filter' || isNat({ hook, type }))) ||
+    (hook === 'forward' || type === 'filter' || type === 'nat')) ||
   (family === 'bridge' && hook === 'forward');
 /**
  * iptables does not allow drops in its own nat tables, which may be the largest there are: a large one of that name is
@@ -128,10 +128,10 @@ const canDrop = (reader: RulesetReader, { family, table, name, hook, type }: Lis
   reader.countRules({ family: family as NftFamily, table }, SMALL_TABLE) <= SMALL_TABLE;
 const isNat = ({ hook, type }: Pick<ListedChain, 'hook' | 'type'>): boolean =>
   type === 'nat' && (hook === 'prerouting' || hook === 'postrouting');
-const HOOKS = new Set(['prerouting', 'forward', 'postrouting']);
+const HOOKS: ReadonlySet<string> = new Set(ORDER);
 const LEGACY_HOOKS: Readonly<Record<string, readonly Hook[]>> = {
   raw: ['prerouting'],
-  mangle: ['prerouting', 'forward', 'postrouting'],
+  mangle: ORDER,
 };
 
 const writerOf = ({ family, table, name, hook }: ListedChain): Filter['writer'] =>
