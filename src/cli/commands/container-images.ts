@@ -41,9 +41,7 @@ export const commitCommand: Command = {
     const reference = name === '' ? undefined : parseReference(name);
     const query = {
       container,
-      repo:
-        reference &&
-        (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
+      repo: reference && familiarName(reference),
       tag: reference ? reference.tag || 'latest' : undefined,
       comment: flags.string('message') || undefined,
       author: flags.string('author') || undefined,

@@ -26,13 +26,10 @@ async function run({ flags, args, client }: Call): Promise<void> {
   let stream: Readable | undefined;
   if (source === '-') stream = process.stdin;
   else if (!/^(https?|ftp):\/\//.test(source)) stream = openForReading(source);
-  if (name) parseReference(name);
   const reference = name ? parseReference(name) : undefined;
   const query = {
     fromSrc: stream ? '-' : source,
-    repo:
-      reference &&
-      (reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`),
+    repo: reference && familiarName(reference),
     tag: reference?.tag || undefined,
     message: flags.string('message') || undefined,
     changes: flags.list('change'),

@@ -15,8 +15,8 @@ export interface PullOptions {
 export async function pullImage(client: ApiClient, image: string, options: PullOptions = {}): Promise<void> {
   const reference = withDefaultTag(parseReference(image));
   const query = {
-    fromImage: reference.domain === 'docker.io' ? familiarName(reference) : `${reference.domain}/${reference.path}`,
-    tag: options.allTags ? undefined : reference.digest || reference.tag || undefined,
+    fromImage: familiarName(reference),
+    tag: options.allTags ? undefined : reference.digest || reference.tag,
     platform: options.platform || undefined,
   };
   const response = await client.send('POST', '/images/create', { query, headers: await authHeader(reference.domain) });
