@@ -1,4 +1,6 @@
 import type { ContainerRecord } from '../../model/container.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { driverOf, type NetworkSource } from '../network/network-lookup.ts';
 import type { EventBus } from '../system/event-bus.ts';
 
 /** Publishes a container event with Docker's attributes: image, name and every label, then `extra`. */
@@ -28,4 +30,17 @@ export function publishNetworkEvent(
     actorId: network.id,
     attributes: { ...extra, name: network.name, type: network.driver },
   });
+}
+
+/** One event for each network that the container has come to, or gone from. */
+export function publishEndpointEvents(
+  needs: { readonly events: EventBus; readonly network: NetworkSource },
+  action: 'connect' | 'disconnect',
+  endpoints: readonly Pick<Endpoint, 'networkId' | 'networkName'>[],
+  containerId: string,
+): void {
+  for (const { networkId: id, networkName: name } of endpoints) {
+    const network = { id, name, driver: driverOf(needs.network, id) };
+    publishNetworkEvent(needs.events, action, network, { container: containerId });
+  }
 }

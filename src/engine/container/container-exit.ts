@@ -4,9 +4,8 @@ import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
-import { driverOf } from '../network/network-lookup.ts';
 import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
-import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { publishContainerEvent, publishEndpointEvents } from './container-events.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { StartHeld } from './container-start.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -149,14 +148,7 @@ async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false 
         ]),
     ),
   ]);
-  for (const endpoint of endpoints) {
-    publishNetworkEvent(
-      needs.events,
-      'disconnect',
-      { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(needs.network, endpoint.networkId) },
-      { container: id },
-    );
-  }
+  publishEndpointEvents(needs, 'disconnect', endpoints, id);
 }
 
 /** What its policy asks for, unless it has been started, stopped or removed meanwhile. */

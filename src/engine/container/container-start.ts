@@ -14,11 +14,10 @@ import type { CreateRequest } from '../../oci/runtime.ts';
 import { buildSpec } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineConfig } from '../engine-config.ts';
-import { driverOf } from '../network/network-lookup.ts';
 import type { ContainerRootfs, KnownContainers, Networks, RunNetwork, RunRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
-import { publishContainerEvent, publishNetworkEvent } from './container-events.ts';
+import { publishContainerEvent, publishEndpointEvents } from './container-events.ts';
 import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -124,10 +123,12 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
     networkModeKind(asked.spec.connection.networkMode) === 'container' ? joinedContainer(containers, asked) : undefined;
   const record = await settingUpNetworking(() => resolveNetworks(network, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(network, record);
-  // A power cut may have taken it: `create` does not wait for the disk to have it.
-  await mkdir(containerPaths(config.dataRoot, record.id).dir, { recursive: true, mode: 0o710 });
   const linked = checkLinks(containers, record);
-  const prepared = await files.prepare(record);
+  const [prepared] = await Promise.all([
+    files.prepare(record),
+    // A power cut may have taken it: `create` does not wait for the disk to have it.
+    mkdir(containerPaths(config.dataRoot, record.id).dir, { recursive: true, mode: 0o710 }),
+  ]);
 
   const root = rootfs.mount(record.id, { volatile: record.spec.host.autoRemove });
   undo.push('root filesystem', () => rootfs.unmount(record.id));
@@ -181,14 +182,7 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   }));
   undo.push('state', () => void held.update(() => asked));
   await runtime.start(record.id);
-  for (const endpoint of joinedAnew) {
-    publishNetworkEvent(
-      needs.events,
-      'connect',
-      { id: endpoint.networkId, name: endpoint.networkName, driver: driverOf(network, endpoint.networkId) },
-      { container: record.id },
-    );
-  }
+  publishEndpointEvents(needs, 'connect', joinedAnew, record.id);
   publishContainerEvent(needs.events, running, 'start');
   if (joinedAnew.length > 0) publishNetworkBack(needs, running);
   needs.health.watch(running);
