@@ -43,7 +43,7 @@ export const FOUND: readonly FoundFault[] = [
   // An archive was called invalid, in Node's words, because there was no descriptor.
   { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
   // It was refused, and the network was there.
-  { operation: 'network create', door: 'c.send@listLinks<RouteSocket.links<hostInterfaces<clashes', errno: 'ENOMEM' },
+  { operation: 'network create', door: 'c.send@listLinks<RouteSocket.links<hostInterfaces', errno: 'ENOMEM' },
   // A daemon that could not start went on listening, and answered nobody.
   { operation: 'start of the daemon', door: 'fs.readFile@groupId<socketGroup<restrict', errno: 'EMFILE' },
   // The volume's own directory stayed where the one in it could not be made.
