@@ -51,12 +51,13 @@ test('requests that a client sends at once are all answered, in order, with thei
   const last = `PUT /containers/c/archive?path=/last HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n${'x'.repeat(300_000)}`;
   await served.call('POST', '/containers/create?name=c', { Image: 'busybox' });
   socket.write(
-    Array.from({ length: 2000 }, (_, at) => `GET /containers/c${at}/json HTTP/1.1\r\nHost: x\r\n\r\n`).join('') + last,
+    Array.from({ length: 2000 }, (_, at) => `GET /containers/gone-${at}/json HTTP/1.1\r\nHost: x\r\n\r\n`).join('') +
+      last,
   );
   let text = '';
   socket.on('data', (part: Buffer) => (text += part.toString()));
   await until(() => served.backend.calls.includes('put c /last 300000') && text.endsWith('\r\n\r\n'));
-  const named = [...text.matchAll(/No such container: c(\d+)/g)].map(([, at]) => Number(at));
+  const named = [...text.matchAll(/No such container: gone-(\d+)/g)].map(([, at]) => Number(at));
   assert.deepEqual(
     named,
     Array.from({ length: 2000 }, (_, at) => at),
