@@ -26,6 +26,7 @@ const DOMAIN = `(?:${DOMAIN_LABEL}(?:\\.${DOMAIN_LABEL})*|\\[[a-fA-F0-9:]+\\])(?
 const TAG = '[\\w][\\w.-]{0,127}';
 const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
 const REFERENCE = new RegExp(`^(${DOMAIN})/(${COMPONENT}(?:/${COMPONENT})*)(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+const TAG_ONLY = new RegExp(`^${TAG}$`);
 const DIGEST_ONLY = /^sha256:[0-9a-f]{64}$/;
 const HEX_64 = /^[a-f0-9]{64}$/;
 
@@ -72,6 +73,17 @@ function splitDomain(text: string): [domain: string, remainder: string] {
 /** The reference with ':latest' where it has neither tag nor digest. */
 export function withDefaultTag(reference: ImageReference): ImageReference {
   return reference.tag === '' && reference.digest === '' ? { ...reference, tag: 'latest' } : reference;
+}
+
+/** The reference under another tag. Throws kind `invalid` with Docker's words. */
+export function withTag(reference: ImageReference, tag: string): ImageReference {
+  if (!TAG_ONLY.test(tag)) throw invalid('invalid tag format');
+  return { ...reference, tag };
+}
+
+/** The reference under another tag, or, where a digest stands in place of one, the content that it names. */
+export function withTagOrDigest(reference: ImageReference, text: string): ImageReference {
+  return DIGEST_ONLY.test(text) ? { ...reference, tag: '', digest: text } : withTag(reference, text);
 }
 
 /** 'docker.io/library/busybox': the repository, whole. */

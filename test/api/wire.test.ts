@@ -183,7 +183,12 @@ test('an error has its status in one place, and nothing beside its message', asy
     ['POST', '/containers/c/resize?h=x&w=1', 400, 'invalid resize height "x": invalid syntax'],
     ['POST', '/containers/c/attach?detachKeys=ctrl-1', 400, 'Invalid detach keys (ctrl-1) provided'],
     ['GET', '/containers/c/archive', 400, 'bad parameter: pathcannot be empty'],
-    ['POST', '/images/busybox/tag?repo=Bad', 400, 'invalid reference format: repository name (Bad) must be lowercase'],
+    [
+      'POST',
+      '/images/busybox/tag?repo=Bad',
+      400,
+      'invalid reference format: repository name (library/Bad) must be lowercase',
+    ],
     ['GET', '/events?since=20&until=10', 400, '`since` time (20) cannot be after `until` time (10)'],
     ['GET', '/system/df?type=x', 400, 'unknown object type: x'],
     ['POST', '/networks/create', 400, 'invalid name: name is empty'],

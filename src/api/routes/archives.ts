@@ -5,7 +5,7 @@ import { parseBody } from '../../wire/parse-body.ts';
 import type { IdJson } from '../../wire/system.ts';
 import type { PathStat } from '../backend/archive.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
-import { repoTagReference } from '../image-reference.ts';
+import { repoTagReference } from '../named-image.ts';
 import type { RouteTable } from '../route-table.ts';
 import { validateConfig } from '../validate-config.ts';
 import { configChanges } from '../map/config-changes.ts';

@@ -5,9 +5,9 @@ import { redactedUrlText } from '../../base/redacted-url.ts';
 import type { Call } from '../call.ts';
 import { download } from '../download.ts';
 import { readFilters } from '../filters.ts';
-import { parseImageReference, pullReference, repoTagReference } from '../image-reference.ts';
 import { listEntries } from '../list-entries.ts';
 import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts';
+import { pullReference, pushReference, repoTagReference, tagTarget } from '../named-image.ts';
 import { streamProgress } from '../progress-stream.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -105,20 +105,13 @@ async function saveImages(call: Call, names: readonly string[]): Promise<void> {
 }
 
 async function pushImage(call: Call): Promise<void> {
-  const tag = call.query.text('tag');
-  const ref = tag === '' ? call.name : repoTagReference(call.name, tag);
-  parseImageReference(ref);
+  const ref = pushReference(call.name, call.query.text('tag'));
   const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
   await streamProgress(call, (report) => call.backend.images.push(ref, auth, report, call.signal));
 }
 
 async function tagImage(call: Call): Promise<void> {
-  const target = repoTagReference(call.query.text('repo'), call.query.text('tag'));
-  if (target === '') throw invalid('invalid reference format');
-  if (parseImageReference(target).name === 'sha256') {
-    throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
-  }
-  await call.backend.images.tag(call.name, target);
+  await call.backend.images.tag(call.name, tagTarget(call.query.text('repo'), call.query.text('tag')));
   call.replyEmpty(201);
 }
 
