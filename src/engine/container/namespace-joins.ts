@@ -2,6 +2,7 @@
 import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { ContainerTable } from './container-table.ts';
+import { joinedContainerRef } from './network-mode.ts';
 
 export type NamespaceTarget = 'host' | 'private' | { readonly path: string };
 
@@ -36,7 +37,7 @@ function runningContainer(
   mode: string,
   kind: string,
 ): ContainerRecord {
-  const ref = mode.slice('container:'.length);
+  const ref = joinedContainerRef(mode);
   const other = containers.find(ref);
   if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);
   if (other.state.status !== 'running' && other.state.status !== 'paused') {

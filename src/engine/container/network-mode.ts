@@ -12,7 +12,7 @@ export function networkModeKind(mode: string): NetworkModeKind {
   return mode.startsWith('container:') ? 'container' : 'user';
 }
 
-/** 'container:REF' -> REF. */
+/** 'container:REF' -> REF: in NetworkMode, IpcMode and PidMode. */
 export function joinedContainerRef(mode: string): string {
   return mode.slice('container:'.length);
 }

@@ -13,6 +13,7 @@ import { subpathOf } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import { sharedMemoryOf, subpathsOf } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
+import { joinedContainerRef } from './network-mode.ts';
 
 export interface RunFileNeeds {
   readonly config: Pick<EngineConfig, 'execRoot'>;
@@ -72,7 +73,7 @@ export class RunFiles {
     const { config, containers, mounts } = this.#needs;
     const { ipcMode, shmSizeBytes } = record.spec.host;
     if (ipcMode.startsWith('container:'))
-      return sharedMemoryOf(config, containers.find(ipcMode.slice('container:'.length)).id);
+      return sharedMemoryOf(config, containers.find(joinedContainerRef(ipcMode)).id);
     if (ipcMode !== 'shareable') return null;
     const directory = sharedMemoryOf(config, record.id);
     mounts.mountSharedMemory(directory, shmSizeBytes);

@@ -29,12 +29,14 @@ const BRIDGES: readonly { readonly pattern: RegExp; readonly engine: string }[] 
 /**
  * A port as Docker names it: a bridge that has one and is not the engine's is Docker's, whatever its user called it.
  */
-const DOCKER_PORT = /^veth[0-9a-f]{7}$/;
+export function isDockerPort(name: string): boolean {
+  return /^veth[0-9a-f]{7}$/.test(name);
+}
 
 /** The bridges of other engines among all links; `isOurs` tells the engine's own bridges by name. */
 export function foreignBridges(links: readonly LinkFacts[], isOurs: (name: string) => boolean): ForeignBridge[] {
   const withDockerPorts = new Set(
-    links.filter((link) => link.kind === 'veth' && DOCKER_PORT.test(link.name)).map((link) => link.masterIndex),
+    links.filter((link) => link.kind === 'veth' && isDockerPort(link.name)).map((link) => link.masterIndex),
   );
   return links.flatMap(({ index, name, kind }): ForeignBridge[] => {
     if (kind !== 'bridge' || isOurs(name)) return [];

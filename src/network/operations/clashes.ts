@@ -12,7 +12,7 @@ import { hasMark } from '../interfaces/own-mark.ts';
 import type { NetworkConfig } from '../contract.ts';
 import type { NetworkCore } from './core.ts';
 import { portsOfOthers } from '../host/default-bridge.ts';
-import { foreignBridges } from '../interfaces/other-engines.ts';
+import { foreignBridges, isDockerPort } from '../interfaces/other-engines.ts';
 
 export interface Clash {
   readonly network: NetworkRecord;
@@ -90,7 +90,6 @@ export function clashes({ table, route, config }: NetworkCore): Clash[] {
     });
 }
 
-const isDockerPort = (name: string): boolean => /^veth[0-9a-f]{7}$/.test(name);
 const about = (network: NetworkRecord, names: readonly string[]): string[] =>
   names.map((name) => `${network.id} ${name}`);
 
