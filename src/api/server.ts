@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { beginActivity } from '../base/activity.ts';
 import { errorKind, errorMessage } from '../base/errors.ts';
 import { StartError } from '../model/start-error.ts';
+import { isOlderApi } from '../wire/api-version.ts';
 import type { ErrorJson } from '../wire/system.ts';
 import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
@@ -17,7 +18,7 @@ import { IdleConnections } from './idle-connections.ts';
 import { oneAtATime } from './request-line.ts';
 import { createRoutes } from './routes/all.ts';
 import { endUnread } from './unread-body.ts';
-import { NEWEST_API, negotiateVersion, olderThan, versionNumber } from './versions.ts';
+import { NEWEST_API, negotiateVersion, OLDEST_API } from './versions.ts';
 
 const VERSIONED_PATH = /^\/v([0-9.]+)(\/.*)$/;
 
@@ -102,7 +103,7 @@ function fail(
     response.destroy();
     return;
   }
-  if (asked !== '' && olderThan(versionNumber(asked), '1.24')) {
+  if (asked !== '' && isOlderApi(asked, OLDEST_API)) {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
     response.end(`${explain(error)}\n`);
     return;

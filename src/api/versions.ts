@@ -1,17 +1,12 @@
 /** API versions: what is offered, and how a request's version is compared. */
 import { invalid } from '../base/errors.ts';
+import { apiVersionNumber } from '../wire/api-version.ts';
 
 export const NEWEST_API = '1.51';
 export const OLDEST_API = '1.24';
 
-/** '1.44' as a number that compares: 1044. */
-export function versionNumber(version: string): number {
-  const [major = '', minor = ''] = version.split('.');
-  return Number(major) * 1000 + Number(minor || '0');
-}
-
-const newest = versionNumber(NEWEST_API);
-const oldest = versionNumber(OLDEST_API);
+const newest = apiVersionNumber(NEWEST_API);
+const oldest = apiVersionNumber(OLDEST_API);
 
 /**
  * The number of the version that a path asked for ('' = the newest); refuses versions that are not offered, in Docker's
@@ -19,7 +14,7 @@ const oldest = versionNumber(OLDEST_API);
  */
 export function negotiateVersion(asked: string): number {
   if (asked === '') return newest;
-  const number = versionNumber(asked);
+  const number = apiVersionNumber(asked);
   if (number < oldest || Number.isNaN(number)) {
     throw invalid(
       `client version ${asked} is too old. Minimum supported API version is ${OLDEST_API}, please upgrade your client to a newer version`,
@@ -32,5 +27,5 @@ export function negotiateVersion(asked: string): number {
 
 /** True when `version` (a number from negotiateVersion) is older than `text`. */
 export function olderThan(version: number, text: string): boolean {
-  return version < versionNumber(text);
+  return version < apiVersionNumber(text);
 }

@@ -8,13 +8,13 @@ import { createRequestSchema } from '../../wire/container-create.ts';
 import { checkValue } from '../../wire/parse-body.ts';
 import type { ContainerView } from '../backend/container.ts';
 import { adaptCreate } from '../create-by-version.ts';
-import { versionNumber } from '../versions.ts';
+import { apiVersionNumber } from '../../wire/api-version.ts';
 import { toContainerJson, toContainerSummary } from './container-json.ts';
 import { toContainerSpec } from './container-spec.ts';
 
 const ID = 'c0ffee'.padEnd(64, '0');
 const SHOW = {
-  version: versionNumber('1.51'),
+  version: apiVersionNumber('1.51'),
   cgroupVersion: '2',
   defaultRuntime: 'runc',
   storageDriver: 'overlay2',
@@ -396,7 +396,7 @@ test('a live container on two networks', () => {
     GlobalIPv6PrefixLen: 0,
     DNSNames: ['web', 'www', 'c0ffee000000'],
   });
-  const old = toContainerJson(view, { ...SHOW, version: versionNumber('1.44') });
+  const old = toContainerJson(view, { ...SHOW, version: apiVersionNumber('1.44') });
   assert.deepEqual(old.NetworkSettings.Networks['front']?.Aliases, ['www', 'c0ffee000000']);
   assert.deepEqual(old.NetworkSettings.Networks['bridge']?.Aliases, null);
   assert.deepEqual(json.HostConfig.Links, ['/db:/web/d']);

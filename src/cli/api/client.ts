@@ -5,6 +5,7 @@
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { isOlderApi } from '../../wire/api-version.ts';
 import type { ErrorJson } from '../../wire/system.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import { StatusError } from '../command/status-error.ts';
@@ -171,7 +172,7 @@ export class ApiClient {
    */
   #fallBack({ statusCode, headers }: IncomingMessage): boolean {
     const newest = headers['api-version'];
-    if (statusCode !== 400 || typeof newest !== 'string' || !isOlder(newest, this.#version)) return false;
+    if (statusCode !== 400 || typeof newest !== 'string' || !isOlderApi(newest, this.#version)) return false;
     this.#version = newest;
     return true;
   }
@@ -228,12 +229,4 @@ async function refusal(response: IncomingMessage, path: string): Promise<ApiErro
     status,
     `request returned ${told} for API route ${path}, check if the server supports the requested API version`,
   );
-}
-
-/** '1.44' is older than '1.51'. */
-function isOlder(version: string, than: string): boolean {
-  const [[major = 0, minor = 0], [thanMajor = 0, thanMinor = 0]] = [version, than].map((text) =>
-    text.split('.').map(Number),
-  ) as [number[], number[]];
-  return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }
