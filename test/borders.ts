@@ -61,10 +61,10 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
     because: 'what is to be done, as steps and facts; the drivers are part of it',
   },
   dns: {
-    mayImport: ['links', 'table', 'plan', 'contract.ts'],
+    mayImport: ['links', 'table', 'plan'],
     because: 'zones and views are projections; the resolver is told by operations',
   },
-  'contract.ts': { mayImport: ['table', 'dns'], because: 'what the room asks of those who use it' },
+  'contract.ts': { mayImport: ['table'], because: 'what the room asks of those who use it' },
   files: { mayImport: ['hosts', 'table', 'dns'], acts: true, because: 'writes the three files of a container' },
   firewall: { mayImport: ['interfaces', 'plan', 'firewall/facts'], acts: true, because: 'our own table' },
   'firewall/others': {
@@ -88,7 +88,7 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
     because: 'sockets that hold host ports, and the relays behind them',
   },
   apply: {
-    mayImport: ['interfaces', 'plan', 'dns', 'firewall'],
+    mayImport: ['interfaces', 'plan', 'firewall'],
     acts: true,
     because: 'runs steps; it knows nothing of why they are to be done',
   },

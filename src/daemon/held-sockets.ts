@@ -5,7 +5,7 @@
  */
 import type { OpenSockets } from '../dns/sandbox-server.ts';
 import type { HandOver } from '../dns/resolver.ts';
-import type { NetworkZone, SandboxView } from '../dns/zone.ts';
+import type { NetworkZone, SandboxView } from '../base/dns-zone.ts';
 import { closeFd } from '../kernel/descriptors.ts';
 import { copyForeignDescriptors } from '../kernel/foreign-descriptor.ts';
 

@@ -16,7 +16,7 @@ import { ControlClient } from '../dns/control-client.ts';
 import { CONTROL_PROTOCOL, type ApplyResult, type ResolverIdentity } from '../dns/control-protocol.ts';
 import type { QueryListener } from '../dns/query-log.ts';
 import type { ChangeFailure, ResolverDump } from '../dns/resolver.ts';
-import { patchZone, type NetworkZone, type ResolverChange, type SandboxView } from '../dns/zone.ts';
+import { patchZone, type NetworkZone, type ResolverChange, type SandboxView } from '../base/dns-zone.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { kill, processesWritingTo, processState } from '../kernel/process.ts';
 import { HeldSockets } from './held-sockets.ts';

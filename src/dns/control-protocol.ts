@@ -3,9 +3,9 @@
  * get one reply with the same id, in the order asked; `follow` is also sent events, until its connection ends.
  */
 import type { ChangeFailure, HandOver, ResolverDump } from './resolver.ts';
-import type { QueryEvent } from './query-log.ts';
+import type { QueryEvent } from '../base/name-query.ts';
 import type { OpenSockets } from './sandbox-server.ts';
-import type { ResolverChange } from './zone.ts';
+import type { ResolverChange } from '../base/dns-zone.ts';
 
 /** Raised when an old resolver would not understand a new daemon; the daemon then replaces the process. */
 export const CONTROL_PROTOCOL = 3;

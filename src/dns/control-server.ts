@@ -11,7 +11,7 @@ import {
   type ResolverIdentity,
 } from './control-protocol.ts';
 import type { ChangeFailure, HandOver, Resolver } from './resolver.ts';
-import type { ResolverChange } from './zone.ts';
+import type { ResolverChange } from '../base/dns-zone.ts';
 
 export interface ControlServerOptions {
   readonly path: string;

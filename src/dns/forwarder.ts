@@ -13,7 +13,7 @@ import type { LineLog } from './log.ts';
 import type { ResolverSockets } from './sockets.ts';
 import type { Party, Turns } from './turns.ts';
 import { askUpstream, UPSTREAM_TIMEOUT_MS, type Exchange, type UpstreamResult } from './upstream.ts';
-import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from './zone.ts';
+import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from '../base/dns-zone.ts';
 
 /** Docker's number: servers that do not answer leave many open. */
 const MAX_IN_FLIGHT = 1024;

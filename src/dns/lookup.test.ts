@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatAddress } from './address.ts';
 import { RecordType } from './constants.ts';
 import { compileZone, listAnswers, lookup, type CompiledZone } from './lookup.ts';
-import type { NetworkZone, SandboxView, ServiceTarget } from './zone.ts';
+import type { NetworkZone, SandboxView, ServiceTarget } from '../base/dns-zone.ts';
 
 const zone = (
   id: string,

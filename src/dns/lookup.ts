@@ -14,7 +14,7 @@ import {
   type SandboxView,
   type ServiceTarget,
   type ZonePatch,
-} from './zone.ts';
+} from '../base/dns-zone.ts';
 
 /** Addresses in wire form, at hand for the answers. */
 export interface CompiledName {

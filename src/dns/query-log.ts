@@ -1,18 +1,5 @@
 /** A container's queries and the answers, one event per question; costs nothing without a listener. */
-
-export interface QueryEvent {
-  readonly time: string;
-  readonly sandbox: string;
-  readonly protocol: 'udp' | 'tcp';
-  readonly name: string;
-  readonly type: string;
-  readonly code: string;
-  readonly answers: number;
-  /** The server that was asked; absent where the answer was local. */
-  readonly server?: string;
-  readonly problem?: string;
-  readonly durationMs: number;
-}
+import type { QueryEvent } from '../base/name-query.ts';
 
 export type QueryListener = (event: QueryEvent) => void;
 

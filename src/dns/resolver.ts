@@ -10,7 +10,7 @@ import { QueryLog, type QueryListener } from './query-log.ts';
 import { SandboxServer, type OpenSockets, type SandboxServerParts } from './sandbox-server.ts';
 import type { ResolverSockets } from './sockets.ts';
 import { Turns } from './turns.ts';
-import type { NetworkZone, ResolverChange, SandboxView } from './zone.ts';
+import type { NetworkZone, ResolverChange, SandboxView } from '../base/dns-zone.ts';
 
 /** A change that could not be made; the others were. */
 export interface ChangeFailure {

@@ -7,7 +7,7 @@ import { compileZone } from './lookup.ts';
 import { decodeMessage, encodeMessage, question, type Message } from './message.ts';
 import { parseQuery, Query } from './query.ts';
 import { DROP, FORWARD, Responder } from './responder.ts';
-import type { NameAddresses, SandboxView } from './zone.ts';
+import type { NameAddresses, SandboxView } from '../base/dns-zone.ts';
 
 const many = Array.from({ length: 100 }, (_, index) => `10.0.0.${index + 1}`);
 const names: Record<string, NameAddresses> = {

@@ -10,7 +10,7 @@ import { lookup, type CompiledZone, type LocalAnswer, type LocalRecord } from '.
 import { MessageWriter } from './message.ts';
 import { foldName, readName } from './name.ts';
 import { foldedQuestion, isQuestion, NO_ANSWER, parseQuery, Query } from './query.ts';
-import type { SandboxView } from './zone.ts';
+import type { SandboxView } from '../base/dns-zone.ts';
 
 /** What `answer` returns besides the length of an answer. */
 export const DROP = 0;

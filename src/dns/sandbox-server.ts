@@ -14,7 +14,7 @@ import { DROP, FORWARD, Responder, writeEmptyAnswer } from './responder.ts';
 import type { ResolverSockets } from './sockets.ts';
 import { TcpFront } from './tcp-front.ts';
 import type { Turns } from './turns.ts';
-import { RESOLVER_ADDRESS, type SandboxView } from './zone.ts';
+import { RESOLVER_ADDRESS, type SandboxView } from '../base/dns-zone.ts';
 
 /**
  * Questions that one container is answered before others get their turn; what it asks beyond waits in its own socket.

@@ -11,7 +11,7 @@ import { Flag, HEADER_BYTES } from './constants.ts';
 import { FrameReader } from './frames.ts';
 import { skipName } from './name.ts';
 import type { ResolverSockets } from './sockets.ts';
-import type { Upstream } from './zone.ts';
+import type { Upstream } from '../base/dns-zone.ts';
 
 export const UPSTREAM_TIMEOUT_MS = 4000;
 const MAX_WRONG_ANSWERS = 32;

@@ -1,6 +1,6 @@
 /** What the network room needs from outside: its configuration, a place to keep things, a resolver. */
 import type { NetworkRecord } from '../model/network.ts';
-import type { NetworkZone, SandboxView } from './dns/zone.ts';
+import type { ResolverChange } from '../base/dns-zone.ts';
 import type { SandboxRecord } from './table/sandbox.ts';
 
 export interface NetworkConfig {
@@ -48,20 +48,6 @@ export interface NetworkStore {
   /** Durable and atomic when it resolves. */
   commit(change: StoreChange): Promise<void>;
 }
-
-/** What is different in a zone: by name and by address what there is now, null for what is gone. */
-export interface ZonePatch {
-  readonly id: string;
-  readonly names: Readonly<Record<string, NetworkZone['names'][string] | null>>;
-  readonly ptr: Readonly<Record<string, string | null>>;
-}
-
-export type ResolverChange =
-  | { readonly op: 'put-network'; readonly zone: NetworkZone }
-  | { readonly op: 'patch-network'; readonly patch: ZonePatch }
-  | { readonly op: 'remove-network'; readonly id: string }
-  | { readonly op: 'put-sandbox'; readonly view: SandboxView }
-  | { readonly op: 'remove-sandbox'; readonly id: string };
 
 export interface Resolver {
   /** In the order of the calls; when it resolves, answers are the new ones. */

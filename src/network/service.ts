@@ -15,7 +15,7 @@ import type { PoolUsage } from './ipam/ipam.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../model/network.ts';
 
-export type { NetworkConfig, NetworkStore, Resolver, ResolverChange } from './contract.ts';
+export type { NetworkConfig, NetworkStore, Resolver } from './contract.ts';
 export type { NetworkServiceDeps } from './operations/core.ts';
 export type { JoinRequest, Sandbox, SandboxRecord } from './table/sandbox.ts';
 export type { Repair } from './operations/repair.ts';

@@ -1,4 +1,6 @@
 /** What the embedded DNS answers, under /causeway/: Docker's API has nothing like it. */
+import type { Upstream } from '../base/dns-zone.ts';
+import type { NameQuery } from '../base/name-query.ts';
 
 /** GET /causeway/networks/{id}/dns */
 export interface NetworkNamesJson {
@@ -30,7 +32,7 @@ export interface NetworkNamesJson {
     readonly Servers: readonly {
       readonly Address: string;
       readonly Port: number;
-      readonly From: 'host' | 'container';
+      readonly From: Upstream['from'];
     }[];
   }[];
 }
@@ -41,7 +43,7 @@ export interface NetworkNamesJson {
  */
 export interface NameQueryJson {
   readonly Time: string;
-  readonly Protocol: 'udp' | 'tcp';
+  readonly Protocol: NameQuery['protocol'];
   readonly Name: string;
   readonly Type: string;
   readonly Code: string;

@@ -7,7 +7,7 @@ import { createServer, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLineLog, noLog, type LineLog } from '../../src/dns/log.ts';
 import { decodeMessage, encodeMessage, question, type Message, type ResourceRecord } from '../../src/dns/message.ts';
-import { RESOLVER_ADDRESS, type NetworkZone, type SandboxView, type Upstream } from '../../src/dns/zone.ts';
+import { RESOLVER_ADDRESS, type NetworkZone, type SandboxView, type Upstream } from '../../src/base/dns-zone.ts';
 import { createResolverSockets } from '../../src/daemon/dns-sockets.ts';
 import { openTcpListener, openUdpSocket, localPort } from '../../src/kernel/socket.ts';
 

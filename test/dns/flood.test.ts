@@ -9,7 +9,7 @@ import { ResponseCode } from '../../src/dns/constants.ts';
 import { decodeMessage, encodeMessage, question } from '../../src/dns/message.ts';
 import { Resolver } from '../../src/dns/resolver.ts';
 import type { ResolverSockets } from '../../src/dns/sockets.ts';
-import { RESOLVER_ADDRESS } from '../../src/dns/zone.ts';
+import { RESOLVER_ADDRESS } from '../../src/base/dns-zone.ts';
 import { openUdpSocket } from '../../src/kernel/socket.ts';
 import { Host } from '../harness/host.ts';
 import { a, ask, connectTcp, FakeServer, PORT, sockets, TcpClient, testLog, texts, view, zone } from './dns-world.ts';

@@ -3,7 +3,7 @@
  * can, each for a name of its own if NAME contains `*`, and reads no answer.
  */
 import { encodeMessage, question } from '../../src/dns/message.ts';
-import { RESOLVER_ADDRESS } from '../../src/dns/zone.ts';
+import { RESOLVER_ADDRESS } from '../../src/base/dns-zone.ts';
 import { DatagramBatch } from '../../src/kernel/datagram.ts';
 import { closeFd, openUdpSocket } from '../../src/kernel/socket.ts';
 import { inetSockaddr } from '../../src/kernel/socket-address.ts';

@@ -3,8 +3,8 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { ResponseCode } from '../../src/dns/constants.ts';
 import { encodeMessage, question, type Message } from '../../src/dns/message.ts';
 import { Resolver } from '../../src/dns/resolver.ts';
-import type { QueryEvent } from '../../src/dns/query-log.ts';
-import type { Upstream } from '../../src/dns/zone.ts';
+import type { QueryEvent } from '../../src/base/name-query.ts';
+import type { Upstream } from '../../src/base/dns-zone.ts';
 import { Host } from '../harness/host.ts';
 import {
   a,

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { silentLog } from '../../src/base/log.ts';
 import { ResolverProcess, type ResolverProcessOptions } from '../../src/daemon/resolver-process.ts';
-import type { QueryEvent } from '../../src/dns/query-log.ts';
+import type { QueryEvent } from '../../src/base/name-query.ts';
 import { Host, testEnvironment } from '../harness/host.ts';
 import { encodeMessage, question } from '../../src/dns/message.ts';
 import { a, ask, connectTcp, FakeServer, PORT, TcpClient, texts, view, zone } from './dns-world.ts';

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { ResponseCode } from '../../src/dns/constants.ts';
 import { encodeMessage, question } from '../../src/dns/message.ts';
-import type { QueryEvent } from '../../src/dns/query-log.ts';
+import type { QueryEvent } from '../../src/base/name-query.ts';
 import { Resolver } from '../../src/dns/resolver.ts';
 import { Host } from '../harness/host.ts';
 import { ask, connectTcp, exchange, PORT, sockets, TcpClient, testLog, texts, view, zone } from './dns-world.ts';

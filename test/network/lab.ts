@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog, type Log } from '../../src/base/log.ts';
-import { patchZone } from '../../src/dns/zone.ts';
+import { patchZone, type ResolverChange } from '../../src/base/dns-zone.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { createNetns, deleteNetns } from '../../src/kernel/netns.ts';
 import { openTcpListener, openUdpSocket } from '../../src/kernel/socket.ts';
@@ -26,7 +26,6 @@ import {
   type NetworkStore,
   type Repair,
   type Resolver,
-  type ResolverChange,
   type Sandbox,
   type SandboxRecord,
 } from '../../src/network/service.ts';

@@ -1,5 +1,6 @@
 /** What the routes about names need of an engine. */
-import type { NameQuery } from '../../model/name-query.ts';
+import type { ServiceTarget, Upstream } from '../../base/dns-zone.ts';
+import type { NameQuery } from '../../base/name-query.ts';
 
 export interface NetworkNames {
   readonly networkId: string;
@@ -9,7 +10,7 @@ export interface NetworkNames {
     readonly name: string;
     readonly a: readonly string[];
     readonly aaaa: readonly string[];
-    readonly services: readonly { readonly service: string; readonly target: string; readonly port: number }[];
+    readonly services: readonly Pick<ServiceTarget, 'service' | 'target' | 'port'>[];
   }[];
   readonly reverse: readonly { readonly address: string; readonly name: string }[];
   readonly containers: readonly {
@@ -22,11 +23,7 @@ export interface NetworkNames {
       readonly addresses: readonly string[];
     }[];
     readonly forward: boolean;
-    readonly servers: readonly {
-      readonly address: string;
-      readonly port: number;
-      readonly from: 'host' | 'container';
-    }[];
+    readonly servers: readonly Upstream[];
   }[];
 }
 

@@ -1,5 +1,5 @@
 import type { NameQueryJson, NetworkNamesJson } from '../../wire/names.ts';
-import type { NameQuery } from '../../model/name-query.ts';
+import type { NameQuery } from '../../base/name-query.ts';
 import type { NetworkNames } from '../backend/names.ts';
 
 export function toNetworkNamesJson(names: NetworkNames): NetworkNamesJson {

@@ -1,8 +1,9 @@
 /**
  * What the embedded DNS answers, asked of the resolver itself: not what it should answer by the daemon's own tables.
  */
+import type { NetworkZone, SandboxView } from '../../base/dns-zone.ts';
 import { conflict, invalid } from '../../base/errors.ts';
-import type { NameQuery } from '../../model/name-query.ts';
+import type { NameQuery } from '../../base/name-query.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { ExitWaits } from '../container/exit-waits.ts';
@@ -26,31 +27,9 @@ export interface NameInspector {
   followQueries(sandboxId: string, listener: (query: NameQuery) => void, ended: () => void): Promise<() => void>;
 }
 
-interface ResolverZone {
-  readonly id: string;
-  readonly ttlS: number;
-  readonly names: Readonly<
-    Record<
-      string,
-      {
-        readonly a: readonly string[];
-        readonly aaaa: readonly string[];
-        readonly services?: readonly { service: string; target: string; port: number }[];
-      }
-    >
-  >;
-  readonly ptr: Readonly<Record<string, string>>;
-}
+type ResolverZone = Pick<NetworkZone, 'id' | 'ttlS' | 'names' | 'ptr'>;
 
-interface ResolverView {
-  readonly id: string;
-  readonly networks: readonly string[];
-  readonly forward: boolean;
-  readonly upstreams: readonly {
-    readonly address: string;
-    readonly port: number;
-    readonly from: 'host' | 'container';
-  }[];
+interface ResolverView extends Pick<SandboxView, 'id' | 'networks' | 'forward' | 'upstreams'> {
   readonly answers: readonly {
     readonly name: string;
     readonly network: string;

@@ -9,7 +9,7 @@ import { deleteFlows, flowCount } from '../../kernel/conntrack.ts';
 import { createNetns, deleteNetns } from '../../kernel/netns.ts';
 import { writeResolverRedirect } from '../../kernel/nftables/redirect.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
-import { RESOLVER_ADDRESS } from '../dns/zone.ts';
+import { RESOLVER_ADDRESS } from '../../base/dns-zone.ts';
 import type { IpvlanFlag, IpvlanMode, LinkInfo, MacvlanMode } from '../../kernel/netlink/route-socket.ts';
 import { hostInterfaceMac } from '../interfaces/interface-name.ts';
 import { isMarkedBy, OWN_ADDRESS } from '../interfaces/own-mark.ts';

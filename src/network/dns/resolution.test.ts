@@ -1,12 +1,11 @@
+import type { NetworkZone, ResolverChange } from '../../base/dns-zone.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
-import type { ResolverChange } from '../contract.ts';
 import { predefinedRecord } from '../operations/default-networks.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
-import type { NetworkZone } from './zone.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { NetworkTable } from '../table/table.ts';
 import { Resolution } from './resolution.ts';

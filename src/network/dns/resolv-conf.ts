@@ -3,7 +3,7 @@
  * wishes; and the servers that the embedded DNS asks, which follow from the same.
  */
 import { canonicalIp, ipVersion } from '../../model/addresses.ts';
-import { RESOLVER_ADDRESS, type Upstream } from './zone.ts';
+import { RESOLVER_ADDRESS, type Upstream } from '../../base/dns-zone.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 
 /** A resolv.conf as parsed. Unknown directives are kept as they are. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
-import { projectView, projectZone, type Upstream } from './zone.ts';
+import type { Upstream } from '../../base/dns-zone.ts';
+import { projectView, projectZone } from './zone.ts';
 import { foldName } from '../table/dns-names.ts';
 
 const network = { id: 'n1', name: 'net' };

@@ -1,63 +1,14 @@
 /**
  * What the embedded DNS answers, as a projection of the endpoint table: a zone for each network, and for each sandbox
- * the view of them that its resolver serves. Both are plain values, replaced whole. The dns room declares the same
- * shapes.
+ * the view of them that its resolver serves.
  */
+import type { NameAddresses, NetworkZone, SandboxView, ServiceTarget, Upstream } from '../../base/dns-zone.ts';
 import { canonicalIp } from '../../model/addresses.ts';
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import type { Port } from '../../model/port.ts';
 import { parseLink } from '../links/parse-link.ts';
 import { foldName, nameOfSource } from '../table/dns-names.ts';
 import { serviceNames } from './service-names.ts';
-
-export interface NetworkZone {
-  readonly id: string;
-  readonly name: string; // of the network: 'db.net' is 'db' in the zone 'net'
-  readonly ttlS: number;
-  /**
-   * By lower-case name. One without addresses belongs to a container that does not run: it is answered, never
-   * forwarded.
-   */
-  readonly names: Readonly<Record<string, NameAnswers>>;
-  readonly ptr: Readonly<Record<string, string>>; // canonical address -> 'test2.net'
-}
-
-export interface NameAnswers {
-  readonly a: readonly string[];
-  readonly aaaa: readonly string[];
-  /** Where there are any: what `_http._tcp.NAME` is answered with. */
-  readonly services?: readonly ServiceTarget[];
-}
-
-export interface ServiceTarget {
-  readonly service: string; // '_80._tcp'
-  readonly target: string; // a name of that one container: 'web.net'
-  readonly port: number;
-  readonly a: readonly string[];
-  readonly aaaa: readonly string[];
-}
-
-export interface Upstream {
-  readonly address: string;
-  readonly port: number;
-  readonly from: 'host' | 'container'; // whose network namespace the query leaves from
-}
-
-export interface SandboxView {
-  readonly id: string;
-  readonly netns: string; // path of the namespace
-  readonly port: number; // of 127.0.0.11 in it, udp and tcp
-  readonly networks: readonly string[]; // zone ids, in the order they are looked in
-  /** Private names (links): on each network that the link was requested for, the name that it stands for. */
-  readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
-  readonly upstreams: readonly Upstream[];
-  readonly forward: boolean;
-  /** Unknown names of one label are answered empty instead of forwarded; see `keepsBareNames`. */
-  readonly keepBareNames?: boolean;
-  readonly queryLog?: boolean;
-}
-
-export const RESOLVER_ADDRESS = '127.0.0.11';
 
 /** `ports`: what the container exposes. */
 type ZoneEndpoint = Pick<Endpoint, 'containerId' | 'ipv4' | 'ipv6' | 'dnsNames'> & { readonly ports?: readonly Port[] };
@@ -87,7 +38,7 @@ export function projectZone(input: ZoneInput): NetworkZone {
     if (first === undefined) continue;
     for (const address of endpointAddresses(endpoint)) ptr[canonicalIp(address)] = `${first}.${network.name}`;
   }
-  const names = emptyRecord<NameAnswers>();
+  const names = emptyRecord<NameAddresses>();
   for (const [name, list] of holders) {
     const answering = withoutUnhealthy(list, input.unhealthy);
     const services = answering.flatMap((endpoint) => servicesOf(endpoint, network.name));

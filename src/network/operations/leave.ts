@@ -6,7 +6,7 @@
 import { throwCollected } from '../../base/errors.ts';
 import { releaseAddresses } from './allocate.ts';
 import { beginTearDown, currentRecords, factsAround, viewChange } from './change.ts';
-import type { ResolverChange } from '../contract.ts';
+import type { ResolverChange } from '../../base/dns-zone.ts';
 import type { NetworkCore } from './core.ts';
 import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';

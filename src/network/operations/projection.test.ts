@@ -11,7 +11,7 @@ import type { NetworkRecord } from '../../model/network.ts';
 import type { Port } from '../../model/port.ts';
 import { factsAround } from './change.ts';
 import { renderFiles } from '../files/container-files.ts';
-import type { ResolverChange } from '../contract.ts';
+import type { ResolverChange } from '../../base/dns-zone.ts';
 import type { NetworkCore } from './core.ts';
 import { predefinedRecord } from './default-networks.ts';
 import { linkVariables } from '../links/variables.ts';

@@ -9,7 +9,7 @@ import { Poller } from '../../../src/kernel/poller.ts';
 import { inetSockaddr } from '../../../src/kernel/socket-address.ts';
 import { closeFd, openUdpSocket } from '../../../src/kernel/socket.ts';
 import { decodeMessage } from '../../../src/dns/message.ts';
-import { RESOLVER_ADDRESS } from '../../../src/dns/zone.ts';
+import { RESOLVER_ADDRESS } from '../../../src/base/dns-zone.ts';
 import type { Answer } from './truth.ts';
 
 export interface RawConfig {

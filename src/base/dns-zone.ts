@@ -1,8 +1,8 @@
 /**
- * The resolver's data. A zone is all names of one network, a view is what one container sees: which zones, in which
- * order, its private aliases, and where unknown names go. A view is always replaced whole; a zone is replaced whole, or
- * patched in place where only some of its names change. Either happens in one turn of the event loop, so a query sees
- * the state before a change or after it, never half of it. The daemon owns them; nothing here is derived.
+ * What the daemon tells its resolver. A zone is all names of one network, a view is what one container sees: which
+ * zones, in which order, its private aliases, and where unknown names go. A view is always replaced whole; a zone is
+ * replaced whole, or patched in place where only some of its names change. Either happens in one turn of the event
+ * loop, so a query sees the state before a change or after it, never half of it. Nothing here is derived.
  */
 
 /**
