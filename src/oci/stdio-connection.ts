@@ -41,6 +41,7 @@ export class StdioConnection {
   #state: 'open' | 'lingering' | 'closed' = 'open';
   #stdinEnded = false;
   #resting = false;
+  #reset = false;
   #sending: Promise<void> = Promise.resolve();
   #cancelSend: (() => void) | undefined;
 
@@ -119,13 +120,18 @@ export class StdioConnection {
     else this.#regulate();
   }
 
+  // conmon that closes its end with stdin unread in it resets the connection: the kernel tells that once, before the
+  // packets that are still queued. The end is where it says so a second time, or an empty packet comes.
   #receivePacket(buffer: Buffer): number | undefined {
-    try {
-      return recvPacket(this.#fd, buffer);
-    } catch (error) {
-      if (isKernelError(error, 'ENOMEM', 'EINTR')) return undefined; // it is still there
-      if (isKernelError(error)) return 0; // conmon was killed: ECONNRESET
-      throw error;
+    for (;;) {
+      try {
+        return recvPacket(this.#fd, buffer);
+      } catch (error) {
+        if (isKernelError(error, 'ENOMEM', 'EINTR')) return undefined; // it is still there
+        if (!isKernelError(error)) throw error;
+        if (this.#reset || error.code !== 'ECONNRESET') return 0;
+        this.#reset = true;
+      }
     }
   }
 
