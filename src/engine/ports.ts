@@ -55,7 +55,17 @@ export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' 
 /** The root file system of a container. */
 export type ContainerRootfs = Pick<
   RootfsStore,
-  'create' | 'settle' | 'mount' | 'unmount' | 'remove' | 'missing' | 'graph' | 'sizeBytes' | 'changes' | 'upperDir'
+  | 'create'
+  | 'settle'
+  | 'mount'
+  | 'unmount'
+  | 'remove'
+  | 'missing'
+  | 'graph'
+  | 'sizeBytes'
+  | 'changes'
+  | 'upperDir'
+  | 'certainlyHasDirectory'
 >;
 
 /** What there is of them, when a daemon starts. */

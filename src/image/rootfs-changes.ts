@@ -135,7 +135,7 @@ function isWhiteout(stats: BigIntStats): boolean {
   return stats.isCharacterDevice() && stats.rdev === 0n;
 }
 
-function isOpaque(directory: string): boolean {
+export function isOpaque(directory: string): boolean {
   return readXattr(directory, 'trusted.overlay.opaque')?.toString() === 'y';
 }
 

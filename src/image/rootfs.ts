@@ -28,6 +28,7 @@ import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { DIGEST_PATTERN, digestHex } from './blob-store.ts';
 import type { ImageStore } from './image-store.ts';
+import { certainlyHasDirectory } from './image-directory.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { listChanges, type Change } from './rootfs-changes.ts';
 import { storageError } from './storage-errors.ts';
@@ -143,6 +144,11 @@ export class RootfsStore {
       options: ['redirect_dir=off', 'metacopy=off', 'index=off', ...(options.volatile ? ['volatile'] : [])],
     });
     return target;
+  }
+
+  /** Whether its image has a directory there, as far as can be said without mounting it. */
+  certainlyHasDirectory(containerId: string, path: string): boolean {
+    return certainlyHasDirectory(this.#lower(this.#image(containerId)), path);
   }
 
   isMounted(containerId: string): boolean {

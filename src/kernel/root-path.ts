@@ -9,7 +9,7 @@
 import { fstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { CausewayError, errorCode, invalid, notFound, systemError } from '../base/errors.ts';
 import { closeFd, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, openFd } from './descriptors.ts';
-import { check } from './errors.ts';
+import { check, errnoNumber, KernelError } from './errors.ts';
 import { openatBytes, readlinkat } from './ffi.ts';
 import { openInRoot } from './open-in-root.ts';
 import { mountIdOf, silentMountError } from './silent-mounts.ts';
@@ -213,7 +213,8 @@ export function resolveOrMakeDirectory(
       steps.push({ name, fd: openChild(steps.at(-1)!.fd, name, O_DIRECTORY) });
     }
     const found = new RootPath([...steps]);
-    if (!found.isDirectory) throw systemError(`${asText(path)}: not a directory`);
+    if (!found.isDirectory)
+      throw systemError(`${asText(path)}: not a directory`, new KernelError('open', errnoNumber('ENOTDIR')));
     return found;
   } catch (error) {
     closeAll(steps);

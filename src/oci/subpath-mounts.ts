@@ -6,7 +6,7 @@
  */
 import { fstatSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CausewayError, errorCode, errorMessage, invalid, notFound } from '../base/errors.ts';
+import { errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
 import { closeFd } from '../kernel/descriptors.ts';
 import { isKernelError, KernelError } from '../kernel/errors.ts';
 import { mountDescriptor, unmount } from '../kernel/mount.ts';
@@ -68,18 +68,19 @@ function open(source: string, subpath: string): number {
     return openMountSource({ source, subpath, destination: '', readonly: false });
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'EXDEV' || code === 'ELOOP') {
-      throw invalid(
-        `path concatenation escapes the base directory, base: ${JSON.stringify(source)}, subpath: ${JSON.stringify(subpath)}`,
+    const path = `${source}/${subpath}`;
+    if (code === 'EXDEV' || code === 'ELOOP')
+      throw invalid(`path concatenation escapes the base directory, base: ${source}, subpath: ${subpath}`, error);
+    if (code === 'ENOTDIR')
+      throw systemError(
+        `error while resolving symlinks in combined path ${JSON.stringify(path)}: not a directory`,
         error,
       );
-    }
     const reason =
       error instanceof KernelError
         ? `${error.reason.charAt(0).toLowerCase()}${error.reason.slice(1)}`
         : errorMessage(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw notFound(`cannot access path ${source}/${subpath}: ${reason}`, error);
-    throw new CausewayError('system', `cannot access path ${source}/${subpath}: ${reason}`, { cause: error });
+    if (code === 'ENOENT') throw notFound(`cannot access path ${path}: lstat ${path}: ${reason}`, error);
+    throw systemError(`cannot access path ${path}: ${reason}`, error);
   }
 }

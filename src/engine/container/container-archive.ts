@@ -99,9 +99,12 @@ export async function putContainerArchive(
   const record = needs.containers.find(ref);
   await withRootfs(needs, record, async (root) => {
     needs.copies.add(record.id, tar);
-    const user = options.copyUidGid
-      ? await resolveUser(root, { user: record.spec.process.user, groupAdd: [], container: record.name })
-      : null;
+    // Of a container whose user nobody chose, the owners in the archive stay.
+    const { user: wanted } = record.spec.process;
+    const user =
+      options.copyUidGid && wanted !== ''
+        ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
+        : null;
     const owner = user && { uid: user.uid, gid: user.gid };
     return needs.archives.put(viewOf(needs, record, root), path, tar, {
       noOverwriteDirNonDir: options.noOverwriteDirNonDir,

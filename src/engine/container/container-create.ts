@@ -4,10 +4,8 @@ import { formatTimeNs, ZERO_TIME, type Clock } from '../../base/clock.ts';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
-import { copyUp } from '../../image/copy-up.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import { newId, shortId } from '../../model/ids.ts';
-import type { MountPoint } from '../../model/mount.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
@@ -15,13 +13,14 @@ import { checkConfinement } from '../../oci/spec-check.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ContainerRootfs, Images, KnownContainers, Networks } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
-import { resolveMounts, subpathOf, type MountContext } from '../volume/container-mounts.ts';
+import { resolveMounts, type MountContext } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { NameReservations } from './container-name.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { followName, type FollowNeeds } from './followed-links.ts';
+import { furnish } from './furnish.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { checkLogOptions } from './log-options.ts';
@@ -38,7 +37,10 @@ export type CreateNeeds = FollowNeeds & {
   readonly containers: Pick<ContainerTable, 'add' | 'tryFind'>;
   readonly names: Pick<NameReservations, 'reserve'>;
   readonly images: Pick<Images, 'get'>;
-  readonly rootfs: Pick<ContainerRootfs, 'create' | 'settle' | 'mount' | 'unmount' | 'remove'>;
+  readonly rootfs: Pick<
+    ContainerRootfs,
+    'create' | 'settle' | 'mount' | 'unmount' | 'remove' | 'certainlyHasDirectory'
+  >;
   readonly network: KnownContainers & Pick<Networks, 'networks'>;
   readonly volumes: Volumes;
   readonly sources: Pick<MountSources, 'look' | 'lookThrough' | 'isThere' | 'make'>;
@@ -100,7 +102,7 @@ export async function createContainer(
           volumes: volumesFor(needs.volumes, id, undo),
           findContainer: (ref) => findOther(needs, ref),
         });
-        await fillVolumes(needs, id, mounts);
+        await furnish(needs, { id, mounts, workingDir: merged.process.workingDir });
         const record: ContainerRecord = {
           id,
           name,
@@ -146,24 +148,6 @@ function volumesFor(volumes: Volumes, id: string, undo: UndoStack): MountContext
       return volume;
     },
   };
-}
-
-/** Empty volumes get what the image has at their place. */
-async function fillVolumes(
-  needs: Pick<CreateNeeds, 'sources' | 'volumes' | 'rootfs'>,
-  id: string,
-  mounts: readonly MountPoint[],
-): Promise<void> {
-  const wanted = mounts.filter((mount) => mount.type === 'volume' && !mount.noCopy);
-  if (wanted.length === 0) return;
-  for (const mount of wanted) await needs.sources.lookThrough(subpathOf(mount, needs.volumes).source); // so that none is looked into that does not answer
-  const root = needs.rootfs.mount(id);
-  try {
-    for (const mount of wanted)
-      await copyUp(root, { ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: false });
-  } finally {
-    needs.rootfs.unmount(id);
-  }
 }
 
 /** Fills in what only the engine knows: hostname, the joined container's id, defaults of the daemon. */

@@ -7,9 +7,9 @@ import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
 import type { MountPoint, MountSpec } from '../../model/mount.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
+import { parseBindText } from './bind-text.ts';
+import { cleanTarget } from './mount-target.ts';
 import type { VolumeService } from './volume-service.ts';
-
-const PROPAGATIONS = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
 
 export interface MountContext {
   readonly volumes: Pick<VolumeService, 'create'>;
@@ -23,20 +23,20 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
     for (const point of inheritedMounts(from, context)) points.set(point.destination, point);
   }
   const asked = new Set<string>();
+  const take = (point: MountPoint, target: string) => {
+    if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${target}`);
+    asked.add(point.destination);
+    points.set(point.destination, point);
+  };
   for (const text of spec.host.binds) {
     const point = await bindMount(text, context);
-    if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
-    asked.add(point.destination);
-    points.set(point.destination, point);
+    // Docker's rule: --mount type=tmpfs beside --tmpfs is no conflict, -v is one.
+    if (Object.hasOwn(spec.host.tmpfs, point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
+    take(point, point.destination);
   }
-  for (const mount of spec.host.mounts) {
-    const point = await specMount(mount, context);
-    if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${point.destination}`);
-    asked.add(point.destination);
-    points.set(point.destination, point);
-  }
+  for (const mount of spec.host.mounts) take(await specMount(mount, context), mount.target);
   for (const path of spec.volumes) {
-    const destination = cleanTarget(path);
+    const destination = volumeTarget(path);
     if (points.has(destination) || Object.hasOwn(spec.host.tmpfs, destination)) continue;
     const volume = await context.volumes.create({
       name: '',
@@ -60,64 +60,32 @@ function inheritedMounts(from: string, context: MountContext): MountPoint[] {
     .map((mount) => ({ ...mount, rw: mount.rw && mode !== 'ro', mode }));
 }
 
-function cleanTarget(path: string): string {
-  if (!isAbsolute(path))
-    throw invalid(`invalid mount config for type "volume": invalid mount path: '${path}' mount path must be absolute`);
-  const clean = normalize(path).replace(/(.)\/+$/, '$1');
-  if (clean === '/')
-    throw invalid(
-      `invalid volume specification: '${path}': invalid mount config for type "volume": invalid specification: destination can't be '/'`,
-    );
-  return clean;
-}
-
-async function bindMount(text: string, { volumes, sources }: MountContext): Promise<MountPoint> {
-  const parts = text.split(':');
-  const [source = '', target, mode = ''] = parts;
-  if (parts.length > 3 || target === undefined || target === '')
-    throw invalid(`invalid volume specification: '${text}'`);
-  if (!isAbsolute(target)) {
-    throw invalid(
-      `invalid volume specification: '${text}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`,
-    );
-  }
-  const destination = cleanTarget(target);
-  const options = parseMode(mode, text);
-  if (isAbsolute(source)) {
-    const clean = normalize(source).replace(/(.)\/+$/, '$1');
-    // -v makes a missing source, as a directory; --mount refuses it.
-    await sources.make(clean);
-    return bindPoint(clean, destination, mode, options.readonly, options.propagation);
-  }
-  const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
-  return volumePoint(
-    volume.name,
-    volume.mountpoint,
-    destination,
-    mode === '' ? 'z' : mode,
-    !options.readonly,
-    options.noCopy,
+function volumeTarget(path: string): string {
+  return cleanTarget(path, (reason) =>
+    invalid(
+      isAbsolute(path)
+        ? `invalid volume specification: '${path}': invalid mount config for type "volume": ${reason}`
+        : `invalid mount config for type "volume": ${reason}`,
+    ),
   );
 }
 
-function parseMode(mode: string, text: string): { readonly: boolean; propagation: string; noCopy: boolean } {
-  const result = { readonly: false, propagation: 'rprivate', noCopy: false };
-  for (const option of mode === '' ? [] : mode.split(',')) {
-    if (option === 'ro') result.readonly = true;
-    else if (option === 'nocopy') result.noCopy = true;
-    else if (PROPAGATIONS.has(option)) result.propagation = option;
-    else if (!['rw', 'z', 'Z', 'cached', 'delegated', 'consistent'].includes(option)) {
-      throw invalid(`invalid volume specification: '${text}': invalid mode: ${mode}`);
-    }
+async function bindMount(text: string, { volumes, sources }: MountContext): Promise<MountPoint> {
+  const { source, isPath, target, mode, readonly, propagation, noCopy } = parseBindText(text);
+  if (isPath) {
+    const clean = normalize(source).replace(/(.)\/+$/, '$1');
+    // -v makes a missing source, as a directory; --mount refuses it.
+    await sources.make(clean);
+    return bindPoint(clean, target, mode, readonly, propagation);
   }
-  return result;
+  const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
+  return volumePoint(volume.name, volume.mountpoint, target, mode === '' ? 'z' : mode, !readonly, noCopy);
 }
 
 async function specMount(mount: MountSpec, { volumes, sources }: MountContext): Promise<MountPoint> {
   const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
   if (mount.target === '') throw wrong('field Target must not be empty');
-  if (!isAbsolute(mount.target)) throw wrong(`invalid mount path: '${mount.target}' mount path must be absolute`);
-  const destination = cleanTarget(mount.target);
+  const destination = cleanTarget(mount.target, wrong);
   if (mount.type === 'tmpfs') {
     if (mount.source !== '') throw wrong('field Source must not be specified');
     const options = [

@@ -2,7 +2,7 @@
  * Volumes of the local driver: a directory `_data` each. Options type/o/device make it a mount that the runtime
  * performs for each container (see mountOf), so nothing is mounted while it is unused.
  */
-import { readdir, rename, rmdir, mkdir } from 'node:fs/promises';
+import { chmod, readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tryAgainLater } from '../../base/again.ts';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
@@ -23,6 +23,11 @@ export interface VolumeUsers {
   /** Ids of the containers that have the volume among their mounts. */
   usersOf(volume: string): string[];
 }
+
+/** On the host nobody but root lists them; whoever has a volume mounted passes through. */
+const PRIVATE_MODE = 0o701;
+/** What a container sees at the top of a volume, until the image's directory or a user says otherwise. */
+const ROOT_MODE = 0o755;
 
 const LOCAL_OPTIONS = new Set(['type', 'o', 'device', 'size']);
 
@@ -125,11 +130,11 @@ export class VolumeService {
   /** Step by step: a look at what is there already, as Node's own recursive mkdir takes it, may not come back. */
   async #makeDirectory(mountpoint: string): Promise<void> {
     const own = dirname(mountpoint);
-    await mkdir(this.#root, { recursive: true, mode: 0o701 });
-    const isNew = await makeOne(own);
+    await mkdir(this.#root, { recursive: true, mode: PRIVATE_MODE });
+    const isNew = await makeOne(own, PRIVATE_MODE);
     if (!isNew) await this.#sources.lookThrough(own);
     try {
-      await makeOne(mountpoint);
+      if (await makeOne(mountpoint, ROOT_MODE)) await chmod(mountpoint, ROOT_MODE); // whatever the umask is
     } catch (error) {
       if (isNew) await rmdir(own).catch(() => {});
       throw error;
@@ -298,8 +303,8 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
 }
 
 /** False: there was something of that name. */
-function makeOne(directory: string): Promise<boolean> {
-  return mkdir(directory, 0o701).then(
+function makeOne(directory: string, mode: number): Promise<boolean> {
+  return mkdir(directory, mode).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;

@@ -1,0 +1,150 @@
+/** Volumes, cp and working directories as Docker's users find them. One daemon for all. */
+import assert from 'node:assert/strict';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TestEngine } from '../harness/test-engine.ts';
+
+let engine: TestEngine;
+before(async () => {
+  engine = await TestEngine.start();
+  engine.importFixtures();
+  engine.ok('run', '--name', 'maker', 'busybox', 'sh', '-c', [
+    'mkdir -p /data /empty /run /var; ln -s /run /var/run',
+    'echo x > /data/f; chown 7:8 /data; chmod 2750 /data; chown 9:9 /empty; chmod 711 /empty',
+  ].join('; ')); // prettier-ignore
+  engine.ok('commit', 'maker', 'img');
+  engine.ok('rm', 'maker');
+});
+after(() => engine?.destroy());
+
+const placeOf = (volume: string): string => engine.ok('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
+const seen = (mount: string, path: string): string =>
+  engine.ok('run', '--rm', '-v', `${mount}`, 'img', 'stat', '-c', '%a %u:%g', path);
+const refusal = (...args: string[]): string => {
+  const ran = engine.docker(...args);
+  assert.notEqual(ran.code, 0, args.join(' '));
+  return ran.err;
+};
+
+test("a new volume has mode 0755, and the owner and mode of the image's directory where it takes its content", () => {
+  engine.ok('volume', 'create', 'plain');
+  assert.equal(statSync(placeOf('plain')).mode & 0o7777, 0o755);
+  assert.equal(seen('other:/nope', '/nope'), '755 0:0');
+  assert.equal(seen('kept:/data:nocopy', '/data'), '755 0:0');
+  assert.equal(seen('plain:/data', '/data'), '2750 7:8');
+  assert.equal(seen('bare:/empty', '/empty'), '711 9:9');
+  // One that has something in it stays as it is.
+  engine.ok('run', '--rm', '-v', 'kept:/mnt', 'img', 'sh', '-c', 'echo mine > /mnt/m; chmod 700 /mnt; chown 5:5 /mnt');
+  assert.equal(seen('kept:/data', '/data'), '700 5:5');
+});
+
+test('cp reaches a volume of a container that never started, also through a link of the image', () => {
+  const file = join(engine.dir, 'copied');
+  writeFileSync(file, 'copied\n');
+  engine.ok('create', '--name', 'never', '-v', 'lacking:/nodir', '-v', 'linked:/var/run/sub', 'img', 'sleep', '300');
+  engine.ok('cp', file, 'never:/nodir/a');
+  engine.ok('cp', file, 'never:/var/run/sub/b');
+  engine.ok('cp', file, 'never:/run/sub/c');
+  assert.deepEqual(readdirSync(placeOf('lacking')), ['a']);
+  assert.deepEqual(readdirSync(placeOf('linked')).sort(), ['b', 'c']);
+  engine.ok('start', 'never');
+  assert.equal(
+    engine.ok('exec', 'never', 'cat', '/nodir/a', '/run/sub/b', '/var/run/sub/c'),
+    'copied\n'.repeat(3).trim(),
+  );
+  engine.ok('cp', file, 'never:/run/sub/d');
+  assert.equal(engine.ok('exec', 'never', 'cat', '/var/run/sub/d'), 'copied');
+  engine.ok('rm', '-f', 'never');
+});
+
+test("cp -a keeps owners, and gives what it copies to the container's user where one was chosen", () => {
+  const tree = join(engine.dir, 'tree');
+  mkdirSync(tree);
+  writeFileSync(join(tree, 'f'), '');
+  chownSync(join(tree, 'f'), 1234, 56);
+  for (const [client, user, owner] of [
+    ['docker', '', '1234:56'],
+    ['causeway', '', '1234:56'],
+    ['docker', '77:78', '77:78'],
+    ['causeway', 'root', '0:0'],
+  ] as const) {
+    engine.ok(
+      'create',
+      '--name',
+      'owned',
+      ...(user === '' ? [] : ['-u', user]),
+      'img',
+      'stat',
+      '-c',
+      '%u:%g',
+      '/tmp/tree/f',
+    );
+    assert.equal(engine[client]('cp', '-a', tree, 'owned:/tmp/').code, 0);
+    assert.equal(engine.ok('start', '-a', 'owned'), owner, `${client} -u '${user}'`);
+    engine.ok('rm', 'owned');
+  }
+});
+
+test('the files that the engine mounts are copied out of a container that has ended', () => {
+  engine.ok('run', '--name', 'ended', '--hostname', 'thishost', '--dns', '192.0.2.53', 'img', 'true');
+  for (const [name, content] of [
+    ['hostname', /^thishost$/m],
+    ['hosts', /thishost/],
+    ['resolv.conf', /^nameserver 192\.0\.2\.53$/m],
+  ] as const) {
+    engine.ok('cp', `ended:/etc/${name}`, join(engine.dir, name));
+    assert.match(readFileSync(join(engine.dir, name), 'utf8'), content);
+  }
+  engine.ok('rm', 'ended');
+});
+
+test('create makes the working directory, root owns it, and it is what the container changed', () => {
+  engine.ok('create', '--name', 'works', '-u', '5:6', '-w', '/made/here', 'img', 'stat', '-c', '%a %u:%g', '.');
+  assert.equal(engine.ok('diff', 'works'), 'A /made\nA /made/here');
+  engine.ok('cp', 'works:/made/here', join(engine.dir, 'here'));
+  assert.equal(engine.ok('start', '-a', 'works'), '755 0:0');
+  engine.ok('create', '--name', 'through', '-w', '/var/run/w', 'img');
+  assert.equal(engine.ok('diff', 'through'), 'C /run\nA /run/w');
+  engine.ok('create', '--name', 'there', '-w', '/data', 'img');
+  assert.equal(engine.ok('diff', 'there'), '');
+  for (const path of ['/bin/busybox', '/bin/sh', '/bin/busybox/x'])
+    assert.match(
+      refusal('create', '--name', 'file', '-w', path, 'img'),
+      new RegExp(`Cannot mkdir: ${path} is not a directory`),
+    );
+  assert.equal(engine.ok('ps', '-aq', '--filter', 'name=file'), '');
+  engine.ok('rm', 'works', 'through', 'there');
+});
+
+test('one place is mounted once', () => {
+  for (const args of [
+    ['--tmpfs', '/a', '-v', 'dup:/a'],
+    ['--tmpfs', '/a:size=1m', '-v', '/tmp:/a/'],
+    ['-v', '/tmp:/a', '-v', 'dup:/a'],
+    ['-v', '/tmp:/a', '--mount', 'type=tmpfs,dst=/a'],
+    ['--mount', 'type=bind,src=/tmp,dst=/a', '--mount', 'type=volume,src=dup,dst=/a'],
+  ])
+    assert.match(refusal('create', ...args, 'img'), /Duplicate mount point: \/a$/m, args.join(' '));
+  assert.match(
+    refusal('create', '--mount', 'type=tmpfs,dst=/a', '--mount', 'type=tmpfs,dst=/a/', 'img'),
+    /point: \/a\/$/m,
+  );
+  assert.equal(engine.ok('volume', 'ls', '-q', '--filter', 'name=dup'), '', 'a refused container leaves no volume');
+});
+
+test('a file of a volume is mounted by its subpath, and what is no such path is refused in words of Docker', () => {
+  const mount = (subpath: string) => ['--mount', `type=volume,src=parts,dst=/q,volume-subpath=${subpath}`];
+  engine.ok('run', '--rm', '-v', 'parts:/v', 'img', 'sh', '-c', 'mkdir /v/d; echo file > /v/d/f; ln -s / /v/out');
+  assert.equal(engine.ok('run', '--rm', ...mount('d/f'), 'img', 'cat', '/q'), 'file');
+  engine.ok('run', '--rm', ...mount('d/f'), 'img', 'sh', '-c', 'echo changed > /q');
+  assert.equal(readFileSync(join(placeOf('parts'), 'd/f'), 'utf8'), 'changed\n');
+  const place = placeOf('parts');
+  for (const [subpath, words] of [
+    ['nope', `cannot access path ${place}/nope: lstat ${place}/nope: no such file or directory`],
+    ['d/f/x', `error while resolving symlinks in combined path "${place}/d/f/x": not a directory`],
+    ['out/etc', `path concatenation escapes the base directory, base: ${place}, subpath: out/etc`],
+    ['../x', 'invalid mount config for type "volume": subpath must be a relative path within the volume'],
+  ] as const)
+    assert.ok(refusal('run', '--rm', ...mount(subpath), 'img', 'true').includes(words), subpath);
+});
