@@ -46,6 +46,7 @@ import type { Held } from './container/held.ts';
 import { RestartTimers } from './container/restart-policy.ts';
 import { RunFiles } from './container/run-files.ts';
 import { RunningCopies } from './container/running-copies.ts';
+import { StartsUnderWay } from './container/starts-under-way.ts';
 import type { EngineConfig } from './engine-config.ts';
 import { createExec, runExec, startExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
@@ -145,6 +146,7 @@ export function createEngine(deps: EngineDeps) {
     copies: new RunningCopies(),
     execs: new ExecTable(),
     restarts: new RestartTimers(),
+    starts: new StartsUnderWay(),
     health: new HealthMonitor(probes),
   };
   // Each use-case takes of these what it declares.
@@ -201,7 +203,7 @@ export function createEngine(deps: EngineDeps) {
       await Promise.all(
         table
           .all()
-          .filter(stop.isUp)
+          .filter((record) => stop.isActive(parts, record))
           .map((record) =>
             stop
               .endRun(parts, record, { timeoutS }, { byDaemon: true })

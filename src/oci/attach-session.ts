@@ -101,3 +101,26 @@ export class AttachSession implements RuntimeSession {
     this.#connection.leave();
   }
 }
+
+/**
+ * The session of a process whose end is reported by itself: its output ends when that is known too, as clients ask for
+ * it then. Who detaches does not wait.
+ */
+export function endingWithRun(session: RuntimeSession, exited: Promise<void>): RuntimeSession {
+  let leave!: () => void;
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  const output = (async function* () {
+    yield* session.output;
+    await Promise.race([exited, left]);
+  })();
+  return {
+    tty: session.tty,
+    output,
+    writeStdin: (chunk) => session.writeStdin(chunk),
+    closeStdin: () => session.closeStdin(),
+    detach: () => {
+      leave();
+      session.detach();
+    },
+  };
+}

@@ -121,6 +121,7 @@ export class LiveContainers {
     this.#live.delete(id);
     live?.conmon.release();
     live?.process?.release();
+    live?.markExited(); // nobody waits for what is not watched
   }
 
   close(): void {
@@ -163,7 +164,6 @@ export class LiveContainers {
     // conmon has closed its ends: what is not read yet is still in the daemon's. Only the deaf connections would never
     // notice.
     for (const connection of live.stdio) if (!connection.open) connection.close();
-    live.markExited();
     for (const listener of this.#listeners) {
       try {
         listener(live.note.id, exit);
@@ -171,5 +171,6 @@ export class LiveContainers {
         this.#log.error({ error, id: live.note.id }, 'a listener for exits failed');
       }
     }
+    live.markExited(); // after it is told: who waits for this may rely on that
   }
 }

@@ -12,7 +12,7 @@ import { conflict, errorMessage, invalid, systemError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts';
 import { within } from '../base/within.ts';
 import { kill as killProcess, processState } from '../kernel/process.ts';
-import type { RuntimeSession } from './attach-session.ts';
+import { endingWithRun, type RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
@@ -287,7 +287,7 @@ export class Runtime {
       connection = new StdioConnection(connectAttach(bundle), { tty, stdinEnds: openStdin && stdinOnce && !tty });
       live.stdio.add(connection);
     }
-    return Promise.resolve(connection.join({ stdin: options.stdin ?? true }));
+    return Promise.resolve(endingWithRun(connection.join({ stdin: options.stdin ?? true }), live.exited));
   }
 
   resize(id: string, rows: number, columns: number): void {

@@ -16,6 +16,7 @@ import { ExitWaits } from '../../src/engine/container/exit-waits.ts';
 import type { Held } from '../../src/engine/container/held.ts';
 import { RestartTimers } from '../../src/engine/container/restart-policy.ts';
 import { RunningCopies } from '../../src/engine/container/running-copies.ts';
+import { StartsUnderWay } from '../../src/engine/container/starts-under-way.ts';
 import { ExecTable } from '../../src/engine/exec/exec-table.ts';
 import type { RunNetwork } from '../../src/engine/ports.ts';
 import { EventBus } from '../../src/engine/system/event-bus.ts';
@@ -23,6 +24,7 @@ import type { ContainerRecord } from '../../src/model/container.ts';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../src/model/endpoint.ts';
 import type { NetworkRecord } from '../../src/model/network.ts';
 import type { Recovered } from '../../src/oci/runtime.ts';
+import type { RuntimeSession } from '../../src/oci/attach-session.ts';
 import { PATIENCE, type Patience } from '../../src/oci/patience.ts';
 import type { AsideRecord } from '../../src/store/aside.ts';
 import type { Change, Store } from '../../src/store/store.ts';
@@ -48,6 +50,10 @@ export class EngineOnFakes {
   readonly found = new Map<string, Recovered>();
   readonly removedRoots = new Set<string>();
   readonly parts = this.#makeParts();
+  /** Told of each call of I/O as it begins. */
+  onCall: (name: string) => void = () => {};
+  /** What the runtime gives whoever attaches. */
+  session: RuntimeSession | undefined;
   #failing = new Map<string, Error>();
   #meanwhile = new Map<string, () => Promise<void>>();
   #pid = 100;
@@ -127,6 +133,7 @@ export class EngineOnFakes {
 
   async #call(name: string): Promise<void> {
     this.calls.push(name);
+    this.onCall(name);
     const happens = this.#meanwhile.get(name);
     this.#meanwhile.delete(name);
     await happens?.();
@@ -135,6 +142,7 @@ export class EngineOnFakes {
 
   #callNow(name: string): void {
     this.calls.push(name);
+    this.onCall(name);
     this.#failIfAsked(name);
   }
 
@@ -196,6 +204,7 @@ export class EngineOnFakes {
       copies: new RunningCopies(),
       execs: new ExecTable(),
       restarts: new RestartTimers(),
+      starts: new StartsUnderWay(),
     };
     const starting = {
       ...base,
@@ -259,7 +268,8 @@ export class EngineOnFakes {
       start: () => this.#call('runtime.start'),
       attach: async () => {
         await this.#call('runtime.attach');
-        throw new Error('nothing is attached here');
+        if (!this.session) throw new Error('nothing is attached here');
+        return this.session;
       },
       kill: (_id: string, signal: number) => this.#call(`runtime.kill ${signal}`),
       pause: () => this.#call('runtime.pause'),

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../../test/oci/fixture.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import { attachContainer } from './container-streams.ts';
 
 let engine: EngineOnFakes;
 beforeEach(() => void (engine = new EngineOnFakes()));
@@ -57,6 +58,60 @@ test('what is still to be done of an exit is left when the container runs again 
   t.mock.timers.tick(1000);
   await engine.idle(id);
   assert.deepEqual(engine.leftOf(id), ['network', 'root file system', 'runtime']);
+});
+
+for (const [how, host, expected] of [
+  ['with no policy', {}, 'exited'],
+  ['that is started again', ALWAYS, 'restarting'],
+  ['with --rm', { autoRemove: true }, 'exited'],
+] as const) {
+  test(`nothing is told of the end of a container ${how} before it can be seen`, async () => {
+    const { id } = await running(host);
+    const seen: string[] = [];
+    engine.parts.events.listen(({ action }) => {
+      if (action === 'destroy') return;
+      const kept = 'autoRemove' in host ? '' : ` ${engine.stored.get(id)?.state.status}`;
+      seen.push(`${action}: ${engine.record(id).state.status}${kept}`);
+    });
+    await engine.exit(id, 1);
+    const kept = 'autoRemove' in host ? '' : ` ${expected}`;
+    assert.deepEqual(seen, [`disconnect: ${expected}${kept}`, `die: ${expected}${kept}`]);
+    engine.parts.restarts.forget(id);
+  });
+}
+
+test('the output of an attached client ends when the end of the container is settled', async () => {
+  const { id } = await running();
+  const order: string[] = [];
+  engine.session = {
+    tty: false,
+    output: (async function* () {
+      yield { stream: 'stdout', data: Buffer.from('last words') } as const;
+    })(),
+    writeStdin: async () => {},
+    closeStdin: async () => {},
+    detach: () => {},
+  };
+  const attached = await attachContainer(engine.parts, id, {
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    stream: true,
+    logs: false,
+  });
+  let store!: () => void;
+  engine.during('store', () => new Promise((resolve) => (store = resolve)));
+  const exit = engine.exit(id, 0);
+  const read = (async () => {
+    for await (const { data } of attached.output) order.push(data.toString());
+    order.push(`over: ${engine.record(id).state.status}`);
+  })();
+  while (!engine.calls.includes('store')) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  order.push('stored');
+  store();
+  await Promise.all([exit, read]);
+  assert.deepEqual(order, ['last words', 'stored', 'over: exited']);
 });
 
 test('an exit that has been dealt with is none', async () => {

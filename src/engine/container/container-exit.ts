@@ -3,6 +3,7 @@ import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
 import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
 import { publishContainerEvent, publishEndpointEvents } from './container-events.ts';
@@ -74,17 +75,19 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
       restartCount: record.restartCount,
     });
   const comesBack = (restart || needs.restarts.isRestartedByUser(id)) && sharersOf(needs.containers, id).length > 0;
-  await takeDown(needs, held, { keepNetwork: comesBack });
+  const endpoints = await takeDown(needs, held, { keepNetwork: comesBack });
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
+  // From here on it has ended for every client, whether or not that can be stored just now; and only then is it told.
+  const ended = held.update((now) => endedRecord(now, exit, restart));
+  const removed = !restart && record.spec.host.autoRemove;
+  if (!removed) await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
+  publishEndpointEvents(needs, 'disconnect', endpoints, id);
   publishContainerEvent(needs.events, record, 'die', {
     exitCode: String(exit.code),
     execDuration: String(Math.floor(ranMs / 1000)),
   });
-  // From here on it has ended for every client, whether or not that can be stored just now.
-  const ended = held.update((now) => endedRecord(now, exit, restart));
-  if (!restart && record.spec.host.autoRemove) return settleRemoval(needs, held);
-  await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
+  if (removed) return settleRemoval(needs, held);
   await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
   needs.waits.exited(id, { exitCode: exit.code, error: '' });
   if (restart) needs.restarts.schedule(id, ranMs, () => void restartAfterExit(needs, id));
@@ -131,9 +134,9 @@ async function storeEnd(
 
 /**
  * Network, runtime and rootfs of a run; continues past failures, reports them and retries what failed. `keepNetwork`:
- * it is started again, and others share its network.
+ * it is started again, and others share its network. Returns what it was connected to and is no more.
  */
-async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): Promise<void> {
+async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): Promise<readonly Endpoint[]> {
   const { id, record } = held;
   const endpoints = keepNetwork ? [] : (needs.network.sandbox(id)?.endpoints ?? []);
   const part = (what: string, work: () => unknown): Promise<void> => settlePart(needs, held, what, work);
@@ -148,7 +151,7 @@ async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false 
         ]),
     ),
   ]);
-  publishEndpointEvents(needs, 'disconnect', endpoints, id);
+  return endpoints;
 }
 
 /** What its policy asks for, unless it has been started, stopped or removed meanwhile. */

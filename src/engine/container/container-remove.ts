@@ -56,38 +56,41 @@ export async function removeContainer(
   const record = needs.containers.find(ref);
   const { id } = record;
   if (record.state.status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
-  if (isUp(record) || record.state.status === 'restarting') {
-    if (!options.force) {
-      const state = record.state.status;
-      const advice = state === 'paused' ? 'unpause and then stop the container' : 'stop the container';
-      throw conflict(
-        `cannot remove container "/${record.name}": container is ${state}: ${advice} before removing or force remove`,
-      );
-    }
+  if (!options.force) {
+    refuseRunning(ref, record);
+    return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs.remove, ref, held, options));
   }
-  if (!options.force)
-    return needs.containers.lockedEvenIfGone(id, (held) => removeStopped(needs.remove, held, options));
   for (;;) {
-    needs.restarts.forget(id);
     const now = needs.containers.get(id);
-    if (now && isUp(now)) await endRun(needs, now, { signal: 'SIGKILL', timeoutS: 0 });
+    if (now) await endRun(needs, now, { signal: 'SIGKILL', timeoutS: 0 });
     const removed = await lockToEnd(needs, id, async (held) => {
       if (held && isUp(held.record)) return false; // a start that was under way came first
-      await removeStopped(needs.remove, held, options);
+      await removeStopped(needs.remove, ref, held, options);
       return true;
     });
     if (removed) return;
   }
 }
 
-async function removeStopped(remove: RemoveHeld, held: Held | undefined, options: { volumes: boolean }): Promise<void> {
+async function removeStopped(
+  remove: RemoveHeld,
+  ref: string,
+  held: Held | undefined,
+  options: { volumes: boolean },
+): Promise<void> {
   if (!held) return;
-  const { record } = held;
-  if (isUp(record))
-    throw conflict(
-      `cannot remove container "/${record.name}": container is ${record.state.status}: stop the container before removing or force remove`,
-    );
+  refuseRunning(ref, held.record);
   await remove(held, { volumes: options.volumes });
+}
+
+function refuseRunning(ref: string, record: ContainerRecord): void {
+  const { status } = record.state;
+  if (!isUp(record) && status !== 'restarting') return;
+  const advice =
+    status === 'paused'
+      ? 'is paused and must be unpaused first'
+      : `is ${status}: stop the container before removing or force remove`;
+  throw conflict(`cannot remove container "${ref}": container ${advice}`);
 }
 
 /**

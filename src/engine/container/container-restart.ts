@@ -3,7 +3,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { StartHeld } from './container-start.ts';
-import { endRun, isUp, stopRestarting, type StopNeeds, type StopOptions } from './container-stop.ts';
+import { endRun, isUp, type StopNeeds, type StopOptions } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { RestartTimers } from './restart-policy.ts';
 
@@ -23,9 +23,8 @@ export async function restartContainer(needs: RestartNeeds, ref: string, options
 
 async function stopAndStart(needs: RestartNeeds, record: ContainerRecord, options: StopOptions): Promise<void> {
   const { id } = record;
-  if (record.state.status === 'restarting') await stopRestarting(needs, id);
   // With --rm the exit would remove it, and there would be nothing to start: Docker keeps it too.
-  else if (isUp(record)) await endRun(needs, record, options, { keep: true });
+  await endRun(needs, record, options, { keep: true });
   await needs.containers.locked(id, async (held) => {
     if (isUp(held.record)) return;
     held.update((stopped) => ({ ...restoreAutoRemove(stopped, record), stoppedByUser: false, restartCount: 0 }));

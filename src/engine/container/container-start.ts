@@ -33,6 +33,7 @@ import type { RestartTimers } from './restart-policy.ts';
 import type { PreparedMounts, RunFiles } from './run-files.ts';
 import { publishNetworkBack, releaseNetwork } from './shared-network.ts';
 import { checkLinks, joinedContainer, joinedNetns, joinRequest, resolveNetworks, sharing } from './start-network.ts';
+import type { StartsUnderWay } from './starts-under-way.ts';
 
 export interface StartNeeds {
   readonly config: Pick<
@@ -45,6 +46,7 @@ export interface StartNeeds {
   readonly files: Pick<RunFiles, 'prepare' | 'mountSubpaths' | 'unmountSubpaths' | 'shareMemory'>;
   readonly runtime: Pick<RunRuntime, 'create' | 'start' | 'attach' | 'delete'>;
   readonly attaches: Pick<AttachHub, 'connect' | 'abandon'>;
+  readonly starts: Pick<StartsUnderWay, 'during'>;
   readonly health: Pick<HealthMonitor, 'initialState' | 'watch'>;
   readonly events: EventBus;
   readonly clock: Clock;
@@ -77,7 +79,11 @@ export function startContainer(needs: UserStartNeeds, ref: string): Promise<void
   });
 }
 
-export async function startHeld(needs: StartNeeds, held: Held): Promise<void> {
+export function startHeld(needs: StartNeeds, held: Held): Promise<void> {
+  return needs.starts.during(held.id, () => startOrUndo(needs, held));
+}
+
+async function startOrUndo(needs: StartNeeds, held: Held): Promise<void> {
   const { id } = held;
   try {
     await withUndo(

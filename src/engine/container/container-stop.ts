@@ -13,15 +13,19 @@ import type { ContainerTable } from './container-table.ts';
 import { lockToEnd, type EndingNeeds } from './ending-lock.ts';
 import type { ExitWaits } from './exit-waits.ts';
 import type { HealthMonitor } from './health-monitor.ts';
+import type { Held } from './held.ts';
 import type { RestartTimers } from './restart-policy.ts';
 import { releaseNetwork, type ReleaseNeeds } from './shared-network.ts';
+import type { StartsUnderWay } from './starts-under-way.ts';
 
 export type StopNeeds = EndingNeeds &
   ReleaseNeeds & {
     readonly containers: Pick<ContainerTable, 'find' | 'get'>;
     readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'>;
     readonly restarts: Pick<RestartTimers, 'forget' | 'isRestartedByUser'>;
-    readonly waits: Pick<ExitWaits, 'next'>;
+    readonly starts: Pick<StartsUnderWay, 'has'>;
+    readonly health: Pick<HealthMonitor, 'watch'>;
+    readonly waits: Pick<ExitWaits, 'next' | 'exited'>;
     readonly events: EventBus;
   };
 
@@ -42,11 +46,10 @@ export interface StopOptions {
   readonly timeoutS?: number;
 }
 
+/** @throws notModified when it does not run, and neither is started nor waits to be */
 export async function stopContainer(needs: StopNeeds, ref: string, options: StopOptions): Promise<void> {
   const record = needs.containers.find(ref);
-  if (record.state.status === 'restarting') return stopRestarting(needs, record.id);
-  if (!isUp(record)) throw notModified(`container ${record.name} is not running`);
-  await endRun(needs, record, options);
+  if (!(await endRun(needs, record, options))) throw notModified(`container ${record.name} is not running`);
   publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, 'stop');
 }
 
@@ -54,57 +57,93 @@ export function isUp(record: ContainerRecord): boolean {
   return record.state.pid !== 0;
 }
 
-/** A restart that waits for its delay is simply not made. */
-export async function stopRestarting(needs: StopNeeds, id: string): Promise<void> {
-  await lockToEnd(needs, id, async (held) => {
-    needs.restarts.forget(id);
-    if (held?.record.state.status === 'restarting') {
-      const stopped = await held.save((record) => ({
-        ...record,
-        stoppedByUser: true,
-        state: { ...record.state, status: 'exited' },
-      }));
-      // Others share its network, which was to be there when it starts again.
-      if (needs.network.sandbox(id) && !needs.restarts.isRestartedByUser(id)) await releaseNetwork(needs, stopped);
-    }
-  });
-  const now = needs.containers.get(id);
-  if (now && isUp(now)) await endRun(needs, now, {}); // it was just being started
+/** Whether there is something to end: a run, a restart that waits for its delay, or a start whose record is to come. */
+export function isActive(needs: Pick<StopNeeds, 'starts'>, record: ContainerRecord): boolean {
+  return isUp(record) || record.state.status === 'restarting' || needs.starts.has(record.id);
+}
+
+interface EndReason {
+  /** Also a container that would be removed stays. */
+  readonly keep?: boolean;
+  /** No user wanted it: restart policies bring it back with the next daemon. */
+  readonly byDaemon?: boolean;
+}
+
+/** A run that is to end. */
+interface ClaimedRun {
+  readonly record: ContainerRecord;
+  readonly exited: Promise<unknown>;
 }
 
 /**
- * Signals, waits, kills, and returns when the exit has been dealt with. `keep`: also a container that would be removed;
- * `byDaemon`: no user wanted it, so restart policies bring it back with the next daemon.
+ * Signals, waits, kills, and returns when the exit has been dealt with. False: there was nothing to end.
  */
 export async function endRun(
   needs: StopNeeds,
   record: ContainerRecord,
   options: StopOptions,
-  why: { keep?: boolean; byDaemon?: boolean } = {},
-): Promise<void> {
+  why: EndReason = {},
+): Promise<boolean> {
   const { id } = record;
-  let exited: Promise<unknown> | undefined;
-  await lockToEnd(needs, id, async (held) => {
-    if (!held || !isUp(held.record)) return;
-    exited = needs.waits.next(id, 'exit');
-    if (why.byDaemon) return;
-    await held.save((now) => ({
-      ...now,
-      stoppedByUser: true,
-      spec: why.keep ? { ...now.spec, host: { ...now.spec.host, autoRemove: false } } : now.spec,
-    }));
-  });
-  if (!exited) return; // it ended by itself meanwhile
+  const claimed = await claimEnd(needs, record, why);
+  if (claimed === 'nothing') return false;
+  if (claimed === 'ended') return true;
+  const { exited } = claimed;
   const signal = parseSignal(options.signal || record.spec.process.stopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.spec.process.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S;
   if (timeoutS !== 0) {
     await signalContainer(needs, record, signal);
-    if (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000)) return;
+    await thawPaused(needs, record);
+    if (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000)) return true;
   }
   await signalContainer(needs, record, 9);
   if (!(await within(exited, killPatienceMs(needs)))) {
     throw systemError(`cannot stop container: ${id}: tried to kill container, but did not receive an exit event`);
   }
+  return true;
+}
+
+/**
+ * From here on policies start it no more. What it is doing is decided with its lock held: before that a run may end, a
+ * restart begin, or a start come to its end. 'ended': a restart waited for its delay, and is not made.
+ */
+async function claimEnd(
+  needs: StopNeeds,
+  { id }: ContainerRecord,
+  why: EndReason,
+): Promise<ClaimedRun | 'ended' | 'nothing'> {
+  const before = needs.containers.get(id);
+  if (!before || !isActive(needs, before)) return 'nothing';
+  return lockToEnd(needs, id, async (held) => {
+    if (!held || !isActive(needs, held.record)) return 'nothing';
+    if (!isUp(held.record)) {
+      await cancelRestart(needs, held, why);
+      return 'ended';
+    }
+    const exited = needs.waits.next(id, 'exit');
+    if (why.byDaemon) return { record: held.record, exited };
+    const record = await held.save((now) => ({
+      ...now,
+      stoppedByUser: true,
+      spec: why.keep ? { ...now.spec, host: { ...now.spec.host, autoRemove: false } } : now.spec,
+    }));
+    return { record, exited };
+  });
+}
+
+/** A restart that waits for its delay is simply not made; who waits for its end has it now. */
+async function cancelRestart(needs: StopNeeds, held: Held, why: EndReason): Promise<void> {
+  const { id } = held;
+  needs.restarts.forget(id);
+  if (why.byDaemon) return;
+  const stopped = await held.save((record) => ({
+    ...record,
+    stoppedByUser: true,
+    state: { ...record.state, status: 'exited' },
+  }));
+  // Others share its network, which was to be there when it starts again.
+  if (needs.network.sandbox(id) && !needs.restarts.isRestartedByUser(id)) await releaseNetwork(needs, stopped);
+  needs.waits.exited(id, { exitCode: stopped.state.exitCode, error: '' });
 }
 
 async function signalContainer(needs: StopNeeds, record: ContainerRecord, signal: number): Promise<void> {
@@ -112,26 +151,34 @@ async function signalContainer(needs: StopNeeds, record: ContainerRecord, signal
   if (!now || !isUp(now)) return;
   publishContainerEvent(needs.events, now, 'kill', { signal: String(signal) });
   await needs.runtime.kill(record.id, signal);
-  // A frozen process gets its signal when it thaws.
-  if (now.state.status === 'paused') needs.runtime.thaw(record.id);
+}
+
+/** A frozen process gets its signal when it thaws; if it does not end of it, it runs from then on. */
+async function thawPaused(needs: StopNeeds, { id }: ContainerRecord): Promise<void> {
+  if (needs.containers.get(id)?.state.status !== 'paused') return;
+  needs.runtime.thaw(id);
+  await lockToEnd(needs, id, async (held) => {
+    if (held?.record.state.status !== 'paused') return;
+    const running = held.update((now) => ({ ...now, state: { ...now.state, status: 'running' } }));
+    needs.health.watch(running);
+    publishContainerEvent(needs.events, running, 'unpause');
+  });
 }
 
 export async function killContainer(needs: StopNeeds, ref: string, signalName: string): Promise<void> {
   const record = needs.containers.find(ref);
+  const { id } = record;
   const signal = parseSignal(signalName || 'SIGKILL');
-  if (record.state.status === 'restarting') return stopRestarting(needs, record.id);
-  if (!isUp(record)) throw conflict(`cannot kill container: ${ref}: container ${record.id} is not running`);
   const stopSignal = parseSignal(record.spec.process.stopSignal || 'SIGTERM');
-  if (signal !== 9 && signal !== stopSignal) return signalContainer(needs, record, signal);
+  const ends = signal === 9 || signal === stopSignal;
+  if (!ends && isUp(record)) return signalContainer(needs, record, signal);
   // The user ended it: the restart policy must not bring it back.
-  await lockToEnd(needs, record.id, async (held) => {
-    if (held && isUp(held.record)) await held.save((now) => ({ ...now, stoppedByUser: true }));
-  });
-  if (signal !== 9) return signalContainer(needs, record, signal);
-  const exited = needs.waits.next(record.id, 'exit');
-  await signalContainer(needs, record, 9);
-  const now = needs.containers.get(record.id);
-  if (now && isUp(now)) await within(exited, killPatienceMs(needs));
+  const claimed = await claimEnd(needs, record, {});
+  if (claimed === 'nothing') throw conflict(`container ${id} is not running`);
+  if (claimed === 'ended') return;
+  await signalContainer(needs, record, signal);
+  if (signal !== 9) return thawPaused(needs, record);
+  await within(claimed.exited, killPatienceMs(needs));
 }
 
 export function pauseContainer(needs: PauseNeeds, ref: string): Promise<void> {
@@ -149,7 +196,7 @@ export function pauseContainer(needs: PauseNeeds, ref: string): Promise<void> {
 export function unpauseContainer(needs: PauseNeeds, ref: string): Promise<void> {
   return needs.containers.locked(ref, async (held) => {
     const { id } = held;
-    if (held.record.state.status !== 'paused') throw conflict(`container ${id} is not paused`);
+    if (held.record.state.status !== 'paused') throw conflict(`Container ${id} is not paused`);
     await needs.runtime.resume(id);
     const running = await held.save((record) => ({ ...record, state: { ...record.state, status: 'running' } }));
     needs.health.watch(running);

@@ -21,7 +21,7 @@ export interface LogNeeds {
 
 export interface AttachNeeds {
   readonly config: Pick<EngineConfig, 'dataRoot'>;
-  readonly containers: Pick<ContainerTable, 'find'>;
+  readonly containers: Pick<ContainerTable, 'find' | 'lockedEvenIfGone'>;
   readonly runtime: Pick<LiveRuntime, 'attach'>;
   readonly attaches: Pick<AttachHub, 'defer'>;
   readonly events: EventBus;
@@ -75,9 +75,13 @@ export async function attachContainer(
         untilNs: 0n,
       })
     : undefined;
+  let detached = false;
   const output = (async function* () {
     if (earlier) for await (const frames of earlier) yield* frames;
-    if (live) for await (const frame of live.output) if (wanted(frame.stream)) yield frame;
+    if (!live) return;
+    for await (const frame of live.output) if (wanted(frame.stream)) yield frame;
+    // Clients take the end of the output for the end of the container, and look at it: by then that is settled.
+    if (!detached) await needs.containers.lockedEvenIfGone(record.id, async () => {});
   })();
   const takesInput = options.stdin && openStdin && live !== null;
   return {
@@ -86,7 +90,10 @@ export async function attachContainer(
     output,
     writeStdin: async (chunk) => (takesInput ? live.writeStdin(chunk) : undefined),
     closeStdin: async () => (takesInput ? live.closeStdin() : undefined),
-    detach: () => live?.detach(),
+    detach: () => {
+      detached = true;
+      live?.detach();
+    },
   };
 }
 

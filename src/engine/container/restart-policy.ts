@@ -35,16 +35,18 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
-  readonly #byUser = new Set<string>();
+  readonly #byUser = new Map<string, number>();
   #ended = false;
 
   /** While the user's `restart` of a container is on: its run ends only to begin again. */
   async duringRestart<T>(id: string, work: () => Promise<T>): Promise<T> {
-    this.#byUser.add(id);
+    this.#byUser.set(id, (this.#byUser.get(id) ?? 0) + 1);
     try {
       return await work();
     } finally {
-      this.#byUser.delete(id);
+      const left = this.#byUser.get(id)! - 1;
+      if (left === 0) this.#byUser.delete(id);
+      else this.#byUser.set(id, left);
     }
   }
 
