@@ -9,7 +9,7 @@ import type { ContainerView } from '../../src/api/backend/container.ts';
 import type { AttachSession, ExecSpec, LogFrame, OutputFrame } from '../../src/api/backend/stream.ts';
 import type { Backend, SystemFacts } from '../../src/api/backend/system.ts';
 import { systemClock, ZERO_TIME } from '../../src/base/clock.ts';
-import { conflict, notFound, notImplemented, notModified } from '../../src/base/errors.ts';
+import { conflict, notFound, notModified } from '../../src/base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../src/model/container.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../src/model/endpoint.ts';
 import type { EngineEvent } from '../../src/model/event.ts';
@@ -188,7 +188,7 @@ export class MemoryBackend implements Backend {
 
   readonly containers: Backend['containers'] = {
     create: async (name, spec) => {
-      if (spec.image !== 'busybox') throw notFound(`No such image: ${spec.image}:latest`);
+      if (!/^busybox(:|$)/.test(spec.image)) throw notFound(`No such image: ${spec.image}:latest`);
       this.specs.push(spec);
       const id = newId();
       const command = [...(spec.process.entrypoint ?? []), ...(spec.process.cmd ?? ['sh'])];
@@ -544,9 +544,7 @@ export class MemoryBackend implements Backend {
       report({ status: 'Downloading', id: 'abc', progressDetail: { current: 50, total: 100 } });
       report({ status: `Status: Downloaded newer image for ${ref}` });
     },
-    push: async () => {
-      throw notImplemented('no push here');
-    },
+    push: async (ref, _auth, report) => report({ status: `The push refers to repository [docker.io/library/${ref}]` }),
     tag: async (ref, target) => void this.calls.push(`tag ${ref} ${target}`),
     removeImage: async (ref) => [{ untagged: ref }, { deleted: BUSYBOX.id }],
     importImage: async (source, options) => {

@@ -91,7 +91,8 @@ function refuseOtherPlatform(call: Call, image: string): void {
 async function listContainers(call: Call): Promise<void> {
   const { query } = call;
   const named: Record<string, readonly string[]> = { ...readFilters('containers', query.text('filters')) };
-  for (const name of ['before', 'since']) if (query.text(name) !== '') named[name] = [query.text(name)];
+  if (query.text('before') !== '') named['before'] = [query.text('before')];
+  if (query.text('since') !== '') named['since'] = [query.text('since')];
   const views = await call.backend.containers.list({
     all: query.flag('all'),
     limit: Math.max(0, query.integer('limit') ?? 0),
