@@ -21,7 +21,7 @@ import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { Held } from './held.ts';
-import { networkModeKind } from './network-mode.ts';
+import { isWithoutNetwork, networkModeKind } from './network-mode.ts';
 import { saveAfterNetwork } from './save-after-network.ts';
 import type { SettleNeeds } from './settle-part.ts';
 
@@ -94,7 +94,8 @@ function checkPublishes(record: ContainerRecord): void {
     throw conflict(
       `container ${record.name} uses the network of the host: its ports are there already, none is published`,
     );
-  if (kind === 'none') throw conflict(`container ${record.name} has no network that ports can be published on`);
+  if (isWithoutNetwork(record.connections))
+    throw conflict(`container ${record.name} has no network that ports can be published on`);
   if (record.state.status === 'removing' || record.state.status === 'dead')
     throw conflict(`container ${record.name} is marked for removal`);
 }

@@ -7,17 +7,25 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import { parsePort } from '../../model/port.ts';
 import type { JoinRequest } from '../../network/service.ts';
 import type { EngineConfig } from '../engine-config.ts';
-import { findNetwork, type NetworkSource } from '../network/network-lookup.ts';
+import { findNetwork, tryFindNetwork, type NetworkSource } from '../network/network-lookup.ts';
 import type { RunNetwork } from '../ports.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
-import { joinedContainerRef, networkModeKind } from './network-mode.ts';
+import { isWithoutNetwork, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { networkOwnerId } from './shared-network.ts';
 
 type Containers = Pick<ContainerTable, 'get' | 'tryFind'>;
 
-/** Networks that did not exist at create must now. */
+/** Networks that did not exist at create must now, and so must the one that NetworkMode names. */
 export function resolveNetworks(network: NetworkSource, record: ContainerRecord): ContainerRecord {
+  const resolved = withNetworks(network, record);
+  const mode = record.spec.connection.networkMode;
+  if (networkModeKind(mode) === 'user' && !tryFindNetwork(network, mode))
+    throw notFound(`could not find a network matching network mode ${mode}: network ${mode} not found`);
+  return resolved;
+}
+
+function withNetworks(network: NetworkSource, record: ContainerRecord): ContainerRecord {
   const ids = new Set(network.networks().map(({ id }) => id));
   if (record.connections.every((connection) => ids.has(connection.networkId))) return record;
   const connections = record.connections.map((connection): Connection => {
@@ -33,9 +41,9 @@ export interface LinkedSource {
   readonly source: ContainerRecord;
 }
 
-/** Every source must run. One that no longer exists is left out, as Docker does: its link is lost. */
+/** On the default bridge, every source must run. One that no longer exists is left out, as Docker does: its link is lost. */
 export function checkLinks(containers: Containers, record: ContainerRecord): LinkedSource[] {
-  if (networkModeKind(record.spec.connection.networkMode) !== 'bridge') return [];
+  if (!record.connections.some(({ networkName }) => networkName === 'bridge')) return [];
   const linked: LinkedSource[] = [];
   for (const link of record.links) {
     const source = containers.get(link.sourceId);
@@ -62,12 +70,7 @@ export function joinRequest(
     hostname: process.hostname,
     domainname: process.domainname,
     // Disconnected from the network `none`, it can be connected to others.
-    mode:
-      kind === 'host'
-        ? 'host'
-        : kind === 'none' && record.connections.some(({ networkName }) => networkName === 'none')
-          ? 'none'
-          : 'networks',
+    mode: kind === 'host' ? 'host' : isWithoutNetwork(record.connections) ? 'none' : 'networks',
     connections: record.connections,
     exposedPorts: connection.exposedPorts.map(parsePort),
     portBindings: connection.portBindings,
