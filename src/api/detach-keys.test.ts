@@ -8,6 +8,9 @@ test('keys are read as Docker reads them', () => {
   assert.deepEqual([...parseDetachKeys('ctrl-a,a,ctrl-\\,ctrl-_,ctrl-@', 'detach')], [1, 97, 28, 31, 0]);
   assert.throws(() => parseDetachKeys('ctrl-1', 'detach'), /^CausewayError: Invalid detach keys \(ctrl-1\) provided$/);
   assert.throws(() => parseDetachKeys('nope', 'escape'), /Invalid escape keys \(nope\) provided/);
+  assert.deepEqual([...parseDetachKeys('DEL, ,~', 'detach')], [127, 32, 126]);
+  for (const text of ['ctrl-A', 'CTRL-a', 'ctrl-', 'ctrl-ab', 'shift-a', 'a,,b', 'a,', ',', 'é', 'del', 'ctrl- '])
+    assert.throws(() => parseDetachKeys(text, 'detach'), /^CausewayError: Invalid detach keys \(.*\) provided$/, text);
 });
 
 test('however input is cut, all of it passes until the keys are complete', () => {

@@ -8,7 +8,8 @@ export function parseDetachKeys(text: string, what: 'detach' | 'escape'): Buffer
   if (text === '') return DEFAULT_KEYS;
   const codes = text.split(',').map((key) => {
     if (key.length === 1) return key.charCodeAt(0);
-    const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key.toLowerCase())?.[1];
+    if (key === 'DEL') return 127;
+    const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
     if (control === undefined) throw invalid(`Invalid ${what} keys (${text}) provided`);
     return control.toUpperCase().charCodeAt(0) - 64;
   });
