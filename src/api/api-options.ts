@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Log } from '../base/log.ts';
 
 /** What the api knows about the engine behind it. */
@@ -8,5 +9,7 @@ export interface ApiOptions {
   readonly defaultRuntime?: string; // shown where a container names none; 'runc' when absent
   /** What a user reads of an error instead of its message: with the remedy where one is known. */
   readonly explain?: (error: unknown) => string;
+  /** What was sent to a client on this machine and is not read by it yet; 0 where nobody knows. */
+  readonly unreadBytes?: (socket: Socket) => number;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
 }

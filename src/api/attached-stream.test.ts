@@ -37,9 +37,9 @@ test('a client that leaves in the middle of the output lets go of what is read f
     detach: () => wake?.(),
   } as unknown as AttachSession;
   const running = runSession(
-    { socket, input: new SocketInput(socket, []) } as Parameters<typeof runSession>[0],
+    { socket, input: new SocketInput(socket, []), headTaken: async () => {} },
     session,
-    { stdin: false, stdout: true, stderr: true, detachKeys: Buffer.alloc(0) },
+    { stdin: false, stdout: true, stderr: true, raw: false, detachKeys: Buffer.alloc(0) },
     silentLog,
   );
   await once(client, 'data');

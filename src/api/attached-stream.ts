@@ -17,6 +17,8 @@ export interface StreamOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** Bytes as they are, in place of frames: what the client was told, whether or not the process has a terminal. */
+  readonly raw: boolean;
   readonly detachKeys: Buffer;
 }
 
@@ -42,13 +44,14 @@ export async function runSession(
     log.debug({ error: errorMessage(error) }, 'stdin of a session failed');
   });
   try {
+    await Promise.race([connection.headTaken(), left]);
     await pumpOutput(socket, session, options, left);
   } catch (error) {
     log.warn({ error: errorMessage(error) }, 'output of a session failed');
   } finally {
     socket.off('close', detach);
     detach();
-    finishConnection(connection);
+    await finishConnection(connection);
   }
 }
 
@@ -65,7 +68,7 @@ async function pumpOutput(
       if (!next || next.done || socket.destroyed) return;
       const { stream, data } = next.value;
       if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
-      const more = session.tty ? socket.write(data) : writeFrame(socket, stream, data);
+      const more = options.raw ? socket.write(data) : writeFrame(socket, stream, data);
       if (!more) await drained(socket);
     }
   } finally {
@@ -116,10 +119,14 @@ async function pumpInput(
 }
 
 /** Ends the daemon's half; the socket is closed when the client ends its own, or after a while. */
-export function finishConnection({ socket, input }: HijackedConnection, last?: Buffer): void {
-  if (socket.destroyed) return;
-  if (last) socket.write(last);
+export async function finishConnection(connection: HijackedConnection, last?: Buffer): Promise<void> {
+  const { socket, input } = connection;
   input.discard();
+  if (last) {
+    await connection.headTaken();
+    socket.write(last);
+  }
+  if (socket.destroyed) return;
   // Only once all is handed to the kernel: a slow reader gets everything.
   socket.end(() => {
     const timer = setTimeout(() => socket.destroy(), LINGER_MS);

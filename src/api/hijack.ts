@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from './call.ts';
 import { endRequests } from './request-line.ts';
 import { SocketInput } from './socket-input.ts';
@@ -30,7 +31,15 @@ export function keepEarlyBytes(socket: Socket, bytes: Buffer): boolean {
 export interface HijackedConnection {
   readonly socket: Socket;
   readonly input: SocketInput;
+  /**
+   * Resolves when the client has read the head, where the kernel tells (unix sockets), or after a while. Many clients
+   * read ahead for the head and drop what came with it: their output must not be there yet.
+   */
+  headTaken(): Promise<void>;
 }
+
+const HEAD_PATIENCE_MS = 10_000;
+const MAX_PAUSE_MS = 20;
 
 /** Answers 101 (or 200 to a client that asked for no upgrade) and hands over the bare socket. */
 export function hijack(call: Call, upgradeContentType: string): HijackedConnection {
@@ -46,7 +55,16 @@ export function hijack(call: Call, upgradeContentType: string): HijackedConnecti
   const input = new SocketInput(socket, earlyBytes.get(socket) ?? []);
   earlyBytes.delete(socket);
   socket.write(call.request.headers.upgrade === undefined ? plainHead() : upgradeHead(call, upgradeContentType));
-  return { socket, input };
+  const unread = call.options.unreadBytes ?? (() => 0);
+  return { socket, input, headTaken: () => headTaken(socket, unread) };
+}
+
+async function headTaken(socket: Socket, unread: (socket: Socket) => number): Promise<void> {
+  let pauseMs = 1;
+  for (let waitedMs = 0; waitedMs < HEAD_PATIENCE_MS && !socket.destroyed && unread(socket) > 0; waitedMs += pauseMs) {
+    pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+    await sleep(pauseMs);
+  }
 }
 
 function upgradeHead(call: Call, contentType: string): string {

@@ -1,10 +1,12 @@
 /** The sockets that the API is served on. */
 import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { isKernelError } from '../kernel/errors.ts';
+import { unreadBytes } from '../kernel/socket.ts';
 import { makeDirectory } from './directories.ts';
 
 /**
@@ -25,6 +27,18 @@ export async function checkHosts(hosts: readonly string[], group: string): Promi
     const probe = createServer();
     await listen(probe, tcpAddress(host), host);
     await new Promise((resolve) => probe.close(resolve));
+  }
+}
+
+/** What was sent to a client and is not read by it yet. The kernel tells it of unix sockets only: 0 for others. */
+export function unreadByClient(socket: Socket): number {
+  const { fd = -1 } = (socket as { _handle?: { fd?: number } | null })._handle ?? {};
+  if (fd < 0 || socket.remoteAddress !== undefined) return 0;
+  try {
+    return unreadBytes(fd);
+  } catch (error) {
+    if (isKernelError(error)) return 0;
+    throw error;
   }
 }
 

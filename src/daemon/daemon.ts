@@ -22,7 +22,7 @@ import { createNetworkService, type NetworkStore, type SandboxRecord } from '../
 import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
-import { checkHosts, listenOn } from './api-sockets.ts';
+import { checkHosts, listenOn, unreadByClient } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
 import { integrationNotes } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -258,6 +258,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
         defaultRuntime,
         cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
         explain: (error) => nameUnwritable(error, roots(config)),
+        unreadBytes: unreadByClient,
       }),
     config.hosts,
     config.socketGroup,

@@ -48,7 +48,7 @@ import { RunFiles } from './container/run-files.ts';
 import { RunningCopies } from './container/running-copies.ts';
 import { StartsUnderWay } from './container/starts-under-way.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { createExec, runExec, startExec } from './exec/exec-service.ts';
+import { claimExec, createExec, runExec } from './exec/exec-service.ts';
 import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
@@ -248,20 +248,13 @@ export function createEngine(deps: EngineDeps) {
       logs: (ref: string, options: Parameters<typeof streams.readContainerLogs>[2], signal: AbortSignal) =>
         streams.readContainerLogs(parts, ref, options, signal),
       resize: (ref: string, rows: number, columns: number) => streams.resizeContainer(parts, ref, rows, columns),
-      execCreate: (ref: string, spec: ExecSpec) => createExec(parts, ref, spec),
-      execStart: async (
-        id: string,
-        options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null },
-      ) => {
-        const session = await startExec(parts, id, options);
-        return session && Object.assign(session, { tty: parts.execs.find(id).spec.tty });
-      },
+      execCreate: async (ref: string, spec: ExecSpec) => createExec(parts, ref, spec),
+      execClaim: async (id: string) => claimExec(parts, id),
       execInspect: async (id: string) => {
         const entry = parts.execs.find(id);
         return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
       },
-      execResize: async (id: string, rows: number, columns: number) =>
-        parts.execs.find(id).handle?.resize(rows, columns),
+      execResize: async (id: string, rows: number, columns: number) => parts.execs.running(id).resize(rows, columns),
     },
     archives: {
       statPath: (ref: string, path: string) => archive.statContainerPath(parts, ref, path),

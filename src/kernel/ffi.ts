@@ -31,6 +31,9 @@ export const open: (path: string, flags: number, mode: number) => number = libc.
 export const close: (fd: number) => number = libc.func('int close(int)');
 export const fcntl: (fd: number, command: number, argument: number) => number =
   libc.func('int fcntl(int, int, int64_t)');
+export const ioctl: (fd: number, request: number, argument: Bytes) => number = libc.func(
+  'int ioctl(int, ulong, void *)',
+);
 export const fallocate: (fd: number, mode: number, offset: number, length: number) => number = libc.func(
   'int fallocate(int, int, int64_t, int64_t)',
 );

@@ -4,7 +4,7 @@
  */
 import { closeFd } from './descriptors.ts';
 import { check, isKernelError, KernelError } from './errors.ts';
-import { bind, connect, errnoOfLastCall, getsockname, listen, recv, send, setsockopt, socket } from './ffi.ts';
+import { bind, connect, errnoOfLastCall, getsockname, ioctl, listen, recv, send, setsockopt, socket } from './ffi.ts';
 import { runInNetns } from './netns.ts';
 import { dropAll } from './socket-filter.ts';
 import { AF_INET6, AF_UNIX, familyOf, inetSockaddr, ipBytes, parseSockaddr, unixSockaddr } from './socket-address.ts';
@@ -201,6 +201,15 @@ export function recvPacket(fd: number, buffer: Buffer, flags = MSG_DONTWAIT): nu
   const error = new KernelError(`receive from socket ${fd}`, errnoOfLastCall());
   if (error.code === 'EAGAIN') return undefined;
   throw error;
+}
+
+const SIOCOUTQ = 0x5411;
+const queued = Buffer.alloc(4);
+
+/** What was sent on a unix stream socket and is not read yet by the other side, with the kernel's overhead; 0: nothing. */
+export function unreadBytes(fd: number): number {
+  check(ioctl(fd, SIOCOUTQ, queued), `read the send queue of socket ${fd}`);
+  return queued.readInt32LE(0);
 }
 
 /** Sends one packet; false where the peer's buffer is full now. */

@@ -19,7 +19,13 @@ export const execCreateSchema = fields({
   Cmd: texts(),
 });
 
-export const execStartSchema = fields({ Detach: flag(), Tty: flag(), ConsoleSize: consoleSizeSchema });
+export const execStartSchema = fields({
+  Detach: flag(),
+  Tty: flag(),
+  ConsoleSize: consoleSizeSchema,
+  // Not of Docker's start; clients that send the whole of what they created with have it.
+  DetachKeys: text(),
+});
 
 export type ExecCreateBody = Sent<typeof execCreateSchema>;
 export type ExecStartBody = Sent<typeof execStartSchema>;

@@ -27,6 +27,14 @@ export interface Container {
   changed: EventEmitter;
 }
 
+interface Exec {
+  readonly spec: ExecSpec;
+  readonly containerId: string;
+  started: boolean;
+  exitCode: number | null;
+  running: boolean;
+}
+
 export class Output {
   readonly #queue: OutputFrame[] = [];
   readonly #changed = new EventEmitter();
@@ -113,10 +121,7 @@ const BUSYBOX: ImageRecord = {
 
 export class MemoryBackend implements Backend {
   readonly list = new Map<string, Container>();
-  readonly execs = new Map<
-    string,
-    { spec: ExecSpec; containerId: string; exitCode: number | null; running: boolean }
-  >();
+  readonly execs = new Map<string, Exec>();
   readonly networkRecords = new Map<string, NetworkRecord>([[BRIDGE.id, BRIDGE]]);
   readonly volumeRecords = new Map<string, VolumeRecord>();
   readonly bus = new EventEmitter();
@@ -352,6 +357,7 @@ export class MemoryBackend implements Backend {
       };
       container.changed.on('output', pump);
       pump();
+      this.calls.push(`attach ${ref}`);
       return this.#session(container.process, container, output, tty, stdinOnce);
     },
     logs: async (ref, options, signal) => {
@@ -372,30 +378,15 @@ export class MemoryBackend implements Backend {
       if (container.record.state.status !== 'running')
         throw conflict(`container ${container.record.id} is not running`);
       const id = newId();
-      this.execs.set(id, { spec, containerId: container.record.id, exitCode: null, running: false });
+      this.execs.set(id, { spec, containerId: container.record.id, started: false, exitCode: null, running: false });
       return id;
     },
-    execStart: async (id, options) => {
+    execClaim: async (id) => {
+      const { spec } = await this.streams.execInspect(id);
       const exec = this.execs.get(id)!;
-      const child = spawn(exec.spec.cmd[0]!, exec.spec.cmd.slice(1), { stdio: 'pipe' });
-      const [failure] = (await Promise.race([once(child, 'spawn').then(() => []), once(child, 'error')])) as [Error?];
-      if (failure) {
-        exec.exitCode = 127;
-        throw new Error(
-          `OCI runtime exec failed: exec failed: exec: "${exec.spec.cmd[0]}": executable file not found in $PATH: unknown`,
-        );
-      }
-      exec.running = true;
-      const output = new Output();
-      for (const stream of ['stdout', 'stderr'] as const)
-        child[stream].on('data', (data: Buffer) => output.push({ stream, data }));
-      child.on('close', (code) => {
-        exec.exitCode = code;
-        exec.running = false;
-        output.end();
-      });
-      if (!exec.spec.attachStdin || options.detach) child.stdin.end();
-      return options.detach ? null : this.#session(child, undefined, output, exec.spec.tty, undefined);
+      if (exec.started) throw conflict(`exec command ${id} has already run`);
+      exec.started = true;
+      return { spec, start: (options) => this.#startExec(exec, options) };
     },
     execInspect: async (id) => {
       const exec = this.execs.get(id);
@@ -594,6 +585,28 @@ export class MemoryBackend implements Backend {
     diskUsage: async () => ({ imageBytes: 4_261_502 }),
     login: async ({ username }) => ({ status: `Login Succeeded for ${username}`, identityToken: '' }),
   };
+
+  async #startExec(exec: Exec, options: { detach: boolean }): Promise<AttachSession | null> {
+    const child = spawn(exec.spec.cmd[0]!, exec.spec.cmd.slice(1), { stdio: 'pipe' });
+    const [failure] = (await Promise.race([once(child, 'spawn').then(() => []), once(child, 'error')])) as [Error?];
+    if (failure) {
+      exec.exitCode = 127;
+      throw new Error(
+        `OCI runtime exec failed: exec failed: exec: "${exec.spec.cmd[0]}": executable file not found in $PATH: unknown`,
+      );
+    }
+    exec.running = true;
+    const output = new Output();
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].on('data', (data: Buffer) => output.push({ stream, data }));
+    child.on('close', (code) => {
+      exec.exitCode = code;
+      exec.running = false;
+      output.end();
+    });
+    if (!exec.spec.attachStdin || options.detach) child.stdin.end();
+    return options.detach ? null : this.#session(child, undefined, output, exec.spec.tty, undefined);
+  }
 
   #events(options: { untilNs: bigint }, signal: AbortSignal): AsyncIterable<EngineEvent> {
     const queue: EngineEvent[] = [];

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createApiServer } from '../../src/api/server.ts';
+import { unreadByClient } from '../../src/daemon/api-sockets.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { MemoryBackend } from './memory-backend.ts';
 
@@ -40,6 +41,7 @@ export async function serve(test: TestContext): Promise<Served> {
     version: '0.1.0',
     cgroupVersion: '2',
     defaultRuntime: 'crun',
+    unreadBytes: unreadByClient,
   });
   server.listen(socketPath);
   await once(server, 'listening');

@@ -2,70 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
 import { test } from 'node:test';
+import { create, demultiplex, hijacked, joined } from './hijacked.ts';
 import { serve, type Served } from './serve.ts';
-
-interface Frame {
-  readonly stream: number;
-  readonly text: string;
-}
-
-function demultiplex(data: Buffer): Frame[] {
-  const frames: Frame[] = [];
-  for (let at = 0; at < data.length;) {
-    const size = data.readUInt32BE(at + 4);
-    frames.push({ stream: data[at]!, text: data.subarray(at + 8, at + 8 + size).toString() });
-    at += 8 + size;
-  }
-  return frames;
-}
-
-/** One text per stream, whatever the frames. */
-function joined(data: Buffer): Record<number, string> {
-  const texts: Record<number, string> = {};
-  for (const { stream, text } of demultiplex(data)) texts[stream] = (texts[stream] ?? '') + text;
-  return texts;
-}
-
-async function create(served: Served, name: string, body: object): Promise<void> {
-  const created = await served.call('POST', `/containers/create?name=${name}`, { Image: 'busybox', ...body });
-  assert.equal(created.status, 201, created.text);
-}
-
-/** Opens a hijacked connection; `body` collects what comes behind the head. */
-async function hijacked(
-  served: Served,
-  path: string,
-  options: { upgrade?: boolean; early?: string; json?: string } = {},
-) {
-  const { upgrade = true, early = '', json = '' } = options;
-  const socket = connect({ path: served.socketPath, allowHalfOpen: true });
-  const upgradeLines = upgrade ? 'Connection: Upgrade\r\nUpgrade: tcp\r\n' : '';
-  const type = json === '' ? '' : 'Content-Type: application/json\r\n';
-  socket.write(
-    `POST ${path} HTTP/1.1\r\nHost: docker\r\n${upgradeLines}${type}Content-Length: ${json.length}\r\n\r\n${json}${early}`,
-  );
-  let received = Buffer.alloc(0);
-  let ended = false;
-  socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
-  socket.on('end', () => (ended = true));
-  const until = async (condition: () => boolean) => {
-    while (!condition() && !ended) await Promise.race([once(socket, 'data'), once(socket, 'end')]);
-  };
-  await until(() => received.includes('\r\n\r\n'));
-  const split = received.indexOf('\r\n\r\n') + 4;
-  return {
-    socket,
-    head: received.subarray(0, split).toString(),
-    body: () => received.subarray(split),
-    until,
-    end: async () => {
-      await until(() => false);
-      return received.subarray(split);
-    },
-  };
-}
 
 test('attach: 101, multiplexed output, half-close ends the process input, output comes to its end', async (t) => {
   const served = await serve(t);
@@ -191,37 +130,6 @@ test('attach: a slow reader holds nothing up but itself, and gets everything', a
   assert.equal(
     demultiplex(data).reduce((sum, { text }) => sum + text.length, 0),
     20_000_000,
-  );
-});
-
-test('exec: a JSON body with an upgrade, both ways of failing, detached', async (t) => {
-  const served = await serve(t);
-  await create(served, 'c', { Cmd: ['sleep', '60'] });
-  assert.equal((await served.call('POST', '/containers/c/exec', { Cmd: ['true'] })).status, 409);
-  await served.call('POST', '/containers/c/start');
-  assert.equal((await served.call('POST', '/containers/c/exec', {})).json.message, 'No exec command specified');
-  const exec = async (body: object) =>
-    (await served.call('POST', '/containers/c/exec', { AttachStdout: true, AttachStderr: true, ...body })).json
-      .Id as string;
-  const id = await exec({ Cmd: ['cat'], AttachStdin: true });
-  const started = await hijacked(served, `/exec/${id}/start`, { json: '{"Detach":false,"Tty":false}' });
-  assert.match(
-    started.head,
-    /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/,
-  );
-  started.socket.end('through');
-  assert.deepEqual(joined(await started.end()), { 1: 'through' });
-  const inspected = (await served.call('GET', `/exec/${id}/json`)).json;
-  assert.deepEqual(
-    [inspected.ExitCode, inspected.Running, inspected.ProcessConfig],
-    [0, false, { tty: false, entrypoint: 'cat', arguments: [], privileged: false }],
-  );
-  const missing = await hijacked(served, `/exec/${await exec({ Cmd: ['no-such'] })}/start`, { json: '{}' });
-  assert.match(joined(await missing.end())[1]!, /executable file not found in \$PATH: unknown\r\n$/);
-  assert.equal((await served.call('POST', '/exec/nope/start', {})).status, 404);
-  assert.equal(
-    (await served.call('POST', `/exec/${await exec({ Cmd: ['true'] })}/start`, { Detach: true })).status,
-    200,
   );
 });
 

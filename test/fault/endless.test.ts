@@ -72,6 +72,12 @@ function call(method: string, path: string, body?: object | string): Promise<Ans
 
 const idOf = ({ text }: Answer): string => (JSON.parse(text) as { Id: string }).Id;
 
+/** The answer to the start of an exec. */
+async function execAs(container: string, user: string): Promise<Answer> {
+  const id = idOf(await call('POST', `/containers/${container}/exec`, { Cmd: ['true'], User: user }));
+  return call('POST', `/exec/${id}/start`, { Detach: true });
+}
+
 const UPGRADE = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
 /** A bare connection that has sent `head`; what comes is read or not. */
@@ -126,8 +132,7 @@ describe('files of a container', () => {
     );
     await sampler.longestSilenceMs();
     const sentence = /\/etc\/passwd of container big is 1500000\d\d bytes long: at most 16777216 bytes are read/;
-    for (const user of ['', 'user', 'nobody', '1000'])
-      assert.match((await call('POST', '/containers/big/exec', { Cmd: ['true'], User: user })).text, sentence);
+    for (const user of ['', 'user', 'nobody', '1000']) assert.match((await execAs('big', user)).text, sentence);
     await until('a probe said so', async () => sentence.test((await call('GET', '/containers/big/json')).text), 30_000);
     assert.equal((await call('POST', '/containers/big/stop?t=0')).status, 204);
     assert.match((await call('POST', '/containers/big/start')).text, sentence);
@@ -157,10 +162,7 @@ describe('files of a container', () => {
       exec.on('data', (part: Buffer) => (text += part.toString())).once('end', () => resolve(text));
     });
     assert.match(said, /home \/\n/);
-    assert.match(
-      (await call('POST', '/containers/fifo/exec', { Cmd: ['true'], User: 'web' })).text,
-      /unable to find user web/,
-    );
+    assert.match((await execAs('fifo', 'web')).text, /unable to find user web/);
     assert.equal((await call('POST', '/containers/fifo/restart?t=0')).status, 204);
     await assertAnswered(t);
     await call('DELETE', '/containers/fifo?force=1');

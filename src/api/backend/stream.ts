@@ -58,6 +58,15 @@ export interface ExecSpec {
   readonly consoleSize: readonly [number, number] | null; // rows, columns
 }
 
+export interface ClaimedExec {
+  readonly spec: ExecSpec;
+  /** Null when detached. Fails where the command cannot be run. */
+  start(options: {
+    readonly detach: boolean;
+    readonly consoleSize: readonly [number, number] | null;
+  }): Promise<AttachSession | null>;
+}
+
 export interface ExecView {
   readonly id: string;
   readonly containerId: string;
@@ -79,10 +88,9 @@ export interface StreamBackend {
   ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }>;
   resize(ref: string, rows: number, columns: number): Promise<void>;
   execCreate(ref: string, spec: ExecSpec): Promise<string>;
-  execStart(
-    id: string,
-    options: { detach: boolean; tty: boolean; consoleSize: readonly [number, number] | null },
-  ): Promise<AttachSession | null>;
+  /** Takes the one start of an exec: what its state or its container's forbids is refused here, not by the start. */
+  execClaim(id: string): Promise<ClaimedExec>;
   execInspect(id: string): Promise<ExecView>;
+  /** Refuses (notFound) where it has ended. */
   execResize(id: string, rows: number, columns: number): Promise<void>;
 }

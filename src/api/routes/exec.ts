@@ -7,6 +7,7 @@ import type { AttachSession } from '../backend/stream.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
 import { expectHijack, hijack } from '../hijack.ts';
+import { HTTP_STATUS } from '../http-status.ts';
 import type { RouteTable } from '../route-table.ts';
 import { frame } from '../stdcopy.ts';
 import { streamType } from './streams.ts';
@@ -46,34 +47,32 @@ function consoleSize(call: Call, size: readonly number[] | null): readonly [numb
 async function startExec(call: Call): Promise<void> {
   expectHijack(call);
   const request = await call.json(execStartSchema, 'ExecStartOptions');
-  const { spec } = await call.backend.streams.execInspect(call.name);
-  const size = request.Tty ? consoleSize(call, request.ConsoleSize) : null;
-  const start = { detach: request.Detach, tty: request.Tty, consoleSize: size };
+  parseDetachKeys(request.DetachKeys, 'escape');
+  const exec = await call.backend.streams.execClaim(call.name);
+  const consoleSizeAsked = request.Tty ? consoleSize(call, request.ConsoleSize) : null;
   if (request.Detach) {
-    await call.backend.streams.execStart(call.name, start);
+    await exec.start({ detach: true, consoleSize: consoleSizeAsked });
     return call.replyEmpty(200);
   }
+  // The head goes out before there can be output: clients that read ahead for it would lose what comes with it.
+  const connection = hijack(call, streamType(call, request.Tty));
   let session: AttachSession | null;
   try {
-    session = await call.backend.streams.execStart(call.name, start);
+    session = await exec.start({ detach: false, consoleSize: consoleSizeAsked });
   } catch (error) {
-    // A state that forbids it is an HTTP error; a command that cannot run says so on the stream, as Docker does: the
-    // client then asks for its exit code, 126 or 127.
-    if (errorKind(error) === 'notFound' || errorKind(error) === 'conflict') throw error;
+    // A command that cannot run says so on the stream, as with Docker: the client then asks for its exit code.
+    call.logFailure(error, HTTP_STATUS[errorKind(error)]);
     const sentence = Buffer.from(`${errorMessage(error)}\r\n`);
-    finishConnection(hijack(call, streamType(call, request.Tty)), request.Tty ? sentence : frame('stdout', sentence));
-    return;
+    return finishConnection(connection, request.Tty ? sentence : frame('stdout', sentence));
   }
-  const connection = hijack(call, streamType(call, request.Tty));
-  if (!session) {
-    finishConnection(connection);
-    return;
-  }
+  if (!session) return finishConnection(connection);
+  const { attachStdin, attachStdout, attachStderr, detachKeys } = exec.spec;
   const options = {
-    stdin: spec.attachStdin,
-    stdout: spec.attachStdout,
-    stderr: spec.attachStderr,
-    detachKeys: parseDetachKeys(spec.detachKeys, 'escape'),
+    stdin: attachStdin,
+    stdout: attachStdout,
+    stderr: attachStderr,
+    raw: request.Tty,
+    detachKeys: parseDetachKeys(request.DetachKeys || detachKeys, 'escape'),
   };
   await runSession(connection, session, options, call.log);
 }

@@ -38,7 +38,7 @@ async function attachContainer(call: Call): Promise<void> {
   });
   if (call.request.socket.destroyed) return session.detach();
   const connection = hijack(call, streamType(call, session.tty));
-  await runSession(connection, session, { ...options, detachKeys }, call.log);
+  await runSession(connection, session, { ...options, raw: session.tty, detachKeys }, call.log);
 }
 
 async function containerLogs(call: Call): Promise<void> {

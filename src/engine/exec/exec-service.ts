@@ -24,14 +24,13 @@ export interface CreateExecNeeds {
 
 export type StartExecNeeds = ExecNeeds & {
   readonly containers: Pick<ContainerTable, 'find'>;
-  readonly execs: Pick<ExecTable, 'begin'>;
+  readonly execs: Pick<ExecTable, 'find' | 'begin'>;
   readonly events: EventBus;
 };
 
-export async function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec): Promise<string> {
+export function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec): string {
   const record = runningContainer(needs, ref);
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
-  await execUser(record, spec); // an unknown user is refused now, not when it is started
   const entry: ExecEntry = {
     id: newId(),
     containerId: record.id,
@@ -48,20 +47,42 @@ export async function createExec(needs: CreateExecNeeds, ref: string, spec: Exec
 
 function runningContainer(needs: { readonly containers: Pick<ContainerTable, 'find'> }, ref: string): ContainerRecord {
   const record = needs.containers.find(ref);
-  if (record.state.status === 'paused') throw conflict(`container ${ref} is paused, unpause the container before exec`);
+  if (record.state.status === 'paused') throw conflict(`Container ${ref} is paused, unpause the container before exec`);
   if (record.state.status === 'restarting')
     throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
   if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
   return record;
 }
 
-/** Starts an exec; the session is null when nothing is to be attached. */
-export async function startExec(
+export interface ExecStartOptions {
+  readonly detach: boolean;
+  readonly consoleSize: readonly [number, number] | null;
+}
+
+/** An exec whose one start is taken: nothing in its state or its container's forbids it. */
+export interface ClaimedExec {
+  readonly spec: ExecSpec;
+  /** The session is null when nothing is to be attached. */
+  start(options: ExecStartOptions): Promise<RuntimeSession | null>;
+}
+
+/**
+ * Takes the one start of an exec, or refuses it. Apart from the start itself, so that a client has the head of its
+ * answer before the first output can follow it. @throws notFound, conflict
+ */
+export function claimExec(needs: StartExecNeeds, id: string): ClaimedExec {
+  const entry = needs.execs.find(id);
+  runningContainer(needs, entry.containerId); // before it is taken: one of a paused container can be started later
+  needs.execs.begin(entry);
+  return { spec: entry.spec, start: (options) => startExec(needs, entry, options) };
+}
+
+async function startExec(
   needs: StartExecNeeds,
-  id: string,
-  options: { detach: boolean; consoleSize: readonly [number, number] | null },
+  entry: ExecEntry,
+  options: ExecStartOptions,
 ): Promise<RuntimeSession | null> {
-  const entry = needs.execs.begin(id);
+  const { id } = entry;
   let record: ContainerRecord;
   let handle: ExecHandle;
   try {

@@ -48,12 +48,17 @@ export class ExecTable {
   }
 
   /** Claims the one start of an exec. */
-  begin(id: string): ExecEntry {
-    const entry = this.find(id);
-    if (entry.exitCode !== null) throw conflict(`exec ${id} has already run`);
-    if (entry.started) throw conflict(`exec ${id} is already running`);
+  begin(entry: ExecEntry): void {
+    if (entry.exitCode !== null) throw conflict(`exec command ${entry.id} has already run`);
+    if (entry.started) throw conflict(`exec command ${entry.id} is already running`);
     entry.started = true;
-    return entry;
+  }
+
+  /** What runs of an exec. @throws notFound where it has ended, or never began */
+  running(id: string): ExecHandle {
+    const { handle } = this.find(id);
+    if (!handle) throw notFound(`NotFound: process does not exist ${id}: not found`);
+    return handle;
   }
 
   /** Ids of the execs that run in a container. */
@@ -63,9 +68,12 @@ export class ExecTable {
       .map((entry) => entry.id);
   }
 
+  /** What has not begun never will; what is about to is over. */
   containerEnded(containerId: string): void {
     for (const entry of this.#entries.values()) {
-      if (entry.containerId === containerId && entry.exitCode === null && entry.handle === null) entry.exitCode = 137;
+      if (entry.containerId !== containerId) continue;
+      if (!entry.started) this.#entries.delete(entry.id);
+      else if (entry.exitCode === null && entry.handle === null) entry.exitCode = 137;
     }
   }
 
