@@ -285,7 +285,7 @@ export function createEngine(deps: EngineDeps) {
       followQueries: (ref: string, signal: AbortSignal) => followQueries(parts, deps.names, ref, signal),
     },
     images: {
-      listImages: async (options: { all: boolean; filters: Filters }) => images.listImages(parts, options),
+      listImages: (options: images.ImageListOptions) => images.listImages(parts, options),
       inspectImage: async (ref: string) => images.viewImage(parts, deps.images.get(ref)),
       pull: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
         await deps.images.pull(ref, auth, platform, report, signal);
@@ -312,7 +312,13 @@ export function createEngine(deps: EngineDeps) {
     volumes: {
       createVolume: async (spec: Parameters<VolumeService['create']>[0]) => volumeView(await volumes.create(spec)),
       inspectVolume: async (name: string) => volumeView(volumes.find(name)),
-      listVolumes: async (filters: Filters) => volumes.list(filters).map(volumeView),
+      listVolumes: (filters: Filters, { size }: { size: boolean } = { size: false }) =>
+        Promise.all(
+          volumes.list(filters).map(async (record) => ({
+            ...volumeView(record),
+            ...(size ? { sizeBytes: await volumes.sizeBytes(record) } : {}),
+          })),
+        ),
       removeVolume: (name: string, force: boolean) => volumes.remove(name, force),
       pruneVolumes: (filters: Filters) => volumes.prune(filters),
     },

@@ -73,7 +73,7 @@ export type RootfsRecovery = Pick<RootfsStore, 'unmount' | 'relink' | 'retain'>;
 
 export type Images = Pick<
   ImageStore,
-  'find' | 'get' | 'byId' | 'list' | 'graph' | 'importTar' | 'commitLayer' | 'untagOrRemove' | 'prune'
+  'find' | 'get' | 'byId' | 'list' | 'graph' | 'importTar' | 'commitLayer' | 'untagOrRemove' | 'prune' | 'sharedSizes'
 >;
 
 /** What the engine itself mounts for a run. */

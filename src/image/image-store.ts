@@ -21,6 +21,7 @@ import { checkLogin } from './registry-login.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import type { RegistryOptions } from './registry/registry-client.ts';
 import { saveImages } from './save-images.ts';
+import { sharedSizes } from './shared-sizes.ts';
 
 export interface ImageStoreOptions {
   readonly log: Log;
@@ -179,6 +180,13 @@ export class ImageStore {
     let sizeBytes = 0;
     for (const layer of this.catalog.state.layers.values()) sizeBytes += layer.sizeBytes;
     return sizeBytes;
+  }
+
+  /** Of each image: what of its size other images have too. Those that are only kept for containers count. */
+  sharedSizes(): ReadonlyMap<string, number> {
+    const { images, layers } = this.catalog.state;
+    const listed = [...images.keys()].map((id) => this.catalog.listed(id));
+    return sharedSizes(listed, (diffId) => layers.get(diffId)?.sizeBytes ?? 0);
   }
 
   /** Hidden images on which no container is based any more are dropped. */

@@ -522,10 +522,12 @@ export class MemoryBackend implements Backend {
   };
 
   readonly images: Backend['images'] = {
-    listImages: async () => [{ record: BUSYBOX, containers: this.list.size, graph: {} }],
+    listImages: async ({ sharedSize }) => [
+      { record: BUSYBOX, containers: this.list.size, graph: {}, sharedSizeBytes: sharedSize ? 1000 : -1 },
+    ],
     inspectImage: async (ref) => {
       if (!/^(library\/)?busybox/.test(ref) && !BUSYBOX.id.includes(ref)) throw notFound(`No such image: ${ref}`);
-      return { record: BUSYBOX, containers: 0, graph: {} };
+      return { record: BUSYBOX, containers: 0, graph: {}, sharedSizeBytes: -1 };
     },
     pull: async (ref, _auth, _platform, report) => {
       if (ref.includes('missing'))

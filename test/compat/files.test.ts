@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { callApi } from '../harness/call-api.ts';
 import { TestEngine } from '../harness/test-engine.ts';
 
 let engine: TestEngine;
@@ -21,6 +22,11 @@ after(() => engine?.destroy());
 const placeOf = (volume: string): string => engine.ok('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
 const seen = (mount: string, path: string): string =>
   engine.ok('run', '--rm', '-v', `${mount}`, 'img', 'stat', '-c', '%a %u:%g', path);
+const api = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+  const answer = await callApi(engine.socket, method, path, body, 60_000);
+  assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
+  return JSON.parse(answer.text) as T;
+};
 const refusal = (...args: string[]): string => {
   const ran = engine.docker(...args);
   assert.notEqual(ran.code, 0, args.join(' '));
@@ -147,4 +153,46 @@ test('a file of a volume is mounted by its subpath, and what is no such path is 
     ['../x', 'invalid mount config for type "volume": subpath must be a relative path within the volume'],
   ] as const)
     assert.ok(refusal('run', '--rm', ...mount(subpath), 'img', 'true').includes(words), subpath);
+});
+
+interface DiskUsage {
+  readonly LayersSize: number;
+  readonly Images: readonly { readonly Id: string; readonly Size: number; readonly SharedSize: number }[];
+  readonly Volumes: readonly { readonly Name: string; readonly UsageData: { readonly Size: number } }[];
+}
+
+test('system df: images that share layers and volumes have their real sizes, and nothing is negative', async () => {
+  engine.ok('run', '--name', 'fat', 'img', 'sh', '-c', 'head -c 300000 /dev/zero > /fat');
+  engine.ok('commit', 'fat', 'fat');
+  engine.ok('rm', 'fat');
+  engine.ok(
+    'run',
+    '--rm',
+    '-v',
+    'sized:/v',
+    'img',
+    'sh',
+    '-c',
+    'mkdir /v/d; head -c 5000 /dev/zero > /v/d/f; ln /v/d/f /v/g',
+  );
+  engine.ok('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', 'elsewhere');
+  const json = await api<DiskUsage>('GET', '/system/df');
+  const [img, fat] = ['img', 'fat'].map((ref) => {
+    const id = engine.ok('image', 'inspect', '--format', '{{.Id}}', ref);
+    return json.Images.find((image) => image.Id === id)!;
+  });
+  assert.equal(fat!.Size - fat!.SharedSize, 300_000);
+  assert.equal(img!.SharedSize, img!.Size);
+  assert.ok(json.Images.reduce((sum, image) => sum + image.Size - image.SharedSize, 0) <= json.LayersSize);
+  const sizeOf = (name: string) => json.Volumes.find((volume) => volume.Name === name)!.UsageData.Size;
+  assert.equal(sizeOf('sized'), 5000);
+  assert.equal(sizeOf('elsewhere'), -1);
+  for (const client of ['docker', 'causeway'] as const) {
+    assert.doesNotMatch(engine[client]('system', 'df').out, /-\d/);
+    assert.match(engine[client]('system', 'df', '-v').out, /^sized +0 +5kB$/m);
+  }
+  const listed = await api<DiskUsage['Images']>('GET', '/v1.45/images/json?shared-size=1');
+  assert.equal(listed.find(({ Id }) => Id === fat!.Id)!.SharedSize, fat!.SharedSize);
+  const plain = await api<DiskUsage['Images']>('GET', '/v1.45/images/json');
+  assert.equal(plain.find(({ Id }) => Id === fat!.Id)!.SharedSize, -1);
 });

@@ -26,10 +26,11 @@ export interface ImageView {
   readonly record: ImageRecord;
   readonly containers: number; // how many containers use it
   readonly graph: Readonly<Record<string, string>>;
+  readonly sharedSizeBytes: number; // of its size, what other images have too; -1 when not asked for
 }
 
 export interface ImageBackend {
-  listImages(options: { all: boolean; filters: Filters }): Promise<ImageView[]>;
+  listImages(options: { all: boolean; filters: Filters; sharedSize?: boolean }): Promise<ImageView[]>;
   inspectImage(ref: string): Promise<ImageView>;
   pull(
     ref: string,

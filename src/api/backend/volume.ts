@@ -15,7 +15,7 @@ export interface VolumeBackend {
     options: Readonly<Record<string, string>>;
   }): Promise<VolumeView>;
   inspectVolume(name: string): Promise<VolumeView>;
-  listVolumes(filters: Filters): Promise<VolumeView[]>;
+  listVolumes(filters: Filters, options?: { size: boolean }): Promise<VolumeView[]>;
   removeVolume(name: string, force: boolean): Promise<void>;
   pruneVolumes(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }>;
 }

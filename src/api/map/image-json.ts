@@ -18,7 +18,7 @@ export function toImageSummary(view: ImageView, version: number): ImageSummaryJs
     ParentId: record.parent,
     RepoDigests: unnamed ? ['<none>@<none>'] : record.repoDigests,
     RepoTags: unnamed ? ['<none>:<none>'] : record.repoTags,
-    SharedSize: -1,
+    SharedSize: view.sharedSizeBytes,
     Size: record.sizeBytes,
     ...(older('1.44') ? { VirtualSize: record.sizeBytes } : {}),
   };

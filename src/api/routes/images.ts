@@ -33,7 +33,11 @@ async function listImages(call: Call): Promise<void> {
   const filters: Record<string, readonly string[]> = { ...readFilters('images', query.text('filters')) };
   if (call.olderThan('1.41') && query.text('filter') !== '')
     filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
-  const views = await call.backend.images.listImages({ all: query.flag('all'), filters });
+  const views = await call.backend.images.listImages({
+    all: query.flag('all'),
+    filters,
+    sharedSize: !call.olderThan('1.42') && query.flag('shared-size'),
+  });
   call.reply(
     200,
     listEntries(call, views, (view) => toImageSummary(view, call.version)),

@@ -75,10 +75,9 @@ async function diskUsage(call: Call): Promise<void> {
   const usage: DiskUsageJson = {
     LayersSize: wants('image') ? (await system.diskUsage()).imageBytes : 0,
     Images: wants('image')
-      ? listEntries(call, await images.listImages({ all: true, filters: {} }), (view) => ({
+      ? listEntries(call, await images.listImages({ all: false, filters: {}, sharedSize: true }), (view) => ({
           ...toImageSummary(view, call.version),
           Containers: view.containers,
-          SharedSize: 0,
         }))
       : null,
     Containers: wants('container')
@@ -90,7 +89,7 @@ async function diskUsage(call: Call): Promise<void> {
         )
       : null,
     Volumes: wants('volume')
-      ? listEntries(call, await volumes.listVolumes({}), (view) => toVolumeJson(view, true))
+      ? listEntries(call, await volumes.listVolumes({}, { size: true }), (view) => toVolumeJson(view, true))
       : null,
     BuildCache: wants('build-cache') ? [] : null,
   };

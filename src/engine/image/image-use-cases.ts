@@ -28,11 +28,13 @@ export interface ImageView {
   readonly record: ImageRecord;
   readonly containers: number;
   readonly graph: Readonly<Record<string, string>>;
+  /** What of its size other images have too; -1 where nobody asked. */
+  readonly sharedSizeBytes: number;
 }
 
-export function viewImage(needs: ImageNeeds, record: ImageRecord): ImageView {
+export function viewImage(needs: ImageNeeds, record: ImageRecord, sharedSizeBytes = -1): ImageView {
   const containers = needs.containers.all().filter((container) => container.imageId === record.id).length;
-  return { record, containers, graph: graphOf(needs, record) };
+  return { record, containers, graph: graphOf(needs, record), sharedSizeBytes };
 }
 
 function graphOf(needs: ImageNeeds, record: ImageRecord): ImageView['graph'] {
@@ -49,7 +51,14 @@ export function publishImageEvent(needs: ImageNeeds, action: string, id: string,
   needs.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
 }
 
-export async function listImages(needs: ImageNeeds, options: { all: boolean; filters: Filters }): Promise<ImageView[]> {
+export interface ImageListOptions {
+  /** Those too that only others are based on. */
+  readonly all: boolean;
+  readonly filters: Filters;
+  readonly sharedSize?: boolean;
+}
+
+export async function listImages(needs: ImageNeeds, options: ImageListOptions): Promise<ImageView[]> {
   const { filters } = options;
   const known = new Set(['before', 'dangling', 'label', 'reference', 'since', 'until']);
   for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
@@ -59,7 +68,11 @@ export async function listImages(needs: ImageNeeds, options: { all: boolean; fil
   const [before, since] = [bound('before'), bound('since')];
   const untilMs = filters['until']?.[0] === undefined ? Infinity : parseUntilMs(filters['until'][0], needs.clock.now());
   const named: ImageRecord[] = [];
-  await filterFairly(needs.images.list(), (image) => {
+  const all = needs.images.list();
+  const parents = new Set(options.all ? [] : all.map(({ parent }) => parent));
+  const shared = options.sharedSize === true ? needs.images.sharedSizes() : undefined;
+  await filterFairly(all, (image) => {
+    if (parents.has(image.id) && image.repoTags.length + image.repoDigests.length === 0) return false;
     const restricted = references ? restrictTags(image, references) : image;
     return restricted !== undefined && named.push(restricted) > 0;
   });
@@ -73,7 +86,7 @@ export async function listImages(needs: ImageNeeds, options: { all: boolean; fil
     )
     .filter((image) => Date.parse(image.createdAt) <= untilMs)
     .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
-    .map((image) => viewImage(needs, image));
+    .map((image) => viewImage(needs, image, shared?.get(image.id)));
 }
 
 /** `reference=` shows only the tags that match ('*' within a part, as Go's path.Match). */

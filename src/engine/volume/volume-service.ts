@@ -40,6 +40,7 @@ export class VolumeService {
   readonly #lock = new KeyedLock();
   readonly #volumes = new Map<string, VolumeRecord>();
   readonly #users: VolumeUsers;
+  readonly #sizes = new Map<string, Promise<number>>();
 
   constructor(deps: {
     store: Store;
@@ -251,6 +252,29 @@ export class VolumeService {
       .filter((volume) => !filters['name']?.length || filters['name'].some((name) => volume.name.includes(name)))
       .filter((volume) => matchesLabels(volume.labels, filters['label'] ?? []))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * What is in it; -1 for one that is a mount of something else, or does not answer. Requests at the same time share the
+   * answer.
+   */
+  sizeBytes(volume: VolumeRecord): Promise<number> {
+    let size = this.#sizes.get(volume.name);
+    if (!size) {
+      size = this.#measure(volume).finally(() => this.#sizes.delete(volume.name));
+      this.#sizes.set(volume.name, size);
+    }
+    return size;
+  }
+
+  async #measure({ mountpoint, options }: VolumeRecord): Promise<number> {
+    if (Object.keys(options).length > 0) return -1;
+    try {
+      await this.#sources.lookThrough(mountpoint);
+      return await treeSizeBytes(mountpoint);
+    } catch {
+      return -1;
+    }
   }
 
   /** Removes unused volumes: anonymous ones, or all with the filter all=true. */
