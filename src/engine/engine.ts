@@ -23,6 +23,7 @@ import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
 import { mountSubpath, unmountSubpaths } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
+import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
 import * as archive from './container/container-archive.ts';
 import { createContainer } from './container/container-create.ts';
@@ -142,6 +143,7 @@ export function createEngine(deps: EngineDeps) {
     archives,
     events,
     waits: new ExitWaits(),
+    stops: new AskedStops(),
     attaches: new AttachHub(),
     copies: new RunningCopies(),
     execs: new ExecTable(),
@@ -289,24 +291,23 @@ export function createEngine(deps: EngineDeps) {
       inspectImage: async (ref: string) => images.viewImage(parts, deps.images.get(ref)),
       pull: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
         await deps.images.pull(ref, auth, platform, report, signal);
-        const id = deps.images.find(ref)?.id;
-        if (id !== undefined) images.publishImageEvent(parts, 'pull', ref, ref);
+        images.publishTransfer(parts, 'pull', ref);
       },
       push: async (ref: string, auth: Auth, report: Report, signal: AbortSignal) => {
         await deps.images.push(ref, auth, report, signal);
-        images.publishImageEvent(parts, 'push', ref, ref);
+        images.publishTransfer(parts, 'push', ref);
       },
       tag: async (ref: string, target: string) => {
         deps.images.tag(ref, target);
-        images.publishImageEvent(parts, 'tag', deps.images.get(ref).id, target);
+        images.publishTag(parts, target);
       },
       removeImage: (ref: string, options: { force: boolean; prune: boolean }) =>
         images.removeImage(parts, ref, options),
       importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) =>
         images.importImage(parts, source, options, signal),
-      loadImages: async (source: Readable, report: Report, signal?: AbortSignal) =>
-        void (await deps.images.load(source, report, signal)),
-      saveImages: (refs: readonly string[]) => deps.images.save(refs),
+      loadImages: (source: Readable, report: Report, signal?: AbortSignal) =>
+        images.loadImages(parts, source, report, signal),
+      saveImages: (refs: readonly string[]) => images.saveImages(parts, refs),
       pruneImages: (filters: Filters) => images.pruneImages(parts, filters),
     },
     volumes: {
@@ -324,7 +325,10 @@ export function createEngine(deps: EngineDeps) {
     },
     system: {
       facts: async () => ({ ...(await deps.hostFacts()), counts: countContainers(table, deps.images) }),
-      events: (options: { sinceNs: bigint; untilNs: bigint; filters: Filters }, signal: AbortSignal) =>
+      events: (
+        options: { sinceNs: bigint | undefined; untilNs: bigint | undefined; filters: Filters },
+        signal: AbortSignal,
+      ) =>
         events.stream(
           { sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) },
           signal,

@@ -20,7 +20,7 @@ import { pushImage } from './push-image.ts';
 import { checkLogin } from './registry-login.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import type { RegistryOptions } from './registry/registry-client.ts';
-import { saveImages } from './save-images.ts';
+import { idsToSave, saveImages } from './save-images.ts';
 import { sharedSizes } from './shared-sizes.ts';
 
 export interface ImageStoreOptions {
@@ -90,6 +90,11 @@ export class ImageStore {
     return loadImages(this.catalog, source, report, signal);
   }
 
+  /** The ids of the images that `save` writes for these names. */
+  idsToSave(refs: readonly string[]): string[] {
+    return idsToSave(this.catalog, refs);
+  }
+
   /** Images as a tar that `load`, docker and skopeo read. A name without a tag means all of its tags. */
   save(refs: readonly string[]): Promise<Readable> {
     return saveImages(this.catalog, refs);
@@ -155,6 +160,8 @@ export class ImageStore {
     all: boolean;
     accept?: (image: ImageRecord) => boolean;
     users: (imageId: string) => readonly ImageUser[];
+    /** Told of each image of which something was removed. */
+    report?: (image: ImageRecord, removed: readonly RemovedItem[]) => void;
   }): { removed: RemovedItem[]; spaceReclaimedBytes: number } {
     const before = this.layersSizeBytes();
     const removed: RemovedItem[] = [];
@@ -166,7 +173,9 @@ export class ImageStore {
         // The last name takes the image and its other names along.
         if (!this.find(ref)) continue;
         try {
-          removed.push(...this.untagOrRemove(ref, { force: false, prune: true, users: options.users }));
+          const items = this.untagOrRemove(ref, { force: false, prune: true, users: options.users });
+          removed.push(...items);
+          options.report?.(image, items);
         } catch (error) {
           if (errorKind(error) !== 'conflict') throw error;
         }

@@ -51,6 +51,10 @@ export async function saveImages(catalog: ImageCatalog, refs: readonly string[])
   return output.once('close', () => catalog.unpin(pins));
 }
 
+export function idsToSave(catalog: ImageCatalog, refs: readonly string[]): string[] {
+  return select(catalog, refs).map(({ record }) => record.id);
+}
+
 function select(catalog: ImageCatalog, refs: readonly string[]): Selection[] {
   const selected = new Map<string, Selection>();
   const add = (id: string, tag?: ImageReference) => {

@@ -610,7 +610,7 @@ export class MemoryBackend implements Backend {
     return options.detach ? null : this.#session(child, undefined, output, exec.spec.tty, undefined);
   }
 
-  #events(options: { untilNs: bigint }, signal: AbortSignal): AsyncIterable<EngineEvent> {
+  #events(options: { untilNs: bigint | undefined }, signal: AbortSignal): AsyncIterable<EngineEvent> {
     const queue: EngineEvent[] = [];
     const wake = new EventEmitter();
     const arrive = (event: EngineEvent) => {
@@ -624,7 +624,7 @@ export class MemoryBackend implements Backend {
         while (!signal.aborted) {
           const event = queue.shift();
           if (event) yield event;
-          else if (options.untilNs !== 0n && options.untilNs <= systemClock.nowNs()) return;
+          else if (options.untilNs !== undefined && options.untilNs <= systemClock.nowNs()) return;
           else await once(wake, 'change', { signal }).catch(() => {});
         }
       } finally {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { AskedStops } from '../../src/engine/container/asked-stops.ts';
 import { AttachHub } from '../../src/engine/container/attach-hub.ts';
 import { handleExit, type RuntimeExit } from '../../src/engine/container/container-exit.ts';
 import { removeHeld } from '../../src/engine/container/container-remove.ts';
@@ -200,6 +201,7 @@ export class EngineOnFakes {
         forget: () => this.#callNow('health.forget'),
       },
       waits: new ExitWaits(),
+      stops: new AskedStops(),
       attaches: new AttachHub(),
       copies: new RunningCopies(),
       execs: new ExecTable(),

@@ -48,9 +48,12 @@ export interface DiskUsage {
 
 export interface SystemBackend {
   facts(): Promise<SystemFacts>;
-  /** Past events from `sinceNs` (0 = none) and live ones until `untilNs` (0 = for ever) or the signal. */
+  /**
+   * Past events where either time is given, from `sinceNs` on, and live ones until `untilNs` or the signal. Negative times
+   * are before 1970.
+   */
   events(
-    options: { sinceNs: bigint; untilNs: bigint; filters: Filters },
+    options: { sinceNs: bigint | undefined; untilNs: bigint | undefined; filters: Filters },
     signal: AbortSignal,
   ): AsyncIterable<EngineEvent>;
   diskUsage(): Promise<DiskUsage>;

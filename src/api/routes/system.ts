@@ -42,10 +42,11 @@ async function info(call: Call): Promise<void> {
 
 async function events(call: Call): Promise<void> {
   const { query } = call;
-  // `--since 0` means from the first event that is still known; to the engine 0 means none of them.
-  const sinceNs = query.text('since') === '0' ? 1n : parseTimestampNs(query.text('since'), 'since');
-  const untilNs = parseTimestampNs(query.text('until'), 'until');
-  if (untilNs !== 0n && untilNs < sinceNs) {
+  // A time that is given counts, also 1970 and before; one that is not is no limit.
+  const time = (name: 'since' | 'until') =>
+    query.text(name) === '' ? undefined : parseTimestampNs(query.text(name), name);
+  const [sinceNs, untilNs] = [time('since'), time('until')];
+  if (untilNs !== undefined && sinceNs !== undefined && untilNs < sinceNs) {
     throw invalid(`\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`);
   }
   const filters = readFilters('events', query.text('filters'));

@@ -6,13 +6,15 @@ import { notFound } from '../../base/errors.ts';
 import { exportRootfs, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
 import type { Archives } from '../../image/archives.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import { familiarReference, parseReference } from '../../model/image-reference.ts';
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineConfig } from '../engine-config.ts';
+import { publishImageEvent } from '../image/image-events.ts';
 import type { ContainerRootfs, Images } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
-import { publishContainerEvent } from './container-events.ts';
+import { publishContainerEvent, publishVolumeEvents } from './container-events.ts';
 import { containerPaths } from './container-paths.ts';
 import { pauseContainer, unpauseContainer, isUp, type PauseNeeds } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -72,7 +74,19 @@ function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
 
 export function statContainerPath(needs: FilesNeeds, ref: string, path: string): Promise<PathStat> {
   const record = needs.containers.find(ref);
-  return withRootfs(needs, record, (root) => needs.archives.stat(viewOf(needs, record, root), path));
+  return withRootfs(needs, record, (root) =>
+    withVolumes(needs, record, () => needs.archives.stat(viewOf(needs, record, root), path)),
+  );
+}
+
+/** Docker mounts a container's volumes anew for a look at its files, and says so. */
+async function withVolumes<T>(needs: FilesNeeds, record: ContainerRecord, work: () => Promise<T>): Promise<T> {
+  publishVolumeEvents(needs.events, 'mount', record);
+  try {
+    return await work();
+  } finally {
+    publishVolumeEvents(needs.events, 'unmount', record);
+  }
 }
 
 export function getContainerArchive(
@@ -84,8 +98,13 @@ export function getContainerArchive(
   return streamFrom(
     needs,
     record,
-    (root) => needs.archives.get(viewOf(needs, record, root), path),
+    async (root) => {
+      const result = await needs.archives.get(viewOf(needs, record, root), path);
+      publishContainerEvent(needs.events, record, 'archive-path');
+      return result;
+    },
     (result) => result.tar,
+    (work) => withVolumes(needs, record, work),
   );
 }
 
@@ -97,22 +116,24 @@ export async function putContainerArchive(
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
   const record = needs.containers.find(ref);
-  await withRootfs(needs, record, async (root) => {
-    needs.copies.add(record.id, tar);
-    // Of a container whose user nobody chose, the owners in the archive stay.
-    const { user: wanted } = record.spec.process;
-    const user =
-      options.copyUidGid && wanted !== ''
-        ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
-        : null;
-    const owner = user && { uid: user.uid, gid: user.gid };
-    return needs.archives.put(viewOf(needs, record, root), path, tar, {
-      noOverwriteDirNonDir: options.noOverwriteDirNonDir,
-      owner,
-      readonlyRootfs: record.spec.host.readonlyRootfs,
-    });
-  });
-  publishContainerEvent(needs.events, record, 'extract-to-dir');
+  await withRootfs(needs, record, (root) =>
+    withVolumes(needs, record, async () => {
+      needs.copies.add(record.id, tar);
+      // Of a container whose user nobody chose, the owners in the archive stay.
+      const { user: wanted } = record.spec.process;
+      const user =
+        options.copyUidGid && wanted !== ''
+          ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
+          : null;
+      const owner = user && { uid: user.uid, gid: user.gid };
+      await needs.archives.put(viewOf(needs, record, root), path, tar, {
+        noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+        owner,
+        readonlyRootfs: record.spec.host.readonlyRootfs,
+      });
+      publishContainerEvent(needs.events, record, 'extract-to-dir');
+    }),
+  );
 }
 
 export async function exportContainer(needs: FilesNeeds, ref: string): Promise<Readable> {
@@ -133,14 +154,17 @@ function streamFrom<T>(
   record: ContainerRecord,
   open: (root: string) => Promise<T>,
   tarOf: (result: T) => Readable,
+  around: (work: () => Promise<void>) => Promise<void> = (work) => work(),
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    withRootfs(needs, record, async (root) => {
-      const result = await open(root);
-      resolve(result);
-      needs.copies.add(record.id, tarOf(result));
-      await finished(tarOf(result)).catch(() => {}); // a client that left is no fault
-    }).catch(reject);
+    withRootfs(needs, record, (root) =>
+      around(async () => {
+        const result = await open(root);
+        resolve(result);
+        needs.copies.add(record.id, tarOf(result));
+        await finished(tarOf(result)).catch(() => {}); // a client that left is no fault
+      }),
+    ).catch(reject);
   });
 }
 
@@ -162,6 +186,7 @@ export async function commitContainer(
   if (pause) await pauseContainer(needs, record.id);
   try {
     const { process, connection } = record.spec;
+    const ref = options.repo === '' ? '' : `${options.repo}:${options.tag || 'latest'}`;
     const id = await needs.images.commitLayer({
       base,
       upperDir: needs.rootfs.upperDir(record.id),
@@ -179,17 +204,19 @@ export async function commitContainer(
         shell: record.spec.shell,
         onBuild: record.spec.onBuild,
       },
-      ref: options.repo === '' ? '' : `${options.repo}:${options.tag || 'latest'}`,
+      ref,
       comment: options.comment,
       author: options.author,
       changes: options.changes,
       createdBy: [record.path, ...record.args].join(' '),
     });
-    publishContainerEvent(needs.events, record, 'commit', {
-      comment: options.comment,
-      imageID: id,
-      imageRef: options.repo,
-    });
+    const image = needs.images.byId(id);
+    const imageRef = ref === '' ? '' : familiarReference(parseReference(ref));
+    if (image) {
+      publishImageEvent(needs.events, 'create', image);
+      if (imageRef !== '') publishImageEvent(needs.events, 'tag', image, imageRef);
+    }
+    publishContainerEvent(needs.events, record, 'commit', { comment: options.comment, imageID: id, imageRef });
     return id;
   } finally {
     if (pause) await unpauseContainer(needs, record.id);

@@ -1,5 +1,6 @@
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
+import type { MountPoint } from '../../model/mount.ts';
 import { driverOf, type NetworkSource } from '../network/network-lookup.ts';
 import type { EventBus } from '../system/event-bus.ts';
 
@@ -42,5 +43,19 @@ export function publishEndpointEvents(
   for (const { networkId: id, networkName: name } of endpoints) {
     const network = { id, name, driver: driverOf(needs.network, id) };
     publishNetworkEvent(needs.events, action, network, { container: containerId });
+  }
+}
+
+/** One event for each volume that a container's files have come to have in them, or have no more. */
+export function publishVolumeEvents(
+  events: EventBus,
+  action: 'mount' | 'unmount',
+  { id, mounts }: { readonly id: string; readonly mounts: readonly MountPoint[] },
+): void {
+  for (const { type, name, driver, destination, rw, propagation } of mounts) {
+    if (type !== 'volume') continue;
+    const place = { destination, 'read/write': String(rw), propagation };
+    const attributes = { driver, container: id, ...(action === 'mount' ? place : {}) };
+    events.publish({ type: 'volume', action, actorId: name, attributes });
   }
 }

@@ -6,7 +6,8 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
 import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
-import { publishContainerEvent, publishEndpointEvents } from './container-events.ts';
+import { publishContainerEvent, publishEndpointEvents, publishVolumeEvents } from './container-events.ts';
+import type { AskedStops } from './asked-stops.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { StartHeld } from './container-start.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -41,6 +42,7 @@ export type ExitNeeds = TakeDownNeeds &
     readonly health: Pick<HealthMonitor, 'forget'>;
     readonly execs: Pick<ExecTable, 'containerEnded'>;
     readonly waits: Pick<ExitWaits, 'exited'>;
+    readonly stops: AskedStops;
     readonly remove: RemoveHeld;
   };
 
@@ -83,6 +85,8 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
   const removed = !restart && record.spec.host.autoRemove;
   if (!removed) await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
   publishEndpointEvents(needs, 'disconnect', endpoints, id);
+  publishVolumeEvents(needs.events, 'unmount', record);
+  if (needs.stops.take(id)) publishContainerEvent(needs.events, record, 'stop');
   publishContainerEvent(needs.events, record, 'die', {
     exitCode: String(exit.code),
     execDuration: String(Math.floor(ranMs / 1000)),

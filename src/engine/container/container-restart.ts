@@ -3,7 +3,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { StartHeld } from './container-start.ts';
-import { endRun, isUp, type StopNeeds, type StopOptions } from './container-stop.ts';
+import { endRun, endTold, isUp, type StopNeeds, type StopOptions } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { RestartTimers } from './restart-policy.ts';
 
@@ -24,7 +24,7 @@ export async function restartContainer(needs: RestartNeeds, ref: string, options
 async function stopAndStart(needs: RestartNeeds, record: ContainerRecord, options: StopOptions): Promise<void> {
   const { id } = record;
   // With --rm the exit would remove it, and there would be nothing to start: Docker keeps it too.
-  await endRun(needs, record, options, { keep: true });
+  await endTold(needs, record, () => endRun(needs, record, options, { keep: true }));
   await needs.containers.locked(id, async (held) => {
     if (isUp(held.record)) return;
     held.update((stopped) => ({ ...restoreAutoRemove(stopped, record), stoppedByUser: false, restartCount: 0 }));

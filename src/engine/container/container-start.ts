@@ -17,7 +17,7 @@ import type { EngineConfig } from '../engine-config.ts';
 import type { ContainerRootfs, KnownContainers, Networks, RunNetwork, RunRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
-import { publishContainerEvent, publishEndpointEvents } from './container-events.ts';
+import { publishContainerEvent, publishEndpointEvents, publishVolumeEvents } from './container-events.ts';
 import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -138,6 +138,8 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
 
   const root = rootfs.mount(record.id, { volatile: record.spec.host.autoRemove });
   undo.push('root filesystem', () => rootfs.unmount(record.id));
+  publishVolumeEvents(needs.events, 'mount', record);
+  undo.push('events of volumes', () => publishVolumeEvents(needs.events, 'unmount', record));
 
   let sandbox: Sandbox | undefined;
   let joinedAnew: Sandbox['endpoints'] = [];
@@ -147,8 +149,11 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
     const stayed = network.sandbox(record.id) !== undefined;
     const request = joinRequest(config, record, linked);
     sandbox = await settingUpNetworking(() => (stayed ? network.rejoin(request) : network.join(request)));
-    undo.push('network', () => releaseNetwork(needs, record));
     if (!stayed) joinedAnew = sandbox.endpoints;
+    undo.push('network', async () => {
+      await releaseNetwork(needs, record);
+      publishEndpointEvents(needs, 'disconnect', joinedAnew, record.id);
+    });
   }
   const netns = joined ? joinedNetns(network, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns;
 

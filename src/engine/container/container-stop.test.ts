@@ -26,7 +26,7 @@ test('stop answers when the run has been taken down; that the user wanted it is 
   endsAt(id, 15);
   await stopContainer(engine.parts, id, { timeoutS: 10 });
   assert.ok(engine.calls.indexOf('store') < engine.calls.indexOf('runtime.kill 15'));
-  assert.deepEqual(engine.events, ['kill', 'network disconnect', 'die', 'stop']);
+  assert.deepEqual(engine.events, ['kill', 'network disconnect', 'stop', 'die']);
   const { state, stoppedByUser } = engine.stored.get(id)!;
   assert.deepEqual([state.status, stoppedByUser, engine.leftOf(id)], ['exited', true, []]);
 });
@@ -100,7 +100,7 @@ test("the user's restart is a stop and a start that policies and --rm do not see
   await restartContainer(engine.parts, id, {});
   const { state, spec, stoppedByUser, restartCount } = engine.stored.get(id)!;
   assert.deepEqual([state.status, spec.host.autoRemove, stoppedByUser, restartCount], ['running', true, false, 0]);
-  assert.deepEqual(engine.events, ['kill', 'network disconnect', 'die', 'network connect', 'start', 'restart']);
+  assert.deepEqual(engine.events, ['kill', 'network disconnect', 'stop', 'die', 'network connect', 'start', 'restart']);
 });
 
 test("the user's restart whose start fails leaves a container that has ended", async () => {

@@ -8,6 +8,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { parseSignal } from '../../oci/signals.ts';
 import type { RunRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
+import type { AskedStops } from './asked-stops.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { ContainerTable } from './container-table.ts';
 import { lockToEnd, type EndingNeeds } from './ending-lock.ts';
@@ -26,6 +27,7 @@ export type StopNeeds = EndingNeeds &
     readonly starts: Pick<StartsUnderWay, 'has'>;
     readonly health: Pick<HealthMonitor, 'watch'>;
     readonly waits: Pick<ExitWaits, 'next' | 'exited'>;
+    readonly stops: AskedStops;
     readonly events: EventBus;
   };
 
@@ -49,8 +51,27 @@ export interface StopOptions {
 /** @throws notModified when it does not run, and neither is started nor waits to be */
 export async function stopContainer(needs: StopNeeds, ref: string, options: StopOptions): Promise<void> {
   const record = needs.containers.find(ref);
-  if (!(await endRun(needs, record, options))) throw notModified(`container ${record.name} is not running`);
-  publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, 'stop');
+  const ended = await endTold(needs, record, () => endRun(needs, record, options));
+  if (!ended) throw notModified(`container ${record.name} is not running`);
+}
+
+/** Ends a run; the event of the stop is sent once, whoever settles the exit. */
+export async function endTold(
+  needs: Pick<StopNeeds, 'stops' | 'events' | 'containers'>,
+  record: ContainerRecord,
+  end: () => Promise<boolean>,
+): Promise<boolean> {
+  const { id } = record;
+  needs.stops.add(id);
+  let ended = false;
+  try {
+    ended = await end();
+  } finally {
+    // Nobody told of it: it had ended by itself, or was about to be started again.
+    const untold = needs.stops.take(id);
+    if (untold && ended) publishContainerEvent(needs.events, needs.containers.get(id) ?? record, 'stop');
+  }
+  return ended;
 }
 
 export function isUp(record: ContainerRecord): boolean {
@@ -91,10 +112,10 @@ export async function endRun(
   const { exited } = claimed;
   const signal = parseSignal(options.signal || record.spec.process.stopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.spec.process.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S;
-  if (timeoutS !== 0) {
+  if (signal !== 9 || timeoutS !== 0) {
     await signalContainer(needs, record, signal);
     await thawPaused(needs, record);
-    if (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000)) return true;
+    if (timeoutS !== 0 && (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000))) return true;
   }
   await signalContainer(needs, record, 9);
   if (!(await within(exited, killPatienceMs(needs)))) {

@@ -128,7 +128,11 @@ async function untilOver(needs: LogNeeds, id: string, signal: AbortSignal): Prom
 }
 
 export async function resizeContainer(
-  needs: { readonly containers: Pick<ContainerTable, 'find'>; readonly runtime: Pick<LiveRuntime, 'resize'> },
+  needs: {
+    readonly containers: Pick<ContainerTable, 'find'>;
+    readonly runtime: Pick<LiveRuntime, 'resize'>;
+    readonly events: EventBus;
+  },
   ref: string,
   rows: number,
   columns: number,
@@ -136,4 +140,5 @@ export async function resizeContainer(
   const record = needs.containers.find(ref);
   if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   needs.runtime.resize(record.id, rows, columns);
+  publishContainerEvent(needs.events, record, 'resize', { height: String(rows), width: String(columns) });
 }

@@ -11,8 +11,10 @@ import type { Filters } from '../../model/filters.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
 import type { ContainerRootfs, Images, LiveNetwork, LiveRuntime } from '../ports.ts';
+import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
+import { publishContainerEvent } from './container-events.ts';
 import { containerPredicate } from './container-filters.ts';
 import { containerPaths } from './container-paths.ts';
 import { removeContainer, type RemoveNeeds } from './container-remove.ts';
@@ -41,6 +43,7 @@ export interface TopNeeds {
   readonly config: Pick<EngineConfig, 'patience'>;
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly runtime: Pick<LiveRuntime, 'processes'>;
+  readonly events: EventBus;
 }
 
 export type PruneNeeds = RemoveNeeds & {
@@ -224,6 +227,7 @@ export async function topContainer(
   const processes = lines
     .map((line) => splitColumns(line, titles.length))
     .filter((columns) => pids.has(Number(columns[pidColumn])));
+  publishContainerEvent(needs.events, record, 'top');
   return { titles, processes };
 }
 

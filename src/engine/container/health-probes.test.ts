@@ -42,7 +42,8 @@ async function watched(t: import('node:test').TestContext) {
   const containers = new ContainerTable(store as unknown as Store);
   await containers.add(record);
   const events = new EventBus(systemClock);
-  events.listen(({ action }) => told.push(action));
+  const execs: string[] = [];
+  events.listen(({ action }) => (action.startsWith('exec_') ? execs : told).push(action));
   const network = {
     setHealth: async (_id: string, isHealthy: boolean) => void told.push(`dns: ${isHealthy ? 'healthy' : 'unhealthy'}`),
   };
@@ -57,11 +58,11 @@ async function watched(t: import('node:test').TestContext) {
     await aTurn();
     await aTurn();
   };
-  return { containers, told, stored, monitor, probe, shown: () => containers.find('web').state.health!.status };
+  return { containers, told, execs, stored, monitor, probe, shown: () => containers.find('web').state.health!.status };
 }
 
 test('event, names and inspect say the same of a container that somebody else is changing', async (t) => {
-  const { containers, told, stored, probe, shown } = await watched(t);
+  const { containers, told, execs, stored, probe, shown } = await watched(t);
   let goOn!: () => void;
   const changed = containers.locked('web', async (held) => {
     await new Promise<void>((resolve) => (goOn = resolve));
@@ -70,6 +71,7 @@ test('event, names and inspect say the same of a container that somebody else is
   await aTurn();
   await probe();
   assert.deepEqual([told, shown()], [[], 'healthy'], 'all of it waits, or none');
+  assert.deepEqual(execs, ['exec_create: true ', 'exec_start: true ', 'exec_die']);
   goOn();
   await changed;
   await aTurn();

@@ -7,6 +7,7 @@ import { afterMs } from '../../base/long-timer.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
+import { execAction } from '../exec/exec-service.ts';
 import type { ExecSpec } from '../exec/exec-table.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
@@ -47,6 +48,12 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         detachKeys: '',
         consoleSize: null,
       };
+      const execId = newId();
+      const tell = (action: string, extra: Readonly<Record<string, string>> = {}): void =>
+        publishContainerEvent(needs.events, needs.containers.get(record.id) ?? record, action, {
+          execID: execId,
+          ...extra,
+        });
       // The time runs from here: a runtime that hangs is a probe that does.
       let late = false;
       let handle: ExecHandle | undefined;
@@ -59,7 +66,9 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         output: `Health check exceeded timeout (${timeoutMs}ms): ${output}`,
       });
       try {
-        handle = await needs.exec(record, newId(), spec, {
+        tell(execAction('exec_create', cmd));
+        tell(execAction('exec_start', cmd));
+        handle = await needs.exec(record, execId, spec, {
           attach: true,
           consoleSize: null,
           startTimeoutMs: timeoutMs,
@@ -68,6 +77,7 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         for await (const { data } of handle.session!.output) said.push(data);
         const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
         const exitCode = await handle.exited;
+        tell('exec_die', { exitCode: String(exitCode) });
         return late ? exceeded(output) : { exitCode, output };
       } catch (error) {
         if (late) return exceeded(errorMessage(error));

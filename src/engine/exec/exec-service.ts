@@ -41,8 +41,13 @@ export function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec):
     handle: null,
   };
   needs.execs.add(entry);
-  publishContainerEvent(needs.events, record, `exec_create: ${spec.cmd.join(' ')}`, { execID: entry.id });
+  publishContainerEvent(needs.events, record, execAction('exec_create', spec.cmd), { execID: entry.id });
   return entry.id;
+}
+
+/** Docker's, which has a space after the program also where it has no arguments. */
+export function execAction(action: 'exec_create' | 'exec_start', [program, ...args]: readonly string[]): string {
+  return `${action}: ${program} ${args.join(' ')}`;
 }
 
 function runningContainer(needs: { readonly containers: Pick<ContainerTable, 'find'> }, ref: string): ContainerRecord {
@@ -87,6 +92,7 @@ async function startExec(
   let handle: ExecHandle;
   try {
     record = runningContainer(needs, entry.containerId);
+    publishContainerEvent(needs.events, record, execAction('exec_start', entry.spec.cmd), { execID: id });
     handle = await runExec(needs, record, entry.id, entry.spec, {
       attach: !options.detach,
       consoleSize: options.consoleSize ?? entry.spec.consoleSize,
@@ -98,7 +104,6 @@ async function startExec(
   }
   entry.handle = handle;
   entry.pid = handle.pid;
-  publishContainerEvent(needs.events, record, `exec_start: ${entry.spec.cmd.join(' ')}`, { execID: id });
   void handle.exited.then((exitCode) => {
     entry.exitCode = exitCode;
     entry.handle = null;

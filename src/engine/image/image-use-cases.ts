@@ -5,12 +5,15 @@ import { errorMessage, invalid } from '../../base/errors.ts';
 import { filterFairly } from '../../base/fair-filter.ts';
 import type { TextMatcher } from '../../base/linear-match.ts';
 import type { Log } from '../../base/log.ts';
+import type { ImageStore } from '../../image/image-store.ts';
 import type { ImageRecord } from '../../model/image.ts';
+import { familiarName, familiarReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import type { Filters } from '../../model/filters.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import type { Images } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
+import { publishImageEvent } from './image-events.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { booleanFilter } from '../volume/volume-service.ts';
@@ -22,6 +25,16 @@ export interface ImageNeeds {
   readonly events: EventBus;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+interface SaveNeeds {
+  readonly images: Pick<Images, 'byId'> & Pick<ImageStore, 'save' | 'idsToSave'>;
+  readonly events: EventBus;
+}
+
+interface LoadNeeds {
+  readonly images: Pick<Images, 'byId'> & Pick<ImageStore, 'load'>;
+  readonly events: EventBus;
 }
 
 export interface ImageView {
@@ -44,11 +57,6 @@ function graphOf(needs: ImageNeeds, record: ImageRecord): ImageView['graph'] {
     needs.log.error({ image: record.id, error: errorMessage(error) }, 'the layers of an image cannot be shown');
     return {};
   }
-}
-
-export function publishImageEvent(needs: ImageNeeds, action: string, id: string, name: string): void {
-  const labels = needs.images.find(id)?.config.labels ?? {};
-  needs.events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
 }
 
 export interface ImageListOptions {
@@ -96,6 +104,43 @@ function restrictTags(image: ImageRecord, matches: TextMatcher): ImageRecord | u
   return repoTags.length + repoDigests.length > 0 ? { ...image, repoTags, repoDigests } : undefined;
 }
 
+/** Docker's events of a registry have the whole name for the actor, and no id. */
+export function publishTransfer(needs: ImageNeeds, action: 'pull' | 'push', ref: string): void {
+  const reference = withDefaultTag(parseReference(ref));
+  const labels = needs.images.find(ref)?.config.labels ?? {};
+  const subject = { id: familiarReference(reference), config: { labels } };
+  publishImageEvent(needs.events, action, subject, familiarName(reference));
+}
+
+export function publishTag(needs: ImageNeeds, target: string): void {
+  const reference = withDefaultTag(parseReference(target));
+  publishImageEvent(needs.events, 'tag', needs.images.get(target), familiarReference(reference));
+}
+
+/** One event for each image, when its archive has been read to the end. */
+export async function saveImages(needs: SaveNeeds, refs: readonly string[]): Promise<Readable> {
+  const ids = needs.images.idsToSave(refs);
+  const tar = await needs.images.save(refs);
+  return tar.once('end', () => publishEach(needs, 'save', ids));
+}
+
+export async function loadImages(
+  needs: LoadNeeds,
+  source: Readable,
+  report: Parameters<LoadNeeds['images']['load']>[1],
+  signal?: AbortSignal,
+): Promise<void> {
+  publishEach(needs, 'load', await needs.images.load(source, report, signal));
+}
+
+function publishEach(
+  needs: Pick<SaveNeeds, 'events'> & { images: Pick<Images, 'byId'> },
+  action: string,
+  ids: readonly string[],
+): void {
+  for (const id of new Set(ids)) publishImageEvent(needs.events, action, needs.images.byId(id) ?? { id });
+}
+
 export async function importImage(
   needs: ImageNeeds,
   source: Readable,
@@ -103,7 +148,10 @@ export async function importImage(
   signal?: AbortSignal,
 ): Promise<string> {
   const id = await needs.images.importTar(source, options, signal);
-  publishImageEvent(needs, 'import', id, options.ref || id);
+  const image = needs.images.byId(id) ?? { id };
+  if (options.ref !== '')
+    publishImageEvent(needs.events, 'tag', image, familiarReference(withDefaultTag(parseReference(options.ref))));
+  publishImageEvent(needs.events, 'import', image);
   return id;
 }
 
@@ -123,11 +171,20 @@ export async function removeImage(
 ): Promise<{ untagged?: string; deleted?: string }[]> {
   const before = needs.images.get(ref);
   const result = needs.images.untagOrRemove(ref, { ...options, users: imageUsers(needs) });
-  for (const { untagged, deleted } of result) {
-    if (untagged !== undefined) publishImageEvent(needs, 'untag', before.id, before.id);
-    if (deleted === before.id) publishImageEvent(needs, 'delete', before.id, before.id);
-  }
+  publishRemoval(needs.events, before, result);
   return result;
+}
+
+/** An image that is named by its id is deleted; other ids are those of layers. */
+function publishRemoval(
+  events: EventBus,
+  image: ImageRecord,
+  removed: readonly { readonly untagged?: string; readonly deleted?: string }[],
+): void {
+  for (const { untagged, deleted } of removed) {
+    if (untagged !== undefined) publishImageEvent(events, 'untag', image);
+    if (deleted === image.id) publishImageEvent(events, 'delete', { id: image.id });
+  }
 }
 
 export async function pruneImages(
@@ -145,6 +202,7 @@ export async function pruneImages(
     all: !danglingOnly,
     accept: (image) => Date.parse(image.createdAt) <= untilMs && labelled(image),
     users: imageUsers(needs),
+    report: (image, removed) => publishRemoval(needs.events, image, removed),
   });
   needs.events.publish({
     type: 'image',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
+import type { EngineEvent } from '../../model/event.ts';
 import { EventBus } from './event-bus.ts';
 import { eventPredicate } from './event-filter.ts';
 
@@ -22,7 +23,7 @@ test('a listener gets what was kept since its time, then what comes, in order', 
   bus.publish(container('create'));
   const since = systemClock.nowNs();
   bus.publish(container('start'));
-  const stream = bus.stream({ sinceNs: since, untilNs: 0n, matches: () => true }, new AbortController().signal);
+  const stream = bus.stream({ sinceNs: since, untilNs: undefined, matches: () => true }, new AbortController().signal);
   bus.publish(container('die'));
   assert.deepEqual(await take(stream, 2), ['start', 'die']);
 });
@@ -30,7 +31,7 @@ test('a listener gets what was kept since its time, then what comes, in order', 
 test('nothing is missed between the call and the first read, and an abort ends the stream', async () => {
   const bus = new EventBus(systemClock);
   const abort = new AbortController();
-  const stream = bus.stream({ sinceNs: 0n, untilNs: 0n, matches: () => true }, abort.signal);
+  const stream = bus.stream({ sinceNs: undefined, untilNs: undefined, matches: () => true }, abort.signal);
   bus.publish(container('create'));
   abort.abort();
   const seen: string[] = [];
@@ -40,13 +41,29 @@ test('nothing is missed between the call and the first read, and an abort ends t
 
 test('a listener that reads nothing costs a bounded queue, and its stream ends with an error, not with a hole', async () => {
   const bus = new EventBus(systemClock);
-  const stream = bus.stream({ sinceNs: 0n, untilNs: 0n, matches: () => true }, new AbortController().signal);
+  const stream = bus.stream(
+    { sinceNs: undefined, untilNs: undefined, matches: () => true },
+    new AbortController().signal,
+  );
   for (let i = 0; i < 100_000; i++) bus.publish(container('exec_create'));
   let got = 0;
   await assert.rejects(async () => {
     for await (const event of stream) got += event.action === 'exec_create' ? 1 : 0;
   }, /more than 16384 behind/);
   assert.equal(got, 16_384);
+});
+
+test('the end alone brings what was kept until then, and any beginning does, also one before 1970', async () => {
+  const bus = new EventBus(systemClock);
+  bus.publish(container('create'));
+  const untilNs = systemClock.nowNs();
+  bus.publish({ ...container('start') });
+  for (const sinceNs of [undefined, 0n, -62_135_596_800_000_000_000n]) {
+    const seen: string[] = [];
+    const stream = bus.stream({ sinceNs, untilNs, matches: () => true }, new AbortController().signal);
+    for await (const event of stream) seen.push(event.action);
+    assert.deepEqual(seen, ['create'], String(sinceNs));
+  }
 });
 
 test('a stream until a time in the past ends at once', async () => {
@@ -61,23 +78,35 @@ test('a stream until a time in the past ends at once', async () => {
   assert.deepEqual(seen, ['create']);
 });
 
-test("filters are Docker's, and an unknown one is refused", () => {
+test("filters are Docker's: objects by the beginning of id or name, whatever the event's type", () => {
   const event = { ...container('exec_start: sh', { tier: 'back' }), timeNs: 1n };
   const network = {
     type: 'network' as const,
     action: 'connect',
     actorId: 'n1',
-    attributes: { name: 'net', container: 'c'.repeat(64) },
+    attributes: { name: 'web-net', container: 'c'.repeat(64) },
     timeNs: 1n,
   };
-  assert.equal(eventPredicate({ event: ['exec_start'] })(event), true);
-  assert.equal(eventPredicate({ event: ['exec'] })(event), false);
-  assert.equal(eventPredicate({ type: ['network'] })(event), false);
-  assert.equal(eventPredicate({ container: ['web'] })(event), true);
-  assert.equal(eventPredicate({ container: ['cccc'] })(network), true);
-  assert.equal(eventPredicate({ network: ['net'] })(network), true);
-  assert.equal(eventPredicate({ label: ['tier=back'] })(event), true);
-  assert.equal(eventPredicate({ label: ['tier=front'] })(event), false);
-  assert.equal(eventPredicate({ image: ['nginx'] })(event), true);
-  assert.throws(() => eventPredicate({ nosuch: ['x'] }), /invalid filter 'nosuch'/);
+  const matches = (filters: Record<string, string[]>, one: EngineEvent = event) => eventPredicate(filters)(one);
+  assert.equal(matches({ event: ['exec_start'] }), true);
+  assert.equal(matches({ event: ['exec'] }), false);
+  assert.equal(matches({ event: ['exec', 'exec_create'] }), true, 'one of those with details makes all prefixes');
+  assert.equal(matches({ type: ['network'] }), false);
+  assert.equal(matches({ container: ['web'] }), true);
+  assert.equal(matches({ container: ['we'] }), true);
+  assert.equal(matches({ container: ['ccc'] }), true);
+  assert.equal(matches({ container: ['eb'] }), false);
+  assert.equal(matches({ container: ['cccc'] }, network), false, 'a connection is an event of the network');
+  assert.equal(matches({ container: ['web'] }, network), true, 'whose name begins like that');
+  assert.equal(matches({ network: ['web-'] }, network), true);
+  assert.equal(matches({ volume: ['web'] }), true, 'the type is asked for by type=');
+  assert.equal(matches({ label: ['tier=back'] }), true);
+  assert.equal(matches({ label: ['tier=front'] }), false);
+  for (const image of ['nginx', 'nginx:latest']) assert.equal(matches({ image: [image] }), true);
+  assert.equal(matches({ image: ['ngin'] }), false);
+  const local = { ...event, attributes: { name: 'web', image: 'localhost:5000/a/b:1' } };
+  assert.equal(matches({ image: ['localhost:5000/a/b'] }, local), true);
+  const tagged = { ...event, type: 'image' as const, actorId: 'sha256:1', attributes: { name: 'zz:8' } };
+  assert.equal(matches({ image: ['zz'] }, tagged), true);
+  assert.throws(() => matches({ nosuch: ['x'] }), /invalid filter 'nosuch'/);
 });

@@ -33,15 +33,18 @@ export class EventBus {
   }
 
   /**
-   * Kept events since `sinceNs` (0 = none), then live ones until `untilNs` (0 = no end) or `signal`.
-   * Listening starts with this call, not with the first `next`.
+   * With either time given, kept events since `sinceNs` (all, where only the end is given); then live ones until
+   * `untilNs` or `signal`. Listening starts with this call, not with the first `next`.
    */
   stream(
-    options: { sinceNs: bigint; untilNs: bigint; matches: EventPredicate },
+    options: { sinceNs: bigint | undefined; untilNs: bigint | undefined; matches: EventPredicate },
     signal: AbortSignal,
   ): AsyncIterable<EngineEvent> {
     const { sinceNs, untilNs, matches } = options;
-    const queue = sinceNs === 0n ? [] : this.#ring.filter((event) => event.timeNs >= sinceNs && matches(event));
+    const history = sinceNs !== undefined || untilNs !== undefined;
+    const queue = history
+      ? this.#ring.filter((event) => (sinceNs === undefined || event.timeNs >= sinceNs) && matches(event))
+      : [];
     let wake = (): void => {};
     let lost = false;
     const stop = this.listen((event) => {
@@ -50,7 +53,7 @@ export class EventBus {
       else queue.push(event);
       wake();
     });
-    const remainingMs = untilNs === 0n ? undefined : Number((untilNs - this.#clock.nowNs()) / 1_000_000n);
+    const remainingMs = untilNs === undefined ? undefined : Number((untilNs - this.#clock.nowNs()) / 1_000_000n);
     let ended = remainingMs !== undefined && remainingMs <= 0;
     const end = (): void => {
       ended = true;
@@ -64,7 +67,7 @@ export class EventBus {
       try {
         for (;;) {
           for (let event = queue.shift(); event; event = queue.shift()) {
-            if (untilNs === 0n || event.timeNs <= untilNs) yield event;
+            if (untilNs === undefined || event.timeNs <= untilNs) yield event;
           }
           if (lost)
             throw systemError(`the reader of these events is more than ${MAX_BEHIND} behind: ask again with since`);
