@@ -47,7 +47,7 @@ export type RunRuntime = Pick<
 >;
 
 /** What else is done with one that runs. */
-export type LiveRuntime = Pick<Runtime, 'exec' | 'attach' | 'resize' | 'update' | 'processes'>;
+export type LiveRuntime = Pick<Runtime, 'runs' | 'exec' | 'attach' | 'resize' | 'update' | 'processes'>;
 
 /** What the runtime knows when a daemon starts. */
 export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' | 'delete' | 'forgetExit'>;

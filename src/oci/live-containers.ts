@@ -36,6 +36,10 @@ export interface Live {
   readonly markExited: () => void;
 }
 
+/** As `recover` reports it. */
+export const ended = (exit: ContainerExit) =>
+  ({ running: false, exitCode: exit.code, oomKilled: exit.oomKilled, at: exit.at }) as const;
+
 /** Reported when conmon itself was killed and took the exit code with it. */
 export const UNKNOWN_EXIT_CODE = 255;
 
@@ -60,6 +64,11 @@ export class LiveContainers {
 
   find(id: string): Live | undefined {
     return this.#live.get(id);
+  }
+
+  runs(id: string): boolean {
+    const live = this.#live.get(id);
+    return live?.exit === undefined && live?.process?.alive === true;
   }
 
   /** @throws notFound */

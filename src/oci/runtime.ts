@@ -38,7 +38,7 @@ import {
 import { forkedConmon, WatchedProcess } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { findProcesses, monitorsAtStart } from './find-processes.ts';
-import { LiveContainers, UNKNOWN_EXIT_CODE, type ContainerExit, type Live } from './live-containers.ts';
+import { ended, LiveContainers, UNKNOWN_EXIT_CODE, type ContainerExit, type Live } from './live-containers.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -268,6 +268,11 @@ export class Runtime {
     if (!this.#live.has(id)) void this.#leftovers.remove(id, this.#notesOf(id));
   }
 
+  /** False from the moment at which its process has ended, before that is dealt with. */
+  runs(id: string): boolean {
+    return this.#live.runs(id);
+  }
+
   /** Whether its processes are frozen. */
   isPaused(id: string): boolean {
     return isFrozen(this.#live.get(id).note.cgroupsPath);
@@ -438,10 +443,3 @@ export class Runtime {
     ];
   }
 }
-
-const ended = (exit: ContainerExit): Recovered => ({
-  running: false,
-  exitCode: exit.code,
-  oomKilled: exit.oomKilled,
-  at: exit.at,
-});

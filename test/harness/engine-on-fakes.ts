@@ -47,6 +47,8 @@ export class EngineOnFakes {
   readonly mounted = new Set<string>();
   /** Containers that the runtime has: the number of the process. */
   readonly made = new Map<string, number>();
+  /** Those whose process has ended, which the engine is not told yet. */
+  readonly unnoticed = new Set<string>();
   /** What `recover` answers, by id. */
   readonly found = new Map<string, Recovered>();
   readonly removedRoots = new Set<string>();
@@ -254,6 +256,7 @@ export class EngineOnFakes {
       restore: (live: ReadonlySet<string>) => this.#call(`network.restore ${live.size}`),
       rename: (_id: string, name: string) => this.#call(`network.rename ${name}`),
       setLinks: () => this.#call('network.setLinks'),
+      statistics: () => ({}),
       setHealth: (_id: string, healthy: boolean) => this.#call(`network.setHealth ${healthy}`),
       containerStarted: () => this.#call('network.containerStarted'),
       filesShared: () => this.#call('network.filesShared'),
@@ -283,6 +286,12 @@ export class EngineOnFakes {
         this.made.delete(id);
       },
       forgetExit: () => this.#callNow('runtime.forgetExit'),
+      runs: (id: string) => this.made.has(id) && !this.unnoticed.has(id),
+      update: () => this.#call('runtime.update'),
+      processes: (id: string) => {
+        this.#callNow('runtime.processes');
+        return this.unnoticed.has(id) ? [] : [this.made.get(id)!];
+      },
       isPaused: () => false,
       knownIds: () => [...this.found.keys()],
       recover: async (id: string): Promise<Recovered> => {

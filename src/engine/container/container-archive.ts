@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { notFound } from '../../base/errors.ts';
+import { errorKind, notFound } from '../../base/errors.ts';
 import { exportRootfs, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
 import type { Archives } from '../../image/archives.ts';
 import type { ContainerRecord } from '../../model/container.ts';
@@ -182,8 +182,7 @@ export async function commitContainer(
   const record = needs.containers.find(ref);
   const base = needs.images.byId(record.imageId);
   if (!base) throw notFound(`No such image: ${record.imageId}`);
-  const pause = options.pause && isUp(record) && record.state.status !== 'paused';
-  if (pause) await pauseContainer(needs, record.id);
+  const pause = options.pause && (await pausedForCopy(needs, record));
   try {
     const { process, connection } = record.spec;
     const ref = options.repo === '' ? '' : `${options.repo}:${options.tag || 'latest'}`;
@@ -219,6 +218,23 @@ export async function commitContainer(
     publishContainerEvent(needs.events, record, 'commit', { comment: options.comment, imageID: id, imageRef });
     return id;
   } finally {
-    if (pause) await unpauseContainer(needs, record.id);
+    if (pause) await unpauseContainer(needs, record.id).catch(ignoreThatItEnded);
+  }
+}
+
+/** Or was unpaused or removed by another client. */
+function ignoreThatItEnded(error: unknown): void {
+  if (errorKind(error) !== 'conflict' && errorKind(error) !== 'notFound') throw error;
+}
+
+/** False: it does not run, is paused already, or has ended before it could be: then nothing writes to its files. */
+async function pausedForCopy(needs: CommitNeeds, record: ContainerRecord): Promise<boolean> {
+  if (!isUp(record) || record.state.status === 'paused') return false;
+  try {
+    await pauseContainer(needs, record.id);
+    return true;
+  } catch (error) {
+    ignoreThatItEnded(error);
+    return false;
   }
 }

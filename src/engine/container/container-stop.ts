@@ -18,6 +18,7 @@ import type { Held } from './held.ts';
 import type { RestartTimers } from './restart-policy.ts';
 import { releaseNetwork, type ReleaseNeeds } from './shared-network.ts';
 import type { StartsUnderWay } from './starts-under-way.ts';
+import { notRunning, whileItRuns, type RunningNeeds } from './while-it-runs.ts';
 
 export type StopNeeds = EndingNeeds &
   ReleaseNeeds & {
@@ -33,7 +34,7 @@ export type StopNeeds = EndingNeeds &
 
 export interface PauseNeeds {
   readonly containers: Pick<ContainerTable, 'locked'>;
-  readonly runtime: Pick<RunRuntime, 'pause' | 'resume'>;
+  readonly runtime: Pick<RunRuntime, 'pause' | 'resume'> & RunningNeeds['runtime'];
   readonly health: Pick<HealthMonitor, 'watch' | 'forget'>;
   readonly events: EventBus;
 }
@@ -195,7 +196,7 @@ export async function killContainer(needs: StopNeeds, ref: string, signalName: s
   if (!ends && isUp(record)) return signalContainer(needs, record, signal);
   // The user ended it: the restart policy must not bring it back.
   const claimed = await claimEnd(needs, record, {});
-  if (claimed === 'nothing') throw conflict(`container ${id} is not running`);
+  if (claimed === 'nothing') throw notRunning(id);
   if (claimed === 'ended') return;
   await signalContainer(needs, record, signal);
   if (signal !== 9) return thawPaused(needs, record);
@@ -205,9 +206,11 @@ export async function killContainer(needs: StopNeeds, ref: string, signalName: s
 export function pauseContainer(needs: PauseNeeds, ref: string): Promise<void> {
   return needs.containers.locked(ref, async (held) => {
     const { id } = held;
-    if (!isUp(held.record)) throw conflict(`container ${id} is not running`);
-    if (held.record.state.status === 'paused') throw conflict(`container ${id} is already paused`);
-    await needs.runtime.pause(id);
+    if (held.record.state.status === 'restarting')
+      throw conflict(`Container ${id} is restarting, wait until the container is running`);
+    if (!isUp(held.record)) throw notRunning(id);
+    if (held.record.state.status === 'paused') throw conflict(`Container ${id} is already paused`);
+    await whileItRuns(needs, id, () => needs.runtime.pause(id));
     const paused = await held.save((record) => ({ ...record, state: { ...record.state, status: 'paused' } }));
     needs.health.forget(id);
     publishContainerEvent(needs.events, paused, 'pause');
@@ -218,7 +221,7 @@ export function unpauseContainer(needs: PauseNeeds, ref: string): Promise<void> 
   return needs.containers.locked(ref, async (held) => {
     const { id } = held;
     if (held.record.state.status !== 'paused') throw conflict(`Container ${id} is not paused`);
-    await needs.runtime.resume(id);
+    await whileItRuns(needs, id, () => needs.runtime.resume(id));
     const running = await held.save((record) => ({ ...record, state: { ...record.state, status: 'running' } }));
     needs.health.watch(running);
     publishContainerEvent(needs.events, running, 'unpause');

@@ -13,7 +13,7 @@ import { checkRestartPolicy } from './restart-policy.ts';
 
 export interface UpdateNeeds {
   readonly containers: Pick<ContainerTable, 'locked'>;
-  readonly runtime: Pick<LiveRuntime, 'update'>;
+  readonly runtime: Pick<LiveRuntime, 'runs' | 'update'>;
   readonly events: EventBus;
 }
 
@@ -34,8 +34,7 @@ export function updateContainer(
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
-    if (isUp(held.record) && Object.keys(limits).length > 0)
-      await needs.runtime.update(held.id, buildResources(limits));
+    if (isUp(held.record) && Object.keys(limits).length > 0) await applyNow(needs, held.id, limits);
     const updated = await held.save((now) => ({
       ...now,
       spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } },
@@ -43,4 +42,13 @@ export function updateContainer(
     publishContainerEvent(needs.events, updated, 'update');
     return { warnings };
   });
+}
+
+/** One that has just ended has them with its next start. */
+async function applyNow(needs: UpdateNeeds, id: string, limits: Partial<ResourceSpec>): Promise<void> {
+  try {
+    await needs.runtime.update(id, buildResources(limits));
+  } catch (error) {
+    if (needs.runtime.runs(id)) throw error;
+  }
 }

@@ -23,6 +23,7 @@ import type { ContainerTable } from './container-table.ts';
 import type { Exit, ExitWaits } from './exit-waits.ts';
 import { settlePart, type SettleNeeds } from './settle-part.ts';
 import { networkOwnerId } from './shared-network.ts';
+import { notRunning, whileItRuns } from './while-it-runs.ts';
 
 export interface ViewNeeds {
   readonly config: Pick<EngineConfig, 'dataRoot'>;
@@ -42,7 +43,7 @@ export interface WaitNeeds {
 export interface TopNeeds {
   readonly config: Pick<EngineConfig, 'patience'>;
   readonly containers: Pick<ContainerTable, 'find'>;
-  readonly runtime: Pick<LiveRuntime, 'processes'>;
+  readonly runtime: Pick<LiveRuntime, 'runs' | 'processes'>;
   readonly events: EventBus;
 }
 
@@ -212,11 +213,12 @@ export async function topContainer(
   psArgs: string,
 ): Promise<{ titles: string[]; processes: string[][] }> {
   const record = needs.containers.find(ref);
-  if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
   if (record.state.status === 'restarting')
     throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
+  if (!isUp(record)) throw notRunning(record.id);
   const words = (psArgs || '-ef').trim().split(/\s+/);
-  const pids = new Set(needs.runtime.processes(record.id));
+  const pids = new Set(await whileItRuns(needs, record.id, () => needs.runtime.processes(record.id)));
+  if (pids.size === 0 && !needs.runtime.runs(record.id)) throw notRunning(record.id);
   // It reads the /proc entry of each process of the host; one that is stuck in the kernel holds that up.
   const result = await runProgram('ps', words, { timeoutMs: needs.config.patience.conmonMs });
   if (result.code !== 0) throw systemError(`ps: ${result.stderr.trim() || `exit status ${result.code}`}`);
