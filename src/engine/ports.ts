@@ -52,21 +52,14 @@ export type LiveRuntime = Pick<Runtime, 'runs' | 'exec' | 'attach' | 'resize' | 
 /** What the runtime knows when a daemon starts. */
 export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' | 'delete' | 'forgetExit'>;
 
-/** The root file system of a container. */
+/** The root file system of a container, from its creation to its removal. */
 export type ContainerRootfs = Pick<
   RootfsStore,
-  | 'create'
-  | 'settle'
-  | 'mount'
-  | 'unmount'
-  | 'remove'
-  | 'missing'
-  | 'graph'
-  | 'sizeBytes'
-  | 'changes'
-  | 'upperDir'
-  | 'certainlyHasDirectory'
+  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory'
 >;
+
+/** What is in it. */
+export type RootfsContents = Pick<RootfsStore, 'missing' | 'graph' | 'sizeBytes' | 'changes' | 'upperDir'>;
 
 /** What there is of them, when a daemon starts. */
 export type RootfsRecovery = Pick<RootfsStore, 'unmount' | 'relink' | 'retain'>;

@@ -28,6 +28,7 @@ import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { DIGEST_PATTERN, digestHex } from './blob-store.ts';
 import type { ImageStore } from './image-store.ts';
+import { MountLoans } from './mount-loans.ts';
 import { certainlyHasDirectory } from './image-directory.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { listChanges, type Change } from './rootfs-changes.ts';
@@ -47,6 +48,7 @@ export class RootfsStore {
   readonly #imageOf = new Map<string, string>();
   readonly #unlinked = new Set<string>();
   readonly #sweeps = new Set<Promise<void>>();
+  readonly #loans = new MountLoans();
 
   private constructor(root: string, images: ImageStore, log: Log) {
     this.#directory = join(root, 'containers');
@@ -129,6 +131,7 @@ export class RootfsStore {
   mount(containerId: string, options: MountOptions = {}): string {
     const path = this.#path(containerId);
     const target = join(path, 'merged');
+    this.#loans.needed(containerId);
     if (this.isMounted(containerId)) return target;
     const image = this.#image(containerId);
     ensureInitLayer(this.#initLayer(image.id), this.#images.catalog.layerDirectories(image));
@@ -158,11 +161,42 @@ export class RootfsStore {
   }
 
   /**
-   * Takes the mount away; not mounted is fine. Files that are still open there stay usable. The last user of an overlay
+   * The merged directory of a container that runs. It stays until `giveBack` is called, also when the container ends
+   * before that.
+   */
+  lend(containerId: string): { readonly root: string; readonly giveBack: () => void } {
+    const wasMounted = this.isMounted(containerId);
+    const root = this.mount(containerId);
+    const giveBack = this.#loans.lend(containerId, () => this.#unmountSoon(containerId));
+    if (!wasMounted) this.#loans.mayGo(containerId); // it is just ending: nobody else takes it away
+    return { root, giveBack };
+  }
+
+  #unmountSoon(containerId: string): void {
+    const unmount = (): void => this.unmount(containerId);
+    try {
+      unmount();
+    } catch {
+      tryAgainLater(unmount, (error) =>
+        this.#log.warn(
+          { container: containerId, error: errorMessage(error) },
+          'the file system of a container stays mounted until the daemon starts again',
+        ),
+      );
+    }
+  }
+
+  /**
+   * Takes the mount away; not mounted is fine, and one that is lent stays as long. Files that are still open there stay
+   * usable. The last user of an overlay
    * pays for a sync of the whole file system below: the descriptor held here makes that a thread of libuv's pool.
    */
   unmount(containerId: string): void {
-    if (!this.isMounted(containerId)) return;
+    if (!this.isMounted(containerId) || !this.#loans.mayGo(containerId)) return;
+    this.#unmountNow(containerId);
+  }
+
+  #unmountNow(containerId: string): void {
     const target = this.#path(containerId, 'merged');
     const held = openDirectory(target);
     try {
@@ -178,7 +212,7 @@ export class RootfsStore {
    * Unmounts and removes; absent is fine. The files are gone from their place when it resolves, and deleted soon after.
    */
   async remove(containerId: string): Promise<void> {
-    this.unmount(containerId);
+    if (this.isMounted(containerId)) this.#unmountNow(containerId);
     this.#discard(containerId);
     this.#unlinked.delete(containerId);
     const imageId = this.#imageOf.get(containerId);

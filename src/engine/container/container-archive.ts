@@ -10,7 +10,7 @@ import { familiarReference, parseReference } from '../../model/image-reference.t
 import { resolveUser } from '../../oci/user.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import { publishImageEvent } from '../image/image-events.ts';
-import type { ContainerRootfs, Images } from '../ports.ts';
+import type { Images, RootfsContents } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
@@ -33,13 +33,13 @@ export type FilesNeeds = RootNeeds & {
 
 export interface ChangesNeeds {
   readonly containers: Pick<ContainerTable, 'find'>;
-  readonly rootfs: Pick<ContainerRootfs, 'changes'>;
+  readonly rootfs: Pick<RootfsContents, 'changes'>;
 }
 
 export type CommitNeeds = PauseNeeds & {
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly images: Pick<Images, 'byId' | 'commitLayer'>;
-  readonly rootfs: Pick<ContainerRootfs, 'upperDir'>;
+  readonly rootfs: Pick<RootfsContents, 'upperDir'>;
 };
 
 /** A container's files as it sees them: its root, and what is mounted in it. */

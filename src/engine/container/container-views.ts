@@ -10,7 +10,7 @@ import { shortId } from '../../model/ids.ts';
 import type { Filters } from '../../model/filters.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
-import type { ContainerRootfs, Images, LiveNetwork, LiveRuntime } from '../ports.ts';
+import type { ContainerRootfs, Images, LiveNetwork, LiveRuntime, RootfsContents } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
@@ -30,7 +30,7 @@ export interface ViewNeeds {
   readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'namesOf' | 'tryFind'>;
   readonly images: Pick<Images, 'find' | 'list'>;
   readonly network: Pick<LiveNetwork, 'sandbox'>;
-  readonly rootfs: Pick<ContainerRootfs, 'missing' | 'sizeBytes' | 'graph'>;
+  readonly rootfs: Pick<RootfsContents, 'missing' | 'sizeBytes' | 'graph'>;
   readonly execs: Pick<ExecTable, 'runningIn'>;
   readonly log: Log;
 }
@@ -48,13 +48,13 @@ export interface TopNeeds {
 }
 
 export type PruneNeeds = RemoveNeeds & {
-  readonly rootfs: Pick<ContainerRootfs, 'sizeBytes'>;
+  readonly rootfs: Pick<RootfsContents, 'sizeBytes'>;
   readonly clock: Clock;
 };
 
 export type RootNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'locked'>;
-  readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
+  readonly rootfs: Pick<ContainerRootfs, 'mount' | 'lend' | 'unmount'>;
 };
 
 export interface ContainerView {
@@ -289,7 +289,14 @@ export async function withRootfs<T>(
   work: (root: string) => Promise<T>,
 ): Promise<T> {
   const { id } = record;
-  if (isUp(record)) return work(needs.rootfs.mount(id));
+  if (isUp(record)) {
+    const { root, giveBack } = needs.rootfs.lend(id);
+    try {
+      return await work(root);
+    } finally {
+      giveBack();
+    }
+  }
   return needs.containers.locked(id, async (held) => {
     const root = needs.rootfs.mount(id);
     try {
