@@ -203,6 +203,26 @@ test('a spec: paths, namespaces, process', () => {
   assert.equal(spec.linux.sysctl?.['net.ipv4.ip_unprivileged_port_start'], '0');
 });
 
+test('sysctls of a network namespace that the engine made are not written again over its interfaces', () => {
+  const sysctls = {
+    'net.ipv6.conf.all.disable_ipv6': '0',
+    'net.ipv4.ip_unprivileged_port_start': '1024',
+    'kernel.msgmax': '9',
+  };
+  const written = (networkMode: string) => {
+    const record = makeRecord('true', { host: { sysctls } });
+    const connection = { ...record.spec.connection, networkMode };
+    const changed = { ...record, spec: { ...record.spec, connection } };
+    return makeSpec(place, changed, { host, netns: '/run/ns/1' }).linux.sysctl!;
+  };
+  assert.equal(written('bridge')['net.ipv6.conf.all.disable_ipv6'], undefined);
+  assert.equal(written('container:x')['net.ipv6.conf.all.disable_ipv6'], '0');
+  for (const mode of ['bridge', 'container:x']) {
+    assert.equal(written(mode)['net.ipv4.ip_unprivileged_port_start'], '1024');
+    assert.equal(written(mode)['kernel.msgmax'], '9');
+  }
+});
+
 test("a user's mounts replace those that stand in the same place, and deeper ones come later", () => {
   const mount = (destination: string) => ({
     type: 'bind' as const,

@@ -4,6 +4,7 @@
  */
 import type { ContainerRecord } from '../model/container.ts';
 import type { MountPoint } from '../model/mount.ts';
+import { isNetworkSysctl } from '../model/sysctl-name.ts';
 import { harmlessAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
@@ -227,7 +228,11 @@ function sysctlsOf(input: SpecInput): Record<string, string> {
   return {
     ...(ownNetns ? OWN_NETNS_SYSCTLS : {}),
     ...(input.domainname !== '' && input.uts === 'private' ? { 'kernel.domainname': input.domainname } : {}),
-    ...input.record.spec.host.sysctls,
+    ...Object.fromEntries(
+      Object.entries(input.record.spec.host.sysctls).filter(
+        ([name]) => !ownNetns || !isNetworkSysctl(name) || name in OWN_NETNS_SYSCTLS,
+      ),
+    ),
   };
 }
 

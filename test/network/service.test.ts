@@ -75,6 +75,51 @@ function scenarios(): void {
     assert.deepEqual([inside(wilful.endpoints[0]!.ifname), inside('default')], ['0', '1']);
   });
 
+  test('a container without IPv6 is advertised over IPv6 nowhere, has none later, and is reached over it all the same', async () => {
+    const dual = await lab.createNetwork('dual', { enableIpv6: true });
+    await lab.createNetwork('later', { enableIpv6: true });
+    const outside = lab.otherHost();
+    const sysctls = { 'net.ipv6.conf.lo.disable_ipv6': '1', 'net.ipv6.conf.all.disable_ipv6': '1' };
+    const portBindings = { '80/tcp': [{ hostIp: '', hostPort: '8080' }] };
+    const app = await lab.join('app', ['dual'], { sysctls, portBindings });
+    const late = await lab.service.connect(app.containerId, lab.connection('later'));
+    lab.serveTcp(app.netns, 80);
+    for (const { ipv6, prefix6, gateway6 } of [...app.endpoints, late])
+      assert.deepEqual([ipv6, prefix6, gateway6], ['', 0, '']);
+    assert.equal(run('nsenter', `--net=${app.netns}`, 'ip', '-6', 'addr', 'show').out, '');
+    const zone = lab.resolver.zones.get(dual.id)!;
+    assert.deepEqual(zone.names['app'], { a: [app.endpoints[0]!.ipv4], aaaa: [] });
+    assert.deepEqual(Object.values(zone.ptr), ['app.dual']);
+    assert.doesNotMatch(readFileSync(`${lab.dir}/app.hosts`, 'utf8'), /:/);
+    assert.deepEqual(
+      app.endpoints[0]!.published.map(({ hostIp, hostPort }) => `${hostIp} ${hostPort}`),
+      ['0.0.0.0 8080', ':: 8080'],
+    );
+    for (const place of [undefined, outside])
+      assert.notEqual(await askTcp(place, '2001:db8::1', 8080), '', `from ${place ?? 'the host'}`);
+    assert.notEqual(await askTcp(undefined, '::1', 8080), '');
+  });
+
+  test('an interface without IPv6 is advertised over IPv6 nowhere; others of the container are', async () => {
+    const [bare, dual] = [
+      await lab.createNetwork('bare', { enableIpv6: true }),
+      await lab.createNetwork('dual', { enableIpv6: true }),
+    ];
+    const driverOpts = { 'com.docker.network.endpoint.sysctls': 'net.ipv6.conf.IFNAME.disable_ipv6=1' };
+    const app = await lab.join('app', [lab.connection('bare', { driverOpts }), 'dual']);
+    const at = (name: string) => app.endpoints.find(({ networkName }) => networkName === name)!;
+    assert.equal(at('bare').ipv6, '');
+    assert.match(at('dual').ipv6, /^fd/);
+    const inside = run('nsenter', `--net=${app.netns}`, 'ip', '-6', '-o', 'addr', 'show').out;
+    assert.doesNotMatch(inside, new RegExp(at('bare').ifname));
+    assert.match(inside, new RegExp(`${at('dual').ifname} .*${at('dual').ipv6}`));
+    assert.deepEqual(lab.resolver.zones.get(bare.id)!.names['app']!.aaaa, []);
+    assert.deepEqual(lab.resolver.zones.get(dual.id)!.names['app']!.aaaa, [at('dual').ipv6]);
+    const hosts = readFileSync(`${lab.dir}/app.hosts`, 'utf8');
+    assert.deepEqual(hosts.match(/^fd.*$/gm), [`${at('dual').ipv6}\t${app.containerId.slice(0, 12)}`]);
+    assert.match(hosts, /^::1\tlocalhost/m);
+  });
+
   test('a container that was connected before its start: the gateway network is eth0', async () => {
     await lab.createNetwork('back');
     const cold = await lab.join('cold', ['bridge', 'back']);

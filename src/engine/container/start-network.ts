@@ -5,6 +5,7 @@
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import { parsePort } from '../../model/port.ts';
+import { isNetworkSysctl } from '../../model/sysctl-name.ts';
 import type { JoinRequest } from '../../network/service.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import { findNetwork, tryFindNetwork, type NetworkSource } from '../network/network-lookup.ts';
@@ -85,7 +86,7 @@ export function joinRequest(
       ports: source.spec.connection.exposedPorts.map(parsePort),
     })),
     macAddress: connection.macAddress,
-    sysctls: Object.fromEntries(Object.entries(host.sysctls).filter(([name]) => name.startsWith('net.'))),
+    sysctls: Object.fromEntries(Object.entries(host.sysctls).filter(([name]) => isNetworkSysctl(name))),
     files: { hosts: paths.hosts, resolvConf: paths.resolvConf, hostname: paths.hostname },
   };
 }

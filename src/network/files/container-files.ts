@@ -17,6 +17,7 @@ import {
 import { netnsIdentity } from '../../kernel/netns.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import { isHeld, MAX_TEXT_BYTES, MAX_TEXT_LINES, readContainerText } from './container-text.ts';
+import { containerHasIpv6 } from '../table/container-ipv6.ts';
 import { parseExtraHosts } from '../hosts/extra-hosts.ts';
 import { linkEntries, renderHosts } from '../hosts/hosts.ts';
 import { linesAmong, mergeUserLines } from '../hosts/user-lines.ts';
@@ -64,7 +65,7 @@ function hostsText(record: SandboxRecord, table: NetworkTable, facts: FileFacts)
     });
   });
   return renderHosts({
-    ipv6: facts.ipv6,
+    ipv6: containerHasIpv6(request, facts),
     extraHosts,
     links,
     addresses: sandbox.endpoints.flatMap(endpointAddresses),

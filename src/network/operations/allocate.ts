@@ -12,6 +12,7 @@ import { hasNames } from '../table/dns-names.ts';
 import { driverNamed } from '../plan/drivers/registry.ts';
 import { checkEndpointSpec } from '../ipam/endpoint-check.ts';
 import { parseBridgeOptions, type BridgeOptions } from '../plan/bridge-options.ts';
+import { interfaceHasIpv6 } from '../table/container-ipv6.ts';
 import { buildEndpoint, claimedName, wantedName } from '../plan/endpoint.ts';
 import { chooseGateways, compareForGateway } from '../table/gateway.ts';
 import { assignPublished } from '../table/published.ts';
@@ -94,7 +95,7 @@ export function allocateEndpoint(
     connection,
     container: { id: request.containerId, name: request.containerName, hostname: request.hostname },
     ipv4: network.enableIpv4 ? take(4, spec.ipv4) : '',
-    ipv6: network.enableIpv6 ? take(6, spec.ipv6) : '',
+    ipv6: network.enableIpv6 && interfaceHasIpv6(request, spec, core.facts) ? take(6, spec.ipv6) : '',
     // The address that was asked for the container as a whole is its first connection's.
     mac: spec.mac || (request.connections[0]?.networkId === network.id ? request.macAddress : ''),
     usedNames: others.map((endpoint) => endpoint.ifname),

@@ -1,6 +1,7 @@
 /** The plans of a container's operations: what the drivers return for each endpoint, put together. Pure. */
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 import type { Protocol, PublishedPort } from '../../model/port.ts';
+import { inWritingOrder } from './sysctl-order.ts';
 import { driverNamed } from './drivers/registry.ts';
 import type { HostFacts } from './driver.ts';
 import type { FactDiff } from '../firewall/facts/diff.ts';
@@ -22,7 +23,7 @@ export function joinSteps(
   const steps: Step[] = kept
     ? []
     : [{ kind: 'create-netns', netns }, { kind: 'raise-link', netns, link: 'lo' }, ...unmovedSteps(netns, facts)];
-  for (const [name, value] of Object.entries(request.sysctls))
+  for (const [name, value] of inWritingOrder(request.sysctls))
     steps.push({ kind: 'write-sysctl', netns, name, value, optional: false });
   for (const endpoint of sandbox.endpoints) {
     const network = table.network(endpoint.networkId);
