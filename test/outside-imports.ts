@@ -30,8 +30,11 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     rooms: ['api', 'image', 'cli', 'daemon'],
     because: 'the API, the registry client and the clients of the API speak HTTP',
   },
-  https: { rooms: ['api', 'image'], because: 'the API, the registry client and the clients of the API speak HTTP' },
-  tls: { rooms: ['image'], because: 'only registries are spoken to with TLS' },
+  https: {
+    rooms: ['api', 'cli', 'image'],
+    because: 'the API, the registry client and the clients of the API speak HTTP',
+  },
+  tls: { rooms: ['cli', 'image'], because: 'registries and daemons on other machines are spoken to with TLS' },
   dgram: { rooms: ['network'], because: 'the relay for UDP of published ports; other sockets are made in kernel' },
   zlib: { rooms: ['image'], because: 'layers are compressed, nothing else is' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },

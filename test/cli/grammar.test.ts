@@ -275,3 +275,26 @@ function unbranded({ code, stdout, stderr }: Outcome): Outcome {
       .replace(/^ {2}dns .*\n/m, '');
   return { code, stdout: rename(stdout), stderr: rename(stderr) };
 }
+
+describe('what Docker has and this has not, and mistyped words', () => {
+  for (const [line, said] of [
+    ['pss', /^causeway: unknown command: causeway pss\n\nDid you mean 'causeway ps'\?\n/],
+    ['netwrok ls', /Did you mean 'causeway network'\?/],
+    ['network crate n', /unknown command: causeway network crate\n\nDid you mean 'causeway network create'\?/],
+    ['run --naem x img', /^unknown flag: --naem\n\nDid you mean --name\?\n\nUsage: {2}causeway run/],
+    ['run --memroy 1g img', /Did you mean --memory\?/],
+    ['xyzzy', /^causeway: unknown command: causeway xyzzy\n\nRun/],
+    ['build .', /^causeway: 'build' is not built in: .+\n$/],
+    ['search nginx', /^causeway: 'search' is not built in: .+\n$/],
+    ['swarm init', /^causeway: 'swarm' is not built in: .+\n$/],
+    ['plugin ls', /^causeway: 'plugin' is not built in: .+\n$/],
+    ['compose up', /^causeway: 'compose' is a plugin of the docker client: .+\n$/],
+    ['context use x', /^causeway: choose a context with --context/],
+  ] as const) {
+    it(line, async () => {
+      const { code, stderr } = await runCausewayClient(line.split(' '), { host: 'unix:///nonexistent' });
+      assert.match(stderr, said);
+      assert.notEqual(code, 0);
+    });
+  }
+});

@@ -140,6 +140,10 @@ test('a flow through a removed port ends, others go on', async () => {
 
 test('the relay to [::1] ends its connections too', async () => {
   engine.ok('run', '-d', '--name', 'echo', '-p', '7001:7', 'busybox', 'nc', '-ll', '-p', '7', '-e', 'cat');
+  await until(
+    'echo listens',
+    () => engine.host.shell('(echo hi; sleep 0.2) | busybox nc -w 1 ::1 7001').out === 'hi\n',
+  );
   const client = engine.host.spawn('busybox', ['nc', '::1', '7001'], { stdio: ['pipe', 'pipe', 'ignore'] });
   client.stdin!.on('error', () => {});
   let heard = '';
@@ -216,7 +220,14 @@ test('what cannot be is refused, in the words of a start, and leaves nothing', a
     'a container may be called add',
   );
   engine.ok('rm', '-f', 'add');
-  assert.match(String(change('--help')[1]), /port add CONTAINER SPEC \[SPEC\.\.\.\].*\n.*port rm CONTAINER SPEC/);
+  assert.match(String(change('--help')[1]), /^ +add +Publish more ports[^]*^ +ls +List[^]*^ +rm +Stop publishing/m);
+  engine.ok('run', '-d', '--name', 'ls', '-p', '9500:80', 'busybox', 'sleep', '1000');
+  assert.deepEqual(change('ls', 'ls', '80')[1], '0.0.0.0:9500\n[::]:9500\n');
+  assert.deepEqual(change('ls', '80')[1], '0.0.0.0:9500\n[::]:9500\n', 'a container may be called ls');
+  assert.match(String(change('ls')[1]), /^80\/tcp -> 0\.0\.0\.0:9500$/m);
+  engine.ok('rm', '-f', 'ls');
+  assert.match(String(change('ls')[2]), /^causeway: 'causeway port ls' needs a CONTAINER/);
+  assert.match(String(change('ls', 'nobody')[2]), /No such container: nobody/);
 
   engine.ok('run', '-d', '--name', 'on-host', '--network', 'host', 'busybox', 'sleep', '1000');
   engine.ok('run', '-d', '--name', 'alone', '--network', 'none', 'busybox', 'sleep', '1000');

@@ -2,13 +2,14 @@
  * The Docker Engine API over HTTP: requests with JSON or streams both ways, and connections that are taken over
  * (attach, exec). Asks for one API version and goes down to the daemon's own when that is older.
  */
-import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isOlderApi } from '../../wire/api-version.ts';
 import type { ErrorJson } from '../../wire/system.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import { StatusError } from '../command/status-error.ts';
+import { connectionTo, socketAdvice, type Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 
 export const API_VERSION = '1.51';
@@ -51,7 +52,8 @@ export interface Hijacked {
 export class ApiClient {
   readonly endpoint: Endpoint;
   #version = API_VERSION;
-  readonly #agent = new Agent({ keepAlive: true });
+  #connection: Promise<Connection> | undefined;
+  #complaint = () => '';
   readonly #trace: ((line: string) => void) | undefined;
 
   constructor(endpoint: Endpoint, trace?: (line: string) => void) {
@@ -87,9 +89,10 @@ export class ApiClient {
 
   /** Takes the connection over. Attach handlers before the next tick: what has come already is in `head`. */
   async hijack(path: string, init: RequestInit = {}): Promise<Hijacked> {
+    const connection = await this.#connect();
     const answer = await new Promise<Hijacked | IncomingMessage>((resolve, reject) => {
       const headers = { Connection: 'Upgrade', Upgrade: 'tcp' };
-      const { request, payload } = this.#prepare('POST', path, { ...init, headers }, undefined);
+      const { request, payload } = this.#prepare(connection, 'POST', path, { ...init, headers }, false);
       request.on('upgrade', (response, socket, head) =>
         resolve({
           socket: socket as Socket,
@@ -111,12 +114,20 @@ export class ApiClient {
 
   /** Closes the connections that are idle. */
   close(): void {
-    this.#agent.destroy();
+    void this.#connection?.then(({ agent }) => agent.destroy());
   }
 
-  #sendOnce(method: string, path: string, init: RequestInit): Promise<IncomingMessage> {
+  #connect(): Promise<Connection> {
+    return (this.#connection ??= connectionTo(this.endpoint).then((connection) => {
+      this.#complaint = connection.complaint;
+      return connection;
+    }));
+  }
+
+  async #sendOnce(method: string, path: string, init: RequestInit): Promise<IncomingMessage> {
+    const connection = await this.#connect();
     return new Promise((resolve, reject) => {
-      const { request, payload } = this.#prepare(method, path, init, this.#agent);
+      const { request, payload } = this.#prepare(connection, method, path, init, true);
       request.on('response', resolve);
       request.on('error', (error: NodeJS.ErrnoException) => {
         // A kept connection that the daemon closed while the request was on its way: the daemon has not read the
@@ -137,7 +148,13 @@ export class ApiClient {
     });
   }
 
-  #prepare(method: string, path: string, init: RequestInit, agent: Agent | undefined) {
+  #prepare(
+    { agent, open, options: where }: Connection,
+    method: string,
+    path: string,
+    init: RequestInit,
+    kept: boolean,
+  ) {
     const payload = init.body === undefined ? undefined : Buffer.from(JSON.stringify(init.body));
     const headers: Record<string, string | number> = {
       Host: 'api.causeway.localhost',
@@ -153,17 +170,16 @@ export class ApiClient {
     this.#trace?.(`${method} ${url}${payload ? ` ${payload.toString()}` : ''}`);
     // Without a servername the agent takes one from the Host header for TLS that is not used here, and compiles a huge
     // regular expression for it: a seventh of the time that a short command takes.
-    const options: RequestOptions & { servername: string } = {
+    const options: RequestOptions & { servername?: string } = {
+      servername: '',
+      ...where,
       method,
       path: url,
       headers,
-      agent: agent ?? false,
-      servername: '',
+      agent: kept ? agent : false,
     };
     if (init.signal) options.signal = init.signal;
-    if (this.endpoint.kind === 'unix') options.socketPath = this.endpoint.path;
-    else Object.assign(options, { host: this.endpoint.hostname, port: this.endpoint.port });
-    return { request: httpRequest(options), payload };
+    return { request: open(options), payload };
   }
 
   /**
@@ -180,12 +196,14 @@ export class ApiClient {
   #explain(error: Error): Error {
     const { code } = error as NodeJS.ErrnoException;
     const { host } = this.endpoint;
+    if (this.endpoint.kind === 'ssh')
+      return new StatusError(`error during connect: ${host}: ${this.#complaint() || error.message}`);
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR') {
       return new StatusError(`Cannot connect to the Causeway daemon at ${host}. Is the causeway daemon running?`);
     }
     if (code === 'EACCES' || code === 'EPERM') {
       return new StatusError(
-        `permission denied while trying to connect to the Causeway daemon socket at ${host}`,
+        `permission denied while trying to connect to the Causeway daemon socket at ${host}${socketAdvice(this.endpoint)}`,
         1,
         126,
       );

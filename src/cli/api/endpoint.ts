@@ -1,18 +1,68 @@
-/** Where the daemon is: -H, CAUSEWAY_HOST, DOCKER_HOST, or the default socket, in Docker's notation. */
+/** Where the daemon is: a context, -H, CAUSEWAY_HOST, DOCKER_HOST, or the default socket, in Docker's notation. */
 import { StatusError } from '../command/status-error.ts';
+import { chosenContext, DEFAULT_CONTEXT, readContext } from './context.ts';
+import { parseSsh, type SshTarget } from './ssh-tunnel.ts';
+import { configDirectory, readTls, tlsOfFlags, type TlsFlags, type TlsOptions } from './tls-files.ts';
 
 const DEFAULT_HOST = 'unix:///run/causeway/causeway.sock';
 const DEFAULT_TCP_PORT = 2375;
+const DEFAULT_TLS_PORT = 2376;
 
 export type Endpoint =
   | { readonly kind: 'unix'; readonly host: string; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly hostname: string; readonly port: number };
+  | ({ readonly kind: 'ssh' } & SshTarget)
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly hostname: string;
+      readonly port: number;
+      readonly tls?: TlsOptions;
+    };
 
-export function chooseHost(flag: string | undefined, env: NodeJS.ProcessEnv): string {
-  return flag || env['CAUSEWAY_HOST'] || env['DOCKER_HOST'] || DEFAULT_HOST;
+/** What the words in front of the command say of the daemon. */
+export interface EndpointFlags extends TlsFlags {
+  readonly hosts: readonly string[];
+  /** Empty: not given. */
+  readonly context: string;
 }
 
-export function parseEndpoint(host: string): Endpoint {
+/** Finds the daemon when it is first asked for: a context that is missing stops no command that needs no daemon. */
+export class Endpoints {
+  readonly #flags: EndpointFlags;
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor(flags: EndpointFlags, env: NodeJS.ProcessEnv) {
+    this.#flags = flags;
+    this.#env = env;
+  }
+
+  /** The context's name: 'default' where a host was named, or nothing. */
+  context(): string {
+    return this.#context() ?? DEFAULT_CONTEXT;
+  }
+
+  /** Where commands go without a context. */
+  defaultHost(): string {
+    return this.#flags.hosts[0] || this.#env['CAUSEWAY_HOST'] || this.#env['DOCKER_HOST'] || DEFAULT_HOST;
+  }
+
+  /** Throws StatusError in Docker's words. */
+  endpoint(): Endpoint {
+    if (this.#flags.hosts.length > 1)
+      throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
+    const name = this.#context();
+    if (name === undefined) return parseEndpoint(this.defaultHost(), tlsOfFlags(this.#flags, this.#env));
+    const { host, tls, skipVerify } = readContext(configDirectory(this.#env), name);
+    const secure = Object.keys(tls).length > 0 ? readTls(tls, skipVerify) : undefined;
+    return parseEndpoint(host, secure ?? tlsOfFlags(this.#flags, this.#env));
+  }
+
+  #context(): string | undefined {
+    return chosenContext(this.#flags.context, this.#flags.hosts.length > 0, this.#env);
+  }
+}
+
+function parseEndpoint(host: string, tls?: TlsOptions): Endpoint {
   const text = host.trim();
   const separator = text.indexOf('://');
   const scheme = separator < 0 ? 'tcp' : text.slice(0, separator);
@@ -21,18 +71,23 @@ export function parseEndpoint(host: string): Endpoint {
     case 'unix':
       return rest === '' ? parseEndpoint(DEFAULT_HOST) : { kind: 'unix', host: text, path: rest };
     case 'tcp':
-    case 'http': {
+    case 'http':
+    case 'https': {
+      const secure = tls ?? (scheme === 'https' ? { rejectUnauthorized: true } : undefined);
       const match = /^(\[[0-9a-fA-F:.]+\]|[^:/[\]]*)(?::(\d+))?\/?$/.exec(rest);
       if (!match) break;
       const hostname = (match[1] || '127.0.0.1').replace(/^\[|\]$/g, '');
-      const port = Number(match[2] ?? DEFAULT_TCP_PORT);
+      const port = Number(match[2] ?? (secure ? DEFAULT_TLS_PORT : DEFAULT_TCP_PORT));
       const shown = hostname.includes(':') ? `[${hostname}]` : hostname;
-      return { kind: 'tcp', host: `tcp://${shown}:${port}`, hostname, port };
+      return { kind: 'tcp', host: `tcp://${shown}:${port}`, hostname, port, ...(secure ? { tls: secure } : {}) };
     }
     case 'ssh':
+      return { kind: 'ssh', ...parseSsh(text) };
     case 'npipe':
-    case 'https':
-      throw new StatusError(`Failed to initialize: ${scheme}:// connections are not supported; use unix:// or tcp://`);
+    case 'fd':
+      throw new StatusError(
+        `Failed to initialize: ${scheme}:// connections are not supported; use unix://, tcp:// or ssh://`,
+      );
     default:
   }
   throw new StatusError(

@@ -12,6 +12,8 @@ const volumes = () => import('../commands/volumes.ts');
 const system = () => import('../commands/system.ts');
 const login = () => import('../commands/login.ts');
 const programs = () => import('../commands/programs.ts');
+const portChanges = () => import('../commands/port-change.ts');
+const contexts = () => import('../commands/contexts.ts');
 const containerImages = () => import('../commands/container-images.ts');
 
 /** Commands that are both at the top level and in a group. */
@@ -233,7 +235,6 @@ export const entries: readonly Entry[] = [
   load,
   logs,
   pause,
-  port,
   rename,
   restart,
   rm,
@@ -248,6 +249,8 @@ export const entries: readonly Entry[] = [
   update,
   wait,
 ];
+
+const PORT = /^\d+(?:\/\w+)?$/;
 
 export const groups: readonly Group[] = [
   {
@@ -292,6 +295,18 @@ export const groups: readonly Group[] = [
       unpause,
       update,
       wait,
+    ],
+  },
+  {
+    name: 'context',
+    short: 'Show the Docker contexts that --context can name',
+    entries: [
+      { name: 'ls', aliases: ['list'], short: 'List contexts', load: async () => (await contexts()).contextLsCommand },
+      {
+        name: 'show',
+        short: 'Print the name of the current context',
+        load: async () => (await contexts()).contextShowCommand,
+      },
     ],
   },
   {
@@ -360,10 +375,36 @@ export const groups: readonly Group[] = [
     ],
   },
   {
+    name: 'port',
+    short: 'Manage the published ports of a container',
+    bare: {
+      entry: port,
+      // A container may be called `add`: `port add`, `port add 80` are of that one, where there is one.
+      names: ([name, ...words]) =>
+        name === 'ls' ? words.length > 1 || (words.length === 1 && !PORT.test(words[0]!)) : words.length > 1,
+    },
+    entries: [
+      { name: 'add', short: 'Publish more ports of a container', load: async () => (await portChanges()).addCommand },
+      { name: 'ls', aliases: ['list'], short: port.short, load: async () => (await facts()).portLsCommand },
+      {
+        name: 'rm',
+        aliases: ['remove'],
+        short: 'Stop publishing ports of a container',
+        load: async () => (await portChanges()).removeCommand,
+      },
+    ],
+  },
+  {
     name: 'system',
     short: 'Manage Causeway',
     entries: [
-      { name: 'df', short: 'Show docker disk usage', load: async () => (await system()).dfCommand },
+      { name: 'df', short: 'Show causeway disk usage', load: async () => (await system()).dfCommand },
+      {
+        name: 'dial-stdio',
+        short: 'Proxy the stdio stream to the daemon connection. Should not be invoked manually.',
+        hidden: true,
+        load: async () => (await import('../commands/dial-stdio.ts')).dialStdioCommand,
+      },
       events,
       info,
       { name: 'prune', short: 'Remove unused data', load: async () => (await system()).systemPruneCommand },

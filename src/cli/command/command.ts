@@ -1,5 +1,6 @@
 /** What a command is: its grammar for the parser and --help, and what it does. */
 import type { ApiClient } from '../api/client.ts';
+import type { Endpoints } from '../api/endpoint.ts';
 import type { Flag, FlagSet } from './flag-set.ts';
 
 export interface Command {
@@ -15,8 +16,6 @@ export interface Command {
   readonly args: readonly [number, number];
   /** False: flags end at the first argument, as for `run IMAGE ls -l`. */
   readonly interspersed?: boolean;
-  /** Another command behind the same word, where the arguments can mean nothing else. */
-  readonly meant?: (args: readonly string[], help: boolean) => Command | undefined;
   run(call: Call): Promise<void> | void;
 }
 
@@ -28,6 +27,7 @@ export interface Call {
   readonly args: readonly string[];
   /** Connects when first used. */
   readonly client: ApiClient;
+  readonly endpoints: Pick<Endpoints, 'context' | 'defaultHost'>;
   /** -D */
   readonly debug: boolean;
 }
@@ -47,6 +47,12 @@ export interface Group {
   readonly name: string;
   readonly short: string;
   readonly entries: readonly Entry[];
+  /** The command behind the bare name of the group, where Docker has one: `port CONTAINER`. */
+  readonly bare?: {
+    readonly entry: Entry;
+    /** False: the words behind the group's name may be arguments of the bare command although the first names an entry. */
+    names(words: readonly string[]): boolean;
+  };
 }
 
 export function usageLine(path: string, use: string): string {

@@ -21,7 +21,15 @@ export interface Flag {
 }
 
 /** A bad flag. The caller adds the usage line. */
-export class FlagError extends Error {}
+export class FlagError extends Error {
+  /** The long name that no flag has, where that is what is wrong. */
+  readonly unknown: string | undefined;
+
+  constructor(message: string, unknown?: string) {
+    super(message);
+    this.unknown = unknown;
+  }
+}
 
 export class FlagSet {
   readonly args: string[] = [];
@@ -61,7 +69,7 @@ export class FlagSet {
     const name = equals < 0 ? body : body.slice(0, equals);
     const flag = this.#flags.find((candidate) => candidate.name === name);
     if (!flag) {
-      if (name !== 'help') throw new FlagError(`unknown flag: --${name}`);
+      if (name !== 'help') throw new FlagError(`unknown flag: --${name}`, name);
       this.helpWanted = true;
       return;
     }
@@ -105,6 +113,11 @@ export class FlagSet {
     }
     this.#changed.add(key);
     if (flag.name === 'help') this.helpWanted = this.#values.get(key) === true;
+  }
+
+  /** The names that --help lists. */
+  shown(): string[] {
+    return this.#flags.filter((flag) => !flag.hidden).map((flag) => flag.name);
   }
 
   /** True if the user gave the flag, whatever its value. */

@@ -28,11 +28,12 @@ const listEntries = (entries: readonly { name: string; short: string }[], pad: n
 
 const NAME_WIDTH = 11;
 
-export function groupHelp(group: Group): string {
+export function groupHelp(group: Group, bareUse = ''): string {
   const path = `${PROGRAM} ${group.name}`;
+  const bare = bareUse === '' ? '' : `\n\t${PROGRAM} ${bareUse}`;
   const shown = group.entries.filter((entry) => !entry.hidden).toSorted(byName);
   return (
-    `Usage:  ${path} COMMAND\n\n${group.short}\n\nCommands:\n${listEntries(shown, NAME_WIDTH)}\n\n` +
+    `Usage:  ${path} COMMAND${bare}\n\n${group.short}\n\nCommands:\n${listEntries(shown, NAME_WIDTH)}\n\n` +
     `Run '${path} COMMAND --help' for more information on a command.\n`
   );
 }

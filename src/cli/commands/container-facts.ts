@@ -8,16 +8,14 @@ import { joinHostPort } from '../container/listing.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { layoutColumns } from '../format/table.ts';
 import { print } from '../terminal/output.ts';
-import { changeWithoutSpec, portChange } from './port-change.ts';
+import { changeWithoutSpec } from './port-change.ts';
 
 export const portCommand: Command = {
   use: 'port CONTAINER [PRIVATE_PORT[/PROTO]]',
   short: 'List port mappings or a specific mapping for the container',
-  long: `List port mappings or a specific mapping for the container\n\nTo change what is published of a running container:\n  port add CONTAINER SPEC [SPEC...]   Publish more ports\n  port rm CONTAINER SPEC [SPEC...]    Take published ports back`,
   aliases: ['container port', 'port'],
   args: [1, 2],
   flags: [],
-  meant: portChange,
   async run({ args, client, path }) {
     const [container = '', wanted] = args;
     const { NetworkSettings } = await client
@@ -44,6 +42,12 @@ export const portCommand: Command = {
     }
     if (lines.length > 0) print(`${lines.toSorted(naturalOrder).join('\n')}\n`);
   },
+};
+
+export const portLsCommand: Command = {
+  ...portCommand,
+  use: 'ls CONTAINER [PRIVATE_PORT[/PROTO]]',
+  aliases: ['port ls', 'port list', 'port'],
 };
 
 const TOP_COLUMN = 20;

@@ -1,7 +1,4 @@
-/**
- * `port add`, `port rm`: Docker's `port` takes two arguments at most, so three that begin like this can mean nothing
- * else.
- */
+/** `port add`, `port rm`: what is published of a container that exists. Docker has no such commands. */
 import type { PortsResponseJson } from '../../wire/ports.ts';
 import { usageLine, type Call, type Command } from '../command/command.ts';
 import { PROGRAM } from '../command/program-name.ts';
@@ -11,39 +8,39 @@ import { parsePublish, type PortBindings } from '../container/port-specs.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { complain, print } from '../terminal/output.ts';
 
-export function portChange(args: readonly string[], help: boolean): Command | undefined {
-  if (args.length < 3 && !help) return undefined;
-  if (args[0] === 'add') return addCommand;
-  return args[0] === 'rm' ? removeCommand : undefined;
-}
-
-/** What was meant by `port add web`, where no container is called `add`. */
+/** What was meant by `port add web`, where no container is called `add`; `path` is that of `port`. */
 export function changeWithoutSpec(path: string, args: readonly string[]): StatusError | undefined {
+  if (args[0] === 'ls')
+    return args.length > 1
+      ? undefined
+      : new StatusError(
+          `${PROGRAM}: '${path} ls' needs a CONTAINER\n\nUsage:  ${path} ls CONTAINER [PRIVATE_PORT[/PROTO]]\n\nRun '${path} ls --help' for more information`,
+        );
   const command = args[0] === 'add' ? addCommand : args[0] === 'rm' ? removeCommand : undefined;
   if (!command) return undefined;
   const missing = args.length === 1 ? 'a CONTAINER and a SPEC' : 'a SPEC: what to publish, like 8081:80';
   return new StatusError(
-    `${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(path, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`,
+    `${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(`${path} ${args[0]}`, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`,
   );
 }
 
 const SPEC_HELP = `SPEC is what 'run --publish' takes: [HOST_IP:][HOST_PORT:]PORT[/PROTO], with ranges. Of a container that does
 not run, its next start is changed.`;
 
-const addCommand: Command = {
-  use: 'port add CONTAINER SPEC [SPEC...]',
+export const addCommand: Command = {
+  use: 'add CONTAINER SPEC [SPEC...]',
   short: 'Publish more ports of a container',
   long: `Publish more ports of a running container, at once and for its later starts\n\n${SPEC_HELP}`,
-  args: [3, Infinity],
+  args: [2, Infinity],
   flags: [],
   run: (call) => change(call, (path, bindings) => call.client.json('POST', path, { body: { PortBindings: bindings } })),
 };
 
-const removeCommand: Command = {
-  use: 'port rm CONTAINER SPEC [SPEC...]',
-  short: 'Take published ports of a container back',
-  long: `Take published ports of a running container back, for its later starts too, and end the connections through\nthem. A SPEC without host port or address means all that are published of the container's port.\n\n${SPEC_HELP}`,
-  args: [3, Infinity],
+export const removeCommand: Command = {
+  use: 'rm CONTAINER SPEC [SPEC...]',
+  short: 'Stop publishing ports of a container',
+  long: `Stop publishing ports of a running container, at once and for its later starts, and end the connections\nthrough them. A SPEC without host port or address means all that are published of the container's port.\n\n${SPEC_HELP}`,
+  args: [2, Infinity],
   flags: [],
   run: (call) =>
     change(call, (path, bindings) => call.client.json('DELETE', path, { body: { PortBindings: bindings } })),
@@ -53,7 +50,7 @@ async function change(
   { args }: Call,
   ask: (path: string, bindings: PortBindings) => Promise<PortsResponseJson>,
 ): Promise<void> {
-  const [, container = '', ...specs] = args;
+  const [container = '', ...specs] = args;
   let bindings: PortBindings;
   try {
     bindings = parsePublish(specs);

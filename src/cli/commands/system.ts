@@ -27,7 +27,7 @@ const shape: ListShape = {
 
 export const dfCommand: Command = {
   use: 'df [OPTIONS]',
-  short: 'Show docker disk usage',
+  short: 'Show causeway disk usage',
   args: [0, 0],
   flags: [
     listFormat,

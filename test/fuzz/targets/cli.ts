@@ -185,7 +185,6 @@ export const cliTargets: readonly Target[] = [
       const flags = new FlagSet(chosen.flags);
       flags.parse(argv ?? [], { interspersed: chosen.interspersed ?? true });
       readEvery(flags, chosen);
-      chosen.meant?.(flags.args, flags.helpWanted);
     },
   },
   {

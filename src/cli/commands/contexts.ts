@@ -1,0 +1,56 @@
+/** `context ls`, `context show`: Docker's contexts, which `--context` and DOCKER_CONTEXT choose from. */
+import { DEFAULT_CONTEXT, listContexts } from '../api/context.ts';
+import { configDirectory } from '../api/tls-files.ts';
+import type { Command } from '../command/command.ts';
+import { listFormat } from '../command/common-flags.ts';
+import * as type from '../command/flag-types.ts';
+import { formatList, type ListShape, type Row } from '../format/list-output.ts';
+import { print, printLine } from '../terminal/output.ts';
+
+const shape: ListShape = {
+  type: '*formatter.clientContextContext',
+  headers: {
+    Name: 'NAME',
+    Description: 'DESCRIPTION',
+    DockerEndpoint: 'DOCKER ENDPOINT',
+    Error: 'ERROR',
+  },
+};
+
+const FORMAT = 'table {{.Name}}{{if .Current}} *{{end}}\\t{{.Description}}\\t{{.DockerEndpoint}}\\t{{.Error}}';
+
+const row = (current: string, name: string, description: string, host: string): Row => ({
+  Current: () => name === current,
+  Description: () => description,
+  DockerEndpoint: () => host,
+  Error: () => '',
+  Name: () => name,
+});
+
+export const contextLsCommand: Command = {
+  use: 'ls [OPTIONS]',
+  short: 'List contexts',
+  aliases: ['context ls', 'context list'],
+  args: [0, 0],
+  flags: [listFormat, { name: 'quiet', short: 'q', type: type.bool, usage: 'Only show context names' }],
+  run({ flags, endpoints }) {
+    const current = endpoints.context();
+    const rows = [
+      row(current, DEFAULT_CONTEXT, 'The host of -H, CAUSEWAY_HOST or DOCKER_HOST', endpoints.defaultHost()),
+      ...listContexts(configDirectory(process.env)).map(({ name, description, host }) =>
+        row(current, name, description, host),
+      ),
+    ];
+    if (flags.bool('quiet')) return print(rows.map(({ Name }) => `${String(Name?.())}\n`).join(''));
+    const wanted = flags.string('format');
+    print(formatList(shape, wanted === '' || wanted === 'table' ? FORMAT : wanted, rows));
+  },
+};
+
+export const contextShowCommand: Command = {
+  use: 'show',
+  short: 'Print the name of the current context',
+  args: [0, 0],
+  flags: [],
+  run: ({ endpoints }) => printLine(endpoints.context()),
+};
