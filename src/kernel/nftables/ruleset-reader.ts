@@ -24,6 +24,9 @@ const FIRST_FOR_THREADS = [1, 0, 6] as const;
 /** One thread at a time: as text, rules of iptables are listed by libxtables, whatever the release. */
 const listing = new KeyedLock();
 
+/** What is asked of a reader. */
+export type RuleSource = Pick<RulesetReader, 'list' | 'countRules' | 'sizeOfSet'>;
+
 export class RulesetReader {
   readonly #context: RulesetContext;
   readonly #netns: string | undefined;

@@ -3,9 +3,9 @@
  * anywhere is final. Decided by what would become of a packet of each network, said with the name of the program that
  * wrote the rule, and with what helps in that program's own words.
  */
-import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
+import type { RuleSource } from '../../../kernel/nftables/ruleset-reader.ts';
 import { shellWord } from '../../interfaces/link-name.ts';
-import { Effort, stopOf, type ProbePacket, type Stop } from './filter-model.ts';
+import { Effort, stopOf, type Filter, type ProbePacket, type Stop } from './filter-model.ts';
 import { firewalldAdvice, firewalldCause, isOfFirewalld } from './firewalld-advice.ts';
 import { foreignFilters, type LegacyTable, type Unread } from './foreign-filters.ts';
 import { WAY_MARK, WAY_PRIORITY } from '../ruleset.ts';
@@ -65,7 +65,7 @@ const MARK_USERS = [
  * which others get their turns.
  */
 export async function foreignDrops(
-  reader: RulesetReader,
+  reader: RuleSource,
   networks: readonly ProbedNetwork[],
   options: { readonly marked: boolean; readonly legacy: readonly LegacyTable[] },
 ): Promise<ForeignFindings> {
@@ -73,11 +73,15 @@ export async function foreignDrops(
   const { filters, unread, chainNames } = await foreignFilters(reader, options.legacy, effort);
   const groups = new Map<string, { stop: Stop; probed: Probed[]; chains: Set<string> }>();
   const open = new Set<string>(); // bridges that the effort did not suffice for
+  const bridged = new Map<ProbePacket['family'], readonly Stop[]>(); // frames look the same on every network
   for (const probed of networks.toSorted(inOneOrder).flatMap((network) => packetsOf(network, options))) {
-    for (const filter of filters) {
-      const stop = await stopOf(filter, probed.packet, effort);
-      if (effort.spent) open.add(probed.bridge);
-      if (!stop) continue;
+    const { packet } = probed;
+    const known = packet.bridged ? bridged.get(packet.family) : undefined;
+    const stops = known ?? (await stopsOf(filters, packet, effort));
+    if (packet.bridged) bridged.set(packet.family, stops);
+    if (effort.spent) open.add(probed.bridge);
+    for (const stop of stops) {
+      const { filter } = stop;
       const program = programOf(stop);
       const key =
         program === 'ufw'
@@ -98,6 +102,15 @@ export async function foreignDrops(
       ([program]) => program,
     ),
   };
+}
+
+async function stopsOf(filters: readonly Filter[], packet: ProbePacket, effort: Effort): Promise<Stop[]> {
+  const stops: Stop[] = [];
+  for (const filter of filters) {
+    const stop = await stopOf(filter, packet, effort);
+    if (stop) stops.push(stop);
+  }
+  return stops;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { foreignDrops, type ForeignFindings, type ProbedNetwork } from './foreign-chains.ts';
 import { readLegacyTables, type LegacyTable } from './foreign-filters.ts';
-import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
+import type { RuleSource } from '../../../kernel/nftables/ruleset-reader.ts';
 
 export interface ForeignQuestion {
   readonly networks: readonly ProbedNetwork[];
@@ -18,14 +18,14 @@ interface Answer {
 }
 
 export class ForeignRules {
-  readonly #reader: () => RulesetReader;
+  readonly #reader: () => RuleSource;
   readonly #question: () => ForeignQuestion;
   #epoch = 0;
   #answer: Answer | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<ForeignFindings> | undefined;
 
-  constructor(reader: () => RulesetReader, question: () => ForeignQuestion) {
+  constructor(reader: () => RuleSource, question: () => ForeignQuestion) {
     this.#reader = reader;
     this.#question = question;
   }

@@ -15,6 +15,9 @@ export const READ_MS = 3_000;
 /** Until when a program is left alone, by its name: what hangs does so for all of this process. */
 const silent = new Map<string, number>();
 
+/** How one is run. */
+export type Programs = Pick<HostPrograms, 'run'>;
+
 /** Runs them until `signal` comes: those that run then are killed, and no more are run. */
 export class HostPrograms {
   readonly #signal: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 /** The programs of iptables: which of them is of which kind, and what they print of a table. */
 import { existsSync, readFileSync } from 'node:fs';
 import { systemError } from '../../../base/errors.ts';
-import { READ_MS, type HostPrograms } from './host-program.ts';
+import { READ_MS, type Programs } from './host-program.ts';
 
 export type IptablesKind = 'nft' | 'legacy';
 export type IptablesFamily = 'ip' | 'ip6';
@@ -26,7 +26,7 @@ export interface WholeListing {
  * there.
  */
 export async function listing(
-  programs: HostPrograms,
+  programs: Programs,
   kind: IptablesKind,
   family: IptablesFamily,
   table: string,
@@ -40,7 +40,7 @@ export async function listing(
 
 /** `iptables-nft-restore`, or `iptables-restore` where that one is of the kind. */
 export async function runKind(
-  programs: HostPrograms,
+  programs: Programs,
   kind: IptablesKind,
   family: IptablesFamily,
   suffix: string,

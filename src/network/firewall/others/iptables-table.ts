@@ -3,7 +3,7 @@
  * the same ones: rules that they wrote are left alone. iptables cannot be asked: what it does not understand of a rule
  * (a set, a state) it leaves out of its listing, and a ban becomes a drop of everything.
  */
-import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
+import type { RuleSource } from '../../../kernel/nftables/ruleset-reader.ts';
 import { USER_CHAIN } from './forward-place.ts';
 import { rulesIn, type Expression, type ListedChain, type ListedRule } from './nft-listing.ts';
 import { targetsOf } from './nft-rules.ts';
@@ -38,7 +38,7 @@ export function isOfIptables(base: ListedChain, rules: readonly ListedRule[]): b
 }
 
 /** The same of what the kernel has. */
-export async function isTableOfIptables(reader: RulesetReader, base: ListedChain): Promise<boolean> {
+export async function isTableOfIptables(reader: RuleSource, base: ListedChain): Promise<boolean> {
   const { family, table, name } = base;
   if (family !== 'ip' && family !== 'ip6') return false;
   const isSmall = reader.countRules({ family, table }, SMALL_TABLE) <= SMALL_TABLE;

@@ -2,10 +2,10 @@
 import { monotonicMs } from '../../../base/clock.ts';
 import { systemError, throwCollected } from '../../../base/errors.ts';
 import { LongWork } from '../../../base/long-work.ts';
-import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
+import type { RuleSource } from '../../../kernel/nftables/ruleset-reader.ts';
 import { isKernelError } from '../../../kernel/errors.ts';
 import { JUMP_CHAIN, ordinaryPackets, placeOf, USER_CHAIN, USER_JUMP, type Place } from '../others/forward-place.ts';
-import { CHANGE_MS, type HostPrograms } from '../others/host-program.ts';
+import { CHANGE_MS, type Programs } from '../others/host-program.ts';
 import { planJump, planRemoval, stateOfListing, type ForwardState } from './iptables-jump.ts';
 import { parseListing, parseLongListing } from '../others/iptables-listing.ts';
 import {
@@ -29,7 +29,8 @@ const PLACES: readonly (readonly [IptablesKind, IptablesFamily])[] = [
 /** What packets of containers in general look like, and in whose rules they get their way. */
 export interface Ordinary {
   readonly bridges: readonly string[];
-  readonly uplinks: readonly string[];
+  /** Asked only where rules of others are read: it costs a look at all routes of the host. */
+  readonly uplinks: () => readonly string[];
   readonly families: readonly IptablesFamily[];
 }
 
@@ -60,14 +61,14 @@ export class SettledPlaces {
 
 /** In the namespace of this process. Returns what was done, in words. */
 export async function makeIptablesWay(
-  reader: RulesetReader,
-  programs: HostPrograms,
+  reader: RuleSource,
+  programs: Programs,
   ordinary: Ordinary,
   settled: SettledPlaces,
 ): Promise<string[]> {
   const plan = async (state: ListedState, kind: IptablesKind, family: IptablesFamily): Promise<string | undefined> => {
     if (!ordinary.families.includes(family)) return planRemoval(state);
-    const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, ordinary]);
+    const seen = state.text === undefined ? undefined : JSON.stringify([family, state.text, shownOf(state, ordinary)]);
     if (seen !== undefined && settled.has(seen)) return undefined;
     const place = await findPlace(programs, state, kind, family, ordinary);
     const script = place && planJump(state, place);
@@ -89,13 +90,13 @@ export async function makeIptablesWay(
 
 const removed = (name: string): string => `${JUMP_CHAIN} of ${name} is removed`;
 
-export async function removeIptablesWay(reader: RulesetReader, programs: HostPrograms): Promise<string[]> {
+export async function removeIptablesWay(reader: RuleSource, programs: Programs): Promise<string[]> {
   return change(reader, programs, async (state) => planRemoval(state), removed);
 }
 
 async function change(
-  reader: RulesetReader,
-  programs: HostPrograms,
+  reader: RuleSource,
+  programs: Programs,
   plan: (state: ListedState, kind: IptablesKind, family: IptablesFamily) => Promise<string | undefined>,
   words: (name: string, script: string, family: IptablesFamily) => string,
 ): Promise<string[]> {
@@ -125,24 +126,30 @@ async function change(
  * reports that the table is not its own.
  */
 async function findPlace(
-  programs: HostPrograms,
+  programs: Programs,
   { policy, targets }: ForwardState,
   kind: IptablesKind,
   family: IptablesFamily,
   { bridges, uplinks }: Ordinary,
 ): Promise<Place | undefined> {
-  const listed = targets.some((target) => target !== JUMP_CHAIN && target !== USER_JUMP)
-    ? await listing(programs, kind, family, 'filter', CHANGE_MS)
-    : undefined;
+  const listed = meetsOthers(targets) ? await listing(programs, kind, family, 'filter', CHANGE_MS) : undefined;
   if (listed === 'incompatible') return undefined;
   if (listed === undefined || listed.cut)
     return { first: 0, last: 0, stops: policy === 'drop' || listed !== undefined, decides: 0, asksUser: false };
   const work = new LongWork();
-  return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks), work);
+  return placeOf(await parseLongListing(listed.text, work), ordinaryPackets(family, bridges, uplinks()), work);
 }
 
+/** Whether packets meet more there than what the engine leads them to. */
+const meetsOthers = (targets: readonly string[]): boolean =>
+  targets.some((target) => target !== JUMP_CHAIN && target !== USER_JUMP);
+
+/** What the answer for a state follows from. */
+const shownOf = ({ targets }: ForwardState, { bridges, uplinks, families }: Ordinary) =>
+  meetsOthers(targets) ? { bridges, families, uplinks: uplinks() } : { families };
+
 /** Read here and not by the program: it is needed at every change to the ruleset. */
-async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<ListedState | undefined> {
+async function nftState(reader: RuleSource, family: IptablesFamily): Promise<ListedState | undefined> {
   const listed = (await reader.list('list chains')).flatMap(
     (entry) => (entry['chain'] as ListedChain | undefined) ?? [],
   );
@@ -167,7 +174,7 @@ async function nftState(reader: RulesetReader, family: IptablesFamily): Promise<
   };
 }
 
-async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: string): Promise<string[]> {
+async function nftTargets(reader: RuleSource, family: IptablesFamily, chain: string): Promise<string[]> {
   try {
     return rulesIn(await reader.list(`list chain ${family} filter ${chain}`)).map(({ expr = [] }) => {
       const target = leadsTo(expr);
@@ -179,7 +186,7 @@ async function nftTargets(reader: RulesetReader, family: IptablesFamily, chain: 
   }
 }
 
-async function legacyState(programs: HostPrograms, family: IptablesFamily): Promise<ListedState | undefined> {
+async function legacyState(programs: Programs, family: IptablesFamily): Promise<ListedState | undefined> {
   if (!hasLegacyTable(family, 'filter')) return undefined;
   // Only what counts: this is asked every few seconds, and others may have thousands of rules in chains of their own.
   const ask = async (...what: string[]) => {
@@ -194,12 +201,7 @@ async function legacyState(programs: HostPrograms, family: IptablesFamily): Prom
   return { ...stateOfListing(parseListing(text)), hasUserChain: user !== undefined, text: `${text}\n${user}` };
 }
 
-async function restore(
-  programs: HostPrograms,
-  kind: IptablesKind,
-  family: IptablesFamily,
-  script: string,
-): Promise<void> {
+async function restore(programs: Programs, kind: IptablesKind, family: IptablesFamily, script: string): Promise<void> {
   const done = await runKind(programs, kind, family, '-restore', ['-w', '5', '--noflush'], { input: script });
   if (!done) throw systemError(`${programOf(family)}-restore is not installed`);
   if (done.code !== 0) throw systemError(`${programOf(family)}-restore: ${done.stderr.trim().slice(0, 500)}`);

@@ -7,6 +7,7 @@ import { monotonicMs } from '../../../base/clock.ts';
 import { errorMessage, systemError } from '../../../base/errors.ts';
 import { KeyedLock } from '../../../base/keyed-lock.ts';
 import type { Log } from '../../../base/log.ts';
+import { once } from '../../../base/once.ts';
 import { within } from '../../../base/within.ts';
 import type { RulesetContext } from '../../../kernel/nftables/ruleset.ts';
 import type { RulesetReader } from '../../../kernel/nftables/ruleset-reader.ts';
@@ -84,7 +85,11 @@ export class WayMaker {
         makeIptablesWay(
           this.#reader(),
           this.#programs,
-          { bridges: [...bridges(), ANY_BRIDGE], uplinks: this.#options.uplinks(), families: this.#options.families },
+          {
+            bridges: [...bridges(), ANY_BRIDGE],
+            uplinks: once(this.#options.uplinks),
+            families: this.#options.families,
+          },
           this.#settled,
         ),
       firewalld: () => makeFirewalldWay(this.#context(), this.#programs, bridges(), this.#reloads, this.#gone),

@@ -37,7 +37,7 @@ function parentDriver(kind: ParentKind): NetworkDriver {
       firewalled: false,
       namespace: 'own',
       separates: () => false,
-      needsGateway: (spec) => leadsOut(spec) && !isRouted(IPVLAN, spec),
+      needsGateway: (spec) => leadsOut(spec) && !isRouted(kind, spec),
     },
 
     check: (spec, facts, others) => checkParentSpec(kind, spec, facts, others),
