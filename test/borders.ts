@@ -114,7 +114,7 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
     because: 'join, leave, connect, publish, restore, repair: they bring the layers together',
   },
   'service.ts': {
-    mayImport: ['operations', 'table', 'dns', 'ipam', 'contract.ts'],
+    mayImport: ['operations', 'table', 'dns', 'contract.ts'],
     acts: true,
     because: 'the door: it puts the parts together that consumers declare',
   },

@@ -73,16 +73,20 @@ export function hostSubnets(
   return { own: [...own.values(), ...others.own], routed: [...routed.values(), ...others.routed] };
 }
 
-/** The host's own file: what its programs ask, and what is asked on behalf of containers, from the host. */
-export function readResolvConf(path: string): HostResolvConf {
+function readResolvConf(path: string): HostResolvConf {
   return readIfThere(path) ?? parseResolvConf('', path); // a host without the file has no servers to offer
 }
 
-/** The same for containers that ask by themselves, and cannot reach a stub on the host's loopback. */
-export function readReachableResolvConf(
-  config: Pick<NetworkConfig, 'hostResolvConf' | 'stubResolvConf'>,
-): HostResolvConf {
-  return chooseReachable(readResolvConf(config.hostResolvConf), () => readIfThere(config.stubResolvConf));
+export interface HostServers {
+  /** The host's own file: what its programs ask, and what is asked on behalf of containers, from the host. */
+  readonly own: HostResolvConf;
+  /** For containers that ask by themselves, and cannot reach a stub on the host's loopback. */
+  readonly reachable: HostResolvConf;
+}
+
+export function readHostServers(config: Pick<NetworkConfig, 'hostResolvConf' | 'stubResolvConf'>): HostServers {
+  const own = readResolvConf(config.hostResolvConf);
+  return { own, reachable: chooseReachable(own, () => readIfThere(config.stubResolvConf)) };
 }
 
 function readIfThere(path: string): HostResolvConf | undefined {

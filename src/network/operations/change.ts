@@ -2,21 +2,20 @@
  * The common course of every change to running containers: the table first, then the kernel, the firewall, the files,
  * the resolver and the store by what follows from it. What fails is undone, and what others see follows the table back.
  */
-import { errorMessage } from '../../base/errors.ts';
-import type { UndoStack } from '../../base/undo.ts';
-import { applySteps, tearDown } from '../apply/apply.ts';
-import { ApplyContext } from '../apply/context.ts';
 import type { ResolverChange } from '../../base/dns-zone.ts';
+import type { UndoStack } from '../../base/undo.ts';
 import type { StoreChange } from '../contract.ts';
+import type { HostServers } from '../host/host-facts.ts';
+import type { StepRunner } from '../apply/step-runner.ts';
 import type { NetworkCore } from './core.ts';
-import { readResolvConf } from '../host/host-facts.ts';
+import type { FileRefresh } from './refresh-files.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
 import type { Fact } from '../firewall/facts/fact.ts';
 import { factsOfLinks, factsOfSandbox, reaches } from '../plan/firewall-facts.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from '../plan/step.ts';
-import { refreshFiles, refreshOthers } from './refresh-files.ts';
 import { closedHoleSteps, openedPortSteps } from '../plan/sandbox-steps.ts';
 
 export interface SandboxChange {
@@ -26,8 +25,16 @@ export interface SandboxChange {
   readonly steps: readonly Step[];
 }
 
-export async function applyChange(core: NetworkCore, undo: UndoStack, change: SandboxChange): Promise<void> {
-  const { table, resolver, store } = core;
+export type ApplyChange = (undo: UndoStack, change: SandboxChange) => Promise<void>;
+
+export interface ChangeNeeds extends Pick<NetworkCore, 'firewall' | 'policy' | 'ports' | 'store' | 'table'> {
+  readonly feed: Pick<ResolverFeed, 'hostServers' | 'names' | 'tell' | 'view'>;
+  readonly files: FileRefresh;
+  readonly steps: Pick<StepRunner, 'run'>;
+}
+
+export async function applyChange(needs: ChangeNeeds, undo: UndoStack, change: SandboxChange): Promise<void> {
+  const { feed, files, firewall, steps, store, table } = needs;
   const { containerId, next } = change;
   const previous = table.sandbox(containerId);
   const networkIds = [previous, next]
@@ -41,10 +48,10 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
   let elementsInDoubt = false;
   undo.push('files, names and store', () => {
     // A projection made in the meantime saw the row in the table, and added its elements.
-    if (elementsInDoubt) core.firewall.doubted();
-    return revert(core, { next, touched, published });
+    if (elementsInDoubt) firewall.doubted();
+    return revert(needs, { next, touched, published });
   });
-  const before = factsAround(core, touched);
+  const before = factsAround(needs, touched);
   table.putSandbox(next);
   undo.push('endpoint table', () =>
     previous
@@ -52,104 +59,65 @@ export async function applyChange(core: NetworkCore, undo: UndoStack, change: Sa
       : table.removeSandbox(containerId),
   );
 
-  runSteps(core, change.steps, undo);
-  const diff = diffFacts(before, factsAround(core, touched));
+  steps.run(change.steps, undo);
+  const diff = diffFacts(before, factsAround(needs, touched));
   elementsInDoubt = true;
   if (!isEmptyDiff(diff))
-    runSteps(core, [{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
+    steps.run([{ kind: 'change-elements', diff }, ...closedHoleSteps(diff), ...openedPortSteps(diff)], undo);
   elementsInDoubt = false;
-  noteForwarded(core, next);
-  refreshFiles(core, containerId);
+  noteForwarded(needs, next);
+  const servers = feed.hostServers();
+  files.one(containerId, servers);
 
   published = true;
-  const changes = resolverChanges(core, containerId);
-  const told = changes.length > 0 ? resolver.apply(changes) : undefined;
   await Promise.all([
-    told,
-    refreshOthers(core, recipients).then(() => store.commit({ putSandboxes: currentRecords(core, touched) })),
+    feed.tell(namesAndView(needs, containerId, servers)),
+    files.others(recipients, servers).then(() => store.commit({ putSandboxes: currentRecords(needs, touched) })),
   ]);
 }
 
 /** Tells the relays of a sandbox whether the kernel forwards its IPv6 ports to it. */
-export function noteForwarded(core: NetworkCore, { id, sandbox }: SandboxRecord): void {
-  core.ports.setForwarded(
+export function noteForwarded({ ports }: Pick<NetworkCore, 'ports'>, { id, sandbox }: SandboxRecord): void {
+  ports.setForwarded(
     id,
     sandbox.endpoints.some(({ ipv6, published }) => ipv6 !== '' && published.some((port) => reaches(port, 6))),
   );
 }
 
 async function revert(
-  core: NetworkCore,
+  needs: ChangeNeeds,
   state: { next: SandboxRecord; touched: readonly string[]; published: boolean },
 ): Promise<void> {
+  const { feed, files, store, table } = needs;
   const { containerId } = state.next.sandbox;
-  const current = core.table.sandbox(containerId);
-  if (current) noteForwarded(core, current);
-  await refreshOthers(core, state.touched);
+  const current = table.sandbox(containerId);
+  if (current) noteForwarded(needs, current);
+  const servers = feed.hostServers();
+  await files.others(state.touched, servers);
   if (!state.published) return;
-  const known = core.table.sandbox(containerId) !== undefined;
+  const known = table.sandbox(containerId) !== undefined;
   const commit: StoreChange = {
-    putSandboxes: currentRecords(core, state.touched),
+    putSandboxes: currentRecords(needs, state.touched),
     ...(known ? {} : { removeSandboxes: [containerId] }),
   };
-  const changes = resolverChanges(core, containerId);
+  const changes = namesAndView(needs, containerId, servers);
   if (!known && state.next.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: state.next.id });
-  await Promise.all([changes.length > 0 ? core.resolver.apply(changes) : undefined, core.store.commit(commit)]);
+  await Promise.all([feed.tell(changes), store.commit(commit)]);
 }
 
 /** What the resolver has to know of a container now. */
-function resolverChanges(core: NetworkCore, containerId: string): ResolverChange[] {
-  const changes = core.resolution.containerChanges(containerId);
-  const record = core.table.sandbox(containerId);
-  if (record && record.resolverPort > 0) changes.push(viewChange(core, record));
+function namesAndView({ feed, table }: ChangeNeeds, containerId: string, servers: () => HostServers): ResolverChange[] {
+  const changes = feed.names(containerId);
+  const record = table.sandbox(containerId);
+  if (record && record.resolverPort > 0) changes.push(feed.view(record, servers));
   return changes;
 }
 
-export function viewChange(core: NetworkCore, record: SandboxRecord): ResolverChange {
-  return core.resolution.viewChange(record, readResolvConf(core.config.hostResolvConf), core.config);
-}
-
-/** Sets up; the first failure is thrown, what was done is on `undo`. */
-export function runSteps(core: NetworkCore, steps: readonly Step[], undo: UndoStack): void {
-  // Undo steps use the context too: it lives until the last of them has run, or is closed with the work done.
-  const context = new ApplyContext(core);
-  undo.push('sockets', () => context.close());
-  applySteps(steps, context, undo);
-  context.close();
-}
-
-/**
- * Takes down as far as it goes. `errors`: what failed at once; `settled` resolves when it is all over, to what failed
- * later.
- */
-export function beginTearDown(
-  core: NetworkCore,
-  steps: readonly Step[],
-): { errors: unknown[]; settled: Promise<unknown[]> } {
-  const context = new ApplyContext(core);
-  const errors = tearDown(steps, context);
-  return { errors, settled: context.settle().finally(() => context.close()) };
-}
-
-/** Takes down as far as it goes, to the end, and returns what failed. */
-export async function runTearDown(core: NetworkCore, steps: readonly Step[]): Promise<unknown[]> {
-  const { errors, settled } = beginTearDown(core, steps);
-  return [...errors, ...(await settled)];
-}
-
-/**
- * Tears down what follows from a committed change, which cannot be refused any more. What fails is retried at once; a
- * second failure is logged as a warning.
- */
-export async function completeTearDown(core: NetworkCore, what: string, steps: readonly Step[]): Promise<void> {
-  const errors = await runTearDown(core, steps);
-  if (errors.length === 0) return;
-  for (const error of await runTearDown(core, steps)) core.log.warn({ error: errorMessage(error) }, what);
-}
-
 /** What the firewall knows of containers and of the links that point to them. */
-export function factsAround(core: NetworkCore, containerIds: readonly string[]): Fact[] {
-  const { table, policy } = core;
+export function factsAround(
+  { table, policy }: Pick<NetworkCore, 'policy' | 'table'>,
+  containerIds: readonly string[],
+): Fact[] {
   const records = new Map<string, SandboxRecord>();
   for (const id of containerIds) {
     for (const record of [table.sandbox(id), ...table.recipients(id)])
@@ -161,6 +129,9 @@ export function factsAround(core: NetworkCore, containerIds: readonly string[]):
   ]);
 }
 
-export function currentRecords(core: NetworkCore, containerIds: readonly string[]): SandboxRecord[] {
-  return containerIds.map((id) => core.table.sandbox(id)).filter((record) => record !== undefined);
+export function currentRecords(
+  { table }: Pick<NetworkCore, 'table'>,
+  containerIds: readonly string[],
+): SandboxRecord[] {
+  return containerIds.map((id) => table.sandbox(id)).filter((record) => record !== undefined);
 }

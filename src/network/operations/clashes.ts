@@ -36,29 +36,43 @@ export function hostInterfaces(route: RouteSocket, isOurs: (name: string) => boo
   return { links, addresses: route.addresses(), engines, isOurs };
 }
 
-/**
- * Those that are new since it was last asked, each of them logged. No change fails because it cannot be determined now.
- */
-export function tellNewClashes(core: NetworkCore): Clash[] {
-  let found: Clash[];
-  try {
-    found = clashes(core);
-  } catch (error) {
-    core.log.warn(
-      { error: errorMessage(error) },
-      'whether networks clash with what else is on this host cannot be told just now',
-    );
-    return [];
+type ClashNeeds = Pick<NetworkCore, 'config' | 'route' | 'table'>;
+
+/** What the log has of them: each is told once, and again when it has been gone. */
+export class ClashNotices {
+  readonly #needs: ClashNeeds & Pick<NetworkCore, 'log'>;
+  #told: ReadonlySet<string> = new Set();
+
+  constructor(needs: ClashNeeds & Pick<NetworkCore, 'log'>) {
+    this.#needs = needs;
   }
-  const fresh = found.filter((clash) => keysOf(clash).some((key) => !core.toldClashes.has(key)));
-  core.toldClashes = new Set(found.flatMap(keysOf));
-  for (const { network, what } of fresh) core.log.warn({ network: network.name }, what);
-  return fresh;
+
+  /**
+   * Those that are new since it was last asked, each of them logged. No change fails because it cannot be determined
+   * now.
+   */
+  tellNew(): Clash[] {
+    const { log } = this.#needs;
+    let found: Clash[];
+    try {
+      found = clashes(this.#needs);
+    } catch (error) {
+      log.warn(
+        { error: errorMessage(error) },
+        'whether networks clash with what else is on this host cannot be told just now',
+      );
+      return [];
+    }
+    const fresh = found.filter((clash) => keysOf(clash).some((key) => !this.#told.has(key)));
+    this.#told = new Set(found.flatMap(keysOf));
+    for (const { network, what } of fresh) log.warn({ network: network.name }, what);
+    return fresh;
+  }
 }
 
 const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 
-export function clashes({ table, route, config }: NetworkCore): Clash[] {
+export function clashes({ table, route, config }: ClashNeeds): Clash[] {
   const host = hostInterfaces(route, (name) => table.isBridge(name));
   const { links } = host;
   return table

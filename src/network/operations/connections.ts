@@ -1,5 +1,4 @@
 import { forbidden, invalid } from '../../base/errors.ts';
-import type { KeyedLock } from '../../base/keyed-lock.ts';
 import type { UndoStack } from '../../base/undo.ts';
 import type { Connection, Link } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -12,12 +11,14 @@ import type { WantedPort } from '../ports/port-request.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
 import { assignPublished, publishedOf } from '../table/published.ts';
 import type { JoinLink, JoinRequest, SandboxRecord } from '../table/sandbox.ts';
-import { allocateEndpoint, allocatePorts, releaseAddresses, withEndpoints } from './allocate.ts';
-import { applyChange, completeTearDown } from './change.ts';
-import { exclusively, runningRecord } from './container-locks.ts';
+import type { StepRunner } from '../apply/step-runner.ts';
+import type { Allocation } from './allocate.ts';
+import type { ApplyChange } from './change.ts';
+import { runningRecord, type ContainerLocks } from './container-locks.ts';
 import { networkOf, type NetworkCore } from './core.ts';
 import { rememberAgain } from './known-containers.ts';
 import { publishMore, unpublish } from './publish.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 
 /** What changes of a container that runs. */
 export interface Connections {
@@ -40,36 +41,42 @@ export interface Connections {
   setLinks(containerId: string, links: readonly (Link & { readonly ports?: readonly Port[] })[]): Promise<void>;
 }
 
-export function createConnections(core: NetworkCore, locks: KeyedLock): Connections {
+interface ConnectionNeeds extends Pick<NetworkCore, 'facts' | 'pendingRemovals' | 'ports' | 'resolution' | 'table'> {
+  readonly allocation: Allocation;
+  readonly apply: ApplyChange;
+  readonly feed: Pick<ResolverFeed, 'names' | 'tell'>;
+  readonly locks: ContainerLocks;
+  readonly steps: Pick<StepRunner, 'completeTearDown'>;
+}
+
+export function createConnections(needs: ConnectionNeeds): Connections {
+  const { allocation, apply, feed, locks, pendingRemovals, ports, resolution, steps, table } = needs;
   return {
     async connect(containerId: string, connection: Connection): Promise<Endpoint> {
-      return exclusively(core, locks, containerId, async (undo) => {
-        const { table, facts, pendingRemovals } = core;
-        const network = networkOf(core, connection.networkId);
-        const added = allocateConnection(core, containerId, connection, network, undo);
+      return locks.exclusively(containerId, async (undo) => {
+        const network = networkOf(needs, connection.networkId);
+        const added = allocateConnection(needs, containerId, connection, network, undo);
         await pendingRemovals.of([added]);
-        const record = runningRecord(core, containerId);
+        const record = runningRecord(needs, containerId);
         const { sandbox, request } = record;
         const endpoints = [...sandbox.endpoints, added];
-        const ports = allocatePorts(
-          core,
+        const published = allocation.ports(
           { sandboxId: sandbox.id, request, endpoints, held: publishedOf(sandbox.endpoints) },
           undo,
         );
         const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
-        const next = withEndpoints(core, { ...record, request: connected }, assignPublished(endpoints, ports));
+        const next = allocation.withEndpoints({ ...record, request: connected }, assignPublished(endpoints, published));
         const endpoint = next.sandbox.endpoints.at(-1)!;
-        rememberAgain(core, connected, request, undo);
-        await applyChange(core, undo, { containerId, next, steps: connectSteps(record, next, endpoint, table, facts) });
+        rememberAgain(needs, connected, request, undo);
+        await apply(undo, { containerId, next, steps: connectSteps(record, next, endpoint, table, needs.facts) });
         return endpoint;
       });
     },
 
     async disconnect(containerId: string, networkId: string): Promise<void> {
-      await exclusively(core, locks, containerId, async (undo) => {
-        const { table, ports } = core;
-        const record = runningRecord(core, containerId);
-        const network = networkOf(core, networkId);
+      await locks.exclusively(containerId, async (undo) => {
+        const record = runningRecord(needs, containerId);
+        const network = networkOf(needs, networkId);
         const { sandbox, request } = record;
         const endpoint = table.endpoint(networkId, containerId);
         if (!endpoint) throw forbidden(`container ${containerId} is not connected to network ${network.name}`);
@@ -82,38 +89,34 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
           mode,
           connections: request.connections.filter((connection) => connection.networkId !== networkId),
         };
-        const next = withEndpoints(
-          core,
+        const next = allocation.withEndpoints(
           { ...record, request: disconnected, sandbox: { ...sandbox, mode } },
           assignPublished(rest, published),
         );
-        rememberAgain(core, disconnected, request, undo);
-        await applyChange(core, undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
+        rememberAgain(needs, disconnected, request, undo);
+        await apply(undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
         undo.release();
-        await completeTearDown(core, `disconnecting container ${containerId} from network ${network.name}`, [
+        await steps.completeTearDown(`disconnecting container ${containerId} from network ${network.name}`, [
           ...detachSteps(record, endpoint, table),
           ...forgetSteps([endpoint]),
         ]);
-        releaseAddresses(core, [endpoint]);
+        allocation.releaseAddresses([endpoint]);
         if (published.length > 0 && publishedOf(next.sandbox.endpoints).length === 0) ports.release(sandbox.id);
       });
     },
 
     async publish(containerId: string, wanted: readonly WantedPort[]): Promise<readonly PublishedPort[]> {
-      return exclusively(core, locks, containerId, (undo) =>
-        publishMore(core, runningRecord(core, containerId), wanted, undo),
+      return locks.exclusively(containerId, (undo) =>
+        publishMore(needs, runningRecord(needs, containerId), wanted, undo),
       );
     },
 
-    async unpublish(containerId: string, ports: readonly PublishedPort[]): Promise<void> {
-      await exclusively(core, locks, containerId, (undo) =>
-        unpublish(core, runningRecord(core, containerId), ports, undo),
-      );
+    async unpublish(containerId: string, gone: readonly PublishedPort[]): Promise<void> {
+      await locks.exclusively(containerId, (undo) => unpublish(needs, runningRecord(needs, containerId), gone, undo));
     },
 
     async rename(containerId: string, name: string): Promise<void> {
-      await exclusively(core, locks, containerId, async (undo) => {
-        const { resolution, table, ports, resolver } = core;
+      await locks.exclusively(containerId, async (undo) => {
         const known = resolution.known(containerId);
         if (known) {
           resolution.remember({ ...known, containerName: name });
@@ -121,8 +124,7 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
         }
         const record = table.sandbox(containerId);
         if (!record) {
-          const changes = resolution.containerChanges(containerId);
-          if (changes.length > 0) await resolver.apply(changes);
+          await feed.tell(feed.names(containerId));
           return;
         }
         const request: JoinRequest = { ...record.request, containerName: name };
@@ -131,12 +133,12 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
           dnsNames: dnsNamesFor(
             { id: containerId, name, hostname: request.hostname },
             endpoint,
-            networkOf(core, endpoint.networkId),
+            networkOf(needs, endpoint.networkId),
           ),
         }));
         ports.rename(containerId, name);
         undo.push('name of port owner', () => ports.rename(containerId, record.request.containerName));
-        await applyChange(core, undo, {
+        await apply(undo, {
           containerId,
           next: { ...record, request, sandbox: { ...record.sandbox, endpoints } },
           steps: [],
@@ -148,29 +150,28 @@ export function createConnections(core: NetworkCore, locks: KeyedLock): Connecti
       containerId: string,
       links: readonly (Link & { readonly ports?: readonly Port[] })[],
     ): Promise<void> {
-      await exclusively(core, locks, containerId, async (undo) => {
-        const { table } = core;
-        const record = runningRecord(core, containerId);
+      await locks.exclusively(containerId, async (undo) => {
+        const record = runningRecord(needs, containerId);
         const old = record.request.links;
         const resolved = links.map((link): JoinLink => {
           const known = old.find((one) => one.sourceId === link.sourceId)?.ports;
           return { ...link, ports: link.ports ?? known ?? table.sandbox(link.sourceId)?.request.exposedPorts ?? [] };
         });
         const next: SandboxRecord = { ...record, request: { ...record.request, links: resolved } };
-        await applyChange(core, undo, { containerId, next, steps: [] });
+        await apply(undo, { containerId, next, steps: [] });
       });
     },
   };
 }
 
 function allocateConnection(
-  core: NetworkCore,
+  needs: Pick<ConnectionNeeds, 'allocation' | 'table'>,
   containerId: string,
   connection: Connection,
   network: NetworkRecord,
   undo: UndoStack,
 ): Endpoint {
-  const { sandbox, request } = runningRecord(core, containerId);
+  const { sandbox, request } = runningRecord(needs, containerId);
   if (sandbox.mode === 'host' || namespaceOn(network) === 'host')
     throw invalid(
       'container sharing network namespace with another container or host cannot be connected to any other network',
@@ -178,7 +179,7 @@ function allocateConnection(
   if (sandbox.mode === 'none' || !driverNamed(network.driver).policy.connectable) {
     throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
-  if (core.table.endpoint(network.id, containerId))
+  if (needs.table.endpoint(network.id, containerId))
     throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
-  return allocateEndpoint(core, request, connection, sandbox.endpoints, undo);
+  return needs.allocation.endpoint(request, connection, sandbox.endpoints, undo);
 }

@@ -1,4 +1,7 @@
-/** What the parts of the network room share: the table, what is allocated, the doors to kernel, store and resolver. */
+/**
+ * What the parts of the network room share: the table, what is allocated, the doors to kernel, store and resolver. Each
+ * operation declares what it needs of it; only service.ts has all of it in hand.
+ */
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { InterfaceReaper } from '../../kernel/netlink/interface-reaper.ts';
@@ -9,7 +12,9 @@ import { AdoptedBridges } from '../apply/adopted-bridges.ts';
 import { Announcer } from '../apply/announcer.ts';
 import type { HostDoors } from '../apply/context.ts';
 import { StaleFlows } from '../apply/stale-flows.ts';
+import { StepRunner } from '../apply/step-runner.ts';
 import type { NetworkConfig, NetworkStore, Resolver } from '../contract.ts';
+import { Busy } from './busy.ts';
 import { PendingRemovals } from './pending-removals.ts';
 import { Firewall } from '../firewall/firewall.ts';
 import { ForeignRules } from '../firewall/others/foreign-rules.ts';
@@ -48,14 +53,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   policy: FirewallPolicy;
   /** Why the bridge of the default network is not called as usual; '' where it is. */
   bridgeNotice: string;
-  /** Bridges of others that are left out of the firewall table; each is warned of once. */
-  readonly leftOut: Set<string>;
-  /** What clashes with others, as far as the log has it (clashes.ts). */
-  toldClashes: ReadonlySet<string>;
-  /**
-   * Ids of containers and networks that are being changed now: what is missing of them is not missing yet, or any more.
-   */
-  readonly busy: Set<string>;
+  readonly busy: Busy;
+  readonly steps: StepRunner;
 }
 
 /** In the network namespace that this process is in now. */
@@ -67,18 +66,22 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     log,
     ruleset: { inputPolicy: config.inputPolicy, makeWay: config.firewallIntegration },
   });
-  return {
-    ...deps,
-    table,
+  const doors: HostDoors = {
     route,
+    firewall,
     reaper: InterfaceReaper.open(),
     staleFlows: new StaleFlows(log),
     announcer: new Announcer(log),
-    id: config.hostId,
     adopted: new AdoptedBridges(join(config.stateDir, 'adopted-bridges'), log),
+    id: config.hostId,
+  };
+  return {
+    ...deps,
+    ...doors,
+    table,
+    steps: new StepRunner(doors, log),
     ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId, needsGateway }),
     ports: createPortAllocator(table),
-    firewall,
     foreignRules: new ForeignRules(
       () => firewall.reader(),
       () => ({ networks: probedNetworks(table.networks(), route), marked: config.firewallIntegration }),
@@ -96,24 +99,38 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     pendingRemovals: new PendingRemovals(log),
     lateFiles: new LateFiles(),
-    busy: new Set(),
-    leftOut: new Set(),
-    toldClashes: new Set(),
+    busy: new Busy(log),
     bridgeNotice: '',
     policy: { closed: {}, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
   };
 }
 
 /** Those by which networks pass the engine's firewall. */
-export function bridgesOf({ table }: NetworkCore): string[] {
+export function bridgesOf({ table }: Pick<NetworkCore, 'table'>): string[] {
   return table
     .networks()
     .map((network) => guardedBridge(network))
     .filter((bridge) => bridge !== '');
 }
 
-export function networkOf(core: NetworkCore, id: string): NetworkRecord {
-  const network = core.table.network(id);
+export function networkOf({ table }: Pick<NetworkCore, 'table'>, id: string): NetworkRecord {
+  const network = table.network(id);
   if (!network) throw notFound(`network ${id} not found`);
   return network;
+}
+
+/** Containers keep their networks; only what this process holds is let go. */
+export async function closeCore(core: NetworkCore): Promise<void> {
+  const { table, way } = core;
+  core.lateFiles.close();
+  await core.pendingRemovals.settle();
+  for (const record of table.sandboxes()) core.ports.release(record.id);
+  // Where nothing needs it any more, the engine leaves nothing in others' rules.
+  if (table.sandboxes().length === 0) await way.patiently(way.remove({ permanent: false }));
+  await way.close();
+  core.staleFlows.flush();
+  core.announcer.close();
+  core.firewall.close();
+  core.reaper.close();
+  core.route.close();
 }

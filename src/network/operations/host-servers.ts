@@ -5,16 +5,21 @@
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
-import { currentRecords, viewChange } from './change.ts';
+import { currentRecords } from './change.ts';
 import type { NetworkCore } from './core.ts';
-import { readReachableResolvConf, readResolvConf } from '../host/host-facts.ts';
-import { refreshOthers } from './refresh-files.ts';
+import type { FileRefresh } from './refresh-files.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 
 const INTERVAL_MS = 1_000;
 
-export function followHostServers(core: NetworkCore): { close(): void } {
-  const { config, log } = core;
-  const read = () => JSON.stringify([readResolvConf(config.hostResolvConf), readReachableResolvConf(config)]);
+export interface HostServerNeeds extends Pick<NetworkCore, 'config' | 'log' | 'store' | 'table'> {
+  readonly feed: Pick<ResolverFeed, 'hostServers' | 'tell' | 'views'>;
+  readonly files: Pick<FileRefresh, 'others'>;
+}
+
+export function followHostServers(needs: HostServerNeeds): { close(): void } {
+  const { config, feed, log } = needs;
+  const read = () => JSON.stringify(feed.hostServers()());
   let last = read();
   const look = (): void => {
     let now: string;
@@ -26,7 +31,7 @@ export function followHostServers(core: NetworkCore): { close(): void } {
     }
     if (now === last) return;
     last = now;
-    follow(core).then(
+    follow(needs).then(
       () => log.info({ path: config.hostResolvConf }, 'name servers of the host changed'),
       (error: unknown) =>
         log.warn({ error: errorMessage(error) }, 'name servers of the host changed, and not everybody was told'),
@@ -41,16 +46,12 @@ export function followHostServers(core: NetworkCore): { close(): void } {
   };
 }
 
-async function follow(core: NetworkCore): Promise<void> {
-  const { table, resolver, store } = core;
+async function follow(needs: HostServerNeeds): Promise<void> {
+  const { feed, files, store, table } = needs;
   const ids = table.sandboxes().map((record) => record.sandbox.containerId);
-  await refreshOthers(core, ids);
-  const changes = table
-    .sandboxes()
-    .filter((record) => record.resolverPort > 0)
-    .map((record) => viewChange(core, record));
+  await files.others(ids);
   await Promise.all([
-    changes.length > 0 ? resolver.apply(changes) : undefined,
-    store.commit({ putSandboxes: currentRecords(core, ids) }),
+    feed.tell(feed.views(table.sandboxes())),
+    store.commit({ putSandboxes: currentRecords(needs, ids) }),
   ]);
 }

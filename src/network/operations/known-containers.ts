@@ -2,8 +2,9 @@ import type { UndoStack } from '../../base/undo.ts';
 import type { Connection } from '../../model/container.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import type { KnownContainer } from '../dns/resolution.ts';
-import { checkConnection } from './allocate.ts';
+import type { Allocation } from './allocate.ts';
 import type { NetworkCore } from './core.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 
 /** Containers that exist, also those that do not run: their names, and the addresses that they asked for. */
 export interface KnownContainers {
@@ -20,45 +21,46 @@ export interface KnownContainers {
   setHealth(containerId: string, healthy: boolean): Promise<void>;
 }
 
-export function createKnownContainers(core: NetworkCore): KnownContainers {
+interface KnownNeeds extends Pick<NetworkCore, 'ipam' | 'resolution'> {
+  readonly allocation: Pick<Allocation, 'checkConnection'>;
+  readonly feed: Pick<ResolverFeed, 'names' | 'tell'>;
+}
+
+export function createKnownContainers(needs: KnownNeeds): KnownContainers {
   return {
     checkConnection(connection: Connection): void {
-      checkConnection(core, connection);
+      needs.allocation.checkConnection(connection);
     },
 
     async remember(container: KnownContainer): Promise<void> {
-      const { resolution, resolver } = core;
+      const { feed, resolution } = needs;
       const before = resolution.known(container.containerId);
-      keepAddresses(core, before, container);
+      keepAddresses(needs, before, container);
       resolution.remember(container);
-      const changes = resolution.containerChanges(container.containerId);
-      if (changes.length > 0) await resolver.apply(changes);
+      await feed.tell(feed.names(container.containerId));
     },
 
     async forget(containerId: string): Promise<void> {
-      const { resolution, resolver } = core;
+      const { feed, resolution } = needs;
       const before = resolution.known(containerId);
       if (!before) return;
-      keepAddresses(core, before, undefined);
+      keepAddresses(needs, before, undefined);
       resolution.forget(containerId);
-      const changes = resolution.containerChanges(containerId);
-      if (changes.length > 0) await resolver.apply(changes);
+      await feed.tell(feed.names(containerId));
     },
 
     async setHealth(containerId: string, healthy: boolean): Promise<void> {
-      const { resolution, resolver } = core;
-      const changes = resolution.healthChanges(containerId, healthy);
-      if (changes.length > 0) await resolver.apply(changes);
+      const { feed, resolution } = needs;
+      await feed.tell(resolution.healthChanges(containerId, healthy));
     },
   };
 }
 
 export function keepAddresses(
-  core: NetworkCore,
+  { ipam }: Pick<NetworkCore, 'ipam'>,
   before: KnownContainer | undefined,
   after: KnownContainer | undefined,
 ): void {
-  const { ipam } = core;
   const each = (
     container: KnownContainer | undefined,
     visit: (networkId: string, address: string, owner: string) => void,
@@ -72,11 +74,11 @@ export function keepAddresses(
 }
 
 export function rememberAgain(
-  core: NetworkCore,
+  { resolution }: Pick<NetworkCore, 'resolution'>,
   container: KnownContainer,
   before: KnownContainer,
   undo: UndoStack,
 ): void {
-  core.resolution.remember(container);
-  undo.push('known names', () => core.resolution.remember(before));
+  resolution.remember(container);
+  undo.push('known names', () => resolution.remember(before));
 }

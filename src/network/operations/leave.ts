@@ -4,27 +4,38 @@
  * it.
  */
 import { throwCollected } from '../../base/errors.ts';
-import { releaseAddresses } from './allocate.ts';
-import { beginTearDown, currentRecords, factsAround, viewChange } from './change.ts';
+import type { StepRunner } from '../apply/step-runner.ts';
+import type { Allocation } from './allocate.ts';
+import { currentRecords, factsAround } from './change.ts';
 import type { ResolverChange } from '../../base/dns-zone.ts';
 import type { NetworkCore } from './core.ts';
 import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
 import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from '../plan/step.ts';
-import { refreshFiles, refreshOthers } from './refresh-files.ts';
+import type { FileRefresh } from './refresh-files.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
+
+interface LeaveNeeds extends Pick<NetworkCore, 'pendingRemovals' | 'policy' | 'ports' | 'store' | 'table'> {
+  readonly allocation: Pick<Allocation, 'releaseAddresses'>;
+  readonly feed: Pick<ResolverFeed, 'hostServers' | 'names' | 'tell' | 'view'>;
+  readonly files: FileRefresh;
+  readonly steps: Pick<StepRunner, 'beginTearDown'>;
+}
+
+export type Leave = (record: SandboxRecord, how: { park: boolean }) => Promise<void>;
 
 /**
  * Takes all of it down, whatever fails on the way. `park`: the namespace, its resolver and the files of those that
  * share it stay.
  */
 export async function leaveSandbox(
-  core: NetworkCore,
+  needs: LeaveNeeds,
   record: SandboxRecord,
   { park }: { park: boolean },
 ): Promise<void> {
-  const { table, resolver, resolution, store, ports, pendingRemovals } = core;
+  const { allocation, feed, files, pendingRemovals, ports, steps, store, table } = needs;
   const { sandbox } = record;
   const { containerId } = sandbox;
   const recipients = recipientsOf(
@@ -32,46 +43,45 @@ export async function leaveSandbox(
     sandbox.endpoints.map((endpoint) => endpoint.networkId),
     table,
   );
-  const before = factsAround(core, [containerId, ...recipients]);
+  const before = factsAround(needs, [containerId, ...recipients]);
   if (park) table.putSandbox(parked(record));
   else table.removeSandbox(containerId);
   const errors: unknown[] = [];
+  const servers = feed.hostServers();
   try {
-    refreshFiles(core, containerId); // of those that share its namespace; nothing where it goes too
+    files.one(containerId, servers); // of those that share its namespace; nothing where it goes too
   } catch (error) {
     errors.push(error);
   }
-  const changes: ResolverChange[] = resolution.containerChanges(containerId);
+  const changes: ResolverChange[] = feed.names(containerId);
   const kept = table.sandbox(containerId);
   if (kept && kept.resolverPort > 0) {
     try {
-      changes.push(viewChange(core, kept));
+      changes.push(feed.view(kept, servers));
     } catch (error) {
       errors.push(error);
     }
   } else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
   // The resolver and the store work while the kernel does.
-  const refreshed = recipients.length > 0 ? refreshOthers(core, recipients) : undefined;
+  const refreshed = recipients.length > 0 ? files.others(recipients, servers) : undefined;
   const commit = () =>
     store.commit({
       removeSandboxes: kept ? [] : [containerId],
-      putSandboxes: currentRecords(core, kept ? [containerId, ...recipients] : recipients),
+      putSandboxes: currentRecords(needs, kept ? [containerId, ...recipients] : recipients),
     });
-  const pending = [
-    changes.length > 0 ? resolver.apply(changes) : undefined,
-    refreshed ? refreshed.then(commit) : commit(),
-  ].map((work) => Promise.resolve(work).catch((error: unknown) => void errors.push(error)));
+  const pending = [feed.tell(changes), refreshed ? refreshed.then(commit) : commit()].map((work) =>
+    Promise.resolve(work).catch((error: unknown) => void errors.push(error)),
+  );
 
-  const diff = diffFacts(before, factsAround(core, recipients));
-  const steps: Step[] = [];
-  if (!isEmptyDiff(diff)) steps.push({ kind: 'change-elements', diff });
-  const tearDown = beginTearDown(core, [...steps, ...leaveSteps(record, table, { park })]);
+  const diff = diffFacts(before, factsAround(needs, recipients));
+  const elements: Step[] = isEmptyDiff(diff) ? [] : [{ kind: 'change-elements', diff }];
+  const tearDown = steps.beginTearDown([...elements, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);
   pendingRemovals.add(sandbox.endpoints, tearDown.settled);
   // No other container gets the addresses while files of others refer to them.
   await refreshed;
   ports.release(sandbox.id);
-  releaseAddresses(core, sandbox.endpoints);
+  allocation.releaseAddresses(sandbox.endpoints);
   await Promise.all(pending);
   throwCollected(`taking down the network of container ${containerId}`, errors);
 }

@@ -1,13 +1,13 @@
 import { errorMessage, throwCollected } from '../../base/errors.ts';
 import type { KnownContainer } from '../dns/resolution.ts';
 import { openInputGate } from '../host/input-gate.ts';
-import { viewChange } from './change.ts';
 import { bridgesOf, type NetworkCore } from './core.ts';
+import type { FileRefresh } from './refresh-files.ts';
 import { followHostServers } from './host-servers.ts';
 import { keepAddresses } from './known-containers.ts';
-import { NetworkAdmin } from './networks.ts';
-import { Repairer, type Repair, type Warning } from './repair.ts';
-import { Restorer } from './restore.ts';
+import type { NetworkRemoval } from './network-removal.ts';
+import type { Repair, RepairListeners, Warning } from './repair/report.ts';
+import type { ResolverFeed } from './resolver-feed.ts';
 import type { Runs } from './runs.ts';
 
 /** The whole, from the start of a daemon to its end. */
@@ -30,36 +30,52 @@ export interface Lifecycle {
   hostWarnings(): Promise<string[]>;
 }
 
-export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pick<Runs, 'leave'>): Lifecycle {
-  let repairer: Repairer | undefined;
+interface LifecycleNeeds extends Pick<
+  NetworkCore,
+  'config' | 'firewall' | 'ipam' | 'log' | 'resolution' | 'store' | 'table' | 'way'
+> {
+  readonly feed: Pick<ResolverFeed, 'hostServers' | 'tell' | 'view' | 'views' | 'zones'>;
+  readonly files: Pick<FileRefresh, 'others'>;
+}
+
+/** The operations that a whole is made of. */
+export interface LifecycleParts {
+  readonly restore: (live: ReadonlySet<string>) => Promise<void>;
+  readonly repair: (listeners: RepairListeners) => { lookAtAllEndpoints(): void; close(): void };
+  readonly hostWarnings: () => Promise<string[]>;
+  readonly leave: Runs['leave'];
+  readonly destroy: NetworkRemoval['destroy'];
+  /** Lets go of what this process holds. */
+  readonly close: () => Promise<void>;
+}
+
+export function createLifecycle(needs: LifecycleNeeds, parts: LifecycleParts): Lifecycle {
+  const { config, feed, firewall, log, resolution, table, way } = needs;
+  let repairer: { close(): void } | undefined;
   let hostServers: { close(): void } | undefined;
   let inputGate: { close(): void } | undefined;
   let tellRepair: (repair: Repair) => void = () => {};
   let tellWarning: (warning: Warning) => void = () => {};
   return {
     async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
-      if (core.config.inputPolicy) inputGate = openInputGate(core.log);
-      await new Restorer(core, admin).restore(live);
-      const { resolution, resolver, table, way } = core;
-      if (way.enabled) await way.patiently(way.follow(() => bridgesOf(core)));
+      if (config.inputPolicy) inputGate = openInputGate(log);
+      await parts.restore(live);
+      if (way.enabled) await way.patiently(way.follow(() => bridgesOf(needs)));
       else await way.patiently(way.remove({ permanent: true }));
       for (const container of known) {
-        keepAddresses(core, undefined, container);
+        keepAddresses(needs, undefined, container);
         resolution.remember(container);
       }
-      const changes = resolution.zoneChanges(table.networks().map((network) => network.id));
-      for (const record of table.sandboxes()) if (record.resolverPort > 0) changes.push(viewChange(core, record));
+      const changes = [...feed.zones(table.networks().map((network) => network.id)), ...feed.views(table.sandboxes())];
       // One container whose names cannot be served is no reason to leave all the others without a daemon.
-      if (changes.length > 0)
-        await resolver
-          .apply(changes)
-          .catch((error: unknown) => core.log.error({ error: errorMessage(error) }, 'restoring names'));
-      hostServers = followHostServers(core);
-      repairer = new Repairer(core, admin, {
+      await feed.tell(changes)?.catch((error: unknown) => log.error({ error: errorMessage(error) }, 'restoring names'));
+      hostServers = followHostServers(needs);
+      const started = parts.repair({
         onRepair: (repair) => tellRepair(repair),
         onWarning: (warning) => tellWarning(warning),
       });
-      repairer.lookAtAllEndpoints();
+      repairer = started;
+      started.lookAtAllEndpoints();
     },
 
     onRepair(listener: (repair: Repair) => void): void {
@@ -74,26 +90,15 @@ export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pi
       repairer?.close();
       hostServers?.close();
       inputGate?.close();
-      core.lateFiles.close();
-      await core.pendingRemovals.settle();
-      for (const record of core.table.sandboxes()) core.ports.release(record.id);
-      // Where nothing needs it any more, the engine leaves nothing in others' rules.
-      if (core.table.sandboxes().length === 0) await core.way.patiently(core.way.remove({ permanent: false }));
-      await core.way.close();
-      core.staleFlows.flush();
-      core.announcer.close();
-      core.firewall.close();
-      core.reaper.close();
-      core.route.close();
+      await parts.close();
     },
 
     async removeEverything(): Promise<void> {
-      const { table, firewall, way } = core;
       repairer?.close();
       const errors: unknown[] = [];
       const collect = (error: unknown) => void errors.push(error);
-      for (const record of table.sandboxes()) await runs.leave(record.sandbox.containerId).catch(collect);
-      for (const network of table.networks()) await admin.destroy(network).catch(collect);
+      for (const record of table.sandboxes()) await parts.leave(record.sandbox.containerId).catch(collect);
+      for (const network of table.networks()) await parts.destroy(network).catch(collect);
       await way.remove({ permanent: true });
       try {
         firewall.remove();
@@ -103,8 +108,6 @@ export function createLifecycle(core: NetworkCore, admin: NetworkAdmin, runs: Pi
       throwCollected('removing all networks', errors);
     },
 
-    async hostWarnings(): Promise<string[]> {
-      return admin.hostWarnings();
-    },
+    hostWarnings: parts.hostWarnings,
   };
 }

@@ -12,7 +12,6 @@ import type { Port } from '../../model/port.ts';
 import { factsAround } from './change.ts';
 import { renderFiles } from '../files/container-files.ts';
 import type { ResolverChange } from '../../base/dns-zone.ts';
-import type { NetworkCore } from './core.ts';
 import { predefinedRecord } from './default-networks.ts';
 import { linkVariables } from '../links/variables.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
@@ -149,7 +148,7 @@ class System {
       .flatMap((one) => one?.sandbox.endpoints ?? [])
       .map((endpoint) => endpoint.networkId);
     const touched = [id, ...recipientsOf(id, networkIds, this.table)];
-    const core = { table: this.table } as NetworkCore;
+    const core = { table: this.table, policy: POLICY };
     const before = factsAround(core, touched);
     if (next) this.table.putSandbox(next);
     else this.table.removeSandbox(id);

@@ -1,15 +1,14 @@
 import { conflict, errorMessage } from '../../base/errors.ts';
-import type { KeyedLock } from '../../base/keyed-lock.ts';
 import { RouteSocket, type LinkStatistics } from '../../kernel/netlink/route-socket.ts';
 import { livingSharers } from '../files/container-files.ts';
 import { joinSteps } from '../plan/sandbox-steps.ts';
 import type { JoinRequest, Sandbox, SandboxRecord } from '../table/sandbox.ts';
-import { allocateSandbox } from './allocate.ts';
-import { applyChange } from './change.ts';
-import { exclusively, runningRecord } from './container-locks.ts';
+import type { Allocation } from './allocate.ts';
+import type { ApplyChange } from './change.ts';
+import { runningRecord, type ContainerLocks } from './container-locks.ts';
 import type { NetworkCore } from './core.ts';
 import { rememberAgain } from './known-containers.ts';
-import { leaveSandbox } from './leave.ts';
+import type { Leave } from './leave.ts';
 
 /** The networking of containers from the start of a run to its end. */
 export interface Runs {
@@ -44,27 +43,35 @@ export interface Runs {
   statistics(containerId: string): Record<string, LinkStatistics>;
 }
 
-export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
+interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals' | 'resolution' | 'store' | 'table'> {
+  readonly allocation: Pick<Allocation, 'sandbox'>;
+  readonly apply: ApplyChange;
+  readonly leave: Leave;
+  readonly locks: ContainerLocks;
+}
+
+export function createRuns(needs: RunNeeds): Runs {
+  const { allocation, apply, leave, locks, table } = needs;
   return {
     sandbox(containerId: string): Sandbox | undefined {
-      return runningSandbox(core, containerId);
+      return runningSandbox(needs, containerId);
     },
 
     request(containerId: string): JoinRequest | undefined {
-      const record = core.table.sandbox(containerId);
+      const record = table.sandbox(containerId);
       return record?.parked ? undefined : record?.request;
     },
 
     async join(request: JoinRequest): Promise<Sandbox> {
-      return exclusively(core, locks, request.containerId, async (undo) => {
-        const { table, facts, resolution, pendingRemovals } = core;
+      return locks.exclusively(request.containerId, async (undo) => {
+        const { facts, pendingRemovals, resolution } = needs;
         const kept = table.sandbox(request.containerId);
         if (kept && !kept.parked) throw conflict(`container ${request.containerId} has a network sandbox already`);
-        const next = allocateSandbox(core, request, undo, kept);
+        const next = allocation.sandbox(request, undo, kept);
         const pending = pendingRemovals.of(next.sandbox.endpoints);
         if (pending) await pending;
         resolution.remember(request);
-        await applyChange(core, undo, {
+        await apply(undo, {
           containerId: request.containerId,
           next,
           steps: joinSteps(next, kept, table, facts),
@@ -74,52 +81,52 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
     },
 
     async rejoin(request: JoinRequest): Promise<Sandbox> {
-      return exclusively(core, locks, request.containerId, async (undo) => {
-        const record = runningRecord(core, request.containerId);
+      return locks.exclusively(request.containerId, async (undo) => {
+        const record = runningRecord(needs, request.containerId);
         const next: SandboxRecord = {
           ...record,
           pid: 0,
           request: { ...request, connections: record.request.connections },
         };
-        rememberAgain(core, next.request, record.request, undo);
-        await applyChange(core, undo, { containerId: request.containerId, next, steps: [] });
+        rememberAgain(needs, next.request, record.request, undo);
+        await apply(undo, { containerId: request.containerId, next, steps: [] });
         return record.sandbox;
       });
     },
 
     async leave(containerId: string): Promise<void> {
       await locks.run(containerId, async () => {
-        const record = core.table.sandbox(containerId);
-        if (record) await leaveSandbox(core, record, { park: false });
+        const record = table.sandbox(containerId);
+        if (record) await leave(record, { park: false });
       });
     },
 
     async park(containerId: string): Promise<void> {
       await locks.run(containerId, async () => {
-        const record = core.table.sandbox(containerId);
-        if (record && !record.parked) await leaveSandbox(core, record, { park: record.sandbox.netns !== '' });
+        const record = table.sandbox(containerId);
+        if (record && !record.parked) await leave(record, { park: record.sandbox.netns !== '' });
       });
     },
 
     async releaseParked(containerId: string): Promise<void> {
       await locks.run(containerId, async () => {
-        const record = core.table.sandbox(containerId);
-        if (record?.parked) await leaveSandbox(core, record, { park: false });
+        const record = table.sandbox(containerId);
+        if (record?.parked) await leave(record, { park: false });
       });
     },
 
     async containerStarted(containerId: string, pid: number): Promise<void> {
-      const record = core.table.sandbox(containerId);
-      if (record) noteProcess(core, { ...record, pid, sharers: livingSharers(record) });
+      const record = table.sandbox(containerId);
+      if (record) noteProcess(needs, { ...record, pid, sharers: livingSharers(record) });
     },
 
     async filesShared(containerId: string, pid: number): Promise<void> {
-      const record = core.table.sandbox(containerId);
-      if (record) noteProcess(core, { ...record, sharers: [...livingSharers(record), pid] });
+      const record = table.sandbox(containerId);
+      if (record) noteProcess(needs, { ...record, sharers: [...livingSharers(record), pid] });
     },
 
     statistics(containerId: string): Record<string, LinkStatistics> {
-      const sandbox = runningSandbox(core, containerId);
+      const sandbox = runningSandbox(needs, containerId);
       if (!sandbox || sandbox.netns === '') return {};
       const socket = RouteSocket.open(sandbox.netns);
       try {
@@ -132,8 +139,7 @@ export function createRuns(core: NetworkCore, locks: KeyedLock): Runs {
   };
 }
 
-function noteProcess(core: NetworkCore, next: SandboxRecord): void {
-  const { table, store, log } = core;
+function noteProcess({ log, store, table }: Pick<RunNeeds, 'log' | 'store' | 'table'>, next: SandboxRecord): void {
   table.putSandbox(next);
   // No caller has to wait for the disk: without it, files are only replaced in another way after a crash.
   store
@@ -143,7 +149,7 @@ function noteProcess(core: NetworkCore, next: SandboxRecord): void {
     );
 }
 
-function runningSandbox({ table }: NetworkCore, containerId: string): Sandbox | undefined {
+function runningSandbox({ table }: Pick<RunNeeds, 'table'>, containerId: string): Sandbox | undefined {
   const record = table.sandbox(containerId);
   return record?.parked ? undefined : record?.sandbox;
 }

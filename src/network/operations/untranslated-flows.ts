@@ -11,25 +11,27 @@ import { reaches } from '../plan/firewall-facts.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
+type FlowNeeds = Pick<NetworkCore, 'log' | 'route' | 'table'>;
+
 /**
  * Those to published ports of this host, and those of containers to elsewhere. What goes on is tracked again with its
  * next packet.
  */
-export function forgetUntranslated(core: NetworkCore): void {
+export function forgetUntranslated(needs: FlowNeeds): void {
   try {
     // What was answered has found its way; and the kernel can leave it out of what it lists, where connections are
     // many.
-    deleteFlows({ answered: false, where: strays(core) });
+    deleteFlows({ answered: false, where: strays(needs) });
   } catch (error) {
-    core.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
+    needs.log.warn({ error: errorMessage(error) }, 'flows that began without the firewall table are not forgotten');
   }
 }
 
-function strays(core: NetworkCore): (flow: Flow) => boolean {
-  const own = new Set(core.route.addresses().map((info) => info.address));
-  const containers = containerAddresses(core);
+function strays(needs: FlowNeeds): (flow: Flow) => boolean {
+  const own = new Set(needs.route.addresses().map((info) => info.address));
+  const containers = containerAddresses(needs);
   const led = new Set<string>();
-  for (const { sandbox } of core.table.sandboxes()) {
+  for (const { sandbox } of needs.table.sandboxes()) {
     for (const { ipv4, ipv6, published } of sandbox.endpoints) {
       for (const port of published) {
         for (const version of [4, 6] as const) {
@@ -52,20 +54,20 @@ function strays(core: NetworkCore): (flow: Flow) => boolean {
  * next packet that it sees; if an acknowledgement was lost just then, it takes the one that is sent again for invalid,
  * for ever, and the connection stands still. So they are no longer held to windows.
  */
-export async function keepAlive(core: NetworkCore): Promise<void> {
-  const containers = containerAddresses(core);
+export async function keepAlive(needs: FlowNeeds): Promise<void> {
+  const containers = containerAddresses(needs);
   try {
     await relaxFlows({
       where: ({ answered, original, reply }) =>
         answered && (containers.has(original.source) || containers.has(reply.source)),
     });
   } catch (error) {
-    core.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
+    needs.log.warn({ error: errorMessage(error) }, 'connections that lived through a repair may stand still');
   }
 }
 
-function containerAddresses(core: NetworkCore): Set<string> {
-  return new Set(core.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(endpointAddresses)));
+function containerAddresses(needs: Pick<FlowNeeds, 'table'>): Set<string> {
+  return new Set(needs.table.sandboxes().flatMap(({ sandbox }) => sandbox.endpoints.flatMap(endpointAddresses)));
 }
 
 const portOf = (version: number, protocol: number, port: number): string => `${version} ${protocol} ${port}`;
