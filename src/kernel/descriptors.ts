@@ -24,6 +24,16 @@ export function duplicateFd(fd: number): number {
   return check(fcntl(fd, F_DUPFD_CLOEXEC, 0), `duplicate descriptor ${fd}`);
 }
 
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+
+/** For everyone who has the same open file: reads and writes fail with EAGAIN in place of waiting. */
+export function setNonBlocking(fd: number): void {
+  const flags = check(fcntl(fd, F_GETFL, 0), `read the flags of descriptor ${fd}`);
+  check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), `set the flags of descriptor ${fd}`);
+}
+
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 

@@ -26,6 +26,7 @@ import type { RuntimeProgram } from './runtime-program.ts';
 import { serializeSpec } from './spec.ts';
 import { SIGKILL } from './signals.ts';
 import { StdioConnection, type StdioOptions } from './stdio-connection.ts';
+import { neverWaitForTerminal } from './terminal-input.ts';
 
 export interface ExecRequest {
   readonly process: OciProcess;
@@ -113,6 +114,7 @@ async function begin(start: ExecStart, operation: Operation, begun: Begun): Prom
   const report = await conmon.reports.next();
   if (report === undefined || report.data <= 0)
     throw execError(report?.message || conmon.reports.rest || 'conmon ended without a word', spec.args[0] ?? '');
+  if (tty && stdin) neverWaitForTerminal(conmon.pid);
   begun.pid = report.data;
   const process = new WatchedProcess(report.data);
   await joinContainerIfIn(start.cgroupsPath, report.data);

@@ -54,6 +54,7 @@ import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { serializeSpec } from './spec.ts';
 import { StdioConnection } from './stdio-connection.ts';
+import { neverWaitForTerminal } from './terminal-input.ts';
 
 export type { CreateRequest } from './conmon-arguments.ts';
 export type { ExecHandle, ExecRequest } from './exec.ts';
@@ -177,6 +178,7 @@ export class Runtime {
       await live?.conmon.ended;
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
+    if (note.tty) neverWaitForTerminal(live.conmon.pid);
     this.#live.setProcess(live, report.data);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);

@@ -33,7 +33,7 @@ export async function create(served: Served, name: string, body: object): Promis
 
 /** Opens a hijacked connection; `body` collects what comes behind the head. */
 export async function hijacked(
-  served: Served,
+  served: Pick<Served, 'socketPath'>,
   path: string,
   options: { upgrade?: boolean; early?: string; json?: string } = {},
 ) {
