@@ -1,0 +1,122 @@
+/** Input and output of run, exec, start and attach through real clients: nothing of the output is lost, whatever becomes of the input. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { hijacked, joined } from '../api/hijacked.ts';
+import { callApi } from '../harness/call-api.ts';
+import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+
+let engine: TestEngine;
+
+before(async () => {
+  engine = await TestEngine.start();
+  engine.importFixtures();
+  engine.ok('run', '-d', '--name', 'long', 'busybox', 'sleep', '100000');
+});
+after(() => engine?.destroy());
+
+/** What becomes of 1.3 MB of input -> the script and what it prints. */
+const FATES: Readonly<Record<string, readonly [script: string, printed: string]>> = {
+  'is not read': ['echo hi', 'hi'],
+  'is read in part': ['head -n 1', '1'],
+  'is closed at once': ['exec <&-; seq 20000 | tail -n 1', '20000'],
+  'is read in part, and more output follows than any buffer holds': ['head -n 1; seq 300000 | md5sum', ''],
+  'is read whole': ['wc -l', '200000'],
+};
+// The digest of what seq prints: output of 2 MB is compared whole, on this side.
+const DIGEST = 'md5sum | cut -c1-32';
+
+/** The ways to give a process input: a shell command line with CLIENT, and the script as $1. */
+const WAYS: Readonly<Record<string, string>> = {
+  run: 'seq 200000 | CLIENT run --rm -i busybox sh -c "$1"',
+  exec: 'seq 200000 | CLIENT exec -i long sh -c "$1"',
+  start:
+    'id=$(CLIENT create -i busybox sh -c "$1") && seq 200000 | CLIENT start -ai "$id"; CLIENT rm -f "$id" >/dev/null',
+  attach:
+    'id=$(CLIENT run -di busybox sh -c "read go; $1") && { echo go; seq 200000; } | CLIENT attach "$id"; CLIENT rm -f "$id" >/dev/null',
+};
+
+for (const client of ['docker', `${PROJECT}/bin/causeway`]) {
+  const name = client.split('/').at(-1)!;
+  for (const [way, line] of Object.entries(WAYS)) {
+    test(`${name} ${way}: output comes to its end, whether or not the input does`, () => {
+      for (const [fate, [script, printed]] of Object.entries(FATES)) {
+        if (way === 'attach' && fate === 'is read whole') continue; // its end is not the process's: others may attach
+        const huge = printed === '';
+        const given = huge ? 'head -n 1 >/dev/null; seq 300000' : script;
+        const command = line.replaceAll('CLIENT', client);
+        const piped = huge ? `{ ${command}; } | ${DIGEST}` : command;
+        const wanted = huge ? engine.shell(`seq 300000 | ${DIGEST}`).out : `${printed}\n`;
+        const ran = engine.host.run(
+          'env',
+          `DOCKER_HOST=${engine.url}`,
+          `CAUSEWAY_HOST=${engine.url}`,
+          'sh',
+          '-c',
+          piped,
+          'sh',
+          given,
+        );
+        assert.equal(ran.out, wanted, `input ${fate}: ${ran.err}`);
+      }
+    });
+  }
+}
+
+async function post(path: string, body?: object): Promise<string> {
+  const { status, text } = await callApi(engine.socket, 'POST', path, body, 60_000);
+  assert.ok(status < 300, `${path}: ${status} ${text}`);
+  return text;
+}
+
+const idOf = (text: string): string => (JSON.parse(text) as { Id: string }).Id;
+const open = (path: string, json = '') => hijacked({ socketPath: engine.socket }, path, { json });
+
+for (const Tty of [false, true]) {
+  // A terminal would show the input between the output, and change both.
+  const prepare = Tty ? 'stty raw -echo; ' : '';
+  const scripts = {
+    'is not read': `${prepare}echo ready; read go; seq 50000; echo done`,
+    'is closed early': `${prepare}echo ready; read go; exec <&-; seq 50000; echo done`,
+  };
+  const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
+  const opens = {
+    exec: async (script: string) => {
+      const id = idOf(await post('/containers/long/exec', { Cmd: ['sh', '-c', script], Tty, ...streams }));
+      return open(`/exec/${id}/start`, JSON.stringify({ Tty }));
+    },
+    run: async (script: string) => {
+      const process = { Cmd: ['sh', '-c', script], Tty, OpenStdin: true, StdinOnce: true };
+      const id = idOf(await post('/containers/create', { Image: 'busybox', ...process, ...streams }));
+      const attached = await open(`/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`);
+      await post(`/containers/${id}/start`);
+      return attached;
+    },
+  };
+  for (const [way, begin] of Object.entries(opens)) {
+    test(`${way}, ${Tty ? 'with a terminal' : 'without a terminal'}: all output comes while the client goes on sending`, async () => {
+      for (const [fate, script] of Object.entries(scripts)) {
+        const session = await begin(script);
+        await session.until(() => session.body().includes('ready'));
+        session.socket.on('error', () => {});
+        session.socket.write(`go\n${'x'.repeat(300_000)}`);
+        const output = await session.end();
+        session.socket.destroy();
+        const text = Tty ? output.toString() : (joined(output)[1] ?? '');
+        const lines = text.split(/\r?\n/);
+        assert.deepEqual([lines.length, lines[0], lines.at(-2)], [50_003, 'ready', 'done'], `input ${fate}`);
+      }
+    });
+  }
+}
+
+test('docker-py and the Ansible plugin: of 200 execs and more by four clients none loses its output', () => {
+  const ran = engine.host.run(
+    '/usr/bin/python3',
+    join(PROJECT, 'test/compat/docker-py/exec.py'),
+    engine.socket,
+    'long',
+    '200',
+  );
+  assert.deepEqual([ran.code, ran.out], [0, '260 calls\n'], ran.err);
+});
