@@ -259,12 +259,16 @@ describe('grammar', { skip: hasDocker ? false : 'there is no docker client here'
   const same = (words: readonly string[]) => async () => {
     const host = 'unix:///nonexistent/engine.sock';
     const [docker, ours] = await Promise.all([runDockerClient(words, { host }), runCausewayClient(words, { host })]);
-    assert.deepEqual(unbranded(ours), docker);
+    assert.deepEqual(unbranded(ours), { ...docker, stdout: withoutWindows(docker.stdout) });
   };
   for (const line of lines)
     it(line, { timeout: 60_000 }, same(line === '' ? [] : line.split(' ').map((word) => word.replaceAll('~', ' '))));
   for (const line of helpOf) it(`${line} --help`, { timeout: 60_000 }, same([...line.split(' '), '--help']));
 });
+
+/** Docker's client hides these flags from a daemon on Linux; here nothing answers it. */
+const withoutWindows = (help: string) =>
+  help.replace(/^ {6}--(?:cpu-count|cpu-percent|io-maxbandwidth|io-maxiops) .*\n(?: {40,}.*\n)*/gm, '');
 
 function unbranded({ code, stdout, stderr }: Outcome): Outcome {
   // `network dns` is ours alone.

@@ -4,11 +4,13 @@ import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import { filterFlag, filtersQuery, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { containerFormat, containerRow, containerShape } from '../container/listing.ts';
+import { mergeFamilies, paintStatus, widest } from '../container/terminal-list.ts';
 import { formatList } from '../format/list-output.ts';
 import { MethodSet } from '../template/go-value.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { Template } from '../template/template.ts';
 import { print } from '../terminal/output.ts';
+import { hasColor, screenWidth } from '../terminal/screen.ts';
 
 export const psCommand: Command = {
   use: 'ps [OPTIONS]',
@@ -48,13 +50,18 @@ async function run({ flags, client }: Call): Promise<void> {
   };
   const containers = await client.json<ContainerSummaryJson[]>('GET', '/containers/json', { query });
   const format = containerFormat(flags.string('format'), flags.bool('quiet'), flags.bool('size'));
-  print(
+  const render = (list: readonly ContainerSummaryJson[]) =>
     formatList(
       containerShape,
       format,
-      containers.map((container) => containerRow(container, !flags.bool('no-trunc'))),
-    ),
-  );
+      list.map((container) => containerRow(container, !flags.bool('no-trunc'))),
+    );
+  const text = render(containers);
+  const width = screenWidth();
+  if (width === undefined || flags.bool('quiet') || !['', 'table'].includes(flags.string('format'))) return print(text);
+  const fits = widest(text) <= width || flags.bool('no-trunc');
+  const fitting = fits ? text : render(containers.map((one) => ({ ...one, Ports: mergeFamilies(one.Ports ?? []) })));
+  print(hasColor(process.env) ? paintStatus(fitting) : fitting);
 }
 
 const NOTHING: ContainerSummaryJson = {
