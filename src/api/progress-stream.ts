@@ -1,6 +1,7 @@
 /**
  * A stream of JSON lines that tells how long work goes. Headers go out with the first line, so that work which fails
- * at once still gets a status; later failures are a line of their own, as Docker's clients expect.
+ * at once still gets a status; later failures are a line of their own, as Docker's clients expect. With
+ * `failuresInStream` all are.
  */
 import { errorMessage } from '../base/errors.ts';
 import type { ProgressJson } from '../wire/image.ts';
@@ -12,6 +13,7 @@ const MAX_UNREAD_BYTES = 256 * 1024;
 export async function streamProgress(
   call: Call,
   work: (report: (message: ProgressMessage) => void) => Promise<void>,
+  { failuresInStream = false } = {},
 ): Promise<void> {
   const { response } = call;
   const report = (message: ProgressMessage) => {
@@ -24,7 +26,10 @@ export async function streamProgress(
   try {
     await work(report);
   } catch (error) {
-    if (!response.headersSent) throw error;
+    if (!response.headersSent) {
+      if (!failuresInStream) throw error;
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+    }
     call.log.debug(
       { path: call.loggedPath, error: errorMessage(error) },
       'work failed after its first line of progress',

@@ -16,6 +16,7 @@ import type { ContainerSpec } from '../model/container.ts';
 import type { EndpointSpec } from '../model/endpoint.ts';
 import type { NetworkSpec } from '../model/network.ts';
 import type { Filters } from '../model/filters.ts';
+import type { Platform } from '../model/platform.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
@@ -222,7 +223,7 @@ export function createEngine(deps: EngineDeps) {
         .map((record) => record.id),
 
     containers: {
-      create: (name: string, spec: ContainerSpec) => createContainer(parts, name, spec),
+      create: (name: string, spec: ContainerSpec, platform?: Platform) => createContainer(parts, name, spec, platform),
       start: (ref: string) => startContainer(parts, ref),
       stop: (ref: string, options: stop.StopOptions) => stop.stopContainer(parts, ref, options),
       restart: (ref: string, options: stop.StopOptions) => restartContainer(parts, ref, options),
@@ -288,12 +289,14 @@ export function createEngine(deps: EngineDeps) {
     },
     images: {
       listImages: (options: images.ImageListOptions) => images.listImages(parts, options),
-      inspectImage: async (ref: string) => images.viewImage(parts, deps.images.get(ref)),
+      inspectImage: async (ref: string, platform?: Platform) => images.viewImage(parts, deps.images.get(ref, platform)),
+      imageHistory: async (ref: string, platform?: Platform) => images.imageHistory(parts, ref, platform),
       pull: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
         await deps.images.pull(ref, auth, platform, report, signal);
         images.publishTransfer(parts, 'pull', ref);
       },
-      push: async (ref: string, auth: Auth, report: Report, signal: AbortSignal) => {
+      push: async (ref: string, auth: Auth, platform: Platform | undefined, report: Report, signal: AbortSignal) => {
+        if (platform) deps.images.get(ref, platform);
         await deps.images.push(ref, auth, report, signal);
         images.publishTransfer(parts, 'push', ref);
       },
@@ -301,13 +304,14 @@ export function createEngine(deps: EngineDeps) {
         deps.images.tag(ref, target);
         images.publishTag(parts, target);
       },
-      removeImage: (ref: string, options: { force: boolean; prune: boolean }) =>
+      removeImage: (ref: string, options: Parameters<typeof images.removeImage>[2]) =>
         images.removeImage(parts, ref, options),
       importImage: (source: Readable, options: Parameters<typeof images.importImage>[2], signal?: AbortSignal) =>
         images.importImage(parts, source, options, signal),
-      loadImages: (source: Readable, report: Report, signal?: AbortSignal) =>
-        images.loadImages(parts, source, report, signal),
-      saveImages: (refs: readonly string[]) => images.saveImages(parts, refs),
+      loadImages: (source: Readable, report: Report, signal?: AbortSignal, platform?: Platform) =>
+        images.loadImages(parts, source, report, signal, platform),
+      saveImages: (refs: readonly string[], platforms?: readonly Platform[]) =>
+        images.saveImages(parts, refs, platforms),
       pruneImages: (filters: Filters) => images.pruneImages(parts, filters),
     },
     volumes: {

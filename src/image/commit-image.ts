@@ -10,6 +10,7 @@ import type { ImageCatalog } from './image-catalog.ts';
 import { acceptImageConfig, formatImageConfig } from './image-config.ts';
 import { TarFilter } from './tar-filter.ts';
 import { packDirectory } from './pack-tree.ts';
+import { isUntouched } from './rootfs-changes.ts';
 import { OverlayToLayer } from './whiteouts.ts';
 
 export interface CommitRequest {
@@ -33,12 +34,18 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
   const config = applyChanges(request.config, request.changes);
   // What cannot be an image is refused before a layer is read for it.
   acceptImageConfig(describe(request, config, `sha256:${'0'.repeat(64)}`));
+  const unchanged = await isUntouched(request.upperDir);
   return await catalog.pinned(async (pins) => {
     // The base may lose its last name while the layer is read; its content must stay until this is registered.
     for (const blob of base.layers) pins.blobs.add(blob);
     for (const diffId of base.diffIds) {
       const known = catalog.knownLayer(diffId);
       if (known) pins.layers.set(diffId, known);
+    }
+    const references = name ? [formatReference(name)] : [];
+    if (unchanged) {
+      const image = { config: describe(request, config, undefined), parent: base.id, layers: base.layers };
+      return (await catalog.register(image, references, pins)).id;
     }
     const layer = new TarFilter(new OverlayToLayer());
     const source = packUpper(request.upperDir);
@@ -48,12 +55,17 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
     const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
     const content = describe(request, config, diffId);
     const image = { config: content, parent: base.id, layers: [...base.layers, blob.digest] };
-    const { id } = await catalog.register(image, name ? [formatReference(name)] : [], pins);
+    const { id } = await catalog.register(image, references, pins);
     return id;
   });
 }
 
-function describe({ base, author, comment, createdBy }: CommitRequest, config: ImageConfig, diffId: string): string {
+/** `diffId`: of the new layer, if there is one. */
+function describe(
+  { base, author, comment, createdBy }: CommitRequest,
+  config: ImageConfig,
+  diffId: string | undefined,
+): string {
   const createdAt = formatTimeNs(systemClock.nowNs());
   return formatImageConfig({
     createdAt,
@@ -62,8 +74,8 @@ function describe({ base, author, comment, createdBy }: CommitRequest, config: I
     variant: base.variant,
     os: base.os,
     config,
-    history: [...base.history, { createdAt, createdBy, comment, author, emptyLayer: false }],
-    diffIds: [...base.diffIds, diffId],
+    history: [...base.history, { createdAt, createdBy, comment, author, emptyLayer: diffId === undefined }],
+    diffIds: diffId === undefined ? base.diffIds : [...base.diffIds, diffId],
     comment,
   });
 }

@@ -7,6 +7,7 @@ import { errorKind, invalid, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { formatReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
+import { formatPlatform, rankPlatform, type Platform } from '../model/platform.ts';
 import { commitImage, type CommitRequest } from './commit-image.ts';
 import { ImageCatalog } from './image-catalog.ts';
 import { ImageMounts } from './image-mounts.ts';
@@ -68,10 +69,14 @@ export class ImageStore {
     return id === undefined ? undefined : this.catalog.record(id);
   }
 
-  /** As `find`; throws Docker's 'No such image: x:latest'. */
-  get(ref: string): ImageRecord {
+  /** As `find`; throws Docker's 'No such image: x:latest', also where the image is for another platform than asked. */
+  get(ref: string, platform?: Platform): ImageRecord {
     const record = this.find(ref);
     if (!record) throw notFound(`No such image: ${this.catalog.describe(ref)}`);
+    if (platform && rankPlatform(record, platform) === 0)
+      throw notFound(
+        `image with reference ${ref} was found but its platform (${formatPlatform(record)}) does not match the specified platform (${formatPlatform(platform)})`,
+      );
     return record;
   }
 
@@ -85,9 +90,14 @@ export class ImageStore {
     return importImage(this.catalog, source, options, signal);
   }
 
-  /** Loads what `save` wrote, here or elsewhere; resolves to the images' ids. */
-  load(source: Readable, report: Report, signal?: AbortSignal): Promise<string[]> {
-    return loadImages(this.catalog, source, report, signal);
+  /**
+   * Loads what `save` wrote, here or elsewhere; resolves to the images' ids. With `platform` only images for that one.
+   */
+  load(source: Readable, report: Report, signal?: AbortSignal, platform?: Platform): Promise<string[]> {
+    return loadImages(this.catalog, source, report, {
+      ...(signal ? { signal } : {}),
+      ...(platform ? { platform } : {}),
+    });
   }
 
   /** The ids of the images that `save` writes for these names. */
@@ -96,8 +106,8 @@ export class ImageStore {
   }
 
   /** Images as a tar that `load`, docker and skopeo read. A name without a tag means all of its tags. */
-  save(refs: readonly string[]): Promise<Readable> {
-    return saveImages(this.catalog, refs);
+  save(refs: readonly string[], platforms: readonly Platform[] = []): Promise<Readable> {
+    return saveImages(this.catalog, refs, platforms);
   }
 
   /** Makes an image of what a container changed; resolves to its id. */
@@ -168,7 +178,9 @@ export class ImageStore {
     for (const image of this.list()) {
       const names = [...image.repoTags, ...image.repoDigests];
       const isWanted = names.length > 0 ? !options.all : hasChildren(this.catalog, image.id);
-      if (isWanted || options.users(image.id).length > 0 || !(options.accept?.(image) ?? true)) continue;
+      if (isWanted || !(options.accept?.(image) ?? true)) continue;
+      // Of an image that a container was made from the names go too, but for the last.
+      if (names.length === 0 && options.users(image.id).length > 0) continue;
       for (const ref of names.length > 0 ? names : [image.id]) {
         // The last name takes the image and its other names along.
         if (!this.find(ref)) continue;

@@ -9,7 +9,7 @@ import { decompress, detectCompression, readHead } from './compression.ts';
 import { applyChanges } from './dockerfile-changes.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { acceptImageConfig, EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
-import { parsePlatform, type Platform } from './platform.ts';
+import { parsePlatform, type Platform } from '../model/platform.ts';
 
 export interface ImportOptions {
   readonly ref: string; // '' = no name
@@ -29,7 +29,7 @@ export async function importImage(
   const reference = options.ref === '' ? undefined : withDefaultTag(parseReference(options.ref));
   if (reference && reference.digest !== '') throw invalid('cannot import digest reference');
   const platform = parsePlatform(options.platform);
-  if (platform.os !== 'linux') throw invalid(`operating system is not supported: ${platform.os}`);
+  if (platform.os !== 'linux') throw invalid('operating system is not supported');
   const config = applyChanges(EMPTY_IMAGE_CONFIG, options.changes);
   acceptImageConfig(describe(options.message, platform, config, `sha256:${'0'.repeat(64)}`));
   return await catalog.pinned(async (pins) => {

@@ -1,13 +1,10 @@
 /**
- * `docker load`: images from a tar, compressed or not, in the form of docker-archive (manifest.json) or of an OCI
- * layout (index.json). The archive is read once; its files wait as blobs until the manifest, which mostly comes last,
- * says what they are. What no image turned out to need is gone when it is over.
+ * `docker load`: images from a tar, compressed or not, in the form of docker-archive (manifest.json), of an OCI layout
+ * (index.json), or of Docker before 1.10. The archive is read once; its files wait as blobs until the manifest, which
+ * mostly comes last, says what they are. What no image turned out to need is gone when it is over.
  */
-import { posix } from 'node:path';
-import { pipeline, Writable, type Readable } from 'node:stream';
-import { extract } from 'tar-stream';
-import { CausewayError, invalid, systemError } from '../base/errors.ts';
-import { parseJsonText } from '../base/json-text.ts';
+import type { Readable } from 'node:stream';
+import { invalid, systemError } from '../base/errors.ts';
 import { shortId } from '../model/ids.ts';
 import {
   familiarReference,
@@ -16,46 +13,20 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../model/image-reference.ts';
-import { borrow } from './borrowed-stream.ts';
-import { decompressStream } from './compression.ts';
+import { HOST_PLATFORM, rankPlatform, type Platform } from '../model/platform.ts';
+import { readArchive, readJson, type ArchivedImage, type ArchiveFiles } from './archive-files.ts';
 import type { ImageCatalog } from './image-catalog.ts';
-import type { Pins } from './pins.ts';
-import { acceptImageConfig } from './image-config.ts';
+import { acceptImageConfig, parseImageConfig } from './image-config.ts';
+import { legacyArchive } from './legacy-archive.ts';
 import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
 import { DiffIdMismatchError } from './mismatch-errors.ts';
-import { HOST_PLATFORM, rankPlatform } from './platform.ts';
+import type { Pins } from './pins.ts';
 import { throttle, type Report } from './progress.ts';
-import { TarFilter } from './tar-filter.ts';
 
-const MAX_FILES = 100_000;
-
-/** The archive's files by name: where their content is. */
-class ArchiveFiles {
-  readonly digests = new Map<string, string>();
-  readonly links = new Map<string, string>();
-
-  digest(name: string): string | undefined {
-    let at = posix.normalize(name);
-    for (let hops = 0; hops < 32; hops++) {
-      const target = this.links.get(at);
-      if (target === undefined) return this.digests.get(at);
-      at = target;
-    }
-    return undefined;
-  }
-
-  need(name: string): string {
-    const digest = this.digest(name);
-    if (digest === undefined) throw invalid(`open ${name}: no such file or directory`);
-    return digest;
-  }
-}
-
-interface ArchivedImage {
-  readonly config: Buffer;
-  readonly manifest?: Buffer;
-  readonly layers: readonly string[]; // blobs
-  readonly tags: readonly ImageReference[];
+export interface LoadOptions {
+  readonly signal?: AbortSignal;
+  /** Images for others stay where they are. */
+  readonly platform?: Platform;
 }
 
 /** Resolves to the ids of what was loaded. */
@@ -63,13 +34,13 @@ export async function loadImages(
   catalog: ImageCatalog,
   source: Readable,
   report: Report,
-  signal?: AbortSignal,
+  { signal, platform }: LoadOptions = {},
 ): Promise<string[]> {
   return await catalog.pinned(async (pins) => {
     const files = await readArchive(catalog, source, pins);
-    const images = files.digest('manifest.json')
-      ? await dockerArchive(catalog, files)
-      : await ociLayout(catalog, files);
+    const images = (await imagesIn(catalog, files, pins, platform)).filter(
+      ({ config }) => !platform || rankPlatform(parseImageConfig(config), platform) > 0,
+    );
     const ids: string[] = [];
     for (const image of images) ids.push(await loadOne(catalog, image, pins, report));
     if (images.every((image) => image.tags.length === 0)) {
@@ -79,51 +50,20 @@ export async function loadImages(
   }, signal);
 }
 
-async function readArchive(catalog: ImageCatalog, source: Readable, pins: Pins): Promise<ArchiveFiles> {
-  const files = new ArchiveFiles();
-  const { stream } = await decompressStream(borrow(source));
-  const entries = extract();
-  let count = 0;
-  // An error of the source destroys the parser, and the loop below throws it.
-  // The engine's own reader goes before it: the library would hold an extension header of any length.
-  pipeline(stream, new TarFilter({ visit: () => undefined }), entries as unknown as Writable, () => {});
-  try {
-    for await (const entry of entries) {
-      if (++count > MAX_FILES)
-        throw invalid(`the archive holds more than ${MAX_FILES} files: an image has a few for each layer`);
-      const name = posix.normalize(entry.header.name).replace(/^\/+/, '').replace(/\/$/, '');
-      const { type, linkname } = entry.header;
-      if (type === 'file' || type === 'contiguous-file') {
-        const { digest } = await catalog.blobs.ingest(entry as unknown as AsyncIterable<Buffer>, pins.blobs);
-        files.digests.set(name, digest);
-        continue;
-      }
-      if (type === 'symlink' && linkname)
-        files.links.set(name, posix.normalize(posix.join(posix.dirname(name), linkname)));
-      if (type === 'link' && linkname) files.links.set(name, posix.normalize(linkname));
-      entry.resume();
-    }
-  } catch (error) {
-    stream.destroy();
-    if (error instanceof CausewayError) throw error;
-    const message = (error as Error).message;
-    if (/Unexpected end|premature/i.test(message)) throw invalid('unexpected EOF', error);
-    throw invalid(/Invalid tar header/i.test(message) ? 'archive/tar: invalid tar header' : message, error);
-  }
-  return files;
-}
-
-async function json(catalog: ImageCatalog, digest: string, what: string): Promise<unknown> {
-  const text = (await catalog.blobs.read(digest)).toString(); // what fails here is no fault of the archive's
-  try {
-    return parseJsonText(text);
-  } catch (error) {
-    throw invalid(`invalid ${what}: ${(error as Error).message}`, error);
-  }
+async function imagesIn(
+  catalog: ImageCatalog,
+  files: ArchiveFiles,
+  pins: Pins,
+  platform = HOST_PLATFORM,
+): Promise<ArchivedImage[]> {
+  if (files.digest('manifest.json') !== undefined) return await dockerArchive(catalog, files);
+  if (files.digest('index.json') !== undefined) return await ociLayout(catalog, files, platform);
+  if (files.digest('repositories') !== undefined) return await legacyArchive(catalog, files, pins);
+  throw invalid('open manifest.json: no such file or directory');
 }
 
 async function dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Promise<ArchivedImage[]> {
-  const list = await json(catalog, files.need('manifest.json'), 'manifest.json');
+  const list = await readJson(catalog, files.need('manifest.json'), 'manifest.json');
   if (list === null) throw invalid('invalid manifest, manifest cannot be null (but can be [])');
   if (!Array.isArray(list)) throw invalid('invalid manifest.json: no list');
   const images: ArchivedImage[] = [];
@@ -157,14 +97,12 @@ function manifestItem(entry: unknown): { config: string; layers: readonly string
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');
 
-async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles): Promise<ArchivedImage[]> {
-  const top = files.digest('index.json');
-  if (top === undefined) throw invalid('open manifest.json: no such file or directory');
-  const index = parseManifest(await catalog.blobs.read(top));
+async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles, platform: Platform): Promise<ArchivedImage[]> {
+  const index = parseManifest(await catalog.blobs.read(files.need('index.json')));
   if (!isIndex(index)) throw invalid('invalid index.json: it has no manifests');
   const images = new Map<string, ArchivedImage>();
   for (const descriptor of index.manifests) {
-    const chosen = await choosePlatform(catalog, files, descriptor);
+    const chosen = await choosePlatform(catalog, files, descriptor, platform);
     if (!chosen) continue;
     const content = await blob(catalog, files, chosen);
     const manifest = parseManifest(content);
@@ -185,13 +123,14 @@ async function choosePlatform(
   catalog: ImageCatalog,
   files: ArchiveFiles,
   descriptor: Descriptor,
+  platform: Platform,
 ): Promise<Descriptor | undefined> {
   const manifest = parseManifest(await blob(catalog, files, descriptor), descriptor.mediaType);
   if (!isIndex(manifest)) return descriptor;
   const rank = (candidate: Descriptor) => {
     // Attestations are manifests for no platform at all; and an archive may hold only some of those its index names.
     const { os = '', architecture = '', variant = '' } = candidate.platform ?? {};
-    return files.digest(blobName(candidate.digest)) ? rankPlatform({ os, architecture, variant }, HOST_PLATFORM) : 0;
+    return files.digest(blobName(candidate.digest)) ? rankPlatform({ os, architecture, variant }, platform) : 0;
   };
   return manifest.manifests.filter((candidate) => rank(candidate) > 0).sort((a, b) => rank(b) - rank(a))[0];
 }

@@ -21,7 +21,7 @@ import { acceptImageConfig } from './image-config.ts';
 import { Limiter } from './limiter.ts';
 import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
 import { LayerMismatchError } from './mismatch-errors.ts';
-import { formatPlatform, parsePlatform, rankPlatform, type Platform } from './platform.ts';
+import { formatPlatform, parsePlatform, rankPlatform, type Platform } from '../model/platform.ts';
 import { throttle, type Report } from './progress.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';

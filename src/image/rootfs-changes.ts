@@ -4,12 +4,27 @@
  * that the directories above a change do, is Docker's rule.
  */
 import { closeSync, constants, lstatSync, openSync, type BigIntStats } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairTurns } from '../base/fair-turns.ts';
 import { errorCode, systemError } from '../base/errors.ts';
 import { readXattr } from '../kernel/xattr.ts';
 import { sortedNames } from './sorted-names.ts';
+
+/** Of a container's own directory, as long as nobody changes it. */
+export const UPPER_MODE = 0o755;
+
+/** Nothing was changed in it, not even who may enter it. */
+export async function isUntouched(upperDir: string): Promise<boolean> {
+  const { mode, uid, gid } = await stat(upperDir);
+  if ((mode & 0o7777) !== UPPER_MODE || uid !== 0 || gid !== 0) return false;
+  const entries = await opendir(upperDir);
+  try {
+    return (await entries.read()) === null;
+  } finally {
+    await entries.close();
+  }
+}
 
 export interface Change {
   readonly kind: 0 | 1 | 2; // modified, added, deleted

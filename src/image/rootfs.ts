@@ -31,7 +31,7 @@ import type { ImageStore } from './image-store.ts';
 import { MountLoans } from './mount-loans.ts';
 import { certainlyHasDirectory } from './image-directory.ts';
 import { ensureInitLayer } from './init-layer.ts';
-import { listChanges, type Change } from './rootfs-changes.ts';
+import { listChanges, UPPER_MODE, type Change } from './rootfs-changes.ts';
 import { storageError } from './storage-errors.ts';
 import { treeSizeBytes } from './tree-size.ts';
 
@@ -97,7 +97,7 @@ export class RootfsStore {
       throw storageError('mkdir', path, error);
     }
     try {
-      for (const name of ['diff', 'work', 'merged']) mkdirSync(join(path, name), { mode: 0o755 });
+      for (const name of ['diff', 'work', 'merged']) mkdirSync(join(path, name), { mode: UPPER_MODE });
       // Last: without it the directory counts as never made.
       symlinkSync(digestHex(image.id), join(path, 'image'));
     } catch (error) {

@@ -14,6 +14,7 @@ import {
   repositoryOf,
   type ImageReference,
 } from '../model/image-reference.ts';
+import { formatPlatform, rankPlatform, type Platform } from '../model/platform.ts';
 import { digestHex, digestOf } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -29,8 +30,15 @@ interface Selection {
  * Resolves once it is clear that everything asked for exists; from then on it is kept until the stream is closed,
  * whatever is removed meanwhile. A reader that goes away ends it at its next step.
  */
-export async function saveImages(catalog: ImageCatalog, refs: readonly string[]): Promise<Readable> {
+export async function saveImages(
+  catalog: ImageCatalog,
+  refs: readonly string[],
+  platforms: readonly Platform[],
+): Promise<Readable> {
   const selected = select(catalog, refs);
+  const suits = ({ record }: Selection) => platforms.some((platform) => rankPlatform(record, platform) > 0);
+  if (platforms.length > 0 && !selected.every(suits))
+    throw systemError(`no suitable export target found for platform ${platforms.map(formatPlatform).join(', ')}`);
   const layerBytes = new Map(
     selected.flatMap(({ record }) => record.diffIds.map((diffId) => [diffId, catalog.knownLayer(diffId)!.tarBytes])),
   );

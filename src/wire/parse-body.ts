@@ -4,32 +4,39 @@ import * as v from 'valibot';
 import { invalid } from '../base/errors.ts';
 import { formatNumber, isGoInteger } from '../base/go-integer.ts';
 
-/** Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'). */
+/**
+ * Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'); `complaint` begins the
+ * sentence of an error.
+ */
 export function parseBody<const S extends v.GenericSchema>(
   schema: S,
   typeName: string,
   body: string,
+  complaint = 'invalid JSON',
 ): v.InferOutput<S> {
-  return checkValue(schema, typeName, parseJson(body));
+  return checkValue(schema, typeName, parseJson(body, complaint), complaint);
 }
 
 export function checkValue<const S extends v.GenericSchema>(
   schema: S,
   typeName: string,
   value: unknown,
+  complaint = 'invalid JSON',
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, value ?? {}, { abortEarly: true }); // Go reads null as the zero value
   if (result.success) return result.output;
-  throw invalid(`invalid JSON: ${describeIssue(result.issues[0], typeName)}`);
+  throw invalid(`${complaint}: ${describeIssue(result.issues[0], typeName)}`);
 }
 
-export function parseJson(body: string): unknown {
-  if (body.trim() === '') throw invalid('invalid JSON: got EOF while reading request body');
+export function parseJson(body: string, complaint = 'invalid JSON'): unknown {
+  if (body.trim() === '') throw invalid(`${complaint}: got EOF while reading request body`);
   try {
     return parseJsonText(body);
   } catch (error) {
     const { message } = error as Error;
-    throw invalid(error instanceof NestingError ? `invalid JSON: ${message}` : describeSyntaxError(body, message));
+    throw invalid(
+      error instanceof NestingError ? `${complaint}: ${message}` : describeSyntaxError(body, message, complaint),
+    );
   }
 }
 
@@ -65,10 +72,10 @@ function goType(issue: v.BaseIssue<unknown>): string {
 }
 
 /** Node says where; Go says what. The sentence is Go's as far as it can be told from the text. */
-function describeSyntaxError(body: string, nodeMessage: string): string {
-  if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return 'invalid JSON: unexpected EOF';
+function describeSyntaxError(body: string, nodeMessage: string, complaint: string): string {
+  if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return `${complaint}: unexpected EOF`;
   const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
-  if (position >= body.trimEnd().length) return 'invalid JSON: unexpected EOF';
+  if (position >= body.trimEnd().length) return `${complaint}: unexpected EOF`;
   if (/after JSON/i.test(nodeMessage)) return 'unexpected content after JSON';
   const character = body[position] ?? body[firstNonSpace(body)] ?? '';
   const before = body.slice(0, position).trimEnd().slice(-1);
@@ -82,7 +89,7 @@ function describeSyntaxError(body: string, nodeMessage: string): string {
         : /Expected ':'/.test(nodeMessage)
           ? 'after object key'
           : 'looking for beginning of value';
-  return `invalid JSON: invalid character '${character}' ${context}`;
+  return `${complaint}: invalid character '${character}' ${context}`;
 }
 
 function firstNonSpace(body: string): number {

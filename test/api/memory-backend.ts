@@ -9,13 +9,14 @@ import type { ContainerView } from '../../src/api/backend/container.ts';
 import type { AttachSession, ExecSpec, LogFrame, OutputFrame } from '../../src/api/backend/stream.ts';
 import type { Backend, SystemFacts } from '../../src/api/backend/system.ts';
 import { systemClock, ZERO_TIME } from '../../src/base/clock.ts';
-import { conflict, notFound, notModified } from '../../src/base/errors.ts';
+import { conflict, invalid, notFound, notModified } from '../../src/base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../src/model/container.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../src/model/endpoint.ts';
 import type { EngineEvent } from '../../src/model/event.ts';
 import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
+import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../../src/model/platform.ts';
 import { parsePort } from '../../src/model/port.ts';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../src/model/network.ts';
 
@@ -119,6 +120,11 @@ const BUSYBOX: ImageRecord = {
   comment: 'Imported from -',
 };
 
+function refuseOther(platform: Platform | undefined): void {
+  if (platform && rankPlatform(platform, HOST_PLATFORM) === 0)
+    throw notFound(`wrong platform ${formatPlatform(platform)}`);
+}
+
 export class MemoryBackend implements Backend {
   readonly list = new Map<string, Container>();
   readonly execs = new Map<string, Exec>();
@@ -192,7 +198,8 @@ export class MemoryBackend implements Backend {
   }
 
   readonly containers: Backend['containers'] = {
-    create: async (name, spec) => {
+    create: async (name, spec, platform) => {
+      refuseOther(platform);
       if (!/^busybox(:|$)/.test(spec.image)) throw notFound(`No such image: ${spec.image}:latest`);
       this.specs.push(spec);
       const id = newId();
@@ -525,10 +532,12 @@ export class MemoryBackend implements Backend {
     listImages: async ({ sharedSize }) => [
       { record: BUSYBOX, containers: this.list.size, graph: {}, sharedSizeBytes: sharedSize ? 1000 : -1 },
     ],
-    inspectImage: async (ref) => {
+    inspectImage: async (ref, platform) => {
+      refuseOther(platform);
       if (!/^(library\/)?busybox/.test(ref) && !BUSYBOX.id.includes(ref)) throw notFound(`No such image: ${ref}`);
       return { record: BUSYBOX, containers: 0, graph: {}, sharedSizeBytes: -1 };
     },
+    imageHistory: async (ref, platform) => [(await this.images.inspectImage(ref, platform)).record],
     pull: async (ref, _auth, _platform, report) => {
       if (ref.includes('missing'))
         throw notFound(`pull access denied for ${ref}, repository does not exist or may require 'docker login'`);
@@ -537,20 +546,30 @@ export class MemoryBackend implements Backend {
       report({ status: 'Downloading', id: 'abc', progressDetail: { current: 50, total: 100 } });
       report({ status: `Status: Downloaded newer image for ${ref}` });
     },
-    push: async (ref, _auth, report) => report({ status: `The push refers to repository [docker.io/library/${ref}]` }),
+    push: async (ref, _auth, platform, report) => {
+      refuseOther(platform);
+      report({ status: `The push refers to repository [docker.io/library/${ref}]` });
+    },
     tag: async (ref, target) => void this.calls.push(`tag ${ref} ${target}`),
-    removeImage: async (ref) => [{ untagged: ref }, { deleted: BUSYBOX.id }],
+    removeImage: async (ref, { platform }) => {
+      refuseOther(platform);
+      return [{ untagged: ref }, { deleted: BUSYBOX.id }];
+    },
     importImage: async (source, options) => {
       let size = 0;
       for await (const chunk of source) size += (chunk as Buffer).length;
       this.calls.push(`import ${size} ${JSON.stringify(options)}`);
       return BUSYBOX.id;
     },
-    loadImages: async (source, report) => {
-      for await (const _ of source);
+    loadImages: async (source, report, _signal, platform) => {
+      let size = 0;
+      for await (const chunk of source) size += (chunk as Buffer).length;
+      this.calls.push(`load ${size} ${platform ? formatPlatform(platform) : ''}`);
+      if (size === 'garbage'.length) throw invalid('archive/tar: invalid tar header');
       report({ stream: 'Loaded image: busybox:latest\n' });
     },
-    saveImages: async (refs) => Readable.from([Buffer.from(refs.join(','))]),
+    saveImages: async (refs, platforms = []) =>
+      Readable.from([Buffer.from([...refs, ...platforms.map(formatPlatform)].join(','))]),
     pruneImages: async () => ({ deleted: [], spaceReclaimedBytes: 0 }),
   };
 

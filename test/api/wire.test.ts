@@ -274,11 +274,62 @@ test('platforms', async (t) => {
       201,
       platform,
     );
-  const other = await call('POST', '/containers/create?platform=linux/s390x', { Image: 'busybox' });
-  assert.deepEqual(
-    [other.status, other.json.message],
-    [404, 'image with reference busybox was found but does not provide the specified platform (linux/s390x)'],
-  );
+  const create = async (platform: string, version = '') => {
+    const { status, json } = await call('POST', `${version}/containers/create?platform=${platform}`, {
+      Image: 'busybox',
+    });
+    return [status, json.message];
+  };
+  assert.deepEqual(await create('linux/s390x'), [404, 'wrong platform linux/s390x']);
+  assert.equal((await create('linux/s390x', '/v1.40'))[0], 201);
+  assert.deepEqual(await create('a/b/c/d'), [400, '"a/b/c/d": cannot parse platform specifier: invalid argument']);
+  assert.deepEqual(await create('foo'), [400, '"foo": unknown operating system or architecture: invalid argument']);
+});
+
+test('the platform of images in queries: from which version on, and what is none', async (t) => {
+  const { call, backend } = await serve(t);
+  const other = encodeURIComponent(JSON.stringify({ os: 'linux', architecture: 's390x' }));
+  const routes = [
+    ['GET', '/images/busybox/json', 'platform', '1.48', '1.49'],
+    ['GET', '/images/busybox/history', 'platform', '1.47', '1.48'],
+    ['GET', '/images/busybox/get', 'platform', '1.47', '1.48'],
+    ['GET', '/images/get', 'names=busybox&platform', '1.47', '1.48'],
+    ['POST', '/images/load', 'platform', '1.47', '1.48'],
+    ['DELETE', '/images/busybox', 'platforms', '1.49', '1.50'],
+    ['POST', '/images/busybox/push', 'platform', '1.45', '1.46'],
+  ] as const;
+  for (const [method, path, name, before, since] of routes) {
+    const ask = async (version: string, value: string) => await call(method, `/v${version}${path}?${name}=${value}`);
+    const without = (await ask(before, 'bogus')).status;
+    assert.ok(without < 400, `${path} before: ${without}`);
+    assert.ok((await ask(since, '')).status < 400, `${path}: empty`);
+    for (const [value, message] of [
+      ['linux/arm64', "failed to parse platform: invalid character 'l' looking for beginning of value"],
+      ['{}', 'both OS and Architecture must be provided'],
+      [encodeURIComponent('{"os":"linux"}'), 'both OS and Architecture must be provided'],
+      [
+        encodeURIComponent('{"os":7}'),
+        'failed to parse platform: json: cannot unmarshal number into Go struct field Platform.os of type string',
+      ],
+    ] as const) {
+      const { status, json } = await ask(since, value);
+      assert.deepEqual([status, json.message], [400, message], path);
+    }
+    const { text } = await ask(since, other);
+    assert.ok(text.includes('linux/s390x') || backend.calls.at(-1)?.includes('linux/s390x'), `${path}: ${text}`);
+    const many = await call(method, `/v${since}${path}?${name}=${other}&${name.replace(/.*&/, '')}=${other}`);
+    assert.equal(many.status, 400, path);
+  }
+});
+
+test('what fails while an archive is loaded is told in the stream, with status 200', async (t) => {
+  const { call } = await serve(t);
+  const { status, text } = await call('POST', '/images/load', 'garbage');
+  assert.equal(status, 200);
+  assert.deepEqual(JSON.parse(text), {
+    errorDetail: { message: 'archive/tar: invalid tar header' },
+    error: 'archive/tar: invalid tar header',
+  });
 });
 
 test('files', async (t) => {

@@ -1,4 +1,4 @@
-/** Volumes, cp and working directories as Docker's users find them. One daemon for all. */
+/** Volumes, cp, working directories and images as Docker's users find them. One daemon for all. */
 import assert from 'node:assert/strict';
 import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -195,4 +195,44 @@ test('system df: images that share layers and volumes have their real sizes, and
   assert.equal(listed.find(({ Id }) => Id === fat!.Id)!.SharedSize, fat!.SharedSize);
   const plain = await api<DiskUsage['Images']>('GET', '/v1.45/images/json');
   assert.equal(plain.find(({ Id }) => Id === fat!.Id)!.SharedSize, -1);
+});
+
+test('history has the ids and names of the images that one was made from, and no layer where nothing changed', async () => {
+  engine.ok('create', '--name', 'idle', 'img', 'true');
+  engine.ok('commit', '-m', 'as it is', 'idle', 'same');
+  engine.ok('rm', 'idle');
+  const [same, parent] = ['same', 'img'].map((ref) => engine.ok('image', 'inspect', '--format', '{{.Id}}', ref));
+  const lines = await api<{ Id: string; Size: number; Comment: string; Tags: string[] | null }[]>(
+    'GET',
+    '/images/same/history',
+  );
+  assert.deepEqual(
+    lines.slice(0, 2).map(({ Id, Tags }) => [Id, Tags]),
+    [
+      [same, ['same:latest']],
+      [parent, ['img:latest']],
+    ],
+  );
+  assert.deepEqual([lines[0]!.Size, lines[0]!.Comment], [0, 'as it is']);
+  assert.equal(engine.ok('image', 'inspect', '--format', '{{len .RootFS.Layers}}', 'same'), '2');
+  assert.equal(engine.ok('images', '-q', '--no-trunc', 'same'), same);
+});
+
+test("the platform that is asked for is compared with the image's own, and another machine's is warned of", () => {
+  engine.shell('cd / && tar -cf - etc/hostname | docker import --platform linux/arm64 - armed');
+  assert.equal(engine.ok('image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', 'armed'), 'linux/arm64');
+  assert.match(
+    refusal('create', '--pull', 'never', '--platform', 'linux/s390x', 'armed', 'x'),
+    /image with reference armed was found but its platform \(linux\/arm64\) does not match the specified platform \(linux\/s390x\)/,
+  );
+  const asked = engine.docker('create', '--platform', 'linux/arm64', 'armed', 'x');
+  assert.deepEqual([asked.code, asked.err], [0, '']);
+  const unasked = engine.docker('create', 'armed', 'x');
+  assert.match(
+    unasked.err,
+    /requested image's platform \(linux\/arm64\) does not match the detected host platform \(linux\/\w+/,
+  );
+  assert.equal(engine.docker('create', 'img').err, '');
+  assert.match(refusal('import', '--platform', 'windows/amd64', '/dev/null'), /operating system is not supported/);
+  engine.ok('rm', asked.out.trim(), unasked.out.trim());
 });

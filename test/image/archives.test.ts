@@ -1,11 +1,12 @@
 /** save and load, with skopeo as the other side. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { formatPlatform, HOST_PLATFORM } from '../../src/model/platform.ts';
 import { digestOf } from '../../src/image/blob-store.ts';
 import type { ProgressMessage } from '../../src/image/progress.ts';
 import {
@@ -16,6 +17,7 @@ import {
   listing,
   openStore,
   shell,
+  tarOf,
   temporaryDirectory,
 } from './image-fixture.ts';
 
@@ -249,4 +251,100 @@ test('an archive that is half read lets the images go', async (t) => {
       [],
     ),
   );
+});
+
+const ARM = { os: 'linux', architecture: 'arm64', variant: '' };
+const HERE = { os: 'linux', architecture: HOST_PLATFORM.architecture, variant: '' };
+
+test('save, load and get take the platform that is asked for, or say that the image is for another', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  await images.importTar(Readable.from([tarOf('echo a > a', directory)]), {
+    ref: 'arm',
+    message: '',
+    changes: [],
+    platform: 'linux/arm64/v8',
+  });
+  await importTree(images, directory, 'here', 'echo h > h');
+  assert.equal(images.get('arm', ARM).architecture, 'arm64');
+  assert.throws(() => images.get('arm', HERE), {
+    kind: 'notFound',
+    message: `image with reference arm was found but its platform (linux/arm64/v8) does not match the specified platform (${formatPlatform(HERE)})`,
+  });
+  await assert.rejects(images.save(['arm', 'here'], [ARM]), {
+    message: 'no suitable export target found for platform linux/arm64',
+  });
+  await assert.rejects(images.save(['nosuch'], [ARM]), { kind: 'notFound' });
+  const both = await bytes(await images.save(['arm', 'here'], [ARM, HERE]));
+  for (const [platform, name] of [
+    [ARM, 'arm'],
+    [HERE, 'here'],
+  ] as const) {
+    const target = await openStore(join(directory, `for-${name}`));
+    await target.images.load(Readable.from([both]), () => {}, undefined, platform);
+    assert.deepEqual(
+      target.images.list().flatMap((image) => image.repoTags),
+      [`${name}:latest`],
+    );
+  }
+});
+
+/** As Docker before 1.10 saved images. */
+function oldArchive(directory: string, layers: Record<string, { parent?: string }>, repositories: unknown): Buffer {
+  const root = mkdtempSync(join(directory, 'old-'));
+  for (const [id, { parent }] of Object.entries(layers)) {
+    mkdirSync(join(root, id));
+    writeFileSync(join(root, id, 'VERSION'), '1.0');
+    writeFileSync(join(root, id, 'layer.tar'), tarOf(`echo ${id} > ${id}`, directory));
+    const config = { id, parent, created: '2014-01-02T03:04:05Z', os: 'linux', architecture: HERE.architecture,
+      container_config: { Cmd: ['make', id] }, config: { Cmd: ['run', id], Env: ['A=b'] }, Size: 5 }; // prettier-ignore
+    writeFileSync(join(root, id, 'json'), JSON.stringify(config));
+  }
+  if (repositories !== undefined) writeFileSync(join(root, 'repositories'), JSON.stringify(repositories));
+  return execFileSync('tar', ['-C', root, '-c', '.']);
+}
+
+test('archives of Docker before 1.10 are loaded: names, layers, history, and heads without a name', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images, rootfs } = await openStore(join(directory, 'store'));
+  const layers = { base: {}, middle: { parent: 'base' }, top: { parent: 'middle' }, lone: { parent: 'base' } };
+  const archive = oldArchive(directory, layers, { app: { v1: 'top' }, 'x/mid': { latest: 'middle' } });
+  const ids = await images.load(Readable.from([gzipSync(archive)]), () => {});
+  assert.equal(ids.length, 3);
+  assert.equal(images.list().filter(({ repoTags }) => repoTags.length === 0).length, 1, 'lone');
+  const app = images.get('app:v1');
+  assert.deepEqual([app.config.cmd, app.config.env], [['run', 'top'], ['A=b']]);
+  assert.deepEqual(
+    app.history.map(({ createdBy }) => createdBy),
+    ['make base', 'make middle', 'make top'],
+  );
+  assert.equal(app.createdAt, '2014-01-02T03:04:05Z');
+  assert.deepEqual(images.get('x/mid').diffIds, app.diffIds.slice(0, 2));
+  await rootfs.create('c1', app);
+  assert.equal(shell('cat base middle top', rootfs.mount('c1')), 'base\nmiddle\ntop\n');
+  await rootfs.remove('c1');
+  await rootfs.settled();
+});
+
+test('an archive of Docker before 1.10 that is broken or hostile is refused and leaves nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  const before = listing(join(directory, 'store'));
+  const refused = async (
+    layers: Record<string, { parent?: string }>,
+    repositories: unknown,
+    message: string | RegExp,
+  ) =>
+    await assert.rejects(
+      images.load(Readable.from([oldArchive(directory, layers, repositories)]), () => {}),
+      { message },
+    );
+  await refused({ a: { parent: 'b' }, b: { parent: 'a' } }, { x: { v1: 'a' } }, 'max depth exceeded');
+  await refused({ a: { parent: 'gone' } }, { x: { v1: 'a' } }, 'open gone/json: no such file or directory');
+  await refused({ a: {} }, { x: { v1: '../../etc' } }, /no such file or directory/);
+  await refused({ a: {} }, { x: 'v1' }, 'invalid repositories: "x" has no tags');
+  await refused({ a: {} }, { 'Bad Name': { v1: 'a' } }, /invalid reference format/);
+  await refused({ a: {} }, undefined, 'open manifest.json: no such file or directory');
+  assert.deepEqual(images.list(), []);
+  assert.deepEqual(listing(join(directory, 'store')), before);
 });

@@ -136,8 +136,20 @@ test('prune takes what nobody needs', async (t) => {
     images.prune({ all: true, accept: (image) => image.config.labels['keep'] === undefined, users }).removed,
     [],
   );
+  images.tag('a', 'a:other');
+  images.tag('a', 'elsewhere');
   const all = images.prune({ all: true, users });
-  assert.deepEqual(all.removed.slice(0, 2), [{ untagged: 'b:latest' }, { deleted: third }]);
+  assert.deepEqual(
+    all.removed.filter(({ untagged, deleted }) => untagged !== undefined || deleted === third),
+    [
+      { untagged: 'b:latest' },
+      { deleted: third },
+      // A container was made of this one: it keeps its last name.
+      { untagged: 'a:latest' },
+      { untagged: 'a:other' },
+    ],
+  );
+  assert.deepEqual(images.get(second).repoTags, ['elsewhere:latest']);
   assert.equal(all.spaceReclaimedBytes, 4);
   assert.deepEqual(
     images.list().map((image) => image.id),

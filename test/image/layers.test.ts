@@ -323,3 +323,39 @@ test('commit, and the image of the commit: added, changed and deleted files', as
   for (const id of ['c1', 'c2']) await rootfs.remove(id);
   await rootfs.settled();
 });
+
+test('the commit of a container that changed nothing has a line of history and no layer', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images, rootfs } = await openStore(join(directory, 'store'));
+  await importTree(images, directory, 'base', BUSYBOX_TREE);
+  const base = images.get('base');
+  const commit = (container: string, ref: string) =>
+    images.commitLayer({
+      base,
+      upperDir: rootfs.upperDir(container),
+      config: { ...EMPTY_IMAGE_CONFIG, cmd: ['sh'] },
+      changes: ['LABEL a=b'],
+      ref,
+      author: 'me',
+      comment: 'why',
+      createdBy: 'true',
+    });
+  for (const id of ['c1', 'c2']) await rootfs.create(id, base);
+  rootfs.mount('c1');
+  await commit('c1', 'same');
+  const same = images.get('same');
+  assert.deepEqual([same.diffIds, same.layers, same.sizeBytes], [base.diffIds, base.layers, base.sizeBytes]);
+  assert.equal(same.parent, base.id);
+  const { emptyLayer, createdBy, comment } = same.history.at(-1)!;
+  assert.deepEqual([same.history.length, emptyLayer, createdBy, comment], [2, true, 'true', 'why']);
+  assert.equal(same.config.labels['a'], 'b');
+  const { images: other } = await openStore(join(directory, 'other'));
+  await other.load(await images.save(['same']), () => {});
+  assert.equal(other.get('same').id, same.id);
+  // Who may enter it is a change too.
+  shell('chmod 700 .', rootfs.mount('c2'));
+  await commit('c2', 'closed');
+  assert.equal(images.get('closed').diffIds.length, 2);
+  for (const id of ['c1', 'c2']) await rootfs.remove(id);
+  await rootfs.settled();
+});

@@ -2,6 +2,7 @@
  * What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db').
  */
 import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/container.ts';
+import type { Platform } from '../../model/platform.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { PortBinding, PublishedPort } from '../../model/port.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
@@ -52,7 +53,8 @@ export interface ContainerUpdate {
 }
 
 export interface ContainerLifecycle {
-  create(name: string, spec: ContainerSpec): Promise<{ id: string; warnings: string[] }>; // '' = choose a name
+  /** '' = choose a name; without `platform` whatever the image is for. */
+  create(name: string, spec: ContainerSpec, platform?: Platform): Promise<{ id: string; warnings: string[] }>;
   start(ref: string): Promise<void>; // notModified when running
   stop(ref: string, options: { signal?: string; timeoutS?: number }): Promise<void>; // notModified when stopped
   restart(ref: string, options: { signal?: string; timeoutS?: number }): Promise<void>;

@@ -100,8 +100,12 @@ function toImageConfig(config: ImageConfig, legacy: boolean): Record<string, unk
   return image;
 }
 
-/** Newest first; only the newest line has the image's id and tags. */
-export function toHistoryJson(record: ImageRecord): ImageHistoryJson[] {
+/**
+ * Newest first. The lines have the ids and tags of the image and of those that it was made from, one after the other, as
+ * far as these are here.
+ */
+export function toHistoryJson([record, ...ancestors]: readonly ImageRecord[]): ImageHistoryJson[] {
+  if (!record) return [];
   let layer = 0;
   const lines = record.history.map((line) => ({
     Comment: line.comment,
@@ -112,10 +116,11 @@ export function toHistoryJson(record: ImageRecord): ImageHistoryJson[] {
     Tags: null as readonly string[] | null,
   }));
   lines.reverse();
-  const newest = lines[0];
-  if (newest) {
-    newest.Id = record.id;
-    newest.Tags = record.repoTags.length > 0 ? record.repoTags : null;
+  for (const [index, { id, repoTags }] of [record, ...ancestors].entries()) {
+    const line = lines[index];
+    if (!line) break;
+    line.Id = id;
+    line.Tags = repoTags.length > 0 ? repoTags : null;
   }
   return lines;
 }

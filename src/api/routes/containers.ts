@@ -1,6 +1,6 @@
 /** Containers, all but their streams and files. */
-import { CausewayError, errorKind, errorMessage, invalid, notFound, notImplemented } from '../../base/errors.ts';
-import { ownField } from '../../base/own-field.ts';
+import { CausewayError, errorKind, errorMessage, invalid, notImplemented } from '../../base/errors.ts';
+import { parsePlatform } from '../../model/platform.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
 import type {
   CreateResponseJson,
@@ -58,34 +58,16 @@ async function createContainer(call: Call): Promise<void> {
   const warnings = validateHost(request.HostConfig);
   const { EndpointsConfig: endpoints } = request.NetworkingConfig;
   validateEndpoints(endpoints);
-  refuseOtherPlatform(call, request.Image);
+  const wanted = call.olderThan('1.41') ? '' : call.query.text('platform');
   const created = await call.backend.containers.create(
     call.query.text('name').replace(/^\//, ''),
     toContainerSpec(request, cgroupVersion),
+    wanted === '' ? undefined : parsePlatform(wanted),
   );
   call.reply(201, {
     Id: created.id,
     Warnings: [...warnings, ...created.warnings, ...adapted],
   } satisfies CreateResponseJson);
-}
-
-const HOST_ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' };
-const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  armhf: 'arm',
-  armel: 'arm',
-};
-
-/** Images are of the host's platform here: one asked for by another platform is not found, and the client pulls. */
-function refuseOtherPlatform(call: Call, image: string): void {
-  const platform = call.olderThan('1.41') ? '' : call.query.text('platform').toLowerCase();
-  if (platform === '' || platform === 'linux') return;
-  const [os = '', named = os] = platform.includes('/') ? platform.split('/') : ['linux', platform];
-  const architecture = ownField(ARCHITECTURE_ALIASES, named) ?? named;
-  if (os === 'linux' && architecture === HOST_ARCHITECTURE[process.arch]) return;
-  throw notFound(`image with reference ${image} was found but does not provide the specified platform (${platform})`);
 }
 
 async function listContainers(call: Call): Promise<void> {

@@ -8,6 +8,7 @@ import { readFilters } from '../filters.ts';
 import { listEntries } from '../list-entries.ts';
 import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts';
 import { pullReference, pushReference, repoTagReference, tagTarget } from '../named-image.ts';
+import { platformIn, platformsIn } from '../platform-query.ts';
 import { streamProgress } from '../progress-stream.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -45,7 +46,7 @@ async function listImages(call: Call): Promise<void> {
 }
 
 async function inspectImage(call: Call): Promise<void> {
-  const view = await call.backend.images.inspectImage(call.name);
+  const view = await call.backend.images.inspectImage(call.name, platformIn(call, 'platform', '1.49'));
   // Compose 1 takes any API version, looks there for the volumes that an image declares, and breaks where there is
   // none.
   const containerConfig = call.request.headers['user-agent']?.startsWith('docker-compose/1.') === true;
@@ -53,7 +54,10 @@ async function inspectImage(call: Call): Promise<void> {
 }
 
 async function imageHistory(call: Call): Promise<void> {
-  call.reply(200, toHistoryJson((await call.backend.images.inspectImage(call.name)).record));
+  call.reply(
+    200,
+    toHistoryJson(await call.backend.images.imageHistory(call.name, platformIn(call, 'platform', '1.48'))),
+  );
 }
 
 /** Pull with `fromImage`, import with `fromSrc`. */
@@ -91,27 +95,35 @@ async function createImage(call: Call): Promise<void> {
 
 async function loadImages(call: Call): Promise<void> {
   const quiet = call.query.flag('quiet', true);
-  await streamProgress(call, (report) =>
-    call.backend.images.loadImages(
-      call.request,
-      (message) => {
-        // What was loaded is always reported; progress only on request.
-        if (!quiet || message.stream !== undefined) report(message);
-      },
-      call.signal,
-    ),
+  const platform = platformIn(call, 'platform', '1.48');
+  await streamProgress(
+    call,
+    (report) =>
+      call.backend.images.loadImages(
+        call.request,
+        (message) => {
+          // What was loaded is always reported; progress only on request.
+          if (!quiet || message.stream !== undefined) report(message);
+        },
+        call.signal,
+        platform,
+      ),
+    { failuresInStream: true },
   );
 }
 
 async function saveImages(call: Call, names: readonly string[]): Promise<void> {
-  const tar = await call.backend.images.saveImages(names);
+  const platforms = platformsIn(call, 'platform', '1.48');
+  if (platforms.length > 1 && call.olderThan('1.52')) throw invalid('multiple platform parameters not supported');
+  const tar = await call.backend.images.saveImages(names, platforms);
   await sendTar(call, tar);
 }
 
 async function pushImage(call: Call): Promise<void> {
   const ref = pushReference(call.name, call.query.text('tag'));
   const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
-  await streamProgress(call, (report) => call.backend.images.push(ref, auth, report, call.signal));
+  const platform = platformIn(call, 'platform', '1.46');
+  await streamProgress(call, (report) => call.backend.images.push(ref, auth, platform, report, call.signal));
 }
 
 async function tagImage(call: Call): Promise<void> {
@@ -121,7 +133,10 @@ async function tagImage(call: Call): Promise<void> {
 
 async function removeImage(call: Call): Promise<void> {
   if (call.name.trim() === '') throw invalid('image name cannot be blank');
+  const platforms = platformsIn(call, 'platforms', '1.50');
+  if (platforms.length > 1) throw invalid('multiple platforms are not supported');
   const removed = await call.backend.images.removeImage(call.name, {
+    ...(platforms[0] ? { platform: platforms[0] } : {}),
     force: call.query.flag('force'),
     prune: !call.query.flag('noprune'),
   });

@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import { newId, shortId } from '../../model/ids.ts';
+import type { Platform } from '../../model/platform.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
@@ -21,6 +22,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { followName, type FollowNeeds } from './followed-links.ts';
 import { furnish } from './furnish.ts';
+import { foreignPlatformWarnings } from './foreign-platform.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { checkLogOptions } from './log-options.ts';
@@ -64,9 +66,10 @@ export async function createContainer(
   needs: CreateNeeds,
   wantedName: string,
   asked: ContainerSpec,
+  platform?: Platform,
 ): Promise<{ id: string; warnings: string[] }> {
   const { config, images, containers, names, network, rootfs } = needs;
-  const image = images.get(asked.image);
+  const image = images.get(asked.image, platform);
   checkImageShare(asked.image, image.config);
   const id = newId();
   checkRestartPolicy(asked.host.restartPolicy, asked.host.autoRemove);
@@ -133,7 +136,8 @@ export async function createContainer(
     await followName(needs, created).catch((error: unknown) =>
       needs.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'),
     );
-    return { id, warnings: [...warnings, ...oddPortWarnings(image.config)] };
+    const foreign = platform ? [] : foreignPlatformWarnings(image);
+    return { id, warnings: [...warnings, ...oddPortWarnings(image.config), ...foreign] };
   } finally {
     release();
   }

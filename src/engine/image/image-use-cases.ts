@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.ts';
 import type { ImageStore } from '../../image/image-store.ts';
 import type { ImageRecord } from '../../model/image.ts';
 import { familiarName, familiarReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
+import type { Platform } from '../../model/platform.ts';
 import type { Filters } from '../../model/filters.ts';
 import { isUp } from '../container/container-stop.ts';
 import type { ContainerTable } from '../container/container-table.ts';
@@ -37,6 +38,9 @@ interface LoadNeeds {
   readonly events: EventBus;
 }
 
+/** As many as an image has layers, and as many that changed nothing. */
+const MAX_ANCESTORS = 1000;
+
 export interface ImageView {
   readonly record: ImageRecord;
   readonly containers: number;
@@ -48,6 +52,16 @@ export interface ImageView {
 export function viewImage(needs: ImageNeeds, record: ImageRecord, sharedSizeBytes = -1): ImageView {
   const containers = needs.containers.all().filter((container) => container.imageId === record.id).length;
   return { record, containers, graph: graphOf(needs, record), sharedSizeBytes };
+}
+
+/** The image, then what it was made from, as far as that is here. @throws notFound */
+export function imageHistory(needs: Pick<ImageNeeds, 'images'>, ref: string, platform?: Platform): ImageRecord[] {
+  const chain: ImageRecord[] = [];
+  for (let at: ImageRecord | undefined = needs.images.get(ref, platform); at && chain.length < MAX_ANCESTORS;) {
+    chain.push(at);
+    at = at.parent === '' ? undefined : needs.images.find(at.parent);
+  }
+  return chain;
 }
 
 function graphOf(needs: ImageNeeds, record: ImageRecord): ImageView['graph'] {
@@ -118,9 +132,13 @@ export function publishTag(needs: ImageNeeds, target: string): void {
 }
 
 /** One event for each image, when its archive has been read to the end. */
-export async function saveImages(needs: SaveNeeds, refs: readonly string[]): Promise<Readable> {
+export async function saveImages(
+  needs: SaveNeeds,
+  refs: readonly string[],
+  platforms?: readonly Platform[],
+): Promise<Readable> {
   const ids = needs.images.idsToSave(refs);
-  const tar = await needs.images.save(refs);
+  const tar = await needs.images.save(refs, platforms);
   return tar.once('end', () => publishEach(needs, 'save', ids));
 }
 
@@ -129,8 +147,9 @@ export async function loadImages(
   source: Readable,
   report: Parameters<LoadNeeds['images']['load']>[1],
   signal?: AbortSignal,
+  platform?: Platform,
 ): Promise<void> {
-  publishEach(needs, 'load', await needs.images.load(source, report, signal));
+  publishEach(needs, 'load', await needs.images.load(source, report, signal, platform));
 }
 
 function publishEach(
@@ -167,9 +186,9 @@ function imageUsers(needs: ImageNeeds) {
 export async function removeImage(
   needs: ImageNeeds,
   ref: string,
-  options: { force: boolean; prune: boolean },
+  { platform, ...options }: { force: boolean; prune: boolean; platform?: Platform },
 ): Promise<{ untagged?: string; deleted?: string }[]> {
-  const before = needs.images.get(ref);
+  const before = needs.images.get(ref, platform);
   const result = needs.images.untagOrRemove(ref, { ...options, users: imageUsers(needs) });
   publishRemoval(needs.events, before, result);
   return result;

@@ -5,7 +5,7 @@
 import { applyChanges } from '../../../src/image/dockerfile-changes.ts';
 import { EMPTY_IMAGE_CONFIG, formatImageConfig, parseImageConfig } from '../../../src/image/image-config.ts';
 import { isIndex, parseManifest } from '../../../src/image/media-types.ts';
-import { formatPlatform, HOST_PLATFORM, parsePlatform, rankPlatform } from '../../../src/image/platform.ts';
+import { formatPlatform, HOST_PLATFORM, parsePlatform, rankPlatform } from '../../../src/model/platform.ts';
 import {
   describeReference,
   formatReference,
