@@ -1,6 +1,7 @@
 /**
  * Sends one container's unknown names to its servers: in their order, 4 s each, on to the next after silence, SERVFAIL
- * or REFUSED; an answer that was cut is fetched again over TCP. Everything else is passed back as the server sent it.
+ * or REFUSED, and at once after any error of the kernel's, which also puts the server behind the others for a while; an
+ * answer that was cut is fetched again over TCP. Everything else is passed back as the server sent it.
  *
  * Containers start their questions in turn, and each has bounds of its own: what a container asks beyond them waits, in
  * its own queue, and what finds the queue full or waits too long is answered SERVFAIL. So one that asks without end
@@ -12,6 +13,7 @@ import { Flag, ResponseCode } from './constants.ts';
 import type { LineLog } from './log.ts';
 import type { ResolverSockets } from './sockets.ts';
 import type { Party, Turns } from './turns.ts';
+import { UnreachableServers } from './unreachable-servers.ts';
 import { askUpstream, UPSTREAM_TIMEOUT_MS, type Exchange, type UpstreamResult } from './upstream.ts';
 import { RESOLVER_ADDRESS, type SandboxView, type Upstream } from '../base/dns-zone.ts';
 
@@ -60,6 +62,7 @@ export class Forwarder implements Party {
   readonly #parts: ForwarderParts;
   readonly #timeoutMs: number;
   readonly #open = new Set<Exchange>();
+  readonly #unreachable = new UnreachableServers(monotonicMs);
   /** In the order of their deadlines. */
   readonly #waiting = new Set<Waiting>();
   #overdue: NodeJS.Timeout | undefined;
@@ -167,7 +170,7 @@ export class Forwarder implements Party {
 
   async #askInOrder(view: SandboxView, query: Buffer, protocol: 'udp' | 'tcp'): Promise<ForwardResult> {
     let last: ForwardResult = { problem: 'no server' };
-    for (const server of view.upstreams) {
+    for (const server of this.#unreachable.inOrder(view.upstreams, protocol)) {
       // The resolver's own address inside the container would be a loop.
       if (server.from === 'container' && server.address === RESOLVER_ADDRESS) continue;
       const name = `${server.address}:${server.port}`;
@@ -201,7 +204,9 @@ export class Forwarder implements Party {
     const exchange = askUpstream(this.#parts.sockets, server, view.netns, query, protocol, this.#timeoutMs);
     this.#open.add(exchange);
     try {
-      return await exchange.result;
+      const result = await exchange.result;
+      if ('answer' in result || result.unreachable) this.#unreachable.note(server, protocol, 'answer' in result);
+      return result;
     } finally {
       this.#open.delete(exchange);
     }

@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { connect, isIPv6, Socket } from 'node:net';
-import { errorMessage } from '../base/errors.ts';
+import { errorCode, errorMessage } from '../base/errors.ts';
 import { Flag, HEADER_BYTES } from './constants.ts';
 import { FrameReader } from './frames.ts';
 import { skipName } from './name.ts';
@@ -18,8 +18,14 @@ const MAX_WRONG_ANSWERS = 32;
 /** What an answer costs, counted in local answers. */
 const ANSWER_WORK = 4;
 
-/** Why there is no answer; `cancelled` when the container went away meanwhile. */
-export type UpstreamResult = { readonly answer: Buffer } | { readonly problem: string };
+/**
+ * Why there is no answer; `cancelled` when the container went away meanwhile. `unreachable`: the kernel said so, at once
+ * or after it had tried.
+ */
+export type UpstreamResult = { readonly answer: Buffer } | { readonly problem: string; readonly unreachable?: boolean };
+
+/** Errors that tell nothing of the server: this process, or the container, lacks something. */
+const OWN_LACKS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN', 'ENOENT']);
 
 export interface Exchange {
   readonly result: Promise<UpstreamResult>;
@@ -59,12 +65,16 @@ export function askUpstream(
     end({ answer });
     return true;
   };
-  const failed = (error: Error): void => end({ problem: error.message });
+  const failed = (error: unknown): void => {
+    const code = errorCode(error);
+    const unreachable = code !== undefined && !OWN_LACKS.has(code);
+    end({ problem: errorMessage(error), ...(unreachable ? { unreachable } : {}) });
+  };
   try {
     const start = protocol === 'udp' ? startUdp : startTcp;
     close = start(sockets, server, server.from === 'container' ? netns : undefined, message, received, failed);
   } catch (error) {
-    end({ problem: errorMessage(error) });
+    failed(error);
   }
   return { result, cancel: () => end({ problem: 'cancelled' }) };
 }
@@ -75,7 +85,7 @@ type Start = (
   netns: string | undefined,
   message: Buffer,
   received: (bytes: Buffer) => boolean,
-  failed: (error: Error) => void,
+  failed: (error: unknown) => void,
 ) => () => void;
 
 const startUdp: Start = (sockets, server, netns, message, received, failed) => {
@@ -92,7 +102,7 @@ const startUdp: Start = (sockets, server, netns, message, received, failed) => {
         const answer = sockets.receive(fd);
         if (answer !== undefined && !received(answer) && --left === 0) failed(new Error('sent too many wrong answers'));
       } catch (error) {
-        failed(error as Error);
+        failed(error);
       }
       return ANSWER_WORK;
     });

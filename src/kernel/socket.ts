@@ -25,7 +25,10 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_RECVERR = 11;
 const IPPROTO_IPV6 = 41;
+const IPV6_RECVERR = 25;
 const IPV6_V6ONLY = 26;
 const IPPROTO_SCTP = 132;
 
@@ -72,14 +75,18 @@ export function openUdpSocket(options: UdpSocketOptions): number {
 
 /**
  * A UDP socket that hears that peer alone; the kernel chooses its port, at random. No way there: KernelError
- * ENETUNREACH.
+ * ENETUNREACH; and where a router says so, or nobody answers for the address, that is the next receive's error.
  */
 export function connectUdpSocket(options: { netns?: string; address: string; port: number }): number {
   const { netns, address, port } = options;
   return runInNetns(netns, () => {
     const fd = openSocket(address, SOCK_DGRAM);
     const name = inetSockaddr(address, port);
-    return orClose(fd, () => check(connect(fd, name, name.length), `connect to udp ${address}:${port}`));
+    return orClose(fd, () => {
+      const [level, option] = address.includes(':') ? [IPPROTO_IPV6, IPV6_RECVERR] : [IPPROTO_IP, IP_RECVERR];
+      setSocketInt(fd, level, option, 1, 'ask for errors of the way');
+      check(connect(fd, name, name.length), `connect to udp ${address}:${port}`);
+    });
   });
 }
 
