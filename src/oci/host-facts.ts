@@ -50,9 +50,8 @@ function findThermalPaths(): string[] {
 function devicesAt(path: string): readonly OciDevice[] {
   try {
     const stats = statSync(path); // through links: /dev/fd/.., /dev/disk/by-id/..
-    if (stats.isDirectory()) return listDevices(path);
-    const device = toDevice(path, stats);
-    if (device) return [device];
+    const devices = stats.isDirectory() ? listDevices(path) : [toDevice(path, stats)].filter((device) => !!device);
+    if (devices.length > 0) return devices;
   } catch (error) {
     const reason = errorCode(error) === 'ENOENT' ? 'no such file or directory' : String((error as Error).message);
     throw systemError(`error gathering device information while adding custom device "${path}": ${reason}`, error);

@@ -102,7 +102,8 @@ function userMounts(request: MountRequest): OciMount[] {
 
 function tmpfsMount(destination: string, options: string, writable: boolean): OciMount {
   const merged = mergeTmpfsOptions(options);
-  return mountOf(destination, 'tmpfs', 'tmpfs', ...merged, ...(writable ? [] : ['ro']), 'rprivate');
+  const propagation = merged.some((option) => PROPAGATIONS.has(option)) ? [] : ['rprivate'];
+  return mountOf(destination, 'tmpfs', 'tmpfs', ...merged, ...(writable ? [] : ['ro']), ...propagation);
 }
 
 // A flag and its opposite: the one given last holds.
@@ -111,9 +112,10 @@ const OPPOSITES: Readonly<Record<string, string>> = {
   atime: 'noatime', noatime: 'atime', diratime: 'nodiratime', nodiratime: 'diratime', relatime: 'norelatime',
   norelatime: 'relatime', strictatime: 'nostrictatime', nostrictatime: 'strictatime', async: 'sync', sync: 'async',
 }; // prettier-ignore
-const PLAIN = new Set([
-  'defaults', 'bind', 'rbind', 'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave', 'unbindable', 'runbindable',
+const PROPAGATIONS = new Set([
+  'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave', 'unbindable', 'runbindable',
 ]); // prettier-ignore
+const PLAIN = new Set(['defaults', 'bind', 'rbind', ...PROPAGATIONS]);
 const VALUED = new Set(['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol']);
 
 /** Docker's defaults for a tmpfs (noexec, nosuid, nodev) with the user's options over them. */
@@ -126,10 +128,12 @@ export function mergeTmpfsOptions(text: string): string[] {
   for (const option of text.split(',').filter((part) => part !== '')) {
     const [key = '', value] = option.split('=', 2);
     if (value !== undefined ? !VALUED.has(key) : !Object.hasOwn(OPPOSITES, key) && !PLAIN.has(key)) {
-      throw invalid(value === undefined ? `Invalid tmpfs option "${option}"` : `Invalid tmpfs option "${key}"`);
+      throw invalid(value === undefined ? `invalid tmpfs option "${option}"` : `invalid tmpfs option "${key}"`);
     }
     const opposite = ownField(OPPOSITES, key);
     if (opposite !== undefined) merged.delete(opposite);
+    // The runtime takes one propagation.
+    if (PROPAGATIONS.has(key)) for (const other of PROPAGATIONS) merged.delete(other);
     merged.set(key, option);
   }
   return [...merged.values()];

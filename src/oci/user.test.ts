@@ -53,8 +53,12 @@ test("what is not found, in Docker's words", async () => {
   await assert.rejects(lookUp('web:nogroup'), {
     message: 'unable to find group nogroup: no matching entries in group file',
   });
-  await assert.rejects(lookUp('', ['nogroup']), { message: 'Unable to find group nogroup' });
+  await assert.rejects(lookUp('', ['nogroup']), {
+    message: 'unable to find group nogroup: no matching entries in group file',
+  });
   await assert.rejects(lookUp('2147483648'), { message: 'uids and gids must be in range 0-2147483647' });
+  for (const [user, added] of [['-1'], ['1:-1'], ['', ['-1']]] as [string, string[]?][])
+    await assert.rejects(lookUp(user, added), { message: 'uids and gids must be in range 0-2147483647' });
   await assert.rejects(lookUp('back'), { message: 'uids and gids must be in range 0-2147483647' });
 });
 

@@ -48,7 +48,9 @@ export async function resolveUser(rootfs: string, { user, groupAdd, container }:
     groupPart === ''
       ? inRange(entry?.gid ?? 0)
       : gidOf(groupPart, `unable to find group ${groupPart}: no matching entries in group file`);
-  const added = groupAdd.map((group) => gidOf(group, `Unable to find group ${group}`));
+  const added = groupAdd.map((group) =>
+    gidOf(group, `unable to find group ${group}: no matching entries in group file`),
+  );
   return { uid, gid, additionalGids: [...new Set([gid, ...found.memberOf, ...added])], home: entry?.home || '/' };
 }
 
@@ -104,7 +106,8 @@ function split(user: string): [string, string] {
   return colon < 0 ? [user, ''] : [user.slice(0, colon), user.slice(colon + 1)];
 }
 
-const isNumber = (text: string): boolean => /^\d+$/.test(text);
+// As Go's Atoi reads it: a negative number is a number out of range, not a name.
+const isNumber = (text: string): boolean => /^[+-]?\d+$/.test(text);
 
 function inRange(id: number): number {
   if (id < 0 || id > MAX_ID) throw systemError(`uids and gids must be in range 0-${MAX_ID}`);

@@ -53,7 +53,7 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
 function inheritedMounts(from: string, context: MountContext): MountPoint[] {
   const [ref, mode = ''] = from.split(':');
   if (mode !== '' && mode !== 'ro' && mode !== 'rw' && mode !== 'z' && mode !== 'Z')
-    throw invalid(`invalid mode for volumes-from: ${mode}`);
+    throw invalid(`invalid mode: ${mode}`);
   const source = context.findContainer(ref!);
   return source.mounts
     .filter((mount) => mount.type !== 'tmpfs')
