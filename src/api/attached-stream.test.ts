@@ -8,6 +8,7 @@ import { silentLog } from '../base/log.ts';
 import { runSession } from './attached-stream.ts';
 import type { AttachSession } from './backend/stream.ts';
 import { SocketInput } from './socket-input.ts';
+import { writeRaw } from './stdcopy.ts';
 
 test('a client that leaves in the middle of the output lets go of what is read for it', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'causeway-attached-'));
@@ -39,7 +40,7 @@ test('a client that leaves in the middle of the output lets go of what is read f
   const running = runSession(
     { socket, input: new SocketInput(socket, []), headTaken: async () => {} },
     session,
-    { stdin: false, stdout: true, stderr: true, raw: false, detachKeys: Buffer.alloc(0) },
+    { stdin: false, stdout: true, stderr: true, write: writeRaw, detachKeys: Buffer.alloc(0) },
     silentLog,
   );
   await once(client, 'data');

@@ -5,10 +5,9 @@
 import type { Socket } from 'node:net';
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { AttachSession } from './backend/stream.ts';
+import type { AttachSession, OutputFrame } from './backend/stream.ts';
 import { DetachScanner } from './detach-keys.ts';
 import type { HijackedConnection } from './hijack.ts';
-import { writeFrame } from './stdcopy.ts';
 
 /** How long a client may leave its half open once all output was sent. */
 const LINGER_MS = 10_000;
@@ -17,8 +16,12 @@ export interface StreamOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** Bytes as they are, in place of frames: what the client was told, whether or not the process has a terminal. */
-  readonly raw: boolean;
+  /** Writes output as the client was told that it comes; false when the socket wants to rest. */
+  readonly write: (socket: Socket, stream: OutputFrame['stream'], data: Buffer) => boolean;
+  /** With the client's input, the session ends: it has said that it wants no more. */
+  readonly endsWithInput?: boolean;
+  /** What is sent last. */
+  readonly farewell?: () => Buffer;
   readonly detachKeys: Buffer;
 }
 
@@ -51,7 +54,7 @@ export async function runSession(
   } finally {
     socket.off('close', detach);
     detach();
-    await finishConnection(connection);
+    await finishConnection(connection, options.farewell?.());
   }
 }
 
@@ -68,7 +71,7 @@ async function pumpOutput(
       if (!next || next.done || socket.destroyed) return;
       const { stream, data } = next.value;
       if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
-      const more = options.raw ? socket.write(data) : writeFrame(socket, stream, data);
+      const more = options.write(socket, stream, data);
       if (!more) await drained(socket);
     }
   } finally {
@@ -97,12 +100,13 @@ async function pumpInput(
   options: StreamOptions,
   detach: () => void,
 ): Promise<void> {
-  if (!options.stdin) {
+  if (!options.stdin && !options.endsWithInput) {
     connection.input.discard();
     return;
   }
   const scanner = session.tty ? new DetachScanner(options.detachKeys) : undefined;
   for await (const chunk of connection.input) {
+    if (!options.stdin) continue;
     const { data, detached } = scanner ? scanner.scan(chunk) : { data: chunk, detached: false };
     if (data.length > 0) await session.writeStdin(data);
     if (detached) {
@@ -114,8 +118,9 @@ async function pumpInput(
   if (rest && rest.length > 0) await session.writeStdin(rest);
   // Docker: the end of input is the process's end of input for `docker run -i` and exec; on a terminal, or where
   // others may attach later, it ends only this session.
-  if (!session.tty && session.stdinOnce !== false) await session.closeStdin();
+  if (options.stdin && !session.tty && session.stdinOnce !== false) await session.closeStdin();
   else detach();
+  if (options.endsWithInput) detach();
 }
 
 /** Ends the daemon's half; the socket is closed when the client ends its own, or after a while. */

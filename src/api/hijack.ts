@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from './call.ts';
 import { endRequests } from './request-line.ts';
-import { SocketInput } from './socket-input.ts';
+import { SocketInput, type SessionInput } from './socket-input.ts';
 
 /**
  * Bytes that a client which asks for no upgrade sent behind its request at once. (One that asks for an upgrade has to
@@ -30,7 +30,7 @@ export function keepEarlyBytes(socket: Socket, bytes: Buffer): boolean {
 
 export interface HijackedConnection {
   readonly socket: Socket;
-  readonly input: SocketInput;
+  readonly input: SessionInput;
   /**
    * Resolves when the client has read the head, where the kernel tells (unix sockets), or after a while. Many clients
    * read ahead for the head and drop what came with it: their output must not be there yet.
@@ -43,6 +43,14 @@ const MAX_PAUSE_MS = 20;
 
 /** Answers 101 (or 200 to a client that asked for no upgrade) and hands over the bare socket. */
 export function hijack(call: Call, upgradeContentType: string): HijackedConnection {
+  return takeOver(
+    call,
+    call.request.headers.upgrade === undefined ? plainHead() : upgradeHead(call, upgradeContentType),
+  );
+}
+
+/** Takes the bare socket over and sends the head of the answer on it. */
+export function takeOver(call: Call, head: string): HijackedConnection {
   const { request, response } = call;
   const { socket } = request;
   response.detachSocket(socket);
@@ -54,7 +62,7 @@ export function hijack(call: Call, upgradeContentType: string): HijackedConnecti
   socket.on('error', () => socket.destroy());
   const input = new SocketInput(socket, earlyBytes.get(socket) ?? []);
   earlyBytes.delete(socket);
-  socket.write(call.request.headers.upgrade === undefined ? plainHead() : upgradeHead(call, upgradeContentType));
+  socket.write(head);
   const unread = call.options.unreadBytes ?? (() => 0);
   return { socket, input, headTaken: () => headTaken(socket, unread) };
 }
@@ -68,9 +76,15 @@ async function headTaken(socket: Socket, unread: (socket: Socket) => number): Pr
 }
 
 function upgradeHead(call: Call, contentType: string): string {
-  const { response } = call;
-  const own = response.getHeaderNames().map((name) => `${canonical(name)}: ${String(response.getHeader(name))}\r\n`);
-  return `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${own.join('')}\r\n`;
+  return `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${ownHeaders(call)}\r\n`;
+}
+
+/** What every answer of this server says, as lines. */
+export function ownHeaders({ response }: Call): string {
+  return response
+    .getHeaderNames()
+    .map((name) => `${canonical(name)}: ${String(response.getHeader(name))}\r\n`)
+    .join('');
 }
 
 function plainHead(): string {

@@ -4,7 +4,13 @@
  */
 import type { Socket } from 'node:net';
 
-export class SocketInput implements AsyncIterable<Buffer> {
+/** What a client sends, in the order in which it does; ends at the end of its half. */
+export interface SessionInput extends AsyncIterable<Buffer> {
+  /** Reads on and forgets. */
+  discard(): void;
+}
+
+export class SocketInput implements SessionInput {
   readonly #socket: Socket;
   readonly #queue: Buffer[];
   #ended = false;

@@ -19,6 +19,9 @@ export function frame(stream: StreamName, data: Buffer): Buffer {
   return Buffer.concat([frameHeader(stream, data.length), data]);
 }
 
+/** Output as it is, of both streams. */
+export const writeRaw = (writer: Writable, _stream: StreamName, data: Buffer): boolean => writer.write(data);
+
 /** Writes one frame without copying the data; false when the writer wants to rest. */
 export function writeFrame(writer: Writable, stream: StreamName, data: Buffer): boolean {
   writer.cork();

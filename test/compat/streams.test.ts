@@ -120,3 +120,12 @@ test('docker-py and the Ansible plugin: of 200 execs and more by four clients no
   );
   assert.deepEqual([ran.code, ran.out], [0, '260 calls\n'], ran.err);
 });
+
+test('a websocket of another implementation: input, output, its close ends the input of what was started for it', () => {
+  const id = engine.ok('create', '-i', 'busybox', 'sh', '-c', 'cat; exit 7');
+  engine.ok('start', id);
+  const script = join(PROJECT, 'test/compat/docker-py/attach-websocket.py');
+  const ran = engine.host.run('/usr/bin/python3', script, engine.socket, id);
+  assert.deepEqual([ran.code, ran.out], [0, '100001\n'], ran.err);
+  assert.equal(engine.ok('wait', id), '7');
+});

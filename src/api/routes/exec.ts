@@ -9,7 +9,7 @@ import { parseDetachKeys } from '../detach-keys.ts';
 import { expectHijack, hijack } from '../hijack.ts';
 import { HTTP_STATUS } from '../http-status.ts';
 import type { RouteTable } from '../route-table.ts';
-import { frame } from '../stdcopy.ts';
+import { frame, writeFrame, writeRaw } from '../stdcopy.ts';
 import { streamType } from './streams.ts';
 
 export function addExecRoutes(routes: RouteTable): void {
@@ -71,7 +71,7 @@ async function startExec(call: Call): Promise<void> {
     stdin: attachStdin,
     stdout: attachStdout,
     stderr: attachStderr,
-    raw: request.Tty,
+    write: request.Tty ? writeRaw : writeFrame,
     detachKeys: parseDetachKeys(request.DetachKeys || detachKeys, 'escape'),
   };
   await runSession(connection, session, options, call.log);

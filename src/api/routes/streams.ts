@@ -1,4 +1,5 @@
 /** Attach, logs and stats: answers that go on while the container does. */
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import { runSession } from '../attached-stream.ts';
@@ -8,8 +9,10 @@ import { parseDetachKeys } from '../detach-keys.ts';
 import { expectHijack, hijack } from '../hijack.ts';
 import { toStatsJson, type StatsSample } from '../map/stats-json.ts';
 import type { RouteTable } from '../route-table.ts';
-import { frame } from '../stdcopy.ts';
+import { frame, writeFrame, writeRaw } from '../stdcopy.ts';
 import { formatLogTime, parseTimestampNs } from '../timestamps.ts';
+import { OPCODE } from '../websocket/frames.ts';
+import { openWebsocket, writeMessage, type WebsocketConnection } from '../websocket/websocket-connection.ts';
 
 const RAW = 'application/vnd.docker.raw-stream';
 const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream';
@@ -17,6 +20,7 @@ const STATS_INTERVAL_MS = 1000;
 
 export function addStreamRoutes(routes: RouteTable): void {
   routes.add('POST', '/containers/:name/attach', attachContainer);
+  routes.add('GET', '/containers/:name/attach/ws', attachByWebsocket);
   routes.add('GET', '/containers/:name/logs', containerLogs);
   routes.add('GET', '/containers/:name/stats', containerStats);
 }
@@ -38,7 +42,38 @@ async function attachContainer(call: Call): Promise<void> {
   });
   if (call.request.socket.destroyed) return session.detach();
   const connection = hijack(call, streamType(call, session.tty));
-  await runSession(connection, session, { ...options, raw: session.tty, detachKeys }, call.log);
+  await runSession(
+    connection,
+    session,
+    { ...options, write: session.tty ? writeRaw : writeFrame, detachKeys },
+    call.log,
+  );
+}
+
+/** Raw output of both streams in messages; a message of the client is input. */
+async function attachByWebsocket(call: Call): Promise<void> {
+  const { query } = call;
+  const detachKeys = parseDetachKeys(query.text('detachKeys'), 'detach');
+  const all = call.olderThan('1.42'); // Docker asks which streams only since then
+  const options = {
+    stdin: all || query.flag('stdin'),
+    stdout: all || query.flag('stdout'),
+    stderr: all || query.flag('stderr'),
+  };
+  const wanted = { ...options, stream: query.flag('stream'), logs: query.flag('logs') };
+  const session = await call.backend.streams.attach(call.name, wanted);
+  let connection: WebsocketConnection;
+  try {
+    if (call.request.socket.destroyed) return session.detach();
+    connection = openWebsocket(call);
+  } catch (error) {
+    session.detach();
+    throw error;
+  }
+  const opcode = call.olderThan('1.28') ? OPCODE.text : OPCODE.binary;
+  const write = (socket: Socket, _: unknown, data: Buffer) => writeMessage(socket, opcode, data);
+  const ends = { endsWithInput: true, farewell: () => connection.farewell() };
+  await runSession(connection, session, { ...options, ...ends, write, detachKeys }, call.log);
 }
 
 async function containerLogs(call: Call): Promise<void> {

@@ -68,11 +68,6 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
     missing('This engine does not look up images in registries without pulling them.'),
   );
   routes.add('GET', '/images/search', missing('This engine does not search registries.'));
-  routes.add(
-    'GET',
-    '/containers/:name/attach/ws',
-    missing('This engine does not attach over websockets: use POST /containers/{id}/attach.'),
-  );
   routes.add('PUT', '/volumes/:name', () => {
     throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
   });
