@@ -165,7 +165,6 @@ export const SENTENCES_READ =
 /** Whose sentences they are. */
 export const MAY_READ_SENTENCES: Readonly<Record<string, string>> = {
   'base/host-errors.ts': "Node's, of files, programs and sockets",
-  'daemon/daemon-flags.ts': "those of Node's parseArgs, which name the flag nowhere else",
   'image/archive-files.ts': 'those of tar-stream and zlib, which have no codes',
   'image/registry/transport.ts': "those of OpenSSL and of Node's HTTP client",
   'oci/runtime-errors.ts': 'those of crun and runc',

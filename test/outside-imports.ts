@@ -34,7 +34,7 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     rooms: ['api', 'cli', 'image'],
     because: 'the API, the registry client and the clients of the API speak HTTP',
   },
-  tls: { rooms: ['cli', 'image'], because: 'registries and daemons on other machines are spoken to with TLS' },
+  tls: { rooms: ['cli', 'daemon', 'image'], because: 'registries and the TCP sockets of daemons speak TLS' },
   dgram: { rooms: ['network'], because: 'the relay for UDP of published ports; other sockets are made in kernel' },
   zlib: { rooms: ['image'], because: 'layers are compressed, nothing else is' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },

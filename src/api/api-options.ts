@@ -11,5 +11,8 @@ export interface ApiOptions {
   readonly explain?: (error: unknown) => string;
   /** What was sent to a client on this machine and is not read by it yet; 0 where nobody knows. */
   readonly unreadBytes?: (socket: Socket) => number;
+  /** Versions before this one are refused; the oldest that is offered when absent or ''. */
+  readonly oldestApi?: string;
+  readonly experimental?: boolean;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
 }

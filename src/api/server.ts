@@ -38,7 +38,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
     },
     oneAtATime((request, response) => {
       response.setHeader('Api-Version', NEWEST_API);
-      response.setHeader('Docker-Experimental', 'false');
+      response.setHeader('Docker-Experimental', String(options.experimental ?? false));
       response.setHeader('Ostype', 'linux');
       response.setHeader('Server', serverHeader);
       void serve(request, response);
@@ -59,7 +59,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
     let call: Call | undefined;
     const end = beginActivity(`${request.method} ${path!.slice(0, 200)}`);
     try {
-      const version = negotiateVersion(asked);
+      const version = negotiateVersion(asked, options.oldestApi || undefined);
       call = new Call({ request, response, backend, options, version, name: match.name, search });
       await match.handler(call);
     } catch (error) {

@@ -3,11 +3,14 @@ import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { unreadBytes } from '../kernel/socket.ts';
+import type { DaemonConfig } from './config-shape.ts';
 import { makeDirectory } from './directories.ts';
+import { activatedFds } from './socket-activation.ts';
 
 /**
  * As with dockerd: clients that come while the daemon has no time wait, thousands of them. Node's own is 511; the
@@ -15,13 +18,28 @@ import { makeDirectory } from './directories.ts';
  */
 const BACKLOG = 4096;
 
+export interface ApiListening {
+  readonly hosts: readonly string[];
+  readonly group: string;
+  /** For TCP sockets, also those of systemd; undefined: plain HTTP. */
+  readonly tls: TlsOptions | undefined;
+  /** Plain HTTP over TCP, or TLS without certificates of clients, was asked for in so many words. */
+  readonly isExplicit: boolean;
+  /** Sockets that systemd handed over. */
+  readonly activated: number;
+}
+
 /** Refuses hosts that could not be listened on, before anything else is touched. Takes nothing. */
-export async function checkHosts(hosts: readonly string[], group: string): Promise<void> {
+export async function checkHosts({ hosts, group, activated }: ApiListening): Promise<void> {
   socketGroup(group);
   for (const host of hosts) {
     const path = socketPath(host);
     if (path !== undefined) {
       await socketFile(path);
+      continue;
+    }
+    if (isActivated(host)) {
+      activatedFds(host, activated);
       continue;
     }
     const probe = createServer();
@@ -45,45 +63,132 @@ export function unreadByClient(socket: Socket): number {
 /** Listens on every host; a socket file without a listener is stale and replaced. Resolves to what closes them. */
 export async function listenOn(
   makeServer: () => HttpServer,
-  hosts: readonly string[],
-  group: string,
+  listening: ApiListening,
   log: Log,
 ): Promise<() => Promise<void>> {
-  const servers: { server: HttpServer; path: string | undefined }[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(
-      servers.map(
-        ({ server }) =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve());
-            server.closeAllConnections();
-          }),
-      ),
-    );
-    for (const { path } of servers) if (path !== undefined) rmSync(path, { force: true });
-  };
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(closers.map((one) => one())));
   try {
-    for (const host of hosts) {
-      const server = makeServer();
-      const path = socketPath(host);
-      if (path === undefined) {
-        log.warn(
-          { host },
-          'the API is served over TCP without authentication: whoever reaches it is root on this machine',
-        );
-        await listen(server, tcpAddress(host), host);
-      } else {
-        await freeSocketPath(path);
-        await listen(server, { path }, host);
-      }
-      servers.push({ server, path });
-      if (path !== undefined) restrict(path, group);
-    }
+    for (const host of listening.hosts) closers.push(await listenOnHost(makeServer, host, listening, log));
   } catch (error) {
     await close();
     throw error;
   }
   return close;
+}
+
+async function listenOnHost(
+  makeServer: () => HttpServer,
+  host: string,
+  { tls, isExplicit, activated, group }: ApiListening,
+  log: Log,
+): Promise<() => Promise<void>> {
+  const path = socketPath(host);
+  if (path !== undefined) {
+    const server = makeServer();
+    await freeSocketPath(path);
+    await listen(server, { path }, host);
+    const end = closer(server);
+    try {
+      restrict(path, group);
+    } catch (error) {
+      await end();
+      throw error;
+    }
+    return async () => {
+      await end();
+      rmSync(path, { force: true });
+    };
+  }
+  if (isActivated(host)) {
+    const fds = activatedFds(host, activated);
+    const ends = fds.map(async (fd) => serveOn(makeServer(), await socketOfFd(fd, host), tls, log));
+    const all = await Promise.all(ends);
+    return async () => void (await Promise.all(all.map((end) => end())));
+  }
+  warnAboutTcp(host, tls, isExplicit, log);
+  const front = createServer({ allowHalfOpen: true, noDelay: true });
+  await listen(front, tcpAddress(host), host);
+  return serveOn(makeServer(), front, tls, log);
+}
+
+/**
+ * Serves the API on what a listening socket accepts, through TLS where that is asked for and the socket is one of TCP.
+ * Resolves to what closes both.
+ */
+function serveOn(server: HttpServer, front: Server, tls: TlsOptions | undefined, log: Log): () => Promise<void> {
+  const address = front.address(); // null of a unix socket that came as a descriptor
+  const isTcp = typeof address === 'object' && address !== null;
+  const inner = tls && isTcp ? createTlsServer(tls) : undefined;
+  const open = new Set<Socket>();
+  front.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    if (inner) inner.emit('connection', socket);
+    else server.emit('connection', socket);
+  });
+  inner?.on('secureConnection', (socket) => server.emit('connection', socket));
+  inner?.on('tlsClientError', (error, socket) => {
+    log.debug({ error: error.message }, 'a client of the API was refused by TLS');
+    socket.destroy();
+  });
+  return async () => {
+    const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+    server.closeAllConnections();
+    for (const socket of open) socket.destroy();
+    await closed;
+  };
+}
+
+function closer(server: HttpServer): () => Promise<void> {
+  return () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+}
+
+function socketOfFd(fd: number, host: string): Promise<Server> {
+  const front = createServer({ allowHalfOpen: true, noDelay: true });
+  return listen(front, { fd }, `${host} (descriptor ${fd})`).then(() => front);
+}
+
+/** dockerd's words. */
+function warnAboutTcp(host: string, tls: TlsOptions | undefined, isExplicit: boolean, log: Log): void {
+  if (tls?.requestCert === true) return;
+  log.warn(
+    { host },
+    'Binding to IP address without --tlsverify is insecure and gives root access on this machine to everyone who has access to your network.',
+  );
+  log.warn(
+    { host },
+    'Binding to an IP address, even on localhost, can also give access to scripts run in a browser. Be safe out there!',
+  );
+  if (isExplicit || isLoopbackHost(tcpAddress(host).host)) return;
+  log.warn(
+    { host },
+    'Please consider generating tls certificates with client validation to prevent exposing unauthenticated root access to your network',
+  );
+  log.warn({ host }, "You can override this by explicitly specifying '--tls=false' or '--tlsverify=false'");
+}
+
+/** What `info` warns of: TCP addresses that others reach and that ask nobody for a certificate. */
+export function apiWarnings({ hosts, tls }: Pick<DaemonConfig, 'hosts' | 'tls'>): string[] {
+  if (tls.mode === 'verify') return [];
+  return hosts
+    .filter((host) => host.startsWith('tcp://') && !isLoopbackHost(tcpAddress(host).host))
+    .map((host) => {
+      const address = host.slice('tcp://'.length);
+      return tls.mode === 'server'
+        ? `API is accessible on https://${address} without TLS client verification. Access to the remote API is equivalent to root access on the host: use --tlsverify`
+        : `API is accessible on http://${address} without encryption. Access to the remote API is equivalent to root access on the host: use --tlsverify`;
+    });
+}
+
+const isActivated = (host: string): boolean => host.startsWith('fd://');
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function socketPath(host: string): string | undefined {
@@ -92,10 +197,12 @@ function socketPath(host: string): string | undefined {
 
 function tcpAddress(host: string): { host: string; port: number } {
   const { hostname, port } = new URL(host.replace(/^tcp:/, 'http:'));
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) };
 }
 
-function listen(server: Server, where: { path: string } | { host: string; port: number }, host: string): Promise<void> {
+type Place = { path: string } | { host: string; port: number } | { fd: number };
+
+function listen(server: Server, where: Place, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const reason = errorCode(error) === 'EADDRINUSE' ? 'address already in use' : error.message;

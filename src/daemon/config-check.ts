@@ -6,6 +6,7 @@
 import { statSync, type Stats } from 'node:fs';
 import { dirname, posix } from 'node:path';
 import { errorMessage, invalid } from '../base/errors.ts';
+import { refuseOldestApi } from '../api/versions.ts';
 import { formatSubnet, ipVersion, parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
 import { checkDefaultBridge } from '../network/operations/default-networks.ts';
 import { checkOptions, unknownOptionWarnings } from '../network/plan/bridge-options.ts';
@@ -13,49 +14,73 @@ import { linkNameComplaint } from '../network/interfaces/link-name.ts';
 import { checkCgroupsPath } from '../oci/container-cgroup.ts';
 import { socketGroup } from './api-sockets.ts';
 import type { DaemonConfig } from './config-shape.ts';
+import { initProgram } from './host-facts.ts';
+import { metricsPlace } from './metrics/metrics-server.ts';
 import { chooseNamedRuntime, runtimeTable } from './runtime-choice.ts';
+import { loadSeccompProfile } from './seccomp-file.ts';
+import { tlsOptions } from './tls-context.ts';
 
-const MAX_SOCKET_PATH = 107; // bytes of sun_path without the last zero
 const LOG_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'json-file': ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'],
   local: ['max-size', 'max-file', 'compress'],
   none: [],
 };
+export const LOG_DRIVERS: readonly string[] = Object.keys(LOG_OPTIONS);
 /** Of addresses that no bridge can have. */
 const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8'].map((text) => parseSubnet(text)!);
 
 /** Throws `invalid`, in dockerd's words where it has them. */
 export function refuseBadValues(config: DaemonConfig): void {
-  for (const host of config.hosts) checkHost(host);
-  for (const label of config.labels)
-    if (!label.includes('='))
-      throw invalid(`invalid argument "${label}" for "--label" flag: bad attribute format: ${label}`);
+  checkLabels(config.labels);
   for (const domain of config.dnsSearch)
     if (domain === '' || /[\s/]/.test(domain))
       throw invalid(`invalid argument "${domain}" for "--dns-search" flag: ${domain} is not a valid domain`);
   for (const option of config.dnsOptions)
     if (option === '' || /\s/.test(option))
       throw invalid(`invalid argument "${option}" for "--dns-opt" flag: ${option} is not one option`);
-  const gateway = config.hostGatewayIp;
-  if (gateway !== '' && ipVersion(gateway) === 0)
-    throw invalid(`invalid argument "${gateway}" for "--host-gateway-ip" flag: it is not an IP address`);
+  refuseOldestApi(config.minApiVersion);
+  if (config.metricsAddress !== '') metricsPlace(config.metricsAddress);
+  checkHostGateways(config.hostGatewayIps);
+  for (const registry of config.insecureRegistries) checkRegistry(registry);
+  for (const name of Object.keys(config.runtimes))
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name))
+      throw invalid(
+        `invalid runtime name ${JSON.stringify(name.slice(0, 200))}: expected letters, digits, ".", "_", "-"`,
+      );
+  const { oomScoreAdjust: score } = config;
+  if (score !== undefined && (score < -1000 || score > 1000))
+    throw invalid(`invalid oom-score-adjust: ${score}: it is a number from -1000 to 1000`);
   if (LOG_OPTIONS[config.logDriver] === undefined)
     throw invalid(
-      `failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${Object.keys(LOG_OPTIONS).join(', ')}`,
+      `failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${LOG_DRIVERS.join(', ')}`,
     );
   checkCgroupParent(config.cgroupParent);
   checkBridges(config);
 }
 
-function checkHost(host: string): void {
-  const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
-  const port = /^tcp:\/\/(?:[^/:]+|\[[0-9a-fA-F:.]+\]):(\d+)$/.exec(host)?.[1];
-  if (path === undefined && port === undefined)
-    throw invalid(`invalid bind address (${host}): expected unix:///path or tcp://address:port`);
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
-    throw invalid(`invalid bind address (${host}): a port is a number from 1 to 65535`);
-  if (path !== undefined && Buffer.byteLength(path) > MAX_SOCKET_PATH)
-    throw invalid(`invalid bind address (${host}): the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
+/** Each has a name; two values for one are refused. */
+function checkLabels(labels: readonly string[]): void {
+  const values = new Map<string, string>();
+  for (const label of labels) {
+    const equals = label.indexOf('=');
+    if (equals <= 0) throw invalid(`invalid argument "${label}" for "--label" flag: bad attribute format: ${label}`);
+    const [name, value] = [label.slice(0, equals), label.slice(equals + 1)];
+    const before = values.get(name);
+    if (before !== undefined && before !== value)
+      throw invalid(`conflict labels for ${name}=${value} and ${name}=${before}`);
+    values.set(name, value);
+  }
+}
+
+/** One of each family. */
+function checkHostGateways(addresses: readonly string[]): void {
+  const versions = addresses.map((address) => ipVersion(address));
+  const bad = versions.indexOf(0);
+  if (bad !== -1)
+    throw invalid(`invalid argument "${addresses[bad]}" for "--host-gateway-ip" flag: it is not an IP address`);
+  for (const version of [4, 6])
+    if (versions.filter((one) => one === version).length > 1)
+      throw invalid(`only one IPv${version} host gateway IP address can be specified`);
 }
 
 /** A container's own cgroup is below it. */
@@ -121,14 +146,22 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
   attempt(() => void socketGroup(config.socketGroup));
   if (config.defaultRuntime !== '')
     attempt(() => void chooseNamedRuntime(runtimeTable(config.runtimes), config.defaultRuntime));
+  attempt(() => void loadSeccompProfile(config.seccompProfile));
+  attempt(() => void tlsOptions(config.tls));
+  if (config.initPath !== '' && initProgram(config.initPath) === '')
+    problems.push(`invalid --init-path "${config.initPath}": there is no such program`);
   for (const [flag, directory] of [
     ['data-root', config.dataRoot],
     ['exec-root', config.execRoot],
     ['pidfile', dirname(config.pidFile)],
   ] as const)
     attempt(() => refuseFileInTheWay(flag, directory));
-  for (const registry of config.insecureRegistries) attempt(() => checkRegistry(registry));
-  const notes = [...integrationNotes(config), ...poolNotes(config), ...networkOptionFindings(config, attempt)];
+  const notes = [
+    ...config.notes,
+    ...integrationNotes(config),
+    ...poolNotes(config),
+    ...networkOptionFindings(config, attempt),
+  ];
   for (const [name, value] of Object.entries(config.logOptions)) {
     if (!LOG_OPTIONS[config.logDriver]?.includes(name))
       problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
@@ -160,8 +193,8 @@ function statIfThere(path: string): Stats | undefined {
 function checkRegistry(registry: string): void {
   if (registry.includes('://'))
     throw invalid(`invalid --insecure-registry "${registry}": insecure registry ${registry} should not contain '://'`);
-  const isName = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(registry);
-  if (!isName && parseSubnet(registry) === undefined)
+  const isName = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(registry) && !/^-|-$/.test(registry);
+  if (!isName && ipVersion(registry) === 0 && parseSubnet(registry) === undefined)
     throw invalid(`invalid --insecure-registry "${registry}": expected HOST, HOST:PORT or a subnet`);
 }
 

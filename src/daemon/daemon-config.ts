@@ -5,17 +5,31 @@ import type { LogLevel } from '../base/log.ts';
 import { ipVersion, parseSubnet, subnetContains } from '../model/addresses.ts';
 import { refuseBadValues } from './config-check.ts';
 import type { DaemonConfig } from './config-shape.ts';
-import type { RawOptions } from './daemon-flags.ts';
+import { containerDefaults } from './container-defaults.ts';
+import { parseHostAddress } from './options/host-address.ts';
+import { pairOf } from './options/pair.ts';
+import type { RawOptions } from './options/read.ts';
+import type { RuntimeEntry } from './options/runtime-entry.ts';
+import { registryConfig, schemeNotes } from './registry-config.ts';
+import { tlsConfig } from './tls-config.ts';
 
 export type { DaemonConfig } from './config-shape.ts';
 
-const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+/** dockerd's names of levels; those beyond ours mean the next one. */
+const LOG_LEVELS: Readonly<Record<string, LogLevel>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+  fatal: 'fatal',
+  panic: 'fatal',
+};
 
-export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConfig {
-  const execRoot = absolute(texts['exec-root'] ?? '/run/causeway', 'exec-root');
-  const hosts = lists['host'] ?? ['unix:///run/causeway/causeway.sock'];
-  const logLevel = switches['debug'] === true ? 'debug' : (texts['log-level'] ?? 'info');
-  if (!LOG_LEVELS.includes(logLevel)) throw invalid(`invalid logging level: ${logLevel}`);
+export function daemonConfig(raw: RawOptions): DaemonConfig {
+  const { texts, lists, switches } = raw;
+  const execRoot = absolute(texts['exec-root'] || '/run/causeway', 'exec-root');
+  const tls = tlsConfig(raw);
   const bip = texts['bip'] ?? '';
   checkBip(bip, texts['fixed-cidr'] ?? '', 4);
   checkBip(texts['bip6'] ?? '', texts['fixed-cidr-v6'] ?? '', 6);
@@ -26,17 +40,26 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
   }
   const dns = lists['dns'] ?? [];
   for (const server of dns) if (ipVersion(server) === 0) throw invalid(`${server} is not an ip address`);
-  const hostBindingIp = texts['ip'] ?? '0.0.0.0';
+  const hostBindingIp = texts['ip'] || '0.0.0.0';
   if (ipVersion(hostBindingIp) === 0)
     throw invalid(`invalid argument "${hostBindingIp}" for "--ip": it is not an IP address`);
   const mtu = Number(texts['mtu'] ?? 1500);
   if (mtu !== 0 && (mtu < 68 || mtu > 65535)) throw invalid(`invalid default MTU: ${mtu}`);
   const config: DaemonConfig = {
-    hosts,
+    ...containerDefaults(raw),
+    ...registryConfig(raw),
+    hosts: hostsOf(lists['host'] ?? [], tls.mode !== 'off'),
     socketGroup: texts['group'] ?? '',
-    dataRoot: absolute(texts['data-root'] ?? '/var/lib/causeway', 'data-root'),
+    tls,
+    minApiVersion: texts['min-api-version'] ?? process.env['DOCKER_MIN_API_VERSION'] ?? '',
+    dataRoot: absolute(texts['data-root'] || '/var/lib/causeway', 'data-root'),
     execRoot,
-    pidFile: absolute(texts['pidfile'] ?? join(execRoot, 'causeway.pid'), 'pidfile'),
+    pidFile: absolute(texts['pidfile'] || join(execRoot, 'causeway.pid'), 'pidfile'),
+    configFile: raw.configFile,
+    metricsAddress: texts['metrics-addr'] ?? '',
+    oomScoreAdjust: optionalNumber(texts['oom-score-adjust']),
+    experimental: switches['experimental'] ?? false,
+    features: lists['feature'] ?? [],
     bridgeName: texts['bridge'] ?? '',
     defaultBridgeName: texts['default-bridge-name'] ?? '',
     bip,
@@ -55,7 +78,7 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     ipv6: switches['ipv6'] ?? false,
     mtu: mtu || 1500,
     hostBindingIp,
-    hostGatewayIp: texts['host-gateway-ip'] ?? '',
+    hostGatewayIps: (lists['host-gateway-ip'] ?? []).filter((address) => address !== ''),
     ipForward: switches['ip-forward'] ?? true,
     // With Docker told to leave iptables alone, the user wants no engine rule there that opens what the user's own
     // rules close.
@@ -66,20 +89,45 @@ export function daemonConfig({ texts, lists, switches }: RawOptions): DaemonConf
     ipMasq: switches['ip-masq'] ?? true,
     liveRestore: switches['live-restore'] ?? true,
     linksFollowNames: switches['links-follow-names'] ?? false,
-    logLevel: logLevel as LogLevel,
-    logDriver: texts['log-driver'] ?? 'json-file',
-    logOptions: Object.fromEntries((lists['log-opt'] ?? []).map((text) => pair(text, 'log-opt'))),
-    runtimes: Object.fromEntries((lists['add-runtime'] ?? []).map((text) => pair(text, 'add-runtime'))),
+    logLevel: logLevel(raw),
+    logFormat: logFormat(texts['log-format'] ?? ''),
+    runtimes: { ...raw.runtimes, ...flagRuntimes(lists['add-runtime'] ?? []) },
     defaultRuntime: texts['default-runtime'] ?? '',
-    cgroupParent: texts['cgroup-parent'] ?? '/causeway',
-    shmSizeBytes: parseBytes(texts['default-shm-size'] ?? '64m'),
-    init: switches['init'] ?? false,
-    insecureRegistries: lists['insecure-registry'] ?? [],
     labels: lists['label'] ?? [],
     shutdownTimeoutS: Number(texts['shutdown-timeout'] ?? 15),
+    notes: [...raw.notes, ...schemeNotes(lists['insecure-registry'] ?? [])],
   };
   refuseBadValues(config);
   return config;
+}
+
+function hostsOf(given: readonly string[], tls: boolean): string[] {
+  return (given.length === 0 ? ['unix://'] : given).map((host) => parseHostAddress(host, tls));
+}
+
+function logLevel({ texts, switches }: RawOptions): LogLevel {
+  const asked = (texts['log-level'] || 'info').toLowerCase();
+  const level = Object.hasOwn(LOG_LEVELS, asked) ? LOG_LEVELS[asked] : undefined;
+  if (level === undefined) throw invalid(`invalid logging level: ${asked}`);
+  return switches['debug'] === true ? 'debug' : level;
+}
+
+function logFormat(text: string): 'json' | 'text' {
+  if (text !== '' && text !== 'json' && text !== 'text') throw invalid(`invalid log format: ${text}`);
+  return text === 'text' ? 'text' : 'json';
+}
+
+function optionalNumber(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+function flagRuntimes(texts: readonly string[]): Record<string, RuntimeEntry> {
+  const entries = texts.map((text) => {
+    const [name, path] = pairOf(text, 'add-runtime');
+    if (path === '') throw invalid(`invalid --add-runtime "${text}": runtime path must be specified`);
+    return [name, { path, args: [] }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function absolute(path: string, name: string): string {
@@ -109,13 +157,14 @@ function gateway(texts: RawOptions['texts'], flag: string, version: 4 | 6): stri
 
 /** 'bridge=com.docker.network.driver.mtu=1400' */
 function networkOptions(texts: readonly string[]): Record<string, Record<string, string>> {
-  const options: Record<string, Record<string, string>> = {};
+  const drivers = new Map<string, Map<string, string>>();
   for (const text of texts) {
-    const [driver, rest] = pair(text, 'default-network-opt');
-    const [name, value] = pair(rest, 'default-network-opt');
-    (options[driver] ??= {})[name] = value;
+    const [driver, rest] = pairOf(text, 'default-network-opt');
+    const [name, value] = pairOf(rest, 'default-network-opt');
+    if (!drivers.has(driver)) drivers.set(driver, new Map());
+    drivers.get(driver)!.set(name, value);
   }
-  return options;
+  return Object.fromEntries([...drivers].map(([driver, options]) => [driver, Object.fromEntries(options)]));
 }
 
 function parsePool(text: string): { base: string; size: number } {
@@ -123,25 +172,11 @@ function parsePool(text: string): { base: string; size: number } {
   const { base, size } = fields as { base?: string; size?: string };
   const subnet = parseSubnet(base ?? '');
   const bits = Number(size);
-  if (!subnet || !Number.isInteger(bits))
+  if (!subnet || !size || !Number.isInteger(bits))
     throw invalid(`invalid default address pool "${text}": expected base=SUBNET,size=PREFIX-LENGTH`);
   if (bits < subnet.prefix || bits > (subnet.version === 4 ? 32 : 128))
     throw invalid(
       `invalid default address pool "${text}": the size must be between the base's prefix length and ${subnet.version === 4 ? 32 : 128}`,
     );
   return { base: base!, size: bits };
-}
-
-function pair(text: string, name: string): [string, string] {
-  const equals = text.indexOf('=');
-  if (equals <= 0) throw invalid(`invalid --${name} "${text}": expected NAME=VALUE`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
-}
-
-function parseBytes(text: string): number {
-  const match = /^(\d+)([kmg]?)b?$/i.exec(text);
-  if (!match) throw invalid(`invalid size: '${text}'`);
-  return (
-    Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g']
-  );
 }

@@ -22,38 +22,54 @@ import { createNetworkService, type NetworkStore, type SandboxRecord } from '../
 import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
-import { checkHosts, listenOn, unreadByClient } from './api-sockets.ts';
+import { checkHosts, listenOn, unreadByClient, type ApiListening } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
 import { integrationNotes } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
 import { dockerInstalled } from './docker-installed.ts';
-import { engineId, findProgram, flagOf, hostBasics } from './host-facts.ts';
+import { engineId, findProgram, hostBasics, initProgram } from './host-facts.ts';
+import { infoFacts } from './info-facts.ts';
 import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
+import { LiveConfig } from './live-config.ts';
+import { EngineMetrics } from './metrics/engine-metrics.ts';
+import { exposition } from './metrics/exposition.ts';
+import { serveMetrics } from './metrics/metrics-server.ts';
 import { patienceSetting } from './patience-setting.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
+import { adjustOomScore, setProxies } from './process-settings.ts';
 import { RECORD_SHAPES } from './record-shapes.ts';
+import { loadSeccompProfile } from './seccomp-file.ts';
+import { reload, type ReloadParts } from './reload.ts';
+import { activatedCount, closeToChildren, forgetActivation } from './socket-activation.ts';
 import { withWayOut } from './start-failure.ts';
-import { imageDirectory, stateDirectory, stateWarnings } from './state-report.ts';
+import { tlsOptions } from './tls-context.ts';
+import { imageDirectory, stateDirectory } from './state-report.ts';
 import { ResolverProcess } from './resolver-process.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
 import { takeServiceManager } from './service-manager.ts';
 import { nameUnwritable, type Directories } from './unwritable.ts';
 
-export async function runDaemon(config: DaemonConfig): Promise<void> {
-  const log = limitLog(createLog(config.logLevel));
+/** `argv`: the command line that the configuration was read from, for a reload. */
+export async function runDaemon(config: DaemonConfig, argv: readonly string[]): Promise<void> {
+  const live = new LiveConfig(config);
+  const log = limitLog(createLog(live.logging()));
+  const activated = activatedCount(process.env);
+  closeToChildren(activated);
+  forgetActivation(process.env);
   const ready = takeServiceManager(process.env, log);
   // Every request answers for its own errors; an unhandled one must not end the containers' engine.
   process.on('unhandledRejection', (reason) =>
     log.error({ error: reason instanceof Error ? reason.stack : String(reason) }, 'an error that nobody waited for'),
   );
+  for (const note of config.notes) log.warn({}, note);
   for (const note of integrationNotes(config)) log.info({}, note);
   const undo = new UndoStack();
   const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
   undo.push('watchdog', () => watchdog.close());
-  let engine: Engine;
+  let started: Started;
   try {
-    engine = await start(config, log, undo);
+    started = await start(live, activated, log, undo);
   } catch (error) {
     // Before room is made by what is undone.
     const explained = withWayOut(error, { ...roots(config), '--pidfile': dirname(config.pidFile) });
@@ -61,22 +77,40 @@ export async function runDaemon(config: DaemonConfig): Promise<void> {
       log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
     throw explained;
   }
+  const onHangup = (): void => reload({ live, argv, log, ...started.reloading });
+  process.on('SIGHUP', onHangup);
+  undo.push('SIGHUP', () => void process.off('SIGHUP', onHangup));
   ready();
   const signal = await nextSignal();
   log.info({ signal }, 'shutting down');
   // A second signal means now.
   void nextSignal().then(() => process.exit(1));
-  if (!config.liveRestore) await engine.stopAll(config.shutdownTimeoutS);
+  if (!live.current.liveRestore) await started.engine.stopAll(live.current.shutdownTimeoutS);
   for (const failure of await undo.unwind())
     log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
   // Whatever still holds the event loop (a client's stream, a timer) is of no use now.
   process.exit(0);
 }
 
-async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<Engine> {
+interface Started {
+  readonly engine: Engine;
+  readonly reloading: Pick<ReloadParts, 'addRuntimes' | 'defaultRuntime' | 'publish'>;
+}
+
+async function start(live: LiveConfig, activated: number, log: Log, undo: UndoStack): Promise<Started> {
+  const config = live.current;
   const startedAt = formatTimeNs(systemClock.nowNs());
   const build = buildInfo();
-  await checkHosts(config.hosts, config.socketGroup);
+  const listening: ApiListening = {
+    hosts: config.hosts,
+    group: config.socketGroup,
+    tls: tlsOptions(config.tls),
+    isExplicit: config.tls.isExplicit,
+    activated,
+  };
+  await checkHosts(listening);
+  setProxies(config.proxies, log);
+  if (config.oomScoreAdjust !== undefined) adjustOomScore(config.oomScoreAdjust, log);
   const execRootLock = join(config.execRoot, 'causeway.pid');
   undo.push('network', await takeNetworkLock(log));
   undo.push('pid file', takeInstanceLock(config.pidFile));
@@ -86,6 +120,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   makeDirectory(config.dataRoot, 0o710);
   undo.push('data root', takeInstanceLock(join(config.dataRoot, 'daemon.pid')));
   const cgroupMode = preparePrivateMounts(config.execRoot, log);
+  const seccompProfile = loadSeccompProfile(config.seccompProfile);
 
   const store = Store.open(stateDirectory(config.dataRoot), {
     shapes: RECORD_SHAPES,
@@ -94,7 +129,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   undo.push('state', () => store.close());
   const images = await ImageStore.open(imageDirectory(config.dataRoot), {
     log: log.child({ room: 'image' }),
-    insecureRegistries: config.insecureRegistries,
+    registries: live.registries(),
   });
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
@@ -102,7 +137,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   const id = await engineId(config.dataRoot);
 
   const patience = patienceSetting(process.env['CAUSEWAY_PATIENCE']);
-  const runtimes = runtimeTable(config.runtimes);
+  const runtimes = runtimeTable(config.runtimes, scriptDirectory(config));
   const runtime = new Runtime({
     runtimes,
     defaultRuntime: config.defaultRuntime || 'crun',
@@ -112,7 +147,8 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     log: log.child({ room: 'oci' }),
   });
   undo.push('runtime', () => runtime.close());
-  const defaultRuntime = await chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
+  const chosen = await chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
+  const defaultRuntime = (): string => live.current.defaultRuntime || chosen;
 
   const resolver = new ResolverProcess({
     program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
@@ -147,7 +183,7 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
       ipv6: config.ipv6,
       mtu: config.mtu,
       hostBindingIp: config.hostBindingIp,
-      hostGatewayIp: config.hostGatewayIp,
+      hostGatewayIps: config.hostGatewayIps,
       dnsTtlS: config.dnsTtlS,
       ipMasq: config.ipMasq,
       ipForward: config.ipForward,
@@ -162,41 +198,37 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     log: log.child({ room: 'network' }),
   });
 
-  // Asked once: it starts a program for each.
+  // Asked once for each set of runtimes: it starts a program for each.
   let versions: ReturnType<Runtime['version']> | undefined;
   const runtimeVersions = (): ReturnType<Runtime['version']> => (versions ??= runtime.version());
-  const components = async (): Promise<{ name: string; version: string; details: Record<string, string> }[]> => {
-    const { runtimes: found, conmon } = await runtimeVersions();
-    const number = (text: string): string => /\d+\.\d+[^\s,]*/.exec(text)?.[0] ?? text;
-    return [
-      { name: 'conmon', version: number(conmon), details: {} },
-      ...Object.entries(found).map(([name, one]) => ({
-        name,
-        version: number(one.version),
-        details: { Path: one.path },
-      })),
-    ];
-  };
 
+  const initPath = initProgram(config.initPath);
+  const confinement = {
+    ulimits: config.ulimits,
+    noNewPrivileges: config.noNewPrivileges,
+    seccomp: seccompProfile,
+  };
   const silent = new SilentMounts(patience.mountMs);
-  const init = findProgram('tini-static', 'docker-init', 'tini') ?? '';
   const engine = createEngine({
-    config: {
+    config: live.follow((now) => ({
       dataRoot: config.dataRoot,
       execRoot: config.execRoot,
-      defaultRuntime,
-      runtimeNames: Object.keys(runtimes),
+      defaultRuntime: defaultRuntime(),
+      runtimeNames: Object.keys(runtimeTable(now.runtimes)),
       hostname: hostname(),
       cgroupMode,
       cgroupParent: config.cgroupParent,
-      initPath: init,
+      initPath,
       initByDefault: config.init,
-      shmSizeBytes: config.shmSizeBytes,
+      shmSizeBytes: now.shmSizeBytes,
+      ipcMode: now.ipcMode,
+      cgroupnsMode: now.cgroupnsMode || (cgroupMode === 'v2' ? 'private' : 'host'),
+      confinement,
       linksFollowNames: config.linksFollowNames,
       logDriver: config.logDriver,
       logOptions: config.logOptions,
       patience,
-    },
+    })),
     clock: systemClock,
     log: log.child({ room: 'engine' }),
     store,
@@ -207,42 +239,16 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
     archives: new Archives(silent),
     network,
     names: resolver,
-    hostFacts: async () => ({
-      ...hostBasics(),
-      ...build,
-      id,
-      rootDir: config.dataRoot,
-      cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
-      cgroupDriver: 'cgroupfs',
-      defaultRuntime,
-      runtimes: (await runtimeVersions()).runtimes,
-      storageStatus: [
-        ['Backing Filesystem', 'extfs'],
-        ['Supports d_type', 'true'],
-      ],
-      // Docker's client shows the last two nowhere else.
-      securityOptions: [
-        'name=seccomp,profile=builtin',
-        ...(cgroupMode === 'v2' ? ['name=cgroupns'] : []),
-        ...(config.firewallIntegration ? ['name=firewall-integration'] : []),
-        ...(config.inputPolicy ? ['name=respect-input-policy'] : []),
-      ],
-      ipForward: flagOf('/proc/sys/net/ipv4/ip_forward'),
-      bridgeNfIptables: flagOf('/proc/sys/net/bridge/bridge-nf-call-iptables'),
-      bridgeNfIp6tables: flagOf('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),
-      debug: config.logLevel === 'debug',
-      liveRestore: config.liveRestore,
-      logDriver: config.logDriver,
-      firewall: [
-        ['firewall-integration', String(config.firewallIntegration)],
-        ['respect-input-policy', String(config.inputPolicy)],
-      ],
-      warnings: [...stateWarnings(config.dataRoot), ...(await network.hostWarnings())],
-      labels: config.labels,
-      addressPools: config.addressPools,
-      components: await components(),
-      startedAt,
-    }),
+    hostFacts: async () =>
+      infoFacts(live.current, {
+        id,
+        build,
+        cgroupMode,
+        defaultRuntime: defaultRuntime(),
+        startedAt,
+        versions: await runtimeVersions(),
+        networkWarnings: await network.hostWarnings(),
+      }),
   });
   undo.push('network', () => network.shutdown());
   undo.push('engine', () => engine.quiesce());
@@ -250,24 +256,56 @@ async function start(config: DaemonConfig, log: Log, undo: UndoStack): Promise<E
   // What the resolver still knows from an earlier daemon, and this one does not, goes now.
   await resolver.settle();
 
+  const metrics = new EngineMetrics();
+  const backend = metrics.timed(engine);
+  if (config.metricsAddress !== '') {
+    const host = hostBasics();
+    const facts = {
+      ...host,
+      version: build.version,
+      commit: build.gitCommit,
+      graphdriver: 'overlay2',
+      kernel: host.kernelVersion,
+      os: host.operatingSystem,
+      daemonId: id,
+    };
+    const read = () => exposition(metrics.read(engine, facts));
+    undo.push('metrics', await serveMetrics(config.metricsAddress, read, log));
+  }
   const closeSockets = await listenOn(
     () =>
-      createApiServer(engine, {
+      createApiServer(backend, {
         log: log.child({ room: 'api' }),
         ...build,
-        defaultRuntime,
+        get defaultRuntime() {
+          return defaultRuntime();
+        },
         cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
+        oldestApi: config.minApiVersion,
+        experimental: config.experimental,
         explain: (error) => nameUnwritable(error, roots(config)),
         unreadBytes: unreadByClient,
       }),
-    config.hosts,
-    config.socketGroup,
+    listening,
     log,
   );
   undo.push('API sockets', closeSockets);
-  log.info({ hosts: config.hosts, version: build.version, runtime: defaultRuntime, cgroups: cgroupMode }, 'API listen');
-  return engine;
+  log.info({ hosts: config.hosts, version: build.version, runtime: chosen, cgroups: cgroupMode }, 'API listen');
+  return {
+    engine,
+    reloading: {
+      addRuntimes: (next) => {
+        runtime.register(runtimeTable(next.runtimes, scriptDirectory(next)));
+        versions = undefined;
+      },
+      defaultRuntime,
+      publish: (attributes) => engine.system.publishReload(id, { name: hostname(), ...attributes }),
+    },
+  };
 }
+
+/** Not below the exec root, where nothing can be executed on many hosts. */
+const scriptDirectory = ({ dataRoot }: DaemonConfig): string => join(dataRoot, 'runtimes');
 
 const roots = ({ dataRoot, execRoot }: DaemonConfig): Directories => ({
   '--data-root': dataRoot,

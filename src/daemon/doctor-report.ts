@@ -1,5 +1,5 @@
 /** `causeway doctor`: what on the host is an obstacle, and what to do about it. */
-import { readDaemonOptions } from './daemon-flags.ts';
+import { readDaemonOptions } from './options/read.ts';
 import { daemonConfig } from './daemon-config.ts';
 import { examineHost } from './doctor-checks.ts';
 import type { Finding } from './finding.ts';

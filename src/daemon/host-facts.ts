@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { syncDirectories } from '../base/sync-directories.ts';
 import { mountPoints } from '../kernel/mount.ts';
 
@@ -98,6 +98,13 @@ export function findProgram(...names: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The init of containers: the one that is asked for, or what there is; '' = there is none. */
+export function initProgram(wanted: string): string {
+  if (wanted === '') return findProgram('tini-static', 'docker-init', 'tini') ?? '';
+  if (isAbsolute(wanted)) return existsSync(wanted) ? wanted : '';
+  return findProgram(wanted) ?? '';
 }
 
 export function flagOf(path: string): boolean {

@@ -1,4 +1,5 @@
 /** The part of the daemon's configuration that the engine uses. */
+import type { ConfinementDefaults } from '../oci/spec.ts';
 import type { Patience } from '../oci/patience.ts';
 
 export interface EngineConfig {
@@ -15,6 +16,9 @@ export interface EngineConfig {
   readonly initPath: string;
   readonly initByDefault: boolean;
   readonly shmSizeBytes: number;
+  readonly ipcMode: string;
+  readonly cgroupnsMode: string;
+  readonly confinement: ConfinementDefaults;
   /** Follow a source that was removed and created again under its name. */
   readonly linksFollowNames: boolean;
   readonly logDriver: string;

@@ -125,7 +125,7 @@ export function createEngine(deps: EngineDeps) {
     events,
     clock,
     log,
-    exec: (...of) => runExec({ containers: table, network, runtime }, ...of),
+    exec: (...of) => runExec({ config, containers: table, network, runtime }, ...of),
   });
   const base = {
     config,
@@ -337,6 +337,11 @@ export function createEngine(deps: EngineDeps) {
           { sinceNs: options.sinceNs, untilNs: options.untilNs, matches: eventPredicate(options.filters) },
           signal,
         ),
+      /** What costs nothing to count. */
+      measures: () => ({ counts: countContainers(table, deps.images), events: events.counts() }),
+      /** The daemon's own event, of its id. */
+      publishReload: (actorId: string, attributes: Readonly<Record<string, string>>) =>
+        events.publish({ type: 'daemon', action: 'reload', actorId, attributes }),
       diskUsage: async () => ({ imageBytes: deps.images.layersSizeBytes() }),
       login: (auth: { username: string; password: string; serverAddress: string }) => deps.images.checkLogin(auth),
     },

@@ -20,14 +20,14 @@ import { pullImage } from './pull-image.ts';
 import { pushImage } from './push-image.ts';
 import { checkLogin } from './registry-login.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
-import type { RegistryOptions } from './registry/registry-client.ts';
+import { DEFAULT_REGISTRY_OPTIONS, type RegistryOptions } from './registry/registry-options.ts';
 import { idsToSave, saveImages } from './save-images.ts';
 import { sharedSizes } from './shared-sizes.ts';
 
 export interface ImageStoreOptions {
   readonly log: Log;
-  /** Registries ('host:port', '10.0.0.0/8') that may be spoken to without checked TLS, besides this machine's own. */
-  readonly insecureRegistries?: readonly string[];
+  /** Read anew for each pull and push. */
+  readonly registries?: RegistryOptions;
 }
 
 export class ImageStore {
@@ -46,7 +46,7 @@ export class ImageStore {
     await repairIndex(root, options.log);
     const catalog = new ImageCatalog(root, options.log);
     await catalog.durability.recover();
-    return new ImageStore(catalog, { insecureRegistries: options.insecureRegistries ?? [] });
+    return new ImageStore(catalog, options.registries ?? DEFAULT_REGISTRY_OPTIONS);
   }
 
   /** Stops what it does in the background. Call it before another instance opens the directory. */

@@ -24,7 +24,8 @@ import { LayerMismatchError } from './mismatch-errors.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from '../model/platform.ts';
 import { throttle, type Report } from './progress.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
-import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
+import { RegistryClient } from './registry/registry-client.ts';
+import { mirrorsOf, type RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
 
 export interface PullRequest {
@@ -36,11 +37,11 @@ export interface PullRequest {
   readonly signal?: AbortSignal;
 }
 
-const DOWNLOADS_AT_ONCE = 3; // Docker's
 const UNPACKS_AT_ONCE = 2;
-const ATTEMPTS = 6;
+/** The disk's fault: another try, or another registry, changes nothing. */
+const DISK_CODES = ['ENOSPC', 'EDQUOT', 'EROFS'];
 
-/** Resolves to the images' ids. */
+/** Resolves to the images' ids. A mirror that fails, or does not have the image, is passed over. */
 export async function pullImage(
   catalog: ImageCatalog,
   request: PullRequest,
@@ -48,22 +49,50 @@ export async function pullImage(
 ): Promise<string[]> {
   const name = parseReference(request.ref);
   const platform = parsePlatform(request.platform);
+  for (const mirror of mirrorsOf(name.domain, options)) {
+    try {
+      return await pullFrom(catalog, { request, name, platform, options, mirror });
+    } catch (error) {
+      if (request.signal?.aborted) throw systemError('context canceled', error);
+      if (codeBeneath(error, DISK_CODES) !== undefined) throw error;
+      catalog.log.warn(
+        { mirror: mirror.host, image: request.ref, error: errorMessage(error) },
+        'a mirror is passed over',
+      );
+    }
+  }
+  try {
+    return await pullFrom(catalog, { request, name, platform, options });
+  } catch (error) {
+    if (request.signal?.aborted) throw systemError('context canceled', error);
+    throw explain(error, name);
+  }
+}
+
+interface PullPlan {
+  readonly request: PullRequest;
+  readonly name: ImageReference;
+  readonly platform: Platform;
+  readonly options: RegistryOptions;
+  readonly mirror?: URL;
+}
+
+async function pullFrom(catalog: ImageCatalog, plan: PullPlan): Promise<string[]> {
+  const { request, name, options, mirror } = plan;
   const access = {
     auth: request.auth,
     actions: 'pull' as const,
     ...(request.signal ? { signal: request.signal } : {}),
   };
-  let client: RegistryClient | undefined;
+  const client = await RegistryClient.connect(name, access, options, mirror);
   try {
-    client = await RegistryClient.connect(name, access, options);
-    const connected = client;
     const isWhole = name.tag !== '' || name.digest !== '';
     const names = isWhole ? [name] : (await client.tags(request.signal)).map((tag) => ({ ...name, tag }));
     const ids: string[] = [];
     let isNew = false;
     for (const one of names) {
       const pulled = await catalog.pinned(
-        (pins) => new Pull(catalog, connected, pins, request, one, platform).run(),
+        (pins) => new Pull(catalog, client, pins, { ...plan, name: one }).run(),
         request.signal,
       );
       ids.push(pulled.id);
@@ -73,11 +102,8 @@ export async function pullImage(
       status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarReference(name)}`,
     });
     return ids;
-  } catch (error) {
-    if (request.signal?.aborted) throw systemError('context canceled', error);
-    throw explain(error, name);
   } finally {
-    client?.close();
+    client.close();
   }
 }
 
@@ -112,7 +138,8 @@ class Pull {
   readonly #report: Report;
   readonly #name: ImageReference;
   readonly #platform: Platform;
-  readonly #downloads = new Limiter(DOWNLOADS_AT_ONCE);
+  readonly #downloads: Limiter;
+  readonly #attempts: number;
   readonly #unpacks = new Limiter(UNPACKS_AT_ONCE);
   /** Ends what else is running when one layer has failed. */
   readonly #stop = new AbortController();
@@ -122,10 +149,10 @@ class Pull {
     catalog: ImageCatalog,
     client: RegistryClient,
     pins: Pins,
-    request: PullRequest,
-    name: ImageReference,
-    platform: Platform,
+    { request, name, platform, options }: PullPlan,
   ) {
+    this.#downloads = new Limiter(options.maxConcurrentDownloads);
+    this.#attempts = options.maxDownloadAttempts + 1; // as Docker counts: it is tried again so often
     this.#catalog = catalog;
     this.#client = client;
     this.#pins = pins;
@@ -243,7 +270,7 @@ class Pull {
           state('Download complete');
           return;
         } catch (error) {
-          if (attempt === ATTEMPTS || !this.#isWorthAnotherTry(error)) throw error;
+          if (attempt === this.#attempts || !this.#isWorthAnotherTry(error)) throw error;
           const seconds = attempt;
           this.#catalog.log.warn({ error, blob: layer.digest, attempt }, 'a download broke off');
           for (let left = seconds; left > 0; left--) {
@@ -260,7 +287,7 @@ class Pull {
   #isWorthAnotherTry(error: unknown): boolean {
     if (this.#signal.aborted) return false;
     if (error instanceof RegistryError) return error.status >= 500 || error.status === 429;
-    return !(error instanceof LayerMismatchError) && codeBeneath(error, ['ENOSPC', 'EDQUOT', 'EROFS']) === undefined;
+    return !(error instanceof LayerMismatchError) && codeBeneath(error, DISK_CODES) === undefined;
   }
 
   async #transfer(layer: Descriptor, id: string, writer: BlobWriter): Promise<void> {

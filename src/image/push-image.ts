@@ -36,7 +36,8 @@ import {
 } from './media-types.ts';
 import { throttle, type Report } from './progress.ts';
 import { NoCredentialsError, type RegistryAuth } from './registry/authorizer.ts';
-import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
+import { RegistryClient } from './registry/registry-client.ts';
+import type { RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
 
 export interface PushRequest {
@@ -47,7 +48,6 @@ export interface PushRequest {
   readonly signal?: AbortSignal;
 }
 
-const UPLOADS_AT_ONCE = 5; // Docker's
 const ATTEMPTS = 5;
 
 export async function pushImage(catalog: ImageCatalog, request: PushRequest, options: RegistryOptions): Promise<void> {
@@ -65,7 +65,9 @@ export async function pushImage(catalog: ImageCatalog, request: PushRequest, opt
     client = await RegistryClient.connect(name, access, options);
     const connected = client;
     for (const tag of tags) {
-      await catalog.pinned((pins) => new Push(catalog, connected, pins, request, tag).run());
+      await catalog.pinned((pins) =>
+        new Push(catalog, connected, pins, request, tag, options.maxConcurrentUploads).run(),
+      );
     }
   } catch (error) {
     if (request.signal?.aborted) throw systemError('context canceled', error);
@@ -107,10 +109,18 @@ class Push {
   readonly #name: ImageReference;
   readonly #signal: AbortSignal;
   readonly #stop = new AbortController();
-  readonly #uploads = new Limiter(UPLOADS_AT_ONCE);
+  readonly #uploads: Limiter;
   #hasManifest = false;
 
-  constructor(catalog: ImageCatalog, client: RegistryClient, pins: Pins, request: PushRequest, name: ImageReference) {
+  constructor(
+    catalog: ImageCatalog,
+    client: RegistryClient,
+    pins: Pins,
+    request: PushRequest,
+    name: ImageReference,
+    uploadsAtOnce: number,
+  ) {
+    this.#uploads = new Limiter(uploadsAtOnce);
     this.#catalog = catalog;
     this.#client = client;
     this.#pins = pins;

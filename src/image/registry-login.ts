@@ -2,7 +2,8 @@
 import { invalid, systemError, unauthorized } from '../base/errors.ts';
 import { redactedUrl } from '../base/redacted-url.ts';
 import type { RegistryAuth } from './registry/authorizer.ts';
-import { RegistryClient, type RegistryOptions } from './registry/registry-client.ts';
+import { RegistryClient } from './registry/registry-client.ts';
+import type { RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
 
 /** Throws `unauthorized` if the registry does not. */

@@ -20,7 +20,7 @@ function isMade(body: Body): boolean {
   try {
     validateHost(request.HostConfig);
     validateEndpoints(request.NetworkingConfig.EndpointsConfig);
-    toContainerSpec(request, '2');
+    toContainerSpec(request);
     return true;
   } catch {
     return false;
@@ -28,7 +28,7 @@ function isMade(body: Body): boolean {
 }
 
 function isStarted(body: Body): boolean {
-  const { host, connection } = toContainerSpec(checkValue(createRequestSchema, 'CreateRequest', body), '2');
+  const { host, connection } = toContainerSpec(checkValue(createRequestSchema, 'CreateRequest', body));
   try {
     parseSecurityOptions(host.securityOpt);
     resolveCapabilities({ privileged: false, add: host.capAdd, drop: host.capDrop, available: [] });

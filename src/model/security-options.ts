@@ -5,7 +5,8 @@ import { invalid } from '../base/errors.ts';
 import { readGoBoolean } from '../base/go-boolean.ts';
 
 export interface SecurityOptions {
-  readonly noNewPrivileges: boolean;
+  /** null = not said. */
+  readonly noNewPrivileges: boolean | null;
   /** null = none given; 'builtin' = the default profile; 'unconfined' = none; else a profile's JSON text. */
   readonly seccomp: string | null;
   /** '' = none given. */
@@ -16,7 +17,7 @@ export interface SecurityOptions {
 
 /** Kind `invalid` and Docker's texts for what Docker refuses. */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
-  let noNewPrivileges = false;
+  let noNewPrivileges: boolean | null = null;
   let seccomp: string | null = null;
   let apparmor = '';
   let writableCgroups = false;

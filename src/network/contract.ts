@@ -25,7 +25,7 @@ export interface NetworkConfig {
   readonly ipv6: boolean; // of the default bridge
   readonly mtu: number;
   readonly hostBindingIp: string;
-  readonly hostGatewayIp: string; // '' = the default bridge's own address
+  readonly hostGatewayIps: readonly string[]; // [] = the default bridge's own addresses
   readonly dnsTtlS: number;
   readonly ipMasq: boolean;
   readonly ipForward: boolean;

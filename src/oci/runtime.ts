@@ -93,21 +93,7 @@ export class Runtime {
     this.#seccomp = new SeccompCache(options.log);
     this.#patience = options.patience ?? PATIENCE;
     this.#operations = new Operations(this.#patience);
-    for (const [name, path] of Object.entries(options.runtimes)) {
-      const stateRoot = join(options.stateDir, 'runtimes', name);
-      mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
-      this.#programs.set(
-        name,
-        new RuntimeProgram({
-          name,
-          path,
-          stateRoot,
-          log: options.log,
-          operations: this.#operations,
-          patience: this.#patience,
-        }),
-      );
-    }
+    this.register(options.runtimes);
     clearUnfinishedNotes(join(options.stateDir, 'containers'));
     this.#live = new LiveContainers({
       exitsDirectory: join(options.stateDir, 'exits'),
@@ -115,6 +101,22 @@ export class Runtime {
       patience: this.#patience,
       log: options.log,
     });
+  }
+
+  /** Adds programs, or replaces those of the same names; what is left out stays, for containers that have it. */
+  register(runtimes: Readonly<Record<string, string>>): void {
+    for (const [name, path] of Object.entries(runtimes)) {
+      const before = this.#programs.get(name);
+      if (before?.path === path) continue;
+      before?.close();
+      const stateRoot = join(this.#options.stateDir, 'runtimes', name);
+      mkdirSync(stateRoot, { recursive: true, mode: 0o711 });
+      const { log } = this.#options;
+      this.#programs.set(
+        name,
+        new RuntimeProgram({ name, path, stateRoot, log, operations: this.#operations, patience: this.#patience }),
+      );
+    }
   }
 
   /** Refuses with StartError (exitCode 126, 127 or 128) where the runtime refuses; leaves nothing behind then. */

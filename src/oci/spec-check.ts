@@ -29,3 +29,8 @@ export function checkConfinement(spec: ContainerSpec, host: ConfinementFacts = h
   for (const options of Object.values(tmpfs)) mergeTmpfsOptions(options);
   if (spec.process.stopSignal !== '') parseSignal(spec.process.stopSignal);
 }
+
+/** The daemon's own profile, before a container needs it. Throws kind `invalid`. */
+export function checkSeccompProfile(json: string, host: ConfinementFacts = hostFacts()): void {
+  parseSeccomp(json, host.capabilities, host.architecture, host.kernelRelease);
+}

@@ -42,6 +42,16 @@ export const READONLY_PATHS: readonly string[] = [
 /** A namespace of the container's own, the host's, or that of another container (a path as /proc/PID/ns/ipc). */
 export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
 
+/** The daemon's settings for containers that do not say otherwise. */
+export interface ConfinementDefaults {
+  readonly ulimits: readonly Ulimit[];
+  readonly noNewPrivileges: boolean;
+  /** 'builtin', 'unconfined' or a profile's JSON text. */
+  readonly seccomp: string;
+}
+
+export const NO_DEFAULTS: ConfinementDefaults = { ulimits: [], noNewPrivileges: false, seccomp: 'builtin' };
+
 /** `home`: what HOME is where `env` does not set it. */
 export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & {
   readonly home?: string;
@@ -71,7 +81,7 @@ export interface SpecInput {
   readonly initPath?: string;
   /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
   readonly shmDir?: string | null;
-  readonly defaultUlimits?: readonly Ulimit[];
+  readonly defaults?: ConfinementDefaults;
   readonly host?: ConfinementFacts;
 }
 
@@ -80,7 +90,7 @@ export interface SpecInput {
  * profiles.
  */
 export function buildSpec(input: SpecInput): OciSpec {
-  const { record } = input;
+  const { record, defaults = NO_DEFAULTS } = input;
   const { process, host: wanted } = record.spec;
   const host = input.host ?? hostFacts();
   const security = parseSecurityOptions(wanted.securityOpt);
@@ -91,7 +101,7 @@ export function buildSpec(input: SpecInput): OciSpec {
   );
   const init = input.initPath !== undefined && wanted.init !== false && input.pid === 'private';
   const command = [record.path, ...record.args];
-  const seccomp = seccompOf(wanted.privileged, security, capabilities, host);
+  const seccomp = seccompOf({ privileged: wanted.privileged, security, defaults }, capabilities, host);
   const propagation = rootfsPropagation(input.mounts);
   const ipc =
     wanted.ipcMode === 'none' ? 'none' : input.ipc === 'host' ? 'host' : input.ipc === 'private' ? 'private' : 'shared';
@@ -106,8 +116,8 @@ export function buildSpec(input: SpecInput): OciSpec {
       env: withHome(input.env, input.user),
       cwd: process.workingDir || '/',
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: buildRlimits(wanted.resources.ulimits, input.defaultUlimits),
-      noNewPrivileges: security.noNewPrivileges,
+      rlimits: buildRlimits(wanted.resources.ulimits, defaults.ulimits),
+      noNewPrivileges: security.noNewPrivileges ?? defaults.noNewPrivileges,
       oomScoreAdj: wanted.oomScoreAdj,
       ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
     },
@@ -155,6 +165,7 @@ export interface ExecProcessInput {
   readonly privileged: boolean;
   readonly user: SpecUser;
   readonly consoleSize?: readonly [number, number] | null;
+  readonly defaults?: ConfinementDefaults;
   readonly host?: ConfinementFacts;
 }
 
@@ -163,7 +174,7 @@ export interface ExecProcessInput {
  * else.
  */
 export function buildExecProcess(input: ExecProcessInput): OciProcess {
-  const { record } = input;
+  const { record, defaults = NO_DEFAULTS } = input;
   const host = input.host ?? hostFacts();
   const security = parseSecurityOptions(record.spec.host.securityOpt);
   const capabilities = input.privileged ? host.capabilities : capabilitiesOf(record, host);
@@ -176,8 +187,8 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     env: withHome(input.env, input.user),
     cwd: input.cwd || record.spec.process.workingDir || '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-    rlimits: buildRlimits(record.spec.host.resources.ulimits),
-    noNewPrivileges: security.noNewPrivileges,
+    rlimits: buildRlimits(record.spec.host.resources.ulimits, defaults.ulimits),
+    noNewPrivileges: security.noNewPrivileges ?? defaults.noNewPrivileges,
     ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
   };
 }
@@ -193,13 +204,12 @@ function capabilitiesOf(record: ContainerRecord, host: ConfinementFacts): readon
 }
 
 function seccompOf(
-  privileged: boolean,
-  security: SecurityOptions,
+  { privileged, security, defaults }: { privileged: boolean; security: SecurityOptions; defaults: ConfinementDefaults },
   capabilities: readonly string[],
   host: ConfinementFacts,
 ): OciSeccomp | undefined {
   // --privileged means no profile only as long as none is asked for.
-  const wanted = security.seccomp ?? (privileged ? 'unconfined' : 'builtin');
+  const wanted = security.seccomp ?? (privileged ? 'unconfined' : defaults.seccomp);
   if (wanted === 'unconfined') return undefined;
   if (wanted === 'builtin') return defaultSeccomp(capabilities, host.architecture);
   return parseSeccomp(wanted, capabilities, host.architecture, host.kernelRelease);

@@ -240,7 +240,7 @@ test('old versions: what they could not say is dropped, what they expect is ther
     'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.',
   ]);
   assert.equal((await create('1.39', {})).spec.host.ipcMode, 'shareable');
-  assert.equal((await create('1.40', {})).spec.host.ipcMode, 'private');
+  assert.equal((await create('1.40', {})).spec.host.ipcMode, '', "the daemon's default");
   assert.equal((await create('1.24', { HostConfig: { AutoRemove: true } })).spec.host.autoRemove, false);
   const sysctl = { HostConfig: { Sysctls: { 'net.ipv4.conf.eth0.forwarding': '1' } } };
   assert.match((await create('1.48', sysctl)).answer.json.message, /must be supplied using driver option/);

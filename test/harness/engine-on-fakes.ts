@@ -26,6 +26,7 @@ import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../src/model/endpoint.ts'
 import type { NetworkRecord } from '../../src/model/network.ts';
 import type { Recovered } from '../../src/oci/runtime.ts';
 import type { RuntimeSession } from '../../src/oci/attach-session.ts';
+import { NO_DEFAULTS } from '../../src/oci/spec.ts';
 import { PATIENCE, type Patience } from '../../src/oci/patience.ts';
 import type { AsideRecord } from '../../src/store/aside.ts';
 import type { Change, Store } from '../../src/store/store.ts';
@@ -166,6 +167,9 @@ export class EngineOnFakes {
         defaultRuntime: 'crun',
         initPath: '',
         initByDefault: false,
+        ipcMode: 'private',
+        cgroupnsMode: 'private',
+        confinement: NO_DEFAULTS,
         linksFollowNames: false,
         patience: PATIENCE as Patience,
       },

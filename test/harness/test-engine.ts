@@ -27,6 +27,8 @@ interface EngineOptions {
   readonly flags?: readonly string[];
   /** A daemon that obeys orders at its doors (test/harness/doors): see `order`. */
   readonly hooked?: boolean;
+  /** Listening sockets that the first daemon finds as from systemd. */
+  readonly activated?: readonly number[];
 }
 
 export class TestEngine {
@@ -35,6 +37,7 @@ export class TestEngine {
   readonly #flags: readonly string[];
   readonly #ownsHost: boolean;
   readonly #hooked: boolean;
+  #activated: readonly number[];
   #daemon: ChildProcess | undefined;
 
   private constructor(options: EngineOptions) {
@@ -42,6 +45,7 @@ export class TestEngine {
     this.#ownsHost = options.host === undefined;
     this.#flags = options.flags ?? [];
     this.#hooked = options.hooked ?? false;
+    this.#activated = options.activated ?? [];
     this.dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   }
 
@@ -100,7 +104,12 @@ export class TestEngine {
       ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')]
       : [CAUSEWAY];
     const env = { ...testEnvironment(), CAUSEWAY_TEST_ORDER: this.#orderFile };
-    const daemon = this.host.spawn(program!, [...first, ...args], { stdio: ['ignore', log, log], cwd: '/', env });
+    const command = [program!, ...first, ...args];
+    // As systemd says it: for this process alone, which stays the same through each exec.
+    const units = `export LISTEN_PID=$$ LISTEN_FDS=${this.#activated.length}; exec "$@"`;
+    const [file, ...rest] = this.#activated.length > 0 ? ['sh', '-c', units, 'sh', ...command] : command;
+    const daemon = this.host.spawn(file!, rest, { stdio: ['ignore', log, log, ...this.#activated], cwd: '/', env });
+    this.#activated = [];
     closeSync(log);
     this.#daemon = daemon;
     let ended = false;

@@ -11,7 +11,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
 import { proxyFor } from '../../src/image/registry/transport.ts';
 import { parseChallenges } from '../../src/image/registry/challenges.ts';
-import { isInsecure } from '../../src/image/registry/registry-client.ts';
+import { DEFAULT_REGISTRY_OPTIONS, isInsecure } from '../../src/image/registry/registry-options.ts';
 import { importTree, startRegistry, temporaryDirectory } from './image-fixture.ts';
 
 const quiet = () => {};
@@ -84,7 +84,7 @@ test('a registry of this machine may have any certificate, another may not', asy
   t.after(() => delete process.env['HTTPS_PROXY']);
   const trusting = await ImageStore.open(join(directory, 'trusting'), {
     log: silentLog,
-    insecureRegistries: [`registry.test:${port}`],
+    registries: { ...DEFAULT_REGISTRY_OPTIONS, insecureRegistries: [`registry.test:${port}`] },
   });
   await trusting.pull(`registry.test:${port}/x:1`, null, '', quiet);
   assert.equal(trusting.get(`registry.test:${port}/x:1`).id, images.list()[0]!.id);
@@ -112,10 +112,18 @@ test('which proxy', () => {
     assert.equal(proxy(url), undefined, url);
   }
   assert.equal(proxyFor(new URL('https://x/'), {}), undefined);
+  const corporate = { HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.0/8,fd00::/8,registry.corp:5000,::1,192.0.2.0/24' };
+  const used = (url: string) => proxyFor(new URL(url), corporate) !== undefined;
+  for (const url of ['https://10.20.30.40/', 'https://[fd00::1]:5000/', 'https://registry.corp:5000/'])
+    assert.equal(used(url), false, url);
+  for (const url of ['https://11.0.0.1/', 'https://[fe00::1]/', 'https://registry.corp/', 'https://10.example.com/'])
+    assert.equal(used(url), true, url);
 });
 
-test('which registries need no checked TLS', () => {
-  const options = { insecureRegistries: ['plain.test:5000', '10.0.0.0/8'] };
+test('which registries need no checked TLS', async () => {
+  const options = { insecureRegistries: ['plain.test:5000', '10.0.0.0/8', 'fd00::/8'] };
+  const names: Record<string, string[]> = { 'inside.test': ['192.0.2.1', '10.9.9.9'], 'outside.test': ['192.0.2.1'] };
+  const resolve = async (name: string) => names[name] ?? Promise.reject(new Error('no such host'));
   for (const host of [
     'localhost:5000',
     '127.0.0.1:5000',
@@ -123,10 +131,12 @@ test('which registries need no checked TLS', () => {
     '[::1]:5000',
     'plain.test:5000',
     '10.2.3.4:5000',
+    '[fd00::7]:5000',
+    'inside.test:5000',
   ])
-    assert.ok(isInsecure(host, options), host);
-  for (const host of ['registry-1.docker.io', 'plain.test', '11.0.0.1:5000', 'localhost.example.com'])
-    assert.ok(!isInsecure(host, options), host);
+    assert.ok(await isInsecure(host, options, resolve), host);
+  for (const host of ['registry-1.docker.io', 'plain.test', '11.0.0.1:5000', 'localhost.example.com', 'outside.test'])
+    assert.ok(!(await isInsecure(host, options, resolve)), host);
 });
 
 test('challenges', () => {

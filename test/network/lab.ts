@@ -198,7 +198,7 @@ export class Lab {
       ipv6: false,
       mtu: 1500,
       hostBindingIp: '0.0.0.0',
-      hostGatewayIp: '',
+      hostGatewayIps: [],
       dnsTtlS: 5,
       ipMasq: true,
       ipForward: true,

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { daemonConfig } from '../../src/daemon/daemon-config.ts';
+import { readDaemonOptions } from '../../src/daemon/options/read.ts';
 import { examineHost } from '../../src/daemon/doctor-checks.ts';
 import { foreignDrops } from '../../src/network/firewall/others/foreign-chains.ts';
 import { RulesetReader } from '../../src/kernel/nftables/ruleset-reader.ts';
@@ -289,7 +290,9 @@ function scenarios(): void {
   const doctor = async (firewallIntegration: boolean) =>
     (
       await examineHost(
-        daemonConfig({ texts: {}, lists: {}, switches: { 'firewall-integration': firewallIntegration } }),
+        daemonConfig(
+          readDaemonOptions(['--config-file', '/dev/null', `--firewall-integration=${firewallIntegration}`]),
+        ),
       )
     ).filter(({ subject }) => subject === 'other firewalls');
 

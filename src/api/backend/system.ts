@@ -37,6 +37,11 @@ export interface SystemFacts {
   readonly firewall: readonly (readonly [string, string])[]; // its settings: by option
   readonly warnings: readonly string[];
   readonly labels: readonly string[];
+  readonly experimental: boolean;
+  readonly initBinary: string; // the name of containers' init
+  readonly registries: { readonly mirrors: readonly string[]; readonly insecureRegistries: readonly string[] };
+  /** '' = none; with names and passwords made unreadable. */
+  readonly proxies: { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string };
   readonly addressPools: readonly { base: string; size: number }[];
   readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
   readonly startedAt: string;

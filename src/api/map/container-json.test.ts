@@ -23,7 +23,7 @@ const SHOW = {
 function specOf(body: object): ContainerSpec {
   const request = checkValue(createRequestSchema, 'CreateRequest', body);
   adaptCreate(request, SHOW.version, '2');
-  return toContainerSpec(request, '2');
+  return toContainerSpec(request);
 }
 
 function viewOf(
@@ -71,11 +71,10 @@ function viewOf(
 }
 
 test('HostConfig of a plain container is the one Docker shows', () => {
-  // The engine fills in the daemon's logging driver.
-  const { HostConfig } = toContainerJson(
-    viewOf(specOf({ Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { LogConfig: { Type: 'json-file' } } })),
-    SHOW,
-  );
+  const asked = specOf({ Image: 'busybox', Cmd: ['sleep', '1000'], HostConfig: { LogConfig: { Type: 'json-file' } } });
+  // The engine fills in the daemon's defaults.
+  const defaults = { ipcMode: 'private', cgroupnsMode: 'private', shmSizeBytes: 64 * 1024 * 1024 };
+  const { HostConfig } = toContainerJson(viewOf({ ...asked, host: { ...asked.host, ...defaults } }), SHOW);
   assert.deepEqual(HostConfig, {
     Binds: null,
     ContainerIDFile: '',

@@ -18,8 +18,6 @@ import type {
 import { toEndpointSpec } from './endpoint-spec.ts';
 import { toPortBindings } from './port-bindings.ts';
 
-const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
-
 /** What a container may not see of /proc and /sys unless it is privileged or says otherwise: Docker 28's lists. */
 const MASKED_PATHS = [
   '/proc/asound',
@@ -37,7 +35,7 @@ const MASKED_PATHS = [
 ];
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function toContainerSpec(request: CreateRequest, cgroupVersion: '1' | '2'): ContainerSpec {
+export function toContainerSpec(request: CreateRequest): ContainerSpec {
   return {
     image: request.Image,
     labels: request.Labels,
@@ -45,7 +43,7 @@ export function toContainerSpec(request: CreateRequest, cgroupVersion: '1' | '2'
     shell: request.Shell,
     onBuild: request.OnBuild,
     process: toProcessSpec(request),
-    host: toHostSpec(request.HostConfig, cgroupVersion),
+    host: toHostSpec(request.HostConfig),
     connection: toConnectionSpec(request),
   };
 }
@@ -83,7 +81,7 @@ function toHealthcheck(check: HealthcheckRequest): Healthcheck {
   };
 }
 
-function toHostSpec(host: HostConfigRequest, cgroupVersion: '1' | '2'): HostSpec {
+function toHostSpec(host: HostConfigRequest): HostSpec {
   const [rows = 0, columns = 0] = host.ConsoleSize;
   return {
     binds: host.Binds ?? [],
@@ -106,14 +104,14 @@ function toHostSpec(host: HostConfigRequest, cgroupVersion: '1' | '2'): HostSpec
     init: host.Init,
     runtime: host.Runtime,
     logConfig: { type: host.LogConfig.Type, config: host.LogConfig.Config }, // '' = the daemon's
-    ipcMode: host.IpcMode || 'private',
+    ipcMode: host.IpcMode, // '' = the daemon's, and so with the next two
     pidMode: host.PidMode,
     utsMode: host.UTSMode,
     usernsMode: host.UsernsMode,
-    cgroupnsMode: host.CgroupnsMode || (cgroupVersion === '2' ? 'private' : 'host'),
+    cgroupnsMode: host.CgroupnsMode,
     cgroupParent: host.CgroupParent,
     oomScoreAdj: host.OomScoreAdj,
-    shmSizeBytes: host.ShmSize || DEFAULT_SHM_BYTES,
+    shmSizeBytes: host.ShmSize,
     storageOpt: host.StorageOpt,
     annotations: host.Annotations,
     consoleSize: [rows, columns],

@@ -1,5 +1,6 @@
 /** What the engine knows of itself and its host -> version, info and events as Docker spells them. */
 import { formatTimeNs } from '../../base/clock.ts';
+import { formatSubnet, parseSubnet } from '../../model/addresses.ts';
 import type { EngineEvent } from '../../model/event.ts';
 import type { EventJson, VersionJson } from '../../wire/system.ts';
 import type { SystemFacts } from '../backend/system.ts';
@@ -10,7 +11,7 @@ function goArch(architecture: string): string {
   return { x86_64: 'amd64', aarch64: 'arm64', armv7l: 'arm' }[architecture] ?? architecture;
 }
 
-export function toVersionJson(facts: SystemFacts): VersionJson {
+export function toVersionJson(facts: SystemFacts, oldestApi = OLDEST_API): VersionJson {
   const arch = goArch(facts.architecture);
   const engine = {
     Name: 'Engine',
@@ -19,11 +20,11 @@ export function toVersionJson(facts: SystemFacts): VersionJson {
       ApiVersion: NEWEST_API,
       Arch: arch,
       BuildTime: facts.buildTime,
-      Experimental: 'false',
+      Experimental: String(facts.experimental),
       GitCommit: facts.gitCommit,
       GoVersion: `node ${process.version}`,
       KernelVersion: facts.kernelVersion,
-      MinAPIVersion: OLDEST_API,
+      MinAPIVersion: oldestApi,
       Os: 'linux',
     },
   };
@@ -37,7 +38,7 @@ export function toVersionJson(facts: SystemFacts): VersionJson {
     Components: [engine, ...others],
     Version: facts.version,
     ApiVersion: NEWEST_API,
-    MinAPIVersion: OLDEST_API,
+    MinAPIVersion: oldestApi,
     GitCommit: facts.gitCommit,
     GoVersion: `node ${process.version}`,
     Os: 'linux',
@@ -101,17 +102,17 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     OSType: 'linux',
     Architecture: facts.architecture,
     IndexServerAddress: 'https://index.docker.io/v1/',
-    RegistryConfig: registryConfig(older('1.47')),
+    RegistryConfig: registryConfig(facts.registries, older('1.47')),
     NCPU: facts.cpus,
     MemTotal: facts.memoryBytes,
     GenericResources: null,
     DockerRootDir: facts.rootDir,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: facts.proxies.httpProxy,
+    HttpsProxy: facts.proxies.httpsProxy,
+    NoProxy: facts.proxies.noProxy,
     Name: facts.name,
     Labels: facts.labels,
-    ExperimentalBuild: false,
+    ExperimentalBuild: facts.experimental,
     ServerVersion: facts.version,
     Runtimes: Object.fromEntries(runtimes),
     DefaultRuntime: facts.defaultRuntime,
@@ -125,7 +126,7 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     },
     LiveRestoreEnabled: facts.liveRestore,
     Isolation: '',
-    InitBinary: 'docker-init',
+    InitBinary: facts.initBinary,
     ContainerdCommit: commit(''),
     RuncCommit: commit(defaultRuntimeVersion),
     InitCommit: commit(''),
@@ -144,14 +145,29 @@ function optionName(option: string): string {
   return /(?:^|,)name=([^,]*)/.exec(option)?.[1] ?? option;
 }
 
-function registryConfig(withForeignLayers: boolean): object {
+function registryConfig(
+  { mirrors, insecureRegistries }: SystemFacts['registries'],
+  withForeignLayers: boolean,
+): object {
+  const index = (name: string, official: boolean) => ({
+    Mirrors: official ? mirrors : [],
+    Name: name,
+    Official: official,
+    Secure: official,
+  });
+  const subnets = insecureRegistries.map(parseSubnet).filter((subnet) => subnet !== undefined);
+  const names = insecureRegistries.filter((entry) => parseSubnet(entry) === undefined);
+  const networks = [...new Set([...subnets.map(formatSubnet), '::1/128', '127.0.0.0/8'])];
   return {
     ...(withForeignLayers
       ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null }
       : {}),
-    IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } },
-    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-    Mirrors: [],
+    IndexConfigs: Object.fromEntries([
+      ...names.map((name) => [name, index(name, false)] as const),
+      ['docker.io', index('docker.io', true)] as const,
+    ]),
+    InsecureRegistryCIDRs: networks,
+    Mirrors: mirrors,
   };
 }
 

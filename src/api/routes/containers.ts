@@ -61,7 +61,7 @@ async function createContainer(call: Call): Promise<void> {
   const wanted = call.olderThan('1.41') ? '' : call.query.text('platform');
   const created = await call.backend.containers.create(
     call.query.text('name').replace(/^\//, ''),
-    toContainerSpec(request, cgroupVersion),
+    toContainerSpec(request),
     wanted === '' ? undefined : parsePlatform(wanted),
   );
   call.reply(201, {

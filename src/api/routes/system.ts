@@ -16,7 +16,9 @@ import { toVolumeJson } from './volumes.ts';
 export function addSystemRoutes(routes: RouteTable): void {
   routes.add('GET', '/_ping', ping);
   routes.add('HEAD', '/_ping', ping);
-  routes.add('GET', '/version', async (call) => call.reply(200, toVersionJson(await call.backend.system.facts())));
+  routes.add('GET', '/version', async (call) =>
+    call.reply(200, toVersionJson(await call.backend.system.facts(), call.options.oldestApi || undefined)),
+  );
   routes.add('GET', '/info', info);
   routes.add('GET', '/events', events);
   routes.add('GET', '/system/df', diskUsage);

@@ -34,7 +34,7 @@ type Volumes = Pick<VolumeService, 'create' | 'remove' | 'keeping' | 'get'>;
 export type CreateNeeds = FollowNeeds & {
   readonly config: Pick<
     EngineConfig,
-    'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'logDriver' | 'logOptions'
+    'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'ipcMode' | 'cgroupnsMode' | 'logDriver' | 'logOptions'
   >;
   readonly containers: Pick<ContainerTable, 'add' | 'tryFind'>;
   readonly names: Pick<NameReservations, 'reserve'>;
@@ -183,6 +183,9 @@ function completeSpec(
       ...spec.host,
       runtime: spec.host.runtime,
       shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
+      ipcMode: spec.host.ipcMode || needs.config.ipcMode,
+      // As Docker: a privileged container of cgroups v1, and one on the host's cgroups, has the host's.
+      cgroupnsMode: spec.host.cgroupnsMode || needs.config.cgroupnsMode,
       // The daemon's options are of its own driver.
       logConfig: {
         type: logType,

@@ -38,7 +38,14 @@ import type { StartsUnderWay } from './starts-under-way.ts';
 export interface StartNeeds {
   readonly config: Pick<
     EngineConfig,
-    'dataRoot' | 'execRoot' | 'cgroupParent' | 'cgroupMode' | 'defaultRuntime' | 'initPath' | 'initByDefault'
+    | 'dataRoot'
+    | 'execRoot'
+    | 'cgroupParent'
+    | 'cgroupMode'
+    | 'defaultRuntime'
+    | 'initPath'
+    | 'initByDefault'
+    | 'confinement'
   >;
   readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'tryFind'>;
   readonly network: RunNetwork & Pick<Networks, 'networks'> & Pick<KnownContainers, 'remember'>;
@@ -234,6 +241,7 @@ async function createRequest(
     cgroupsPath: cgroupsPathOf(config, record),
     initPath: (host.init ?? config.initByDefault) ? requireInit(config.initPath) : undefined,
     cgroupMode: config.cgroupMode,
+    defaults: config.confinement,
   });
   return {
     id: record.id,

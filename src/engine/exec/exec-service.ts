@@ -12,6 +12,7 @@ import { publishContainerEvent } from '../container/container-events.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import { processEnvironment } from '../container/image-defaults.ts';
 import { linkEnvironment, type LinkSources } from '../container/link-environment.ts';
+import type { EngineConfig } from '../engine-config.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import type { ExecEntry, ExecSpec, ExecTable } from './exec-table.ts';
@@ -131,6 +132,7 @@ function endingAfter(session: RuntimeSession, exited: Promise<number>): RuntimeS
 }
 
 export interface ExecNeeds extends LinkSources {
+  readonly config: Pick<EngineConfig, 'confinement'>;
   readonly runtime: Pick<LiveRuntime, 'exec'>;
 }
 
@@ -153,6 +155,7 @@ export async function runExec(
     tty: spec.tty,
     privileged: spec.privileged,
     consoleSize: options.consoleSize,
+    defaults: needs.config.confinement,
   });
   return needs.runtime.exec(record.id, execId, {
     process,

@@ -15,6 +15,7 @@ export class EventBus {
   readonly #clock: Clock;
   readonly #ring: EngineEvent[] = [];
   readonly #listeners = new Set<(event: EngineEvent) => void>();
+  #published = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,9 +23,15 @@ export class EventBus {
 
   publish(event: Omit<EngineEvent, 'timeNs'>): void {
     const complete: EngineEvent = { ...event, timeNs: this.#clock.nowNs() };
+    this.#published++;
     this.#ring.push(complete);
     if (this.#ring.length > RING_SIZE) this.#ring.shift();
     for (const listener of this.#listeners) listener(complete);
+  }
+
+  /** Events since the start, and who listens now. */
+  counts(): { published: number; subscribers: number } {
+    return { published: this.#published, subscribers: this.#listeners.size };
   }
 
   listen(listener: (event: EngineEvent) => void): () => void {

@@ -30,6 +30,10 @@ export interface HostSummary {
   readonly firewall: readonly (readonly [string, string])[]; // what it is told to do: by option
   readonly warnings: readonly string[];
   readonly labels: readonly string[];
+  readonly experimental: boolean;
+  readonly initBinary: string;
+  readonly registries: { readonly mirrors: readonly string[]; readonly insecureRegistries: readonly string[] };
+  readonly proxies: { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string };
   readonly addressPools: readonly { base: string; size: number }[];
   readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
   readonly startedAt: string;

@@ -4,20 +4,9 @@ import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
 import { Authorizer, NoCredentialsError, type RegistryAuth } from './authorizer.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
-import {
-  describe,
-  isLoopback,
-  redirectTarget,
-  Transport,
-  type ExchangeRequest,
-  type ExchangeResponse,
-} from './transport.ts';
+import { isHub, isInsecure, type RegistryOptions } from './registry-options.ts';
+import { describe, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
 import type { Readable } from 'node:stream';
-
-export interface RegistryOptions {
-  /** Hosts ('registry.local:5000') and IPv4 networks ('10.0.0.0/8') that may be spoken to without checked TLS. */
-  readonly insecureRegistries: readonly string[];
-}
 
 /** What registries themselves take at most. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -27,22 +16,13 @@ const MANIFEST_TYPES = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MA
 
 /** Where the registry of a domain answers: Docker Hub's is another name than its images carry. */
 function registryHost(domain: string): string {
-  return domain === 'docker.io' || domain === 'index.docker.io' ? 'registry-1.docker.io' : domain;
+  return isHub(domain) ? 'registry-1.docker.io' : domain;
 }
 
-/** As Docker: this machine's own registries, and those that the configuration names. */
-export function isInsecure(host: string, options: RegistryOptions): boolean {
-  const hostname = host.replace(/:\d+$/, '');
-  if (isLoopback(hostname)) return true;
-  return options.insecureRegistries.some((entry) => entry === host || entry === hostname || inNetwork(hostname, entry));
-}
-
-function inNetwork(address: string, network: string): boolean {
-  const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(network);
-  if (!match || !/^\d+\.\d+\.\d+\.\d+$/.test(address)) return false;
-  const number = (text: string) => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-  const size = 2 ** (32 - Number(match[2]));
-  return Math.floor(number(address) / size) === Math.floor(number(match[1]!) / size);
+export interface RegistryAccess {
+  readonly auth: RegistryAuth | null;
+  readonly actions: 'pull' | 'pull,push' | '';
+  readonly signal?: AbortSignal;
 }
 
 export class RegistryClient {
@@ -58,26 +38,32 @@ export class RegistryClient {
     this.#path = path;
   }
 
-  /** Finds out how the registry is spoken to (TLS or, where allowed, not). */
+  /**
+   * Finds out how the registry is spoken to (TLS or, where allowed, not). `mirror` is asked in place of the
+   * repository's registry: as its address says, and without credentials, which are the registry's.
+   */
   static async connect(
     repository: { domain: string; path: string },
-    access: { auth: RegistryAuth | null; actions: 'pull' | 'pull,push' | ''; signal?: AbortSignal },
-    options: RegistryOptions,
+    access: RegistryAccess,
+    options: Pick<RegistryOptions, 'insecureRegistries'>,
+    mirror?: URL,
   ): Promise<RegistryClient> {
-    const host = registryHost(repository.domain);
-    const insecure = isInsecure(host, options);
+    const host = mirror?.host ?? registryHost(repository.domain);
+    const insecure = await isInsecure(host, options);
     const transport = new Transport(host, { insecure });
     const scope = access.actions === '' ? '' : `repository:${repository.path}:${access.actions}`;
     const signal = access.signal ? { signal: access.signal } : {};
+    const authorizer = new Authorizer(transport, mirror ? null : access.auth, scope);
     try {
-      for (const scheme of insecure ? ['https', 'http'] : ['https']) {
-        const base = new URL(`${scheme}://${host}/v2/`);
+      const schemes = insecure ? ['https', 'http'] : ['https'];
+      const bases = mirror ? [mirror] : schemes.map((scheme) => new URL(`${scheme}://${host}/v2/`));
+      for (const base of bases) {
         try {
           const response = await transport.exchange({ method: 'GET', url: base, ...signal });
           response.body.resume();
-          return new RegistryClient(transport, new Authorizer(transport, access.auth, scope), base, repository.path);
+          return new RegistryClient(transport, authorizer, base, repository.path);
         } catch (error) {
-          if (scheme === 'http' || !insecure || access.signal?.aborted) throw error;
+          if (base === bases.at(-1) || access.signal?.aborted) throw error;
         }
       }
       throw systemError(`no way to speak to ${host}`);

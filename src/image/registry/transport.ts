@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { connect as tlsConnect, rootCertificates } from 'node:tls';
 import { CausewayError, systemError } from '../../base/errors.ts';
+import { ipVersion, parseSubnet, subnetContains } from '../../model/addresses.ts';
 import { redactedUrl, redactedUrlText } from '../../base/redacted-url.ts';
 
 export interface ExchangeRequest {
@@ -121,7 +122,7 @@ export class Transport {
       return httpsRequest(url, { ...options, agent: this.#agent(url, proxy) as HttpsAgent });
     if (!proxy) return httpRequest(url, { ...options, agent: this.#agent(url, undefined) });
     const headers = { ...(options.headers as Record<string, string>), host: url.host, ...proxyCredentials(proxy) };
-    return httpRequest({ ...options, host: proxy.hostname, port: proxy.port || 80, path: url.href, headers });
+    return requestTo(proxy)({ ...options, ...placeOf(proxy), path: url.href, headers });
   }
 
   #agent(url: URL, proxy: URL | undefined): HttpAgent | HttpsAgent {
@@ -146,9 +147,8 @@ export class Transport {
     // Node's agents know no proxies: the connection is made here and handed over when the tunnel is established.
     Object.assign(agent, {
       createConnection: (_options: unknown, done: (error: Error | null, socket?: unknown) => void) => {
-        const tunnel = httpRequest({
-          host: proxy.hostname,
-          port: proxy.port || 80,
+        const tunnel = requestTo(proxy)({
+          ...placeOf(proxy),
           method: 'CONNECT',
           path: `${url.hostname}:${url.port || 443}`,
           headers: { host: `${url.hostname}:${url.port || 443}`, ...proxyCredentials(proxy) },
@@ -188,17 +188,27 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
   const value = env[name] ?? env[name.toLowerCase()];
   if (!value || isLoopback(url.hostname)) return undefined;
   const except = (env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').map((item) => item.trim().toLowerCase());
-  const host = url.hostname.toLowerCase();
-  const excluded = except.some((item) => {
-    const bare = item.replace(/^\*?\./, '').replace(/:\d+$/, '');
-    return item === '*' || (bare !== '' && (host === bare || host.endsWith(`.${bare}`)));
-  });
-  if (excluded) return undefined;
+  const host = url.hostname.toLowerCase().replace(/^\[|\]$/g, '');
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  if (except.some((item) => item !== '' && isExcepted(item, host, port))) return undefined;
   try {
     return new URL(value.includes('://') ? value : `http://${value}`);
   } catch {
     return undefined;
   }
+}
+
+/** An entry of NO_PROXY as Go reads it: '*', a network, an address or a name with those below it, with a port or not. */
+function isExcepted(item: string, host: string, port: string): boolean {
+  if (item === '*') return true;
+  if (ipVersion(host) !== 0) {
+    const network = parseSubnet(item);
+    if (network) return subnetContains(network, host);
+  }
+  const [, name = item, itemPort] = /^(.*?|\[.*\]):(\d+)$/.exec(ipVersion(item) === 6 ? '' : item) ?? [];
+  if (itemPort !== undefined && itemPort !== port) return false;
+  const bare = name.replace(/^\*?\./, '').replace(/^\[|\]$/g, '');
+  return bare !== '' && (host === bare || (ipVersion(host) === 0 && host.endsWith(`.${bare}`)));
 }
 
 /**
@@ -231,6 +241,14 @@ export function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === '::1'
   );
+}
+
+const requestTo = (proxy: URL) => (proxy.protocol === 'https:' ? httpsRequest : httpRequest);
+
+function placeOf(proxy: URL): { host: string; port: string; ca?: string[] } {
+  const secure = proxy.protocol === 'https:';
+  const host = proxy.hostname.replace(/^\[|\]$/g, '');
+  return { host, port: proxy.port || (secure ? '443' : '80'), ...(secure ? authorities('') : {}) };
 }
 
 function proxyCredentials(proxy: URL): Record<string, string> {

@@ -88,7 +88,7 @@ export class FileRefresh {
     const { config, facts, table } = this.#needs;
     const bridge = table.networks().find((network) => isDefaultBridge(network));
     const gateways =
-      config.hostGatewayIp !== '' ? [config.hostGatewayIp] : (bridge?.pools.map((pool) => pool.gateway) ?? []);
+      config.hostGatewayIps.length > 0 ? config.hostGatewayIps : (bridge?.pools.map((pool) => pool.gateway) ?? []);
     return {
       ipv6: facts.ipv6,
       hostGateways: gateways.filter((address) => address !== ''),

@@ -112,7 +112,7 @@ export const requestTargets: readonly Target[] = [
     validateConfig(request);
     validateHost(request.HostConfig);
     validateEndpoints(request.NetworkingConfig.EndpointsConfig);
-    const spec = toContainerSpec(request, '2');
+    const spec = toContainerSpec(request);
     parseBindings(spec.connection.portBindings);
   }),
   body('container update', updateRequestSchema, (request) => {

@@ -1,0 +1,20 @@
+/** One line of a log as dockerd's text format has it: time="…" level=info msg="…" host="tcp://…" */
+export function logLine(time: Date, level: string, message: string, fields: object): string {
+  const shown = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name.replace(/[^\w.-]/g, '_')}=${quoted(textOf(value))}`);
+  return `time="${time.toISOString()}" level=${level} msg=${quoted(message)}${shown.join('')}\n`;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof Error) return value.message;
+  return JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';
+}
+
+/** Plain words stay as they are; nothing that a container or a client is called can begin a line. */
+function quoted(text: string): string {
+  if (/^[\w./@^+-]+$/.test(text)) return text;
+  const escaped = JSON.stringify(text);
+  return escaped.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

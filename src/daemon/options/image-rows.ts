@@ -1,0 +1,50 @@
+/** Options of images and registries, and of the builder. */
+import { done, noEffect, type DaemonOption } from './option.ts';
+import { judgeFeatures, judgeStorageDriver, judgeStorageOpts } from './judgements.ts';
+
+export const IMAGE_ROWS: readonly DaemonOption[] = [
+  done('registry-mirror', 'list', 'Mirror of Docker Hub to pull from first (https://mirror.example.com)', {
+    key: 'registry-mirrors',
+    reloads: true,
+  }),
+  done(
+    'insecure-registry',
+    'list',
+    'Registry (host:port or subnet) to talk to without TLS or without checking its certificate',
+    { key: 'insecure-registries', reloads: true },
+  ),
+  done('http-proxy', 'text', 'HTTP proxy of pulls and pushes; in the file below "proxies"'),
+  done('https-proxy', 'text', 'HTTPS proxy of pulls and pushes; in the file below "proxies"'),
+  done('no-proxy', 'text', 'Hosts and networks that are reached without a proxy; in the file below "proxies"'),
+  done('max-concurrent-downloads', 'number', 'Downloads at once', { fallback: '3', reloads: true }),
+  done('max-concurrent-uploads', 'number', 'Uploads at once', { fallback: '5', reloads: true }),
+  done('max-download-attempts', 'number', 'Attempts of each download', { fallback: '5', reloads: true }),
+  noEffect(
+    'allow-nondistributable-artifacts',
+    'list',
+    'Registries to push foreign layers to',
+    'foreign layers are pushed to every registry, as with dockerd today',
+    { hidden: true },
+  ),
+  done('storage-driver', 'text', 'Storage driver: overlay2', { short: 's', judge: judgeStorageDriver }),
+  done('storage-opt', 'list', 'Storage driver options', { key: 'storage-opts', judge: judgeStorageOpts }),
+  noEffect('feature', 'switches', 'Features to turn on or off', 'no feature of the daemon depends on one', {
+    key: 'features',
+    reloads: true,
+    judge: judgeFeatures,
+  }),
+  {
+    ...noEffect(
+      'builder',
+      'object',
+      'Settings of the builder',
+      'there is no builder: docker buildx builds with one of its own',
+    ),
+    flag: '',
+  },
+  {
+    ...noEffect('deprecated-key-path', 'text', 'Path of the key of images', 'images are not signed with it any more'),
+    flag: '',
+    hidden: true,
+  },
+];

@@ -1,0 +1,34 @@
+/** Settings of the daemon's own process. */
+import { writeFileSync } from 'node:fs';
+import { errorMessage } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { redactedUrlText } from '../base/redacted-url.ts';
+import type { ProxyConfig } from './config-shape.ts';
+
+/** As dockerd: what the configuration says replaces what the environment says. */
+export function setProxies({ httpProxy, httpsProxy, noProxy }: ProxyConfig, log: Log): void {
+  for (const [name, value] of [
+    ['HTTP_PROXY', httpProxy],
+    ['HTTPS_PROXY', httpsProxy],
+    ['NO_PROXY', noProxy],
+  ] as const) {
+    if (value === '') continue;
+    const before = process.env[name] ?? process.env[name.toLowerCase()];
+    if (before !== undefined && before !== '' && before !== value)
+      log.warn(
+        { name, old: redactedUrlText(before), new: redactedUrlText(value) },
+        'overriding existing proxy variable with value from configuration',
+      );
+    process.env[name] = value;
+    delete process.env[name.toLowerCase()];
+  }
+}
+
+/** Containers have scores of their own; monitors and the resolver have the daemon's. */
+export function adjustOomScore(score: number, log: Log): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', String(score));
+  } catch (error) {
+    log.warn({ score, error: errorMessage(error) }, 'the OOM score of the daemon could not be set');
+  }
+}
