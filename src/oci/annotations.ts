@@ -12,11 +12,17 @@ const STEERING = [
   'run.oci.', // crun: seccomp_bpf_data, seccomp.plugins, seccomp.receiver, hooks.stdout, handler, keep_original_groups, ...
   'krun.', // crun's virtual machines
   'module.wasm.', // crun: executes the program by another handler
-  'io.kubernetes.', // crun, cri-o and containerd: sandboxes, devices, userns modes
+  'io.kubernetes.cri', // cri-o and containerd: sandboxes, devices, userns modes
   'org.criu.', // runc and crun: a configuration file of the host
   'org.systemd.', // runc and crun: any property of the unit, commands that the host runs included
   'org.opencontainers.runc.', // runc: CPUs of an exec
 ];
+
+/**
+ * Notes of Kubernetes and of the shim that drives Docker for it: stored and shown. A runtime never sees
+ * them.
+ */
+const WITHHELD = 'io.kubernetes.';
 
 const steersRuntime = (key: string): boolean => STEERING.some((prefix) => key.startsWith(prefix));
 
@@ -31,5 +37,7 @@ export function checkAnnotations(annotations: Readonly<Record<string, string>>):
 
 /** Those that a runtime may see. */
 export function harmlessAnnotations(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !steersRuntime(key)));
+  return Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => !steersRuntime(key) && !key.startsWith(WITHHELD)),
+  );
 }

@@ -331,11 +331,16 @@ test("annotations that a runtime takes for orders are refused, and left out of o
     'org.criu.config': '/x',
     'com.example.run.oci.handler': 'kept',
     'Run.oci.handler': 'kept',
+    'io.kubernetes.docker.type': 'container',
   };
   assert.throws(() => checkConfinement(makeRecord('true', { host: { annotations } }).spec, host), {
     kind: 'invalid',
     message: /^invalid Annotations: "run\.oci\.handler" would steer/,
   });
+  checkConfinement(
+    makeRecord('true', { host: { annotations: { 'io.kubernetes.docker.type': 'container' } } }).spec,
+    host,
+  );
   assert.deepEqual(makeSpec(place, makeRecord('true', { host: { annotations } }), { host }).annotations, {
     'com.example.run.oci.handler': 'kept',
     'Run.oci.handler': 'kept',

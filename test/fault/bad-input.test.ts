@@ -554,6 +554,12 @@ describe('the wire', () => {
       (await send('PUT', '/containers/taken/archive?path=/no/such', 'x', 'application/x-tar')).text,
       /Could not find the file \/no\/such in container taken/,
     );
+    const id = engine.ok('inspect', '-f', '{{.Id}}', 'taken');
+    assert.match(
+      (await send('PUT', `/containers/${id}/archive?path=/no/such`, 'x', 'application/x-tar')).text,
+      new RegExp(`Could not find the file /no/such in container ${id}`),
+      'a container is called what its caller calls it',
+    );
     await asBefore('broken archives');
   });
 

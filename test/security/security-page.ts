@@ -86,7 +86,7 @@ What confines a container, beside what dockerd 28.5.2 gives one, and which holes
 Who may use the API is root on the host, as with Docker: a container that is started with \`--privileged\`, \`-v /:/host\` or \`--pid host\` is not confined. What follows is
 about images, containers and registries, which are never trusted.
 
-- Annotations that steer the OCI runtime (\`run.oci.*\`, \`krun.*\`, \`org.criu.*\`, \`org.systemd.*\`, \`io.kubernetes.*\`, \`module.wasm.*\`) are refused at create and left out for
+- Annotations that steer the OCI runtime (\`run.oci.*\`, \`krun.*\`, \`org.criu.*\`, \`org.systemd.*\`, \`io.kubernetes.cri*\`, \`module.wasm.*\`) are refused at create and left out for
   older records. Docker hands them on.
 - The seccomp filter is compiled by the engine, of its own profile only. A profile that is asked for holds with \`--privileged\`, as in Docker.
 - \`exec --privileged\` adds capabilities; no-new-privileges, AppArmor and the filter stay.

@@ -42,12 +42,12 @@ export type CommitNeeds = PauseNeeds & {
   readonly rootfs: Pick<RootfsContents, 'upperDir'>;
 };
 
-/** A container's files as it sees them: its root, and what is mounted in it. */
-function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string): ArchiveRoot {
+/** A container's files as it sees them: its root, and what is mounted in it. Errors call it what the caller calls it. */
+function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string, ref: string): ArchiveRoot {
   const mounts = record.mounts
     .filter((mount) => mount.type !== 'tmpfs')
     .map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
-  return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: record.name };
+  return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: ref };
 }
 
 /**
@@ -75,7 +75,7 @@ function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
 export function statContainerPath(needs: FilesNeeds, ref: string, path: string): Promise<PathStat> {
   const record = needs.containers.find(ref);
   return withRootfs(needs, record, (root) =>
-    withVolumes(needs, record, () => needs.archives.stat(viewOf(needs, record, root), path)),
+    withVolumes(needs, record, () => needs.archives.stat(viewOf(needs, record, root, ref), path)),
   );
 }
 
@@ -99,7 +99,7 @@ export function getContainerArchive(
     needs,
     record,
     async (root) => {
-      const result = await needs.archives.get(viewOf(needs, record, root), path);
+      const result = await needs.archives.get(viewOf(needs, record, root, ref), path);
       publishContainerEvent(needs.events, record, 'archive-path');
       return result;
     },
@@ -126,7 +126,7 @@ export async function putContainerArchive(
           ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
           : null;
       const owner = user && { uid: user.uid, gid: user.gid };
-      await needs.archives.put(viewOf(needs, record, root), path, tar, {
+      await needs.archives.put(viewOf(needs, record, root, ref), path, tar, {
         noOverwriteDirNonDir: options.noOverwriteDirNonDir,
         owner,
         readonlyRootfs: record.spec.host.readonlyRootfs,
