@@ -181,6 +181,14 @@ function scenarios(): void {
       lab.createNetwork('narrow', { ...ONLY_V6, options: { 'com.docker.network.driver.mtu': '1279' } }),
       /invalid MTU number: 1279: IPv6 needs at least 1280/,
     );
+    // Below that an interface has no IPv6, and there is nothing of it to turn off.
+    const narrow = { 'com.docker.network.driver.mtu': '1200' };
+    await lab.createNetwork('narrow', { options: narrow });
+    await lab.createNetwork('narrow-inside', { options: narrow, internal: true });
+    const small = await lab.join('small', ['narrow-inside']);
+    await lab.service.connect(small.containerId, lab.connection('narrow'));
+    for (const link of ['eth0', 'eth1'])
+      assert.match(inside(small.netns, 'ip', '-o', 'link', 'show', link), / mtu 1200 /);
     const silent = await lab.createNetwork('silent', { options: bridgeOption('inhibit_ipv4', 'true') });
     assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', silent.bridgeName).out, '');
   });

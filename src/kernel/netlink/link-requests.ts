@@ -1,5 +1,5 @@
 /** Requests about links: what each kind is made of, what can be changed, and how they are read. */
-import { errnoNumber, KernelError } from '../errors.ts';
+import { errnoNumber, isKernelError, KernelError } from '../errors.ts';
 import { AF_INET6, ipBytes, macBytes } from '../socket-address.ts';
 import * as link from './link-codec.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, readAttributes, type NetlinkWriter } from './message.ts';
@@ -171,6 +171,21 @@ export function addVxlan(channel: RouteChannel, options: VxlanOptions): void {
   );
 }
 
+function withoutLinkLocal(channel: RouteChannel, name: string): void {
+  try {
+    channel.request(`change link ${name}: no IPv6 address`, link.RTM_NEWLINK, 0, (writer) => {
+      writer.raw(link.linkHeader());
+      writer.attributeString(link.IFLA_IFNAME, name);
+      writer.nest(IFLA_AF_SPEC, () =>
+        writer.nest(AF_INET6, () => writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)),
+      );
+    });
+  } catch (error) {
+    // It has no IPv6 at all: its MTU is below 1280, or the kernel has none.
+    if (!isKernelError(error, 'EAFNOSUPPORT')) throw error;
+  }
+}
+
 export function setLink(channel: RouteChannel, name: string, change: LinkChange): void {
   const masterIndex = typeof change.master === 'string' ? channel.indexOf(change.master) : 0;
   // IFLA_IFNAME finds a link, or with an index renames it.
@@ -186,15 +201,7 @@ export function setLink(channel: RouteChannel, name: string, change: LinkChange)
   flag(link.IFF_UP, change.up);
   flag(link.IFF_PROMISC, change.promiscuous);
   // In one request the flags would come first.
-  if (change.ipv6LinkLocal === false) {
-    channel.request(`change link ${name}: no IPv6 address`, link.RTM_NEWLINK, 0, (writer) => {
-      writer.raw(link.linkHeader());
-      writer.attributeString(link.IFLA_IFNAME, name);
-      writer.nest(IFLA_AF_SPEC, () =>
-        writer.nest(AF_INET6, () => writer.attributeU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)),
-      );
-    });
-  }
+  if (change.ipv6LinkLocal === false) withoutLinkLocal(channel, name);
   channel.request(`change link ${name}`, link.RTM_NEWLINK, 0, (writer) => {
     writer.raw(link.linkHeader(index, flags, mask));
     writer.attributeString(link.IFLA_IFNAME, change.newName ?? name);

@@ -69,7 +69,7 @@ export function checkDefaultBridge(
     name: config.bridgeName || config.defaultBridgeName || DOCKER_BRIDGE,
     besideDocker: false,
   });
-  checkBridgeSpec(spec, { linkKind: () => undefined, engineOfBridge: () => undefined });
+  checkBridgeSpec(spec, { defaultMtu: config.mtu, linkKind: () => undefined, engineOfBridge: () => undefined });
   new Ipam({ pools: config.addressPools, needsGateway }).choosePools(spec, { own: [], routed: [] });
 }
 

@@ -83,6 +83,14 @@ export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
     throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
 }
 
+const LEAST_MTU_V6 = 1280;
+
+/** The kernel only reports that an address is invalid: below that an interface has no IPv6. */
+export function checkMtu({ enableIpv6 }: Pick<NetworkSpec, 'enableIpv6'>, mtu: number): void {
+  if (enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6)
+    throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
+}
+
 /** Of `names`, which are options of Docker or of the engine: one sentence for each that the engine ignores. */
 export function unknownOptionWarnings(
   network: Pick<NetworkRecord, 'options'>,

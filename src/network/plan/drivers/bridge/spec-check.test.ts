@@ -4,9 +4,17 @@ import { EMPTY_NETWORK_SPEC, type IpamPool, type NetworkSpec } from '../../../..
 import { checkBridgeSpec } from './spec-check.ts';
 
 const POOL: IpamPool = { subnet: '', ipRange: '', gateway: '', auxAddresses: {} };
-const FACTS = { engineOfBridge: () => undefined, linkKind: (name: string) => ({ eth0: '', br9: 'bridge' })[name] };
+const FACTS = {
+  defaultMtu: 1500,
+  engineOfBridge: () => undefined,
+  linkKind: (name: string) => ({ eth0: '', br9: 'bridge' })[name],
+};
 
 function check(change: Partial<NetworkSpec>, ...pools: Partial<IpamPool>[]): void {
+  checkWith(FACTS, change, ...pools);
+}
+
+function checkWith(facts: typeof FACTS, change: Partial<NetworkSpec>, ...pools: Partial<IpamPool>[]): void {
   checkBridgeSpec(
     {
       ...EMPTY_NETWORK_SPEC,
@@ -15,7 +23,7 @@ function check(change: Partial<NetworkSpec>, ...pools: Partial<IpamPool>[]): voi
       ipam: { driver: 'default', options: null, pools: pools.map((pool) => ({ ...POOL, ...pool })) },
       ...change,
     },
-    FACTS,
+    facts,
   );
 }
 
@@ -62,5 +70,11 @@ test('isolation is for internal networks, and IPv6 needs its MTU', () => {
   check(narrow);
   assert.throws(() => check({ ...narrow, enableIpv6: true }), {
     message: /^invalid MTU number: 1279: IPv6 needs at least 1280/,
+  });
+  const daemons = { ...FACTS, defaultMtu: 1200 };
+  checkWith(daemons, {});
+  checkWith(daemons, { enableIpv6: true, options: { 'com.docker.network.driver.mtu': '1280' } });
+  assert.throws(() => checkWith(daemons, { enableIpv6: true }), {
+    message: /^invalid MTU number: 1200: IPv6 needs at least 1280/,
   });
 });

@@ -2,24 +2,21 @@
 import { conflict, forbidden, invalid, systemError } from '../../../../base/errors.ts';
 import { bigintToIp, parseSubnet, subnetsOverlap, type Subnet } from '../../../../model/addresses.ts';
 import type { IpamPool, NetworkSpec } from '../../../../model/network.ts';
-import { BRIDGE_OPTION, checkOptions, parseBridgeOptions } from '../../bridge-options.ts';
+import { BRIDGE_OPTION, checkMtu, checkOptions, parseBridgeOptions } from '../../bridge-options.ts';
 import type { HostFacts } from '../../driver.ts';
 import { linkNameComplaint } from '../../../interfaces/link-name.ts';
 import { foreignBridgeComplaint } from '../../../interfaces/other-engines.ts';
 
-const LEAST_MTU_V6 = 1280;
 const LINK_LOCAL = parseSubnet('fe80::/64')!;
 const MULTICAST = parseSubnet('ff00::/8')!;
 const MAPPED = parseSubnet('::ffff:0:0/96')!;
 
-type BridgeFacts = Pick<HostFacts, 'linkKind' | 'engineOfBridge'>;
+type BridgeFacts = Pick<HostFacts, 'defaultMtu' | 'linkKind' | 'engineOfBridge'>;
 
 export function checkBridgeSpec(spec: NetworkSpec, facts: BridgeFacts): void {
   checkOptions(spec);
   const { mode4, mode6, mtu } = parseBridgeOptions(spec);
-  // The kernel only reports that an address is invalid.
-  if (spec.enableIpv6 && mtu !== 0 && mtu < LEAST_MTU_V6)
-    throw invalid(`invalid MTU number: ${mtu}: IPv6 needs at least ${LEAST_MTU_V6} (RFC 8200)`);
+  checkMtu(spec, mtu || facts.defaultMtu);
   if ((mode4 === 'isolated' || mode6 === 'isolated') && !spec.internal) {
     throw invalid("gateway mode 'isolated' can only be used for an internal network");
   }

@@ -1,7 +1,13 @@
 /** What a macvlan or ipvlan network cannot be, in Docker's words, and what its options mean. */
 import { invalid, notImplemented } from '../../../../base/errors.ts';
 import type { NetworkRecord, NetworkSpec } from '../../../../model/network.ts';
-import { BRIDGE_OPTION, checkOptions, unknownOptionWarnings } from '../../bridge-options.ts';
+import {
+  BRIDGE_OPTION,
+  checkMtu,
+  checkOptions,
+  parseBridgeOptions,
+  unknownOptionWarnings,
+} from '../../bridge-options.ts';
 import type { HostFacts } from '../../driver.ts';
 import { linkNameComplaint } from '../../../interfaces/link-name.ts';
 
@@ -62,6 +68,7 @@ export function checkParentSpec(
   others: readonly NetworkRecord[],
 ): string[] {
   checkOptions(spec);
+  checkMtu(spec, parseBridgeOptions(spec).mtu);
   const [mode, flag, parent] = [modeOf(kind, spec), flagOf(kind, spec), parentOf(spec)];
   if (!kind.modes.includes(mode))
     throw invalid(
