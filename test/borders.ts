@@ -65,7 +65,11 @@ export const NETWORK_LAYERS: Readonly<Record<string, Layer>> = {
     because: 'zones and views are projections; the resolver is told by operations',
   },
   'contract.ts': { mayImport: ['table'], because: 'what the room asks of those who use it' },
-  files: { mayImport: ['hosts', 'table', 'dns'], acts: true, because: 'writes the three files of a container' },
+  files: {
+    mayImport: ['hosts', 'links', 'table', 'dns'],
+    acts: true,
+    because: 'writes the three files of a container',
+  },
   firewall: { mayImport: ['interfaces', 'plan', 'firewall/facts'], acts: true, because: 'our own table' },
   'firewall/others': {
     mayImport: ['interfaces', 'plan', 'firewall'],

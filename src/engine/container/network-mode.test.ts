@@ -86,3 +86,19 @@ test('links are of the default bridge: not of a container that is elsewhere', ()
   assert.deepEqual(checkLinks(containers, { ...record('bridge', 'bar'), links }), []);
   assert.throws(() => checkLinks(containers, { ...record('bridge'), links }), /Cannot link to a non running container/);
 });
+
+test('a link to a container that is not on the default bridge is refused, whatever else it is on', () => {
+  const linking = (...args: Parameters<typeof record>) => {
+    const made = record(...args);
+    const src = { ...made, id: 's'.repeat(64), name: 'src', state: { ...made.state, status: 'running' as const } };
+    const links = [{ sourceId: src.id, sourceName: 'src', alias: 'db' }];
+    const containers = { get: (id: string) => (id === src.id ? src : undefined), tryFind: () => undefined };
+    return checkLinks(containers, { ...record('bridge'), links }).length;
+  };
+  assert.equal(linking('bridge'), 1);
+  assert.equal(linking('foo', 'bridge'), 1);
+  for (const elsewhere of ['foo', 'none', 'container:x'])
+    assert.throws(() => linking(elsewhere), {
+      message: `container ${'s'.repeat(64)} not attached to default bridge network`,
+    });
+});

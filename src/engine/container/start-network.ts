@@ -2,7 +2,7 @@
  * How a container that is started is to be connected: to networks of its own, over links, or in another container's
  * network.
  */
-import { conflict, invalid, notFound } from '../../base/errors.ts';
+import { conflict, invalid, notFound, systemError } from '../../base/errors.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
 import { parsePort } from '../../model/port.ts';
 import { isNetworkSysctl } from '../../model/sysctl-name.ts';
@@ -42,9 +42,12 @@ export interface LinkedSource {
   readonly source: ContainerRecord;
 }
 
-/** On the default bridge, every source must run. One that no longer exists is left out, as Docker does: its link is lost. */
+/**
+ * On the default bridge, every source must run, and be there too. One that no longer exists is left out, as Docker does:
+ * its link is lost.
+ */
 export function checkLinks(containers: Containers, record: ContainerRecord): LinkedSource[] {
-  if (!record.connections.some(({ networkName }) => networkName === 'bridge')) return [];
+  if (!isOnDefaultBridge(record)) return [];
   const linked: LinkedSource[] = [];
   for (const link of record.links) {
     const source = containers.get(link.sourceId);
@@ -52,10 +55,14 @@ export function checkLinks(containers: Containers, record: ContainerRecord): Lin
     if (source.state.status !== 'running' && source.state.status !== 'paused') {
       throw invalid(`Cannot link to a non running container: /${source.name} AS /${record.name}/${link.alias}`);
     }
+    if (!isOnDefaultBridge(source)) throw systemError(`container ${source.id} not attached to default bridge network`);
     linked.push({ link, source });
   }
   return linked;
 }
+
+const isOnDefaultBridge = ({ connections }: ContainerRecord): boolean =>
+  connections.some(({ networkName }) => networkName === 'bridge');
 
 export function joinRequest(
   config: Pick<EngineConfig, 'dataRoot'>,

@@ -18,6 +18,7 @@ import { netnsIdentity } from '../../kernel/netns.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import { isHeld, MAX_TEXT_BYTES, MAX_TEXT_LINES, readContainerText } from './container-text.ts';
 import { containerHasIpv6 } from '../table/container-ipv6.ts';
+import { innerAlias } from '../links/parse-link.ts';
 import { parseExtraHosts } from '../hosts/extra-hosts.ts';
 import { linkEntries, renderHosts } from '../hosts/hosts.ts';
 import { linesAmong, mergeUserLines } from '../hosts/user-lines.ts';
@@ -57,7 +58,7 @@ function hostsText(record: SandboxRecord, table: NetworkTable, facts: FileFacts)
     const endpoint = source?.sandbox.endpoints.find((one) => table.network(one.networkId)?.predefined);
     if (!source || !endpoint) return [];
     return linkEntries({
-      alias: link.alias,
+      alias: innerAlias(link.alias),
       sourceName: source.request.containerName,
       sourceHostname: source.request.hostname,
       ipv4: endpoint.ipv4,

@@ -18,7 +18,16 @@ export function parseLink(text: string): LinkRequest {
   const stored = source.startsWith('/');
   const name = stored ? source.slice(1) : source;
   const shortAlias = stored ? alias.slice(alias.lastIndexOf('/') + 1) : alias;
-  return { source: name, alias: shortAlias === '' ? name : shortAlias };
+  return { source: name, alias: innerAlias(shortAlias) === '' ? name : shortAlias };
+}
+
+/**
+ * What a link on the default bridge is called in the container that has it, in its hosts file and its environment: of
+ * an alias with slashes the last part, as the whole is a path of names to Docker. '' where nothing is left of it.
+ */
+export function innerAlias(alias: string): string {
+  const parts = alias.split('/').filter((part) => part !== '');
+  return parts.at(-1) ?? '';
 }
 
 /** The form that HostConfig.Links shows: '/db:/web/database'. */

@@ -57,6 +57,18 @@ test('many ports, as a real Docker printed them', () => {
   assert.deepEqual(variables.toSorted(), expected.toSorted());
 });
 
+test('an alias with slashes: its last part names the variables, all of it is the name', () => {
+  const variables = linkVariables({
+    alias: 'a/my-db',
+    recipientName: 'cc',
+    address: '172.17.0.2',
+    ports: [{ port: 1, protocol: 'tcp' }],
+    sourceEnv: ['X=1'],
+  });
+  assert.equal(variables[0], 'MY_DB_PORT=tcp://172.17.0.2:1');
+  assert.deepEqual(variables.slice(-2), ['MY_DB_NAME=/cc/a/my-db', 'MY_DB_ENV_X=1']);
+});
+
 test('the alias in capitals with underscores; no ports, no port variables', () => {
   const variables = linkVariables({
     alias: 'my-alias',

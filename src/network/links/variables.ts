@@ -1,6 +1,7 @@
 /**
  * The environment variables of a link on the default bridge, in Docker's order: ports, name, the source's environment.
  */
+import { innerAlias } from './parse-link.ts';
 import type { Port } from '../../model/port.ts';
 
 export interface LinkVariablesInput {
@@ -13,7 +14,7 @@ export interface LinkVariablesInput {
 
 export function linkVariables(input: LinkVariablesInput): string[] {
   const { alias, address } = input;
-  const prefix = alias.toUpperCase().replaceAll('-', '_');
+  const prefix = innerAlias(alias).toUpperCase().replaceAll('-', '_');
   return [
     ...portVariables(prefix, address, sortPorts(input.ports)),
     `${prefix}_NAME=/${input.recipientName}/${alias}`,
