@@ -171,10 +171,17 @@ async function reconcile(needs: RestoreNeeds, held: Held): Promise<void> {
   const live = needs.network.request(id);
   if (!live) return;
   const ids = (connections: readonly Connection[]) => connections.map((connection) => connection.networkId).join();
+  const [there, notThere] = [
+    record.connections.filter(({ networkId }) => networkId !== ''),
+    record.connections.filter(({ networkId }) => networkId === ''),
+  ];
   const links = (list: readonly Link[]) => list.map((link) => `${link.sourceId}:${link.alias}`).join();
-  if (live.mode === 'networks' && ids(live.connections) !== ids(record.connections)) {
+  if (live.mode === 'networks' && ids(live.connections) !== ids(there)) {
     needs.log.info({ container: record.id }, 'a change of its networks is completed');
-    await rememberNames(needs.network, await held.save((now) => ({ ...now, connections: live.connections })));
+    await rememberNames(
+      needs.network,
+      await held.save((now) => ({ ...now, connections: [...notThere, ...live.connections] })),
+    );
   }
   const portBindings = JSON.stringify(live.portBindings);
   if (live.mode === 'networks' && portBindings !== JSON.stringify(record.spec.connection.portBindings)) {

@@ -324,6 +324,24 @@ function scenarios(): void {
       ['172.17.0.2/16', '172.17.0.1', '', ''],
       'without --ipv6 none of it counts',
     );
+    const addressPools = [
+      { base: '10.76.0.0/16', size: 24 },
+      { base: 'fd76::/48', size: 64 },
+    ];
+    assert.deepEqual(
+      await bridge({ addressPools, ipv6: true }),
+      ['10.76.0.2/24', '10.76.0.1', 'fd76::2/64', 'fd76::1'],
+      'the pools that networks get are its too',
+    );
+    const subnet = () => lab.network('bridge').pools[0]!.subnet;
+    await lab.restart();
+    assert.equal(subnet(), '10.76.0.0/24', 'while a container lives there it stays');
+    Object.assign(lab.config, { addressPools: [{ base: '10.75.0.0/16', size: 24 }] });
+    await lab.restart();
+    assert.equal(subnet(), '10.76.0.0/24', 'and whatever the pools are');
+    for (const containerId of [...lab.store.sandboxes.keys()]) await lab.service.leave(containerId);
+    await lab.restart();
+    assert.equal(subnet(), '10.75.0.0/24');
   });
 
   test('default options of the daemon, by driver', async () => {

@@ -79,6 +79,21 @@ test('a container is without network where it is on the network none, whatever i
   );
 });
 
+test('without a default bridge (--bridge=none) a container has no network, and has it again with a later one', () => {
+  const none = { networks: () => source.networks().filter(({ name }) => name !== 'bridge') };
+  for (const made of [record('bridge'), record('default')]) {
+    const started = resolveNetworks(none, made);
+    assert.deepEqual(
+      started.connections.map(({ networkName, networkId }) => [networkName, networkId]),
+      [['bridge', '']],
+    );
+    assert.deepEqual(joinRequest({ dataRoot: '/d' }, started, []).connections, []);
+    assert.notEqual(resolveNetworks(source, started).connections[0]!.networkId, '');
+  }
+  const other = { networks: () => none.networks().filter(({ name }) => name !== 'foo') };
+  assert.throws(() => resolveNetworks(other, record('foo')), /network foo not found/);
+});
+
 test('links are of the default bridge: not of a container that is elsewhere', () => {
   const src = { ...makeRecord('true'), id: 's'.repeat(64), name: 'src' };
   const links = [{ sourceId: src.id, sourceName: 'src', alias: 'db' }];

@@ -31,7 +31,10 @@ function withNetworks(network: NetworkSource, record: ContainerRecord): Containe
   if (record.connections.every((connection) => ids.has(connection.networkId))) return record;
   const connections = record.connections.map((connection): Connection => {
     if (ids.has(connection.networkId)) return connection;
-    const found = findNetwork(network, connection.networkName);
+    // Of a daemon without a default bridge (--bridge=none) a container has no network, as in Docker, and has that
+    // bridge's with the next daemon that has one.
+    const found = (connection.networkName === 'bridge' ? tryFindNetwork : findNetwork)(network, connection.networkName);
+    if (!found) return { ...connection, networkId: '' };
     return { ...connection, networkId: found.id, networkName: found.name };
   });
   return { ...record, connections };
@@ -79,7 +82,7 @@ export function joinRequest(
     domainname: process.domainname,
     // Disconnected from the network `none`, it can be connected to others.
     mode: kind === 'host' ? 'host' : isWithoutNetwork(record.connections) ? 'none' : 'networks',
-    connections: record.connections,
+    connections: record.connections.filter(({ networkId }) => networkId !== ''),
     exposedPorts: connection.exposedPorts.map(parsePort),
     portBindings: connection.portBindings,
     publishAllPorts: connection.publishAllPorts,

@@ -4,7 +4,7 @@
  * its bridge is there, the engine's has another name and another subnet. What is installed counts and not what runs,
  * because dockerd may be started later.
  */
-import { conflict } from '../../base/errors.ts';
+import { conflict, invalid } from '../../base/errors.ts';
 import { parseSubnet, subnetsOverlap } from '../../model/addresses.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import type { LinkInfo } from '../../kernel/netlink/route-socket.ts';
@@ -41,7 +41,7 @@ interface Known {
 const NOTHING_KNOWN: Known = { inUse: '', holders: new Map() };
 
 /**
- * @throws conflict where the name is taken, with the remedy
+ * @throws conflict where the name is taken, `invalid` where the user's bridge is not there, with the remedy
  */
 export function chooseDefaultBridge(
   config: NamingConfig,
@@ -56,6 +56,11 @@ export function chooseDefaultBridge(
     if (engine !== undefined)
       throw conflict(
         `${foreignBridgeComplaint(bridgeName, engine)}, or start the daemon without --bridge: it makes one of its own`,
+      );
+    // A user's: nobody would expect the daemon to make one, with which no host is connected.
+    if (bridgeName !== DOCKER_BRIDGE && !links.some(({ name }) => name === bridgeName))
+      throw invalid(
+        `Error initializing network controller: error creating default "bridge" network: bridge device with non default name ${bridgeName} must be created manually; the daemon makes one itself without --bridge, and with --default-bridge-name ${bridgeName} one of that name`,
       );
     return { name: bridgeName, besideDocker: dockerInstalled, notice: '' };
   }

@@ -103,6 +103,17 @@ export class Ipam {
     return chosen;
   }
 
+  /** Whether a subnet is one that the address pools can be cut into. */
+  offers(text: string): boolean {
+    const subnet = parseSubnet(text);
+    return (
+      subnet !== undefined &&
+      this.#sources[subnet.version].some(
+        ({ base, size }) => subnet.prefix === size && base.first <= subnet.first && subnet.last <= base.last,
+      )
+    );
+  }
+
   /** Makes a network's pools ready to give addresses; opening an open network changes nothing. */
   open(network: Pick<NetworkRecord, 'id' | 'name' | 'pools'>): void {
     if (this.#networks.has(network.id)) return;

@@ -53,7 +53,8 @@ export class NetworkBuilder {
     return busy.change(id, { what: 'undoing a failed network creation' }, async (undo) => {
       const driver = driverNamed(spec.driver);
       const inUse = subnets({ withoutOwn: predefined });
-      const earlier = previous && previous.pools.length > 0 ? previous.pools : predefined ? usualPools(inUse) : [];
+      const earlier =
+        previous && previous.pools.length > 0 ? previous.pools : predefined ? this.#usualPools(inUse) : [];
       const record: NetworkRecord = {
         ...spec,
         driver: driver.name,
@@ -86,6 +87,14 @@ export class NetworkBuilder {
     });
   }
 
+  /** What the default network has where nothing is configured and no other engine is there. */
+  #usualPools({ own, routed }: HostSubnets): IpamPool[] {
+    const subnet = formatSubnet(DEFAULT_SUBNET);
+    if (!this.#needs.ipam.offers(subnet)) return []; // --default-address-pool is for it too
+    if ([...own, ...routed].some((one) => subnetsOverlap(one, DEFAULT_SUBNET))) return [];
+    return [{ subnet, ipRange: '', gateway: '', auxAddresses: {} }];
+  }
+
   #refuseSameBridge(record: NetworkRecord): void {
     if (record.bridgeName === '') return;
     const other = this.#needs.table
@@ -96,10 +105,4 @@ export class NetworkBuilder {
       `cannot create network ${record.id} (${record.bridgeName}): conflicts with network ${other.id} (${other.bridgeName}): networks have same bridge name`,
     );
   }
-}
-
-/** What the default network has where nothing is configured and no other engine is there. */
-function usualPools({ own, routed }: HostSubnets): IpamPool[] {
-  if ([...own, ...routed].some((subnet) => subnetsOverlap(subnet, DEFAULT_SUBNET))) return [];
-  return [{ subnet: formatSubnet(DEFAULT_SUBNET), ipRange: '', gateway: '', auxAddresses: {} }];
 }

@@ -11,7 +11,7 @@ type Stored = ReturnType<NetworkCore['store']['load']>;
 
 interface PredefinedNeeds extends Pick<
   NetworkCore,
-  'adopted' | 'bridgeNotice' | 'config' | 'facts' | 'log' | 'route' | 'store' | 'table' | 'way'
+  'adopted' | 'bridgeNotice' | 'config' | 'facts' | 'ipam' | 'log' | 'route' | 'store' | 'table' | 'way'
 > {
   readonly builder: Pick<NetworkBuilder, 'establish'>;
 }
@@ -89,7 +89,7 @@ export class PredefinedNetworks {
    * what clashes.
    */
   #withFreePools(previous: NetworkRecord, bridge: DefaultBridge, inUse: boolean): NetworkRecord {
-    const { config, route, table } = this.#needs;
+    const { config, ipam, route, table } = this.#needs;
     if (inUse) return previous;
     const host = hostInterfaces(route, (name) => name === bridge.name || table.isBridge(name));
     const isDockers =
@@ -97,6 +97,10 @@ export class PredefinedNetworks {
     // What was the host's own stays where the network had it already; one that it takes with it from another bridge is
     // that bridge's.
     const isHosts = previous.bridgeName !== bridge.name && clashesWithHost(previous, host).length > 0;
-    return isDockers || isHosts || clashesWithOthers(previous, host).length > 0 ? { ...previous, pools: [] } : previous;
+    // As in dockerd, other address pools than before are for the default network too.
+    const isNotOffered = config.addressPools.length > 0 && !previous.pools.every(({ subnet }) => ipam.offers(subnet));
+    return isDockers || isHosts || isNotOffered || clashesWithOthers(previous, host).length > 0
+      ? { ...previous, pools: [] }
+      : previous;
   }
 }
