@@ -339,7 +339,7 @@ function scenarios(): void {
     Object.assign(lab.config, { addressPools: [{ base: '10.75.0.0/16', size: 24 }] });
     await lab.restart();
     assert.equal(subnet(), '10.76.0.0/24', 'and whatever the pools are');
-    for (const containerId of [...lab.store.sandboxes.keys()]) await lab.service.leave(containerId);
+    for (const containerId of lab.store.sandboxes.keys()) await lab.service.leave(containerId);
     await lab.restart();
     assert.equal(subnet(), '10.75.0.0/24');
   });
