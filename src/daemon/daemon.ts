@@ -11,6 +11,7 @@ import { limitLog } from '../base/log-limit.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
+import { within } from '../base/within.ts';
 import { createApiServer } from '../api/server.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { Archives } from '../image/archives.ts';
@@ -67,9 +68,15 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   const undo = new UndoStack();
   const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
   undo.push('watchdog', () => watchdog.close());
+  // Also while containers are being started: what is under way comes to its end, and no more is begun.
+  const ended = nextSignal();
+  // A second signal means now.
+  void ended.then(nextSignal).then(() => process.exit(1));
+  const starting = start(live, activated, log, undo, ended);
+  endWithin(starting, ended, config.shutdownTimeoutS);
   let started: Started;
   try {
-    started = await start(live, activated, log, undo);
+    started = await starting;
   } catch (error) {
     // Before room is made by what is undone.
     const explained = withWayOut(error, { ...roots(config), '--pidfile': dirname(config.pidFile) });
@@ -81,10 +88,8 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   process.on('SIGHUP', onHangup);
   undo.push('SIGHUP', () => void process.off('SIGHUP', onHangup));
   ready();
-  const signal = await nextSignal();
+  const signal = await ended;
   log.info({ signal }, 'shutting down');
-  // A second signal means now.
-  void nextSignal().then(() => process.exit(1));
   if (!live.current.liveRestore) await started.engine.stopAll(live.current.shutdownTimeoutS);
   for (const failure of await undo.unwind())
     log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
@@ -92,12 +97,26 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   process.exit(0);
 }
 
+/** A daemon that is ended before it serves has that long to begin serving, and then to end in order. */
+function endWithin(starting: Promise<unknown>, ended: Promise<unknown>, timeoutS: number): void {
+  void ended
+    .then(() => within(starting, timeoutS < 0 ? Infinity : timeoutS * 1000))
+    .then((inTime) => inTime || process.exit(1))
+    .catch(() => {}); // a start that fails ends it too
+}
+
 interface Started {
   readonly engine: Engine;
   readonly reloading: Pick<ReloadParts, 'addRuntimes' | 'defaultRuntime' | 'publish'>;
 }
 
-async function start(live: LiveConfig, activated: number, log: Log, undo: UndoStack): Promise<Started> {
+async function start(
+  live: LiveConfig,
+  activated: number,
+  log: Log,
+  undo: UndoStack,
+  ended: Promise<unknown>,
+): Promise<Started> {
   const config = live.current;
   const startedAt = formatTimeNs(systemClock.nowNs());
   const build = buildInfo();
@@ -252,6 +271,7 @@ async function start(live: LiveConfig, activated: number, log: Log, undo: UndoSt
   });
   undo.push('network', () => network.shutdown());
   undo.push('engine', () => engine.quiesce());
+  void ended.then(() => engine.quiesce());
   await engine.restore();
   // What the resolver still knows from an earlier daemon, and this one does not, goes now.
   await resolver.settle();

@@ -32,7 +32,7 @@ test('an exit that comes while the daemon restores is settled when the network i
       onExit: (listener: (id: string, exit: object) => void) =>
         (ends = () => listener(record.id, { code: 4, oomKilled: false, at: '2024-01-01T00:00:10Z' })),
     },
-    network: { ...network, onRepair: () => {}, onWarning: () => {} },
+    network: { ...network, onRepair: () => {}, onWarning: () => {}, onHostAddress: () => {} },
     rootfs: { ...rootfs, ids: () => [] },
   } as unknown as EngineDeps);
   fakes.during('runtime.recover', async () => ends());

@@ -55,7 +55,8 @@ import { ExecTable, type ExecSpec } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
 import * as networks from './network/network-use-cases.ts';
-import { restoreContainers, startWithDaemon } from './restore.ts';
+import { restoreContainers } from './restore.ts';
+import { startAwaiting, startWithDaemon } from './start-with-daemon.ts';
 import { EventBus } from './system/event-bus.ts';
 import { eventPredicate } from './system/event-filter.ts';
 import { countContainers, type HostSummary } from './system/system-facts.ts';
@@ -172,6 +173,11 @@ export function createEngine(deps: EngineDeps) {
       attributes: { name: networkName, warning: what },
     });
   });
+  deps.network.onHostAddress((address) => {
+    startAwaiting(parts, address).catch((error: unknown) =>
+      log.error({ address, error: String(error) }, 'containers that wait for an address could not be started'),
+    );
+  });
   // Before the network is restored nothing may be asked of it.
   let markRestored!: () => void;
   const restored = new Promise<void>((resolve) => (markRestored = resolve));
@@ -189,11 +195,11 @@ export function createEngine(deps: EngineDeps) {
   });
 
   return {
-    /** Adopts what lives, then starts what restart policies ask for (without waiting for that). */
+    /** Adopts what lives, then starts what restart policies ask for: clients find it running, and its names. */
     async restore(): Promise<void> {
       await restoreContainers(parts);
       markRestored();
-      void startWithDaemon(parts);
+      await startWithDaemon(parts);
     },
     /** Stops acting; containers go on. */
     quiesce(): void {

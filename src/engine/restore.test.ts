@@ -3,13 +3,12 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../test/oci/fixture.ts';
 import type { ContainerRecord, ContainerState } from '../model/container.ts';
-import { restoreContainers, startWithDaemon } from './restore.ts';
+import { restoreContainers } from './restore.ts';
 
 let engine: EngineOnFakes;
 beforeEach(() => void (engine = new EngineOnFakes()));
 afterEach(() => engine.close());
 
-const ALWAYS = { name: 'always', maximumRetryCount: 0 };
 const ran = (code: number) =>
   ({ running: false, exitCode: code, oomKilled: false, at: '2024-01-01T00:00:10Z' }) as const;
 
@@ -142,38 +141,4 @@ test('a network that nobody is in any more goes, of a container that waits for i
   }
   await restoreContainers(engine.parts);
   assert.deepEqual([engine.sandboxes.has(gone.id), engine.sandboxes.has(waits.id)], [false, true]);
-});
-
-test('with the daemon starts what its policy says, sources of links before those that link to them', async () => {
-  const started: string[] = [];
-  const parts = {
-    ...engine.parts,
-    start: async (held: { record: ContainerRecord }) => void started.push(held.record.name),
-  };
-  const db = await left(
-    'db',
-    { status: 'exited' },
-    { host: { restartPolicy: ALWAYS }, record: { stoppedByUser: true } },
-  );
-  const links = [{ sourceId: db.id, sourceName: 'db', alias: 'db' }];
-  await left('web', { status: 'restarting' }, { host: { restartPolicy: ALWAYS }, record: { links } });
-  await left(
-    'stopped',
-    { status: 'exited' },
-    { host: { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, record: { stoppedByUser: true } },
-  );
-  await left('new', { status: 'created' }, { host: { restartPolicy: ALWAYS } });
-  await startWithDaemon(parts);
-  assert.deepEqual(started, ['db', 'web']);
-});
-
-test('what cannot be started with the daemon does not keep the others from it', async () => {
-  const started: string[] = [];
-  const start = async (held: { record: ContainerRecord }): Promise<void> => {
-    started.push(held.record.name);
-    if (held.record.name === 'broken') throw new Error('port is already allocated');
-  };
-  for (const name of ['broken', 'web']) await left(name, { status: 'exited' }, { host: { restartPolicy: ALWAYS } });
-  await startWithDaemon({ ...engine.parts, start });
-  assert.deepEqual(started, ['broken', 'web']);
 });

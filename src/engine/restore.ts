@@ -7,15 +7,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeNs, type Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
-import { within } from '../base/within.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import type { AsideRecord } from '../store/aside.ts';
-import {
-  restartAfterExit,
-  type HandleExit,
-  type RestartLaterNeeds,
-  type RuntimeExit,
-} from './container/container-exit.ts';
+import type { HandleExit, RuntimeExit } from './container/container-exit.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { withPortBindings } from './container/container-ports.ts';
 import type { RemoveHeld } from './container/container-remove.ts';
@@ -25,8 +19,6 @@ import { followLostLinks, setLiveLinks, type FollowNeeds } from './container/fol
 import type { HealthMonitor } from './container/health-monitor.ts';
 import type { Held } from './container/held.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
-import { networkModeKind, joinedContainerRef } from './container/network-mode.ts';
-import { shouldStartWithDaemon } from './container/restart-policy.ts';
 import { settlePart, type SettleNeeds } from './container/settle-part.ts';
 import { networkOwnerId, releaseNetwork, type ReleaseNeeds } from './container/shared-network.ts';
 import type { EngineConfig } from './engine-config.ts';
@@ -49,10 +41,6 @@ export type RestoreNeeds = ReleaseNeeds &
     readonly handleExit: HandleExit;
     readonly remove: RemoveHeld;
   };
-
-export type StartWithDaemonNeeds = RestartLaterNeeds & {
-  readonly containers: Pick<ContainerTable, 'all'>;
-};
 
 const RECOVERY_ATTEMPTS = 4;
 const RECOVERY_PAUSE_MS = 250;
@@ -258,44 +246,4 @@ async function unmountLeftovers(needs: RestoreNeeds): Promise<void> {
         held && settlePart(needs, held, 'unmounting the file system of a container', () => needs.rootfs.unmount(id)),
     );
   }
-}
-
-const START_TURN_MS = 10_000;
-
-/** Starts what should run; those that join another container's network come after it. */
-export async function startWithDaemon(needs: StartWithDaemonNeeds): Promise<void> {
-  const due = needs.containers
-    .all()
-    .filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
-  const rank = (record: ContainerRecord): number => {
-    const mode = record.spec.connection.networkMode;
-    const needs = new Set([
-      ...record.links.map((link) => link.sourceId),
-      ...(networkModeKind(mode) === 'container' ? [joinedContainerRef(mode)] : []),
-    ]);
-    return due.some((other) => other.id !== record.id && needs.has(other.id)) ? 1 : 0;
-  };
-  for (const record of [...due].sort((a, b) => rank(a) - rank(b))) {
-    const started = startNow(needs, record).catch((error: unknown) =>
-      needs.log.warn(
-        { container: record.id, error: errorMessage(error) },
-        'could not start a container with the daemon',
-      ),
-    );
-    // One that hangs does not keep the others from starting.
-    await within(started, START_TURN_MS);
-  }
-}
-
-/**
- * A restart that was under way when the daemon ended is one: what keeps it from starting is tried again, as its policy
- * says.
- */
-function startNow(needs: StartWithDaemonNeeds, record: ContainerRecord): Promise<void> {
-  if (record.state.status === 'restarting') return restartAfterExit(needs, record.id);
-  return needs.containers.lockedEvenIfGone(record.id, async (held) => {
-    if (!held || isUp(held.record)) return;
-    held.update((now) => ({ ...now, stoppedByUser: false }));
-    await needs.start(held);
-  });
 }

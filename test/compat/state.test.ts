@@ -11,7 +11,7 @@ import { TestEngine, until } from '../harness/test-engine.ts';
 
 let engine: TestEngine;
 before(async () => {
-  engine = await TestEngine.start();
+  engine = await TestEngine.start({ flags: ['--live-restore=false'] });
   engine.importFixtures();
 });
 after(() => engine?.destroy());
@@ -155,3 +155,44 @@ for (const runtime of ['crun', 'runc']) {
     engine.ok('rm', '-f', 'one', 'two', 'four');
   });
 }
+
+const always = (...args: string[]): string => engine.ok('run', '-d', '--restart', 'always', ...args);
+
+test('a daemon answers when the containers that it starts run and find each other, in whatever order they were made', async () => {
+  always('--name', 'db', 'training/postgres');
+  always('--name', 'web', '--link', 'db:database', 'busybox', 'sleep', '1000');
+  always('--name', 'sharer', '--network', 'container:web', '--pid', 'container:web', 'busybox', 'sleep', '1000');
+  engine.ok('network', 'create', 'net');
+  for (const name of ['one', 'two', 'three', 'four', 'five', 'six'])
+    always('--name', name, '--network', 'net', 'busybox', 'sleep', '1000');
+  const names = ['db', 'web', 'sharer', 'one', 'two', 'three', 'four', 'five', 'six'];
+  await engine.restart();
+  const states = engine.ok('ps', '-a', '--format', '{{.Names}} {{.State}}').split('\n').toSorted();
+  assert.deepEqual(states, names.map((name) => `${name} running`).toSorted());
+  assert.match(engine.ok('exec', 'web', 'cat', '/etc/hosts'), /\sdatabase\s/);
+  assert.match(engine.ok('exec', 'one', 'nslookup', 'six', '127.0.0.11'), /Address.*\d+\.\d+\.\d+\.\d+/);
+  engine.ok('rm', '-f', ...names);
+});
+
+test('a daemon starts a container whose host address comes late, and its network is whole', async () => {
+  const address = (verb: 'add' | 'del'): void =>
+    void engine.host.run('ip', 'address', verb, '192.0.2.77/32', 'dev', 'lo');
+  address('add');
+  engine.ok('network', 'create', 'late');
+  always('--name', 'late', '--network', 'late', '-p', '192.0.2.77:8080:80', 'nginx');
+  always('--name', 'beside', '--network', 'container:late', 'busybox', 'sleep', '1000');
+  always('--name', 'asks', '--network', 'late', 'busybox', 'sleep', '1000');
+  await engine.stop();
+  address('del');
+  await engine.boot();
+  assert.equal(show('asks', '{{.State.Status}}'), 'running');
+  assert.match(show('late', '{{.State.Status}} {{.State.Error}}'), /^exited .*cannot assign requested address/);
+  address('add');
+  await until('both run', () => show('beside', '{{.State.Status}}') === 'running', 60_000);
+  assert.equal(show('late', '{{.State.Status}}{{.State.Error}}'), 'running');
+  const page = engine.host.run('curl', '-s', '--max-time', '5', 'http://192.0.2.77:8080/').out;
+  assert.match(page, /Welcome/);
+  assert.match(engine.ok('exec', 'asks', 'wget', '-qO-', 'http://late/'), /Welcome/);
+  assert.match(engine.ok('port', 'late'), /192\.0\.2\.77:8080/);
+  engine.ok('rm', '-f', 'late', 'beside', 'asks');
+});

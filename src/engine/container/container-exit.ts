@@ -1,6 +1,6 @@
 /** What happens when a container's process has ended: everything of its run is taken down, then its policies decide. */
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
-import { errorMessage } from '../../base/errors.ts';
+import { codeBeneath, errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -30,7 +30,7 @@ export type TakeDownNeeds = ReleaseNeeds &
 export type RestartLaterNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'get'>;
   readonly runtime: Pick<RunRuntime, 'forgetExit'>;
-  readonly restarts: Pick<RestartTimers, 'schedule'>;
+  readonly restarts: Pick<RestartTimers, 'schedule' | 'cancel' | 'awaitAddress' | 'addressCame'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly start: StartHeld;
@@ -161,10 +161,14 @@ async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false 
 /** What its policy asks for, unless it has been started, stopped or removed meanwhile. */
 export async function restartAfterExit(needs: RestartLaterNeeds, id: string): Promise<void> {
   await needs.containers.lockedEvenIfGone(id, async (held) => {
+    needs.restarts.addressCame(id);
     if (held?.record.state.status !== 'restarting') return;
+    needs.restarts.cancel(id); // it is made now, also where something else than the delay brought it
     try {
       await needs.start(held);
     } catch (error) {
+      // Tried again after a delay in any case, and at once when the address comes.
+      if (codeBeneath(error, ['EADDRNOTAVAIL']) !== undefined) needs.restarts.awaitAddress(id);
       needs.log.warn({ container: id, error: errorMessage(error) }, 'restart failed');
       await retryLater(needs, id, held);
     }

@@ -24,7 +24,7 @@ export type StopNeeds = EndingNeeds &
   ReleaseNeeds & {
     readonly containers: Pick<ContainerTable, 'find' | 'get'>;
     readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'>;
-    readonly restarts: Pick<RestartTimers, 'forget' | 'isRestartedByUser'>;
+    readonly restarts: Pick<RestartTimers, 'forget' | 'isAwaitingAddress' | 'isRestartedByUser'>;
     readonly starts: Pick<StartsUnderWay, 'has'>;
     readonly health: Pick<HealthMonitor, 'watch'>;
     readonly waits: Pick<ExitWaits, 'next' | 'exited'>;
@@ -79,9 +79,13 @@ export function isUp(record: ContainerRecord): boolean {
   return record.state.pid !== 0;
 }
 
-/** Whether there is something to end: a run, a restart that waits for its delay, or a start whose record is to come. */
-export function isActive(needs: Pick<StopNeeds, 'starts'>, record: ContainerRecord): boolean {
-  return isUp(record) || record.state.status === 'restarting' || needs.starts.has(record.id);
+/**
+ * Whether there is something to end: a run, a restart that waits for its delay or for an address of the host, or a start
+ * whose record is to come.
+ */
+export function isActive(needs: Pick<StopNeeds, 'starts' | 'restarts'>, record: ContainerRecord): boolean {
+  const { id, state } = record;
+  return isUp(record) || state.status === 'restarting' || needs.starts.has(id) || needs.restarts.isAwaitingAddress(id);
 }
 
 interface EndReason {

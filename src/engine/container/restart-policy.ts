@@ -35,6 +35,7 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
+  readonly #awaitingAddress = new Set<string>();
   readonly #byUser = new Map<string, number>();
   #ended = false;
 
@@ -89,6 +90,21 @@ export class RestartTimers {
   forget(id: string): void {
     this.cancel(id);
     this.#delays.delete(id);
+    this.#awaitingAddress.delete(id);
+  }
+
+  /** It publishes on an address that the host does not have yet, and is started when that comes. */
+  awaitAddress(id: string): void {
+    this.#awaitingAddress.add(id);
+  }
+
+  isAwaitingAddress(id: string): boolean {
+    return this.#awaitingAddress.has(id);
+  }
+
+  /** It is tried again, which waits for nothing. True when it did. */
+  addressCame(id: string): boolean {
+    return this.#awaitingAddress.delete(id);
   }
 
   cancelAll(): void {

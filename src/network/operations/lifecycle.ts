@@ -22,6 +22,8 @@ export interface Lifecycle {
   onRepair(listener: (repair: Repair) => void): void;
   /** Notified of what another program did to a network that stays as it is. */
   onWarning(listener: (warning: Warning) => void): void;
+  /** Notified of each address that the host gets. */
+  onHostAddress(listener: (address: string) => void): void;
   /** Containers keep their networks; only what this process holds is let go. */
   shutdown(): Promise<void>;
   /** Every sandbox, every network of the engine and the firewall table, from the kernel and from the store. */
@@ -56,6 +58,7 @@ export function createLifecycle(needs: LifecycleNeeds, parts: LifecycleParts): L
   let inputGate: { close(): void } | undefined;
   let tellRepair: (repair: Repair) => void = () => {};
   let tellWarning: (warning: Warning) => void = () => {};
+  let tellAddress: (address: string) => void = () => {};
   return {
     async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
       if (config.inputPolicy) inputGate = openInputGate(log);
@@ -73,6 +76,7 @@ export function createLifecycle(needs: LifecycleNeeds, parts: LifecycleParts): L
       const started = parts.repair({
         onRepair: (repair) => tellRepair(repair),
         onWarning: (warning) => tellWarning(warning),
+        onHostAddress: (address) => tellAddress(address),
       });
       repairer = started;
       started.lookAtAllEndpoints();
@@ -84,6 +88,10 @@ export function createLifecycle(needs: LifecycleNeeds, parts: LifecycleParts): L
 
     onWarning(listener: (warning: Warning) => void): void {
       tellWarning = listener;
+    },
+
+    onHostAddress(listener: (address: string) => void): void {
+      tellAddress = listener;
     },
 
     async shutdown(): Promise<void> {

@@ -91,6 +91,23 @@ export class PortAllocator {
     return lost;
   }
 
+  /**
+   * Ports that could not be held when they were adopted: their address may have come, or who had them may be gone.
+   * Returns the containers that have got one.
+   */
+  holdAgain(): Set<string> {
+    const holding = new Set<string>();
+    for (const entry of this.#table.unheld()) {
+      try {
+        entry.hold = this.#options.holder.hold(entry.published);
+        holding.add(entry.owner.containerId);
+      } catch {
+        // Not yet.
+      }
+    }
+    return holding;
+  }
+
   /** Whether the kernel forwards the IPv6 ports of a sandbox to it, or only the relay does. */
   setForwarded(sandboxId: string, forwarded: boolean): void {
     for (const entry of this.#table.ofSandbox(sandboxId)) entry.hold?.setForwarded?.(forwarded);

@@ -13,7 +13,7 @@ export interface PortHold {
 export interface PortEntry {
   owner: PortOwner;
   readonly published: PublishedPort;
-  readonly hold: PortHold | undefined;
+  hold: PortHold | undefined;
 }
 
 export class PortTable {
@@ -40,6 +40,10 @@ export class PortTable {
       if (addressesClash(entry.published.hostIp, hostIp)) return entry;
     }
     return undefined;
+  }
+
+  unheld(): PortEntry[] {
+    return [...this.#bySandbox.values()].flatMap((entries) => [...entries]).filter(({ hold }) => hold === undefined);
   }
 
   rename(containerId: string, containerName: string): void {

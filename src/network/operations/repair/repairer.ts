@@ -12,7 +12,7 @@ import { driverNamed } from '../../plan/drivers/registry.ts';
 import { guardedBridge } from '../../plan/network-policy.ts';
 import { planRoutes } from '../../plan/routes.ts';
 import type { SandboxRecord } from '../../table/sandbox.ts';
-import { currentRecords } from '../change.ts';
+import { currentRecords, noteForwarded } from '../change.ts';
 import type { ClashNotices } from '../clashes.ts';
 import type { NetworkCore } from '../core.ts';
 import type { Forwarding } from '../forwarding.ts';
@@ -26,7 +26,7 @@ import { RETRY_MS, Watcher, type WatchNeeds } from './watcher.ts';
 import { WayRepair } from './way-repair.ts';
 
 /** What is repaired itself. */
-interface HostNeeds extends Pick<NetworkCore, 'busy' | 'facts' | 'log' | 'route' | 'table'> {
+interface HostNeeds extends Pick<NetworkCore, 'busy' | 'facts' | 'log' | 'ports' | 'route' | 'table'> {
   readonly builder: Pick<NetworkBuilder, 'ensure'>;
   readonly clashNotices: ClashNotices;
   readonly forwarding: Pick<Forwarding, 'restore'>;
@@ -53,6 +53,10 @@ export class Repairer {
       putTableBack: () => rules.putTableBack(),
       rememberUserRules: () => rules.rememberUserRules(),
       prepare: () => rules.prepare(),
+      hostAddress: (address) => {
+        for (const record of currentRecords(needs, [...needs.ports.holdAgain()])) noteForwarded(needs, record);
+        listeners.onHostAddress(address);
+      },
     });
   }
 

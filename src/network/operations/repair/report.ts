@@ -15,6 +15,8 @@ export type Warning = Repair;
 export interface RepairListeners {
   onRepair(repair: Repair): void;
   onWarning(warning: Warning): void;
+  /** The host has got that address. */
+  onHostAddress(address: string): void;
 }
 
 export class RepairReport {

@@ -24,6 +24,8 @@ export interface Responses {
   rememberUserRules(): void;
   /** What would be restored is made ready; false: not now, as something is being changed. */
   prepare(): boolean;
+  /** The host has got that address. */
+  hostAddress(address: string): void;
 }
 
 export type WatchNeeds = Pick<NetworkCore, 'firewall' | 'foreignRules' | 'log' | 'table' | 'way'> & {
@@ -147,6 +149,7 @@ export class Watcher {
     for (const item of news) {
       const suspicion = suspicionOf(item, this.#known);
       if (suspicion) this.suspect(suspicion);
+      if (item.type === 'address' && !item.removed) this.#responses.hostAddress(item.address.address);
     }
   }
 }
