@@ -53,7 +53,7 @@ export interface SandboxView {
   /** Lower-case private names of this container (links): names in zones; the first that has an address answers. */
   readonly aliases: Readonly<Record<string, readonly { readonly network: string; readonly name: string }[]>>;
   readonly upstreams: readonly Upstream[];
-  /** False: unknown names are answered SERVFAIL, nothing leaves (a container on internal networks only). */
+  /** False: unknown names are answered SERVFAIL, nothing leaves (on internal networks only, without servers of its own). */
   readonly forward: boolean;
   /**
    * True: A and AAAA questions for an unknown name of a single label are answered empty instead of forwarded, so that

@@ -188,6 +188,8 @@ export const connect: (fd: number, address: Uint8Array, size: number) => number 
   'int connect(int, const void *, uint32_t)',
 );
 export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int, int)');
+/** 0: there is none of that name in the namespace that the thread is in. */
+export const ifNameToIndex: (name: string) => number = libc.func('uint if_nametoindex(str)');
 export const getsockname: (fd: number, address: Uint8Array, size: Uint8Array) => number = libc.func(
   'int getsockname(int, void *, void *)',
 );

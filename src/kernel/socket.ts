@@ -3,8 +3,20 @@
  * descriptor can be handed to Node: `dgram` `bind({fd})`, `net` `listen({fd})`; after that it is Node's to close.
  */
 import { closeFd } from './descriptors.ts';
-import { check, isKernelError, KernelError } from './errors.ts';
-import { bind, connect, errnoOfLastCall, getsockname, ioctl, listen, recv, send, setsockopt, socket } from './ffi.ts';
+import { check, errnoNumber, isKernelError, KernelError } from './errors.ts';
+import {
+  bind,
+  connect,
+  errnoOfLastCall,
+  getsockname,
+  ifNameToIndex,
+  ioctl,
+  listen,
+  recv,
+  send,
+  setsockopt,
+  socket,
+} from './ffi.ts';
 import { runInNetns } from './netns.ts';
 import { dropAll } from './socket-filter.ts';
 import { AF_INET6, AF_UNIX, familyOf, inetSockaddr, ipBytes, parseSockaddr, unixSockaddr } from './socket-address.ts';
@@ -74,20 +86,30 @@ export function openUdpSocket(options: UdpSocketOptions): number {
 }
 
 /**
- * A UDP socket that hears that peer alone; the kernel chooses its port, at random. No way there: KernelError
- * ENETUNREACH; and where a router says so, or nobody answers for the address, that is the next receive's error.
+ * A UDP socket that hears that peer alone, which may be on a link: 'fe80::1%eth0'; the kernel chooses its port, at
+ * random. No way there: KernelError ENETUNREACH; and where a router says so, or nobody answers for the address, that is
+ * the next receive's error.
  */
 export function connectUdpSocket(options: { netns?: string; address: string; port: number }): number {
-  const { netns, address, port } = options;
+  const { netns, port } = options;
+  const [address = '', zone] = options.address.split('%');
   return runInNetns(netns, () => {
+    const name = inetSockaddr(address, port, scopeOf(zone));
     const fd = openSocket(address, SOCK_DGRAM);
-    const name = inetSockaddr(address, port);
     return orClose(fd, () => {
       const [level, option] = address.includes(':') ? [IPPROTO_IPV6, IPV6_RECVERR] : [IPPROTO_IP, IP_RECVERR];
       setSocketInt(fd, level, option, 1, 'ask for errors of the way');
       check(connect(fd, name, name.length), `connect to udp ${address}:${port}`);
     });
   });
+}
+
+/** The interface that an address is on, by name or number. Throws KernelError ENODEV where there is none. */
+function scopeOf(zone: string | undefined): number {
+  if (zone === undefined) return 0;
+  const index = ifNameToIndex(zone) || Number(zone);
+  if (!(index > 0 && index < 2 ** 31)) throw new KernelError(`find interface '${zone}'`, errnoNumber('ENODEV'));
+  return index;
 }
 
 export interface TcpListenerOptions {

@@ -10,7 +10,7 @@ import { ControlClient } from '../../src/dns/control-client.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { openUdpSocket } from '../../src/kernel/socket.ts';
 import type { NameQueryJson, NetworkNamesJson } from '../../src/wire/names.ts';
-import { ask, texts } from '../dns/dns-world.ts';
+import { a, ask, FakeServer, texts } from '../dns/dns-world.ts';
 import { testEnvironment } from '../harness/host.ts';
 import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
 
@@ -159,6 +159,23 @@ test("with the network's option a container whose health check fails is left out
   await until('one is back', async () => (await pool()) === both[0]);
   docker('restart', '-t', '0', 'two');
   await until('a new run is a new chance', async () => (await pool()).split(',').length === 2);
+});
+
+test('on an internal network servers are asked as far as the container itself gets', async () => {
+  docker('network', 'create', '--internal', 'inner');
+  docker('run', '-d', '--name', 'names', '--network', 'inner', 'busybox', 'sleep', '1000');
+  const server = new FakeServer(netnsOf('names'), address('names', 'inner'), ({ message }) => ({
+    answers: [a(message.questions[0]!.name, '192.0.2.99')],
+  }), 53); // prettier-ignore
+  try {
+    const servers = [UPSTREAM, address('names', 'inner')].flatMap((one) => ['--dns', one]);
+    docker('run', '-d', '--name', 'client', '--network', 'inner', ...servers, 'busybox', 'sleep', '1000');
+    assert.deepEqual((await resolve('client', 'example.com')).values, ['192.0.2.99']);
+    assert.equal((await resolve('client', 'names')).values[0], address('names', 'inner'));
+    assert.deepEqual(outside, [], 'the other one is out of reach');
+  } finally {
+    server.close();
+  }
 });
 
 test('an internal network forwards nothing; with another network it does', async () => {

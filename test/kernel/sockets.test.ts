@@ -12,6 +12,7 @@ import { portHolder } from '../../src/kernel/port-holder.ts';
 import {
   closeFd,
   connectSeqpacket,
+  connectUdpSocket,
   holdPort,
   localName,
   localPort,
@@ -50,6 +51,36 @@ test('a UDP socket belongs to the namespace it was opened in; Node adopts it', a
   assert.equal(batch.packet(0).buffer.toString('utf8', 0, batch.length(0)), '<hi>');
   socket.close();
   closeFd(client);
+});
+
+test('a UDP socket hears one peer, also one that is on a link, and what keeps it from reaching it', async () => {
+  const netns = throwawayNetns(directory);
+  run(netns, 'ip', 'link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far');
+  run(netns, 'ip', 'link', 'set', 'far', 'up');
+  run(netns, 'ip', 'address', 'add', 'fe80::7/64', 'dev', 'near', 'nodad');
+  run(netns, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'near');
+  run(netns, 'ip', 'link', 'set', 'near', 'up');
+  run(netns, 'ip', 'address', 'add', 'fe80::8/64', 'dev', 'far', 'nodad');
+  const index = run(netns, 'cat', '/proc/net/if_inet6').match(/^fe8\S*7 (\S+)/m)![1]!;
+  const server = openUdpSocket({ netns, address: '::', port: 0 });
+  for (const zone of ['near', String(Number.parseInt(index, 16))]) {
+    const fd = connectUdpSocket({ netns, address: `fe80::7%${zone}`, port: localPort(server) });
+    sendPacket(fd, Buffer.from(zone));
+    const bytes = Buffer.alloc(64);
+    await eventually(() => recvPacket(server, bytes) !== undefined);
+    assert.equal(bytes.toString('utf8', 0, zone.length), zone);
+    closeFd(fd);
+  }
+  for (const zone of ['nowhere', '', '0', '99999999999'])
+    assert.throws(
+      () => connectUdpSocket({ netns, address: `fe80::7%${zone}`, port: 53 }),
+      (error) => isKernelError(error, 'ENODEV'),
+    );
+  assert.throws(
+    () => connectUdpSocket({ netns, address: '198.51.100.1', port: 53 }),
+    (error) => isKernelError(error, 'ENETUNREACH'),
+  );
+  closeFd(server);
 });
 
 test('a TCP listener inside serves through Node', async () => {

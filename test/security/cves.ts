@@ -212,9 +212,10 @@ export const HOLES: readonly HoleClass[] = [
   {
     cves: '2024-29018, 2025-54410, 2025-54388',
     what: "internal networks whose names are asked outside; isolation that a firewall's reload takes away",
-    here: 'nothing is forwarded from internal networks; the rules are in a table of their own and are put back within the second',
+    here: "from internal networks nothing is forwarded by the host, and servers of the container's own (`--dns`) are asked from its own network namespace; the rules are in a table of their own and are put back within the second",
     tests: [
       'test/compat/names.test.ts: an internal network forwards nothing',
+      'test/compat/names.test.ts: on an internal network servers are asked as far as the container itself gets',
       'test/dns/resolver.test.ts: on internal networks unknown names',
       'test/fault/flush.test.ts: nor when a firewall is reloaded',
     ],

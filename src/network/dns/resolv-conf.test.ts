@@ -97,6 +97,23 @@ options trust-ad ndots:0
   );
 });
 
+test("on the default bridge: none of the host's servers that mean another one there", () => {
+  const servers = (lines: readonly string[], ipv6: boolean) =>
+    render(lines.map((address) => `nameserver ${address}\n`).join(''), 'direct', {}, ipv6).match(/^nameserver .*$/gm);
+  const hosts =
+    '127.0.0.1 127.0.1.1 ::1 0:0::1 ::ffff:127.0.0.53 0.0.0.0 :: ::ffff:0.0.0.0 fe80::1 fe80::1%eth0 FE80::1%2 febf::53%docker0'.split(
+      ' ',
+    );
+  for (const ipv6 of [true, false])
+    for (const address of hosts)
+      assert.deepEqual(servers([address, '10.0.0.1'], ipv6), ['nameserver 10.0.0.1'], address);
+  const reached = ['169.254.169.253', 'fec0::1', 'fd00::1', '::2', '2001:db8::fe80', '0.0.0.1'];
+  assert.deepEqual(
+    servers(reached, true),
+    reached.map((address) => `nameserver ${address}`),
+  );
+});
+
 test("on the default bridge: the host's servers but its loopback, else public ones", () => {
   assert.equal(
     render('nameserver 127.0.0.53\nnameserver ::1\nnameserver 10.0.0.1\nnameserver fd00::1\n', 'direct'),

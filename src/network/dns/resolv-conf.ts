@@ -70,7 +70,7 @@ export function dnsWishes({ request }: SandboxRecord, defaults: DnsWishes): DnsW
 
 /**
  * 'host': as the host's. 'direct': without the embedded DNS (the default bridge, none): servers on the host's loopback
- * cannot be reached and are left out. 'embedded': 127.0.0.11, once the container is on a network of the user's.
+ * or on a link of the host cannot be reached and are left out. 'embedded': 127.0.0.11, once the container is on a network of the user's.
  */
 export type ResolvConfMode = 'host' | 'direct' | 'embedded';
 
@@ -102,7 +102,7 @@ export function renderResolvConf(input: ResolvConfInput): string {
   let upstreams: readonly string[] = [];
 
   if (mode === 'direct' && !overridesServers) {
-    nameservers = nameservers.filter((address) => !isLoopback(address) && (ipVersion(address) !== 6 || input.ipv6));
+    nameservers = nameservers.filter((address) => !isHostsOnly(address) && (ipVersion(address) !== 6 || input.ipv6));
     if (nameservers.length === 0) {
       nameservers = input.ipv6 ? [...PUBLIC_SERVERS4, ...PUBLIC_SERVERS6] : PUBLIC_SERVERS4;
       warnings.push('Used default nameservers.');
@@ -189,7 +189,11 @@ function hasOption(options: readonly string[], name: string): boolean {
   return options.some((option) => option === name || option.startsWith(`${name}:`));
 }
 
-function isLoopback(address: string): boolean {
-  const canonical = canonicalIp(address);
-  return canonical === '::1' || canonical.startsWith('127.') || /^::ffff:(127\.|7f)/.test(canonical);
+/**
+ * Means another server in a container than on the host, or none: the host's loopback and its unspecified address, and
+ * what is on a link of the host (`fe80::1%eth0`: the container has another eth0).
+ */
+function isHostsOnly(address: string): boolean {
+  const canonical = canonicalIp(address.replace(/%.*$/, ''));
+  return /^(::1?|0\.0\.0\.0|127\..*|::ffff:(127\.|7f|0\.0\.0\.0|0:0$).*|fe[89ab].:.*)$/.test(canonical);
 }

@@ -108,11 +108,15 @@ test('what is not asked for is not there', () => {
   assert.deepEqual([asked.keepBareNames, asked.queryLog], [true, true]);
 });
 
-test('an internal network forwards nothing, to whichever server', () => {
-  for (const upstreams of [[hostServer], [ownServer]]) {
-    const view = projectView({ sandbox, endpoints: [onNetwork('n1')], isolated: true, upstreams });
-    assert.deepEqual([view.upstreams, view.forward], [[], false]);
-  }
+test('from an internal network no server is asked through the host; those of the container itself are', () => {
+  const asked = (isolated: boolean, ...upstreams: Upstream[]) => {
+    const view = projectView({ sandbox, endpoints: [onNetwork('n1')], isolated, upstreams });
+    return [view.upstreams, view.forward];
+  };
+  assert.deepEqual(asked(true, hostServer), [[], false]);
+  assert.deepEqual(asked(true, ownServer), [[ownServer], true]);
+  assert.deepEqual(asked(true, hostServer, ownServer), [[ownServer], true]);
+  assert.deepEqual(asked(false, hostServer), [[hostServer], true]);
 });
 
 test('a link to a whole id is one to the name that its first digits are', () => {

@@ -64,9 +64,12 @@ export interface ViewInput {
   readonly queryLog?: boolean;
 }
 
-/** From an internal network nothing is forwarded to any server: a query sent elsewhere is a way out. */
+/**
+ * From an internal network nothing is forwarded by the host: a query sent elsewhere is a way out. What is asked from the
+ * container's own network goes no further than the container itself gets.
+ */
 export function projectView(input: ViewInput): SandboxView {
-  const upstreams = input.isolated ? [] : input.upstreams;
+  const upstreams = input.upstreams.filter(({ from }) => from === 'container' || !input.isolated);
   const aliases = emptyRecord<{ network: string; name: string }[]>();
   for (const { networkId, spec } of input.endpoints) {
     for (const link of spec.links) {
