@@ -64,3 +64,8 @@ export interface ImagesPrunedJson {
   ImagesDeleted: readonly ImageDeleteJson[] | null;
   SpaceReclaimed: number;
 }
+
+export interface BuildPrunedJson {
+  CachesDeleted: readonly string[] | null;
+  SpaceReclaimed: number;
+}

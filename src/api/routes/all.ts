@@ -1,5 +1,6 @@
 import { RouteTable } from '../route-table.ts';
 import { addArchiveRoutes } from './archives.ts';
+import { addBuildRoutes } from './build.ts';
 import { addContainerRoutes } from './containers.ts';
 import { addExecRoutes } from './exec.ts';
 import { addImageRoutes } from './images.ts';
@@ -19,6 +20,7 @@ export function createRoutes(): RouteTable {
   addArchiveRoutes(routes);
   addExecRoutes(routes);
   addImageRoutes(routes);
+  addBuildRoutes(routes);
   addNetworkRoutes(routes);
   addNameRoutes(routes);
   addPortRoutes(routes);

@@ -39,12 +39,6 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
   routes.add('POST', '/swarm/init', noSwarm);
   routes.add('POST', '/swarm/join', noSwarm);
 
-  const noBuild = missing(
-    'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".',
-  );
-  for (const path of ['/build', '/build/prune', '/build/cancel', '/session', '/grpc'])
-    routes.add('POST', path, noBuild);
-
   const noPlugins = missing('This engine has no plugins.');
   routes.add('GET', '/plugins', (call) => call.reply(200, []));
   routes.add('GET', '/plugins/privileges', noPlugins);
@@ -67,7 +61,13 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
     '/distribution/:name/json',
     missing('This engine does not look up images in registries without pulling them.'),
   );
-  routes.add('GET', '/images/search', missing('This engine does not search registries.'));
+  routes.add(
+    'GET',
+    '/images/search',
+    missing(
+      'This engine does not search registries: look for images on the page of the registry (https://hub.docker.com/search), and pull them by name.',
+    ),
+  );
   routes.add('PUT', '/volumes/:name', () => {
     throw unavailable('volume update only valid for cluster volumes, but swarm is unavailable');
   });
