@@ -15,4 +15,6 @@ export interface ApiOptions {
   readonly oldestApi?: string;
   readonly experimental?: boolean;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
+  /** Fields that API 1.52 took out of answers and old clients read stay in newer versions; false when absent. */
+  readonly legacyFields?: boolean;
 }

@@ -5,11 +5,12 @@ import { beat } from '../base/activity.ts';
 import { readBounded } from '../base/bounded-read.ts';
 import { errorMessage, invalid } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { checkValue, parseBody, parseJson } from '../wire/parse-body.ts';
+import { checkValue, parseJson } from '../wire/parse-body.ts';
 import type { ApiOptions } from './api-options.ts';
 import type { Backend } from './backend/system.ts';
 import { encodeJson } from './encode-json.ts';
 import { Query } from './query.ts';
+import { knowsParameter, shapeAnswer, shapeBody, type Shape } from './shape/shape.ts';
 import { olderThan } from './versions.ts';
 
 /** Larger JSON bodies are refused: no honest one comes near. Parsing one of this size takes some milliseconds. */
@@ -33,6 +34,8 @@ export class Call {
   readonly log: Log;
   /** The API version asked for, as a number (versions.ts). */
   readonly version: number;
+  /** What answers and bodies of this route look like in that version. */
+  readonly #shape: Shape;
   /** The part of the path that the route left open: a container, image, network, volume or exec. */
   readonly name: string;
   readonly query: Query;
@@ -46,6 +49,7 @@ export class Call {
     backend: Backend;
     options: ApiOptions;
     version: number;
+    route: string;
     name: string;
     search: string;
   }) {
@@ -56,7 +60,9 @@ export class Call {
     this.log = init.options.log;
     this.version = init.version;
     this.name = init.name;
-    this.query = new Query(init.search);
+    const { route, version } = init;
+    this.#shape = { route, version, legacyFields: init.options.legacyFields === true };
+    this.query = new Query(init.search, (name) => knowsParameter(name, this.#shape));
   }
 
   olderThan(version: string): boolean {
@@ -83,7 +89,7 @@ export class Call {
     options: BodyBound = {},
   ): Promise<v.InferOutput<S>> {
     const body = await this.jsonText(options);
-    return body === '' ? checkValue(schema, typeName, {}) : parseBody(schema, typeName, body);
+    return checkValue(schema, typeName, body === '' ? {} : shapeBody(parseJson(body), this.#shape));
   }
 
   /** The same where Docker refuses an empty body; also gives the names of the fields that were sent. */
@@ -92,7 +98,7 @@ export class Call {
     typeName: string,
     options: BodyBound = {},
   ): Promise<{ value: v.InferOutput<S>; sent: ReadonlySet<string> }> {
-    const raw = parseJson(await this.jsonText(options));
+    const raw = shapeBody(parseJson(await this.jsonText(options)), this.#shape);
     const sent = typeof raw === 'object' && raw !== null ? Object.keys(raw).map((name) => name.toLowerCase()) : [];
     return { value: checkValue(schema, typeName, raw), sent: new Set(sent) };
   }
@@ -118,10 +124,16 @@ export class Call {
     throw invalid(`invalid JSON: http: request body too large: at most ${maxBytes} bytes are taken here`);
   }
 
-  reply(status: number, value: unknown): void {
-    const body = Buffer.from(`${encodeJson(value)}\n`);
+  /** `value` has the fields of every API version; those of `version` are sent, by default the one asked for. */
+  reply(status: number, value: unknown, version = this.version): void {
+    const body = Buffer.from(`${encodeJson(status < 400 ? this.shape(value, version) : value)}\n`);
     this.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     this.response.end(body);
+  }
+
+  /** The same for one of the values that a stream consists of. */
+  shape(value: unknown, version = this.version): unknown {
+    return shapeAnswer(value, { ...this.#shape, version });
   }
 
   replyEmpty(status: number): void {

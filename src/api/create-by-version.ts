@@ -1,6 +1,6 @@
 /**
- * Converts a create request of any API version to the newest: what old clients could not express is filled in or
- * dropped.
+ * Converts a create request of any API version to the newest where a field means something else: what old clients could
+ * not express is filled in. Fields that a version does not know are gone by then (shape/request-fields.ts).
  */
 import { invalid } from '../base/errors.ts';
 import type { CreateRequest, EndpointSettingsRequest } from '../wire/container-create.ts';
@@ -15,45 +15,26 @@ export function adaptCreate(request: CreateRequest, version: number, cgroupVersi
   const older = (text: string) => olderThan(version, text);
   const { HostConfig: host, NetworkingConfig: networking } = request;
   nameDefaultNetwork(request);
-  if (older('1.25')) host.AutoRemove = false;
-  if (older('1.40')) {
-    for (const { BindOptions } of host.Mounts) if (BindOptions) BindOptions.NonRecursive = false;
-    if (host.IpcMode === '') host.IpcMode = 'shareable';
-  }
+  if (older('1.40') && host.IpcMode === '') host.IpcMode = 'shareable';
   if (older('1.41') && cgroupVersion === '1' && host.CgroupnsMode === '') host.CgroupnsMode = 'host';
   if (older('1.42')) {
     for (const mount of host.Mounts) {
-      if (mount.BindOptions) mount.BindOptions.CreateMountpoint = false;
       if (mount.Type !== 'volume') mount.VolumeOptions = null;
       if (mount.Type !== 'tmpfs') mount.TmpfsOptions = null;
     }
-    host.ConsoleSize = [];
   } else {
     refuseForeignMountOptions(request);
   }
-  if (older('1.43')) host.Annotations = {};
   if (older('1.44')) {
-    if (request.Healthcheck) request.Healthcheck.StartInterval = 0;
-    for (const mount of host.Mounts) {
-      if (mount.BindOptions?.ReadOnlyForceRecursive)
-        throw invalid('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
-    }
     const names = Object.keys(networking.EndpointsConfig);
     if (names.length > 1)
       throw invalid(`Container cannot be created with multiple network endpoints: ${names.join(', ')}`);
-  }
-  if (older('1.45') && host.Mounts.some((mount) => (mount.VolumeOptions?.Subpath ?? '') !== '')) {
-    throw invalid('VolumeOptions.Subpath needs API v1.45 or newer');
-  }
-  if (older('1.48')) {
-    for (const endpoint of Object.values(networking.EndpointsConfig)) endpoint.GwPriority = 0;
-    if (host.Mounts.some((mount) => mount.Type === 'image'))
-      throw invalid('Mount type "Image" needs API v1.48 or newer');
   }
   return [
     volumeDriverWarning(request, version),
     moveMacAddress(request, version),
     moveSysctls(request, version),
+    emptyBindings(host.PortBindings, version),
   ].filter((warning) => warning !== '');
 }
 
@@ -74,6 +55,13 @@ function refuseForeignMountOptions({ HostConfig: host }: CreateRequest): void {
     if (BindOptions && Type !== 'bind') throw refuse('BindOptions');
     if (TmpfsOptions && Type !== 'tmpfs') throw refuse('TmpfsOptions');
   }
+}
+
+/** A port with an empty list is published as one with an empty binding, whose end Docker announces since API 1.52. */
+function emptyBindings(ports: CreateRequest['HostConfig']['PortBindings'], version: number): string {
+  const empty = Object.entries(ports).filter(([, bindings]) => bindings.length === 0);
+  if (empty.length === 0 || olderThan(version, '1.52')) return '';
+  return `Following container port(s) have an empty list of port-bindings: ${empty.map(([port]) => port).join(', ')}. Such bindings will be discarded in a future version.`;
 }
 
 function volumeDriverWarning({ HostConfig: host }: CreateRequest, version: number): string {

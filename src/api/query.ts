@@ -6,8 +6,10 @@ const FALSE_WORDS = new Set(['', '0', 'no', 'false', 'none']);
 export class Query {
   readonly #values: URLSearchParams;
 
-  constructor(search: string) {
+  /** `knows`: whether the API version asked for has a parameter; the others count as absent. */
+  constructor(search: string, knows: (name: string) => boolean = () => true) {
     this.#values = new URLSearchParams(search);
+    for (const name of new Set(this.#values.keys())) if (!knows(name)) this.#values.delete(name);
   }
 
   text(name: string): string {

@@ -7,12 +7,15 @@ import type { Call } from './call.ts';
 export type Handler = (call: Call) => void | Promise<void>;
 
 interface OpenRoute {
+  readonly route: string;
   readonly head: string; // '/containers/'
   readonly tail: string; // '/json'
   readonly handler: Handler;
 }
 
 export interface Match {
+  /** As it was added: 'GET /containers/:name/json'. */
+  readonly route: string;
   readonly handler: Handler;
   readonly name: string;
 }
@@ -36,7 +39,12 @@ export class RouteTable {
       return;
     }
     const end = path.indexOf('/', at);
-    const route = { head: path.slice(0, at), tail: end === -1 ? '' : path.slice(end), handler };
+    const route = {
+      route: `${method} ${path}`,
+      head: path.slice(0, at),
+      tail: end === -1 ? '' : path.slice(end),
+      handler,
+    };
     const key = openKey(method, route.head);
     const routes = [...(this.#open.get(key) ?? []), route];
     routes.sort((a, b) => b.tail.length - a.tail.length || b.head.length - a.head.length);
@@ -51,10 +59,10 @@ export class RouteTable {
   /** `path` is decoded and without its version. */
   find(method: string, path: string): Match | undefined {
     const fixed = this.#fixed.get(`${method} ${path}`);
-    if (fixed) return { handler: fixed, name: '' };
-    for (const { head, tail, handler } of this.#open.get(openKey(method, path)) ?? []) {
+    if (fixed) return { route: `${method} ${path}`, handler: fixed, name: '' };
+    for (const { route, head, tail, handler } of this.#open.get(openKey(method, path)) ?? []) {
       if (path.length > head.length + tail.length && path.startsWith(head) && path.endsWith(tail)) {
-        return { handler, name: path.slice(head.length, path.length - tail.length) };
+        return { route, handler, name: path.slice(head.length, path.length - tail.length) };
       }
     }
     return undefined;

@@ -1,5 +1,5 @@
 /**
- * The Docker Engine API, 1.24 to 1.51, over an engine that implements `backend/`. The server listens to nothing
+ * The Docker Engine API, 1.24 to 1.55, over an engine that implements `backend/`. The server listens to nothing
  * itself: the daemon hands it sockets. Long streams are never cut by a timer; an error becomes a status in one place.
  */
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -17,6 +17,7 @@ import { keepEarlyBytes } from './hijack.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { oneAtATime } from './request-line.ts';
 import { createRoutes } from './routes/all.ts';
+import { checkRouteVersion } from './shape/shape.ts';
 import { endUnread } from './unread-body.ts';
 import { NEWEST_API, negotiateVersion, OLDEST_API } from './versions.ts';
 
@@ -60,7 +61,9 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
     const end = beginActivity(`${request.method} ${path!.slice(0, 200)}`);
     try {
       const version = negotiateVersion(asked, options.oldestApi || undefined);
-      call = new Call({ request, response, backend, options, version, name: match.name, search });
+      const { route, name } = match;
+      checkRouteVersion({ route, version });
+      call = new Call({ request, response, backend, options, version, route, name, search });
       await match.handler(call);
     } catch (error) {
       fail(error, response, call, { asked, explain: options.explain ?? errorMessage });

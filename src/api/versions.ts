@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import { apiVersionNumber } from '../wire/api-version.ts';
 
-export const NEWEST_API = '1.51';
+export const NEWEST_API = '1.55';
 export const OLDEST_API = '1.24';
 
 const newest = apiVersionNumber(NEWEST_API);

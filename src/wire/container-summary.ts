@@ -21,6 +21,8 @@ export interface ContainerSummaryJson {
   Labels: Readonly<Record<string, string>>;
   State: string;
   Status: string;
+  /** Since API 1.52. */
+  Health?: { Status: string; FailingStreak: number };
   HostConfig: { NetworkMode?: string; Annotations?: Readonly<Record<string, string>> };
   NetworkSettings: { Networks: Record<string, EndpointSettingsJson> };
   Mounts: readonly MountPointJson[];

@@ -19,7 +19,6 @@ export interface ImageJson {
   Parent: string;
   Comment: string;
   Created?: string;
-  Container?: string;
   ContainerConfig?: Record<string, unknown>;
   DockerVersion: string;
   Author: string;

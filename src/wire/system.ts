@@ -42,6 +42,23 @@ export interface EventJson {
   timeNano: number;
 }
 
+/** Of one kind of object; what is zero is left out. */
+export interface UsageJson<T> {
+  ActiveCount?: number;
+  Items?: readonly T[];
+  Reclaimable?: number;
+  TotalCount?: number;
+  TotalSize?: number;
+}
+
+/** Since API 1.52. */
+export interface UsageByKindJson {
+  ImageUsage?: UsageJson<ImageSummaryJson>;
+  ContainerUsage?: UsageJson<ContainerSummaryJson>;
+  VolumeUsage?: UsageJson<VolumeJson>;
+  BuildCacheUsage?: UsageJson<object>;
+}
+
 export interface DiskUsageJson {
   LayersSize: number;
   Images: readonly ImageSummaryJson[] | null;

@@ -5,33 +5,39 @@ type Json = Record<string, unknown>;
 
 const EMPTY: Json = { Image: 'busybox', Cmd: ['true'] };
 
+const mount = (fields: Json): Json => ({ HostConfig: { Mounts: [{ Target: '/data', ...fields }] } });
+const host = (fields: Json): Json => ({ HostConfig: fields });
+
 /** What a field stands in: by the beginning of its path, the longest first. */
-const AROUND: readonly (readonly [prefix: string, hostConfig: Json, network?: Json])[] = [
-  ['HostConfig.Mounts[].VolumeOptions', { Mounts: [{ Type: 'volume', Source: 'data', Target: '/data' }] }],
-  ['HostConfig.Mounts[].TmpfsOptions', { Mounts: [{ Type: 'tmpfs', Target: '/data' }] }],
-  ['HostConfig.Mounts[].ImageOptions', { Mounts: [{ Type: 'image', Source: 'busybox', Target: '/data' }] }],
-  ['HostConfig.Mounts[].Type', { Mounts: [{ Type: 'bind', Source: '/srv', Target: '/data' }] }],
-  ['HostConfig.Mounts[].ClusterOptions', { Mounts: [{ Type: 'cluster', Source: 'data', Target: '/data' }] }],
+const AROUND: readonly (readonly [prefix: string, body: Json])[] = [
+  [
+    'HostConfig.Mounts[].VolumeOptions',
+    mount({ Type: 'volume', Source: 'data', VolumeOptions: { Labels: { a: 'b' } } }),
+  ],
+  ['HostConfig.Mounts[].TmpfsOptions', mount({ Type: 'tmpfs' })],
+  ['HostConfig.Mounts[].ImageOptions', mount({ Type: 'image', Source: 'busybox' })],
+  ['HostConfig.Mounts[].ClusterOptions', mount({ Type: 'cluster', Source: 'data' })],
   [
     'HostConfig.Mounts[].BindOptions.ReadOnly',
-    {
-      Mounts: [
-        { Type: 'bind', Source: '/srv', Target: '/data', ReadOnly: true, BindOptions: { Propagation: 'rprivate' } },
-      ],
-    },
+    mount({ Type: 'bind', Source: '/srv', ReadOnly: true, BindOptions: { Propagation: 'rprivate' } }),
   ],
-  ['HostConfig.Mounts', { Mounts: [{ Type: 'bind', Source: '/srv', Target: '/data' }] }],
-  ['HostConfig.Devices', { Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/null' }] }],
-  ['HostConfig.Ulimits', { Ulimits: [{ Name: 'nofile', Soft: 10, Hard: 20 }] }],
-  ['HostConfig.RestartPolicy.MaximumRetryCount', { RestartPolicy: { Name: 'on-failure' } }],
-  ['HostConfig.MemorySwap', { Memory: 64_000_000 }],
-  ['HostConfig.MemoryReservation', { Memory: 64_000_000 }],
-  ['HostConfig.PortBindings', { PortBindings: { '80/tcp': [{}] } }],
-  ['HostConfig.BlkioWeightDevice', { BlkioWeightDevice: [{ Path: '/dev/null', Weight: 100 }] }],
+  ['HostConfig.Mounts[].BindOptions', mount({ Type: 'bind', Source: '/srv', BindOptions: { Propagation: 'private' } })],
+  ['HostConfig.Mounts', mount({ Type: 'bind', Source: '/srv' })],
+  ['HostConfig.Devices', host({ Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/null' }] })],
+  ['HostConfig.Ulimits', host({ Ulimits: [{ Name: 'nofile', Soft: 10, Hard: 20 }] })],
+  ['HostConfig.RestartPolicy.MaximumRetryCount', host({ RestartPolicy: { Name: 'on-failure' } })],
+  ['HostConfig.MemorySwap', host({ Memory: 64_000_000 })],
+  ['HostConfig.MemoryReservation', host({ Memory: 64_000_000 })],
+  ['HostConfig.PortBindings', host({ PortBindings: { '80/tcp': [{}] } })],
+  ['HostConfig.BlkioWeightDevice', host({ BlkioWeightDevice: [{ Path: '/dev/null', Weight: 100 }] })],
   ...['BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'].map(
-    (name) => [`HostConfig.${name}`, { [name]: [{ Path: '/dev/null', Rate: 1 }] }] as const,
+    (name) => [`HostConfig.${name}`, host({ [name]: [{ Path: '/dev/null', Rate: 1 }] })] as const,
   ),
-  ['NetworkingConfig', { NetworkMode: 'net' }, { net: {} }],
+  ['Healthcheck', { Healthcheck: { Test: ['CMD', 'false'] } }],
+  [
+    'NetworkingConfig',
+    { ...host({ NetworkMode: 'net' }), NetworkingConfig: { EndpointsConfig: { net: { Aliases: ['db'] } } } },
+  ],
 ];
 
 /** Where a string, a number or a list of the type is not enough. */
@@ -116,12 +122,7 @@ const BY_TYPE: Readonly<Record<string, unknown>> = {
 
 /** Two requests that differ in the field alone. */
 export function createSamples({ path, type }: Field): { without: Json; with: Json } {
-  const around = AROUND.find(([prefix]) => path.startsWith(prefix));
-  const without: Json = {
-    ...EMPTY,
-    HostConfig: around?.[1] ?? {},
-    ...(around?.[2] ? { NetworkingConfig: { EndpointsConfig: around[2] } } : {}),
-  };
+  const without: Json = { ...EMPTY, ...AROUND.find(([prefix]) => path.startsWith(prefix))?.[1] };
   const value = Object.hasOwn(VALUES, path) ? VALUES[path] : BY_TYPE[type];
   if (value === undefined) throw new Error(`no value is known for ${path}, a ${type}`);
   const keys = path.replaceAll('[]', '.[]').split('.');

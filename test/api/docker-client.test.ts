@@ -22,7 +22,7 @@ test('negotiates, and shows version and info', options, async (t) => {
     '--format',
     '{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Server.Version}}',
   ]);
-  assert.equal(version.stdout.trim(), '1.51 1.24 0.1.0', version.stderr);
+  assert.equal(version.stdout.trim(), '1.55 1.24 0.1.0', version.stderr);
   const whole = await docker(['version']);
   assert.match(whole.stdout, /API version: {6}1\.51 \(minimum version 1\.24\)/);
   const info = await docker(['info']);

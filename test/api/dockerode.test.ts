@@ -12,7 +12,7 @@ test('a container from its creation to its removal', async (t) => {
   const served = await serve(t);
   const docker = new Docker({ socketPath: served.socketPath });
   assert.equal((await docker.ping()).toString(), 'OK');
-  assert.equal((await docker.version()).ApiVersion, '1.51');
+  assert.equal((await docker.version()).ApiVersion, '1.55');
   const container = await docker.createContainer({
     Image: 'busybox',
     Cmd: ['cat'],

@@ -521,7 +521,8 @@ export class MemoryBackend implements Backend {
         .filter((endpoint) => endpoint.networkId === record.id);
       return { record, endpoints, pools: [] };
     },
-    listNetworks: async () => [...this.networkRecords.values()].map((record) => ({ record, endpoints: [], pools: [] })),
+    listNetworks: async () =>
+      Promise.all([...this.networkRecords.keys()].map((id) => this.networks.inspectNetwork(id))),
     connect: async (ref, container, spec) =>
       void this.calls.push(`connect ${ref} ${container} ${JSON.stringify(spec)}`),
     disconnect: async (ref, container, force) => void this.calls.push(`disconnect ${ref} ${container} ${force}`),

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { ApiOptions } from '../../src/api/api-options.ts';
 import { createApiServer } from '../../src/api/server.ts';
 import { unreadByClient } from '../../src/daemon/api-sockets.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -32,7 +33,7 @@ export interface Served {
   ): Promise<{ code: number; stdout: string; stderr: string }>;
 }
 
-export async function serve(test: TestContext): Promise<Served> {
+export async function serve(test: TestContext, options: Partial<ApiOptions> = {}): Promise<Served> {
   const backend = new MemoryBackend();
   const directory = await mkdtemp(join(tmpdir(), 'causeway-api-'));
   const socketPath = join(directory, 'api.sock');
@@ -42,6 +43,7 @@ export async function serve(test: TestContext): Promise<Served> {
     cgroupVersion: '2',
     defaultRuntime: 'crun',
     unreadBytes: unreadByClient,
+    ...options,
   });
   server.listen(socketPath);
   await once(server, 'listening');

@@ -14,7 +14,7 @@ test('attach: 101, multiplexed output, half-close ends the process input, output
     attached.head,
     /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/,
   );
-  assert.match(attached.head, /Api-Version: 1\.51\r\n/);
+  assert.match(attached.head, /Api-Version: 1\.55\r\n/);
   await served.call('POST', '/containers/c/start');
   const input = 'x'.repeat(3_000_000);
   attached.socket.end(input);
@@ -177,7 +177,7 @@ test('wait: headers come before the exit', async (t) => {
 
 test('events: headers at once, lines as they happen, exact nanoseconds, and an end when the client leaves', async (t) => {
   const served = await serve(t);
-  const incoming = await open(served, '/events');
+  const incoming = await open(served, '/v1.51/events');
   served.backend.emit('container', 'start', 'c'.repeat(64), { image: 'busybox', name: 'c' });
   served.backend.emit('network', 'connect', 'n'.repeat(64), { container: 'c' });
   served.backend.bus.emit('event', {

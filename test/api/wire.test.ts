@@ -14,7 +14,7 @@ test('says what it is, whatever is asked', async (t) => {
     const ping = await call(method, '/_ping');
     assert.equal(ping.status, 200);
     assert.equal(ping.text, method === 'GET' ? 'OK' : '');
-    assert.equal(ping.headers['api-version'], '1.51');
+    assert.equal(ping.headers['api-version'], '1.55');
     assert.equal(ping.headers['ostype'], 'linux');
     assert.equal(ping.headers['docker-experimental'], 'false');
     assert.equal(ping.headers['server'], 'Causeway/0.1.0 (linux)');
@@ -26,11 +26,11 @@ test('says what it is, whatever is asked', async (t) => {
 test('versions are negotiated, and what is not offered is refused in words', async (t) => {
   const { call } = await serve(t);
   assert.equal((await call('GET', '/v1.24/_ping')).status, 200);
-  assert.equal((await call('GET', '/version')).json.ApiVersion, '1.51');
+  assert.equal((await call('GET', '/version')).json.ApiVersion, '1.55');
   const tooNew = await call('GET', '/v1.99/containers/json');
   assert.equal(tooNew.status, 400);
-  assert.deepEqual(tooNew.json, { message: 'client version 1.99 is too new. Maximum supported API version is 1.51' });
-  assert.equal(tooNew.headers['api-version'], '1.51');
+  assert.deepEqual(tooNew.json, { message: 'client version 1.99 is too new. Maximum supported API version is 1.55' });
+  assert.equal(tooNew.headers['api-version'], '1.55');
   const tooOld = await call('GET', '/v1.23/containers/json');
   assert.equal(tooOld.status, 400);
   assert.equal(tooOld.headers['content-type'], 'text/plain; charset=utf-8');
@@ -259,11 +259,6 @@ test('old versions: what they could not say is dropped, what they expect is ther
   assert.equal((await call('GET', '/v1.44/images/json')).json[0].VirtualSize, undefined);
   assert.equal((await call('GET', '/v1.50/images/json')).json[0].Containers, -1);
   assert.notEqual((await call('GET', '/v1.49/images/busybox/json')).json.Config.Hostname, undefined);
-  assert.deepEqual((await call('GET', '/v1.50/images/busybox/json')).json.Config, {
-    Env: ['PATH=/bin'],
-    Cmd: ['sh'],
-    WorkingDir: '/',
-  });
 });
 
 test('platforms', async (t) => {

@@ -399,7 +399,7 @@ test('a live container on two networks', () => {
   assert.deepEqual(old.NetworkSettings.Networks['front']?.Aliases, ['www', 'c0ffee000000']);
   assert.deepEqual(old.NetworkSettings.Networks['bridge']?.Aliases, null);
   assert.deepEqual(json.HostConfig.Links, ['/db:/web/d']);
-  const summary = toContainerSummary(view, SHOW.version, Date.parse('2025-01-02T03:05:00Z'));
+  const summary = toContainerSummary(view, Date.parse('2025-01-02T03:05:00Z'));
   assert.deepEqual(summary.Ports, [
     { PrivatePort: 53, Type: 'udp' },
     { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },

@@ -12,7 +12,6 @@ import type {
 } from '../../wire/container-inspect.ts';
 import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import type { ContainerView } from '../backend/container.ts';
-import { olderThan } from '../versions.ts';
 import { toHostConfig, type HostConfigOptions } from './host-config.ts';
 import { hostnameOf, portList, toNetworkSettings, toSummaryNetworks } from './network-settings.ts';
 import { statusText } from './status-text.ts';
@@ -53,11 +52,11 @@ export function toContainerJson(view: ContainerView, options: ShowOptions): Cont
   };
 }
 
-export function toContainerSummary(view: ContainerView, version: number, nowMs: number): ContainerSummaryJson {
+export function toContainerSummary(view: ContainerView, nowMs: number): ContainerSummaryJson {
   const { record } = view;
   const { host, connection } = record.spec;
-  const annotations =
-    Object.keys(host.annotations).length > 0 && !olderThan(version, '1.46') ? { Annotations: host.annotations } : {};
+  const { health } = record.state;
+  const annotations = Object.keys(host.annotations).length > 0 ? { Annotations: host.annotations } : {};
   return {
     Id: record.id,
     Names: view.names.map((name) => `/${name}`),
@@ -71,6 +70,7 @@ export function toContainerSummary(view: ContainerView, version: number, nowMs: 
     Labels: record.spec.labels,
     State: record.state.status,
     Status: statusText(record.state, nowMs, view.networkLost),
+    Health: { Status: health?.status ?? 'none', FailingStreak: health?.failingStreak ?? 0 },
     HostConfig: { NetworkMode: connection.networkMode, ...annotations },
     NetworkSettings: { Networks: toSummaryNetworks(view) },
     Mounts: toMountPoints(record),

@@ -20,34 +20,28 @@ export function toImageSummary(view: ImageView, version: number): ImageSummaryJs
     RepoTags: unnamed ? ['<none>:<none>'] : record.repoTags,
     SharedSize: view.sharedSizeBytes,
     Size: record.sizeBytes,
-    ...(older('1.44') ? { VirtualSize: record.sizeBytes } : {}),
+    VirtualSize: record.sizeBytes,
   };
 }
 
-/** `containerConfig`: with the fields from before 1.45, whatever the version. */
-export function toImageJson(
-  view: ImageView,
-  version: number,
-  { storageDriver, containerConfig }: { storageDriver: string; containerConfig: boolean },
-): ImageJson {
+export function toImageJson(view: ImageView, version: number, storageDriver: string): ImageJson {
   const { record } = view;
-  const older = (text: string) => olderThan(version, text);
   return {
     Id: record.id,
     RepoTags: record.repoTags,
     RepoDigests: record.repoDigests,
     Parent: record.parent,
     Comment: record.comment || (record.history.at(-1)?.comment ?? ''),
-    ...createdField(record, older('1.44')),
-    ...(older('1.45') || containerConfig ? { Container: '', ContainerConfig: toImageConfig(record.config, true) } : {}),
+    ...createdField(record, olderThan(version, '1.44')),
+    ContainerConfig: toImageConfig(record.config),
     DockerVersion: '',
     Author: record.author,
-    Config: toImageConfig(record.config, older('1.50')),
+    Config: toImageConfig(record.config),
     Architecture: record.architecture,
     ...(record.variant === '' ? {} : { Variant: record.variant }),
     Os: record.os,
     Size: record.sizeBytes,
-    ...(older('1.44') ? { VirtualSize: record.sizeBytes } : {}),
+    VirtualSize: record.sizeBytes,
     GraphDriver: { Data: Object.keys(view.graph).length > 0 ? view.graph : null, Name: storageDriver },
     RootFS: { Type: 'layers', ...(record.diffIds.length > 0 ? { Layers: record.diffIds } : {}) },
     Metadata: { LastTagTime: record.lastTaggedAt || ZERO_TIME },
@@ -59,39 +53,27 @@ function createdField(record: ImageRecord, always: boolean): { Created?: string 
   return always ? { Created: ZERO_TIME } : {};
 }
 
-/** Before 1.50 the empty fields of a container's Config stood here too. */
-function toImageConfig(config: ImageConfig, legacy: boolean): Record<string, unknown> {
-  const image: Record<string, unknown> = {};
-  if (legacy) {
-    Object.assign(image, {
-      Hostname: '',
-      Domainname: '',
-      User: config.user,
-      AttachStdin: false,
-      AttachStdout: false,
-      AttachStderr: false,
-      Tty: false,
-      OpenStdin: false,
-      StdinOnce: false,
-      Env: config.env.length > 0 ? config.env : null,
-      Cmd: config.cmd,
-      Image: '',
-      Volumes: config.volumes.length > 0 ? toSet(config.volumes) : null,
-      WorkingDir: config.workingDir,
-      Entrypoint: config.entrypoint,
-      OnBuild: config.onBuild,
-      Labels: Object.keys(config.labels).length > 0 ? config.labels : null,
-    });
-  } else {
-    if (config.user !== '') image['User'] = config.user;
-    if (config.env.length > 0) image['Env'] = config.env;
-    if (config.cmd && config.cmd.length > 0) image['Cmd'] = config.cmd;
-    if (config.volumes.length > 0) image['Volumes'] = toSet(config.volumes);
-    if (config.workingDir !== '') image['WorkingDir'] = config.workingDir;
-    if (config.entrypoint && config.entrypoint.length > 0) image['Entrypoint'] = config.entrypoint;
-    if (config.onBuild && config.onBuild.length > 0) image['OnBuild'] = config.onBuild;
-    if (Object.keys(config.labels).length > 0) image['Labels'] = config.labels;
-  }
+/** With the fields of a container's Config that stood here before 1.50, which are always empty. */
+function toImageConfig(config: ImageConfig): Record<string, unknown> {
+  const image: Record<string, unknown> = {
+    Hostname: '',
+    Domainname: '',
+    User: config.user,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: config.env.length > 0 ? config.env : null,
+    Cmd: config.cmd,
+    Image: '',
+    Volumes: config.volumes.length > 0 ? toSet(config.volumes) : null,
+    WorkingDir: config.workingDir,
+    Entrypoint: config.entrypoint,
+    OnBuild: config.onBuild,
+    Labels: Object.keys(config.labels).length > 0 ? config.labels : null,
+  };
   if (config.exposedPorts.length > 0) image['ExposedPorts'] = toSet(config.exposedPorts);
   if (config.healthcheck) image['Healthcheck'] = toHealthcheckJson(config.healthcheck);
   if (config.argsEscaped) image['ArgsEscaped'] = true;

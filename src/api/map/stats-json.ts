@@ -15,6 +15,7 @@ export function toStatsJson(sample: StatsSample, previous: ContainerStats | null
   return {
     name: `/${sample.name.replace(/^\//, '')}`,
     id: sample.id,
+    os_type: 'linux',
     read: stats?.readAt ?? ZERO_TIME,
     preread: previous?.readAt ?? ZERO_TIME,
     pids_stats: stats ? { ...nonZero({ current: stats.pids.current, limit: stats.pids.limit }) } : {},

@@ -50,15 +50,12 @@ export function toVersionJson(facts: SystemFacts, oldestApi = OLDEST_API): Versi
 
 export function toInfoJson(facts: SystemFacts, version: number, storageDriver: string, nowNs: bigint): object {
   const { counts } = facts;
-  const older = (text: string) => olderThan(version, text);
-  const commit = (id: string) => ({ ID: id, ...(older('1.49') ? { Expected: id } : {}) });
+  const commit = (id: string) => ({ ID: id, Expected: id });
   const runtimes = Object.entries(facts.runtimes).map(([name, { path, version: runtimeVersion }]) => [
     name,
     {
       path,
-      ...(older('1.44')
-        ? {}
-        : { status: { 'org.opencontainers.runtime-spec.features': JSON.stringify({ version: runtimeVersion }) } }),
+      status: { 'org.opencontainers.runtime-spec.features': JSON.stringify({ version: runtimeVersion }) },
     },
   ]);
   const defaultRuntimeVersion = facts.runtimes[facts.defaultRuntime]?.version ?? 'N/A';
@@ -79,14 +76,15 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     },
     MemoryLimit: true,
     SwapLimit: true,
-    ...(older('1.42') ? { KernelMemory: false } : {}),
+    KernelMemory: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: true,
     CPUSet: true,
     PidsLimit: true,
     IPv4Forwarding: facts.ipForward,
-    ...(older('1.50') ? { BridgeNfIptables: facts.bridgeNfIptables, BridgeNfIp6tables: facts.bridgeNfIp6tables } : {}),
+    BridgeNfIptables: facts.bridgeNfIptables,
+    BridgeNfIp6tables: facts.bridgeNfIp6tables,
     Debug: facts.debug,
     NFd: 0,
     OomKillDisable: facts.cgroupVersion === '1',
@@ -102,7 +100,7 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     OSType: 'linux',
     Architecture: facts.architecture,
     IndexServerAddress: 'https://index.docker.io/v1/',
-    RegistryConfig: registryConfig(facts.registries, older('1.47')),
+    RegistryConfig: registryConfig(facts.registries),
     NCPU: facts.cpus,
     MemTotal: facts.memoryBytes,
     GenericResources: null,
@@ -130,11 +128,11 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
     ContainerdCommit: commit(''),
     RuncCommit: commit(defaultRuntimeVersion),
     InitCommit: commit(''),
-    SecurityOptions: older('1.25') ? facts.securityOptions.map(optionName) : facts.securityOptions,
+    SecurityOptions: olderThan(version, '1.25') ? facts.securityOptions.map(optionName) : facts.securityOptions,
     ...(facts.addressPools.length > 0
       ? { DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }
       : {}),
-    ...(older('1.49') ? {} : { FirewallBackend: { Driver: 'nftables', Info: facts.firewall } }),
+    FirewallBackend: { Driver: 'nftables', Info: facts.firewall },
     CDISpecDirs: [],
     Warnings: facts.warnings.length > 0 ? facts.warnings : null,
   };
@@ -145,10 +143,7 @@ function optionName(option: string): string {
   return /(?:^|,)name=([^,]*)/.exec(option)?.[1] ?? option;
 }
 
-function registryConfig(
-  { mirrors, insecureRegistries }: SystemFacts['registries'],
-  withForeignLayers: boolean,
-): object {
+function registryConfig({ mirrors, insecureRegistries }: SystemFacts['registries']): object {
   const index = (name: string, official: boolean) => ({
     Mirrors: official ? mirrors : [],
     Name: name,
@@ -159,9 +154,8 @@ function registryConfig(
   const names = insecureRegistries.filter((entry) => parseSubnet(entry) === undefined);
   const networks = [...new Set([...subnets.map(formatSubnet), '::1/128', '127.0.0.0/8'])];
   return {
-    ...(withForeignLayers
-      ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null }
-      : {}),
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
     IndexConfigs: Object.fromEntries([
       ...names.map((name) => [name, index(name, false)] as const),
       ['docker.io', index('docker.io', true)] as const,
@@ -172,7 +166,7 @@ function registryConfig(
 }
 
 /** One line of the event stream. Nanoseconds do not fit a JavaScript number, so the text is put together here. */
-export function toEventLine(event: EngineEvent): string {
+export function toEventLine(event: EngineEvent, shape: (json: unknown) => unknown): string {
   const legacy =
     event.type === 'container'
       ? {
@@ -191,5 +185,5 @@ export function toEventLine(event: EngineEvent): string {
     scope: 'local',
     time: Number(event.timeNs / 1_000_000_000n),
   };
-  return `${JSON.stringify(json).slice(0, -1)},"timeNano":${event.timeNs}}\n`;
+  return `${JSON.stringify(shape(json)).slice(0, -1)},"timeNano":${event.timeNs}}\n`;
 }

@@ -58,7 +58,7 @@ async function createContainer(call: Call): Promise<void> {
   const warnings = validateHost(request.HostConfig);
   const { EndpointsConfig: endpoints } = request.NetworkingConfig;
   validateEndpoints(endpoints);
-  const wanted = call.olderThan('1.41') ? '' : call.query.text('platform');
+  const wanted = call.query.text('platform');
   const created = await call.backend.containers.create(
     call.query.text('name').replace(/^\//, ''),
     toContainerSpec(request),
@@ -84,7 +84,7 @@ async function listContainers(call: Call): Promise<void> {
   const nowMs = Date.now();
   call.reply(
     200,
-    listEntries(call, views, (view) => toContainerSummary(view, call.version, nowMs), bareContainer),
+    listEntries(call, views, (view) => toContainerSummary(view, nowMs), bareContainer),
   );
 }
 
@@ -104,7 +104,7 @@ async function startContainer(call: Call): Promise<void> {
 }
 
 function stopOptions(call: Call): { signal?: string; timeoutS?: number } {
-  const signal = call.olderThan('1.42') ? '' : call.query.text('signal');
+  const signal = call.query.text('signal');
   const timeoutS = call.query.integer('t');
   return { ...(signal === '' ? {} : { signal }), ...(timeoutS === undefined ? {} : { timeoutS }) };
 }
@@ -150,7 +150,7 @@ const WAIT_CONDITIONS: Readonly<Record<string, WaitCondition>> = {
 async function waitContainer(call: Call): Promise<void> {
   // Before 1.30 there were no conditions, and the headers came with the exit.
   const legacy = call.olderThan('1.30');
-  const asked = legacy ? '' : call.query.text('condition');
+  const asked = call.query.text('condition');
   const condition = Object.hasOwn(WAIT_CONDITIONS, asked) ? WAIT_CONDITIONS[asked] : undefined;
   if (!condition) throw invalid(`invalid condition: ${JSON.stringify(asked)}`);
   const { exited } = await call.backend.containers.wait(call.name, condition, call.signal);
@@ -181,7 +181,6 @@ async function renameContainer(call: Call): Promise<void> {
 
 async function updateContainer(call: Call): Promise<void> {
   const request = await call.json(updateRequestSchema, 'UpdateConfig');
-  if (call.olderThan('1.40')) request.PidsLimit = null;
   const warnings = validateResources(request, true);
   validateRestartPolicy(request.RestartPolicy);
   const restartPolicy = toRestartPolicy(request.RestartPolicy);

@@ -34,13 +34,13 @@ async function createExec(call: Call): Promise<void> {
     attachStdout: request.AttachStdout,
     attachStderr: request.AttachStderr,
     detachKeys: request.DetachKeys,
-    consoleSize: consoleSize(call, request.ConsoleSize),
+    consoleSize: consoleSize(request.ConsoleSize),
   });
   call.reply(201, { Id: id } satisfies IdJson);
 }
 
-function consoleSize(call: Call, size: readonly number[] | null): readonly [number, number] | null {
-  if (call.olderThan('1.42') || !size) return null;
+function consoleSize(size: readonly number[] | null): readonly [number, number] | null {
+  if (!size) return null;
   return [size[0] ?? 0, size[1] ?? 0];
 }
 
@@ -49,7 +49,7 @@ async function startExec(call: Call): Promise<void> {
   const request = await call.json(execStartSchema, 'ExecStartOptions');
   parseDetachKeys(request.DetachKeys, 'escape');
   const exec = await call.backend.streams.execClaim(call.name);
-  const consoleSizeAsked = request.Tty ? consoleSize(call, request.ConsoleSize) : null;
+  const consoleSizeAsked = request.Tty ? consoleSize(request.ConsoleSize) : null;
   if (request.Detach) {
     await exec.start({ detach: true, consoleSize: consoleSizeAsked });
     return call.replyEmpty(200);

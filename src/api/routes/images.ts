@@ -1,7 +1,8 @@
 /** Images. */
 import type { Readable } from 'node:stream';
-import { invalid } from '../../base/errors.ts';
+import { invalid, notImplemented } from '../../base/errors.ts';
 import { redactedUrlText } from '../../base/redacted-url.ts';
+import { apiVersionNumber } from '../../wire/api-version.ts';
 import type { Call } from '../call.ts';
 import { download } from '../download.ts';
 import { readFilters } from '../filters.ts';
@@ -24,6 +25,7 @@ export function addImageRoutes(routes: RouteTable): void {
   routes.add('GET', '/images/:name/get', (call) => saveImages(call, [call.name]));
   routes.add('GET', '/images/:name/json', inspectImage);
   routes.add('GET', '/images/:name/history', imageHistory);
+  routes.add('GET', '/images/:name/attestations', imageAttestations);
   routes.add('POST', '/images/:name/push', pushImage);
   routes.add('POST', '/images/:name/tag', tagImage);
   routes.add('DELETE', '/images/:name', removeImage);
@@ -32,12 +34,13 @@ export function addImageRoutes(routes: RouteTable): void {
 async function listImages(call: Call): Promise<void> {
   const { query } = call;
   const filters: Record<string, readonly string[]> = { ...readFilters('images', query.text('filters')) };
-  if (call.olderThan('1.41') && query.text('filter') !== '')
-    filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
+  if (query.text('filter') !== '') filters['reference'] = [...(filters['reference'] ?? []), query.text('filter')];
+  if (query.flag('identity') && !query.flag('manifests'))
+    throw invalid('conflicting options: identity requires manifests=1');
   const views = await call.backend.images.listImages({
     all: query.flag('all'),
     filters,
-    sharedSize: !call.olderThan('1.42') && query.flag('shared-size'),
+    sharedSize: query.flag('shared-size'),
   });
   call.reply(
     200,
@@ -46,17 +49,21 @@ async function listImages(call: Call): Promise<void> {
 }
 
 async function inspectImage(call: Call): Promise<void> {
-  const view = await call.backend.images.inspectImage(call.name, platformIn(call, 'platform', '1.49'));
+  const platform = platformIn(call.query.texts('platform'));
+  if (platform && call.query.flag('manifests'))
+    throw invalid('conflicting options: manifests and platform options cannot both be set');
+  const view = await call.backend.images.inspectImage(call.name, platform);
   // Compose 1 takes any API version, looks there for the volumes that an image declares, and breaks where there is
   // none.
-  const containerConfig = call.request.headers['user-agent']?.startsWith('docker-compose/1.') === true;
-  call.reply(200, toImageJson(view, call.version, { storageDriver: showOptions(call).storageDriver, containerConfig }));
+  const old = call.request.headers['user-agent']?.startsWith('docker-compose/1.') === true;
+  const version = old ? Math.min(call.version, apiVersionNumber('1.44')) : call.version;
+  call.reply(200, toImageJson(view, version, showOptions(call).storageDriver), version);
 }
 
 async function imageHistory(call: Call): Promise<void> {
   call.reply(
     200,
-    toHistoryJson(await call.backend.images.imageHistory(call.name, platformIn(call, 'platform', '1.48'))),
+    toHistoryJson(await call.backend.images.imageHistory(call.name, platformIn(call.query.texts('platform')))),
   );
 }
 
@@ -64,7 +71,7 @@ async function imageHistory(call: Call): Promise<void> {
 async function createImage(call: Call): Promise<void> {
   const { query } = call;
   const fromImage = query.text('fromImage');
-  const platform = call.olderThan('1.32') ? '' : query.text('platform');
+  const platform = query.text('platform');
   if (fromImage !== '') {
     const reference = pullReference(fromImage, query.text('tag'));
     const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
@@ -95,7 +102,7 @@ async function createImage(call: Call): Promise<void> {
 
 async function loadImages(call: Call): Promise<void> {
   const quiet = call.query.flag('quiet', true);
-  const platform = platformIn(call, 'platform', '1.48');
+  const platform = platformIn(call.query.texts('platform'));
   await streamProgress(
     call,
     (report) =>
@@ -113,7 +120,7 @@ async function loadImages(call: Call): Promise<void> {
 }
 
 async function saveImages(call: Call, names: readonly string[]): Promise<void> {
-  const platforms = platformsIn(call, 'platform', '1.48');
+  const platforms = platformsIn(call.query.texts('platform'));
   if (platforms.length > 1 && call.olderThan('1.52')) throw invalid('multiple platform parameters not supported');
   const tar = await call.backend.images.saveImages(names, platforms);
   await sendTar(call, tar);
@@ -122,7 +129,7 @@ async function saveImages(call: Call, names: readonly string[]): Promise<void> {
 async function pushImage(call: Call): Promise<void> {
   const ref = pushReference(call.name, call.query.text('tag'));
   const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
-  const platform = platformIn(call, 'platform', '1.46');
+  const platform = platformIn(call.query.texts('platform'));
   await streamProgress(call, (report) => call.backend.images.push(ref, auth, platform, report, call.signal));
 }
 
@@ -133,7 +140,7 @@ async function tagImage(call: Call): Promise<void> {
 
 async function removeImage(call: Call): Promise<void> {
   if (call.name.trim() === '') throw invalid('image name cannot be blank');
-  const platforms = platformsIn(call, 'platforms', '1.50');
+  const platforms = platformsIn(call.query.texts('platforms'));
   if (platforms.length > 1) throw invalid('multiple platforms are not supported');
   const removed = await call.backend.images.removeImage(call.name, {
     ...(platforms[0] ? { platform: platforms[0] } : {}),
@@ -148,6 +155,13 @@ function toDeleteJson({ untagged, deleted }: { untagged?: string; deleted?: stri
     ...(untagged === undefined ? {} : { Untagged: untagged }),
     ...(deleted === undefined ? {} : { Deleted: deleted }),
   };
+}
+
+async function imageAttestations(call: Call): Promise<void> {
+  await call.backend.images.inspectImage(call.name);
+  throw notImplemented(
+    'This engine keeps images of one platform, without the attestations that multi-platform images have: read them in the registry with "docker buildx imagetools inspect".',
+  );
 }
 
 async function pruneImages(call: Call): Promise<void> {

@@ -7,6 +7,7 @@ import {
   networkCreateSchema,
   networkDisconnectSchema,
   type NetworkCreateResponseJson,
+  type NetworkJson,
   type NetworksPrunedJson,
 } from '../../wire/network.ts';
 import { MAX_LABELS_JSON_BYTES, type Call } from '../call.ts';
@@ -15,13 +16,9 @@ import { toEndpointSpec } from '../map/endpoint-spec.ts';
 import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
 import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
-import { NEWEST_API } from '../versions.ts';
 import { validateEndpoint } from '../validate-endpoint.ts';
 import { validateLabels } from '../validate-labels.ts';
 import { validateNetwork } from '../validate-network.ts';
-
-// Docker's is 1.52; until that is served, the newest version here has it.
-const STATUS_SINCE = NEWEST_API;
 
 export function addNetworkRoutes(routes: RouteTable): void {
   routes.add('GET', '/networks', listNetworks);
@@ -53,15 +50,12 @@ async function inspectNetwork(call: Call): Promise<void> {
   const scope = call.query.text('scope');
   if (scope !== '' && scope !== 'local') throw notFound(`network ${call.name} not found`);
   const view = await call.backend.networks.inspectNetwork(call.name);
-  const json = toNetworkJson(view, true);
-  if (!call.olderThan(STATUS_SINCE)) json.Status = toNetworkStatus(view);
-  call.reply(200, json);
+  call.reply(200, { ...toNetworkJson(view, true), Status: toNetworkStatus(view) } satisfies NetworkJson);
 }
 
 async function createNetwork(call: Call): Promise<void> {
   const request = await call.json(networkCreateSchema, 'CreateRequest', { maxBytes: MAX_LABELS_JSON_BYTES });
   validateLabels(request.Labels);
-  if (call.olderThan('1.48')) request.EnableIPv4 = null;
   const spec = toNetworkSpec(request);
   validateNetwork(spec);
   const { id, warnings } = await call.backend.networks.createNetwork(spec);
@@ -70,10 +64,7 @@ async function createNetwork(call: Call): Promise<void> {
 
 async function connectNetwork(call: Call): Promise<void> {
   const { Container: container, EndpointConfig: endpoint } = await call.json(networkConnectSchema, 'ConnectOptions');
-  if (endpoint) {
-    if (call.olderThan('1.48')) endpoint.GwPriority = 0;
-    validateEndpoint(call.name, endpoint);
-  }
+  if (endpoint) validateEndpoint(call.name, endpoint);
   await call.backend.networks.connect(call.name, container, endpoint ? toEndpointSpec(endpoint) : EMPTY_ENDPOINT_SPEC);
   call.replyEmpty(200);
 }

@@ -117,7 +117,7 @@ function encodeLogLine(line: LogFrame, tty: boolean, timestamps: boolean): Buffe
 
 async function containerStats(call: Call): Promise<void> {
   const stream = call.query.flag('stream', true);
-  const oneShot = !call.olderThan('1.41') && call.query.flag('one-shot');
+  const oneShot = call.query.flag('one-shot');
   const first = await call.backend.containers.stats(call.name);
   if (!stream) {
     if (oneShot || first.stats === null) return call.reply(200, toStatsJson(first, null));
@@ -129,7 +129,7 @@ async function containerStats(call: Call): Promise<void> {
   let previous: StatsSample['stats'] = null;
   let sample: StatsSample = first;
   while (!call.signal.aborted) {
-    await call.write(`${JSON.stringify(toStatsJson(sample, previous))}\n`);
+    await call.write(`${JSON.stringify(call.shape(toStatsJson(sample, previous)))}\n`);
     previous = sample.stats;
     await pause(call);
     try {

@@ -1,10 +1,12 @@
 /** Ping, version, info, events, disk usage, logins. */
 import { invalid } from '../../base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
-import { authSchema, type DiskUsageJson, type AuthResponseJson } from '../../wire/system.ts';
+import { authSchema, type AuthResponseJson } from '../../wire/system.ts';
 import type { Call } from '../call.ts';
+import { eventFraming } from '../event-stream.ts';
 import { readFilters } from '../filters.ts';
 import { toContainerSummary } from '../map/container-json.ts';
+import { toDiskUsage, toLegacyDiskUsage, type UsedSpace } from '../map/disk-usage.ts';
 import { toImageSummary } from '../map/image-json.ts';
 import { toEventLine, toInfoJson, toVersionJson } from '../map/system-json.ts';
 import { bareContainer, listEntries } from '../list-entries.ts';
@@ -45,9 +47,8 @@ async function info(call: Call): Promise<void> {
 async function events(call: Call): Promise<void> {
   const { query } = call;
   // A time that is given counts, also 1970 and before; one that is not is no limit.
-  const time = (name: 'since' | 'until') =>
-    query.text(name) === '' ? undefined : parseTimestampNs(query.text(name), name);
-  const [sinceNs, untilNs] = [time('since'), time('until')];
+  const time = (text: string, name: string) => (text === '' ? undefined : parseTimestampNs(text, name));
+  const [sinceNs, untilNs] = [time(query.text('since'), 'since'), time(query.text('until'), 'until')];
   if (untilNs !== undefined && sinceNs !== undefined && untilNs < sinceNs) {
     throw invalid(`\`since\` time (${query.text('since')}) cannot be after \`until\` time (${query.text('until')})`);
   }
@@ -55,12 +56,15 @@ async function events(call: Call): Promise<void> {
   // Subscribed before the headers go out: a client may act as soon as it sees them.
   const stream = call.backend.system.events({ sinceNs, untilNs, filters }, call.signal)[Symbol.asyncIterator]();
   let next = stream.next();
-  call.startStream('application/json');
+  const { contentType, separator } = eventFraming(call);
+  call.startStream(contentType);
+  const shape = (json: unknown) => call.shape(json);
   const hideImageCreate = call.olderThan('1.46');
   for (;;) {
     const { value: event, done } = await next;
     if (done || call.signal.aborted) break;
-    if (!(hideImageCreate && event.type === 'image' && event.action === 'create')) await call.write(toEventLine(event));
+    if (!(hideImageCreate && event.type === 'image' && event.action === 'create'))
+      await call.write(separator + toEventLine(event, shape));
     next = stream.next();
   }
   await stream.return?.();
@@ -70,33 +74,38 @@ async function events(call: Call): Promise<void> {
 const DISK_USAGE_TYPES = new Set(['container', 'image', 'volume', 'build-cache']);
 
 async function diskUsage(call: Call): Promise<void> {
-  const asked = call.olderThan('1.42') ? [] : call.query.texts('type');
+  const asked = call.query.texts('type');
   for (const type of asked) if (!DISK_USAGE_TYPES.has(type)) throw invalid(`unknown object type: ${type}`);
   const wants = (type: string) => asked.length === 0 || asked.includes(type);
-  const { containers, images, volumes, system } = call.backend;
+  const { images, containers, volumes } = call.backend;
   const nowMs = Date.now();
-  const usage: DiskUsageJson = {
-    LayersSize: wants('image') ? (await system.diskUsage()).imageBytes : 0,
-    Images: wants('image')
-      ? listEntries(call, await images.listImages({ all: false, filters: {}, sharedSize: true }), (view) => ({
+  const used: UsedSpace = {
+    ...(wants('image') && {
+      images: {
+        totalBytes: (await call.backend.system.diskUsage()).imageBytes,
+        items: listEntries(call, await images.listImages({ all: false, filters: {}, sharedSize: true }), (view) => ({
           ...toImageSummary(view, call.version),
           Containers: view.containers,
-        }))
-      : null,
-    Containers: wants('container')
-      ? listEntries(
-          call,
-          await containers.list({ all: true, limit: 0, size: true, filters: {} }),
-          (view) => toContainerSummary(view, call.version, nowMs),
-          bareContainer,
-        )
-      : null,
-    Volumes: wants('volume')
-      ? listEntries(call, await volumes.listVolumes({}, { size: true }), (view) => toVolumeJson(view, true))
-      : null,
-    BuildCache: wants('build-cache') ? [] : null,
+        })),
+      },
+    }),
+    ...(wants('container') && {
+      containers: listEntries(
+        call,
+        await containers.list({ all: true, limit: 0, size: true, filters: {} }),
+        (view) => toContainerSummary(view, nowMs),
+        bareContainer,
+      ),
+    }),
+    ...(wants('volume') && {
+      volumes: listEntries(call, await volumes.listVolumes({}, { size: true }), (view) => toVolumeJson(view, true)),
+    }),
+    buildCache: wants('build-cache'),
   };
-  call.reply(200, usage);
+  // Who says `verbose` knows the newer shape; others may read either.
+  const verbose = call.query.flag('verbose');
+  const legacy = verbose ? {} : toLegacyDiskUsage(used, call.olderThan('1.52'));
+  call.reply(200, { ...legacy, ...toDiskUsage(used, verbose) });
 }
 
 async function login(call: Call): Promise<void> {

@@ -12,6 +12,7 @@ import { StatusError } from '../command/status-error.ts';
 import { connectionTo, socketAdvice, type Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 
+/** That of Docker 28.5's client, whose output this one has: newer versions leave out fields that templates still name. */
 export const API_VERSION = '1.51';
 
 /** The daemon refused. `status` is HTTP's. */
