@@ -24,7 +24,7 @@ test('negotiates, and shows version and info', options, async (t) => {
   ]);
   assert.equal(version.stdout.trim(), '1.55 1.24 0.1.0', version.stderr);
   const whole = await docker(['version']);
-  assert.match(whole.stdout, /API version: {6}1\.51 \(minimum version 1\.24\)/);
+  assert.match(whole.stdout, /API version: {6}1\.55 \(minimum version 1\.24\)/);
   const info = await docker(['info']);
   assert.equal(info.code, 0, info.stderr);
   assert.match(info.stdout, /Operating System: Debian/);

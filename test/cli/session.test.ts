@@ -232,6 +232,16 @@ describe('attached containers', () => {
       engine.calls('GET /networks').map(({ version }) => version),
       ['1.51', '1.44'],
     );
+    // What is asked in a newer version falls back alike.
+    const refusals: string[] = [];
+    engine.set('GET /networks/net', (asked, response) => {
+      response.setHeader('Api-Version', '1.51');
+      refusals.push(asked.version);
+      if (asked.version === '1.51') sendJson(response, 200, { Name: 'net' });
+      else sendJson(response, 400, { message: 'too new' });
+    });
+    const inspected = await runCausewayClient(['network', 'inspect', '-f', '{{.Name}}', 'net'], { host: engine.host });
+    assert.deepEqual([inspected.stdout, refusals], ['net\n', ['1.52', '1.51']]);
   });
 
   it('survive a daemon that goes away, and say so', async () => {

@@ -40,6 +40,8 @@ export interface RequestInit {
   readonly stream?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** A newer API version than usual, whose answer has more; an older daemon is asked in its own. */
+  readonly version?: string;
 }
 
 export interface Hijacked {
@@ -52,7 +54,8 @@ export interface Hijacked {
 
 export class ApiClient {
   readonly endpoint: Endpoint;
-  #version = API_VERSION;
+  /** The newest version that the daemon speaks, where it refused a newer one. */
+  #limit: string | undefined;
   #connection: Promise<Connection> | undefined;
   #complaint = () => '';
   readonly #trace: ((line: string) => void) | undefined;
@@ -63,7 +66,11 @@ export class ApiClient {
   }
 
   get version(): string {
-    return this.#version;
+    return this.#versionOf({});
+  }
+
+  #versionOf({ version = API_VERSION }: Pick<RequestInit, 'version'>): string {
+    return this.#limit !== undefined && isOlderApi(this.#limit, version) ? this.#limit : version;
   }
 
   /** Rejects with ApiError for answers of 400 and above, and with Docker's sentence when no daemon answers. */
@@ -71,7 +78,7 @@ export class ApiClient {
     const response = await this.#sendOnce(method, path, init);
     if ((response.statusCode ?? 0) < 400) return response;
     const error = await refusal(response, path);
-    if (this.#fallBack(response) && init.stream === undefined) return this.send(method, path, init);
+    if (this.#fallBack(response, init) && init.stream === undefined) return this.send(method, path, init);
     throw error;
   }
 
@@ -109,7 +116,7 @@ export class ApiClient {
     if ((answer.statusCode ?? 0) < 400)
       throw new StatusError(`unable to upgrade to tcp, received ${answer.statusCode}`);
     const error = await refusal(answer, path);
-    if (this.#fallBack(answer)) return this.hijack(path, init);
+    if (this.#fallBack(answer, init)) return this.hijack(path, init);
     throw error;
   }
 
@@ -167,7 +174,7 @@ export class ApiClient {
       headers['Content-Length'] = payload.length;
     } else if (init.stream) headers['Content-Type'] ??= 'application/x-tar';
     else if (method === 'POST') headers['Content-Length'] = 0;
-    const url = `/v${this.#version}${path}${queryString(init.query)}`;
+    const url = `/v${this.#versionOf(init)}${path}${queryString(init.query)}`;
     this.#trace?.(`${method} ${url}${payload ? ` ${payload.toString()}` : ''}`);
     // Without a servername the agent takes one from the Host header for TLS that is not used here, and compiles a huge
     // regular expression for it: a seventh of the time that a short command takes.
@@ -187,10 +194,10 @@ export class ApiClient {
    * Each answer names the newest version that the daemon speaks; true if it refused a newer one, and there is that to
    * try.
    */
-  #fallBack({ statusCode, headers }: IncomingMessage): boolean {
+  #fallBack({ statusCode, headers }: IncomingMessage, init: RequestInit): boolean {
     const newest = headers['api-version'];
-    if (statusCode !== 400 || typeof newest !== 'string' || !isOlderApi(newest, this.#version)) return false;
-    this.#version = newest;
+    if (statusCode !== 400 || typeof newest !== 'string' || !isOlderApi(newest, this.#versionOf(init))) return false;
+    this.#limit = newest;
     return true;
   }
 

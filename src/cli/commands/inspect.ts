@@ -11,18 +11,19 @@ import { print } from '../terminal/output.ts';
 
 type Kind = 'container' | 'image' | 'network' | 'volume';
 
-const kinds: Readonly<Record<Kind, { path: (name: string) => string; type: string }>> = {
+/** `version`: the API version whose answer is shown, where it is not the usual one. */
+const kinds: Readonly<Record<Kind, { path: (name: string) => string; type: string; version?: string }>> = {
   container: { path: (name) => `/containers/${encodeURIComponent(name)}/json`, type: 'container.InspectResponse' },
   image: { path: (name) => `${imagePath(name)}/json`, type: 'image.InspectResponse' },
-  network: { path: (name) => `/networks/${encodeURIComponent(name)}`, type: 'network.Inspect' },
+  network: { path: (name) => `/networks/${encodeURIComponent(name)}`, type: 'network.Inspect', version: '1.52' }, // with Status
   volume: { path: (name) => `/volumes/${encodeURIComponent(name)}`, type: 'volume.Volume' },
 };
 
 type Query = Record<string, boolean | string | undefined>;
 
 async function fetchObject(client: ApiClient, kind: Kind, name: string, query: Query): Promise<InspectedObject> {
-  const { path, type: goType } = kinds[kind];
-  return { raw: await client.text('GET', path(name), { query }), type: goType };
+  const { path, type: goType, version } = kinds[kind];
+  return { raw: await client.text('GET', path(name), { query, ...(version && { version }) }), type: goType };
 }
 
 /** The first kind that knows the name. */
