@@ -335,3 +335,24 @@ test('SIGHUP reloads what dockerd reloads, tells it as an event, and keeps the o
     events.kill();
   }
 });
+
+test('--validate says of a file what a start would refuse, and what has no effect; --version is not in its way', () => {
+  const validate = (content: object) => {
+    writeFileSync(path('other.json'), JSON.stringify(content));
+    return engine.causeway('daemon', '--validate', '--config-file', path('other.json'));
+  };
+  const good = validate({ ...CONTENT, labels: [] });
+  assert.equal(good.code, 0, good.err);
+  assert.equal(good.out, 'configuration OK\n');
+  for (const note of NOTES) assert.ok(good.err.includes(`causeway: note: ${note}`), note);
+  const bad = validate({ 'seccomp-profile': '/nope', tls: true, tlscert: '/nope/cert', 'init-path': '/nope/init' });
+  assert.equal(bad.code, 1);
+  assert.match(bad.err, /opening seccomp profile \(\/nope\) failed: .*no such file/);
+  assert.match(bad.err, /invalid TLS configuration: could not load X509 key pair \(cert: "\/nope\/cert"/);
+  assert.match(bad.err, /invalid --init-path "\/nope\/init": there is no such program/);
+  const refused = validate({ 'userns-remap': 'default' });
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /^causeway: "userns-remap" is refused: user namespaces are not built yet/);
+  const version = engine.causeway('daemon', '-v', '--config-file', '/nope');
+  assert.match(version.out, /^Causeway version \S+, build \S*\n$/);
+});

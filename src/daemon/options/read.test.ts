@@ -246,3 +246,55 @@ test('the table names each flag and key once, and help shows every flag that is 
     assert.equal(help.includes(` --${flag} `) || help.includes(`--${flag}\n`), flag !== '' && !hidden, flag);
   for (const { name, status, why } of DAEMON_OPTIONS) assert.equal(why !== '', status !== 'done', name);
 });
+
+/** `dockerd --help` of 28.5.2. */
+const DOCKERD_FLAGS = `
+  add-runtime allow-direct-routing authorization-plugin bip bip6 bridge cdi-spec-dir cgroup-parent
+  config-file containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd data-root debug default-address-pool default-cgroupns-mode default-gateway
+  default-gateway-v6 default-ipc-mode default-network-opt default-runtime default-shm-size default-ulimit dns dns-opt dns-search exec-opt exec-root experimental feature fixed-cidr fixed-cidr-v6 group
+  help host host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward
+  ip-forward-no-drop ip-masq ip6tables iptables ipv6 label live-restore log-driver log-format log-level log-opt max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu
+  network-control-plane-mtu no-new-privileges no-proxy node-generic-resource pidfile raw-logs
+  registry-mirror rootless seccomp-profile selinux-enabled shutdown-timeout storage-driver storage-opt
+  swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy userland-proxy-path userns-remap validate version
+`;
+
+/** The fields of its configuration that its file may have. */
+const DOCKERD_KEYS = `
+  allow-direct-routing api-cors-header authorization-plugins bip bip6 bridge builder cdi-spec-dirs
+  cgroup-parent containerd containerd-namespace containerd-plugin-namespace cpu-rt-period cpu-rt-runtime cri-containerd data-root debug default-address-pools default-cgroupns-mode default-gateway
+  default-gateway-v6 default-ipc-mode default-network-opts default-runtime default-shm-size default-ulimits dns dns-opts dns-search exec-opts exec-root experimental features fixed-cidr fixed-cidr-v6
+  group host-gateway-ips hosts icc init init-path insecure-registries ip ip-forward ip-forward-no-drop
+  ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-format log-level log-opts max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu network-control-plane-mtu network-diagnostic-port no-new-privileges node-generic-resources pidfile raw-logs
+  registry-mirrors rootless runtimes seccomp-profile selinux-enabled shutdown-timeout storage-driver
+  storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
+  userland-proxy-path userns-remap deprecated-key-path allow-nondistributable-artifacts http-proxy
+  https-proxy no-proxy
+`;
+
+test('every flag and key of dockerd 28.5 is in the table', () => {
+  const words = (text: string) => text.trim().split(/\s+/);
+  const flags = new Set(DAEMON_OPTIONS.map(({ flag }) => flag));
+  const keys = new Set(DAEMON_OPTIONS.map(({ key }) => key));
+  assert.deepEqual(
+    words(DOCKERD_FLAGS).filter((flag) => !flags.has(flag)),
+    [],
+  );
+  assert.deepEqual(
+    words(DOCKERD_KEYS).filter((key) => !keys.has(key)),
+    [],
+  );
+  const shorts = DAEMON_OPTIONS.flatMap(({ short, flag }) => (short ? [`${short} ${flag}`] : [])).sort();
+  assert.deepEqual(shorts, [
+    'D debug',
+    'G group',
+    'H host',
+    'b bridge',
+    'h help',
+    'l log-level',
+    'p pidfile',
+    'r restart',
+    's storage-driver',
+    'v version',
+  ]);
+});
