@@ -2,6 +2,7 @@
  * Limits that contradict each other or cannot be. Returns warnings; what the kernel lacks is reported by the engine.
  */
 import { cpus } from 'node:os';
+import { posix } from 'node:path';
 import { invalid, notImplemented } from '../base/errors.ts';
 import { parseCpuset } from '../model/cpuset.ts';
 import type { UpdateRequest } from '../wire/container-create.ts';
@@ -15,6 +16,7 @@ export function validateResources(resources: ResourcesRequest, update: boolean):
   validateMemory(resources, update);
   validateCpu(resources);
   refuseUnbuilt(resources);
+  validateBlockDevices(resources);
   if (resources.BlkioWeight > 0 && (resources.BlkioWeight < 10 || resources.BlkioWeight > 1000)) {
     throw invalid('Range of blkio weight is from 10 to 1000');
   }
@@ -85,20 +87,18 @@ function validateCpu(resources: ResourcesRequest): void {
   }
 }
 
+/** Whatever is below /dev is looked up when the container starts; elsewhere a path may not answer. */
+function validateBlockDevices(resources: ResourcesRequest): void {
+  const { BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } = resources;
+  const rates = [BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps].flat();
+  for (const { Path } of [...rates, ...resources.BlkioWeightDevice])
+    if (!posix.normalize(Path).startsWith('/dev/')) throw invalid(`bad format for device path: ${Path}`);
+  for (const { Path, Weight } of resources.BlkioWeightDevice)
+    if (Weight !== 0 && (Weight < 10 || Weight > 1000)) throw invalid(`invalid weight for device: ${Path}:${Weight}`);
+}
+
 /** Limits that Docker has and this engine does not: reported, never silently dropped. */
 function refuseUnbuilt(resources: ResourcesRequest): void {
-  const { BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps } =
-    resources;
-  const perDevice = [
-    BlkioWeightDevice,
-    BlkioDeviceReadBps,
-    BlkioDeviceWriteBps,
-    BlkioDeviceReadIOps,
-    BlkioDeviceWriteIOps,
-  ];
-  if (perDevice.some((devices) => devices.length > 0)) {
-    throw notImplemented('This engine does not limit block I/O per device: leave out the Blkio device settings.');
-  }
   if (resources.DeviceRequests.length > 0) {
     throw notImplemented('This engine has no device drivers: leave out DeviceRequests (--gpus).');
   }

@@ -132,7 +132,10 @@ test('limits', () => {
   );
   assert.equal(limits({ CpuQuota: 10 }), 'CPU cfs quota can not be less than 1ms (i.e. 1000)');
   assert.equal(limits({ CpusetCpus: 'x' }), 'Invalid value x for cpuset cpus: invalid format: x');
-  assert.match(limits({ BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] }), /does not limit block I\/O per device/);
+  for (const Path of ['', 'sda', '/etc/x', '/dev/../srv/x', '/devices'])
+    for (const setting of [{ BlkioDeviceReadBps: [{ Path, Rate: 1 }] }, { BlkioWeightDevice: [{ Path, Weight: 10 }] }])
+      assert.equal(limits(setting), `bad format for device path: ${Path}`);
+  assert.equal(limits({ BlkioWeightDevice: [{ Path: '/dev/a', Weight: 5 }] }), 'invalid weight for device: /dev/a:5');
   assert.match(limits({ DeviceRequests: [{ Count: -1 }] }), /no device drivers/);
 });
 

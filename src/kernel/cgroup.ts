@@ -112,9 +112,14 @@ export function hostCpuset(): { readonly cpus: string; readonly mems: string } {
 
 /** Whether groups can have shares of the disks. */
 export function hasBlockIoWeight(): boolean {
+  return hasBlockIoFile('blkio.weight');
+}
+
+/** Whether groups have a setting of the disks, by its file of cgroup v1; v2 has all of them or none. */
+export function hasBlockIoFile(name: string): boolean {
   if (cgroupMode() === 'v2') return (file2('', 'cgroup.controllers') ?? '').trim().split(' ').includes('io');
   const root = cgroupMounts().controllers.get('blkio');
-  return root !== undefined && existsSync(join(root, 'blkio.weight'));
+  return root !== undefined && existsSync(join(root, name));
 }
 
 /** v1: takes a limit of processor time away, which not every runtime can. */

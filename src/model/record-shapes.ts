@@ -13,7 +13,7 @@ import type { Healthcheck, HealthProbe, HealthState } from './health.ts';
 import type { MountPoint, MountSpec, VolumeRecord } from './mount.ts';
 import type { IpamPool, NetworkRecord } from './network.ts';
 import type { PortBinding, PublishedPort } from './port.ts';
-import type { DeviceSpec, ResourceSpec } from './resources.ts';
+import type { DeviceLimit, DeviceSpec, ResourceSpec } from './resources.ts';
 import {
   address,
   flag,
@@ -128,6 +128,8 @@ const processSpec = object<ProcessSpec>({
   argsEscaped: optional(flag),
 });
 
+const deviceLimit = object<DeviceLimit>({ path: text, value: number });
+
 const resources = object<ResourceSpec>({
   cpuShares: number,
   nanoCpus: number,
@@ -144,6 +146,11 @@ const resources = object<ResourceSpec>({
   oomKillDisable: flag,
   pidsLimit: nullable(number),
   blkioWeight: number,
+  blkioWeightDevice: optional(list(deviceLimit)),
+  blkioReadBps: optional(list(deviceLimit)),
+  blkioWriteBps: optional(list(deviceLimit)),
+  blkioReadIops: optional(list(deviceLimit)),
+  blkioWriteIops: optional(list(deviceLimit)),
   devices: list(object<DeviceSpec>({ pathOnHost: text, pathInContainer: text, cgroupPermissions: text })),
   deviceCgroupRules: texts,
   ulimits: list(object<ResourceSpec['ulimits'][number]>({ name: text, soft: number, hard: number })),

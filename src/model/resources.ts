@@ -15,9 +15,20 @@ export interface ResourceSpec {
   readonly oomKillDisable: boolean;
   readonly pidsLimit: number | null;
   readonly blkioWeight: number;
+  /** Of single block devices; absent: none. Weights are 10 to 1000, rates are bytes or operations a second. */
+  readonly blkioWeightDevice?: readonly DeviceLimit[];
+  readonly blkioReadBps?: readonly DeviceLimit[];
+  readonly blkioWriteBps?: readonly DeviceLimit[];
+  readonly blkioReadIops?: readonly DeviceLimit[];
+  readonly blkioWriteIops?: readonly DeviceLimit[];
   readonly devices: readonly DeviceSpec[];
   readonly deviceCgroupRules: readonly string[];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+}
+
+export interface DeviceLimit {
+  readonly path: string; // below /dev
+  readonly value: number;
 }
 
 export interface DeviceSpec {

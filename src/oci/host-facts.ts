@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { errorCode, systemError } from '../base/errors.ts';
+import { deviceNumbers } from '../kernel/device-numbers.ts';
 import { capabilitiesOfMask } from './capabilities.ts';
 import type { OciDevice } from './oci-spec.ts';
 import { goArchitecture } from './seccomp.ts';
@@ -82,14 +83,9 @@ function toDevice(path: string, stats: Stats): OciDevice | undefined {
   return {
     path,
     type,
-    major: majorOf(stats.rdev),
-    minor: minorOf(stats.rdev),
+    ...deviceNumbers(stats.rdev),
     fileMode: stats.mode & 0o7777,
     uid: stats.uid,
     gid: stats.gid,
   };
 }
-
-// glibc's gnu_dev_major and gnu_dev_minor; the high halves need more than 32 bits.
-const majorOf = (device: number): number => ((device >>> 8) & 0xfff) | (Math.floor(device / 2 ** 32) & 0xfffff000);
-const minorOf = (device: number): number => (device & 0xff) | ((device >>> 12) & 0xffffff00);

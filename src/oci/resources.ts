@@ -1,6 +1,7 @@
 /** Limits in OCI terms. The runtime turns the v1 values into v2 ones where the machine has cgroup v2. */
 import { invalid } from '../base/errors.ts';
 import type { ResourceSpec } from '../model/resources.ts';
+import { buildBlockIo } from './block-io.ts';
 import type { OciDeviceRule, OciResources, OciRlimit } from './oci-spec.ts';
 
 export type Ulimit = ResourceSpec['ulimits'][number];
@@ -37,7 +38,7 @@ export function buildResources(spec: Partial<ResourceSpec>, deviceRules?: readon
       memory,
       cpu,
       pids: pidsOf(spec.pidsLimit, deviceRules !== undefined),
-      blockIO: spec.blkioWeight ? { weight: spec.blkioWeight } : undefined,
+      blockIO: buildBlockIo(spec),
     }) ?? {}
   );
 }

@@ -1,6 +1,6 @@
 /** Volumes, cp, working directories and images as Docker's users find them. One daemon for all. */
 import assert from 'node:assert/strict';
-import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { callApi } from '../harness/call-api.ts';
@@ -236,3 +236,45 @@ test("the platform that is asked for is compared with the image's own, and anoth
   assert.match(refusal('import', '--platform', 'windows/amd64', '/dev/null'), /operating system is not supported/);
   engine.ok('rm', asked.out.trim(), unasked.out.trim());
 });
+
+/** A block device of this machine, if it has one: for limits its size and content do not matter. */
+const blockDevice = readdirSync('/dev')
+  .map((name) => `/dev/${name}`)
+  .find(
+    (path) => /^\/dev\/(loop\d+|[svx]d[a-z]|vd[a-z]|nvme\dn\d|ram\d+)$/.test(path) && statSync(path).isBlockDevice(),
+  );
+
+test(
+  'limits of a block device hold from the start on, are changed by update, and shown by inspect',
+  { skip: blockDevice === undefined || !existsSync('/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device') },
+  async () => {
+    const path = blockDevice!;
+    const { rdev } = statSync(path);
+    const numbers = `${(rdev >> 8) & 0xfff}:${rdev & 0xff}`;
+    engine.ok(
+      'run',
+      '-d',
+      '--name',
+      'slow',
+      '--device-read-bps',
+      `${path}:1mb`,
+      '--device-write-iops',
+      `${path}:10`,
+      'img',
+      'sleep',
+      '300',
+    );
+    const now = (file: string) =>
+      engine.ok('exec', 'slow', 'cat', `/sys/fs/cgroup/blkio/blkio.throttle.${file}_device`);
+    assert.deepEqual([now('read_bps'), now('write_iops')], [`${numbers} 1048576`, `${numbers} 10`]);
+    await api('POST', '/containers/slow/update', { BlkioDeviceReadBps: [{ Path: path, Rate: 5000 }] });
+    assert.deepEqual([now('read_bps'), now('write_iops')], [`${numbers} 5000`, `${numbers} 10`]);
+    const shown = engine.ok('inspect', '--format', '{{json .HostConfig.BlkioDeviceWriteIOps}}', 'slow');
+    assert.deepEqual(JSON.parse(shown), [{ Path: path, Rate: 10 }]);
+    engine.ok('rm', '-f', 'slow');
+    assert.match(
+      refusal('run', '--rm', '--device-read-bps', '/dev/nope:1mb', 'img', 'true'),
+      /stat \/dev\/nope: no such file or directory/,
+    );
+  },
+);

@@ -6,7 +6,7 @@ import type { ContainerSpec, HostSpec, ProcessSpec, RestartPolicy } from '../../
 import type { ConnectionSpec } from '../../model/container.ts';
 import type { Healthcheck } from '../../model/health.ts';
 import type { MountSpec } from '../../model/mount.ts';
-import type { ResourceSpec } from '../../model/resources.ts';
+import type { DeviceLimit, ResourceSpec } from '../../model/resources.ts';
 import { formatPort, parsePort } from '../../model/port.ts';
 import type {
   CreateRequest,
@@ -151,10 +151,25 @@ function toResourceSpec(host: HostConfigRequest): ResourceSpec {
     oomKillDisable: host.OomKillDisable ?? false,
     pidsLimit: host.PidsLimit !== null && host.PidsLimit <= 0 ? null : host.PidsLimit,
     blkioWeight: host.BlkioWeight,
+    ...toBlockDeviceLimits(host),
     devices: toDevices(host.Devices),
     deviceCgroupRules: host.DeviceCgroupRules ?? [],
     ulimits: toUlimits(host.Ulimits),
   };
+}
+
+/** Only the kinds that are named. */
+function toBlockDeviceLimits(request: HostConfigRequest | UpdateRequest): Partial<ResourceSpec> {
+  const rates = (devices: UpdateRequest['BlkioDeviceReadBps']): DeviceLimit[] =>
+    devices.map(({ Path, Rate }) => ({ path: Path, value: Rate }));
+  const kinds = {
+    blkioWeightDevice: request.BlkioWeightDevice.map(({ Path, Weight }) => ({ path: Path, value: Weight })),
+    blkioReadBps: rates(request.BlkioDeviceReadBps),
+    blkioWriteBps: rates(request.BlkioDeviceWriteBps),
+    blkioReadIops: rates(request.BlkioDeviceReadIOps),
+    blkioWriteIops: rates(request.BlkioDeviceWriteIOps),
+  };
+  return Object.fromEntries(Object.entries(kinds).filter(([, limits]) => limits.length > 0));
 }
 
 /** -1 where twice as much is more than a client could read, and than any machine has. */
@@ -176,7 +191,7 @@ function toUlimits(ulimits: UpdateRequest['Ulimits']): ResourceSpec['ulimits'] {
 
 /** Only what an update request names: zero means "leave as it is" there. */
 export function toResourceChanges(request: UpdateRequest): Partial<ResourceSpec> {
-  const changes: { -readonly [K in keyof ResourceSpec]?: ResourceSpec[K] } = {};
+  const changes: { -readonly [K in keyof ResourceSpec]?: ResourceSpec[K] } = toBlockDeviceLimits(request);
   const numbers = {
     cpuShares: request.CpuShares,
     nanoCpus: request.NanoCpus,

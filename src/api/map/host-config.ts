@@ -1,6 +1,7 @@
 /** The engine's HostSpec and ConnectionSpec -> the HostConfig that inspect shows. */
 import type { ContainerRecord, HostSpec } from '../../model/container.ts';
 import type { MountSpec } from '../../model/mount.ts';
+import type { DeviceLimit } from '../../model/resources.ts';
 import type { HostConfigJson, MountSpecJson, PortMapJson } from '../../wire/container-inspect.ts';
 
 export interface HostConfigOptions {
@@ -53,11 +54,11 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
     NanoCpus: resources.nanoCpus,
     CgroupParent: host.cgroupParent,
     BlkioWeight: resources.blkioWeight,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
+    BlkioWeightDevice: (resources.blkioWeightDevice ?? []).map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: rates(resources.blkioReadBps),
+    BlkioDeviceWriteBps: rates(resources.blkioWriteBps),
+    BlkioDeviceReadIOps: rates(resources.blkioReadIops),
+    BlkioDeviceWriteIOps: rates(resources.blkioWriteIops),
     CpuPeriod: resources.cpuPeriodUs,
     CpuQuota: resources.cpuQuotaUs,
     CpuRealtimePeriod: resources.cpuRealtimePeriodUs,
@@ -144,4 +145,8 @@ function toMountSpecJson(mount: MountSpec): MountSpecJson {
       },
     }),
   };
+}
+
+function rates(limits: readonly DeviceLimit[] = []): { Path: string; Rate: number }[] {
+  return limits.map(({ path, value }) => ({ Path: path, Rate: value }));
 }

@@ -1,6 +1,7 @@
 /** `update`: limits of a container that may be running, and its restart policy. */
 import type { RestartPolicy } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
+import { changedBlockIo } from '../../oci/block-io.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
 import { buildResources } from '../../oci/resources.ts';
 import type { LiveRuntime } from '../ports.ts';
@@ -34,7 +35,8 @@ export function updateContainer(
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
-    if (isUp(held.record) && Object.keys(limits).length > 0) await applyNow(needs, held.id, limits);
+    if (isUp(held.record) && Object.keys(limits).length > 0)
+      await applyNow(needs, held.id, changedBlockIo(host.resources, limits));
     const updated = await held.save((now) => ({
       ...now,
       spec: { ...now.spec, host: { ...now.spec.host, resources, restartPolicy: policy } },
