@@ -34,4 +34,12 @@ export type Node =
       readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
     }
+  /** `{{template "name" pipeline}}`; without a pipeline the named one sees nothing. */
+  | (Placed & { readonly kind: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined })
   | { readonly kind: 'break' | 'continue' };
+
+export interface ParsedTemplate {
+  readonly nodes: readonly Node[];
+  /** By the names of `define` and `block`. */
+  readonly defined: ReadonlyMap<string, readonly Node[]>;
+}

@@ -1,10 +1,10 @@
-/** Parses Go's text/template, as far as one template goes: no define, template and block. */
+/** Parses Go's text/template. */
 import { lex, TemplateSyntaxError, unquote, type Token, type TokenKind } from './lexer.ts';
-import type { CommandNode, Node, Operand, Pipeline } from './nodes.ts';
+import type { CommandNode, Node, Operand, ParsedTemplate, Pipeline } from './nodes.ts';
 
 type Stop = 'end' | 'else' | 'eof';
 
-export function parseTemplate(source: string, functions: ReadonlySet<string>): readonly Node[] {
+export function parseTemplate(source: string, functions: ReadonlySet<string>): ParsedTemplate {
   const parser = new Parser(lex(source), functions);
   return parser.parse();
 }
@@ -15,16 +15,18 @@ class Parser {
   #next = 0;
   #variables = ['$'];
   #loops = 0;
+  #depth = 0;
+  readonly #defined = new Map<string, readonly Node[]>();
 
   constructor(tokens: readonly Token[], functions: ReadonlySet<string>) {
     this.#tokens = tokens;
     this.#functions = functions;
   }
 
-  parse(): readonly Node[] {
+  parse(): ParsedTemplate {
     const { nodes, stop, token } = this.#list();
     if (stop !== 'eof') throw new TemplateSyntaxError(`unexpected {{${stop}}}`, token.at);
-    return nodes;
+    return { nodes, defined: this.#defined };
   }
 
   #list(): { nodes: Node[]; stop: Stop; token: Token } {
@@ -47,7 +49,8 @@ class Parser {
         return { nodes, stop: 'end', token: word };
       }
       if (word.text === 'else') return { nodes, stop: 'else', token: word };
-      nodes.push(this.#control(word));
+      if (word.text === 'define' && this.#depth === 0) this.#define(unquote(this.#name('define clause').text));
+      else nodes.push(this.#control(word));
     }
   }
 
@@ -62,16 +65,53 @@ class Parser {
         if (this.#loops === 0) throw new TemplateSyntaxError(`{{${word.text}}} outside {{range}}`, word.at);
         this.#expectClose(`{{${word.text}}}`);
         return { kind: word.text };
+      case 'template':
+      case 'block':
+        return this.#use(word);
       default:
-        throw new TemplateSyntaxError(`{{${word.text}}} is not supported`, word.at);
+        throw new TemplateSyntaxError(`unexpected <${word.text}> in command`, word.at);
     }
+  }
+
+  /** The quoted name that follows. */
+  #name(context: string): Token {
+    const token = this.#take();
+    if (token.kind !== 'string') throw this.#unexpected(token, context);
+    return token;
+  }
+
+  /** The body of a template up to its end, which sees no variables but `$`. */
+  #define(name: string, closed = false): void {
+    if (!closed) this.#expectClose('define clause');
+    const [variables, loops] = [this.#variables, this.#loops];
+    [this.#variables, this.#loops] = [['$'], 0];
+    this.#depth++;
+    const { nodes, stop, token } = this.#list();
+    this.#depth--;
+    [this.#variables, this.#loops] = [variables, loops];
+    if (stop === 'eof') throw new TemplateSyntaxError('unexpected EOF', token.at);
+    if (stop === 'else') throw new TemplateSyntaxError('unexpected {{else}} in define clause', token.at);
+    this.#defined.set(name, nodes);
+  }
+
+  #use(word: Token): Node {
+    const { at, text } = this.#name(`${word.text} clause`);
+    const name = unquote(text);
+    const bare = word.text === 'template' && this.#peek().kind === 'close';
+    if (bare) this.#expectClose('template clause');
+    const pipeline = bare ? undefined : this.#pipeline(`${word.text} clause`, 'close');
+    if (word.text === 'block') this.#define(name, true);
+    const shown = `{{template ${JSON.stringify(name)}${pipeline ? ` ${pipeline.shown}` : ''}}}`;
+    return { kind: 'template', at, shown, name, pipeline };
   }
 
   #block(kind: 'if' | 'with' | 'range'): Node {
     const scope = this.#variables.length;
     const pipeline = this.#pipeline(kind, 'close');
     if (kind === 'range') this.#loops++;
+    this.#depth++;
     const { nodes: body, stop, token } = this.#list();
+    this.#depth--;
     if (kind === 'range') this.#loops--;
     let otherwise: readonly Node[] = [];
     if (stop === 'eof') throw new TemplateSyntaxError('unexpected EOF', token.at);

@@ -57,6 +57,9 @@ describe('templates', () => {
     ],
     ['{{split "a:b" ":"}} {{join .Args "+"}}', '[a b] a+b'],
     ['{{$x := 1}}{{$x = 2}}{{$x}}', '2'],
+    ['{{define "x"}}a{{.Value}}{{end}}{{template "x" .Nested.Deep}}{{template "x"}}', 'a1a<no value>'],
+    ['{{range .Args}}{{block "b" .}}[{{.}}{{$}}]{{end}}{{end}}', '[aa][bb]'],
+    ['{{.Nosuch.Deeper}} {{.None.Deeper}} {{(index .Labels "c").Deeper}}', '<no value> <no value> <no value>'],
     ['{{`raw\\n`}}{{"quoted\\n"}}', 'raw\\nquoted\n'],
   ] as const) {
     it(source, () => assert.equal(render(source), expected));
@@ -85,6 +88,14 @@ describe('templates', () => {
     ],
     ['{{eq 1 "a"}}', 'template: :1:2: executing "" at <eq 1 "a">: error calling eq: incompatible types for comparison'],
     ['{{len}}', 'template: :1:2: executing "" at <len>: wrong number of args for len: want 1 got 0'],
+    ['{{template "nope"}}', 'template: :1:11: executing "" at <{{template "nope"}}>: template "nope" not defined'],
+    ['{{define "x"}}', 'template: :1: unexpected EOF'],
+    ['{{if true}}{{define "x"}}{{end}}{{end}}', 'template: :1: unexpected <define> in command'],
+    ['{{$z := 1}}{{define "x"}}{{$z}}{{end}}', 'template: :1: undefined variable "$z"'],
+    [
+      '{{define "r"}}{{template "r" .}}{{end}}{{template "r" .}}',
+      'template: :1:25: executing "r" at <{{template "r" .}}>: exceeded maximum template depth (500)',
+    ],
   ] as const) {
     it(`refuses ${source}`, () => assert.equal(failure(source), expected));
   }

@@ -15,13 +15,15 @@ import {
   sortedEntries,
 } from './go-value.ts';
 import { TemplateSyntaxError } from './lexer.ts';
-import type { CommandNode, Node, Operand, Pipeline } from './nodes.ts';
+import type { CommandNode, Node, Operand, ParsedTemplate, Pipeline } from './nodes.ts';
 import { parseTemplate } from './parser.ts';
 
 export class TemplateError extends Error {}
 
 const FUNCTION_NAMES = new Set(Object.keys(functions));
 const MAX_QUOTED = 20;
+/** Go's is 100,000; the stack here is smaller. */
+const MAX_DEPTH = 500;
 
 export interface TemplateOptions {
   /** A missing key of a map is an error, as in `inspect`; otherwise it prints <no value>. */
@@ -30,13 +32,13 @@ export interface TemplateOptions {
 
 export class Template {
   readonly #source: string;
-  readonly #nodes: readonly Node[];
+  readonly #parsed: ParsedTemplate;
 
   /** Throws TemplateError for what cannot be parsed. */
   constructor(source: string) {
     this.#source = source;
     try {
-      this.#nodes = parseTemplate(source, FUNCTION_NAMES);
+      this.#parsed = parseTemplate(source, FUNCTION_NAMES);
     } catch (error) {
       if (!(error instanceof TemplateSyntaxError)) throw error;
       throw new TemplateError(`template: :${lineOf(source, error.at)}: ${error.message}`);
@@ -45,7 +47,7 @@ export class Template {
 
   /** Throws TemplateError for what cannot be evaluated. */
   execute(data: unknown, options: TemplateOptions = {}): string {
-    return new Execution(this.#source, data, options).run(this.#nodes);
+    return new Execution(this.#source, this.#parsed, data, options).run();
   }
 }
 
@@ -56,19 +58,24 @@ type Flow = 'on' | 'break' | 'continue';
 class Execution {
   readonly #source: string;
   readonly #options: TemplateOptions;
-  readonly #variables: { name: string; value: unknown }[];
+  readonly #parsed: ParsedTemplate;
+  #variables: { name: string; value: unknown }[];
   readonly #root: unknown;
+  /** The template that is executed: '' is the whole. */
+  #name = '';
+  #depth = 0;
   #out = '';
 
-  constructor(source: string, data: unknown, options: TemplateOptions) {
+  constructor(source: string, parsed: ParsedTemplate, data: unknown, options: TemplateOptions) {
     this.#source = source;
+    this.#parsed = parsed;
     this.#options = options;
     this.#root = data;
     this.#variables = [{ name: '$', value: data }];
   }
 
-  run(nodes: readonly Node[]): string {
-    this.#walk(nodes, this.#root);
+  run(): string {
+    this.#walk(this.#parsed.nodes, this.#root);
     return this.#out;
   }
 
@@ -96,6 +103,9 @@ class Execution {
         return node.kind;
       case 'range':
         return this.#range(node, dot);
+      case 'template':
+        this.#include(node, dot);
+        return 'on';
       default: {
         const scope = this.#variables.length;
         const value = this.#pipeline(node.pipeline, dot);
@@ -106,6 +116,19 @@ class Execution {
         return flow;
       }
     }
+  }
+
+  #include(node: Extract<Node, { kind: 'template' }>, dot: unknown): void {
+    const nodes = this.#parsed.defined.get(node.name);
+    if (!nodes) throw this.#error(node, `template ${JSON.stringify(node.name)} not defined`);
+    if (this.#depth === MAX_DEPTH) throw this.#error(node, `exceeded maximum template depth (${MAX_DEPTH})`);
+    const value = node.pipeline && this.#pipeline(node.pipeline, dot);
+    const [variables, name] = [this.#variables, this.#name];
+    [this.#variables, this.#name] = [[{ name: '$', value }], node.name];
+    this.#depth++;
+    this.#walk(nodes, value);
+    this.#depth--;
+    [this.#variables, this.#name] = [variables, name];
   }
 
   #range(node: Extract<Node, { kind: 'if' | 'with' | 'range' }>, dot: unknown): Flow {
@@ -266,6 +289,7 @@ class Execution {
       return NO_VALUE;
     }
     if (of === undefined || of === null || of === NO_VALUE) {
+      if (!this.#options.missingKeyFails) return NO_VALUE;
       throw this.#error(operand, `nil data; no entry for key ${JSON.stringify(name)}`);
     }
     throw this.#error(operand, `can't evaluate field ${name} in type interface {}`);
@@ -276,6 +300,8 @@ class Execution {
     const line = before.split('\n').length;
     const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
     const shown = place.shown.length > MAX_QUOTED ? `${place.shown.slice(0, MAX_QUOTED)}...` : place.shown;
-    return new TemplateError(`template: :${line}:${column}: executing "" at <${shown}>: ${message}`);
+    return new TemplateError(
+      `template: :${line}:${column}: executing ${JSON.stringify(this.#name)} at <${shown}>: ${message}`,
+    );
   }
 }
