@@ -306,6 +306,7 @@ export function createEngine(deps: EngineDeps) {
         await deps.images.push(ref, auth, report, signal);
         images.publishTransfer(parts, 'push', ref);
       },
+      distribution: async (ref: string, auth: Auth, signal: AbortSignal) => deps.images.distribution(ref, auth, signal),
       tag: async (ref: string, target: string) => {
         deps.images.tag(ref, target);
         images.publishTag(parts, target);

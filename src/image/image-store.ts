@@ -13,6 +13,7 @@ import { ImageCatalog } from './image-catalog.ts';
 import { ImageMounts } from './image-mounts.ts';
 import { hasChildren, removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
+import { inspectDistribution, type Distribution } from './inspect-distribution.ts';
 import { loadImages } from './load-images.ts';
 import { repairIndex } from './index-repair.ts';
 import type { Report } from './progress.ts';
@@ -132,6 +133,11 @@ export class ImageStore {
   /** To a registry; a name without a tag means all of its tags. */
   push(ref: string, auth: RegistryAuth | null, report: Report, signal?: AbortSignal): Promise<void> {
     return pushImage(this.catalog, { ref, auth, report, ...(signal ? { signal } : {}) }, this.#registries);
+  }
+
+  /** What a registry has under a name; nothing of it is brought here. */
+  distribution(ref: string, auth: RegistryAuth | null, signal?: AbortSignal): Promise<Distribution> {
+    return inspectDistribution(this.catalog, { ref, auth, ...(signal ? { signal } : {}) }, this.#registries);
   }
 
   /** Whether a registry takes a name and password. */

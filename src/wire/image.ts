@@ -42,6 +42,11 @@ export interface ImageHistoryJson {
   Comment: string;
 }
 
+export interface DistributionJson {
+  Descriptor: { mediaType: string; digest: string; size: number };
+  Platforms: readonly { architecture: string; os: string; variant?: string }[];
+}
+
 /** A line of pull, push, load and import output. */
 export interface ProgressJson {
   status?: string;

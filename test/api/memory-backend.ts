@@ -551,6 +551,16 @@ export class MemoryBackend implements Backend {
       refuseOther(platform);
       report({ status: `The push refers to repository [docker.io/library/${ref}]` });
     },
+    distribution: async (ref) => {
+      if (!ref.startsWith('busybox')) throw notFound('manifest unknown: manifest unknown');
+      return {
+        descriptor: { mediaType: 'application/vnd.oci.image.index.v1+json', digest: BUSYBOX.id, size: 610 },
+        platforms: [
+          { os: 'linux', architecture: 'amd64', variant: '' },
+          { os: 'linux', architecture: 'arm', variant: 'v7' },
+        ],
+      };
+    },
     tag: async (ref, target) => void this.calls.push(`tag ${ref} ${target}`),
     removeImage: async (ref, { platform }) => {
       refuseOther(platform);

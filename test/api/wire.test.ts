@@ -175,7 +175,8 @@ test('an error has its status in one place, and nothing beside its message', asy
     ],
     ['GET', '/containers/c/attach/ws', 400, 'not websocket protocol'],
     ['GET', '/containers/nope/attach/ws', 404, 'No such container: nope'],
-    ['GET', '/distribution/library/busybox/json', 501, ''],
+    ['GET', '/distribution/x/nosuch/json', 404, 'manifest unknown: manifest unknown'],
+    ['GET', `/distribution/sha256:${'0'.repeat(64)}/json`, 500, 'no manifest found for full image ID'],
     ['GET', '/plugins/x/json', 404, 'plugin "x" not found'],
     ['GET', '/containers/json?filters=%7B%22nope%22%3A%5B%22x%22%5D%7D', 400, "invalid filter 'nope'"],
     ['GET', '/containers/json?filters=%7B', 400, 'invalid filter'],
@@ -316,6 +317,21 @@ test('the platform of images in queries: from which version on, and what is none
     const many = await call(method, `/v${since}${path}?${name}=${other}&${name.replace(/.*&/, '')}=${other}`);
     assert.equal(many.status, 400, path);
   }
+});
+
+test('what a registry has under a name', async (t) => {
+  const { call } = await serve(t);
+  assert.deepEqual((await call('GET', '/distribution/busybox:latest/json')).json, {
+    Descriptor: {
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      digest: (await call('GET', '/images/busybox/json')).json.Id,
+      size: 610,
+    },
+    Platforms: [
+      { architecture: 'amd64', os: 'linux' },
+      { architecture: 'arm', os: 'linux', variant: 'v7' },
+    ],
+  });
 });
 
 test('what fails while an archive is loaded is told in the stream, with status 200', async (t) => {

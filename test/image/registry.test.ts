@@ -187,6 +187,28 @@ test('what skopeo pushes is pulled: OCI manifests, zstd, lists of platforms', as
   });
   await receiver.images.pull(`${address}/list:none`, null, 'linux/s390x', quiet);
 
+  // Asked about without being pulled.
+  const { images: asking } = await openStore(join(directory, 'asking'));
+  const nothing = listing(join(directory, 'asking'));
+  const whole = await asking.distribution(`${address}/list:all`, null);
+  assert.equal(whole.descriptor.mediaType, 'application/vnd.docker.distribution.manifest.list.v2+json');
+  assert.deepEqual(whole.platforms.map(({ os, architecture }) => `${os}/${architecture}`).slice(0, 2), [
+    'windows/amd64',
+    'linux/s390x',
+  ]);
+  const single = await asking.distribution(`${address}/list:amd64`, null);
+  assert.deepEqual(single.descriptor, { mediaType: type, digest: digestOf(raw), size: raw.length });
+  assert.deepEqual(
+    single.platforms.map(({ architecture }) => architecture),
+    [images.get('two:v1').architecture],
+  );
+  assert.deepEqual((await asking.distribution(`${address}/list@${digestOf(raw)}`, null)).descriptor, single.descriptor);
+  await assert.rejects(asking.distribution(`${address}/list`, null), {
+    kind: 'notFound',
+    message: 'manifest unknown: manifest unknown',
+  });
+  assert.deepEqual(listing(join(directory, 'asking')), nothing);
+
   // A blob that is not what its digest says.
   const layer = images.get('two:v1');
   shell(

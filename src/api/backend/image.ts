@@ -30,6 +30,11 @@ export interface ImageView {
   readonly sharedSizeBytes: number; // of its size, what other images have too; -1 when not asked for
 }
 
+export interface Distribution {
+  readonly descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  readonly platforms: readonly Platform[];
+}
+
 export interface ImageBackend {
   listImages(options: { all: boolean; filters: Filters; sharedSize?: boolean }): Promise<ImageView[]>;
   /** notFound where it is for another platform. */
@@ -50,6 +55,8 @@ export interface ImageBackend {
     report: ReportProgress,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What a registry has under a name. */
+  distribution(ref: string, auth: RegistryAuth | null, signal: AbortSignal): Promise<Distribution>;
   tag(ref: string, target: string): Promise<void>;
   removeImage(
     ref: string,

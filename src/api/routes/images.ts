@@ -1,8 +1,10 @@
 /** Images. */
 import type { Readable } from 'node:stream';
-import { invalid, notImplemented } from '../../base/errors.ts';
+import { invalid, notImplemented, systemError } from '../../base/errors.ts';
 import { redactedUrlText } from '../../base/redacted-url.ts';
+import { parseAnyReference } from '../../model/image-reference.ts';
 import { apiVersionNumber } from '../../wire/api-version.ts';
+import type { DistributionJson } from '../../wire/image.ts';
 import type { Call } from '../call.ts';
 import { download } from '../download.ts';
 import { readFilters } from '../filters.ts';
@@ -29,6 +31,7 @@ export function addImageRoutes(routes: RouteTable): void {
   routes.add('POST', '/images/:name/push', pushImage);
   routes.add('POST', '/images/:name/tag', tagImage);
   routes.add('DELETE', '/images/:name', removeImage);
+  routes.add('GET', '/distribution/:name/json', inspectDistribution);
 }
 
 async function listImages(call: Call): Promise<void> {
@@ -131,6 +134,20 @@ async function pushImage(call: Call): Promise<void> {
   const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
   const platform = platformIn(call.query.texts('platform'));
   await streamProgress(call, (report) => call.backend.images.push(ref, auth, platform, report, call.signal));
+}
+
+async function inspectDistribution(call: Call): Promise<void> {
+  if (parseAnyReference(call.name).kind === 'id') throw systemError('no manifest found for full image ID');
+  const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
+  const { descriptor, platforms } = await call.backend.images.distribution(call.name, auth, call.signal);
+  call.reply(200, {
+    Descriptor: descriptor,
+    Platforms: platforms.map(({ os, architecture, variant }) => ({
+      architecture,
+      os,
+      ...(variant === '' ? {} : { variant }),
+    })),
+  } satisfies DistributionJson);
 }
 
 async function tagImage(call: Call): Promise<void> {

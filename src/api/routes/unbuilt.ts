@@ -58,11 +58,6 @@ export function addUnbuiltRoutes(routes: RouteTable): void {
 
   routes.add(
     'GET',
-    '/distribution/:name/json',
-    missing('This engine does not look up images in registries without pulling them.'),
-  );
-  routes.add(
-    'GET',
     '/images/search',
     missing(
       'This engine does not search registries: look for images on the page of the registry (https://hub.docker.com/search), and pull them by name.',
