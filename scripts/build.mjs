@@ -29,6 +29,7 @@ const programs = hooks
       // A child and a thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
       { name: 'archive', entry: 'src/image/archive-main.ts', output: 'dist/archive.mjs' },
       { name: 'extraction', entry: 'src/image/extraction-worker.ts', output: 'dist/extraction.mjs' },
+      { name: 'logs', entry: 'src/oci/logs/log-worker.ts', output: 'dist/logs.mjs' },
     ];
 
 let esbuild;

@@ -23,8 +23,9 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     because: 'programs are started by base/program.ts or kernel/spawn.ts, which end what does not answer',
   },
   worker_threads: {
-    rooms: ['image'],
-    because: 'a thread has a second copy of all code; only the extraction of archives is worth it',
+    rooms: ['image', 'oci'],
+    because:
+      'a thread has a second copy of all code; only the extraction of archives and the writing of logs are worth it',
   },
   http: {
     rooms: ['api', 'image', 'cli', 'daemon'],
@@ -36,7 +37,7 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
   },
   tls: { rooms: ['cli', 'daemon', 'image'], because: 'registries and the TCP sockets of daemons speak TLS' },
   dgram: { rooms: ['network'], because: 'the relay for UDP of published ports; other sockets are made in kernel' },
-  zlib: { rooms: ['image'], because: 'layers are compressed, nothing else is' },
+  zlib: { rooms: ['image', 'oci'], because: 'layers and full logs are compressed, nothing else is' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },
   readline: { rooms: ['cli'], because: 'only the command line has a terminal' },
   'readline/promises': { rooms: ['cli'], because: 'only the command line has a terminal' },

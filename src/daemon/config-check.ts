@@ -8,6 +8,7 @@ import { dirname, posix } from 'node:path';
 import { errorMessage, invalid } from '../base/errors.ts';
 import { refuseOldestApi } from '../api/versions.ts';
 import { formatSubnet, ipVersion, parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
+import { checkLogConfig, LOG_DRIVERS } from '../model/log-config.ts';
 import { checkDefaultBridge } from '../network/operations/default-networks.ts';
 import { checkOptions, unknownOptionWarnings } from '../network/plan/bridge-options.ts';
 import { linkNameComplaint } from '../network/interfaces/link-name.ts';
@@ -20,12 +21,6 @@ import { chooseNamedRuntime, runtimeTable } from './runtime-choice.ts';
 import { loadSeccompProfile } from './seccomp-file.ts';
 import { tlsOptions } from './tls-context.ts';
 
-const LOG_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  'json-file': ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'],
-  local: ['max-size', 'max-file', 'compress'],
-  none: [],
-};
-export const LOG_DRIVERS: readonly string[] = Object.keys(LOG_OPTIONS);
 /** Of addresses that no bridge can have. */
 const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8'].map((text) => parseSubnet(text)!);
 
@@ -50,9 +45,9 @@ export function refuseBadValues(config: DaemonConfig): void {
   const { oomScoreAdjust: score } = config;
   if (score !== undefined && (score < -1000 || score > 1000))
     throw invalid(`invalid oom-score-adjust: ${score}: it is a number from -1000 to 1000`);
-  if (LOG_OPTIONS[config.logDriver] === undefined)
+  if (!Object.hasOwn(LOG_DRIVERS, config.logDriver))
     throw invalid(
-      `failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${LOG_DRIVERS.join(', ')}`,
+      `failed to set log opts: logger: no log driver named '${config.logDriver}' is registered; there are ${Object.keys(LOG_DRIVERS).join(', ')}`,
     );
   checkCgroupParent(config.cgroupParent);
   checkBridges(config);
@@ -162,12 +157,7 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
     ...poolNotes(config),
     ...networkOptionFindings(config, attempt),
   ];
-  for (const [name, value] of Object.entries(config.logOptions)) {
-    if (!LOG_OPTIONS[config.logDriver]?.includes(name))
-      problems.push(`unknown log opt '${name}' for ${config.logDriver} log driver`);
-    else if (name === 'max-size' && !/^(-1|\d+(\.\d+)?\s*[kmgt]?b?)$/i.test(value))
-      problems.push(`invalid value for max-size: ${value}`);
-  }
+  attempt(() => checkLogConfig(config.logDriver, config.logOptions));
   return { problems, notes };
 }
 

@@ -20,6 +20,7 @@ import { RootfsStore } from '../image/rootfs.ts';
 import { SilentMounts } from '../kernel/silent-mounts.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { createNetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
+import { makeLogKeeper } from '../oci/logs/log-thread.ts';
 import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
@@ -256,6 +257,7 @@ async function start(
     runtime,
     sources: new MountSources(silent),
     archives: new Archives(silent),
+    logs: makeLogKeeper(log.child({ room: 'oci' })),
     network,
     names: resolver,
     hostFacts: async () =>

@@ -19,6 +19,7 @@ import type { Filters } from '../model/filters.ts';
 import type { Platform } from '../model/platform.ts';
 import type { PortBindings } from '../network/ports/port-edit.ts';
 import type { NetworkService } from '../network/service.ts';
+import type { LogKeeper } from '../oci/logs/log-thread.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
@@ -31,6 +32,7 @@ import { createContainer } from './container/container-create.ts';
 import { handleExit, type RuntimeExit } from './container/container-exit.ts';
 import { NameReservations } from './container/container-name.ts';
 import { addPorts, removePorts } from './container/container-ports.ts';
+import { ContainerLogs } from './container/container-logs.ts';
 import { removeContainer, removeHeld } from './container/container-remove.ts';
 import { renameContainer } from './container/container-rename.ts';
 import { restartContainer } from './container/container-restart.ts';
@@ -73,6 +75,7 @@ export interface EngineDeps {
   readonly runtime: Runtime;
   readonly sources: MountSources;
   readonly archives: Archives;
+  readonly logs: LogKeeper;
   readonly network: NetworkService;
   readonly names: NameInspector;
   readonly hostFacts: () => Promise<HostSummary>;
@@ -146,6 +149,7 @@ export function createEngine(deps: EngineDeps) {
     events,
     waits: new ExitWaits(),
     stops: new AskedStops(),
+    logs: new ContainerLogs(config, deps.logs),
     attaches: new AttachHub(),
     copies: new RunningCopies(),
     execs: new ExecTable(),

@@ -10,6 +10,7 @@ import { errorMessage } from '../base/errors.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import type { AsideRecord } from '../store/aside.ts';
 import type { HandleExit, RuntimeExit } from './container/container-exit.ts';
+import type { ContainerLogs } from './container/container-logs.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { withPortBindings } from './container/container-ports.ts';
 import type { RemoveHeld } from './container/container-remove.ts';
@@ -36,6 +37,7 @@ export type RestoreNeeds = ReleaseNeeds &
     readonly rootfs: RootfsRecovery;
     readonly runtime: RuntimeRecovery;
     readonly volumes: Pick<VolumeService, 'settle'>;
+    readonly logs: Pick<ContainerLogs, 'recover'>;
     readonly health: Pick<HealthMonitor, 'watch'>;
     readonly clock: Clock;
     readonly handleExit: HandleExit;
@@ -59,6 +61,7 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
         else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
       }),
   );
+  await Promise.all(containers.all().map((record) => recoverLog(needs, record, live.has(record.id))));
   const unread = await runningUnread(needs);
   await Promise.all(
     runtime
@@ -89,6 +92,15 @@ export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
   await finishRemovals(needs);
   await followLostLinks(needs);
   await removeOrphans(needs);
+}
+
+/** What of its output has not come to the log yet; that this fails keeps no container from being adopted. */
+async function recoverLog(needs: RestoreNeeds, record: ContainerRecord, runs: boolean): Promise<void> {
+  await needs.logs
+    .recover(record, runs)
+    .catch((error: unknown) =>
+      needs.log.warn({ container: record.id, error: errorMessage(error) }, 'the log of a container is not written on'),
+    );
 }
 
 /** A temporary failure (e.g. no descriptor) is retried: a container that runs must not count as one that has ended. */

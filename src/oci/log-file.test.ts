@@ -10,6 +10,7 @@ import { LogParser, parseTimeNs, type LogFrame } from './log-parser.ts';
 const directory = mkdtempSync(join(tmpdir(), 'causeway-log-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const path = (name: string) => join(directory, name);
+const plain = (name: string) => ({ path: path(name), format: 'plain' as const });
 const ALL: LogReadOptions = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
 
 const stamp = (second: number) => `2024-05-01T10:00:${String(second).padStart(2, '0')}.000000001+02:00`;
@@ -40,9 +41,9 @@ test('lines, pieces of lines and both streams', async () => {
       line(4, '') +
       line(5, 'open', 'stderr', 'P'),
   );
-  assert.deepEqual(await texts(readLog(path('a'), ALL)), ['o:one\n', 'e:err\n', 'o:partial\n', 'o:\n', 'e:open']);
-  assert.deepEqual(await texts(readLog(path('a'), { ...ALL, stderr: false })), ['o:one\n', 'o:partial\n', 'o:\n']);
-  assert.deepEqual(await texts(readLog(path('absent'), ALL)), []);
+  assert.deepEqual(await texts(readLog(plain('a'), ALL)), ['o:one\n', 'e:err\n', 'o:partial\n', 'o:\n', 'e:open']);
+  assert.deepEqual(await texts(readLog(plain('a'), { ...ALL, stderr: false })), ['o:one\n', 'o:partial\n', 'o:\n']);
+  assert.deepEqual(await texts(readLog(plain('absent'), ALL)), []);
 });
 
 test('a line of many pieces comes in frames of 16 KiB', () => {
@@ -82,24 +83,24 @@ test('a torn line is passed over', () => {
 test('tail counts lines from the end, across reads of the file', async () => {
   const many = Array.from({ length: 5000 }, (_, index) => line(index % 60, `line ${index}`));
   writeFileSync(path('b'), many.join(''));
-  assert.deepEqual(await texts(readLog(path('b'), { ...ALL, tail: 2 })), ['o:line 4998\n', 'o:line 4999\n']);
-  assert.equal((await texts(readLog(path('b'), { ...ALL, tail: 3000 }))).length, 3000);
-  assert.equal((await texts(readLog(path('b'), { ...ALL, tail: 9000 }))).length, 5000);
-  assert.deepEqual(await texts(readLog(path('b'), { ...ALL, tail: 0 })), []);
+  assert.deepEqual(await texts(readLog(plain('b'), { ...ALL, tail: 2 })), ['o:line 4998\n', 'o:line 4999\n']);
+  assert.equal((await texts(readLog(plain('b'), { ...ALL, tail: 3000 }))).length, 3000);
+  assert.equal((await texts(readLog(plain('b'), { ...ALL, tail: 9000 }))).length, 5000);
+  assert.deepEqual(await texts(readLog(plain('b'), { ...ALL, tail: 0 })), []);
   writeFileSync(path('c'), line(1, 'one') + line(2, 'a', 'stdout', 'P') + line(2, 'b') + line(3, 'c', 'stdout', 'P'));
-  assert.deepEqual(await texts(readLog(path('c'), { ...ALL, tail: 2 })), ['o:ab\n', 'o:c']);
-  assert.deepEqual(await texts(readLog(path('c'), { ...ALL, tail: 1 })), ['o:c']);
-  assert.deepEqual(await texts(readLog(path('c'), { ...ALL, tail: 3 })), ['o:one\n', 'o:ab\n', 'o:c']);
+  assert.deepEqual(await texts(readLog(plain('c'), { ...ALL, tail: 2 })), ['o:ab\n', 'o:c']);
+  assert.deepEqual(await texts(readLog(plain('c'), { ...ALL, tail: 1 })), ['o:c']);
+  assert.deepEqual(await texts(readLog(plain('c'), { ...ALL, tail: 3 })), ['o:one\n', 'o:ab\n', 'o:c']);
 });
 
 test('tail of a line without end holds no more than a piece of it, and what is no log line at all is passed over', async () => {
   const piece = line(2, 'x'.repeat(8000), 'stdout', 'P');
   writeFileSync(path('g'), line(1, 'before') + piece.repeat(8000) + line(3, 'end') + line(4, 'after'));
-  assert.deepEqual(await texts(readLog(path('g'), { ...ALL, tail: 1 })), ['o:after\n']);
+  assert.deepEqual(await texts(readLog(plain('g'), { ...ALL, tail: 1 })), ['o:after\n']);
   const heapBytes = process.memoryUsage().arrayBuffers;
   let mostBytes = 0;
   const probe = setInterval(() => (mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - heapBytes)), 1);
-  const sizes = (await texts(readLog(path('g'), { ...ALL, tail: 2 }))).map((text) => text.length - 2);
+  const sizes = (await texts(readLog(plain('g'), { ...ALL, tail: 2 }))).map((text) => text.length - 2);
   clearInterval(probe);
   assert.equal(
     sizes.reduce((sum, size) => sum + size),
@@ -110,7 +111,7 @@ test('tail of a line without end holds no more than a piece of it, and what is n
     path('h'),
     Buffer.concat([Buffer.from(line(1, 'one')), Buffer.alloc(50_000_000), Buffer.from(`\n${line(2, 'two')}`)]),
   );
-  assert.deepEqual(await texts(readLog(path('h'), ALL)), ['o:one\n', 'o:two\n']);
+  assert.deepEqual(await texts(readLog(plain('h'), ALL)), ['o:one\n', 'o:two\n']);
 });
 
 test('a log that is written all the time leaves others their turn, and comes whole', async () => {
@@ -124,7 +125,8 @@ test('a log that is written all the time leaves others their turn, and comes who
   const ended = new Promise<void>((resolve) => writer.once('exit', () => resolve()));
   let got = 0;
   const readers = Array.from({ length: 5 }, async () => {
-    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended })) got += batch.length;
+    for await (const batch of readLog({ path: file, format: 'plain' }, { ...ALL, follow: true }, { ended }))
+      got += batch.length;
   });
   await Promise.all(readers);
   assert.equal(got, 5 * lines);
@@ -134,7 +136,7 @@ test('since and until', async () => {
   writeFileSync(path('d'), [1, 2, 3, 4].map((second) => line(second, String(second))).join(''));
   const sinceNs = parseTimeNs(stamp(2))!;
   const untilNs = parseTimeNs(stamp(3))!;
-  assert.deepEqual(await texts(readLog(path('d'), { ...ALL, sinceNs, untilNs })), ['o:2\n', 'o:3\n']);
+  assert.deepEqual(await texts(readLog(plain('d'), { ...ALL, sinceNs, untilNs })), ['o:2\n', 'o:3\n']);
 });
 
 test('follow: what is appended comes, also after the file was replaced, until the writer ended', async () => {
@@ -143,7 +145,7 @@ test('follow: what is appended comes, also after the file was replaced, until th
   const ended = new Promise<void>((resolve) => (end = resolve));
   const got: string[] = [];
   const reader = (async () => {
-    for await (const batch of readLog(file, { ...ALL, follow: true }, { ended }))
+    for await (const batch of readLog({ path: file, format: 'plain' }, { ...ALL, follow: true }, { ended }))
       got.push(...batch.map(({ data }) => data.toString()));
   })();
   const until = async (count: number) => {
@@ -169,11 +171,11 @@ test('follow ends when its reader leaves, and at its time', async () => {
   writeFileSync(path('f'), line(1, 'one'));
   const leave = new AbortController();
   const seen: string[] = [];
-  for await (const batch of readLog(path('f'), { ...ALL, follow: true }, { signal: leave.signal })) {
+  for await (const batch of readLog(plain('f'), { ...ALL, follow: true }, { signal: leave.signal })) {
     seen.push(...batch.map(({ data }) => data.toString()));
     setTimeout(() => leave.abort(), 5);
   }
   assert.deepEqual(seen, ['one\n']);
   const untilNs = BigInt(Date.now() + 30) * 1_000_000n;
-  assert.deepEqual(await texts(readLog(path('f'), { ...ALL, follow: true, untilNs })), ['o:one\n']);
+  assert.deepEqual(await texts(readLog(plain('f'), { ...ALL, follow: true, untilNs })), ['o:one\n']);
 });

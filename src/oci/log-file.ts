@@ -1,14 +1,22 @@
 /**
- * Reading the log that conmon writes (see log-parser.ts), in pieces of 64 KiB: the lines of a piece come together, and
- * between two pieces others have their turn. When the file would outgrow its limit conmon replaces it by an empty one:
- * a reader that follows goes on there.
+ * Reading a container's log, in pieces of 64 KiB: the lines of a piece come together, and between two pieces others have
+ * their turn. A file that is full is replaced by an empty one: a reader that follows goes on there.
  */
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { stat, type FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/errors.ts';
 import { FairTurns } from '../base/fair-turns.ts';
 import { LogNews, type LogReadControl } from './log-news.ts';
-import { LogParser, type LogFrame } from './log-parser.ts';
+import type { LogFrame } from './log-parser.ts';
 import { tailPosition } from './log-tail.ts';
+import {
+  openIfThere,
+  openSegments,
+  parserOf,
+  readSegment,
+  wholeLineOf,
+  type LogFiles,
+  type Segment,
+} from './logs/log-segments.ts';
 
 /** The same shape as the api's LogOptions. */
 export interface LogReadOptions {
@@ -27,16 +35,25 @@ const turns = new FairTurns();
 
 /** A log that does not exist is an empty one. */
 export async function* readLog(
-  path: string,
+  files: LogFiles,
   options: LogReadOptions,
   control: LogReadControl = {},
 ): AsyncGenerator<readonly LogFrame[]> {
-  const news = options.follow ? new LogNews(path, options.untilNs, control) : undefined;
+  const news = options.follow ? new LogNews(files.path, options.untilNs, control) : undefined;
+  const wholeLine = wholeLineOf(files.format);
+  let segments: readonly Segment[] = [];
   let file: FileHandle | undefined;
   try {
-    file = await openLog(path);
-    let position = file && options.tail >= 0 ? await tailPosition(file, options.tail, control.signal) : 0;
-    let parser = new LogParser();
+    file = await openIfThere(files.path);
+    const asked = options.tail;
+    const tail = file && asked >= 0 ? await tailPosition(file, asked, wholeLine, control.signal) : undefined;
+    let position = tail?.position ?? 0;
+    const missing = asked < 0 ? -1 : asked - (tail?.lines ?? 0);
+    if (missing !== 0) {
+      segments = await openSegments(files, file);
+      if (yield* fullSegments(segments, missing, options, control)) return;
+    }
+    let parser = parserOf(files.format);
     for (;;) {
       // Asked before reading: what is written after this is notified again.
       const last = news === undefined || news.over;
@@ -51,14 +68,14 @@ export async function* readLog(
         if (control.signal?.aborted || frames.some((frame) => isPast(frame, options))) return;
         continue;
       }
-      const fresh = await replacement(path, file);
+      const fresh = await replacement(files.path, file);
       if (fresh || last) {
         const rest = parser.rest().filter((frame) => wanted(frame, options));
         if (rest.length > 0) yield rest;
       }
       if (fresh) {
         await file?.close();
-        [file, position, parser] = [fresh, 0, new LogParser()];
+        [file, position, parser] = [fresh, 0, parserOf(files.format)];
       } else if (last) {
         return;
       } else if (news.watching) {
@@ -71,7 +88,58 @@ export async function* readLog(
   } finally {
     news?.close();
     await file?.close();
+    for (const segment of segments) await segment.file.close();
   }
+}
+
+/** The last `count` lines of them (-1: all); true where what is asked for ends there. */
+async function* fullSegments(
+  segments: readonly Segment[],
+  count: number,
+  options: LogReadOptions,
+  control: LogReadControl,
+): AsyncGenerator<readonly LogFrame[], boolean> {
+  let first = 0;
+  let skipped = 0;
+  if (count >= 0) {
+    let missing = count;
+    for (first = segments.length; first > 0 && missing > 0; first--) {
+      const lines = await countLines(segments[first - 1]!, control.signal);
+      skipped = Math.max(0, lines - missing);
+      missing -= lines - skipped;
+    }
+  }
+  for (const segment of segments.slice(first)) {
+    const parser = parserOf(segment.format);
+    for await (const piece of piecesOf(segment)) {
+      if (control.signal?.aborted) return true;
+      await turns.take();
+      const frames = piece === undefined ? parser.rest() : parser.push(piece);
+      const left = frames.slice(skipped);
+      skipped -= frames.length - left.length;
+      const chosen = left.filter((frame) => wanted(frame, options));
+      if (chosen.length > 0) yield chosen;
+      if (frames.some((frame) => isPast(frame, options))) return true;
+    }
+  }
+  return false;
+}
+
+/** Its content, and undefined for the end. */
+async function* piecesOf(segment: Segment): AsyncGenerator<Buffer | undefined> {
+  for await (const piece of readSegment(segment)) yield piece as Buffer;
+  yield undefined;
+}
+
+async function countLines(segment: Segment, signal: AbortSignal | undefined): Promise<number> {
+  const parser = parserOf(segment.format);
+  let lines = 0;
+  for await (const piece of piecesOf(segment)) {
+    if (signal?.aborted) return lines;
+    await turns.take();
+    lines += (piece === undefined ? parser.rest() : parser.push(piece)).length;
+  }
+  return lines;
 }
 
 const isPast = (frame: LogFrame, options: LogReadOptions): boolean =>
@@ -82,24 +150,26 @@ const wanted = (frame: LogFrame, options: LogReadOptions): boolean =>
   frame.timeNs >= options.sinceNs &&
   (options.untilNs === 0n || frame.timeNs <= options.untilNs);
 
-async function openLog(path: string): Promise<FileHandle | undefined> {
+/** The file that has taken the place of the one that is read, or has come to be. */
+async function replacement(path: string, file: FileHandle | undefined): Promise<FileHandle | undefined> {
+  if (file === undefined) return openIfThere(path);
   try {
-    return await open(path, 'r');
+    const [now, own] = await Promise.all([stat(path), file.stat()]);
+    if (now.ino === own.ino && now.dev === own.dev) return undefined;
+    return (await nextOf(path, own.ino)) ?? (await openIfThere(path));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** The file that has taken the place of the one that is read, or has come to be. */
-async function replacement(path: string, file: FileHandle | undefined): Promise<FileHandle | undefined> {
-  if (file === undefined) return openLog(path);
-  try {
-    const [now, own] = await Promise.all([stat(path), file.stat()]);
-    return now.ino === own.ino && now.dev === own.dev ? undefined : await openLog(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+/** The one that was begun when this one was full, where it has been rotated since: it is full too by now. */
+async function nextOf(path: string, inode: number): Promise<FileHandle | undefined> {
+  for (let number = 1, newer = path; ; number++) {
+    const at = await stat(`${path}.${number}`).catch(() => undefined);
+    if (at === undefined) return undefined;
+    if (at.ino === inode) return openIfThere(newer);
+    newer = `${path}.${number}`;
   }
 }
 

@@ -7,6 +7,8 @@ export interface LogFrame {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
   readonly timeNs: bigint;
+  /** What its log driver was told to add: labels, variables, a tag. */
+  readonly attrs?: Readonly<Record<string, string>>;
 }
 
 const LINE_LIMIT_BYTES = 16 * 1024;

@@ -370,14 +370,17 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     const logPath = join(place.directory, 'a.log');
     await runContainer(place, 'echo out; echo err >&2; printf open', { logPath });
     const frames: string[] = [];
-    for await (const batch of readLog(logPath, {
-      stdout: true,
-      stderr: true,
-      follow: false,
-      tail: -1,
-      sinceNs: 0n,
-      untilNs: 0n,
-    }))
+    for await (const batch of readLog(
+      { path: logPath, format: 'plain' },
+      {
+        stdout: true,
+        stderr: true,
+        follow: false,
+        tail: -1,
+        sinceNs: 0n,
+        untilNs: 0n,
+      },
+    ))
       frames.push(...batch.map((frame) => `${frame.stream} ${frame.data}`));
     assert.deepEqual(frames.sort(), ['stderr err\n', 'stdout open', 'stdout out\n']);
     const limited = join(place.directory, 'b.log');

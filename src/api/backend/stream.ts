@@ -24,6 +24,8 @@ export interface OutputFrame {
 }
 
 export interface LogFrame extends OutputFrame {
+  /** What its log driver was told to add. */
+  readonly attrs?: Readonly<Record<string, string>>;
   readonly timeNs: bigint;
 }
 

@@ -92,10 +92,10 @@ async function containerLogs(call: Call): Promise<void> {
   const { tty, frames } = await call.backend.streams.logs(call.name, options, call.signal);
   call.startStream(streamType(call, tty));
   try {
-    const timestamps = query.flag('timestamps');
+    const shown = { tty, timestamps: query.flag('timestamps'), details: query.flag('details') };
     for await (const lines of frames) {
       const asked = lines.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
-      if (asked.length > 0) await call.write(Buffer.concat(asked.map((line) => encodeLogLine(line, tty, timestamps))));
+      if (asked.length > 0) await call.write(Buffer.concat(asked.map((line) => encodeLogLine(line, shown))));
       if (call.signal.aborted) break;
     }
   } catch (error) {
@@ -110,9 +110,25 @@ function tailLines(text: string): number {
   return Number(text);
 }
 
-function encodeLogLine(line: LogFrame, tty: boolean, timestamps: boolean): Buffer {
-  const data = timestamps ? Buffer.concat([Buffer.from(`${formatLogTime(line.timeNs)} `), line.data]) : line.data;
+function encodeLogLine(
+  line: LogFrame,
+  { tty, timestamps, details }: { tty: boolean; timestamps: boolean; details: boolean },
+): Buffer {
+  const before = `${timestamps ? `${formatLogTime(line.timeNs)} ` : ''}${details ? `${encodeDetails(line.attrs)} ` : ''}`;
+  const data = before === '' ? line.data : Buffer.concat([Buffer.from(before), line.data]);
   return tty ? data : frame(line.stream, data);
+}
+
+/** 'key=value,key=value', each as in a query, in the order of the keys. */
+function encodeDetails(attrs: LogFrame['attrs'] = {}): string {
+  const escape = (text: string): string =>
+    encodeURIComponent(text)
+      .replace(/%20/g, '+')
+      .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return Object.entries(attrs)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${escape(key)}=${escape(value)}`)
+    .join(',');
 }
 
 async function containerStats(call: Call): Promise<void> {

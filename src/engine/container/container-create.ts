@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts';
 import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord, ContainerSpec, ContainerState, Link } from '../../model/container.ts';
 import { newId, shortId } from '../../model/ids.ts';
+import { checkLogConfig } from '../../model/log-config.ts';
 import type { Platform } from '../../model/platform.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
@@ -17,6 +18,7 @@ import type { EventBus } from '../system/event-bus.ts';
 import { resolveMounts, type MountContext } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { logAttributes } from './container-logs.ts';
 import type { NameReservations } from './container-name.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -25,7 +27,6 @@ import { furnish } from './furnish.ts';
 import { foreignPlatformWarnings } from './foreign-platform.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
-import { checkLogOptions } from './log-options.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
@@ -76,8 +77,8 @@ export async function createContainer(
   const { limits, warnings } = possibleLimits(asked.host.resources);
   const wanted = mergeImage(asked, image.config);
   const merged = completeSpec(needs, { ...wanted, host: { ...wanted.host, resources: limits } }, id);
-  checkLogOptions(merged.host.logConfig.config);
   const { path, args } = commandOf(merged.process);
+  await checkLog(merged, config.hostname, { id, imageId: image.id, path, args });
   checkConfinement(merged);
   const { runtime } = merged.host;
   if (runtime !== '' && runtime !== 'io.containerd.runc.v2' && !config.runtimeNames.includes(runtime)) {
@@ -143,6 +144,17 @@ export async function createContainer(
   }
 }
 
+/** What a log driver would refuse the start for is refused now. */
+async function checkLog(
+  spec: ContainerSpec,
+  hostname: string,
+  made: Pick<ContainerRecord, 'id' | 'imageId' | 'path' | 'args'>,
+): Promise<void> {
+  const { type, config } = spec.host.logConfig;
+  checkLogConfig(type, config);
+  await logAttributes({ ...made, name: '', spec }, hostname);
+}
+
 /** Volumes that are made for the container go with it if it cannot be made, each from the moment it is there. */
 function volumesFor(volumes: Volumes, id: string, undo: UndoStack): MountContext['volumes'] {
   return {
@@ -173,9 +185,6 @@ function completeSpec(
     hostname = kind === 'host' || spec.host.utsMode === 'host' ? needs.config.hostname : shortId(id);
   }
   const logType = spec.host.logConfig.type || needs.config.logDriver;
-  if (!['json-file', 'local', 'none', 'k8s-file'].includes(logType)) {
-    throw invalid(`logger: no log driver named '${logType}' is registered`);
-  }
   return {
     ...spec,
     process: { ...spec.process, hostname },

@@ -8,6 +8,7 @@ import type { ExecTable } from '../exec/exec-table.ts';
 import type { ContainerRootfs, Networks, RunRuntime } from '../ports.ts';
 import { publishContainerEvent, publishEndpointEvents, publishVolumeEvents } from './container-events.ts';
 import type { AskedStops } from './asked-stops.ts';
+import type { ContainerLogs } from './container-logs.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { StartHeld } from './container-start.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -43,6 +44,7 @@ export type ExitNeeds = TakeDownNeeds &
     readonly execs: Pick<ExecTable, 'containerEnded'>;
     readonly waits: Pick<ExitWaits, 'exited'>;
     readonly stops: AskedStops;
+    readonly logs: Pick<ContainerLogs, 'ended'>;
     readonly remove: RemoveHeld;
   };
 
@@ -78,6 +80,7 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
     });
   const comesBack = (restart || needs.restarts.isRestartedByUser(id)) && sharersOf(needs.containers, id).length > 0;
   const endpoints = await takeDown(needs, held, { keepNetwork: comesBack });
+  needs.logs.ended(id);
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   // From here on it has ended for every client, whether or not that can be stored just now; and only then is it told.

@@ -8,6 +8,10 @@ export interface ContainerPaths {
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
+  /** json-file's, which other programs read too. */
+  readonly jsonLog: string;
+  readonly localLog: string;
+  /** What conmon itself wrote in earlier releases. */
   readonly log: string;
 }
 
@@ -18,6 +22,8 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
     hosts: join(dir, 'hosts'),
     hostname: join(dir, 'hostname'),
     resolvConf: join(dir, 'resolv.conf'),
+    jsonLog: join(dir, `${id}-json.log`),
+    localLog: join(dir, 'local-logs', 'container.log'),
     log: join(dir, `${id}.log`),
   };
 }

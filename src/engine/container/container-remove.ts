@@ -13,6 +13,7 @@ import type { EventBus } from '../system/event-bus.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import type { AttachHub } from './attach-hub.ts';
 import { publishContainerEvent } from './container-events.ts';
+import type { ContainerLogs } from './container-logs.ts';
 import { containerPaths } from './container-paths.ts';
 import { endRun, isUp, type StopNeeds } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -33,6 +34,7 @@ export type RemoveHeldNeeds = ReleaseNeeds & {
   readonly health: Pick<HealthMonitor, 'forget'>;
   readonly attaches: Pick<AttachHub, 'abandon'>;
   readonly execs: Pick<ExecTable, 'containerRemoved'>;
+  readonly logs: Pick<ContainerLogs, 'forget'>;
   readonly waits: Pick<ExitWaits, 'removed'>;
   readonly events: EventBus;
   readonly log: Log;
@@ -116,7 +118,7 @@ export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { 
   const leftovers = [
     () => needs.network.forget(id),
     () => needs.rootfs.remove(id),
-    () => rm(dir, { recursive: true, force: true }),
+    () => needs.logs.forget(id).then(() => rm(dir, { recursive: true, force: true })),
     ...volumes.map((name) => () => removeGivenUp(needs, name)),
   ];
   await Promise.all(leftovers.map((remove) => removeLeftover(needs, id, remove)));

@@ -18,6 +18,7 @@ import type { ContainerRootfs, KnownContainers, Networks, RunNetwork, RunRuntime
 import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
 import { publishContainerEvent, publishEndpointEvents, publishVolumeEvents } from './container-events.ts';
+import type { ContainerLogs } from './container-logs.ts';
 import { bundleOf, cgroupsPathOf, containerPaths } from './container-paths.ts';
 import type { RemoveHeld } from './container-remove.ts';
 import type { ContainerTable } from './container-table.ts';
@@ -26,7 +27,6 @@ import type { Held } from './held.ts';
 import { processEnvironment } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
 import { linkEnvironment } from './link-environment.ts';
-import { logMaxBytes } from './log-options.ts';
 import { joinTargets } from './namespace-joins.ts';
 import { networkModeKind, withInterface } from './network-mode.ts';
 import type { RestartTimers } from './restart-policy.ts';
@@ -52,6 +52,7 @@ export interface StartNeeds {
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
   readonly files: Pick<RunFiles, 'prepare' | 'mountSubpaths' | 'unmountSubpaths' | 'shareMemory'>;
   readonly runtime: Pick<RunRuntime, 'create' | 'start' | 'attach' | 'delete'>;
+  readonly logs: Pick<ContainerLogs, 'begin' | 'ended'>;
   readonly attaches: Pick<AttachHub, 'connect' | 'abandon'>;
   readonly starts: Pick<StartsUnderWay, 'during'>;
   readonly health: Pick<HealthMonitor, 'initialState' | 'watch'>;
@@ -164,6 +165,7 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   }
   const netns = joined ? joinedNetns(network, joined) : sandbox!.mode === 'host' ? null : sandbox!.netns;
 
+  undo.push('log', () => needs.logs.ended(record.id));
   const { pid } = await runtime.create(
     await createRequest(needs, record, { root, netns, filesOf: joined?.id ?? record.id, prepared }, undo),
   );
@@ -226,6 +228,7 @@ async function createRequest(
   const { hosts, hostname, resolvConf } = containerPaths(config.dataRoot, filesOf);
   const user = await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name });
   const env = processEnvironment(process, linkEnvironment(needs, record));
+  const log = await needs.logs.begin(record);
   const spec = buildSpec({
     record,
     rootfs: root,
@@ -251,8 +254,7 @@ async function createRequest(
     tty: process.tty,
     openStdin: process.openStdin,
     stdinOnce: process.stdinOnce,
-    logPath: host.logConfig.type === 'none' ? null : containerPaths(config.dataRoot, record.id).log,
-    logMaxBytes: logMaxBytes(host.logConfig.config),
+    ...log,
   };
 }
 

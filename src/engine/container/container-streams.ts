@@ -3,24 +3,23 @@ import { conflict, invalid } from '../../base/errors.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { readLog } from '../../oci/log-file.ts';
 import type { LogFrame } from '../../oci/log-parser.ts';
-import type { EngineConfig } from '../engine-config.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
 import { publishContainerEvent } from './container-events.ts';
-import { containerPaths } from './container-paths.ts';
+import type { ContainerLogs } from './container-logs.ts';
 import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
 
 export interface LogNeeds {
-  readonly config: Pick<EngineConfig, 'dataRoot'>;
+  readonly logs: Pick<ContainerLogs, 'files' | 'settled'>;
   readonly containers: Pick<ContainerTable, 'find' | 'get'>;
   readonly waits: Pick<ExitWaits, 'next'>;
 }
 
 export interface AttachNeeds {
-  readonly config: Pick<EngineConfig, 'dataRoot'>;
+  readonly logs: Pick<ContainerLogs, 'files' | 'settled'>;
   readonly containers: Pick<ContainerTable, 'find' | 'lockedEvenIfGone'>;
   readonly runtime: Pick<LiveRuntime, 'attach'>;
   readonly attaches: Pick<AttachHub, 'defer'>;
@@ -65,8 +64,9 @@ export async function attachContainer(
       : needs.attaches.defer(record.id, { tty, stdin: options.stdin });
   publishContainerEvent(needs.events, record, 'attach');
   const wanted = (stream: 'stdout' | 'stderr'): boolean => (stream === 'stdout' ? options.stdout : options.stderr);
+  if (options.logs) await needs.logs.settled(record.id);
   const earlier = options.logs
-    ? readLog(containerPaths(needs.config.dataRoot, record.id).log, {
+    ? readLog(needs.logs.files(record), {
         stdout: options.stdout,
         stderr: options.stderr,
         follow: false,
@@ -108,12 +108,10 @@ export async function readContainerLogs(
   if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
   const follow =
     options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
-  const ended = follow ? untilOver(needs, record.id, signal) : undefined;
-  const frames = readLog(
-    containerPaths(needs.config.dataRoot, record.id).log,
-    { ...options, follow },
-    { signal, ...(ended ? { ended } : {}) },
-  );
+  const settled = () => needs.logs.settled(record.id);
+  await settled();
+  const ended = follow ? untilOver(needs, record.id, signal).then(settled) : undefined;
+  const frames = readLog(needs.logs.files(record), { ...options, follow }, { signal, ...(ended ? { ended } : {}) });
   return { tty: record.spec.process.tty, frames };
 }
 

@@ -16,6 +16,7 @@ import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { containerPredicate } from './container-filters.ts';
+import { shownLogPath } from './container-logs.ts';
 import { containerPaths } from './container-paths.ts';
 import { removeContainer, type RemoveNeeds } from './container-remove.ts';
 import { isUp } from './container-stop.ts';
@@ -113,7 +114,7 @@ async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean):
     sandboxKey: sandbox?.netns ?? '',
     ...(networkLost === undefined ? {} : { networkLost }),
     execIds: needs.execs.runningIn(id),
-    paths: { hosts, hostname, resolvConf, log: containerPaths(needs.config.dataRoot, id).log },
+    paths: { hosts, hostname, resolvConf, log: shownLogPath(needs.config, record) },
     graph: needs.rootfs.graph(id),
     platform: 'linux',
     ...(sizes === undefined ? {} : { sizeRwBytes: sizes.own, sizeRootFsBytes: sizes.withImage }),
@@ -121,8 +122,8 @@ async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean):
 }
 
 function bareView(needs: Pick<ViewNeeds, 'config'>, record: ContainerRecord): ContainerView {
-  const { hosts, hostname, resolvConf, log } = containerPaths(needs.config.dataRoot, record.id);
-  const paths = { hosts, hostname, resolvConf, log };
+  const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, record.id);
+  const paths = { hosts, hostname, resolvConf, log: shownLogPath(needs.config, record) };
   return {
     record,
     names: [record.name],

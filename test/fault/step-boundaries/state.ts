@@ -47,7 +47,7 @@ export async function stateOf(engine: TestEngine, api: Caller, parent: string): 
 
 /** What a container has from its first start on until it is removed, running or not. */
 const OF_A_CONTAINER_ONCE_STARTED =
-  /\/containers\/[0-9a-f]{64}\/(hosts|hostname|resolv\.conf|\w+\.log)(\.rendered)?$|\/bundles\/[0-9a-f]{64}\/exec$/;
+  /\/containers\/[0-9a-f]{64}\/(hosts|hostname|resolv\.conf|[\w-]+\.log|spool(\/.*)?|local-logs(\/.*)?)(\.rendered)?$|\/bundles\/[0-9a-f]{64}\/exec$/;
 
 /** The store of images as deep as its own files go. */
 function imageFiles(root: string): string[] {

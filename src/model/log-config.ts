@@ -1,0 +1,130 @@
+/**
+ * Log drivers and their options. The words are Docker's; those about values are what it refuses a start with, and here
+ * they come when the container is made.
+ */
+import { invalid, type CausewayError } from '../base/errors.ts';
+
+type LogOptions = Readonly<Record<string, string>>;
+
+const ATTRIBUTES = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+const FILES = ['max-size', 'max-file', 'compress'];
+
+/** Driver -> its own options. */
+export const LOG_DRIVERS: Readonly<Record<string, readonly string[]>> = {
+  'json-file': [...FILES, ...ATTRIBUTES],
+  local: FILES,
+  none: [],
+};
+
+/** What any driver takes. */
+const COMMON = ['mode', 'max-buffer-size'];
+
+/** How large the files of a log may become. */
+export interface LogLimits {
+  /** Infinity: without end. */
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+  readonly compress: boolean;
+}
+
+const LOCAL_LIMITS: LogLimits = { maxBytes: 20 * 1024 ** 2, maxFiles: 5, compress: true };
+const ENDLESS: LogLimits = { maxBytes: Infinity, maxFiles: 1, compress: false };
+
+/** @throws invalid for what no container can be made with */
+export function checkLogConfig(driver: string, options: LogOptions): void {
+  if (driver === 'none') return;
+  const mode = options['mode'] ?? '';
+  if (!['', 'blocking', 'non-blocking'].includes(mode)) throw invalid(`logger: logging mode not supported: ${mode}`);
+  const buffer = options['max-buffer-size'];
+  if (buffer !== undefined) {
+    if (mode !== 'non-blocking')
+      throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+    if (parseSize(buffer, 1024) === undefined)
+      throw invalid(`error parsing option max-buffer-size: invalid size: '${buffer}'`);
+  }
+  const known = Object.hasOwn(LOG_DRIVERS, driver) ? LOG_DRIVERS[driver] : undefined;
+  if (known === undefined) throw invalid(`logger: no log driver named '${driver}' is registered`);
+  const unknown = unknownLogOption(driver, options);
+  if (unknown !== undefined) throw invalid(unknown);
+  logLimits(driver, options);
+}
+
+/** What is wrong with an option's name; undefined if nothing is. */
+function unknownLogOption(driver: string, options: LogOptions): string | undefined {
+  const name = Object.keys(options).find((one) => !COMMON.includes(one) && !LOG_DRIVERS[driver]?.includes(one));
+  if (name === undefined) return undefined;
+  return driver === 'local'
+    ? `unknown log opt '${name}' for log driver local`
+    : `unknown log opt '${name}' for ${driver} log driver`;
+}
+
+/** @throws invalid */
+export function logLimits(driver: string, options: LogOptions): LogLimits {
+  return driver === 'json-file' ? jsonFileLimits(options) : localLimits(options);
+}
+
+function jsonFileLimits(options: LogOptions): LogLimits {
+  const size = options['max-size'];
+  const maxBytes = size === undefined || size === '' ? undefined : parseSize(size, 1000);
+  if (size !== undefined && size !== '') {
+    if (maxBytes === undefined) throw refused(`invalid size: '${size}'`);
+    if (maxBytes < 1 || maxBytes >= 2 ** 63) throw refused('max-size must be a positive number');
+  }
+  const maxFiles = wholeNumber(options['max-file']) ?? ENDLESS.maxFiles;
+  if (maxFiles < 1) throw refused('max-file cannot be less than 1');
+  const compress = goBoolean(options['compress']) ?? ENDLESS.compress;
+  if (compress && (maxFiles === 1 || maxBytes === undefined))
+    throw refused('compress cannot be true when max-file is less than 2 or max-size is not set');
+  return { maxBytes: maxBytes ?? Infinity, maxFiles, compress };
+}
+
+function localLimits(options: LogOptions): LogLimits {
+  const size = options['max-size'] ?? '';
+  const maxBytes = size === '' ? LOCAL_LIMITS.maxBytes : parseSize(size, 1000);
+  if (maxBytes === undefined) throw refused(`invalid value for max-size: ${size}: invalid size: '${size}'`);
+  const maxFiles = wholeNumber(options['max-file']) ?? LOCAL_LIMITS.maxFiles;
+  if (maxFiles < 0) throw refused('max file count cannot be less than 0');
+  const compress = goBoolean(options['compress']) ?? LOCAL_LIMITS.compress;
+  if (compress && maxFiles <= 1) throw refused('compression cannot be enabled when max file count is 1');
+  return { maxBytes: Math.max(1, maxBytes), maxFiles: Math.max(1, maxFiles), compress };
+}
+
+/** Bytes of '10m', '1.5kb'; undefined for what is no size. `scale`: 1000 or 1024. */
+function parseSize(text: string, scale: 1000 | 1024): number | undefined {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
+  if (amount === undefined) return undefined;
+  return Math.floor(Number(amount) * scale ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '));
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^[-+]?\d{1,18}$/.test(text)) throw refused(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
+}
+
+function goBoolean(text: string | undefined): boolean | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  throw refused(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+function refused(reason: string): CausewayError {
+  return invalid(`failed to initialize logging driver: ${reason}`);
+}
+
+/** Fields of a tag's template, by name. */
+export type TagFields = Readonly<Record<string, string>>;
+
+/** '{{.Name}}/{{.ID}}' with its fields filled in. @throws invalid for what no field is */
+export function expandLogTag(template: string, fields: TagFields): string {
+  const filled = template.replace(/\{\{-?\s*\.(\w+)\s*-?\}\}/g, (_whole, name: string) => {
+    if (!Object.hasOwn(fields, name))
+      throw refused(`template: log-tag: there is no field ${name}; there are ${Object.keys(fields).join(', ')}`);
+    return fields[name]!;
+  });
+  const rest = /\{\{.*?\}\}/.exec(template.replace(/\{\{-?\s*\.\w+\s*-?\}\}/g, ''));
+  if (rest)
+    throw refused(`template: log-tag: ${rest[0]} is no field: a tag is made of text and of {{.Name}} and the like`);
+  return filled;
+}

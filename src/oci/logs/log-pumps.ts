@@ -1,0 +1,175 @@
+/** The pumps of all containers, a piece of each in turn, woken by changes of what they take from. */
+import { statSync, watch, type FSWatcher } from 'node:fs';
+import { errorMessage } from '../../base/errors.ts';
+import { LogPump, type LogTarget } from './log-pump.ts';
+
+/** Changes of a spool that is written all the time are looked at so often. */
+const PACE_MS = 10;
+/** Where the system has no more watches to give. */
+const POLL_MS = 250;
+const RETRY_MS = 1000;
+
+interface Waiter {
+  readonly spoolPath: string;
+  readonly size: number;
+  readonly resolve: () => void;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly pump: LogPump;
+  readonly waiters: Waiter[];
+  watcher: FSWatcher | undefined;
+  timer: NodeJS.Timeout | undefined;
+  lastMs: number;
+  queued: boolean;
+  failed: boolean;
+}
+
+export class LogPumps {
+  readonly #warn: (id: string, reason: string) => void;
+  readonly #entries = new Map<string, Entry>();
+  readonly #ready: Entry[] = [];
+  #scheduled = false;
+
+  constructor(warn: (id: string, reason: string) => void) {
+    this.#warn = warn;
+  }
+
+  /** A run's output comes to `spoolPath`, which is there already. Earlier runs of the container have ended. */
+  begin(id: string, spoolPath: string, target: LogTarget): void {
+    const entry = this.#entries.get(id) ?? this.#add(id, target);
+    entry.pump.add(spoolPath);
+    this.#wake(entry);
+  }
+
+  /** Nothing more will be written. */
+  end(id: string): void {
+    const entry = this.#entries.get(id);
+    entry?.pump.end();
+    if (entry) this.#wake(entry);
+  }
+
+  /** Resolves when what has been written by now is in the log, or cannot be brought there just now. */
+  settled(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    const spoolPath = entry?.pump.lastSpoolPath;
+    if (!entry || spoolPath === undefined) return Promise.resolve();
+    const size = statSync(spoolPath, { throwIfNoEntry: false })?.size ?? 0;
+    return new Promise((resolve) => {
+      entry.waiters.push({ spoolPath, size, resolve });
+      this.#wake(entry);
+    });
+  }
+
+  /** Its files are not touched any more. */
+  async forget(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry) this.#drop(entry);
+  }
+
+  #add(id: string, target: LogTarget): Entry {
+    const pump = new LogPump(target);
+    const entry: Entry = {
+      id,
+      pump,
+      waiters: [],
+      watcher: undefined,
+      timer: undefined,
+      lastMs: 0,
+      queued: false,
+      failed: false,
+    };
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  #drop(entry: Entry): void {
+    this.#unwatch(entry);
+    this.#entries.delete(entry.id);
+    entry.pump.close();
+    this.#answer(entry, true);
+  }
+
+  #wake(entry: Entry): void {
+    this.#unwatch(entry);
+    if (entry.queued) return;
+    entry.queued = true;
+    this.#ready.push(entry);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ready.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const entry = this.#ready.shift();
+      if (entry && this.#entries.get(entry.id) === entry) this.#run(entry);
+      this.#schedule();
+    });
+  }
+
+  #run(entry: Entry): void {
+    entry.queued = false;
+    entry.lastMs = performance.now();
+    // Watched before the last look: what is written after it is notified.
+    const watched = entry.watcher !== undefined || entry.timer !== undefined;
+    try {
+      const came = entry.pump.turn();
+      entry.failed = false;
+      if (came === 'done') return this.#drop(entry);
+      this.#answer(entry, came === 'idle');
+      if (came === 'more') this.#wake(entry);
+      else if (!watched) this.#watch(entry);
+    } catch (error) {
+      this.#fail(entry, error);
+    }
+  }
+
+  #fail(entry: Entry, error: unknown): void {
+    if (!entry.failed) this.#warn(entry.id, errorMessage(error));
+    entry.failed = true;
+    entry.pump.recover();
+    this.#answer(entry, true);
+    this.#unwatch(entry);
+    // A spool that is gone has nothing more to give.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && entry.pump.dropMissing()) return this.#wake(entry);
+    entry.timer = setTimeout(() => this.#wake(entry), RETRY_MS);
+  }
+
+  #answer(entry: Entry, all: boolean): void {
+    const { waiters, pump } = entry;
+    for (let i = waiters.length - 1; i >= 0; i--) {
+      const { spoolPath, size, resolve } = waiters[i]!;
+      if (!all && !pump.isPast(spoolPath, size)) continue;
+      waiters.splice(i, 1);
+      resolve();
+    }
+  }
+
+  #watch(entry: Entry): void {
+    const path = entry.pump.spoolPath!;
+    const changed = () => {
+      this.#unwatch(entry);
+      const earlyMs = entry.lastMs + PACE_MS - performance.now();
+      if (earlyMs > 0) entry.timer = setTimeout(() => this.#wake(entry), earlyMs);
+      else this.#wake(entry);
+    };
+    try {
+      entry.watcher = watch(path, { persistent: false }, changed).on('error', changed);
+    } catch {
+      entry.timer = setTimeout(() => this.#wake(entry), POLL_MS);
+    }
+    entry.queued = true;
+    this.#ready.push(entry);
+    this.#schedule();
+  }
+
+  #unwatch(entry: Entry): void {
+    entry.watcher?.close();
+    entry.watcher = undefined;
+    clearTimeout(entry.timer);
+    entry.timer = undefined;
+  }
+}
