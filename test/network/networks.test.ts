@@ -313,6 +313,14 @@ function scenarios(): void {
       await bridge({ ipv6: true, bip6: 'fd77::5/64', fixedCidrV6: 'fd77::8:0/112', defaultGatewayV6: 'fd77::9' }),
       ['172.17.0.2/16', '172.17.0.1', 'fd77::8:0/64', 'fd77::9'],
     );
+    const there = () => run('ip', '-6', '-o', 'address', 'show', 'dev', 'docker0', 'scope', 'global').out;
+    run('ip', 'address', 'del', 'fd77::5/64', 'dev', 'docker0');
+    run('ip', 'address', 'add', 'fd77::5/80', 'dev', 'docker0');
+    await lab.restart();
+    assert.match(there(), /inet6 fd77::5\/64 /, 'whatever prefix length somebody else gave it');
+    Object.assign(lab.config, { bip6: 'fd77::5/72' });
+    await lab.restart();
+    assert.match(there(), /inet6 fd77::5\/72 /);
     assert.deepEqual(await bridge({ ipv6: true, fixedCidrV6: 'fd78::/80' }), [
       '172.17.0.2/16',
       '172.17.0.1',

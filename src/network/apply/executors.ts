@@ -174,9 +174,11 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
   'drop-earlier-addresses': ({ link, keep, earlier }, context) => {
     const route = context.route('');
     if (!isOwn(context, route.link(link))) return undefined;
+    // The kernel has an IPv6 address once: one with another prefix length would keep its own from being set.
+    const isInTheWay = (address: string) => address.includes(':') && keep.some((one) => one.split('/')[0] === address);
     for (const info of route.addresses(link)) {
       const address = `${info.address}/${info.prefix}`;
-      const isOurs = info.origin === OWN_ADDRESS || earlier.includes(address);
+      const isOurs = info.origin === OWN_ADDRESS || earlier.includes(address) || isInTheWay(info.address);
       if (isOurs && !keep.includes(address)) route.deleteAddress(link, address);
     }
     return undefined;
