@@ -9,6 +9,7 @@ import { checkValue } from '../../wire/parse-body.ts';
 import type { ContainerView } from '../backend/container.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { apiVersionNumber } from '../../wire/api-version.ts';
+import { addPublished } from './network-settings.ts';
 import { toContainerJson, toContainerSummary } from './container-json.ts';
 import { toContainerSpec } from './container-spec.ts';
 
@@ -415,6 +416,16 @@ test('a live container on two networks', () => {
     [summary.Names, summary.Command, summary.Created, summary.Status],
     [['/web'], "sleep '10 00'", 1735787045, 'Up 54 seconds'],
   );
+});
+
+test('a port that is only opened has no port on the host: Docker shows an empty one', () => {
+  const opened = { port: 80, protocol: 'tcp', hostIp: '::', hostPort: 0 } as const;
+  assert.deepEqual(addPublished({}, [{ ...opened, hostIp: '0.0.0.0', hostPort: 8080 }, opened]), {
+    '80/tcp': [
+      { HostIp: '0.0.0.0', HostPort: '8080' },
+      { HostIp: '::', HostPort: '' },
+    ],
+  });
 });
 
 test('before and after its life a container keeps what was wanted of its networks', () => {

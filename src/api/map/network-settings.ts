@@ -148,10 +148,13 @@ function portMap(view: ContainerView): PortMapJson {
   );
 }
 
-/** The host sides of published ports, put into a map by '80/tcp'. */
+/** The host sides of published ports, put into a map by '80/tcp'. What is only opened has no port on the host. */
 export function addPublished(ports: PortMapJson, published: readonly PublishedPort[]): PortMapJson {
   for (const port of published)
-    (ports[formatPort(port)] ??= []).push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
+    (ports[formatPort(port)] ??= []).push({
+      HostIp: port.hostIp,
+      HostPort: port.hostPort === 0 ? '' : String(port.hostPort),
+    });
   return ports;
 }
 

@@ -134,19 +134,19 @@ export class Allocation {
     const gateway = v4 ?? v6;
     if (!gateway || !this.#publishes(gateway) || wanted.length === 0) return [];
     const mode4 = v4 && this.#publishes(v4) ? this.#optionsOf(v4).mode4 : undefined;
-    // Without IPv6 of its own the container is reached over IPv6 all the same, through a relay to its IPv4 address.
-    const mode6 = v6 ? (this.#publishes(v6) ? this.#optionsOf(v6).mode6 : undefined) : mode4;
-    const routed: PublishedPort[] = [
-      ...(mode4 === 'routed' ? openedPorts(wanted, 4) : []),
-      ...(v6 && mode6 === 'routed' ? openedPorts(wanted, 6) : []),
-    ];
+    // Without IPv6 of its own the container is reached over IPv6 all the same, through a relay to its IPv4 address,
+    // unless its network routes IPv6.
+    const gateway6 = v6 ?? v4;
+    const mode6 = gateway6 && this.#publishes(gateway6) ? this.#optionsOf(gateway6).mode6 : undefined;
+    const routed4 = mode4 === 'routed' ? openedPorts(wanted, 4) : [];
+    const routed6 = mode6 === 'routed' && this.#needs.facts.ipv6 ? openedPorts(wanted, 6) : [];
     const mapped = wanted.map(({ port, bindings }) => ({
       port,
       bindings: bindings.filter(({ hostIp }) => hostIp === '' || (hostIp.includes(':') ? mode6 : mode4) !== 'routed'),
     }));
     const mapped4 = mode4 !== undefined && mode4 !== 'routed';
     const mapped6 = mode6 !== undefined && mode6 !== 'routed' && this.#needs.facts.ipv6;
-    if (!mapped4 && !mapped6) return routed;
+    if (!mapped4 && !mapped6) return [...routed4, ...routed6];
     // Held for the sandbox, not the endpoint: they stay the same ones when another endpoint takes them over.
     const owner = {
       containerId: request.containerId,
@@ -167,7 +167,7 @@ export class Allocation {
         },
       );
       undo.push('published ports', () => this.#needs.ports.release(sandboxId, published));
-      return [...published, ...routed];
+      return [...routed4, ...published, ...routed6];
     } catch (error) {
       const where = `endpoint ${request.containerName} (${gateway.id})`;
       throw new CausewayError(
