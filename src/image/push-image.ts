@@ -175,7 +175,7 @@ class Push {
   }
 
   async #layer({ diffId, blob }: Layer): Promise<Descriptor> {
-    const digest = await this.#registryForm(blob);
+    const digest = await this.#registryForm(blob, shortId(diffId));
     const descriptor: Descriptor = {
       mediaType: layerMediaType(await fileCompression(this.#catalog.blobs.path(digest))) ?? '',
       digest,
@@ -193,7 +193,7 @@ class Push {
   }
 
   /** The blob as registries keep layers: what is uncompressed here is compressed once, and remembered. */
-  async #registryForm(blob: string): Promise<string> {
+  async #registryForm(blob: string, id: string): Promise<string> {
     // A manifest that the image came with names its blobs as they are.
     if (this.#hasManifest || (await fileCompression(this.#catalog.blobs.path(blob))) !== 'none') return blob;
     const known = this.#catalog.state.compressed.get(blob);
@@ -202,7 +202,12 @@ class Push {
       return known;
     }
     const gzip = createGzip();
-    pipeline(this.#catalog.blobs.stream(blob), gzip, () => {});
+    const total = this.#catalog.blobs.sizeBytes(blob);
+    const progress = throttle(
+      (current) => this.#report({ status: 'Compressing', progressDetail: { current, total }, id }),
+      total,
+    );
+    pipeline(this.#measured(blob, progress), gzip, () => {});
     const { digest } = await this.#catalog.blobs.ingest(gzip, this.#pins.blobs);
     this.#catalog.setCompressed(blob, digest);
     return digest;

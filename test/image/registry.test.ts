@@ -71,7 +71,12 @@ test('push, pull elsewhere, push again: words and digests', async (t) => {
   const size = Number(/size: (\d+)/.exec(first.lines().at(-1)!)![1]);
   assert.equal(first.lines()[0], `The push refers to repository [${address}/x/two]`);
   assert.deepEqual(first.lines().slice(1, 3), [`${short[1]}: Preparing`, `${short[0]}: Preparing`]);
-  for (const id of short) assert.ok(first.lines().includes(`${id}: Pushed`));
+  for (const id of short) {
+    assert.ok(first.lines().includes(`${id}: Pushed`));
+    const shown = first.messages.filter((message) => message.id === id && message.status === 'Compressing');
+    const { current, total } = shown.at(-1)?.progressDetail ?? {};
+    assert.ok(total! > 0 && current === total, 'compressing shows how far it is, to its end');
+  }
   assert.equal(first.lines().at(-1), `v1: digest: ${digest} size: ${size}`);
   assert.deepEqual(first.messages.at(-1), { progressDetail: {}, aux: { Tag: 'v1', Digest: digest, Size: size } });
   assert.equal(skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${name}`).trim(), digest);
