@@ -122,7 +122,11 @@ test('which proxy', () => {
 
 test('which registries need no checked TLS', async () => {
   const options = { insecureRegistries: ['plain.test:5000', '10.0.0.0/8', 'fd00::/8'] };
-  const names: Record<string, string[]> = { 'inside.test': ['192.0.2.1', '10.9.9.9'], 'outside.test': ['192.0.2.1'] };
+  const names: Record<string, string[]> = {
+    'own.test': ['127.0.0.1'],
+    'inside.test': ['192.0.2.1', '10.9.9.9'],
+    'outside.test': ['192.0.2.1'],
+  };
   const resolve = async (name: string) => names[name] ?? Promise.reject(new Error('no such host'));
   for (const host of [
     'localhost:5000',
@@ -133,6 +137,7 @@ test('which registries need no checked TLS', async () => {
     '10.2.3.4:5000',
     '[fd00::7]:5000',
     'inside.test:5000',
+    'own.test:5000',
   ])
     assert.ok(await isInsecure(host, options, resolve), host);
   for (const host of ['registry-1.docker.io', 'plain.test', '11.0.0.1:5000', 'localhost.example.com', 'outside.test'])

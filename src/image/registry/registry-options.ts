@@ -1,5 +1,6 @@
 /** What the daemon's settings say about registries: mirrors, those that need no checked TLS, how much at once. */
 import { lookup } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ipVersion, parseSubnet, subnetContains } from '../../model/addresses.ts';
 import { isLoopback } from './transport.ts';
 
@@ -34,6 +35,20 @@ type Resolve = (name: string) => Promise<readonly string[]>;
 
 const resolveName: Resolve = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
 
+const OWN_NETWORKS = ['127.0.0.0/8', '::1/128'];
+/** A name server that does not answer must not hold a pull that goes through a proxy. */
+const RESOLVE_MS = 2000;
+
+async function addressesOf(name: string, resolve: Resolve): Promise<readonly string[]> {
+  const timeout = new AbortController();
+  const late = sleep(RESOLVE_MS, [], { signal: timeout.signal }).catch(() => []);
+  try {
+    return await Promise.race([resolve(name).catch(() => []), late]);
+  } finally {
+    timeout.abort();
+  }
+}
+
 /** As Docker: this machine's own registries, and those that the configuration names, by name or by any address. */
 export async function isInsecure(
   host: string,
@@ -43,8 +58,7 @@ export async function isInsecure(
   const hostname = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   if (isLoopback(hostname)) return true;
   if (insecureRegistries.some((entry) => entry === host || entry === hostname)) return true;
-  const networks = insecureRegistries.map(parseSubnet).filter((subnet) => subnet !== undefined);
-  if (networks.length === 0) return false;
-  const addresses = ipVersion(hostname) === 0 ? await resolve(hostname).catch(() => []) : [hostname];
+  const networks = [...insecureRegistries, ...OWN_NETWORKS].map(parseSubnet).filter((one) => one !== undefined);
+  const addresses = ipVersion(hostname) === 0 ? await addressesOf(hostname, resolve) : [hostname];
   return addresses.some((address) => networks.some((network) => subnetContains(network, address)));
 }
