@@ -42,6 +42,7 @@ export function refuseBadValues(config: DaemonConfig): void {
       throw invalid(
         `invalid runtime name ${JSON.stringify(name.slice(0, 200))}: expected letters, digits, ".", "_", "-"`,
       );
+  if (config.dnsTtlS < 0) throw invalid(`invalid dns-ttl: ${config.dnsTtlS}`);
   const { oomScoreAdjust: score } = config;
   if (score !== undefined && (score < -1000 || score > 1000))
     throw invalid(`invalid oom-score-adjust: ${score}: it is a number from -1000 to 1000`);

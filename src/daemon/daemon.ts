@@ -46,6 +46,7 @@ import { reload, type ReloadParts } from './reload.ts';
 import { activatedCount, closeToChildren, forgetActivation } from './socket-activation.ts';
 import { withWayOut } from './start-failure.ts';
 import { tlsOptions } from './tls-context.ts';
+import { Hangups } from './hangups.ts';
 import { imageDirectory, stateDirectory } from './state-report.ts';
 import { ResolverProcess } from './resolver-process.ts';
 import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
@@ -75,6 +76,7 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   void ended.then(nextSignal).then(() => process.exit(1));
   const starting = start(live, activated, log, undo, ended);
   endWithin(starting, ended, config.shutdownTimeoutS);
+  const hangups = new Hangups();
   let started: Started;
   try {
     started = await starting;
@@ -85,9 +87,7 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
       log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'undo of a failed start');
     throw explained;
   }
-  const onHangup = (): void => reload({ live, argv, log, ...started.reloading });
-  process.on('SIGHUP', onHangup);
-  undo.push('SIGHUP', () => void process.off('SIGHUP', onHangup));
+  hangups.act(() => reload({ live, argv, log, ...started.reloading }));
   ready();
   const signal = await ended;
   log.info({ signal }, 'shutting down');

@@ -48,7 +48,7 @@ const NOTES = ['"exec-opts"', '"features"', '"builder"', 'insecure registry http
 const writeConfig = (content: object): void =>
   writeFileSync(
     path('daemon.json'),
-    JSON.stringify({ ...CONTENT, 'seccomp-profile': path('seccomp.json'), ...content }),
+    JSON.stringify({ ...CONTENT, 'seccomp-profile': path('seccomp.json'), 'init-path': path('my-init'), ...content }),
   );
 
 before(async () => {
@@ -64,6 +64,7 @@ before(async () => {
       syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 95 }],
     }),
   );
+  writeFileSync(path('my-init'), '#!/bin/sh\nshift\necho by my-init\nexec "$@"\n', { mode: 0o755 });
   writeConfig({});
   const front = createServer().listen(path('ours.sock'));
   await new Promise((resolve) => front.once('listening', resolve));
@@ -111,6 +112,11 @@ test('defaults of the file count for containers that do not say otherwise', () =
     'private',
     log,
   ]);
+});
+
+test('the init of containers is the one of the file', () => {
+  assert.equal(engine.ok('run', '--rm', '--init', 'busybox', 'echo', 'x'), 'by my-init\nx');
+  assert.equal(engine.ok('info', '-f', '{{.InitBinary}}'), 'my-init');
 });
 
 test('ulimits, no-new-privileges and the seccomp profile of the daemon hold in run and in exec', () => {

@@ -193,7 +193,6 @@ function completeSpec(
       runtime: spec.host.runtime,
       shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
       ipcMode: spec.host.ipcMode || needs.config.ipcMode,
-      // As Docker: a privileged container of cgroups v1, and one on the host's cgroups, has the host's.
       cgroupnsMode: spec.host.cgroupnsMode || needs.config.cgroupnsMode,
       // The daemon's options are of its own driver.
       logConfig: {

@@ -1,6 +1,7 @@
 import type { Target } from '../campaign.ts';
 import { archiveTargets } from './archives.ts';
 import { cliTargets } from './cli.ts';
+import { daemonTargets } from './daemon-file.ts';
 import { dnsTargets } from './dns.ts';
 import { netlinkTargets } from './netlink.ts';
 import { requestTargets } from './requests.ts';
@@ -14,4 +15,5 @@ export const PURE_TARGETS: readonly Target[] = [
   ...textTargets,
   ...requestTargets,
   ...cliTargets,
+  ...daemonTargets,
 ];
