@@ -3,6 +3,7 @@ import { closeFd } from '../kernel/descriptors.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openPidfd, reapChild, signalPidfd } from '../kernel/spawn.ts';
+import { processState } from '../kernel/process.ts';
 import { isConmonOf, readPid } from './find-processes.ts';
 
 /**
@@ -72,6 +73,11 @@ export class WatchedProcess {
 
   get alive(): boolean {
     return this.#pidfd !== undefined;
+  }
+
+  /** False also where it has ended a moment ago, and nothing has told it yet. */
+  get running(): boolean {
+    return this.alive && !['Z', 'X', undefined].includes(processState(this.pid));
   }
 
   /** Stops watching; the process goes on. */

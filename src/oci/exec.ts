@@ -5,9 +5,10 @@ import { closeSync, mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryAgainLater } from '../base/again.ts';
-import { errorMessage } from '../base/errors.ts';
+import { conflict, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { kill } from '../kernel/process.ts';
+import { StartError } from '../model/start-error.ts';
 import { killTreeOrRoot } from '../kernel/process-tree.ts';
 import { childEnd, openPipe } from '../kernel/spawn.ts';
 import type { RuntimeSession } from './attach-session.ts';
@@ -57,6 +58,8 @@ interface ExecStart extends ExecRequest {
   readonly conmonPath: string;
   readonly program: RuntimeProgram;
   readonly cgroupsPath: string;
+  /** Whether the container's first process has not ended. */
+  readonly runs: () => boolean;
   readonly operations: Operations;
   readonly patience: Patience;
   readonly log: Log;
@@ -76,6 +79,9 @@ export async function startExec(start: ExecStart): Promise<ExecHandle> {
   } catch (error) {
     await abandon(begun);
     await removeDirectory(start);
+    // What the runtime met on the way while everything was taken away is no reason for anybody.
+    if (!start.runs() && (error instanceof StartError || errorCode(error) !== undefined))
+      throw conflict(`container ${containerId} is not running`, error);
     throw error;
   }
 }

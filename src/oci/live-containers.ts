@@ -15,6 +15,7 @@ import type { RuntimeProgram } from './runtime-program.ts';
 import { SIGKILL } from './signals.ts';
 import { endSilentConmon } from './silent-conmon.ts';
 import type { StdioConnection } from './stdio-connection.ts';
+import { neverWaitForTerminal } from './terminal-input.ts';
 
 export interface ContainerExit {
   readonly code: number;
@@ -108,6 +109,7 @@ export class LiveContainers {
 
   /** Its first process. */
   setProcess(live: Live, pid: number): void {
+    if (live.note.tty) neverWaitForTerminal(live.conmon.pid);
     const process = (live.process = new WatchedProcess(pid));
     const settled = process.ended.then(async () => {
       for (const connection of live.stdio) connection.takeRest();

@@ -4,6 +4,7 @@
  */
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { StartError } from '../model/start-error.ts';
+import { inRuncWords } from './crun-words.ts';
 
 /** The runtime's complaint alone: without time stamps, log fields and levels, one line. */
 export function plainMessage(text: string): string {
@@ -41,7 +42,7 @@ export function execError(text: string, program: string): StartError {
 
 // The exit code and the last words follow from the runtime's own, as they do in Docker.
 function startError(before: string, complaint: string): StartError {
-  const message = `${before}${complaint}: unknown`;
+  const message = `${before}${complaint}`;
   const code = hostCodeOf(complaint);
   const cause = code && hostFailure(code);
   const has = (part: string) => complaint.toLowerCase().includes(part);
@@ -66,6 +67,7 @@ function complaintOf(text: string, program: string): { complaint: string; ofProg
     .replace(/^unable to start container process: /, '')
     .replace(/^error during container init: /, '');
   const about = (reason: string, name = program) => ({ complaint: `exec: "${name}": ${reason}`, ofProgram: true });
+  if (program === '') return about('executable file not found in $PATH');
   const start = message.indexOf('exec: "');
   if (start >= 0) return { complaint: message.slice(start), ofProgram: true };
   const missing = /executable file [`'"]?(.+?)[`'"]? not found/i.exec(message)?.[1];
@@ -84,5 +86,5 @@ function complaintOf(text: string, program: string): { complaint: string; ofProg
   if (isAboutHybridCgroups(message)) {
     return { complaint: `${message} (use runc, or run where /sys/fs/cgroup/unified is not mounted)`, ofProgram: false };
   }
-  return { complaint: message || 'the runtime gave no reason', ofProgram: false };
+  return { complaint: inRuncWords(message) || 'the runtime gave no reason', ofProgram: false };
 }

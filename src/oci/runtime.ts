@@ -54,7 +54,6 @@ import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { serializeSpec } from './spec.ts';
 import { StdioConnection } from './stdio-connection.ts';
-import { neverWaitForTerminal } from './terminal-input.ts';
 
 export type { CreateRequest } from './conmon-arguments.ts';
 export type { ExecHandle, ExecRequest } from './exec.ts';
@@ -180,7 +179,6 @@ export class Runtime {
       await live?.conmon.ended;
       throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
     }
-    if (note.tty) neverWaitForTerminal(live.conmon.pid);
     this.#live.setProcess(live, report.data);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
@@ -304,8 +302,8 @@ export class Runtime {
   }
 
   async exec(id: string, execId: string, request: ExecRequest): Promise<ExecHandle> {
-    const live = this.#live.get(id);
-    if (live.exit !== undefined) throw conflict(`container ${id} is not running`);
+    const live = this.#live.find(id);
+    if (live === undefined || live.exit !== undefined) throw conflict(`container ${id} is not running`);
     const handle = await startExec({
       ...request,
       containerId: id,
@@ -314,6 +312,7 @@ export class Runtime {
       conmonPath: this.#options.conmonPath,
       program: live.program,
       cgroupsPath: live.note.cgroupsPath,
+      runs: () => live.exit === undefined && live.process?.running === true,
       operations: this.#operations,
       patience: this.#patience,
       log: this.#log,

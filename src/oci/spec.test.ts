@@ -278,7 +278,7 @@ test("what runtimes say, in Docker's words", () => {
   assert.deepEqual([other.exitCode, other.kind], [128, 'system']);
   assert.match(
     execError('executable file `x` not found in $PATH', 'x').message,
-    /^OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in \$PATH: unknown$/,
+    /^OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in \$PATH$/,
   );
 });
 

@@ -6,22 +6,25 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
 import { closeFd, setNonBlocking } from '../kernel/descriptors.ts';
 import { copyForeignDescriptors } from '../kernel/foreign-descriptor.ts';
 import { unlessEnded } from '../kernel/process.ts';
 
-/** A conmon that has ended, or without a terminal: nothing happens. */
+/**
+ * A conmon that has ended, or without a terminal: nothing happens. Nor where the kernel does not allow it (before 5.6,
+ * or with tracing forbidden): only a process that does not read what is typed is then worse off.
+ */
 export function neverWaitForTerminal(conmonPid: number): void {
   const directory = join('/proc', String(conmonPid), 'fd');
-  unlessEnded(() => {
+  try {
     const terminals = readdirSync(directory).filter((fd) => isTerminal(join(directory, fd)));
     const copies = copyForeignDescriptors(conmonPid, terminals.map(Number));
-    try {
-      copies.forEach(setNonBlocking);
-    } finally {
-      copies.forEach(closeFd);
-    }
-  });
+    copies.forEach(setNonBlocking);
+    copies.forEach(closeFd);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error; // no error of a system call
+  }
 }
 
 /** The side of a pseudo-terminal that programs write to which play the user. */

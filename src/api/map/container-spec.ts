@@ -210,8 +210,8 @@ export function toResourceChanges(request: UpdateRequest): Partial<ResourceSpec>
   if (request.CpusetCpus !== '') changes.cpusetCpus = request.CpusetCpus;
   if (request.CpusetMems !== '') changes.cpusetMems = request.CpusetMems;
   if (request.OomKillDisable !== null) changes.oomKillDisable = request.OomKillDisable;
-  // 0 and below lift the limit; the engine keeps "no limit" as null.
-  if (request.PidsLimit !== null) changes.pidsLimit = request.PidsLimit <= 0 ? null : request.PidsLimit;
+  // 0 and below lift the limit, and are shown as 0: null would say that nothing was asked for.
+  if (request.PidsLimit !== null) changes.pidsLimit = Math.max(request.PidsLimit, 0);
   return changes;
 }
 

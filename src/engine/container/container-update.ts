@@ -33,7 +33,7 @@ export function updateContainer(
     const policy = changes.restartPolicy ?? host.restartPolicy;
     checkRestartPolicy(policy, host.autoRemove);
     const { limits, warnings } = possibleLimits(changes.resources);
-    checkTogether(host.resources, limits);
+    checkTogether(held.id, host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
     if (isUp(held.record) && Object.keys(limits).length > 0)
       await applyNow(needs, held.id, changedBlockIo(host.resources, limits));

@@ -106,7 +106,7 @@ function mergeHealthcheck(own: Healthcheck | null, image: Healthcheck | null): H
 export function commandOf(process: ProcessSpec): { path: string; args: string[] } {
   const words = [...(process.entrypoint ?? []), ...(process.cmd ?? [])];
   const [path, ...args] = words;
-  if (path === undefined || path === '') throw invalid('no command specified');
+  if (path === undefined) throw invalid('no command specified');
   return { path, args };
 }
 

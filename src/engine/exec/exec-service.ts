@@ -100,7 +100,7 @@ async function startExec(
     });
   } catch (error) {
     // Docker's exit codes for what could not be started.
-    entry.exitCode = error instanceof StartError && error.exitCode === 127 ? 127 : 126;
+    entry.exitCode = error instanceof StartError ? error.exitCode : 126;
     throw error;
   }
   entry.handle = handle;
@@ -144,6 +144,8 @@ export async function runExec(
   spec: ExecSpec,
   options: { attach: boolean; consoleSize: readonly [number, number] | null; startTimeoutMs?: number },
 ): Promise<ExecHandle> {
+  if (spec.workingDir !== '' && !spec.workingDir.startsWith('/'))
+    throw new StartError('OCI runtime exec failed: exec failed: Cwd must be an absolute path', 128);
   const base = processEnvironment({ ...record.spec.process, tty: spec.tty }, linkEnvironment(needs, record));
   const env = mergeOver(base, spec.env);
   const process = buildExecProcess({
