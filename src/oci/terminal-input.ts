@@ -20,8 +20,11 @@ export function neverWaitForTerminal(conmonPid: number): void {
   try {
     const terminals = readdirSync(directory).filter((fd) => isTerminal(join(directory, fd)));
     const copies = copyForeignDescriptors(conmonPid, terminals.map(Number));
-    copies.forEach(setNonBlocking);
-    copies.forEach(closeFd);
+    try {
+      copies.forEach(setNonBlocking);
+    } finally {
+      copies.forEach(closeFd);
+    }
   } catch (error) {
     if (errorCode(error) === undefined) throw error; // no error of a system call
   }
