@@ -7,7 +7,6 @@ import { validateLabels } from './validate-labels.ts';
 const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
 
 export function validateMount(mount: MountRequest): void {
-  if (mount.Type === 'image') throw notImplemented('This engine does not mount images into containers.');
   if (mount.Type === 'cluster') throw notImplemented('This engine has no cluster volumes.');
   const complaint = mountComplaint(mount);
   if (complaint !== undefined)
@@ -24,6 +23,8 @@ function mountComplaint(mount: MountRequest): string | undefined {
   const clean = posix.normalize(target);
   if (clean === '/' || clean === '//') return "invalid specification: destination can't be '/'";
   if (!target.startsWith('/')) return `invalid mount path: '${target}' mount path must be absolute`;
+  if (mount.ImageOptions && ['bind', 'volume', 'tmpfs'].includes(type))
+    return 'field ImageOptions must not be specified';
   switch (type) {
     case 'bind': {
       if (source === '') return 'field Source must not be empty';
@@ -46,6 +47,14 @@ function mountComplaint(mount: MountRequest): string | undefined {
       if (source !== '') return 'field Source must not be specified';
       if (mount.TmpfsOptions && mount.TmpfsOptions.SizeBytes < 0)
         return `invalid tmpfs size ${mount.TmpfsOptions.SizeBytes}: it must not be negative`;
+      return undefined;
+    case 'image':
+      if (mount.BindOptions) return 'field BindOptions must not be specified';
+      if (mount.VolumeOptions) return 'field VolumeOptions must not be specified';
+      if (source === '') return 'field Source must not be empty';
+      // The word is Docker's.
+      if (mount.ImageOptions?.Subpath && !isLocalPath(mount.ImageOptions.Subpath))
+        return 'subpath must be a relative path within the volume';
       return undefined;
     default:
       return 'mount type unknown';

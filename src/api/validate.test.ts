@@ -182,6 +182,21 @@ test('the host', () => {
     host({ Mounts: [{ Type: 'npipe', Target: '/x' }] }),
     'invalid mount config for type "npipe": mount type unknown',
   );
+  const image = (mount: object) => host({ Mounts: [{ Type: 'image', Source: 'busybox', Target: '/x', ...mount }] });
+  assert.equal(image({ ImageOptions: { Subpath: 'a/../b' } }), 'accepted');
+  for (const [mount, reason] of [
+    [{ Source: '' }, 'field Source must not be empty'],
+    [{ BindOptions: {} }, 'field BindOptions must not be specified'],
+    [{ VolumeOptions: {} }, 'field VolumeOptions must not be specified'],
+    [{ ImageOptions: { Subpath: '/a' } }, 'subpath must be a relative path within the volume'],
+    [{ ImageOptions: { Subpath: 'a/../../b' } }, 'subpath must be a relative path within the volume'],
+  ] as const)
+    assert.equal(image(mount), `invalid mount config for type "image": ${reason}`);
+  for (const Type of ['bind', 'volume'])
+    assert.equal(
+      host({ Mounts: [{ Type, Source: '/tmp', Target: '/x', ImageOptions: {} }] }),
+      `invalid mount config for type "${Type}": field ImageOptions must not be specified`,
+    );
   assert.equal(host({ Tmpfs: { x: '' } }), "invalid mount path: 'x' mount path must be absolute");
 });
 

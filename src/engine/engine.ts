@@ -23,7 +23,7 @@ import type { LogKeeper } from '../oci/logs/log-thread.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
-import { mountSubpath, unmountSubpaths } from '../oci/subpath-mounts.ts';
+import { makePlace, mountSubpath, unmountSubpaths } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
 import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
@@ -121,7 +121,8 @@ export function createEngine(deps: EngineDeps) {
     containers: table,
     volumes,
     sources,
-    mounts: { mountSharedMemory, unmountSharedMemory, mountSubpath, unmountSubpaths },
+    rootfs,
+    mounts: { mountSharedMemory, unmountSharedMemory, makePlace, mountSubpath, unmountSubpaths },
   });
   const probes = healthProbes({
     containers: table,

@@ -55,7 +55,7 @@ export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' 
 /** The root file system of a container, from its creation to its removal. */
 export type ContainerRootfs = Pick<
   RootfsStore,
-  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory'
+  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory' | 'mountImage'
 >;
 
 /** What is in it. */
@@ -75,6 +75,8 @@ export interface RunMounts {
   /** What is not there is fine. */
   unmountSharedMemory(directory: string): void;
   mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean };
+  /** An empty directory for what else is to be mounted, which goes with the subpaths. */
+  makePlace(directory: string): string;
   /** All of them; none is fine. */
   unmountSubpaths(directory: string): void;
 }

@@ -43,6 +43,8 @@ export interface MountOptions {
 export class RootfsStore {
   readonly #directory: string;
   readonly #trash: string;
+  /** Below the layers of an image by itself: overlayfs asks for two where nothing is written. */
+  readonly #empty: readonly string[];
   readonly #images: ImageStore;
   readonly #log: Log;
   readonly #imageOf = new Map<string, string>();
@@ -53,6 +55,7 @@ export class RootfsStore {
   private constructor(root: string, images: ImageStore, log: Log) {
     this.#directory = join(root, 'containers');
     this.#trash = join(root, 'trash');
+    this.#empty = ['1', '2'].map((name) => join(root, 'empty', name));
     this.#images = images;
     this.#log = log;
   }
@@ -65,6 +68,7 @@ export class RootfsStore {
     const store = new RootfsStore(root, images, options.log);
     mkdirSync(store.#directory, { recursive: true, mode: 0o711 });
     mkdirSync(store.#trash, { recursive: true, mode: 0o700 });
+    for (const name of store.#empty) mkdirSync(name, { recursive: true, mode: 0o755 });
     for (const name of readdirSync(store.#trash)) store.#sweep(join(store.#trash, name));
     for (const name of readdirSync(store.#directory)) {
       // Without its link: made half before a crash, or damaged. Which of the two is known only where the containers are
@@ -147,6 +151,13 @@ export class RootfsStore {
       options: ['redirect_dir=off', 'metacopy=off', 'index=off', ...(options.volatile ? ['volatile'] : [])],
     });
     return target;
+  }
+
+  /** An image by itself, read-only whatever a container may do: it has no directory to be written to. @throws notFound */
+  mountImage({ id, name }: { readonly id: string; readonly name: string }, target: string): void {
+    const image = this.#images.byId(id);
+    if (!image) throw notFound(`No such image: ${name} (${id}), which the container mounts`);
+    mountOverlay({ lower: [...this.#images.catalog.layerDirectories(image), ...this.#empty], target });
   }
 
   /** Whether its image has a directory there, as far as can be said without mounting it. */

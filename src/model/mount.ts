@@ -1,5 +1,5 @@
 export interface MountSpec {
-  readonly type: 'bind' | 'volume' | 'tmpfs';
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image';
   readonly source: string;
   readonly target: string;
   readonly readonly: boolean;
@@ -16,14 +16,18 @@ export interface MountSpec {
     readonly subpath: string;
   } | null;
   readonly tmpfs: { readonly sizeBytes: number; readonly mode: number } | null;
+  /** Of images; absent in older records. */
+  readonly image?: { readonly subpath: string } | null;
 }
 
 /** A mount as resolved at create: what inspect shows under Mounts and what the runtime is given. */
 export interface MountPoint {
-  readonly type: 'bind' | 'volume' | 'tmpfs';
-  readonly name: string; // the volume's name, '' for others
-  readonly source: string; // on the host
-  /** Only this path inside of the source, resolved again at each start; of volumes. */
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image';
+  readonly name: string; // the volume's name, or the image's as the user wrote it; '' for others
+  readonly source: string; // on the host; '' of an image, which is mounted anew at each start
+  /** Of an image: which one that name meant. */
+  readonly imageId?: string;
+  /** Only this path inside of the source, resolved again at each start; of volumes and images. */
   readonly subpath?: string;
   readonly destination: string; // in the container
   readonly driver: string; // 'local' for volumes

@@ -157,7 +157,7 @@ const resources = object<ResourceSpec>({
 });
 
 const mountSpec = object<MountSpec>({
-  type: oneOf('bind', 'volume', 'tmpfs'),
+  type: oneOf('bind', 'volume', 'tmpfs', 'image'),
   source: text,
   target: text,
   readonly: flag,
@@ -174,6 +174,7 @@ const mountSpec = object<MountSpec>({
     }),
   ),
   tmpfs: nullable(object<NonNullable<MountSpec['tmpfs']>>({ sizeBytes: number, mode: number })),
+  image: optional(nullable(object<NonNullable<MountSpec['image']>>({ subpath: text }))),
 });
 
 const hostSpec = object<HostSpec>({
@@ -240,9 +241,10 @@ const state = object<ContainerState>({
 });
 
 const mountPoint = object<MountPoint>({
-  type: oneOf('bind', 'volume', 'tmpfs'),
+  type: oneOf('bind', 'volume', 'tmpfs', 'image'),
   name: text,
   source: text,
+  imageId: optional(text),
   subpath: optional(text),
   destination: text,
   driver: text,

@@ -16,9 +16,8 @@ import { openMountSource } from '../kernel/root-path.ts';
 export function mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean } {
   const found = open(source, subpath);
   try {
-    mkdirSync(directory, { recursive: true });
-    const place = join(directory, String(readdirSync(directory).length));
     const isDirectory = fstatSync(found).isDirectory();
+    const place = nextPlace(directory);
     if (isDirectory) mkdirSync(place);
     else writeFileSync(place, '', { flag: 'wx' });
     mountDescriptor(found, place, { recursive: true });
@@ -26,6 +25,18 @@ export function mountSubpath(directory: string, source: string, subpath: string)
   } finally {
     closeFd(found);
   }
+}
+
+/** A directory beside them for something else that is to be mounted for a start; goes away with them. */
+export function makePlace(directory: string): string {
+  const place = nextPlace(directory);
+  mkdirSync(place);
+  return place;
+}
+
+function nextPlace(directory: string): string {
+  mkdirSync(directory, { recursive: true });
+  return join(directory, String(readdirSync(directory).length));
 }
 
 /** Takes all of them away; none is fine. Nothing is removed recursively: what is below a mount is a volume's. */

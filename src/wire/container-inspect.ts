@@ -58,6 +58,7 @@ export interface MountSpecJson {
     DriverConfig?: { Name?: string; Options?: TextMap };
   };
   TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+  ImageOptions?: { Subpath?: string };
 }
 
 export interface HostConfigJson {

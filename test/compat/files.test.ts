@@ -278,3 +278,81 @@ test(
     );
   },
 );
+
+test('an image is mounted into a container, whole or a path of it, and nothing writes to it', async () => {
+  const mount = (options: string) => ['--mount', `type=image,src=img,dst=/i${options}`];
+  const made = engine.docker(
+    'run',
+    '--name',
+    'mounts',
+    ...mount(''),
+    '--mount',
+    'type=image,src=img,dst=/again',
+    'busybox',
+    'sh',
+    '-c',
+    'cat /i/data/f /again/data/f; stat -c "%a %u:%g" /i/data; touch /i/w',
+  );
+  assert.match(made.err, /Image mount is an experimental feature/);
+  assert.match(made.err, /touch: \/i\/w: Read-only file system/);
+  assert.equal(made.out, 'x\nx\n2750 7:8\n');
+  const { Mounts, HostConfig } = await api<{ Mounts: Record<string, unknown>[]; HostConfig: { Mounts: unknown[] } }>(
+    'GET',
+    '/containers/mounts/json',
+  );
+  const point = Mounts.find(({ Destination }) => Destination === '/i')!;
+  assert.deepEqual(
+    [point['Type'], point['Name'], point['RW'], point['Propagation']],
+    ['image', 'img', false, 'rprivate'],
+  );
+  assert.deepEqual(HostConfig.Mounts[0], { Type: 'image', Source: 'img', Target: '/i' });
+  const run = (options: string, ...command: string[]) =>
+    engine.docker('run', '--rm', ...mount(options), 'busybox', ...command);
+  assert.equal(run(',image-subpath=data', 'cat', '/i/f').out, 'x\n');
+  assert.equal(run(',image-subpath=data/f', 'cat', '/i').out, 'x\n');
+  assert.match(
+    run(',image-subpath=nope', 'true').err,
+    /cannot access path .*\/nope: lstat .*: no such file or directory/,
+  );
+  // A privileged container may remount, but there is nothing to write to.
+  const forced = engine.docker(
+    'run',
+    '--rm',
+    '--privileged',
+    ...mount(''),
+    'busybox',
+    'sh',
+    '-c',
+    'mount -o remount,rw /i; touch /i/w',
+  );
+  assert.notEqual(forced.code, 0);
+  assert.match(forced.err, /Read-only file system/);
+  assert.match(refusal('create', ...mount(',image-subpath=../x'), 'busybox'), /subpath must be a relative path/);
+  const missing = await callApi(
+    engine.socket,
+    'POST',
+    '/containers/create',
+    { Image: 'busybox', HostConfig: { Mounts: [{ Type: 'image', Source: 'nope', Target: '/i' }] } },
+    60_000,
+  );
+  assert.deepEqual([missing.status, missing.message], [404, 'No such image: nope:latest']);
+  // Nothing of it stays on the host.
+  const inside = engine.host.run('nsenter', `--mount=/proc/${engine.pid}/ns/mnt`, 'cat', '/proc/self/mounts').out;
+  assert.doesNotMatch(inside, /\/subpaths\//);
+  engine.ok('rm', 'mounts');
+});
+
+test('an image that a container mounts is in use', () => {
+  engine.ok('run', '--name', 'other', 'img', 'touch', '/other');
+  engine.ok('commit', 'other', 'alone');
+  engine.ok('rm', 'other');
+  engine.ok('run', '-d', '--name', 'user', '--mount', 'type=image,src=alone,dst=/i', 'busybox', 'sleep', '300');
+  const id = engine.ok('image', 'inspect', '--format', '{{.Id}}', 'alone');
+  assert.match(refusal('rmi', '-f', id), /image is being used by running container/);
+  engine.ok('kill', 'user');
+  assert.match(refusal('rmi', 'alone'), /is using its referenced image/);
+  assert.doesNotMatch(engine.ok('image', 'prune', '-af'), /alone/);
+  engine.ok('rmi', '-f', 'alone');
+  assert.match(refusal('start', 'user'), /No such image: alone \(sha256:\w+\), which the container mounts/);
+  engine.ok('rm', 'user');
+});

@@ -216,7 +216,7 @@ export function toResourceChanges(request: UpdateRequest): Partial<ResourceSpec>
 }
 
 function toMountSpec(mount: MountRequest): MountSpec {
-  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs } = mount;
+  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs, ImageOptions: image } = mount;
   return {
     type: mount.Type as MountSpec['type'],
     source: mount.Source,
@@ -235,6 +235,7 @@ function toMountSpec(mount: MountRequest): MountSpec {
       subpath: volume.Subpath,
     },
     tmpfs: tmpfs && { sizeBytes: tmpfs.SizeBytes, mode: tmpfs.Mode },
+    ...(image ? { image: { subpath: image.Subpath } } : {}),
   };
 }
 

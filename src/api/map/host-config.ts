@@ -128,6 +128,7 @@ function toMountSpecJson(mount: MountSpec): MountSpecJson {
         ...(mount.bind.createMountpoint ? { CreateMountpoint: true } : {}),
       },
     }),
+    ...(mount.image && { ImageOptions: mount.image.subpath === '' ? {} : { Subpath: mount.image.subpath } }),
     ...(mount.volume && {
       VolumeOptions: {
         ...(mount.volume.noCopy ? { NoCopy: true } : {}),

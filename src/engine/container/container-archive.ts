@@ -45,7 +45,7 @@ export type CommitNeeds = PauseNeeds & {
 /** A container's files as it sees them: its root, and what is mounted in it. Errors call it what the caller calls it. */
 function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string, ref: string): ArchiveRoot {
   const mounts = record.mounts
-    .filter((mount) => mount.type !== 'tmpfs')
+    .filter((mount) => mount.type !== 'tmpfs' && mount.type !== 'image')
     .map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
   return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: ref };
 }

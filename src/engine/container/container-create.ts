@@ -103,6 +103,7 @@ export async function createContainer(
         settled.catch(() => {});
         const mounts = await resolveMounts(merged, {
           sources: needs.sources,
+          images,
           volumes: volumesFor(needs.volumes, id, undo),
           findContainer: (ref) => findOther(needs, ref),
         });
@@ -138,7 +139,16 @@ export async function createContainer(
       needs.log.warn({ container: id, error: errorMessage(error) }, 'links do not follow a new container'),
     );
     const foreign = platform ? [] : foreignPlatformWarnings(image);
-    return { id, warnings: [...warnings, ...oddPortWarnings(image.config), ...foreign] };
+    const mountsImage = merged.host.mounts.some(({ type }) => type === 'image');
+    return {
+      id,
+      warnings: [
+        ...warnings,
+        ...oddPortWarnings(image.config),
+        ...foreign,
+        ...(mountsImage ? ['Image mount is an experimental feature'] : []),
+      ],
+    };
   } finally {
     release();
   }

@@ -8,7 +8,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import type { EngineConfig } from '../engine-config.ts';
-import type { RunMounts } from '../ports.ts';
+import type { ContainerRootfs, RunMounts } from '../ports.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import { sharedMemoryOf, subpathsOf } from './container-paths.ts';
@@ -21,6 +21,7 @@ export interface RunFileNeeds {
   readonly volumes: Pick<VolumeService, 'get'>;
   readonly sources: Pick<MountSources, 'lookThrough' | 'filesAmong'>;
   readonly mounts: RunMounts;
+  readonly rootfs: Pick<ContainerRootfs, 'mountImage'>;
 }
 
 export interface PreparedMounts {
@@ -46,8 +47,8 @@ export class RunFiles {
   }
 
   /**
-   * For a volume of which only a path is wanted, that path as it is now, at a place of the engine's until the container
-   * has it.
+   * Images, and of a volume of which only a path is wanted that path as it is now, at places of the engine's until the
+   * container has them.
    */
   mountSubpaths(record: ContainerRecord, prepared: PreparedMounts, undo: UndoStack): PreparedMounts {
     const directory = subpathsOf(this.#needs.config, record.id);
@@ -55,13 +56,21 @@ export class RunFiles {
     this.unmountSubpaths(record.id); // of a start that a crash cut off
     undo.push('subpaths', () => this.unmountSubpaths(record.id));
     const mounts = prepared.mounts.map((mount) => {
-      const { source, subpath } = subpathOf(mount, this.#needs.volumes);
-      if (subpath === '') return mount;
+      const { source, subpath } = this.#sourceOf(mount, directory);
+      if (subpath === '') return source === mount.source ? mount : { ...mount, source };
       const { place, isFile } = this.#needs.mounts.mountSubpath(directory, source, subpath);
       if (isFile) fileSources.add(place);
       return { ...mount, source: place };
     });
     return { mounts, fileSources };
+  }
+
+  /** An image is mounted, read-only, at a place that goes with the subpaths. @throws notFound where it is gone */
+  #sourceOf(mount: MountPoint, directory: string): { source: string; subpath: string } {
+    if (mount.imageId === undefined) return subpathOf(mount, this.#needs.volumes);
+    const source = this.#needs.mounts.makePlace(directory);
+    this.#needs.rootfs.mountImage({ id: mount.imageId, name: mount.name }, source);
+    return { source, subpath: mount.subpath ?? '' };
   }
 
   unmountSubpaths(id: string): void {
@@ -105,9 +114,12 @@ export class RunFiles {
 
   async #answeringSources(record: ContainerRecord, mounts: readonly MountPoint[]): Promise<ReadonlySet<string>> {
     const { sources: host, volumes } = this.#needs;
-    const sources = mounts.filter(({ type }) => type !== 'tmpfs').map((mount) => subpathOf(mount, volumes).source);
+    const sources = mounts
+      .filter(({ type }) => type !== 'tmpfs' && type !== 'image')
+      .map((mount) => subpathOf(mount, volumes).source);
     await Promise.all(
       mounts
+        .filter(({ type }) => type !== 'image')
         .map((mount) => subpathOf(mount, volumes))
         .filter(({ subpath }) => subpath !== '')
         .map(({ source }) => host.lookThrough(source)),

@@ -174,12 +174,12 @@ export async function importImage(
   return id;
 }
 
-/** The containers made from an image. */
+/** The containers made from an image, or that mount it. */
 function imageUsers(needs: ImageNeeds) {
   return (imageId: string) =>
     needs.containers
       .all()
-      .filter((container) => container.imageId === imageId)
+      .filter(({ imageId: own, mounts }) => own === imageId || mounts.some((mount) => mount.imageId === imageId))
       .map((container) => ({ id: container.id, running: isUp(container) }));
 }
 

@@ -7,12 +7,14 @@ import { invalid } from '../../base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
 import type { MountPoint, MountSpec } from '../../model/mount.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
+import type { Images } from '../ports.ts';
 import { parseBindText } from './bind-text.ts';
 import { cleanTarget } from './mount-target.ts';
 import type { VolumeService } from './volume-service.ts';
 
 export interface MountContext {
   readonly volumes: Pick<VolumeService, 'create'>;
+  readonly images: Pick<Images, 'get'>;
   readonly sources: Pick<MountSources, 'look' | 'isThere' | 'make'>;
   findContainer(ref: string): ContainerRecord;
 }
@@ -82,7 +84,7 @@ async function bindMount(text: string, { volumes, sources }: MountContext): Prom
   return volumePoint(volume.name, volume.mountpoint, target, mode === '' ? 'z' : mode, !readonly, noCopy);
 }
 
-async function specMount(mount: MountSpec, { volumes, sources }: MountContext): Promise<MountPoint> {
+async function specMount(mount: MountSpec, { volumes, images, sources }: MountContext): Promise<MountPoint> {
   const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
   if (mount.target === '') throw wrong('field Target must not be empty');
   const destination = cleanTarget(mount.target, wrong);
@@ -101,6 +103,10 @@ async function specMount(mount: MountSpec, { volumes, sources }: MountContext): 
     if (mount.bind?.createMountpoint) await sources.make(mount.source);
     else if (!(await sources.isThere(mount.source))) throw wrong(`bind source path does not exist: ${mount.source}`);
     return bindPoint(normalize(mount.source), destination, '', mount.readonly, mount.bind?.propagation || 'rprivate');
+  }
+  if (mount.type === 'image') {
+    const point = imagePoint(mount.source, images.get(mount.source).id, destination);
+    return mount.image?.subpath ? { ...point, subpath: mount.image.subpath } : point;
   }
   const anonymous = mount.source === '';
   const volume = await volumes.create({
@@ -163,6 +169,22 @@ function volumePoint(
     rw,
     propagation: '',
     noCopy,
+    tmpfsOptions: '',
+  };
+}
+
+function imagePoint(name: string, imageId: string, destination: string): MountPoint {
+  return {
+    type: 'image',
+    name,
+    source: '',
+    imageId,
+    destination,
+    driver: '',
+    mode: '',
+    rw: false,
+    propagation: 'rprivate',
+    noCopy: true,
     tmpfsOptions: '',
   };
 }
