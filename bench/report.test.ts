@@ -35,7 +35,7 @@ test('without dockerd there is no verdict on a ratio; what failed on our side fa
   assert.equal(judge(lower, { causeway: { values: [], error: 'no' }, dockerd: { values: [1] } }).met, false);
 });
 
-test('the table marks what falls short, and says why something was not measured', () => {
+test('the table marks rows that fall short and gives the reason for missing ones', () => {
   const text = table(
     [
       judge(lower, {

@@ -108,7 +108,7 @@ test('a border that nothing crosses any more is taken off the table', () => {
   assert.deepEqual([...rooms, ...layers, ...doors], []);
 });
 
-test('no error of ours is known by its words', () => {
+test('no error of the engine is recognised by its words', () => {
   for (const bad of [
     "error.message.startsWith('x')",
     '/x/.test(errorMessage(error))',
@@ -146,7 +146,7 @@ test('no error of ours is known by its words', () => {
   );
 });
 
-test('what a network is, its driver says: nobody in network or engine asks for the name of one', () => {
+test('the properties of a network come from its driver: no code in network or engine compares driver names', () => {
   for (const bad of [
     "network.driver === 'bridge'",
     "({ driver }) => driver !== 'null'",
@@ -301,7 +301,7 @@ test('no program gets a tree as its root', () => {
   assert.deepEqual(found, []);
 });
 
-test('files of containers are opened by one door, which a lease does not hold up', () => {
+test('files of containers are opened by one function, which a lease does not block', () => {
   for (const bad of [
     'openFd(found.hostPath)',
     'openFd(`/proc/self/fd/${place}`, O_RDONLY)',

@@ -79,7 +79,7 @@ test('ARCHITECTURE.md, the decisions and the page about tests name files that ar
   }
 });
 
-test('each of its answers has in it what it says to look for', () => {
+test('each answer of the page contains what the page quotes', () => {
   const rows = [...read('CONTRIBUTING.md').matchAll(/^\| [^|]+ \| `([^`]+)` \| `([^`]+)` \|$/gm)];
   assert.ok(rows.length >= 6, `only ${rows.length} rows were found`);
   assert.deepEqual(

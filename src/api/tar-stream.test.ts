@@ -39,7 +39,7 @@ test('a tar that is whole ends as one', async (t) => {
   });
 });
 
-test('a tar that breaks off ends with the reason and with a cut, so that nobody takes it for whole', async (t) => {
+test('a tar stream that fails ends with the reason and truncated, never as a complete archive', async (t) => {
   const tar = () =>
     Readable.from(
       (async function* () {

@@ -17,7 +17,7 @@ test('what failed is done again until it succeeds', async () => {
   assert.equal(await told<number>((tell) => tryAgainLater(work(tell), () => tell(-1), [1, 1, 1])), 3);
 });
 
-test('the last failure is told, of what throws and of what rejects', async () => {
+test('the last failure is reported, thrown or rejected', async () => {
   const throwing = (): void => {
     throw new Error('busy');
   };

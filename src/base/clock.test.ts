@@ -15,7 +15,7 @@ function clockwork() {
   };
 }
 
-test('within a millisecond time goes on, and it never goes back while nobody sets the clock', () => {
+test('time advances within a millisecond and never goes back unless the clock is set', () => {
   const { time, clock } = clockwork();
   const first = clock.nowNs();
   time.monotonicNs += 10n;

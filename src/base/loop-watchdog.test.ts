@@ -13,7 +13,7 @@ function block(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
 }
 
-test('who blocks the loop is named, with what else is under way', async () => {
+test('the request that blocks the event loop is named, with the others in progress', async () => {
   const end = beginActivity('GET /events');
   const ended = beginActivity('GET /info');
   ended();

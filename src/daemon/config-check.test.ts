@@ -15,7 +15,7 @@ test('what is not said is right', () => {
   assert.deepEqual(examined(), { problems: [], notes: [] });
 });
 
-test('names that no bridge can have are refused, whoever made the bridge', () => {
+test('invalid bridge names are refused, also for existing bridges', () => {
   refused(
     ['--bridge', 'a-name-of-16-byte'],
     /invalid --bridge "a-name-of-16-byte": an interface name has at most 15 bytes/,
@@ -140,7 +140,7 @@ test('--validate says what a start would refuse on this host, and what would onl
   }
 });
 
-test('--validate notes what has no effect, and finds it right: pools that overlap, options that nobody reads', () => {
+test('--validate warns about settings without effect and accepts them: overlapping pools, unused options', () => {
   const { problems, notes } = examined(
     '--default-address-pool',
     'base=10.0.0.0/8,size=24',

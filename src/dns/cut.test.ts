@@ -17,7 +17,7 @@ function answerWith(count: number, edns: boolean): Message {
   return { ...asked, response: true, answers, authorities: answers.slice(0, 3) };
 }
 
-test('an answer that fits is left alone; a longer one keeps whole records and says so', () => {
+test('an answer that fits is unchanged; a longer one keeps whole records and sets TC', () => {
   fc.assert(
     fc.property(fc.nat(200), fc.integer({ min: 12, max: 4096 }), fc.boolean(), (count, limit, edns) => {
       const whole = encodeMessage(answerWith(count, edns));

@@ -158,7 +158,7 @@ test('services of a known name are never asked elsewhere', () => {
   assert.equal(ask(view(['2']), 'x._tcp.db', RecordType.SRV), undefined);
 });
 
-test('names that JavaScript objects have of themselves are nobody', () => {
+test('names of JavaScript object properties are not containers', () => {
   for (const name of ['constructor', '__proto__', 'tostring', 'hasownproperty'])
     assert.equal(ask(view(['1']), name), undefined, name);
   const odd = zone('4', 'odd', {});
@@ -185,7 +185,7 @@ test('addresses that are none are left out and reported', () => {
   assert.equal(problems.length, 3);
 });
 
-test('the list says what each name would be answered', () => {
+test('the list shows the answer for each name', () => {
   const list = listAnswers(
     view(['1'], { aliases: { sql: [{ network: '1', name: 'db' }], web: [{ network: '1', name: 'db' }] } }),
     zones,

@@ -252,7 +252,7 @@ test('no packet crashes it, makes it write outside its buffer, or is answered wi
   );
 });
 
-test('questions with equal hashes are told apart', () => {
+test('questions with equal hashes are distinguished', () => {
   // Many names in one zone: collisions in 30 bits are rare, so the chain is driven through the type, by brute force.
   const seen = new Map<number, string>();
   const query = new Query();

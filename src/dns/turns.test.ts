@@ -24,7 +24,7 @@ test('a party alone is served at once, as far as the round goes', () => {
   assert.deepEqual(done, ['a']);
 });
 
-test('who has little to do waits for one step of each who has much', async () => {
+test('short work waits for one step of each long one', async () => {
   const done: string[] = [];
   const turns = new Turns(4);
   turns.wake(party('much', 1000, done));
@@ -58,7 +58,7 @@ test('a party that wakes itself for every piece does not get around the limit', 
   assert.ok(done.indexOf('other') <= 6, done.join(' '));
 });
 
-test('who is forgotten does nothing more', async () => {
+test('a forgotten entry does nothing more', async () => {
   const done: string[] = [];
   const turns = new Turns(1);
   const gone = party('gone', 5, done);

@@ -49,7 +49,7 @@ test('names of a container that was found unhealthy are withdrawn again', async 
   assert.equal(engine.calls.filter((call) => call === 'network.setHealth false').length, 1);
 });
 
-test('an exit that nobody saw is settled as any other, after the network is there again', async () => {
+test('an exit missed while the daemon was down is handled like any other, after networks are restored', async () => {
   const { id } = await left('web', { status: 'running', pid: 50 });
   engine.found.set(id, ran(3));
   await restoreContainers(engine.parts);
@@ -127,7 +127,7 @@ test('a removal that was cut off is finished; one that cannot be does not keep t
   assert.equal(engine.record(stays.id).name, 'stays');
 });
 
-test('a network that nobody is in any more goes, of a container that waits for its restart it stays', async () => {
+test('an unused network is removed, but not while a container waits for its restart', async () => {
   const gone = await engine.addRunning(makeRecord('true', { record: { name: 'gone', ...CONNECTED } }));
   const waits = await engine.addRunning(makeRecord('true', { record: { name: 'waits', ...CONNECTED } }));
   for (const [{ id }, status] of [

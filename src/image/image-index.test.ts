@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { indexFile, previousIndexFile } from './index-file.ts';
 import { ImageIndex } from './image-index.ts';
 
-test('a change after one that was cut off between keeping the old index and writing the new one leaves nothing beside them', (t) => {
+test('a change interrupted between keeping the old index and writing the new one leaves no stray files', (t) => {
   const root = mkdtempSync(join(tmpdir(), 'causeway-index-'));
   t.after(() => rmSync(root, { recursive: true }));
   const index = ImageIndex.open(root);

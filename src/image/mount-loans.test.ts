@@ -19,7 +19,7 @@ test('a mount that is lent goes with the last loan, once', () => {
   assert.equal(loans.mayGo('web'), true);
 });
 
-test('a mount stays when nobody wanted it gone, or the container runs again', () => {
+test('a mount stays while it is in use, or when the container runs again', () => {
   const loans = new MountLoans();
   let unmounted = 0;
   const unmount = (): void => void unmounted++;

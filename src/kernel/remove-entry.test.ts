@@ -81,7 +81,7 @@ test('a tree that is deeper than any path is removed with a bounded number of de
   assert.equal(descriptors(), held);
 });
 
-test('who moves a part of the tree away meanwhile does not have something else removed', () => {
+test('moving a part of the tree away meanwhile does not remove something else', () => {
   makeChain('moved', 200);
   const outside = join(dir, 'outside');
   mkdirSync(join(outside, 'd'), { recursive: true });

@@ -60,7 +60,7 @@ test('what is no reference is refused in Docker words', () => {
   for (const [given, message] of cases) assert.throws(() => parseReference(given), { kind: 'invalid', message }, given);
 });
 
-test('ids are told from names', () => {
+test('IDs are distinguished from names', () => {
   assert.deepEqual(parseAnyReference('f'.repeat(64)), { kind: 'id', id: `sha256:${'f'.repeat(64)}` });
   assert.deepEqual(parseAnyReference(DIGEST), { kind: 'id', id: DIGEST });
   assert.equal(parseAnyReference('sha256:abc').kind, 'name');

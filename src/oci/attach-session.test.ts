@@ -35,7 +35,7 @@ test('output ends after the end of its process is known, and not with the connec
   assert.deepEqual(order, ['last words', 'exited', 'over']);
 });
 
-test('who detaches waits for nothing', async () => {
+test('a detached client waits for nothing', async () => {
   const { outer } = session();
   const order: string[] = [];
   const reading = read(outer.output, order);

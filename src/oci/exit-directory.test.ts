@@ -15,7 +15,7 @@ test("what a killed conmon had begun to write is forgotten with its container, a
   assert.deepEqual(readdirSync(path), ['one2.AB12CD', 'two']);
 });
 
-test('an exit that cannot be read just now is told again until it can', async (t) => {
+test('an exit that cannot be read yet is retried', async (t) => {
   const path = mkdtempSync(join(tmpdir(), 'causeway-exits-'));
   t.after(() => rmSync(path, { recursive: true }));
   mkdirSync(join(path, 'busy')); // reading it fails, as it does without descriptors

@@ -42,7 +42,7 @@ test('by name, by number, with a group, with more groups', async () => {
   assert.equal((await lookUp(':staff')).gid, 50);
 });
 
-test('a number is a number, whoever is called by it', async () => {
+test('a numeric ID is never looked up as a name', async () => {
   assert.equal((await lookUp('1000')).uid, 1000, 'an image must not make root of a number');
   assert.equal((await lookUp('web:7')).gid, 7);
   assert.deepEqual((await lookUp('web', ['7'])).additionalGids, [34, 50, 7]);
@@ -74,7 +74,7 @@ test('files of the root file system, and nothing outside it', async () => {
   assert.equal((await look(rootfs, 'inside')).gid, 6);
 });
 
-test('a FIFO in their place is not opened, and there is nobody in it', async () => {
+test('a FIFO in place of passwd or group is not opened and counts as empty', async () => {
   const rootfs = makeRootfs({});
   execFileSync('mkfifo', [join(rootfs, 'etc/passwd'), join(rootfs, 'etc/group')]);
   // Opening a FIFO for writing waits in open() until it is opened for reading.

@@ -44,7 +44,7 @@ test('a file that is whole passes, after every commit', async () => {
   assert.equal(damageOf(join(whole, 'data.mdb')), undefined);
 });
 
-test('a file that is cut off at any place is never mapped: the copy is taken, and the file kept beside', async () => {
+test('a file truncated at any offset is never mapped: the copy is used and the file is kept', async () => {
   for (const keep of [1, 100, 2048, 4096, 6000, 8192, Math.floor(size() / 2), Math.floor(size() / 4)]) {
     const path = damaged(`cut${keep}`, (file) => truncateSync(file, keep));
     // What is behind it may be free pages, of which nothing is missed.

@@ -96,7 +96,7 @@ const get = (socket: string, place: string): Promise<Answer> => callApi(socket, 
 const inspected = (format: string, ...options: string[]): unknown =>
   JSON.parse(engine.ok('inspect', '-f', `{{json ${format}}}`, engine.ok('create', ...options, 'busybox', 'true')));
 
-test('defaults of the file count for containers that do not say otherwise', () => {
+test('defaults of the file apply to containers that do not override them', () => {
   const read = (...options: string[]) => {
     const { ShmSize, IpcMode, CgroupnsMode, LogConfig } = inspected('.HostConfig', ...options) as Record<
       string,

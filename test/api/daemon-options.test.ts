@@ -39,7 +39,7 @@ test("a container without a logging driver has the daemon's, and the daemon's op
   assert.deepEqual(logConfig('--log-driver', 'json-file'), { Type: 'json-file', Config: {} });
 });
 
-test('info shows what the daemon was told about logs and about other firewalls', () => {
+test('info shows the configured log options and firewall integration', () => {
   const { out } = engine.causeway('info');
   assert.match(out, /^ Logging Driver: local$/m);
   assert.match(out, /^ Debug Mode: true$/m);

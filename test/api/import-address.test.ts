@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { serve } from './serve.ts';
 
-test('an address that is refused is told without its password, wherever it redirects to', async (t) => {
+test('a refused address is shown without its password, also after redirects', async (t) => {
   const { call } = await serve(t);
   const web = createServer((request, response) => {
     const to = new URL(request.url!, 'http://x').searchParams.get('to');

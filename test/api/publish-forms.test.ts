@@ -45,7 +45,7 @@ const both = (port: string, hostPort: number): string[] => [
   `${port} -> [::]:${hostPort}`,
 ];
 
-test('each form publishes what it says, and holds exactly that', () => {
+test('each form publishes and holds exactly the ports it names', () => {
   const forms: readonly (readonly [spec: string, ports: string[], sockets: string[]])[] = [
     ['8080:80', both('80/tcp', 8080), ['tcp 0.0.0.0:8080', 'tcp [::]:8080']],
     ['8081:80', both('80/tcp', 8081), ['tcp 0.0.0.0:8081', 'tcp [::]:8081']],
@@ -130,7 +130,7 @@ test('-P publishes what is exposed, by the image and by --expose, each on its ow
   assert.equal(numbers.size, 3);
 });
 
-test('SCTP is published where nobody but the kernel speaks it', () => {
+test('SCTP ports are published although only the kernel speaks SCTP', () => {
   during(['-p', '8080:80/sctp'], (name) => {
     assert.deepEqual(portsOf(name), both('80/sctp', 8080));
     assert.match(engine.host.ok('nft', 'list', 'map', 'inet', 'causeway', 'publish-any4'), /sctp \. 8080 : /);

@@ -8,7 +8,7 @@ import { conflict } from '../../src/base/errors.ts';
 import { StartError } from '../../src/model/start-error.ts';
 import { serve } from './serve.ts';
 
-test('says what it is, whatever is asked', async (t) => {
+test('answers every request with what it is', async (t) => {
   const { call } = await serve(t);
   for (const method of ['GET', 'HEAD']) {
     const ping = await call(method, '/_ping');
@@ -148,7 +148,7 @@ test('fields match in any case, nulls are absent, unknown ones are ignored', asy
   assert.equal(backend.specs[0]!.connection.networkMode, 'bridge');
 });
 
-test('an error has its status in one place, and nothing beside its message', async (t) => {
+test('an error has its status in one place and only a message in its body', async (t) => {
   const { call } = await serve(t);
   await call('POST', '/containers/create?name=c', { Image: 'busybox' });
   const cases: [string, string, number, string][] = [
@@ -215,7 +215,7 @@ test('names with slashes, encoded or not', async (t) => {
   assert.equal((await call('GET', '/images/library/busybox/json')).json.Id, `sha256:${'a'.repeat(64)}`);
 });
 
-test('old versions: what they could not say is dropped, what they expect is there', async (t) => {
+test('old API versions: newer request fields are dropped, expected response fields are present', async (t) => {
   const { call, backend } = await serve(t);
   const create = async (version: string, body: object) => {
     const answer = await call('POST', `/v${version}/containers/create`, { Image: 'busybox', ...body });
@@ -334,7 +334,7 @@ test('what a registry has under a name', async (t) => {
   });
 });
 
-test('what fails while an archive is loaded is told in the stream, with status 200', async (t) => {
+test('a failure while an archive is loaded is reported in the stream, with status 200', async (t) => {
   const { call } = await serve(t);
   const { status, text } = await call('POST', '/images/load', 'garbage');
   assert.equal(status, 200);
@@ -369,7 +369,7 @@ test('files', async (t) => {
   assert.equal((await call('POST', '/commit?container=c', 'null')).status, 201);
 });
 
-test('what a start ends with is told where the runtime knows it', async (t) => {
+test('the exit code of a failed start is reported where the runtime knows it', async (t) => {
   const { call, backend } = await serve(t);
   const { json } = await call('POST', '/containers/create', { Image: 'busybox' });
   const refusals = [

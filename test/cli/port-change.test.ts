@@ -77,7 +77,7 @@ test('a port of a running container is open when the command has answered, and s
   );
 });
 
-test('it is there again after a restart of the container, of the daemon, and after a kill of the daemon', async () => {
+test('it is restored after a restart of the container, of the daemon, and after a kill of the daemon', async () => {
   const expected = engine.ok('port', 'web');
   for (const happens of [
     () => engine.ok('restart', '-t', '0', 'web'),

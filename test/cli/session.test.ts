@@ -125,7 +125,7 @@ describe('attached containers', () => {
     });
   });
 
-  it('pass on what the daemon says inside the stream', async () => {
+  it('pass on what the daemon reports inside the stream', async () => {
     new Container((container) => {
       container.attached?.write(frame(3, 'it broke'));
       container.exit(0);
@@ -244,7 +244,7 @@ describe('attached containers', () => {
     assert.deepEqual([inspected.stdout, refusals], ['net\n', ['1.52', '1.51']]);
   });
 
-  it('survive a daemon that goes away, and say so', async () => {
+  it('survive a daemon that stops, and report it', async () => {
     new Container((container) => {
       container.attached?.write(frame(1, 'before\n'));
       setTimeout(() => engine.dropConnections(), 100);

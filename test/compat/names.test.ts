@@ -57,7 +57,7 @@ async function resolve(container: string, name: string, type: number = RecordTyp
   };
 }
 
-test('every type of question about a known name is answered with that type, or empty; nobody else is asked', async () => {
+test('every query type for a known name is answered with that type or empty, and never forwarded', async () => {
   docker('network', 'create', 'net');
   docker('run', '-d', '--name', 'web', '--network', 'net', 'training/webapp');
   docker('create', '--name', 'asleep', '--network', 'net', '--network-alias', 'sleepy', 'busybox', 'sleep', '1000');

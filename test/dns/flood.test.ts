@@ -88,7 +88,7 @@ describe('a container that asks without end', () => {
     neighbour.destroy();
   });
 
-  test('gets a few answers a turn: who asks one question waits behind those, not behind the queue', async () => {
+  test('a client gets a few answers per turn: a single query waits behind those, not behind the queue', async () => {
     serve();
     const [flood, one] = [client(flooding), client(neighbour)];
     resolver.handOver(); // questions wait in the sockets
@@ -119,7 +119,7 @@ describe('a container that asks without end', () => {
     assert.ok(before <= 128, `asked after ${before} of the flood`);
   });
 
-  test('has so many questions open and so many waiting; what is more is told SERVFAIL at once, and others are served', async () => {
+  test('open and waiting queries are bounded; excess gets SERVFAIL at once, and other clients are served', async () => {
     const server = fake(undefined, '127.0.0.1', ({ message }) =>
       message.questions[0]!.name === 'one.example.com' ? { answers: [a('one.example.com', '1.1.1.1')] } : undefined,
     );
@@ -196,7 +196,7 @@ describe('a container that asks without end', () => {
     for (const { socket } of [...many, kept]) socket.destroy();
   });
 
-  test('servers that say the wrong thing without end are given up, over UDP and TCP', async () => {
+  test('servers that send endless wrong answers are abandoned, over UDP and TCP', async () => {
     const wrong = fake(undefined, '127.0.0.1', ({ message, tcp }) => {
       if (message.questions[0]!.name === 'long.example.com' && !tcp) return { truncated: true };
       return Array.from({ length: 100 }, () => encodeMessage({ ...message, id: message.id ^ 1, response: true }));

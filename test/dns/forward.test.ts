@@ -56,7 +56,7 @@ describe('names that are not ours', () => {
     host.destroy();
   });
 
-  test('are asked from the host or from the container, as the server says', async () => {
+  test('are asked from the host or from the container, as configured', async () => {
     const outside = fake(undefined, '127.0.0.1', says('1.1.1.1'));
     const inside = fake(host.netns, '10.9.9.9', says('2.2.2.2'));
     use([outside.upstream('host')]);

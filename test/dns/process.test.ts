@@ -83,7 +83,7 @@ describe('the resolver as a process', () => {
   const link = newLink();
   let pid = 0;
 
-  test('is started, fed, and answers what it was told when apply resolves', async () => {
+  test('is started and fed, and answers with the new data once apply resolves', async () => {
     await link.start();
     pid = link.pid;
     await link.apply([
@@ -169,7 +169,7 @@ describe('the resolver as a process', () => {
     ]);
   });
 
-  test('what cannot be served is said to whoever asked for it', async () => {
+  test('a request that cannot be served gets an error', async () => {
     await assert.rejects(
       link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]),
       /put-sandbox bad.*cwt-none/,
@@ -255,7 +255,7 @@ describe('the resolver as a process', () => {
     await impatient.close();
   });
 
-  test('it outlives daemons: the next one finds it, adds to it, and drops what is old when it has settled', async () => {
+  test('it outlives daemons: the next daemon adopts it, adds to it, and drops stale data once restored', async () => {
     assert.equal(await address('db'), '172.18.0.3');
     const next = newLink();
     await next.start();
@@ -368,7 +368,7 @@ describe('the resolver as a process', () => {
     await assert.rejects(last.apply([{ op: 'remove-network', id: 'net' }]), /shut down/);
   });
 
-  test('with nobody to serve and no daemon it ends by itself; with a container it stays', async (t) => {
+  test('without containers and daemon it ends by itself; with a container it stays', async (t) => {
     const brief = newLink({ idleMs: 1000 });
     await brief.start();
     const idle = brief.pid;
@@ -395,7 +395,7 @@ describe('the resolver as a process', () => {
     await until('ends by itself', () => !alive(idle));
   });
 
-  test('it ends when its socket is removed: nobody could find it again', async () => {
+  test('it ends when its socket is removed, since no daemon could find it again', async () => {
     const lost = newLink({ idleMs: 1000 });
     await lost.start();
     await lost.apply([{ op: 'put-sandbox', view: view('one', host.netns) }]);

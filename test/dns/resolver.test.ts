@@ -91,7 +91,7 @@ describe('a resolver in the namespaces of containers', () => {
     assert.equal(client.closed, true);
   });
 
-  test('TCP: rubbish is answered or ignored, and the connection lives', async () => {
+  test('TCP: malformed queries are answered or ignored, and the connection stays open', async () => {
     const client = await connectTcp(first.netns);
     client.socket.write(TcpClient.frame(Buffer.alloc(0)));
     client.socket.write(TcpClient.frame(Buffer.from([1, 2, 3])));
@@ -207,7 +207,7 @@ describe('a resolver in the namespaces of containers', () => {
     assert.ok(statSync(first.netns));
   });
 
-  test('replaceAll forgets what it is not told', async () => {
+  test('replaceAll drops what is not in the new set', async () => {
     const failures = resolver.replaceAll([
       { op: 'put-network', zone: netZone },
       { op: 'put-sandbox', view: view('one', first.netns, { forward: false }) },

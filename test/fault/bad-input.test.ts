@@ -219,7 +219,7 @@ describe('run', () => {
   ];
   for (const [what, args, code, sentence] of cases) test(what, () => refused(args, code, sentence));
 
-  test('a port that a foreign process has: the sentence says who', async () => {
+  test('a port held by a foreign process: the error names the process', async () => {
     for (const [protocol, program] of [
       ['tcp', "require('net').createServer().listen(8090)"],
       ['udp', "require('dgram').createSocket('udp4').bind(8090)"],
@@ -300,7 +300,7 @@ describe('a container that cannot start', () => {
     engine.ok('rm', created.Id);
   });
 
-  test('stays as it was made, says why, starts once the reason is gone, and goes without a trace', async () => {
+  test('stays created with the reason, starts once the reason is gone, and is removed completely', async () => {
     const failed = engine.docker('run', '-d', '--name', 'late', '-p', '8080:80', 'nginx');
     assert.equal(failed.code, 125);
     const state = (): unknown =>
@@ -589,7 +589,7 @@ describe('the wire', () => {
   });
 });
 
-test('nothing of ours is left in the directories for requests under way', () => {
+test('no temporary file is left', () => {
   assert.deepEqual(readdirSync(join(engine.dataRoot, 'image/ingest')), []);
   assert.deepEqual(readdirSync(join(engine.dataRoot, 'image/unpack')), []);
 });

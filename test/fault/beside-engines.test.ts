@@ -234,32 +234,36 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
       },
     );
 
-    test('we were there first: they come up beside us, and go on when we go', { timeout: 300_000 }, async () => {
-      ours = await TestEngine.start({ host, flags: ['--default-bridge-name', ''] });
-      ours.importFixtures();
-      ours.ok('run', '-d', '--name', 'mine', '-p', '8082:80', 'nginx');
-      await until(
-        'ours answers',
-        () => outside.run('curl', '-s', '--max-time', '2', 'http://192.0.2.1:8082/').code === 0,
-      );
-      theirs = await OtherEngine.start(name, host);
-      theirs.serve('web', 9001);
-      await until(
-        'their web server answers',
-        () => outside.run('curl', '-s', '--max-time', '2', 'http://192.0.2.1:9001/').code === 0,
-        30_000,
-      );
-      watchTheirs();
-      const before = state();
-      await quiet('both are up');
-      assert.equal(theirsReachOutside(), 'hello');
-      await lives(ours);
-      assert.equal(state(), before);
-      const addresses = [
-        theirs.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web'),
-        ours.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'mine'),
-      ];
-      assert.notEqual(addresses[0], addresses[1]);
-    });
+    test(
+      'started first: other engines start alongside, and keep working when it stops',
+      { timeout: 300_000 },
+      async () => {
+        ours = await TestEngine.start({ host, flags: ['--default-bridge-name', ''] });
+        ours.importFixtures();
+        ours.ok('run', '-d', '--name', 'mine', '-p', '8082:80', 'nginx');
+        await until(
+          'ours answers',
+          () => outside.run('curl', '-s', '--max-time', '2', 'http://192.0.2.1:8082/').code === 0,
+        );
+        theirs = await OtherEngine.start(name, host);
+        theirs.serve('web', 9001);
+        await until(
+          'their web server answers',
+          () => outside.run('curl', '-s', '--max-time', '2', 'http://192.0.2.1:9001/').code === 0,
+          30_000,
+        );
+        watchTheirs();
+        const before = state();
+        await quiet('both are up');
+        assert.equal(theirsReachOutside(), 'hello');
+        await lives(ours);
+        assert.equal(state(), before);
+        const addresses = [
+          theirs.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web'),
+          ours.ok('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'mine'),
+        ];
+        assert.notEqual(addresses[0], addresses[1]);
+      },
+    );
   });
 }

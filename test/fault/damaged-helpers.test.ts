@@ -100,7 +100,7 @@ describe('the note of what was last written to a hosts file is named in the log,
     });
   }
 
-  test('a directory, or a pipe that nobody writes to', async () => {
+  test('a directory, or a pipe without a writer', async () => {
     await damaged([note()], (file) => (rmSync(file), mkdirSync(file)));
     await damaged([note()], (file) => (rmSync(file), execFileSync('mkfifo', [file])));
   });

@@ -397,7 +397,7 @@ test("a name of no record in the directory of what is set aside is in nobody's w
 });
 
 describe('the file of the state', () => {
-  test('cut off under containers that run: the copy takes its place, what the copy does not know is left alone, and everything says so', async () => {
+  test('truncated under running containers: the copy is used, what the copy lacks is kept, and both are reported', async () => {
     engine.ok('run', '-d', '--name', 'known', 'busybox', 'sleep', '1000');
     await engine.restart(); // the copy has it
     const copy = join(engine.dataRoot, 'state/copy.jsonl');

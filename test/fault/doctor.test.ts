@@ -243,7 +243,7 @@ describe('a daemon that runs', () => {
   const doctor = () =>
     examine(engine.host, '-H', engine.url, '--data-root', engine.dataRoot, '--exec-root', engine.execRoot);
 
-  test('has the default bridge that info and inspect say, whatever the doctor was not told', () => {
+  test('names the default bridge that info and inspect show, also without flags', () => {
     assert.deepEqual(
       about(doctor(), 'default bridge').map(({ level, text }) => [level, text]),
       [['ok', 'docker0 (of the daemon that runs)']],
@@ -289,7 +289,7 @@ describe('a daemon that runs', () => {
   });
 });
 
-test('who is not root is told to ask as root, not to install what is there', () => {
+test('a user without root is told to use root, not to install what exists', () => {
   const host = Host.create();
   try {
     // May read the checkout, wherever it is.

@@ -205,7 +205,7 @@ test('unpause with a runtime that hangs ends with its name; stop and rm -f of a 
   });
 });
 
-test('an exec whose runtime hangs ends with its name, attached or not; its container lives on', async () => {
+test('an exec whose runtime hangs fails with its name, attached or not; its container keeps running', async () => {
   const id = running();
   const exec = async (detach: boolean): Promise<Answer> => {
     const made = await api('POST', '/containers/subject/exec', { Cmd: ['true'], AttachStdout: true });
@@ -298,7 +298,7 @@ test('an exec whose conmon is stopped has ended when its process has', async () 
   await removedWithoutTrace('an exec with a stopped conmon');
 });
 
-test('a client that reads nothing: its container is held up, others are not; when it is stopped, conmon tells how it ended, and all that it wrote is there', async () => {
+test('a client that does not read blocks its container only; after a stop the exit status and all output are there', async () => {
   engine.ok('create', '--name', 'subject', '--network', 'net', 'busybox', 'yes');
   const client = hijack('/containers/subject/attach?stream=1&stdout=1');
   await until('attached', () => client.bytesRead > 0);
@@ -340,7 +340,7 @@ test('a copy to a client that reads nothing does not keep rm -f from a stopped c
   client.destroy();
 });
 
-test('a stopped resolver holds up nobody for long, is replaced, and the next one knows everything', async () => {
+test('a stopped resolver is replaced soon, and the new one has all names', async () => {
   const id = running();
   for (const ask of [
     () => api('POST', '/containers/subject/restart?t=0'),

@@ -125,7 +125,7 @@ test('names and links that lead out make nothing outside and give nothing of it 
   engine.ok('rm', '-f', 'victim');
 });
 
-test('devices and FIFOs are made as they come; a FIFO as a parent, names too long and unknown kinds are refused, and nobody waits', () => {
+test('devices and FIFOs are created; a FIFO as a parent, overlong names and unknown kinds are refused without blocking', () => {
   engine.ok('run', '-d', '--name', 'victim', 'busybox', 'sleep', '1000');
   assert.equal(
     put([

@@ -167,7 +167,7 @@ test('the API answers while the disk that is copied to has stalled, and the copy
   engine.ok('rm', '-f', 'stalled');
 });
 
-test('an archive that trickles holds up nobody, and goes when its client does', async (t) => {
+test('a slow archive delays no other request and is dropped with its client', async (t) => {
   // A stopped container is one copy's at a time.
   engine.ok('run', '-d', '--name', 'slow', 'busybox', 'sleep', '1000');
   const slow = Array.from({ length: 12 }, () => put('slow', '/tmp'));

@@ -71,7 +71,7 @@ test('so do its hosts file, a directory and the whole file system, of which seve
   );
 });
 
-test('a passwd file that is kept is waited for by who looks users up in it, and by nobody else', async () => {
+test('a leased passwd file delays only lookups in that file', async () => {
   engine.ok('exec', 'web', 'sh', '-c', 'echo "someone:x:1234:1234::/:/bin/sh" > /etc/passwd');
   assert.equal(await whileKept(['/etc/passwd'], 'docker exec -u someone web id -u'), '1234\n');
 });

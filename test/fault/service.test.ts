@@ -54,7 +54,7 @@ test('at a boot the unit comes after Docker, which closes what is forwarded only
   for (const unit of ['docker.service', 'snap.docker.dockerd.service']) assert.ok(after.includes(unit), unit);
 });
 
-test('who waits for the service is told when it serves, and no container has the address', async () => {
+test('waiters are notified when the service starts, and no container has the address', async () => {
   const address = join(dir, 'notify');
   const listener = spawn(
     'python3',
@@ -90,7 +90,7 @@ test('who waits for the service is told when it serves, and no container has the
   }
 });
 
-test('the uninstaller leaves nothing of ours on the host but what is asked for again later, and that goes with --purge', () => {
+test('the uninstaller leaves only the data, and with --purge nothing', () => {
   const uninstall = (...more: string[]) =>
     engine!.host.run(
       'sh',
@@ -173,7 +173,7 @@ test('the uninstaller empties a directory that is a file system of its own or a 
   }
 });
 
-test('the uninstaller takes no other directory for one of ours', () => {
+test("the uninstaller removes no directory that is not the engine's", () => {
   const stranger = join(dir, 'data');
   writeFileSync(stranger, 'x');
   for (const path of [dir, '/etc']) {

@@ -105,7 +105,7 @@ async function whileOthersWork(...asked: Promise<Answer>[]): Promise<Answer[]> {
 const refusal = (place: string, mount?: string): string =>
   `${place} does not answer: ${mount ? `the file system at ${mount}` : 'its file system'} hangs; unmount it or start its server`;
 
-test('the daemon starts over a volume directory that does not answer, and says so', async () => {
+test('the daemon starts with an unresponsive volume directory and reports it', async () => {
   await engine.restart(); // the first one knew of no volumes
   await until('it is reported', () => engine.log.includes(`${tools}/data/volumes/lost does not answer`));
 });
@@ -195,7 +195,7 @@ test('a device that is looked for there is refused like a mount', async () => {
   assert.match(answer!.message, /hang\/null does not answer/);
 });
 
-test('cp of what does not answer is refused with its name, the next one without going there; beside it, archives come and go', async () => {
+test('cp from an unresponsive mount is refused with its name, and at once the next time; other archives are unaffected', async () => {
   assert.equal((await create('copied', { Binds: ['x', 'y'].map((name) => `${tools}/${name}:/${name}`) })).status, 201);
   const archive = (where: string): string => `/containers/copied/archive?path=${encodeURIComponent(where)}`;
   const dead = fileSystems.slice(-2);
@@ -251,7 +251,7 @@ test('cp of what does not answer is refused with its name, the next one without 
   assert.deepEqual(left, [], 'none of its processes are left but the one that hangs');
 });
 
-test('ps that does not end is given up: docker top says so', async () => {
+test('a ps that does not end is abandoned, and docker top reports it', async () => {
   writeFileSync(join(tools, 'ps-hangs'), '');
   try {
     const [answer] = await whileOthersWork(api('GET', '/containers/other/top'));
@@ -262,7 +262,7 @@ test('ps that does not end is given up: docker top says so', async () => {
   assert.equal((await api('GET', '/containers/other/top')).status, 200);
 });
 
-test('a daemon that has sent somebody there ends when it is told to', async () => {
+test('a daemon with a helper process inside a namespace still stops on SIGTERM', async () => {
   const asked = create('subject', { Binds: [`${silent}:/x`] }).catch(() => {});
   await engine.stop();
   await asked;

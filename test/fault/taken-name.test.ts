@@ -33,7 +33,7 @@ test(
         await until('the container has the name', taken);
         await engine.boot();
         assert.equal(
-          engine.log.split('somebody in a container holds the name that says which daemon manages this network').length,
+          engine.log.split('a process in a container holds the name that marks the managing daemon').length,
           ++said,
         );
         assert.match(engine.ok('ps', '--format', '{{.Names}} {{.State}}'), /taker running/);

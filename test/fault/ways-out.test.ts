@@ -50,7 +50,7 @@ function within20s(...args: string[]) {
   return engine.host.run('timeout', '20', 'env', `DOCKER_HOST=${engine.url}`, 'docker', ...args);
 }
 
-test('cp reads no loader configuration of the image: /etc/ld.so.preload is a FIFO, and nobody waits for it', () => {
+test('cp reads no loader configuration of the image: a FIFO at /etc/ld.so.preload does not block it', () => {
   image('preload', 'mkfifo etc/ld.so.preload etc/ld.so.cache etc/nsswitch.conf && mkdir data && echo inside > data/f');
   engine.ok('create', '--name', 'preload', 'preload', 'sh');
   writeFileSync(join(engine.dir, 'in'), 'put');
@@ -94,7 +94,7 @@ test('cp through a volume whose mount point is a link to /usr/sbin runs nothing 
   }
 });
 
-test('a link in the place of /proc, or of any directory, leads to nothing of the host', () => {
+test('a symbolic link in place of /proc or any directory does not reach the host', () => {
   engine.ok('create', '--name', 'relinked', 'busybox', 'true');
   const tree = join(engine.dir, 'relink');
   for (const place of ['proc', 'root', 'etc']) {

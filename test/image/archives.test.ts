@@ -110,7 +110,7 @@ test('skopeo reads it both ways, and what skopeo writes is loaded', async (t) =>
   }
 });
 
-test('loading over a name says so, and an image without a name is told by its id', async (t) => {
+test('loading over a name is reported, and an image without a name is shown by its ID', async (t) => {
   const directory = temporaryDirectory(t);
   const images = await twoImages(directory);
   const archive = await bytes(await images.save(['busybox']));

@@ -51,7 +51,7 @@ async function mostLooks(context: TestContext, work: () => Promise<unknown>): Pr
   return most;
 }
 
-test('one name of a volume, and one of what the image has there, say that they are not empty', async (context) => {
+test('a directory of a volume or of the image with one entry counts as not empty', async (context) => {
   const root = join(directory, 'image');
   const volumes = [join(directory, 'full'), join(directory, 'empty')];
   fill(join(root, 'data'), 3000);
@@ -105,7 +105,7 @@ test('what an opaque directory hides is looked for a piece a turn, however many 
   assert.ok(most <= 300, `${most} looks in one turn of the event loop`);
 });
 
-test('nobody waits for a directory of very many names', async () => {
+test('a directory with very many names delays no request', async () => {
   const root = join(directory, 'wide');
   fill(root, 20_000);
   for (const work of [() => treeSizeBytes(root), () => listChanges(root, [])]) {

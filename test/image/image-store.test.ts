@@ -119,7 +119,7 @@ test('rmi: parents without a name go too, children hold them', async (t) => {
   assert.deepEqual(images.list(), []);
 });
 
-test('prune takes what nobody needs', async (t) => {
+test('prune removes what is unused', async (t) => {
   const directory = temporaryDirectory(t);
   const { images } = await openStore(join(directory, 'store'));
   const first = await importTree(images, directory, 'a', 'echo 1 > a');

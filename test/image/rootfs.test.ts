@@ -292,7 +292,7 @@ test('cp in cannot leave the container, and reaches its volumes', async (t) => {
   await assert.rejects(put('/data', tar, readonly), { message: 'mounted volume is marked read-only' });
 });
 
-test('export has everything and no mount point of ours but empty', async (t) => {
+test('export has all files, and mount points of the engine only empty', async (t) => {
   const { merged, directory } = await container(t);
   shell('echo x > mine', merged);
   const list = await names(await exportRootfs(merged, 'subject'));

@@ -76,7 +76,7 @@ test('cp out reads and cp in writes inside of the tree', async (t) => {
   });
 });
 
-test('a tree deeper than any path is told of, or counted as far as a path reaches', async (t) => {
+test('a tree deeper than PATH_MAX is reported, or counted as far as a path reaches', async (t) => {
   t.after(() => shell('rm -rf root', directory)); // first, and going down by descriptors, which Node's does not
   const directory = temporaryDirectory(t);
   const root = join(directory, 'root');

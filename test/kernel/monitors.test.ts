@@ -14,7 +14,7 @@ import { eventually, run, throwawayDirectory, throwawayNetns } from './throwaway
 
 const directory = throwawayDirectory();
 
-test('route monitor: links, addresses and routes of its namespace only, ours told from others’', async () => {
+test('route monitor: interfaces, addresses and routes of its namespace only, with their origin', async () => {
   const netns = throwawayNetns(directory);
   const other = throwawayNetns(directory);
   const news: RouteNews[] = [];

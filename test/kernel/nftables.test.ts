@@ -171,7 +171,7 @@ test('a transaction is all or nothing, and its error names the change', () => {
   assert.equal(socket.generation(), before);
 });
 
-test('adding twice is fine; other data is refused unless it replaces; absent deletions are fine when told so', () => {
+test('adding twice succeeds; other data is refused unless replacing; deleting what is absent succeeds when allowed', () => {
   const key = concatenate(Buffer.from([6]), u16Field(8080));
   const to = (address: string) => concatenate(ipBytes(address), u16Field(80));
   const add = (address: string, replace = false) =>

@@ -27,7 +27,7 @@ function program(netns: string, text: string): { child: ChildProcess; lines: str
   return { child, lines };
 }
 
-test('a connection that stands still, because tracking missed what was acknowledged, goes on once it is relaxed', async (context) => {
+test('a connection stalled by incomplete tracking continues once tracking is relaxed', async (context) => {
   const directory = throwawayDirectory();
   const [client, router, server] = [throwawayNetns(directory), throwawayNetns(directory), throwawayNetns(directory)];
   for (const [host, address, link] of [

@@ -96,7 +96,7 @@ test('a TCP listener inside serves through Node', async () => {
   server.close();
 });
 
-test('a held port is taken for everybody, and nobody is served', async () => {
+test('a held port is taken for every program, and no connection to it is served', async () => {
   const netns = throwawayNetns(directory);
   for (const protocol of ['tcp', 'udp'] as const) {
     for (const address of ['0.0.0.0', '127.0.0.1', '::', '::1']) {
@@ -141,7 +141,7 @@ test('a port with connections of its last owner in TIME_WAIT can be held', () =>
   closeFd(holdPort({ netns, protocol: 'tcp', address: '0.0.0.0', port: 84 }));
 });
 
-test('who holds a port', () => {
+test('the holder of a port', () => {
   const netns = throwawayNetns(directory);
   assert.equal(portHolder({ netns, protocol: 'tcp', port: 85 }), undefined);
   const tcp = openTcpListener({ netns, address: '127.0.0.1', port: 85 });
@@ -159,7 +159,7 @@ test('who holds a port', () => {
   closeFd(udp);
 });
 
-test('of several who have a port, the one in the way is named; one that only has a connection from it when there is no other', async () => {
+test('of several holders of a port the conflicting one is named; one with only a connection last', async () => {
   const netns = throwawayNetns(directory);
   const own = openTcpListener({ netns, address: '127.0.0.1', port: 85 });
   const program = `use IO::Socket::INET; my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.2', LocalPort => 85, Listen => 1) or die;
@@ -232,7 +232,7 @@ test('datagrams in batches: received, answered in place, sent in one call', () =
   }
 });
 
-test('a poller tells which of many can be read, blocking or from the event loop', async () => {
+test('a poller reports which descriptors are readable, blocking or from the event loop', async () => {
   const netns = throwawayNetns(directory);
   const fds = Array.from({ length: 20 }, () => openUdpSocket({ netns, address: '127.0.0.1', port: 0 }));
   const poller = new Poller();

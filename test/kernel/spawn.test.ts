@@ -102,7 +102,7 @@ test('a sealed memory file can be executed and not be changed', async () => {
   closeSync(fd);
 });
 
-test('a non-blocking pipe says so', () => {
+test('a non-blocking pipe reports EAGAIN', () => {
   const { readFd, writeFd } = openPipe({ nonBlockingRead: true });
   assert.throws(() => readSync(readFd, Buffer.alloc(1)), { code: 'EAGAIN' });
   writeSync(writeFd, 'x');

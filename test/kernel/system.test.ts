@@ -287,7 +287,7 @@ test('processes: when they started, their state, signals', async () => {
   assert.equal(processStartTime(pid), undefined);
 });
 
-test('becoming another program: same pid, its environment, nothing of ours open', () => {
+test('exec of another program: same pid, its environment, no inherited descriptors', () => {
   const module = new URL('../../src/kernel/', import.meta.url).href;
   const script = `
     const { execve, unshareMountNamespace } = await import(${JSON.stringify(module)} + 'process.ts');

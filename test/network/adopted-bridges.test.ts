@@ -132,7 +132,7 @@ function ofTheUser(): void {
     assert.deepEqual(state(), before);
   });
 
-  test('has IPv6 of its own or none: where it is off, a network with IPv6 is refused and says why', async () => {
+  test('where IPv6 is off, a network with IPv6 is refused with the reason', async () => {
     lab = await Lab.start();
     run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/br0/disable_ipv6');
     const before = state();

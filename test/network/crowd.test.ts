@@ -78,7 +78,7 @@ function scenarios(): void {
     assert.deepEqual(routes, []);
   });
 
-  test('a bridge has room for 1023 interfaces; the next container is told so, and nothing of it stays', async () => {
+  test('a bridge takes 1023 interfaces; the next container is refused with that reason and leaves nothing', async () => {
     const network = await lab.createNetwork('big');
     const route = RouteSocket.open();
     try {

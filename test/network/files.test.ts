@@ -131,7 +131,7 @@ function scenarios(): void {
   const database = ({ files }: JoinRequest): string | undefined =>
     /^(\S+)\tdatabase /m.exec(readFileSync(files.hosts, 'utf8'))?.[1];
 
-  test('a container that keeps its own files by leases keeps nobody else from starting, and has the new address when it lets go', async () => {
+  test('a container that holds leases on its own files delays no other start, and gets the new address when it releases them', async () => {
     const db = lab.request('db', ['bridge'], { exposedPorts: [{ port: 5432, protocol: 'tcp' }] });
     await lab.service.join(db);
     const [evil, web] = [linked('evil', db), linked('web', db)];

@@ -218,7 +218,7 @@ function family(version: 4 | 6): void {
         destinationPort: SERVER,
       });
 
-    test('get nothing from each other in the name of somebody outside', async () => {
+    test('do not reach each other with a spoofed outside source address', async () => {
       await arrives(
         send('quiet victim', 'quiet', {
           source: address('quiet victim'),
@@ -292,7 +292,7 @@ function family(version: 4 | 6): void {
     await doesNotArrive(claimed, ownToOutside);
   });
 
-  test('a subnet behind a container, to which the host has a route, is where that leads', async () => {
+  test('a subnet routed through a container is reachable', async () => {
     const behind = version === 4 ? '10.99.0.1' : 'fd99::1';
     const question = () =>
       send('neighbour', 'a', {
@@ -307,7 +307,7 @@ function family(version: 4 | 6): void {
     run('ip', `-${version}`, 'route', 'del', `${behind}/${length}`);
   });
 
-  test('who asks for an address, and link-local ones, reach the host', async () => {
+  test('neighbour requests and link-local packets reach the host', async () => {
     if (version === 4)
       return arrives(
         send('attacker', 'a', {
@@ -333,7 +333,7 @@ function family(version: 4 | 6): void {
     );
   });
 
-  test('what a container leads on to its neighbours keeps its source, on a host that filters bridged packets too', async () => {
+  test('packets that a container forwards to its neighbours keep their source, also where bridged packets are filtered', async () => {
     run('sysctl', '-qw', `net.bridge.bridge-nf-call-ip${version === 4 ? '' : '6'}tables=1`);
     const text = `datagram ${++round}`;
     const mac = macOf('eth0', netns('neighbour'));

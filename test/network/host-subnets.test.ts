@@ -42,7 +42,7 @@ function scenarios(): void {
     run('ip', 'rule', 'add', 'pref', '5270', 'lookup', '100');
   };
 
-  test('are not taken for the default network, which has 172.17.0.0/16 only where nobody else has it', async () => {
+  test('are not used for the default network, which has 172.17.0.0/16 only where it is free', async () => {
     addLan();
     lab = await Lab.start({}, log);
     assert.equal(lab.network('bridge').bridgeName, 'docker0');
@@ -63,7 +63,7 @@ function scenarios(): void {
     assert.match(warned.join('\n'), OVERLAP);
   });
 
-  test('that are taken by a network that is made say so, once', async () => {
+  test('that a new network takes are reported once', async () => {
     addLan();
     run('ip', 'address', 'add', '10.60.0.1/24', 'dev', 'lan0');
     lab = await Lab.start({}, log);
@@ -91,7 +91,7 @@ function scenarios(): void {
     assert.match(warned.join('\n'), OVERLAP);
   });
 
-  test('that a table of routes of somebody else leads elsewhere are passed over while others are left', async () => {
+  test('subnets that another routing table routes elsewhere are avoided while others are free', async () => {
     addVpn('172.17.0.0/16', '172.18.0.0/15');
     lab = await Lab.start({}, log);
     assert.equal(subnet(), '172.20.0.0/16');
@@ -99,7 +99,7 @@ function scenarios(): void {
     assert.equal(lab.network('net').pools[0]!.subnet, '172.21.0.0/16');
   });
 
-  test('that are led elsewhere by a route say so, with what helps', async () => {
+  test('that are routed elsewhere are reported, with the remedy', async () => {
     lab = await Lab.start({}, log);
     const web = await lab.join('web', ['bridge']);
     assert.doesNotMatch(await warnings(), /do not go to its bridge/);
@@ -117,7 +117,7 @@ function scenarios(): void {
     assert.notEqual(await askTcp(undefined, '172.17.0.2', 80), '');
   });
 
-  test('of which a part is led elsewhere say so where a container is in it', async () => {
+  test('a subnet partly routed elsewhere is reported where a container is in that part', async () => {
     lab = await Lab.start({}, log);
     await lab.createNetwork('net');
     await lab.join('web', ['net']);

@@ -99,7 +99,7 @@ function table(version: 4 | 6): void {
   });
 
   if (version === 6) {
-    test('the relay, which serves what the kernel cannot lead to a container, leads nobody out of an internal network', async () => {
+    test('the relay for ports that the kernel cannot forward opens no way out of an internal network', async () => {
       const { lab, packets } = world;
       await lab.createNetwork('old');
       const bindings = [{ hostIp: '', hostPort: '8200' }];

@@ -61,7 +61,7 @@ function scenarios(): void {
   });
 
   describe('in one process', () => {
-    test('what was found out is kept until there is news, and is found out once for all who ask', async () => {
+    test('findings are cached until there is a change, and computed once for concurrent callers', async () => {
       const lab = await Lab.start({ firewallIntegration: false });
       try {
         nft(manyRules(3_000));

@@ -30,7 +30,7 @@ function scenarios(setting: string): void {
   afterEach(() => lab.stop());
   const PORTS = [{ port: 5432, protocol: 'tcp' as const }];
 
-  test('a link opens what the source exposes, to the one who has it, and nothing else', async () => {
+  test('a link opens what the source exposes, to its recipient only', async () => {
     const dbRequest = lab.request('db', ['bridge'], { exposedPorts: PORTS });
     const db = await lab.service.join(dbRequest);
     const link = { sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS };

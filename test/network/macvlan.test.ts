@@ -76,7 +76,7 @@ function scenarios(): void {
     assert.match(run('ip', 'link', 'show', 'uplink.11').out, /does not exist/);
   });
 
-  test('each mode is what the kernel is told, and decides who hears whom', async () => {
+  test('each mode is set in the kernel and decides which containers reach each other', async () => {
     for (const mode of ['bridge', 'private', 'vepa']) {
       const network = await lab.createNetwork(`lan-${mode}`, {
         driver: 'macvlan',
@@ -153,7 +153,7 @@ function scenarios(): void {
     assert.equal(await gateway('two', '198.51.100.20'), '198.51.100.9');
   });
 
-  test('an internal one needs no parent and leads nowhere', async () => {
+  test('an internal network needs no parent and reaches nothing outside', async () => {
     const inside = await lab.createNetwork('inside', { driver: 'macvlan', internal: true });
     const one = await lab.join('one', ['inside']);
     const two = await lab.join('two', ['inside']);

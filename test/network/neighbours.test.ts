@@ -66,7 +66,7 @@ function scenarios(): void {
     await leadsTo('02:00:00:00:00:02');
   });
 
-  test('a daemon that was started anew remembers who has which address', async () => {
+  test('a restarted daemon remembers which container has which address', async () => {
     const first = await lab.join('first', [owner('02:00:00:00:00:01')]);
     assert.equal(await ping(neighbour.netns, V4), true);
     assert.equal(await ping(neighbour.netns, V6), true);

@@ -137,7 +137,7 @@ function scenarios(): void {
     assert.equal((await lab.join('free', ['tiny'])).endpoints[0]!.ipv4, '10.3.0.2');
   });
 
-  test('peers: a /31 and a /127 are a host and a container, a /32 one container that leads nowhere', async () => {
+  test('peers: /31 and /127 hold the host and a container, /32 one isolated container', async () => {
     await lab.createNetwork('p31', withPool({ subnet: '10.3.0.0/31' }));
     await lab.createNetwork('p127', { ...ONLY_V6, ...withPool({ subnet: 'fd03::/127' }) });
     const isolated = { internal: true, options: bridgeOption('gateway_mode_ipv4', 'isolated') };
@@ -193,7 +193,7 @@ function scenarios(): void {
     assert.equal(run('ip', '-4', '-o', 'addr', 'show', 'dev', silent.bridgeName).out, '');
   });
 
-  test('a bridge that somebody else made is used as it is, and stays; another kind of interface is refused', async () => {
+  test('an existing bridge is used unchanged and kept; another kind of interface is refused', async () => {
     run('ip', 'link', 'add', 'theirs', 'type', 'bridge');
     run('ip', 'addr', 'add', '10.8.0.1/24', 'dev', 'theirs');
     run('ip', 'link', 'add', 'cable', 'type', 'veth');
@@ -211,7 +211,7 @@ function scenarios(): void {
     assert.match(run('ip', '-4', '-o', 'addr', 'show', 'dev', 'theirs').out, /10\.8\.0\.1\/24/);
   });
 
-  test('the way out is not the bridge where an auxiliary address named DefaultGatewayIPv4 says so', async () => {
+  test('an auxiliary address named DefaultGatewayIPv4 is the gateway instead of the bridge', async () => {
     await lab.createNetwork(
       'detour',
       withPool({ subnet: '10.5.0.0/24', auxAddresses: { DefaultGatewayIPv4: '10.5.0.200' } }),
@@ -294,7 +294,7 @@ function scenarios(): void {
     for (const version of [0, 1]) assert.equal(new Set(records.map((record) => record.pools[version]!.subnet)).size, 8);
   });
 
-  test('the default bridge: addresses, ranges and gateways of both families as the daemon is told', async () => {
+  test('the default bridge: addresses, ranges and gateways of both families as configured', async () => {
     const bridge = async (config: Parameters<typeof Lab.start>[0]) => {
       await lab.stop();
       lab = await Lab.start(config);

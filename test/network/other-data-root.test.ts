@@ -24,7 +24,7 @@ function scenarios(): void {
   const aliasOf = (link: string) =>
     (JSON.parse(run('ip', '-j', 'link', 'show', link).out) as { ifalias?: string }[])[0]!.ifalias;
 
-  test('keeps the interfaces of its living containers while another daemon runs, which says so, and serves them again', async () => {
+  test('interfaces of running containers are kept and reported by another daemon, and served again afterwards', async () => {
     const first = await start({ hostId: 'first' });
     await first.createNetwork('net');
     const web = await first.join('web', ['bridge', 'net'], {
@@ -59,7 +59,7 @@ function scenarios(): void {
     );
   });
 
-  test('leaves bridges that nobody lives on to the next, and links of an earlier release are its own', async () => {
+  test('unused bridges are left to the next daemon, and interfaces of an earlier release are recognised', async () => {
     const first = await start({ hostId: 'first' });
     await first.service.shutdown();
     labs.pop();

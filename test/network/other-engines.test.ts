@@ -42,7 +42,7 @@ function theirs(): void {
     return netns;
   };
 
-  test('stays as it is over a start, a restart and a removal of everything of ours', async () => {
+  test('is unchanged by a start, a restart and a removal of everything of the engine', async () => {
     container('docker0', 'veth0a1b2c3', '172.17');
     container('br-0123456789ab', 'veth0a1b2c4', '172.18');
     container('podman0', 'veth0', '10.88');
@@ -71,7 +71,7 @@ function theirs(): void {
     );
   });
 
-  test('gets no bridge name and no subnet of ours: the default network stands beside it and says so', async () => {
+  test('its bridge name and subnet are avoided: the default network uses others and reports it', async () => {
     container('docker0', 'veth0a1b2c3', '172.17');
     lab = await Lab.start();
     const network = lab.network('bridge');
@@ -89,7 +89,7 @@ function theirs(): void {
     assert.equal(lab.network('bridge').pools[0]?.subnet, network.pools[0]?.subnet, 'the subnet stays over a restart');
   });
 
-  test('has a subnet of its own whatever our bridge is called, but where ours has the name of theirs', async () => {
+  test('keeps its subnet whatever the bridge of the engine is called, unless both have one name', async () => {
     container('docker0', 'veth0a1b2c3', '172.17');
     lab = await Lab.start({ defaultBridgeName: 'mine0' });
     assert.doesNotMatch(lab.network('bridge').pools[0]!.subnet, /^172\.17\./);
@@ -109,7 +109,7 @@ function theirs(): void {
     assert.deepEqual(subnets, ['172.24.0.0/16', '172.25.0.0/16']);
   });
 
-  test('that has taken our subnet while no daemon ran: the default network moves, and where containers live in it says what clashes', async () => {
+  test('that took the subnet while no daemon ran: the default network moves, or reports the clash where it has containers', async () => {
     lab = await Lab.start({ dockerInstalled: true });
     const first = lab.network('bridge').pools[0]!.subnet;
     await lab.service.shutdown();
@@ -191,7 +191,7 @@ function theirs(): void {
     assert.doesNotMatch((await lab.service.hostWarnings()).join('\n'), /veth0a1b2c3/);
   });
 
-  test('on a bridge of ours is not cut off: the bridge stays, and what shares it is named', async () => {
+  test('on a bridge of the engine is not cut off: the bridge stays, and what shares it is named', async () => {
     lab = await Lab.start();
     container('docker0', 'veth0a1b2c3', '172.17');
     assert.match(
@@ -216,7 +216,7 @@ function theirs(): void {
     );
   });
 
-  test('that takes our default bridge is told of at once, in the log and as an event: an address, a port of its own or any other', async () => {
+  test('that takes the default bridge is reported at once, in the log and as an event: by an address, a port of its own or any other', async () => {
     const warned: string[] = [];
     const log = {
       debug: () => {},
@@ -297,7 +297,7 @@ function traffic(): void {
     return false;
   };
 
-  test('to a published port of theirs passes, and straight to their addresses where their own rules let it', async () => {
+  test('to their published ports passes, and directly to their addresses where their own rules allow it', async () => {
     container('podman0', 'veth0', '10.88');
     container('br-0123456789ab', 'veth0a1b2c4', '172.18');
     run(

@@ -449,7 +449,7 @@ function scenarios(): void {
       }
     });
 
-    test('the doctor says the same, and where way will be made that it will', async () => {
+    test('the doctor reports the same, and where the engine will open a way', async () => {
       for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       const [warning, ...others] = await doctor(false);
       assert.deepEqual([warning?.level, others], ['warn', []]);
@@ -468,7 +468,7 @@ function scenarios(): void {
       );
     });
 
-    test('networks are named in one order, whoever asks: the doctor leaves out what it has said already', async () => {
+    test('networks are listed in one order, and the doctor repeats nothing', async () => {
       for (const command of iptables('-P FORWARD DROP', established)) assert.equal(run('sh', '-c', command).code, 0);
       const networks = ['br-b', 'causeway0', 'br-a'].map((bridge, n) => ({
         bridge,
@@ -746,7 +746,7 @@ function scenarios(): void {
       }
     });
 
-    test('what others save of the mark and restore has nothing of ours', async () => {
+    test('the mark that others save and restore contains no bit of the engine', async () => {
       // CONNMARK --save-mark in a forward chain, --restore-mark before routing: policy routing by such marks would miss
       // its value.
       const rules = `table ip theirs { counter restored {}; counter seen {};

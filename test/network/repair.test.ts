@@ -148,7 +148,7 @@ function scenarios(): void {
     assert.equal(await askTcp(outside, '192.0.2.1', 8080), '192.0.2.2');
   });
 
-  test('an established connection lives through a flush', async () => {
+  test('an established connection survives a flush', async () => {
     const socket = connect({ host: '127.0.0.1', port: 8080 });
     await new Promise((resolve) => socket.once('connect', resolve));
     run('nft', 'flush', 'ruleset');

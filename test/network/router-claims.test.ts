@@ -88,7 +88,7 @@ function scenarios(): void {
     return [...traces(ask('ip', '-6', 'route', 'show', 'table', 'all')), ...traces(ask('ip', '-6', 'addr'))];
   };
 
-  test('router advertisements reach nobody, neither containers nor the host', async () => {
+  test('router advertisements reach neither containers nor the host', async () => {
     for (const link of ['eth0', 'eth1']) for (let i = 0; i < 3; i++) advertise(link);
     // Answered after what was sent before it has been taken in.
     assert.equal(await ping(claimer.netns, neighbour.endpoints[0]!.ipv6), true);
@@ -142,7 +142,7 @@ function scenarios(): void {
       (version) => /via (\S+)/.exec(inside(neighbour, 'ip', `-${version}`, 'route', 'get', AWAY[version]))?.[1] ?? '',
     );
 
-  test('nor does anybody go another way because it is told to in the name of its gateway', async () => {
+  test('redirects in the name of the gateway are ignored', async () => {
     // Over IPv6 only a link-local router may redirect: it is made one.
     const router = bridge('net').linkLocal;
     inside(neighbour, 'ip', '-6', 'route', 'replace', 'default', 'via', router, 'dev', 'eth0');
@@ -153,7 +153,7 @@ function scenarios(): void {
     assert.deepEqual(ways(), [gateway('net', 4), router]);
   });
 
-  test('one that wants to be told, by a sysctl of its own, is: these were real ones too', async () => {
+  test('a container that accepts them by its own sysctl gets them: the advertisements are real', async () => {
     const sysctls = { 'net.ipv4.conf.all.accept_redirects': '1', 'net.ipv6.conf.default.accept_redirects': '1' };
     await lab.service.leave(neighbour.containerId);
     neighbour = await lab.join('neighbour', ['net'], { sysctls });

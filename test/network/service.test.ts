@@ -248,7 +248,7 @@ function scenarios(): void {
     assert.match(hosts(), /^10\.9\.9\.9\tmine$/m);
   });
 
-  test('kill -9: another process takes over what lives, and removes what does not', async () => {
+  test('kill -9: the next daemon adopts running containers and removes the rest', async () => {
     await lab.createNetwork('net');
     const web = await lab.join('web', ['net'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
     const dead = await lab.join('dead', ['net', 'bridge'], {

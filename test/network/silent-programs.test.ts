@@ -45,7 +45,7 @@ function scenarios(): void {
   after(() => rmSync(dir, { recursive: true, force: true }));
   const warnings = async () => (await lab.service.hostWarnings()).join('\n');
 
-  test('what failed is tried again, though nobody tells of anything', async () => {
+  test('a failed repair is retried without further events', async () => {
     before('iptables-nft-restore', `[ -e ${dir}/go ] || { echo broken >&2; exit 1; }`);
     run('iptables-nft', '-P', 'FORWARD', 'DROP');
     lab = await Lab.start();
@@ -60,7 +60,7 @@ function scenarios(): void {
     assert.doesNotMatch(await warnings(), /no way for containers/);
   });
 
-  test('an iptables that hangs holds up neither start nor networks, info or shutdown', async () => {
+  test('a hanging iptables delays neither start, networks, info nor shutdown', async () => {
     before('iptables-nft-restore', HANG);
     run('iptables-nft', '-P', 'FORWARD', 'DROP');
     lab = await Lab.start();
@@ -76,7 +76,7 @@ function scenarios(): void {
     await eventually('the way is made', () => hasJump());
   });
 
-  test('a firewall-cmd that hangs holds up neither start nor networks', async () => {
+  test('a hanging firewall-cmd delays neither start nor networks', async () => {
     before('firewall-cmd', HANG);
     run('nft', 'table inet firewalld { chain filter_FORWARD_ZONES { }; }');
     lab = await Lab.start();
@@ -101,7 +101,7 @@ function scenarios(): void {
     );
   });
 
-  test('who takes the way away again and again is named once, and it is put back more slowly', async () => {
+  test('a program that keeps removing the rule is named once, and the rule is restored more slowly', async () => {
     const told: string[] = [];
     run('iptables-nft', '-P', 'FORWARD', 'DROP');
     lab = await Lab.start({}, { ...silentLog, warn: (_, text) => void told.push(text) });

@@ -143,7 +143,7 @@ function scenarios(): void {
     assert.deepEqual(await passes('/run/strangers-vms', '10.78'), [true, true]);
   });
 
-  test('do not pass between what was there and an interface that leads elsewhere and comes later, as that of a VPN', async () => {
+  test('do not pass between existing interfaces and one that appears later, such as a VPN', async () => {
     const lan = guest('lan0');
     await start();
     sh(

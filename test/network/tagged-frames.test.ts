@@ -250,7 +250,7 @@ function scenarios(): void {
     assert.deepEqual(await reached('quiet'), []);
   });
 
-  test('nobody gets past the gateway of a network with it either', async () => {
+  test('it does not reach past the gateway of a network either', async () => {
     const goals: readonly [string, string, (version: 4 | 6) => string][] = [
       ['loud sender', 'loud', (version) => addressOf('quiet neighbour', version)],
       ['quiet sender', 'quiet', (version) => addressOf('quiet neighbour', version)],
@@ -266,7 +266,7 @@ function scenarios(): void {
     assert.deepEqual(sent.flatMap(arrived), []);
   });
 
-  test('a network that is told to keep its containers apart while they live does so with the next start of the daemon', async () => {
+  test('isolation set on a network with running containers takes effect at the next daemon start', async () => {
     const { config } = lab;
     const [one, other] = [await lab.join('one', ['bridge']), await lab.join('other', ['bridge'])];
     sandboxes.set('bridge sender', one).set('bridge neighbour', other);

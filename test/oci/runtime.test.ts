@@ -464,7 +464,7 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     assert.deepEqual(remains(place, id), []);
   });
 
-  test('out of memory is told apart from a kill', async () => {
+  test('out of memory is distinguished from a kill', async () => {
     const { exit } = await runContainer(place, 'x=a; while :; do x=$x$x; done', {
       changes: { resources: { memoryBytes: 16 << 20 } },
     });

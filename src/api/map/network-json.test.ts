@@ -72,7 +72,7 @@ test('pools: as asked, IPv4 first, then as chosen', () => {
   ]);
 });
 
-test('status: by subnet, and never more than 64 bits can say', () => {
+test('status: by subnet, capped at 64 bits', () => {
   const pools = [
     { subnet: '10.0.0.0/24', ipsInUse: 4n, dynamicIpsAvailable: 252n },
     { subnet: 'fd01::/64', ipsInUse: 2n, dynamicIpsAvailable: (1n << 64n) - 2n },

@@ -108,7 +108,7 @@ describe('a container as it is asked for', () => {
     return createRequest(flags, flags.args[0] ?? '', flags.args.slice(1));
   };
 
-  it('has what the flags say', () => {
+  it('has what the flags set', () => {
     const { config, hostConfig, endpoints } = request(
       '-it',
       '--name',

@@ -160,7 +160,7 @@ test('values have the shapes that dockerd takes; another one is refused by name'
     assert.throws(() => config(content), sentence, JSON.stringify(content));
 });
 
-test('a hostile file is refused in a sentence, and changes nothing beside the configuration', () => {
+test('a hostile file is refused with a reason and changes nothing else', () => {
   assert.throws(() => withFile('[1'), /unable to configure the daemon with file .*daemon\.json: invalid JSON: /);
   assert.throws(() => withFile('[]'), /invalid JSON: expected an object/);
   assert.throws(() => withFile('['.repeat(100_000)), /nested deeper than 200 values/);
@@ -193,7 +193,7 @@ test('files of editors for Windows are read: a byte order mark, UTF-16; an empty
   assert.deepEqual(withFile(' \n').switches, {});
 });
 
-test('what has no effect is noted, and only where it says something', () => {
+test('settings without effect are noted, and only where they matter', () => {
   assert.deepEqual(withFile({ 'userland-proxy': false, 'raw-logs': false, containerd: '', features: {} }).notes, []);
   const { notes } = withFile({
     'userland-proxy': true,

@@ -119,7 +119,7 @@ for (const [name, verb] of Object.entries(VERBS)) {
   }
 }
 
-test('who waits for a container, or follows its log, has its end when its restart is called off', async (t) => {
+test('waits and followed logs end when a restart is cancelled', async (t) => {
   const loop = new CrashLoop(t);
   const id = await loop.begin('always');
   loop.crashes = false;

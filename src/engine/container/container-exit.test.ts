@@ -12,7 +12,7 @@ afterEach(() => engine.close());
 const ALWAYS = { restartPolicy: { name: 'always', maximumRetryCount: 0 } };
 const running = (host: object = {}): Promise<ContainerRecord> =>
   engine.addRunning(makeRecord('true', { host, record: CONNECTED }));
-test('an exit takes the run down, is stored, and whoever waits is told, in that order', async () => {
+test('an exit tears the run down, is stored, then waiters are notified, in that order', async () => {
   const { id } = await running();
   let toldAfter: string[] = [];
   const waited = engine.parts.waits.next(id, 'exit').then((exit) => {
@@ -163,7 +163,7 @@ test('a restart does not come when the user has removed the container before its
   assert.deepEqual(engine.calls, []);
 });
 
-test('with --rm the container goes with its run; what of it cannot go now goes later, and nobody waits for that', async (t) => {
+test('with --rm the container is removed with its run; what cannot be removed yet is removed later, and no client waits for it', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running({ autoRemove: true });
   const waited = engine.parts.waits.next(id, 'removal');
@@ -191,7 +191,7 @@ test('a removal with --rm that cannot be stored is done again; until then the co
   assert.deepEqual([engine.stored.size, engine.events.at(-1)], [0, 'destroy']);
 });
 
-test('the network of a container that comes back stays for those who share it', async () => {
+test('a restarting container keeps the network that others share', async () => {
   const { id } = await running(ALWAYS);
   const sharer = makeRecord('true', { record: { name: 'sharer' } });
   await engine.addRunning({

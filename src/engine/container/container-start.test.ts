@@ -14,7 +14,7 @@ afterEach(() => engine.close());
 const container = (changes: Parameters<typeof makeRecord>[1] = {}): Promise<ContainerRecord> =>
   engine.add(makeRecord('true', { ...changes, record: { ...CONNECTED, ...changes.record } }));
 
-test('root file system, network, runtime, then the record, then the process; and the world is told', async () => {
+test('root file system, network, runtime, record, process, then the event', async () => {
   const { id } = await container();
   await startContainer(engine.parts, id);
   assert.deepEqual(engine.calls, [
@@ -55,7 +55,7 @@ for (const step of STEPS) {
   });
 }
 
-test('a start whose record cannot be stored leaves nothing of the run; why is known as long as the daemon lives', async () => {
+test('a start whose record cannot be stored leaves nothing of the run; the reason is kept while the daemon runs', async () => {
   const before = await container();
   engine.fail('store', new Error('no space left on device'));
   await assert.rejects(startContainer(engine.parts, before.id), /no space left/);
@@ -88,7 +88,7 @@ test("the program's own fault is the exit code that Docker has for it", async ()
   assert.equal(engine.record(id).state.exitCode, 127);
 });
 
-test('with --rm, a container that cannot be started goes, and says so', async () => {
+test('with --rm, a container that cannot be started is removed, with an event', async () => {
   const { id } = await container({ host: { autoRemove: true } });
   engine.fail('network.join', conflict('port is already allocated'));
   await assert.rejects(startContainer(engine.parts, id), {
@@ -101,7 +101,7 @@ test('with --rm, a container that cannot be started goes, and says so', async ()
   );
 });
 
-test('who was attached before a start that fails is let go', async () => {
+test('clients attached before a failed start are disconnected', async () => {
   const { id } = await container();
   const session = engine.parts.attaches.defer(id, { tty: false, stdin: false });
   engine.fail('network.join');

@@ -78,7 +78,7 @@ test('a kill with another signal is that signal and no more', async () => {
   );
 });
 
-test('who ends a container ends what holds its lock for too long', async (t) => {
+test('removing a container cancels what holds its lock for too long', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running();
   let letGo!: () => void;

@@ -61,7 +61,7 @@ async function watched(t: import('node:test').TestContext) {
   return { containers, told, execs, stored, monitor, probe, shown: () => containers.find('web').state.health!.status };
 }
 
-test('event, names and inspect say the same of a container that somebody else is changing', async (t) => {
+test('event, names and inspect agree on a container under concurrent change', async (t) => {
   const { containers, told, execs, stored, probe, shown } = await watched(t);
   let goOn!: () => void;
   const changed = containers.locked('web', async (held) => {
@@ -80,7 +80,7 @@ test('event, names and inspect say the same of a container that somebody else is
   assert.deepEqual([name, state.health!.status, stored.at(-1)], ['renamed', 'unhealthy', 'unhealthy']);
 });
 
-test('a probe says nothing of a run that ended, or was paused, before its turn came', async (t) => {
+test('a probe of a run that ended or was paused in the meantime has no result', async (t) => {
   const { containers, told, monitor, probe, shown } = await watched(t);
   let goOn!: () => void;
   const ended = containers.locked('web', async (held) => {

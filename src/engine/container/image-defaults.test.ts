@@ -43,7 +43,7 @@ const words = (process: Partial<ProcessSpec>): string[] => {
   return [path, ...args];
 };
 
-test('ports of an image have one form, and what is no port is left out and told', () => {
+test('ports of an image have one form; invalid ones are dropped and logged', () => {
   const odd = { ...image, exposedPorts: ['80', '443/TCP', 'x', '', '70000/tcp', '80-90/tcp', '5/foo', '80/tcp'] };
   assert.deepEqual(mergeImage(spec({}), odd).connection.exposedPorts, ['90/udp', '80/tcp', '443/tcp']);
   assert.deepEqual(oddPortWarnings(odd), [
@@ -52,7 +52,7 @@ test('ports of an image have one form, and what is no port is left out and told'
   assert.deepEqual(oddPortWarnings(image), []);
 });
 
-test('an image that has a megabyte to say about its containers is refused by name, with its size and the bound', () => {
+test('an image with a megabyte of configuration is refused by name, with its size and the bound', () => {
   checkImageShare('app', { ...image, labels: { note: 'x'.repeat(1_000_000) } });
   for (const large of [
     { labels: { note: 'ü'.repeat(600_000) } },

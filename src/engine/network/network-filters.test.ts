@@ -52,7 +52,7 @@ test('all labels must be there', async () => {
   assert.deepEqual(await names({ label: ['tier=back', 'new'] }), []);
 });
 
-test('dangling: those of users that nobody is on; the opposite has all the others', async () => {
+test('dangling: unused user-defined networks; dangling=false: all others', async () => {
   assert.deepEqual(await names({ dangling: ['true'] }), ['back.end', 'config']);
   assert.deepEqual(await names({ dangling: ['0'] }), ['bridge', 'back']);
 });

@@ -115,7 +115,7 @@ const operation = fc.record({
   alias: fc.constantFrom('', 'pool', 'web', 'constructor'),
 });
 
-test('what a resolver was told bit by bit is what the table says as a whole', () => {
+test('incremental updates give a resolver the same zones as the whole table', () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
       const table = new NetworkTable();
@@ -149,7 +149,7 @@ test('what a resolver was told bit by bit is what the table says as a whole', ()
   );
 });
 
-test('a change tells of the names that it concerns, however many others there are', () => {
+test('a change reports only the names it affects, however many others exist', () => {
   const table = new NetworkTable();
   table.putNetwork(NETWORKS[0]!);
   const resolution = new Resolution({ table, defaultTtlS: 5 });

@@ -189,7 +189,7 @@ test("the container's wishes come before the daemon's, field by field", () => {
   );
 });
 
-test('names of one label stay here where ndots says that the client has other ways', () => {
+test('single-label names are not forwarded where ndots gives the client other ways', () => {
   const keeps = (text: string, ...dnsOptions: string[]) => keepsBareNames(host(text), { dnsOptions });
   assert.equal(keeps('options ndots:2\n'), true);
   assert.equal(keeps('options ndots:0\n'), false);

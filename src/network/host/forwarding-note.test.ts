@@ -13,7 +13,7 @@ test('what was turned on, and what was there, is read as it was written', () => 
   assert.deepEqual(parseNote(renderNote({ closed: {}, listeners6: [] }, HOST), HOST), { closed: {}, listeners6: [] });
 });
 
-test('a note of another boot or another network namespace says nothing about this one', () => {
+test('a note from another boot or network namespace is ignored', () => {
   for (const other of [HOST.replace('0e7a', '1e7a'), HOST.replace('840', '841')])
     assert.deepEqual(parseNote(renderNote(NOTE, other), HOST), { closed: {}, listeners6: [] });
 });

@@ -15,14 +15,14 @@ test('lines that the user added stay where they are', () => {
   assert.equal(mergeUserLines(before, 'a\nb\nown1\n\n# comment\n', 'a\nb\n'), 'a\nb\n\n# comment\n');
 });
 
-test('lines of ours that the user took out or changed stay out while they are the same', () => {
+test('engine lines that the user removed or changed stay so while unchanged', () => {
   assert.equal(mergeUserLines(before, 'a\nown1\n', 'a\nb\nown2\n'), 'a\nown2\n');
   assert.equal(mergeUserLines(before, 'a\nB!\nown1\n', 'a\nb\nown2\n'), 'a\nB!\nown2\n');
   assert.equal(mergeUserLines(before, 'a\nb\n', 'a\nb\nown2\n'), 'a\nb\nown2\n');
   assert.equal(mergeUserLines(before, '', 'a\nb\nown2\n'), 'own2\n');
 });
 
-test('for any edit: no line of the user is lost, what is new of ours is there, and a second merge changes nothing', () => {
+test('for any edit: user lines are kept, new engine lines are added, and a second merge changes nothing', () => {
   const ours = fc.array(fc.constantFrom<string>('o1', 'o2', 'o3', 'o4', 'o5'), { maxLength: 7 });
   const edits = fc.array(
     fc.record({

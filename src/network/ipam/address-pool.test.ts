@@ -52,7 +52,7 @@ test('small subnets: every address of /31, /32, /127 and /128 is a host', () => 
   assert.deepEqual(takeAll(pool('fd00::/126')), ['fd00::1', 'fd00::2', 'fd00::3']);
 });
 
-test('a kept address is chosen for nobody, but given to who names it', () => {
+test('a reserved address is never chosen, but given to a container that requests it', () => {
   const addresses = pool('10.67.0.0/29', { reserved: ['10.67.0.1'] });
   addresses.keep('10.67.0.2', 'stopped');
   addresses.keep('10.67.0.2', 'also-stopped');

@@ -42,7 +42,7 @@ test('networks without a subnet get the default pools in order, with the first a
   });
 });
 
-test('IPv6: a unique local /64, alone or beside IPv4', () => {
+test('IPv6: a unique local /64, alone or with IPv4', () => {
   const ipam = new Ipam({ pools: [], hostId: 'host' });
   const [v4, v6] = create(ipam, 'dual', spec([], { enableIpv6: true }));
   assert.equal(v4!.subnet, '172.17.0.0/16');
@@ -203,7 +203,7 @@ test('without pools: host, none and the null driver', () => {
   assert.equal(ipam.take('host', 4), '');
 });
 
-test('an exhausted choice says who has the subnets and what to do', () => {
+test('when no subnet is left the error names the users of the subnets and what to do', () => {
   const ipam = new Ipam({ pools: [{ base: '10.5.0.0/23', size: 24 }] });
   create(ipam, 'one', spec());
   assert.throws(
@@ -234,7 +234,7 @@ test('what the host routes to is chosen last, what it is in never', () => {
   assert.throws(() => next([], []), /fully subnetted/);
 });
 
-test('a network that is made again has the subnet that it had, unless somebody has it now', () => {
+test('a recreated network gets its old subnet unless it is in use', () => {
   const ipam = new Ipam({ pools: [], hostId: 'host' });
   const dual = spec([{ subnet: '172.17.0.0/16' }], { enableIpv6: true });
   const [v4, v6] = create(ipam, 'a', dual);
@@ -275,7 +275,7 @@ test('an address asked for with --ip is kept while its container is stopped', ()
   assert.equal(ipam.take('net', 4), '10.1.0.2');
 });
 
-test('no gateway where nobody would use it', () => {
+test('no gateway where it has no use', () => {
   const ipam = new Ipam({ pools: [], needsGateway });
   const gateway = (change: Partial<NetworkSpec>) =>
     ipam.choosePools(spec([{ subnet: '10.1.0.0/24' }], change), UNUSED)[0]!.gateway;

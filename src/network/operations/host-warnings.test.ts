@@ -21,7 +21,7 @@ const needs = {
   firewall: { context: broken('ruleset') },
 } satisfies WarningNeeds;
 
-test('what of the host cannot be determined now is told so, next to all that can', async () => {
+test('host facts that cannot be determined are reported as such, with all others', async () => {
   const warnings = await hostWarnings(needs);
   for (const expected of [
     /^whether other firewalls drop traffic of containers is not known: rules: ENOMEM/,

@@ -295,7 +295,7 @@ const operation = fc.oneof(
   }),
 );
 
-test('after any sequence of operations names, hosts files, variables and elements are what the model says', () => {
+test('after any sequence of operations names, hosts files, variables and elements match the model', () => {
   fc.assert(
     fc.property(beginning, fc.array(operation, { maxLength: 30 }), (first, operations) => {
       const all = first.map(({ running, networks, links, sources }, index): Container => ({

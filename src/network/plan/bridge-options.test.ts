@@ -46,14 +46,14 @@ test("a value that cannot be meant is refused in Docker's words when the network
   assert.equal(parse({ 'com.docker.network.bridge.host_binding_ipv4': '::1' }).hostBindingIp, '::1');
 });
 
-test('names: how long answers may be kept, and whether those who are ill are left out', () => {
+test('names: the TTL, and whether unhealthy containers are left out', () => {
   assert.deepEqual([parse({}).dnsTtlS, parse({}).dnsHealthyOnly], [undefined, false]);
   const options = parse({ 'causeway.dns_ttl': '0', 'causeway.dns_healthy_only': 'true' });
   assert.deepEqual([options.dnsTtlS, options.dnsHealthyOnly], [0, true]);
   assert.match(unknownOptionWarnings({ options: { 'causeway.dns_tll': '5' } })[0]!, /no effect/);
 });
 
-test('options of Docker that nobody reads are named; those of others are not ours', () => {
+test('unused options of Docker are named; options of other drivers are ignored', () => {
   assert.deepEqual(unknownOptionWarnings({ options: { ...bridge('enable_icc', 'true'), 'com.example.x': '1' } }), []);
   assert.match(
     unknownOptionWarnings({ options: bridge('enable_ic', 'true') })[0]!,

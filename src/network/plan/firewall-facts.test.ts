@@ -79,7 +79,7 @@ function tableOf(): NetworkTable {
   return table;
 }
 
-test('a published port is one fact from here to the kernel, and says whose it is', () => {
+test('a published port is one fact with its origin', () => {
   const origin = { kind: 'published', containerId: 'web', networkId: 'apart' } as const;
   const published = factsOfSandbox(WEB, tableOf()).filter((fact) => fact.kind === 'publish');
   assert.deepEqual(published, [
@@ -112,7 +112,7 @@ test('a published port is one fact from here to the kernel, and says whose it is
   ]);
 });
 
-test('a hole says which link it is of', () => {
+test('a firewall hole names its link', () => {
   const holes = factsOfLinks(CLIENT, tableOf());
   assert.deepEqual(holes, [
     {
@@ -130,7 +130,7 @@ test('a hole says which link it is of', () => {
   ]);
 });
 
-test('what follows from a network, from the host, and from a container on several networks says so', () => {
+test('facts of a network, of the host and of a container on several networks carry their origin', () => {
   const origins = (facts: readonly { readonly origin: unknown }[]) =>
     [...new Set(facts.map(({ origin }) => JSON.stringify(origin)))].map((text) => JSON.parse(text) as unknown);
   assert.deepEqual(origins(factsOfNetwork(APART, POLICY)), [{ kind: 'network', networkId: 'apart' }]);

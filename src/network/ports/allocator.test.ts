@@ -78,7 +78,7 @@ test('which addresses a binding means', () => {
   assert.deepEqual(addresses(on('80', '10.0.0.1'), { ipv4: false }), []);
 });
 
-test('a port of another container is refused, with the name of who has it', () => {
+test("a port of another container is refused with that container's name", () => {
   const { host, ports } = setUp();
   ports.publish(owner('web'), wants({ '80/tcp': [on('8080')] }), OPTIONS);
   const clash = (binding: PortBinding) => () => ports.publish(owner('clash'), wants({ '80/tcp': [binding] }), OPTIONS);
@@ -124,7 +124,7 @@ test('a port of a foreign program is refused, with the program', () => {
   assert.equal(host.held.size, 0);
 });
 
-test('while a free port is looked for nobody asks who has the others', () => {
+test('the holder of a port is not looked up while a free port is searched', () => {
   let asked = 0;
   const { host, ports } = setUp({ describeHolder: () => (asked++, undefined) });
   for (const port of [8000, 8001, 8002]) host.foreign.add(`tcp 0.0.0.0 ${port}`);
@@ -134,7 +134,7 @@ test('while a free port is looked for nobody asks who has the others', () => {
   assert.equal(asked, 0);
 });
 
-test('a host without IPv6 does without the [::] that nobody named', () => {
+test('a host without IPv6 skips the implicit [::] binding', () => {
   const { host, ports } = setUp();
   host.broken.set('::', 'EAFNOSUPPORT');
   assert.deepEqual(show(ports.publish(owner('web'), wants({ '80/tcp': [on('80')] }), OPTIONS)), [
@@ -231,7 +231,7 @@ test('what does not parse is refused', () => {
   assert.throws(refuse({ '80/tcp': [on('80', '300.0.0.1')] }), { message: 'invalid IP address: 300.0.0.1' });
 });
 
-test('after a restart: taken over, and what cannot be held is told but not lost', () => {
+test('after a restart ports are taken over; one that cannot be held is reported, not lost', () => {
   const { host, ports } = setUp();
   host.foreign.add('tcp :: 8080');
   const published: PublishedPort[] = [
@@ -324,7 +324,7 @@ test('ten thousand ports', () => {
   assert.ok(performance.now() - start < 10_000); // minutes, were it quadratic
 });
 
-test('relays are told whether the kernel leads their ports, those of the endpoint and no others', () => {
+test('relays learn whether the kernel forwards their ports, per endpoint', () => {
   const told: string[] = [];
   const holder = {
     hold: ({ hostIp: address, hostPort: port }: HostPort) => ({

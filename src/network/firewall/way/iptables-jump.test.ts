@@ -133,7 +133,7 @@ test('rules of the user in DOCKER-USER come first, and once, whatever else stand
   ]);
 });
 
-test('also where FORWARD accepts, or has accepted before it leads there', async () => {
+test('also where FORWARD accepts, or accepts before the jump', async () => {
   const top = [`-I FORWARD 1 ${USER}`];
   assert.deepEqual(await plan('-P FORWARD ACCEPT\n-N DOCKER-USER'), top);
   assert.deepEqual(

@@ -128,7 +128,7 @@ test('a VLAN is made where it is not there, and taken away by the last network o
   assert.deepEqual(macvlanDriver.removeNetwork(vlan, []), [{ kind: 'delete-own-link', link: 'eth0.10' }]);
 });
 
-test('without a parent it is made, leads nowhere, and says so', () => {
+test('without a parent it is created isolated, with a warning', () => {
   const lan = network('macvlan', {});
   assert.match(check(lan)[0]!, /^without -o parent, .* leads nowhere/);
   assert.deepEqual(check(network('macvlan', {}, { internal: true })), []);
