@@ -81,6 +81,7 @@ export interface DaemonConfig extends RegistryConfig, ContainerDefaults {
   readonly firewallIntegration: boolean;
   readonly ip6tablesWay: boolean; // false: rules of ip6tables are left alone
   readonly integrationUnsaid: boolean; // off because of --iptables=false
+  readonly directRouting: boolean;
   readonly inputPolicy: boolean;
   readonly ipMasq: boolean;
   readonly liveRestore: boolean;

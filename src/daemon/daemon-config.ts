@@ -85,6 +85,7 @@ export function daemonConfig(raw: RawOptions): DaemonConfig {
     firewallIntegration: switches['firewall-integration'] ?? switches['iptables'] ?? true,
     ip6tablesWay: switches['firewall-integration'] ?? switches['ip6tables'] ?? true,
     integrationUnsaid: switches['firewall-integration'] === undefined && switches['iptables'] === false,
+    directRouting: switches['allow-direct-routing'] ?? false,
     inputPolicy: switches['respect-input-policy'] ?? false,
     ipMasq: switches['ip-masq'] ?? true,
     liveRestore: switches['live-restore'] ?? true,

@@ -209,6 +209,7 @@ async function start(
       ipForward: config.ipForward,
       firewallIntegration: config.firewallIntegration,
       ip6tablesWay: config.ip6tablesWay,
+      directRouting: config.directRouting,
       inputPolicy: config.inputPolicy,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

@@ -35,6 +35,17 @@ export function isUnspecified(text: string): boolean {
   return ipVersion(text) !== 0 && ipToBigint(text) === 0n;
 }
 
+/** Canonical, and as IPv4 what is spelled '::ffff:10.1.2.3'. */
+export function unmappedIp(text: string): string {
+  const number = ipVersion(text) === 6 ? ipToBigint(text) : 0n;
+  return number >> 32n === 0xffffn ? bigintToIp(number & 0xffffffffn, 4) : canonicalIp(text);
+}
+
+export function isLinkLocal(text: string): boolean {
+  const subnets = [parseSubnet('169.254.0.0/16')!, parseSubnet('fe80::/10')!];
+  return ipVersion(text) !== 0 && subnets.some((subnet) => subnetContains(subnet, unmappedIp(text)));
+}
+
 /** With the brackets that an IPv6 address needs before a port; anything else is unchanged. */
 export function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;

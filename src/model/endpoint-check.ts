@@ -1,6 +1,6 @@
 /** What a connection to a network asks for, as far as it can be judged without the network; the texts are Docker's. */
 import { invalid } from '../base/errors.ts';
-import { ipVersion, isUnspecified } from './addresses.ts';
+import { ipVersion, isLinkLocal, isUnspecified } from './addresses.ts';
 import type { EndpointSpec } from './endpoint.ts';
 import { parseMac } from './mac.ts';
 
@@ -20,7 +20,7 @@ export function endpointFaults(spec: EndpointSpec, userDefined: boolean): string
   if (spec.ipv4 !== '' && !isHostAddress(spec.ipv4, 4)) faults.push(`invalid IPv4 address: ${spec.ipv4}`);
   if (spec.ipv6 !== '' && !isHostAddress(spec.ipv6, 6)) faults.push(`invalid IPv6 address: ${spec.ipv6}`);
   for (const address of spec.linkLocalIps) {
-    if (ipVersion(address) === 0 || isUnspecified(address)) faults.push(`invalid link-local IP address: ${address}`);
+    if (!isLinkLocal(address)) faults.push(`invalid link-local IP address: ${address}`);
   }
   return [...faults, ...sysctlFaults(spec.driverOpts[SYSCTL_OPTION])];
 }

@@ -31,6 +31,7 @@ export interface NetworkConfig {
   readonly ipForward: boolean;
   readonly firewallIntegration: boolean; // way is made for containers in other firewalls of the host
   readonly ip6tablesWay: boolean; // false: but not in rules of ip6tables
+  readonly directRouting: boolean; // published ports are open to other hosts at the containers' own addresses
   readonly inputPolicy: boolean; // published ports are open from outside only where the host's input rules let them through
   readonly hostResolvConf: string;
   readonly stubResolvConf: string; // the servers behind systemd-resolved's stub, where the host has it

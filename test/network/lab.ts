@@ -204,6 +204,7 @@ export class Lab {
       ipForward: true,
       firewallIntegration: true,
       ip6tablesWay: true,
+      directRouting: false,
       inputPolicy: false,
       hostResolvConf: '/etc/resolv.conf',
       stubResolvConf: '/run/systemd/resolve/resolv.conf',

@@ -244,6 +244,29 @@ function scenarios(): void {
     assert.doesNotMatch(run('nft', 'list', 'set', 'inet', 'causeway', 'trusted').out, /uplink/);
   });
 
+  test('with --allow-direct-routing other hosts reach what is published at the address of a container, and no more', async () => {
+    await lab.stop();
+    lab = await Lab.start({ directRouting: true });
+    const outside = lab.otherHost();
+    await lab.createNetwork('direct', { enableIpv6: true });
+    await lab.createNetwork('inside', { internal: true });
+    const one = await lab.join('one', ['direct'], { portBindings: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] } });
+    const other = await lab.join('other', ['bridge']);
+    for (const port of [80, 81]) lab.serveTcp(one.netns, port);
+    const { ipv4, ipv6 } = one.endpoints[0]!;
+    assert.equal(await askTcp(outside, ipv4, 80), '192.0.2.2');
+    assert.equal(await askTcp(outside, ipv6, 80), '2001:db8::2');
+    for (const address of [ipv4, ipv6]) assert.equal(await askTcp(outside, address, 81), '', 'not published');
+    assert.equal(await askTcp(other.netns, ipv4, 80), '', 'nor for a container of another network');
+    assert.match(
+      run('nft', 'list', 'map', 'inet', 'causeway', 'inbound').out,
+      new RegExp(`"${lab.network('inside').bridgeName}" : drop`),
+    );
+    Object.assign(lab.config, { directRouting: false });
+    await lab.restart();
+    assert.equal(await askTcp(outside, ipv4, 80), '', 'without it it is closed again');
+  });
+
   test('which address of the host others see, and where ports are published, are options of the network', async () => {
     const outside = lab.otherHost();
     lab.serveTcp(outside, 8000);

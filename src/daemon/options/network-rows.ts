@@ -42,12 +42,9 @@ export const NETWORK_ROWS: readonly DaemonOption[] = [
     'Leave the policy of the forward chain alone',
     'the policy of that chain is never changed',
   ),
-  noEffect(
-    'allow-direct-routing',
-    'switch',
-    'Let other hosts reach published ports at the addresses of containers',
-    'only the network option com.docker.network.bridge.gateway_mode_ipv4=routed opens such ways',
-  ),
+  done('allow-direct-routing', 'switch', 'Let other hosts reach published ports at the addresses of containers', {
+    fallback: 'false',
+  }),
   done(
     'firewall-integration',
     'switch',

@@ -221,6 +221,17 @@ const CHAINS: readonly Chain[] = [
     ],
   },
   {
+    name: 'published',
+    comment:
+      'published ports are open to other hosts at the addresses of containers too, to no other network of this host',
+    rules: [
+      'iifname @bridges drop',
+      'ip daddr . meta l4proto . th dport @open4 accept',
+      'ip6 daddr . meta l4proto . th dport @open6 accept',
+      'drop',
+    ],
+  },
+  {
     name: 'unprotected',
     comment: 'a network whose containers other hosts may reach directly, but no other network of this host',
     rules: ['iifname @bridges drop', 'accept'],

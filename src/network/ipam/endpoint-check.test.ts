@@ -53,6 +53,10 @@ test('MAC addresses, link-local addresses, sysctls', () => {
   assert.equal(faultOf(net, { mac: '02:42:0a:42:00:63' }), '');
   assert.equal(faultOf(net, { mac: 'nonsense' }), 'invalid MAC address nonsense');
   assert.equal(faultOf(net, { linkLocalIps: ['169.254.1.1', 'x'] }), 'invalid link-local IP address: x');
+  for (const address of ['169.254.1.1', 'fe80::5', 'febf::1', '::ffff:169.254.1.1'])
+    assert.equal(faultOf(net, { linkLocalIps: [address] }), '', address);
+  for (const address of ['10.1.1.1', 'fd00::5', 'fec0::1', '224.0.0.1', '::', '::ffff:10.1.1.1', 'fe80::1%eth0'])
+    assert.equal(faultOf(net, { linkLocalIps: [address] }), `invalid link-local IP address: ${address}`);
   const sysctls = (text: string) => faultOf(net, { driverOpts: { 'com.docker.network.endpoint.sysctls': text } });
   assert.equal(sysctls('net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.accept_ra=0'), '');
   assert.match(

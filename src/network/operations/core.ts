@@ -101,7 +101,12 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     lateFiles: new LateFiles(),
     busy: new Busy(log),
     bridgeNotice: '',
-    policy: { closed: {}, ipMasq: config.ipMasq, inputPolicy: config.inputPolicy },
+    policy: {
+      closed: {},
+      ipMasq: config.ipMasq,
+      inputPolicy: config.inputPolicy,
+      directRouting: config.directRouting,
+    },
   };
 }
 

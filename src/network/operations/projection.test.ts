@@ -233,6 +233,7 @@ function record(container: Container): SandboxRecord {
       dns: [],
       dnsSearch: [],
       dnsOptions: [],
+      sysctls: {},
       exposedPorts: container.ports,
       links,
     } as unknown as SandboxRecord['request'],

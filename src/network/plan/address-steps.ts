@@ -1,4 +1,5 @@
 /** The steps that give an endpoint's interface its addresses, the same for every driver whose endpoints have one. */
+import { unmappedIp } from '../../model/addresses.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import type { Attachment, HostFacts } from './driver.ts';
 import type { Step } from './step.ts';
@@ -16,7 +17,7 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   }
   if (endpoint.ipv4) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv4}/${endpoint.prefix4}` });
   if (endpoint.ipv6) steps.push({ kind: 'add-address', netns, link, address: `${endpoint.ipv6}/${endpoint.prefix6}` });
-  for (const address of endpoint.spec.linkLocalIps) {
+  for (const address of endpoint.spec.linkLocalIps.map(unmappedIp)) {
     steps.push({ kind: 'add-address', netns, link, address: `${address}/${address.includes(':') ? 64 : 16}` });
   }
   for (const entry of (endpoint.spec.driverOpts['com.docker.network.endpoint.sysctls'] ?? '').split(',')) {

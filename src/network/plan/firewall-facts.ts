@@ -30,6 +30,8 @@ export interface FirewallPolicy {
   readonly others?: readonly ForeignBridge[];
   /** Published ports respect the host's input policy. */
   readonly inputPolicy?: boolean;
+  /** Published ports are open to other hosts at the containers' own addresses. */
+  readonly directRouting?: boolean;
 }
 
 /** Everything that should be in the engine's sets and maps. */
@@ -83,7 +85,13 @@ export function factsOfNetwork(network: NetworkRecord, policy: FirewallPolicy, f
   if (network.internal) facts.push({ kind: 'internal', bridge, origin });
   else for (const from of options.trustedInterfaces) facts.push({ kind: 'trusted', from, bridge, origin });
   for (const version of VERSIONS) {
-    facts.push({ kind: 'inbound', version, bridge, verdict: inboundVerdict(network, options, version), origin });
+    facts.push({
+      kind: 'inbound',
+      version,
+      bridge,
+      verdict: inboundVerdict(network, options, version, policy),
+      origin,
+    });
     if (network.internal || !enabled(network, version) || !natted(options, version)) continue;
     const address = version === 4 ? options.source4 : options.source6;
     if (address) facts.push({ kind: 'source', version, bridge, address, origin });
@@ -108,11 +116,12 @@ function inboundVerdict(
   network: NetworkRecord,
   options: BridgeOptions,
   version: IpVersion,
-): 'drop' | 'routed' | 'unprotected' {
+  policy: FirewallPolicy,
+): 'drop' | 'published' | 'routed' | 'unprotected' {
   if (network.internal) return 'drop';
   if (mode(options, version) === 'routed') return 'routed';
   if (mode(options, version) === 'nat-unprotected') return 'unprotected';
-  return 'drop';
+  return policy.directRouting ? 'published' : 'drop';
 }
 
 /**

@@ -46,7 +46,7 @@ export type Fact =
       readonly kind: 'inbound';
       readonly version: IpVersion;
       readonly bridge: string;
-      readonly verdict: 'drop' | 'routed' | 'unprotected';
+      readonly verdict: 'drop' | 'published' | 'routed' | 'unprotected';
     })
   /** An interface of the host that may reach published ports of a bridge directly. */
   | (Stated & { readonly kind: 'trusted'; readonly from: string; readonly bridge: string })
