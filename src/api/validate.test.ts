@@ -6,7 +6,6 @@ import { createRequestSchema } from '../wire/container-create.ts';
 import { networkCreateSchema } from '../wire/network.ts';
 import { checkValue } from '../wire/parse-body.ts';
 import { validateConfig } from './validate-config.ts';
-import { validateEndpoints } from './validate-endpoint.ts';
 import { validateHost } from './validate-host.ts';
 import { toNetworkSpec } from './map/network-json.ts';
 import { validateNetwork } from './validate-network.ts';
@@ -16,9 +15,7 @@ function check(body: object): string[] {
   const request = checkValue(createRequestSchema, 'CreateRequest', body);
   validateNetworkMode(request);
   validateConfig(request);
-  const warnings = validateHost(request.HostConfig);
-  validateEndpoints(request.NetworkingConfig.EndpointsConfig);
-  return warnings;
+  return validateHost(request.HostConfig);
 }
 
 function refusal(body: object): string {
@@ -64,48 +61,6 @@ test('network modes', () => {
   assert.deepEqual(check({ HostConfig: { NetworkMode: 'host', PortBindings: { '80/tcp': [] } } }), [
     'Published ports are discarded when using host network mode',
   ]);
-});
-
-test('endpoints', () => {
-  const endpoint = (network: string, settings: object) =>
-    refusal({ NetworkingConfig: { EndpointsConfig: { [network]: settings } } });
-  const about = (network: string, complaint: string) =>
-    `invalid config for network ${network}: invalid endpoint settings:\n${complaint}`;
-  assert.equal(
-    endpoint('net', { IPAMConfig: { IPv4Address: 'banana' } }),
-    about('net', 'invalid IPv4 address: banana'),
-  );
-  assert.equal(
-    endpoint('net', { IPAMConfig: { IPv6Address: '10.0.0.1' } }),
-    about('net', 'invalid IPv6 address: 10.0.0.1'),
-  );
-  assert.equal(
-    endpoint('bridge', { IPAMConfig: { IPv4Address: '172.17.0.9' } }),
-    about('bridge', 'user specified IP address is supported on user defined networks only'),
-  );
-  assert.equal(
-    endpoint('bridge', { Aliases: ['a'] }),
-    about('bridge', 'network-scoped alias is supported only for containers in user defined networks'),
-  );
-  assert.equal(
-    endpoint('bridge', { Aliases: ['a'], IPAMConfig: { IPv4Address: 'x' } }),
-    about(
-      'bridge',
-      '* user specified IP address is supported on user defined networks only\n* network-scoped alias is supported only for containers in user defined networks\n* invalid IPv4 address: x',
-    ),
-  );
-  assert.equal(
-    endpoint('net', { MacAddress: 'nonsense' }),
-    'invalid config for network net: invalid MAC address nonsense',
-  );
-  assert.equal(
-    endpoint('net', { MacAddress: '02:42:0a:42:00:63', Aliases: ['a'], IPAMConfig: { IPv4Address: '10.0.0.9' } }),
-    'accepted',
-  );
-  assert.match(
-    endpoint('net', { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.eth0.x=1' } }),
-    /unrecognised network interface sysctl/,
-  );
 });
 
 test('limits', () => {

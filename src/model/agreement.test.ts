@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toContainerSpec } from '../api/map/container-spec.ts';
-import { validateEndpoints } from '../api/validate-endpoint.ts';
 import { validateHost } from '../api/validate-host.ts';
+import { checkEndpointConfigs } from '../engine/network/endpoint-configs.ts';
 import { checkEndpointSpec } from '../network/ipam/endpoint-check.ts';
 import { parseExtraHosts } from '../network/hosts/extra-hosts.ts';
 import { wantedPorts } from '../network/ports/port-request.ts';
@@ -19,8 +19,7 @@ function isMade(body: Body): boolean {
   const request = checkValue(createRequestSchema, 'CreateRequest', body);
   try {
     validateHost(request.HostConfig);
-    validateEndpoints(request.NetworkingConfig.EndpointsConfig);
-    toContainerSpec(request);
+    checkEndpointConfigs(toContainerSpec(request).connection.networks, { networks: () => [] });
     return true;
   } catch {
     return false;

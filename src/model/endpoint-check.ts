@@ -7,8 +7,12 @@ import { parseMac } from './mac.ts';
 const SYSCTL_OPTION = 'com.docker.network.endpoint.sysctls';
 const SYSCTL_FORM = "represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'";
 
-/** @throws invalid for a hardware address that is none, which Docker reports on its own */
-export function endpointFaults(spec: EndpointSpec, userDefined: boolean): string[] {
+/**
+ * `elsewhere`: what else is wrong with its addresses, which has its place in the list.
+ *
+ * @throws invalid for a hardware address that is none, which Docker reports on its own
+ */
+export function endpointFaults(spec: EndpointSpec, userDefined: boolean, elsewhere: readonly string[]): string[] {
   if (spec.mac !== '' && parseMac(spec.mac) === undefined) throw invalid(`invalid MAC address ${spec.mac}`);
   const faults: string[] = [];
   if (!userDefined) {
@@ -22,7 +26,7 @@ export function endpointFaults(spec: EndpointSpec, userDefined: boolean): string
   for (const address of spec.linkLocalIps) {
     if (!isLinkLocal(address)) faults.push(`invalid link-local IP address: ${address}`);
   }
-  return [...faults, ...sysctlFaults(spec.driverOpts[SYSCTL_OPTION])];
+  return [...faults, ...elsewhere, ...sysctlFaults(spec.driverOpts[SYSCTL_OPTION])];
 }
 
 const isHostAddress = (text: string, version: 4 | 6): boolean => ipVersion(text) === version && !isUnspecified(text);

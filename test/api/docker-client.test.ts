@@ -124,14 +124,6 @@ test('refuses what contradicts itself', options, async (t) => {
     ['--network', 'host', '--link', 'a:b'],
     "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
   );
-  await refuse(
-    ['--ip', '172.17.0.9'],
-    'invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only',
-  );
-  await refuse(
-    ['--network', 'net', '--ip', 'banana'],
-    'invalid config for network net: invalid endpoint settings:\ninvalid IPv4 address: banana',
-  );
   await refuse(['-m', '4m'], 'Minimum memory limit allowed is 6MB');
   assert.equal(backend.specs.length, 0);
   const warned = await docker(['create', '--network', 'host', '-p', '80:80', 'busybox', 'true']);

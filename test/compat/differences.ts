@@ -93,17 +93,17 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     },
     {
       docker: "Invalid address 10.99.0.10: It does not belong to any of this network's subnets",
-      here: 'invalid endpoint settings:\n! no configured subnet or ip-range contain the IP address 10.99.0.10',
+      here: 'invalid config for network net: invalid endpoint settings:\n! no configured subnet or ip-range contain the IP address 10.99.0.10',
       because: ENDPOINT_SETTINGS,
     },
     {
       docker: 'daemon: invalid IPv4 address: banana',
-      here: 'daemon: invalid config for network net: invalid endpoint settings:\n! invalid IPv4 address: banana',
+      here: 'daemon: invalid config for network net: invalid endpoint settings:\n! * invalid IPv4 address: banana\n! * no configured subnet or ip-range contain the IP address banana',
       because: ENDPOINT_SETTINGS,
     },
     {
       docker: 'daemon: user specified IP address is supported on user defined networks only',
-      here: 'daemon: invalid config for network bridge: invalid endpoint settings:\n! user specified IP address is supported on user defined networks only',
+      here: 'daemon: invalid config for network bridge: invalid endpoint settings:\n! * user specified IP address is supported on user defined networks only\n! * user specified IP address is supported only when connecting to networks with user configured subnets',
       because: ENDPOINT_SETTINGS,
     },
     {
@@ -114,7 +114,7 @@ export const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
     },
     {
       docker: 'daemon: user specified IP address is supported only when connecting',
-      here: 'daemon: invalid endpoint settings:\n! user specified IP address is supported only when connecting',
+      here: 'daemon: invalid config for network plain: invalid endpoint settings:\n! user specified IP address is supported only when connecting',
       because: ENDPOINT_SETTINGS,
     },
   ],

@@ -20,7 +20,6 @@ import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { showOptions } from '../show-options.ts';
 import { validateConfig } from '../validate-config.ts';
-import { validateEndpoints } from '../validate-endpoint.ts';
 import { validateHost, validateRestartPolicy } from '../validate-host.ts';
 import { validateNetworkMode } from '../validate-network-mode.ts';
 import { validateResources } from '../validate-resources.ts';
@@ -56,8 +55,6 @@ async function createContainer(call: Call): Promise<void> {
   const adapted = adaptCreate(request, call.version, cgroupVersion);
   validateConfig(request);
   const warnings = validateHost(request.HostConfig);
-  const { EndpointsConfig: endpoints } = request.NetworkingConfig;
-  validateEndpoints(endpoints);
   const wanted = call.query.text('platform');
   const created = await call.backend.containers.create(
     call.query.text('name').replace(/^\//, ''),

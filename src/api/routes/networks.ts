@@ -16,7 +16,6 @@ import { toEndpointSpec } from '../map/endpoint-spec.ts';
 import { toNetworkJson, toNetworkSpec, toNetworkStatus } from '../map/network-json.ts';
 import { listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
-import { validateEndpoint } from '../validate-endpoint.ts';
 import { validateLabels } from '../validate-labels.ts';
 import { validateNetwork } from '../validate-network.ts';
 
@@ -64,7 +63,6 @@ async function createNetwork(call: Call): Promise<void> {
 
 async function connectNetwork(call: Call): Promise<void> {
   const { Container: container, EndpointConfig: endpoint } = await call.json(networkConnectSchema, 'ConnectOptions');
-  if (endpoint) validateEndpoint(call.name, endpoint);
   await call.backend.networks.connect(call.name, container, endpoint ? toEndpointSpec(endpoint) : EMPTY_ENDPOINT_SPEC);
   call.replyEmpty(200);
 }

@@ -27,6 +27,7 @@ import { furnish } from './furnish.ts';
 import { foreignPlatformWarnings } from './foreign-platform.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
+import { checkEndpointConfigs } from '../network/endpoint-configs.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
@@ -84,6 +85,7 @@ export async function createContainer(
   if (runtime !== '' && runtime !== 'io.containerd.runc.v2' && !config.runtimeNames.includes(runtime)) {
     throw invalid(`unknown or invalid runtime name: ${runtime}`);
   }
+  checkEndpointConfigs(merged.connection.networks, network);
   const { name, release } = names.reserve(wantedName, id);
   try {
     const links = resolveLinks(needs, merged);

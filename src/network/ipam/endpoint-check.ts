@@ -7,12 +7,15 @@ import { joinFaults } from '../../model/faults.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 
 /**
- * Throws `invalid`. `network.ipam` is what the user asked for: an address can only be asked for in a subnet that the
+ * Throws `invalid`. Without `network`, which is not there yet, what it asks for is judged by itself. `network.ipam` is what the user asked for: an address can only be asked for in a subnet that the
  * user chose, as a chosen subnet may be another after the network is made again.
  */
-export function checkEndpointSpec(network: Pick<NetworkRecord, 'predefined' | 'ipam'>, spec: EndpointSpec): void {
-  const faults = endpointFaults(spec, !network.predefined);
-  for (const address of [spec.ipv4, spec.ipv6]) faults.push(...rangeFaults(network, address));
+export function checkEndpointSpec(
+  network: Pick<NetworkRecord, 'predefined' | 'ipam'> | undefined,
+  spec: EndpointSpec,
+): void {
+  const outside = network ? [spec.ipv4, spec.ipv6].flatMap((address) => rangeFaults(network, address)) : [];
+  const faults = endpointFaults(spec, !network?.predefined, outside);
   const ifname = spec.driverOpts['com.docker.network.endpoint.ifname'] ?? '';
   if (ifname !== '' && !isInterfaceName(ifname)) {
     faults.push(

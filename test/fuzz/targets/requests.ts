@@ -6,7 +6,7 @@ import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../../../sr
 import { toEndpointSpec } from '../../../src/api/map/endpoint-spec.ts';
 import { toNetworkSpec } from '../../../src/api/map/network-json.ts';
 import { validateConfig } from '../../../src/api/validate-config.ts';
-import { validateEndpoint, validateEndpoints } from '../../../src/api/validate-endpoint.ts';
+import { checkEndpointConfigs } from '../../../src/engine/network/endpoint-configs.ts';
 import { validateHost, validateRestartPolicy } from '../../../src/api/validate-host.ts';
 import { validateNetworkMode } from '../../../src/api/validate-network-mode.ts';
 import { validateNetwork } from '../../../src/api/validate-network.ts';
@@ -111,8 +111,8 @@ export const requestTargets: readonly Target[] = [
     adaptCreate(request, 1.44 * 100, '2');
     validateConfig(request);
     validateHost(request.HostConfig);
-    validateEndpoints(request.NetworkingConfig.EndpointsConfig);
     const spec = toContainerSpec(request);
+    checkEndpointConfigs(spec.connection.networks, { networks: () => [] });
     parseBindings(spec.connection.portBindings);
   }),
   body('container update', updateRequestSchema, (request) => {
@@ -133,7 +133,6 @@ export const requestTargets: readonly Target[] = [
   }),
   body('network connect', networkConnectSchema, ({ EndpointConfig: endpoint }) => {
     if (!endpoint) return;
-    validateEndpoint('net', endpoint);
     checkEndpointSpec(
       {
         predefined: false,
