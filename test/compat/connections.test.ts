@@ -57,8 +57,8 @@ describe('what a connection can be asked for', () => {
       `name=inside,driver-opt=${IFNAME}=inner`,
       ...sleeper,
     );
-    assert.deepEqual(interfaces('one'), ['eth0 10.91.0.77/24', 'eth1 10.92.0.2/24', 'inner 10.94.0.2/24']);
-    assert.equal(route('one'), 'default via 10.91.0.1 dev eth0');
+    assert.deepEqual(interfaces('one'), ['eth0 10.92.0.2/24', 'eth1 10.91.0.77/24', 'inner 10.94.0.2/24']);
+    assert.equal(route('one'), 'default via 10.91.0.1 dev eth1');
     const values = (name: string) =>
       docker(
         'exec',
@@ -66,8 +66,8 @@ describe('what a connection can be asked for', () => {
         'cat',
         ...['eth0', 'eth1', 'inner'].map((link) => `/proc/sys/net/ipv4/conf/${link}/${name}`),
       ).split('\n');
-    assert.deepEqual(values('log_martians'), ['1', '0', '0'], 'the client writes ifname in small letters');
-    assert.match(docker('exec', 'one', 'ip', 'link', 'show', 'eth0'), /02:00:00:00:00:77/);
+    assert.deepEqual(values('log_martians'), ['0', '1', '0'], 'the client writes ifname in small letters');
+    assert.match(docker('exec', 'one', 'ip', 'link', 'show', 'eth1'), /02:00:00:00:00:77/);
     docker('run', '-d', '--name', 'two', '--network', 'a', ...sleeper);
     for (const name of ['one', 'first', 'second'])
       assert.match(docker('exec', 'two', 'ping', '-c', '1', '-W', '2', name), /\(10\.91\.0\.77\)/);

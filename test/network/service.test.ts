@@ -120,10 +120,11 @@ function scenarios(): void {
     assert.match(hosts, /^::1\tlocalhost/m);
   });
 
-  test('a container that was connected before its start: the gateway network is eth0', async () => {
+  test('a container that was connected before its start: interfaces are in the order of its connections', async () => {
     await lab.createNetwork('back');
     const cold = await lab.join('cold', ['bridge', 'back']);
-    assert.deepEqual(interfaces(cold), ['lo 127.0.0.1/8', 'eth0 172.18.0.2/16', 'eth1 172.17.0.2/16']);
+    assert.deepEqual(interfaces(cold), ['lo 127.0.0.1/8', 'eth0 172.17.0.2/16', 'eth1 172.18.0.2/16']);
+    assert.equal(defaultRoute(cold), 'default via 172.18.0.1 dev eth1', 'whichever leads out');
   });
 
   test('published ports move with the gateway', async () => {

@@ -14,7 +14,7 @@ import { checkEndpointSpec } from '../ipam/endpoint-check.ts';
 import { parseBridgeOptions, type BridgeOptions } from '../plan/bridge-options.ts';
 import { interfaceHasIpv6 } from '../table/container-ipv6.ts';
 import { buildEndpoint, claimedName, wantedName } from '../plan/endpoint.ts';
-import { chooseGateways, compareForGateway } from '../table/gateway.ts';
+import { chooseGateways } from '../table/gateway.ts';
 import { assignPublished } from '../table/published.ts';
 import type { JoinRequest, SandboxRecord } from '../table/sandbox.ts';
 import { wantedPorts, type WantedPort } from '../ports/port-request.ts';
@@ -44,22 +44,10 @@ export class Allocation {
   /** `kept`: what there is of the sandbox already, since others share its namespace. */
   sandbox(request: JoinRequest, undo: UndoStack, kept: SandboxRecord | undefined): SandboxRecord {
     const id = kept?.id ?? newId();
-    const ordered = request.connections
-      .map((connection) => {
-        const network = networkOf(this.#needs, connection.networkId);
-        const gateways = driverNamed(network.driver).gateways(network);
-        return {
-          connection,
-          networkName: network.name,
-          gateway4: gateways.v4,
-          gateway6: gateways.v6,
-          spec: connection.spec,
-        };
-      })
-      .toSorted((a, b) => compareAsBefore(a.connection, b.connection) || compareForGateway(a, b));
+    const ordered = request.connections.toSorted(compareAsBefore);
     refuseSameNames(request);
     const endpoints: Endpoint[] = [];
-    for (const { connection } of ordered) endpoints.push(this.endpoint(request, connection, endpoints, undo));
+    for (const connection of ordered) endpoints.push(this.endpoint(request, connection, endpoints, undo));
     const ports = this.ports({ sandboxId: id, request, endpoints, held: [] }, undo);
     const netns = request.mode === 'host' ? '' : `${this.#needs.config.execRoot}/netns/${id.slice(0, 12)}`;
     const bare: SandboxRecord = {
@@ -205,7 +193,10 @@ export class Allocation {
   }
 }
 
-/** Interfaces that there were in the last run come first, in the order that they had. */
+/**
+ * Interfaces that there were in the last run come first, in the order that they had; then those of new connections, in
+ * the order in which they were made.
+ */
 function compareAsBefore(a: Connection, b: Connection): number {
   const [first = '', second = ''] = [a.ifname, b.ifname];
   if (first === '' || second === '') return Number(first === '') - Number(second === '');
