@@ -287,7 +287,8 @@ export function createEngine(deps: EngineDeps) {
       createNetwork: (spec: NetworkSpec) => networks.createNetwork(parts, spec),
       removeNetwork: (ref: string) => networks.removeNetwork(parts, ref),
       inspectNetwork: async (ref: string) => networks.inspectNetwork(parts, ref),
-      listNetworks: async (filters: Filters) => networks.listNetworks(parts, filters),
+      listNetworks: async (filters: Filters, options?: { readonly usesHidden?: boolean }) =>
+        networks.listNetworks(parts, filters, options),
       connect: (ref: string, container: string, spec: EndpointSpec) =>
         networks.connectContainer(parts, ref, container, spec),
       disconnect: (ref: string, container: string, force: boolean) =>

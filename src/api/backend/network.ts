@@ -20,7 +20,8 @@ export interface NetworkBackend {
   createNetwork(spec: NetworkSpec): Promise<{ id: string; warnings: string[] }>;
   removeNetwork(ref: string): Promise<void>;
   inspectNetwork(ref: string): Promise<NetworkView>;
-  listNetworks(filters: Filters): Promise<NetworkView[]>;
+  /** `usesHidden`: the list does not know who is on its networks, and what dangles is every network of a user. */
+  listNetworks(filters: Filters, options?: { readonly usesHidden?: boolean }): Promise<NetworkView[]>;
   connect(ref: string, container: string, spec: EndpointSpec): Promise<void>;
   disconnect(ref: string, container: string, force: boolean): Promise<void>;
   pruneNetworks(filters: Filters): Promise<string[]>; // names

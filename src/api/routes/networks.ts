@@ -31,8 +31,11 @@ export function addNetworkRoutes(routes: RouteTable): void {
 }
 
 async function listNetworks(call: Call): Promise<void> {
-  const views = await call.backend.networks.listNetworks(readFilters('networks', call.query.text('filters')));
   const detailed = call.olderThan('1.28');
+  // Docker 28's lists leave out who is on a network, and its filter `dangling` goes by that; Docker 29's looks.
+  const usesHidden = !detailed && call.olderThan('1.52');
+  const filters = readFilters('networks', call.query.text('filters'));
+  const views = await call.backend.networks.listNetworks(filters, { usesHidden });
   call.reply(
     200,
     listEntries(call, views, (view) => toNetworkJson(view, detailed)),

@@ -93,8 +93,12 @@ function poolsOf(needs: NetworkNeeds, record: NetworkRecord): readonly PoolUsage
   }
 }
 
-export async function listNetworks(needs: NetworkNeeds, filters: Filters): Promise<NetworkView[]> {
-  const matches = await networkPredicate(filters, (network) => inUse(needs, network.id));
+export async function listNetworks(
+  needs: NetworkNeeds,
+  filters: Filters,
+  { usesHidden = false }: { readonly usesHidden?: boolean } = {},
+): Promise<NetworkView[]> {
+  const matches = await networkPredicate(filters, (network) => !usesHidden && inUse(needs, network.id));
   return (await filterFairly(needs.network.networks(), matches)).map((network) => viewNetwork(needs, network));
 }
 
