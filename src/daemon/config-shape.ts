@@ -50,6 +50,7 @@ export interface DaemonConfig extends RegistryConfig, ContainerDefaults {
   readonly socketGroup: string; // '' = docker where it exists
   readonly tls: TlsConfig;
   readonly minApiVersion: string; // '' = the oldest that is served
+  readonly apiLegacyFields: boolean;
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly pidFile: string;

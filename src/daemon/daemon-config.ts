@@ -52,6 +52,7 @@ export function daemonConfig(raw: RawOptions): DaemonConfig {
     socketGroup: texts['group'] ?? '',
     tls,
     minApiVersion: texts['min-api-version'] ?? process.env['DOCKER_MIN_API_VERSION'] ?? '',
+    apiLegacyFields: switches['api-legacy-fields'] ?? false,
     dataRoot: absolute(texts['data-root'] || '/var/lib/causeway', 'data-root'),
     execRoot,
     pidFile: absolute(texts['pidfile'] || join(execRoot, 'causeway.pid'), 'pidfile'),

@@ -305,6 +305,7 @@ async function start(
         },
         cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
         oldestApi: config.minApiVersion,
+        legacyFields: config.apiLegacyFields,
         experimental: config.experimental,
         explain: (error) => nameUnwritable(error, roots(config)),
         unreadBytes: unreadByClient,

@@ -18,6 +18,12 @@ export const DAEMON_ROWS: readonly DaemonOption[] = [
   done('min-api-version', 'text', 'Oldest API version that is served (also: DOCKER_MIN_API_VERSION)', {
     fallback: '1.24',
   }),
+  done(
+    'api-legacy-fields',
+    'switch',
+    'Keep what API 1.52 took out of answers (NetworkSettings.IPAddress, status and id of events) in newer versions',
+    { fallback: 'false' },
+  ),
   done('data-root', 'text', 'Root directory of persistent state', { fallback: '/var/lib/causeway' }),
   done('exec-root', 'text', 'Root directory for execution state files', { fallback: '/run/causeway' }),
   done('pidfile', 'text', 'Path to use for the daemon PID file', { short: 'p', fallback: 'EXEC-ROOT/causeway.pid' }),
