@@ -55,7 +55,7 @@ export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' 
 /** The root file system of a container, from its creation to its removal. */
 export type ContainerRootfs = Pick<
   RootfsStore,
-  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory' | 'mountImage'
+  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory' | 'mountImage' | 'hasImage'
 >;
 
 /** What is in it. */

@@ -153,6 +153,10 @@ export class RootfsStore {
     return target;
   }
 
+  hasImage(id: string): boolean {
+    return this.#images.byId(id) !== undefined;
+  }
+
   /** An image by itself, read-only whatever a container may do: it has no directory to be written to. @throws notFound */
   mountImage({ id, name }: { readonly id: string; readonly name: string }, target: string): void {
     const image = this.#images.byId(id);

@@ -336,6 +336,12 @@ test('an image is mounted into a container, whole or a path of it, and nothing w
     60_000,
   );
   assert.deepEqual([missing.status, missing.message], [404, 'No such image: nope:latest']);
+  // cp sees it, running or not, and does not write to it either.
+  const copied = engine.shell(
+    'docker cp mounts:/i/data - | tar -xOf - data/f; docker cp mounts:/i/data/f - | tar -xOf -',
+  );
+  assert.equal(copied.out, 'x\nx\n');
+  assert.match(engine.docker('cp', '/etc/hostname', 'mounts:/i/').err, /mounted volume is marked read-only/);
   // Nothing of it stays on the host.
   const inside = engine.host.run('nsenter', `--mount=/proc/${engine.pid}/ns/mnt`, 'cat', '/proc/self/mounts').out;
   assert.doesNotMatch(inside, /\/subpaths\//);
@@ -353,6 +359,7 @@ test('an image that a container mounts is in use', () => {
   assert.match(refusal('rmi', 'alone'), /is using its referenced image/);
   assert.doesNotMatch(engine.ok('image', 'prune', '-af'), /alone/);
   engine.ok('rmi', '-f', 'alone');
+  engine.ok('cp', 'user:/etc/hostname', join(engine.dir, 'unmounted'));
   assert.match(refusal('start', 'user'), /No such image: alone \(sha256:\w+\), which the container mounts/);
   engine.ok('rm', 'user');
 });

@@ -19,6 +19,7 @@ import { containerPaths } from './container-paths.ts';
 import { pauseContainer, unpauseContainer, isUp, type PauseNeeds } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import { withRootfs, type RootNeeds } from './container-views.ts';
+import type { RunFiles } from './run-files.ts';
 import type { RunningCopies } from './running-copies.ts';
 import { networkOwnerId } from './shared-network.ts';
 
@@ -27,6 +28,7 @@ export type FilesNeeds = RootNeeds & {
   readonly containers: Pick<ContainerTable, 'find' | 'tryFind'>;
   readonly volumes: Pick<VolumeService, 'get'>;
   readonly archives: Pick<Archives, 'stat' | 'get' | 'put'>;
+  readonly files: Pick<RunFiles, 'lendImages'>;
   readonly copies: Pick<RunningCopies, 'add'>;
   readonly events: EventBus;
 };
@@ -43,11 +45,17 @@ export type CommitNeeds = PauseNeeds & {
 };
 
 /** A container's files as it sees them: its root, and what is mounted in it. Errors call it what the caller calls it. */
-function viewOf(needs: FilesNeeds, record: ContainerRecord, root: string, ref: string): ArchiveRoot {
+function viewOf(
+  needs: FilesNeeds,
+  record: ContainerRecord,
+  root: string,
+  ref: string,
+  images: readonly RootMount[],
+): ArchiveRoot {
   const mounts = record.mounts
     .filter((mount) => mount.type !== 'tmpfs' && mount.type !== 'image')
     .map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
-  return { root, mounts: [...networkFiles(needs, record), ...mounts], containerName: ref };
+  return { root, mounts: [...networkFiles(needs, record), ...mounts, ...images], containerName: ref };
 }
 
 /**
@@ -75,16 +83,25 @@ function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
 export function statContainerPath(needs: FilesNeeds, ref: string, path: string): Promise<PathStat> {
   const record = needs.containers.find(ref);
   return withRootfs(needs, record, (root) =>
-    withVolumes(needs, record, () => needs.archives.stat(viewOf(needs, record, root, ref), path)),
+    withVolumes(needs, record, (images) => needs.archives.stat(viewOf(needs, record, root, ref, images), path)),
   );
 }
 
-/** Docker mounts a container's volumes anew for a look at its files, and says so. */
-async function withVolumes<T>(needs: FilesNeeds, record: ContainerRecord, work: () => Promise<T>): Promise<T> {
+/**
+ * Docker mounts a container's volumes anew for a look at its files, and says so. Images that it has mounted are lent to
+ * `work`.
+ */
+async function withVolumes<T>(
+  needs: FilesNeeds,
+  record: ContainerRecord,
+  work: (images: readonly RootMount[]) => Promise<T>,
+): Promise<T> {
+  const lent = needs.files.lendImages(record);
   publishVolumeEvents(needs.events, 'mount', record);
   try {
-    return await work();
+    return await work(lent.mounts);
   } finally {
+    lent.giveBack();
     publishVolumeEvents(needs.events, 'unmount', record);
   }
 }
@@ -95,16 +112,21 @@ export function getContainerArchive(
   path: string,
 ): Promise<{ stat: PathStat; tar: Readable }> {
   const record = needs.containers.find(ref);
+  let images: readonly RootMount[] = [];
   return streamFrom(
     needs,
     record,
     async (root) => {
-      const result = await needs.archives.get(viewOf(needs, record, root, ref), path);
+      const result = await needs.archives.get(viewOf(needs, record, root, ref, images), path);
       publishContainerEvent(needs.events, record, 'archive-path');
       return result;
     },
     (result) => result.tar,
-    (work) => withVolumes(needs, record, work),
+    (work) =>
+      withVolumes(needs, record, (lent) => {
+        images = lent;
+        return work();
+      }),
   );
 }
 
@@ -117,7 +139,7 @@ export async function putContainerArchive(
 ): Promise<void> {
   const record = needs.containers.find(ref);
   await withRootfs(needs, record, (root) =>
-    withVolumes(needs, record, async () => {
+    withVolumes(needs, record, async (images) => {
       needs.copies.add(record.id, tar);
       // Of a container whose user nobody chose, the owners in the archive stay.
       const { user: wanted } = record.spec.process;
@@ -126,7 +148,7 @@ export async function putContainerArchive(
           ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
           : null;
       const owner = user && { uid: user.uid, gid: user.gid };
-      await needs.archives.put(viewOf(needs, record, root, ref), path, tar, {
+      await needs.archives.put(viewOf(needs, record, root, ref, images), path, tar, {
         noOverwriteDirNonDir: options.noOverwriteDirNonDir,
         owner,
         readonlyRootfs: record.spec.host.readonlyRootfs,

@@ -1,9 +1,11 @@
 /**
  * What a run needs of file systems besides its root: mount sources that respond, paths inside volumes, shared memory.
  */
+import { randomBytes } from 'node:crypto';
 import { isAbsolute } from 'node:path';
 import { notImplemented } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
+import type { RootMount } from '../../image/archive.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
@@ -21,13 +23,18 @@ export interface RunFileNeeds {
   readonly volumes: Pick<VolumeService, 'get'>;
   readonly sources: Pick<MountSources, 'lookThrough' | 'filesAmong'>;
   readonly mounts: RunMounts;
-  readonly rootfs: Pick<ContainerRootfs, 'mountImage'>;
+  readonly rootfs: Pick<ContainerRootfs, 'mountImage' | 'hasImage'>;
 }
 
 export interface PreparedMounts {
   readonly mounts: readonly MountPoint[];
   /** Sources among them that are no directories. */
   readonly fileSources: ReadonlySet<string>;
+}
+
+export interface LentImages {
+  readonly mounts: readonly RootMount[];
+  giveBack(): void;
 }
 
 export class RunFiles {
@@ -71,6 +78,23 @@ export class RunFiles {
     const source = this.#needs.mounts.makePlace(directory);
     this.#needs.rootfs.mountImage({ id: mount.imageId, name: mount.name }, source);
     return { source, subpath: mount.subpath ?? '' };
+  }
+
+  /** The images that a container mounts, for a look at its files until they are given back; those that are there. */
+  lendImages(record: ContainerRecord): LentImages {
+    const directory = subpathsOf(this.#needs.config, `${record.id}-${randomBytes(6).toString('hex')}`);
+    const giveBack = () => this.#needs.mounts.unmountSubpaths(directory);
+    const mounts: RootMount[] = [];
+    try {
+      for (const mount of record.mounts) {
+        if (mount.imageId === undefined || !this.#needs.rootfs.hasImage(mount.imageId)) continue;
+        mounts.push({ ...this.#sourceOf(mount, directory), destination: mount.destination, readonly: true });
+      }
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+    return { mounts, giveBack: mounts.length > 0 ? giveBack : () => {} };
   }
 
   unmountSubpaths(id: string): void {
