@@ -129,8 +129,8 @@ test('--validate says what a start would refuse on this host, and what would onl
       /specified default runtime 'mine' does not exist/,
       /invalid --data-root ".*": .*file is a file and no directory/,
       /failed to parse com\.docker\.network\.driver\.mtu value: wide/,
-      /invalid value for max-size: big/,
       /unknown log opt 'max-sise' for json-file log driver/,
+      /invalid size: 'big'/,
     ];
     assert.deepEqual(notes, ["insecure registry http://registry should not contain 'http://', which is left out"]);
     assert.equal(problems.length, expected.length, problems.join('\n'));

@@ -8,7 +8,7 @@ import { dirname, posix } from 'node:path';
 import { errorMessage, invalid } from '../base/errors.ts';
 import { refuseOldestApi } from '../api/versions.ts';
 import { formatSubnet, ipVersion, parseSubnet, subnetContains, subnetsOverlap } from '../model/addresses.ts';
-import { checkLogConfig, LOG_DRIVERS } from '../model/log-config.ts';
+import { checkLogConfig, LOG_DRIVERS, unknownLogOptions } from '../model/log-config.ts';
 import { checkDefaultBridge } from '../network/operations/default-networks.ts';
 import { checkOptions, unknownOptionWarnings } from '../network/plan/bridge-options.ts';
 import { linkNameComplaint } from '../network/interfaces/link-name.ts';
@@ -158,7 +158,10 @@ export function examineConfig(config: DaemonConfig): ConfigFindings {
     ...poolNotes(config),
     ...networkOptionFindings(config, attempt),
   ];
-  attempt(() => checkLogConfig(config.logDriver, config.logOptions));
+  const unknown = unknownLogOptions(config.logDriver, config.logOptions);
+  problems.push(...unknown.map(({ problem }) => problem));
+  const known = Object.entries(config.logOptions).filter(([key]) => !unknown.some(({ name }) => name === key));
+  attempt(() => checkLogConfig(config.logDriver, Object.fromEntries(known)));
   return { problems, notes };
 }
 

@@ -44,18 +44,18 @@ export function checkLogConfig(driver: string, options: LogOptions): void {
   }
   const known = Object.hasOwn(LOG_DRIVERS, driver) ? LOG_DRIVERS[driver] : undefined;
   if (known === undefined) throw invalid(`logger: no log driver named '${driver}' is registered`);
-  const unknown = unknownLogOption(driver, options);
-  if (unknown !== undefined) throw invalid(unknown);
+  const [unknown] = unknownLogOptions(driver, options);
+  if (unknown !== undefined) throw invalid(unknown.problem);
   logLimits(driver, options);
 }
 
-/** What is wrong with an option's name; undefined if nothing is. */
-function unknownLogOption(driver: string, options: LogOptions): string | undefined {
-  const name = Object.keys(options).find((one) => !COMMON.includes(one) && !LOG_DRIVERS[driver]?.includes(one));
-  if (name === undefined) return undefined;
-  return driver === 'local'
-    ? `unknown log opt '${name}' for log driver local`
-    : `unknown log opt '${name}' for ${driver} log driver`;
+/** Names of options that the driver does not have, and how Docker says so. */
+export function unknownLogOptions(driver: string, options: LogOptions): { name: string; problem: string }[] {
+  const known = [...COMMON, ...(LOG_DRIVERS[driver] ?? [])];
+  const whose = driver === 'local' ? 'log driver local' : `${driver} log driver`;
+  return Object.keys(options)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ name, problem: `unknown log opt '${name}' for ${whose}` }));
 }
 
 /** @throws invalid */
