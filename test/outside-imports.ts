@@ -35,8 +35,14 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     rooms: ['api', 'cli', 'image'],
     because: 'the API, the registry client and the clients of the API speak HTTP',
   },
-  tls: { rooms: ['cli', 'daemon', 'image'], because: 'registries and the TCP sockets of daemons speak TLS' },
-  dgram: { rooms: ['network'], because: 'the relay for UDP of published ports; other sockets are made in kernel' },
+  tls: {
+    rooms: ['cli', 'daemon', 'image', 'oci'],
+    because: 'registries, the TCP sockets of daemons and syslog servers speak TLS',
+  },
+  dgram: {
+    rooms: ['network', 'oci'],
+    because: 'the relay for UDP of published ports, and syslog; other sockets are made in kernel',
+  },
   zlib: { rooms: ['image', 'oci'], because: 'layers and full logs are compressed, nothing else is' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },
   readline: { rooms: ['cli'], because: 'only the command line has a terminal' },

@@ -213,6 +213,13 @@ export function connectSeqpacket(path: string): number {
   return orClose(fd, () => check(connect(fd, name, name.length), `connect to ${path}`));
 }
 
+/** A SOCK_DGRAM unix socket that others send to, at a path that is not there yet. Non-blocking. */
+export function bindDatagram(path: string): number {
+  const name = unixSockaddr(path);
+  const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'open datagram socket');
+  return orClose(fd, () => check(bind(fd, name, name.length), `bind ${path}`));
+}
+
 /** Connects to a SOCK_DGRAM unix socket. Non-blocking. */
 export function connectDatagram(path: string): number {
   const name = unixSockaddr(path);

@@ -3,6 +3,7 @@
  * they come when the container is made.
  */
 import { invalid, type CausewayError } from '../base/errors.ts';
+import { parseSyslogOptions, SYSLOG_OPTIONS } from './syslog-options.ts';
 
 type LogOptions = Readonly<Record<string, string>>;
 
@@ -13,11 +14,14 @@ const FILES = ['max-size', 'max-file', 'compress'];
 export const LOG_DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'json-file': [...FILES, ...ATTRIBUTES],
   local: FILES,
+  journald: ATTRIBUTES,
+  syslog: [...ATTRIBUTES, ...SYSLOG_OPTIONS],
   none: [],
 };
 
 /** What any driver takes. */
-const COMMON = ['mode', 'max-buffer-size'];
+const CACHE = 'cache-';
+const COMMON = ['mode', 'max-buffer-size', `${CACHE}disabled`, ...FILES.map((name) => CACHE + name)];
 
 /** How large the files of a log may become. */
 export interface LogLimits {
@@ -46,7 +50,9 @@ export function checkLogConfig(driver: string, options: LogOptions): void {
   if (known === undefined) throw invalid(`logger: no log driver named '${driver}' is registered`);
   const [unknown] = unknownLogOptions(driver, options);
   if (unknown !== undefined) throw invalid(unknown.problem);
+  cacheDisabled(options);
   logLimits(driver, options);
+  if (driver === 'syslog') parseSyslogOptions(options);
 }
 
 /** Names of options that the driver does not have, and how Docker says so. */
@@ -60,8 +66,24 @@ export function unknownLogOptions(driver: string, options: LogOptions): { name: 
 
 /** @throws invalid */
 export function logLimits(driver: string, options: LogOptions): LogLimits {
-  return driver === 'json-file' ? jsonFileLimits(options) : localLimits(options);
+  if (driver === 'json-file') return jsonFileLimits(options);
+  return localLimits(driver === 'local' || driver === 'k8s-file' ? options : cacheOptions(options));
 }
+
+/** Drivers that keep no file of their own: `logs` reads a copy, unless there is to be none. */
+export function cacheDisabled(options: LogOptions): boolean {
+  const text = options[`${CACHE}disabled`] ?? '';
+  const value = text === '' ? false : parseGoBoolean(text);
+  if (value === undefined) throw invalid(`invalid value for option ${CACHE}disabled: ${text}`);
+  return value;
+}
+
+const cacheOptions = (options: LogOptions): LogOptions =>
+  Object.fromEntries(
+    Object.entries(options)
+      .filter(([name]) => name.startsWith(CACHE))
+      .map(([name, value]) => [name.slice(CACHE.length), value]),
+  );
 
 function jsonFileLimits(options: LogOptions): LogLimits {
   const size = options['max-size'];
@@ -104,9 +126,14 @@ function wholeNumber(text: string | undefined): number | undefined {
 
 function goBoolean(text: string | undefined): boolean | undefined {
   if (text === undefined || text === '') return undefined;
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  const value = parseGoBoolean(text);
+  if (value !== undefined) return value;
   throw refused(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+function parseGoBoolean(text: string): boolean | undefined {
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
+  return /^(?:0|f|F|FALSE|false|False)$/.test(text) ? false : undefined;
 }
 
 function refused(reason: string): CausewayError {

@@ -72,7 +72,7 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
       Volume: ['local'],
       Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
       Authorization: null,
-      Log: ['json-file', 'local', 'none'],
+      Log: ['journald', 'json-file', 'local', 'none', 'syslog'],
     },
     MemoryLimit: true,
     SwapLimit: true,

@@ -2,14 +2,16 @@
  * Where the output of containers goes, by their log driver. conmon writes it to a spool; from there pumps bring it to
  * the log (oci/logs). Neither needs the daemon: a spool that was left is found by the next one.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZERO_TIME } from '../../base/clock.ts';
-import { invalid } from '../../base/errors.ts';
+import { invalid, systemError } from '../../base/errors.ts';
 import { compileAll } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { shortId } from '../../model/ids.ts';
-import { expandLogTag, logLimits, type TagFields } from '../../model/log-config.ts';
+import { newId, shortId } from '../../model/ids.ts';
+import { cacheDisabled, expandLogTag, logLimits, type TagFields } from '../../model/log-config.ts';
+import { parseSyslogOptions } from '../../model/syslog-options.ts';
 import type { LogTarget } from '../../oci/logs/log-pump.ts';
 import type { LogFiles } from '../../oci/logs/log-segments.ts';
 import type { LogKeeper } from '../../oci/logs/log-thread.ts';
@@ -92,11 +94,54 @@ export class ContainerLogs {
     const { type, config } = record.spec.host.logConfig;
     const { jsonLog, localLog } = containerPaths(this.#config.dataRoot, record.id);
     const limits = logLimits(type, config);
-    if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, limits };
     const attrs = await logAttributes(record, this.#config.hostname);
+    if (type === 'journald' || type === 'syslog') {
+      const forward = forwardTarget(record, attrs, this.#config.hostname);
+      return { path: localLog, format: { kind: cacheDisabled(config) ? 'nothing' : 'plain' }, limits, forward };
+    }
+    if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, limits };
     return { path: jsonLog, format: { kind: 'json', attrs: attrs.length === 0 ? '' : jsonObject(attrs) }, limits };
   }
 }
+
+const JOURNALD = '/run/systemd/journal/socket';
+
+function forwardTarget(
+  record: ContainerRecord,
+  attrs: readonly [key: string, value: string][],
+  hostname: string,
+): NonNullable<LogTarget['forward']> {
+  const { id, name, spec } = record;
+  const { type, config } = spec.host.logConfig;
+  const tag = expandLogTag(config['tag'] || '{{.ID}}', tagFields(record, hostname));
+  if (type === 'syslog') {
+    const { protocol, host, port, tls, format, facility } = parseSyslogOptions(config);
+    const counted = protocol === 'tcp+tls' && format.startsWith('rfc5424');
+    const form = { format, counted, facility, hostname, tag, pid: process.pid };
+    return { kind: 'syslog', protocol, host, port, form, tls };
+  }
+  if (!existsSync(JOURNALD))
+    throw systemError('failed to initialize logging driver: journald is not enabled on this host');
+  const own = attrs.filter(([key]) => key !== 'tag').map(([key, value]) => [journaldName(key), value] as const);
+  const fields = {
+    CONTAINER_ID: shortId(id),
+    CONTAINER_ID_FULL: id,
+    CONTAINER_NAME: name,
+    CONTAINER_TAG: tag,
+    IMAGE_NAME: spec.image,
+    SYSLOG_IDENTIFIER: tag,
+    CONTAINER_LOG_EPOCH: newId(),
+    ...Object.fromEntries(own.filter(([key]) => key !== '')),
+  };
+  return { kind: 'journald', socketPath: JOURNALD, fields };
+}
+
+/** Capitals, digits and underscores, and none of these in front. */
+const journaldName = (key: string): string =>
+  key
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '_')
+    .replace(/^_+/, '');
 
 /** Shown by inspect: where json-file's lines are, once there can be any. */
 export function shownLogPath(config: Pick<EngineConfig, 'dataRoot'>, { id, spec, state }: ContainerRecord): string {

@@ -1,5 +1,6 @@
 /** attach, logs, resize. */
 import { conflict, invalid } from '../../base/errors.ts';
+import { cacheDisabled } from '../../model/log-config.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { readLog } from '../../oci/log-file.ts';
 import type { LogFrame } from '../../oci/log-parser.ts';
@@ -105,7 +106,9 @@ export async function readContainerLogs(
 ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }> {
   const record = needs.containers.find(ref);
   if (!options.stdout && !options.stderr) throw invalid('Bad parameters: you must choose at least one stream');
-  if (record.spec.host.logConfig.type === 'none') throw invalid('configured logging driver does not support reading');
+  const { type, config } = record.spec.host.logConfig;
+  const unread = type === 'none' || ((type === 'journald' || type === 'syslog') && cacheDisabled(config));
+  if (unread) throw invalid('configured logging driver does not support reading');
   const follow =
     options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
   const settled = () => needs.logs.settled(record.id);

@@ -32,7 +32,7 @@ function place(limits: LogTarget['limits'] = ENDLESS, format: LogTarget['format'
   const spoolPath = `${dir}-spool-1`;
   writeFileSync(spoolPath, '');
   const target: LogTarget = { path: join(dir, 'log'), format, limits };
-  const files: LogFiles = { path: target.path, format: format.kind };
+  const files: LogFiles = { path: target.path, format: format.kind === 'json' ? 'json' : 'plain' };
   return { dir, spoolPath, target, files };
 }
 
@@ -265,6 +265,18 @@ test('a run that follows comes behind the one before it, which had not been stor
   await pumps.settled('c');
   assert.deepEqual(await read(files), ['o:first\n', 'o:open', 'o:second\n']);
   assert.deepEqual([existsSync(spoolPath), existsSync(second)], [false, false]);
+});
+
+test('whoever waits for a run that has ended has all of it, also the line that never ended', async () => {
+  const { spoolPath, target, files } = place();
+  writeFileSync(spoolPath, conmon('first\nopen'));
+  const pumps = new LogPumps((_id, reason) => assert.fail(reason));
+  pumps.begin('c', spoolPath, target);
+  await pumps.settled('c');
+  assert.deepEqual(await read(files), ['o:first\n']);
+  pumps.end('c');
+  await pumps.settled('c');
+  assert.deepEqual(await read(files), ['o:first\n', 'o:open']);
 });
 
 test('what another program made of the file does not stop its reader', async () => {

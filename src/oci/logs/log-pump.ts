@@ -1,18 +1,26 @@
 /** Takes what conmon has written of a container's output and stores it as its log driver does. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LineAssembler } from './line-assembler.ts';
+import { PieceCollector, type Forwarder } from './forwarder.ts';
+import { JournaldForwarder, type JournaldTarget } from './journald-forwarder.ts';
+import { LineAssembler, type PieceSink } from './line-assembler.ts';
 import { makeEncoder, type EncoderFormat } from './piece-encoders.ts';
 import { RotatedFile, type RotationLimits } from './rotated-file.ts';
 import { Spool } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
+import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
 
 /** Where a container's output goes. */
 export interface LogTarget {
   readonly path: string;
   readonly format: EncoderFormat;
   readonly limits: RotationLimits;
+  /** Another program that is given it too, first. */
+  readonly forward?: JournaldTarget | SyslogTarget;
 }
+
+export type TurnResult = 'more' | 'idle' | 'done';
 
 const READ_BYTES = 256 * 1024;
 /** After so much the place is kept, and the disk gets back what has been read. */
@@ -24,22 +32,32 @@ interface Run {
   ended: boolean;
 }
 
+const NEVER_FULL = { full: false };
+
 interface Work {
   readonly spool: Spool;
   readonly log: StoredLog;
+  readonly encoder: PieceSink;
+  readonly collector: PieceCollector | undefined;
   readonly lines: LineAssembler;
   offset: number;
   kept: number;
 }
 
+const makeForwarder = (target: JournaldTarget | SyslogTarget, warn: (reason: string) => void): Forwarder =>
+  target.kind === 'journald' ? new JournaldForwarder(target, warn) : new SyslogForwarder(target, warn);
+
 export class LogPump {
   readonly #target: LogTarget;
+  readonly #forwarder: Forwarder | undefined;
   /** Oldest first: only the last one may still be written. */
   readonly #runs: Run[] = [];
   #work: Work | undefined;
 
-  constructor(target: LogTarget) {
+  /** `warn`: what another program was not given. */
+  constructor(target: LogTarget, warn: (reason: string) => void = () => {}) {
     this.#target = target;
+    this.#forwarder = target.forward && makeForwarder(target.forward, warn);
   }
 
   add(spoolPath: string): void {
@@ -69,24 +87,46 @@ export class LogPump {
     return missing;
   }
 
-  /** True when what was in that spool up to `offset` is in the log. */
+  /** True when what was in that spool up to `offset` is in the log; of a run that has ended, all of it. */
   isPast(spoolPath: string, offset: number): boolean {
-    if (!this.#runs.some((run) => run.path === spoolPath)) return true;
+    const run = this.#runs.find((one) => one.path === spoolPath);
+    if (run === undefined || run.ended) return run === undefined;
     return this.#work?.spool.path === spoolPath && this.#work.offset >= offset;
   }
 
   /** One piece of the work. 'idle': all that there is has been taken. @throws what the disk says: see `recover` */
-  turn(): 'more' | 'idle' | 'done' {
+  turn(): TurnResult | Promise<TurnResult> {
     const run = this.#runs[0];
     if (run === undefined) return 'done';
     const work = (this.#work ??= this.#begin(run));
     const buffer = (shared ??= Buffer.allocUnsafeSlow(READ_BYTES));
     const { ended } = run;
     const size = work.spool.read(buffer, work.offset);
+    if (this.#forwarder) return this.#forward(work, this.#forwarder, buffer.subarray(0, size), ended);
     const taken = this.#take(work, buffer.subarray(0, size));
     work.log.flush();
     if (work.offset - work.kept >= KEEP_BYTES) this.#keep(work);
-    if (taken > 0) return 'more';
+    return taken > 0 ? 'more' : this.#atEnd(work, ended);
+  }
+
+  /** Handed over before it is stored: a daemon that dies between the two hands it over once more. */
+  async #forward(work: Work, forwarder: Forwarder, bytes: Buffer, ended: boolean): Promise<TurnResult> {
+    const { collector, encoder, log } = work;
+    const taken = work.lines.push(bytes);
+    if (taken === 0 && ended) work.lines.rest();
+    const pieces = collector!.take();
+    if (pieces.length > 0) await forwarder.send(pieces);
+    if (this.#work !== work) return 'more'; // it is not wanted any more
+    for (const { text, stderr, time, partial } of pieces)
+      encoder.piece(text, 0, text.length, partial?.last ?? true, stderr, Buffer.from(time, 'latin1'), 0);
+    log.flush();
+    work.offset += taken;
+    if (taken > 0) this.#keep(work);
+    if (log.full) log.rotate(() => this.#keep(work));
+    return taken > 0 ? 'more' : this.#atEnd(work, ended);
+  }
+
+  #atEnd(work: Work, ended: boolean): TurnResult {
     if (work.spool.followed()) {
       work.offset = 0;
       this.#keep(work);
@@ -104,8 +144,10 @@ export class LogPump {
       const found = spool.place();
       const place = found?.inode === spool.inode ? found : undefined;
       const log = new StoredLog(new RotatedFile(this.#target.path, this.#target.limits), place?.log);
-      const lines = new LineAssembler(makeEncoder(this.#target.format, log), log, found?.lines);
-      const work = { spool, log, lines, offset: place?.offset ?? 0, kept: place?.offset ?? 0 };
+      const encoder = makeEncoder(this.#target.format, log);
+      const collector = this.#forwarder && new PieceCollector(() => randomBytes(32).toString('hex'));
+      const lines = new LineAssembler(collector ?? encoder, collector ? NEVER_FULL : log, found?.lines);
+      const work = { spool, log, encoder, collector, lines, offset: place?.offset ?? 0, kept: place?.offset ?? 0 };
       if (place === undefined) this.#keep(work);
       return work;
     } catch (error) {
@@ -153,6 +195,7 @@ export class LogPump {
 
   close(): void {
     this.#close();
+    this.#forwarder?.close();
     this.#runs.length = 0;
   }
 }

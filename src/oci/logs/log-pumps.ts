@@ -1,7 +1,7 @@
 /** The pumps of all containers, a piece of each in turn, woken by changes of what they take from. */
 import { statSync, watch, type FSWatcher } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
-import { LogPump, type LogTarget } from './log-pump.ts';
+import { LogPump, type LogTarget, type TurnResult } from './log-pump.ts';
 
 /** Changes of a spool that is written all the time are looked at so often. */
 const PACE_MS = 10;
@@ -69,7 +69,7 @@ export class LogPumps {
   }
 
   #add(id: string, target: LogTarget): Entry {
-    const pump = new LogPump(target);
+    const pump = new LogPump(target, (reason) => this.#warn(id, reason));
     const entry: Entry = {
       id,
       pump,
@@ -88,7 +88,7 @@ export class LogPumps {
     this.#unwatch(entry);
     this.#entries.delete(entry.id);
     entry.pump.close();
-    this.#answer(entry, true);
+    this.#answer(entry, entry.waiters);
   }
 
   #wake(entry: Entry): void {
@@ -111,40 +111,52 @@ export class LogPumps {
   }
 
   #run(entry: Entry): void {
-    entry.queued = false;
     entry.lastMs = performance.now();
-    // Watched before the last look: what is written after it is notified.
-    const watched = entry.watcher !== undefined || entry.timer !== undefined;
+    // Who asks while the turn goes on is answered by the next one.
+    const asked = [...entry.waiters];
     try {
       const came = entry.pump.turn();
-      entry.failed = false;
-      if (came === 'done') return this.#drop(entry);
-      this.#answer(entry, came === 'idle');
-      if (came === 'more') this.#wake(entry);
-      else if (!watched) this.#watch(entry);
+      if (typeof came === 'string') return this.#came(entry, came, asked);
+      came.then(
+        (result) => this.#came(entry, result, asked),
+        (error: unknown) => this.#fail(entry, error),
+      );
     } catch (error) {
       this.#fail(entry, error);
     }
   }
 
+  #came(entry: Entry, came: TurnResult, asked: readonly Waiter[]): void {
+    if (this.#entries.get(entry.id) !== entry) return; // it is not wanted any more
+    entry.queued = false;
+    entry.failed = false;
+    // Watched before the last look: what is written after it is notified.
+    const watched = entry.watcher !== undefined || entry.timer !== undefined;
+    if (came === 'done') return this.#drop(entry);
+    this.#answer(entry, came === 'idle' ? asked : []);
+    if (came === 'more') this.#wake(entry);
+    else if (!watched) this.#watch(entry);
+  }
+
   #fail(entry: Entry, error: unknown): void {
+    if (this.#entries.get(entry.id) !== entry) return;
+    entry.queued = false;
     if (!entry.failed) this.#warn(entry.id, errorMessage(error));
     entry.failed = true;
     entry.pump.recover();
-    this.#answer(entry, true);
+    this.#answer(entry, entry.waiters);
     this.#unwatch(entry);
     // A spool that is gone has nothing more to give.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && entry.pump.dropMissing()) return this.#wake(entry);
     entry.timer = setTimeout(() => this.#wake(entry), RETRY_MS);
   }
 
-  #answer(entry: Entry, all: boolean): void {
-    const { waiters, pump } = entry;
-    for (let i = waiters.length - 1; i >= 0; i--) {
-      const { spoolPath, size, resolve } = waiters[i]!;
-      if (!all && !pump.isPast(spoolPath, size)) continue;
-      waiters.splice(i, 1);
-      resolve();
+  /** `done`: these in any case. */
+  #answer({ waiters, pump }: Entry, done: readonly Waiter[]): void {
+    const answered = waiters.filter((one) => done.includes(one) || pump.isPast(one.spoolPath, one.size));
+    for (const one of answered) {
+      waiters.splice(waiters.indexOf(one), 1);
+      one.resolve();
     }
   }
 

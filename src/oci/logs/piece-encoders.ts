@@ -12,10 +12,18 @@ export interface Output {
   wrote(at: number): void;
 }
 
-export type EncoderFormat = { readonly kind: 'json'; readonly attrs: string } | { readonly kind: 'plain' };
+/** 'nothing': only another program has it. */
+export type EncoderFormat =
+  | { readonly kind: 'json'; readonly attrs: string }
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'nothing' };
 
 export const makeEncoder = (format: EncoderFormat, output: Output): PieceSink =>
-  format.kind === 'json' ? new JsonEncoder(output, format.attrs) : new PlainEncoder(output);
+  format.kind === 'json'
+    ? new JsonEncoder(output, format.attrs)
+    : format.kind === 'plain'
+      ? new PlainEncoder(output)
+      : { piece: () => {} };
 
 const PREFIX = [...Buffer.from('{"log":"')];
 const MAX_TAIL_BYTES = 128;

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { once } from 'node:events';
+import { readLog } from '../log-file.ts';
+import type { LogTarget } from './log-pump.ts';
+import { LogPumps } from './log-pumps.ts';
+import { bindDatagram, closeFd, recvPacket } from '../../kernel/socket.ts';
+import { syslogMessage, type SyslogForm } from './syslog-message.ts';
+import type { SyslogTarget } from './syslog-forwarder.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'causeway-forward-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const TIME = '2024-05-01T10:00:00.123456789+02:00';
+const FORM: SyslogForm = { format: 'rfc5424', counted: false, facility: 3, hostname: 'host', tag: 'web', pid: 7 };
+const TLS = { caFile: '', certificateFile: '', keyFile: '', skipVerify: false };
+const limits = { maxBytes: Infinity, maxFiles: 1, compress: false };
+let last = 0;
+
+function run(forward: NonNullable<LogTarget['forward']>, text: string) {
+  const name = join(directory, `run${++last}`);
+  const target: LogTarget = { path: join(name, 'log'), format: { kind: 'plain' }, limits, forward };
+  const warnings: string[] = [];
+  const pumps = new LogPumps((_id, reason) => warnings.push(reason));
+  writeFileSync(`${name}-spool`, text);
+  pumps.begin('c', `${name}-spool`, target);
+  return { pumps, warnings, spoolPath: `${name}-spool`, files: { path: target.path, format: 'plain' as const } };
+}
+
+async function cached(files: Parameters<typeof readLog>[0]): Promise<string> {
+  const all = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
+  let text = '';
+  for await (const batch of readLog(files, all)) for (const { data } of batch) text += data.toString();
+  return text;
+}
+
+test('syslog has the forms that Docker sends', () => {
+  const piece = { text: Buffer.from('text'), stderr: true, time: TIME, partial: undefined };
+  const say = (form: Partial<SyslogForm>) => syslogMessage({ ...FORM, ...form }, piece).toString();
+  assert.equal(say({ format: 'unix' }), '<27>May  1 10:00:00 web[7]: text\n');
+  assert.equal(say({ format: 'rfc3164' }), '<27>May  1 10:00:00 host web[7]: text\n');
+  assert.equal(say({}), '<27>1 2024-05-01T10:00:00+02:00 host web 7 web - text\n');
+  assert.equal(say({ format: 'rfc5424micro' }), '<27>1 2024-05-01T10:00:00.123456+02:00 host web 7 web - text\n');
+  assert.equal(say({ counted: true }), '54 <27>1 2024-05-01T10:00:00+02:00 host web 7 web - text\n');
+});
+
+test('journald gets fields by its own protocol, also of text with newlines and of pieces of a line', async () => {
+  const socketPath = join(directory, 'journal');
+  const fd = bindDatagram(socketPath);
+  const long = 'x'.repeat(8192);
+  const { pumps, files } = run(
+    { kind: 'journald', socketPath, fields: { CONTAINER_NAME: 'web', NOTE: 'two\nlines' } },
+    `${TIME} stderr F one\n${TIME} stdout P ${long}\n${TIME} stdout P ${long}\n${TIME} stdout F end\n`,
+  );
+  await pumps.settled('c');
+  const buffer = Buffer.alloc(256 * 1024);
+  const messages: Record<string, string>[] = [];
+  for (let size = recvPacket(fd, buffer); size !== undefined; size = recvPacket(fd, buffer))
+    messages.push(fieldsOf(buffer.subarray(0, size)));
+  closeFd(fd);
+  assert.equal(messages.length, 3);
+  const [one, first, end] = messages as [Record<string, string>, Record<string, string>, Record<string, string>];
+  assert.deepEqual(one, {
+    MESSAGE: 'one',
+    PRIORITY: '3',
+    SYSLOG_TIMESTAMP: TIME,
+    CONTAINER_LOG_ORDINAL: '1',
+    CONTAINER_NAME: 'web',
+    NOTE: 'two\nlines',
+  });
+  assert.deepEqual(
+    [
+      first['MESSAGE'],
+      first['CONTAINER_PARTIAL_ORDINAL'],
+      first['CONTAINER_PARTIAL_LAST'],
+      first['CONTAINER_PARTIAL_MESSAGE'],
+    ],
+    [long + long, '1', 'false', 'true'],
+  );
+  assert.deepEqual(
+    [end['MESSAGE'], end['CONTAINER_PARTIAL_ORDINAL'], end['CONTAINER_PARTIAL_LAST'], end['CONTAINER_PARTIAL_MESSAGE']],
+    ['end', '2', 'true', undefined],
+  );
+  assert.equal(end['CONTAINER_PARTIAL_ID'], first['CONTAINER_PARTIAL_ID']);
+  assert.equal(await cached(files), `one\n${long}${long}end\n`);
+  await pumps.forget('c');
+});
+
+function fieldsOf(packet: Buffer): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < packet.length;) {
+    const end = packet.indexOf(10, at);
+    const line = packet.toString('utf8', at, end);
+    if (line.includes('=')) {
+      fields[line.slice(0, line.indexOf('='))] = line.slice(line.indexOf('=') + 1);
+      at = end + 1;
+    } else {
+      const size = Number(packet.readBigUInt64LE(end + 1));
+      fields[line] = packet.toString('utf8', end + 9, end + 9 + size);
+      at = end + 9 + size + 1;
+    }
+  }
+  return fields;
+}
+
+const syslog = (protocol: SyslogTarget['protocol'], host: string, port: number): SyslogTarget => ({
+  kind: 'syslog',
+  protocol,
+  host,
+  port,
+  form: FORM,
+  tls: TLS,
+});
+const head = (text: string, priority = 30) => `<${priority}>1 2024-05-01T10:00:00+02:00 host web 7 web - ${text}\n`;
+
+test('syslog over TCP: a server that goes and comes back gets what is written from then on', async () => {
+  let got = '';
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('data', (data) => (got += data.toString()));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const { pumps, warnings, spoolPath, files } = run(
+    syslog('tcp', '127.0.0.1', port),
+    `${TIME} stdout F one\n${TIME} stderr F two\n${TIME} stdout F \n`,
+  );
+  await pumps.settled('c');
+  while (!got.includes('two')) await once(sockets[0]!, 'data');
+  assert.equal(got, head('one') + head('two', 27), 'an empty line is no message');
+  const closed = once(sockets[0]!, 'close');
+  sockets[0]!.destroy();
+  await closed;
+  await new Promise((resolve) => server.close(resolve));
+  appendFileSync(spoolPath, `${TIME} stdout F lost\n`);
+  for (; warnings.length === 0; await pumps.settled('c')) appendFileSync(spoolPath, `${TIME} stdout F lost\n`);
+  assert.match(warnings[0]!, /messages are given up: syslog tcp 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  assert.match(await cached(files), /^one\ntwo\n\n(lost\n)+$/, 'what is read by logs has all of it');
+  await pumps.forget('c');
+});
+
+test('syslog over UDP and over the sockets of this machine', async () => {
+  const udp = createSocket('udp4');
+  udp.bind(0, '127.0.0.1');
+  await once(udp, 'listening');
+  const message = once(udp, 'message');
+  const over = run(syslog('udp', '127.0.0.1', udp.address().port), `${TIME} stdout F one\n`);
+  assert.equal(String((await message)[0]), head('one'));
+  await over.pumps.forget('c');
+  udp.close();
+  const path = join(directory, 'log.sock');
+  const fd = bindDatagram(path);
+  const local = run(syslog('unixgram', path, 0), `${TIME} stdout F one\n`);
+  await local.pumps.settled('c');
+  const buffer = Buffer.alloc(4096);
+  assert.equal(buffer.toString('utf8', 0, recvPacket(fd, buffer)), head('one'));
+  closeFd(fd);
+  await local.pumps.forget('c');
+});
+
+test('a run that has ended is handed over to its end, and its spool is gone', async () => {
+  const path = join(directory, 'end.sock');
+  const fd = bindDatagram(path);
+  const { pumps, spoolPath } = run(syslog('unixgram', path, 0), `${TIME} stdout F one\n${TIME} stdout P rest\n`);
+  pumps.end('c');
+  await pumps.settled('c');
+  const buffer = Buffer.alloc(4096);
+  const got = [recvPacket(fd, buffer), recvPacket(fd, buffer)].map((size) => size !== undefined);
+  assert.deepEqual([got, existsSync(spoolPath)], [[true, true], false]);
+  closeFd(fd);
+});

@@ -1,0 +1,60 @@
+/** What log drivers of other programs (journald, syslog) are given: pieces of lines, in order. */
+import type { PieceSink } from './line-assembler.ts';
+import { TIME_BYTES } from './line-assembler.ts';
+
+export interface ForwardedPiece {
+  readonly text: Buffer;
+  readonly stderr: boolean;
+  /** When the line began, as conmon writes it. */
+  readonly time: string;
+  /** Of a line that is longer than a piece: which of its pieces, from 1 on, and whether it is the last. */
+  readonly partial: { readonly id: string; readonly ordinal: number; readonly last: boolean } | undefined;
+}
+
+export interface Forwarder {
+  /** Resolves when they are handed over, or are given up with a complaint: the container's output goes on. */
+  send(pieces: readonly ForwardedPiece[]): Promise<void>;
+  close(): void;
+}
+
+/** Copies of pieces, until they are taken. */
+export class PieceCollector implements PieceSink {
+  readonly #newId: () => string;
+  readonly #lines: [Line | undefined, Line | undefined] = [undefined, undefined];
+  #pieces: ForwardedPiece[] = [];
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
+
+  piece(
+    text: Buffer,
+    start: number,
+    end: number,
+    whole: boolean,
+    stderr: boolean,
+    time: Buffer,
+    timeStart: number,
+  ): void {
+    const index = stderr ? 1 : 0;
+    const line = this.#lines[index] ?? (whole ? undefined : { id: this.#newId(), ordinal: 0 });
+    this.#lines[index] = whole ? undefined : line;
+    this.#pieces.push({
+      text: Buffer.from(text.subarray(start, end)),
+      stderr,
+      time: time.toString('latin1', timeStart, timeStart + TIME_BYTES),
+      partial: line && { id: line.id, ordinal: ++line.ordinal, last: whole },
+    });
+  }
+
+  take(): ForwardedPiece[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
+  }
+}
+
+interface Line {
+  readonly id: string;
+  ordinal: number;
+}

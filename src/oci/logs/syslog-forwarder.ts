@@ -1,0 +1,185 @@
+/** syslog over unix sockets, UDP, TCP and TLS, in the forms that Docker's driver has. */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { errorMessage } from '../../base/errors.ts';
+import { closeFd, connectDatagram, sendPacket } from '../../kernel/socket.ts';
+import type { ForwardedPiece, Forwarder } from './forwarder.ts';
+import { syslogMessage, type SyslogForm } from './syslog-message.ts';
+
+export interface SyslogTarget {
+  readonly kind: 'syslog';
+  /** local: the first of the places where a syslog of this machine listens. */
+  readonly protocol: 'local' | 'unix' | 'unixgram' | 'udp' | 'tcp' | 'tcp+tls';
+  readonly host: string; // or the path of the socket
+  readonly port: number;
+  readonly form: SyslogForm;
+  readonly tls: {
+    readonly caFile: string;
+    readonly certificateFile: string;
+    readonly keyFile: string;
+    readonly skipVerify: boolean;
+  };
+}
+
+const LOCAL_PLACES = ['/dev/log', '/var/run/syslog', '/var/run/log'];
+const CONNECT_MS = 5000;
+const SEND_MS = 10_000;
+/** A server that could not be reached is asked again after so long; what comes meanwhile is given up, as Docker does. */
+const AGAIN_MS = 1000;
+
+interface Channel {
+  write(message: Buffer): Promise<void>;
+  close(): void;
+}
+
+export class SyslogForwarder implements Forwarder {
+  readonly #target: SyslogTarget;
+  readonly #warn: (reason: string) => void;
+  #channel: Channel | undefined;
+  #notBefore = 0;
+
+  constructor(target: SyslogTarget, warn: (reason: string) => void) {
+    this.#target = target;
+    this.#warn = warn;
+  }
+
+  async send(pieces: readonly ForwardedPiece[]): Promise<void> {
+    const messages = pieces.filter(({ text }) => text.length > 0).map((one) => syslogMessage(this.#target.form, one));
+    for (const [index, message] of messages.entries()) {
+      try {
+        await this.#write(message);
+      } catch (error) {
+        return this.#giveUp(messages.length - index, error);
+      }
+    }
+  }
+
+  /** Once more where the connection that there was has been closed meanwhile. */
+  async #write(message: Buffer): Promise<void> {
+    const known = this.#channel;
+    if (known) {
+      try {
+        return await known.write(message);
+      } catch {
+        this.close();
+      }
+    }
+    if (performance.now() < this.#notBefore) throw new Error('it could not be reached a moment ago');
+    this.#channel = await openChannel(this.#target);
+    await this.#channel.write(message);
+  }
+
+  #giveUp(count: number, error: unknown): void {
+    this.close();
+    if (performance.now() < this.#notBefore) return; // that has been said
+    this.#notBefore = performance.now() + AGAIN_MS;
+    const { protocol, host, port } = this.#target;
+    const place = port === 0 ? host || 'the syslog of this machine' : `${host}:${port}`;
+    this.#warn(`${count} messages are given up: syslog ${protocol} ${place}: ${errorMessage(error)}`);
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+}
+
+async function openChannel(target: SyslogTarget): Promise<Channel> {
+  const { protocol, host, port } = target;
+  if (protocol === 'udp') return udpChannel(host, port);
+  if (protocol === 'unixgram') return datagramChannel(host);
+  if (protocol === 'local') return localChannel();
+  const socket =
+    protocol === 'unix'
+      ? connectTcp({ path: host })
+      : protocol === 'tcp'
+        ? connectTcp({ host, port })
+        : connectTls({ host, port, ...tlsOptions(target) });
+  return streamChannel(socket, protocol === 'tcp+tls' ? 'secureConnect' : 'connect');
+}
+
+function tlsOptions({ host, tls }: SyslogTarget): object {
+  const file = (path: string) => (path === '' ? undefined : readFileSync(path));
+  return {
+    servername: /^[\d.]+$|:/.test(host) ? '' : host,
+    ca: file(tls.caFile),
+    cert: file(tls.certificateFile),
+    key: file(tls.keyFile),
+    rejectUnauthorized: !tls.skipVerify,
+  };
+}
+
+function localChannel(): Channel | Promise<Channel> {
+  for (const path of LOCAL_PLACES) {
+    try {
+      return datagramChannel(path);
+    } catch {
+      // the next one
+    }
+  }
+  throw new Error('there is none');
+}
+
+function datagramChannel(path: string): Channel {
+  const fd = connectDatagram(path);
+  return {
+    async write(message) {
+      for (const until = performance.now() + SEND_MS; !sendPacket(fd, message);) {
+        if (performance.now() > until) throw new Error('it takes nothing');
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+    close: () => closeFd(fd),
+  };
+}
+
+function udpChannel(host: string, port: number): Channel {
+  const socket: UdpSocket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => {}); // of one message: the next is tried
+  socket.unref();
+  return {
+    write: (message) =>
+      new Promise((resolve, reject) =>
+        socket.send(message, port, host, (error) => (error ? reject(error) : resolve())),
+      ),
+    close: () => void socket.close(),
+  };
+}
+
+async function streamChannel(socket: Socket, ready: 'connect' | 'secureConnect'): Promise<Channel> {
+  let failure: Error | undefined;
+  socket.on('error', (error) => (failure = error));
+  socket.on('close', () => (failure ??= new Error('the connection was closed')));
+  socket.resume(); // what it says is of no use
+  await settled(socket, CONNECT_MS, (resolve) => socket.once(ready, resolve));
+  return {
+    async write(message) {
+      if (failure) throw failure;
+      await settled(socket, SEND_MS, (resolve) => socket.write(message, () => resolve()));
+      if (failure) throw failure;
+    },
+    close: () => void socket.destroy(),
+  };
+}
+
+/** @throws where the socket fails, or that takes too long: then the socket is gone */
+function settled(socket: Socket, patienceMs: number, begin: (resolve: () => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error?: Error) => done(() => reject(error ?? new Error('the connection was closed')));
+    const timer = setTimeout(() => {
+      fail(new Error('no answer in time'));
+      socket.destroy();
+    }, patienceMs);
+    const done = (settle: () => void) => {
+      clearTimeout(timer);
+      socket.off('error', fail);
+      socket.off('close', closed);
+      settle();
+    };
+    const closed = () => fail();
+    socket.once('error', fail).once('close', closed);
+    begin(() => done(resolve));
+  });
+}
