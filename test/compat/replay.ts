@@ -43,19 +43,23 @@ export function replayScenario(engine: TestEngine, path: string, docker = 'docke
  * Replaces what differs from run to run: ids, times, MAC addresses, ephemeral ports, subnets out of the default pools.
  */
 function normalise(text: string, pools: string[]): string {
-  return text
-    .replace(
-      /\b(172\.(?:1[89]|2\d|3[01])\.\d+|192\.168\.\d+)\.(\d+)(?:\/(?:16|20))?/g,
-      (_, prefix: string, host: string) => {
-        if (!pools.includes(prefix)) pools.push(prefix);
-        return `{net${pools.indexOf(prefix) + 1}}.${host}`;
-      },
-    )
-    .replace(/\b[0-9a-f]{64}\b/g, '{ID}')
-    .replace(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g, '{id}')
-    .replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '{mac}')
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '{time}')
-    .replace(/\b(32[789]|3[3-9]\d|[45]\d\d|60)\d{2}\b(?=->|\/tcp|\/udp|$|"|\s)/gm, '{port}')
-    .replace(/\n\nRun 'docker run --help' for more information\n?/g, '\n')
-    .replace(/[ \t]+$/gm, '');
+  return (
+    text
+      .replace(
+        /\b(172\.(?:1[89]|2\d|3[01])\.\d+|192\.168\.\d+)\.(\d+)(?:\/(?:16|20))?/g,
+        (_, prefix: string, host: string) => {
+          if (!pools.includes(prefix)) pools.push(prefix);
+          return `{net${pools.indexOf(prefix) + 1}}.${host}`;
+        },
+      )
+      // Docker 28 writes these two without the zero.
+      .replace(/^(fe00|ff00)::0?(?=\tip6-)/gm, '$1::0')
+      .replace(/\b[0-9a-f]{64}\b/g, '{ID}')
+      .replace(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g, '{id}')
+      .replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '{mac}')
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '{time}')
+      .replace(/\b(32[789]|3[3-9]\d|[45]\d\d|60)\d{2}\b(?=->|\/tcp|\/udp|$|"|\s)/gm, '{port}')
+      .replace(/\n\nRun 'docker run --help' for more information\n?/g, '\n')
+      .replace(/[ \t]+$/gm, '')
+  );
 }

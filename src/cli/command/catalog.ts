@@ -228,7 +228,7 @@ export const entries: readonly Entry[] = [
   importImage,
   {
     name: 'inspect',
-    short: 'Return low-level information on Docker objects',
+    short: 'Return low-level information on Causeway objects',
     load: async () => (await inspecting()).inspectCommand,
   },
   kill,

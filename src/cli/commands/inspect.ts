@@ -59,7 +59,7 @@ async function inspectAll(
 
 export const inspectCommand: Command = {
   use: 'inspect [OPTIONS] NAME|ID [NAME|ID...]',
-  short: 'Return low-level information on Docker objects',
+  short: 'Return low-level information on Causeway objects',
   args: [1, Infinity],
   flags: [
     inspectFormat,
