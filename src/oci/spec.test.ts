@@ -346,3 +346,18 @@ test("annotations that a runtime takes for orders are refused, and left out of o
     'Run.oci.handler': 'kept',
   });
 });
+
+test('HOME is that of the user where none is given, and where it is given empty, in a run and in an exec', () => {
+  const record = makeRecord('true');
+  const homes = (env: string[]) => {
+    const user = { uid: 1234, gid: 0, additionalGids: [0], home: '/' };
+    const exec = buildExecProcess({ record, args: ['true'], env, user, cwd: '', tty: false, privileged: false, host });
+    const run = makeSpec(place, record, { env, user }).process;
+    assert.deepEqual(run.env, exec.env);
+    return exec.env;
+  };
+  assert.deepEqual(homes(['A=1']), ['A=1', 'HOME=/']);
+  assert.deepEqual(homes(['HOME=', 'A=1']), ['A=1', 'HOME=/']);
+  assert.deepEqual(homes(['HOME=/x', 'A=1']), ['HOME=/x', 'A=1']);
+  assert.deepEqual(homes(['HOME=\n']), ['HOME=\n']);
+});

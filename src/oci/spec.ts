@@ -52,7 +52,7 @@ export interface ConfinementDefaults {
 
 export const NO_DEFAULTS: ConfinementDefaults = { ulimits: [], noNewPrivileges: false, seccomp: 'builtin' };
 
-/** `home`: what HOME is where `env` does not set it. */
+/** `home`: what HOME is where `env` does not set it, or sets it to nothing. */
 export type SpecUser = { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] } & {
   readonly home?: string;
 };
@@ -255,5 +255,7 @@ export function serializeSpec(value: OciSpec | OciProcess): string {
  * Without it the runtime looks for the home itself, in the container's /etc/passwd: whatever that is and however long.
  */
 function withHome(env: readonly string[], { home }: SpecUser): readonly string[] {
-  return home === undefined || env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
+  if (home === undefined || env.some((entry) => /^HOME=./s.test(entry))) return env;
+  const rest = env.filter((entry) => entry !== 'HOME=');
+  return [...rest, `HOME=${home}`];
 }
