@@ -436,9 +436,9 @@ export class ImageCatalog {
     if (stale.length > 0) this.#index.update((draft) => stale.forEach((plain) => draft.compressed.delete(plain)));
   }
 
-  /** Layer directories of an image, the topmost first. */
+  /** Layer directories of an image, the topmost first. One that is named twice hides itself further below. */
   layerDirectories(record: ImageRecord): string[] {
-    return record.diffIds.map((diffId) => this.layers.path(diffId)).reverse();
+    return [...new Set(record.diffIds.toReversed())].map((diffId) => this.layers.path(diffId));
   }
 
   /** Where the layers with the mount points are, one for each image. */
