@@ -12,9 +12,17 @@ export function validateMount(mount: MountRequest): void {
   if (complaint !== undefined)
     throw invalid(`invalid mount config for type ${JSON.stringify(mount.Type)}: ${complaint}`);
   validateLabels(mount.VolumeOptions?.Labels ?? {});
-  if (mount.BindOptions?.ReadOnlyForceRecursive) {
-    throw notImplemented('This engine does not mount read-only recursively: leave out ReadOnlyForceRecursive.');
-  }
+  refuseConflict(mount);
+}
+
+/** Docker's words, which it has at start only. */
+function refuseConflict({ ReadOnly: readonly, BindOptions: bind }: MountRequest): void {
+  if (!bind) return;
+  const { ReadOnlyNonRecursive: writable, ReadOnlyForceRecursive: forced } = bind;
+  const conflict = (what: string) => invalid(`mount options conflict: ${what}`);
+  if (!readonly && writable) throw conflict('!ReadOnly && BindOptions.ReadOnlyNonRecursive');
+  if (!readonly && forced) throw conflict('!ReadOnly && BindOptions.ReadOnlyForceRecursive');
+  if (writable && forced) throw conflict('ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive');
 }
 
 function mountComplaint(mount: MountRequest): string | undefined {

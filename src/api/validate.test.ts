@@ -133,6 +133,20 @@ test('the host', () => {
     host({ Mounts: [{ Type: 'volume', Target: '/' }] }),
     `invalid mount config for type "volume": invalid specification: destination can't be '/'`,
   );
+  const bind = (ReadOnly: boolean, BindOptions: object) =>
+    host({ Mounts: [{ Type: 'bind', Source: '/s', Target: '/x', ReadOnly, BindOptions }] });
+  assert.equal(
+    bind(false, { ReadOnlyNonRecursive: true }),
+    'mount options conflict: !ReadOnly && BindOptions.ReadOnlyNonRecursive',
+  );
+  assert.equal(
+    bind(false, { ReadOnlyForceRecursive: true }),
+    'mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive',
+  );
+  assert.equal(
+    bind(true, { ReadOnlyForceRecursive: true, ReadOnlyNonRecursive: true }),
+    'mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive',
+  );
   assert.equal(
     host({ Mounts: [{ Type: 'npipe', Target: '/x' }] }),
     'invalid mount config for type "npipe": mount type unknown',

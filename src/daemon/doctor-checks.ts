@@ -31,6 +31,7 @@ import { networkIsManaged } from './instance-lock.ts';
 import { dockerInstalled } from './docker-installed.ts';
 import type { Finding } from './finding.ts';
 import { findProgram, flagOf, osRelease } from './host-facts.ts';
+import { examineRootMount } from './host-mounts.ts';
 import { askDaemon, type RunningDaemon } from './running-daemon.ts';
 import { runtimeTable } from './runtime-choice.ts';
 import { examineState, stateDirectory } from './state-report.ts';
@@ -49,6 +50,7 @@ export async function examineHost(config: DaemonConfig): Promise<Finding[]> {
     forwarding(),
     bridgeFilter(),
     openFiles(),
+    examineRootMount(),
     examineDirectory('--data-root', config.dataRoot, 1000),
     examineDirectory('--exec-root', config.execRoot, 16),
     ...configuration(config),

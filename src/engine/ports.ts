@@ -77,6 +77,8 @@ export interface RunMounts {
   mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean };
   /** An empty directory for what else is to be mounted, which goes with the subpaths. */
   makePlace(directory: string): string;
+  /** The source without what is mounted below it. */
+  mountAlone(directory: string, source: string, passing: boolean): { place: string; isFile: boolean };
   /** All of them; none is fine. */
   unmountSubpaths(directory: string): void;
 }

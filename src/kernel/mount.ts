@@ -127,9 +127,13 @@ export function bindMount(source: string, target: string, options: BindOptions =
 
 /**
  * Mounts what a descriptor (O_PATH too) names on an existing file or directory: no path is resolved a second time.
- * Private: what happens to it later is not seen elsewhere.
+ * Private: what happens to it later is not seen elsewhere, but where `passing` mounts pass as they do at the source.
  */
-export function mountDescriptor(descriptor: number, target: string, options: { recursive?: boolean } = {}): void {
+export function mountDescriptor(
+  descriptor: number,
+  target: string,
+  options: { recursive?: boolean; passing?: boolean } = {},
+): void {
   const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);
   const tree = check(syscallPathFlags(SYS_OPEN_TREE, descriptor, '', flags), `open what is to be mounted on ${target}`);
   try {
@@ -137,7 +141,7 @@ export function mountDescriptor(descriptor: number, target: string, options: { r
   } finally {
     closeFd(tree);
   }
-  setPropagation(target, options.recursive ? 'rprivate' : 'private');
+  if (!options.passing) setPropagation(target, options.recursive ? 'rprivate' : 'private');
 }
 
 function makeReadonly(target: string, recursive: boolean): void {

@@ -7,6 +7,10 @@ export interface MountSpec {
     readonly propagation: string;
     readonly nonRecursive: boolean;
     readonly createMountpoint: boolean;
+    /** Of a read-only bind, only the top is: mounts below it stay as they are. */
+    readonly readonlyNonRecursive?: boolean;
+    /** A read-only bind is refused where what is mounted below it cannot be read-only too. */
+    readonly readonlyForceRecursive?: boolean;
   } | null;
   readonly volume: {
     readonly noCopy: boolean;
@@ -34,6 +38,11 @@ export interface MountPoint {
   readonly mode: string; // as given: 'ro', 'z', ''
   readonly rw: boolean;
   readonly propagation: string; // '' = rprivate
+  /**
+   * What becomes of mounts below the source of a bind: they are left out, stay writable in a read-only one, or have to be
+   * read-only there. Not given: they are read-only too where the kernel can do that.
+   */
+  readonly below?: 'left out' | 'writable' | 'readonly';
   readonly noCopy: boolean;
   readonly tmpfsOptions: string; // for tmpfs: 'size=...,mode=...'
 }

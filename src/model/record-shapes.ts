@@ -162,7 +162,13 @@ const mountSpec = object<MountSpec>({
   target: text,
   readonly: flag,
   bind: nullable(
-    object<NonNullable<MountSpec['bind']>>({ propagation: text, nonRecursive: flag, createMountpoint: flag }),
+    object<NonNullable<MountSpec['bind']>>({
+      propagation: text,
+      nonRecursive: flag,
+      createMountpoint: flag,
+      readonlyNonRecursive: optional(flag),
+      readonlyForceRecursive: optional(flag),
+    }),
   ),
   volume: nullable(
     object<NonNullable<MountSpec['volume']>>({
@@ -251,6 +257,7 @@ const mountPoint = object<MountPoint>({
   mode: text,
   rw: flag,
   propagation: text,
+  below: optional(oneOf('left out', 'writable', 'readonly')),
   noCopy: flag,
   tmpfsOptions: text,
 });

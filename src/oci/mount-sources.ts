@@ -6,6 +6,7 @@ import { invalid, systemError } from '../base/errors.ts';
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { mountPoints } from '../kernel/mount.ts';
 import { SilentMountError, type SilentMounts } from '../kernel/silent-mounts.ts';
+import { checkPropagation, passesMounts } from './mount-propagation.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type SourceKind = 'directory' | 'file' | 'absent';
@@ -89,6 +90,14 @@ export class MountSources {
       if (error instanceof SilentMountError) throw error;
       throw invalid(`error while creating mount source path '${path}': ${(error as Error).message}`, error);
     }
+  }
+
+  /** That mounts can pass as its propagation says. @throws systemError in Docker's words; SilentMountError */
+  async checkPropagation(source: string, propagation: string): Promise<void> {
+    if (!passesMounts(propagation)) return;
+    const { code, output } = await this.#run(source, '/usr/bin/realpath', ['--', source]);
+    if (code !== 0) throw systemError(`lstat ${source}: ${reasonOf(output)}`, failureOf(reasonOf(output)));
+    checkPropagation({ source, real: output, propagation });
   }
 
   #run(path: string, file: string, args: readonly string[]): Promise<QuickResult> {

@@ -2,7 +2,7 @@
  * The mounts of a container: those that every one has (proc, sysfs, devpts, ...), the files that the engine writes, and
  * the user's. The user's win where they have the same target.
  */
-import { invalid } from '../base/errors.ts';
+import { invalid, systemError } from '../base/errors.ts';
 import { ownField } from '../base/own-field.ts';
 import type { MountPoint } from '../model/mount.ts';
 import type { OciMount } from './oci-spec.ts';
@@ -85,12 +85,17 @@ function fileMounts(request: MountRequest): OciMount[] {
 function userMounts(request: MountRequest): OciMount[] {
   const mounts = request.mounts.map((mount) => {
     if (mount.type === 'tmpfs') return tmpfsMount(mount.destination, mount.tmpfsOptions, mount.rw);
-    const nonRecursive = mount.mode.split(',').includes('bind-nonrecursive');
+    const isFile = request.fileSources.has(mount.source);
+    if (mount.below === 'readonly' && !request.recursiveReadonly && !isFile)
+      throw systemError(
+        `cannot mount ${mount.source} on ${mount.destination} read-only with all that is mounted below it: that takes Linux 5.12; leave out bind-recursive=readonly (ReadOnlyForceRecursive), or use bind-recursive=disabled`,
+      );
+    const alone = mount.below === 'left out';
     // Since Docker 25 what is mounted below a read-only bind is read-only too.
     // Of a file that is all there is, and crun 1.8 takes what it makes read-only to the bottom for a directory.
-    const deep = !nonRecursive && request.recursiveReadonly && !request.fileSources.has(mount.source);
+    const deep = !alone && mount.below !== 'writable' && request.recursiveReadonly && !isFile;
     const readonly = mount.rw ? [] : deep ? ['ro', 'rro'] : ['ro'];
-    const options = [nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...readonly];
+    const options = [alone ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...readonly];
     return mountOf(mount.destination, 'bind', mount.source, ...options);
   });
   const listed = new Set(mounts.map((mount) => mount.destination));

@@ -7,20 +7,35 @@
 import { fstatSync, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorMessage, invalid, notFound, systemError } from '../base/errors.ts';
-import { closeFd } from '../kernel/descriptors.ts';
+import { closeFd, O_PATH, openFd } from '../kernel/descriptors.ts';
 import { isKernelError, KernelError } from '../kernel/errors.ts';
 import { mountDescriptor, unmount } from '../kernel/mount.ts';
 import { openMountSource } from '../kernel/root-path.ts';
 
 /** Mounts `subpath` of the directory `source` in `directory`, under a name that answers; refusals are Docker's. */
 export function mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean } {
-  const found = open(source, subpath);
+  return mountIn(directory, open(source, subpath), { recursive: true });
+}
+
+/**
+ * Mounts `source` there without what is mounted below it: crun 1.8 takes that along whatever it is told. Mounts pass
+ * between the two as between the source and its own peers where `passing`.
+ */
+export function mountAlone(directory: string, source: string, passing: boolean): { place: string; isFile: boolean } {
+  return mountIn(directory, openFd(source, O_PATH), { recursive: false, passing });
+}
+
+function mountIn(
+  directory: string,
+  found: number,
+  options: { recursive: boolean; passing?: boolean },
+): { place: string; isFile: boolean } {
   try {
     const isDirectory = fstatSync(found).isDirectory();
     const place = nextPlace(directory);
     if (isDirectory) mkdirSync(place);
     else writeFileSync(place, '', { flag: 'wx' });
-    mountDescriptor(found, place, { recursive: true });
+    mountDescriptor(found, place, options);
     return { place, isFile: !isDirectory };
   } finally {
     closeFd(found);

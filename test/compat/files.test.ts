@@ -363,3 +363,33 @@ test('an image that a container mounts is in use', () => {
   assert.match(refusal('start', 'user'), /No such image: alone \(sha256:\w+\), which the container mounts/);
   engine.ok('rm', 'user');
 });
+
+test('what is mounted below a bind is left out, stays writable or is read-only, as it is asked for', () => {
+  const source = join(engine.dir, 'bound');
+  mkdirSync(join(source, 'below'), { recursive: true });
+  const inside = (...command: string[]) => engine.host.run('nsenter', `--mount=/proc/${engine.pid}/ns/mnt`, ...command);
+  assert.equal(inside('mount', '-t', 'tmpfs', 'tmpfs', join(source, 'below')).code, 0);
+  assert.equal(inside('touch', join(source, 'below/there')).code, 0);
+  const tried = (options: string): string =>
+    engine.ok('run', '--rm', '--mount', `type=bind,src=${source},dst=/b${options}`, 'busybox', 'sh', '-c', [
+      'ls /b/below; for at in /b /b/below; do touch $at/new 2>/dev/null && echo $at && rm $at/new; done; true',
+    ].join(' ')); // prettier-ignore
+  const readonly = ',readonly,bind-recursive=readonly,bind-propagation=rprivate';
+  assert.equal(tried(''), 'there\n/b\n/b/below');
+  assert.equal(tried(',bind-recursive=disabled'), '/b\n/b/below');
+  assert.equal(tried(',readonly,bind-recursive=disabled'), '');
+  assert.equal(tried(',readonly,bind-recursive=writable'), 'there\n/b/below');
+  for (const options of [',readonly', readonly]) assert.equal(tried(options), 'there');
+  assert.match(
+    refusal('run', '--rm', '--mount', `type=bind,src=${source},dst=/b,bind-propagation=shared`, 'busybox', 'true'),
+    /path .*\/bound is mounted on .* but it is not a shared mount/,
+  );
+  assert.match(
+    refusal('run', '--rm', '-v', `${join(source, 'below')}:/b:rslave`, 'busybox', 'true'),
+    /path .*\/below is mounted on .*\/below but it is not a shared or slave mount/,
+  );
+  assert.equal(inside('mount', '--make-shared', join(source, 'below')).code, 0);
+  engine.ok('run', '--rm', '-v', `${join(source, 'below')}:/b:rslave`, 'busybox', 'true');
+  engine.ok('run', '--rm', '-v', `${join(source, 'below')}:/b:rshared`, 'busybox', 'true');
+  assert.equal(inside('umount', join(source, 'below')).code, 0);
+});

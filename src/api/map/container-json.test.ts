@@ -231,6 +231,8 @@ test('what is shown can be sent again and means the same', () => {
           ReadOnly: true,
           BindOptions: { Propagation: 'rslave', NonRecursive: true },
         },
+        { Type: 'bind', Source: '/s', Target: '/t4', ReadOnly: true, BindOptions: { ReadOnlyNonRecursive: true } },
+        { Type: 'bind', Source: '/s', Target: '/t5', ReadOnly: true, BindOptions: { ReadOnlyForceRecursive: true } },
         {
           Type: 'volume',
           Source: 'v',

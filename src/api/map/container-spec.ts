@@ -226,6 +226,8 @@ function toMountSpec(mount: MountRequest): MountSpec {
       propagation: bind.Propagation,
       nonRecursive: bind.NonRecursive,
       createMountpoint: bind.CreateMountpoint,
+      ...(bind.ReadOnlyNonRecursive ? { readonlyNonRecursive: true } : {}),
+      ...(bind.ReadOnlyForceRecursive ? { readonlyForceRecursive: true } : {}),
     },
     volume: volume && {
       noCopy: volume.NoCopy,

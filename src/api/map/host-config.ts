@@ -126,6 +126,8 @@ function toMountSpecJson(mount: MountSpec): MountSpecJson {
         ...(mount.bind.propagation === '' ? {} : { Propagation: mount.bind.propagation }),
         ...(mount.bind.nonRecursive ? { NonRecursive: true } : {}),
         ...(mount.bind.createMountpoint ? { CreateMountpoint: true } : {}),
+        ...(mount.bind.readonlyNonRecursive ? { ReadOnlyNonRecursive: true } : {}),
+        ...(mount.bind.readonlyForceRecursive ? { ReadOnlyForceRecursive: true } : {}),
       },
     }),
     ...(mount.image && { ImageOptions: mount.image.subpath === '' ? {} : { Subpath: mount.image.subpath } }),

@@ -8,6 +8,7 @@ import type { UndoStack } from '../../base/undo.ts';
 import type { RootMount } from '../../image/archive.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
+import { passesMounts } from '../../oci/mount-propagation.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ContainerRootfs, RunMounts } from '../ports.ts';
@@ -21,7 +22,7 @@ export interface RunFileNeeds {
   readonly config: Pick<EngineConfig, 'execRoot'>;
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly volumes: Pick<VolumeService, 'get'>;
-  readonly sources: Pick<MountSources, 'lookThrough' | 'filesAmong'>;
+  readonly sources: Pick<MountSources, 'checkPropagation' | 'lookThrough' | 'filesAmong'>;
   readonly mounts: RunMounts;
   readonly rootfs: Pick<ContainerRootfs, 'mountImage' | 'hasImage'>;
 }
@@ -50,12 +51,18 @@ export class RunFiles {
    */
   async prepare(record: ContainerRecord): Promise<PreparedMounts> {
     const mounts = this.#runtimeMounts(record);
-    return { mounts, fileSources: await this.#answeringSources(record, mounts) };
+    const fileSources = await this.#answeringSources(record, mounts);
+    await Promise.all(
+      mounts
+        .filter(({ type }) => type === 'bind')
+        .map(({ source, propagation }) => this.#needs.sources.checkPropagation(source, propagation)),
+    );
+    return { mounts, fileSources };
   }
 
   /**
-   * Images, and of a volume of which only a path is wanted that path as it is now, at places of the engine's until the
-   * container has them.
+   * Images, of a volume of which only a path is wanted that path as it is now, and of a bind without what is mounted
+   * below it the top alone: at places of the engine's until the container has them.
    */
   mountSubpaths(record: ContainerRecord, prepared: PreparedMounts, undo: UndoStack): PreparedMounts {
     const directory = subpathsOf(this.#needs.config, record.id);
@@ -64,8 +71,11 @@ export class RunFiles {
     undo.push('subpaths', () => this.unmountSubpaths(record.id));
     const mounts = prepared.mounts.map((mount) => {
       const { source, subpath } = this.#sourceOf(mount, directory);
-      if (subpath === '') return source === mount.source ? mount : { ...mount, source };
-      const { place, isFile } = this.#needs.mounts.mountSubpath(directory, source, subpath);
+      const alone = mount.below === 'left out';
+      if (subpath === '' && !alone) return source === mount.source ? mount : { ...mount, source };
+      const { place, isFile } = alone
+        ? this.#needs.mounts.mountAlone(directory, source, passesMounts(mount.propagation))
+        : this.#needs.mounts.mountSubpath(directory, source, subpath);
       if (isFile) fileSources.add(place);
       return { ...mount, source: place };
     });

@@ -102,7 +102,15 @@ async function specMount(mount: MountSpec, { volumes, images, sources }: MountCo
     if (!isAbsolute(mount.source)) throw wrong(`invalid mount path: '${mount.source}' mount path must be absolute`);
     if (mount.bind?.createMountpoint) await sources.make(mount.source);
     else if (!(await sources.isThere(mount.source))) throw wrong(`bind source path does not exist: ${mount.source}`);
-    return bindPoint(normalize(mount.source), destination, '', mount.readonly, mount.bind?.propagation || 'rprivate');
+    const point = bindPoint(
+      normalize(mount.source),
+      destination,
+      '',
+      mount.readonly,
+      mount.bind?.propagation || 'rprivate',
+    );
+    const below = belowOf(mount);
+    return below === undefined ? point : { ...point, below };
   }
   if (mount.type === 'image') {
     const point = imagePoint(mount.source, images.get(mount.source).id, destination);
@@ -128,6 +136,12 @@ async function specMount(mount: MountSpec, { volumes, images, sources }: MountCo
     mount.volume?.noCopy ?? false,
   );
   return subpath === '' ? point : { ...point, subpath };
+}
+
+function belowOf({ bind }: MountSpec): MountPoint['below'] {
+  if (bind?.nonRecursive) return 'left out';
+  if (bind?.readonlyNonRecursive) return 'writable';
+  return bind?.readonlyForceRecursive ? 'readonly' : undefined;
 }
 
 function bindPoint(
