@@ -12,6 +12,7 @@ import type { ContainerLogs } from './container-logs.ts';
 import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
+import { whileItRuns } from './while-it-runs.ts';
 
 export interface LogNeeds {
   readonly logs: Pick<ContainerLogs, 'files' | 'settled'>;
@@ -22,7 +23,7 @@ export interface LogNeeds {
 export interface AttachNeeds {
   readonly logs: Pick<ContainerLogs, 'files' | 'settled'>;
   readonly containers: Pick<ContainerTable, 'find' | 'lockedEvenIfGone'>;
-  readonly runtime: Pick<LiveRuntime, 'attach'>;
+  readonly runtime: Pick<LiveRuntime, 'runs' | 'attach'>;
   readonly attaches: Pick<AttachHub, 'defer'>;
   readonly events: EventBus;
 }
@@ -61,7 +62,10 @@ export async function attachContainer(
   const live: Session | null = !options.stream
     ? null
     : isUp(record)
-      ? Object.assign(await needs.runtime.attach(record.id, { stdin: options.stdin }), { tty })
+      ? Object.assign(
+          await whileItRuns(needs, record.id, () => needs.runtime.attach(record.id, { stdin: options.stdin })),
+          { tty },
+        )
       : needs.attaches.defer(record.id, { tty, stdin: options.stdin });
   publishContainerEvent(needs.events, record, 'attach');
   const wanted = (stream: 'stdout' | 'stderr'): boolean => (stream === 'stdout' ? options.stdout : options.stderr);

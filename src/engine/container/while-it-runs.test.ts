@@ -4,10 +4,12 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../../test/oci/fixture.ts';
 import { commitContainer, type CommitNeeds } from './container-archive.ts';
+import { attachContainer } from './container-streams.ts';
 import { readStats } from './container-stats.ts';
 import { pauseContainer, unpauseContainer } from './container-stop.ts';
 import { updateContainer } from './container-update.ts';
 import { topContainer } from './container-views.ts';
+import { claimExec, createExec } from '../exec/exec-service.ts';
 
 let engine: EngineOnFakes;
 let id: string;
@@ -107,4 +109,15 @@ test('commit is made when it is killed, or unpaused by another client, meanwhile
     COMMIT,
   );
   assert.equal(parts.made, 2);
+});
+
+test('exec and attach say that it is not running', async () => {
+  const refusal = { kind: 'conflict', message: `container ${id} is not running` };
+  const spec = { cmd: ['true'], env: [], user: '' } as unknown as Parameters<typeof createExec>[2];
+  const runtime = { ...engine.parts.runtime, exec: () => Promise.reject(new Error('No such process')) };
+  const exec = claimExec({ ...engine.parts, runtime }, createExec(engine.parts, id, spec));
+  engine.unnoticed.add(id);
+  await assert.rejects(exec.start({ detach: false, consoleSize: null }), refusal);
+  const options = { stdin: false, stdout: true, stderr: true, stream: true, logs: false };
+  await assert.rejects(attachContainer(engine.parts, id, options), refusal);
 });

@@ -15,6 +15,7 @@ import { linkEnvironment, type LinkSources } from '../container/link-environment
 import type { EngineConfig } from '../engine-config.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
+import { notRunning, whileItRuns } from '../container/while-it-runs.ts';
 import type { ExecEntry, ExecSpec, ExecTable } from './exec-table.ts';
 
 export interface CreateExecNeeds {
@@ -26,6 +27,7 @@ export interface CreateExecNeeds {
 export type StartExecNeeds = ExecNeeds & {
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly execs: Pick<ExecTable, 'find' | 'begin'>;
+  readonly runtime: Pick<LiveRuntime, 'runs'>;
   readonly events: EventBus;
 };
 
@@ -56,7 +58,7 @@ function runningContainer(needs: { readonly containers: Pick<ContainerTable, 'fi
   if (record.state.status === 'paused') throw conflict(`Container ${ref} is paused, unpause the container before exec`);
   if (record.state.status === 'restarting')
     throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
-  if (record.state.pid === 0) throw conflict(`container ${record.id} is not running`);
+  if (record.state.pid === 0) throw notRunning(record.id);
   return record;
 }
 
@@ -94,10 +96,12 @@ async function startExec(
   try {
     record = runningContainer(needs, entry.containerId);
     publishContainerEvent(needs.events, record, execAction('exec_start', entry.spec.cmd), { execID: id });
-    handle = await runExec(needs, record, entry.id, entry.spec, {
-      attach: !options.detach,
-      consoleSize: options.consoleSize ?? entry.spec.consoleSize,
-    });
+    handle = await whileItRuns(needs, record.id, () =>
+      runExec(needs, record, entry.id, entry.spec, {
+        attach: !options.detach,
+        consoleSize: options.consoleSize ?? entry.spec.consoleSize,
+      }),
+    );
   } catch (error) {
     // Docker's exit codes for what could not be started.
     entry.exitCode = error instanceof StartError ? error.exitCode : 126;
