@@ -202,7 +202,7 @@ export function createEngine(deps: EngineDeps) {
   return {
     /** Adopts what lives, then starts what restart policies ask for: clients find it running, and its names. */
     async restore(): Promise<void> {
-      await restoreContainers(parts);
+      await parts.restarts.holdBackDuring(() => restoreContainers(parts));
       markRestored();
       await startWithDaemon(parts);
     },

@@ -7,6 +7,7 @@ import type { PortBinding } from '../model/port.ts';
 import { removeContainer } from './container/container-remove.ts';
 import { startContainer } from './container/container-start.ts';
 import { stopContainer } from './container/container-stop.ts';
+import { restoreContainers } from './restore.ts';
 import { startAwaiting, startWithDaemon } from './start-with-daemon.ts';
 
 let engine: EngineOnFakes;
@@ -89,6 +90,20 @@ test('each starts after those that it links to, and whose network, IPC or proces
     });
   await startWithDaemon(engine.parts);
   assert.deepEqual(started, ['db', 'web', 'net', 'ipc', 'pid']);
+});
+
+test('those that have ended without a daemon start in that order too, and not when their delay is over', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const up = { status: 'running', pid: 50 } as const;
+  const db = await left('db', { state: up });
+  await left('web', { state: { ...up, pid: 60 }, record: linkTo(db) });
+  await engine.parts.restarts.holdBackDuring(() => restoreContainers(engine.parts));
+  engine.calls.length = 0;
+  t.mock.timers.tick(60_000);
+  await aTurn();
+  assert.deepEqual(engine.calls, []);
+  await startWithDaemon(engine.parts);
+  assert.deepEqual(started, ['db', 'web']);
 });
 
 test('containers that need each other are started all the same', async () => {

@@ -38,6 +38,7 @@ export class RestartTimers {
   readonly #awaitingAddress = new Set<string>();
   readonly #byUser = new Map<string, number>();
   #ended = false;
+  #heldBack = false;
 
   /** While the user's `restart` of a container is on: its run ends only to begin again. */
   async duringRestart<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -70,6 +71,7 @@ export class RestartTimers {
     const before = this.#delays.get(id) ?? 0;
     const delayMs = ranMs >= STEADY_MS || before === 0 ? FIRST_DELAY_MS : Math.min(before * 2, LONGEST_DELAY_MS);
     this.#delays.set(id, delayMs);
+    if (this.#heldBack) return;
     this.#timers.set(
       id,
       setTimeout(() => {
@@ -77,6 +79,19 @@ export class RestartTimers {
         start();
       }, delayMs),
     );
+  }
+
+  /**
+   * While a daemon looks at what an earlier one left: what is to be restarted then is started with the daemon, in order,
+   * and not when a delay is over.
+   */
+  async holdBackDuring<T>(work: () => Promise<T>): Promise<T> {
+    this.#heldBack = true;
+    try {
+      return await work();
+    } finally {
+      this.#heldBack = false;
+    }
   }
 
   /** True when a restart was pending and now is not. */
