@@ -4,7 +4,7 @@
  * Knows nothing of networks or containers.
  */
 import { forbidden } from '../../base/errors.ts';
-import { bigintToIp, ipToBigint, ipVersion, type Subnet } from '../../model/addresses.ts';
+import { bigintToIp, ipToBigint, ipVersion, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import { OffsetSet } from './offset-set.ts';
 
 export interface AddressPoolOptions {
@@ -60,6 +60,14 @@ export class AddressPool {
     const offset = this.#offset(address);
     if (this.#fixed.has(offset) || !this.#taken.delete(offset)) return;
     this.#unblock(offset);
+  }
+
+  /** Whether one with these has no address in common with it: another subnet, or another range of the same one. */
+  isBeside(subnet: Subnet, range: Subnet | undefined): boolean {
+    if (!subnetsOverlap(this.subnet, subnet)) return true;
+    if (this.subnet.first !== subnet.first || this.subnet.prefix !== subnet.prefix || !range) return false;
+    const [first, last] = [this.subnet.first + this.#first, this.subnet.first + this.#last];
+    return last < range.first || range.last < first;
   }
 
   has(address: string): boolean {

@@ -203,6 +203,42 @@ test('without pools: host, none and the null driver', () => {
   assert.equal(ipam.take('host', 4), '');
 });
 
+test('networks on a wire of the host share a subnet with ranges that do not overlap, and no address is given twice', () => {
+  const ipam = new Ipam({ pools: [], needsGateway: () => false, sharesSubnets: ({ driver }) => driver === 'macvlan' });
+  const on = (driver: string, ipRange: string) => spec([{ subnet: '10.8.0.0/24', ipRange }], { driver });
+  const add = (id: string, driver: string, ipRange: string) =>
+    ipam.open({ id, name: id, driver, pools: ipam.choosePools(on(driver, ipRange), { own: [], routed: [] }) });
+  const refused = {
+    kind: 'forbidden',
+    message: 'invalid pool request: Pool overlaps with other one on this address space',
+  };
+  add('low', 'macvlan', '10.8.0.0/25');
+  for (const [driver, range] of [
+    ['macvlan', ''],
+    ['macvlan', '10.8.0.0/26'],
+    ['macvlan', '10.8.0.0/24'],
+    ['bridge', '10.8.0.128/25'],
+  ] as const)
+    assert.throws(() => add('no', driver, range), refused, `${driver} ${range}`);
+  assert.throws(
+    () =>
+      ipam.choosePools(spec([{ subnet: '10.8.0.0/23', ipRange: '10.8.1.0/24' }], { driver: 'macvlan' }), {
+        own: [],
+        routed: [],
+      }),
+    refused,
+    'another subnet around it',
+  );
+  add('high', 'macvlan', '10.8.0.128/25');
+  assert.equal(ipam.take('low', 4), '10.8.0.1');
+  assert.equal(ipam.take('low', 4, '10.8.0.129'), '10.8.0.129', 'any of the subnet can be asked for');
+  assert.throws(() => ipam.take('high', 4, '10.8.0.129'), { message: 'Address already in use' });
+  assert.equal(ipam.take('high', 4), '10.8.0.128');
+  assert.equal(ipam.take('high', 4), '10.8.0.130', 'the other network has the one between');
+  ipam.release('low', '10.8.0.129');
+  assert.equal(ipam.take('high', 4), '10.8.0.129');
+});
+
 test('when no subnet is left the error names the users of the subnets and what to do', () => {
   const ipam = new Ipam({ pools: [{ base: '10.5.0.0/23', size: 24 }] });
   create(ipam, 'one', spec());

@@ -36,6 +36,8 @@ export const SUBNET_SIZE_OPTION_V6 = 'causeway.subnet_size6';
 
 interface OpenNetwork {
   readonly name: string;
+  /** Others may have addresses of its subnets, from other ranges: they are on the same wire. */
+  readonly shares: boolean;
   readonly pools: readonly AddressPool[];
 }
 
@@ -49,18 +51,22 @@ export class Ipam {
   readonly #sources: Readonly<Record<4 | 6, readonly ParsedSource[]>>;
   readonly #networks = new Map<string, OpenNetwork>();
   readonly #needsGateway: (spec: NetworkSpec, version: 4 | 6) => boolean;
+  readonly #sharesSubnets: (network: Pick<NetworkSpec, 'driver'>) => boolean;
 
   /**
    * `pools`: [] for Docker's. IPv6 networks get a /64 of a unique local /48 derived from `hostId` where `pools` has no
-   * IPv6 source. `needsGateway`: false for networks whose gateway address would be unused. Throws `invalid` for a pool
+   * IPv6 source. `needsGateway`: false for networks whose gateway address would be unused. `sharesSubnets`: true for
+   * networks that may be several on one subnet, with ranges that do not overlap. Throws `invalid` for a pool
    * that cannot be cut.
    */
   constructor(options: {
     pools: readonly SubnetSource[];
     hostId?: string;
     needsGateway?: (spec: NetworkSpec, version: 4 | 6) => boolean;
+    sharesSubnets?: (network: Pick<NetworkSpec, 'driver'>) => boolean;
   }) {
     this.#needsGateway = options.needsGateway ?? (() => true);
+    this.#sharesSubnets = options.sharesSubnets ?? (() => false);
     const own4 = parseSources(options.pools, 4);
     const own6 = parseSources(options.pools, 6);
     this.#sources = {
@@ -95,7 +101,7 @@ export class Ipam {
             ? (this.#reuse(earlier, version) ??
               this.#chooseSubnet(spec, version, { own: [...host.own, ...subnets], routed: host.routed }))
             : parseSubnet(pool.subnet)!;
-        if (pool.subnet !== '') this.#refuseOverlap(subnet, subnets);
+        if (pool.subnet !== '') this.#refuseOverlap(spec, pool, subnets);
         subnets.push(subnet);
         chosen.push(fillPool(pool, subnet, this.#needsGateway(spec, version)));
       }
@@ -115,7 +121,7 @@ export class Ipam {
   }
 
   /** Makes a network's pools ready to give addresses; opening an open network changes nothing. */
-  open(network: Pick<NetworkRecord, 'id' | 'name' | 'pools'>): void {
+  open(network: Pick<NetworkRecord, 'id' | 'name' | 'pools'> & { readonly driver?: string }): void {
     if (this.#networks.has(network.id)) return;
     const pools = network.pools.map((pool) => {
       const subnet = parseSubnet(pool.subnet);
@@ -123,7 +129,8 @@ export class Ipam {
       const reserved = [pool.gateway, ...Object.values(pool.auxAddresses)].filter((address) => address !== '');
       return new AddressPool({ subnet, range: pool.ipRange === '' ? undefined : parseSubnet(pool.ipRange), reserved });
     });
-    this.#networks.set(network.id, { name: network.name, pools });
+    const shares = this.#sharesSubnets({ driver: network.driver ?? '' });
+    this.#networks.set(network.id, { name: network.name, shares, pools });
   }
 
   close(networkId: string): void {
@@ -142,10 +149,11 @@ export class Ipam {
     if (wanted !== undefined && wanted !== '') {
       const pool = pools.find((candidate) => candidate.contains(wanted));
       if (!pool) throw invalid(`invalid address ${wanted}: It does not belong to any of this network's subnets`);
+      if (this.#isWithOthers(networkId, wanted)) throw forbidden('Address already in use');
       return pool.take(wanted)!;
     }
     for (const pool of pools) {
-      const address = pool.take();
+      const address = this.#lowestFree(networkId, pool);
       if (address !== undefined) return address;
     }
     throw systemError(
@@ -192,6 +200,25 @@ export class Ipam {
     return network;
   }
 
+  /** Whether a network on the same subnet has it: any address of the subnet can be asked for there. */
+  #isWithOthers(networkId: string, address: string): boolean {
+    if (!this.#networks.get(networkId)?.shares) return false;
+    return [...this.#networks].some(
+      ([id, { shares, pools }]) => id !== networkId && shares && pools.some((pool) => pool.has(address)),
+    );
+  }
+
+  #lowestFree(networkId: string, pool: AddressPool): string | undefined {
+    const passed: string[] = [];
+    let address = pool.take();
+    while (address !== undefined && this.#isWithOthers(networkId, address)) {
+      passed.push(address);
+      address = pool.take();
+    }
+    for (const one of passed) pool.release(one);
+    return address;
+  }
+
   #poolOf(networkId: string, address: string): AddressPool | undefined {
     if (ipVersion(address) === 0) return undefined;
     return this.#networks.get(networkId)?.pools.find((pool) => pool.contains(address));
@@ -201,8 +228,15 @@ export class Ipam {
     return [...this.#networks.values()].flatMap((network) => network.pools.map((pool) => pool.subnet));
   }
 
-  #refuseOverlap(subnet: Subnet, ownSubnets: readonly Subnet[]): void {
-    if ([...this.#openSubnets(), ...ownSubnets].some((other) => subnetsOverlap(other, subnet))) {
+  #refuseOverlap(spec: NetworkSpec, pool: IpamPool, ownSubnets: readonly Subnet[]): void {
+    const subnet = parseSubnet(pool.subnet)!;
+    const range = parseSubnet(pool.ipRange);
+    const isShared = ({ shares, pools }: OpenNetwork): boolean =>
+      shares && this.#sharesSubnets(spec) && pools.every((one) => one.isBeside(subnet, range));
+    const inUse = [...this.#networks.values()]
+      .filter((network) => !isShared(network))
+      .flatMap((network) => network.pools.map((one) => one.subnet));
+    if ([...inUse, ...ownSubnets].some((other) => subnetsOverlap(other, subnet))) {
       throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
     }
   }

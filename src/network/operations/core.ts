@@ -25,7 +25,7 @@ import { Ipam } from '../ipam/ipam.ts';
 import { LateFiles } from '../files/late-files.ts';
 import type { HostFacts } from '../plan/driver.ts';
 import type { FirewallPolicy } from '../plan/firewall-facts.ts';
-import { guardedBridge, needsGateway } from '../plan/network-policy.ts';
+import { guardedBridge, needsGateway, sharesSubnets } from '../plan/network-policy.ts';
 import { NetworkTable } from '../table/table.ts';
 import type { PortAllocator } from '../ports/allocator.ts';
 import { createPortAllocator } from '../ports/held/held-ports.ts';
@@ -80,7 +80,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     ...doors,
     table,
     steps: new StepRunner(doors, log),
-    ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId, needsGateway }),
+    ipam: new Ipam({ pools: config.addressPools, hostId: config.hostId, needsGateway, sharesSubnets }),
     ports: createPortAllocator(table),
     foreignRules: new ForeignRules(
       () => firewall.reader(),

@@ -37,6 +37,11 @@ export function needsGateway(spec: NetworkSpec, version: 4 | 6, find: FindDriver
   return find(spec.driver)?.policy.needsGateway(spec, version) ?? true;
 }
 
+/** Whether several may be on one subnet: those that are on a wire of the host, which is one for all of them. */
+export function sharesSubnets({ driver }: Pick<NetworkSpec, 'driver'>, find: FindDriver = findDriver): boolean {
+  return find(driver)?.policy.firewalled === false;
+}
+
 /** The network that containers are on which name none. */
 export function isDefaultBridge(
   { predefined, driver }: Pick<NetworkRecord, 'predefined' | 'driver'>,
