@@ -68,6 +68,7 @@ export const ANSWER_FIELDS: Readonly<Record<string, readonly AnswerField[]>> = {
   'GET /networks/:id': [{ field: 'Status', since: '1.52' }],
   'GET /system/df': [
     { field: 'Images[].VirtualSize', until: '1.44' },
+    { field: 'ImageUsage.Items[].VirtualSize', until: '1.44' },
     ...['ImageUsage', 'ContainerUsage', 'VolumeUsage', 'BuildCacheUsage'].map((field) => ({ field, since: '1.52' })),
     { field: 'Containers[].HostConfig.Annotations', since: '1.46' },
     { field: 'Containers[].Health', since: '1.52' },
