@@ -122,6 +122,15 @@ function checkBridges(config: DaemonConfig): void {
   }
 }
 
+/** What a start refuses and --validate reports one by one. @throws invalid in dockerd's words */
+export function refuseLogOptions({ logDriver, logOptions }: DaemonConfig): void {
+  try {
+    checkLogConfig(logDriver, logOptions);
+  } catch (error) {
+    throw invalid(`failed to set log opts: ${errorMessage(error)}`, error);
+  }
+}
+
 export interface ConfigFindings {
   /** What will fail. */
   readonly problems: readonly string[];

@@ -26,7 +26,7 @@ import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
 import { checkHosts, listenOn, unreadByClient, type ApiListening } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
-import { integrationNotes } from './config-check.ts';
+import { integrationNotes, refuseLogOptions } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
 import { dockerInstalled } from './docker-installed.ts';
@@ -128,6 +128,7 @@ async function start(
     isExplicit: config.tls.isExplicit,
     activated,
   };
+  refuseLogOptions(config);
   await checkHosts(listening);
   setProxies(config.proxies, log);
   if (config.oomScoreAdjust !== undefined) adjustOomScore(config.oomScoreAdjust, log);

@@ -85,7 +85,7 @@ describe('the configuration', () => {
     fails(flags('--data-root', 'relative'), /invalid --data-root "relative": the path must be absolute/);
     fails(
       flags('-H', 'http://x'),
-      /invalid bind address \(http:\/\/x\): expected unix:\/\/\/path or tcp:\/\/address:port/,
+      /invalid bind address \(http:\/\/x\): unsupported proto 'http': expected unix:\/\/\/path, tcp:\/\/address:port or fd:\/\//,
     );
     assert.deepEqual(readdirSync(dir), []);
   });
