@@ -48,6 +48,7 @@ export class FdWatch {
   readonly #ready: () => void;
   readonly #failed: () => void;
   #active = true;
+  #events: Required<WatchedEvents>;
   #closed = false;
   #scheduled: NodeJS.Immediate | undefined;
 
@@ -59,7 +60,8 @@ export class FdWatch {
   constructor(fd: number, events: WatchedEvents, ready: () => void, failed: () => void = ready) {
     this.#ready = ready;
     this.#failed = failed;
-    this.#handle = pollWithLibuv(fd, complete(events), this.#onEvent);
+    this.#events = complete(events);
+    this.#handle = pollWithLibuv(fd, this.#events, this.#onEvent);
     open.add(this);
     if (!events.readable && !events.writable) this.watch(events);
   }
@@ -88,10 +90,14 @@ export class FdWatch {
   /** What to watch for from now on; neither: nothing, and the process may end. */
   watch(events: WatchedEvents): void {
     if (this.#closed) return;
-    const wanted = Boolean(events.readable || events.writable);
-    if (wanted) this.#handle.start(complete(events), this.#onEvent);
+    const now = complete(events);
+    const wanted = now.readable || now.writable;
+    const before = this.#events;
+    if (this.#active && wanted && now.readable === before.readable && now.writable === before.writable) return;
+    if (wanted) this.#handle.start(now, this.#onEvent);
     else if (this.#active) this.#handle.stop();
     this.#active = wanted;
+    this.#events = now;
   }
 
   /** Keeps the process alive while it watches, as it does at first. */

@@ -31,6 +31,7 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const MSG_DONTWAIT = 0x40;
 
+const EAGAIN = errnoNumber('EAGAIN');
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_SNDBUF = 7;
@@ -234,9 +235,9 @@ export function connectDatagram(path: string): number {
 export function recvPacket(fd: number, buffer: Buffer, flags = MSG_DONTWAIT): number | undefined {
   const size = recv(fd, buffer, buffer.length, flags);
   if (size >= 0) return size;
-  const error = new KernelError(`receive from socket ${fd}`, errnoOfLastCall());
-  if (error.code === 'EAGAIN') return undefined;
-  throw error;
+  const errno = errnoOfLastCall();
+  if (errno === EAGAIN) return undefined; // the usual end of what waits: no error is made for it
+  throw new KernelError(`receive from socket ${fd}`, errno);
 }
 
 const SIOCOUTQ = 0x5411;
@@ -252,7 +253,7 @@ export function unreadBytes(fd: number): number {
 export function sendPacket(fd: number, packet: Uint8Array): boolean {
   const MSG_NOSIGNAL = 0x4000;
   if (send(fd, packet, packet.length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
-  const error = new KernelError(`send to socket ${fd}`, errnoOfLastCall());
-  if (error.code === 'EAGAIN') return false;
-  throw error;
+  const errno = errnoOfLastCall();
+  if (errno === EAGAIN) return false;
+  throw new KernelError(`send to socket ${fd}`, errno);
 }

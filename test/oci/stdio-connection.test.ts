@@ -11,12 +11,12 @@ import { connectSeqpacket, sendPacket } from '../../src/kernel/socket.ts';
 import type { AttachSession } from '../../src/oci/attach-session.ts';
 import { StdioConnection } from '../../src/oci/stdio-connection.ts';
 
-// Writes 20 packets once stdin waits to be read, takes as many packets of it as the second argument says, and closes.
+// Once it is told, writes 20 packets, takes as many packets of stdin as the second argument says, and closes.
 const CONMON = `
   use Socket; $| = 1;
   socket(my $listener, AF_UNIX, SOCK_SEQPACKET, 0) or die; bind($listener, sockaddr_un($ARGV[0])) or die; listen($listener, 1) or die;
   print "listening\\n"; accept(my $one, $listener) or die;
-  my $ready = ''; vec($ready, fileno($one), 1) = 1; select($ready, undef, undef, undef);
+  <STDIN>;
   for my $n (1 .. 20) { send($one, chr(2) . "line $n\\n", 0) or die }
   for my $n (1 .. $ARGV[1]) { recv($one, my $taken, 65536, 0) }
   close($one); print "closed\\n"; <STDIN>;
@@ -37,7 +37,11 @@ async function imitation(t: TestContext, { reads }: { reads: number }) {
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const says = async (line: string) => assert.equal((await said.next()).value, line);
   await says('listening');
-  return { fd: connectSeqpacket(path), closed: () => says('closed') };
+  const closes = () => {
+    child.stdin.write('now\n');
+    return says('closed');
+  };
+  return { fd: connectSeqpacket(path), closes };
 }
 
 async function textOf(session: AttachSession): Promise<string> {
@@ -50,7 +54,7 @@ for (const [how, reads] of Object.entries({ 'none of it': 0, 'some of it': 1 }))
   test(`what a process wrote comes to its end when conmon closes with stdin unread (${how} read)`, async (t) => {
     const conmon = await imitation(t, { reads });
     for (let count = 0; count < 3; count += 1) sendPacket(conmon.fd, Buffer.from('unread\n'));
-    await conmon.closed(); // with output in one direction and stdin in the other
+    await conmon.closes(); // with output in one direction and stdin in the other
     const session = new StdioConnection(conmon.fd, { tty: false, stdinEnds: true }).join({ stdin: true });
     assert.equal(await textOf(session), LINES);
   });
@@ -59,7 +63,7 @@ for (const [how, reads] of Object.entries({ 'none of it': 0, 'some of it': 1 }))
 test('a client that goes on sending to a conmon that has closed takes no output away', async (t) => {
   const conmon = await imitation(t, { reads: 0 });
   sendPacket(conmon.fd, Buffer.from('unread\n'));
-  await conmon.closed();
+  await conmon.closes();
   const session = new StdioConnection(conmon.fd, { tty: false, stdinEnds: true }).join({ stdin: true });
   for (let count = 0; count < 3; count += 1) await session.writeStdin(Buffer.alloc(100_000));
   assert.equal(await textOf(session), LINES);
