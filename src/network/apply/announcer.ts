@@ -16,7 +16,12 @@ export interface Announcement {
   readonly link: string;
   readonly address: string;
   readonly mac: string;
+  readonly times: number; // 0: not at all
+  readonly everyMs: number;
 }
+
+const sendBeside = ({ netns, link, address, mac }: Announcement): Promise<void> =>
+  announceAddressBeside(netns, link, address, mac);
 
 export class Announcer {
   readonly #log: Log;
@@ -25,19 +30,35 @@ export class Announcer {
   #working = false;
   #closed = false;
 
-  constructor(log: Log) {
+  readonly #send: (announcement: Announcement) => Promise<void>;
+
+  constructor(log: Log, send = sendBeside) {
     this.#log = log;
+    this.#send = send;
   }
 
   announce(announcement: Announcement): void {
-    const { networkId, netns, link, address, mac } = announcement;
+    const { networkId, netns, link, address, mac, times } = announcement;
     const before = this.note(networkId, address, mac);
+    if (times === 0) return;
     if (before !== undefined && before !== mac) {
       announceAddress(netns, link, address, mac);
+      this.#again(announcement);
       return;
     }
+    this.#soon(announcement);
+  }
+
+  #soon(announcement: Announcement): void {
     this.#queue.push(announcement);
     if (!this.#working) void this.#work();
+  }
+
+  /** Once less. */
+  #again(announcement: Announcement): void {
+    const times = announcement.times - 1;
+    if (times > 0 && !this.#closed)
+      setTimeout(() => this.#soon({ ...announcement, times }), announcement.everyMs).unref();
   }
 
   /** Records which MAC has an address, as far as neighbours know. Returns the one that had it before. */
@@ -64,7 +85,8 @@ export class Announcer {
     await new Promise((resolve) => setTimeout(resolve, BESIDE_DELAY_MS).unref());
     for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
       try {
-        await announceAddressBeside(next.netns, next.link, next.address, next.mac);
+        await this.#send(next);
+        this.#again(next);
       } catch (error) {
         // Most likely the container has left again.
         this.#log.debug({ address: next.address, error: errorMessage(error) }, 'an address was not announced');

@@ -1,12 +1,18 @@
 /** The steps that give an endpoint's interface its addresses, the same for every driver whose endpoints have one. */
 import { unmappedIp } from '../../model/addresses.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
+import { parseBridgeOptions } from './bridge-options.ts';
 import type { Attachment, HostFacts } from './driver.ts';
 import type { Step } from './step.ts';
 
 /** Addresses, then up, then heard of. Without a MAC of its own (ipvlan) there is nothing to tell the neighbours. */
-export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, { ownMac = true } = {}): Step[] {
+export function addressSteps(
+  { network, endpoint, netns }: Attachment,
+  facts: HostFacts,
+  { ownMac = true } = {},
+): Step[] {
   const link = endpoint.ifname;
+  const { announcements, announceEveryMs } = parseBridgeOptions(network);
   const steps: Step[] = [];
   const sysctl = (name: string, value: string): Step => ({ kind: 'write-sysctl', netns, name, value, optional: true });
   if (facts.ipv6) {
@@ -31,7 +37,16 @@ export function addressSteps({ endpoint, netns }: Attachment, facts: HostFacts, 
   steps.push({ kind: 'raise-link', netns, link });
   if (ownMac) {
     for (const address of endpointAddresses(endpoint)) {
-      steps.push({ kind: 'announce-address', networkId: endpoint.networkId, netns, link, address, mac: endpoint.mac });
+      steps.push({
+        kind: 'announce-address',
+        networkId: endpoint.networkId,
+        netns,
+        link,
+        address,
+        mac: endpoint.mac,
+        times: announcements,
+        everyMs: announceEveryMs,
+      });
     }
   }
   return steps;

@@ -53,6 +53,19 @@ test('names: the TTL, and whether unhealthy containers are left out', () => {
   assert.match(unknownOptionWarnings({ options: { 'causeway.dns_tll': '5' } })[0]!, /no effect/);
 });
 
+test('how often and how long after one another addresses are announced has limits, in the words of Docker', () => {
+  const name = (what: string) => `com.docker.network.advertise_addr_${what}`;
+  const check = (what: string, value: string) => checkOptions({ options: { [name(what)]: value } });
+  for (const value of ['0', '3']) check('nmsgs', value);
+  for (const value of ['100', '2000']) check('ms', value);
+  for (const value of ['-1', '4'])
+    assert.throws(() => check('nmsgs', value), { message: `${name('nmsgs')} must be in the range 0 to 3` });
+  for (const value of ['99', '2001'])
+    assert.throws(() => check('ms', value), { message: `${name('ms')} must be in the range 100 to 2000` });
+  assert.throws(() => check('nmsgs', 'x'), { message: `value for option ${name('nmsgs')} "x" must be an integer` });
+  assert.throws(() => check('ms', 'x'), { message: `value for option ${name('ms')} "x" must be integer milliseconds` });
+});
+
 test('unused options of Docker are named; options of other drivers are ignored', () => {
   assert.deepEqual(unknownOptionWarnings({ options: { ...bridge('enable_icc', 'true'), 'com.example.x': '1' } }), []);
   assert.match(

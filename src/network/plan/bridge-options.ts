@@ -28,6 +28,8 @@ export const BRIDGE_OPTION = {
   trusted: `${BRIDGE}trusted_host_interfaces`,
   mtu: `${DRIVER}mtu`,
   ifnamePrefix: `${COMMON}container_iface_prefix`,
+  announcements: `${COMMON}advertise_addr_nmsgs`,
+  announceEveryMs: `${COMMON}advertise_addr_ms`,
   source4: `${COMMON}host_ipv4`,
   source6: `${COMMON}host_ipv6`,
   ipv4: `${COMMON}enable_ipv4`, // both are read with the request: they mean --ipv4 and --ipv6
@@ -46,6 +48,9 @@ export interface BridgeOptions {
   readonly trustedInterfaces: readonly string[];
   readonly mtu: number; // 0 = the daemon's default
   readonly ifnamePrefix: string;
+  /** How often neighbours are told of a container's addresses, and how long after one another. */
+  readonly announcements: number;
+  readonly announceEveryMs: number;
   readonly source4: string; // '' = masquerade
   readonly source6: string;
   readonly dnsTtlS: number | undefined;
@@ -66,6 +71,8 @@ export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): Bridg
     trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter(isEncodable),
     mtu: readNumber(get(BRIDGE_OPTION.mtu)) ?? 0,
     ifnamePrefix: PREFIX.test(get(BRIDGE_OPTION.ifnamePrefix)) ? get(BRIDGE_OPTION.ifnamePrefix) : 'eth',
+    announcements: readNumber(get(BRIDGE_OPTION.announcements)) ?? 1,
+    announceEveryMs: readNumber(get(BRIDGE_OPTION.announceEveryMs)) ?? 1000,
     source4: readAddress(get(BRIDGE_OPTION.source4), 4),
     source6: readAddress(get(BRIDGE_OPTION.source6), 6),
     dnsTtlS: readNumber(get(BRIDGE_OPTION.dnsTtlS)),
@@ -79,8 +86,22 @@ export function checkOptions({ options }: Pick<NetworkSpec, 'options'>): void {
     const complaint = ownField(COMPLAINTS, name)?.(value);
     if (complaint !== undefined) throw invalid(`failed to parse ${name} value: ${value} (${complaint})`);
   }
+  checkRange(options, BRIDGE_OPTION.announcements, [0, 3], 'an integer');
+  checkRange(options, BRIDGE_OPTION.announceEveryMs, [100, 2000], 'integer milliseconds');
   if (options[BRIDGE_OPTION.mtu]?.startsWith('-'))
     throw invalid(`invalid MTU number: ${Number(options[BRIDGE_OPTION.mtu])}`);
+}
+
+function checkRange(
+  options: NetworkSpec['options'],
+  name: string,
+  [least, most]: readonly [number, number],
+  kind: string,
+): void {
+  const text = options[name];
+  if (text === undefined) return;
+  if (notNumber(text) !== undefined) throw invalid(`value for option ${name} ${JSON.stringify(text)} must be ${kind}`);
+  if (Number(text) < least || Number(text) > most) throw invalid(`${name} must be in the range ${least} to ${most}`);
 }
 
 const LEAST_MTU_V6 = 1280;

@@ -97,6 +97,8 @@ export type Step =
       readonly link: string;
       readonly address: string;
       readonly mac: string;
+      readonly times: number;
+      readonly everyMs: number;
     }
   | { readonly kind: 'change-elements'; readonly diff: FactDiff }
   | { readonly kind: 'forget-flows'; readonly addresses: readonly string[] }

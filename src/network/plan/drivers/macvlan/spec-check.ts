@@ -52,6 +52,8 @@ export function vlanOf(name: string): { parent: string; id: number } | undefined
 }
 
 const COMMON_READ = new Set<string>([
+  BRIDGE_OPTION.announcements,
+  BRIDGE_OPTION.announceEveryMs,
   BRIDGE_OPTION.mtu,
   BRIDGE_OPTION.ifnamePrefix,
   BRIDGE_OPTION.dnsTtlS,

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import { Announcer, type Announcement } from './announcer.ts';
+
+test('an address is announced as often as asked, and not at all where that is never', async () => {
+  const awake = setInterval(() => {}, 1_000); // the announcer keeps no process alive
+  const sent: string[] = [];
+  let told: () => void = () => {};
+  const announcer = new Announcer(silentLog, async ({ address }) => {
+    sent.push(address);
+    told();
+  });
+  const all = { networkId: 'net', netns: '/x', link: 'eth0', mac: '02:00:00:00:00:01', everyMs: 1 };
+  const announce = (one: Pick<Announcement, 'address' | 'times'>) => announcer.announce({ ...all, ...one });
+  const until = (count: number) =>
+    new Promise<void>((resolve) => {
+      told = () => void (sent.length >= count && resolve());
+    });
+  const first = until(4);
+  announce({ address: '10.0.0.9', times: 0 });
+  announce({ address: '10.0.0.1', times: 3 });
+  announce({ address: '10.0.0.2', times: 1 });
+  await first;
+  const last = until(5);
+  announce({ address: '10.0.0.3', times: 1 });
+  await last;
+  announcer.close();
+  clearInterval(awake);
+  assert.deepEqual(sent.toSorted(), ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2', '10.0.0.3']);
+});
