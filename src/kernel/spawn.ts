@@ -44,9 +44,19 @@ export interface SpawnRequest {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** The child's descriptors 0, 1, 2, ... by position; all others that are close-on-exec stay behind. */
+  /** The child's descriptors 0, 1, 2, ... by position; it gets no others. */
   readonly fds: readonly number[];
 }
+
+const SYS_close_range = 436;
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/**
+ * Makes every descriptor close-on-exec: libraries (LMDB, libnftables) open theirs without it, and a container's
+ * monitor would hold the engine's store and sockets for as long as it runs. A kernel before 5.11 refuses the flag: then
+ * only those of libraries are inherited, as they would be without this.
+ */
+const keepDescriptors = (): number => syscallFourInts(SYS_close_range, 3, -1, CLOSE_RANGE_CLOEXEC, 0);
 
 /**
  * Starts the program and answers with its pid. A file that is absent or cannot be executed: KernelError with that code.
@@ -59,6 +69,7 @@ export function spawnProgram(request: SpawnRequest): number {
   const actions = Buffer.alloc(128);
   const copies: number[] = [];
   initActions(actions);
+  keepDescriptors();
   try {
     fds.forEach((fd, position) => {
       let source = fd;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
+import { setInherited } from '../../src/kernel/descriptors.ts';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { FdWatch } from '../../src/kernel/fd-watch.ts';
 import {
@@ -46,6 +47,13 @@ test('arguments, environment, directory, descriptors', async () => {
   );
   const inherited = await output(['-c', 'ls /proc/self/fd | wc -l']);
   assert.ok(Number(inherited) <= 5, 'nothing of ours but the three (and what ls itself has open)');
+});
+
+test('a descriptor that a library left inheritable stays behind', async () => {
+  const fd = openSync('/dev/null', 'r');
+  setInherited(fd, true);
+  assert.doesNotMatch(await output(['-c', 'ls /proc/$$/fd']), new RegExp(`^${fd}$`, 'm'));
+  closeSync(fd);
 });
 
 test('what Node ignores is at its default in the child', async () => {
