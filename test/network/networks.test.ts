@@ -424,6 +424,7 @@ function scenarios(): void {
     const resolvConf = join(mkdtempSync(join(tmpdir(), 'cwt-')), 'resolv.conf');
     writeFileSync(resolvConf, 'nameserver 10.40.4.53\n');
     lab = await Lab.start({
+      bip: '172.17.0.1/16', // or the default network would have the first of the pools
       addressPools: [
         { base: '10.40.0.0/22', size: 24 },
         { base: '10.40.4.0/24', size: 24 },
