@@ -5,9 +5,10 @@
 import type { Socket } from 'node:net';
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { AttachSession, OutputFrame } from './backend/stream.ts';
+import type { AttachSession } from './backend/stream.ts';
 import { DetachScanner } from './detach-keys.ts';
 import type { HijackedConnection } from './hijack.ts';
+import type { OutputFrame } from '../model/streams.ts';
 
 /** How long a client may leave its half open once all output was sent. */
 const LINGER_MS = 10_000;

@@ -1,6 +1,6 @@
 import { errorMessage } from '../base/errors.ts';
-import type { ContainerView } from './backend/container.ts';
 import type { Call } from './call.ts';
+import type { ContainerView } from '../model/views.ts';
 
 /**
  * A list's entries as JSON. One that cannot be shown completely is shown as `bare` has it, or left out, and the log

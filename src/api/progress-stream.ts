@@ -5,8 +5,8 @@
  */
 import { errorMessage } from '../base/errors.ts';
 import type { ProgressJson } from '../wire/image.ts';
-import type { ProgressMessage } from './backend/image.ts';
 import type { Call } from './call.ts';
+import type { ProgressMessage } from '../model/registry.ts';
 
 const MAX_UNREAD_BYTES = 256 * 1024;
 

@@ -1,7 +1,7 @@
 import { parseJsonText } from '../base/json-text.ts';
 import { authSchema } from '../wire/system.ts';
 import { checkValue } from '../wire/parse-body.ts';
-import type { RegistryAuth } from './backend/image.ts';
+import type { RegistryAuth } from '../model/registry.ts';
 
 /** The X-Registry-Auth header; null where there is none. One that cannot be read counts as none, as Docker has it. */
 export function readRegistryAuth(header: string | string[] | undefined): RegistryAuth | null {

@@ -2,7 +2,7 @@
  * Docker's multiplexed stream: each frame is one byte for the stream, three zero bytes, a big-endian length, the data.
  */
 import type { Writable } from 'node:stream';
-import type { OutputFrame } from './backend/stream.ts';
+import type { OutputFrame } from '../model/streams.ts';
 
 export type StreamName = OutputFrame['stream'] | 'system';
 

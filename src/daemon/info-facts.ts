@@ -1,11 +1,11 @@
 /** What `info` and `version` say of the daemon, its settings and its host. */
 import { basename } from 'node:path';
-import type { HostSummary } from '../engine/system/system-facts.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { apiWarnings } from './api-sockets.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import { flagOf, hostBasics, initProgram } from './host-facts.ts';
 import { stateWarnings } from './state-report.ts';
+import type { HostSummary } from '../model/host-summary.ts';
 
 export interface InfoParts {
   readonly id: string;

@@ -3,7 +3,8 @@
  * line of JSON each.
  */
 import type { ToldError } from '../base/errors.ts';
-import type { ArchiveRoot, PathStat, PutOptions } from './archive.ts';
+import type { ArchiveRoot, PutOptions } from './archive.ts';
+import type { PathStat } from '../model/path-stat.ts';
 
 export type ArchiveOrder =
   | { readonly do: 'stat' | 'get'; readonly root: ArchiveRoot; readonly path: string }

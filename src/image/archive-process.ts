@@ -9,7 +9,7 @@ import { kill } from '../kernel/process.ts';
 import type { SilentMounts, TouchingChild } from '../kernel/silent-mounts.ts';
 import { childEnd, openPipe, spawnProgram } from '../kernel/spawn.ts';
 import type { ArchiveNews, ArchiveOrder } from './archive-messages.ts';
-import type { PathStat } from './archive.ts';
+import type { PathStat } from '../model/path-stat.ts';
 
 export const ARCHIVE_PROGRAM = fileURLToPath(new URL('./archive.mjs', import.meta.url));
 const SIGKILL = 9;

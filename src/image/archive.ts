@@ -29,14 +29,7 @@ import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 import { formatTarHeader } from './tar-headers.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 import { cleanEntryName } from './whiteouts.ts';
-
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  readonly mode: number; // Go's os.FileMode bits
-  readonly mtime: string;
-  readonly linkTarget: string;
-}
+import type { PathStat } from '../model/path-stat.ts';
 
 export type { RootMount };
 

@@ -6,17 +6,10 @@ import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { leadToServed, type SilentMounts } from '../kernel/silent-mounts.ts';
 import { ARCHIVE_PROGRAM, ArchiveProcess } from './archive-process.ts';
-import {
-  getArchive,
-  placeMounts,
-  putArchive,
-  statPath,
-  type ArchiveRoot,
-  type PathStat,
-  type PutOptions,
-} from './archive.ts';
+import { getArchive, placeMounts, putArchive, statPath, type ArchiveRoot, type PutOptions } from './archive.ts';
 import { borrow } from './borrowed-stream.ts';
 import { decompressStream } from './compression.ts';
+import type { PathStat } from '../model/path-stat.ts';
 
 /** Next to the daemon's own program. A run from sources, or a build with hooks for tests, has none. */
 const hasProcesses = existsSync(ARCHIVE_PROGRAM);

@@ -13,17 +13,16 @@ import { ImageCatalog } from './image-catalog.ts';
 import { ImageMounts } from './image-mounts.ts';
 import { hasChildren, removeImage, type ImageUser, type RemovedItem } from './image-removal.ts';
 import { importImage, type ImportOptions } from './import-image.ts';
-import { inspectDistribution, type Distribution } from './inspect-distribution.ts';
+import { inspectDistribution } from './inspect-distribution.ts';
 import { loadImages } from './load-images.ts';
 import { repairIndex } from './index-repair.ts';
-import type { Report } from './progress.ts';
 import { pullImage } from './pull-image.ts';
 import { pushImage } from './push-image.ts';
 import { checkLogin } from './registry-login.ts';
-import type { RegistryAuth } from './registry/authorizer.ts';
 import { DEFAULT_REGISTRY_OPTIONS, type RegistryOptions } from './registry/registry-options.ts';
 import { idsToSave, saveImages } from './save-images.ts';
 import { sharedSizes } from './shared-sizes.ts';
+import type { Distribution, RegistryAuth, ReportProgress } from '../model/registry.ts';
 
 export interface ImageStoreOptions {
   readonly log: Log;
@@ -94,7 +93,7 @@ export class ImageStore {
   /**
    * Loads what `save` wrote, here or elsewhere; resolves to the images' ids. With `platform` only images for that one.
    */
-  load(source: Readable, report: Report, signal?: AbortSignal, platform?: Platform): Promise<string[]> {
+  load(source: Readable, report: ReportProgress, signal?: AbortSignal, platform?: Platform): Promise<string[]> {
     return loadImages(this.catalog, source, report, {
       ...(signal ? { signal } : {}),
       ...(platform ? { platform } : {}),
@@ -124,14 +123,14 @@ export class ImageStore {
     ref: string,
     auth: RegistryAuth | null,
     platform: string,
-    report: Report,
+    report: ReportProgress,
     signal?: AbortSignal,
   ): Promise<string[]> {
     return pullImage(this.catalog, { ref, auth, platform, report, ...(signal ? { signal } : {}) }, this.#registries);
   }
 
   /** To a registry; a name without a tag means all of its tags. */
-  push(ref: string, auth: RegistryAuth | null, report: Report, signal?: AbortSignal): Promise<void> {
+  push(ref: string, auth: RegistryAuth | null, report: ReportProgress, signal?: AbortSignal): Promise<void> {
     return pushImage(this.catalog, { ref, auth, report, ...(signal ? { signal } : {}) }, this.#registries);
   }
 

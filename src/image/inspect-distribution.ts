@@ -6,14 +6,9 @@ import { MAX_DOCUMENT_BYTES } from './blob-store.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { parseImageConfig } from './image-config.ts';
 import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
-import type { RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient } from './registry/registry-client.ts';
 import { mirrorsOf, type RegistryOptions } from './registry/registry-options.ts';
-
-export interface Distribution {
-  readonly descriptor: Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
-  readonly platforms: readonly Platform[];
-}
+import type { Distribution, RegistryAuth } from '../model/registry.ts';
 
 interface Request {
   readonly ref: string;

@@ -21,7 +21,8 @@ import { legacyArchive } from './legacy-archive.ts';
 import { isIndex, parseManifest, type Descriptor } from './media-types.ts';
 import { DiffIdMismatchError } from './mismatch-errors.ts';
 import type { Pins } from './pins.ts';
-import { throttle, type Report } from './progress.ts';
+import { throttle } from './progress.ts';
+import type { ReportProgress } from '../model/registry.ts';
 
 export interface LoadOptions {
   readonly signal?: AbortSignal;
@@ -33,7 +34,7 @@ export interface LoadOptions {
 export async function loadImages(
   catalog: ImageCatalog,
   source: Readable,
-  report: Report,
+  report: ReportProgress,
   { signal, platform }: LoadOptions = {},
 ): Promise<string[]> {
   return await catalog.pinned(async (pins) => {
@@ -159,7 +160,12 @@ function referenceOf(descriptor: Descriptor): ImageReference | undefined {
   return text === undefined ? undefined : withDefaultTag(parseReference(text));
 }
 
-async function loadOne(catalog: ImageCatalog, image: ArchivedImage, pins: Pins, report: Report): Promise<string> {
+async function loadOne(
+  catalog: ImageCatalog,
+  image: ArchivedImage,
+  pins: Pins,
+  report: ReportProgress,
+): Promise<string> {
   const config = acceptImageConfig(image.config);
   if (config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
   const [expected, actual] = [image.layers.length, config.diffIds.length];

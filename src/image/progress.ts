@@ -1,14 +1,3 @@
-/** Docker's own progress messages, which every client knows how to draw. */
-export interface ProgressMessage {
-  readonly status?: string;
-  readonly id?: string;
-  readonly stream?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-  readonly aux?: unknown;
-}
-
-export type Report = (message: ProgressMessage) => void;
-
 /** Passes numbers on now and then: a message for each chunk would be too many. */
 export function throttle(report: (current: number) => void, total: number): (current: number) => void {
   let lastMs = 0;

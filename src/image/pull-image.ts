@@ -22,18 +22,18 @@ import { Limiter } from './limiter.ts';
 import { isIndex, parseManifest, type Descriptor, type Manifest } from './media-types.ts';
 import { LayerMismatchError } from './mismatch-errors.ts';
 import { formatPlatform, parsePlatform, rankPlatform, type Platform } from '../model/platform.ts';
-import { throttle, type Report } from './progress.ts';
-import type { RegistryAuth } from './registry/authorizer.ts';
+import { throttle } from './progress.ts';
 import { RegistryClient } from './registry/registry-client.ts';
 import { mirrorsOf, type RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
+import type { RegistryAuth, ReportProgress } from '../model/registry.ts';
 
 export interface PullRequest {
   /** Without tag and digest: every tag of the repository, as in Docker's API (clients name ':latest'). */
   readonly ref: string;
   readonly auth: RegistryAuth | null;
   readonly platform: string; // '' = this machine's
-  readonly report: Report;
+  readonly report: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -135,7 +135,7 @@ class Pull {
   readonly #catalog: ImageCatalog;
   readonly #client: RegistryClient;
   readonly #pins: Pins;
-  readonly #report: Report;
+  readonly #report: ReportProgress;
   readonly #name: ImageReference;
   readonly #platform: Platform;
   readonly #downloads: Limiter;

@@ -34,17 +34,18 @@ import {
   parseManifest,
   type Descriptor,
 } from './media-types.ts';
-import { throttle, type Report } from './progress.ts';
-import { NoCredentialsError, type RegistryAuth } from './registry/authorizer.ts';
+import { throttle } from './progress.ts';
+import { NoCredentialsError } from './registry/authorizer.ts';
 import { RegistryClient } from './registry/registry-client.ts';
 import type { RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
+import type { RegistryAuth, ReportProgress } from '../model/registry.ts';
 
 export interface PushRequest {
   /** Without a tag: every tag of the repository. */
   readonly ref: string;
   readonly auth: RegistryAuth | null;
-  readonly report: Report;
+  readonly report: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -105,7 +106,7 @@ class Push {
   readonly #catalog: ImageCatalog;
   readonly #client: RegistryClient;
   readonly #pins: Pins;
-  readonly #report: Report;
+  readonly #report: ReportProgress;
   readonly #name: ImageReference;
   readonly #signal: AbortSignal;
   readonly #stop = new AbortController();

@@ -1,10 +1,10 @@
 /** `docker login`: whether a registry takes a name and password. */
 import { invalid, systemError, unauthorized } from '../base/errors.ts';
 import { redactedUrl } from '../base/redacted-url.ts';
-import type { RegistryAuth } from './registry/authorizer.ts';
 import { RegistryClient } from './registry/registry-client.ts';
 import type { RegistryOptions } from './registry/registry-options.ts';
 import { RegistryError } from './registry/registry-error.ts';
+import type { RegistryAuth } from '../model/registry.ts';
 
 /** Throws `unauthorized` if the registry does not. */
 export async function checkLogin(

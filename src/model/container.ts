@@ -5,7 +5,7 @@
 import type { EndpointSpec } from './endpoint.ts';
 import type { Healthcheck, HealthState } from './health.ts';
 import type { MountPoint, MountSpec } from './mount.ts';
-import type { PortBinding } from './port.ts';
+import type { PortBindings } from './port.ts';
 import type { ResourceSpec } from './resources.ts';
 
 export interface RestartPolicy {
@@ -81,7 +81,7 @@ export interface ConnectionSpec {
   readonly networks: Readonly<Record<string, EndpointSpec>>; // by the network's name or id, as the user gave it
   readonly links: readonly string[]; // 'source:alias' as given
   readonly exposedPorts: readonly string[]; // '80/tcp'; the image's merged in at create
-  readonly portBindings: Readonly<Record<string, readonly PortBinding[]>>; // '80/tcp' -> bindings
+  readonly portBindings: PortBindings; // '80/tcp' -> bindings
   readonly publishAllPorts: boolean;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -146,4 +146,10 @@ export interface Link {
   readonly sourceId: string;
   readonly sourceName: string; // the name at the time the link was made or renamed
   readonly alias: string;
+}
+
+/** What `update` changes; what is absent stays. */
+export interface ContainerUpdate {
+  readonly resources: Partial<ResourceSpec>;
+  readonly restartPolicy?: RestartPolicy;
 }

@@ -9,6 +9,9 @@ export interface PortBinding {
   readonly hostPort: string;
 }
 
+/** By '80/tcp'. */
+export type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
+
 /** A container's port. */
 export interface Port {
   readonly port: number;

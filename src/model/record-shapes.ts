@@ -12,7 +12,7 @@ import type { Endpoint, EndpointSpec } from './endpoint.ts';
 import type { Healthcheck, HealthProbe, HealthState } from './health.ts';
 import type { MountPoint, MountSpec, VolumeRecord } from './mount.ts';
 import type { IpamPool, NetworkRecord } from './network.ts';
-import type { PortBinding, PublishedPort } from './port.ts';
+import type { PortBinding, PortBindings, PublishedPort } from './port.ts';
 import type { DeviceLimit, DeviceSpec, ResourceSpec } from './resources.ts';
 import {
   address,
@@ -84,7 +84,7 @@ const publishedPortShape = object<PublishedPort>({
   hostPort: portNumber,
 });
 
-export const portBindingsShape: Shape<Readonly<Record<string, readonly PortBinding[]>>> = map(
+export const portBindingsShape: Shape<PortBindings> = map(
   list(object<PortBinding>({ hostIp: text, hostPort: text })),
   portText,
 );

@@ -4,14 +4,15 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { readLog, type LogReadOptions } from './log-file.ts';
-import { LogParser, parseTimeNs, type LogFrame } from './log-parser.ts';
+import { readLog } from './log-file.ts';
+import { LogParser, parseTimeNs } from './log-parser.ts';
+import type { LogFrame, LogQuery } from '../model/streams.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-log-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const path = (name: string) => join(directory, name);
 const plain = (name: string) => ({ path: path(name), format: 'plain' as const });
-const ALL: LogReadOptions = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
+const ALL: LogQuery = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
 
 const stamp = (second: number) => `2024-05-01T10:00:${String(second).padStart(2, '0')}.000000001+02:00`;
 const line = (second: number, text: string, stream = 'stdout', tag = 'F') =>

@@ -6,7 +6,6 @@ import { stat, type FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/errors.ts';
 import { FairTurns } from '../base/fair-turns.ts';
 import { LogNews, type LogReadControl } from './log-news.ts';
-import type { LogFrame } from './log-parser.ts';
 import { tailPosition } from './log-tail.ts';
 import {
   openIfThere,
@@ -17,16 +16,7 @@ import {
   type LogFiles,
   type Segment,
 } from './logs/log-segments.ts';
-
-/** The same shape as the api's LogOptions. */
-export interface LogReadOptions {
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly follow: boolean;
-  readonly tail: number; // -1 = all
-  readonly sinceNs: bigint; // 0 = from the start
-  readonly untilNs: bigint; // 0 = no end
-}
+import type { LogFrame, LogQuery } from '../model/streams.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -36,7 +26,7 @@ const turns = new FairTurns();
 /** A log that does not exist is an empty one. */
 export async function* readLog(
   files: LogFiles,
-  options: LogReadOptions,
+  options: LogQuery,
   control: LogReadControl = {},
 ): AsyncGenerator<readonly LogFrame[]> {
   const news = options.follow ? new LogNews(files.path, options.untilNs, control) : undefined;
@@ -96,7 +86,7 @@ export async function* readLog(
 async function* fullSegments(
   segments: readonly Segment[],
   count: number,
-  options: LogReadOptions,
+  options: LogQuery,
   control: LogReadControl,
 ): AsyncGenerator<readonly LogFrame[], boolean> {
   let first = 0;
@@ -142,10 +132,9 @@ async function countLines(segment: Segment, signal: AbortSignal | undefined): Pr
   return lines;
 }
 
-const isPast = (frame: LogFrame, options: LogReadOptions): boolean =>
-  options.untilNs > 0n && frame.timeNs > options.untilNs;
+const isPast = (frame: LogFrame, options: LogQuery): boolean => options.untilNs > 0n && frame.timeNs > options.untilNs;
 
-const wanted = (frame: LogFrame, options: LogReadOptions): boolean =>
+const wanted = (frame: LogFrame, options: LogQuery): boolean =>
   options[frame.stream] &&
   frame.timeNs >= options.sinceNs &&
   (options.untilNs === 0n || frame.timeNs <= options.untilNs);

@@ -3,13 +3,7 @@
  * a line that goes on. Frames are whole lines with their newline, as in Docker's logs: pieces are put together up to 16
  * KiB, and what has no newline yet comes when it gets one, or at the end.
  */
-export interface LogFrame {
-  readonly stream: 'stdout' | 'stderr';
-  readonly data: Buffer;
-  readonly timeNs: bigint;
-  /** What its log driver was told to add: labels, variables, a tag. */
-  readonly attrs?: Readonly<Record<string, string>>;
-}
+import type { LogFrame } from '../model/streams.ts';
 
 const LINE_LIMIT_BYTES = 16 * 1024;
 const RECORD_LIMIT_BYTES = 128 * 1024;

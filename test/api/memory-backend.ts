@@ -5,9 +5,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
-import type { ContainerView } from '../../src/api/backend/container.ts';
-import type { AttachSession, ExecSpec, LogFrame, OutputFrame } from '../../src/api/backend/stream.ts';
-import type { Backend, SystemFacts } from '../../src/api/backend/system.ts';
+import type { AttachSession } from '../../src/api/backend/stream.ts';
+import type { Backend } from '../../src/api/backend/system.ts';
 import { systemClock, ZERO_TIME } from '../../src/base/clock.ts';
 import { conflict, invalid, notFound, notModified } from '../../src/base/errors.ts';
 import type { ContainerRecord, ContainerSpec } from '../../src/model/container.ts';
@@ -19,6 +18,10 @@ import type { VolumeRecord } from '../../src/model/mount.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../../src/model/platform.ts';
 import { parsePort } from '../../src/model/port.ts';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../src/model/network.ts';
+import type { ContainerView } from '../../src/model/views.ts';
+import type { LogFrame, OutputFrame } from '../../src/model/streams.ts';
+import type { ExecSpec } from '../../src/model/exec.ts';
+import type { SystemFacts } from '../../src/model/host-summary.ts';
 
 export interface Container {
   record: ContainerRecord;

@@ -8,7 +8,6 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { formatPlatform, HOST_PLATFORM } from '../../src/model/platform.ts';
 import { digestOf } from '../../src/image/blob-store.ts';
-import type { ProgressMessage } from '../../src/image/progress.ts';
 import {
   BUSYBOX_TREE,
   bytes,
@@ -20,6 +19,7 @@ import {
   tarOf,
   temporaryDirectory,
 } from './image-fixture.ts';
+import type { ProgressMessage } from '../../src/model/registry.ts';
 
 const skopeo = (...args: string[]) =>
   execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });

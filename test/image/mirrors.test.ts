@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
-import type { RegistryAuth } from '../../src/image/registry/authorizer.ts';
 import { DEFAULT_REGISTRY_OPTIONS, type RegistryOptions } from '../../src/image/registry/registry-options.ts';
 import { importTree, startRegistry, temporaryDirectory } from './image-fixture.ts';
+import type { RegistryAuth } from '../../src/model/registry.ts';
 
 const quiet = () => {};
 const HUB_LOGIN: RegistryAuth = {

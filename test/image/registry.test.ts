@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { ImageStore } from '../../src/image/image-store.ts';
 import { digestOf } from '../../src/image/blob-store.ts';
-import type { ProgressMessage } from '../../src/image/progress.ts';
-import type { RegistryAuth } from '../../src/image/registry/authorizer.ts';
 import {
   BUSYBOX_TREE,
   importTree,
@@ -17,6 +15,7 @@ import {
   startRegistry,
   temporaryDirectory,
 } from './image-fixture.ts';
+import type { ProgressMessage, RegistryAuth } from '../../src/model/registry.ts';
 
 const skopeo = (...args: string[]) =>
   execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,13 +1,6 @@
 /** What `docker cp`, `export` and `commit` need of an engine. */
 import type { Readable } from 'node:stream';
-
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  readonly mode: number; // Go's os.FileMode bits, as in Docker's X-Docker-Container-Path-Stat
-  readonly mtime: string;
-  readonly linkTarget: string;
-}
+import type { PathStat } from '../../model/path-stat.ts';
 
 export interface CommitOptions {
   readonly repo: string;

@@ -1,38 +1,11 @@
 /**
  * What the container routes need of an engine. `ref` is an id, a unique id prefix, a name, or a link name ('web/db').
  */
-import type { ContainerRecord, ContainerSpec, RestartPolicy } from '../../model/container.ts';
+import type { ContainerSpec, ContainerUpdate } from '../../model/container.ts';
 import type { Platform } from '../../model/platform.ts';
-import type { Endpoint } from '../../model/endpoint.ts';
-import type { PortBinding, PublishedPort } from '../../model/port.ts';
-import type { ResourceSpec } from '../../model/resources.ts';
+import type { PortBindings, PublishedPort } from '../../model/port.ts';
 import type { Filters } from '../../model/filters.ts';
-
-export interface ContainerView {
-  readonly record: ContainerRecord;
-  /** Every name: its own, then 'recipient/alias' for each link that points to it; no slashes in front. */
-  readonly names: readonly string[];
-  /** The image reference to show: as created, or the id where the tag has moved. */
-  readonly imageRef: string;
-  readonly endpoints: readonly Endpoint[]; // live ones, in interface order
-  readonly sandboxId: string; // '' when not running
-  /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
-  readonly networkLost?: string;
-  /** What it cannot be started without and is not there, in a sentence. */
-  readonly missing?: string;
-  readonly sandboxKey: string; // the netns path
-  readonly execIds: readonly string[];
-  readonly paths: {
-    readonly hosts: string;
-    readonly hostname: string;
-    readonly resolvConf: string;
-    readonly log: string;
-  };
-  readonly graph: Readonly<Record<string, string>>; // overlay2 LowerDir, MergedDir, UpperDir, WorkDir
-  readonly platform: string; // 'linux'
-  readonly sizeRwBytes?: number; // when asked for
-  readonly sizeRootFsBytes?: number;
-}
+import type { ContainerView } from '../../model/views.ts';
 
 export interface ContainerListOptions {
   readonly all: boolean;
@@ -46,11 +19,6 @@ export interface ContainerListOptions {
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
-
-export interface ContainerUpdate {
-  readonly resources: Partial<ResourceSpec>;
-  readonly restartPolicy?: RestartPolicy;
-}
 
 export interface ContainerLifecycle {
   /** '' = choose a name; without `platform` whatever the image is for. */
@@ -110,9 +78,6 @@ export interface ContainerQueries {
   changes(ref: string): Promise<{ kind: 0 | 1 | 2; path: string }[]>; // modified, added, deleted
   prune(filters: Filters): Promise<{ deleted: string[]; spaceReclaimedBytes: number }>;
 }
-
-/** By '80/tcp'. */
-type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
 
 /**
  * Published ports that come and go; what changed now, nothing where the container does not run and its next start is

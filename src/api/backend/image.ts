@@ -3,37 +3,8 @@ import type { Readable } from 'node:stream';
 import type { ImageRecord } from '../../model/image.ts';
 import type { Filters } from '../../model/filters.ts';
 import type { Platform } from '../../model/platform.ts';
-
-export interface RegistryAuth {
-  readonly username: string;
-  readonly password: string;
-  readonly identityToken: string;
-  readonly registryToken: string;
-  readonly serverAddress: string;
-}
-
-/** Docker's own jsonmessage line; what the api streams to the client. */
-export interface ProgressMessage {
-  readonly status?: string;
-  readonly id?: string;
-  readonly stream?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-  readonly aux?: unknown;
-}
-
-export type ReportProgress = (message: ProgressMessage) => void;
-
-export interface ImageView {
-  readonly record: ImageRecord;
-  readonly containers: number; // how many containers use it
-  readonly graph: Readonly<Record<string, string>>;
-  readonly sharedSizeBytes: number; // of its size, what other images have too; -1 when not asked for
-}
-
-export interface Distribution {
-  readonly descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
-  readonly platforms: readonly Platform[];
-}
+import type { ImageView } from '../../model/views.ts';
+import type { Distribution, RegistryAuth, ReportProgress } from '../../model/registry.ts';
 
 export interface ImageBackend {
   listImages(options: { all: boolean; filters: Filters; sharedSize?: boolean }): Promise<ImageView[]>;

@@ -1,20 +1,8 @@
 /** What the network routes need of an engine. `ref` is a name, an id or a unique id prefix. */
-import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
-import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
+import type { EndpointSpec } from '../../model/endpoint.ts';
+import type { NetworkSpec } from '../../model/network.ts';
 import type { Filters } from '../../model/filters.ts';
-
-/** How full one subnet is. */
-export interface PoolUsage {
-  readonly subnet: string;
-  readonly ipsInUse: bigint;
-  readonly dynamicIpsAvailable: bigint;
-}
-
-export interface NetworkView {
-  readonly record: NetworkRecord;
-  readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
-  readonly pools: readonly PoolUsage[];
-}
+import type { NetworkView } from '../../model/views.ts';
 
 export interface NetworkBackend {
   createNetwork(spec: NetworkSpec): Promise<{ id: string; warnings: string[] }>;

@@ -1,4 +1,6 @@
 /** What attach, logs and exec need of an engine. */
+import type { AttachOptions, LogFrame, LogQuery, OutputFrame } from '../../model/streams.ts';
+import type { ExecSpec } from '../../model/exec.ts';
 
 /**
  * A live connection to a container's or exec's stdio. `output` frames come in the order they were written; the
@@ -16,48 +18,6 @@ export interface AttachSession {
   closeStdin(): Promise<void>;
   /** Lets go of the streams; the process goes on. */
   detach(): void;
-}
-
-export interface OutputFrame {
-  readonly stream: 'stdout' | 'stderr';
-  readonly data: Buffer;
-}
-
-export interface LogFrame extends OutputFrame {
-  /** What its log driver was told to add. */
-  readonly attrs?: Readonly<Record<string, string>>;
-  readonly timeNs: bigint;
-}
-
-export interface AttachOptions {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly stream: boolean; // live; else only what `logs` gives
-  readonly logs: boolean; // earlier output first
-}
-
-export interface LogOptions {
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly follow: boolean;
-  readonly tail: number; // -1 = all
-  readonly sinceNs: bigint; // 0 = from the start
-  readonly untilNs: bigint; // 0 = no end
-}
-
-export interface ExecSpec {
-  readonly cmd: readonly string[];
-  readonly env: readonly string[];
-  readonly user: string;
-  readonly workingDir: string;
-  readonly tty: boolean;
-  readonly privileged: boolean;
-  readonly attachStdin: boolean;
-  readonly attachStdout: boolean;
-  readonly attachStderr: boolean;
-  readonly detachKeys: string;
-  readonly consoleSize: readonly [number, number] | null; // rows, columns
 }
 
 export interface ClaimedExec {
@@ -85,7 +45,7 @@ export interface StreamBackend {
   /** `tty` tells the api to send raw instead of multiplexed output. */
   logs(
     ref: string,
-    options: LogOptions,
+    options: LogQuery,
     signal: AbortSignal,
   ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }>;
   resize(ref: string, rows: number, columns: number): Promise<void>;

@@ -7,45 +7,7 @@ import type { NameBackend } from './names.ts';
 import type { NetworkBackend } from './network.ts';
 import type { StreamBackend } from './stream.ts';
 import type { VolumeBackend } from './volume.ts';
-
-export interface SystemFacts {
-  readonly id: string;
-  readonly name: string; // the host's name
-  readonly version: string;
-  readonly gitCommit: string;
-  readonly buildTime: string;
-  readonly kernelVersion: string;
-  readonly operatingSystem: string; // 'Debian GNU/Linux 12 (bookworm)'
-  readonly osVersion: string;
-  readonly architecture: string; // 'x86_64'
-  readonly cpus: number;
-  readonly memoryBytes: number;
-  readonly rootDir: string;
-  readonly cgroupVersion: '1' | '2';
-  readonly cgroupDriver: string;
-  readonly defaultRuntime: string;
-  readonly runtimes: Readonly<Record<string, { path: string; version: string }>>;
-  readonly storageStatus: readonly (readonly [string, string])[];
-  readonly securityOptions: readonly string[];
-  readonly counts: { containers: number; running: number; paused: number; stopped: number; images: number };
-  readonly ipForward: boolean;
-  readonly bridgeNfIptables: boolean;
-  readonly bridgeNfIp6tables: boolean;
-  readonly debug: boolean;
-  readonly liveRestore: boolean;
-  readonly logDriver: string;
-  readonly firewall: readonly (readonly [string, string])[]; // its settings: by option
-  readonly warnings: readonly string[];
-  readonly labels: readonly string[];
-  readonly experimental: boolean;
-  readonly initBinary: string; // the name of containers' init
-  readonly registries: { readonly mirrors: readonly string[]; readonly insecureRegistries: readonly string[] };
-  /** '' = none; with names and passwords made unreadable. */
-  readonly proxies: { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string };
-  readonly addressPools: readonly { base: string; size: number }[];
-  readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
-  readonly startedAt: string;
-}
+import type { SystemFacts } from '../../model/host-summary.ts';
 
 export interface DiskUsage {
   readonly imageBytes: number;

@@ -6,12 +6,12 @@ import type { ContainerRecord, ContainerSpec } from '../../model/container.ts';
 import { EMPTY_ENDPOINT_SPEC } from '../../model/endpoint.ts';
 import { createRequestSchema } from '../../wire/container-create.ts';
 import { checkValue } from '../../wire/parse-body.ts';
-import type { ContainerView } from '../backend/container.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { apiVersionNumber } from '../../wire/api-version.ts';
 import { addPublished } from './network-settings.ts';
 import { toContainerJson, toContainerSummary } from './container-json.ts';
 import { toContainerSpec } from './container-spec.ts';
+import type { ContainerView } from '../../model/views.ts';
 
 const ID = 'c0ffee'.padEnd(64, '0');
 const SHOW = {

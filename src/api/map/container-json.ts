@@ -11,10 +11,10 @@ import type {
   MountPointJson,
 } from '../../wire/container-inspect.ts';
 import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
-import type { ContainerView } from '../backend/container.ts';
 import { toHostConfig, type HostConfigOptions } from './host-config.ts';
 import { hostnameOf, portList, toNetworkSettings, toSummaryNetworks } from './network-settings.ts';
 import { statusText } from './status-text.ts';
+import type { ContainerView } from '../../model/views.ts';
 
 export interface ShowOptions extends HostConfigOptions {
   readonly version: number;

@@ -2,9 +2,9 @@
 import { ZERO_TIME } from '../../base/clock.ts';
 import type { ImageConfig, ImageRecord } from '../../model/image.ts';
 import type { ImageHistoryJson, ImageJson, ImageSummaryJson } from '../../wire/image.ts';
-import type { ImageView } from '../backend/image.ts';
 import { olderThan } from '../versions.ts';
 import { toHealthcheckJson, toSet } from './container-json.ts';
+import type { ImageView } from '../../model/views.ts';
 
 export function toImageSummary(view: ImageView, version: number): ImageSummaryJson {
   const { record } = view;

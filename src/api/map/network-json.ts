@@ -10,7 +10,7 @@ import type {
   NetworkJson,
   NetworkStatusJson,
 } from '../../wire/network.ts';
-import type { NetworkView } from '../backend/network.ts';
+import type { NetworkView } from '../../model/views.ts';
 
 export function toNetworkSpec(request: NetworkCreateRequest): NetworkSpec {
   const { IPAM: ipam } = request;

@@ -6,9 +6,9 @@ import { shortId } from '../../model/ids.ts';
 import { comparePorts, formatPort, parsePort, tryParsePort, type PublishedPort } from '../../model/port.ts';
 import type { EndpointSettingsJson, NetworkSettingsJson, PortMapJson } from '../../wire/container-inspect.ts';
 import type { PortJson } from '../../wire/container-summary.ts';
-import type { ContainerView } from '../backend/container.ts';
 import { isUserDefined } from '../network-mode.ts';
 import { olderThan } from '../versions.ts';
+import type { ContainerView } from '../../model/views.ts';
 
 export function toNetworkSettings(view: ContainerView, version: number): NetworkSettingsJson {
   const networks: Record<string, EndpointSettingsJson> = {};

@@ -3,8 +3,8 @@ import { formatTimeNs } from '../../base/clock.ts';
 import { formatSubnet, parseSubnet } from '../../model/addresses.ts';
 import type { EngineEvent } from '../../model/event.ts';
 import type { EventJson, VersionJson } from '../../wire/system.ts';
-import type { SystemFacts } from '../backend/system.ts';
 import { NEWEST_API, OLDEST_API, olderThan } from '../versions.ts';
+import type { SystemFacts } from '../../model/host-summary.ts';
 
 /** Go's name of an architecture, as `docker version` shows it. */
 function goArch(architecture: string): string {

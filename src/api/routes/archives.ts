@@ -3,13 +3,13 @@ import { invalid, notFound } from '../../base/errors.ts';
 import { configSchema } from '../../wire/container-create.ts';
 import { parseBody } from '../../wire/parse-body.ts';
 import type { IdJson } from '../../wire/system.ts';
-import type { PathStat } from '../backend/archive.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { repoTagReference } from '../named-image.ts';
 import type { RouteTable } from '../route-table.ts';
 import { validateConfig } from '../validate-config.ts';
 import { configChanges } from '../map/config-changes.ts';
 import { sendTar } from '../tar-stream.ts';
+import type { PathStat } from '../../model/path-stat.ts';
 
 export function addArchiveRoutes(routes: RouteTable): void {
   routes.add('HEAD', '/containers/:name/archive', statPath);

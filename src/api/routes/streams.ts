@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import { runSession } from '../attached-stream.ts';
-import type { LogFrame, LogOptions } from '../backend/stream.ts';
 import type { Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
 import { expectHijack, hijack } from '../hijack.ts';
@@ -13,6 +12,7 @@ import { frame, writeFrame, writeRaw } from '../stdcopy.ts';
 import { formatLogTime, parseTimestampNs } from '../timestamps.ts';
 import { OPCODE } from '../websocket/frames.ts';
 import { openWebsocket, writeMessage, type WebsocketConnection } from '../websocket/websocket-connection.ts';
+import type { LogFrame, LogQuery } from '../../model/streams.ts';
 
 const RAW = 'application/vnd.docker.raw-stream';
 const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream';
@@ -81,7 +81,7 @@ async function containerLogs(call: Call): Promise<void> {
   const stdout = query.flag('stdout');
   const stderr = query.flag('stderr');
   if (!stdout && !stderr) throw invalid('Bad parameters: you must choose at least one stream');
-  const options: LogOptions = {
+  const options: LogQuery = {
     stdout,
     stderr,
     follow: query.flag('follow'),

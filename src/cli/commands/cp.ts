@@ -12,6 +12,7 @@ import { packPath, unpackStream } from '../container/tar-process.ts';
 import { goFileError } from '../container/variable-file.ts';
 import { humanSize } from '../format/size.ts';
 import { complain, writeAll } from '../terminal/output.ts';
+import type { PathStat } from '../../model/path-stat.ts';
 
 const SHORT = 'Copy files/folders between a container and the local filesystem';
 
@@ -71,14 +72,6 @@ async function run({ flags, args, client }: Call): Promise<void> {
   };
   if (sourceContainer !== '') await copyOut(options);
   else await copyIn(options);
-}
-
-interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  /** Go's os.FileMode. */
-  readonly mode: number;
-  readonly linkTarget: string;
 }
 
 const GO_DIRECTORY = 31;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { errorKind, notFound } from '../../base/errors.ts';
-import { exportRootfs, type ArchiveRoot, type PathStat, type RootMount } from '../../image/archive.ts';
+import { exportRootfs, type ArchiveRoot, type RootMount } from '../../image/archive.ts';
 import type { Archives } from '../../image/archives.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { familiarReference, parseReference } from '../../model/image-reference.ts';
@@ -22,6 +22,7 @@ import { withRootfs, type RootNeeds } from './container-views.ts';
 import type { RunFiles } from './run-files.ts';
 import type { RunningCopies } from './running-copies.ts';
 import { networkOwnerId } from './shared-network.ts';
+import type { PathStat } from '../../model/path-stat.ts';
 
 export type FilesNeeds = RootNeeds & {
   readonly config: Pick<EngineConfig, 'dataRoot'>;

@@ -6,14 +6,13 @@
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { bracketed } from '../../model/addresses.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import { formatPort, type PublishedPort } from '../../model/port.ts';
+import { formatPort, type PortBindings, type PublishedPort } from '../../model/port.ts';
 import {
   namedPublished,
   parseBindings,
   repeatedBindings,
   withBindings,
   withoutBindings,
-  type PortBindings,
 } from '../../network/ports/port-edit.ts';
 import type { LiveNetwork } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';

@@ -3,7 +3,6 @@ import { conflict, invalid } from '../../base/errors.ts';
 import { cacheDisabled } from '../../model/log-config.ts';
 import type { RuntimeSession } from '../../oci/attach-session.ts';
 import { readLog } from '../../oci/log-file.ts';
-import type { LogFrame } from '../../oci/log-parser.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import type { AttachHub } from './attach-hub.ts';
@@ -13,6 +12,7 @@ import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
 import { whileItRuns } from './while-it-runs.ts';
+import type { AttachOptions, LogFrame, LogQuery } from '../../model/streams.ts';
 
 export interface LogNeeds {
   readonly logs: Pick<ContainerLogs, 'files' | 'settled'>;
@@ -26,23 +26,6 @@ export interface AttachNeeds {
   readonly runtime: Pick<LiveRuntime, 'runs' | 'attach'>;
   readonly attaches: Pick<AttachHub, 'defer'>;
   readonly events: EventBus;
-}
-
-interface AttachOptions {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly stream: boolean;
-  readonly logs: boolean;
-}
-
-interface LogOptions {
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly follow: boolean;
-  readonly tail: number;
-  readonly sinceNs: bigint;
-  readonly untilNs: bigint;
 }
 
 type Session = Pick<RuntimeSession, 'output' | 'writeStdin' | 'closeStdin' | 'detach'> & { readonly tty: boolean };
@@ -105,7 +88,7 @@ export async function attachContainer(
 export async function readContainerLogs(
   needs: LogNeeds,
   ref: string,
-  options: LogOptions,
+  options: LogQuery,
   signal: AbortSignal,
 ): Promise<{ tty: boolean; frames: AsyncIterable<readonly LogFrame[]> }> {
   const record = needs.containers.find(ref);

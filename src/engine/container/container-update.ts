@@ -1,5 +1,5 @@
 /** `update`: limits of a container that may be running, and its restart policy. */
-import type { RestartPolicy } from '../../model/container.ts';
+import type { ContainerUpdate } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { changedBlockIo } from '../../oci/block-io.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
@@ -16,11 +16,6 @@ export interface UpdateNeeds {
   readonly containers: Pick<ContainerTable, 'locked'>;
   readonly runtime: Pick<LiveRuntime, 'runs' | 'update'>;
   readonly events: EventBus;
-}
-
-export interface ContainerUpdate {
-  readonly resources: Partial<ResourceSpec>;
-  readonly restartPolicy?: RestartPolicy;
 }
 
 export function updateContainer(

@@ -5,7 +5,6 @@ import { filterFairly } from '../../base/fair-filter.ts';
 import type { Log } from '../../base/log.ts';
 import { runProgram } from '../../base/program.ts';
 import type { ContainerRecord } from '../../model/container.ts';
-import type { Endpoint } from '../../model/endpoint.ts';
 import { shortId } from '../../model/ids.ts';
 import type { Filters } from '../../model/filters.ts';
 import type { EngineConfig } from '../engine-config.ts';
@@ -25,6 +24,7 @@ import type { Exit, ExitWaits } from './exit-waits.ts';
 import { settlePart, type SettleNeeds } from './settle-part.ts';
 import { networkOwnerId } from './shared-network.ts';
 import { notRunning, whileItRuns } from './while-it-runs.ts';
+import type { ContainerView } from '../../model/views.ts';
 
 export interface ViewNeeds {
   readonly config: Pick<EngineConfig, 'dataRoot'>;
@@ -57,30 +57,6 @@ export type RootNeeds = SettleNeeds & {
   readonly containers: Pick<ContainerTable, 'locked'>;
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'lend' | 'unmount'>;
 };
-
-export interface ContainerView {
-  readonly record: ContainerRecord;
-  readonly names: readonly string[];
-  readonly imageRef: string;
-  readonly endpoints: readonly Endpoint[];
-  readonly sandboxId: string;
-  /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
-  readonly networkLost?: string;
-  /** What it cannot be started without and is not there, in a sentence. */
-  readonly missing?: string;
-  readonly sandboxKey: string;
-  readonly execIds: readonly string[];
-  readonly paths: {
-    readonly hosts: string;
-    readonly hostname: string;
-    readonly resolvConf: string;
-    readonly log: string;
-  };
-  readonly graph: Readonly<Record<string, string>>;
-  readonly platform: string;
-  readonly sizeRwBytes?: number;
-  readonly sizeRootFsBytes?: number;
-}
 
 export async function inspectContainer(
   needs: ViewNeeds,

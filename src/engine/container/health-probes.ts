@@ -8,11 +8,11 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
 import { execAction } from '../exec/exec-service.ts';
-import type { ExecSpec } from '../exec/exec-table.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ProbeRunner } from './health-monitor.ts';
+import type { ExecSpec } from '../../model/exec.ts';
 
 const MAX_OUTPUT_BYTES = 4096;
 

@@ -16,7 +16,8 @@ import type { EngineConfig } from '../engine-config.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { notRunning, whileItRuns } from '../container/while-it-runs.ts';
-import type { ExecEntry, ExecSpec, ExecTable } from './exec-table.ts';
+import type { ExecEntry, ExecTable } from './exec-table.ts';
+import type { ExecSpec } from '../../model/exec.ts';
 
 export interface CreateExecNeeds {
   readonly containers: Pick<ContainerTable, 'find'>;

@@ -1,20 +1,7 @@
 /** Exec instances: made, started once, kept until their container is gone. They live in memory, as Docker's do. */
 import { conflict, notFound } from '../../base/errors.ts';
 import type { ExecHandle } from '../../oci/runtime.ts';
-
-export interface ExecSpec {
-  readonly cmd: readonly string[];
-  readonly env: readonly string[];
-  readonly user: string;
-  readonly workingDir: string;
-  readonly tty: boolean;
-  readonly privileged: boolean;
-  readonly attachStdin: boolean;
-  readonly attachStdout: boolean;
-  readonly attachStderr: boolean;
-  readonly detachKeys: string;
-  readonly consoleSize: readonly [number, number] | null;
-}
+import type { ExecSpec } from '../../model/exec.ts';
 
 export interface ExecEntry {
   readonly id: string;

@@ -19,6 +19,7 @@ import { lacksLabels, matchesLabels } from '../system/label-filter.ts';
 import { parseUntilMs } from '../system/time-filter.ts';
 import { booleanFilter } from '../volume/volume-service.ts';
 import { anyNamePattern } from './name-pattern.ts';
+import type { ImageView } from '../../model/views.ts';
 
 export interface ImageNeeds {
   readonly images: Images;
@@ -40,14 +41,6 @@ interface LoadNeeds {
 
 /** As many as an image has layers, and as many that changed nothing. */
 const MAX_ANCESTORS = 1000;
-
-export interface ImageView {
-  readonly record: ImageRecord;
-  readonly containers: number;
-  readonly graph: Readonly<Record<string, string>>;
-  /** What of its size other images have too; -1 where nobody asked. */
-  readonly sharedSizeBytes: number;
-}
 
 export function viewImage(needs: ImageNeeds, record: ImageRecord, sharedSizeBytes = -1): ImageView {
   const containers = needs.containers.all().filter((container) => container.imageId === record.id).length;

@@ -6,10 +6,9 @@ import { conflict, errorKind, errorMessage, forbidden, invalid } from '../../bas
 import { filterFairly } from '../../base/fair-filter.ts';
 import type { Log } from '../../base/log.ts';
 import type { Connection, ContainerRecord } from '../../model/container.ts';
-import type { Endpoint, EndpointSpec } from '../../model/endpoint.ts';
+import type { EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { Filters } from '../../model/filters.ts';
-import type { PoolUsage } from '../../network/ipam/ipam.ts';
 import { namespaceOn } from '../../network/plan/network-policy.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import type { ContainerTable } from '../container/container-table.ts';
@@ -22,6 +21,7 @@ import type { KnownContainers, LiveNetwork, Networks } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
 import { networkPredicate, prunePredicate } from './network-filters.ts';
 import { findNetwork, findOneNetwork, tryFindNetwork } from './network-lookup.ts';
+import type { NetworkView, PoolUsage } from '../../model/views.ts';
 
 export interface NetworkNeeds {
   readonly containers: Pick<ContainerTable, 'get'>;
@@ -38,12 +38,6 @@ export type ConnectNeeds = SettleNeeds & {
     Pick<KnownContainers, 'remember' | 'checkConnection'>;
   readonly events: EventBus;
 };
-
-export interface NetworkView {
-  readonly record: NetworkRecord;
-  readonly endpoints: readonly (Endpoint & { readonly containerName: string })[];
-  readonly pools: readonly PoolUsage[];
-}
 
 export async function createNetwork(
   needs: NetworkNeeds,

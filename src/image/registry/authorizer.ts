@@ -6,14 +6,7 @@ import { CausewayError, systemError } from '../../base/errors.ts';
 import { parseChallenges, type Challenge } from './challenges.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
 import { redirectTarget, type ExchangeResponse, type Transport } from './transport.ts';
-
-export interface RegistryAuth {
-  readonly username: string;
-  readonly password: string;
-  readonly identityToken: string;
-  readonly registryToken: string;
-  readonly serverAddress: string;
-}
+import type { RegistryAuth } from '../../model/registry.ts';
 
 /** The registry requires a name and a password, and there are none. */
 export class NoCredentialsError extends CausewayError {

@@ -2,11 +2,12 @@
 import { CausewayError, systemError } from '../../base/errors.ts';
 import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
-import { Authorizer, NoCredentialsError, type RegistryAuth } from './authorizer.ts';
+import { Authorizer, NoCredentialsError } from './authorizer.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
 import { isHub, isInsecure, type RegistryOptions } from './registry-options.ts';
 import { describe, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
 import type { Readable } from 'node:stream';
+import type { RegistryAuth } from '../../model/registry.ts';
 
 /** What registries themselves take at most. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;

@@ -27,6 +27,7 @@ import {
   type ParsedSource,
   type SubnetSource,
 } from './default-pools.ts';
+import type { PoolUsage } from '../../model/views.ts';
 
 /**
  * IPAM options (`--ipam-opt`) that set the prefix length of a subnet that is chosen, where the pools' own is too big.
@@ -39,12 +40,6 @@ interface OpenNetwork {
   /** Others may have addresses of its subnets, from other ranges: they are on the same wire. */
   readonly shares: boolean;
   readonly pools: readonly AddressPool[];
-}
-
-export interface PoolUsage {
-  readonly subnet: string;
-  readonly ipsInUse: bigint;
-  readonly dynamicIpsAvailable: bigint;
 }
 
 export class Ipam {

@@ -2,7 +2,6 @@
 import { conflict, forbidden, invalid } from '../../base/errors.ts';
 import { newId } from '../../model/ids.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
-import type { PoolUsage } from '../ipam/ipam.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { driverNamed, findDriver } from '../plan/drivers/registry.ts';
 import { checkNetworkSpec, completeSpec, withDefaultOptions } from '../plan/spec-check.ts';
@@ -10,6 +9,7 @@ import type { ClashNotices } from './clashes.ts';
 import { bridgesOf, networkOf, type NetworkCore } from './core.ts';
 import type { NetworkBuilder } from './network-builder.ts';
 import type { NetworkRemoval } from './network-removal.ts';
+import type { PoolUsage } from '../../model/views.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 

@@ -4,14 +4,14 @@
  */
 import { conflict } from '../../base/errors.ts';
 import type { UndoStack } from '../../base/undo.ts';
-import { publishedKey, type PublishedPort } from '../../model/port.ts';
+import { publishedKey, type PortBindings, type PublishedPort } from '../../model/port.ts';
 import type { StepRunner } from '../apply/step-runner.ts';
 import type { Allocation } from './allocate.ts';
 import type { ApplyChange } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import { assignPublished, publishedOf } from '../table/published.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
-import { withBindings, withoutPublished, type PortBindings } from '../ports/port-edit.ts';
+import { withBindings, withoutPublished } from '../ports/port-edit.ts';
 import type { WantedPort } from '../ports/port-request.ts';
 import { forgetPublishedSteps, publishSteps } from '../plan/sandbox-steps.ts';
 

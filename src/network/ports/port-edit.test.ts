@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { PublishedPort } from '../../model/port.ts';
+import type { PortBindings, PublishedPort } from '../../model/port.ts';
 import {
   namedPublished,
   parseBindings,
@@ -9,7 +9,6 @@ import {
   withBindings,
   withoutBindings,
   withoutPublished,
-  type PortBindings,
 } from './port-edit.ts';
 
 const published = (hostIp: string, hostPort: number, port = 80): PublishedPort => ({

@@ -3,11 +3,15 @@
  * start goes by, published ports are what became of them.
  */
 import { bracketed, canonicalIp } from '../../model/addresses.ts';
-import { formatPort, parseBinding, parsePort, type PortBinding, type PublishedPort } from '../../model/port.ts';
+import {
+  formatPort,
+  parseBinding,
+  parsePort,
+  type PortBinding,
+  type PortBindings,
+  type PublishedPort,
+} from '../../model/port.ts';
 import type { WantedPort } from './port-request.ts';
-
-/** By '80/tcp'. */
-export type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
 
 /** `bindings` and those of `wanted`. */
 export function withBindings(bindings: PortBindings, wanted: readonly WantedPort[]): PortBindings {

@@ -1,7 +1,7 @@
 /** A container's networking as asked for, as it lives, and as it is kept. All plain JSON values. */
 import type { Connection, Link } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import type { Port, PortBinding } from '../../model/port.ts';
+import type { Port, PortBindings } from '../../model/port.ts';
 
 export type SandboxMode = 'networks' | 'host' | 'none';
 
@@ -25,7 +25,7 @@ export interface JoinRequest {
   readonly mode: SandboxMode;
   readonly connections: readonly Connection[];
   readonly exposedPorts: readonly Port[];
-  readonly portBindings: Readonly<Record<string, readonly PortBinding[]>>;
+  readonly portBindings: PortBindings;
   readonly publishAllPorts: boolean;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];

@@ -2,7 +2,7 @@
  * Reading json-file: one object a line, with the text of one line of output, or of a piece of it. What is no such object
  * (a line cut off by a full disk, another program's doing) is left out.
  */
-import type { LogFrame } from '../log-parser.ts';
+import type { LogFrame } from '../../model/streams.ts';
 
 const [NEWLINE, QUOTE, BACKSLASH, LETTER_N] = [0x0a, 0x22, 0x5c, 0x6e];
 const PREFIX = '{"log":"';

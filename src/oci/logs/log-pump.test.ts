@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { readLog, type LogReadOptions } from '../log-file.ts';
+import { readLog } from '../log-file.ts';
+import type { LogQuery } from '../../model/streams.ts';
 import { LogPump, type LogTarget } from './log-pump.ts';
 import { LogPumps } from './log-pumps.ts';
 import type { LogFiles } from './log-segments.ts';
@@ -23,7 +24,7 @@ const directory = mkdtempSync(join(tmpdir(), 'causeway-pump-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 let last = 0;
 const ENDLESS = { maxBytes: Infinity, maxFiles: 1, compress: false };
-const ALL: LogReadOptions = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
+const ALL: LogQuery = { stdout: true, stderr: true, follow: false, tail: -1, sinceNs: 0n, untilNs: 0n };
 const TIME = '2024-05-01T10:00:00.120000000+02:00';
 
 /** A container's directory: where conmon writes, and where its log is. */
@@ -58,7 +59,7 @@ function drain(pump: LogPump): void {
   while (pump.turn() === 'more');
 }
 
-async function read(files: LogFiles, options: Partial<LogReadOptions> = {}): Promise<string[]> {
+async function read(files: LogFiles, options: Partial<LogQuery> = {}): Promise<string[]> {
   const seen: string[] = [];
   for await (const batch of readLog(files, { ...ALL, ...options }))
     for (const { stream, data } of batch) seen.push(`${stream === 'stdout' ? 'o' : 'e'}:${data.toString()}`);

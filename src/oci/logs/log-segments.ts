@@ -5,8 +5,9 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCode } from '../../base/errors.ts';
 import { JsonLogParser } from './json-log-parser.ts';
-import { LogParser, type LogFrame } from '../log-parser.ts';
+import { LogParser } from '../log-parser.ts';
 import { isWholePlain, type WholeLine } from '../log-tail.ts';
+import type { LogFrame } from '../../model/streams.ts';
 
 export type LogFormat = 'json' | 'plain';
 
