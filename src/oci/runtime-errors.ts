@@ -5,6 +5,7 @@
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
 import { StartError } from '../model/start-error.ts';
 import { inRuncWords } from './crun-words.ts';
+import type { RuntimeFlavour } from './runtime-program.ts';
 
 /** The runtime's complaint alone: without time stamps, log fields and levels, one line. */
 export function plainMessage(text: string): string {
@@ -23,16 +24,16 @@ export function plainMessage(text: string): string {
   return [...new Set(messages)].join(': ');
 }
 
-const CREATE =
-  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ';
+const CREATE = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
+const RUNC = 'runc create failed: ';
 const EXEC = 'OCI runtime exec failed: exec failed: ';
 const PROCESS = 'unable to start container process: ';
 const INIT = 'error during container init: ';
 
-/** Why create failed. `program` is what the container was to run. */
-export function createError(text: string, program: string): StartError {
+/** Why create failed. `program` is what the container was to run; `runtime` is named where it names itself: runc. */
+export function createError(text: string, program: string, runtime: RuntimeFlavour = 'other'): StartError {
   const { complaint, ofProgram } = complaintOf(text, program);
-  return startError(`${CREATE}${PROCESS}${ofProgram ? INIT : ''}`, complaint);
+  return startError(`${CREATE}${runtime === 'runc' ? RUNC : ''}${PROCESS}${ofProgram ? INIT : ''}`, complaint);
 }
 
 /** Why an exec failed: the same cases, worded as Docker words them for exec. */

@@ -177,7 +177,8 @@ export class Runtime {
     if (live === undefined || report === undefined || report.data <= 0) {
       live?.conmon.signal(SIGKILL);
       await live?.conmon.ended;
-      throw createError(report?.message || reports.rest || `conmon ended without a word`, spec.process.args[0] ?? '');
+      const complaint = report?.message || reports.rest || `conmon ended without a word`;
+      throw createError(complaint, spec.process.args[0] ?? '', program.flavour);
     }
     this.#live.setProcess(live, report.data);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile

@@ -272,6 +272,15 @@ test("what runtimes say, in Docker's words", () => {
   );
   const crun = createError('executable file `x` not found in $PATH: No such file or directory', 'x');
   assert.equal(runc.message, crun.message);
+  assert.match(
+    createError('x', 'x', 'runc').message,
+    /: OCI runtime create failed: runc create failed: unable to start/,
+  );
+  assert.match(
+    createError('x', 'x', 'crun').message,
+    /: OCI runtime create failed: unable to start/,
+    'crun is not runc',
+  );
   assert.deepEqual([runc.exitCode, runc.kind], [127, 'invalid']);
   assert.equal(createError('open executable: Operation not permitted', '/bin').exitCode, 126);
   const other = createError('mount `proc` to `/proc`: Device or resource busy', 'x');
