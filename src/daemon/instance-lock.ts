@@ -63,13 +63,13 @@ export function networkIsManaged(): boolean {
  */
 function noDaemon(pid: number): string | undefined {
   try {
-    if (statSync(`/proc/${pid}`).uid !== 0) return 'who is not root';
+    if (statSync(`/proc/${pid}`).uid !== 0) return 'of another user than root';
     return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user')
       ? undefined
       : 'in a container';
   } catch (error) {
     const code = errorCode(error) ?? '';
-    if (['ENOENT', 'ESRCH'].includes(code)) return 'who has ended';
+    if (['ENOENT', 'ESRCH'].includes(code)) return 'that has ended';
     if (['EACCES', 'EPERM'].includes(code)) return undefined; // no permission to read it
     throw error;
   }
@@ -95,7 +95,7 @@ export async function takeNetworkLock(log: Log): Promise<() => void> {
     if (stranger !== undefined) {
       log.warn(
         { pid: holder!.pid, program: holder!.program },
-        `somebody ${stranger} holds the name that says which daemon manages this network`,
+        `a process ${stranger} holds the name that marks the managing daemon`,
       );
       return () => {};
     }
