@@ -522,7 +522,7 @@ describe('the wire', () => {
       ['POST', '/containers/taken/resize?h=a&w=b', 400, /invalid resize height \\"a\\"/],
       ['POST', '/containers/no-such/start', 404, /No such container: no-such/],
       ['GET', '/events?since=nonsense', 400, /./],
-      ['GET', '/v9.99/info', 400, /client version 9\.99 is too new\. Maximum supported API version is 1\.51/],
+      ['GET', '/v9.99/info', 400, /client version 9\.99 is too new\. Maximum supported API version is 1\.55/],
       ['GET', '/v1.12/info', 400, /client version 1\.12 is too old/],
       ['GET', '/no/such/route', 404, /page not found/],
       ['GET', '/containers/%zz/json', 404, /page not found|No such container/],

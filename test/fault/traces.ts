@@ -185,7 +185,8 @@ function listed(root: string): string[] {
 function files(name: string, root: string): string[] {
   // The copy of the state is written when things have settled, whatever was done.
   const skip = (path: string): boolean =>
-    path === 'state/copy.jsonl' || (/^image\/(blobs|layers|init)\/./.test(path) && path.split('/').length > 3);
+    /^state\/copy\.jsonl(\.new)?$/.test(path) ||
+    (/^image\/(blobs|layers|init)\/./.test(path) && path.split('/').length > 3);
   return listed(root)
     .filter((path) => !skip(path) && !/\/(merged|diff|work)\//.test(path))
     .map((path) => `file ${name}/${path}`);

@@ -25,7 +25,7 @@ export const FOUND: readonly FoundFault[] = [
   // It was refused, and the container's volumes were gone.
   { operation: 'rm of a running container', door: 'store.commit@commit<HeldContainer.remove', errno: 'ENOSPC' },
   // The container stayed mounted.
-  { operation: 'cp into a container', door: 'c.umount2@unmount<RootfsStore.unmount', errno: 'EBUSY' },
+  { operation: 'cp into a container', door: 'c.umount2@unmount<#unmountNow<RootfsStore.unmount', errno: 'EBUSY' },
   // The second name of the index stayed.
   { operation: 'import', door: 'fs.rename@keepPrevious', errno: 'ENOSPC' },
   // An image that was well was put aside.
@@ -41,7 +41,7 @@ export const FOUND: readonly FoundFault[] = [
   // A repair before the row was taken back put its elements in, and they stayed.
   { operation: 'network connect', door: 'c.send@Firewall.change<change-elements', errno: 'ENOMEM' },
   // An archive was called invalid, in Node's words, because there was no descriptor.
-  { operation: 'load', door: 'fs.readFile@BlobStore.read<json', errno: 'EMFILE' },
+  { operation: 'load', door: 'fs.readFile@BlobStore.read<readJson<dockerArchive', errno: 'EMFILE' },
   // It was refused, and the network was there.
   { operation: 'network create', door: 'c.send@listLinks<RouteSocket.links<hostInterfaces', errno: 'ENOMEM' },
   // A daemon that could not start went on listening, and answered nobody.
