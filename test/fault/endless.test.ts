@@ -232,7 +232,7 @@ describe('output', () => {
         }
       ).State.Health.Log;
     await until('a probe has ended', async () => (await probes()).length > 0, 30_000);
-    const said = (await probes())[0]!.Output.replace(/^Health check exceeded timeout \(2000ms\): /, '');
+    const said = (await probes())[0]!.Output.replace(/^Health check exceeded timeout \(2s\): /, '');
     assert.match(said, /^(ä\n)+.{0,2}\.\.\.$/s);
     assert.equal(Buffer.byteLength(said.replace(/.?\.\.\.$/s, '')) > 4000, true);
     assert.ok(Buffer.byteLength(said) <= 4096 + 8);

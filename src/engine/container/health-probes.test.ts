@@ -95,3 +95,42 @@ test('a probe of a run that ended or was paused in the meantime has no result', 
   await aTurn();
   assert.deepEqual([told, shown()], [[], 'healthy']);
 });
+
+/** A probe that prints and waits to be killed, whose runtime is slow: its result, and the wait that the runtime had. */
+async function probeTimedOut(t: import('node:test').TestContext, printed: string) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let started!: (handle: unknown) => void;
+  let killed!: (code: number) => void;
+  const exited = new Promise<number>((resolve) => (killed = resolve));
+  const output = (async function* () {
+    if (printed !== '') yield { data: Buffer.from(printed) };
+    await exited;
+  })();
+  const containers = new ContainerTable({ values: () => [], commit: async () => {} } as unknown as Store);
+  const exec = async () => new Promise((resolve) => (started = resolve));
+  const result = healthProbes({
+    containers,
+    network: { setHealth: async () => {} },
+    events: new EventBus(systemClock),
+    clock: systemClock,
+    log: silentLog,
+    exec: exec as never,
+  }).probe(record, ['sh'], 50);
+  let over = false;
+  void result.then(() => (over = true));
+  t.mock.timers.tick(1000);
+  started({ pid: 8, session: { output }, exited, kill: () => killed(137) });
+  await aTurn();
+  assert.equal(over, false, 'the time that the runtime takes is not its own');
+  t.mock.timers.tick(50);
+  return result;
+}
+
+test('a probe that takes too long is killed, and says what it printed until then', async (t) => {
+  const { exitCode, output } = await probeTimedOut(t, 'logs1 logs2\n');
+  assert.deepEqual([exitCode, output], [-1, 'Health check exceeded timeout (50ms): logs1 logs2\n']);
+});
+
+test('a probe that took too long without a word has no colon behind its timeout', async (t) => {
+  assert.equal((await probeTimedOut(t, '')).output, 'Health check exceeded timeout (50ms)');
+});

@@ -3,6 +3,7 @@ import { CappedText } from '../../base/capped-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { goDuration } from '../../base/go-duration.ts';
 import { afterMs } from '../../base/long-timer.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId } from '../../model/ids.ts';
@@ -15,6 +16,8 @@ import type { ProbeRunner } from './health-monitor.ts';
 import type { ExecSpec } from '../../model/exec.ts';
 
 const MAX_OUTPUT_BYTES = 4096;
+const MAX_START_MS = 30_000; // Docker's
+const NS_PER_MS = 1e6;
 
 export interface ProbeNeeds {
   readonly containers: Pick<ContainerTable, 'get' | 'lockedEvenIfGone'>;
@@ -54,34 +57,26 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
           execID: execId,
           ...extra,
         });
-      // The time runs from here: a runtime that hangs is a probe that does.
+      tell(execAction('exec_create', cmd));
+      tell(execAction('exec_start', cmd));
+      // What the runtime takes to start it is not the probe's time: on a busy machine it is longer than many a timeout.
+      const handle = await needs.exec(record, execId, spec, {
+        attach: true,
+        consoleSize: null,
+        startTimeoutMs: MAX_START_MS,
+      });
       let late = false;
-      let handle: ExecHandle | undefined;
       const timer = afterMs(timeoutMs, () => {
         late = true;
-        void handle?.kill(9);
-      });
-      const exceeded = (output: string) => ({
-        exitCode: -1,
-        output: `Health check exceeded timeout (${timeoutMs}ms): ${output}`,
+        void handle.kill(9);
       });
       try {
-        tell(execAction('exec_create', cmd));
-        tell(execAction('exec_start', cmd));
-        handle = await needs.exec(record, execId, spec, {
-          attach: true,
-          consoleSize: null,
-          startTimeoutMs: timeoutMs,
-        });
         const said = new CappedText(MAX_OUTPUT_BYTES);
         for await (const { data } of handle.session!.output) said.push(data);
         const output = said.cut ? `${said.toString()}...` : said.toString(); // as Docker marks it
         const exitCode = await handle.exited;
         tell('exec_die', { exitCode: String(exitCode) });
-        return late ? exceeded(output) : { exitCode, output };
-      } catch (error) {
-        if (late) return exceeded(errorMessage(error));
-        throw error;
+        return late ? { exitCode: -1, output: exceeded(timeoutMs, output) } : { exitCode, output };
       } finally {
         timer.clear();
       }
@@ -103,4 +98,9 @@ export function healthProbes(needs: ProbeNeeds): ProbeRunner {
         await held.save().catch(warn('saving a health state'));
       }),
   };
+}
+
+function exceeded(timeoutMs: number, output: string): string {
+  const what = `Health check exceeded timeout (${goDuration(timeoutMs * NS_PER_MS)})`;
+  return output === '' ? what : `${what}: ${output}`;
 }
