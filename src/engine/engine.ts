@@ -52,7 +52,7 @@ import { RunFiles } from './container/run-files.ts';
 import { RunningCopies } from './container/running-copies.ts';
 import { StartsUnderWay } from './container/starts-under-way.ts';
 import type { EngineConfig } from './engine-config.ts';
-import { claimExec, createExec, runExec } from './exec/exec-service.ts';
+import { claimExec, createExec, resizeExec, runExec } from './exec/exec-service.ts';
 import { ExecTable } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
@@ -270,7 +270,7 @@ export function createEngine(deps: EngineDeps) {
         const entry = parts.execs.find(id);
         return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
       },
-      execResize: async (id: string, rows: number, columns: number) => parts.execs.running(id).resize(rows, columns),
+      execResize: async (id: string, rows: number, columns: number) => resizeExec(parts, id, rows, columns),
     },
     archives: {
       statPath: (ref: string, path: string) => archive.statContainerPath(parts, ref, path),

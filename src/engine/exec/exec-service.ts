@@ -86,6 +86,17 @@ export function claimExec(needs: StartExecNeeds, id: string): ClaimedExec {
   return { spec: entry.spec, start: (options) => startExec(needs, entry, options) };
 }
 
+/** @throws notFound where it never began or has ended, conflict where its container does not run or is paused */
+export function resizeExec(
+  needs: { readonly containers: Pick<ContainerTable, 'find'>; readonly execs: Pick<ExecTable, 'find' | 'running'> },
+  id: string,
+  rows: number,
+  columns: number,
+): void {
+  runningContainer(needs, needs.execs.find(id).containerId);
+  needs.execs.running(id).resize(rows, columns);
+}
+
 async function startExec(
   needs: StartExecNeeds,
   entry: ExecEntry,
