@@ -131,3 +131,13 @@ test('several containers are changed with one commit, under all of their locks',
   );
   assert.equal(table.byName('web'), undefined);
 });
+
+test('a link whose alias has a slash before it is found, and shown, by the path that it makes', async () => {
+  const { table } = await tableWith('db');
+  const links = [{ sourceId: 'id-of-db', sourceName: 'db', alias: '/mysql' }];
+  await table.add({ ...record('id-of-app', 'app'), links } as ContainerRecord);
+  await table.locked('app', (held) => held.save(named('renamed')));
+  assert.equal(table.find('renamed/mysql').name, 'db');
+  assert.equal(table.tryFind('app/mysql'), undefined);
+  assert.deepEqual(table.namesOf(table.find('db')), ['db', 'renamed/mysql']);
+});

@@ -3,11 +3,15 @@
  * `locked` gives a `Held`, which is the only way to write. Names, link names and id prefixes are looked up here and
  * nowhere else.
  */
+import { posix } from 'node:path';
 import { invalid, notFound, systemError } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { Change, Store } from '../../store/store.ts';
 import { HeldContainer, type Held, type RecordChange, type RecordWriter } from './held.ts';
+
+/** An alias may have a slash before it, as paths have: `--link db:/mysql` makes 'web/mysql'. */
+const linkName = (recipient: ContainerRecord, alias: string): string => posix.join(recipient.name, alias);
 
 export class ContainerTable {
   readonly #store: Store;
@@ -65,19 +69,18 @@ export class ContainerTable {
     const slash = name.indexOf('/');
     if (slash < 0) return undefined;
     const recipient = this.byName(name.slice(0, slash));
-    const alias = name.slice(slash + 1);
     // Several links may share an alias; the name belongs to the first one whose source exists.
     const link = recipient?.links.find(
-      (candidate) => candidate.alias === alias && this.#records.has(candidate.sourceId),
+      (one) => linkName(recipient, one.alias) === name && this.#records.has(one.sourceId),
     );
     const source = link && this.#records.get(link.sourceId);
-    return recipient && source ? { recipient, alias, source } : undefined;
+    return recipient && source ? { recipient, alias: link.alias, source } : undefined;
   }
 
   /** Its own name, then one 'recipient/alias' per link that points to it. */
   namesOf(record: ContainerRecord): string[] {
     const links = this.all().flatMap((recipient) =>
-      recipient.links.filter((link) => link.sourceId === record.id).map((link) => `${recipient.name}/${link.alias}`),
+      recipient.links.filter((link) => link.sourceId === record.id).map((link) => linkName(recipient, link.alias)),
     );
     return [record.name, ...links.sort()];
   }
