@@ -22,6 +22,18 @@ test('containers that share IPC share /dev/shm, and it goes with its owner', { t
   );
 });
 
+test('namespaces of a missing container are refused at create; those of another are joined by its id', () => {
+  engine.ok('create', '--name', 'donor', '--ipc', 'shareable', 'busybox', 'true');
+  for (const kind of ['--ipc', '--pid']) {
+    const refused = engine.docker('create', kind, 'container:missing', 'busybox', 'true');
+    assert.match(refused.err, /^Error response from daemon: No such container: missing$/m);
+  }
+  engine.ok('create', '--name', 'joining', '--ipc', 'container:donor', '--pid', 'container:donor', 'busybox', 'true');
+  const mode = `container:${engine.ok('inspect', '-f', '{{.Id}}', 'donor')}`;
+  const shown = engine.ok('inspect', '-f', '{{.HostConfig.IpcMode}} {{.HostConfig.PidMode}}', 'joining');
+  assert.equal(shown, `${mode} ${mode}`);
+});
+
 test('a private /dev/shm cannot be joined', { timeout: 60_000 }, () => {
   engine.ok('run', '-d', '--name', 'private', 'busybox', 'sleep', '300');
   const refused = engine.docker('run', '--rm', '--ipc', 'container:private', 'busybox', 'true');

@@ -204,7 +204,8 @@ function completeSpec(
       ...spec.host,
       runtime: spec.host.runtime,
       shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
-      ipcMode: spec.host.ipcMode || needs.config.ipcMode,
+      ipcMode: joinedById(needs, spec.host.ipcMode) || needs.config.ipcMode,
+      pidMode: joinedById(needs, spec.host.pidMode),
       cgroupnsMode: spec.host.cgroupnsMode || needs.config.cgroupnsMode,
       // The daemon's options are of its own driver.
       logConfig: {
@@ -217,6 +218,11 @@ function completeSpec(
     },
     connection: { ...spec.connection, networkMode: mode },
   };
+}
+
+/** A container whose namespace is joined is remembered by its id: it may be renamed. @throws invalid where it is missing */
+function joinedById(needs: Pick<CreateNeeds, 'containers'>, mode: string): string {
+  return mode.startsWith('container:') ? `container:${findOther(needs, joinedContainerRef(mode)).id}` : mode;
 }
 
 /** Another container that this one needs. Not `notFound`: clients would take that for a missing image and pull it. */

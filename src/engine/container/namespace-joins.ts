@@ -1,5 +1,5 @@
 /** ipc, pid and uts modes: whose namespaces a container shares. */
-import { conflict, invalid } from '../../base/errors.ts';
+import { conflict, invalid, systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { ContainerTable } from './container-table.ts';
 import { joinedContainerRef } from './network-mode.ts';
@@ -19,7 +19,7 @@ export function joinTargets(containers: Pick<ContainerTable, 'find'>, record: Co
     const other = runningContainer(containers, record, ipcMode, 'IPC');
     if (other.spec.host.ipcMode === 'private' || other.spec.host.ipcMode === 'none') {
       throw invalid(
-        `cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+        `failed to join IPC namespace: container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
       );
     }
     ipc = { path: `/proc/${other.state.pid}/ns/ipc` };
@@ -35,13 +35,15 @@ function runningContainer(
   containers: Pick<ContainerTable, 'find'>,
   record: ContainerRecord,
   mode: string,
-  kind: string,
+  kind: 'IPC' | 'PID',
 ): ContainerRecord {
   const ref = joinedContainerRef(mode);
   const other = containers.find(ref);
   if (other.id === record.id) throw invalid(`cannot join own ${kind} namespace`);
   if (other.state.status !== 'running' && other.state.status !== 'paused') {
-    throw conflict(`cannot join ${kind} of a non running container: ${other.id}`);
+    // Docker's words, and its kinds.
+    const reason = `failed to join ${kind} namespace: container ${other.id} is not running`;
+    throw kind === 'PID' ? systemError(reason) : conflict(reason);
   }
   return other;
 }
