@@ -43,6 +43,8 @@ export interface ProcessSpec {
 export interface HostSpec {
   readonly binds: readonly string[]; // 'src:dst[:opts]' as given
   readonly mounts: readonly MountSpec[];
+  /** Of API clients older than 1.44, for whom mounts below a read-only bind stay writable. */
+  readonly readonlyTopOnly?: boolean;
   readonly tmpfs: Readonly<Record<string, string>>; // path -> options
   readonly volumesFrom: readonly string[];
   readonly volumeDriver: string;

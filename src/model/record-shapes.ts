@@ -186,6 +186,7 @@ const mountSpec = object<MountSpec>({
 const hostSpec = object<HostSpec>({
   binds: texts,
   mounts: list(mountSpec),
+  readonlyTopOnly: optional(flag),
   tmpfs: textMap,
   volumesFrom: texts,
   volumeDriver: text,

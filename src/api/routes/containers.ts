@@ -1,5 +1,6 @@
 /** Containers, all but their streams and files. */
 import { CausewayError, errorKind, errorMessage, invalid, notImplemented } from '../../base/errors.ts';
+import type { ContainerSpec } from '../../model/container.ts';
 import { parsePlatform } from '../../model/platform.ts';
 import { CONFIG_FIELD_NAMES, createRequestSchema, updateRequestSchema } from '../../wire/container-create.ts';
 import type {
@@ -18,6 +19,7 @@ import { toContainerJson, toContainerSummary } from '../map/container-json.ts';
 import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../map/container-spec.ts';
 import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
+import { olderThan } from '../versions.ts';
 import { showOptions } from '../show-options.ts';
 import { validateConfig } from '../validate-config.ts';
 import { validateHost, validateRestartPolicy } from '../validate-host.ts';
@@ -58,13 +60,18 @@ async function createContainer(call: Call): Promise<void> {
   const wanted = call.query.text('platform');
   const created = await call.backend.containers.create(
     call.query.text('name').replace(/^\//, ''),
-    toContainerSpec(request),
+    olderThan(call.version, '1.44') ? readonlyTopOnly(toContainerSpec(request)) : toContainerSpec(request),
     wanted === '' ? undefined : parsePlatform(wanted),
   );
   call.reply(201, {
     Id: created.id,
     Warnings: [...warnings, ...created.warnings, ...adapted],
   } satisfies CreateResponseJson);
+}
+
+/** Before that version, read-only mounts had no say about what is mounted below them. */
+function readonlyTopOnly(spec: ContainerSpec): ContainerSpec {
+  return { ...spec, host: { ...spec.host, readonlyTopOnly: true } };
 }
 
 async function listContainers(call: Call): Promise<void> {

@@ -25,10 +25,12 @@ export async function resolveMounts(spec: ContainerSpec, context: MountContext):
     for (const point of inheritedMounts(from, context)) points.set(point.destination, point);
   }
   const asked = new Set<string>();
+  const { readonlyTopOnly } = spec.host;
   const take = (point: MountPoint, target: string) => {
     if (asked.has(point.destination)) throw invalid(`Duplicate mount point: ${target}`);
     asked.add(point.destination);
-    points.set(point.destination, point);
+    const topOnly = readonlyTopOnly && point.type === 'bind' && !point.rw && point.below === undefined;
+    points.set(point.destination, topOnly ? { ...point, below: 'writable' } : point);
   };
   for (const text of spec.host.binds) {
     const point = await bindMount(text, context);
