@@ -52,6 +52,7 @@ test('security options', () => {
   assert.equal(parseSecurityOptions(['no-new-privileges=false']).noNewPrivileges, false);
   assert.equal(parseSecurityOptions(['seccomp=builtin']).seccomp, 'builtin');
   assert.equal(parseSecurityOptions(['seccomp={"a":"b=c"}']).seccomp, '{"a":"b=c"}');
+  assert.equal(parseSecurityOptions(['writable-cgroups']).writableCgroups, true);
   assert.throws(() => parseSecurityOptions(['nosuch']), { message: 'invalid --security-opt 1: "nosuch"' });
   assert.throws(() => parseSecurityOptions(['nosuch=1']), { message: 'invalid --security-opt 2: "nosuch=1"' });
 });

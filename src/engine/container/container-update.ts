@@ -10,7 +10,7 @@ import { publishContainerEvent } from './container-events.ts';
 import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import { checkTogether } from './resource-limits.ts';
-import { checkRestartPolicy } from './restart-policy.ts';
+import { checkChangedRestartPolicy } from './restart-policy.ts';
 
 export interface UpdateNeeds {
   readonly containers: Pick<ContainerTable, 'locked'>;
@@ -26,7 +26,7 @@ export function updateContainer(
   return needs.containers.locked(ref, async (held) => {
     const { host } = held.record.spec;
     const policy = changes.restartPolicy ?? host.restartPolicy;
-    checkRestartPolicy(policy, host.autoRemove);
+    checkChangedRestartPolicy(policy, host.autoRemove);
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(held.id, host.resources, limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
-import { RestartTimers, shouldRestart, shouldStartWithDaemon } from './restart-policy.ts';
+import { checkChangedRestartPolicy, RestartTimers, shouldRestart, shouldStartWithDaemon } from './restart-policy.ts';
 
 const policy = (name: RestartPolicy['name'], maximumRetryCount = 0): RestartPolicy => ({ name, maximumRetryCount });
 const exit = (exitCode: number, restartCount = 0, stoppedByUser = false) => ({ exitCode, restartCount, stoppedByUser });
@@ -14,6 +14,15 @@ test('each policy restarts what it promises to', () => {
   assert.equal(shouldRestart(policy('on-failure'), exit(1)), true);
   assert.equal(shouldRestart(policy('on-failure', 3), exit(1, 2)), true);
   assert.equal(shouldRestart(policy('on-failure', 3), exit(1, 3)), false);
+});
+
+test('a container that removes itself gets no restart policy later, and may be told so again', () => {
+  assert.throws(() => checkChangedRestartPolicy(policy('always'), true), {
+    message: 'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    kind: 'conflict',
+  });
+  checkChangedRestartPolicy(policy('no'), true);
+  checkChangedRestartPolicy(policy('always'), false);
 });
 
 test('what the user stopped stays stopped', () => {

@@ -1,5 +1,5 @@
 /** When a container that ended is started again, and after how long. */
-import { invalid } from '../../base/errors.ts';
+import { conflict, invalid } from '../../base/errors.ts';
 import type { ContainerRecord, RestartPolicy } from '../../model/container.ts';
 
 const FIRST_DELAY_MS = 100;
@@ -125,6 +125,12 @@ export class RestartTimers {
   cancelAll(): void {
     for (const id of this.#timers.keys()) this.cancel(id);
   }
+}
+
+/** Docker's words for `update`, which differ from those for `create`. @throws conflict */
+export function checkChangedRestartPolicy(policy: RestartPolicy, autoRemove: boolean): void {
+  if (autoRemove && policy.name !== 'no')
+    throw conflict('Restart policy cannot be updated because AutoRemove is enabled for the container');
 }
 
 export function checkRestartPolicy(policy: RestartPolicy, autoRemove: boolean): void {
