@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createSocket } from 'node:dgram';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,11 @@ import { once } from 'node:events';
 import { readLog } from '../log-file.ts';
 import type { LogTarget } from './log-pump.ts';
 import { LogPumps } from './log-pumps.ts';
-import { bindDatagram, closeFd, recvPacket } from '../../kernel/socket.ts';
+import { bindDatagram, closeFd, connectDatagram, recvPacket, sendPacket } from '../../kernel/socket.ts';
+import type { Forwarder } from './forwarder.ts';
+import { JournaldForwarder } from './journald-forwarder.ts';
 import { syslogMessage, type SyslogForm } from './syslog-message.ts';
-import type { SyslogTarget } from './syslog-forwarder.ts';
+import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-forward-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -175,3 +177,51 @@ test('a run that has ended is handed over to its end, and its spool is gone', as
   assert.deepEqual([got, existsSync(spoolPath)], [[true, true], false]);
   closeFd(fd);
 });
+
+function openSockets(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false; // the one that the directory was read by
+    }
+  }).length;
+}
+
+for (const [name, make] of [
+  [
+    'journald',
+    (socketPath: string, warn: (reason: string) => void): Forwarder =>
+      new JournaldForwarder({ kind: 'journald', socketPath, fields: {} }, warn),
+  ],
+  [
+    'syslog',
+    (host: string, warn: (reason: string) => void): Forwarder =>
+      new SyslogForwarder({ kind: 'syslog', protocol: 'unixgram', host, port: 0, form: FORM, tls: TLS }, warn),
+  ],
+] as const) {
+  test(`${name}: what is not wanted any more is sent nowhere, and no socket stays open`, async () => {
+    const path = join(directory, `${name}-full`);
+    const full = bindDatagram(path);
+    const filler = connectDatagram(path);
+    while (sendPacket(filler, Buffer.from('filler')));
+    const elsewhere = bindDatagram(join(directory, `${name}-elsewhere`));
+    const before = openSockets();
+    const piece = { text: Buffer.from('text'), stderr: false, time: TIME, partial: undefined };
+    for (const closedWhile of ['connecting', 'sending']) {
+      const warnings: string[] = [];
+      const forwarder = make(path, (reason) => warnings.push(reason));
+      const sending = forwarder.send([piece, piece]);
+      if (closedWhile === 'sending') await new Promise((resolve) => setImmediate(resolve));
+      forwarder.close();
+      // It gets the number of the descriptor that was closed.
+      const next = connectDatagram(join(directory, `${name}-elsewhere`));
+      await sending;
+      assert.equal(recvPacket(elsewhere, Buffer.alloc(1024)), undefined, closedWhile);
+      assert.deepEqual(warnings, [], closedWhile);
+      closeFd(next);
+      assert.equal(openSockets(), before, closedWhile);
+    }
+    for (const fd of [full, filler, elsewhere]) closeFd(fd);
+  });
+}

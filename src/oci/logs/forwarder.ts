@@ -14,6 +14,7 @@ export interface ForwardedPiece {
 export interface Forwarder {
   /** Resolves when they are handed over, or are given up with a complaint: the container's output goes on. */
   send(pieces: readonly ForwardedPiece[]): Promise<void>;
+  /** What is being sent is given up without a word: nobody wants it any more. */
   close(): void;
 }
 

@@ -24,6 +24,7 @@ export class JournaldForwarder implements Forwarder {
   readonly #common: Buffer;
   #fd: number | undefined;
   #ordinal = 0;
+  #closed = false;
 
   constructor(target: JournaldTarget, warn: (reason: string) => void) {
     this.#target = target;
@@ -39,6 +40,7 @@ export class JournaldForwarder implements Forwarder {
         if (performance.now() > until)
           return this.#warn(`${pieces.length - index} messages are given up: ${this.#target.socketPath} takes none`);
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        if (this.#closed) return;
       }
     }
   }
@@ -69,7 +71,7 @@ export class JournaldForwarder implements Forwarder {
       this.#fd ??= connectDatagram(this.#target.socketPath);
       return sendPacket(this.#fd, message);
     } catch (error) {
-      this.close();
+      this.#disconnect();
       // Longer than a datagram may be: only with very many attributes.
       if (isKernelError(error, 'EMSGSIZE')) return true;
       return false;
@@ -77,6 +79,11 @@ export class JournaldForwarder implements Forwarder {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
     if (this.#fd !== undefined) closeFd(this.#fd);
     this.#fd = undefined;
   }

@@ -39,6 +39,7 @@ export class SyslogForwarder implements Forwarder {
   readonly #warn: (reason: string) => void;
   #channel: Channel | undefined;
   #notBefore = 0;
+  #closed = false;
 
   constructor(target: SyslogTarget, warn: (reason: string) => void) {
     this.#target = target;
@@ -63,16 +64,23 @@ export class SyslogForwarder implements Forwarder {
       try {
         return await known.write(message);
       } catch {
-        this.close();
+        this.#disconnect();
       }
     }
+    if (this.#closed) throw notWanted();
     if (performance.now() < this.#notBefore) throw new Error('it could not be reached a moment ago');
-    this.#channel = await openChannel(this.#target);
-    await this.#channel.write(message);
+    const channel = await openChannel(this.#target);
+    if (this.#closed) {
+      channel.close();
+      throw notWanted();
+    }
+    this.#channel = channel;
+    await channel.write(message);
   }
 
   #giveUp(count: number, error: unknown): void {
-    this.close();
+    this.#disconnect();
+    if (this.#closed) return;
     if (performance.now() < this.#notBefore) return; // that has been said
     this.#notBefore = performance.now() + AGAIN_MS;
     const { protocol, host, port } = this.#target;
@@ -81,10 +89,17 @@ export class SyslogForwarder implements Forwarder {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
     this.#channel?.close();
     this.#channel = undefined;
   }
 }
+
+const notWanted = (): Error => new Error('it is not wanted any more');
 
 async function openChannel(target: SyslogTarget): Promise<Channel> {
   const { protocol, host, port } = target;
@@ -124,14 +139,19 @@ function localChannel(): Channel | Promise<Channel> {
 
 function datagramChannel(path: string): Channel {
   const fd = connectDatagram(path);
+  let closed = false; // its number may be another socket's then
   return {
     async write(message) {
       for (const until = performance.now() + SEND_MS; !sendPacket(fd, message);) {
         if (performance.now() > until) throw new Error('it takes nothing');
         await new Promise((resolve) => setTimeout(resolve, 10));
+        if (closed) throw notWanted();
       }
     },
-    close: () => closeFd(fd),
+    close() {
+      closed = true;
+      closeFd(fd);
+    },
   };
 }
 
