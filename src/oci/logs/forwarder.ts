@@ -28,15 +28,7 @@ export class PieceCollector implements PieceSink {
     this.#newId = newId;
   }
 
-  piece(
-    text: Buffer,
-    start: number,
-    end: number,
-    whole: boolean,
-    stderr: boolean,
-    time: Buffer,
-    timeStart: number,
-  ): void {
+  readonly piece: PieceSink['piece'] = (text, start, end, whole, stderr, time, timeStart) => {
     const index = stderr ? 1 : 0;
     const line = this.#lines[index] ?? (whole ? undefined : { id: this.#newId(), ordinal: 0 });
     this.#lines[index] = whole ? undefined : line;
@@ -46,7 +38,7 @@ export class PieceCollector implements PieceSink {
       time: time.toString('latin1', timeStart, timeStart + TIME_BYTES),
       partial: line && { id: line.id, ordinal: ++line.ordinal, last: whole },
     });
-  }
+  };
 
   take(): ForwardedPiece[] {
     const pieces = this.#pieces;

@@ -16,7 +16,7 @@ export interface PieceSink {
    * Bytes `start` to `end` of `text`, a piece that ends its line where `whole`; the line began at the time whose 35
    * characters are in `time` from `timeStart` on. The buffers are others' afterwards.
    */
-  piece(
+  readonly piece: (
     text: Buffer,
     start: number,
     end: number,
@@ -24,7 +24,7 @@ export interface PieceSink {
     stderr: boolean,
     time: Buffer,
     timeStart: number,
-  ): void;
+  ) => void;
 }
 
 /** A line that goes on: as JSON, with its text in base64. */

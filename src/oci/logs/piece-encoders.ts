@@ -42,15 +42,7 @@ class JsonEncoder implements PieceSink {
 
   #noTail = (): Tail => ({ time: Buffer.alloc(TIME_BYTES), text: Buffer.alloc(0) });
 
-  piece(
-    text: Buffer,
-    start: number,
-    end: number,
-    whole: boolean,
-    stderr: boolean,
-    time: Buffer,
-    timeStart: number,
-  ): void {
+  readonly piece: PieceSink['piece'] = (text, start, end, whole, stderr, time, timeStart) => {
     const output = this.#output;
     const tail = this.#tail(stderr, time, timeStart);
     output.room(PREFIX.length + (end - start) * MAX_GROWTH + 2 + tail.length);
@@ -63,7 +55,7 @@ class JsonEncoder implements PieceSink {
       buffer[at++] = 0x6e;
     }
     output.wrote(at + tail.copy(buffer, at));
-  }
+  };
 
   /** Lines that conmon read together have one time: what follows their text is made once. */
   #tail(stderr: boolean, time: Buffer, timeStart: number): Buffer {
@@ -110,15 +102,7 @@ class PlainEncoder implements PieceSink {
     this.#output = output;
   }
 
-  piece(
-    text: Buffer,
-    start: number,
-    end: number,
-    whole: boolean,
-    stderr: boolean,
-    time: Buffer,
-    timeStart: number,
-  ): void {
+  readonly piece: PieceSink['piece'] = (text, start, end, whole, stderr, time, timeStart) => {
     const output = this.#output;
     output.room(end - start + MAX_TAIL_BYTES);
     const { buffer } = output;
@@ -128,5 +112,5 @@ class PlainEncoder implements PieceSink {
     at += text.copy(buffer, at, start, end);
     buffer[at++] = 0x0a;
     output.wrote(at);
-  }
+  };
 }
