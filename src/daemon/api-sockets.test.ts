@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, get, type IncomingMessage, type Server } from 'node:http';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLog, type Log } from '../base/log.ts';
 import { apiWarnings, checkHosts, listenOn, type ApiListening } from './api-sockets.ts';
@@ -118,5 +123,56 @@ test('sockets of systemd are those for this process, by number or all', async ()
   await assert.rejects(
     checkHosts(listening(['fd://'])),
     /no sockets found via socket activation: make sure the service was started by systemd/,
+  );
+});
+
+test('connections that cannot be accepted are warned of, and those that come later are answered', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-sockets-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const socketPath = join(directory, 'api');
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (_fields, message) => warnings.push(message) };
+  let server!: Server;
+  const make = () => (server = createHttpServer((_request, response) => response.end('here')));
+  const close = await listenOn(make, listening([`unix://${socketPath}`]), log);
+  try {
+    // As Node tells of accept(2) when the host has no descriptor left.
+    for (let times = 0; times < 2; times++)
+      server.emit('error', Object.assign(new Error('accept ENFILE'), { code: 'ENFILE' }));
+    const [response] = (await once(get({ socketPath }), 'response')) as [IncomingMessage];
+    assert.equal(response.statusCode, 200);
+    response.resume();
+    await once(response, 'end');
+    assert.deepEqual(warnings, Array(2).fill('a connection to the daemon could not be accepted'));
+  } finally {
+    await close();
+  }
+});
+
+test('a socket whose listener has no room for more clients is not taken from it', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-sockets-'));
+  const path = join(directory, 'busy');
+  const program = `require('net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+    require('fs').writeSync(1, 'listening');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  })`;
+  const busy = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const clients: Socket[] = [];
+  t.after(() => {
+    busy.kill('SIGKILL');
+    for (const client of clients) client.destroy();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  await once(busy.stdout, 'data');
+  for (let full = false; !full;) {
+    const client = connect(path);
+    clients.push(client);
+    full = await new Promise((resolve) =>
+      client.once('connect', () => resolve(false)).once('error', () => resolve(true)),
+    );
+  }
+  await assert.rejects(
+    checkHosts(listening([`unix://${path}`])),
+    /address already in use: another daemon answers on it/,
   );
 });

@@ -10,6 +10,7 @@ import { isKernelError } from '../kernel/errors.ts';
 import { unreadBytes } from '../kernel/socket.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import { makeDirectory } from './directories.ts';
+import { keepAccepting } from './keep-accepting.ts';
 import { activatedFds } from './socket-activation.ts';
 
 /**
@@ -88,6 +89,7 @@ async function listenOnHost(
     const server = makeServer();
     await freeSocketPath(path);
     await listen(server, { path }, host);
+    keepAccepting(server, log);
     const end = closer(server);
     try {
       restrict(path, group);
@@ -117,6 +119,7 @@ async function listenOnHost(
  * Resolves to what closes both.
  */
 function serveOn(server: HttpServer, front: Server, tls: TlsOptions | undefined, log: Log): () => Promise<void> {
+  keepAccepting(front, log);
   const address = front.address(); // null of a unix socket that came as a descriptor
   const isTcp = typeof address === 'object' && address !== null;
   const inner = tls && isTcp ? createTlsServer(tls) : undefined;
@@ -239,7 +242,8 @@ async function socketFile(path: string): Promise<boolean> {
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => (probe.destroy(), resolve(true)));
-    probe.once('error', () => resolve(false));
+    // Where more clients wait than it has room for, that is EAGAIN: it has a listener.
+    probe.once('error', (error) => resolve(errorCode(error) === 'EAGAIN'));
   });
   if (answered)
     throw new CausewayError(

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { conflict, errorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { keepAccepting } from './keep-accepting.ts';
 import { lockFile } from '../kernel/file-lock.ts';
 import { hasOurNamespace, hasOurRoot } from '../kernel/process.ts';
 import { unixSocketHolder } from '../kernel/port-holder.ts';
@@ -104,5 +105,6 @@ export async function takeNetworkLock(log: Log): Promise<() => void> {
       `failed to start daemon: another daemon${who} manages the network of this network namespace; stop it, or start this one in a network namespace of its own: ip netns add NAME, then nsenter --net=/run/netns/NAME causeway daemon ...`,
     );
   }
+  keepAccepting(server, log);
   return () => void server.close();
 }

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import { CausewayError, errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { keepAccepting } from '../keep-accepting.ts';
 
 const MAX_CONNECTIONS = 64;
 const PATIENCE_MS = 10_000;
@@ -41,6 +42,7 @@ export async function serveMetrics(address: string, read: () => string, log: Log
     );
     server.listen({ port, ...(host === '' ? {} : { host }) }, resolve);
   });
+  keepAccepting(server, log);
   log.info({ address }, 'metrics API listening');
   return () =>
     new Promise((resolve) => {

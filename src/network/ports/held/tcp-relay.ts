@@ -28,7 +28,7 @@ export function relayTcp(
   address: string,
   port: number,
   target: TargetLookup,
-): { close(): void; setForwarded(led: boolean): void } {
+): { close(): void; setForwarded(forwarded: boolean): void } {
   const fd = openTcpListener({ address, port });
   let server: Server | undefined;
   let closed = false;
@@ -48,9 +48,9 @@ export function relayTcp(
   return {
     // What the kernel forwards to the container must not be answered here while the firewall table is away: a reset
     // would end it.
-    setForwarded: (led) => {
-      if (closed || led === filtered) return;
-      if (led) filtered = keepUnforwardable(fd);
+    setForwarded: (forwarded) => {
+      if (closed || forwarded === filtered) return;
+      if (forwarded) filtered = keepUnforwardable(fd);
       else {
         keepAll(fd);
         filtered = false;
