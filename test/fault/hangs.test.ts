@@ -329,7 +329,7 @@ test('a client that does not read blocks its container only; after a stop the ex
   await until('there is a log', () => existsSync(log) && statSync(log).size > 0);
   // What conmon has written, and how far it has come to the log.
   const sizes = (): string =>
-    readdirSync(directory)
+    readdirSync(directory, { recursive: true, encoding: 'utf8' })
       .map((name) => statSync(join(directory, name)).size)
       .join();
   let last = '';
