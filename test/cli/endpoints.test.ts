@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createTlsServer, type Server } from 'node:tls';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -297,6 +297,30 @@ describe('endpoints of the command line', () => {
         readFileSync(join(directory, 'ssh.log'), 'utf8'),
         /^-l me -p 2222 -o ConnectTimeout=30 -T -- far\.example causeway system dial-stdio$/m,
       );
+    });
+
+    it('dial-stdio ends with the engine, though its input stays open: run and attach without -i end over ssh', async () => {
+      const greeting = createServer({ allowHalfOpen: true }, (socket) => socket.end('the last words'));
+      const socket = join(directory, 'greeting.sock');
+      await new Promise<void>((resolve) => greeting.listen(socket, resolve));
+      const { code, stdout } = await runCausewayClient(['-H', `unix://${socket}`, 'system', 'dial-stdio'], {
+        onStart: () => {}, // leaves the input open
+      }).finally(() => greeting.close());
+      assert.deepEqual([code, stdout], [0, 'the last words']);
+    });
+
+    it('what is sent after the end of the input still comes: dial-stdio passes on the end of one direction', async () => {
+      const late = createServer({ allowHalfOpen: true }, (socket) => {
+        let said = '';
+        socket.on('data', (part: Buffer) => (said += part.toString()));
+        socket.on('end', () => socket.end(`heard ${said}`));
+      });
+      const socket = join(directory, 'late.sock');
+      await new Promise<void>((resolve) => late.listen(socket, resolve));
+      const { code, stdout } = await runCausewayClient(['-H', `unix://${socket}`, 'system', 'dial-stdio'], {
+        input: 'a question',
+      }).finally(() => late.close());
+      assert.deepEqual([code, stdout], [0, 'heard a question']);
     });
 
     it('what ssh complains of is told', async () => {

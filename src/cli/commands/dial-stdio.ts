@@ -27,6 +27,8 @@ export const dialStdioCommand: Command = {
       process.stdout.on('error', () => socket.destroy());
       process.stdin.on('error', () => socket.end());
       socket.once('close', resolve);
+      // Nothing more can come. The client may be one that keeps its side open until it sees the end: do not wait for it.
+      socket.once('end', () => process.stdout.write('', () => resolve()));
       process.stdin.pipe(socket);
       socket.pipe(process.stdout);
     });
