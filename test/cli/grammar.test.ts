@@ -294,6 +294,9 @@ describe('what Docker has and this has not, and mistyped words', () => {
     ['plugin ls', /^causeway: 'plugin' is not built in: .+\n$/],
     ['compose up', /^causeway: 'compose' is a plugin of the docker client: .+\n$/],
     ['context use x', /^causeway: choose a context with --context/],
+    ['context inspect x', /^causeway: causeway context ls shows what is read of a context/],
+    ['context export x', /^causeway: Docker's contexts are read here, not written: docker context export/],
+    ['context import x y', /^causeway: Docker's contexts are read here, not written: docker context import/],
   ] as const) {
     it(line, async () => {
       const { code, stderr } = await runCausewayClient(line.split(' '), { host: 'unix:///nonexistent' });

@@ -31,6 +31,8 @@ export function readCommandLine(argv: readonly string[]): GivenFlags {
   return given;
 }
 
+const SEE_HELP = "See 'causeway daemon --help'.";
+
 function refusePositional(arg: string): never {
   throw invalid(`"causeway daemon" accepts no arguments, got "${arg}"`);
 }
@@ -39,7 +41,7 @@ function readLong(arg: string, place: Place, store: (option: DaemonOption, value
   const equals = arg.indexOf('=');
   const name = equals === -1 ? arg.slice(2) : arg.slice(2, equals);
   const option = DAEMON_OPTIONS.find(({ flag }) => flag !== '' && flag === name);
-  if (!option) throw invalid(`unknown flag: --${name}`);
+  if (!option) throw invalid(`unknown flag: --${name}\n${SEE_HELP}`);
   if (equals !== -1) store(option, arg.slice(equals + 1));
   else if (option.kind === 'switch') store(option, 'true');
   else if (place.next < place.argv.length) store(option, place.argv[place.next++]!);
@@ -51,7 +53,7 @@ function readShort(arg: string, place: Place, store: (option: DaemonOption, valu
   for (let rest = arg.slice(1); rest !== '';) {
     const letter = rest[0]!;
     const option = DAEMON_OPTIONS.find(({ short }) => short === letter);
-    if (!option) throw invalid(`unknown shorthand flag: '${letter}' in ${arg}`);
+    if (!option) throw invalid(`unknown shorthand flag: '${letter}' in ${arg}\n${SEE_HELP}`);
     rest = rest.slice(1);
     if (rest.startsWith('=')) return store(option, rest.slice(1));
     if (option.kind === 'switch') store(option, 'true');

@@ -31,8 +31,8 @@ test('the command line is read as pflag reads it', () => {
   );
   assert.deepEqual(flags('--dns', '1.1.1.1,8.8.8.8', '--dns=9.9.9.9').lists['dns'], ['1.1.1.1', '8.8.8.8', '9.9.9.9']);
   for (const [argv, sentence] of [
-    [['--nope'], /^unknown flag: --nope$/],
-    [['-Dz'], /^unknown shorthand flag: 'z' in -Dz$/],
+    [['--nope'], /^unknown flag: --nope\nSee 'causeway daemon --help'\.$/],
+    [['-Dz'], /^unknown shorthand flag: 'z' in -Dz\nSee 'causeway daemon --help'\.$/],
     [['--bip'], /^flag needs an argument: --bip$/],
     [['-H'], /^flag needs an argument: 'H' in -H$/],
     [['start'], /"causeway daemon" accepts no arguments, got "start"/],
