@@ -28,7 +28,8 @@ export async function prepareImages(cacheDir: string, started: (child: ChildProc
   });
   started(build);
   const built = await collect(build, { timeoutMs: 15 * 60_000 });
-  if (built.code !== 0) throw new Error(`the demo's images could not be built (exit ${built.code})`);
+  if (built.code !== 0)
+    throw new Error(`the demo's images could not be built (exit ${built.code}): above is what it says`);
   const tarPath = built.out.trim();
   const [listing, layerDigest] = await Promise.all([
     collect(spawn('tar', ['-tf', tarPath], { stdio: ['ignore', 'pipe', 'inherit'] })),

@@ -29,7 +29,11 @@ mmdebstrap --quiet --variant=minbase --mode=root --components="$components" --in
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/usr/share/doc "$1"/usr/share/man' \
   --customize-hook='rm -rf "$1"/usr/lib/*/libLLVM* "$1"/usr/lib/*/libz3* "$1"/usr/lib/postgresql/*/lib/llvmjit* "$1"/usr/lib/postgresql/*/lib/bitcode "$1"/usr/share/i18n' \
-  "${VERSION_CODENAME:-bookworm}" "$work/root" ${mirror:+"$mirror"} >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
+  "${VERSION_CODENAME:-bookworm}" "$work/root" ${mirror:+"$mirror"} >"$work/log" 2>&1 || {
+    tail -n 20 "$work/log" >&2
+    echo "mmdebstrap could not make them from ${mirror:-the mirror of its default}. Is that mirror reachable from here (/etc/apt/sources.list*, proxies: http_proxy, https_proxy)?" >&2
+    exit 1
+  }
 
 root=$work/root
 mkdir -p "$root/opt/webapp"
