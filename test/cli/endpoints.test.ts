@@ -260,6 +260,13 @@ describe('endpoints of the command line', () => {
         DOCKER_CERT_PATH: '/nonexistent',
       });
       assert.equal(unknown.code, 1);
+      assert.match(unknown.stderr, /^error during connect: tcp:\S+: TLS: [\w ]*certificate required\n$/);
+      const plain = await causeway(['-H', host, 'ps']);
+      assert.equal(plain.code, 1);
+      assert.match(
+        plain.stderr,
+        /^error during connect: the daemon at tcp:\S+ closed the connection: .* --tlsverify\n$/,
+      );
       const missing = await causeway(['-H', host, '--tlsverify', '--tlscacert', '/nonexistent/ca.pem', 'ps']);
       assert.match(missing.stderr, /could not read CA certificate \/nonexistent\/ca\.pem/);
       const half = await causeway(

@@ -216,8 +216,14 @@ export class ApiClient {
         126,
       );
     }
-    if (code === 'ECONNRESET' || code === 'EPIPE')
-      return new StatusError(`error during connect: the daemon at ${host} closed the connection`);
+    if (code === 'ECONNRESET' || code === 'EPIPE') {
+      const plain = this.endpoint.kind === 'tcp' && !this.endpoint.tls;
+      const hint = plain ? ': where it uses TLS, give --tlsverify' : '';
+      return new StatusError(`error during connect: the daemon at ${host} closed the connection${hint}`);
+    }
+    // OpenSSL's alerts come with the place in its sources; the reason is what a user needs.
+    const { reason } = error as { reason?: unknown };
+    if (typeof reason === 'string') return new StatusError(`error during connect: ${host}: TLS: ${reason}`);
     return new StatusError(`error during connect: ${error.message}`);
   }
 }
