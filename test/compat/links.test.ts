@@ -330,3 +330,18 @@ test("a link on a network of the user's with enable_icc=false opens what its sou
   assert.ok(!reaches('other', 'db', 5000));
   check(engine.shell('docker rm -f $(docker ps -aq) && docker network rm apart'));
 });
+
+test('a link to a container that has joined a network, at whatever remove, leads to the container that owns it', () => {
+  docker('run', '-d', '--name', 'owner', 'busybox', 'sleep', '1000');
+  docker('run', '-d', '--name', 'near', '--network', 'container:owner', 'busybox', 'sleep', '1000');
+  docker('run', '-d', '--name', 'far', '--network', 'container:near', 'busybox', 'sleep', '1000');
+  docker('run', '-d', '--name', 'recipient', '--link', 'far:f', '--link', 'near:n', 'busybox', 'sleep', '1000');
+  for (const alias of ['f', 'n'])
+    assert.ok(hosts('recipient').some((line) => new RegExp(`^${address('owner')}\\t.*\\b${alias}\\b`).test(line)));
+});
+
+test('a link to containers that have joined the networks of each other is refused', () => {
+  docker('create', '--name', 'one', '--network', 'container:two', 'busybox', 'true');
+  docker('create', '--name', 'two', '--network', 'container:one', 'busybox', 'true');
+  assert.match(refused('run', '--link', 'one:o', 'busybox', 'true'), /has joined its own network namespace/);
+});

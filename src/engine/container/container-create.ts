@@ -232,17 +232,25 @@ function findOther(needs: Pick<CreateNeeds, 'containers'>, ref: string, what = '
   return found;
 }
 
+/** Whose network a container is on: it may have joined one that has joined another's. @throws invalid for a circle */
+function networkOwner(needs: Pick<CreateNeeds, 'containers'>, container: ContainerRecord): ContainerRecord {
+  const seen = new Set<string>();
+  let owner = container;
+  while (networkModeKind(owner.spec.connection.networkMode) === 'container') {
+    if (seen.has(owner.id)) throw invalid(`container ${container.name} has joined its own network namespace`);
+    seen.add(owner.id);
+    owner = findOther(needs, joinedContainerRef(owner.spec.connection.networkMode));
+  }
+  return owner;
+}
+
 /** Links of a container on the default bridge; elsewhere HostConfig.Links has no effect. */
 function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpec): Link[] {
   const kind = networkModeKind(spec.connection.networkMode);
   if (kind === 'user' || spec.connection.links.length === 0) return [];
   const links = spec.connection.links.map((text) => {
     const { source: ref, alias } = parseLink(text);
-    let source = findOther(needs, ref, `could not get container for ${ref}: `);
-    const through = source.spec.connection.networkMode;
-    if (networkModeKind(through) === 'container') {
-      source = findOther(needs, joinedContainerRef(through));
-    }
+    const source = networkOwner(needs, findOther(needs, ref, `could not get container for ${ref}: `));
     if (networkModeKind(source.spec.connection.networkMode) === 'host') {
       throw invalid(
         "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
