@@ -1,5 +1,6 @@
 /** Docker's filters for `ps`. */
 import { invalid } from '../../base/errors.ts';
+import { readGoBoolean } from '../../base/go-boolean.ts';
 import { anyPattern } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parsePort, type PublishedPort } from '../../model/port.ts';
@@ -23,7 +24,8 @@ const KNOWN = new Set([
   'status',
   'volume',
 ]);
-const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);
+const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+const HEALTHS = ['none', 'starting', 'healthy', 'unhealthy'];
 
 export interface FilterContext {
   find(ref: string): ContainerRecord;
@@ -40,11 +42,14 @@ export async function containerPredicate(
 ): Promise<(record: ContainerRecord) => boolean> {
   for (const name of Object.keys(filters)) if (!KNOWN.has(name)) throw invalid(`invalid filter '${name}'`);
   const values = (name: string): readonly string[] => filters[name] ?? [];
-  for (const status of values('status')) {
-    if (!STATUSES.has(status)) throw invalid(`invalid value for status filter: ${status}`);
+  oneOf('status', 'state', values('status'), STATUSES);
+  oneOf('health', 'health', values('health'), HEALTHS);
+  for (const task of values('is-task')) {
+    if (readGoBoolean(task) === undefined) throw invalid(`invalid filter 'is-task=[${task}]'`);
   }
   const exited = values('exited').map((text) => {
-    if (!/^-?\d+$/.test(text)) throw invalid(`invalid filter 'exited=[${text}]'`);
+    if (!/^[+-]?\d+$/.test(text))
+      throw invalid(`invalid filter 'exited=${text}': strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
     return Number(text);
   });
   const [before, since] = (['before', 'since'] as const).map((name) => values(name).map((ref) => context.find(ref)));
@@ -62,7 +67,7 @@ export async function containerPredicate(
       context.namesOf(record).some((own) => matchesName(own) || matchesName(`/${own}`))) &&
     any('status', (status) => record.state.status === status) &&
     any('health', (health) => (record.state.health?.status ?? 'none') === health) &&
-    any('is-task', (task) => task === 'false') &&
+    any('is-task', (task) => readGoBoolean(task) === false) &&
     any('isolation', (isolation) => isolation === 'default') &&
     (exited.length === 0 || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
     before!.every((other) => record.createdAt < other.createdAt) &&
@@ -80,6 +85,14 @@ export async function containerPredicate(
       context.publishedOf(record).some((port) => published.includes(`${port.hostPort}/${port.protocol}`))) &&
     (values('expose').length === 0 || record.spec.connection.exposedPorts.some((port) => exposed.includes(port))) &&
     matchesLabels(record.spec.labels, values('label'));
+}
+
+function oneOf(filter: string, what: string, values: readonly string[], known: readonly string[]): void {
+  const wrong = values.find((value) => !known.includes(value));
+  if (wrong === undefined) return;
+  throw invalid(
+    `invalid filter '${filter}=${wrong}': invalid value for ${what} (${wrong}): must be one of ${known.join(', ')}`,
+  );
 }
 
 /** '80', '80/udp', '80-90/tcp' -> ['80/tcp', ...]. */
