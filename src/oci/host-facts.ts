@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { errorCode, systemError } from '../base/errors.ts';
+import { hostErrorSentence } from '../base/host-errors.ts';
 import { deviceNumbers } from '../kernel/device-numbers.ts';
 import { capabilitiesOfMask } from './capabilities.ts';
 import type { OciDevice } from './oci-spec.ts';
@@ -20,9 +21,14 @@ export interface ConfinementFacts {
   allDevices(): readonly OciDevice[];
 }
 
+/** Of the largest hosts' /dev not a tenth; a tree of other things would keep everybody waiting. */
+const MAX_FILES = 65_536;
+
 let facts: ConfinementFacts | undefined;
 
-export function hostFacts(): ConfinementFacts {
+/** `maxFiles`: in a directory of devices, at all depths together. */
+export function hostFacts(maxFiles = MAX_FILES): ConfinementFacts {
+  if (maxFiles !== MAX_FILES) return { ...hostFacts(), devicesAt: (path) => devicesAt(path, maxFiles) };
   facts ??= {
     architecture: goArchitecture(process.arch),
     kernelRelease: release(),
@@ -30,8 +36,8 @@ export function hostFacts(): ConfinementFacts {
       /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0',
     ),
     thermalPaths: findThermalPaths(),
-    devicesAt,
-    allDevices: () => listDevices('/dev'),
+    devicesAt: (path) => devicesAt(path, MAX_FILES),
+    allDevices: () => listDevices('/dev', Infinity),
   };
   return facts;
 }
@@ -48,32 +54,42 @@ function findThermalPaths(): string[] {
   }
 }
 
-function devicesAt(path: string): readonly OciDevice[] {
+function devicesAt(path: string, maxFiles: number): readonly OciDevice[] {
+  const failed = 'error gathering device information while adding custom device';
+  let devices: readonly (OciDevice | undefined)[];
   try {
     const stats = statSync(path); // through links: /dev/fd/.., /dev/disk/by-id/..
-    const devices = stats.isDirectory() ? listDevices(path) : [toDevice(path, stats)].filter((device) => !!device);
-    if (devices.length > 0) return devices;
+    devices = stats.isDirectory() ? listDevices(path, maxFiles) : [toDevice(path, stats)];
   } catch (error) {
-    const reason = errorCode(error) === 'ENOENT' ? 'no such file or directory' : String((error as Error).message);
-    throw systemError(`error gathering device information while adding custom device "${path}": ${reason}`, error);
+    const reason =
+      errorCode(error) === 'ENOENT'
+        ? 'no such file or directory'
+        : (hostErrorSentence(error as Error) ?? (error as Error).message);
+    throw systemError(`${failed} "${path}": ${reason}`, error);
   }
-  throw systemError(`error gathering device information while adding custom device "${path}": not a device node`);
+  const found = devices.filter((device) => device !== undefined);
+  if (found.length > 0) return found;
+  throw systemError(`${failed} "${path}": not a device node`);
 }
 
 // Devices of the mount's owner, not of the host.
 const SKIPPED = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console']);
 
-function listDevices(directory: string): OciDevice[] {
+/** Of a directory and those below it. @throws where there are too many files */
+function listDevices(top: string, maxFiles: number): OciDevice[] {
   const devices: OciDevice[] = [];
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (SKIPPED.has(entry.name)) continue;
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) devices.push(...listDevices(path));
-    else if (entry.isCharacterDevice() || entry.isBlockDevice()) {
-      const device = toDevice(path, lstatSync(path));
+  let files = 0;
+  const list = (directory: string): void => {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (++files > maxFiles) throw new Error(`there are more than ${maxFiles} files: name a directory of devices`);
+      if (SKIPPED.has(entry.name)) continue;
+      const path = join(directory, entry.name);
+      const device = entry.isCharacterDevice() || entry.isBlockDevice() ? toDevice(path, lstatSync(path)) : undefined;
       if (device) devices.push(device);
+      if (entry.isDirectory()) list(path);
     }
-  }
+  };
+  list(top);
   return devices;
 }
 

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { processState } from '../../src/kernel/process.ts';
 import { childrenOf } from '../../src/kernel/process-tree.ts';
@@ -193,6 +193,23 @@ test('a device that is looked for there is refused like a mount', async () => {
   );
   const [answer] = await whileOthersWork(api('POST', '/containers/device/start'));
   assert.match(answer!.message, /hang\/null does not answer/);
+});
+
+test('devices and their limits are never looked for in file systems that others serve, whatever leads there', async () => {
+  const device = (PathOnHost: string) => ({
+    Devices: [{ PathOnHost, PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }],
+  });
+  const link = `/dev/shm/${basename(tools)}`;
+  symlinkSync(silent, link);
+  after(() => rmSync(link));
+  const limit = { BlkioDeviceReadBps: [{ Path: `${link}/disk`, Rate: 1 }] };
+  for (const [index, host] of [device(tools), device(`/dev/..${silent}/null`), limit].entries()) {
+    assert.equal((await create(`far-${index}`, host)).status, 201);
+    const [answer] = await whileOthersWork(api('POST', `/containers/far-${index}/start`));
+    assert.match(answer!.message, /name the device by a path below \/dev/);
+  }
+  const [answer] = await whileOthersWork(api('POST', '/containers/other/update', limit));
+  assert.match(answer!.message, /name the device by a path below \/dev/);
 });
 
 test('cp from an unresponsive mount is refused with its name, and at once the next time; other archives are unaffected', async () => {

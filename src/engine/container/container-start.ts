@@ -10,6 +10,7 @@ import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { StartError } from '../../model/start-error.ts';
 import type { Sandbox } from '../../network/service.ts';
+import { checkDevicePaths } from '../../oci/device-paths.ts';
 import type { CreateRequest } from '../../oci/runtime.ts';
 import { buildSpec } from '../../oci/spec.ts';
 import { resolveUser } from '../../oci/user.ts';
@@ -226,6 +227,7 @@ async function createRequest(
   const { config, files } = needs;
   const { process, host } = record.spec;
   const { hosts, hostname, resolvConf } = containerPaths(config.dataRoot, filesOf);
+  checkDevicePaths(host.resources);
   const user = await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name });
   const env = processEnvironment(process, linkEnvironment(needs, record));
   const log = await needs.logs.begin(record);

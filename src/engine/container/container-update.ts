@@ -2,6 +2,7 @@
 import type { ContainerUpdate } from '../../model/container.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { changedBlockIo } from '../../oci/block-io.ts';
+import { checkDevicePaths } from '../../oci/device-paths.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
 import { buildResources } from '../../oci/resources.ts';
 import type { LiveRuntime } from '../ports.ts';
@@ -29,6 +30,7 @@ export function updateContainer(
     checkChangedRestartPolicy(policy, host.autoRemove);
     const { limits, warnings } = possibleLimits(changes.resources);
     checkTogether(held.id, host.resources, limits);
+    if (isUp(held.record)) checkDevicePaths(limits);
     const resources: ResourceSpec = { ...host.resources, ...limits };
     if (isUp(held.record) && Object.keys(limits).length > 0)
       await applyNow(needs, held.id, changedBlockIo(host.resources, limits));
