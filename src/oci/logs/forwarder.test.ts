@@ -225,3 +225,17 @@ for (const [name, make] of [
     for (const fd of [full, filler, elsewhere]) closeFd(fd);
   });
 }
+
+test('who reads the log does not wait for a server that takes nothing', async () => {
+  const path = join(directory, 'deaf');
+  const connections: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => connections.push(socket)).listen(path);
+  const target: SyslogTarget = { kind: 'syslog', protocol: 'unix', host: path, port: 0, form: FORM, tls: TLS };
+  const lines = 500; // more than the kernel keeps for it
+  const { pumps, warnings } = run(target, `${TIME} stdout F ${'x'.repeat(8000)}\n`.repeat(lines));
+  await pumps.settled('c');
+  assert.deepEqual([connections.length, warnings], [1, []], 'it has not been given up by then');
+  await pumps.forget('c');
+  for (const socket of connections) socket.destroy();
+  server.close();
+});

@@ -69,6 +69,11 @@ export class LogPump {
     for (const run of this.#runs) run.ended = true;
   }
 
+  /** Another program is given the output before it is stored: how long that takes is up to that one. */
+  get forwards(): boolean {
+    return this.#forwarder !== undefined;
+  }
+
   /** The spool that is taken from, or would be next; undefined when everything is done. */
   get spoolPath(): string | undefined {
     return this.#runs[0]?.path;

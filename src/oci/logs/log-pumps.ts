@@ -8,6 +8,8 @@ const PACE_MS = 10;
 /** Where the system has no more watches to give. */
 const POLL_MS = 250;
 const RETRY_MS = 1000;
+/** So long who wants to read waits for a program that is given the output before it is stored. */
+const FORWARD_PATIENCE_MS = 2000;
 
 interface Waiter {
   readonly spoolPath: string;
@@ -57,7 +59,9 @@ export class LogPumps {
     if (!entry || spoolPath === undefined) return Promise.resolve();
     const size = statSync(spoolPath, { throwIfNoEntry: false })?.size ?? 0;
     return new Promise((resolve) => {
-      entry.waiters.push({ spoolPath, size, resolve });
+      const waiter = { spoolPath, size, resolve };
+      entry.waiters.push(waiter);
+      if (entry.pump.forwards) this.#answerInTime(entry, waiter);
       this.#wake(entry);
     });
   }
@@ -149,6 +153,11 @@ export class LogPumps {
     // A spool that is gone has nothing more to give.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && entry.pump.dropMissing()) return this.#wake(entry);
     entry.timer = setTimeout(() => this.#wake(entry), RETRY_MS);
+  }
+
+  /** A server that takes a message now and then is no failure, and may have hours of them before it. */
+  #answerInTime(entry: Entry, waiter: Waiter): void {
+    setTimeout(() => this.#answer(entry, [waiter]), FORWARD_PATIENCE_MS).unref();
   }
 
   /** `done`: these in any case. */

@@ -29,6 +29,13 @@ const SEND_MS = 10_000;
 /** A server that could not be reached is asked again after so long; what comes meanwhile is given up, as Docker does. */
 const AGAIN_MS = 1000;
 
+/** It may be there, and takes nothing: another connection would not be better. */
+class NoAnswer extends Error {
+  constructor() {
+    super('no answer in time');
+  }
+}
+
 interface Channel {
   write(message: Buffer): Promise<void>;
   close(): void;
@@ -63,8 +70,9 @@ export class SyslogForwarder implements Forwarder {
     if (known) {
       try {
         return await known.write(message);
-      } catch {
+      } catch (error) {
         this.#disconnect();
+        if (error instanceof NoAnswer) throw error;
       }
     }
     if (this.#closed) throw notWanted();
@@ -143,7 +151,7 @@ function datagramChannel(path: string): Channel {
   return {
     async write(message) {
       for (const until = performance.now() + SEND_MS; !sendPacket(fd, message);) {
-        if (performance.now() > until) throw new Error('it takes nothing');
+        if (performance.now() > until) throw new NoAnswer();
         await new Promise((resolve) => setTimeout(resolve, 10));
         if (closed) throw notWanted();
       }
@@ -189,7 +197,7 @@ function settled(socket: Socket, patienceMs: number, begin: (resolve: () => void
   return new Promise((resolve, reject) => {
     const fail = (error?: Error) => done(() => reject(error ?? new Error('the connection was closed')));
     const timer = setTimeout(() => {
-      fail(new Error('no answer in time'));
+      fail(new NoAnswer());
       socket.destroy();
     }, patienceMs);
     const done = (settle: () => void) => {
