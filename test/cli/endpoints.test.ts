@@ -347,6 +347,8 @@ describe('endpoints of the command line', () => {
         'ssh://h/$(x)',
         'ssh://h/;x',
         'ssh://u:secret@h',
+        'ssh://%zz@h',
+        'ssh://h/%zz',
         'ssh://',
       ]) {
         const { code, stderr } = await causeway(['-H', host, 'ps'], env);

@@ -30,11 +30,18 @@ export function parseSsh(text: string): SshTarget {
   }
   if (url.password !== '') throw refused('a password is not taken here: use a key, or the agent of ssh');
   if (url.search !== '' || url.hash !== '') throw refused('an ssh address has neither a query nor a fragment');
-  const user = decodeURIComponent(url.username);
+  const plain = (part: string) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw refused('what follows a % in it is no code of a character');
+    }
+  };
+  const user = plain(url.username);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (user !== '' && !USER.test(user)) throw refused('its user is none that ssh takes');
   if (!HOST.test(host)) throw refused('its host is none that ssh takes');
-  const socket = decodeURIComponent(url.pathname);
+  const socket = plain(url.pathname);
   if (socket !== '' && socket !== '/' && !/^[\w./-]+$/.test(socket)) throw refused('its path is no path of a socket');
   const remote = socket === '' || socket === '/' ? [] : ['--host', `unix://${socket}`];
   return {
