@@ -8,6 +8,7 @@ const EXPECTED: Readonly<Record<Kind, string>> = {
   text: 'a string',
   list: 'a list of strings',
   addresses: 'a list of addresses',
+  'address-list': 'a list of addresses',
   switch: 'true or false',
   number: 'an integer',
   size: 'a size, like "64m"',
@@ -34,7 +35,8 @@ const list: Reader = (value) =>
 const READERS: Readonly<Record<Kind, Reader>> = {
   text,
   list,
-  // dockerd took one address as a string for long, and still does for host-gateway-ip.
+  'address-list': list,
+  // dockerd takes one address as a string for host-gateway-ip.
   addresses: (value) => text(value) ?? list(value),
   switch: (value) => (typeof value === 'boolean' ? [String(value)] : undefined),
   number: (value) => (Number.isSafeInteger(value) ? [String(value)] : undefined),

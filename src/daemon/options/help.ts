@@ -6,6 +6,7 @@ const TYPES: Readonly<Record<Kind, string>> = {
   text: ' string',
   list: ' list',
   addresses: ' list',
+  'address-list': ' list',
   switch: '',
   number: ' int',
   size: ' bytes',

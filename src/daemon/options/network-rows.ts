@@ -27,7 +27,7 @@ export const NETWORK_ROWS: readonly DaemonOption[] = [
   done('default-address-pool', 'pools', 'Default address pools for user networks (base=10.0.0.0/8,size=24)', {
     key: 'default-address-pools',
   }),
-  done('dns', 'addresses', 'DNS server to use'),
+  done('dns', 'address-list', 'DNS server to use'),
   done('dns-search', 'list', 'DNS search domains to use'),
   done('dns-opt', 'list', 'DNS options to use', { key: 'dns-opts' }),
   done('dns-ttl', 'number', 'Seconds that answers of the embedded DNS may be kept', { fallback: '5' }),

@@ -3,12 +3,13 @@
 /**
  * The shape of a value. In the file: 'text' is a string, 'list' strings, 'switch' a boolean, 'number' an integer, 'size'
  * a string like "64m" or bytes, 'pairs' an object of strings, 'switches' an object of booleans; the others have shapes
- * of their own (file-values.ts). On the command line lists, pairs and the like are given once for each entry.
+ * of their own (file-values.ts); 'address-list' is 'addresses' that the file has as a list only. On the command line lists, pairs and the like are given once for each entry.
  */
 export type Kind =
   | 'text'
   | 'list'
   | 'addresses'
+  | 'address-list'
   | 'switch'
   | 'number'
   | 'size'

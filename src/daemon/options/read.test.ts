@@ -139,6 +139,7 @@ test('values have the shapes that dockerd takes; another one is refused by name'
     [{ debug: 'true' }, /debug: expected true or false/],
     [{ mtu: 1400.5 }, /mtu: expected an integer/],
     [{ labels: { a: 'b' } }, /labels: expected a list of strings/],
+    [{ dns: '10.0.0.2' }, /dns: expected a list of addresses/],
     [{ 'log-opts': { 'max-file': 3 } }, /log-opts: expected an object of strings/],
     [{ 'default-ulimits': { nofile: '1024' } }, /default-ulimits: expected an object, like/],
     [{ 'default-ulimits': { nope: { Soft: 1, Hard: 2 } } }, /invalid ulimit type: nope/],

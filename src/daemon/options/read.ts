@@ -146,7 +146,8 @@ function collect(values: Values): Pick<RawOptions, 'texts' | 'lists' | 'switches
     if (kind === 'switch') switches[name] = readGoBoolean(last) ?? refuse('true or false');
     else if (kind === 'number') texts[name] = /^[-+]?\d{1,15}$/.test(last) ? last : refuse('a number');
     else if (['text', 'size', 'object'].includes(kind)) texts[name] = last;
-    else if (kind === 'addresses') lists[name] = given.flatMap((one) => one.split(',')).map((one) => one.trim());
+    else if (kind === 'addresses' || kind === 'address-list')
+      lists[name] = given.flatMap((one) => one.split(',')).map((one) => one.trim());
     else if (kind === 'runtimes') lists[name] = given.filter((one) => !one.endsWith('='));
     else lists[name] = given;
   }

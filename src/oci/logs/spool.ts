@@ -74,12 +74,14 @@ export class Spool {
     return true;
   }
 
-  /** The last one that was kept whole. */
+  /** The last one that was kept whole; undefined also where the file was cut below it: it is read from its beginning. */
   place(): SpoolPlace | undefined {
     const found = SLOTS.map((slot) => readPlace(this.path + slot)).filter((place) => place !== undefined);
     found.sort((a, b) => b.number - a.number);
     this.#keeps = found[0]?.number ?? 0;
-    return found[0]?.place;
+    const place = found[0]?.place;
+    const isCut = place?.inode === this.#inode && place.offset > fstatSync(this.#fd).size;
+    return isCut ? undefined : place;
   }
 
   /**
