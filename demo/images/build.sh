@@ -12,6 +12,10 @@ mkdir -p "$cache"
 key=$(cat "$here"/* | sha256sum | cut -c1-16)
 tar=$cache/demo-$key.tar
 [ -f "$tar" ] && { echo "$tar"; exit 0; }
+# Who comes while another one makes it waits for that.
+exec 9>"$cache/.lock"
+flock 9
+[ -f "$tar" ] && { echo "$tar"; exit 0; }
 echo "building the demo's images from Debian packages (about a minute, once)" >&2
 
 work=$(mktemp -d "$cache/build.XXXXXX")
@@ -50,5 +54,5 @@ chmod 755 "$root/usr/local/bin/idle"
 
 tar -C "$root" --numeric-owner -cf "$work/image.tar" .
 mv "$work/image.tar" "$tar"
-find "$cache" -name 'demo-*.tar' ! -path "$tar" -delete
+find "$cache" -maxdepth 1 -name 'demo-*.tar' ! -path "$tar" -delete
 echo "$tar"

@@ -81,7 +81,7 @@ export const HOLES: readonly HoleClass[] = [
     here: 'numbers are numbers; the group that was given is among the supplementary ones',
     tests: [
       'test/security/escapes.test.ts: a name that looks like a number',
-      'src/oci/user.test.ts: a number is a number',
+      'src/oci/user.test.ts: a numeric ID is never looked up as a name',
       'test/oci/confinement.test.ts: no-new-privileges, oom score, user and groups',
     ],
   },
@@ -111,7 +111,7 @@ export const HOLES: readonly HoleClass[] = [
     tests: [
       'test/fault/ways-out.test.ts: cp reads no loader configuration of the image',
       'test/fault/ways-out.test.ts: cp through a volume whose mount point is a link',
-      'test/fault/ways-out.test.ts: a link in the place of /proc',
+      'test/fault/ways-out.test.ts: a symbolic link in place of /proc',
       'test/image/rootfs.test.ts: cp in cannot leave the container',
       'test/kernel/system.test.ts: files inside a root',
     ],
