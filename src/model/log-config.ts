@@ -3,6 +3,7 @@
  * they come when the container is made.
  */
 import { invalid, type CausewayError } from '../base/errors.ts';
+import { readGoBoolean } from '../base/go-boolean.ts';
 import { parseSyslogOptions, SYSLOG_OPTIONS } from './syslog-options.ts';
 
 type LogOptions = Readonly<Record<string, string>>;
@@ -25,8 +26,9 @@ const COMMON = ['mode', 'max-buffer-size', `${CACHE}disabled`, ...FILES.map((nam
 
 /** How large the files of a log may become. */
 export interface LogLimits {
-  /** Infinity: without end. */
+  /** Infinity: without end. Looked at before a line is written: a file is at most one line longer. */
   readonly maxBytes: number;
+  /** The one that is written and the full ones together. */
   readonly maxFiles: number;
   readonly compress: boolean;
 }
@@ -73,7 +75,7 @@ export function logLimits(driver: string, options: LogOptions): LogLimits {
 /** Drivers that keep no file of their own: `logs` reads a copy, unless there is to be none. */
 export function cacheDisabled(options: LogOptions): boolean {
   const text = options[`${CACHE}disabled`] ?? '';
-  const value = text === '' ? false : parseGoBoolean(text);
+  const value = text === '' ? false : readGoBoolean(text);
   if (value === undefined) throw invalid(`invalid value for option ${CACHE}disabled: ${text}`);
   return value;
 }
@@ -126,14 +128,9 @@ function wholeNumber(text: string | undefined): number | undefined {
 
 function goBoolean(text: string | undefined): boolean | undefined {
   if (text === undefined || text === '') return undefined;
-  const value = parseGoBoolean(text);
+  const value = readGoBoolean(text);
   if (value !== undefined) return value;
   throw refused(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
-}
-
-function parseGoBoolean(text: string): boolean | undefined {
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  return /^(?:0|f|F|FALSE|false|False)$/.test(text) ? false : undefined;
 }
 
 function refused(reason: string): CausewayError {

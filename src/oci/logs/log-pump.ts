@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { LogLimits } from '../../model/log-config.ts';
 import { PieceCollector, type Forwarder } from './forwarder.ts';
 import { JournaldForwarder, type JournaldTarget } from './journald-forwarder.ts';
 import { LineAssembler, type PieceSink } from './line-assembler.ts';
 import { makeEncoder, type EncoderFormat } from './piece-encoders.ts';
-import { RotatedFile, type RotationLimits } from './rotated-file.ts';
+import { RotatedFile } from './rotated-file.ts';
 import { Spool } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
 import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
@@ -15,7 +16,7 @@ import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
 export interface LogTarget {
   readonly path: string;
   readonly format: EncoderFormat;
-  readonly limits: RotationLimits;
+  readonly limits: LogLimits;
   /** Another program that is given it too, first. */
   readonly forward?: JournaldTarget | SyslogTarget;
 }

@@ -15,25 +15,18 @@ import {
 } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-
-export interface RotationLimits {
-  /** Infinity: never. Looked at before a line is written: a file is at most one line longer. */
-  readonly maxBytes: number;
-  /** The one that is written and the full ones together. */
-  readonly maxFiles: number;
-  readonly compress: boolean;
-}
+import type { LogLimits } from '../../model/log-config.ts';
 
 export class RotatedFile {
   readonly #path: string;
-  readonly #limits: RotationLimits;
+  readonly #limits: LogLimits;
   #fd: number;
   #inode: number;
   /** What it is to have: less than it has where something that was lost sight of is written once more. */
   size: number;
   isCompressing = false;
 
-  constructor(path: string, limits: RotationLimits) {
+  constructor(path: string, limits: LogLimits) {
     this.#path = path;
     this.#limits = limits;
     [this.#fd, this.#inode, this.size] = open(path);
