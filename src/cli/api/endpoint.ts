@@ -1,7 +1,7 @@
 /** Where the daemon is: a context, -H, CAUSEWAY_HOST, DOCKER_HOST, or the default socket, in Docker's notation. */
 import { StatusError } from '../command/status-error.ts';
 import { chosenContext, DEFAULT_CONTEXT, readContext } from './context.ts';
-import { parseSsh, type SshTarget } from './ssh-tunnel.ts';
+import { parseSsh, type SshTarget } from './ssh-target.ts';
 import { configDirectory, readTls, tlsOfFlags, type TlsFlags, type TlsOptions } from './tls-files.ts';
 
 const DEFAULT_HOST = 'unix:///run/causeway/causeway.sock';

@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { configDirectory } from './tls-files.ts';
 
 /** The key under which Docker keeps the credentials of Docker Hub. */
 export const DOCKER_HUB = 'https://index.docker.io/v1/';
@@ -30,7 +31,7 @@ interface ConfigFile {
 
 export const ownConfigPath = (): string =>
   join(process.env['CAUSEWAY_CONFIG'] ?? join(homedir(), '.causeway'), 'config.json');
-const dockerConfigPath = (): string => join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json');
+const dockerConfigPath = (): string => join(configDirectory(process.env), 'config.json');
 
 function readConfig(path: string): ConfigFile | undefined {
   let text: string;
