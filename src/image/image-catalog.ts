@@ -21,13 +21,13 @@ import {
 import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
-import { acceptImageConfig, parseImageConfig, type ParsedImageConfig } from './image-config.ts';
+import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
 import { LayerStore } from './layer-store.ts';
 import { unpackLayer } from './unpack-layer.ts';
-import type { NewImage } from './new-image.ts';
+import { enterImage, prepareImage, type NewImage, type PreparedImage, type Registered } from './new-image.ts';
 import { Pins } from './pins.ts';
 import { neededContent } from './needed-content.ts';
 import { damageOf } from './storage-errors.ts';
@@ -289,47 +289,29 @@ export class ImageCatalog {
 
   /**
    * Names an image whose layers are unpacked and pinned, and gives it the references (whole ones). Durable when it
-   * returns. Resolves to the id and to the references that were another image's before.
+   * returns.
    */
-  async register(
-    image: NewImage,
-    references: readonly string[],
+  async register(image: NewImage, references: readonly string[], pins: Pins): Promise<Registered> {
+    return (await this.registerAll([{ ...image, references }], pins))[0]!;
+  }
+
+  /** As `register`, for many with one change of the index: all of them, or none. */
+  async registerAll(
+    images: readonly (NewImage & { readonly references: readonly string[] })[],
     pins: Pins,
-  ): Promise<{ id: string; moved: { reference: string; from: string }[] }> {
-    const parsed = acceptImageConfig(image.config);
-    const { digest: id } = await this.blobs.put(image.config, pins.blobs);
-    const manifest = image.manifest === undefined ? undefined : await this.blobs.put(image.manifest, pins.blobs);
-    this.layers.checkDepth(parsed.diffIds.length);
-    if (parsed.diffIds.length !== image.layers.length)
-      throw systemError("layers from manifest don't match image configuration");
-    const moved: { reference: string; from: string }[] = [];
-    this.#index.update((draft) => {
-      for (const diffId of parsed.diffIds) {
-        const layer = draft.layers.get(diffId) ?? this.knownLayer(diffId);
-        if (!layer) throw systemError(`layer ${diffId} does not exist`);
-        draft.layers.set(diffId, layer);
-      }
-      const before = draft.images.get(id);
-      draft.images.set(id, {
-        id,
-        manifest: manifest?.digest ?? before?.manifest ?? '',
-        parent: image.parent ?? before?.parent ?? '',
-        // A manifest names its blobs; without one, those that are here already are as good as those that came now.
-        layers: (manifest ? undefined : before?.layers) ?? image.layers,
-        lastTaggedAt: references.length > 0 ? new Date().toISOString() : (before?.lastTaggedAt ?? ''),
-        hidden: false,
-      });
-      for (const reference of references) {
-        const from = draft.references.get(reference);
-        if (from !== undefined && from !== id) moved.push({ reference, from });
-        draft.references.set(reference, id);
-      }
-    });
+  ): Promise<Registered[]> {
+    const prepared: PreparedImage[] = [];
+    for (const image of images) prepared.push(await prepareImage(this, image, image.references, pins));
+    const registered = this.#index.update((draft) =>
+      prepared.map((image) => enterImage(draft, image, (diffId) => this.knownLayer(diffId))),
+    );
     this.#records.clear();
-    this.#configs.set(id, parsed); // it is there: it must not stay marked as unreadable
-    this.aside.remove(id);
+    for (const { id, parsed } of prepared) {
+      this.#configs.set(id, parsed); // it is there: it must not stay marked as unreadable
+      this.aside.remove(id);
+    }
     this.durability.settleSoon();
-    return { id, moved };
+    return registered;
   }
 
   /**

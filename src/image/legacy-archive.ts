@@ -20,17 +20,20 @@ const DROPPED = new Set(['id', 'parent', 'Size', 'parent_id', 'layer_id', 'throw
 /** Each is made of up to 125 of the archive's directories. */
 const MAX_IMAGES = 1000;
 
-/** Images that have a name, and those that no other is based on. Unpacks their layers. */
-export async function legacyArchive(catalog: ImageCatalog, files: ArchiveFiles, pins: Pins): Promise<ArchivedImage[]> {
+/** What is kept of the configurations of all directories while the images are put together. */
+const MAX_HISTORY_BYTES = 64 * 1024 * 1024;
+
+/** Images that have a name, and those that no other is based on, one after the other. Unpacks their layers. */
+export async function* legacyArchive(
+  catalog: ImageCatalog,
+  files: ArchiveFiles,
+  pins: Pins,
+): AsyncGenerator<ArchivedImage> {
   const old = new OldImages(catalog, files, pins);
   const tags = tagsIn(await readJson(catalog, files.need('repositories'), 'repositories'));
   const ids = new Set([...tags.keys(), ...(await old.heads())]);
   if (ids.size > MAX_IMAGES) throw invalid(`the archive holds more than ${MAX_IMAGES} images: load them in parts`);
-  const images: ArchivedImage[] = [];
-  for (const id of ids) {
-    images.push(await old.image(id, tags.get(id) ?? []));
-  }
-  return images;
+  for (const id of ids) yield await old.image(id, tags.get(id) ?? []);
 }
 
 /** By the old id. */
@@ -47,12 +50,21 @@ function tagsIn(json: unknown): Map<string, ImageReference[]> {
   return tags;
 }
 
+/** What an image has of each directory that it is made of. */
+interface Step {
+  readonly parent: string;
+  readonly history: Json;
+}
+
 class OldImages {
   readonly #catalog: ImageCatalog;
   readonly #files: ArchiveFiles;
   readonly #pins: Pins;
   /** By the digest of the layer's file: images share those of their parents. */
   readonly #diffIds = new Map<string, string>();
+  /** By the digest of the configuration's file, which so is read once, however many images it is a part of. */
+  readonly #steps = new Map<string, Step>();
+  #historyBytes = 0;
 
   constructor(catalog: ImageCatalog, files: ArchiveFiles, pins: Pins) {
     this.#catalog = catalog;
@@ -66,20 +78,33 @@ class OldImages {
     return json;
   }
 
+  async #step(id: string): Promise<Step> {
+    const digest = this.#files.need(`${id}/json`);
+    const known = this.#steps.get(digest);
+    if (known) return known;
+    const json = await this.#read(id);
+    const step = { parent: text(json['parent']), history: historyOf(json) };
+    this.#historyBytes += JSON.stringify(step).length;
+    if (this.#historyBytes > MAX_HISTORY_BYTES)
+      throw invalid(`the archive holds more than ${MAX_HISTORY_BYTES} bytes of history: load it in parts`);
+    this.#steps.set(digest, step);
+    return step;
+  }
+
   async heads(): Promise<string[]> {
     const ids = [...this.#files.names].flatMap((name) => /^([^/]+)\/json$/.exec(name)?.[1] ?? []);
     const parents = new Set<string>();
-    for (const id of ids) parents.add(text((await this.#read(id))['parent']));
+    for (const id of ids) parents.add((await this.#step(id)).parent);
     return ids.filter((id) => !parents.has(id));
   }
 
-  /** Its layers, the topmost first. Ends at the depth that an image may have: parents can form a ring. */
-  async #chain(id: string): Promise<{ id: string; json: Json }[]> {
-    const chain: { id: string; json: Json }[] = [];
+  /** Its directories, the topmost first. Ends at the depth that an image may have: parents can form a ring. */
+  async #chain(id: string): Promise<{ id: string; history: Json }[]> {
+    const chain: { id: string; history: Json }[] = [];
     for (let at = id; at !== '';) {
-      const json = await this.#read(at);
-      this.#catalog.layers.checkDepth(chain.push({ id: at, json }));
-      at = text(json['parent']);
+      const { parent, history } = await this.#step(at);
+      this.#catalog.layers.checkDepth(chain.push({ id: at, history }));
+      at = parent;
     }
     return chain;
   }
@@ -89,13 +114,12 @@ class OldImages {
     const layers = chain.map((one) => this.#files.need(`${one.id}/layer.tar`));
     const diffIds: string[] = [];
     for (const layer of layers) diffIds.push(await this.#unpack(layer));
-    const own = chain.at(-1)!.json;
-    const kept = Object.entries(own).filter(([key]) => !DROPPED.has(key));
+    const kept = Object.entries(await this.#read(id)).filter(([key]) => !DROPPED.has(key));
     const config = Object.fromEntries(
       [
         ...kept,
         ['rootfs', { type: 'layers', diff_ids: diffIds }] as const,
-        ['history', chain.map(({ json }) => historyOf(json))] as const,
+        ['history', chain.map(({ history }) => history)] as const,
       ].sort(([a], [b]) => (a < b ? -1 : 1)),
     );
     return { config: Buffer.from(JSON.stringify(config)), layers, tags };

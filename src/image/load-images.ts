@@ -30,7 +30,16 @@ export interface LoadOptions {
   readonly platform?: Platform;
 }
 
-/** Resolves to the ids of what was loaded. */
+/** Of one archive. Nobody saves as many; some hundred thousand fit into a manifest that names one file again and again. */
+const MAX_IMAGES = 10_000;
+
+/**
+ * The index of images is written as a whole. An archive's images enter it one by one, and where they are many, in
+ * groups that grow with what is there already: what is written grows as the archive does, not as its square.
+ */
+const IMAGES_FOR_A_LARGER_GROUP = 16;
+
+/** Resolves to the ids of what was loaded. What stands in the archive before an image that is refused is loaded. */
 export async function loadImages(
   catalog: ImageCatalog,
   source: Readable,
@@ -39,44 +48,59 @@ export async function loadImages(
 ): Promise<string[]> {
   return await catalog.pinned(async (pins) => {
     const files = await readArchive(catalog, source, pins);
-    const images = (await imagesIn(catalog, files, pins, platform)).filter(
-      ({ config }) => !platform || rankPlatform(parseImageConfig(config), platform) > 0,
-    );
     const ids: string[] = [];
-    for (const image of images) ids.push(await loadOne(catalog, image, pins, report));
-    if (images.every((image) => image.tags.length === 0)) {
-      for (const id of ids) report({ stream: `Loaded image ID: ${id}\n` });
+    let group: ArchivedImage[] = [];
+    let named = false;
+    const register = async () => {
+      const images = group;
+      group = [];
+      if (images.length > 0) ids.push(...(await registerAll(catalog, images, pins, report)));
+    };
+    try {
+      for await (const image of imagesIn(catalog, files, pins, platform)) {
+        if (platform && rankPlatform(parseImageConfig(image.config), platform) === 0) continue;
+        await unpackLayers(catalog, image, pins, report);
+        named ||= image.tags.length > 0;
+        group.push(image);
+        if (group.length > ids.length / IMAGES_FOR_A_LARGER_GROUP) await register();
+      }
+    } finally {
+      await register();
     }
+    if (!named) for (const id of ids) report({ stream: `Loaded image ID: ${id}\n` });
     return ids;
   }, signal);
 }
 
-async function imagesIn(
+function imagesIn(
   catalog: ImageCatalog,
   files: ArchiveFiles,
   pins: Pins,
   platform = HOST_PLATFORM,
-): Promise<ArchivedImage[]> {
-  if (files.digest('manifest.json') !== undefined) return await dockerArchive(catalog, files);
-  if (files.digest('index.json') !== undefined) return await ociLayout(catalog, files, platform);
-  if (files.digest('repositories') !== undefined) return await legacyArchive(catalog, files, pins);
+): AsyncGenerator<ArchivedImage> {
+  if (files.digest('manifest.json') !== undefined) return dockerArchive(catalog, files);
+  if (files.digest('index.json') !== undefined) return ociLayout(catalog, files, platform);
+  if (files.digest('repositories') !== undefined) return legacyArchive(catalog, files, pins);
   throw invalid('open manifest.json: no such file or directory');
 }
 
-async function dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Promise<ArchivedImage[]> {
+async function* dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): AsyncGenerator<ArchivedImage> {
   const list = await readJson(catalog, files.need('manifest.json'), 'manifest.json');
   if (list === null) throw invalid('invalid manifest, manifest cannot be null (but can be [])');
   if (!Array.isArray(list)) throw invalid('invalid manifest.json: no list');
-  const images: ArchivedImage[] = [];
+  checkCount(list.length);
   for (const entry of list) {
     const item = manifestItem(entry);
     const config = await catalog.blobs.read(files.need(item.config));
     const tags = item.tags.map((tag) => parseReference(tag));
     const untagged = tags.find((tag) => tag.tag === '');
     if (untagged) throw invalid(`invalid tag ${JSON.stringify(familiarReference(untagged))}`);
-    images.push({ config, layers: item.layers.map((layer) => files.need(layer)), tags });
+    yield { config, layers: item.layers.map((layer) => files.need(layer)), tags };
   }
-  return images;
+}
+
+function checkCount(images: number): void {
+  if (images > MAX_IMAGES) throw invalid(`the archive holds more than ${MAX_IMAGES} images: load them in parts`);
 }
 
 /**
@@ -98,26 +122,34 @@ function manifestItem(entry: unknown): { config: string; layers: readonly string
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');
 
-async function ociLayout(catalog: ImageCatalog, files: ArchiveFiles, platform: Platform): Promise<ArchivedImage[]> {
+async function* ociLayout(
+  catalog: ImageCatalog,
+  files: ArchiveFiles,
+  platform: Platform,
+): AsyncGenerator<ArchivedImage> {
   const index = parseManifest(await catalog.blobs.read(files.need('index.json')));
   if (!isIndex(index)) throw invalid('invalid index.json: it has no manifests');
-  const images = new Map<string, ArchivedImage>();
+  checkCount(index.manifests.length);
+  const images = new Map<string, { readonly descriptor: Descriptor; readonly tags: ImageReference[] }>();
   for (const descriptor of index.manifests) {
     const chosen = await choosePlatform(catalog, files, descriptor, platform);
     if (!chosen) continue;
-    const content = await blob(catalog, files, chosen);
+    const known = images.get(chosen.digest) ?? { descriptor: chosen, tags: [] };
+    const tag = referenceOf(descriptor);
+    if (tag) known.tags.push(tag);
+    images.set(chosen.digest, known);
+  }
+  for (const { descriptor, tags } of images.values()) {
+    const content = await blob(catalog, files, descriptor);
     const manifest = parseManifest(content);
     if (isIndex(manifest)) continue;
-    const tag = referenceOf(descriptor);
-    const known = images.get(chosen.digest);
-    images.set(chosen.digest, {
+    yield {
       config: await blob(catalog, files, manifest.config),
       manifest: content,
       layers: manifest.layers.map((layer) => locate(files, layer)),
-      tags: [...(known?.tags ?? []), ...(tag ? [tag] : [])],
-    });
+      tags,
+    };
   }
-  return [...images.values()];
 }
 
 async function choosePlatform(
@@ -160,12 +192,12 @@ function referenceOf(descriptor: Descriptor): ImageReference | undefined {
   return text === undefined ? undefined : withDefaultTag(parseReference(text));
 }
 
-async function loadOne(
+async function unpackLayers(
   catalog: ImageCatalog,
   image: ArchivedImage,
   pins: Pins,
   report: ReportProgress,
-): Promise<string> {
+): Promise<void> {
   const config = acceptImageConfig(image.config);
   if (config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
   const [expected, actual] = [image.layers.length, config.diffIds.length];
@@ -189,22 +221,30 @@ async function loadOne(
     }
     progress(total);
   }
-  const references = image.tags.map(formatReference);
-  const manifest = image.manifest === undefined ? {} : { manifest: image.manifest };
-  const { id, moved } = await catalog.register(
-    { config: image.config, layers: image.layers, ...manifest },
-    references,
+}
+
+/** Names the images, whose layers are unpacked, and says so. */
+async function registerAll(
+  catalog: ImageCatalog,
+  images: readonly ArchivedImage[],
+  pins: Pins,
+  report: ReportProgress,
+): Promise<string[]> {
+  const registered = await catalog.registerAll(
+    images.map(({ tags, ...image }) => ({ ...image, references: tags.map(formatReference) })),
     pins,
   );
-  for (const tag of image.tags) {
-    const before = moved.find(({ reference }) => reference === formatReference(tag));
-    if (before) {
+  for (const [i, { moved }] of registered.entries()) {
+    for (const tag of images[i]!.tags) {
       const name = familiarReference(tag);
-      report({
-        stream: `The image ${name} already exists, renaming the old one with ID ${before.from} to empty string\n`,
-      });
+      const before = moved.find(({ reference }) => reference === formatReference(tag));
+      if (before) {
+        report({
+          stream: `The image ${name} already exists, renaming the old one with ID ${before.from} to empty string\n`,
+        });
+      }
+      report({ stream: `Loaded image: ${name}\n` });
     }
-    report({ stream: `Loaded image: ${familiarReference(tag)}\n` });
   }
-  return id;
+  return registered.map(({ id }) => id);
 }

@@ -1,13 +1,13 @@
 /** save and load, with skopeo as the other side. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { formatPlatform, HOST_PLATFORM } from '../../src/model/platform.ts';
-import { digestOf } from '../../src/image/blob-store.ts';
+import { BlobStore, digestOf } from '../../src/image/blob-store.ts';
 import {
   BUSYBOX_TREE,
   bytes,
@@ -301,7 +301,7 @@ function oldArchive(directory: string, layers: Record<string, { parent?: string 
     writeFileSync(join(root, id, 'json'), JSON.stringify(config));
   }
   if (repositories !== undefined) writeFileSync(join(root, 'repositories'), JSON.stringify(repositories));
-  return execFileSync('tar', ['-C', root, '-c', '.']);
+  return execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
 }
 
 test('archives of Docker before 1.10 are loaded: names, layers, history, and heads without a name', async (t) => {
@@ -347,4 +347,56 @@ test('an archive of Docker before 1.10 that is broken or hostile is refused and 
   await refused({ a: {} }, undefined, 'open manifest.json: no such file or directory');
   assert.deepEqual(images.list(), []);
   assert.deepEqual(listing(join(directory, 'store')), before);
+});
+
+test('an old archive of many images on one parent reads each directory once and writes the index seldom', async (t) => {
+  const directory = temporaryDirectory(t);
+  const root = join(directory, 'store');
+  const { images } = await openStore(root);
+  const heads = Array.from({ length: 100 }, (_, i) => `head${i}`);
+  const layers: Record<string, { parent?: string }> = { base: {}, middle: { parent: 'base' } };
+  for (const head of heads) layers[head] = { parent: 'middle' };
+  const archive = oldArchive(directory, layers, Object.fromEntries(heads.map((head) => [head, { v1: head }])));
+  const read = t.mock.method(BlobStore.prototype, 'read');
+  const indexes = new Set<number>();
+  const ids = await images.load(Readable.from([archive]), ({ stream }) => {
+    if (stream !== undefined) indexes.add(statSync(join(root, 'index.json')).size);
+  });
+  assert.equal(ids.length, 100);
+  assert.deepEqual(images.get('head99:v1').diffIds.slice(0, 2), images.get('head0:v1').diffIds.slice(0, 2));
+  // A head is read a second time when its image is made of it.
+  assert.equal(read.mock.callCount(), 1 + heads.length + 2 + heads.length);
+  assert.ok(indexes.size < 50, `the index was written ${indexes.size} times`);
+});
+
+test('what stands in an archive before an image that is refused is loaded, as Docker does it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  writeFileSync(join(directory, 'out.tar'), await bytes(await images.save(['busybox', 'x/two:v1'])));
+  shell(
+    'mkdir out; tar -xf out.tar -C out; cd out; sed -i s,x/two:v1,x/two, manifest.json; tar -cf ../bad.tar .',
+    directory,
+  );
+  const target = await openStore(join(directory, 'target'));
+  await assert.rejects(
+    target.images.load(createReadStream(join(directory, 'bad.tar')), () => {}),
+    { kind: 'invalid' },
+  );
+  assert.deepEqual(
+    target.images.list().flatMap(({ repoTags }) => repoTags),
+    ['busybox:latest'],
+  );
+});
+
+test('an archive that names more images than anybody has is refused before one is loaded', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { images } = await openStore(join(directory, 'store'));
+  const item = JSON.stringify({ Config: 'c', Layers: [] });
+  writeFileSync(join(directory, 'manifest.json'), `[${Array.from({ length: 10_001 }, () => item).join(',')}]`);
+  writeFileSync(join(directory, 'c'), '{}');
+  const archive = execFileSync('tar', ['-C', directory, '-c', 'manifest.json', 'c']);
+  await assert.rejects(
+    images.load(Readable.from([archive]), () => {}),
+    { message: 'the archive holds more than 10000 images: load them in parts' },
+  );
 });
