@@ -5,7 +5,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { request } from 'node:http';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { PROJECT } from '../demo/images.ts';
 import { collect, plainEnvironment, Sandbox, type CommandResult } from '../demo/sandbox.ts';
 
@@ -25,7 +25,7 @@ const COMMANDS: Readonly<Record<EngineName, string>> = {
   causeway: `exec '${PROJECT}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID" --default-bridge-name docker0`,
   previous: `exec '${PREVIOUS}/causeway' daemon -H "unix://$SOCKET" --data-root "$DIR/data" --cgroup-parent "/$ID"`,
   dockerd:
-    'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$ID"',
+    'exec dockerd -H "unix://$SOCKET" --data-root "$DIR/data" --exec-root /run/docker --pidfile /run/docker.pid --live-restore --cgroup-parent "/$ID"',
   // As Debian has it: crun, netavark and aardvark-dns.
   podman: [
     'mkdir -p /etc/containers',
@@ -41,10 +41,20 @@ const PROGRAMS: Readonly<Record<EngineName, readonly string[]>> = {
   podman: ['podman', 'netavark'],
 };
 
+const CLIENTS: Readonly<Record<EngineName, string>> = {
+  causeway: `${PROJECT}/causeway`,
+  previous: `${PREVIOUS}/causeway`,
+  dockerd: 'docker',
+  podman: 'docker',
+};
+
+type TimedResult = CommandResult & { readonly seconds: number };
+
 export class Engine {
   readonly name: EngineName;
   readonly sandbox: Sandbox;
   readonly #socket: string;
+  #daemon: ChildProcess | undefined;
 
   private constructor(name: EngineName, sandbox: Sandbox) {
     this.name = name;
@@ -70,21 +80,43 @@ export class Engine {
         .join(' && '),
     );
     if (found.code !== 0) throw new Error(`${name} is not installed (scripts/setup.sh bench)`);
-    const log = join(sandbox.dir, 'engine.log');
-    const daemon = sandbox.spawn('sh', ['-c', `exec >"${log}" 2>&1\n${COMMANDS[name]}`], 'ignore', {
-      DIR: sandbox.dir,
-      ID: sandbox.id,
-      SOCKET: engine.#socket,
-    });
-    await engine.#answering(daemon, log);
+    engine.#daemon = engine.#spawnDaemon();
+    await engine.#until(50, () => engine.#ping());
     return engine;
   }
 
-  async #answering(daemon: ChildProcess, log: string): Promise<void> {
-    for (const end = Date.now() + 60_000; !(await this.#ping()); await pause(50)) {
-      if (daemon.exitCode !== null || Date.now() > end)
-        throw new Error(`${this.name} did not start:\n${(await collect(spawn('tail', ['-n', '20', log]))).both}`);
+  #spawnDaemon(): ChildProcess {
+    const command = `exec >>"${this.#log}" 2>&1\n${COMMANDS[this.name]}`;
+    const { dir, id } = this.sandbox;
+    return this.sandbox.spawn('sh', ['-c', command], 'ignore', { DIR: dir, ID: id, SOCKET: this.#socket });
+  }
+
+  get #log(): string {
+    return join(this.sandbox.dir, 'engine.log');
+  }
+
+  async #until(everyMs: number, answers: () => Promise<boolean>): Promise<void> {
+    for (const end = Date.now() + 60_000; !(await answers()); await pause(everyMs)) {
+      if (this.#daemon?.exitCode !== null || Date.now() > end) {
+        const { both } = await collect(spawn('tail', ['-n', '20', this.#log]));
+        throw new Error(`${this.name} did not start:\n${both}`);
+      }
     }
+  }
+
+  /** Kills the daemon and starts it anew: seconds until it lists as many running containers. */
+  async restart(running: number): Promise<number> {
+    const killed = this.#daemon!;
+    this.sandbox.signal(killed, 'SIGKILL');
+    if (killed.exitCode === null && killed.signalCode === null)
+      await new Promise((resolve) => killed.once('exit', resolve));
+    const started = performance.now();
+    this.#daemon = this.#spawnDaemon();
+    await this.#until(5, async () => {
+      const list = await this.call('GET', '/containers/json').catch(() => ({ answer: [] as unknown[] }));
+      return (list.answer as unknown[]).length === running;
+    });
+    return (performance.now() - started) / 1000;
   }
 
   #ping(): Promise<boolean> {
@@ -98,14 +130,18 @@ export class Engine {
   }
 
   /** The docker client, the same for all. */
-  async docker(...args: string[]): Promise<CommandResult & { seconds: number }> {
+  docker(...args: string[]): Promise<TimedResult> {
+    return this.#client('docker', args);
+  }
+
+  async #client(file: string, args: readonly string[], output: 'pipe' | 'ignore' = 'pipe'): Promise<TimedResult> {
     const env = {
       ...plainEnvironment(),
       DOCKER_HOST: `unix://${this.#socket}`,
       DOCKER_CONFIG: join(this.sandbox.dir, 'client'),
     };
     const started = process.hrtime.bigint();
-    const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
+    const child = spawn(file, args, { stdio: ['ignore', output, 'pipe'], env, detached: true });
     let seconds = 0;
     child.once('exit', () => (seconds = Number(process.hrtime.bigint() - started) / 1e9));
     const result = await collect(child, { timeoutMs: 180_000 });
@@ -114,19 +150,29 @@ export class Engine {
 
   /** The same, which must succeed; gives what it printed. */
   async ok(...args: string[]): Promise<string> {
-    return (await this.#must(args)).out.trim();
+    return (await this.#must('docker', args)).out.trim();
   }
 
   /** Seconds that it took. */
   async timed(...args: string[]): Promise<number> {
-    return (await this.#must(args)).seconds;
+    return (await this.#must('docker', args)).seconds;
   }
 
-  async #must(args: string[]): Promise<CommandResult & { seconds: number }> {
-    const result = await this.docker(...args);
+  /** The same, with output that goes to /dev/null: there is too much of it. */
+  async timedUnread(...args: string[]): Promise<number> {
+    return (await this.#must('docker', args, 'ignore')).seconds;
+  }
+
+  /** Seconds that the engine's own client took: Causeway's, and for the others Docker's. */
+  async timedOwn(...args: string[]): Promise<number> {
+    return (await this.#must(CLIENTS[this.name], args)).seconds;
+  }
+
+  async #must(file: string, args: readonly string[], output?: 'pipe' | 'ignore'): Promise<TimedResult> {
+    const result = await this.#client(file, args, output);
     if (result.code !== 0)
       throw new Error(
-        `docker ${args.slice(0, 6).join(' ')}: ${result.err.trim().split('\n')[0] ?? ''} (exit ${result.code})`,
+        `${basename(file)} ${args.slice(0, 6).join(' ')}: ${result.err.trim().split('\n')[0] ?? ''} (exit ${result.code})`,
       );
     return result;
   }

@@ -18,20 +18,33 @@ import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } 
 import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
+import { parallelRuns, runCalls, runCallsOnUserNetwork } from './scenarios/calls.ts';
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
 import { files, programs } from './scenarios/files.ts';
+import { images, largeImages } from './scenarios/images.ts';
 import { nameFlood } from './scenarios/name-flood.ts';
 import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
 import { crowdedNetwork, networkCalls, networkLife } from './scenarios/networks.ts';
+import { execOutput, logs } from './scenarios/output.ts';
+import { ownClient } from './scenarios/own-client.ts';
 import { connectionsAmongMany, hundredPorts, thousandPorts } from './scenarios/ports.ts';
 import { connections, requests, throughput } from './scenarios/traffic.ts';
+import { twoHundred } from './scenarios/two-hundred.ts';
 
 /** At rest comes first: before anybody has worked. */
 const SCENARIOS: readonly Scenario[] = [
   rest,
   run,
   runOnUserNetwork,
+  runCalls,
+  runCallsOnUserNetwork,
+  parallelRuns,
+  ownClient,
   programs,
+  execOutput,
+  logs,
+  images,
+  largeImages,
   files,
   networkLife,
   networkCalls,
@@ -43,6 +56,7 @@ const SCENARIOS: readonly Scenario[] = [
   requests,
   connections,
   // What leaves the engines larger than they were comes last.
+  twoHundred,
   crowdedNames,
   fiveHundred,
   connectionsAmongMany,
@@ -87,9 +101,9 @@ async function main(): Promise<number> {
     );
     const collected = new Map<string, Partial<Record<EngineName, Sample>>>();
     for (const scenario of SCENARIOS)
-      if (scenario.rows.some((row) => options.rows.has(row))) await play(scenario, engines, options, collected);
-    const results = ROWS.filter((row) => options.rows.has(row.name)).map((row) =>
-      judge(row, collected.get(row.name) ?? {}),
+      if (isWanted(scenario, options)) await play(scenario, engines, options, collected);
+    const results = ROWS.filter(({ name }) => options.rows.has(name) && collected.has(name)).map((row) =>
+      judge(row, collected.get(row.name)!),
     );
     await report(results, engines, options, versions);
     return results.some((result) => result.met === false) ? 1 : 0;
@@ -101,6 +115,9 @@ async function main(): Promise<number> {
     await Promise.all(sandboxes.map((sandbox) => sandbox.destroy()));
   }
 }
+
+const isWanted = (scenario: Scenario, { quick, named, rows }: BenchOptions): boolean =>
+  scenario.rows.some((row) => rows.has(row)) && (named || !quick || scenario.quickRuns > 0);
 
 /**
  * All runs of one scenario on all engines, in turns. What fails on one engine does not keep the others from being
@@ -129,7 +146,7 @@ async function play(
   for (const engine of engines) await attempt(engine, async () => scenario.prepare?.(engine));
   if (scenario.warmUp)
     for (const engine of engines) await attempt(engine, async () => void (await scenario.measure(engine, options)));
-  for (let turn = 0; turn < (options.quick ? scenario.quickRuns : scenario.runs); turn++) {
+  for (let turn = 0; turn < (options.quick ? Math.max(1, scenario.quickRuns) : scenario.runs); turn++) {
     for (const engine of engines) {
       await attempt(engine, async () => {
         const into = values.get(engine)!;

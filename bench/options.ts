@@ -5,6 +5,8 @@ import { ROWS } from './rows.ts';
 
 export interface BenchOptions {
   readonly rows: ReadonlySet<string>;
+  /** Whether the rows were chosen by name. */
+  readonly named: boolean;
   readonly engines: readonly EngineName[];
   readonly quick: boolean;
   readonly profile: boolean;
@@ -20,7 +22,7 @@ Options:
       --engines NAMES   Of ${ENGINE_NAMES.join(',')} (default all);
                         ratios need dockerd, "previous" is the checkout that CAUSEWAY_PREVIOUS names
       --rows NAMES      Of the rows below (default all)
-      --quick           Fewer and shorter runs
+      --quick           Fewer and shorter runs, without the longest rows: under four minutes with dockerd alone
       --profile         Also where the time of a run goes, when nothing falls short
       --json PATH       Write everything measured there
 
@@ -53,6 +55,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
         ROWS.map((row) => row.name),
       ),
     ),
+    named: values.rows !== undefined,
     engines: values.engines === undefined ? USUAL_ENGINES : choose('engine', values.engines, ENGINE_NAMES),
     quick: values.quick,
     profile: values.profile,

@@ -9,6 +9,7 @@ export interface Scenario {
   readonly rows: readonly string[];
   /** How often; the median counts. */
   readonly runs: number;
+  /** 0: with --quick only when one of its rows is asked for by name. */
   readonly quickRuns: number;
   /** On which of the engines, with the reason why not on all. */
   readonly only?: { readonly engines: readonly EngineName[]; readonly because: string };

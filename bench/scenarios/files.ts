@@ -19,7 +19,7 @@ export const programs: Scenario = {
 };
 
 export const files: Scenario = {
-  rows: ['cp-in', 'cp-out', 'cp-in-big', 'cp-out-big', 'export', 'load'],
+  rows: ['cp-in', 'cp-out', 'cp-in-big', 'cp-out-big', 'export', 'save', 'load'],
   runs: 5,
   quickRuns: 1,
   warmUp: true,
@@ -39,7 +39,7 @@ export const files: Scenario = {
     const exported = await engine.timed('export', '-o', at('out/export.tar'), CONTAINER);
     const cpOut = await engine.timed('cp', `${CONTAINER}:/root/small`, at('out/'));
     await engine.ok('commit', CONTAINER, 'bench-loaded');
-    await engine.ok('save', '-o', at('out/image.tar'), 'bench-loaded');
+    const save = await engine.timed('save', '-o', at('out/image.tar'), 'bench-loaded');
     const cpInBig = await engine.timed('cp', at(big), `${CONTAINER}:/root/`);
     const cpOutBig = await engine.timed('cp', `${CONTAINER}:/root/${big}`, at('out/'));
     await engine.remove(CONTAINER);
@@ -47,7 +47,15 @@ export const files: Scenario = {
     const load = await engine.timed('load', '-i', at('out/image.tar'));
     await engine.ok('rmi', 'bench-loaded');
     await engine.sandbox.run('sh', ['-c', 'rm -rf "$0"/*', at('out')]);
-    return { 'cp-in': cpIn, 'cp-out': cpOut, 'cp-in-big': cpInBig, 'cp-out-big': cpOutBig, export: exported, load };
+    return {
+      'cp-in': cpIn,
+      'cp-out': cpOut,
+      'cp-in-big': cpInBig,
+      'cp-out-big': cpOutBig,
+      export: exported,
+      save,
+      load,
+    };
   },
   async finish(engine) {
     await engine.docker('rm', '-f', CONTAINER);

@@ -67,7 +67,7 @@ export const names: Scenario = {
 export const crowdedNames: Scenario = {
   rows: ['dns-queries-200', 'dns-latency-200', 'memory-resolver-200'],
   runs: 5,
-  quickRuns: 1,
+  quickRuns: 0,
   warmUp: false,
   prepare: (engine) => beginAmong(engine, 200),
   async measure(engine, settings) {
@@ -86,7 +86,7 @@ export const fiveHundred: Scenario = {
   rows: ['memory-resolver-500'],
   only: { engines: ['causeway'], because: '500 containers take this engine too long' },
   runs: 1,
-  quickRuns: 1,
+  quickRuns: 0,
   warmUp: false,
   prepare: (engine) => beginAmong(engine, 500),
   async measure(engine, settings) {

@@ -60,7 +60,7 @@ export const crowdedNetwork: Scenario = {
   rows: ['connect-at-10', 'connect-at-1000', 'connect-growth'],
   only: { engines: ['causeway'], because: 'endpoints without containers can only be made from within' },
   runs: 3,
-  quickRuns: 1,
+  quickRuns: 0,
   warmUp: false,
   async measure(engine) {
     const script = join(PROJECT, 'bench/crowded-network.ts');

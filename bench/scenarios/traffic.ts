@@ -71,7 +71,7 @@ async function flow(engine: Engine, client: readonly string[], address: string, 
   }
 }
 
-async function saying(child: ReturnType<Engine['sandbox']['spawn']>, word: string): Promise<void> {
+export async function saying(child: ReturnType<Engine['sandbox']['spawn']>, word: string): Promise<void> {
   let said = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
   for (const end = Date.now() + 10_000; !said.includes(word); await pause(10)) {
