@@ -44,6 +44,25 @@ test('a link and its peer are out of sight when the deletion resolves; its name 
   it.close();
 });
 
+test('news of an earlier link of the same name, read late, does not stand for the present one', async () => {
+  const it = place();
+  const reaper = InterfaceReaper.open(it.host);
+  let seen = 0;
+  for (let round = 0; round < 150; round++) {
+    it.connect('veth0', 'eth0');
+    const deletion = reaper.delete('veth0');
+    // A busy process: the kernel's answers and its news become readable at once, in whatever order.
+    await new Promise(setImmediate);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, (round * 7) % 31);
+    await deletion;
+    if (it.routes.link('veth0')) seen++;
+    while (it.routes.link('veth0')) await new Promise(setImmediate);
+  }
+  assert.equal(seen, 0);
+  reaper.close();
+  it.close();
+});
+
 test('many that are asked for at once or one after another all go; the others stay', async () => {
   const it = place();
   const reaper = InterfaceReaper.open(it.host);

@@ -26,7 +26,7 @@ interface Waiting {
 
 interface Lane {
   readonly socket: NetlinkSocket;
-  readonly group: number; // a number that no other program uses
+  group: number; // one that no other program uses, another for each batch: it tells links of one name apart
   batch: readonly Waiting[]; // in flight; empty = free
 }
 
@@ -41,7 +41,7 @@ export class InterfaceReaper {
     this.#netns = netns;
     this.#lanes = Array.from({ length: LANES }, () => ({
       socket: NetlinkSocket.open(NETLINK_ROUTE, { netns }),
-      group: randomInt(0x1000_0000, 0x7fff_ffff),
+      group: 0,
       batch: [],
     }));
   }
@@ -73,6 +73,7 @@ export class InterfaceReaper {
     this.#listen();
     const asked = this.#waiting;
     this.#waiting = [];
+    lane.group = randomInt(0x1000_0000, 0x7fff_ffff);
     lane.batch = asked.filter((one) => mark(lane, one));
     if (lane.batch.length === 0) return this.#stopListening();
     void deleteGroup(lane)
@@ -117,8 +118,9 @@ export class InterfaceReaper {
   #heard({ type, payload }: NetlinkMessage): void {
     // A bridge reports its ports' departure in a family of its own, before the link is gone.
     if (type !== link.RTM_DELLINK || payload[0] !== AF_UNSPEC) return;
-    const name = link.parseInterface(payload)?.name;
-    for (const lane of this.#lanes) for (const one of lane.batch) if (one.name === name) one.resolve();
+    const gone = link.parseInterface(payload);
+    const lane = this.#lanes.find(({ group }) => group === gone?.group);
+    lane?.batch.find(({ name }) => name === gone?.name)?.resolve();
   }
 }
 
