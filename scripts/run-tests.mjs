@@ -85,7 +85,14 @@ async function runFiles(name, files, concurrency) {
   const began = Date.now();
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files],
+    [
+      '--import',
+      'tsx',
+      '--test-reporter=tap',
+      // A file of its own needs no runner around it, which would load everything once more.
+      ...(files.length === 1 ? [] : ['--test', `--test-concurrency=${concurrency}`]),
+      ...files,
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: FILE_MINUTES * 60_000,

@@ -136,10 +136,8 @@ test('the output of each run follows that of the one before, also of one that lo
     '-c',
     'echo begun; printf rest; false',
   );
-  await until(
-    'it has ended',
-    () => /exited 5/.test(docker('inspect', '--format', '{{.State.Status}} {{.RestartCount}}', 'loops')),
-    30_000,
+  await until('it has ended', () =>
+    /exited 5/.test(docker('inspect', '--format', '{{.State.Status}} {{.RestartCount}}', 'loops')),
   );
   assert.equal(docker('logs', 'loops'), Array.from({ length: 6 }, () => 'begun\nrest').join(''));
 });

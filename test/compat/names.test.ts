@@ -143,7 +143,7 @@ test("with the network's option a container whose health check fails is left out
   const both = [address('one', 'strict'), address('two', 'strict')];
   assert.equal(await pool(), both.join());
   const becomes = (name: string, status: string) =>
-    until(`${name} ${status}`, () => docker('inspect', '-f', '{{.State.Health.Status}}', name) === status, 20_000);
+    until(`${name} ${status}`, () => docker('inspect', '-f', '{{.State.Health.Status}}', name) === status);
   docker('exec', 'one', 'touch', '/ill');
   await becomes('one', 'unhealthy');
   await until('one is left out', async () => (await pool()) === both[1]);

@@ -40,7 +40,7 @@ describe('the resolver as a process', () => {
   const until = async (
     what: string,
     condition: () => boolean | Promise<boolean>,
-    timeoutMs = 10_000,
+    timeoutMs = 60_000,
   ): Promise<void> => {
     const deadline = performance.now() + timeoutMs;
     while (!(await condition())) {

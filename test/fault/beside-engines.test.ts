@@ -162,19 +162,12 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
           '3',
           url,
         );
-      await until(
-        `ours answer after ${what}`,
-        () =>
-          ['8080', '8081'].every(
-            (port) => outside.run('curl', '-s', '--max-time', '3', `http://192.0.2.1:${port}/`).code === 0,
-          ),
-        30_000,
+      await until(`ours answer after ${what}`, () =>
+        ['8080', '8081'].every(
+          (port) => outside.run('curl', '-s', '--max-time', '3', `http://192.0.2.1:${port}/`).code === 0,
+        ),
       );
-      await until(
-        `ours reach outside after ${what}`,
-        () => inOurs('http://192.0.2.2:8000/').out.trim() === 'hello',
-        30_000,
-      );
+      await until(`ours reach outside after ${what}`, () => inOurs('http://192.0.2.2:8000/').out.trim() === 'hello');
       assert.equal(inOurs('http://192.0.2.1:9001/').out.trim(), 'theirs', `their published port after ${what}`);
       // Docker drops it (curl: 28, no answer); let through, it would be refused, as nobody listens there. Docker 20.10
       // does so by the policy of FORWARD, and sets that only where nobody turned forwarding on before it.
@@ -218,7 +211,7 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
         theirs = await OtherEngine.start(name, host);
         theirs.serve('web', 9001);
         watchTheirs();
-        await until('their web server answers', () => traffic.every((one) => one.answered > 3), 30_000);
+        await until('their web server answers', () => traffic.every((one) => one.answered > 3));
         for (const one of traffic.splice(0)) await one.stop();
         watchTheirs();
         const before = state();
@@ -250,7 +243,6 @@ for (const name of ['dockerd', 'dockerd 28', 'podman'] as const satisfies readon
         await until(
           'their web server answers',
           () => outside.run('curl', '-s', '--max-time', '2', 'http://192.0.2.1:9001/').code === 0,
-          30_000,
         );
         watchTheirs();
         const before = state();

@@ -254,12 +254,11 @@ describe('beside another daemon', () => {
     const ended = daemons.map((daemon) => once(daemon, 'exit'));
     await Promise.race([
       Promise.all([...ended.slice(1), ended[0]]),
-      until('three gave up', () => daemons.filter((daemon) => daemon.exitCode === 1).length === 3, 30_000),
+      until('three gave up', () => daemons.filter((daemon) => daemon.exitCode === 1).length === 3),
     ]);
     await until(
       'the fourth serves',
       () => run('curl', ['-s', '--unix-socket', at('api.sock'), 'http://d/_ping']).out === 'OK',
-      20_000,
     );
     for (const daemon of daemons) daemon.kill('SIGTERM');
     await Promise.all(ended);
@@ -282,11 +281,7 @@ test("files of a daemon that was killed are in nobody's way", async () => {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: testEnvironment(),
   });
-  await until(
-    'it serves',
-    () => run('curl', ['-s', '--unix-socket', at('api.sock'), 'http://d/_ping']).out === 'OK',
-    20_000,
-  );
+  await until('it serves', () => run('curl', ['-s', '--unix-socket', at('api.sock'), 'http://d/_ping']).out === 'OK');
   daemon.kill('SIGTERM');
   await once(daemon, 'exit');
   assert.ok(!existsSync(at('pid')) && !existsSync(at('api.sock')));

@@ -133,7 +133,7 @@ describe('files of a container', () => {
     await sampler.longestSilenceMs();
     const sentence = /\/etc\/passwd of container big is 1500000\d\d bytes long: at most 16777216 bytes are read/;
     for (const user of ['', 'user', 'nobody', '1000']) assert.match((await execAs('big', user)).text, sentence);
-    await until('a probe said so', async () => sentence.test((await call('GET', '/containers/big/json')).text), 30_000);
+    await until('a probe said so', async () => sentence.test((await call('GET', '/containers/big/json')).text));
     assert.equal((await call('POST', '/containers/big/stop?t=0')).status, 204);
     assert.match((await call('POST', '/containers/big/start')).text, sentence);
     await assertAnswered(t);
@@ -231,7 +231,7 @@ describe('output', () => {
           State: { Health: { Log: { Output: string }[] } };
         }
       ).State.Health.Log;
-    await until('a probe has ended', async () => (await probes()).length > 0, 30_000);
+    await until('a probe has ended', async () => (await probes()).length > 0);
     const said = (await probes())[0]!.Output.replace(/^Health check exceeded timeout \(2s\): /, '');
     assert.match(said, /^(ä\n)+.{0,2}\.\.\.$/s);
     assert.equal(Buffer.byteLength(said.replace(/.?\.\.\.$/s, '')) > 4000, true);
@@ -419,7 +419,7 @@ describe('requests', () => {
         if (!over) socket.once('drain', push);
       };
       push();
-      await until('the connection has ended', () => over, 30_000);
+      await until('the connection has ended', () => over);
       assert.match(answer, new RegExp(`^HTTP/1.1 400 [^]*request body too large: at most ${bound} bytes`));
       await assertAnswered(t);
     });

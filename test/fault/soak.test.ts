@@ -123,7 +123,7 @@ test(
     const tooSilent = FULL ? tooLong(silence, MAX_SILENCE_MS) : undefined;
     if (tooSilent !== undefined) wrong.push(tooSilent);
     wrong.push(...(await bystanders.complaints()));
-    await assertUntouched(engine, parent, untouched, 'the soak', { timeoutMs: 20_000 }).catch((error: Error) =>
+    await assertUntouched(engine, parent, untouched, 'the soak', { timeoutMs: 60_000 }).catch((error: Error) =>
       wrong.push(error.message),
     );
     const more = openCount() - open;

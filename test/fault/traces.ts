@@ -54,7 +54,7 @@ export async function assertUntouched(
   options: { dataRoot?: string; timeoutMs?: number } = {},
 ): Promise<void> {
   let left = '';
-  for (const end = Date.now() + (options.timeoutMs ?? 5000); ; await sleep(50)) {
+  for (const end = Date.now() + (options.timeoutMs ?? 60_000); ; await sleep(50)) {
     left = difference(before, traces(engine, cgroupParent, options.dataRoot));
     if (left === '') return;
     if (Date.now() > end) break;

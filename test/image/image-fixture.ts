@@ -126,7 +126,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Tries until it holds: for what is deleted in the background. */
-export async function eventually(check: () => void, timeoutMs = 10_000): Promise<void> {
+export async function eventually(check: () => void, timeoutMs = 60_000): Promise<void> {
   for (const until = Date.now() + timeoutMs; ; await sleep(20)) {
     try {
       check();

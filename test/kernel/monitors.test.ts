@@ -67,7 +67,7 @@ test('route monitor: what was lost is said', async () => {
   assert.equal(news.at(-1)!.type, 'overrun');
   const count = news.length;
   routes.addAddress('lo', '10.99.0.1/32');
-  await eventually(() => news.length > count, 3000); // and it goes on afterwards
+  await eventually(() => news.length > count); // and it goes on afterwards
   monitor.close();
   routes.close();
 });
@@ -117,7 +117,7 @@ test('monitors do not keep a process alive', () => {
   const script = `import { RouteMonitor } from ${JSON.stringify(new URL('../../src/kernel/netlink/route-monitor.ts', import.meta.url).href)};
     RouteMonitor.open({ netns: ${JSON.stringify(netns)}, listener: () => {} });`;
   const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    timeout: 10_000,
+    timeout: 60_000,
     encoding: 'utf8',
   });
   assert.equal(child.status, 0, child.stderr);

@@ -57,7 +57,7 @@ export function nft(netns: string, ...args: string[]): any[] {
 }
 
 /** Resolves when `probe` gives something; rejects after `timeoutMs`. */
-export async function eventually<T>(probe: () => T | undefined | false, timeoutMs = 3000): Promise<T> {
+export async function eventually<T>(probe: () => T | undefined | false, timeoutMs = 60_000): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const value = probe();

@@ -43,7 +43,7 @@ function scenarios(withFirewalld: boolean, inputPolicy: boolean): void {
   const isOpen = async () =>
     (await packets.ask({ from: outside, protocol: 'tcp', to: '192.0.2.1', port: 8080, patienceMs: 600 })) !== '';
   const until = async (what: string, test: () => boolean | Promise<boolean>) => {
-    for (const end = Date.now() + 30_000; !(await test()); await new Promise(setImmediate))
+    for (const end = Date.now() + 60_000; !(await test()); await new Promise(setImmediate))
       assert.ok(Date.now() < end, what);
   };
 

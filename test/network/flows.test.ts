@@ -42,7 +42,7 @@ class Client {
   }
 
   async waitFor(answer: string): Promise<void> {
-    for (const until = Date.now() + 15_000; !this.#answers.includes(answer);) {
+    for (const until = Date.now() + 60_000; !this.#answers.includes(answer);) {
       if (Date.now() > until)
         throw new Error(`${this.#name} was never answered by ${answer}, last by ${this.#answers.at(-1) ?? 'nobody'}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -33,7 +33,7 @@ function scenarios(): void {
     [...lab.resolver.views.values()].flatMap((view) => view.upstreams.map(({ address, from }) => `${address} ${from}`));
   const until = async (what: () => boolean) => {
     for (let turn = 0; !what(); turn++) {
-      assert.ok(turn < 100, `never: ${what}`);
+      assert.ok(turn < 1200, `never: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };

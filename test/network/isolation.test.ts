@@ -285,7 +285,7 @@ async function tryMadeUp(world: World, expected: Arrived): Promise<Arrived> {
   const wanted = sent.filter(({ name, goal }) => expected[name]?.includes(goal));
   await packets.arrive(
     wanted.map(({ text }) => text),
-    5_000,
+    30_000,
   );
   const arrived: Record<string, Goal[]> = Object.fromEntries(
     senders.flatMap(({ name }) => CLAIMS.map((claim) => [`${name} as ${claim}`, []])),

@@ -293,7 +293,7 @@ function traffic(): void {
   };
   const reaches = async (netns: string) => (await askTcp(netns, '192.0.2.2', 8000)) !== '';
   const eventually = async (test: () => Promise<boolean>) => {
-    for (const end = Date.now() + 10_000; Date.now() < end;) if (await test()) return true;
+    for (const end = Date.now() + 60_000; Date.now() < end;) if (await test()) return true;
     return false;
   };
 

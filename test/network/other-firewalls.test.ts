@@ -521,7 +521,7 @@ function scenarios(): void {
     after(() => lab.stop());
     afterEach(clear);
     const eventually = async (wanted: readonly string[]) => {
-      for (const end = Date.now() + 20_000; Date.now() < end;)
+      for (const end = Date.now() + 60_000; Date.now() < end;)
         if (JSON.stringify(await closed()) === JSON.stringify(wanted)) return;
       assert.deepEqual(await closed(), wanted);
     };

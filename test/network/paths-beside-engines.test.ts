@@ -81,7 +81,6 @@ class Theirs {
     await until(
       'their container runs again',
       () => this.engine.ok('inspect', '-f', '{{.State.Running}}', 'web') === 'true',
-      30_000,
     );
   }
 }

@@ -59,7 +59,7 @@ function scenarios(): void {
     (await askTcp(netns, '192.0.2.2', 8000)) !== '',
   ];
   const eventually = async (what: string, isSo: () => boolean): Promise<void> => {
-    for (const end = Date.now() + 20_000; !isSo();) {
+    for (const end = Date.now() + 60_000; !isSo();) {
       assert.ok(Date.now() < end, what);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -236,14 +236,14 @@ function scenarios(): void {
     assert.deepEqual(await reached('quiet'), []);
     run('nft', 'delete table bridge causeway');
     for (
-      const until = Date.now() + 10_000;
+      const until = Date.now() + 60_000;
       Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out);
     )
       await sleep(10);
     assert.deepEqual(await reached('quiet'), []);
     run('nft', 'flush ruleset');
     for (
-      const until = Date.now() + 10_000;
+      const until = Date.now() + 60_000;
       Date.now() < until && !/table bridge causeway/.test(run('nft', 'list tables').out);
     )
       await sleep(10);

@@ -187,10 +187,8 @@ export const CONTAINER_OPERATIONS: readonly Operation[] = [
     repeated: [404],
     // A file that could not be written just then is written a moment later.
     check: ({ engine }) =>
-      until(
-        'the hosts file follows',
-        () => /\sbase [0-9a-f]{12} renamed\n/.test(engine.ok('exec', 'web', 'cat', '/etc/hosts')),
-        30_000,
+      until('the hosts file follows', () =>
+        /\sbase [0-9a-f]{12} renamed\n/.test(engine.ok('exec', 'web', 'cat', '/etc/hosts')),
       ),
     clean: cleared,
   },
