@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkLogConfig, expandLogTag, logLimits } from './log-config.ts';
+import { checkLogConfig, logLimits } from './log-config.ts';
 
 test("options are Docker's, and what it refuses is refused in its words", () => {
   const cases: [string, Record<string, string>, RegExp | undefined][] = [
@@ -45,12 +45,4 @@ test('sizes are decimal, and each driver has limits of its own', () => {
   assert.equal(logLimits('json-file', { 'max-size': '1.5k' }).maxBytes, 1500);
   assert.equal(logLimits('json-file', { 'max-size': '10MB' }).maxBytes, 10_000_000);
   assert.deepEqual(logLimits('local', {}), { maxBytes: 20 * 1024 ** 2, maxFiles: 5, compress: true });
-});
-
-test('a tag is made of text and fields', () => {
-  const fields = { Name: 'web', ID: '0123' };
-  assert.equal(expandLogTag('', fields), '');
-  assert.equal(expandLogTag('a/{{.Name}}-{{ .ID }}', fields), 'a/web-0123');
-  assert.throws(() => expandLogTag('{{.Nope}}', fields), /there is no field Nope; there are Name, ID/);
-  assert.throws(() => expandLogTag('{{upper .Name}}', fields), /\{\{upper .Name\}\} is no field/);
 });

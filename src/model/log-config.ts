@@ -133,22 +133,7 @@ function goBoolean(text: string | undefined): boolean | undefined {
   throw refused(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-function refused(reason: string): CausewayError {
+/** What Docker refuses a start with. */
+export function refused(reason: string): CausewayError {
   return invalid(`failed to initialize logging driver: ${reason}`);
-}
-
-/** Fields of a tag's template, by name. */
-export type TagFields = Readonly<Record<string, string>>;
-
-/** '{{.Name}}/{{.ID}}' with its fields filled in. @throws invalid for what no field is */
-export function expandLogTag(template: string, fields: TagFields): string {
-  const filled = template.replace(/\{\{-?\s*\.(\w+)\s*-?\}\}/g, (_whole, name: string) => {
-    if (!Object.hasOwn(fields, name))
-      throw refused(`template: log-tag: there is no field ${name}; there are ${Object.keys(fields).join(', ')}`);
-    return fields[name]!;
-  });
-  const rest = /\{\{.*?\}\}/.exec(template.replace(/\{\{-?\s*\.\w+\s*-?\}\}/g, ''));
-  if (rest)
-    throw refused(`template: log-tag: ${rest[0]} is no field: a tag is made of text and of {{.Name}} and the like`);
-  return filled;
 }

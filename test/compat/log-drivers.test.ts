@@ -28,7 +28,7 @@ test('json-file is where inspect says, with what labels, env and tag ask for; --
     'labels-regex=^org\\.',
     'env=COLOR',
     'env-regex=^APP_',
-    'tag={{.Name}}/{{.ImageName}}',
+    'tag={{with .Name}}{{lower .}}{{end}}/{{.ImageName}}',
   ];
   docker(
     'create',
@@ -85,6 +85,7 @@ test('options are refused when the container is made', () => {
   for (const [option, words] of [
     ['foo=1', "unknown log opt 'foo' for json-file log driver"],
     ['max-size=0', 'failed to initialize logging driver: max-size must be a positive number'],
+    ['tag={{nope .Name}}', 'failed to initialize logging driver: template: log-tag:1: function "nope" not defined'],
     ['labels-regex=(', 'failed to initialize logging driver: error parsing regexp'],
   ] as const) {
     const ran = engine.docker('create', '--log-opt', option, 'busybox', 'true');

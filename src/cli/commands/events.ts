@@ -6,7 +6,7 @@ import * as type from '../command/flag-types.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { parseTimestamp, rfc3339 } from '../format/timestamp.ts';
 import { asGoValue } from '../template/go-shapes.ts';
-import { Template, TemplateError } from '../template/template.ts';
+import { Template, TemplateError } from '../../base/template/template.ts';
 import { jsonLines } from '../terminal/json-progress.ts';
 import { printLine } from '../terminal/output.ts';
 

@@ -4,7 +4,7 @@ import { inspectFormat } from '../command/common-flags.ts';
 import { COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { binarySize } from '../format/size.ts';
-import { Template, TemplateError } from '../template/template.ts';
+import { Template, TemplateError } from '../../base/template/template.ts';
 import { complain, print } from '../terminal/output.ts';
 
 export const infoCommand: Command = {

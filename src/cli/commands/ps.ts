@@ -6,9 +6,9 @@ import * as type from '../command/flag-types.ts';
 import { containerFormat, containerRow, containerShape } from '../container/listing.ts';
 import { mergeFamilies, paintStatus, widest } from '../container/terminal-list.ts';
 import { formatList } from '../format/list-output.ts';
-import { MethodSet } from '../template/go-value.ts';
+import { MethodSet } from '../../base/template/go-value.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
-import { Template } from '../template/template.ts';
+import { Template } from '../../base/template/template.ts';
 import { print } from '../terminal/output.ts';
 import { hasColor, screenWidth } from '../terminal/screen.ts';
 

@@ -6,7 +6,7 @@ import type { Call, Command } from '../command/command.ts';
 import { inspectFormat } from '../command/common-flags.ts';
 import { BUILT_AT, COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
-import { Template, TemplateError } from '../template/template.ts';
+import { Template, TemplateError } from '../../base/template/template.ts';
 import { asGoValue } from '../template/go-shapes.ts';
 import { print } from '../terminal/output.ts';
 

@@ -5,7 +5,7 @@ import type { ContainerSummaryJson, PortJson } from '../../wire/container-summar
 import { humanDuration } from '../format/duration.ts';
 import { ellipsis, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
-import { NilPointer } from '../template/go-value.ts';
+import { NilPointer } from '../../base/template/go-value.ts';
 
 export const containerShape: ListShape = {
   type: '*formatter.ContainerContext',

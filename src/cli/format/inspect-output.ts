@@ -4,7 +4,7 @@
  */
 import { StatusError } from '../command/status-error.ts';
 import { asGoValue } from '../template/go-shapes.ts';
-import { Template, TemplateError } from '../template/template.ts';
+import { Template, TemplateError } from '../../base/template/template.ts';
 import { indentJson } from './json-indent.ts';
 
 export interface InspectedObject {

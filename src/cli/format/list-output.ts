@@ -3,8 +3,8 @@
  * command, "table TEMPLATE" for columns of one's own, "json" for a line of JSON each, anything else is a template.
  */
 import { StatusError } from '../command/status-error.ts';
-import { MethodSet } from '../template/go-value.ts';
-import { Template, TemplateError } from '../template/template.ts';
+import { MethodSet } from '../../base/template/go-value.ts';
+import { Template, TemplateError } from '../../base/template/template.ts';
 import { layoutColumns } from './table.ts';
 
 export type Row = Readonly<Record<string, (...args: string[]) => unknown>>;

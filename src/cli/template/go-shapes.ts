@@ -7,7 +7,7 @@
  * i(nteger), b(oolean), ?(anything), a type's name, with [] (slice), {} (map by string), {T} (map by T) or * (pointer)
  * in front.
  */
-import { GoMap, GoStruct, NilPointer, NilSlice } from './go-value.ts';
+import { GoMap, GoStruct, NilPointer, NilSlice } from '../../base/template/go-value.ts';
 
 const SHAPES: Readonly<Record<string, string>> = {
   'container.InspectResponse':

@@ -79,7 +79,8 @@ export async function createContainer(
   const wanted = mergeImage(asked, image.config);
   const merged = completeSpec(needs, { ...wanted, host: { ...wanted.host, resources: limits } }, id);
   const { path, args } = commandOf(merged.process);
-  await checkLog(merged, config.hostname, { id, imageId: image.id, path, args });
+  // What a log driver would refuse the start for is refused now, and an invalid tag as soon as there is a name.
+  checkLogConfig(merged.host.logConfig.type, merged.host.logConfig.config);
   checkConfinement(merged);
   const { runtime } = merged.host;
   if (runtime !== '' && runtime !== 'io.containerd.runc.v2' && !config.runtimeNames.includes(runtime)) {
@@ -88,6 +89,8 @@ export async function createContainer(
   checkEndpointConfigs(merged.connection.networks, network);
   const { name, release } = names.reserve(wantedName, id);
   try {
+    const createdAt = formatTimeNs(needs.clock.nowNs());
+    await logAttributes({ id, name, imageId: image.id, path, args, createdAt, spec: merged }, config);
     const links = resolveLinks(needs, merged);
     const connections = connectionsOf(merged.connection, network);
     for (const connection of connections) {
@@ -113,7 +116,7 @@ export async function createContainer(
         const record: ContainerRecord = {
           id,
           name,
-          createdAt: formatTimeNs(needs.clock.nowNs()),
+          createdAt,
           imageId: image.id,
           spec: merged,
           path,
@@ -154,17 +157,6 @@ export async function createContainer(
   } finally {
     release();
   }
-}
-
-/** What a log driver would refuse the start for is refused now. */
-async function checkLog(
-  spec: ContainerSpec,
-  hostname: string,
-  made: Pick<ContainerRecord, 'id' | 'imageId' | 'path' | 'args'>,
-): Promise<void> {
-  const { type, config } = spec.host.logConfig;
-  checkLogConfig(type, config);
-  await logAttributes({ ...made, name: '', spec }, hostname);
 }
 
 /** Volumes that are made for the container go with it if it cannot be made, each from the moment it is there. */

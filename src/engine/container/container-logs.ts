@@ -10,7 +10,8 @@ import { invalid, systemError } from '../../base/errors.ts';
 import { compileAll } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId, shortId } from '../../model/ids.ts';
-import { cacheDisabled, expandLogTag, logLimits, type TagFields } from '../../model/log-config.ts';
+import { cacheDisabled, logLimits } from '../../model/log-config.ts';
+import { expandLogTag, type TaggedContainer } from '../../model/log-tag.ts';
 import { parseSyslogOptions } from '../../model/syslog-options.ts';
 import type { LogTarget } from '../../oci/logs/log-pump.ts';
 import type { LogFiles } from '../../oci/logs/log-segments.ts';
@@ -20,6 +21,7 @@ import type { EngineConfig } from '../engine-config.ts';
 import { containerPaths } from './container-paths.ts';
 
 type Config = Pick<EngineConfig, 'dataRoot' | 'hostname'>;
+type LoggedContainer = Pick<ContainerRecord, 'id' | 'name' | 'imageId' | 'path' | 'args' | 'createdAt' | 'spec'>;
 
 /** conmon begins its file anew at this size, where a log has an end: also while no daemon is there. */
 const MIN_SPOOL_BYTES = 256 * 1024 ** 2;
@@ -94,9 +96,9 @@ export class ContainerLogs {
     const { type, config } = record.spec.host.logConfig;
     const { jsonLog, localLog } = containerPaths(this.#config.dataRoot, record.id);
     const limits = logLimits(type, config);
-    const attrs = await logAttributes(record, this.#config.hostname);
+    const attrs = await logAttributes(record, this.#config);
     if (type === 'journald' || type === 'syslog') {
-      const forward = forwardTarget(record, attrs, this.#config.hostname);
+      const forward = forwardTarget(record, attrs, this.#config);
       return { path: localLog, format: { kind: cacheDisabled(config) ? 'nothing' : 'plain' }, limits, forward };
     }
     if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, limits };
@@ -109,15 +111,15 @@ const JOURNALD = '/run/systemd/journal/socket';
 function forwardTarget(
   record: ContainerRecord,
   attrs: readonly [key: string, value: string][],
-  hostname: string,
+  place: Config,
 ): NonNullable<LogTarget['forward']> {
   const { id, name, spec } = record;
   const { type, config } = spec.host.logConfig;
-  const tag = expandLogTag(config['tag'] || '{{.ID}}', tagFields(record, hostname));
+  const tag = expandLogTag(config['tag'] || '{{.ID}}', taggedContainer(record, place));
   if (type === 'syslog') {
     const { protocol, host, port, tls, format, facility } = parseSyslogOptions(config);
     const counted = protocol === 'tcp+tls' && format.startsWith('rfc5424');
-    const form = { format, counted, facility, hostname, tag, pid: process.pid };
+    const form = { format, counted, facility, hostname: place.hostname, tag, pid: process.pid };
     return { kind: 'syslog', protocol, host, port, form, tls };
   }
   if (!existsSync(JOURNALD))
@@ -153,10 +155,7 @@ export function shownLogPath(config: Pick<EngineConfig, 'dataRoot'>, { id, spec,
  * What the options `labels`, `env`, their expressions and `tag` choose, in the order of the keys. @throws invalid where
  * an expression or the tag is none
  */
-export async function logAttributes(
-  record: Pick<ContainerRecord, 'id' | 'name' | 'imageId' | 'path' | 'args' | 'spec'>,
-  hostname: string,
-): Promise<[key: string, value: string][]> {
+export async function logAttributes(record: LoggedContainer, place: Config): Promise<[key: string, value: string][]> {
   const { config } = record.spec.host.logConfig;
   const env = Object.fromEntries(
     record.spec.process.env.filter((entry) => entry.includes('=')).map((entry) => split(entry)),
@@ -170,7 +169,7 @@ export async function logAttributes(
     const matches = await expression(config[`${option}-regex`] ?? '');
     for (const [key, value] of Object.entries(all)) if (names.has(key) || matches(key)) found.set(key, value);
   }
-  const tag = expandLogTag(config['tag'] ?? '', tagFields(record, hostname));
+  const tag = expandLogTag(config['tag'] ?? '', taggedContainer(record, place));
   if (tag !== '') found.set('tag', tag);
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -188,24 +187,22 @@ async function expression(pattern: string): Promise<(text: string) => boolean> {
   return matches;
 }
 
-function tagFields(
-  { id, name, imageId, path, args, spec }: Parameters<typeof logAttributes>[0],
-  hostname: string,
-): TagFields {
+function taggedContainer(record: LoggedContainer, { dataRoot, hostname }: Config): TaggedContainer {
+  const { id, name, imageId, path, args, createdAt, spec } = record;
+  const { type, config } = spec.host.logConfig;
   return {
-    ID: shortId(id),
-    FullID: id,
-    Name: name,
-    ImageID: imageId.slice(0, 12),
-    ImageFullID: imageId,
-    ImageName: spec.image,
-    Command: [path, ...args].join(' '),
-    DaemonName: 'docker',
-    Hostname: hostname,
-    ContainerID: id,
-    ContainerName: `/${name}`,
-    ContainerImageID: imageId,
-    ContainerImageName: spec.image,
+    id,
+    name,
+    path,
+    args,
+    imageId,
+    image: spec.image,
+    createdAt,
+    env: spec.process.env,
+    labels: spec.labels,
+    options: config,
+    logPath: type === 'json-file' ? containerPaths(dataRoot, id).jsonLog : '',
+    hostname,
   };
 }
 

@@ -16,7 +16,7 @@ import { indentJson } from '../../../src/cli/format/json-indent.ts';
 import { formatList } from '../../../src/cli/format/list-output.ts';
 import { parseRamBytes } from '../../../src/cli/format/size.ts';
 import { parseTimestamp } from '../../../src/cli/format/timestamp.ts';
-import { Template, TemplateError } from '../../../src/cli/template/template.ts';
+import { Template, TemplateError } from '../../../src/base/template/template.ts';
 import type { Target } from '../campaign.ts';
 import { mutateBytes, mutateText } from '../mutate.ts';
 import { hostileText, type Random } from '../random.ts';

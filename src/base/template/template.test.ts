@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { asGoValue } from './go-shapes.ts';
 import { MethodSet } from './go-value.ts';
 import { Template, TemplateError } from './template.ts';
 
@@ -99,25 +98,6 @@ describe('templates', () => {
   ] as const) {
     it(`refuses ${source}`, () => assert.equal(failure(source), expected));
   }
-
-  it('see a container through Go types', () => {
-    const container = asGoValue('container.InspectResponse', {
-      Id: 'abc',
-      State: { Running: true, Pid: 3 },
-      HostConfig: { NanoCpus: 5 },
-      Mounts: [{ Type: 'bind', RW: true }],
-    });
-    assert.equal(
-      render('{{.ID}} {{.State.Running}} {{.State.Health}} {{.HostConfig.NanoCPUs}}', container),
-      'abc true <nil> 5',
-    );
-    assert.equal(
-      render('{{.Mounts}} {{.Config.Env}}'.replace(' {{.Config.Env}}', ''), container),
-      '[{bind      true }]',
-    );
-    assert.match(failure('{{.Nosuch}}', container), /can't evaluate field Nosuch in type container.InspectResponse$/);
-    assert.match(failure('{{.State.Health.Status}}', container), /nil pointer evaluating \*container.Health.Status$/);
-  });
 
   it('call the methods of a row', () => {
     const row = new MethodSet('*formatter.X', { ID: () => 'i', Label: (name: string) => `<${name}>` });

@@ -2,9 +2,10 @@
  * Go's text/template with Docker's functions. Errors are Go's, without Docker's "template parsing error: " in front:
  * `template: :1:2: executing "" at <.Foo>: map has no entry for key "Foo"`.
  */
-import { arity, functions, parameters, typeComplaint } from './functions.ts';
+import { arity, functions, parameters, typeComplaint, typeName } from './functions.ts';
 import {
   GoMap,
+  GoOpaque,
   GoStruct,
   isPlainMap,
   isTrue,
@@ -28,46 +29,71 @@ const MAX_DEPTH = 500;
 export interface TemplateOptions {
   /** A missing key of a map is an error, as in `inspect`; otherwise it prints <no value>. */
   readonly missingKeyFails?: boolean;
+  /** The template is somebody else's: it may not take long, nor make long texts. */
+  readonly bounded?: boolean;
 }
+
+/** Of a bounded template; its text may be as long, and the values in it. */
+const MAX_STEPS = 20_000;
+const MAX_CHARACTERS = 1024 ** 2;
 
 export class Template {
   readonly #source: string;
+  readonly #name: string;
   readonly #parsed: ParsedTemplate;
 
-  /** Throws TemplateError for what cannot be parsed. */
-  constructor(source: string) {
+  /** `name`: as errors call it. Throws TemplateError for what cannot be parsed. */
+  constructor(source: string, name = '') {
     this.#source = source;
+    this.#name = name;
     try {
       this.#parsed = parseTemplate(source, FUNCTION_NAMES);
     } catch (error) {
+      if (error instanceof RangeError) throw new TemplateError(`template: ${name}:1: nested too deeply`);
       if (!(error instanceof TemplateSyntaxError)) throw error;
-      throw new TemplateError(`template: :${lineOf(source, error.at)}: ${error.message}`);
+      throw new TemplateError(`template: ${name}:${lineOf(source, error.at)}: ${error.message}`);
     }
   }
 
   /** Throws TemplateError for what cannot be evaluated. */
   execute(data: unknown, options: TemplateOptions = {}): string {
-    return new Execution(this.#source, this.#parsed, data, options).run();
+    return new Execution({ source: this.#source, name: this.#name, parsed: this.#parsed }, data, options).run();
   }
+}
+
+const isBasic = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
+
+function* upTo(end: number): Generator<[number, number]> {
+  for (let index = 0; index < end; index++) yield [index, index];
 }
 
 const lineOf = (source: string, at: number) => source.slice(0, at).split('\n').length;
 
 type Flow = 'on' | 'break' | 'continue';
 
+interface Executed {
+  readonly source: string;
+  readonly name: string;
+  readonly parsed: ParsedTemplate;
+}
+
 class Execution {
   readonly #source: string;
+  readonly #whole: string;
   readonly #options: TemplateOptions;
   readonly #parsed: ParsedTemplate;
   #variables: { name: string; value: unknown }[];
   readonly #root: unknown;
-  /** The template that is executed: '' is the whole. */
-  #name = '';
+  /** The template that is executed. */
+  #name: string;
   #depth = 0;
+  #steps = 0;
   #out = '';
 
-  constructor(source: string, parsed: ParsedTemplate, data: unknown, options: TemplateOptions) {
+  constructor({ source, name, parsed }: Executed, data: unknown, options: TemplateOptions) {
     this.#source = source;
+    this.#whole = name;
+    this.#name = name;
     this.#parsed = parsed;
     this.#options = options;
     this.#root = data;
@@ -87,7 +113,13 @@ class Execution {
     return 'on';
   }
 
+  #count(): void {
+    if (this.#options.bounded && (++this.#steps > MAX_STEPS || this.#out.length > MAX_CHARACTERS))
+      throw new TemplateError(`template: ${this.#whole}: it takes too long, or makes too long a text`);
+  }
+
   #step(node: Node, dot: unknown): Flow {
+    this.#count();
     switch (node.kind) {
       case 'text':
         this.#out += node.text;
@@ -141,7 +173,10 @@ class Execution {
       if (node.pipeline.assigns) this.#assign(name, item);
       else this.#variables.push({ name, value: item });
     };
+    let some = false;
     for (const [key, item] of items) {
+      some = true;
+      this.#count();
       const inner = this.#variables.length;
       set(first, second === undefined ? item : key);
       set(second, item);
@@ -150,15 +185,14 @@ class Execution {
       if (flow === 'break') break;
     }
     this.#variables.length = scope;
-    return items.length === 0 ? this.#walk(node.otherwise, dot) : 'on';
+    return some ? 'on' : this.#walk(node.otherwise, dot);
   }
 
-  #items(value: unknown, pipeline: Pipeline): [unknown, unknown][] {
+  #items(value: unknown, pipeline: Pipeline): Iterable<[unknown, unknown]> {
     if (Array.isArray(value)) return value.map((item, index) => [index, item]);
     if (value instanceof GoMap || isPlainMap(value)) return sortedEntries(value);
     if (value === null || value === undefined || value === NO_VALUE || value instanceof NilPointer) return [];
-    if (typeof value === 'number' && Number.isInteger(value))
-      return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
+    if (typeof value === 'number' && Number.isInteger(value)) return upTo(value);
     throw this.#error(pipeline, `range can't iterate over ${printValue(value)}`);
   }
 
@@ -227,7 +261,10 @@ class Execution {
       if (complaint !== undefined) throw this.#error(operands[index] ?? command, complaint);
     }
     try {
-      return functions[name]?.(...args);
+      const result = functions[name]?.(...args);
+      if (this.#options.bounded && typeof result === 'string' && result.length > MAX_CHARACTERS)
+        throw new Error('too long a text');
+      return result;
     } catch (error) {
       if (error instanceof TemplateError) throw error;
       throw this.#error(command, `error calling ${name}: ${(error as Error).message}`);
@@ -262,25 +299,27 @@ class Execution {
   }
 
   #fields(value: unknown, names: readonly string[], operand: Operand, args: unknown[]): unknown {
-    return names.reduce(
-      (of, name, index) => this.#field(of, name, operand, index === names.length - 1 ? args : []),
-      value,
-    );
+    let of = value;
+    let typed = false;
+    for (const [index, name] of names.entries()) {
+      if (typed && isBasic(of)) throw this.#error(operand, `can't evaluate field ${name} in type ${typeName(of)}`);
+      typed = of instanceof GoStruct || of instanceof GoMap; // what is in others may be anything
+      of = this.#field(of, name, operand, index === names.length - 1 ? args : []);
+    }
+    return of;
   }
 
   #field(of: unknown, name: string, operand: Operand, args: unknown[]): unknown {
-    if (of instanceof MethodSet) {
+    if (of instanceof MethodSet || of instanceof GoStruct || of instanceof GoOpaque) {
       const method = Object.hasOwn(of.methods, name) ? of.methods[name] : undefined;
-      if (!method) throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
-      if (method.length !== args.length)
+      if (method && method.length !== args.length)
         throw this.#error(operand, `wrong number of args for ${name}: want ${method.length} got ${args.length}`);
-      return method(...args.map(String));
+      if (method) return method(...args.map(String));
     }
     if (args.length > 0) throw this.#error(operand, `${name} has arguments but cannot be invoked as function`);
-    if (of instanceof GoStruct) {
-      if (of.fields.has(name)) return of.fields.get(name);
+    if (of instanceof GoStruct && of.fields.has(name)) return of.fields.get(name);
+    if (of instanceof GoStruct || of instanceof MethodSet || of instanceof GoOpaque)
       throw this.#error(operand, `can't evaluate field ${name} in type ${of.type}`);
-    }
     if (of instanceof NilPointer) throw this.#error(operand, `nil pointer evaluating ${of.type}.${name}`);
     if (of instanceof GoMap) return of.entries.has(name) ? of.entries.get(name) : NO_VALUE;
     if (isPlainMap(of)) {
@@ -301,7 +340,7 @@ class Execution {
     const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
     const shown = place.shown.length > MAX_QUOTED ? `${place.shown.slice(0, MAX_QUOTED)}...` : place.shown;
     return new TemplateError(
-      `template: :${line}:${column}: executing ${JSON.stringify(this.#name)} at <${shown}>: ${message}`,
+      `template: ${this.#whole}:${line}:${column}: executing ${JSON.stringify(this.#name)} at <${shown}>: ${message}`,
     );
   }
 }

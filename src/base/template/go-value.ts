@@ -10,20 +10,40 @@ export class GoStruct {
   readonly fields: ReadonlyMap<string, unknown>;
   /** What `json` prints. */
   readonly json: unknown;
+  readonly methods: Methods;
 
-  constructor(type: string, fields: ReadonlyMap<string, unknown>, json: unknown) {
+  constructor(type: string, fields: ReadonlyMap<string, unknown>, json: unknown, methods: Methods = {}) {
     this.type = type;
     this.fields = fields;
     this.json = json;
+    this.methods = methods;
+  }
+}
+
+type Methods = Readonly<Record<string, (...args: string[]) => unknown>>;
+
+/** A value that prints as a text and has methods alone: a time. */
+export class GoOpaque {
+  readonly type: string;
+  readonly printed: string;
+  /** What `json` prints. */
+  readonly json: string;
+  readonly methods: Methods;
+
+  constructor(type: string, printed: string, json: string, methods: Methods) {
+    this.type = type;
+    this.printed = printed;
+    this.json = json;
+    this.methods = methods;
   }
 }
 
 /** Fields of a list's row: functions, called when they are used. */
 export class MethodSet {
   readonly type: string;
-  readonly methods: Readonly<Record<string, (...args: string[]) => unknown>>;
+  readonly methods: Methods;
 
-  constructor(type: string, methods: Readonly<Record<string, (...args: string[]) => unknown>>) {
+  constructor(type: string, methods: Methods) {
     this.type = type;
     this.methods = methods;
   }
@@ -70,6 +90,7 @@ export function isPlainMap(value: unknown): value is PlainMap {
     !(value instanceof GoStruct) &&
     !(value instanceof GoMap) &&
     !(value instanceof MethodSet) &&
+    !(value instanceof GoOpaque) &&
     !(value instanceof NilPointer)
   );
 }
@@ -85,7 +106,7 @@ export function isTrue(value: unknown): boolean {
   if (value === undefined || value === null || value === NO_VALUE || value instanceof NilPointer) return false;
   if (Array.isArray(value)) return value.length > 0;
   if (value instanceof GoMap) return value.entries.size > 0;
-  if (value instanceof GoStruct || value instanceof MethodSet) return true;
+  if (value instanceof GoStruct || value instanceof MethodSet || value instanceof GoOpaque) return true;
   if (typeof value === 'object') return Object.keys(value).length > 0;
   return value !== false && value !== 0 && value !== 0n && value !== '';
 }
@@ -98,6 +119,7 @@ export function printValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printValue).join(' ')}]`;
   if (value instanceof GoStruct) return `{${[...value.fields.values()].map(printValue).join(' ')}}`;
   if (value instanceof MethodSet) return `{${value.type}}`;
+  if (value instanceof GoOpaque) return value.printed;
   if (typeof value === 'object') {
     return `map[${sortedEntries(value as PlainMap)
       .map(([key, item]) => `${key}:${printValue(item)}`)
@@ -140,6 +162,7 @@ function encode(value: unknown): string {
   // A struct keeps the daemon's order of fields, which is Go's.
   if (value instanceof GoStruct)
     return encodeObject([...value.fields].flatMap(([name, item]) => jsonField(value, name, item)));
+  if (value instanceof GoOpaque) return JSON.stringify(value.json);
   if (value instanceof MethodSet) return escapeHtml(encode(methodResults(value)));
   if (typeof value === 'object') return encodeObject(sortedEntries(value as PlainMap));
   if (typeof value === 'bigint') return String(value);

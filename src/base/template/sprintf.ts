@@ -1,6 +1,7 @@
 /** Go's fmt verbs, as far as templates use them. */
 import { GoStruct, goJson, isPlainMap, printValue } from './go-value.ts';
 
+const MAX_WIDTH = 1_000_000;
 const VERB = /%([-+# 0]*)(\d+)?(?:\.(\d+))?([%a-zA-Z])/g;
 
 export function sprintf(format: string, args: readonly unknown[]): string {
@@ -10,6 +11,7 @@ export function sprintf(format: string, args: readonly unknown[]): string {
     (_, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
       if (verb === '%') return '%';
       if (next >= args.length) return `%!${verb}(MISSING)`;
+      if (Number(width ?? 0) > MAX_WIDTH) return '%!(NOVERB)'; // Go's own limit
       const text = formatOne(verb, args[next++], flags, precision === undefined ? undefined : Number(precision));
       const size = Number(width ?? 0);
       if (flags.includes('-')) return text.padEnd(size);

@@ -1,5 +1,5 @@
 /** The functions that templates may call: Go's own and Docker's. They throw with the reason alone. */
-import { GoMap, GoStruct, NilPointer, NO_VALUE, goJson, isPlainMap, isTrue, printValue } from './go-value.ts';
+import { GoMap, GoOpaque, GoStruct, NilPointer, NO_VALUE, goJson, isPlainMap, isTrue, printValue } from './go-value.ts';
 import { sprintf } from './sprintf.ts';
 
 export type TemplateFunction = (...args: unknown[]) => unknown;
@@ -14,13 +14,14 @@ function length(value: unknown): number {
   throw new Error(`len of type ${typeName(value)}`);
 }
 
-function typeName(value: unknown): string {
+/** As Go names it in an error. */
+export function typeName(value: unknown): string {
   if (value === undefined || value === null) return 'nil';
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float64';
   if (Array.isArray(value)) return '[]interface {}';
-  if (value instanceof GoStruct || value instanceof NilPointer) return value.type;
+  if (value instanceof GoStruct || value instanceof GoOpaque || value instanceof NilPointer) return value.type;
   return 'map[string]interface {}';
 }
 
@@ -104,6 +105,13 @@ function sprint(...args: unknown[]): string {
     .join('');
 }
 
+const MAX_SPACES = 1_000_000;
+
+function spaces(count: unknown): string {
+  if (Number(count) < 0 || Number(count) > MAX_SPACES) throw new Error(`as many as ${Number(count)} spaces`);
+  return ' '.repeat(Number(count));
+}
+
 const title = (value: unknown) =>
   text(value).replace(
     /(^|[^\p{L}\p{Nd}'_])(\p{Ll})/gu,
@@ -143,8 +151,7 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   title,
   lower: (value) => text(value).toLowerCase(),
   upper: (value) => text(value).toUpperCase(),
-  pad: (value, before, after) =>
-    text(value) === '' ? '' : ' '.repeat(Number(before)) + text(value) + ' '.repeat(Number(after)),
+  pad: (value, before, after) => (text(value) === '' ? '' : spaces(before) + text(value) + spaces(after)),
   truncate: (value, size) => Array.from(text(value)).slice(0, Number(size)).join(''),
 };
 
