@@ -11,6 +11,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
 import { proxyFor } from '../../src/image/registry/transport.ts';
 import { parseChallenges } from '../../src/image/registry/challenges.ts';
+import { nextPage, takesCredentials } from '../../src/image/registry/registry-client.ts';
 import { DEFAULT_REGISTRY_OPTIONS, isInsecure } from '../../src/image/registry/registry-options.ts';
 import { importTree, startRegistry, temporaryDirectory } from './image-fixture.ts';
 
@@ -161,4 +162,30 @@ test('challenges', () => {
   assert.deepEqual(parseChallenges('Basic'), [{ scheme: 'basic', parameters: {} }]);
   assert.deepEqual(parseChallenges('Negotiate'), []);
   assert.deepEqual(parseChallenges(undefined), []);
+});
+
+test('headers made to be looked at again and again are read in one pass', () => {
+  // Each character of them looked at for each other would be hours; that this ends is what is tested.
+  const blank = ' '.repeat(3_000_000);
+  assert.deepEqual(parseChallenges(`Basic realm="x"${blank}!`), [{ scheme: 'basic', parameters: { realm: 'x' } }]);
+  assert.deepEqual(parseChallenges(`${'a'.repeat(3_000_000)}${blank}!`), []);
+  assert.equal(nextPage('<'.repeat(3_000_000)), undefined);
+  assert.equal(nextPage(`<a>${blank};${blank}`), undefined);
+  assert.equal(
+    nextPage('</v2/_catalog?n=1>; rel="prev", </v2/x/tags/list?last=b>; rel="next"'),
+    '/v2/x/tags/list?last=b',
+  );
+});
+
+test("a registry's credentials go to its own host alone, and never in the clear where it is spoken to by TLS", () => {
+  const goes = (registry: string, to: string) => takesCredentials(new URL(registry), new URL(to));
+  assert.ok(goes('https://registry.test/v2/', 'https://registry.test/v2/x/blobs/uploads/1?state=y'));
+  assert.ok(goes('http://localhost:5000/v2/', 'http://localhost:5000/v2/x/blobs/uploads/1'));
+  assert.ok(
+    !goes('https://registry.test/v2/', 'http://registry.test/v2/x/blobs/uploads/1'),
+    'where the upload continues',
+  );
+  assert.ok(!goes('https://registry.test/v2/', 'https://registry.test:444/'));
+  assert.ok(!goes('https://registry.test/v2/', 'https://registry.test.evil.test/'));
+  assert.ok(!goes('https://registry.test/v2/', 'https://evil.test/?registry.test'));
 });

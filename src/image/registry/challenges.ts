@@ -7,7 +7,8 @@ export interface Challenge {
 /** Reads a WWW-Authenticate header, which may hold several challenges. */
 export function parseChallenges(header: string | undefined): Challenge[] {
   const challenges: Challenge[] = [];
-  const pattern = /\s*,?\s*(?:([A-Za-z]+)\s+(?=[A-Za-z_]+\s*=))?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/y;
+  // Each character is looked at once: a header is what a stranger sends.
+  const pattern = /[\s,]*(?:([A-Za-z]+)\s+(?=[A-Za-z_]+\s*=))?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/y;
   for (let match = pattern.exec(header ?? ''); match; match = pattern.exec(header ?? '')) {
     const [, scheme, name = '', quoted, plain = ''] = match;
     if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase() as Challenge['scheme'], parameters: {} });

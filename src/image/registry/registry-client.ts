@@ -20,6 +20,19 @@ function registryHost(domain: string): string {
   return isHub(domain) ? 'registry-1.docker.io' : domain;
 }
 
+/**
+ * Whether the registry's credentials may be sent to `url`: to its own host alone, and not in the clear where it is
+ * spoken to by TLS.
+ */
+export function takesCredentials(registry: URL, url: URL): boolean {
+  return url.host === registry.host && (url.protocol === 'https:' || registry.protocol !== 'https:');
+}
+
+/** The address in '<...>; rel="next"' of a Link header. Each character is looked at once. */
+export function nextPage(link: string): string | undefined {
+  return /<([^<>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
+}
+
 export interface RegistryAccess {
   readonly auth: RegistryAuth | null;
   readonly actions: 'pull' | 'pull,push' | '';
@@ -92,13 +105,13 @@ export class RegistryClient {
     let used: string | undefined;
     const attempt = () => {
       // Uploads may be sent elsewhere: credentials are for the registry only.
-      const own: Record<string, string> = request.url.host === this.#base.host ? this.#authorizer.headers() : {};
+      const own: Record<string, string> = takesCredentials(this.#base, request.url) ? this.#authorizer.headers() : {};
       used = own['authorization'];
       return this.#transport.exchange({ ...request, headers: { ...request.headers, ...own } });
     };
     const response = await attempt();
     const canRepeat = request.body === undefined || Buffer.isBuffer(request.body);
-    if (response.status !== 401 || !canRepeat || response.url.host !== this.#base.host) return response;
+    if (response.status !== 401 || !canRepeat || !takesCredentials(this.#base, response.url)) return response;
     let answered: boolean;
     try {
       answered = await this.#authorizer.answer(response, used, request.signal);
@@ -135,7 +148,7 @@ export class RegistryClient {
       if (Array.isArray(json['tags'])) for (const tag of json['tags']) if (typeof tag === 'string') tags.push(tag);
       if (tags.length > MAX_TAGS)
         throw systemError(`${this.#base.host} lists more than ${MAX_TAGS} tags: name the one to pull`);
-      const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([response.headers['link'] ?? ''].flat().join(','))?.[1];
+      const next = nextPage([response.headers['link'] ?? ''].flat().join(','));
       url = next === undefined ? undefined : redirectTarget(next, response.url);
     }
     return tags;
