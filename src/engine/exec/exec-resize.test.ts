@@ -8,7 +8,8 @@ function setUp(state: object) {
   const resized: string[] = [];
   const execs = new ExecTable();
   const handle = { resize: (rows: number, columns: number) => void resized.push(`${rows}x${columns}`) };
-  const entry = { id: 'ex', containerId: 'ct', started: true, exitCode: null, handle } as unknown as ExecEntry;
+  const spec = { cmd: ['sh'], env: [] };
+  const entry = { id: 'ex', containerId: 'ct', spec, started: true, exitCode: null, handle } as unknown as ExecEntry;
   execs.add(entry);
   const containers = { find: () => ({ id: 'ct', state }) as ContainerRecord };
   return { entry, resized, resize: () => resizeExec({ containers, execs }, 'ex', 40, 80) };

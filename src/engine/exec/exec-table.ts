@@ -13,14 +13,32 @@ export interface ExecEntry {
   handle: ExecHandle | null;
 }
 
+/** Of one container: those that have ended, and those that nobody has started yet. The oldest are forgotten. */
 const KEEP_ENDED = 200;
+const KEEP_WAITING = 1000;
+/** Of all containers together, what does not run: a command and its variables may be megabytes. */
+const KEEP_BYTES = 64 * 1024 * 1024;
+/** Kept ones are looked through only when so many more have come. */
+const LOOK_EVERY = 100;
+
+interface ContainerExecs {
+  readonly entries: Map<string, ExecEntry>;
+  lookAt: number;
+}
 
 export class ExecTable {
   readonly #entries = new Map<string, ExecEntry>();
+  readonly #byContainer = new Map<string, ContainerExecs>();
+  #bytes = 0;
 
   add(entry: ExecEntry): void {
+    let own = this.#byContainer.get(entry.containerId);
+    if (!own) this.#byContainer.set(entry.containerId, (own = { entries: new Map(), lookAt: LOOK_EVERY }));
+    own.entries.set(entry.id, entry);
     this.#entries.set(entry.id, entry);
-    this.#forgetOldest(entry.containerId);
+    this.#bytes += bytesOf(entry);
+    if (own.entries.size >= own.lookAt) this.#forgetOldest(own);
+    if (this.#bytes > KEEP_BYTES) this.#makeRoom(entry);
   }
 
   find(id: string): ExecEntry {
@@ -50,31 +68,55 @@ export class ExecTable {
 
   /** Ids of the execs that run in a container. */
   runningIn(containerId: string): string[] {
-    return [...this.#entries.values()]
-      .filter((entry) => entry.containerId === containerId && entry.handle !== null)
+    return this.#of(containerId)
+      .filter((entry) => entry.handle !== null)
       .map((entry) => entry.id);
   }
 
   /** What has not begun never will; what is about to is over. */
   containerEnded(containerId: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.containerId !== containerId) continue;
-      if (!entry.started) this.#entries.delete(entry.id);
+    for (const entry of this.#of(containerId)) {
+      if (!entry.started) this.#forget(entry);
       else if (entry.exitCode === null && entry.handle === null) entry.exitCode = 137;
     }
   }
 
   containerRemoved(containerId: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.containerId === containerId) this.#entries.delete(entry.id);
-    }
+    for (const entry of this.#of(containerId)) this.#forget(entry);
   }
 
-  /** A container that is probed for weeks must not keep every probe. */
-  #forgetOldest(containerId: string): void {
-    const ended = [...this.#entries.values()].filter(
-      (entry) => entry.containerId === containerId && entry.exitCode !== null,
-    );
-    for (const entry of ended.slice(0, Math.max(0, ended.length - KEEP_ENDED))) this.#entries.delete(entry.id);
+  #of(containerId: string): ExecEntry[] {
+    return [...(this.#byContainer.get(containerId)?.entries.values() ?? [])];
   }
+
+  #forget(entry: ExecEntry): void {
+    const own = this.#byContainer.get(entry.containerId);
+    if (!this.#entries.delete(entry.id)) return;
+    this.#bytes -= bytesOf(entry);
+    own?.entries.delete(entry.id);
+    if (own?.entries.size === 0) this.#byContainer.delete(entry.containerId);
+  }
+
+  /** A container that is probed for weeks must not keep every probe, nor what clients made and never came for. */
+  #forgetOldest(own: ContainerExecs): void {
+    const all = [...own.entries.values()];
+    const ended = all.filter((entry) => entry.exitCode !== null);
+    const waiting = all.filter((entry) => entry.exitCode === null && !entry.started);
+    for (const entry of ended.slice(0, Math.max(0, ended.length - KEEP_ENDED))) this.#forget(entry);
+    for (const entry of waiting.slice(0, Math.max(0, waiting.length - KEEP_WAITING))) this.#forget(entry);
+    own.lookAt = own.entries.size + LOOK_EVERY;
+  }
+
+  /** The oldest that do not run go, until there is room for some more. */
+  #makeRoom(newest: ExecEntry): void {
+    for (const entry of this.#entries.values()) {
+      if (this.#bytes <= KEEP_BYTES / 2) return;
+      if (entry !== newest && (entry.exitCode !== null || !entry.started)) this.#forget(entry);
+    }
+  }
+}
+
+/** About what an entry takes. */
+function bytesOf({ spec }: ExecEntry): number {
+  return [...spec.cmd, ...spec.env].reduce((sum, text) => sum + text.length, 1024);
 }
