@@ -49,8 +49,37 @@ test('a listener that reads nothing costs a bounded queue, and its stream ends w
   let got = 0;
   await assert.rejects(async () => {
     for await (const event of stream) got += event.action === 'exec_create' ? 1 : 0;
-  }, /more than 16384 behind/);
+  }, /more than 16384 events or 32 MB behind/);
   assert.equal(got, 16_384);
+});
+
+test('events of megabytes are kept while there is room: the newest in the ring, and a queue that ends with an error', async () => {
+  const bus = new EventBus(systemClock);
+  const all = () => ({ matches: () => true, sinceNs: undefined, untilNs: undefined });
+  const slow = bus.stream(all(), new AbortController().signal);
+  const action = `exec_create: ${'x'.repeat(4_000_000)}`;
+  for (let i = 0; i < 100; i++) bus.publish(container(action, { number: String(i) }));
+  const numbers = async (stream: AsyncIterable<EngineEvent>): Promise<number[]> => {
+    const seen: number[] = [];
+    try {
+      for await (const event of stream) seen.push(Number(event.attributes['number']));
+    } catch (error) {
+      assert.match(String(error), /behind: ask again with since/);
+      seen.push(-1);
+    }
+    return seen;
+  };
+  const queued = await numbers(slow);
+  assert.equal(queued.at(-1), -1, 'it is told');
+  assert.deepEqual(
+    queued.slice(0, -1),
+    queued.slice(0, -1).map((_, index) => index),
+    'nothing is missing before that',
+  );
+  assert.ok(queued.length > 2 && queued.length < 12, `${queued.length} were queued`);
+  const kept = await numbers(bus.stream({ ...all(), untilNs: systemClock.nowNs() }, new AbortController().signal));
+  assert.ok(kept.length > 1 && kept.length < 8, `${kept.length} were kept`);
+  assert.equal(kept.at(-1), 99);
 });
 
 test('the end alone brings what was kept until then, and any beginning does, also one before 1970', async () => {
