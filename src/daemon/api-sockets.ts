@@ -11,6 +11,7 @@ import { unreadBytes } from '../kernel/socket.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import { makeDirectory } from './directories.ts';
 import { keepAccepting } from './keep-accepting.ts';
+import { refusePlainHttp } from './plain-http.ts';
 import { activatedFds } from './socket-activation.ts';
 
 /**
@@ -18,6 +19,9 @@ import { activatedFds } from './socket-activation.ts';
  * kernel cuts it to net.core.somaxconn.
  */
 const BACKLOG = 4096;
+
+/** For the first bytes of a client that is to speak TLS, and again for its handshake. */
+const TLS_PATIENCE_MS = 10_000;
 
 export interface ApiListening {
   readonly hosts: readonly string[];
@@ -127,7 +131,7 @@ function serveOn(server: HttpServer, front: Server, tls: TlsOptions | undefined,
   front.on('connection', (socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    if (inner) inner.emit('connection', socket);
+    if (inner) refusePlainHttp(socket, TLS_PATIENCE_MS, (begun) => inner.emit('connection', begun));
     else server.emit('connection', socket);
   });
   inner?.on('secureConnection', (socket) => server.emit('connection', socket));

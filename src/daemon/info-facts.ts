@@ -1,4 +1,5 @@
 /** What `info` and `version` say of the daemon, its settings and its host. */
+import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Runtime } from '../oci/runtime.ts';
 import { apiWarnings } from './api-sockets.ts';
@@ -63,6 +64,15 @@ export function infoFacts(config: DaemonConfig, parts: InfoParts): HostSummary {
     addressPools: config.addressPools,
     components: componentsOf(versions),
     startedAt: parts.startedAt,
+    activity: activity(),
+  };
+}
+
+/** What is open and at work in this process. Timers say nothing of what it does for anybody. */
+function activity(): HostSummary['activity'] {
+  return {
+    descriptors: readdirSync('/proc/self/fd').length - 1, // one is the listing's own
+    tasks: process.getActiveResourcesInfo().filter((kind) => kind !== 'Timeout' && kind !== 'Immediate').length,
   };
 }
 

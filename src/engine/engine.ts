@@ -343,7 +343,11 @@ export function createEngine(deps: EngineDeps) {
       pruneVolumes: (filters: Filters) => volumes.prune(filters),
     },
     system: {
-      facts: async () => ({ ...(await deps.hostFacts()), counts: countContainers(table, deps.images) }),
+      facts: async () => ({
+        ...(await deps.hostFacts()),
+        counts: countContainers(table, deps.images),
+        eventListeners: events.counts().subscribers,
+      }),
       events: (
         options: { sinceNs: bigint | undefined; untilNs: bigint | undefined; filters: Filters },
         signal: AbortSignal,

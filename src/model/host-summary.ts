@@ -35,6 +35,8 @@ export interface HostSummary {
   readonly addressPools: readonly { base: string; size: number }[];
   readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
   readonly startedAt: string;
+  /** Of the daemon's process, when asked: open descriptors; connections, files and programs at work (Docker: goroutines). */
+  readonly activity: { readonly descriptors: number; readonly tasks: number };
 }
 
 export interface ContainerCounts {
@@ -47,4 +49,5 @@ export interface ContainerCounts {
 
 export interface SystemFacts extends HostSummary {
   readonly counts: ContainerCounts;
+  readonly eventListeners: number;
 }

@@ -703,4 +703,6 @@ const FACTS: SystemFacts = {
   firewall: [],
   components: [{ name: 'crun', version: '1.8.1', details: {} }],
   startedAt: '2025-01-01T00:00:00Z',
+  activity: { descriptors: 20, tasks: 5 },
+  eventListeners: 2,
 };

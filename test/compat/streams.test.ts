@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { hijacked, joined } from '../api/hijacked.ts';
 import { callApi } from '../harness/call-api.ts';
-import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
 
 let engine: TestEngine;
 
@@ -109,6 +109,27 @@ for (const Tty of [false, true]) {
     });
   }
 }
+
+test('info counts what is open: an attached client makes it more, until the client goes', async () => {
+  const info = async (): Promise<{ NFd: number; NGoroutines: number }> => {
+    const { text } = await callApi(engine.socket, 'GET', '/info', undefined, 60_000);
+    return JSON.parse(text) as { NFd: number; NGoroutines: number };
+  };
+  const id = idOf(await post('/containers/create', { Image: 'busybox', Cmd: ['true'] }));
+  const sessions: Awaited<ReturnType<typeof open>>[] = [];
+  const before = await info();
+  // More than what comes and goes of itself.
+  for (let one = 0; one < 30; one++) sessions.push(await open(`/containers/${id}/attach?stream=1&stdout=1`));
+  const during = await info();
+  assert.ok(during.NFd > before.NFd + 20, `descriptors: ${before.NFd}, then ${during.NFd}`);
+  assert.ok(during.NGoroutines > before.NGoroutines + 20, `at work: ${before.NGoroutines}, then ${during.NGoroutines}`);
+  for (const { socket } of sessions) socket.destroy();
+  await until('it is as before', async () => {
+    const now = await info();
+    return now.NFd < before.NFd + 10 && now.NGoroutines < before.NGoroutines + 10;
+  });
+  await callApi(engine.socket, 'DELETE', `/containers/${id}`, undefined, 60_000);
+});
 
 test('docker-py and the Ansible plugin: of 200 execs and more by four clients none loses its output', () => {
   const ran = engine.host.run(

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../../test/oci/fixture.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import { startContainer } from './container-start.ts';
 import { attachContainer } from './container-streams.ts';
 
 let engine: EngineOnFakes;
@@ -150,6 +151,18 @@ test('a restart that cannot start counts too, and is tried again after the next 
   t.mock.timers.tick(200);
   await engine.idle(id);
   assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 2]);
+});
+
+test('a start of a container that waits to be restarted changes nothing, and its turn comes', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { id } = await running(ALWAYS);
+  await engine.exit(id, 1);
+  const before = engine.record(id);
+  await assert.rejects(startContainer(engine.parts, id), { kind: 'notModified' });
+  assert.deepEqual(engine.record(id), before);
+  t.mock.timers.tick(100);
+  await engine.idle(id);
+  assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 1]);
 });
 
 test('a restart does not come when the user has removed the container before its delay was over', async (t) => {

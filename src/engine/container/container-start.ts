@@ -73,11 +73,13 @@ export interface UserStartNeeds {
   readonly start: StartHeld;
 }
 
-/** The user's `start`. @throws notModified when it runs already */
+/** The user's `start`. @throws notModified when it runs already, or waits to be restarted */
 export function startContainer(needs: UserStartNeeds, ref: string): Promise<void> {
   return needs.containers.locked(ref, async (held) => {
     const { record } = held;
-    if (record.state.status === 'running') throw notModified(`container ${record.name} is already running`);
+    // One that waits to be restarted counts as running: its turn comes, and its back-off is not cut short.
+    if (record.state.status === 'running' || record.state.status === 'restarting')
+      throw notModified(`container ${record.name} is already running`);
     if (record.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
     if (record.state.status === 'removing' || record.state.status === 'dead') {
       throw conflict('container is marked for removal and cannot be started');
