@@ -2,7 +2,7 @@
  * Whether mounts can pass between a bind and its source, which takes a source in a mount of that kind. As this process
  * sees it: the daemon's mount namespace takes what the host mounts where the host shares that, and gives nothing back.
  */
-import { systemError } from '../base/errors.ts';
+import { CausewayError } from '../base/errors.ts';
 import { mountPoints, type MountPoint } from '../kernel/mount.ts';
 
 /** What each propagation needs of the mount that the source is in: one of these. */
@@ -12,11 +12,14 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
 };
 const WORDS: Readonly<Record<string, string>> = { shared: 'a shared mount', slave: 'a shared or slave mount' };
 
+/** A source in a mount that passes nothing. */
+export class PropagationError extends CausewayError {}
+
 export function passesMounts(propagation: string): boolean {
   return Object.hasOwn(NEEDED, propagation.replace(/^r/, ''));
 }
 
-/** `source` as the user wrote it, `real` without links. @throws systemError in Docker's words */
+/** `source` as the user wrote it, `real` without links. @throws PropagationError in Docker's words */
 export function checkPropagation(
   { source, real, propagation }: { readonly source: string; readonly real: string; readonly propagation: string },
   points: readonly Pick<MountPoint, 'target' | 'propagation'>[] = mountPoints(),
@@ -33,7 +36,8 @@ export function checkPropagation(
   const needed = NEEDED[kind] ?? [];
   if (needed.some((mark) => within.propagation.some((field) => field.startsWith(mark)))) return;
   const isSlave = within.propagation.some((field) => field.startsWith('master:'));
-  throw systemError(
+  throw new PropagationError(
+    'system',
     `path ${source} is mounted on ${within.target || '/'} but it is not ${WORDS[kind]}${
       isSlave ? ": the engine's own mounts receive what the host mounts, and pass nothing back to it: use rslave" : ''
     }`,

@@ -107,6 +107,7 @@ export async function createContainer(
         const settled = rootfs.settle(id);
         settled.catch(() => {});
         const mounts = await resolveMounts(merged, {
+          dataRoot: config.dataRoot,
           sources: needs.sources,
           images,
           volumes: volumesFor(needs.volumes, id, undo),

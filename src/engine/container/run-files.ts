@@ -8,18 +8,19 @@ import type { UndoStack } from '../../base/undo.ts';
 import type { RootMount } from '../../image/archive.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { MountPoint } from '../../model/mount.ts';
-import { passesMounts } from '../../oci/mount-propagation.ts';
+import { passesMounts, PropagationError } from '../../oci/mount-propagation.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ContainerRootfs, RunMounts } from '../ports.ts';
 import { subpathOf } from '../volume/container-mounts.ts';
+import { touchesDataRoot } from '../volume/data-root-binds.ts';
 import type { VolumeService } from '../volume/volume-service.ts';
 import { sharedMemoryOf, subpathsOf } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { joinedContainerRef } from './network-mode.ts';
 
 export interface RunFileNeeds {
-  readonly config: Pick<EngineConfig, 'execRoot'>;
+  readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot'>;
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly volumes: Pick<VolumeService, 'get'>;
   readonly sources: Pick<MountSources, 'checkPropagation' | 'lookThrough' | 'filesAmong'>;
@@ -52,12 +53,21 @@ export class RunFiles {
   async prepare(record: ContainerRecord): Promise<PreparedMounts> {
     const mounts = this.#runtimeMounts(record);
     const fileSources = await this.#answeringSources(record, mounts);
-    await Promise.all(
-      mounts
-        .filter(({ type }) => type === 'bind')
-        .map(({ source, propagation }) => this.#needs.sources.checkPropagation(source, propagation)),
-    );
-    return { mounts, fileSources };
+    return { mounts: await Promise.all(mounts.map((mount) => this.#passing(mount))), fileSources };
+  }
+
+  /** @throws systemError where mounts cannot pass as was asked for */
+  async #passing(mount: MountPoint): Promise<MountPoint> {
+    if (mount.type !== 'bind') return mount;
+    try {
+      await this.#needs.sources.checkPropagation(mount.source, mount.propagation);
+      return mount;
+    } catch (error) {
+      // This one nobody asked for, perhaps: on a host that shares no mounts nothing passes, and nothing would.
+      const isDefault = mount.propagation === 'rslave' && touchesDataRoot(this.#needs.config.dataRoot, mount.source);
+      if (!isDefault || !(error instanceof PropagationError)) throw error;
+      return { ...mount, propagation: 'rprivate' };
+    }
   }
 
   /**

@@ -12,7 +12,7 @@ export interface BindText {
   /** As it was given; '' = none. */
   readonly mode: string;
   readonly readonly: boolean;
-  readonly propagation: string;
+  readonly propagation: string; // '' = none was asked for
   readonly noCopy: boolean;
 }
 
@@ -45,7 +45,7 @@ export function parseBindText(text: string): BindText {
     target: cleanTarget(target, wrong),
     mode,
     readonly: given.access === 'ro',
-    propagation: given.propagation ?? 'rprivate',
+    propagation: given.propagation ?? '',
     noCopy: given.copy !== undefined,
   };
 }

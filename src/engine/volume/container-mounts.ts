@@ -9,10 +9,12 @@ import type { MountPoint, MountSpec } from '../../model/mount.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import type { Images } from '../ports.ts';
 import { parseBindText } from './bind-text.ts';
+import { bindPropagation } from './data-root-binds.ts';
 import { cleanTarget } from './mount-target.ts';
 import type { VolumeService } from './volume-service.ts';
 
 export interface MountContext {
+  readonly dataRoot: string;
   readonly volumes: Pick<VolumeService, 'create'>;
   readonly images: Pick<Images, 'get'>;
   readonly sources: Pick<MountSources, 'look' | 'isThere' | 'make'>;
@@ -74,19 +76,20 @@ function volumeTarget(path: string): string {
   );
 }
 
-async function bindMount(text: string, { volumes, sources }: MountContext): Promise<MountPoint> {
+async function bindMount(text: string, { dataRoot, volumes, sources }: MountContext): Promise<MountPoint> {
   const { source, isPath, target, mode, readonly, propagation, noCopy } = parseBindText(text);
   if (isPath) {
     const clean = normalize(source).replace(/(.)\/+$/, '$1');
+    const passing = bindPropagation(dataRoot, clean, propagation);
     // -v makes a missing source, as a directory; --mount refuses it.
     await sources.make(clean);
-    return bindPoint(clean, target, mode, readonly, propagation);
+    return bindPoint(clean, target, mode, readonly, passing);
   }
   const volume = await volumes.create({ name: source, driver: '', labels: {}, options: {} });
   return volumePoint(volume.name, volume.mountpoint, target, mode === '' ? 'z' : mode, !readonly, noCopy);
 }
 
-async function specMount(mount: MountSpec, { volumes, images, sources }: MountContext): Promise<MountPoint> {
+async function specMount(mount: MountSpec, { dataRoot, volumes, images, sources }: MountContext): Promise<MountPoint> {
   const wrong = (reason: string) => invalid(`invalid mount config for type "${mount.type}": ${reason}`);
   if (mount.target === '') throw wrong('field Target must not be empty');
   const destination = cleanTarget(mount.target, wrong);
@@ -109,7 +112,7 @@ async function specMount(mount: MountSpec, { volumes, images, sources }: MountCo
       destination,
       '',
       mount.readonly,
-      mount.bind?.propagation || 'rprivate',
+      bindPropagation(dataRoot, mount.source, mount.bind?.propagation ?? ''),
     );
     const below = belowOf(mount);
     return below === undefined ? point : { ...point, below };

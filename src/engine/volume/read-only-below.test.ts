@@ -25,6 +25,7 @@ async function below(readonlyTopOnly: boolean): Promise<Record<string, string | 
     },
   } as unknown as ContainerSpec;
   const points = await resolveMounts(spec, {
+    dataRoot: '/var/lib/engine',
     sources: { make: async () => {}, isThere: async () => true },
     images: {},
     volumes: {},
