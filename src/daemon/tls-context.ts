@@ -1,7 +1,7 @@
 /** The files of --tlscacert, --tlscert and --tlskey, as TLS on TCP sockets takes them. Errors in dockerd's words. */
-import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { errorMessage, invalid } from '../base/errors.ts';
+import { readHostFile } from '../kernel/host-file.ts';
 import type { TlsConfig } from './config-shape.ts';
 
 const MAX_BYTES = 1024 * 1024;
@@ -32,9 +32,7 @@ export function tlsOptions(config: TlsConfig): TlsOptions | undefined {
 
 function readPem(path: string, option: string): string {
   if (path === '') throw invalid(`no file is given by --${option}, and the default one is not there`);
-  if (!statSync(path).isFile()) throw invalid(`${path} is no regular file`);
-  if (statSync(path).size > MAX_BYTES) throw invalid(`${path} is larger than ${MAX_BYTES} bytes`);
-  return readFileSync(path, 'utf8');
+  return readHostFile(path, MAX_BYTES).toString();
 }
 
 function attempt<T>(what: string, work: () => T, hint = ''): T {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createSocket } from 'node:dgram';
@@ -145,6 +146,29 @@ test('syslog over TCP: a server that goes and comes back gets what is written fr
   assert.match(warnings[0]!, /messages are given up: syslog tcp 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
   assert.match(await cached(files), /^one\ntwo\n\n(lost\n)+$/, 'what is read by logs has all of it');
   await pumps.forget('c');
+});
+
+test('certificates that are no files hold nobody: the messages are given up with the reason, other logs go on', async () => {
+  const fifo = join(directory, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const server = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  for (const [path, reason] of [
+    [fifo, /fifo is no regular file/],
+    ['/dev/zero', /\/dev\/zero is no regular file/],
+    [directory, /is no regular file/],
+    [join(directory, 'none'), /no such file or directory/],
+  ] as const) {
+    const target = { ...syslog('tcp+tls', '127.0.0.1', port), tls: { ...TLS, caFile: path } };
+    const { pumps, warnings, files } = run(target, `${TIME} stdout F one\n`);
+    await pumps.settled('c');
+    assert.equal(warnings.length, 1, path);
+    assert.match(warnings[0]!, reason);
+    assert.equal(await cached(files), 'one\n');
+    await pumps.forget('c');
+  }
+  server.close();
 });
 
 test('syslog over UDP and over the sockets of this machine', async () => {
