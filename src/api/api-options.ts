@@ -9,6 +9,8 @@ export interface ApiOptions {
   readonly defaultRuntime?: string; // shown where a container names none; 'runc' when absent
   /** What a user reads of an error instead of its message: with the remedy where one is known. */
   readonly explain?: (error: unknown) => string;
+  /** How many connections without a request under way stay open; thousands when absent. */
+  readonly maxIdle?: number;
   /** What was sent to a client on this machine and is not read by it yet; 0 where nobody knows. */
   readonly unreadBytes?: (socket: Socket) => number;
   /** Versions before this one are refused; the oldest that is offered when absent or ''. */

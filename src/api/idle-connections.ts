@@ -4,10 +4,7 @@
  */
 import type { Socket } from 'node:net';
 
-/**
- * When there are more, the one that has been idle longest is closed: active clients send their request at once, and
- * idle ones connect again.
- */
+/** Where the caller does not say how many. */
 export const MAX_IDLE = 4096;
 /** dockerd's: how long the head of the first request may take. */
 const FIRST_HEAD_MS = 5 * 60_000;
@@ -15,6 +12,15 @@ const FIRST_HEAD_MS = 5 * 60_000;
 export class IdleConnections {
   /** In the order in which they became idle. */
   readonly #sockets = new Set<Socket>();
+  readonly #max: number;
+
+  /**
+   * `max`: when there are more, the one that has been idle longest is closed. Active clients send their request at once,
+   * and idle ones connect again.
+   */
+  constructor(max = MAX_IDLE) {
+    this.#max = max;
+  }
 
   /** One that has just come. */
   begin(socket: Socket): void {
@@ -37,7 +43,7 @@ export class IdleConnections {
   idle(socket: Socket): void {
     if (socket.destroyed) return;
     this.#sockets.add(socket);
-    if (this.#sockets.size <= MAX_IDLE) return;
+    if (this.#sockets.size <= this.#max) return;
     const [oldest] = this.#sockets;
     this.#sockets.delete(oldest!);
     oldest!.destroy();

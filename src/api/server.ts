@@ -27,7 +27,7 @@ export function createApiServer(backend: Backend, options: ApiOptions): Server {
   const routes = createRoutes();
   const serverHeader = `Causeway/${options.version} (linux)`;
 
-  const idle = new IdleConnections();
+  const idle = new IdleConnections(options.maxIdle);
   const server = createServer(
     {
       noDelay: true,

@@ -11,6 +11,7 @@ import { silentLog, type Log } from '../base/log.ts';
 import { apiWarnings, checkHosts, listenOn, type ApiListening } from './api-sockets.ts';
 import { daemonConfig } from './daemon-config.ts';
 import { readDaemonOptions } from './options/read.ts';
+import { clientLimits } from './client-limits.ts';
 import { activatedCount, activatedFds, forgetActivation } from './socket-activation.ts';
 import { tlsOptions } from './tls-context.ts';
 
@@ -21,6 +22,7 @@ const listening = (hosts: string[], more: Partial<ApiListening> = {}): ApiListen
   tls: undefined,
   isExplicit: false,
   activated: 0,
+  limits: { open: 5000, idle: 1000 },
   ...more,
 });
 
@@ -124,6 +126,41 @@ test('sockets of systemd are those for this process, by number or all', async ()
     checkHosts(listening(['fd://'])),
     /no sockets found via socket activation: make sure the service was started by systemd/,
   );
+});
+
+test('half of the descriptors are for clients, shared by the listeners', () => {
+  assert.deepEqual(clientLimits(1, 524_288), { open: 262_144, idle: 4096 });
+  assert.deepEqual(clientLimits(2, 4096), { open: 1024, idle: 512 });
+  assert.deepEqual(clientLimits(1, Infinity), { open: Infinity, idle: 4096 });
+});
+
+test('a client too many is sent away at once, and the place of one that goes is free', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-sockets-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const port = await freePort();
+  const hosts = [`unix://${join(directory, 'api')}`, `tcp://127.0.0.1:${port}`];
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (_fields, message) => warnings.push(message) };
+  const make = () => createHttpServer((_request, response) => response.end('here'));
+  const close = await listenOn(make, listening(hosts, { limits: { open: 3, idle: 1 } }), log);
+  t.after(close);
+  for (const place of [{ path: join(directory, 'api') }, { port, host: '127.0.0.1' }]) {
+    const clients = Array.from({ length: 3 }, () => connect(place));
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    const asked = (client: Socket) => (client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), once(client, 'data'));
+    await Promise.all(clients.map(asked));
+    const refused = connect(place).on('error', () => {});
+    await once(refused.resume(), 'close');
+    await asked(clients[0]!);
+    clients[0]!.destroy();
+    for (let served = false; !served;) {
+      const next = connect(place).on('error', () => {});
+      served = await Promise.race([asked(next).then(() => true), once(next, 'close').then(() => false)]);
+      next.destroy();
+    }
+    for (const client of clients) client.destroy();
+  }
+  assert.ok(warnings.includes('a client of the API was sent away: there are too many'));
 });
 
 test('connections that cannot be accepted are warned of, and those that come later are answered', async (t) => {

@@ -9,10 +9,12 @@ import type { Log } from '../base/log.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { unreadBytes } from '../kernel/socket.ts';
 import type { DaemonConfig } from './config-shape.ts';
+import type { ClientLimits } from './client-limits.ts';
 import { makeDirectory } from './directories.ts';
 import { keepAccepting } from './keep-accepting.ts';
 import { refusePlainHttp } from './plain-http.ts';
 import { activatedFds } from './socket-activation.ts';
+import { WaitingHandshakes } from './waiting-handshakes.ts';
 
 /**
  * As with dockerd: clients that come while the daemon has no time wait, thousands of them. Node's own is 511; the
@@ -32,6 +34,7 @@ export interface ApiListening {
   readonly isExplicit: boolean;
   /** Sockets that systemd handed over. */
   readonly activated: number;
+  readonly limits: ClientLimits;
 }
 
 /** Refuses hosts that could not be listened on, before anything else is touched. Takes nothing. */
@@ -85,7 +88,7 @@ export async function listenOn(
 async function listenOnHost(
   makeServer: () => HttpServer,
   host: string,
-  { tls, isExplicit, activated, group }: ApiListening,
+  { tls, isExplicit, activated, group, limits }: ApiListening,
   log: Log,
 ): Promise<() => Promise<void>> {
   const path = socketPath(host);
@@ -94,6 +97,7 @@ async function listenOnHost(
     await freeSocketPath(path);
     await listen(server, { path }, host);
     keepAccepting(server, log);
+    limitClients(server, limits, log);
     const end = closer(server);
     try {
       restrict(path, group);
@@ -108,33 +112,44 @@ async function listenOnHost(
   }
   if (isActivated(host)) {
     const fds = activatedFds(host, activated);
-    const ends = fds.map(async (fd) => serveOn(makeServer(), await socketOfFd(fd, host), tls, log));
+    const ends = fds.map(async (fd) => serveOn(makeServer(), await socketOfFd(fd, host), { tls, limits }, log));
     const all = await Promise.all(ends);
     return async () => void (await Promise.all(all.map((end) => end())));
   }
   warnAboutTcp(host, tls, isExplicit, log);
   const front = createServer({ allowHalfOpen: true, noDelay: true });
   await listen(front, tcpAddress(host), host);
-  return serveOn(makeServer(), front, tls, log);
+  return serveOn(makeServer(), front, { tls, limits }, log);
 }
 
 /**
  * Serves the API on what a listening socket accepts, through TLS where that is asked for and the socket is one of TCP.
  * Resolves to what closes both.
  */
-function serveOn(server: HttpServer, front: Server, tls: TlsOptions | undefined, log: Log): () => Promise<void> {
+function serveOn(
+  server: HttpServer,
+  front: Server,
+  { tls, limits }: Pick<ApiListening, 'tls' | 'limits'>,
+  log: Log,
+): () => Promise<void> {
   keepAccepting(front, log);
+  limitClients(front, limits, log);
   const address = front.address(); // null of a unix socket that came as a descriptor
   const isTcp = typeof address === 'object' && address !== null;
   const inner = tls && isTcp ? createTlsServer(tls) : undefined;
   const open = new Set<Socket>();
+  const handshakes = new WaitingHandshakes();
   front.on('connection', (socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    if (inner) refusePlainHttp(socket, TLS_PATIENCE_MS, (begun) => inner.emit('connection', begun));
-    else server.emit('connection', socket);
+    if (!inner) return void server.emit('connection', socket);
+    handshakes.begin(socket);
+    refusePlainHttp(socket, TLS_PATIENCE_MS, (begun) => inner.emit('connection', begun));
   });
-  inner?.on('secureConnection', (socket) => server.emit('connection', socket));
+  inner?.on('secureConnection', (socket) => {
+    handshakes.end(socket);
+    server.emit('connection', socket);
+  });
   inner?.on('tlsClientError', (error, socket) => {
     log.debug({ error: error.message }, 'a client of the API was refused by TLS');
     socket.destroy();
@@ -145,6 +160,11 @@ function serveOn(server: HttpServer, front: Server, tls: TlsOptions | undefined,
     for (const socket of open) socket.destroy();
     await closed;
   };
+}
+
+function limitClients(server: Server, { open }: ClientLimits, log: Log): void {
+  server.maxConnections = open;
+  server.on('drop', () => log.warn({ limit: open }, 'a client of the API was sent away: there are too many'));
 }
 
 function closer(server: HttpServer): () => Promise<void> {

@@ -26,6 +26,7 @@ import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
 import { checkHosts, listenOn, unreadByClient, type ApiListening } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
+import { clientLimits } from './client-limits.ts';
 import { integrationNotes, refuseLogOptions } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
@@ -127,6 +128,7 @@ async function start(
     tls: tlsOptions(config.tls),
     isExplicit: config.tls.isExplicit,
     activated,
+    limits: clientLimits(Math.max(1, config.hosts.length)),
   };
   refuseLogOptions(config);
   await checkHosts(listening);
@@ -310,6 +312,7 @@ async function start(
         experimental: config.experimental,
         explain: (error) => nameUnwritable(error, roots(config)),
         unreadBytes: unreadByClient,
+        maxIdle: listening.limits.idle,
       }),
     listening,
     log,

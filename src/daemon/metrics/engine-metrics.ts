@@ -1,6 +1,7 @@
 /** What the engine's metrics say, under dockerd's names. Nothing in them is named by a container or a client. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { Engine } from '../../engine/engine.ts';
+import { descriptorLimit } from '../client-limits.ts';
 import { ActionTimes } from './action-times.ts';
 import type { Metric } from './exposition.ts';
 
@@ -124,12 +125,12 @@ const counter = (name: string, help: string, value: number): Metric => ({
 /** The process's own, as every Prometheus client has them. */
 function processMetrics(): Metric[] {
   const { user, system } = process.cpuUsage();
-  const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  const limit = descriptorLimit();
   return [
     counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', (user + system) / 1e6),
-    ...(limit === undefined
+    ...(limit === Infinity
       ? []
-      : [gauge('process_max_fds', 'Maximum number of open file descriptors.', [{ value: Number(limit) }])]),
+      : [gauge('process_max_fds', 'Maximum number of open file descriptors.', [{ value: limit }])]),
     gauge('process_open_fds', 'Number of open file descriptors.', [{ value: readdirSync('/proc/self/fd').length - 1 }]),
     gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', [{ value: process.memoryUsage.rss() }]),
     gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', [
