@@ -126,9 +126,28 @@ export class Call {
 
   /** `value` has the fields of every API version; those of `version` are sent, by default the one asked for. */
   reply(status: number, value: unknown, version = this.version): void {
-    const body = Buffer.from(`${encodeJson(status < 400 ? this.shape(value, version) : value)}\n`);
+    this.#replyText(status, encodeJson(status < 400 ? this.shape(value, version) : value));
+  }
+
+  #replyText(status: number, text: string): void {
+    const body = Buffer.from(`${text}\n`);
     this.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     this.response.end(body);
+  }
+
+  /** The same for a list whose entries are text already: see `entryText`. */
+  replyTexts(status: number, entries: readonly string[]): void {
+    this.#replyText(status, `[${entries.join(',')}]`);
+  }
+
+  /** One entry of a list, as the version asked for has it. */
+  entryText(entry: unknown): string {
+    return encodeJson((this.shape([entry]) as unknown[])[0]);
+  }
+
+  /** Answers to calls with the same key have the same fields. */
+  get shapeKey(): string {
+    return `${this.version} ${this.#shape.legacyFields}`;
   }
 
   /** The same for one of the values that a stream consists of. */

@@ -1,6 +1,6 @@
 import { errorMessage } from '../base/errors.ts';
 import type { Call } from './call.ts';
-import type { ContainerView } from '../model/views.ts';
+import type { ListedContainer } from '../model/views.ts';
 
 /**
  * A list's entries as JSON. One that cannot be shown completely is shown as `bare` has it, or left out, and the log
@@ -25,6 +25,6 @@ export function listEntries<V, J>(
 }
 
 /** Without what is looked up for it and what it is connected to. */
-export function bareContainer(view: ContainerView): ContainerView {
-  return { ...view, endpoints: [], graph: {}, record: { ...view.record, connections: [], mounts: [] } };
+export function bareContainer(view: ListedContainer): ListedContainer {
+  return { ...view, endpoints: [], record: { ...view.record, connections: [], mounts: [] } };
 }

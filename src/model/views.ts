@@ -4,16 +4,23 @@ import type { Endpoint } from './endpoint.ts';
 import type { ImageRecord } from './image.ts';
 import type { NetworkRecord } from './network.ts';
 
-export interface ContainerView {
+/** What a list shows of a container. */
+export interface ListedContainer {
+  /** Replaced whole by each change. */
   readonly record: ContainerRecord;
   /** Every name: its own, then 'recipient/alias' for each link that points to it; no slashes in front. */
   readonly names: readonly string[];
   /** The image reference to show: as created, or the id where the tag has moved. */
   readonly imageRef: string;
-  readonly endpoints: readonly Endpoint[]; // live ones, in interface order
-  readonly sandboxId: string; // '' when not running
+  readonly endpoints: readonly Endpoint[]; // live ones, in interface order; replaced whole by each change
   /** Of a running container that shares another one's network, which is down or gone: the name, or id, of that one. */
   readonly networkLost?: string;
+  readonly sizeRwBytes?: number; // when asked for
+  readonly sizeRootFsBytes?: number;
+}
+
+export interface ContainerView extends ListedContainer {
+  readonly sandboxId: string; // '' when not running
   /** What it cannot be started without and is not there, in a sentence. */
   readonly missing?: string;
   readonly sandboxKey: string; // the netns path
@@ -26,8 +33,6 @@ export interface ContainerView {
   };
   readonly graph: Readonly<Record<string, string>>; // overlay2 LowerDir, MergedDir, UpperDir, WorkDir
   readonly platform: string; // 'linux'
-  readonly sizeRwBytes?: number; // when asked for
-  readonly sizeRootFsBytes?: number;
 }
 
 export interface ImageView {

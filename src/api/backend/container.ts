@@ -5,7 +5,7 @@ import type { ContainerSpec, ContainerUpdate } from '../../model/container.ts';
 import type { Platform } from '../../model/platform.ts';
 import type { PortBindings, PublishedPort } from '../../model/port.ts';
 import type { Filters } from '../../model/filters.ts';
-import type { ContainerView } from '../../model/views.ts';
+import type { ContainerView, ListedContainer } from '../../model/views.ts';
 
 export interface ContainerListOptions {
   readonly all: boolean;
@@ -65,7 +65,7 @@ export interface ContainerStats {
 
 export interface ContainerQueries {
   inspect(ref: string, options: { size: boolean }): Promise<ContainerView>;
-  list(options: ContainerListOptions): Promise<ContainerView[]>;
+  list(options: ContainerListOptions): Promise<ListedContainer[]>;
   /** Resolves at once; `exited` resolves when the condition is met. 'removed' also answers with the exit code. */
   wait(
     ref: string,

@@ -14,7 +14,7 @@ import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import { toHostConfig, type HostConfigOptions } from './host-config.ts';
 import { hostnameOf, portList, toNetworkSettings, toSummaryNetworks } from './network-settings.ts';
 import { statusText } from './status-text.ts';
-import type { ContainerView } from '../../model/views.ts';
+import type { ContainerView, ListedContainer } from '../../model/views.ts';
 
 export interface ShowOptions extends HostConfigOptions {
   readonly version: number;
@@ -52,7 +52,7 @@ export function toContainerJson(view: ContainerView, options: ShowOptions): Cont
   };
 }
 
-export function toContainerSummary(view: ContainerView, nowMs: number): ContainerSummaryJson {
+export function toContainerSummary(view: ListedContainer, nowMs: number): ContainerSummaryJson {
   const { record } = view;
   const { host, connection } = record.spec;
   const { health } = record.state;

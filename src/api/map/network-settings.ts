@@ -8,7 +8,7 @@ import type { EndpointSettingsJson, NetworkSettingsJson, PortMapJson } from '../
 import type { PortJson } from '../../wire/container-summary.ts';
 import { isUserDefined } from '../network-mode.ts';
 import { olderThan } from '../versions.ts';
-import type { ContainerView } from '../../model/views.ts';
+import type { ContainerView, ListedContainer } from '../../model/views.ts';
 
 export function toNetworkSettings(view: ContainerView, version: number): NetworkSettingsJson {
   const networks: Record<string, EndpointSettingsJson> = {};
@@ -38,7 +38,7 @@ export function toNetworkSettings(view: ContainerView, version: number): Network
   };
 }
 
-function toEndpointSettings(view: ContainerView, connection: Connection, version: number): EndpointSettingsJson {
+function toEndpointSettings(view: ListedContainer, connection: Connection, version: number): EndpointSettingsJson {
   const { spec, networkName } = connection;
   const userDefined = isUserDefined(networkName);
   const aliases = [...spec.aliases];
@@ -69,7 +69,7 @@ type Addresses = Pick<
   | 'GlobalIPv6PrefixLen'
 >;
 
-function toAddresses(view: ContainerView, connection: Connection): Addresses {
+function toAddresses(view: ListedContainer, connection: Connection): Addresses {
   const endpoint = endpointOf(view, connection);
   return {
     // As Docker: not filled in before the first start.
@@ -84,12 +84,12 @@ function toAddresses(view: ContainerView, connection: Connection): Addresses {
   };
 }
 
-function macAddress(view: ContainerView, connection: Connection): string {
+function macAddress(view: ListedContainer, connection: Connection): string {
   return endpointOf(view, connection)?.mac ?? (isUnstarted(view) ? connection.spec.mac : '');
 }
 
 /** The shorter form in the container list. */
-export function toSummaryNetworks(view: ContainerView): Record<string, EndpointSettingsJson> {
+export function toSummaryNetworks(view: ListedContainer): Record<string, EndpointSettingsJson> {
   const networks: Record<string, EndpointSettingsJson> = {};
   for (const connection of view.record.connections) {
     networks[connection.networkName] = {
@@ -115,16 +115,16 @@ function toIpamConfig(spec: EndpointSpec): EndpointSettingsJson['IPAMConfig'] {
   };
 }
 
-function endpointOf(view: ContainerView, connection: Connection): Endpoint | undefined {
+function endpointOf(view: ListedContainer, connection: Connection): Endpoint | undefined {
   return view.endpoints.find((endpoint) => endpoint.networkId === connection.networkId);
 }
 
-function isUnstarted({ record }: ContainerView): boolean {
+function isUnstarted({ record }: ListedContainer): boolean {
   return record.state.startedAt === ZERO_TIME;
 }
 
 /** A stopped container keeps the names that it had: container name, aliases, short id, hostname. */
-function dnsNames(view: ContainerView, connection: Connection): readonly string[] | null {
+function dnsNames(view: ListedContainer, connection: Connection): readonly string[] | null {
   const endpoint = endpointOf(view, connection);
   if (endpoint) return endpoint.dnsNames;
   if (isUnstarted(view)) return null;
@@ -132,12 +132,12 @@ function dnsNames(view: ContainerView, connection: Connection): readonly string[
   return [...new Set(names.filter((name) => name !== ''))];
 }
 
-export function hostnameOf({ record }: ContainerView): string {
+export function hostnameOf({ record }: ListedContainer): string {
   return record.spec.process.hostname || shortId(record.id);
 }
 
 /** Ports of the live endpoints: published ones with their host sides, exposed ones with null. */
-function portMap(view: ContainerView): PortMapJson {
+function portMap(view: ListedContainer): PortMapJson {
   const wired = view.endpoints.filter((endpoint) => endpoint.ifname !== '');
   if (wired.length === 0) return {};
   const ports: PortMapJson = {};
@@ -159,7 +159,7 @@ export function addPublished(ports: PortMapJson, published: readonly PublishedPo
 }
 
 /** The list's flat form, in the order the CLI shows. */
-export function portList(view: ContainerView): PortJson[] {
+export function portList(view: ListedContainer): PortJson[] {
   // An image may declare something that is not a port.
   const known = Object.entries(portMap(view)).filter(([text]) => tryParsePort(text) !== undefined);
   const ports = known.sort(([a], [b]) => comparePorts(parsePort(a), parsePort(b)));

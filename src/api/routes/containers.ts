@@ -15,12 +15,13 @@ import type { WaitCondition } from '../backend/container.ts';
 import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { readFilters } from '../filters.ts';
-import { toContainerJson, toContainerSummary } from '../map/container-json.ts';
+import { toContainerJson } from '../map/container-json.ts';
 import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../map/container-spec.ts';
 import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
 import { olderThan } from '../versions.ts';
 import { showOptions } from '../show-options.ts';
+import { summaryText } from '../summary-text.ts';
 import { validateConfig } from '../validate-config.ts';
 import { validateHost, validateRestartPolicy } from '../validate-host.ts';
 import { validateNetworkMode } from '../validate-network-mode.ts';
@@ -86,9 +87,9 @@ async function listContainers(call: Call): Promise<void> {
     filters: named,
   });
   const nowMs = Date.now();
-  call.reply(
+  call.replyTexts(
     200,
-    listEntries(call, views, (view) => toContainerSummary(view, nowMs), bareContainer),
+    listEntries(call, views, (view) => summaryText(call, view, nowMs), bareContainer),
   );
 }
 

@@ -141,3 +141,18 @@ test('a link whose alias has a slash before it is found, and shown, by the path 
   assert.equal(table.tryFind('app/mysql'), undefined);
   assert.deepEqual(table.namesOf(table.find('db')), ['db', 'renamed/mysql']);
 });
+
+test('the names of many containers are those of each: its own, and the links that point to it', async () => {
+  const { table } = await tableWith('db', 'web', 'app');
+  const link = (alias: string) => ({ sourceId: 'id-of-db', alias });
+  for (const [name, aliases] of [
+    ['web', ['z', 'b']],
+    ['app', ['db']],
+  ] as const)
+    await table.locked(name, (held) =>
+      held.save((now) => ({ ...now, links: aliases.map(link) }) as unknown as ContainerRecord),
+    );
+  const namesOf = table.namesOfMany();
+  assert.deepEqual(namesOf(table.get('id-of-db')!), ['db', 'app/db', 'web/b', 'web/z']);
+  for (const one of table.all()) assert.deepEqual(namesOf(one), table.namesOf(one));
+});

@@ -85,6 +85,19 @@ export class ContainerTable {
     return [record.name, ...links.sort()];
   }
 
+  /** The same for many containers: all links are looked at once. */
+  namesOfMany(): (record: ContainerRecord) => string[] {
+    const linkNames = new Map<string, string[]>();
+    for (const recipient of this.#records.values()) {
+      for (const { sourceId, alias } of recipient.links) {
+        const names = linkNames.get(sourceId);
+        if (names) names.push(linkName(recipient, alias));
+        else linkNames.set(sourceId, [linkName(recipient, alias)]);
+      }
+    }
+    return (record) => [record.name, ...(linkNames.get(record.id)?.sort() ?? [])];
+  }
+
   recipientsOf(sourceId: string): ContainerRecord[] {
     return this.all().filter((record) => record.links.some((link) => link.sourceId === sourceId));
   }

@@ -24,11 +24,11 @@ import type { Exit, ExitWaits } from './exit-waits.ts';
 import { settlePart, type SettleNeeds } from './settle-part.ts';
 import { networkOwnerId } from './shared-network.ts';
 import { notRunning, whileItRuns } from './while-it-runs.ts';
-import type { ContainerView } from '../../model/views.ts';
+import type { ContainerView, ListedContainer } from '../../model/views.ts';
 
 export interface ViewNeeds {
   readonly config: Pick<EngineConfig, 'dataRoot'>;
-  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'namesOf' | 'tryFind'>;
+  readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'namesOf' | 'namesOfMany' | 'tryFind'>;
   readonly images: Pick<Images, 'find' | 'list'>;
   readonly network: Pick<LiveNetwork, 'sandbox'>;
   readonly rootfs: Pick<RootfsContents, 'missing' | 'sizeBytes' | 'graph'>;
@@ -71,48 +71,71 @@ export async function inspectContainer(
 async function viewOf(needs: ViewNeeds, record: ContainerRecord, size: boolean): Promise<ContainerView> {
   const { id } = record;
   const sandbox = needs.network.sandbox(id);
-  const owner = networkOwnerId(needs.containers, record);
-  const filesOf = owner ?? id;
-  const networkLost =
-    owner !== undefined && isUp(record) && !needs.network.sandbox(owner)
-      ? (needs.containers.get(owner)?.name ?? shortId(owner))
-      : undefined;
+  const filesOf = networkOwnerId(needs.containers, record) ?? id;
   const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, filesOf);
-  const current = imageNamed(needs, record.spec.image);
-  const sizes = size ? await needs.rootfs.sizeBytes(id) : undefined;
+  const lookups: Lookups = {
+    namesOf: (one) => needs.containers.namesOf(one),
+    imageIdOf: (ref) => imageNamed(needs, ref)?.id,
+  };
   return {
-    record,
-    names: needs.containers.namesOf(record),
-    // A tag that moved on to another image no longer names what this container runs.
-    imageRef: current?.id === record.imageId ? record.spec.image : record.imageId,
-    endpoints: sandbox?.endpoints ?? [],
+    ...(await listedView(needs, record, size, lookups)),
     sandboxId: sandbox?.id ?? '',
     sandboxKey: sandbox?.netns ?? '',
-    ...(networkLost === undefined ? {} : { networkLost }),
     execIds: needs.execs.runningIn(id),
     paths: { hosts, hostname, resolvConf, log: shownLogPath(needs.config, record) },
     graph: needs.rootfs.graph(id),
     platform: 'linux',
+  };
+}
+
+/** What takes a search, and is looked up once where many containers are shown. */
+interface Lookups {
+  namesOf(record: ContainerRecord): readonly string[];
+  imageIdOf(ref: string): string | undefined;
+}
+
+function lookupsForMany(needs: ViewNeeds): Lookups {
+  const imageIds = new Map<string, string | undefined>();
+  return {
+    namesOf: needs.containers.namesOfMany(),
+    imageIdOf(ref) {
+      if (!imageIds.has(ref)) imageIds.set(ref, imageNamed(needs, ref)?.id);
+      return imageIds.get(ref);
+    },
+  };
+}
+
+const NO_ENDPOINTS: ListedContainer['endpoints'] = [];
+
+async function listedView(
+  needs: ViewNeeds,
+  record: ContainerRecord,
+  size: boolean,
+  lookups: Lookups,
+): Promise<ListedContainer> {
+  const owner = networkOwnerId(needs.containers, record);
+  const networkLost =
+    owner !== undefined && isUp(record) && !needs.network.sandbox(owner)
+      ? (needs.containers.get(owner)?.name ?? shortId(owner))
+      : undefined;
+  const sizes = size ? await needs.rootfs.sizeBytes(record.id) : undefined;
+  return {
+    record,
+    names: lookups.namesOf(record),
+    // A tag that moved on to another image no longer names what this container runs.
+    imageRef: lookups.imageIdOf(record.spec.image) === record.imageId ? record.spec.image : record.imageId,
+    endpoints: needs.network.sandbox(record.id)?.endpoints ?? NO_ENDPOINTS,
+    ...(networkLost === undefined ? {} : { networkLost }),
     ...(sizes === undefined ? {} : { sizeRwBytes: sizes.own, sizeRootFsBytes: sizes.withImage }),
   };
 }
 
-function bareView(needs: Pick<ViewNeeds, 'config'>, record: ContainerRecord): ContainerView {
-  const { hosts, hostname, resolvConf } = containerPaths(needs.config.dataRoot, record.id);
-  const paths = { hosts, hostname, resolvConf, log: shownLogPath(needs.config, record) };
-  return {
-    record,
-    names: [record.name],
-    imageRef: record.imageId,
-    endpoints: [],
-    sandboxId: '',
-    sandboxKey: '',
-    execIds: [],
-    paths,
-    graph: {},
-    platform: 'linux',
-  };
-}
+const bareView = (record: ContainerRecord): ListedContainer => ({
+  record,
+  names: [record.name],
+  imageRef: record.imageId,
+  endpoints: NO_ENDPOINTS,
+});
 
 function imageNamed(needs: Pick<ViewNeeds, 'images'>, ref: string): { readonly id: string } | undefined {
   try {
@@ -125,7 +148,7 @@ function imageNamed(needs: Pick<ViewNeeds, 'images'>, ref: string): { readonly i
 export async function listContainers(
   needs: ViewNeeds,
   options: { all: boolean; limit: number; size: boolean; filters: Filters },
-): Promise<ContainerView[]> {
+): Promise<ListedContainer[]> {
   const { filters } = options;
   const matches = await containerPredicate(filters, {
     find: (ref) => needs.containers.find(ref),
@@ -141,22 +164,28 @@ export async function listContainers(
     .all()
     .filter((record) => record.state.status !== 'removing' || filters['status']?.includes('removing'))
     .filter((record) => all || isUp(record) || record.state.status === 'restarting');
-  const chosen = (await filterFairly(candidates, matches)).sort((a, b) => compareTimes(b.createdAt, a.createdAt));
+  const chosen = newestFirst(await filterFairly(candidates, matches));
   const limited = options.limit > 0 ? chosen.slice(0, options.limit) : chosen;
+  const lookups = lookupsForMany(needs);
   return Promise.all(
     limited.map((record) =>
-      viewOf(needs, record, options.size).catch((error: unknown): ContainerView => {
+      listedView(needs, record, options.size, lookups).catch((error: unknown): ListedContainer => {
         // It is listed with what is known: one container must not make the whole list fail.
         needs.log.error({ container: record.id, error: errorMessage(error) }, 'a container cannot be shown whole');
-        return bareView(needs, record);
+        return bareView(record);
       }),
     ),
   );
 }
 
 /** RFC 3339 with a varying number of digits after the point. */
-function compareTimes(a: string, b: string): number {
-  return Date.parse(a) - Date.parse(b) || (a.padEnd(30, '0') < b.padEnd(30, '0') ? -1 : 1);
+function newestFirst(records: readonly ContainerRecord[]): ContainerRecord[] {
+  const timed = records.map((record) => ({
+    record,
+    ms: Date.parse(record.createdAt),
+    text: record.createdAt.padEnd(30, '0'),
+  }));
+  return timed.sort((a, b) => b.ms - a.ms || (b.text < a.text ? -1 : 1)).map(({ record }) => record);
 }
 
 function imageAndDescendants(needs: Pick<ViewNeeds, 'images'>, ref: string): string[] {
