@@ -85,6 +85,45 @@ export function deleteFlows(filter: FlowFilter, netns?: string): number {
 }
 
 /**
+ * Deletes the entries that mention one of the addresses, with the kernel's walk through its table on another thread.
+ * `addresses` is asked again when that is over: entries of one that it does not name any more stay.
+ */
+export async function deleteFlowsBeside(addresses: () => ReadonlySet<string>, netns?: string): Promise<number> {
+  const count = flowCount(netns);
+  if (count === 0) return 0;
+  const socket = NetlinkSocket.open(NETLINK_NETFILTER, { netns });
+  try {
+    const { questions } = compileFilter({ addresses: addresses() });
+    let deleted = 0;
+    for (const question of count < MANY_FLOWS || !questions ? [undefined] : questions)
+      deleted += await deleteAnswers(socket, addresses, question);
+    return deleted;
+  } finally {
+    socket.close();
+  }
+}
+
+async function deleteAnswers(
+  socket: NetlinkSocket,
+  addresses: () => ReadonlySet<string>,
+  question: FlowQuestion | undefined,
+): Promise<number> {
+  let collector = collectFlows(compileFilter({ addresses: addresses() }));
+  try {
+    await socket.dumpOnThread(
+      dumpRequest(socket, question),
+      'list tracked connections',
+      ({ payload }) => collector.add(payload),
+      () => (collector = collectFlows(compileFilter({ addresses: addresses() }))),
+    );
+  } catch (error) {
+    if (!isUnansweredQuestion(error)) throw error;
+    return question ? deleteAnswers(socket, addresses, undefined) : 0;
+  }
+  return collector.flows.filter((listed) => remove(socket, listed)).length;
+}
+
+/**
  * TCP connections that match are no longer held to the window that tracking believes in, for the rest of their lives:
  * how many. Goes on in later turns of the event loop where they are many.
  */
@@ -175,29 +214,43 @@ function list(socket: NetlinkSocket, count: number, filter: FlowFilter): ListedF
 }
 
 function dump(socket: NetlinkSocket, filter: CompiledFilter, question: FlowQuestion | undefined): ListedFlow[] {
-  let flows: ListedFlow[] = [];
+  let collector = collectFlows(filter);
+  try {
+    socket.dump(
+      dumpRequest(socket, question),
+      'list tracked connections',
+      ({ payload }) => collector.add(payload),
+      () => (collector = collectFlows(filter)),
+    );
+  } catch (error) {
+    if (!isUnansweredQuestion(error)) throw error;
+    if (question) return dump(socket, filter, undefined);
+  }
+  return collector.flows;
+}
+
+function dumpRequest(socket: NetlinkSocket, question: FlowQuestion | undefined): NetlinkWriter {
   const writer = new NetlinkWriter(256);
   begin(writer, socket, CT_GET, NLM_F_DUMP, question?.family ?? 0);
   if (question) writeQuestion(writer, question);
   writer.end();
-  try {
-    socket.dump(
-      writer,
-      'list tracked connections',
-      ({ payload }) => {
-        const listed = filter.mayMatch(payload) ? parseFlow(payload) : undefined;
-        if (listed && filter.matches(listed.flow)) flows.push(listed);
-      },
-      () => (flows = []),
-    );
-  } catch (error) {
-    // A kernel that does not take the question, or one without the module that answers any (and then nothing can be
-    // done).
-    if (!isKernelError(error, 'EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT')) throw error;
-    if (question) return dump(socket, filter, undefined);
-  }
-  return flows;
+  return writer;
 }
+
+function collectFlows(filter: CompiledFilter): { readonly flows: ListedFlow[]; add(payload: Buffer): void } {
+  const flows: ListedFlow[] = [];
+  return {
+    flows,
+    add(payload) {
+      const listed = filter.mayMatch(payload) ? parseFlow(payload) : undefined;
+      if (listed && filter.matches(listed.flow)) flows.push(listed);
+    },
+  };
+}
+
+/** A kernel that does not take the question, or one without the module that answers any (then nothing can be done). */
+const isUnansweredQuestion = (error: unknown): boolean =>
+  isKernelError(error, 'EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT');
 
 function writeQuestion(
   writer: NetlinkWriter,

@@ -13,7 +13,7 @@ import {
   listPids,
   readCgroupStats,
 } from '../../src/kernel/cgroup.ts';
-import { deleteFlows, listFlows } from '../../src/kernel/conntrack.ts';
+import { deleteFlows, deleteFlowsBeside, listFlows } from '../../src/kernel/conntrack.ts';
 import { isKernelError } from '../../src/kernel/errors.ts';
 import { RouteSocket } from '../../src/kernel/netlink/route-socket.ts';
 import { RulesetContext } from '../../src/kernel/nftables/ruleset.ts';
@@ -109,7 +109,34 @@ test('tracked connections: listed and deleted by what they are', (t) => {
   closeFd(client);
 });
 
-test('many tracked connections: the kernel looks for us, and finds the same', (t) => {
+test('flows are deleted beside, but not those of an address that was given out meanwhile', async (t) => {
+  const netns = throwawayNetns(directory);
+  const ruleset = RulesetContext.open(netns);
+  ruleset.run('table ip t { chain o { type filter hook output priority 0; ct state new accept; }; }');
+  ruleset.close();
+  const client = openUdpSocket({ netns, address: '0.0.0.0', port: 5000 });
+  const batch = new DatagramBatch({ slots: 4 });
+  for (const address of ['127.0.0.2', '127.0.0.3', '127.0.0.4']) {
+    batch.queueTo(0, Buffer.from('x'), inetSockaddr(address, 81));
+    batch.send(client);
+  }
+  const there = (): string[] =>
+    listFlows({ sourcePort: 5000 }, netns)
+      .map(({ original }) => original.destination)
+      .sort();
+  if (there().length === 0) return t.skip('this kernel does not track');
+  const stale = new Set(['127.0.0.2', '127.0.0.3']);
+  const deleting = deleteFlowsBeside(() => stale, netns);
+  stale.delete('127.0.0.3');
+  assert.equal(await deleting, 1);
+  assert.deepEqual(there(), ['127.0.0.3', '127.0.0.4']);
+  assert.equal(await deleteFlowsBeside(() => new Set(), netns), 0);
+  assert.equal(await deleteFlowsBeside(() => new Set(['127.0.0.9']), netns), 0);
+  assert.equal(there().length, 2);
+  closeFd(client);
+});
+
+test('many tracked connections: the kernel looks for us, and finds the same', async (t) => {
   const netns = throwawayNetns(directory);
   const ruleset = RulesetContext.open(netns);
   ruleset.run('table inet t { chain o { type filter hook output priority 0; ct state new accept; }; }');
@@ -158,6 +185,8 @@ test('many tracked connections: the kernel looks for us, and finds the same', (t
     found({ protocol: 'udp', destinationPorts: new Set([1, 2, 3, 4, 9, 11]), answered: false }).length,
     3000,
   );
+  assert.equal(await deleteFlowsBeside(() => new Set(['127.1.2.6', '127.1.2.8']), netns), 2);
+  assert.deepEqual(found({ addresses: new Set(['127.1.2.6', '127.1.2.7', '127.1.2.8']) }), ['127.1.2.7']);
   assert.equal(deleteFlows({ addresses: new Set(['127.1.2.4', '::1']) }, netns), 2);
   assert.deepEqual(found({ addresses: new Set(['127.1.2.4', '127.1.2.5', '::1']) }), ['127.1.2.5']);
   closeFd(v4);

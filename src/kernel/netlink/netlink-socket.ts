@@ -186,6 +186,24 @@ export class NetlinkSocket {
     throw new KernelError(operation, errnoNumber('EAGAIN'), 'it kept changing while it was read');
   }
 
+  /**
+   * The same with the kernel's walk on another thread, all of it where the answer fits one receive. `restart` is called
+   * when that is over.
+   */
+  async dumpOnThread(
+    writer: NetlinkWriter,
+    operation: string,
+    visit: (message: NetlinkMessage) => void,
+    restart: () => void,
+  ): Promise<void> {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      await this.sendOnThread(writer.bytes(), operation);
+      restart();
+      if (this.#readDump(operation, visit)) return;
+    }
+    throw new KernelError(operation, errnoNumber('EAGAIN'), 'it kept changing while it was read');
+  }
+
   #readDump(operation: string, visit: (message: NetlinkMessage) => void): boolean {
     let consistent = true;
     for (;;) {
