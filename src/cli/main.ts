@@ -74,6 +74,7 @@ async function call(command: Command, path: string, flags: FlagSet, globals: Fla
   const debug = globals.bool('debug') || /^(debug|trace)$/i.test(globals.string('log-level'));
   let client: ApiClient | undefined;
   const endpoints = endpointsOf(globals);
+  await endpoints.prepare();
   const connect = () => {
     const trace = debug ? (line: string) => complain(`DEBU ${line}`) : undefined;
     return (client = new ApiClient(endpoints.endpoint(), trace));

@@ -9,8 +9,9 @@ import { isOlderApi } from '../../wire/api-version.ts';
 import type { ErrorJson } from '../../wire/system.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
 import { StatusError } from '../command/status-error.ts';
-import { connectionTo, socketAdvice, type Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
+import { socketAdvice } from './socket-advice.ts';
 
 /** That of Docker 28.5's client, whose output this one has: newer versions leave out fields that templates still name. */
 export const API_VERSION = '1.51';
@@ -126,10 +127,14 @@ export class ApiClient {
   }
 
   #connect(): Promise<Connection> {
-    return (this.#connection ??= connectionTo(this.endpoint).then((connection) => {
-      this.#complaint = connection.complaint;
-      return connection;
-    }));
+    return (this.#connection ??= this.#open());
+  }
+
+  async #open(): Promise<Connection> {
+    const { connectionTo } = await import('./connection.ts');
+    const connection = await connectionTo(this.endpoint);
+    this.#complaint = connection.complaint;
+    return connection;
   }
 
   async #sendOnce(method: string, path: string, init: RequestInit): Promise<IncomingMessage> {

@@ -1,27 +1,7 @@
-/**
- * Docker's contexts: named endpoints that `docker context create` keeps below ~/.docker/contexts. They are read, never
- * written. What `docker context use` has chosen is that client's choice and is not followed.
- *
- *   contexts/meta/SHA256(name)/meta.json      { Name, Metadata: { Description }, Endpoints: { docker: { Host, SkipTLSVerify } } }
- *   contexts/tls/SHA256(name)/docker/{ca,cert,key}.pem
- */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Which of Docker's contexts is meant. What `docker context use` has chosen is that client's choice and is not followed. */
 import { StatusError } from '../command/status-error.ts';
-import type { TlsFiles } from './tls-files.ts';
 
 export const DEFAULT_CONTEXT = 'default';
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$/;
-
-export interface Context {
-  readonly name: string;
-  readonly description: string;
-  /** In Docker's notation: unix://, tcp://, ssh://. */
-  readonly host: string;
-  readonly skipVerify: boolean;
-  readonly tls: TlsFiles;
-}
 
 /** The context that the words and the environment name; undefined: the default, that is -H or its variables. */
 export function chosenContext(flag: string, hasHost: boolean, env: NodeJS.ProcessEnv): string | undefined {
@@ -30,89 +10,4 @@ export function chosenContext(flag: string, hasHost: boolean, env: NodeJS.Proces
   if (hasHost || env['CAUSEWAY_HOST'] || env['DOCKER_HOST']) return undefined;
   const named = env['DOCKER_CONTEXT'] ?? '';
   return named === '' || named === DEFAULT_CONTEXT ? undefined : named;
-}
-
-/** Throws in Docker's words if there is none of that name. */
-export function readContext(configDirectory: string, name: string): Context {
-  const unresolved = (reason: string) =>
-    new StatusError(
-      `Failed to initialize: unable to resolve docker endpoint: context ${JSON.stringify(name)}: ${reason}`,
-    );
-  if (!NAME.test(name)) throw unresolved(`context not found: ${JSON.stringify(name)} is not a name of a context`);
-  const id = createHash('sha256').update(name).digest('hex');
-  const path = join(configDirectory, 'contexts/meta', id, 'meta.json');
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unresolved((error as Error).message);
-    throw unresolved(`context not found: open ${path}: no such file or directory`);
-  }
-  const context = parse(text, join(configDirectory, 'contexts/tls', id, 'docker'));
-  if (typeof context === 'string') throw unresolved(`${path}: ${context}`);
-  return context;
-}
-
-/** Every context of the store, by name; what cannot be read is left out, as its name is not known. */
-export function listContexts(configDirectory: string): Context[] {
-  let ids: string[];
-  try {
-    ids = readdirSync(join(configDirectory, 'contexts/meta'));
-  } catch {
-    return [];
-  }
-  const contexts: Context[] = [];
-  for (const id of ids) {
-    try {
-      const text = readFileSync(join(configDirectory, 'contexts/meta', id, 'meta.json'), 'utf8');
-      const context = parse(text, join(configDirectory, 'contexts/tls', id, 'docker'));
-      if (typeof context !== 'string') contexts.push(context);
-    } catch {
-      continue;
-    }
-  }
-  return contexts.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-interface Meta {
-  readonly Name?: unknown;
-  readonly Metadata?: { readonly Description?: unknown } | null;
-  readonly Endpoints?: {
-    readonly docker?: { readonly Host?: unknown; readonly SkipTLSVerify?: unknown } | null;
-  } | null;
-}
-
-/** The context, or what is wrong with the file. */
-function parse(text: string, tlsDirectory: string): Context | string {
-  let meta: Meta | null;
-  try {
-    meta = JSON.parse(text) as Meta | null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-  const docker = meta?.Endpoints?.docker;
-  if (typeof meta?.Name !== 'string') return 'it has no Name';
-  if (typeof docker?.Host !== 'string' || docker.Host === '') return 'it has no Endpoints.docker.Host';
-  const description = meta.Metadata?.Description;
-  return {
-    name: meta.Name,
-    description: typeof description === 'string' ? description : '',
-    host: docker.Host,
-    skipVerify: docker.SkipTLSVerify === true,
-    tls: tlsIn(tlsDirectory),
-  };
-}
-
-function tlsIn(directory: string): TlsFiles {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return {};
-  }
-  return Object.fromEntries(
-    (['ca', 'cert', 'key'] as const)
-      .filter((part) => names.includes(`${part}.pem`))
-      .map((part) => [part, join(directory, `${part}.pem`)]),
-  );
 }

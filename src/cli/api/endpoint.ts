@@ -1,6 +1,6 @@
 /** Where the daemon is: a context, -H, CAUSEWAY_HOST, DOCKER_HOST, or the default socket, in Docker's notation. */
 import { StatusError } from '../command/status-error.ts';
-import { chosenContext, DEFAULT_CONTEXT, readContext } from './context.ts';
+import { chosenContext, DEFAULT_CONTEXT } from './context.ts';
 import { parseSsh, type SshTarget } from './ssh-target.ts';
 import { configDirectory, readTls, tlsOfFlags, type TlsFlags, type TlsOptions } from './tls-files.ts';
 
@@ -30,10 +30,18 @@ export interface EndpointFlags extends TlsFlags {
 export class Endpoints {
   readonly #flags: EndpointFlags;
   readonly #env: NodeJS.ProcessEnv;
+  #store: typeof import('./context-store.ts') | undefined;
 
   constructor(flags: EndpointFlags, env: NodeJS.ProcessEnv) {
     this.#flags = flags;
     this.#env = env;
+  }
+
+  /** Before `endpoint`: loads what reads contexts, which most commands do not need. */
+  async prepare(): Promise<void> {
+    const { hosts, context } = this.#flags;
+    const mayBe = hosts.length === 0 && (context || this.#env['DOCKER_CONTEXT']);
+    if (mayBe) this.#store = await import('./context-store.ts');
   }
 
   /** The context's name: 'default' where a host was named, or nothing. */
@@ -52,7 +60,7 @@ export class Endpoints {
       throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
     const name = this.#context();
     if (name === undefined) return parseEndpoint(this.defaultHost(), tlsOfFlags(this.#flags, this.#env));
-    const { host, tls, skipVerify } = readContext(configDirectory(this.#env), name);
+    const { host, tls, skipVerify } = this.#store!.readContext(configDirectory(this.#env), name);
     const secure = Object.keys(tls).length > 0 ? readTls(tls, skipVerify) : undefined;
     return parseEndpoint(host, secure ?? tlsOfFlags(this.#flags, this.#env));
   }

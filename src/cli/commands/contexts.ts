@@ -1,5 +1,6 @@
 /** `context ls`, `context show`: Docker's contexts, which `--context` and DOCKER_CONTEXT choose from. */
-import { DEFAULT_CONTEXT, listContexts } from '../api/context.ts';
+import { DEFAULT_CONTEXT } from '../api/context.ts';
+import { listContexts } from '../api/context-store.ts';
 import { configDirectory } from '../api/tls-files.ts';
 import type { Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';
