@@ -4,6 +4,7 @@
  * `failuresInStream` all are.
  */
 import { errorMessage } from '../base/errors.ts';
+import { visibleText } from '../base/visible-text.ts';
 import type { ProgressJson } from '../wire/image.ts';
 import type { Call } from './call.ts';
 import type { ProgressMessage } from '../model/registry.ts';
@@ -34,7 +35,7 @@ export async function streamProgress(
       { path: call.loggedPath, error: errorMessage(error) },
       'work failed after its first line of progress',
     );
-    const message = (call.options.explain ?? errorMessage)(error);
+    const message = visibleText((call.options.explain ?? errorMessage)(error));
     response.write(`${JSON.stringify({ errorDetail: { message }, error: message } satisfies ProgressJson)}\r\n`);
   }
   if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });

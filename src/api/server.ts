@@ -6,6 +6,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { Socket } from 'node:net';
 import { beginActivity } from '../base/activity.ts';
 import { errorKind, errorMessage } from '../base/errors.ts';
+import { visibleText } from '../base/visible-text.ts';
 import { StartError } from '../model/start-error.ts';
 import { isOlderApi } from '../wire/api-version.ts';
 import type { ErrorJson } from '../wire/system.ts';
@@ -108,11 +109,11 @@ function fail(
   }
   if (asked !== '' && isOlderApi(asked, OLDEST_API)) {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
-    response.end(`${explain(error)}\n`);
+    response.end(`${visibleText(explain(error))}\n`);
     return;
   }
   const exitCode = error instanceof StartError && error.exitCode !== 128 ? { exitCode: error.exitCode } : {};
-  sendError(response, status, { message: explain(error), ...exitCode }, call?.bodyRefused);
+  sendError(response, status, { message: visibleText(explain(error)), ...exitCode }, call?.bodyRefused);
 }
 
 function sendError(response: ServerResponse, status: number, error: ErrorJson, unread = false): void {

@@ -64,3 +64,19 @@ test('bytes that are no HTTP', async (t) => {
   const { raw } = await serve(t);
   assert.match(await raw('\x16\x03\x01garbage\r\n\r\n'), /^HTTP\/1\.1 400 Bad Request\r\n/);
 });
+
+test('no error has in it what a terminal obeys, whoever chose the words', async (t) => {
+  const { call, backend } = await serve(t);
+  const hostile = 'denied: \x1b]0;owned\x07 \x1b[2J \u009b31m \u202e';
+  const shown = 'denied: \\x1b]0;owned\\x07 \\x1b[2J \\x9b31m \\u202e';
+  t.mock.method(backend.system, 'facts', () => Promise.reject(new Error(hostile)));
+  assert.deepEqual((await call('GET', '/info')).json, { message: shown });
+  // What a registry says goes to the client behind the first lines of progress.
+  t.mock.method(backend.images, 'pull', (...[, , , report]: Parameters<typeof backend.images.pull>) => {
+    report({ status: 'Pulling from x' });
+    return Promise.reject(new Error(hostile));
+  });
+  const { text } = await call('POST', '/images/create?fromImage=x&tag=y');
+  assert.ok(!/(?!\r?\n)\p{Cc}/u.test(text), text);
+  assert.ok(text.includes(JSON.stringify(shown)), text);
+});
