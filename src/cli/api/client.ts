@@ -5,6 +5,8 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { readBounded } from '../../base/bounded-read.ts';
+import { visibleText } from '../../base/visible-text.ts';
 import { isOlderApi } from '../../wire/api-version.ts';
 import type { ErrorJson } from '../../wire/system.ts';
 import type { RequestBody } from '../../wire/request-body.ts';
@@ -16,6 +18,11 @@ import { socketAdvice } from './socket-advice.ts';
 /** That of Docker 28.5's client, whose output this one has: newer versions leave out fields that templates still name. */
 export const API_VERSION = '1.51';
 
+/** Docker's: of a message that a refusal has. */
+const MAX_REFUSAL_BYTES = 1024 * 1024;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
 /** The daemon refused. `status` is HTTP's. */
 export class ApiError extends StatusError {
   readonly status: number;
@@ -23,9 +30,10 @@ export class ApiError extends StatusError {
   readonly detail: string;
 
   constructor(status: number, detail: string, runExitCode?: number) {
-    super(`Error response from daemon: ${detail}`, 1, runExitCode);
+    const visible = visibleText(detail);
+    super(`Error response from daemon: ${visible}`, 1, runExitCode);
     this.status = status;
-    this.detail = detail;
+    this.detail = visible;
   }
 }
 
@@ -77,14 +85,31 @@ export class ApiClient {
   /** Rejects with ApiError for answers of 400 and above, and with Docker's sentence when no daemon answers. */
   async send(method: string, path: string, init: RequestInit = {}): Promise<IncomingMessage> {
     const response = await this.#sendOnce(method, path, init);
-    if ((response.statusCode ?? 0) < 400) return response;
+    const { statusCode = 0 } = response;
+    if (statusCode < 400 && !REDIRECTS.has(statusCode)) return response;
+    if (statusCode < 400)
+      throw new StatusError(`error during connect: ${this.endpoint.host}: unexpected redirect in response`);
     const error = await refusal(response, path);
     if (this.#fallBack(response, init) && init.stream === undefined) return this.send(method, path, init);
     throw error;
   }
 
   async json<T>(method: string, path: string, init: RequestInit = {}): Promise<T> {
-    return JSON.parse(await this.text(method, path, init)) as T;
+    const text = await this.text(method, path, init);
+    let answer: unknown;
+    try {
+      answer = JSON.parse(text);
+    } catch (error) {
+      throw this.#noDaemon(path, (error as Error).message);
+    }
+    if (typeof answer !== 'object') throw this.#noDaemon(path, `it is a ${typeof answer}`);
+    return answer as T;
+  }
+
+  #noDaemon(path: string, reason: string): StatusError {
+    return new StatusError(
+      `error during connect: the answer of ${this.endpoint.host} to ${path} is none of the Docker Engine API: ${visibleText(reason)}`,
+    );
   }
 
   async text(method: string, path: string, init: RequestInit = {}): Promise<string> {
@@ -228,7 +253,8 @@ export class ApiClient {
     }
     // OpenSSL's alerts come with the place in its sources; the reason is what a user needs.
     const { reason } = error as { reason?: unknown };
-    if (typeof reason === 'string') return new StatusError(`error during connect: ${host}: TLS: ${reason}`);
+    if (typeof reason === 'string' && this.endpoint.kind === 'tcp' && this.endpoint.tls)
+      return new StatusError(`error during connect: ${host}: TLS: ${reason}`);
     return new StatusError(`error during connect: ${error.message}`);
   }
 }
@@ -244,16 +270,27 @@ function queryString(query: Query | undefined): string {
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
-export async function readText(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
+/** @throws where there is more: an answer without end would take all memory */
+export async function readText(stream: Readable, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
+  const text = await readBounded(stream, maxBytes);
+  if (text !== undefined) return text.toString();
+  stream.destroy();
+  throw new StatusError(`error during connect: the daemon's answer is larger than ${maxBytes / 1024 ** 2} MB`);
 }
 
 /** The message of the daemon's answer, and what it ends `run` with where it knows that. */
 async function refusal(response: IncomingMessage, path: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;
-  const body = await readText(response);
+  const told = `${status} ${response.statusMessage ?? ''}`.trim();
+  const bytes = await readBounded(response, MAX_REFUSAL_BYTES);
+  if (bytes === undefined) {
+    response.destroy();
+    return new ApiError(
+      status,
+      `request returned ${told} with a message (> ${MAX_REFUSAL_BYTES} bytes) for API route ${path}, check if the server supports the requested API version`,
+    );
+  }
+  const body = bytes.toString();
   try {
     const { message, exitCode } = JSON.parse(body) as { [K in keyof ErrorJson]?: unknown };
     if (typeof message === 'string' && message !== '')
@@ -261,7 +298,6 @@ async function refusal(response: IncomingMessage, path: string): Promise<ApiErro
   } catch {
     if (body.trim() !== '' && !body.includes('<html')) return new ApiError(status, body.trim());
   }
-  const told = `${status} ${response.statusMessage ?? ''}`.trim();
   return new ApiError(
     status,
     `request returned ${told} for API route ${path}, check if the server supports the requested API version`,

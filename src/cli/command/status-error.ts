@@ -1,3 +1,5 @@
+import { PROGRAM } from './program-name.ts';
+
 /**
  * How a command ends when it does not end well: the sentence for standard error (empty: print nothing, as when a
  * container's own exit code is passed on) and the exit code. 1 unless a command knows better; 125 for the engine's
@@ -23,5 +25,8 @@ export const runExitCodeOf = (error: unknown): number =>
   RUN_EXIT_CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 125;
 
 export function errorText(error: unknown): string {
+  // Answers are used as what they should be: what is none of that shows here, in JavaScript's words.
+  if (error instanceof TypeError)
+    return `the daemon's answer is none of the Docker Engine API, or this is a mistake of ${PROGRAM}: ${error.message}`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { isatty, WriteStream } from 'node:tty';
+import { visibleText } from '../../base/visible-text.ts';
 import { StatusError } from '../command/status-error.ts';
 import { humanDuration } from '../format/duration.ts';
 import { formatSignificant, humanSize } from '../format/size.ts';
@@ -26,16 +27,29 @@ interface Message {
   readonly aux?: unknown;
 }
 
+/** The command of an exec, in an event, is a few million characters long at most. */
+const MAX_LINE = 64 * 1024 * 1024;
+
 /** The lines of a stream of JSON values, one value a line. */
 export async function* jsonLines(stream: Readable): AsyncGenerator<string> {
-  let rest = '';
+  // A line in pieces is put together once: each piece added to what there is would be copied again and again.
+  let pieces: string[] = [];
+  let length = 0;
   const decoder = new TextDecoder();
   for await (const chunk of stream) {
-    rest += decoder.decode(chunk as Buffer, { stream: true });
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines.filter((line) => line.trim() !== '');
+    const lines = decoder.decode(chunk as Buffer, { stream: true }).split('\n');
+    const last = lines.pop() ?? '';
+    if (lines.length > 0) {
+      lines[0] = [...pieces, lines[0]].join('');
+      pieces = [];
+      length = 0;
+      yield* lines.filter((line) => line.trim() !== '');
+    }
+    pieces.push(last);
+    length += last.length;
+    if (length > MAX_LINE) throw new StatusError(`the daemon sends a line that is longer than ${MAX_LINE} characters`);
   }
+  const rest = pieces.join('');
   if (rest.trim() !== '') yield rest;
 }
 
@@ -59,7 +73,7 @@ export async function showProgress(
       continue;
     }
     if (message.error !== undefined || message.errorDetail?.message !== undefined) {
-      failure ??= new StatusError(message.errorDetail?.message ?? message.error ?? '');
+      failure ??= new StatusError(visibleText(message.errorDetail?.message ?? message.error ?? ''));
       continue;
     }
     const progress = progressText(message, fd);
@@ -82,8 +96,9 @@ export async function showProgress(
 }
 
 function renderLine(message: Message, progress: string, terminal: boolean): string {
-  const id = message.id ? `${message.id}: ` : '';
-  const { stream, status = '', progressDetail } = message;
+  const id = message.id ? `${visibleText(message.id)}: ` : '';
+  const { stream, progressDetail } = message;
+  const status = visibleText(message.status ?? '');
   // With a terminal a line that has progress, even none yet, is rewritten in place; without one it is left out.
   if (terminal && stream === undefined && progressDetail) return `\x1b[2K\r${id}${status} ${progress}\r`;
   if (!terminal && progress !== '') return '';
