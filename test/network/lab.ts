@@ -30,11 +30,38 @@ import {
   type SandboxRecord,
 } from '../../src/network/service.ts';
 
+/**
+ * What a lab's store and resolver have in common: they answer in the order in which they were asked, each after as many
+ * turns of the loop as `turns` says.
+ */
+abstract class Neighbour {
+  turns: () => number = () => 1;
+  failNext: Error | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  protected answer(work: () => void): Promise<void> {
+    const answered = Promise.all([this.#last, this.#pass(this.turns())]).then(work);
+    this.#last = answered.catch(() => {});
+    return answered;
+  }
+
+  async #pass(turns: number): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  protected failIfAsked(): void {
+    const error = this.failNext;
+    this.failNext = undefined;
+    if (error) throw error;
+  }
+}
+
 /** A store in memory: what was committed is what a new service would load. JSON, as a real one keeps it. */
-class MemoryStore implements NetworkStore {
+class MemoryStore extends Neighbour implements NetworkStore {
   readonly networks = new Map<string, string>();
   readonly sandboxes = new Map<string, string>();
-  failNext: Error | undefined;
+  /** Changes that are refused for ever. */
+  refuses: (change: Parameters<NetworkStore['commit']>[0]) => boolean = () => false;
   committedBytes = 0;
 
   load() {
@@ -44,44 +71,40 @@ class MemoryStore implements NetworkStore {
     };
   }
 
-  async commit(change: Parameters<NetworkStore['commit']>[0]): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.failNext) {
-      const error = this.failNext;
-      this.failNext = undefined;
-      throw error;
-    }
+  commit(change: Parameters<NetworkStore['commit']>[0]): Promise<void> {
     this.committedBytes += JSON.stringify(change).length;
-    for (const record of change.putNetworks ?? []) this.networks.set(record.id, JSON.stringify(record));
-    for (const id of change.removeNetworks ?? []) this.networks.delete(id);
-    for (const record of change.putSandboxes ?? [])
-      this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
-    for (const id of change.removeSandboxes ?? []) this.sandboxes.delete(id);
+    return this.answer(() => {
+      this.failIfAsked();
+      if (this.refuses(change)) throw new Error('refused');
+      for (const record of change.putNetworks ?? []) this.networks.set(record.id, JSON.stringify(record));
+      for (const id of change.removeNetworks ?? []) this.networks.delete(id);
+      for (const record of change.putSandboxes ?? [])
+        this.sandboxes.set(record.sandbox.containerId, JSON.stringify(record));
+      for (const id of change.removeSandboxes ?? []) this.sandboxes.delete(id);
+    });
   }
 }
 
-/** Keeps what a resolver would answer from. */
-class RecordedResolver implements Resolver {
+/** Keeps what a resolver would answer from. One that fails has been told all the same, as the daemon's (contract.ts). */
+class RecordedResolver extends Neighbour implements Resolver {
   readonly zones = new Map<string, Extract<ResolverChange, { op: 'put-network' }>['zone']>();
   readonly views = new Map<string, Extract<ResolverChange, { op: 'put-sandbox' }>['view']>();
-  failNext: Error | undefined;
   receivedBytes = 0;
 
-  async apply(changes: ResolverChange[]): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.failNext) {
-      const error = this.failNext;
-      this.failNext = undefined;
-      throw error;
-    }
+  apply(changes: ResolverChange[]): Promise<void> {
+    const told = structuredClone(changes);
     this.receivedBytes += JSON.stringify(changes).length;
-    for (const change of changes) {
-      if (change.op === 'put-network') this.zones.set(change.zone.id, structuredClone(change.zone));
-      if (change.op === 'patch-network') patchZone(this.zones.get(change.patch.id)!, change.patch);
-      if (change.op === 'remove-network') this.zones.delete(change.id);
-      if (change.op === 'put-sandbox') this.views.set(change.view.id, change.view);
-      if (change.op === 'remove-sandbox') this.views.delete(change.id);
-    }
+    return this.answer(() => {
+      for (const change of told) {
+        if (change.op === 'put-network') this.zones.set(change.zone.id, change.zone);
+        const zone = change.op === 'patch-network' ? this.zones.get(change.patch.id) : undefined;
+        if (change.op === 'patch-network' && zone) patchZone(zone, change.patch);
+        if (change.op === 'remove-network') this.zones.delete(change.id);
+        if (change.op === 'put-sandbox') this.views.set(change.view.id, change.view);
+        if (change.op === 'remove-sandbox') this.views.delete(change.id);
+      }
+      this.failIfAsked();
+    });
   }
 }
 

@@ -3,9 +3,10 @@
  * were.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { listFlows } from '../../src/kernel/conntrack.ts';
+import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
 
@@ -54,6 +55,49 @@ function scenarios(setting: string): void {
       'what the source exposes is known',
     );
   });
+
+  test('a link that is back because its removal could not be stored opens nothing where its source was', async () => {
+    const db = await lab.service.join(lab.request('db', ['bridge'], { exposedPorts: PORTS }));
+    const web = await lab.join('web', ['bridge'], {
+      links: [{ sourceId: db.containerId, sourceName: 'db', alias: 'db', ports: PORTS }],
+    });
+    lab.store.refuses = ({ putSandboxes = [] }) =>
+      putSandboxes.some(({ request }) => request.containerName === 'web' && request.links.length === 0);
+    const [removal, leave] = await Promise.allSettled([
+      lab.service.setLinks(web.containerId, []),
+      lab.service.leave(db.containerId), // its source goes while the store is asked
+    ]);
+    assert.deepEqual([removal.status, leave.status], ['rejected', 'fulfilled']);
+    assert.equal(lab.service.request(web.containerId)?.links.length, 1);
+    await nextOwnerIsNotReached(web, db);
+  });
+
+  test('a link to a container whose start could not be stored opens nothing, and shows nowhere', async () => {
+    const web = lab.request('web', ['bridge']);
+    const { containerId } = await lab.service.join(web);
+    const db = lab.request('db', ['bridge'], { exposedPorts: PORTS });
+    lab.store.refuses = ({ putSandboxes = [] }) => putSandboxes.some(({ request }) => request.containerName === 'db');
+    let seen: Sandbox | undefined;
+    const [start, linking] = await Promise.allSettled([
+      lab.service.join(db),
+      lab.service.setLinks(containerId, [{ sourceId: db.containerId, sourceName: 'db', alias: 'database' }]),
+      Promise.resolve().then(() => (seen = lab.service.sandbox(db.containerId))),
+    ]);
+    assert.deepEqual([start.status, linking.status], ['rejected', 'fulfilled']);
+    assert.ok(seen, 'the link was made while the start was under way');
+    assert.doesNotMatch(readFileSync(web.files.hosts, 'utf8'), /database/);
+    await nextOwnerIsNotReached(lab.service.sandbox(containerId)!, seen);
+  });
+
+  /** The address of what is gone is another container's, and nothing of the link leads there. */
+  async function nextOwnerIsNotReached(recipient: Sandbox, gone: Sandbox): Promise<void> {
+    assert.doesNotMatch(run('nft', 'list', 'ruleset').out, /5432/);
+    const next = await lab.join('next', ['bridge']);
+    assert.equal(next.endpoints[0]?.ipv4, gone.endpoints[0]?.ipv4);
+    lab.serveTcp(next.netns, 5432);
+    for (const family of ['ipv4', 'ipv6'] as const)
+      assert.equal(await askTcp(recipient.netns, next.endpoints[0]![family], 5432), '');
+  }
 
   test('the hole follows the source, and a stranger that inherits the address is not reached, not even by an old connection', async () => {
     const dbRequest = lab.request('db', ['bridge'], { exposedPorts: PORTS });

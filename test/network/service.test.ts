@@ -210,6 +210,61 @@ function scenarios(): void {
     assert.equal(two.endpoints[0]?.ipv4, '10.66.0.2');
   });
 
+  test('a connection or a new name that is undone leaves no name behind, whether the container runs or not', async () => {
+    await lab.createNetwork('net');
+    const more = await lab.createNetwork('more');
+    const one = lab.request('one', ['net']);
+    await lab.service.join(one);
+    const names = () => [...lab.resolver.zones.values()].map((zone) => Object.keys(zone.names).toSorted());
+    const before = names();
+    const failing = async (work: () => Promise<unknown>): Promise<void> => {
+      for (const part of ['store', 'resolver'] as const) {
+        lab[part].failNext = new Error(`${part} is gone`);
+        await assert.rejects(work(), new RegExp(`${part} is gone`));
+        assert.deepEqual(names(), before);
+      }
+    };
+    await failing(() => lab.service.connect(one.containerId, lab.connection('more', { aliases: ['other'] })));
+    await failing(() => lab.service.rename(one.containerId, 'two'));
+    await lab.service.connect(one.containerId, lab.connection('more'));
+    await assert.doesNotReject(lab.service.disconnect(one.containerId, more.id));
+    await failing(() => lab.service.disconnect(one.containerId, lab.network('net').id));
+    await lab.service.leave(one.containerId);
+    lab.resolver.failNext = new Error('resolver is gone');
+    await assert.rejects(lab.service.rename(one.containerId, 'two'), /resolver is gone/);
+    assert.deepEqual(names(), before, 'they are answered on, empty');
+  });
+
+  test('a container that got its resolver with a connection that is undone has none again', async () => {
+    await lab.createNetwork('net');
+    const one = await lab.join('one', ['bridge']);
+    assert.equal(lab.resolver.views.size, 0);
+    for (const part of ['store', 'resolver'] as const) {
+      lab[part].failNext = new Error(`${part} is gone`);
+      await assert.rejects(lab.service.connect(one.containerId, lab.connection('net')), / is gone/);
+      assert.equal(lab.resolver.views.size, 0);
+    }
+    await lab.service.connect(one.containerId, lab.connection('net'));
+    assert.equal(lab.resolver.views.size, 1);
+  });
+
+  test('what was taken down or undone and could not be stored is stored later, and nothing is back with the next daemon', async () => {
+    await lab.createNetwork('net');
+    const one = await lab.join('one', ['net']);
+    lab.store.failNext = new Error('disk is full');
+    await assert.rejects(lab.service.leave(one.containerId), /disk is full/);
+    assert.equal(lab.store.sandboxes.size, 1);
+    await lab.service.leave(one.containerId);
+    assert.equal(lab.store.sandboxes.size, 0, 'asked again, as the engine does');
+    const two = await lab.join('two', ['net']);
+    lab.store.refuses = () => true;
+    await assert.rejects(lab.service.rename(two.containerId, 'three'), /refused/);
+    await assert.rejects(lab.service.leave(two.containerId), /refused/);
+    lab.store.refuses = () => false;
+    await lab.restart([]);
+    assert.equal(lab.store.sandboxes.size, 0);
+  });
+
   test('names: there when join answers, empty when leave answers, gone when the container is', async () => {
     const net = await lab.createNetwork('net');
     const one = await lab.join('one', [lab.connection('net', { aliases: ['pool'] })]);

@@ -212,7 +212,8 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
 
   'change-elements': ({ diff }, context) => {
     context.firewall.change(diff);
-    return () => context.firewall.change({ add: diff.remove, remove: diff.add });
+    // What it takes back is for the caller to say: by then others may have changed what these elements follow from.
+    return undefined;
   },
 
   'forget-flows': ({ addresses }, context) => {

@@ -47,8 +47,8 @@ test("the host's name servers are looked up once for a change: its files and its
     table: new NetworkTable(),
     policy: { closed: {}, ipMasq: true, inputPolicy: false },
     ports: { setForwarded: () => {} },
-    firewall: { doubted: () => {} },
-    store: { load: () => ({ networks: [], sandboxes: [] }), commit: async () => {} },
+    resolution: { known: () => undefined },
+    rows: { commit: async () => {} },
     steps: { run: () => {} },
     files: {
       one: (_id: string, given: unknown) => seen.push(given),

@@ -4,6 +4,7 @@ import type { Connection, Link } from '../../model/container.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import type { Port, PublishedPort } from '../../model/port.ts';
+import type { KnownContainer } from '../dns/resolution.ts';
 import { driverNamed } from '../plan/drivers/registry.ts';
 import { namespaceOn } from '../plan/network-policy.ts';
 import { beforeDisconnectSteps, connectSteps, detachSteps, forgetSteps } from '../plan/sandbox-steps.ts';
@@ -16,7 +17,6 @@ import type { Allocation } from './allocate.ts';
 import type { ApplyChange } from './change.ts';
 import { runningRecord, type ContainerLocks } from './container-locks.ts';
 import { networkOf, type NetworkCore } from './core.ts';
-import { rememberAgain } from './known-containers.ts';
 import { publishMore, unpublish } from './publish.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
 
@@ -50,7 +50,7 @@ interface ConnectionNeeds extends Pick<NetworkCore, 'facts' | 'pendingRemovals' 
 }
 
 export function createConnections(needs: ConnectionNeeds): Connections {
-  const { allocation, apply, feed, locks, pendingRemovals, ports, resolution, steps, table } = needs;
+  const { allocation, apply, locks, pendingRemovals, ports, resolution, steps, table } = needs;
   return {
     async connect(containerId: string, connection: Connection): Promise<Endpoint> {
       return locks.exclusively(containerId, async (undo) => {
@@ -67,8 +67,12 @@ export function createConnections(needs: ConnectionNeeds): Connections {
         const connected: JoinRequest = { ...request, connections: [...request.connections, connection] };
         const next = allocation.withEndpoints({ ...record, request: connected }, assignPublished(endpoints, published));
         const endpoint = next.sandbox.endpoints.at(-1)!;
-        rememberAgain(needs, connected, request, undo);
-        await apply(undo, { containerId, next, steps: connectSteps(record, next, endpoint, table, needs.facts) });
+        await apply(undo, {
+          containerId,
+          next,
+          known: connected,
+          steps: connectSteps(record, next, endpoint, table, needs.facts),
+        });
         return endpoint;
       });
     },
@@ -93,8 +97,12 @@ export function createConnections(needs: ConnectionNeeds): Connections {
           { ...record, request: disconnected, sandbox: { ...sandbox, mode } },
           assignPublished(rest, published),
         );
-        rememberAgain(needs, disconnected, request, undo);
-        await apply(undo, { containerId, next, steps: beforeDisconnectSteps(record, next) });
+        await apply(undo, {
+          containerId,
+          next,
+          known: disconnected,
+          steps: beforeDisconnectSteps(record, next),
+        });
         undo.release();
         await steps.completeTearDown(`disconnecting container ${containerId} from network ${network.name}`, [
           ...detachSteps(record, endpoint, table),
@@ -118,15 +126,8 @@ export function createConnections(needs: ConnectionNeeds): Connections {
     async rename(containerId: string, name: string): Promise<void> {
       await locks.exclusively(containerId, async (undo) => {
         const known = resolution.known(containerId);
-        if (known) {
-          resolution.remember({ ...known, containerName: name });
-          undo.push('name', () => resolution.remember(known));
-        }
         const record = table.sandbox(containerId);
-        if (!record) {
-          await feed.tell(feed.names(containerId));
-          return;
-        }
+        if (!record) return renameKnown(needs, known && { ...known, containerName: name }, undo);
         const request: JoinRequest = { ...record.request, containerName: name };
         const endpoints = record.sandbox.endpoints.map((endpoint): Endpoint => ({
           ...endpoint,
@@ -141,6 +142,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
         await apply(undo, {
           containerId,
           next: { ...record, request, sandbox: { ...record.sandbox, endpoints } },
+          known: known && { ...known, containerName: name },
           steps: [],
         });
       });
@@ -162,6 +164,23 @@ export function createConnections(needs: ConnectionNeeds): Connections {
       });
     },
   };
+}
+
+/** Of a container that does not run: its names are answered, and empty. */
+async function renameKnown(
+  { feed, resolution }: Pick<ConnectionNeeds, 'feed' | 'resolution'>,
+  renamed: KnownContainer | undefined,
+  undo: UndoStack,
+): Promise<void> {
+  if (!renamed) return;
+  const { containerId } = renamed;
+  const before = resolution.known(containerId);
+  undo.push('name', () => {
+    if (before) resolution.remember(before);
+    return feed.tell(feed.names(containerId));
+  });
+  resolution.remember(renamed);
+  await feed.tell(feed.names(containerId));
 }
 
 function allocateConnection(

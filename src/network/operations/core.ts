@@ -30,6 +30,7 @@ import { NetworkTable } from '../table/table.ts';
 import type { PortAllocator } from '../ports/allocator.ts';
 import { createPortAllocator } from '../ports/held/held-ports.ts';
 import { Resolution } from '../dns/resolution.ts';
+import { StoredRows } from './stored-rows.ts';
 
 export interface NetworkServiceDeps {
   readonly config: NetworkConfig;
@@ -46,6 +47,8 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly resolution: Resolution;
   readonly pendingRemovals: PendingRemovals;
   readonly lateFiles: LateFiles;
+  /** Rows of the table in the store. */
+  readonly rows: StoredRows;
   /** Through other firewalls of the host. */
   readonly way: WayMaker;
   /** What these do nevertheless. */
@@ -99,6 +102,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     resolution: new Resolution({ table, defaultTtlS: config.dnsTtlS }),
     pendingRemovals: new PendingRemovals(log),
     lateFiles: new LateFiles(),
+    rows: new StoredRows({ log, store: deps.store, table }),
     busy: new Busy(log),
     bridgeNotice: '',
     policy: {
@@ -129,6 +133,7 @@ export async function closeCore(core: NetworkCore): Promise<void> {
   const { table, way } = core;
   core.lateFiles.close();
   await core.pendingRemovals.settle();
+  await core.rows.close();
   for (const record of table.sandboxes()) core.ports.release(record.id);
   // Where nothing needs it any more, the engine leaves nothing in others' rules.
   if (table.sandboxes().length === 0) await way.patiently(way.remove({ permanent: false }));

@@ -5,14 +5,13 @@
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
-import { currentRecords } from './change.ts';
 import type { NetworkCore } from './core.ts';
 import type { FileRefresh } from './refresh-files.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
 
 const INTERVAL_MS = 1_000;
 
-export interface HostServerNeeds extends Pick<NetworkCore, 'config' | 'log' | 'store' | 'table'> {
+export interface HostServerNeeds extends Pick<NetworkCore, 'config' | 'log' | 'rows' | 'table'> {
   readonly feed: Pick<ResolverFeed, 'hostServers' | 'tell' | 'views'>;
   readonly files: Pick<FileRefresh, 'others'>;
 }
@@ -47,11 +46,8 @@ export function followHostServers(needs: HostServerNeeds): { close(): void } {
 }
 
 async function follow(needs: HostServerNeeds): Promise<void> {
-  const { feed, files, store, table } = needs;
+  const { feed, files, rows, table } = needs;
   const ids = table.sandboxes().map((record) => record.sandbox.containerId);
   await files.others(ids);
-  await Promise.all([
-    feed.tell(feed.views(table.sandboxes())),
-    store.commit({ putSandboxes: currentRecords(needs, ids) }),
-  ]);
+  await Promise.all([feed.tell(feed.views(table.sandboxes())), rows.commit(ids)]);
 }

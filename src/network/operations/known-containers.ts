@@ -1,4 +1,3 @@
-import type { UndoStack } from '../../base/undo.ts';
 import type { Connection } from '../../model/container.ts';
 import { endpointAddresses } from '../../model/endpoint.ts';
 import type { KnownContainer } from '../dns/resolution.ts';
@@ -71,14 +70,4 @@ export function keepAddresses(
   };
   each(before, (networkId, address, owner) => ipam.unreserve(networkId, address, owner));
   each(after, (networkId, address, owner) => ipam.reserve(networkId, address, owner));
-}
-
-export function rememberAgain(
-  { resolution }: Pick<NetworkCore, 'resolution'>,
-  container: KnownContainer,
-  before: KnownContainer,
-  undo: UndoStack,
-): void {
-  resolution.remember(container);
-  undo.push('known names', () => resolution.remember(before));
 }

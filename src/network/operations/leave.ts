@@ -6,18 +6,17 @@
 import { throwCollected } from '../../base/errors.ts';
 import type { StepRunner } from '../apply/step-runner.ts';
 import type { Allocation } from './allocate.ts';
-import { currentRecords, factsAround } from './change.ts';
 import type { ResolverChange } from '../../base/dns-zone.ts';
 import type { NetworkCore } from './core.ts';
-import { diffFacts, isEmptyDiff } from '../firewall/facts/diff.ts';
-import { recipientsOf } from '../plan/linked-sources.ts';
+import { isEmptyDiff } from '../firewall/facts/diff.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import type { Step } from '../plan/step.ts';
 import type { FileRefresh } from './refresh-files.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
+import { replaceRow } from './row.ts';
 
-interface LeaveNeeds extends Pick<NetworkCore, 'pendingRemovals' | 'policy' | 'ports' | 'store' | 'table'> {
+interface LeaveNeeds extends Pick<NetworkCore, 'pendingRemovals' | 'policy' | 'ports' | 'rows' | 'table'> {
   readonly allocation: Pick<Allocation, 'releaseAddresses'>;
   readonly feed: Pick<ResolverFeed, 'hostServers' | 'names' | 'tell' | 'view'>;
   readonly files: FileRefresh;
@@ -35,17 +34,10 @@ export async function leaveSandbox(
   record: SandboxRecord,
   { park }: { park: boolean },
 ): Promise<void> {
-  const { allocation, feed, files, pendingRemovals, ports, steps, store, table } = needs;
+  const { allocation, feed, files, pendingRemovals, ports, rows, steps, table } = needs;
   const { sandbox } = record;
   const { containerId } = sandbox;
-  const recipients = recipientsOf(
-    containerId,
-    sandbox.endpoints.map((endpoint) => endpoint.networkId),
-    table,
-  );
-  const before = factsAround(needs, [containerId, ...recipients]);
-  if (park) table.putSandbox(parked(record));
-  else table.removeSandbox(containerId);
+  const { recipients, diff } = replaceRow(needs, containerId, park ? parked(record) : undefined);
   const errors: unknown[] = [];
   const servers = feed.hostServers();
   try {
@@ -64,16 +56,11 @@ export async function leaveSandbox(
   } else if (record.resolverPort > 0) changes.push({ op: 'remove-sandbox', id: sandbox.id });
   // The resolver and the store work while the kernel does.
   const refreshed = recipients.length > 0 ? files.others(recipients, servers) : undefined;
-  const commit = () =>
-    store.commit({
-      removeSandboxes: kept ? [] : [containerId],
-      putSandboxes: currentRecords(needs, kept ? [containerId, ...recipients] : recipients),
-    });
+  const commit = () => rows.commit([containerId, ...recipients]);
   const pending = [feed.tell(changes), refreshed ? refreshed.then(commit) : commit()].map((work) =>
     Promise.resolve(work).catch((error: unknown) => void errors.push(error)),
   );
 
-  const diff = diffFacts(before, factsAround(needs, recipients));
   const elements: Step[] = isEmptyDiff(diff) ? [] : [{ kind: 'change-elements', diff }];
   const tearDown = steps.beginTearDown([...elements, ...leaveSteps(record, table, { park })]);
   errors.push(...tearDown.errors);

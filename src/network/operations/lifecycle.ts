@@ -34,7 +34,7 @@ export interface Lifecycle {
 
 interface LifecycleNeeds extends Pick<
   NetworkCore,
-  'config' | 'firewall' | 'ipam' | 'log' | 'resolution' | 'store' | 'table' | 'way'
+  'config' | 'firewall' | 'ipam' | 'log' | 'resolution' | 'rows' | 'table' | 'way'
 > {
   readonly feed: Pick<ResolverFeed, 'hostServers' | 'tell' | 'view' | 'views' | 'zones'>;
   readonly files: Pick<FileRefresh, 'others'>;

@@ -10,6 +10,7 @@ import type { HostSubnets } from '../ipam/default-pools.ts';
 import { driverNamed } from '../plan/drivers/registry.ts';
 import { factsOfNetwork } from '../plan/firewall-facts.ts';
 import { hasNames } from '../table/dns-names.ts';
+import type { Step } from '../plan/step.ts';
 import type { NetworkCore } from './core.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
@@ -76,7 +77,11 @@ export class NetworkBuilder {
       // At start the whole table is written at once, and the default network is only one part of it.
       if (!predefined) {
         const add = factsOfNetwork(record, policy);
-        if (add.length > 0) steps.run([{ kind: 'change-elements', diff: { add, remove: [] } }], undo);
+        if (add.length > 0) {
+          steps.run([{ kind: 'change-elements', diff: { add, remove: [] } }], undo);
+          const back: Step = { kind: 'change-elements', diff: { add: [], remove: add } };
+          undo.push('firewall elements', () => steps.run([back], new UndoStack()));
+        }
       }
       if (hasNames(record)) undo.push('resolver', () => feed.tell([{ op: 'remove-network', id }]));
       await Promise.all([

@@ -9,20 +9,18 @@ import fc from 'fast-check';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import type { Port } from '../../model/port.ts';
-import { factsAround } from './change.ts';
 import { renderFiles } from '../files/container-files.ts';
 import type { ResolverChange } from '../../base/dns-zone.ts';
 import { predefinedRecord } from './default-networks.ts';
 import { linkVariables } from '../links/variables.ts';
 import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseResolvConf } from '../dns/resolv-conf.ts';
-import { diffFacts } from '../firewall/facts/diff.ts';
 import { elementKey, elementOf, elementsOf, type Element } from '../firewall/facts/element.ts';
 import { desiredElements, factsOfHost, factsOfNetwork } from '../plan/firewall-facts.ts';
-import { recipientsOf } from '../plan/linked-sources.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
 import { NetworkTable } from '../table/table.ts';
 import { Resolution } from '../dns/resolution.ts';
+import { replaceRow } from './row.ts';
 
 const ICC = 'com.docker.network.bridge.enable_icc';
 const POLICY = { closed: { 4: { earlier: [], routers: [] }, 6: { earlier: [], routers: [] } }, ipMasq: true };
@@ -142,17 +140,8 @@ class System {
 
   become(container: Container): void {
     const id = idOf(container.number);
-    const previous = this.table.sandbox(id);
     const next = container.running ? record(container) : undefined;
-    const networkIds = [previous, next]
-      .flatMap((one) => one?.sandbox.endpoints ?? [])
-      .map((endpoint) => endpoint.networkId);
-    const touched = [id, ...recipientsOf(id, networkIds, this.table)];
-    const core = { table: this.table, policy: POLICY };
-    const before = factsAround(core, touched);
-    if (next) this.table.putSandbox(next);
-    else this.table.removeSandbox(id);
-    const diff = diffFacts(before, factsAround(core, touched));
+    const { diff } = replaceRow({ table: this.table, policy: POLICY }, id, next);
     for (const fact of diff.remove) this.elements.delete(elementKey(elementOf(fact)));
     for (const element of elementsOf(diff.add)) this.elements.set(elementKey(element), element);
     this.resolution.remember({

@@ -12,7 +12,7 @@ import type { NetworkCore } from './core.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
 
-type FileNeeds = Pick<NetworkCore, 'config' | 'facts' | 'lateFiles' | 'log' | 'store' | 'table'> & {
+type FileNeeds = Pick<NetworkCore, 'config' | 'facts' | 'lateFiles' | 'log' | 'rows' | 'table'> & {
   readonly feed: Pick<ResolverFeed, 'hostServers'>;
 };
 
@@ -68,13 +68,12 @@ export class FileRefresh {
   }
 
   #later(containerId: string): void {
-    const { feed, lateFiles, log, store, table } = this.#needs;
+    const { feed, lateFiles, log, rows } = this.#needs;
     const again = async (): Promise<void> => {
       await turns.take();
       if (!this.#refreshed(containerId, feed.hostServers()))
         throw systemError('a process of the container keeps a file by a lease');
-      const record = table.sandbox(containerId);
-      if (record) await store.commit({ putSandboxes: [record] });
+      await rows.commit([containerId]);
     };
     lateFiles.add(containerId, again, (error) =>
       log.warn(

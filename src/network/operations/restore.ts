@@ -9,7 +9,7 @@ import { desiredElements } from '../plan/firewall-facts.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
 import { leaveSteps } from '../plan/sandbox-steps.ts';
 import type { SandboxRecord } from '../table/sandbox.ts';
-import { currentRecords, noteForwarded } from './change.ts';
+import { noteForwarded } from './change.ts';
 import type { ClashNotices } from './clashes.ts';
 import type { NetworkCore } from './core.ts';
 import type { Forwarding } from './forwarding.ts';
@@ -22,7 +22,7 @@ import type { PredefinedNetworks } from './restore-predefined.ts';
 
 export interface RestoreNeeds extends Pick<
   NetworkCore,
-  'firewall' | 'ipam' | 'log' | 'policy' | 'ports' | 'store' | 'table'
+  'firewall' | 'ipam' | 'log' | 'policy' | 'ports' | 'rows' | 'store' | 'table'
 > {
   readonly steps: Pick<StepRunner, 'tearDown'>;
   readonly files: Pick<FileRefresh, 'others'>;
@@ -42,7 +42,7 @@ export interface RestoreParts {
 
 /** `live`: containers whose sandbox stays. */
 export async function restore(needs: RestoreNeeds, parts: RestoreParts, live: ReadonlySet<string>): Promise<void> {
-  const { feed, files, firewall, log, store, table } = needs;
+  const { feed, files, firewall, log, rows, store, table } = needs;
   const stored = store.load();
   openStored(needs, stored);
   parts.forwarding.recall();
@@ -70,10 +70,7 @@ export async function restore(needs: RestoreNeeds, parts: RestoreParts, live: Re
   for (const record of adopted) noteForwarded(needs, record);
   const ids = adopted.map((record) => record.sandbox.containerId);
   await files.others(ids);
-  await store.commit({
-    removeSandboxes: dead.map((record) => record.sandbox.containerId),
-    putSandboxes: currentRecords(needs, ids),
-  });
+  await rows.commit([...dead.map((record) => record.sandbox.containerId), ...ids]);
   await feed.tell(
     dead.filter((record) => record.resolverPort > 0).map((record) => ({ op: 'remove-sandbox', id: record.id })),
   );

@@ -6,8 +6,7 @@ import type { JoinRequest, Sandbox, SandboxRecord } from '../table/sandbox.ts';
 import type { Allocation } from './allocate.ts';
 import type { ApplyChange } from './change.ts';
 import { runningRecord, type ContainerLocks } from './container-locks.ts';
-import type { NetworkCore } from './core.ts';
-import { rememberAgain } from './known-containers.ts';
+import { networkOf, type NetworkCore } from './core.ts';
 import type { Leave } from './leave.ts';
 
 /** The networking of containers from the start of a run to its end. */
@@ -43,7 +42,7 @@ export interface Runs {
   statistics(containerId: string): Record<string, LinkStatistics>;
 }
 
-interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals' | 'resolution' | 'store' | 'table'> {
+interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals' | 'rows' | 'table'> {
   readonly allocation: Pick<Allocation, 'sandbox'>;
   readonly apply: ApplyChange;
   readonly leave: Leave;
@@ -51,7 +50,7 @@ interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals'
 }
 
 export function createRuns(needs: RunNeeds): Runs {
-  const { allocation, apply, leave, locks, table } = needs;
+  const { allocation, apply, leave, locks, rows, table } = needs;
   return {
     sandbox(containerId: string): Sandbox | undefined {
       return runningSandbox(needs, containerId);
@@ -64,16 +63,19 @@ export function createRuns(needs: RunNeeds): Runs {
 
     async join(request: JoinRequest): Promise<Sandbox> {
       return locks.exclusively(request.containerId, async (undo) => {
-        const { facts, pendingRemovals, resolution } = needs;
+        const { facts, pendingRemovals } = needs;
         const kept = table.sandbox(request.containerId);
         if (kept && !kept.parked) throw conflict(`container ${request.containerId} has a network sandbox already`);
-        const next = allocation.sandbox(request, undo, kept);
-        const pending = pendingRemovals.of(next.sandbox.endpoints);
+        const allocated = allocation.sandbox(request, undo, kept);
+        const pending = pendingRemovals.of(allocated.sandbox.endpoints);
         if (pending) await pending;
-        resolution.remember(request);
+        for (const { networkId } of request.connections) networkOf(needs, networkId); // each may have been removed meanwhile
+        const { sharers, written } = (kept && table.sandbox(request.containerId)) ?? allocated;
+        const next: SandboxRecord = { ...allocated, ...(sharers ? { sharers } : {}), written };
         await apply(undo, {
           containerId: request.containerId,
           next,
+          known: request,
           steps: joinSteps(next, kept, table, facts),
         });
         return next.sandbox;
@@ -88,8 +90,7 @@ export function createRuns(needs: RunNeeds): Runs {
           pid: 0,
           request: { ...request, connections: record.request.connections },
         };
-        rememberAgain(needs, next.request, record.request, undo);
-        await apply(undo, { containerId: request.containerId, next, steps: [] });
+        await apply(undo, { containerId: request.containerId, next, known: next.request, steps: [] });
         return record.sandbox;
       });
     },
@@ -98,6 +99,7 @@ export function createRuns(needs: RunNeeds): Runs {
       await locks.run(containerId, async () => {
         const record = table.sandbox(containerId);
         if (record) await leave(record, { park: false });
+        else await rows.commitOwed(containerId); // that it left before
       });
     },
 
@@ -105,6 +107,7 @@ export function createRuns(needs: RunNeeds): Runs {
       await locks.run(containerId, async () => {
         const record = table.sandbox(containerId);
         if (record && !record.parked) await leave(record, { park: record.sandbox.netns !== '' });
+        else await rows.commitOwed(containerId);
       });
     },
 
@@ -112,6 +115,7 @@ export function createRuns(needs: RunNeeds): Runs {
       await locks.run(containerId, async () => {
         const record = table.sandbox(containerId);
         if (record?.parked) await leave(record, { park: false });
+        else if (!record) await rows.commitOwed(containerId);
       });
     },
 
@@ -139,13 +143,14 @@ export function createRuns(needs: RunNeeds): Runs {
   };
 }
 
-function noteProcess({ log, store, table }: Pick<RunNeeds, 'log' | 'store' | 'table'>, next: SandboxRecord): void {
+function noteProcess({ log, rows, table }: Pick<RunNeeds, 'log' | 'rows' | 'table'>, next: SandboxRecord): void {
+  const { containerId } = next.sandbox;
   table.putSandbox(next);
   // No caller has to wait for the disk: without it, files are only replaced in another way after a crash.
-  store
-    .commit({ putSandboxes: [next] })
+  rows
+    .commit([containerId])
     .catch((error: unknown) =>
-      log.warn({ container: next.sandbox.containerId, error: errorMessage(error) }, 'process id not stored'),
+      log.warn({ container: containerId, error: errorMessage(error) }, 'process id not stored'),
     );
 }
 
