@@ -170,7 +170,7 @@ export const SENTENCES_READ =
 export const MAY_READ_SENTENCES: Readonly<Record<string, string>> = {
   'base/host-errors.ts': "Node's, of files, programs and sockets",
   'image/archive-files.ts': 'those of tar-stream and zlib, which have no codes',
-  'image/registry/transport.ts': "those of OpenSSL and of Node's HTTP client",
+  'base/network-failure.ts': "those of OpenSSL and of Node's HTTP client",
   'oci/runtime-errors.ts': 'those of crun and runc',
   'wire/parse-body.ts': "those of V8's JSON.parse",
 };

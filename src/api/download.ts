@@ -1,7 +1,8 @@
 /** What `docker import URL` fetches. */
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
-import { errorMessage, invalid, systemError } from '../base/errors.ts';
+import { invalid, systemError } from '../base/errors.ts';
+import { networkFailure } from '../base/network-failure.ts';
 import { redactedUrl, redactedUrlText } from '../base/redacted-url.ts';
 
 const MAX_REDIRECTS = 5;
@@ -33,8 +34,6 @@ function checkedUrl(address: string, base?: URL): URL {
 function get(url: URL): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? httpsGet(url, resolve) : httpGet(url, resolve);
-    request.on('error', (error) =>
-      reject(systemError(`failed to GET ${redactedUrl(url)}: ${errorMessage(error)}`, error)),
-    );
+    request.on('error', (error) => reject(networkFailure('GET', url, error)));
   });
 }

@@ -1,11 +1,12 @@
 /** One repository of one registry, spoken to by the distribution protocol (version 2). */
 import { CausewayError, systemError } from '../../base/errors.ts';
+import { networkFailure } from '../../base/network-failure.ts';
 import { DIGEST_PATTERN, digestOf } from '../blob-store.ts';
 import { DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts';
 import { Authorizer, NoCredentialsError } from './authorizer.ts';
 import { parseJsonObject, readBody, registryError } from './registry-error.ts';
 import { isHub, isInsecure, type RegistryOptions } from './registry-options.ts';
-import { describe, redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
+import { redirectTarget, Transport, type ExchangeRequest, type ExchangeResponse } from './transport.ts';
 import type { Readable } from 'node:stream';
 import type { RegistryAuth } from '../../model/registry.ts';
 
@@ -118,7 +119,7 @@ export class RegistryClient {
     } catch (error) {
       response.body.resume();
       if (!(error instanceof NoCredentialsError)) throw error;
-      const { message } = describe(
+      const { message } = networkFailure(
         request.method === 'GET' ? 'HEAD' : request.method,
         request.url,
         new Error(error.message),

@@ -15,10 +15,11 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { connect as tlsConnect, rootCertificates } from 'node:tls';
-import { CausewayError, systemError } from '../../base/errors.ts';
+import { systemError } from '../../base/errors.ts';
 import { readHostFile } from '../../kernel/host-file.ts';
 import { ipVersion, parseSubnet, subnetContains } from '../../model/addresses.ts';
-import { redactedUrl, redactedUrlText } from '../../base/redacted-url.ts';
+import { networkFailure } from '../../base/network-failure.ts';
+import { redactedUrlText } from '../../base/redacted-url.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
@@ -73,7 +74,8 @@ export class Transport {
       const isRead = request.method === 'GET' || request.method === 'HEAD';
       if (!isRead || location === undefined || ![301, 302, 303, 307, 308].includes(response.status)) return response;
       response.body.resume();
-      if (hops >= MAX_REDIRECTS) throw describe(request.method, request.url, new Error('stopped after 10 redirects'));
+      if (hops >= MAX_REDIRECTS)
+        throw networkFailure(request.method, request.url, new Error('stopped after 10 redirects'));
       const next = redirectTarget(location, url);
       // The blob store of a registry must not see the registry's credentials, nor an observer of a connection that is
       // not encrypted any more.
@@ -93,7 +95,7 @@ export class Transport {
     const proxy = proxyFor(url);
     const options: RequestOptions = { method, headers, ...(signal ? { signal } : {}) };
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(describe(method, url, error));
+      const fail = (error: Error) => reject(networkFailure(method, url, error));
       let outgoing: ClientRequest;
       try {
         outgoing = this.#start(url, proxy, options);
@@ -258,60 +260,4 @@ function proxyCredentials(proxy: URL): Record<string, string> {
   if (proxy.username === '') return {};
   const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-interface NodeNetworkError extends Error {
-  code?: string;
-  syscall?: string;
-  address?: string;
-  port?: number;
-  hostname?: string;
-  errors?: NodeNetworkError[];
-}
-
-/** A failure in Go's words: 'Get "https://x/v2/": dial tcp 127.0.0.1:5000: connect: connection refused'. */
-export function describe(method: string, url: URL, error: Error): CausewayError {
-  if (error instanceof CausewayError) return error;
-  const verb = method.charAt(0) + method.slice(1).toLowerCase();
-  return systemError(`${verb} ${JSON.stringify(redactedUrl(url))}: ${reason(error)}`, error);
-}
-
-function reason(error: NodeNetworkError): string {
-  const first = error.errors?.[0] ?? error;
-  const at =
-    first.address === undefined
-      ? ''
-      : ` ${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`;
-  switch (first.code) {
-    case 'ECONNREFUSED':
-      return `dial tcp${at}: connect: connection refused`;
-    case 'EHOSTUNREACH':
-      return `dial tcp${at}: connect: no route to host`;
-    case 'ENETUNREACH':
-      return `dial tcp${at}: connect: network is unreachable`;
-    case 'ETIMEDOUT':
-      return `dial tcp${at}: i/o timeout`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `dial tcp: lookup ${first.hostname ?? ''}: ${first.code === 'ENOTFOUND' ? 'no such host' : 'Temporary failure in name resolution'}`;
-    case 'ECONNRESET':
-      return first.message === 'socket hang up' ? 'EOF' : 'read: connection reset by peer';
-    case 'EPROTO':
-      return /wrong version number|packet length too long|http request/i.test(first.message)
-        ? 'http: server gave HTTP response to HTTPS client'
-        : first.message;
-    case 'ABORT_ERR':
-      return 'context canceled';
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
-    case 'CERT_HAS_EXPIRED':
-      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `tls: failed to verify certificate: x509: ${first.message}`;
-    default:
-      return first.message;
-  }
 }
