@@ -36,7 +36,7 @@ export interface ResolverProcessOptions {
   readonly idleMs?: number;
 }
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000; // a machine that starts everything at once may take that long
 const ANSWER_TIMEOUT_MS = 5_000;
 const APPLY_TIMEOUT_MS = 15_000;
 /** A process that lived shorter than this died early. */
@@ -282,8 +282,9 @@ export class ResolverProcess {
   async #findOrSpawn(): Promise<ControlClient> {
     let client = await this.#adopt();
     if (!client) {
-      this.#spawn();
-      client = await this.#waitForSocket();
+      let ended = false;
+      this.#spawn([], () => (ended = true));
+      client = await this.#waitForSocket(() => ended);
     }
     const identity = await client.request({ op: 'attach', role: 'daemon' }, this.#answerTimeoutMs);
     const fresh = identity.networks + identity.sandboxes === 0;
@@ -426,12 +427,16 @@ export class ResolverProcess {
     }
   }
 
-  async #waitForSocket(): Promise<ControlClient> {
+  /** One that is slow to start is waited for; another takes the place of one that has ended. */
+  async #waitForSocket(hasEnded: () => boolean): Promise<ControlClient> {
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
+      const last = hasEnded();
       try {
         return await ControlClient.connect(this.#socketPath);
       } catch (error) {
+        if (last)
+          throw unavailable(`the resolver process ended at once: ${join(this.#options.execRoot, 'dns.log')} says why`);
         if (performance.now() > deadline) throw error;
         await sleep(5);
       }

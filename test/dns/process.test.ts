@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -95,6 +95,31 @@ describe('the resolver as a process', () => {
     // In a session of its own, with the root as its directory: no terminal and no file system is held.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
     assert.equal(Number(fields[3]), pid);
+  });
+
+  test('one that ends as it starts is not waited for: another is started, and the log says what happened', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'causeway-dns-'));
+    const attempts = join(directory, 'attempts');
+    const failing = join(directory, 'dns.mjs');
+    writeFileSync(
+      failing,
+      `import { appendFileSync, readFileSync } from 'node:fs';
+      appendFileSync(${JSON.stringify(attempts)}, 'x');
+      if (readFileSync(${JSON.stringify(attempts)}, 'utf8').length < 3) process.exit(1);
+      await import(${JSON.stringify(program)});`,
+    );
+    const told: unknown[] = [];
+    const log = { ...silentLog, error: (fields: object) => void told.push((fields as { error: string }).error) };
+    const hasty = newLink({ program: failing, execRoot: directory, log });
+    try {
+      await hasty.start();
+      assert.equal(readFileSync(attempts, 'utf8'), 'xxx');
+      const said = `the resolver process ended at once: ${join(directory, 'dns.log')} says why`;
+      assert.deepEqual(told, [said, said]);
+      await hasty.close({ quit: true });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   test('real clients: busybox at port 53', async () => {
