@@ -29,8 +29,8 @@ test('an exit that comes while the daemon restores is settled when the network i
     },
     runtime: {
       ...runtime,
-      onExit: (listener: (id: string, exit: object) => void) =>
-        (ends = () => listener(record.id, { code: 4, oomKilled: false, at: '2024-01-01T00:00:10Z' })),
+      listen: (listener: { exit(id: string, exit: object): void }) =>
+        (ends = () => listener.exit(record.id, { code: 4, oomKilled: false, at: '2024-01-01T00:00:10Z' })),
     },
     network: { ...network, onRepair: () => {}, onWarning: () => {}, onHostAddress: () => {} },
     rootfs: { ...rootfs, ids: () => [] },

@@ -29,7 +29,7 @@ import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
 import * as archive from './container/container-archive.ts';
 import { createContainer } from './container/container-create.ts';
-import { handleExit, type RuntimeExit } from './container/container-exit.ts';
+import { handleExit, noteOom, type RuntimeExit } from './container/container-exit.ts';
 import { NameReservations } from './container/container-name.ts';
 import { addPorts, removePorts } from './container/container-ports.ts';
 import { ContainerLogs } from './container/container-logs.ts';
@@ -188,11 +188,19 @@ export function createEngine(deps: EngineDeps) {
   // Before the network is restored nothing may be asked of it.
   let markRestored!: () => void;
   const restored = new Promise<void>((resolve) => (markRestored = resolve));
-  deps.runtime.onExit((id, exit) => {
-    noteActivity(`exit of ${id}`);
-    restored
-      .then(() => parts.handleExit(id, exit))
-      .catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+  deps.runtime.listen({
+    exit: (id, exit) => {
+      noteActivity(`exit of ${id}`);
+      restored
+        .then(() => parts.handleExit(id, exit))
+        .catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
+    },
+    oom: (id) =>
+      void restored
+        .then(() => noteOom(parts, id))
+        .catch((error: unknown) =>
+          log.error({ container: id, error: String(error) }, 'that memory was missing could not be stored'),
+        ),
   });
 
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({

@@ -9,6 +9,7 @@ import type { ContainerNote } from './container-note.ts';
 import { WatchedProcess } from './container-process.ts';
 import { ExitDirectory } from './exit-directory.ts';
 import { wasOomKilled } from './missed-exit.ts';
+import { watchOom } from './oom-watch.ts';
 import type { Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
@@ -23,6 +24,13 @@ export interface ContainerExit {
   readonly at: string; // RFC 3339
 }
 
+/** What becomes of a run. */
+export interface RunListener {
+  exit?(id: string, exit: ContainerExit): void;
+  /** The kernel had no memory for a container, which may run on: once a run, and again with every daemon. */
+  oom?(id: string): void;
+}
+
 export interface Live {
   readonly note: ContainerNote;
   readonly program: RuntimeProgram;
@@ -35,6 +43,7 @@ export interface Live {
   readonly stdio: Set<StdioConnection>; // one open, and deaf ones
   readonly exited: Promise<void>;
   readonly markExited: () => void;
+  readonly stopWatchingOom: () => void;
 }
 
 /** As `recover` reports it. */
@@ -50,7 +59,7 @@ export class LiveContainers {
   readonly #patience: Patience;
   readonly #log: Log;
   readonly #live = new Map<string, Live>();
-  readonly #listeners: ((id: string, exit: ContainerExit) => void)[] = [];
+  readonly #listeners: RunListener[] = [];
 
   constructor(deps: { exitsDirectory: string; operations: Operations; patience: Patience; log: Log }) {
     this.#operations = deps.operations;
@@ -79,7 +88,7 @@ export class LiveContainers {
     return live;
   }
 
-  onExit(listener: (id: string, exit: ContainerExit) => void): void {
+  listen(listener: RunListener): void {
     this.#listeners.push(listener);
   }
 
@@ -99,6 +108,7 @@ export class LiveContainers {
       stdio: new Set(),
       exited,
       markExited,
+      stopWatchingOom: watchOom(note.bundle, () => this.#tell((listener) => listener.oom?.(note.id))),
     };
     this.#live.set(note.id, live);
     conmon.ended
@@ -130,6 +140,7 @@ export class LiveContainers {
   release(id: string): void {
     const live = this.#live.get(id);
     this.#live.delete(id);
+    live?.stopWatchingOom();
     live?.conmon.release();
     live?.process?.release();
     live?.markExited(); // nobody waits for what is not watched
@@ -171,17 +182,22 @@ export class LiveContainers {
   #finish(live: Live, exit: ContainerExit): void {
     if (live.exit !== undefined) return;
     live.exit = exit;
+    live.stopWatchingOom();
     this.#operations.endSoon(live.note.id);
     // conmon has closed its ends: what is not read yet is still in the daemon's. Only the deaf connections would never
     // notice.
     for (const connection of live.stdio) if (!connection.open) connection.close();
+    this.#tell((listener) => listener.exit?.(live.note.id, exit));
+    live.markExited(); // after it is told: who waits for this may rely on that
+  }
+
+  #tell(what: (listener: RunListener) => void): void {
     for (const listener of this.#listeners) {
       try {
-        listener(live.note.id, exit);
+        what(listener);
       } catch (error) {
-        this.#log.error({ error, id: live.note.id }, 'a listener for exits failed');
+        this.#log.error({ error }, 'a listener for what becomes of containers failed');
       }
     }
-    live.markExited(); // after it is told: who waits for this may rely on that
   }
 }

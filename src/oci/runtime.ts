@@ -38,7 +38,7 @@ import {
 import { forkedConmon, WatchedProcess } from './container-process.ts';
 import { startExec, type ExecHandle, type ExecRequest } from './exec.ts';
 import { findProcesses, monitorsAtStart } from './find-processes.ts';
-import { ended, LiveContainers, UNKNOWN_EXIT_CODE, type ContainerExit, type Live } from './live-containers.ts';
+import { ended, LiveContainers, UNKNOWN_EXIT_CODE, type Live, type RunListener } from './live-containers.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -328,8 +328,8 @@ export class Runtime {
   }
 
   /** Called once for each container that ends, as soon as conmon reports it. `recover` reports earlier ends. */
-  onExit(listener: (id: string, exit: ContainerExit) => void): void {
-    this.#live.onExit(listener);
+  listen(listener: RunListener): void {
+    this.#live.listen(listener);
   }
 
   /**

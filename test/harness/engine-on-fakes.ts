@@ -101,8 +101,8 @@ export class EngineOnFakes {
   }
 
   /** The process of a container ends, and the engine hears of it. */
-  exit(id: string, code: number): Promise<void> {
-    return this.parts.handleExit(id, { code, oomKilled: false, at: new Date().toISOString() });
+  exit(id: string, code: number, { oomKilled }: { oomKilled: boolean } = { oomKilled: false }): Promise<void> {
+    return this.parts.handleExit(id, { code, oomKilled, at: new Date().toISOString() });
   }
 
   record(id: string): ContainerRecord {

@@ -237,7 +237,7 @@ export async function runContainer(
 }
 
 export function exitOf(runtime: Runtime, id: string): Promise<{ code: number; oomKilled: boolean; at: string }> {
-  return new Promise((resolve) => runtime.onExit((ended, exit) => ended === id && resolve(exit)));
+  return new Promise((resolve) => runtime.listen({ exit: (ended, exit) => void (ended === id && resolve(exit)) }));
 }
 
 export async function collect(session: { output: AsyncIterable<{ stream: string; data: Buffer }> }) {

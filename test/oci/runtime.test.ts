@@ -477,6 +477,27 @@ describe('what conmon and we make of it', { skip: !asRoot && 'needs root' }, () 
     await place.runtime.delete(id);
   });
 
+  test('want of memory is told while the container runs on: of a process that is killed, and of one that waits', async () => {
+    for (const [script, oomKillDisable] of [
+      ['sh -c "x=a; while :; do x=\\$x\\$x; done"; sleep 100000', false],
+      ['x=a; while :; do x=$x$x; done', true],
+    ] as const) {
+      const told: string[] = [];
+      const heard = new Promise<void>((resolve) => {
+        place.runtime.listen({ oom: (id) => resolve(void told.push(id)) });
+      });
+      const { id, exited } = await createIn(place, script, {
+        resources: { memoryBytes: 16 << 20, oomKillDisable },
+      });
+      await place.runtime.start(id);
+      await heard;
+      assert.deepEqual(told, [id]);
+      await place.runtime.kill(id, 9);
+      assert.equal((await exited).oomKilled, true);
+      await place.runtime.delete(id);
+    }
+  });
+
   test("in the host's pid namespace, what the first process leaves behind is ended too", async () => {
     const record = makeRecord('sleep 1000 & exit 0');
     const spec = makeSpec(place, record, { pid: 'host' });

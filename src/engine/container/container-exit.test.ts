@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../../test/oci/fixture.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import { noteOom } from './container-exit.ts';
 import { startContainer } from './container-start.ts';
 import { attachContainer } from './container-streams.ts';
 
@@ -151,6 +152,22 @@ test('a restart that cannot start counts too, and is tried again after the next 
   t.mock.timers.tick(200);
   await engine.idle(id);
   assert.deepEqual([engine.record(id).state.status, engine.record(id).restartCount], ['running', 2]);
+});
+
+test('want of memory in a container that runs is told and stored at once, and not again when it ends', async () => {
+  const { id } = await running();
+  await noteOom(engine.parts, id);
+  await noteOom(engine.parts, id); // as the next daemon finds it
+  assert.deepEqual([engine.events, engine.record(id).state.status], [['oom'], 'running']);
+  assert.equal(engine.stored.get(id)?.state.oomKilled, true);
+  await engine.exit(id, 137, { oomKilled: true });
+  assert.equal(engine.record(id).state.oomKilled, true);
+  assert.deepEqual(
+    engine.events.filter((event) => event === 'oom'),
+    ['oom'],
+  );
+  await noteOom(engine.parts, id);
+  assert.equal(engine.events.filter((event) => event === 'oom').length, 1, 'of a run that is over');
 });
 
 test('a start of a container that waits to be restarted changes nothing, and its turn comes', async (t) => {

@@ -65,11 +65,22 @@ export function handleExit(needs: ExitNeeds, id: string, exit: RuntimeExit): Pro
   });
 }
 
+/** A container that runs met the end of its memory: a process of it was killed, or waits for memory. */
+export function noteOom(needs: Pick<ExitNeeds, 'containers' | 'events'>, id: string): Promise<void> {
+  return needs.containers.lockedEvenIfGone(id, async (held) => {
+    const state = held?.record.state;
+    if (!held || state === undefined || state.pid === 0 || state.oomKilled) return; // its end has told it, or the daemon before
+    const record = held.update((now) => ({ ...now, state: { ...now.state, oomKilled: true } }));
+    publishContainerEvent(needs.events, record, 'oom');
+    await held.save();
+  });
+}
+
 async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Promise<void> {
   const { id, record } = held;
   needs.health.forget(id);
   needs.execs.containerEnded(id);
-  if (exit.oomKilled) publishContainerEvent(needs.events, record, 'oom');
+  if (exit.oomKilled && !record.state.oomKilled) publishContainerEvent(needs.events, record, 'oom');
   // A container that ran long enough has proved itself: its count is reset.
   const restart =
     !needs.restarts.ended &&
@@ -110,7 +121,7 @@ function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolea
       pid: 0,
       exitCode: exit.code,
       error: '',
-      oomKilled: exit.oomKilled,
+      oomKilled: exit.oomKilled || record.state.oomKilled,
       finishedAt: exit.at,
       health: record.state.health && { ...record.state.health, status: 'unhealthy' },
     },
