@@ -25,7 +25,7 @@ import { formatPlatform, parsePlatform, rankPlatform, type Platform } from '../m
 import { throttle } from './progress.ts';
 import { RegistryClient } from './registry/registry-client.ts';
 import { mirrorsOf, type RegistryOptions } from './registry/registry-options.ts';
-import { RegistryError } from './registry/registry-error.ts';
+import { brokenOff, RegistryError } from './registry/registry-error.ts';
 import type { RegistryAuth, ReportProgress } from '../model/registry.ts';
 
 export interface PullRequest {
@@ -298,10 +298,14 @@ class Pull {
       (current) => this.#report({ status: 'Downloading', progressDetail: { current, total }, id }),
       total,
     );
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      await writer.write(chunk);
-      if (writer.sizeBytes > total) throw new LayerMismatchError(layer.digest);
-      progress(writer.sizeBytes);
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        await writer.write(chunk);
+        if (writer.sizeBytes > total) throw new LayerMismatchError(layer.digest);
+        progress(writer.sizeBytes);
+      }
+    } catch (error) {
+      throw brokenOff(error);
     }
     if (writer.sizeBytes < total) throw systemError('unexpected EOF');
   }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
+import { DEFAULT_REGISTRY_OPTIONS } from '../../src/image/registry/registry-options.ts';
 import { redirectTarget } from '../../src/image/registry/transport.ts';
 import { faultOfSentence } from '../fuzz/campaign.ts';
 import { tarOf, temporaryDirectory } from './image-fixture.ts';
@@ -23,6 +24,7 @@ function honest(layer: Buffer): Record<'ping' | 'manifest' | 'config' | 'layer' 
   readonly configDigest: string;
   readonly layerDigest: string;
   readonly manifestJson: object;
+  readonly layerBytes: Buffer;
 } {
   const config = JSON.stringify({
     os: 'linux',
@@ -41,6 +43,7 @@ function honest(layer: Buffer): Record<'ping' | 'manifest' | 'config' | 'layer' 
     configDigest: digestOf(config),
     layerDigest: digestOf(layer),
     manifestJson,
+    layerBytes: layer,
     ping: (response) => response.end('{}'),
     manifest: (response) => response.writeHead(200, { 'Content-Type': mediaType }).end(JSON.stringify(manifestJson)),
     config: (response) => response.end(config),
@@ -85,7 +88,8 @@ async function pullFrom(t: TestContext, lies: Lies, tag = '1', allTags = false):
     server.close();
   });
   const store = join(directory, 'store');
-  const images = await ImageStore.open(store, { log: silentLog });
+  const registries = { ...DEFAULT_REGISTRY_OPTIONS, maxDownloadAttempts: 1 };
+  const images = await ImageStore.open(store, { log: silentLog, registries });
   t.after(() => images.close());
   const name = `127.0.0.1:${(server.address() as AddressInfo).port}/x${allTags ? '' : `:${tag}`}`;
   let error: Error | undefined;
@@ -126,6 +130,32 @@ test('an honest one is believed', async (t) => {
   assert.equal((await pullFrom(t, () => ({}))).error, undefined);
 });
 
+test('a part that is another than was asked for is not put behind what there is', async (t) => {
+  for (const [what, part] of [
+    ['from the beginning', (layer: Buffer) => ({ range: `bytes 0-${layer.length - 1}/${layer.length}`, bytes: layer })],
+    [
+      'as asked, without saying so',
+      (layer: Buffer, from: number) => ({ range: undefined, bytes: layer.subarray(from) }),
+    ],
+  ] as const) {
+    let asked = 0;
+    const { error } = await pullFrom(t, ({ layerBytes }) => ({
+      layer: (response, request) => {
+        const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        if (asked++ === 0) {
+          response.writeHead(200, { 'Content-Length': layerBytes.length });
+          response.write(layerBytes.subarray(0, 1000), () => setImmediate(() => response.destroy()));
+          return;
+        }
+        const { range, bytes } = part(layerBytes, from);
+        response.writeHead(206, range === undefined ? {} : { 'Content-Range': range }).end(bytes);
+      },
+    }));
+    assert.equal(error, undefined, what);
+    assert.equal(asked, 2, what);
+  }
+});
+
 describe('a registry', () => {
   const cases: readonly (readonly [what: string, lies: Lies, sentence: RegExp])[] = [
     [
@@ -150,6 +180,26 @@ describe('a registry', () => {
         json.layers[0]!['size'] = 10;
       }),
       /filesystem layer verification failed for digest sha256:/,
+    ],
+    [
+      'that breaks off each time',
+      () => ({
+        layer: (response) => {
+          response.writeHead(200, { 'Content-Length': 5000 });
+          response.write('x', () => response.destroy());
+        },
+      }),
+      /^unexpected EOF$/,
+    ],
+    [
+      'whose manifest breaks off',
+      () => ({
+        manifest: (response) => {
+          response.writeHead(200, { 'Content-Length': 5000 });
+          response.write('{', () => response.destroy());
+        },
+      }),
+      /^unexpected EOF$/,
     ],
     ['whose layer never ends', () => ({ layer: endless }), /filesystem layer verification failed for digest sha256:/],
     ['whose configuration never ends', () => ({ config: endless }), /longer than \d+ bytes/],

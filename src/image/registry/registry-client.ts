@@ -34,6 +34,12 @@ export function nextPage(link: string): string | undefined {
   return /<([^<>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
 }
 
+/** Where a part begins: 'bytes 200-1000/1001'. As asked, where nothing is said. */
+function rangeStart(header: string | undefined, asked: number): number {
+  const start = /^\s*bytes\s+(\d{1,15})-/i.exec(header ?? '')?.[1];
+  return start === undefined ? asked : Number(start);
+}
+
 export interface RegistryAccess {
   readonly auth: RegistryAuth | null;
   readonly actions: 'pull' | 'pull,push' | '';
@@ -188,7 +194,10 @@ export class RegistryClient {
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const request = { method: 'GET' as const, url: this.url(`blobs/${digest}`), headers };
     const response = await this.#expect(await this.send({ ...request, ...(signal ? { signal } : {}) }), 200, 206);
-    return { stream: response.body, offset: response.status === 206 ? offset : 0 };
+    const start = response.status === 206 ? rangeStart(response.headers['content-range'], offset) : 0;
+    if (start === offset || start === 0) return { stream: response.body, offset: start };
+    response.body.destroy();
+    throw systemError(`${response.url.host} answers with another part of the blob than was asked for`);
   }
 
   async hasBlob(digest: string, signal?: AbortSignal): Promise<boolean> {

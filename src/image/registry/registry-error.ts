@@ -1,7 +1,7 @@
 /** The message of a registry that refuses, as Docker shows it: 'manifest unknown: manifest unknown'. */
 import { parseJsonText } from '../../base/json-text.ts';
 import { readBounded } from '../../base/bounded-read.ts';
-import { CausewayError, type ErrorKind } from '../../base/errors.ts';
+import { CausewayError, errorCode, type ErrorKind } from '../../base/errors.ts';
 import { parseChallenges } from './challenges.ts';
 import type { ExchangeResponse } from './transport.ts';
 
@@ -85,11 +85,18 @@ export function parseJsonObject(content: Buffer, what: string): Readonly<Record<
 
 /** A whole body, up to a limit; what is longer is an error. */
 export async function readBody(response: ExchangeResponse, maxBytes: number): Promise<Buffer> {
-  const body = await readBounded(response.body, maxBytes);
+  const body = await readBounded(response.body, maxBytes).catch((error: unknown) => {
+    throw brokenOff(error);
+  });
   if (body !== undefined) return body;
   response.body.destroy();
   throw new CausewayError(
     'system',
     `the answer of ${response.url.host} to ${response.url.pathname} is longer than ${maxBytes} bytes: it is refused`,
   );
+}
+
+/** What a body that ended before its end is told with: Node says 'aborted'. Other errors stay as they are. */
+export function brokenOff(error: unknown): unknown {
+  return errorCode(error) === 'ECONNRESET' ? new CausewayError('system', 'unexpected EOF', { cause: error }) : error;
 }
