@@ -102,7 +102,7 @@ test('a range to one port: each takes one, past what others have, until none is 
     { stdio: 'ignore' },
   );
   try {
-    for (const end = Date.now() + 10_000; !engine.host.ok('ss', '-Hlnt').includes(':8201');)
+    for (const end = Date.now() + 60_000; !engine.host.ok('ss', '-Hlnt').includes(':8201');)
       assert.ok(Date.now() < end, 'the foreign program listens');
     const chosen = ['one', 'two'].map(
       (name) => portsOf(engine.ok('run', '-d', '--name', name, '-p', '8200-8202:80', 'web') && name)[0],

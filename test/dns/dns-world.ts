@@ -56,7 +56,7 @@ export async function exchange(
   });
   socket.send(packet, options.port ?? PORT, RESOLVER_ADDRESS);
   try {
-    return await Promise.race([answered, sleep(options.timeoutMs ?? 3000, undefined, { ref: false })]);
+    return await Promise.race([answered, sleep(options.timeoutMs ?? 30_000, undefined, { ref: false })]);
   } finally {
     socket.close();
   }
@@ -125,7 +125,7 @@ export class TcpClient {
     return framed;
   }
 
-  async waitFor(count: number, timeoutMs = 3000): Promise<Message[]> {
+  async waitFor(count: number, timeoutMs = 60_000): Promise<Message[]> {
     const deadline = performance.now() + timeoutMs;
     while (this.answers.length < count && !this.closed && performance.now() < deadline) {
       await Promise.race([new Promise<void>((resolve) => (this.#wake = resolve)), sleep(100)]);

@@ -160,7 +160,7 @@ describe('the resolver as a process', () => {
       const tookMs: number[] = [];
       for (let index = 0; index < 50; index++) {
         const startedAt = performance.now();
-        const answer = await ask(other.netns, name, 1, { timeoutMs: 15_000 });
+        const answer = await ask(other.netns, name, 1, { timeoutMs: 30_000 });
         tookMs.push(performance.now() - startedAt);
         assert.deepEqual(texts(answer), [name === 'db' ? '172.18.0.2' : '9.9.9.9']);
       }
@@ -203,21 +203,22 @@ describe('the resolver as a process', () => {
   });
 
   test('kill -9: another one is there and knows everything in well under a second', async () => {
-    const tookMs: number[] = [];
+    const [tookMs, startsMs]: [number[], number[]] = [[], []];
     for (let round = 0; round < 3; round++) {
+      const started = performance.now();
+      spawnSync(process.execPath, ['-e', '0'], { env: testEnvironment() });
+      startsMs.push(performance.now() - started);
       await sleep(1100); // a process that lives shorter is taken for one that crashes, after a while
       const before = link.pid;
       process.kill(before, 'SIGKILL');
       const startedAt = performance.now();
-      assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 5000 })), ['172.18.0.2']);
+      assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 30_000 })), ['172.18.0.2']);
       tookMs.push(Math.round(performance.now() - startedAt));
       assert.equal(await address('db', other.netns), '172.18.0.2');
       assert.notEqual(link.pid, before);
     }
     // The best of three, and where the machine is busy no more than a few starts of Node: that is most of it.
-    const before = performance.now();
-    spawnSync(process.execPath, ['-e', '0'], { env: testEnvironment() });
-    const limitMs = Math.max(700, 8 * (performance.now() - before));
+    const limitMs = Math.max(700, 8 * Math.max(...startsMs));
     assert.ok(Math.min(...tookMs) < limitMs, `${tookMs.join(', ')} ms, limit ${Math.round(limitMs)} ms`);
     pid = link.pid;
   });
@@ -227,7 +228,7 @@ describe('the resolver as a process', () => {
     let asked = 0;
     const clients = Array.from({ length: 4 }, async () => {
       while (running) {
-        assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 5000 })), ['172.18.0.2']);
+        assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 30_000 })), ['172.18.0.2']);
         asked += 1;
         await sleep(1);
       }
@@ -343,7 +344,7 @@ describe('the resolver as a process', () => {
     const clients = Array.from({ length: 8 }, async (_, index) => {
       while (running) {
         const known = (asked++ + index) % 3 > 0;
-        const answer = await ask(host.netns, known ? 'db' : 'example.com', 1, { timeoutMs: 5000 });
+        const answer = await ask(host.netns, known ? 'db' : 'example.com', 1, { timeoutMs: 30_000 });
         assert.deepEqual(texts(answer), [known ? '172.18.0.7' : '9.9.9.9']);
       }
     });

@@ -51,7 +51,7 @@ function behind(name: FirewallName): void {
     test(PHASES[3], async () => {
       firewall.flush();
       const question = world.question('container to another host, user network', 6);
-      for (const end = Date.now() + 30_000; Date.now() < end && (await world.packets.ask(question)) === '';);
+      for (const end = Date.now() + 60_000; Date.now() < end && (await world.packets.ask(question)) === '';);
       await check(PHASES[3], await world.open());
       assert.deepEqual(await warnings(world), []);
     });

@@ -165,7 +165,7 @@ function table(version: 4 | 6): void {
         const firewall = new HostFirewall(name);
         await firewall.start();
         try {
-          for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100))
+          for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100))
             if ((await tryCell(world, 'outside', 'routed')).length > 0 && (await tryCell(world, 'a', 'b')).length > 0)
               break;
           await eachCell(NETWORKS, async (source, target) =>

@@ -113,9 +113,13 @@ export interface Ran {
   readonly out: string;
 }
 
+/**
+ * `out`: also what it complains of, where it fails. Where it does not, that depends on others: `ip` looks at all files
+ * in /run/netns, and complains of those that come and go.
+ */
 export function run(file: string, ...args: string[]): Ran {
-  const result = spawnSync(file, args, { encoding: 'utf8', timeout: 30_000 });
-  return { code: result.status ?? 128, out: `${result.stdout}${result.stderr}` };
+  const result = spawnSync(file, args, { encoding: 'utf8', timeout: 120_000 });
+  return { code: result.status ?? 128, out: result.status === 0 ? result.stdout : `${result.stdout}${result.stderr}` };
 }
 
 /** One that is there before the engine is. */
@@ -361,7 +365,13 @@ const plain = (address: string): string => address.replace(/^::ffff:/, '');
 
 const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
-/** What a server at the address says of the client, or '' where nobody answers. Does not block this process. */
+/** Of a server that is there: it and the asking program may get no processor for long. */
+const ANSWER_S = 30;
+
+/**
+ * What a server at the address says of the client, or '' where nobody answers: the kernel does not take the connection
+ * within `seconds`. Does not block this process.
+ */
 export async function askTcp(
   netns: string | undefined,
   address: string,
@@ -372,22 +382,30 @@ export async function askTcp(
     'curl',
     '-s',
     '-g',
+    '--connect-timeout',
+    String(options.seconds ?? 1.5),
     '--max-time',
-    String(options.seconds ?? 1),
+    String(ANSWER_S),
     ...(options.source ? ['--interface', options.source] : []),
     `http://${bracket(address)}:${port}/`,
   ];
   return (await runIn(netns, args)).trim();
 }
 
-export async function askUdp(netns: string | undefined, address: string, port: number): Promise<string> {
+/** `seconds`: how long nobody may answer before that is the result. */
+export async function askUdp(
+  netns: string | undefined,
+  address: string,
+  port: number,
+  { seconds = ANSWER_S } = {},
+): Promise<string> {
   const program =
-    'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Proto=>"udp") or exit 1; $s->send("hello"); alarm 1; $s->recv(my $r,200); print $r';
-  return (await runIn(netns, ['perl', '-e', program, address, String(port)])).trim();
+    'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Proto=>"udp") or exit 1; $s->send("hello"); alarm $ARGV[2]; $s->recv(my $r,200); print $r';
+  return (await runIn(netns, ['perl', '-e', program, address, String(port), String(seconds)])).trim();
 }
 
 export async function ping(netns: string | undefined, address: string): Promise<boolean> {
-  return /\b1 received/.test(await runIn(netns, ['ping', '-c', '1', '-W', '1', address]));
+  return /\b1 received/.test(await runIn(netns, ['ping', '-c', '1', '-W', '3', address]));
 }
 
 async function runIn(netns: string | undefined, args: readonly string[]): Promise<string> {

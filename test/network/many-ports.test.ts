@@ -77,7 +77,7 @@ function scenarios(): void {
     ]) {
       run('nft', ...harm);
       for (
-        const end = Date.now() + 10_000;
+        const end = Date.now() + 60_000;
         repairs.length === 0;
         await new Promise((resolve) => setTimeout(resolve, 5))
       )

@@ -230,7 +230,7 @@ function theirs(): void {
     lab.service.onWarning(({ networkName, what }) => events.push(`${networkName}: ${what}`));
     const told = async (pattern: RegExp) => {
       for (
-        const end = Date.now() + 10_000;
+        const end = Date.now() + 60_000;
         !events.some((text) => pattern.test(text));
         await new Promise((resolve) => setTimeout(resolve, 5))
       )

@@ -589,7 +589,7 @@ function scenarios(): void {
         assert.notEqual(await ask('198.51.100.7'), '');
         for (const command of iptables('-A FORWARD -s 198.51.100.7 -j DROP'))
           assert.equal(run('sh', '-c', command).code, 0);
-        for (const end = Date.now() + 20_000; Date.now() < end && forward()[0] !== 'DROP';) await ask('192.0.2.2');
+        for (const end = Date.now() + 60_000; Date.now() < end && forward()[0] !== 'DROP';) await ask('192.0.2.2');
         assert.deepEqual(forward(), ['DROP', 'CAUSEWAY-FORWARD']);
         assert.equal(await ask('198.51.100.7'), '');
         assert.deepEqual(await closed(), []);
@@ -734,7 +734,7 @@ function scenarios(): void {
           0,
         );
         const advised = async () => {
-          for (const end = Date.now() + 20_000; Date.now() < end;) {
+          for (const end = Date.now() + 60_000; Date.now() < end;) {
             const found = await said(); // none while way is being made
             if (found.length > 0) return found.map(({ advice }) => advice).join();
           }

@@ -214,7 +214,9 @@ export class Packets {
     if (fd === undefined) return Promise.resolve('');
     const buffer = Buffer.alloc(2048);
     return new Promise((resolve) => {
+      let ended = false;
       const end = (answer: string) => {
+        ended = true;
         clearTimeout(timeout);
         clearInterval(again);
         watch.close();
@@ -244,9 +246,15 @@ export class Packets {
           end('');
         }
       };
+      // Timers come before the sockets' turn: if this process was held up, the question may still wait for the server,
+      // which is in it too, or the answer for its reader.
+      const giveUp = async (): Promise<void> => {
+        for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise(setImmediate);
+        if (!ended) end('');
+      };
       const watch = new FdWatch(fd, { readable: true }, receive);
       const ask = () => void (request && send(fd, request, request.length, 0));
-      const timeout = setTimeout(() => end(''), question.patienceMs ?? UNANSWERED_MS);
+      const timeout = setTimeout(() => void giveUp(), question.patienceMs ?? UNANSWERED_MS);
       const again = setInterval(ask, AGAIN_MS);
       ask();
     });
