@@ -2,8 +2,7 @@
  * Where the output of containers goes, by their log driver. conmon writes it to a spool; from there pumps bring it to
  * the log (oci/logs). Neither needs the daemon: a spool that was left is found by the next one.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ZERO_TIME } from '../../base/clock.ts';
 import { invalid, systemError } from '../../base/errors.ts';
@@ -43,9 +42,10 @@ export class ContainerLogs {
     if (type === 'none') return { logPath: null };
     const target = await this.#target(record);
     const directory = this.#spools(record.id);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    // At once: as turns of libuv's threads, which may all be busy, they would take most of the time of this step.
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     const logPath = join(directory, newSpoolName());
-    await writeFile(logPath, '', { mode: 0o600, flag: 'wx' });
+    writeFileSync(logPath, '', { mode: 0o600, flag: 'wx' });
     this.#keeper.begin(record.id, logPath, target);
     const { maxBytes, maxFiles } = logLimits(type, config);
     const logMaxBytes = Math.max(MIN_SPOOL_BYTES, 4 * maxBytes * maxFiles);

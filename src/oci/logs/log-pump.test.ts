@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -90,6 +90,29 @@ test('json-file is one object a line, as Docker writes it', () => {
     '',
   ]);
   assert.equal(existsSync(spoolPath), false);
+});
+
+test('a run without output has a log, and leaves nothing else; what another one writes comes to the same log', () => {
+  const { dir, spoolPath, target } = place();
+  const pump = new LogPump(target);
+  pump.add(spoolPath);
+  assert.equal(pump.turn(), 'idle');
+  assert.deepEqual(readdirSync(dir), ['log']);
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.startsWith(basename(spoolPath))),
+    [basename(spoolPath)],
+    'no place is kept of it',
+  );
+  const next = `${dir}-spool-2`;
+  writeFileSync(next, conmon('second\n'));
+  pump.add(next);
+  drain(pump);
+  assert.equal(existsSync(spoolPath), false);
+  assert.match(readFileSync(target.path, 'utf8'), /^\{"log":"second\\n"[^\n]*\n$/);
+  writeFileSync(next, '');
+  pump.end();
+  drain(pump);
+  assert.deepEqual(readdirSync(dir), ['log']);
 });
 
 test('whatever a container writes comes back, in pieces of 16 KiB', async () => {

@@ -1,6 +1,6 @@
 /** Takes what conmon has written of a container's output and stores it as its log driver does. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogLimits } from '../../model/log-config.ts';
 import { PieceCollector, type Forwarder } from './forwarder.ts';
@@ -8,7 +8,7 @@ import { JournaldForwarder, type JournaldTarget } from './journald-forwarder.ts'
 import { LineAssembler, type PieceSink } from './line-assembler.ts';
 import { makeEncoder, type EncoderFormat } from './piece-encoders.ts';
 import { RotatedFile } from './rotated-file.ts';
-import { Spool } from './spool.ts';
+import { isUntouched, Spool } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
 import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
 
@@ -31,6 +31,7 @@ let shared: Buffer | undefined;
 interface Run {
   readonly path: string;
   ended: boolean;
+  hasLog: boolean;
 }
 
 const NEVER_FULL = { full: false };
@@ -63,7 +64,7 @@ export class LogPump {
 
   add(spoolPath: string): void {
     this.end();
-    this.#runs.push({ path: spoolPath, ended: false });
+    this.#runs.push({ path: spoolPath, ended: false, hasLog: false });
   }
 
   end(): void {
@@ -104,15 +105,31 @@ export class LogPump {
   turn(): TurnResult | Promise<TurnResult> {
     const run = this.#runs[0];
     if (run === undefined) return 'done';
+    const { ended } = run;
+    if (this.#work === undefined && isUntouched(run.path)) return this.#withoutOutput(run, ended);
     const work = (this.#work ??= this.#begin(run));
     const buffer = (shared ??= Buffer.allocUnsafeSlow(READ_BYTES));
-    const { ended } = run;
     const size = work.spool.read(buffer, work.offset);
     if (this.#forwarder) return this.#forward(work, this.#forwarder, buffer.subarray(0, size), ended);
     const taken = this.#take(work, buffer.subarray(0, size));
     work.log.flush();
     if (work.offset - work.kept >= KEEP_BYTES) this.#keep(work);
     return taken > 0 ? 'more' : this.#atEnd(work, ended);
+  }
+
+  /** Many containers never write anything: their log is there, as Docker has it, and no more is done for them. */
+  #withoutOutput(run: Run, ended: boolean): TurnResult {
+    if (!run.hasLog) this.#openLog().close();
+    run.hasLog = true;
+    if (!ended) return 'idle';
+    rmSync(run.path, { force: true });
+    this.#runs.shift();
+    return this.#runs.length === 0 ? 'done' : 'more';
+  }
+
+  #openLog(): RotatedFile {
+    mkdirSync(dirname(this.#target.path), { recursive: true, mode: 0o700 });
+    return new RotatedFile(this.#target.path, this.#target.limits);
   }
 
   /** Handed over before it is stored: a daemon that dies between the two hands it over once more. */
@@ -144,12 +161,11 @@ export class LogPump {
   }
 
   #begin(run: Run): Work {
-    mkdirSync(dirname(this.#target.path), { recursive: true, mode: 0o700 });
     const spool = new Spool(run.path);
     try {
       const found = spool.place();
       const place = found?.inode === spool.inode ? found : undefined;
-      const log = new StoredLog(new RotatedFile(this.#target.path, this.#target.limits), place?.log);
+      const log = new StoredLog(this.#openLog(), place?.log);
       const encoder = makeEncoder(this.#target.format, log);
       const collector = this.#forwarder && new PieceCollector(() => randomBytes(32).toString('hex'));
       const lines = new LineAssembler(collector ?? encoder, collector ? NEVER_FULL : log, found?.lines);

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   openSync,
   readFileSync,
@@ -42,6 +43,10 @@ export async function spoolNames(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   return names.filter((name) => name.startsWith(PREFIX) && !/\.place\d$/.test(name)).sort();
 }
+
+/** Nothing was written to it, and nothing is kept of it. @throws ENOENT where it is not there */
+export const isUntouched = (path: string): boolean =>
+  statSync(path).size === 0 && !SLOTS.some((slot) => existsSync(path + slot));
 
 export class Spool {
   readonly path: string;
