@@ -115,10 +115,11 @@ export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { 
     throw error;
   }
   const { dir } = containerPaths(needs.config.dataRoot, id);
+  // Files that nobody sees any more go beside. What a daemon leaves of them that ends before, the next one removes.
+  void removeLeftover(needs, id, () => needs.logs.forget(id).then(() => rm(dir, { recursive: true, force: true })));
   const leftovers = [
     () => needs.network.forget(id),
     () => needs.rootfs.remove(id),
-    () => needs.logs.forget(id).then(() => rm(dir, { recursive: true, force: true })),
     ...volumes.map((name) => () => removeGivenUp(needs, name)),
   ];
   await Promise.all(leftovers.map((remove) => removeLeftover(needs, id, remove)));
