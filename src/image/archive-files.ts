@@ -43,6 +43,8 @@ export class ArchiveFiles {
 export interface ArchivedImage {
   readonly config: Buffer;
   readonly manifest?: Buffer;
+  /** Of the same archive. */
+  readonly parent?: string;
   readonly layers: readonly string[]; // blobs
   readonly tags: readonly ImageReference[];
 }

@@ -89,34 +89,67 @@ async function* dockerArchive(catalog: ImageCatalog, files: ArchiveFiles): Async
   if (list === null) throw invalid('invalid manifest, manifest cannot be null (but can be [])');
   if (!Array.isArray(list)) throw invalid('invalid manifest.json: no list');
   checkCount(list.length);
-  for (const entry of list) {
-    const item = manifestItem(entry);
-    const config = await catalog.blobs.read(files.need(item.config));
+  const items = list.map(manifestItem);
+  const ids = new Set(items.map(({ config }) => files.digest(config)));
+  for (const item of items) {
+    const id = files.need(item.config);
+    const config = await catalog.blobs.read(id);
+    const isThere = item.parent !== id && ids.has(item.parent);
+    const parent = isThere ? await parentOf(config, { id, parent: item.parent }, catalog) : {};
     const tags = item.tags.map((tag) => parseReference(tag));
     const untagged = tags.find((tag) => tag.tag === '');
     if (untagged) throw invalid(`invalid tag ${JSON.stringify(familiarReference(untagged))}`);
-    yield { config, layers: item.layers.map((layer) => files.need(layer)), tags };
+    yield { config, ...parent, layers: item.layers.map((layer) => files.need(layer)), tags };
   }
+}
+
+/**
+ * A child is its parent and one step more; where no step is written down, nothing shows which of two is the parent.
+ * @throws invalid in Docker's words
+ */
+async function parentOf(
+  config: Buffer,
+  { id, parent }: { readonly id: string; readonly parent: string },
+  catalog: ImageCatalog,
+): Promise<{ readonly parent?: string }> {
+  const own = parseImageConfig(config);
+  const its = parseImageConfig(await catalog.blobs.read(parent));
+  if (own.history.length === 0 && its.history.length === 0) return {};
+  const steps = JSON.stringify(own.history.slice(0, its.history.length));
+  const isChild =
+    own.history.length === its.history.length + 1 &&
+    steps === JSON.stringify(its.history) &&
+    its.diffIds.every((diffId, i) => diffId === own.diffIds[i]);
+  if (!isChild) throw invalid(`image ${parent} is not a valid parent for ${id}`);
+  return { parent };
 }
 
 function checkCount(images: number): void {
   if (images > MAX_IMAGES) throw invalid(`the archive holds more than ${MAX_IMAGES} images: load them in parts`);
 }
 
+interface ManifestItem {
+  readonly config: string;
+  readonly layers: readonly string[];
+  readonly tags: readonly string[];
+  readonly parent: string; // an id; '' = none
+}
+
 /**
  * One image of a manifest.json: names of files, and references; an image without a name has null for RepoTags, or
  * nothing.
  */
-function manifestItem(entry: unknown): { config: string; layers: readonly string[]; tags: readonly string[] } {
+function manifestItem(entry: unknown): ManifestItem {
   const {
     Config: config,
     Layers: layers,
     RepoTags: tags,
+    Parent: parent,
   } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
   if (typeof config !== 'string' || !isTexts(layers)) throw invalid('invalid manifest.json: no Config or Layers');
   if (tags !== undefined && tags !== null && !isTexts(tags))
     throw invalid('invalid manifest.json: RepoTags is no list of names');
-  return { config, layers, tags: tags ?? [] };
+  return { config, layers, tags: tags ?? [], parent: typeof parent === 'string' ? parent : '' };
 }
 
 const isTexts = (value: unknown): value is string[] =>

@@ -138,10 +138,13 @@ async function* archive(
       index.push({ ...described, annotations });
       (repositories[familiarName(tag)] ??= {})[tag.tag] = digestHex(record.diffIds.at(-1) ?? record.id);
     }
+    // As Docker has it: a parent that is somewhere else is no part of the image.
+    const isSaved = selected.some((other) => other.record.id === record.parent);
     manifests.push({
       Config: blobName(record.id),
       RepoTags: tags.length > 0 ? tags.map(familiarReference) : null,
       Layers: record.diffIds.map(blobName),
+      ...(isSaved ? { Parent: record.parent } : {}),
       LayerSources: Object.fromEntries(layers.map((layer) => [layer.digest, layer])),
     });
   }

@@ -388,6 +388,52 @@ test('what stands in an archive before an image that is refused is loaded, as Do
   );
 });
 
+test('images that are saved together keep who is whose parent; one that is saved alone has none, and none is made up', async (t) => {
+  const directory = temporaryDirectory(t);
+  const images = await twoImages(directory);
+  const [two, base] = [images.get('x/two:v1'), images.get('busybox')];
+  assert.equal(two.parent, base.id);
+  const loaded = async (name: string, archive: Buffer) => {
+    const target = await openStore(join(directory, name));
+    await target.images.load(Readable.from([archive]), () => {});
+    return target.images.list().map(({ id, parent }) => [id, parent]);
+  };
+  const both = await bytes(await images.save(['x/two:v1', 'busybox']));
+  assert.deepEqual(
+    new Map((await loaded('both', both)) as [string, string][]),
+    new Map([
+      [two.id, base.id],
+      [base.id, ''],
+    ]),
+  );
+  assert.deepEqual(await loaded('alone', await bytes(await images.save(['x/two:v1']))), [[two.id, '']]);
+  writeFileSync(join(directory, 'out.tar'), both);
+  shell('mkdir out; tar -xf out.tar -C out', directory);
+  const manifest = JSON.parse(readFileSync(join(directory, 'out/manifest.json'), 'utf8')) as { Parent?: string }[];
+  assert.deepEqual(
+    manifest.map(({ Parent }) => Parent),
+    [base.id, undefined],
+  );
+  const altered = (parents: readonly (string | undefined)[]): Buffer => {
+    const items = manifest.map((item, i) => ({ ...item, Parent: parents[i] })); // undefined is not written
+    writeFileSync(join(directory, 'out/manifest.json'), JSON.stringify(items));
+    shell('tar -cf ../altered.tar .', join(directory, 'out'));
+    return readFileSync(join(directory, 'altered.tar'));
+  };
+  const strangers = [two.id, `sha256:${'0'.repeat(64)}`];
+  assert.deepEqual(
+    new Map((await loaded('strange', altered(strangers))) as [string, string][]),
+    new Map([
+      [two.id, ''],
+      [base.id, ''],
+    ]),
+  );
+  await assert.rejects(loaded('turned', altered([undefined, two.id])), {
+    kind: 'invalid',
+    message: `image ${two.id} is not a valid parent for ${base.id}`,
+  });
+});
+
 test('an archive that names more images than anybody has is refused before one is loaded', async (t) => {
   const directory = temporaryDirectory(t);
   const { images } = await openStore(join(directory, 'store'));
