@@ -13,6 +13,8 @@ export interface ConfinementFacts {
   readonly architecture: string; // Go's name: 'amd64'
   readonly kernelRelease: string; // '6.1.0-18-amd64'
   readonly capabilities: readonly string[]; // that this process may hand on
+  /** Whether profiles of it are in force here. */
+  readonly apparmor: boolean;
   /** Paths that exist here and tell a container too much: masked besides the constant ones. */
   readonly thermalPaths: readonly string[];
   /** The devices at a path on the host: one for a device, all below it for a directory. Throws Docker's text. */
@@ -35,11 +37,24 @@ export function hostFacts(maxFiles = MAX_FILES): ConfinementFacts {
     capabilities: capabilitiesOfMask(
       /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0',
     ),
+    apparmor: hasAppArmor(),
     thermalPaths: findThermalPaths(),
     devicesAt: (path) => devicesAt(path, MAX_FILES),
     allDevices: () => listDevices('/dev', Infinity),
   };
   return facts;
+}
+
+/** On, and its files are in sight: a host that is a container itself sees none. containerd looks at the same two. */
+function hasAppArmor(): boolean {
+  try {
+    return (
+      readFileSync('/sys/module/apparmor/parameters/enabled', 'latin1').startsWith('Y') &&
+      statSync('/sys/kernel/security/apparmor').isDirectory()
+    );
+  } catch {
+    return false;
+  }
 }
 
 function findThermalPaths(): string[] {

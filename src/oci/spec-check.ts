@@ -30,6 +30,13 @@ export function checkConfinement(spec: ContainerSpec, host: ConfinementFacts = h
   if (spec.process.stopSignal !== '') parseSignal(spec.process.stopSignal);
 }
 
+/** What was asked for and has no effect on this host. */
+export function confinementWarnings(spec: ContainerSpec, host: ConfinementFacts = hostFacts()): string[] {
+  const { apparmor } = parseSecurityOptions(spec.host.securityOpt);
+  if (host.apparmor || apparmor === '' || apparmor === 'unconfined') return [];
+  return [`AppArmor is not enabled on this host. Profile ${JSON.stringify(apparmor)} discarded.`];
+}
+
 /** The daemon's own profile, before a container needs it. Throws kind `invalid`. */
 export function checkSeccompProfile(json: string, host: ConfinementFacts = hostFacts()): void {
   parseSeccomp(json, host.capabilities, host.architecture, host.kernelRelease);

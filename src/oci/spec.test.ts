@@ -10,13 +10,14 @@ import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
 import { parseSecurityOptions } from '../model/security-options.ts';
 import { buildRlimits, buildResources } from './resources.ts';
 import { buildExecProcess, serializeSpec } from './spec.ts';
-import { checkConfinement } from './spec-check.ts';
+import { checkConfinement, confinementWarnings } from './spec-check.ts';
 
 const all = capabilitiesOfMask('1ffffffffff');
 const host: ConfinementFacts = {
   architecture: 'amd64',
   kernelRelease: '6.1.0-18-amd64',
   capabilities: all,
+  apparmor: true,
   thermalPaths: [],
   devicesAt: (path) => [{ path, type: 'c', major: 10, minor: 229, fileMode: 0o666, uid: 0, gid: 0 }],
   allDevices: () => [{ path: '/dev/sda', type: 'b', major: 8, minor: 0 }],
@@ -333,6 +334,19 @@ test('no-new-privileges and a profile of AppArmor hold for a privileged exec too
   assert.equal(exec.noNewPrivileges, true);
   assert.equal(exec.apparmorProfile, 'mine');
   assert.deepEqual(exec.capabilities?.bounding, all);
+});
+
+test('where the host has no AppArmor a profile is discarded, with a warning', () => {
+  const without = { ...host, apparmor: false };
+  const record = (profile: string) => makeRecord('true', { host: { securityOpt: [`apparmor=${profile}`] } });
+  const user = { uid: 0, gid: 0, additionalGids: [] };
+  const exec = { record: record('mine'), args: ['true'], env: [], cwd: '', tty: false, privileged: false, user };
+  assert.equal(buildExecProcess({ ...exec, host: without }).apparmorProfile, undefined);
+  assert.deepEqual(confinementWarnings(record('mine').spec, without), [
+    'AppArmor is not enabled on this host. Profile "mine" discarded.',
+  ]);
+  assert.deepEqual(confinementWarnings(record('mine').spec, host), []);
+  assert.deepEqual(confinementWarnings(record('unconfined').spec, without), []);
 });
 
 test("annotations that a runtime takes for orders are refused, and left out of older records' specs", () => {

@@ -119,7 +119,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       rlimits: buildRlimits(wanted.resources.ulimits, defaults.ulimits),
       noNewPrivileges: security.noNewPrivileges ?? defaults.noNewPrivileges,
       oomScoreAdj: wanted.oomScoreAdj,
-      ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
+      ...appArmorOf(security, host),
     },
     root: { path: input.rootfs, readonly: wanted.readonlyRootfs },
     ...(input.uts === 'private' ? { hostname: input.hostname } : {}),
@@ -169,6 +169,11 @@ export interface ExecProcessInput {
   readonly host?: ConfinementFacts;
 }
 
+/** A profile that is asked for where nothing could enforce it is left out, as dockerd does; `create` warns of it. */
+function appArmorOf({ apparmor }: SecurityOptions, host: ConfinementFacts): { apparmorProfile?: string } {
+  return host.apparmor && apparmor !== '' && apparmor !== 'unconfined' ? { apparmorProfile: apparmor } : {};
+}
+
 /**
  * The process of an exec: the container's confinement; --privileged adds every capability and, as with Docker, nothing
  * else.
@@ -189,7 +194,7 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     rlimits: buildRlimits(record.spec.host.resources.ulimits, defaults.ulimits),
     noNewPrivileges: security.noNewPrivileges ?? defaults.noNewPrivileges,
-    ...(security.apparmor && security.apparmor !== 'unconfined' ? { apparmorProfile: security.apparmor } : {}),
+    ...appArmorOf(security, host),
   };
 }
 

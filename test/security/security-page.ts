@@ -95,6 +95,7 @@ about images, containers and registries, which are never trusted.
 - The engine's processes live in a mount namespace in which nobody can change the null device: crun gives a container's standard input to its user, and under a
   plain crun that is the host's /dev/null.
 - **AppArmor**: dockerd loads a profile of its own (docker-default) where the kernel has AppArmor. Here a profile is used where \`--security-opt apparmor=NAME\` names one; none is loaded.
+  Where the host has no AppArmor the profile is discarded, as with dockerd, and \`create\` warns of it.
   This is weaker on such hosts.
 
 ## A container by default

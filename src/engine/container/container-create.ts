@@ -11,7 +11,7 @@ import type { Platform } from '../../model/platform.ts';
 import { parseLink } from '../../network/links/parse-link.ts';
 import type { MountSources } from '../../oci/mount-sources.ts';
 import { possibleLimits } from '../../oci/possible-limits.ts';
-import { checkConfinement } from '../../oci/spec-check.ts';
+import { checkConfinement, confinementWarnings } from '../../oci/spec-check.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ContainerRootfs, Images, KnownContainers, Networks } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
@@ -150,6 +150,7 @@ export async function createContainer(
       id,
       warnings: [
         ...warnings,
+        ...confinementWarnings(merged),
         ...oddPortWarnings(image.config),
         ...foreign,
         ...(mountsImage ? ['Image mount is an experimental feature'] : []),
