@@ -1,14 +1,18 @@
 /** --metrics-addr: one path, over plain HTTP. It changes nothing and reads no body; connections have a limit. */
 import { createServer } from 'node:http';
+import { IdleConnections } from '../../api/idle-connections.ts';
 import { CausewayError, errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { keepAccepting } from '../keep-accepting.ts';
 
-const MAX_CONNECTIONS = 64;
+/** Without a request under way: when there are more, the oldest goes, so that silent ones keep nobody out. */
+const MAX_IDLE = 64;
+const MAX_CONNECTIONS = 2 * MAX_IDLE;
 const PATIENCE_MS = 10_000;
 
 /** Resolves to what closes it. @throws conflict where the address cannot be listened on */
 export async function serveMetrics(address: string, read: () => string, log: Log): Promise<() => Promise<void>> {
+  const idle = new IdleConnections(MAX_IDLE);
   const server = createServer(
     {
       requestTimeout: PATIENCE_MS,
@@ -17,6 +21,8 @@ export async function serveMetrics(address: string, read: () => string, log: Log
       maxHeaderSize: 16 * 1024,
     },
     (request, response) => {
+      idle.busy(request.socket);
+      response.once('close', () => idle.idle(request.socket));
       request.resume();
       const path = (request.url ?? '').split('?', 1)[0];
       if (path !== '/metrics') return answer(404, '404 page not found\n');
@@ -34,6 +40,7 @@ export async function serveMetrics(address: string, read: () => string, log: Log
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  server.on('connection', (socket) => idle.begin(socket));
   server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
   const { host, port } = metricsPlace(address);
   await new Promise<void>((resolve, reject) => {
