@@ -95,3 +95,16 @@ it('logout forgets', async () => {
   assert.equal(stdout, 'Removing login credentials for localhost:5000\n');
   assert.deepEqual(JSON.parse(readFileSync(join(home, '.causeway/config.json'), 'utf8')), { auths: {} });
 });
+
+it('a credential helper is a name: what is a path is refused and not run', async () => {
+  const place = mkdtempSync(join(home, 'elsewhere-'));
+  const ran = join(place, 'ran');
+  writeFileSync(join(place, 'program'), `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+  mkdirSync(join(place, 'docker-credential-x'));
+  writeFileSync(join(place, 'config.json'), JSON.stringify({ credHelpers: { 'paths.example': 'x/../program' } }));
+  // As in a directory that somebody else has made, a clone of a repository.
+  const { code, stderr } = await run(['pull', 'paths.example/x'], undefined, { DOCKER_CONFIG: place, PWD: place });
+  assert.match(stderr, /"x\/\.\.\/program" is no name of a credential helper/);
+  assert.equal(code, 1);
+  assert.throws(() => statSync(ran));
+});

@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { StatusError } from '../command/status-error.ts';
 import { configDirectory } from './tls-files.ts';
 
 /** The key under which Docker keeps the credentials of Docker Hub. */
@@ -82,7 +83,12 @@ function decodeEntry(entry: NonNullable<ConfigFile['auths']>[string], serveraddr
   return { ...rest, ...(auth ? { username: username ?? '', password: password.join(':') } : {}), serveraddress };
 }
 
+const HELPER = /^[\w.-]+$/;
+
 async function askHelper(helper: string, key: string): Promise<Credentials | undefined> {
+  // A path would be any program of any directory.
+  if (!HELPER.test(helper))
+    throw new StatusError(`config.json: ${JSON.stringify(helper)} is no name of a credential helper, like "pass"`);
   const { execFileSync } = await import('node:child_process');
   try {
     const answer = execFileSync(`docker-credential-${helper}`, ['get'], {
