@@ -20,9 +20,11 @@ test('the request that blocks the event loop is named, with the others in progre
   await sleep(60);
   noteActivity('POST /containers/x/start');
   block(400);
-  while (reports.length === 0) await sleep(5);
+  // A busy machine blocks the loop too, and is reported with what went on then.
+  const ours = () => reports.find(({ lately }) => lately[0]?.startsWith('POST /containers/x/start'));
+  while (!ours()) await sleep(5);
   end();
-  const [report] = reports;
+  const report = ours();
   assert.ok(report!.blockedMs >= 400, String(report!.blockedMs));
   assert.ok(report!.cpuMs > 0);
   assert.match(report!.lately[0]!, /^POST \/containers\/x\/start \(\d+ ms ago\)$/);

@@ -193,9 +193,10 @@ test('pointers that loop, point forwards or build long names are refused', () =>
 test('a message that claims 65535 records of each kind costs no more than its length', () => {
   const bytes = Buffer.alloc(12 + 5 * 11, 0);
   bytes.fill(0xff, 4, 12);
-  const startedAt = performance.now();
-  assert.throws(() => decodeMessage(bytes), MalformedMessage);
-  assert.ok(performance.now() - startedAt < 50);
+  // Of this process's own time: others may hold it up. Records by the claim would take ten times as long.
+  const since = process.cpuUsage();
+  for (let times = 0; times < 100; times++) assert.throws(() => decodeMessage(bytes), MalformedMessage);
+  assert.ok(process.cpuUsage(since).user < 1_000_000);
 });
 
 test('names are text and bytes one to one', () => {

@@ -212,7 +212,7 @@ test('full ones are compressed, and read all the same', async () => {
     appendFileSync(spoolPath, conmon(`${more.join('\n')}\n`));
     lines.push(...more);
     await pumps.settled('c');
-    for (const end = Date.now() + 10_000; readdirSync(dir).some((name) => /\.\d$|tmp$/.test(name)) && Date.now() < end;)
+    for (const end = Date.now() + 60_000; readdirSync(dir).some((name) => /\.\d$|tmp$/.test(name)) && Date.now() < end;)
       await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const packed = readdirSync(dir).filter((name) => name.endsWith('.gz'));
