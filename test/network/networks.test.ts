@@ -78,6 +78,21 @@ function scenarios(): void {
     assert.notEqual(lab.network('bridge').pools[1]!.subnet, before[1]!.subnet);
   });
 
+  test('a network that is made while another with its bridge is being removed has all of its rules', async () => {
+    const options = { 'com.docker.network.bridge.name': 'fixed0' };
+    const rules = () => run('nft', 'list', 'ruleset').out.match(/"fixed0"/g)?.length ?? 0;
+    const first = await lab.createNetwork('net', { options });
+    const before = rules();
+    const web = await lab.join('web', ['net']);
+    await lab.service.leave(web.containerId);
+    await Promise.all([lab.service.removeNetwork(first.id), lab.createNetwork('net', { options })]);
+    assert.equal(rules(), before);
+    assert.ok(before > 0);
+    const next = await lab.join('next', ['net']);
+    lab.serveTcp(next.netns, 80);
+    assert.notEqual(await askTcp(undefined, next.endpoints[0]!.ipv4, 80), '');
+  });
+
   test('whatever fails on the way, no address is lost', async () => {
     await lab.createNetwork('tiny', withPool({ subnet: '10.3.0.0/29' }));
     const holder = await lab.join('holder', ['tiny'], {

@@ -28,13 +28,20 @@ export class NetworkRemoval {
 
   /** As the user asks for it. Throws `notFound`, or `forbidden` while containers are connected. */
   async remove(id: string): Promise<void> {
-    const { log, store, table } = this.#needs;
+    const { pendingRemovals, table } = this.#needs;
     const network = table.network(id);
     if (!network) throw notFound(`network ${id} not found`);
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
     if (table.endpointCount(id) > 0)
       throw forbidden(`error while removing network: network ${network.name} id ${id} has active endpoints`);
     refuseRemovalInUse(network, table.networks());
+    // The next network with this bridge waits: its rules and addresses would go with those of this one.
+    await pendingRemovals.removeBridge(network.bridgeName, () => this.#remove(network));
+  }
+
+  async #remove(network: NetworkRecord): Promise<void> {
+    const { log, store, table } = this.#needs;
+    const { id } = network;
     table.removeNetwork(id); // no container can connect to it any more
     try {
       await store.commit({ removeNetworks: [id] });

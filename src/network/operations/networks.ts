@@ -25,16 +25,21 @@ export interface Networks {
   poolUsage(networkId: string): PoolUsage[];
 }
 
-interface NetworkNeeds extends Pick<NetworkCore, 'config' | 'facts' | 'ipam' | 'store' | 'table' | 'way'> {
+interface NetworkNeeds extends Pick<
+  NetworkCore,
+  'config' | 'facts' | 'ipam' | 'pendingRemovals' | 'store' | 'table' | 'way'
+> {
   readonly builder: Pick<NetworkBuilder, 'create'>;
   readonly removal: Pick<NetworkRemoval, 'remove'>;
   readonly clashNotices: ClashNotices;
 }
 
 export function createNetworks(needs: NetworkNeeds): Networks {
-  const { builder, clashNotices, config, facts, ipam, removal, table, way } = needs;
+  const { builder, clashNotices, config, facts, ipam, pendingRemovals, removal, table, way } = needs;
   return {
     async createNetwork(asked: NetworkSpec): Promise<{ record: NetworkRecord; warnings: string[] }> {
+      const going = pendingRemovals.ofBridge(findDriver(asked.driver)?.hostLink(asked, '') ?? '');
+      if (going) await going; // before anything is looked at: others create networks meanwhile
       if (PREDEFINED.has(asked.name))
         throw forbidden(`operation is not permitted on predefined ${asked.name} network `);
       if (asked.name.trim() === '') throw invalid('invalid name: name is empty');

@@ -10,6 +10,7 @@ import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
 export class PendingRemovals {
   readonly #log: Log;
   readonly #byAddress = new Map<string, Promise<void>>(); // 'network address'
+  readonly #bridges = new Map<string, Promise<unknown>>();
   readonly #all = new Map<Promise<void>, ReadonlySet<string>>(); // to the networks concerned
 
   constructor(log: Log) {
@@ -37,6 +38,22 @@ export class PendingRemovals {
 
   async fromNetwork(networkId: string): Promise<void> {
     await Promise.all([...this.#all].flatMap(([removal, networks]) => (networks.has(networkId) ? [removal] : [])));
+  }
+
+  /** The removal of a network, from the moment that the table has it no more. */
+  async removeBridge(name: string, remove: () => Promise<void>): Promise<void> {
+    const removal = remove();
+    if (name !== '') this.#bridges.set(name, removal);
+    try {
+      await removal;
+    } finally {
+      if (this.#bridges.get(name) === removal) this.#bridges.delete(name);
+    }
+  }
+
+  /** Resolves when no network with that bridge is being removed; undefined where none is. */
+  ofBridge(name: string): Promise<unknown> | undefined {
+    return this.#bridges.get(name)?.catch(() => {}); // whoever removes it hears of that
   }
 
   async settle(): Promise<void> {
