@@ -80,7 +80,7 @@ function follow(): void {
     return lab.join(name, ['net'], { portBindings });
   };
 
-  test('a client that keeps sending is forwarded to the next container at once', { timeout: 100_000 }, async () => {
+  test('a client that keeps sending is forwarded to the next container at once', { timeout: 600_000 }, async () => {
     const clients = [
       new Client(outside, UDP_CLIENT, '192.0.2.1', 5353),
       new Client(outside, UDP_CLIENT, '2001:db8::1', 5353),

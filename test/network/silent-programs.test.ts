@@ -83,7 +83,8 @@ function scenarios(): void {
     await lab.createNetwork('one');
     await lab.createNetwork('two');
     assert.ok(existsSync(file('asked-firewall-cmd')) && !existsSync(file('go')));
-    assert.match(await warnings(), /the program of firewalld has not answered yet/);
+    // On a busy machine its time may be over by now.
+    assert.match(await warnings(), /the program of firewalld has not answered yet|firewall-cmd does not answer/);
   });
 
   test('firewalld is reloaded once, even if its zone does not appear', async () => {
