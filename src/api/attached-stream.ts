@@ -34,13 +34,11 @@ export async function runSession(
 ): Promise<void> {
   const { socket } = connection;
   if (socket.destroyed) return session.detach();
-  let leave!: () => void;
-  const left = new Promise<void>((resolve) => (leave = resolve));
-  let over = false;
+  const departure: Departure = { over: false, wake: () => {} };
   const detach = () => {
-    if (over) return;
-    over = true;
-    leave();
+    if (departure.over) return;
+    departure.over = true;
+    departure.wake();
     session.detach();
   };
   socket.once('close', detach);
@@ -48,8 +46,8 @@ export async function runSession(
     log.debug({ error: errorMessage(error) }, 'stdin of a session failed');
   });
   try {
-    await Promise.race([connection.headTaken(), left]);
-    await pumpOutput(socket, session, options, left);
+    await unlessLeft(connection.headTaken(), departure);
+    await pumpOutput(socket, session, options, departure);
   } catch (error) {
     log.warn({ error: errorMessage(error) }, 'output of a session failed');
   } finally {
@@ -59,16 +57,34 @@ export async function runSession(
   }
 }
 
+/** The end of a session from the client's side. */
+interface Departure {
+  over: boolean;
+  wake: () => void;
+}
+
+/**
+ * What a promise gives; undefined once the client has left. No Promise.race with one promise that stands for that: such
+ * a promise holds on to whatever was raced with it, here all output that ever went through the session.
+ */
+function unlessLeft<T>(promise: Promise<T>, departure: Departure): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    departure.wake = () => resolve(undefined);
+    promise.then(resolve, reject);
+    if (departure.over) resolve(undefined);
+  });
+}
+
 async function pumpOutput(
   socket: Socket,
   session: AttachSession,
   options: StreamOptions,
-  left: Promise<void>,
+  departure: Departure,
 ): Promise<void> {
   const frames = session.output[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await Promise.race([frames.next(), left]);
+      const next = await unlessLeft(frames.next(), departure);
       if (!next || next.done || socket.destroyed) return;
       const { stream, data } = next.value;
       if (data.length === 0 || !(stream === 'stdout' ? options.stdout : options.stderr)) continue;
