@@ -15,7 +15,7 @@ import { Engine, type EngineName } from './engines.ts';
 import { importImage } from './image.ts';
 import { readOptions, type BenchOptions } from './options.ts';
 import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } from './profile.ts';
-import { asJson, judge, table, type RowResult, type Sample } from './report.ts';
+import { asJson, inPage, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
 import { parallelRuns, runCalls, runCallsOnUserNetwork } from './scenarios/calls.ts';
@@ -197,6 +197,13 @@ async function report(
   if (causeway && shortOf('memory')) process.stdout.write(`\n${memoryTable(causeway)}\n`);
   if (short.length > 0)
     process.stdout.write(`\n${short.length} short of the goal: ${short.map(({ row }) => row.name).join(', ')}\n`);
+  if (options.docPath !== undefined) {
+    const names = engines.map(({ name }) => `${name} ${versions[name]}`).join(', ');
+    const { cpu, cpus: count, kernel, load } = facts.machine;
+    const text = `${facts.at.slice(0, 10)}: ${names}; ${count} x ${cpu}, Linux ${kernel}, Node ${process.version}, load ${load.join(' ')}.`;
+    const page = readFileSync(options.docPath, 'utf8');
+    writeFileSync(options.docPath, inPage(page, results, options.engines, text));
+  }
   if (options.jsonPath === undefined) return;
   mkdirSync(dirname(options.jsonPath), { recursive: true });
   writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles }));

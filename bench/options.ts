@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly quick: boolean;
   readonly profile: boolean;
   readonly jsonPath: string | undefined;
+  readonly docPath: string | undefined;
 }
 
 const HELP = `
@@ -25,6 +26,7 @@ Options:
       --quick           Fewer and shorter runs, without the longest rows: under four minutes with dockerd alone
       --profile         Also where the time of a run goes, when nothing falls short
       --json PATH       Write everything measured there
+      --doc PATH        Put the table into that page, docs/performance.md
 
 Rows:
 ${ROWS.map((row) => `  ${row.name.padEnd(26)}${row.title}`).join('\n')}
@@ -40,6 +42,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
+      doc: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -60,6 +63,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
     quick: values.quick,
     profile: values.profile,
     jsonPath: values.json,
+    docPath: values.doc,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, median, table } from './report.ts';
+import { inPage, judge, median, table } from './report.ts';
 import type { Row } from './rows.ts';
 
 const lower: Row = { name: 'run', title: 'run', unit: 's', better: 'lower', goal: { ratio: 0.4 } };
@@ -48,4 +48,17 @@ test('the table marks rows that fall short and gives the reason for missing ones
   );
   assert.match(text, /run\s+0\.200 s\s+0\.300 s\s+-\s+0\.67\s+<= 0\.40\s+SHORT/);
   assert.match(text, /run on podman: it would not/);
+});
+
+test('results take the place of those that a page has', () => {
+  const page =
+    'before\n<!-- bench: what is between these two lines is written by npm run bench -- --doc -->\nold\n<!-- /bench -->\nafter\n';
+  const results = [judge(lower, { causeway: { values: [0.2] }, dockerd: { values: [0.4] } })];
+  const written = inPage(page, results, ['causeway', 'dockerd'], 'today');
+  assert.match(
+    written,
+    /^before\n<!-- bench.*-->\ntoday\n\n\| row .*\n.*\n\| run \| 0\.200 s \| 0\.400 s \| 0\.50 \| ≤ 0\.40 \|\n<!-- \/bench -->\nafter\n$/,
+  );
+  assert.equal(inPage(written, results, ['causeway', 'dockerd'], 'today'), written);
+  assert.throws(() => inPage('none', results, ['causeway'], ''), /has no lines/);
 });

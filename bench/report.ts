@@ -86,6 +86,32 @@ export function table(results: readonly RowResult[], engines: readonly EngineNam
   );
 }
 
+const BEGIN = '<!-- bench: what is between these two lines is written by npm run bench -- --doc -->';
+const END = '<!-- /bench -->';
+
+/** `page` with the results in place of those that it has. @throws Error where it has no place for them */
+export function inPage(
+  page: string,
+  results: readonly RowResult[],
+  engines: readonly EngineName[],
+  facts: string,
+): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`the page has no lines ${BEGIN} and ${END}`);
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const body = results.map((result) =>
+    line([
+      result.row.title,
+      ...engines.map((engine) => cell(result.row, result.samples[engine])),
+      result.ratio === undefined ? '-' : result.ratio.toFixed(2),
+      goalText(result.row).replace('<=', '≤').replace('>=', '≥') || '-',
+    ]),
+  );
+  const head = ['row', ...engines, 'ratio', 'goal'];
+  const table = [line(head), line(head.map(() => '---')), ...body].join('\n');
+  return `${page.slice(0, begin)}${BEGIN}\n${facts}\n\n${table}\n${page.slice(end)}`;
+}
+
 function cell(row: Row, sample: Sample | undefined): string {
   const value = valueOf(sample);
   if (value === undefined) return '-';
