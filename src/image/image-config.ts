@@ -145,9 +145,10 @@ export function formatImageConfig(image: ParsedImageConfig): string {
     ...(image.author ? { author: image.author } : {}),
     ...(image.comment ? { comment: image.comment } : {}),
     config: formatConfig(image.config),
-    created: image.createdAt,
+    ...(image.createdAt ? { created: image.createdAt } : {}),
     history: image.history.map((entry) => ({
-      created: entry.createdAt,
+      // Builders leave it out of images that are to be the same each time; an empty date would be none.
+      ...(entry.createdAt ? { created: entry.createdAt } : {}),
       ...(entry.author ? { author: entry.author } : {}),
       ...(entry.createdBy ? { created_by: entry.createdBy } : {}),
       ...(entry.comment ? { comment: entry.comment } : {}),
