@@ -4,7 +4,7 @@
 import { read } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { canceled, extractInThread, hasExtractionThreads } from './extraction-threads.ts';
+import { canceled, extractionThreads, hasExtractionThreads } from './extraction-threads.ts';
 import { TarExtraction } from './tar-extraction.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
@@ -21,7 +21,7 @@ export async function extractTar(
   signal?: AbortSignal,
 ): Promise<void> {
   if (signal?.aborted) throw canceled();
-  if (hasExtractionThreads) return extractInThread(tar, target, signal);
+  if (hasExtractionThreads) return extractionThreads.extract(tar, target, signal);
   return extractHere(typeof tar === 'number' ? pieces(tar) : tar, target, signal);
 }
 

@@ -61,12 +61,16 @@ class Job {
 }
 
 class ExtractionThread {
-  readonly #worker = new Worker(PROGRAM, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
+  readonly #worker: Worker;
   readonly #jobs = new Map<number, Job>();
+  readonly #onEnd: (thread: ExtractionThread) => void;
   #idle: NodeJS.Timeout | undefined;
   #last = 0;
 
-  constructor(onEnd: (thread: ExtractionThread) => void) {
+  /** `onEnd`: it takes nothing more, and may be told so twice. */
+  constructor(program: string | URL, onEnd: (thread: ExtractionThread) => void) {
+    this.#worker = new Worker(program, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
+    this.#onEnd = onEnd;
     let reason = '';
     this.#worker.unref();
     this.#worker.on('message', (news: ExtractionNews) => this.#hear(news));
@@ -93,7 +97,13 @@ class ExtractionThread {
     this.#jobs.delete(news.job);
     const { failure } = news;
     job?.finish(failure && toldError(failure));
-    if (this.load === 0) this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
+    if (this.load === 0) this.#idle = setTimeout(() => this.#retire(), IDLE_MS).unref();
+  }
+
+  /** It ends some time later: what it were given until then would be lost. */
+  #retire(): void {
+    this.#onEnd(this);
+    void this.#worker.terminate();
   }
 
   async extract(tar: Readable | number, target: ExtractionTarget, signal: AbortSignal | undefined): Promise<void> {
@@ -135,18 +145,27 @@ class ExtractionThread {
   }
 }
 
-const threads = new Set<ExtractionThread>();
+export class ExtractionThreads {
+  readonly #program: string | URL;
+  readonly #threads = new Set<ExtractionThread>();
 
-/** The thread with the least to do, a new one if all are busy. */
-function pickThread(): ExtractionThread {
-  const [best] = [...threads].sort((a, b) => a.load - b.load);
-  if (best && (best.load === 0 || threads.size >= MAX_THREADS)) return best;
-  const thread = new ExtractionThread((ended) => threads.delete(ended));
-  threads.add(thread);
-  return thread;
+  constructor(program: string | URL) {
+    this.#program = program;
+  }
+
+  /** The thread with the least to do, a new one if all are busy. */
+  #pick(): ExtractionThread {
+    const [best] = [...this.#threads].sort((a, b) => a.load - b.load);
+    if (best && (best.load === 0 || this.#threads.size >= MAX_THREADS)) return best;
+    const thread = new ExtractionThread(this.#program, (ended) => this.#threads.delete(ended));
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  /** As extractTar. Also a small archive: what it writes to may be the disk that stalls. */
+  extract(tar: Readable | number, target: ExtractionTarget, signal?: AbortSignal): Promise<void> {
+    return this.#pick().extract(tar, target, signal);
+  }
 }
 
-/** As extractTar. Also a small archive: what it writes to may be the disk that stalls. */
-export function extractInThread(tar: Readable | number, target: ExtractionTarget, signal?: AbortSignal): Promise<void> {
-  return pickThread().extract(tar, target, signal);
-}
+export const extractionThreads = new ExtractionThreads(PROGRAM);
