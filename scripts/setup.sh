@@ -68,5 +68,8 @@ if [ ! -e node_modules/.package-lock.json ] || ! cmp -s package-lock.json node_m
   cp package-lock.json node_modules/.causeway-lock
 fi
 
+# Those that Debian has only newer, or in packages too large to install for them.
+[ "$purpose" != test ] || sh scripts/test-clients.sh "${CAUSEWAY_TEST_CLIENTS:-.cache/clients}"
+
 say "building"
 node scripts/build.mjs

@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { check, testEnvironment, type Host, type Ran } from './host.ts';
+import { check, run, testEnvironment, type Host, type Ran } from './host.ts';
+import { CLIENTS } from './test-clients.ts';
 import { until } from './test-engine.ts';
 
 export type OtherEngineName = 'dockerd' | 'dockerd 28' | 'podman';
@@ -15,19 +16,24 @@ export type OtherEngineName = 'dockerd' | 'dockerd 28' | 'podman';
 /**
  * Where a newer Docker was unpacked (its usr/bin and usr/sbin): it is in no release of Debian that the tests run on.
  */
-const NEWER_DOCKER = process.env['CAUSEWAY_TEST_DOCKER28'] ?? '/opt/docker28';
+const NEWER_DOCKER =
+  process.env['CAUSEWAY_TEST_DOCKER28'] ??
+  ['/opt/docker28', join(CLIENTS, 'docker')].find((dir) => isDocker28(`${dir}/usr/sbin/dockerd`)) ??
+  join(CLIENTS, 'docker');
+
+/** Tests compare with 28: what a suite of Debian has is another one some day. */
+function isDocker28(program: string): boolean {
+  return existsSync(program) && run(program, ['--version']).out.includes(' version 28.');
+}
 
 /** Why an engine cannot be had here; undefined where it can. */
 export function missing(name: OtherEngineName): string | undefined {
-  const program = {
-    dockerd: '/usr/sbin/dockerd',
-    'dockerd 28': `${NEWER_DOCKER}/usr/sbin/dockerd`,
-    podman: '/usr/bin/podman',
-  }[name];
-  if (existsSync(program)) return undefined;
-  return name === 'dockerd 28'
-    ? `no newer Docker in ${NEWER_DOCKER} (CAUSEWAY_TEST_DOCKER28)`
-    : `${program} is not installed`;
+  if (name === 'dockerd 28')
+    return isDocker28(`${NEWER_DOCKER}/usr/sbin/dockerd`)
+      ? undefined
+      : `no Docker 28 in ${NEWER_DOCKER} (CAUSEWAY_TEST_DOCKER28; scripts/test-clients.sh)`;
+  const program = { dockerd: '/usr/sbin/dockerd', podman: '/usr/bin/podman' }[name];
+  return existsSync(program) ? undefined : `${program} is not installed`;
 }
 
 export class OtherEngine {
