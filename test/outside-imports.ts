@@ -13,6 +13,7 @@ export const PACKAGES: Readonly<Record<string, { readonly rooms: readonly string
   pino: { rooms: ['base'], because: 'others see the Log of base/log.ts' },
   re2js: { rooms: ['base'], because: 'others see base/linear-match.ts, which loads it when it is needed' },
   'ip-bigint': { rooms: ['model'], because: 'addresses are parsed and written in model/addresses.ts' },
+  yaml: { rooms: ['oci'], because: 'only CDI specifications are YAML; it is loaded when there is one' },
   'tar-stream': { rooms: ['image'], because: 'archives are images and trees of containers' },
 };
 

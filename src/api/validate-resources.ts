@@ -3,7 +3,7 @@
  */
 import { cpus } from 'node:os';
 import { posix } from 'node:path';
-import { invalid, notImplemented } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
 import { parseCpuset } from '../model/cpuset.ts';
 import type { UpdateRequest } from '../wire/container-create.ts';
 
@@ -15,7 +15,6 @@ export type ResourcesRequest = Omit<UpdateRequest, 'RestartPolicy'>;
 export function validateResources(resources: ResourcesRequest, update: boolean): string[] {
   validateMemory(resources, update);
   validateCpu(resources);
-  refuseUnbuilt(resources);
   validateBlockDevices(resources);
   if (resources.BlkioWeight > 0 && (resources.BlkioWeight < 10 || resources.BlkioWeight > 1000)) {
     throw invalid('Range of blkio weight is from 10 to 1000');
@@ -95,11 +94,4 @@ function validateBlockDevices(resources: ResourcesRequest): void {
     if (!posix.normalize(Path).startsWith('/dev/')) throw invalid(`bad format for device path: ${Path}`);
   for (const { Path, Weight } of resources.BlkioWeightDevice)
     if (Weight !== 0 && (Weight < 10 || Weight > 1000)) throw invalid(`invalid weight for device: ${Path}:${Weight}`);
-}
-
-/** Limits that Docker has and this engine does not: reported, never silently dropped. */
-function refuseUnbuilt(resources: ResourcesRequest): void {
-  if (resources.DeviceRequests.length > 0) {
-    throw notImplemented('This engine has no device drivers: leave out DeviceRequests (--gpus).');
-  }
 }

@@ -58,6 +58,8 @@ export interface DaemonConfig extends RegistryConfig, ContainerDefaults {
   readonly metricsAddress: string; // '' = none
   readonly oomScoreAdjust: number | undefined;
   readonly experimental: boolean;
+  /** Undefined: CDI is turned off. */
+  readonly cdiSpecDirs: readonly string[] | undefined;
   readonly features: readonly string[]; // 'buildkit=true'
   readonly bridgeName: string; // '' = the engine makes one
   readonly defaultBridgeName: string; // '' = chosen

@@ -61,6 +61,7 @@ export function daemonConfig(raw: RawOptions): DaemonConfig {
     oomScoreAdjust: optionalNumber(texts['oom-score-adjust']),
     experimental: switches['experimental'] ?? false,
     features: lists['feature'] ?? [],
+    cdiSpecDirs: cdiSpecDirs(lists),
     bridgeName: texts['bridge'] ?? '',
     defaultBridgeName: texts['default-bridge-name'] ?? '',
     bip,
@@ -181,4 +182,11 @@ function parsePool(text: string): { base: string; size: number } {
       `invalid default address pool "${text}": the size must be between the base's prefix length and ${subnet.version === 4 ? 32 : 128}`,
     );
   return { base: base!, size: bits };
+}
+
+/** An empty name, or an empty list, means none. */
+function cdiSpecDirs(lists: Readonly<Record<string, readonly string[]>>): readonly string[] | undefined {
+  if ((lists['feature'] ?? []).includes('cdi=false')) return undefined;
+  const given = lists['cdi-spec-dir'] ?? ['/etc/cdi', '/var/run/cdi'];
+  return given.length === 1 && given[0] === '' ? [] : given;
 }

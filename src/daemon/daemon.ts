@@ -13,6 +13,8 @@ import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
 import { within } from '../base/within.ts';
 import { createApiServer } from '../api/server.ts';
+import { CdiRegistry } from '../oci/cdi/cdi-registry.ts';
+import { DeviceDrivers } from '../oci/device-drivers.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { Archives } from '../image/archives.ts';
 import { ImageStore } from '../image/image-store.ts';
@@ -233,6 +235,13 @@ async function start(
     seccomp: seccompProfile,
   };
   const silent = new SilentMounts(patience.mountMs);
+  const sources = new MountSources(silent);
+  const devices = new DeviceDrivers({
+    cdi: config.cdiSpecDirs && new CdiRegistry(config.cdiSpecDirs, log.child({ room: 'oci' })),
+    sources,
+    findProgram,
+  });
+  void devices.list(); // what is broken is told of in the log
   const engine = createEngine({
     config: live.follow((now) => ({
       dataRoot: config.dataRoot,
@@ -259,7 +268,8 @@ async function start(
     images,
     rootfs,
     runtime,
-    sources: new MountSources(silent),
+    sources,
+    devices,
     archives: new Archives(silent),
     logs: makeLogKeeper(log.child({ room: 'oci' })),
     network,
@@ -273,6 +283,7 @@ async function start(
         startedAt,
         versions: await runtimeVersions(),
         networkWarnings: await network.hostWarnings(),
+        cdi: await devices.list(),
       }),
   });
   undo.push('network', () => network.shutdown());

@@ -1,6 +1,7 @@
 /** What `info` and `version` say of the daemon, its settings and its host. */
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { CdiListing } from '../oci/cdi/cdi-registry.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { apiWarnings } from './api-sockets.ts';
 import type { DaemonConfig } from './config-shape.ts';
@@ -16,6 +17,7 @@ export interface InfoParts {
   readonly startedAt: string;
   readonly versions: Awaited<ReturnType<Runtime['version']>>;
   readonly networkWarnings: readonly string[];
+  readonly cdi: CdiListing;
 }
 
 export function infoFacts(config: DaemonConfig, parts: InfoParts): HostSummary {
@@ -51,7 +53,13 @@ export function infoFacts(config: DaemonConfig, parts: InfoParts): HostSummary {
       ['firewall-integration', String(config.firewallIntegration)],
       ['respect-input-policy', String(config.inputPolicy)],
     ],
-    warnings: [...config.notes, ...apiWarnings(config), ...stateWarnings(config.dataRoot), ...parts.networkWarnings],
+    warnings: [
+      ...config.notes,
+      ...apiWarnings(config),
+      ...stateWarnings(config.dataRoot),
+      ...parts.networkWarnings,
+      ...parts.cdi.warnings,
+    ],
     labels: config.labels,
     experimental: config.experimental,
     initBinary: basename(config.initPath || initProgram('') || 'docker-init'),
@@ -62,6 +70,7 @@ export function infoFacts(config: DaemonConfig, parts: InfoParts): HostSummary {
       noProxy: proxyOf('NO_PROXY'),
     },
     addressPools: config.addressPools,
+    cdi: { directories: config.cdiSpecDirs ?? [], devices: parts.cdi.devices },
     components: componentsOf(versions),
     startedAt: parts.startedAt,
     activity: activity(),

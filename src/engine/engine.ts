@@ -20,6 +20,7 @@ import type { Platform } from '../model/platform.ts';
 import type { PortBindings } from '../model/port.ts';
 import type { NetworkService } from '../network/service.ts';
 import type { LogKeeper } from '../oci/logs/log-thread.ts';
+import type { DeviceDrivers } from '../oci/device-drivers.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
@@ -76,6 +77,7 @@ export interface EngineDeps {
   readonly rootfs: RootfsStore;
   readonly runtime: Runtime;
   readonly sources: MountSources;
+  readonly devices: DeviceDrivers;
   readonly archives: Archives;
   readonly logs: LogKeeper;
   readonly network: NetworkService;
@@ -136,6 +138,7 @@ export function createEngine(deps: EngineDeps) {
   });
   const base = {
     config,
+    devices: deps.devices,
     clock,
     log,
     containers: table,

@@ -33,6 +33,8 @@ export interface HostSummary {
   /** '' = none; with names and passwords made unreadable. */
   readonly proxies: { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string };
   readonly addressPools: readonly { base: string; size: number }[];
+  /** Directories of CDI specifications, and what was found there: 'vendor.com/class=device'. */
+  readonly cdi: { readonly directories: readonly string[]; readonly devices: readonly string[] };
   readonly components: readonly { name: string; version: string; details: Readonly<Record<string, string>> }[];
   readonly startedAt: string;
   /** Of the daemon's process, when asked: open descriptors; connections, files and programs at work (Docker: goroutines). */

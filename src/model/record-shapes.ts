@@ -13,7 +13,7 @@ import type { Healthcheck, HealthProbe, HealthState } from './health.ts';
 import type { MountPoint, MountSpec, VolumeRecord } from './mount.ts';
 import type { IpamPool, NetworkRecord } from './network.ts';
 import type { PortBinding, PortBindings, PublishedPort } from './port.ts';
-import type { DeviceLimit, DeviceSpec, ResourceSpec } from './resources.ts';
+import type { DeviceLimit, DeviceRequestSpec, DeviceSpec, ResourceSpec } from './resources.ts';
 import {
   address,
   flag,
@@ -153,6 +153,17 @@ const resources = object<ResourceSpec>({
   blkioWriteIops: optional(list(deviceLimit)),
   devices: list(object<DeviceSpec>({ pathOnHost: text, pathInContainer: text, cgroupPermissions: text })),
   deviceCgroupRules: texts,
+  deviceRequests: optional(
+    list(
+      object<DeviceRequestSpec>({
+        driver: text,
+        count: number,
+        deviceIds: nullable(texts),
+        capabilities: nullable(list(texts)),
+        options: nullable(textMap),
+      }),
+    ),
+  ),
   ulimits: list(object<ResourceSpec['ulimits'][number]>({ name: text, soft: number, hard: number })),
 });
 

@@ -23,6 +23,8 @@ export interface ResourceSpec {
   readonly blkioWriteIops?: readonly DeviceLimit[];
   readonly devices: readonly DeviceSpec[];
   readonly deviceCgroupRules: readonly string[];
+  /** Devices by their names, for a driver; absent: none. */
+  readonly deviceRequests?: readonly DeviceRequestSpec[];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
@@ -35,4 +37,14 @@ export interface DeviceSpec {
   readonly pathOnHost: string;
   readonly pathInContainer: string;
   readonly cgroupPermissions: string;
+}
+
+/** As it was asked for: null is told apart from what is empty. */
+export interface DeviceRequestSpec {
+  readonly driver: string; // '' = the one that has the capabilities
+  readonly count: number; // -1 = all
+  readonly deviceIds: readonly string[] | null;
+  /** One of the lists has to be met, with all that is in it. */
+  readonly capabilities: readonly (readonly string[])[] | null;
+  readonly options: Readonly<Record<string, string>> | null;
 }

@@ -5,6 +5,7 @@
 import { invalid, systemError } from '../base/errors.ts';
 import { ownField } from '../base/own-field.ts';
 import type { MountPoint } from '../model/mount.ts';
+import { editMounts } from './device-edits.ts';
 import type { OciMount } from './oci-spec.ts';
 
 export const INIT_PATH = '/sbin/docker-init';
@@ -25,17 +26,29 @@ export interface MountRequest {
   readonly recursiveReadonly: boolean;
   /** Sources that are no directories. */
   readonly fileSources: ReadonlySet<string>;
+  /** Of devices that are asked for by name. */
+  readonly ofDevices?: readonly OciMount[];
 }
 
 export function buildMounts(request: MountRequest): OciMount[] {
   const user = userMounts(request);
   const taken = new Set(user.map((mount) => mount.destination));
   const covered = (path: string) => taken.has(path) || (taken.has('/dev') && path.startsWith('/dev/'));
-  const system = [...systemMounts(request), ...shmMounts(request)].filter((mount) => !covered(mount.destination));
   const own = fileMounts(request).filter((mount) => !taken.has(mount.destination));
+  const files = new Set(own.map((mount) => mount.destination));
+  const system = editMounts([...systemMounts(request), ...shmMounts(request)], mountsOfDevices(request)).filter(
+    ({ destination }) => !covered(destination) && !files.has(destination),
+  );
   // What is deeper comes later, or the shallower mount would hide it.
   const sorted = [...own, ...user].sort((a, b) => depth(a.destination) - depth(b.destination));
   return [...system, ...sorted];
+}
+
+function mountsOfDevices({ ofDevices = [], readonlyRootfs }: MountRequest): readonly OciMount[] {
+  if (!readonlyRootfs) return ofDevices;
+  return ofDevices.map((mount) =>
+    mount.options.includes('ro') ? mount : { ...mount, options: [...mount.options, 'ro'] },
+  );
 }
 
 const mountOf = (destination: string, type: string, source: string, ...options: string[]): OciMount => ({

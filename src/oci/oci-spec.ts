@@ -36,14 +36,14 @@ export interface OciProcess {
 
 export interface OciMount {
   readonly destination: string;
-  readonly type: string;
+  readonly type?: string;
   readonly source: string;
   readonly options: readonly string[];
 }
 
 export interface OciDevice {
   readonly path: string;
-  readonly type: 'c' | 'b' | 'p';
+  readonly type: 'c' | 'b' | 'p' | 'u';
   readonly major: number;
   readonly minor: number;
   readonly fileMode?: number;
@@ -57,6 +57,31 @@ export interface OciDeviceRule {
   readonly major?: number;
   readonly minor?: number;
   readonly access?: string;
+}
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number; // seconds
+}
+
+/** Programs of the host that the runtime runs, by the moment. */
+export interface OciHooks {
+  readonly prestart?: readonly OciHook[];
+  readonly createRuntime?: readonly OciHook[];
+  readonly createContainer?: readonly OciHook[];
+  readonly startContainer?: readonly OciHook[];
+  readonly poststart?: readonly OciHook[];
+  readonly poststop?: readonly OciHook[];
+}
+
+export interface OciIntelRdt {
+  readonly closID: string;
+  readonly l3CacheSchema: string;
+  readonly memBwSchema: string;
+  readonly enableCMT: boolean;
+  readonly enableMBM: boolean;
 }
 
 export interface OciResources {
@@ -144,7 +169,9 @@ export interface OciSpec {
   readonly domainname?: string;
   readonly mounts: readonly OciMount[];
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: OciHooks;
   readonly linux: {
+    readonly intelRdt?: OciIntelRdt;
     readonly namespaces: readonly OciNamespace[];
     readonly resources: OciResources;
     readonly cgroupsPath: string;

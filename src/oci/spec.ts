@@ -7,6 +7,7 @@ import type { MountPoint } from '../model/mount.ts';
 import { isNetworkSysctl } from '../model/sysctl-name.ts';
 import { harmlessAnnotations } from './annotations.ts';
 import { resolveCapabilities } from './capabilities.ts';
+import { editDevices, editEnvironment, NO_EDITS, type DeviceEdits } from './device-edits.ts';
 import { resolveDevices } from './devices.ts';
 import { hostFacts, type ConfinementFacts } from './host-facts.ts';
 import { buildMounts, INIT_PATH, rootfsPropagation } from './mounts.ts';
@@ -81,6 +82,8 @@ export interface SpecInput {
   readonly initPath?: string;
   /** A tmpfs that the engine mounted, to be shared between containers; null: one of the container's own. */
   readonly shmDir?: string | null;
+  /** Of devices that are asked for by name. */
+  readonly edits?: DeviceEdits;
   readonly defaults?: ConfinementDefaults;
   readonly host?: ConfinementFacts;
 }
@@ -90,15 +93,13 @@ export interface SpecInput {
  * profiles.
  */
 export function buildSpec(input: SpecInput): OciSpec {
-  const { record, defaults = NO_DEFAULTS } = input;
+  const { record, defaults = NO_DEFAULTS, edits = NO_EDITS } = input;
   const { process, host: wanted } = record.spec;
   const host = input.host ?? hostFacts();
   const security = parseSecurityOptions(wanted.securityOpt);
   const capabilities = capabilitiesOf(record, host);
-  const devices = resolveDevices(
-    { privileged: wanted.privileged, devices: wanted.resources.devices, rules: wanted.resources.deviceCgroupRules },
-    host,
-  );
+  const own = { privileged: wanted.privileged, ...wanted.resources, rules: wanted.resources.deviceCgroupRules };
+  const devices = editDevices(resolveDevices(own, host), edits.devices);
   const init = input.initPath !== undefined && wanted.init !== false && input.pid === 'private';
   const command = [record.path, ...record.args];
   const seccomp = seccompOf({ privileged: wanted.privileged, security, defaults }, capabilities, host);
@@ -111,9 +112,9 @@ export function buildSpec(input: SpecInput): OciSpec {
     process: {
       terminal: process.tty,
       ...(process.tty && rows > 0 && columns > 0 ? { consoleSize: terminalSize(rows, columns) } : {}),
-      user: input.user,
+      user: withGroups(input.user, edits.additionalGids),
       args: init ? [INIT_PATH, '--', ...command] : command,
-      env: withHome(input.env, input.user),
+      env: withHome(editEnvironment(input.env, edits.env), input.user),
       cwd: process.workingDir || '/',
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: buildRlimits(wanted.resources.ulimits, defaults.ulimits),
@@ -136,9 +137,12 @@ export function buildSpec(input: SpecInput): OciSpec {
       shmSizeBytes: wanted.shmSizeBytes,
       recursiveReadonly: !olderThan(host.kernelRelease, '5.12'),
       fileSources: input.fileSources,
+      ofDevices: edits.mounts,
     }),
     annotations: harmlessAnnotations(wanted.annotations),
+    ...(Object.keys(edits.hooks).length > 0 ? { hooks: edits.hooks } : {}),
     linux: {
+      ...(edits.intelRdt ? { intelRdt: edits.intelRdt } : {}),
       namespaces: namespacesOf(input),
       cgroupsPath: input.cgroupsPath,
       resources: buildResources(wanted.resources, devices.rules),
@@ -196,6 +200,10 @@ export function buildExecProcess(input: ExecProcessInput): OciProcess {
     noNewPrivileges: security.noNewPrivileges ?? defaults.noNewPrivileges,
     ...appArmorOf(security, host),
   };
+}
+
+function withGroups(user: SpecUser, more: readonly number[]): SpecUser {
+  return more.length === 0 ? user : { ...user, additionalGids: [...new Set([...user.additionalGids, ...more])] };
 }
 
 /** The kernel has 16 bits for each. */

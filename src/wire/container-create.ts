@@ -70,6 +70,14 @@ export const endpointSettingsSchema = fields({
 
 const throttleDevices = () => list(fields({ Path: text(), Rate: integer(0, 'uint64') }));
 
+const deviceRequestSchema = fields({
+  Driver: text(),
+  Count: integer(0, 'int'),
+  DeviceIDs: optionalTexts(),
+  Capabilities: v.nullish(v.array(texts()), null),
+  Options: v.nullish(v.record(v.string(), v.string()), null),
+});
+
 const resourceEntries = {
   CpuShares: integer(),
   Memory: integer(),
@@ -89,7 +97,7 @@ const resourceEntries = {
   CpusetMems: text(),
   Devices: v.nullish(v.array(fields({ PathOnHost: text(), PathInContainer: text(), CgroupPermissions: text() })), null),
   DeviceCgroupRules: optionalTexts(),
-  DeviceRequests: list(v.unknown()),
+  DeviceRequests: v.nullish(v.array(deviceRequestSchema), null),
   KernelMemory: integer(),
   KernelMemoryTCP: integer(),
   MemoryReservation: integer(),
@@ -206,6 +214,7 @@ export type EndpointSettingsBody = Sent<typeof endpointSettingsSchema>;
 export type MountBody = Sent<typeof mountSchema>;
 /** One that is still being put together. */
 export type MountDraft = v.InferInput<typeof mountSchema>;
+export type DeviceRequestBody = Sent<typeof deviceRequestSchema>;
 export type UpdateBody = Sent<typeof updateRequestSchema>;
 
 export type CreateRequest = v.InferOutput<typeof createRequestSchema>;

@@ -701,6 +701,7 @@ const FACTS: SystemFacts = {
   liveRestore: true,
   logDriver: 'json-file',
   firewall: [],
+  cdi: { directories: ['/etc/cdi'], devices: ['vendor.com/class=name'] },
   components: [{ name: 'crun', version: '1.8.1', details: {} }],
   startedAt: '2025-01-01T00:00:00Z',
   activity: { descriptors: 20, tasks: 5 },

@@ -2,6 +2,7 @@
  * The engine's use-cases with fakes where I/O begins: a network, a runtime, root file systems and a store that only
  * remember what is there. No root, no daemon. Each call of theirs is noted, and can be made to fail.
  */
+import { NO_EDITS } from '../../src/oci/device-edits.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -219,6 +220,7 @@ export class EngineOnFakes {
       attaches: new AttachHub(),
       copies: new RunningCopies(),
       execs: new ExecTable(),
+      devices: { editsFor: async () => NO_EDITS },
       restarts: new RestartTimers(),
       starts: new StartsUnderWay(),
     };

@@ -219,6 +219,10 @@ test('what is shown can be sent again and means the same', () => {
       CpusetCpus: '0',
       Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/x', CgroupPermissions: 'rwm' }],
       DeviceCgroupRules: ['c 1:3 r'],
+      DeviceRequests: [
+        { Driver: 'cdi', Count: 0, DeviceIDs: ['v.com/c=n'], Capabilities: null, Options: null },
+        { Driver: '', Count: -1, DeviceIDs: null, Capabilities: [['gpu']], Options: {} },
+      ],
       MemoryReservation: 32 << 20,
       MemorySwappiness: 3,
       PidsLimit: 100,

@@ -154,6 +154,7 @@ function toResourceSpec(host: HostConfigRequest): ResourceSpec {
     ...toBlockDeviceLimits(host),
     devices: toDevices(host.Devices),
     deviceCgroupRules: host.DeviceCgroupRules ?? [],
+    ...toDeviceRequests(host.DeviceRequests),
     ulimits: toUlimits(host.Ulimits),
   };
 }
@@ -183,6 +184,19 @@ function toDevices(devices: UpdateRequest['Devices']): ResourceSpec['devices'] {
     pathInContainer: device.PathInContainer,
     cgroupPermissions: device.CgroupPermissions,
   }));
+}
+
+function toDeviceRequests(requests: HostConfigRequest['DeviceRequests']): Pick<ResourceSpec, 'deviceRequests'> {
+  if (requests === null) return {};
+  return {
+    deviceRequests: requests.map(({ Driver, Count, DeviceIDs, Capabilities, Options }) => ({
+      driver: Driver,
+      count: Count,
+      deviceIds: DeviceIDs,
+      capabilities: Capabilities,
+      options: Options,
+    })),
+  };
 }
 
 function toUlimits(ulimits: UpdateRequest['Ulimits']): ResourceSpec['ulimits'] {

@@ -71,7 +71,14 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
       CgroupPermissions: device.cgroupPermissions,
     })),
     DeviceCgroupRules: orNull(resources.deviceCgroupRules),
-    DeviceRequests: null,
+    DeviceRequests:
+      resources.deviceRequests?.map(({ driver, count, deviceIds, capabilities, options }) => ({
+        Driver: driver,
+        Count: count,
+        DeviceIDs: deviceIds,
+        Capabilities: capabilities,
+        Options: options,
+      })) ?? null,
     MemoryReservation: resources.memoryReservationBytes,
     MemorySwap: resources.memorySwapBytes,
     MemorySwappiness: resources.memorySwappiness,

@@ -133,7 +133,10 @@ export function toInfoJson(facts: SystemFacts, version: number, storageDriver: s
       ? { DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }
       : {}),
     FirewallBackend: { Driver: 'nftables', Info: facts.firewall },
-    CDISpecDirs: [],
+    CDISpecDirs: facts.cdi.directories,
+    ...(facts.cdi.devices.length > 0
+      ? { DiscoveredDevices: facts.cdi.devices.map((device) => ({ Source: 'cdi', ID: device })) }
+      : {}),
     Warnings: facts.warnings.length > 0 ? facts.warnings : null,
   };
 }

@@ -61,6 +61,7 @@ export const ANSWER_FIELDS: Readonly<Record<string, readonly AnswerField[]>> = {
     ),
     ...until('1.49', ['ContainerdCommit.Expected', 'RuncCommit.Expected', 'InitCommit.Expected']),
     { field: 'FirewallBackend', since: '1.49' },
+    { field: 'DiscoveredDevices', since: '1.50' },
     ...until('1.50', ['BridgeNfIptables', 'BridgeNfIp6tables']),
   ],
   'GET /networks': [{ field: '[].Containers', until: '1.52' }],

@@ -78,6 +78,12 @@ function serverText(info: Info): string {
     always('  Authorization:', list<string>(plugins['Authorization']).join(' '));
   always('  Log:', list<string>(plugins['Log']).join(' '));
   section(lines, ' CDI spec directories:', list<string>(info['CDISpecDirs']));
+  const devices = list<Record<string, unknown>>(info['DiscoveredDevices']);
+  section(
+    lines,
+    ' Discovered Devices:',
+    devices.map(({ Source, ID }) => `${String(Source)}: ${String(ID)}`),
+  );
   always(' Swarm:', object(info['Swarm'])['LocalNodeState']);
   const runtimes = Object.keys(object(info['Runtimes']));
   if (runtimes.length > 0) {

@@ -15,6 +15,7 @@ import {
   checkThrottleIops,
   checkWeightDevice,
 } from './flag-checks.ts';
+import { gpuType } from './gpu-flag.ts';
 import { mountType } from './mount-flag.ts';
 import { networkType } from './network-flag.ts';
 import { ulimitType } from './ulimit-flag.ts';
@@ -100,6 +101,7 @@ export const containerFlags: readonly Flag[] = [
   { name: 'env', short: 'e', type: type.list, check: checkEnv, usage: 'Set environment variables' },
   { name: 'env-file', type: type.list, usage: 'Read in a file of environment variables' },
   { name: 'expose', type: type.list, usage: 'Expose a port or a range of ports' },
+  { name: 'gpus', type: gpuType, usage: "GPU devices to add to the container ('all' to pass all GPUs)" },
   { name: 'group-add', type: type.list, usage: 'Add additional groups to join' },
   { name: 'health-cmd', type: type.string, usage: 'Command to run to check health' },
   { name: 'health-interval', type: type.duration, usage: 'Time between running the check (ms|s|m|h) (default 0s)' },

@@ -1,8 +1,10 @@
 /** From flags to the body of POST /containers/create. Throws with Docker's sentence for what cannot be. */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
+import { isCdiDevice } from '../../model/cdi-name.ts';
 import type {
   CreateBody,
+  DeviceRequestBody,
   EndpointSettingsBody,
   HostConfigBody,
   MountBody,
@@ -44,7 +46,8 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
   const { binds, anonymous } = splitVolumes(flags.list('volume'));
   const portBindings = parsePublish(flags.list('publish'));
   const exposed = [...Object.keys(portBindings), ...parseExpose(flags.list('expose'))];
-  const devices = flags.list('device').map(parseDevice);
+  const devices = flags.list('device');
+  const cdiDevices = devices.filter(isCdiDevice);
   const environment = [
     ...flags.list('env-file').flatMap((path) => readVariableFile(path, (name) => process.env[name])),
     ...flags.list('env'),
@@ -126,7 +129,13 @@ export function createRequest(flags: FlagSet, image: string, words: readonly str
     Init: flags.changed('init') ? flags.bool('init') : undefined,
     ...(unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     ...resources(flags),
-    Devices: devices,
+    Devices: devices.filter((device) => !isCdiDevice(device)).map(parseDevice),
+    DeviceRequests: orNull([
+      ...flags.objects<DeviceRequestBody>('gpus'),
+      ...(cdiDevices.length > 0
+        ? [{ Driver: 'cdi', Count: 0, DeviceIDs: cdiDevices, Capabilities: null, Options: null }]
+        : []),
+    ]),
     MemorySwappiness: swappiness,
     OomKillDisable: flags.bool('oom-kill-disable'),
     PidsLimit: flags.number('pids-limit'),
@@ -167,7 +176,7 @@ const bytesRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: parseRamBy
 const operationsRate = (text: string) => ({ Path: cut(text, ':')[0], Rate: Number(cut(text, ':')[1]) });
 
 /** Docker's client sends null for what was not given, and `inspect` shows it so. */
-const orNull = (values: readonly string[]): readonly string[] | null => (values.length > 0 ? values : null);
+const orNull = <T>(values: readonly T[]): readonly T[] | null => (values.length > 0 ? values : null);
 
 const setOf = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));
 

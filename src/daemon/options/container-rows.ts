@@ -64,7 +64,7 @@ export const CONTAINER_ROWS: readonly DaemonOption[] = [
     'CPU real-time runtime of the parent cgroup',
     'the parent cgroup has no real-time budget; containers can be given one with cgroups v1',
   ),
-  noEffect('cdi-spec-dir', 'list', 'Directories of CDI specifications', 'devices are not given by CDI specifications', {
+  done('cdi-spec-dir', 'list', 'Directories of CDI specifications; the later ones take precedence', {
     key: 'cdi-spec-dirs',
     fallback: '/etc/cdi and /var/run/cdi',
   }),

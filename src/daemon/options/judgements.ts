@@ -82,6 +82,8 @@ export function judgeStorageOpts(values: readonly string[]): Judgement | undefin
 }
 
 export function judgeFeatures(values: readonly string[]): Judgement | undefined {
-  const on = values.filter((value) => value.endsWith('=true')).map((value) => value.slice(0, value.lastIndexOf('=')));
+  const on = values
+    .filter((value) => value.endsWith('=true') && value !== 'cdi=true')
+    .map((value) => value.slice(0, value.lastIndexOf('=')));
   return on.length === 0 ? DONE : without(`no feature of the daemon is turned on by ${on.sort().join(', ')}`);
 }

@@ -71,7 +71,6 @@ export const ORDINARY_FILES: readonly OrdinaryFile[] = [
   {
     from: 'NVIDIA with CDI',
     content: { features: { cdi: true }, 'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'], runtimes: NVIDIA },
-    noted: ['"features"', '"cdi-spec-dirs"'],
   },
   {
     from: 'gVisor',

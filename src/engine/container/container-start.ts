@@ -10,6 +10,8 @@ import { withUndo, type UndoStack } from '../../base/undo.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { StartError } from '../../model/start-error.ts';
 import type { Sandbox } from '../../network/service.ts';
+import type { DeviceDrivers } from '../../oci/device-drivers.ts';
+import type { DeviceEdits } from '../../oci/device-edits.ts';
 import { checkDevicePaths } from '../../oci/device-paths.ts';
 import type { CreateRequest } from '../../oci/runtime.ts';
 import { buildSpec } from '../../oci/spec.ts';
@@ -51,6 +53,7 @@ export interface StartNeeds {
   readonly containers: Pick<ContainerTable, 'all' | 'find' | 'get' | 'tryFind'>;
   readonly network: RunNetwork & Pick<Networks, 'networks'> & Pick<KnownContainers, 'remember'>;
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
+  readonly devices: Pick<DeviceDrivers, 'editsFor'>;
   readonly files: Pick<RunFiles, 'prepare' | 'mountSubpaths' | 'unmountSubpaths' | 'shareMemory'>;
   readonly runtime: Pick<RunRuntime, 'create' | 'start' | 'attach' | 'delete'>;
   readonly logs: Pick<ContainerLogs, 'begin' | 'ended'>;
@@ -141,8 +144,9 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
   const record = await settingUpNetworking(() => resolveNetworks(network, joined ? sharing(asked, joined) : asked));
   if (record !== asked) await rememberNames(network, record);
   const linked = checkLinks(containers, record);
-  const [prepared] = await Promise.all([
+  const [prepared, edits] = await Promise.all([
     files.prepare(record),
+    needs.devices.editsFor(record.spec.host.resources.deviceRequests ?? []),
     // A power cut may have taken it: `create` does not wait for the disk to have it.
     mkdir(containerPaths(config.dataRoot, record.id).dir, { recursive: true, mode: 0o710 }),
   ]);
@@ -170,7 +174,7 @@ async function bringUp(needs: StartNeeds, held: Held, undo: UndoStack): Promise<
 
   undo.push('log', () => needs.logs.ended(record.id));
   const { pid } = await runtime.create(
-    await createRequest(needs, record, { root, netns, filesOf: joined?.id ?? record.id, prepared }, undo),
+    await createRequest(needs, record, { root, netns, filesOf: joined?.id ?? record.id, prepared, edits }, undo),
   );
   undo.push('runtime', () => runtime.delete(record.id, { force: true }));
   files.unmountSubpaths(record.id); // the container has them
@@ -217,13 +221,14 @@ interface RunPlace {
   /** Whose hosts, hostname and resolv.conf it has. */
   readonly filesOf: string;
   readonly prepared: PreparedMounts;
+  readonly edits: DeviceEdits;
 }
 
 /** What is passed to the runtime. */
 async function createRequest(
   needs: StartNeeds,
   record: ContainerRecord,
-  { root, netns, filesOf, prepared }: RunPlace,
+  { root, netns, filesOf, prepared, edits }: RunPlace,
   undo: UndoStack,
 ): Promise<CreateRequest> {
   const { config, files } = needs;
@@ -244,6 +249,7 @@ async function createRequest(
     domainname: process.domainname,
     netns,
     ...joinTargets(needs.containers, record),
+    edits,
     shmDir: files.shareMemory(record, undo),
     cgroupsPath: cgroupsPathOf(config, record),
     initPath: (host.init ?? config.initByDefault) ? requireInit(config.initPath) : undefined,
