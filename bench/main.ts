@@ -144,7 +144,8 @@ async function play(
     for (const engine of engines)
       if (!scenario.only.engines.includes(engine.name)) failures.set(engine, scenario.only.because);
   for (const engine of engines) await attempt(engine, async () => scenario.prepare?.(engine));
-  if (scenario.warmUp)
+  // With --quick, what is done once is long: twice would be too long.
+  if (scenario.warmUp && !(options.quick && scenario.quickRuns <= 1))
     for (const engine of engines) await attempt(engine, async () => void (await scenario.measure(engine, options)));
   for (let turn = 0; turn < (options.quick ? Math.max(1, scenario.quickRuns) : scenario.runs); turn++) {
     for (const engine of engines) {
