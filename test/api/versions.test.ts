@@ -33,7 +33,8 @@ const CHANGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     // Of dockerd, RuncCommit alone was recorded: it has no others in that build.
     '1.49':
       '+FirewallBackend +FirewallBackend.Driver +FirewallBackend.Info -ContainerdCommit.Expected -InitCommit.Expected -RuncCommit.Expected',
-    '1.50': '-BridgeNfIp6tables -BridgeNfIptables',
+    '1.50':
+      '+DiscoveredDevices +DiscoveredDevices[].ID +DiscoveredDevices[].Source -BridgeNfIp6tables -BridgeNfIptables',
   },
   '/containers/json?all=1': {
     '1.46': '+[].HostConfig.Annotations +[].HostConfig.Annotations.x',
