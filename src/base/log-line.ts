@@ -1,3 +1,5 @@
+import { escapeControls } from './control-characters.ts';
+
 /** One line of a log as dockerd's text format has it: time="…" level=info msg="…" host="tcp://…" */
 export function logLine(time: Date, level: string, message: string, fields: object): string {
   const shown = Object.entries(fields)
@@ -15,6 +17,5 @@ function textOf(value: unknown): string {
 /** Plain words stay as they are; nothing that a container or a client is called can begin a line. */
 function quoted(text: string): string {
   if (/^[\w./@^+-]+$/.test(text)) return text;
-  const escaped = JSON.stringify(text);
-  return escaped.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return escapeControls(JSON.stringify(text));
 }

@@ -81,6 +81,7 @@ export interface TerminalOptions {
   readonly columns: number;
   /** When the output has the first text, the second is typed; then the next pair. An empty text: a moment later. */
   readonly when: readonly (readonly [shown: string, typed: string])[];
+  readonly home?: string;
 }
 
 /** The same in a pseudo-terminal of that size, made by script(1). */
@@ -93,7 +94,7 @@ export function runCausewayInTerminal(
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', command, '/dev/null'], {
-      env: { ...inherited, SHELL: '/bin/sh', HOME: '/nonexistent', CAUSEWAY_HOST: options.host },
+      env: { ...inherited, SHELL: '/bin/sh', HOME: options.home ?? '/nonexistent', CAUSEWAY_HOST: options.host },
     });
     let output = '';
     const waiting = [...options.when];

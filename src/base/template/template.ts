@@ -31,6 +31,8 @@ export interface TemplateOptions {
   readonly missingKeyFails?: boolean;
   /** The template is somebody else's: it may not take long, nor make long texts. */
   readonly bounded?: boolean;
+  /** What is printed of a value. The template's own text and constants are printed as they are. */
+  readonly show?: (value: string) => string;
 }
 
 /** Of a bounded template; its text may be as long, and the values in it. */
@@ -68,6 +70,9 @@ function* upTo(end: number): Generator<[number, number]> {
 }
 
 const lineOf = (source: string, at: number) => source.slice(0, at).split('\n').length;
+
+const isConstant = ({ commands }: Pipeline) =>
+  commands.every(({ operands }) => operands.every(({ kind }) => kind === 'literal'));
 
 type Flow = 'on' | 'break' | 'continue';
 
@@ -127,7 +132,9 @@ class Execution {
       case 'action': {
         const value = this.#pipeline(node.pipeline, dot);
         // Nothing at all prints so; inside a list or map it is <nil>.
-        if (node.pipeline.declares.length === 0) this.#out += printValue(value ?? NO_VALUE);
+        if (node.pipeline.declares.length > 0) return 'on';
+        const printed = printValue(value ?? NO_VALUE);
+        this.#out += isConstant(node.pipeline) ? printed : (this.#options.show?.(printed) ?? printed);
         return 'on';
       }
       case 'break':

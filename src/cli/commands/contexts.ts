@@ -6,7 +6,7 @@ import type { Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
-import { print, printLine } from '../terminal/output.ts';
+import { print, printLine, printShown } from '../terminal/output.ts';
 
 const shape: ListShape = {
   type: '*formatter.clientContextContext',
@@ -44,7 +44,7 @@ export const contextLsCommand: Command = {
     ];
     if (flags.bool('quiet')) return print(rows.map(({ Name }) => `${String(Name?.())}\n`).join(''));
     const wanted = flags.string('format');
-    print(formatList(shape, wanted === '' || wanted === 'table' ? FORMAT : wanted, rows));
+    printShown(formatList(shape, wanted === '' || wanted === 'table' ? FORMAT : wanted, rows));
   },
 };
 

@@ -8,7 +8,7 @@ import { parseTimestamp, rfc3339 } from '../format/timestamp.ts';
 import { asGoValue } from '../template/go-shapes.ts';
 import { Template, TemplateError } from '../../base/template/template.ts';
 import { jsonLines } from '../terminal/json-progress.ts';
-import { printLine } from '../terminal/output.ts';
+import { printLine, printShown, shown } from '../terminal/output.ts';
 
 export const eventsCommand: Command = {
   use: 'events [OPTIONS]',
@@ -37,7 +37,8 @@ async function run({ flags, client }: Call): Promise<void> {
   const response = await client.send('GET', '/events', { query });
   for await (const line of jsonLines(response)) {
     const event = parseEvent(line);
-    printLine(template ? template.execute(asGoValue('events.Message', event)) : eventLine(event));
+    if (template) printShown(`${template.execute(asGoValue('events.Message', event), { show: shown })}\n`);
+    else printLine(eventLine(event));
   }
 }
 

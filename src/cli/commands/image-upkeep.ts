@@ -12,7 +12,7 @@ import { ellipsis, formatList, shortId, type ListShape, type Row } from '../form
 import { rfc3339 } from '../format/timestamp.ts';
 import { humanSize } from '../format/size.ts';
 import { confirm } from '../terminal/confirm.ts';
-import { complain, print, printLine } from '../terminal/output.ts';
+import { complain, print, printLine, printShown } from '../terminal/output.ts';
 
 export const rmiCommand: Command = {
   use: 'rmi [OPTIONS] IMAGE [IMAGE...]',
@@ -147,7 +147,7 @@ export const historyCommand: Command = {
     const wanted = flags.string('format');
     const columns = `table {{.ID}}\\t{{.${human ? 'CreatedSince' : 'CreatedAt'}}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}`;
     const format = wanted !== '' && wanted !== 'table' ? wanted : flags.bool('quiet') ? '{{.ID}}' : columns;
-    print(
+    printShown(
       formatList(
         historyShape,
         format,

@@ -5,7 +5,7 @@ import { filterFlag, filtersQuery, listFormat } from '../command/common-flags.ts
 import * as type from '../command/flag-types.ts';
 import { formatList } from '../format/list-output.ts';
 import { imageFormat, imageRows, imageShape } from '../image/listing.ts';
-import { print } from '../terminal/output.ts';
+import { printShown } from '../terminal/output.ts';
 
 export const imagesCommand: Command = {
   use: 'images [OPTIONS] [REPOSITORY[:TAG]]',
@@ -34,5 +34,5 @@ async function run({ flags, args, client }: Call): Promise<void> {
   const quiet = flags.bool('quiet');
   const digests = flags.bool('digests') || /\.Digest\b/.test(flags.string('format'));
   const rows = imageRows(images, { truncate: !flags.bool('no-trunc'), digests });
-  print(formatList(imageShape, imageFormat(flags.string('format'), quiet, digests), rows));
+  printShown(formatList(imageShape, imageFormat(flags.string('format'), quiet, digests), rows));
 }

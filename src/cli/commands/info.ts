@@ -5,7 +5,7 @@ import { COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { binarySize } from '../format/size.ts';
 import { Template, TemplateError } from '../../base/template/template.ts';
-import { complain, print } from '../terminal/output.ts';
+import { complain, print, printShown, shown } from '../terminal/output.ts';
 
 export const infoCommand: Command = {
   use: 'info [OPTIONS]',
@@ -42,7 +42,7 @@ async function run({ flags, client, debug }: Call): Promise<void> {
     return;
   }
   try {
-    print(`${template.execute({ ...info, ClientInfo }, { missingKeyFails: true })}\n`);
+    printShown(`${template.execute({ ...info, ClientInfo }, { missingKeyFails: true, show: shown })}\n`);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new StatusError(error.message);

@@ -7,7 +7,7 @@ import { inspectFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { InspectOutput, TemplateFailure, type InspectedObject } from '../format/inspect-output.ts';
-import { print } from '../terminal/output.ts';
+import { printShown } from '../terminal/output.ts';
 
 type Kind = 'container' | 'image' | 'network' | 'volume';
 
@@ -53,7 +53,7 @@ async function inspectAll(
       if (error instanceof TemplateFailure) break;
     }
   }
-  print(output.text());
+  printShown(output.text());
   if (failures.length > 0) throw new StatusError(failures.join('\n'), 1);
 }
 

@@ -8,7 +8,7 @@ import { listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
 import { jsonLines } from '../terminal/json-progress.ts';
-import { print, printLine } from '../terminal/output.ts';
+import { printLine, printShown } from '../terminal/output.ts';
 
 export const dnsCommand: Command = {
   use: 'dns [OPTIONS] NETWORK\ndns --log CONTAINER',
@@ -38,7 +38,7 @@ async function showNames({ flags, args, client }: Call): Promise<void> {
     `/causeway/networks/${encodeURIComponent(args[0] ?? '')}/dns`,
   );
   const wanted = flags.string('format');
-  print(formatList(shape, wanted === '' || wanted === 'table' ? COLUMNS : wanted, nameRows(names)));
+  printShown(formatList(shape, wanted === '' || wanted === 'table' ? COLUMNS : wanted, nameRows(names)));
 }
 
 function nameRows(names: NetworkNamesJson): Row[] {

@@ -9,7 +9,7 @@ import { attachmentTo, endpointSettings } from '../container/network-flag.ts';
 import { formatList, goTime, joinLabels, shortId, type ListShape, type Row } from '../format/list-output.ts';
 import { naturalOrder } from '../format/natural-order.ts';
 import { confirm } from '../terminal/confirm.ts';
-import { complain, print, printLine } from '../terminal/output.ts';
+import { complain, print, printLine, printShown } from '../terminal/output.ts';
 
 const shape: ListShape = {
   type: '*network.networkContext',
@@ -73,7 +73,7 @@ async function list({ flags, client }: Call): Promise<void> {
   const sorted = networks.toSorted((a, b) => naturalOrder(a.Name, b.Name));
   const wanted = flags.string('format');
   const format = flags.bool('quiet') ? '{{.ID}}' : wanted === '' || wanted === 'table' ? COLUMNS : wanted;
-  print(
+  printShown(
     formatList(
       shape,
       format,

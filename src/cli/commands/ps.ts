@@ -9,7 +9,7 @@ import { formatList } from '../format/list-output.ts';
 import { MethodSet } from '../../base/template/go-value.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { Template } from '../../base/template/template.ts';
-import { print } from '../terminal/output.ts';
+import { printShown } from '../terminal/output.ts';
 import { hasColor, screenWidth } from '../terminal/screen.ts';
 
 export const psCommand: Command = {
@@ -58,10 +58,11 @@ async function run({ flags, client }: Call): Promise<void> {
     );
   const text = render(containers);
   const width = screenWidth();
-  if (width === undefined || flags.bool('quiet') || !['', 'table'].includes(flags.string('format'))) return print(text);
+  if (width === undefined || flags.bool('quiet') || !['', 'table'].includes(flags.string('format')))
+    return printShown(text);
   const fits = widest(text) <= width || flags.bool('no-trunc');
   const fitting = fits ? text : render(containers.map((one) => ({ ...one, Ports: mergeFamilies(one.Ports ?? []) })));
-  print(hasColor(process.env) ? paintStatus(fitting) : fitting);
+  printShown(hasColor(process.env) ? paintStatus(fitting) : fitting);
 }
 
 const NOTHING: ContainerSummaryJson = {

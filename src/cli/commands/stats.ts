@@ -8,7 +8,7 @@ import { errorText, StatusError } from '../command/status-error.ts';
 import { measure, statsRow, statsShape, type StatsEntry, type StatsSample } from '../container/statistics.ts';
 import { formatList } from '../format/list-output.ts';
 import { jsonValues } from '../terminal/json-progress.ts';
-import { print } from '../terminal/output.ts';
+import { printShown } from '../terminal/output.ts';
 
 export const statsCommand: Command = {
   use: 'stats [OPTIONS] [CONTAINER...]',
@@ -44,14 +44,14 @@ async function run({ flags, args, client }: Call): Promise<void> {
   await collection.first();
   if (args.length > 0) collection.throwFailures();
   if (flags.bool('no-stream')) {
-    if (collection.entries().length > 0) print(show(collection.entries()));
+    if (collection.entries().length > 0) printShown(show(collection.entries()));
     return;
   }
   if (args.length === 0) void collection.followEvents(flags.bool('all'));
   for (;;) {
-    if (collection.entries().length === 0 && args.length > 0) return print('\x1b[H\x1b[J');
+    if (collection.entries().length === 0 && args.length > 0) return printShown('\x1b[H\x1b[J');
     const text = show(collection.entries());
-    print(
+    printShown(
       `\x1b[H${text
         .split('\n')
         .map((line) => `${line}\x1b[K`)

@@ -12,7 +12,7 @@ import { formatList, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
 import { imageRows, imageShape } from '../image/listing.ts';
 import { confirm } from '../terminal/confirm.ts';
-import { print, printLine } from '../terminal/output.ts';
+import { print, printLine, printShown } from '../terminal/output.ts';
 import { volumeRow, volumeShape } from './volumes.ts';
 
 /** Of build caches only other engines tell. */
@@ -45,7 +45,7 @@ export const dfCommand: Command = {
       wanted === '' || wanted === 'table'
         ? 'table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}'
         : wanted;
-    print(formatList(shape, format, usageRows(usage)));
+    printShown(formatList(shape, format, usageRows(usage)));
   },
 };
 

@@ -8,7 +8,7 @@ import { BUILT_AT, COMMIT, VERSION } from '../command/program-name.ts';
 import { errorText, StatusError } from '../command/status-error.ts';
 import { Template, TemplateError } from '../../base/template/template.ts';
 import { asGoValue } from '../template/go-shapes.ts';
-import { print } from '../terminal/output.ts';
+import { print, printShown, shown } from '../terminal/output.ts';
 
 export const versionCommand: Command = {
   use: 'version [OPTIONS]',
@@ -42,7 +42,7 @@ async function run({ flags, client }: Call): Promise<void> {
     failure = error;
   }
   if (template)
-    print(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
+    printShown(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
   else print(clientText(own, client.version) + (server ? serverText(server) : ''));
   if (failure !== undefined) throw new StatusError(errorText(failure));
 }
@@ -57,7 +57,7 @@ function parse(format: string): Template {
 
 function execute(template: Template, data: unknown): string {
   try {
-    return template.execute(data);
+    return template.execute(data, { show: shown });
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new StatusError(`template parsing error: ${error.message}`);

@@ -10,7 +10,7 @@ import { formatList, joinLabels, type ListShape, type Row } from '../format/list
 import { naturalOrder } from '../format/natural-order.ts';
 import { humanSize } from '../format/size.ts';
 import { confirm } from '../terminal/confirm.ts';
-import { print, printLine } from '../terminal/output.ts';
+import { print, printLine, printShown } from '../terminal/output.ts';
 
 export const volumeShape: ListShape = {
   type: '*formatter.volumeContext',
@@ -95,7 +95,7 @@ export const volumeLsCommand: Command = {
           ? '{{.Name}}'
           : 'table {{.Driver}}\\t{{.Name}}';
     const sorted = (Volumes ?? []).toSorted((a, b) => naturalOrder(a.Name, b.Name));
-    print(formatList(volumeShape, format, sorted.map(volumeRow)));
+    printShown(formatList(volumeShape, format, sorted.map(volumeRow)));
   },
 };
 

@@ -5,6 +5,7 @@
 import { StatusError } from '../command/status-error.ts';
 import { asGoValue } from '../template/go-shapes.ts';
 import { Template, TemplateError } from '../../base/template/template.ts';
+import { shown } from '../terminal/output.ts';
 import { indentJson } from './json-indent.ts';
 
 export interface InspectedObject {
@@ -42,11 +43,11 @@ export class InspectOutput {
     const json = JSON.parse(raw) as unknown;
     let line: string;
     try {
-      line = this.#template.execute(asGoValue(type, json));
+      line = this.#template.execute(asGoValue(type, json), { show: shown });
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       try {
-        line = this.#template.execute(json, { missingKeyFails: true });
+        line = this.#template.execute(json, { missingKeyFails: true, show: shown });
       } catch (second) {
         if (!(second instanceof TemplateError)) throw second;
         throw new TemplateFailure(`template parsing error: ${second.message}`);
@@ -55,11 +56,11 @@ export class InspectOutput {
     this.#text += `${line}\n`;
   }
 
-  /** Everything that was added. */
+  /** Everything that was added, its values as the terminal shows them. */
   text(): string {
     if (this.#template) return this.#text === '' ? '\n' : this.#text;
     if (this.#raw.length === 0) return '[]\n';
-    return this.#asJson ? `${indentless(this.#raw)}\n` : `${indentJson(`[${this.#raw.join(',')}]`)}\n`;
+    return shown(this.#asJson ? `${indentless(this.#raw)}\n` : `${indentJson(`[${this.#raw.join(',')}]`)}\n`);
   }
 }
 

@@ -5,6 +5,7 @@
 import { StatusError } from '../command/status-error.ts';
 import { MethodSet } from '../../base/template/go-value.ts';
 import { Template, TemplateError } from '../../base/template/template.ts';
+import { shown, shownInCell } from '../terminal/output.ts';
 import { layoutColumns } from './table.ts';
 
 export type Row = Readonly<Record<string, (...args: string[]) => unknown>>;
@@ -15,13 +16,14 @@ export interface ListShape {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What to print of `rows`; throws StatusError with Docker's "template parsing error". */
+/** What to print of `rows`, its values as the terminal shows them; throws StatusError with Docker's "template parsing error". */
 export function formatList(shape: ListShape, format: string, rows: readonly Row[]): string {
   const isTable = format.startsWith('table');
   const source = format === 'json' ? '{{json .}}' : unescapeFormat(isTable ? format.slice('table'.length) : format);
   try {
     const template = new Template(source);
-    const lines = rows.map((row) => `${template.execute(new MethodSet(shape.type, row))}\n`).join('');
+    const show = isTable ? shownInCell : shown;
+    const lines = rows.map((row) => `${template.execute(new MethodSet(shape.type, row), { show })}\n`).join('');
     if (!isTable) return lines;
     return layoutColumns(`${headerLine(shape, source)}\n${lines}`);
   } catch (error) {

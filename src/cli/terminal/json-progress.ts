@@ -8,7 +8,7 @@ import { visibleText } from '../../base/visible-text.ts';
 import { StatusError } from '../command/status-error.ts';
 import { humanDuration } from '../format/duration.ts';
 import { formatSignificant, humanSize } from '../format/size.ts';
-import { writeAll } from './output.ts';
+import { shown, writeAll } from './output.ts';
 
 interface Message {
   readonly stream?: string;
@@ -67,7 +67,8 @@ export async function showProgress(
   const write = options.quiet ? () => {} : (text: string) => writeAll(fd, text);
   const lines = new Map<string, number>();
   let failure: StatusError | undefined;
-  for await (const message of jsonValues<Message>(stream)) {
+  for await (const received of jsonValues<Message>(stream)) {
+    const message = asShown(received, fd);
     if (message.aux !== undefined && message.aux !== null) {
       options.onAux?.(message.aux);
       continue;
@@ -93,6 +94,21 @@ export async function showProgress(
     if (message.id && hasLine && terminal && up > 0) write(`\x1b[${up}B`);
   }
   if (failure) throw failure;
+}
+
+/** A registry chose some of it. */
+function asShown({ id, status, stream, progress, progressDetail, ...rest }: Message, fd: 1 | 2): Message {
+  const show = (text: unknown) => shown(String(text), fd);
+  return {
+    ...rest,
+    ...(id != null && { id: show(id) }),
+    ...(status != null && { status: show(status) }),
+    ...(stream != null && { stream: show(stream) }),
+    ...(progress != null && { progress: show(progress) }),
+    ...(progressDetail && {
+      progressDetail: { ...progressDetail, ...(progressDetail.units != null && { units: show(progressDetail.units) }) },
+    }),
+  };
 }
 
 function renderLine(message: Message, progress: string, terminal: boolean): string {

@@ -1,7 +1,13 @@
 /**
  * Writing to the standard streams: whole, in order, done when it returns, so that leaving the process loses nothing.
+ *
+ * Names, labels, errors and file names come from images, registries and other users. A terminal would obey the control
+ * characters in them, so there they are spelled out; files and pipes get the text as it is, as from Docker. What a
+ * container writes (run, logs, exec, attach) is its own and never changed.
  */
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { escapeControls } from '../../base/control-characters.ts';
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -21,14 +27,27 @@ export function writeAll(fd: 1 | 2, data: string | Uint8Array): void {
   }
 }
 
+/** How a text of others is shown on that stream. */
+export function shown(text: string, fd: 1 | 2 = 1): string {
+  return isatty(fd) ? escapeControls(text, '\n\t') : text;
+}
+
+/** As `shown`, for a cell of a table, which has no lines and no columns of its own. */
+export const shownInCell = (text: string): string => (isatty(1) ? escapeControls(text) : text);
+
 export function print(text: string): void {
+  writeAll(1, shown(text));
+}
+
+/** What has control sequences of our own, or those of the user's template; everything else in it was `shown`. */
+export function printShown(text: string): void {
   writeAll(1, text);
 }
 
 export function printLine(text: string): void {
-  writeAll(1, `${text}\n`);
+  writeAll(1, shown(`${text}\n`));
 }
 
 export function complain(text: string): void {
-  writeAll(2, `${text}\n`);
+  writeAll(2, shown(`${text}\n`, 2));
 }
